@@ -1,0 +1,21 @@
+"""Single sign-on and single logout in front of any WSGI application.
+
+eilogin is a set of composable WSGI filters, configured through PasteDeploy, that
+give an unchanged application session checking, federation trust and logout
+propagation; and, to make that whole, a hub, a portal and an operator's commands.
+
+The rooms, from the top down; each imports only from the rooms below it::
+
+    cli, testing             commands; a whole federation in one process for tests
+    filters.participant      all filters of a participant in the right order
+    filters, hub, portal,    one filter a file; the identity provider; the portal;
+      compose                plain callables and host names as PasteDeploy apps
+    web                      what filters and apps share about HTTP
+    sessions, federation     the login record; who trusts whom
+    saml, stores,            messages in, messages out; atomic verbs over storage;
+      backchannel            HTTP from server to server
+    audit                    one line of JSON an event
+    clock, settings, errors  the time of day; options from ini files; what goes wrong
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,53 @@
+"""What happened, for who must be able to prove it: one line of JSON an event.
+
+All events go to the logger ``eilogin.audit`` at level INFO. The fields are always
+the same, ``null`` where they do not apply, so that a log can be read by machine for
+years. A citizen appears only by pseudonym: a short hash of the NameID that says
+which lines belong together and nothing about who she is.
+"""
+
+import hashlib
+import json
+import logging
+
+from eilogin import clock
+
+_log = logging.getLogger("eilogin.audit")
+
+
+def event(
+    code: str,
+    outcome: str = "ok",
+    *,
+    reference: str | None = None,
+    pseudonym: str | None = None,
+    session: str | None = None,
+    peer: str | None = None,
+    level: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Write one event.
+
+    ``code`` is stable, such as ``login`` or ``logout.delivered``; ``outcome`` is
+    ``ok``, ``refused`` or ``failed``; ``reference`` is the number on the visitor's
+    page; ``pseudonym`` and ``session`` come from :func:`pseudonym_of`; ``peer`` is
+    an entityID; ``reason`` is an error's code.
+    """
+    fields = {
+        "time": clock.utc(clock.now()).isoformat(timespec="milliseconds"),
+        "code": code,
+        "outcome": outcome,
+        "reference": reference,
+        "pseudonym": pseudonym,
+        "session": session,
+        "peer": peer,
+        "level": level,
+        "reason": reason,
+    }
+    _log.info(json.dumps(fields, ensure_ascii=True))
+
+
+def pseudonym_of(*identifiers: str) -> str:
+    """Sixteen hexadecimal digits that stand for the identifiers given."""
+    joined = "\0".join(identifiers).encode()
+    return hashlib.sha256(b"eilogin.audit\0" + joined).hexdigest()[:16]

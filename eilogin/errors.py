@@ -1,0 +1,224 @@
+"""What can go wrong: one root, and data, an HTTP status and a stable code on each.
+
+Three families, because three people read them:
+
+* :class:`ConfigurationError` is for the sysadmin, and stops the start;
+* :class:`Refused` is what somebody sent and we do not take: the visitor gets a calm
+  page with a reference number, the log gets the cause under the same number;
+* :class:`Unavailable` is something that we need and that does not answer now.
+
+The ``code`` of an error never changes: log lines, audit events and tests rely on it.
+The message is for the log and may say what was found; it never holds a key, a
+password, a BSN or an assertion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class EiloginError(Exception):
+    """The root of all errors that eilogin raises on purpose."""
+
+    #: Stable name of the cause, in logs and audit events.
+    code: ClassVar[str] = "internal"
+    #: HTTP status of the page that the visitor gets.
+    status: ClassVar[int] = 500
+
+
+# --- for the sysadmin -----------------------------------------------------------
+
+
+class ConfigurationError(EiloginError):
+    """The configuration cannot work; nothing is served."""
+
+    code = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault in an ini file: where it is, what was found, what was expected."""
+
+    #: Path of the ini file, or "" where it is not known.
+    file: str
+    #: Section without brackets, such as ``filter:eilogin``, or "".
+    section: str
+    #: Name of the option, or "" where the section as a whole is meant.
+    option: str
+    #: What stands there, without secrets; "" where nothing does.
+    found: str
+    #: What should stand there, or what to do.
+    expected: str
+
+    def __str__(self) -> str:
+        place = f"[{self.section}]" if self.section else ""
+        where = " ".join(part for part in (place, self.option) if part)
+        found = f"found {self.found}; " if self.found else ""
+        return ": ".join(p for p in (self.file, where, f"{found}{self.expected}") if p)
+
+
+class InvalidOptions(ConfigurationError):
+    """Options that cannot be used, all of them told at once."""
+
+    code = "options-invalid"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        #: Every fault that was found.
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        head = f"{count} fault{'' if count == 1 else 's'} in the configuration:"
+        super().__init__("\n  ".join([head, *map(str, self.faults)]))
+
+
+class PipelineOrder(ConfigurationError):
+    """A filter stands where its neighbours cannot work with it."""
+
+    code = "pipeline-order"
+
+
+# --- what somebody sent, and we do not take -------------------------------------
+
+
+class Refused(EiloginError):
+    """A message or request that is not taken; nothing was changed by it."""
+
+    code = "refused"
+    status = 400
+
+
+class MalformedMessage(Refused):
+    """Not what the protocol says it should look like."""
+
+    code = "message-malformed"
+
+
+class MessageTooLarge(MalformedMessage):
+    """Larger, deeper or with more parts than we read."""
+
+    code = "message-too-large"
+    status = 413
+
+
+class UntrustedSignature(Refused):
+    """No signature, or not by a key of the party that should have signed."""
+
+    code = "signature-untrusted"
+
+
+class UnknownPeer(Refused):
+    """Sent by, or naming, a party that is not a member of the federation."""
+
+    code = "peer-unknown"
+
+
+class MessageExpired(Refused):
+    """Outside of the time in which the message may be used."""
+
+    code = "message-expired"
+
+
+class MessageMisdirected(Refused):
+    """Made for another audience, recipient or destination."""
+
+    code = "message-misdirected"
+
+
+class MessageUnexpected(Refused):
+    """An answer to a question that this browser did not ask."""
+
+    code = "message-unexpected"
+
+
+class MessageReplayed(Refused):
+    """Used before."""
+
+    code = "message-replayed"
+
+
+class OpinionsDiffer(Refused):
+    """Our checks accept an answer and python3-saml does not: a fault to look into."""
+
+    code = "opinions-differ"
+
+
+class LoginFailed(Refused):
+    """The hub answered that there is no login; ``status_codes`` say why.
+
+    ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML
+    core 3.2.2.2).
+    """
+
+    code = "login-failed"
+
+    def __init__(self, message: str, status_codes: Sequence[str]) -> None:
+        super().__init__(message)
+        self.status_codes = tuple(status_codes)
+
+
+class LevelTooLow(Refused):
+    """The hub confirmed a lower level than was asked for."""
+
+    code = "level-too-low"
+    status = 403
+
+
+class LoginEnded(Refused):
+    """The citizen logged out while this answer was on its way."""
+
+    code = "login-ended"
+
+
+class LoginLost(Refused):
+    """The login that an answer belongs to is not known in this browser any more."""
+
+    code = "login-lost"
+
+
+class PathRefused(Refused):
+    """A path that could mean one thing to us and another to the application."""
+
+    code = "path-refused"
+
+
+class CrossSite(Refused):
+    """A form that was sent from the page of another site."""
+
+    code = "cross-site"
+    status = 403
+
+
+class NotFound(Refused):
+    """An address under the prefix where nothing is."""
+
+    code = "not-found"
+    status = 404
+
+
+class MethodNotAllowed(Refused):
+    """An address that does not take this HTTP method."""
+
+    code = "method-not-allowed"
+    status = 405
+
+
+# --- what we need and that does not answer --------------------------------------
+
+
+class Unavailable(EiloginError):
+    """Something that is needed does not answer now; trying again may help."""
+
+    code = "unavailable"
+    status = 503
+
+
+class StoreUnavailable(Unavailable):
+    """The store does not answer, so nobody is logged in by accident."""
+
+    code = "store-unavailable"
+
+
+class PeerUnavailable(Unavailable):
+    """A peer does not answer on the back channel, or not with what was asked."""
+
+    code = "peer-unavailable"
+    status = 502

@@ -1,0 +1,5 @@
+"""The portal in MijnOverheid's place: the federation's services, as links.
+
+What belongs here: the WSGI app ``egg:eilogin#portal`` and its page. It stands behind
+a participant's filters and is a participant like any other.
+"""

@@ -1,0 +1,139 @@
+"""What is remembered about a login, as frozen values and as JSON text."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+
+from eilogin import clock
+
+#: SAML core 8.3.1: what an absent Format means.
+UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+
+
+def _label(*parts: str) -> str:
+    """A label for the store: names leave no trace in it that could be read back."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a NameID means: who named her, to whom, and how (SAML core 2.2.2).
+
+    An absent attribute means its default: Format unspecified, NameQualifier the
+    issuer, SPNameQualifier the own entityID; so two ways to say the same are equal.
+    """
+
+    #: entityID of the hub that named her; at the hub, its own.
+    issuer: str
+    #: entityID of the participant that she was named to; at the hub, its own.
+    audience: str
+    name_id: str = field(repr=False)
+    format: str = UNSPECIFIED
+    name_qualifier: str = ""
+    sp_name_qualifier: str = ""
+
+    def label(self, session_index: str | None = None) -> str:
+        """The label of all her sessions, or of the one with this SessionIndex."""
+        parts = (
+            "subject",
+            self.issuer,
+            self.audience,
+            self.format or UNSPECIFIED,
+            self.name_qualifier or self.issuer,
+            self.sp_name_qualifier or self.audience,
+            self.name_id,
+        )
+        if session_index is None:
+            return _label(*parts)
+        return _label(*parts, "index", session_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A participant that was told of a hub's session; an item of that session."""
+
+    entity_id: str
+    #: The subject as this participant knows her.
+    subject: Subject
+    session_index: str
+    #: When it was told.
+    since: float
+
+    def to_json(self) -> str:
+        """JSON text, as the store keeps it."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Participant":
+        """The value that :meth:`to_json` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "subject": Subject(**fields["subject"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One citizen logged in in one browser.
+
+    It is what the application finds in ``environ['eilogin.session']``. All instants
+    are seconds since 1970-01-01T00:00:00Z; :attr:`since` and :attr:`until` give them
+    as aware datetimes.
+    """
+
+    who: Subject
+    #: Level that was confirmed, such as ``basis``.
+    level: str
+    #: When she logged in, and from when her session is over whatever she does.
+    started: float
+    ends: float
+    #: When the hub (or, at the hub, her password) last confirmed her.
+    confirmed: float
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    #: The hub's name for this session, which its LogoutRequest may use.
+    session_index: str | None = None
+    #: Secret name of this login: the same after a step-up, another after a new login.
+    family: str = field(default="", repr=False)
+    #: When a keep-alive was refused, so that it is not asked again and again.
+    keep_alive_refused: bool = False
+    #: The store's key and the instant she was last seen; not part of the JSON.
+    key: str = field(default="", repr=False)
+    seen: float = 0.0
+
+    @property
+    def subject(self) -> str:
+        """Her NameID: opaque, and another one at every participant."""
+        return self.who.name_id
+
+    @property
+    def since(self) -> datetime:
+        """When she logged in, in UTC."""
+        return clock.utc(self.started)
+
+    @property
+    def until(self) -> datetime:
+        """When this session is over whatever she does, in UTC."""
+        return clock.utc(self.ends)
+
+    def labels(self) -> tuple[str, ...]:
+        """What this session can be ended by: its subject, and its SessionIndex."""
+        if self.session_index is None:
+            return (self.who.label(),)
+        return (self.who.label(), self.who.label(self.session_index))
+
+    def to_json(self) -> str:
+        """JSON text, as the store keeps it."""
+        fields = asdict(self)
+        del fields["key"], fields["seen"]
+        return json.dumps(fields, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, key: str, seen: float) -> "Login":
+        """The value that :meth:`to_json` wrote, as the store found it."""
+        fields = json.loads(text)
+        fields["who"] = Subject(**fields["who"])
+        return cls(**fields, key=key, seen=seen)
+
+    def stepped_up(self, level: str, confirmed: float) -> "Login":
+        """The same login after another confirmation by the hub."""
+        return replace(self, level=level, confirmed=confirmed)

@@ -1,0 +1,142 @@
+"""The promises that every store keeps; ``tests/stores`` holds them to it.
+
+Two kinds of things are stored:
+
+*Sessions* are rows that live until they are ended or their time is over. A session
+that was ended can never come back: no verb writes a row that is not there, except
+:meth:`Store.create`, which needs a new key. Each session carries *labels*, by which
+it can be found and ended without knowing its key (a LogoutRequest names a subject),
+and *items*, which are appended and never rewritten (the participants of a hub's
+session).
+
+*Values* are short-lived texts under a key: pending logins, artifacts, identifiers
+of messages that were used.
+
+A *mark* on a label says "sessions with this label that stem from an assertion issued
+at or before this instant are not to be": it is how a logout wins against an answer
+that is still on its way.
+
+Every verb is atomic: it happens as a whole or not at all, whatever other threads and
+processes do, and is durable when it returns (for stores that outlive the process).
+All instants are seconds since 1970-01-01T00:00:00Z. A store that cannot answer
+raises :class:`eilogin.errors.StoreUnavailable`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session as the store knows it."""
+
+    #: Its name: a hash of the secret in the cookie, never the secret itself.
+    key: str
+    #: JSON text; written at creation and never again.
+    data: str
+    #: When the visitor was last seen; the one field that changes.
+    seen: float
+    #: From this instant on the session is not there any more.
+    until: float
+    #: What it can be ended by.
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session that this very call has ended, with the items it had."""
+
+    key: str
+    data: str
+    items: tuple[str, ...]
+
+
+class Store(Protocol):
+    """Sessions and values, with atomic verbs."""
+
+    #: Whether other processes see what this one writes.
+    shared: bool
+
+    def prepare(self) -> None:
+        """Make or check what the store needs, and leave nothing open behind.
+
+        Called when a configuration is loaded, before any fork. Raises
+        :class:`eilogin.errors.ConfigurationError`, naming the path, where the store
+        cannot be written.
+        """
+
+    # --- sessions ---
+
+    def create(
+        self, session: StoredSession, *, issued: float, replaces: str | None = None
+    ) -> bool:
+        """Insert a session; ``False``, with nothing changed, where it may not be.
+
+        It may not be where one of its labels has a mark at or after ``issued``, where
+        its key exists already, or where ``replaces`` is given and is not live. The
+        session ``replaces`` is ended in the same transaction; its items move to the
+        new one, and so do those of its labels that the new one does not have.
+        """
+
+    def read(self, key: str) -> StoredSession | None:
+        """The live session, or ``None``. ``labels`` are left empty: one read."""
+
+    def touch(self, key: str, seen: float, before: float) -> bool:
+        """Set ``seen`` where the session lives and was last seen before ``before``.
+
+        Never makes a session, never moves ``seen`` back; says whether it wrote.
+        """
+
+    def append(self, key: str, item: str, labels: Sequence[str] = ()) -> bool:
+        """Add an item, and labels, to a live session; ``False`` where there is none."""
+
+    def items(self, key: str) -> list[str]:
+        """The items of a live session, in the order in which they came."""
+
+    def find(self, label: str) -> list[str]:
+        """The keys of the live sessions that carry a label."""
+
+    def end(
+        self,
+        *,
+        keys: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        mark: float | None = None,
+        mark_until: float = 0.0,
+    ) -> list[EndedSession]:
+        """End every live session with one of these keys or labels.
+
+        Returns those that this call ended, each exactly once over all threads and
+        processes, and deletes the values that they own. With ``mark`` each of the
+        labels gets that mark in the same transaction, kept until ``mark_until`` and
+        never moved back.
+        """
+
+    # --- values ---
+
+    def add(
+        self, key: str, value: str, until: float, *, owner: str | None = None
+    ) -> bool:
+        """Store a value under a key that has none; ``False`` where it has one.
+
+        With ``owner``, the key of a session, nothing is stored and ``False`` comes
+        back unless that session lives; and the value goes when the session ends.
+        """
+
+    def get(self, key: str) -> str | None:
+        """The value, if its time is not over."""
+
+    def take(self, key: str) -> str | None:
+        """The value, which is gone now: of all who ask, one gets it."""
+
+    def swap(self, key: str, old: str, new: str, until: float) -> bool:
+        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there."""
+
+    # --- housekeeping ---
+
+    def purge(self) -> int:
+        """Delete what is over; returns how many rows. Verbs call it now and then."""
+
+    def close(self) -> None:
+        """Let go of what this process holds open; the next verb opens it again."""

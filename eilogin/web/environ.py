@@ -1,0 +1,109 @@
+"""The keys of environ by which the filters talk, in one place, with their types.
+
+========================= ======================= =================================
+key                       set by                  value
+========================= ======================= =================================
+``eilogin.sessions``      ``session``             :class:`eilogin.sessions.Sessions`
+``eilogin.session``       ``session``             :class:`eilogin.sessions.Login`, or
+                                                  None
+``eilogin.cookie``        ``session``             :class:`eilogin.web.cookies.Cookie`
+                                                  of the session
+``eilogin.trust``         ``trust``               :class:`eilogin.federation.Trust`
+``eilogin.address``       ``trust``               which of eilogin's own addresses
+                                                  is asked for, or None
+``eilogin.login``         ``login``               :class:`LoginService`
+========================= ======================= =================================
+
+A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which names
+the filter that should stand before it.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from webob import Response
+
+from eilogin.errors import PipelineOrder
+from eilogin.federation import Trust
+from eilogin.sessions import Login, Sessions
+from eilogin.web.cookies import Cookie
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+SESSIONS = "eilogin.sessions"
+SESSION = "eilogin.session"
+COOKIE = "eilogin.cookie"
+TRUST = "eilogin.trust"
+ADDRESS = "eilogin.address"
+LOGIN = "eilogin.login"
+
+#: The order in which the filters of a participant stand, the outermost first.
+ORDER = ("session", "trust", "login", "logout", "identity", "appsession")
+
+_SET_BY = {
+    SESSIONS: "session",
+    SESSION: "session",
+    COOKIE: "session",
+    TRUST: "trust",
+    ADDRESS: "trust",
+    LOGIN: "login",
+}
+
+
+class LoginService(Protocol):
+    """What ``login`` leaves in environ: "I need her at this level now"."""
+
+    def require(
+        self, level: str, *, force: bool = False, passive: bool = False
+    ) -> Response | None:
+        """None where she is logged in at ``level`` or higher; else what to answer.
+
+        ``force`` asks for a fresh proof whatever she has; ``passive`` never shows her
+        a prompt.
+        """
+
+
+def _get(environ: "WSGIEnvironment", key: str) -> Any:
+    try:
+        return environ[key]
+    except KeyError:
+        raise PipelineOrder(
+            f"the filter '{_SET_BY[key]}' is missing or stands too far inside; "
+            f"the order is: {' '.join(ORDER)} app"
+        ) from None
+
+
+def sessions(environ: "WSGIEnvironment") -> Sessions:
+    """The logins of this participant."""
+    found: Sessions = _get(environ, SESSIONS)
+    return found
+
+
+def session(environ: "WSGIEnvironment") -> Login | None:
+    """The login of this visitor, if there is one."""
+    found: Login | None = _get(environ, SESSION)
+    return found
+
+
+def cookie(environ: "WSGIEnvironment") -> Cookie:
+    """The cookie that carries this participant's session."""
+    found: Cookie = _get(environ, COOKIE)
+    return found
+
+
+def trust(environ: "WSGIEnvironment") -> Trust:
+    """Who we are in the federation, and who else is in it."""
+    found: Trust = _get(environ, TRUST)
+    return found
+
+
+def address(environ: "WSGIEnvironment") -> str | None:
+    """Which of eilogin's own addresses is asked for, such as ``acs``, or None."""
+    found: str | None = _get(environ, ADDRESS)
+    return found
+
+
+def login(environ: "WSGIEnvironment") -> LoginService:
+    """The call by which an app or filter asks for a level."""
+    found: LoginService = _get(environ, LOGIN)
+    return found

@@ -162,6 +162,13 @@ class LevelTooLow(Refused):
     status = 403
 
 
+class IdentityMissing(Refused):
+    """The login says nothing of what the application must know."""
+
+    code = "identity-missing"
+    status = 403
+
+
 class LoginEnded(Refused):
     """The citizen logged out while this answer was on its way."""
 

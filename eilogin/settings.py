@@ -11,17 +11,18 @@ the error, ``eilogin options NAME`` and the table in README.rst::
         return Identity(app, read(IdentityOptions, global_conf, local_conf))
 
 An unknown option is refused, with "did you mean"; all faults of a section are told
-at once; what was found is never shown where the option is a secret.
+at once; what was found is never shown where the option is a secret. A path that is
+not absolute is meant from the folder of the ini file, whatever the working folder is.
 """
 
 import configparser
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -31,8 +32,9 @@ from pydantic import (
     Field,
     SecretBytes,
     ValidationError,
+    ValidationInfo,
 )
-from pydantic_core import PydanticUndefined
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from eilogin.errors import Fault, InvalidOptions
 
@@ -70,10 +72,13 @@ def option(
     """Declare one option.
 
     ``meaning`` is its line in the documentation; without a ``default`` the option is
-    required; ``shown`` is the default as a person would write it in an ini file.
+    required; ``shown`` says in words what the default is, where its value does not.
     """
-    extra = {"shown": shown} if shown is not None else None
-    return Field(default, description=meaning, json_schema_extra=extra)
+    return Field(
+        default,
+        description=meaning,
+        json_schema_extra=None if shown is None else {"shown": shown},
+    )
 
 
 # --- types: from the strings of an ini file -------------------------------------
@@ -120,15 +125,18 @@ def _lines(value: object) -> object:
     return tuple(line.strip() for line in value.splitlines() if line.strip())
 
 
+_AN_ADDRESS = "an address such as 'https://uwv.example.nl'"
+
+
 def _public_url(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.strip().rstrip("/")
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(text)
         port_is_fine = parts.port is None or parts.port > 0
     except ValueError:
-        port_is_fine = False
+        raise ValueError(_AN_ADDRESS) from None
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
@@ -138,7 +146,7 @@ def _public_url(value: object) -> object:
         or parts.fragment
         or not re.fullmatch(r"[!-~]+", text)
     ):
-        raise ValueError("an address such as 'https://uwv.example.nl'")
+        raise ValueError(_AN_ADDRESS)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("an https address (http is for loopback only)")
     return text
@@ -166,10 +174,26 @@ def _path_prefix(value: object) -> object:
     return text
 
 
-def _readable_file(value: object) -> object:
+def from_ini(text: str, info: ValidationInfo) -> Path:
+    """A path as an ini file means it: from the folder of that file, if not absolute.
+
+    For validators, which get ``info`` from pydantic. Without an ini file (options
+    that a test or a program made) a path is meant from the working folder. Raises
+    ``ValueError`` where there is no path.
+    """
+    if not text.strip():
+        raise ValueError("the path of a file")
+    return Path((info.context or {}).get("here", ""), text.strip())
+
+
+def _file(value: object, info: ValidationInfo) -> object:
+    return from_ini(value, info) if isinstance(value, str) else value
+
+
+def _readable_file(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
-    path = Path(value.strip())
+    path = from_ini(value, info)
     if not path.is_file():
         raise ValueError("an existing file")
     if not os.access(path, os.R_OK):
@@ -177,26 +201,35 @@ def _readable_file(value: object) -> object:
     return path
 
 
-def _secret(value: object) -> object:
+def _secret(value: object, info: ValidationInfo) -> object:
     """``file:PATH``, ``env:NAME``, ``credential:NAME`` (systemd), or the value."""
     if not isinstance(value, str):
         return value
-    kind, separator, rest = value.strip().partition(":")
-    if not separator or kind not in ("file", "env", "credential"):
-        return value.strip().encode()
-    if kind == "env":
-        if rest not in os.environ:
-            raise ValueError(f"the environment variable {rest} to be set")
-        return os.environ[rest].encode()
-    if kind == "credential":
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        if not folder:
-            raise ValueError("systemd to pass credentials (LoadCredential=)")
-        rest = os.path.join(folder, rest)
+    kind, _, name = value.strip().partition(":")
+    match kind:
+        case "env":
+            if name not in os.environ:
+                raise ValueError(f"the environment variable {name} to be set")
+            secret = os.environ[name].encode()
+        case "credential":
+            folder = os.environ.get("CREDENTIALS_DIRECTORY")
+            if not folder:
+                raise ValueError("systemd to pass credentials (LoadCredential=)")
+            secret = _content(Path(folder, name))
+        case "file":
+            secret = _content(from_ini(name, info))
+        case _:
+            secret = value.strip().encode()
+    if not secret:
+        raise ValueError("a secret that is not empty")
+    return secret
+
+
+def _content(path: Path) -> bytes:
     try:
-        return Path(rest).read_bytes().strip()
+        return path.read_bytes().strip()
     except OSError:
-        raise ValueError(f"a readable file at {rest}") from None
+        raise ValueError(f"a readable file at {path}") from None
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
@@ -206,6 +239,8 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
 PublicURL = Annotated[str, BeforeValidator(_public_url)]
 PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
+#: A file that need not be there yet.
+FilePath = Annotated[Path, BeforeValidator(_file)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
 
@@ -222,11 +257,11 @@ def read(
 
     ``global_conf`` and ``local_conf`` are what PasteDeploy gives to a factory.
     """
+    file = global_conf.get("__file__", "")
     try:
-        return declared.model_validate(dict(local_conf))
+        return _validated(declared, file, local_conf)
     except ValidationError as error:
-        file = global_conf.get("__file__", "")
-        section = section_of(file, local_conf)
+        section = section_of(declared, file, local_conf)
         raise InvalidOptions(
             _faults_of(error, declared, file, section, local_conf)
         ) from None
@@ -237,10 +272,17 @@ def faults(
 ) -> list[Fault]:
     """Every fault in the ``values`` of one section; nothing is built."""
     try:
-        declared.model_validate(dict(values))
+        _validated(declared, file, values)
     except ValidationError as error:
         return _faults_of(error, declared, file, section, values)
     return []
+
+
+def _validated(
+    declared: type[OptionsT], file: str, values: Mapping[str, str]
+) -> OptionsT:
+    context = {"here": Path(file).absolute().parent} if file else None
+    return declared.model_validate(dict(values), context=context)
 
 
 def _faults_of(
@@ -251,61 +293,96 @@ def _faults_of(
     values: Mapping[str, str],
 ) -> list[Fault]:
     found_faults = []
+    # Neither the input nor its repr: either may be a secret.
     for detail in error.errors(include_input=False, include_url=False):
         name = str(detail["loc"][0]) if detail["loc"] else ""
-        found = _shown(declared, name, values)
-        match detail["type"]:
-            case "extra_forbidden":
-                expected = "unknown option" + _did_you_mean(name, declared)
-                found = ""
-            case "missing":
-                meaning = declared.model_fields[name].description
-                expected = f"is required ({meaning})"
-            case "value_error" if name:
-                expected = "expected " + str(detail["ctx"]["error"])
-            case "value_error":
-                # From a rule between options: its text names them.
-                expected = str(detail["ctx"]["error"])
-            case _:
-                expected = "expected: " + detail["msg"]
+        expected = _expected(declared, name, detail)
+        value = str(values.get(name, ""))
+        known = name in declared.model_fields and name in values
+        found = _shown(declared, name, value) if known else ""
+        if " ;" in value:
+            expected += NO_COMMENTS
         found_faults.append(Fault(file, section, name, found, expected))
     return found_faults
 
 
-def _shown(declared: type[Options], name: str, values: Mapping[str, str]) -> str:
+#: Said wherever a value looks as if a comment had been meant.
+NO_COMMENTS = " (an ini file has no comments behind a value: ' ;' is part of it)"
+
+
+def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
+    """What to say about one fault that pydantic found."""
+    match detail["type"]:
+        case "extra_forbidden":
+            return "unknown option" + did_you_mean(name, declared.model_fields)
+        case "missing":
+            return f"is required ({declared.model_fields[name].description})"
+        case "value_error" if name:
+            return f"expected {detail['ctx']['error']}"
+        case "value_error":
+            # From a rule between options: its text names them.
+            return str(detail["ctx"]["error"])
+        case "literal_error":
+            return f"expected {detail['ctx']['expected']}"
+        case _:
+            return f"expected: {detail['msg']}"
+
+
+def _shown(declared: type[Options], name: str, value: str) -> str:
     """What was found, short, or "***" where it is a secret."""
-    if name not in values:
-        return ""
-    field = declared.model_fields.get(name)
-    if field is None or field.annotation is SecretBytes:
+    if is_secret(declared.model_fields[name].annotation):
         return "***"
-    text = " ".join(values[name].split())
-    return repr(text if len(text) <= 120 else text[:117] + "...")
+    text = " ".join(value.split())
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
 
 
-def _did_you_mean(name: str, declared: type[Options]) -> str:
-    close = difflib.get_close_matches(name, declared.model_fields, n=1)
+#: How much of a value an error shows.
+_SHOWN = 120
+
+
+def is_secret(annotation: Any) -> bool:
+    """Whether a type is, or may be, :data:`Secret`."""
+    return annotation is SecretBytes or any(map(is_secret, get_args(annotation)))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'NAME'?`` where a known name is close, else nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def section_of(file: str, local_conf: Mapping[str, str]) -> str:
-    """The section that these values came from: PasteDeploy does not tell factories."""
-    if not file or not os.path.isfile(file):
-        return ""
+def section_of(
+    declared: type[Options], file: str, local_conf: Mapping[str, str]
+) -> str:
+    """The section that these values came from, or "" where that is not clear.
+
+    PasteDeploy does not tell a factory its section. It is one that uses the entry
+    point and has these options with these values, as far as they can be compared:
+    a value with a ``%`` is not, because PasteDeploy has replaced something in it.
+    """
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         parser.read(file, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
         return ""
-    wanted = set(local_conf)
-    best = [
+    uses = {f"egg:eilogin#{declared.entry_point}"}
+    if declared.entry_point == "main":
+        uses.add("egg:eilogin")
+    fitting = [
         name
         for name in parser.sections()
-        if wanted <= {o for o, _ in parser.items(name)}
-        and parser.get(name, "use", fallback="").startswith("egg:eilogin")
+        if parser.get(name, "use", fallback="") in uses
+        and _could_give(dict(parser.items(name)), local_conf)
     ]
-    return best[0] if len(best) == 1 else ""
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def _could_give(raw: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    return all(
+        option in raw and ("%" in raw[option] or raw[option] == value)
+        for option, value in values.items()
+    )
 
 
 # --- telling --------------------------------------------------------------------
@@ -316,9 +393,11 @@ class Described:
     """One option as the documentation shows it."""
 
     name: str
-    #: The default as it would stand in an ini file, or "required".
+    #: The default as it would stand in an ini file, or words for it, or "required".
     default: str
     meaning: str
+    #: Whether ``default`` could be copied into an ini file as it stands.
+    is_literal: bool
 
 
 def describe(declared: type[Options]) -> list[Described]:
@@ -333,7 +412,8 @@ def describe(declared: type[Options]) -> list[Described]:
             default = str(shown)
         else:
             default = _as_ini(field.default)
-        rows.append(Described(name, default, field.description or ""))
+        is_literal = shown is None and not field.is_required() and default != ""
+        rows.append(Described(name, default, field.description or "", is_literal))
     return rows
 
 
@@ -345,11 +425,14 @@ def _as_ini(value: object) -> str:
             return "true" if value else "false"
         case tuple():
             return " ".join(map(str, value))
-        case float() if value % 3600 == 0:
-            return f"{value / 3600:.0f}h"
-        case float() if value % 60 == 0:
-            return f"{value / 60:.0f}m"
         case float():
-            return f"{value:g}s"
+            return _duration(value)
         case _:
             return str(value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds % length == 0:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds:g}s"

@@ -4,3 +4,6 @@ What belongs here: the hub as a WSGI app of its own and its pages. What does not
 a participant needs too (``web``, ``sessions``, ``saml``); the hub stands behind the
 filters ``session`` and ``trust`` like any participant.
 """
+
+from eilogin.hub.app import Hub as Hub
+from eilogin.hub.app import make_hub as make_hub

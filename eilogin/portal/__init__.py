@@ -3,3 +3,5 @@
 What belongs here: the WSGI app ``egg:eilogin#portal`` and its page. It stands behind
 a participant's filters and is a participant like any other.
 """
+
+from eilogin.portal.app import make_portal as make_portal

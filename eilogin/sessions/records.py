@@ -5,8 +5,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from math import isinf
 
 from eilogin import clock
+from eilogin.saml.levels import LEVELS
 
 #: SAML core 8.3.1: what an absent Format means.
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -94,8 +96,6 @@ class Login:
     session_index: str | None = None
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
-    #: When a keep-alive was refused, so that it is not asked again and again.
-    keep_alive_refused: bool = False
     #: The store's key and the instant she was last seen; not part of the JSON.
     key: str = field(default="", repr=False)
     seen: float = 0.0
@@ -134,6 +134,15 @@ class Login:
         fields["who"] = Subject(**fields["who"])
         return cls(**fields, key=key, seen=seen)
 
-    def stepped_up(self, level: str, confirmed: float) -> "Login":
-        """The same login after another confirmation by the hub."""
-        return replace(self, level=level, confirmed=confirmed)
+    def confirmed_by(self, newer: "Login") -> "Login":
+        """This login after the same citizen was confirmed once more.
+
+        A level once proven in this session stays proven. It is over when the newer
+        confirmation says; where that says nothing (its ``ends`` is infinite) nothing
+        changes.
+        """
+        return replace(
+            newer,
+            level=max(self.level, newer.level, key=LEVELS.index),
+            ends=self.ends if isinf(newer.ends) else newer.ends,
+        )

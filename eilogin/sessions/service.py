@@ -1,9 +1,38 @@
-"""The verbs on logins: make, find, renew, end; over any store."""
+"""The verbs on logins: make, find, renew, end; over any store.
 
-from collections.abc import Sequence
+House rules:
 
+1. The browser has a token, the store its hash: who reads the store can log in nowhere.
+2. Whether a login is there is decided on one fresh read, never on what was known.
+3. Nothing that only reads a login writes it back. What is written while it lives is
+   the instant she was last seen, and who was told of it.
+4. What was found to be over stays over, whatever the clock does afterwards.
+"""
+
+import hashlib
+import logging
+import math
+import re
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from eilogin import clock
+from eilogin.errors import LoginEnded, MessageReplayed
 from eilogin.sessions.records import Login, Participant, Subject
-from eilogin.stores import Store
+from eilogin.stores import EndedSession, Store, StoredSession
+
+#: Seconds between two writes of "she was seen" for one login: each is a commit to
+#: the disk, and a page with fifty pictures would make fifty.
+TOUCH_INTERVAL = 60.0
+
+#: How many logins this process remembers as seen since their last write.
+_REMEMBERED = 10_000
+
+# 32 random bytes as secrets.token_urlsafe writes them.
+_looks_like_ours = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII).fullmatch
+
+_log = logging.getLogger("eilogin.sessions")
 
 
 class Sessions:
@@ -17,27 +46,111 @@ class Sessions:
         self.store = store
         self.idle = idle
         self.max_session = max_session
+        self._listeners: list[Callable[[Login], None]] = []
+        #: When a login was seen since the store was told, by key: the idle limit is
+        #: exact to the second though it is written once a minute. Another process
+        #: does not know it, and there the limit is up to a minute stricter.
+        self._seen: dict[str, float] = {}
+
+    # --- finding ---
 
     def find(self, token: str) -> Login | None:
         """The login of this cookie value, within its absolute limit and its idle one.
 
         One read of the store; anything that is not a token of ours is None.
         """
+        login = self.find_beyond_idle(token)
+        if login is None or not self.is_idle(login):
+            return login
+        self._keep_idle(login)
+        return None
 
     def find_beyond_idle(self, token: str) -> Login | None:
         """The same, idle limit aside: what a hub needs to log out, not to log in."""
+        if not _looks_like_ours(token):
+            return None
+        return self._read(_key_of(token))
+
+    def find_by_subject(
+        self, subject: Subject, session_index: str | None = None
+    ) -> list[Login]:
+        """The logins of a subject, or the one that the SessionIndex names.
+
+        At the hub ``subject`` may be as a participant knows her: a login is found by
+        every participant that was told of it. The idle limit is left aside, because
+        a logout has to reach idle logins too.
+        """
+        keys = self.store.find(subject.label(session_index))
+        return [login for login in map(self._read, keys) if login is not None]
+
+    @staticmethod
+    def key_of(token: str) -> str:
+        """The store's key of the login with this cookie value."""
+        return _key_of(token)
 
     def is_idle(self, login: Login) -> bool:
         """Whether nothing was seen of her for longer than the idle limit."""
+        if login.seen >= login.ends:
+            return True
+        seen = max(login.seen, self._seen.get(login.key, 0.0))
+        return clock.now() - seen > self.idle
 
     def is_live(self, login: Login) -> bool:
-        """Whether this login has not been ended, on a fresh read."""
+        """Whether this login has not been ended, on a fresh read.
+
+        A login that was stepped up meanwhile lives: it is the same login.
+        """
+        return self.store.read(login.key) is not None or bool(self._heirs(login))
+
+    def _read(self, key: str) -> Login | None:
+        stored = self.store.read(key)
+        if stored is None:
+            return None
+        return Login.from_json(stored.data, stored.key, stored.seen)
+
+    def _heirs(self, login: Login) -> list[str]:
+        """The key under which a login goes on that was stepped up meanwhile."""
+        return self.store.find(_family_label(login))
+
+    def _keep_idle(self, login: Login) -> None:
+        # "Last seen when it ends" is what no login can be, and is never moved back.
+        # If somebody was quicker, and she was seen, it changes nothing.
+        if login.seen < login.ends:
+            self.store.touch(
+                login.key, login.ends, math.nextafter(login.seen, math.inf)
+            )
+
+    # --- being seen ---
 
     def touch(self, login: Login) -> None:
-        """She was seen now; written at most once a minute (or at once, see again)."""
+        """She was seen now; written at most once a minute.
+
+        ``login`` is as :meth:`find` gave it; it does nothing to a login that is idle.
+        """
+        if self.is_idle(login):
+            return
+        now = clock.now()
+        self._remember(login.key, now)
+        if login.seen < now - TOUCH_INTERVAL:
+            self.store.touch(login.key, now, now - TOUCH_INTERVAL)
 
     def rearm(self, login: Login) -> None:
-        """She was seen now; written at once. The hub does this when it confirms her."""
+        """She was seen now; written at once. The hub does this when it confirms her.
+
+        A login that was once found idle stays so: her password makes a new one
+        (:meth:`create_login` with ``replaces``).
+        """
+        now = clock.now()
+        self._remember(login.key, now)
+        self.store.touch(login.key, now, now)
+
+    def _remember(self, key: str, now: float) -> None:
+        if len(self._seen) >= _REMEMBERED:
+            # What is forgotten makes the idle limit up to a minute stricter, once.
+            self._seen.clear()
+        self._seen[key] = now
+
+    # --- making ---
 
     def create_login(
         self, login: Login, *, issued: float, replaces: Login | None = None
@@ -46,25 +159,103 @@ class Sessions:
 
         ``family``, ``key`` and ``seen`` of ``login`` are filled in here: the family is
         that of ``replaces`` where the subject is the same, else new. ``ends`` is cut
-        at ``started + max_session``. ``replaces`` (this browser's login until now) is
-        ended in the same transaction.
+        at ``started + max_session``, and ``started`` is that of ``replaces`` where the
+        subject is the same and that is earlier: a login that is confirmed again does
+        not begin again. ``replaces`` (this browser's login until now) is ended in the
+        same transaction; who was told of it is passed on within a family, and only
+        there. ``issued`` is the IssueInstant of the assertion, or at the hub the
+        instant of the proof.
 
         Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, where a
         logout for this subject has come in since ``issued``, or ``replaces`` is not
-        live any more.
+        live any more, or ``ends`` is over already.
         """
+        token = secrets.token_urlsafe(32)
+        is_same = replaces is not None and _is_same_subject(login, replaces)
+        made = self._filled_in(login, token, replaces if is_same else None)
+        is_made = made.ends > made.seen and self.store.create(
+            StoredSession(
+                made.key,
+                made.to_json(),
+                made.seen,
+                made.ends,
+                (*made.labels(), _family_label(made)),
+            ),
+            issued=issued,
+            replaces=None if replaces is None else replaces.key,
+            inherit=is_same,
+        )
+        if not is_made:
+            raise LoginEnded(
+                "the login was over, or was logged out, before its answer came in"
+            )
+        if replaces is not None and not is_same:
+            self._tell(replaces)
+        return token
+
+    def _filled_in(self, login: Login, token: str, same: Login | None) -> Login:
+        started = login.started if same is None else min(login.started, same.started)
+        return replace(
+            login,
+            started=started,
+            ends=min(login.ends, started + self.max_session),
+            family=secrets.token_urlsafe(32) if same is None else same.family,
+            key=_key_of(token),
+            seen=clock.now(),
+        )
+
+    # --- who was told ---
 
     def add_participant(self, login: Login, participant: Participant) -> bool:
         """Remember who was told; False where the login is not live any more.
 
-        The login can be found by the participant's subject from then on.
+        The login can be found by the participant's subject from then on. One that is
+        told the same again takes no more room.
         """
+        told = replace(participant, since=0.0)
+        if told in (replace(known, since=0.0) for known in self.participants(login)):
+            return self.is_live(login)
+        subject = participant.subject
+        labels = (subject.label(), subject.label(participant.session_index))
+        item = participant.to_json()
+        return any(self.store.append(key, item, labels) for key in self._keys_of(login))
 
     def participants(self, login: Login) -> list[Participant]:
         """Who was told, each entityID once, the first time it was."""
+        for key in self._keys_of(login):
+            items = self.store.items(key)
+            if items:
+                return _participants(items)
+        return []
+
+    def _keys_of(self, login: Login) -> Iterable[str]:
+        yield login.key
+        yield from self._heirs(login)
+
+    # --- ending ---
 
     def end(self, login: Login) -> list[Participant]:
-        """End this login; who had been told of it. Idempotent."""
+        """End this login; who had been told of it. Idempotent.
+
+        It is ended under whatever key it goes on, so that a step-up in another tab
+        does not outrun the logout.
+        """
+        return self._told_of(
+            self.store.end(keys=(login.key,), labels=(_family_label(login),))
+        )
+
+    def end_citizen(self, login: Login) -> list[Participant]:
+        """End this login and every other of the same subject, in whatever browser.
+
+        Returns who had been told of any of them, each entityID once for each login,
+        which is the list that a hub's logout has to reach. Idempotent, and one
+        transaction.
+        """
+        return self._told_of(
+            self.store.end(
+                keys=(login.key,), labels=(_family_label(login), login.who.label())
+            )
+        )
 
     def end_subject(
         self, subject: Subject, session_indexes: Sequence[str] = (), *, issued: float
@@ -72,5 +263,73 @@ class Sessions:
         """End all logins of a subject, or those that the SessionIndexes name.
 
         Leaves the marks that keep answers issued at or before ``issued`` from
-        making a new one. Returns the logins that this call ended.
+        making a new one, for as long as a session can last. Returns the logins that
+        this call ended.
         """
+        labels = [subject.label(index) for index in session_indexes]
+        ended = self.store.end(
+            labels=labels or [subject.label()],
+            mark=issued,
+            mark_until=clock.now() + self.max_session,
+        )
+        return self._ended(ended)
+
+    def when_ended(self, callback: Callable[[Login], None]) -> None:
+        """Have ``callback`` called with each login that this process ends.
+
+        It is called after the end, also where a login of another subject takes its
+        place; not for a step-up, after which the family goes on. What a callback
+        raises is logged: it does not stop a logout.
+        """
+        self._listeners.append(callback)
+
+    def _told_of(self, ended: Sequence[EndedSession]) -> list[Participant]:
+        self._ended(ended)
+        return [told for session in ended for told in _participants(session.items)]
+
+    def _ended(self, ended: Sequence[EndedSession]) -> list[Login]:
+        logins = [Login.from_json(session.data, session.key, 0.0) for session in ended]
+        for login in logins:
+            self._tell(login)
+        return logins
+
+    def _tell(self, login: Login) -> None:
+        self._seen.pop(login.key, None)
+        for listener in self._listeners:
+            try:
+                listener(login)
+            except Exception:  # noqa: BLE001 - whatever it is, the logout goes on
+                _log.exception("what should happen after a logout did not")
+
+    # --- messages ---
+
+    def use_once(self, key: str, until: float) -> None:
+        """Take note that a message was used, until it cannot be used any more.
+
+        ``key`` names the message and who made it, such as issuer and ID; ``until`` is
+        when it would be refused for its age. Of all threads and processes one gets
+        through; the others get :class:`eilogin.errors.MessageReplayed`.
+        """
+        name = hashlib.sha256(key.encode()).hexdigest()
+        if not self.store.add(f"used:{name}", "", until):
+            raise MessageReplayed("this message was used before")
+
+
+def _key_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _family_label(login: Login) -> str:
+    # The family is a secret, so its label is a hash.
+    return hashlib.sha256(b"family\0" + login.family.encode()).hexdigest()
+
+
+def _is_same_subject(one: Login, other: Login) -> bool:
+    return one.who.label() == other.who.label()
+
+
+def _participants(items: Iterable[str]) -> list[Participant]:
+    first: dict[str, Participant] = {}
+    for participant in map(Participant.from_json, items):
+        first.setdefault(participant.entity_id, participant)
+    return list(first.values())

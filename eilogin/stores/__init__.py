@@ -6,6 +6,8 @@ not: what the stored text means. A store sees keys, labels and JSON text; it kno
 nothing of HTTP, of SAML, or of who is logged in.
 """
 
+from eilogin.stores.interface import EndedSession as EndedSession
 from eilogin.stores.interface import Store as Store
 from eilogin.stores.interface import StoredSession as StoredSession
+from eilogin.stores.opening import StoreURL as StoreURL
 from eilogin.stores.opening import open_store as open_store

@@ -18,8 +18,9 @@ that is still on its way.
 
 Every verb is atomic: it happens as a whole or not at all, whatever other threads and
 processes do, and is durable when it returns (for stores that outlive the process).
-All instants are seconds since 1970-01-01T00:00:00Z. A store that cannot answer
-raises :class:`eilogin.errors.StoreUnavailable`.
+All instants are seconds since 1970-01-01T00:00:00Z. What was read once as over is
+gone for good: a clock that is stepped back afterwards revives nothing. A store that
+cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
 """
 
 from collections.abc import Sequence
@@ -69,14 +70,20 @@ class Store(Protocol):
     # --- sessions ---
 
     def create(
-        self, session: StoredSession, *, issued: float, replaces: str | None = None
+        self,
+        session: StoredSession,
+        *,
+        issued: float,
+        replaces: str | None = None,
+        inherit: bool = True,
     ) -> bool:
         """Insert a session; ``False``, with nothing changed, where it may not be.
 
         It may not be where one of its labels has a mark at or after ``issued``, where
         its key exists already, or where ``replaces`` is given and is not live. The
-        session ``replaces`` is ended in the same transaction; its items move to the
-        new one, and so do those of its labels that the new one does not have.
+        session ``replaces`` is ended in the same transaction. With ``inherit`` its
+        items move to the new one, and so do the values that it owns and those of its
+        labels that the new one does not have; without, they go with it.
         """
 
     def read(self, key: str) -> StoredSession | None:
@@ -121,7 +128,8 @@ class Store(Protocol):
         """Store a value under a key that has none; ``False`` where it has one.
 
         With ``owner``, the key of a session, nothing is stored and ``False`` comes
-        back unless that session lives; and the value goes when the session ends.
+        back unless that session lives; and the value goes when the session ends or
+        is over.
         """
 
     def get(self, key: str) -> str | None:

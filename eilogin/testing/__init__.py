@@ -1,5 +1,9 @@
 """A whole federation in one process, for tests: ours and those of who wraps an app.
 
-What belongs here: a hub, participants and their metadata with memory stores, joined
-by a back channel that needs no sockets, and the pytest fixtures that give them out.
+What belongs here: a hub and participants with memory stores (:class:`Federation`),
+joined by a back channel that needs no sockets; a browser that treats cookies as real
+ones do (:class:`Browser`); and the pytest fixtures that give them out.
 """
+
+from eilogin.testing.browser import Browser as Browser
+from eilogin.testing.federation import Federation as Federation

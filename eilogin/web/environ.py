@@ -8,6 +8,8 @@ key                       set by                  value
                                                   None
 ``eilogin.cookie``        ``session``             :class:`eilogin.web.cookies.Cookie`
                                                   of the session
+``eilogin.session.fault`` ``session``             the StoreUnavailable for which
+                                                  there is no session
 ``eilogin.trust``         ``trust``               :class:`eilogin.federation.Trust`
 ``eilogin.address``       ``trust``               which of eilogin's own addresses
                                                   is asked for, or None
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 SESSIONS = "eilogin.sessions"
 SESSION = "eilogin.session"
+SESSION_FAULT = "eilogin.session.fault"
 COOKIE = "eilogin.cookie"
 TRUST = "eilogin.trust"
 ADDRESS = "eilogin.address"

@@ -1,16 +1,21 @@
-"""The messages of SAML core as frozen values; writing them as XML and reading them.
+"""The messages of SAML core as frozen values, and the names that SAML gives to things.
 
-``write`` functions give an unsigned lxml element; who sends it signs it
-(:mod:`eilogin.saml.signatures`). ``read`` functions take an element of which the
-caller knows that it may be read: signed, or only to refuse.
+Every instant is a float: seconds since 1970-01-01T00:00:00Z. An absent optional
+attribute is "" or None, as each value says.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+#: What an Issuer is (SAML core 8.3.6); its Format may say so or be absent.
+ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+
+#: Method of the one SubjectConfirmation that a login by browser uses (profiles 3.3).
+BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 REQUESTER = "urn:oasis:names:tc:SAML:2.0:status:Requester"
@@ -21,6 +26,14 @@ NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 REQUEST_DENIED = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"
 UNKNOWN_PRINCIPAL = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
+
+
+def new_id() -> str:
+    """A new ID for a message or assertion: an NCName with 160 random bits.
+
+    SAML core 1.3.4 asks for at least 128.
+    """
+    return f"_{secrets.token_hex(20)}"
 
 
 @dataclass(frozen=True, slots=True)

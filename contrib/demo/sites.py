@@ -1,0 +1,138 @@
+"""Three small sites for the demonstration: ordinary WSGI apps.
+
+They know nothing of single sign-on. Who the visitor is they read from REMOTE_USER and
+from request headers, as apps behind a web server have always done; where their link to
+log out leads, their ini file says. The one with a notepad keeps it in a session of
+Beaker's, as environ offers it.
+"""
+
+import html
+from collections.abc import Callable, Iterable
+from urllib.parse import parse_qs
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #ccc; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #eee; --paper: #16181c; --line: #444; }
+}
+body { font: 1.0625rem/1.5 system-ui, sans-serif; color: var(--ink);
+  background: var(--paper); margin: 0; overflow-wrap: anywhere; }
+header, main { max-width: 42rem; margin: 0 auto; padding: 1rem; }
+header { border-bottom: 4px solid COLOUR; }
+nav a, nav button { display: inline-block; padding: .6rem .8rem .6rem 0; }
+a { color: inherit; text-underline-offset: .2em; }
+dt { font-weight: 600; } dd { margin: 0 0 .75rem; }
+textarea { width: 100%; box-sizing: border-box; font: inherit; min-height: 5rem; }
+button { font: inherit; padding: .6rem 1rem; min-height: 44px; }
+"""
+
+Page = Callable[["Site", dict], str]
+
+
+class Site:
+    """A site of a few pages.
+
+    ``title`` and ``colour`` are its looks, ``pages`` its addresses: lines of a path
+    and what the link says; ``logout_url`` and ``login_url`` are where those links
+    lead, if anywhere; ``portal_url`` leads back to where visitors come from;
+    ``notepad`` adds a page on which a visitor can keep a note.
+    """
+
+    def __init__(self, title, colour, pages, **links):
+        self.title = title
+        self.style = STYLE.replace("COLOUR", colour)
+        self.pages = dict(line.split(None, 1) for line in pages.splitlines() if line)
+        self.links = links
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO") or "/"
+        status = "200 OK"
+        if path == "/static/style.css":
+            start_response(status, [("Content-Type", "text/css; charset=utf-8")])
+            return [self.style.encode()]
+        if path == "/notitie" and self.links.get("notepad"):
+            if environ["REQUEST_METHOD"] == "POST":
+                keep_note(environ)
+                start_response("303 See Other", [("Location", "/notitie")])
+                return [b""]
+            content = notepad(environ)
+        elif path in self.pages:
+            content = self.page(path, environ)
+        else:
+            status, content = "404 Not Found", "<h1>Deze pagina is er niet</h1>"
+        start_response(status, [("Content-Type", "text/html; charset=utf-8")])
+        return [self.whole(content, environ).encode()]
+
+    def page(self, path: str, environ: dict) -> str:
+        """One page: its name, and who is looking at it."""
+        return f"<h1>{html.escape(self.pages[path])}</h1>{visitor(environ)}"
+
+    def whole(self, content: str, environ: dict) -> str:
+        """The page with all that stands around it."""
+        known = bool(environ.get("REMOTE_USER"))
+        wanted = [("portal_url", "MijnOverheid")]
+        wanted.append(
+            ("logout_url", "Uitloggen") if known else ("login_url", "Inloggen")
+        )
+        links = list(self.pages.items())
+        if self.links.get("notepad"):
+            links.append(("/notitie", "Mijn notitie"))
+        links += [
+            (self.links[name], text) for name, text in wanted if name in self.links
+        ]
+        navigation = "\n".join(
+            f'<a href="{html.escape(url)}">{html.escape(text)}</a>'
+            for url, text in links
+        )
+        title = html.escape(self.title)
+        return f"""<!doctype html>
+<html lang="nl"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/static/style.css"><link rel="icon" href="data:,"></head>
+<body><header><strong>{title}</strong><nav>{navigation}</nav></header>
+<main>{content}</main></body></html>"""
+
+
+def visitor(environ: dict) -> str:
+    """What the site knows of who is looking at it."""
+    if not environ.get("REMOTE_USER"):
+        return "<p>U bent hier niet ingelogd.</p>"
+    facts = {
+        "Naam": environ.get("HTTP_X_NAME"),
+        "Niveau": environ.get("HTTP_X_LEVEL"),
+        "Kenmerk (REMOTE_USER)": environ["REMOTE_USER"],
+    }
+    rows = "".join(
+        f"<dt>{name}</dt><dd>{html.escape(text_of(value))}</dd>"
+        for name, value in facts.items()
+        if value
+    )
+    return f"<p>U bent ingelogd.</p><dl>{rows}</dl>"
+
+
+def text_of(value: str) -> str:
+    """A value of environ as text (PEP 3333: UTF-8, seen as latin-1)."""
+    return value.encode("latin-1").decode(errors="replace")
+
+
+def keep_note(environ: dict) -> None:
+    """Keep what was written on the notepad."""
+    length = min(int(environ.get("CONTENT_LENGTH") or 0), 10_000)
+    form = parse_qs(environ["wsgi.input"].read(length).decode(errors="replace"))
+    session = environ["beaker.session"]
+    session["note"] = form.get("note", [""])[0][:2000]
+    session.save()
+
+
+def notepad(environ: dict) -> str:
+    """The page with the visitor's note."""
+    note = html.escape(environ["beaker.session"].get("note", ""))
+    return f"""<h1>Mijn notitie</h1>
+<form method="post" action="/notitie"><p><label for="note">Notitie</label>
+<textarea id="note" name="note">{note}</textarea></p>
+<p><button>Bewaren</button></p></form>"""
+
+
+def make_site(**options: str) -> Site:
+    """A site from the options of an ini section."""
+    return Site(**options)

@@ -1,0 +1,375 @@
+"""HTTP from server to server: SOAP messages to a peer, within a stated time.
+
+What SAML says in a message is not known here, only how to carry one (SAML bindings
+3.2.3: SOAP 1.1 over HTTP POST). A peer is not trusted with our threads: the time of a
+call is limited as a whole, also against one that answers a byte at a time; what it
+answers is limited in size; it can send nobody elsewhere, and nothing is tried twice,
+because an artifact is good once.
+
+``*.localhost`` means this machine, also where the system's resolver does not know it
+(RFC 6761 6.3). The one thing that no limit here can bound is that resolver itself,
+which has a time-out of its own.
+
+Nothing is opened before the first call. Each process opens its own connections, so a
+server may fork after this was made.
+"""
+
+import io
+import os
+import socket
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
+from urllib3.exceptions import TimeoutError as UrllibTimeout
+
+from eilogin.errors import ConfigurationError, PeerUnavailable
+from eilogin.settings import is_loopback
+
+#: SAML bindings 3.2.3.2 allows this value; some peers insist on it.
+_SOAP_ACTION = '"http://www.oasis-open.org/committees/security"'
+
+_HEADERS = {
+    "Content-Type": "text/xml; charset=utf-8",
+    "SOAPAction": _SOAP_ACTION,
+    "Accept": "text/xml",
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-cache, no-store",
+    "User-Agent": "eilogin",
+}
+
+#: Peers whose connections are kept, and connections kept for each.
+_PEERS = 100
+_CONNECTIONS = 8
+
+#: For how many seconds a quick look holds, and for how many peers it is remembered.
+_LOOK_HOLDS = 5.0
+_LOOKS = 1000
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class BackChannel:
+    """The way from this server to its peers' SOAP addresses.
+
+    ``ca_file`` holds the certificates (PEM) of who may vouch for a peer's TLS, the
+    system's where it is None; ``client_certificate`` is the pair of PEM files,
+    certificate and key, by which we show ourselves; ``proxy`` is the URL of an HTTP
+    proxy, which is never used towards this machine itself; ``timeout`` is how many
+    seconds a call takes at most, from connecting to the last byte; ``limit`` is how
+    many bytes of an answer are read.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file, where one
+    cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: Path | None = None,
+        client_certificate: tuple[Path, Path] | None = None,
+        proxy: str | None = None,
+        timeout: float = 5.0,
+        limit: int = 1_000_000,
+    ) -> None:
+        self._tls = _tls_context(ca_file, client_certificate)
+        self._proxy = proxy
+        self._timeout = timeout
+        self._limit = limit
+        self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
+        self._looks: OrderedDict[tuple[str, int], tuple[float, bool]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._timeout:g}s>"
+
+    def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
+        """Send a SOAP 1.1 envelope; the body of the answer, which has status 200.
+
+        ``timeout`` in seconds replaces the one of this back channel. Raises
+        :class:`eilogin.errors.PeerUnavailable`, naming the peer, for whatever is not
+        a whole answer in time: no connection, a name or certificate that does not
+        fit, another status (SAML bindings 3.2.3.3 sends a SOAP fault with 500), a
+        redirect, too many bytes, too slow.
+        """
+        limit = self._timeout if timeout is None else timeout
+        try:
+            _host_and_port(url)
+            return self._exchange(url, body, limit)
+        except NewConnectionError as error:  # to urllib3 it is a time-out too
+            raise PeerUnavailable(f"{_named(url)} does not answer: {error}") from error
+        except (TimeoutError, UrllibTimeout):
+            raise PeerUnavailable(
+                f"{_named(url)} did not answer within {limit:g} s"
+            ) from None
+        except (HTTPError, OSError, ValueError) as error:
+            raise PeerUnavailable(f"{_named(url)} does not answer: {error}") from error
+
+    def _exchange(self, url: str, body: bytes, limit: float) -> bytes:
+        response = self._pool_for(url).request(
+            "POST",
+            url,
+            body=body,
+            headers=_HEADERS,
+            timeout=urllib3.Timeout(total=limit),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            return self._read(url, response)
+        finally:
+            # One that was read whole has given its connection back already; of
+            # another the rest must not become the start of the next answer.
+            response.close()
+
+    def _read(self, url: str, response: urllib3.BaseHTTPResponse) -> bytes:
+        if response.status != HTTPStatus.OK:
+            raise PeerUnavailable(
+                f"{_named(url)} answered with status {response.status}"
+            )
+        answer = bytearray()
+        # One byte more than the limit is asked for, and never waited for beyond.
+        while chunk := response.read(
+            min(65_536, self._limit + 1 - len(answer)), decode_content=False
+        ):
+            answer += chunk
+            if len(answer) > self._limit:
+                raise PeerUnavailable(
+                    f"{_named(url)} answered with more than {self._limit} bytes"
+                )
+        return bytes(answer)
+
+    def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
+        """Whether a TCP connection to the peer (or the proxy) opens now.
+
+        A quick look before a citizen is sent there; it says nothing about what would
+        be answered. The outcome holds for 5 seconds, and is then looked up anew.
+        """
+        try:
+            peer = _host_and_port(self._proxy_for(url) or url)
+        except ValueError:
+            return False
+        looked, outcome = self._looks.get(peer, (0.0, False))
+        moment = time.monotonic()
+        if looked and moment - looked < _LOOK_HOLDS:
+            return outcome
+        outcome = _opens(*peer, timeout)
+        self._looks[peer] = (moment, outcome)
+        while len(self._looks) > _LOOKS:
+            self._looks.popitem(last=False)
+        return outcome
+
+    def close(self) -> None:
+        """Let go of the connections of this process; the next call opens its own."""
+        pools, self._pools = self._pools, None
+        if pools is not None:
+            for manager in pools[1:]:
+                manager.clear()
+
+    def _proxy_for(self, url: str) -> str | None:
+        host = urlsplit(url).hostname or ""
+        return None if is_loopback(host) else self._proxy
+
+    def _pool_for(self, url: str) -> urllib3.PoolManager:
+        """The connections of this process, and not those of the one that forked it."""
+        pools = self._pools
+        if pools is None or pools[0] != os.getpid():
+            # Two threads may both come here first: the last one's pools are kept, the
+            # other's are closed when their call is done.
+            direct = self._new_pools(None)
+            outward = self._new_pools(self._proxy) if self._proxy else direct
+            pools = self._pools = (os.getpid(), direct, outward)
+        _, direct, outward = pools
+        return outward if self._proxy_for(url) else direct
+
+    def _new_pools(self, proxy: str | None) -> urllib3.PoolManager:
+        common: dict[str, Any] = {
+            "num_pools": _PEERS,
+            "maxsize": _CONNECTIONS,
+            "ssl_context": self._tls,
+        }
+        manager = (
+            urllib3.ProxyManager(proxy, proxy_ssl_context=self._tls, **common)
+            if proxy
+            else urllib3.PoolManager(**common)
+        )
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        return manager
+
+
+def _tls_context(
+    ca_file: Path | None, client_certificate: tuple[Path, Path] | None
+) -> ssl.SSLContext:
+    # Made at once, not at the first call: a wrong file stops the start.
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{ca_file}: no certificates (PEM) can be read: {error}"
+        ) from error
+    if client_certificate is not None:
+        certificate, key = client_certificate
+        try:
+            # A key with a pass phrase is refused: nobody is there to type it.
+            context.load_cert_chain(certificate, key, password=_no_pass_phrase)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"{certificate} and {key}: not a certificate and its key: {error}"
+            ) from error
+    return context
+
+
+def _no_pass_phrase() -> str:
+    raise ValueError("the key is protected by a pass phrase")
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    """Host and port of a URL; ``ValueError`` where it has none."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in _PORTS:
+        raise ValueError("an http or https address")
+    return parts.hostname, parts.port or _PORTS[parts.scheme]
+
+
+def _named(url: str) -> str:
+    """The peer as a log may show it: no user, no query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a peer whose address is none"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+# --- connecting -----------------------------------------------------------------
+
+
+def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, Any]]:
+    """Families and addresses to try, in order; ``OSError`` for an unknown name."""
+    if is_loopback(host) and host.rstrip(".").endswith("localhost"):
+        yield socket.AF_INET, ("127.0.0.1", port)
+        yield socket.AF_INET6, ("::1", port, 0, 0)
+        return
+    for family, _, _, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        yield family, address
+
+
+def _connected(host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to the first address that takes one; ``timeout`` is for them all."""
+    deadline = time.monotonic() + timeout
+    failure: OSError = OSError(f"{host} has no address")
+    for family, address in _addresses(host, port):
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a family that this machine does not have
+            failure = error
+            continue
+        try:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            sock.close()
+        else:
+            return sock
+    raise failure
+
+
+def _opens(host: str, port: int, timeout: float) -> bool:
+    try:
+        _connected(host, port, timeout).close()
+    except (OSError, UnicodeError):
+        return False
+    return True
+
+
+class _Deadline(io.RawIOBase):
+    """A socket's bytes until an instant, however few of them come at a time.
+
+    The time-out of a socket starts anew with every byte that arrives.
+    """
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, seconds: float) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._end = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    """An answer that is read within the time-out that its socket had at the start."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        left = sock.gettimeout() or 0.0
+        self.fp = io.BufferedReader(_Deadline(sock, self.fp.detach(), left))
+
+
+class _Connecting(HTTPConnection):
+    """How both kinds of connection find a peer and read its answer."""
+
+    # urllib3 gives the socket what is left of the total time-out, then makes this.
+    response_class = _Response
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            # A kept connection still has what was left of the call before this one.
+            self.sock.settimeout(self.timeout)
+        super().request(*args, **kwargs)
+
+    def _new_conn(self) -> socket.socket:
+        timeout = float(self.timeout or 0.0)
+        try:
+            return _connected(self._dns_host, self.port, timeout)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "timed out") from error
+        except (OSError, UnicodeError) as error:
+            raise NewConnectionError(self, str(error)) from error
+
+
+class _Connection(_Connecting):
+    """A connection in the clear, which only loopback addresses have."""
+
+
+class _TLSConnection(_Connecting, HTTPSConnection):
+    """A connection over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection

@@ -1,0 +1,41 @@
+"""``eilogin check FILE``: every fault of an ini file, and nothing started."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from eilogin.cli.checking import check
+from eilogin.errors import Fault
+
+
+@click.command("check", short_help="Find every fault of an ini file.")
+@click.argument("file", type=click.Path(path_type=Path))
+def check_command(file: Path) -> None:
+    """Find every fault of a paste ini FILE, without building anything.
+
+    Looks at options and their values, the order of pipelines, keys and certificates,
+    the federation's metadata, the store, and servers. The exit code is 0 where all is
+    in order, and 1 where there is a fault.
+    """
+    checked = check(file)
+    if checked.faults:
+        tell(checked.faults)
+        raise SystemExit(1)
+    click.echo(
+        f"{file}: everything in order: {_many(checked.sections, 'section')}, "
+        f"{checked.own_sections} of them of eilogin, and "
+        f"{_many(checked.stacks, 'application')} with the filters around "
+        f"{'it' if checked.stacks == 1 else 'them'}"
+    )
+
+
+def tell(faults: Sequence[Fault]) -> None:
+    """Print faults for a person, on stderr."""
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    click.echo(_many(len(faults), "fault"), err=True)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,347 @@
+"""Every fault of a paste ini file, found without building anything.
+
+:func:`check_file` is what ``eilogin check`` prints and ``eilogin serve`` asks first.
+It looks, in this order, at the file itself, at each section, at each pipeline, and at
+what sections have to do with each other and with the federation.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from types import MappingProxyType
+
+from paste.deploy.loadwsgi import APP, loadcontext
+from waitress.adjustments import Adjustments
+
+from eilogin import settings
+from eilogin.backchannel import BackChannel
+from eilogin.cli import inventory
+from eilogin.cli.inifile import IniFile, Part, Stack
+from eilogin.compose.hosts import HostsOptions
+from eilogin.errors import ConfigurationError, EiloginError, Fault
+from eilogin.federation import Federation, Own
+from eilogin.federation.own import HUB
+from eilogin.filters.session import SessionOptions
+from eilogin.filters.trust import OwnOptions, TrustOptions, own_of
+from eilogin.hub.citizens import Citizens
+from eilogin.saml.keys import SigningKey, load_certificate, rsa_public_key
+from eilogin.settings import Options, did_you_mean
+from eilogin.web.environ import ORDER
+
+#: What each filter or app of eilogin finds in environ, and who must have left it.
+_NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "trust": ("session",),
+        "login": ("session", "trust"),
+        "logout": ("session", "trust"),
+        "identity": ("session",),
+        "appsession": ("session",),
+        "hub": ("session", "trust"),
+        "portal": ("session", "trust"),
+    }
+)
+
+#: What ``egg:eilogin`` stands for.
+_PARTICIPANT = ("session", "trust", "login", "logout", "identity")
+
+#: How servers other than waitress are told to have several processes.
+_PROCESSES = ("workers", "processes")
+
+#: Where PasteDeploy looks for the application that a server serves.
+_MAIN = ("app", "composite", "pipeline", "filter-app")
+
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at, and every fault that was found."""
+
+    faults: Sequence[Fault]
+    #: How many sections the file has, and how many of them are eilogin's own.
+    sections: int
+    own_sections: int
+    #: How many applications there are with the filters around them.
+    stacks: int
+
+
+def check_file(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> list[Fault]:
+    """Every fault of the file; an empty list where all is in order.
+
+    ``variables`` are the ``NAME=VALUE`` of ``eilogin serve``.
+    """
+    return list(check(path, variables).faults)
+
+
+def check(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> Checked:
+    """The same, with what was looked at."""
+    file = IniFile.read(path, variables)
+    parts = [
+        file.part(section)
+        for section in file.of_kind("filter", "app", "composite", "filter-app")
+    ]
+    stacks = file.stacks()
+    ours = [part for part in parts if part.entry_point is not None]
+    read = {part.title: options for part in ours if (options := _options(file, part))}
+    _check_servers(file)
+    for stack in stacks:
+        _check_order(file, stack)
+    for title, options in read.items():
+        _check_reach(file, title, options)
+    _check_twins(file, read)
+    _check_processes(file, read)
+    if not file.faults:
+        _check_the_rest(file, variables)
+    return Checked(file.faults, len(file.sections), len(ours), len(stacks))
+
+
+# --- a section ------------------------------------------------------------------
+
+
+def _options(file: IniFile, part: Part) -> Options | None:
+    """The options of one section of ours; None, with its faults kept, if it has any."""
+    name = part.entry_point or ""
+    kind = inventory.kind_of(name)
+    if kind is None:
+        hint = did_you_mean(name, inventory.names(part.kind))
+        file.note(part.title, "use", repr(part.use), f"eilogin has no such name{hint}")
+        return None
+    if kind != part.kind:
+        expected = f"is for a section [{kind}:…], not [{part.title}]"
+        file.note(part.title, "use", repr(part.use), expected)
+        return None
+    declared = HostsOptions if name == "hosts" else inventory.declared()[name]
+    faults = settings.faults(declared, str(file.path), part.title, part.options)
+    file.keep(faults)
+    _check_comments(file, part, {fault.option for fault in faults})
+    if faults:
+        if issubclass(declared, OwnOptions):
+            _check_pair(file, part)
+        return None
+    return settings.read(declared, {"__file__": str(file.path)}, part.options)
+
+
+def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
+    for option, value in part.options.items():
+        if " ;" in value and option not in told:
+            file.note(part.title, option, "' ;'", "stray" + settings.NO_COMMENTS)
+
+
+def _check_pair(file: IniFile, part: Part) -> None:
+    """Whether key and certificate match, where other faults hid the question."""
+    here = file.path.absolute().parent
+    names = ("key", "certificate")
+    try:
+        key, certificate = ((here / part.options[n]).read_bytes() for n in names)
+    except (KeyError, OSError):
+        return  # which has been told
+    try:
+        SigningKey.load(key, certificate)
+    except ConfigurationError as error:
+        file.note(part.title, "", "", f"key, certificate: {error}")
+
+
+def _check_servers(file: IniFile) -> None:
+    for section in file.of_kind("server"):
+        part = file.part(section)
+        if not part.use:
+            file.note(section.title, "use", "", "expected 'egg:waitress#main'")
+        elif part.distribution == "waitress":
+            try:
+                Adjustments(**part.options)
+            except (ValueError, TypeError) as error:
+                file.note(section.title, "", "", f"waitress: {error}")
+
+
+# --- a pipeline -----------------------------------------------------------------
+
+
+def _check_order(file: IniFile, stack: Stack) -> None:
+    """Whether each of our filters finds what it needs, in the right order."""
+    for layer in _layers(stack.parts):
+        here: list[str] = []
+        for part in layer:
+            name = part.entry_point or ""
+            missing = [need for need in _NEEDS.get(name, ()) if need not in here]
+            if missing:
+                _out_of_order(file, part, f"needs {_quoted(missing)} before it")
+            for provided in _PARTICIPANT if name == "main" else [name]:
+                _check_place(file, part, provided, here)
+                here.append(provided)
+
+
+def _check_place(file: IniFile, part: Part, name: str, here: Sequence[str]) -> None:
+    if name not in ORDER:
+        return
+    if name in here:
+        _out_of_order(file, part, f"is the second '{name}' around one application")
+        return
+    later = [other for other in ORDER[ORDER.index(name) + 1 :] if other in here]
+    if later:
+        _out_of_order(file, part, f"should stand before {_quoted(later)}")
+
+
+def _out_of_order(file: IniFile, part: Part, what: str) -> None:
+    file.note(part.title, "", "", f"{what}; the order is: {' '.join(ORDER)} app")
+
+
+def _layers(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    """The parts of one party each.
+
+    A hub may stand behind the filters of a participant, which then sign in for it: its
+    own begin at the last ``session``.
+    """
+    starts = [i for i, part in enumerate(parts) if part.entry_point == "session"]
+    if parts and parts[-1].entry_point == "hub" and starts and starts[-1] > 0:
+        yield parts[: starts[-1]]
+        parts = parts[starts[-1] :]
+    yield parts
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+# --- what lies outside of the file ----------------------------------------------
+
+
+def _check_reach(file: IniFile, title: str, options: Options) -> None:
+    """Whether what the options name is there and can be used."""
+    if isinstance(options, SessionOptions):
+        _check_store(file, title, options.store)
+    if isinstance(options, TrustOptions):
+        _check_federation(file, title, options)
+        ca_file = options.back_channel_ca
+        _attempt(file, title, "back_channel_ca", lambda: BackChannel(ca_file=ca_file))
+    citizens = getattr(options, "citizens", None)
+    if isinstance(citizens, Path):
+        _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
+
+
+def _attempt(
+    file: IniFile, title: str, option: str, attempt: Callable[[], object]
+) -> None:
+    try:
+        attempt()
+    except EiloginError as error:
+        file.note(title, option, "", str(error))
+
+
+def _check_store(file: IniFile, title: str, url: str) -> None:
+    """Whether the file of a store can be written, without making it."""
+    if not url.startswith("sqlite:///"):
+        return
+    path = Path(url.removeprefix("sqlite:///"))
+    folder = path.parent
+    if not folder.is_dir():
+        file.note(title, "store", repr(str(path)), "its folder is not there")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        file.note(title, "store", repr(str(path)), "its folder cannot be written")
+    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        file.note(title, "store", repr(str(path)), "cannot be written")
+
+
+def _check_federation(file: IniFile, title: str, options: TrustOptions) -> None:
+    """Whether the federation's metadata is sound, and knows us and our hub."""
+    try:
+        certificate = load_certificate(options.federation_certificate.read_bytes())
+        operator = rsa_public_key(certificate)
+    except ConfigurationError as error:
+        path = str(options.federation_certificate)
+        file.note(title, "federation_certificate", repr(path), str(error))
+        return
+    try:
+        federation = Federation.from_file(options.federation, [operator])
+    except ConfigurationError as error:
+        file.note(title, "federation", "", str(error))
+        return
+    own = own_of(options)
+    _check_membership(file, title, own, federation)
+    _check_hub(file, title, options, own, federation)
+
+
+def _check_membership(
+    file: IniFile, title: str, own: Own, federation: Federation
+) -> None:
+    members = {entity.entity_id: entity for entity in federation.entities}
+    entity = members.get(own.entity_id)
+    if entity is None:
+        hint = did_you_mean(own.entity_id, members)
+        expected = f"we, {own.entity_id}, are no member of this federation{hint}"
+        file.note(title, "federation", "", expected)
+        return
+    role = entity.identity_provider if own.role == HUB else entity.service_provider
+    if role is None:
+        expected = f"{own.entity_id} is no {own.role} in this federation"
+        file.note(title, "role", repr(own.role), expected)
+    elif own.key.public not in role.keys:
+        expected = f"the federation knows {own.entity_id} by another key than ours"
+        file.note(title, "certificate", "", expected)
+
+
+def _check_hub(
+    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
+) -> None:
+    if own.role == HUB:
+        return
+    hubs = [e.entity_id for e in federation.entities if e.identity_provider]
+    if options.hub and options.hub not in hubs:
+        hint = did_you_mean(options.hub, hubs)
+        expected = f"is no hub of this federation{hint}"
+        file.note(title, "hub", repr(options.hub), expected)
+    elif not options.hub and len(hubs) != 1:
+        expected = f"is required: the federation has {len(hubs)} hubs"
+        file.note(title, "hub", "", expected)
+
+
+# --- sections together ----------------------------------------------------------
+
+
+def _check_twins(file: IniFile, read: Mapping[str, Options]) -> None:
+    """Two parties at one address would answer for each other."""
+    addresses = {
+        title: own_of(options).url("metadata")
+        for title, options in read.items()
+        if isinstance(options, OwnOptions)
+    }
+    count = Counter(addresses.values())
+    for title, address in addresses.items():
+        if count[address] > 1:
+            others = [f"[{t}]" for t, a in addresses.items() if a == address]
+            expected = f"one party for each address, not {' and '.join(others)}"
+            file.note(title, "public_url", repr(address), expected)
+
+
+def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
+    """A store in memory is another one in every process."""
+    several = [
+        f"[{section.title}] {name}"
+        for section in file.of_kind("server")
+        for name in _PROCESSES
+        if (value := section.values.get(name, "")).strip().isdigit() and int(value) > 1
+    ]
+    in_memory = [
+        title
+        for title, options in read.items()
+        if isinstance(options, SessionOptions) and options.store == "memory:"
+    ]
+    for title in in_memory if several else ():
+        expected = f"a store that processes share, because of {several[0]}"
+        file.note(title, "store", "'memory:'", expected)
+
+
+def _check_the_rest(file: IniFile, variables: Mapping[str, str]) -> None:
+    """What only PasteDeploy can say: projects and factories that are not ours."""
+    if not any(s.name == "main" for s in file.of_kind(*_MAIN)):
+        return
+    try:
+        loadcontext(
+            APP, f"config:{file.path.absolute()}", "main", global_conf=dict(variables)
+        )
+    except PackageNotFoundError as error:
+        file.note("", "", "", f"names a project that is not installed: {error.name}")
+    except (LookupError, ImportError, ValueError, AttributeError) as error:
+        file.note("", "", "", " ".join(str(error).split()))

@@ -1,0 +1,242 @@
+"""``eilogin serve FILE``: check an ini file, then serve all its servers.
+
+Every ``[server:NAME]`` of the file serves the same application, ``main``, with threads
+of its own: so the back channel, which servers call, has threads that visitors cannot
+fill.
+"""
+
+import contextlib
+import logging
+import logging.config
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from paste.deploy import loadapp
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+
+from eilogin.cli.check import tell
+from eilogin.cli.checking import check_file
+from eilogin.cli.inifile import IniFile, Part
+from eilogin.errors import ConfigurationError, EiloginError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_log = logging.getLogger("eilogin")
+
+#: Seconds that requests under way get to finish when the server stops.
+_GRACE = 10.0
+
+
+@click.command("serve", short_help="Check an ini file, then serve it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+def serve_command(file: Path, variables: Sequence[str]) -> None:
+    """Check a paste ini FILE, then serve each of its [server:NAME] sections.
+
+    NAME=VALUE stand in for what [DEFAULT] of the file does not say. Logging is that of
+    the file's own sections; without a [loggers] section it goes to stderr. Ctrl-C and
+    SIGTERM stop it.
+    """
+    serve(file, _variables(variables))
+
+
+def _variables(words: Sequence[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word.lstrip("="):
+            raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
+    return dict(word.split("=", 1) for word in words)
+
+
+def serve(
+    file: Path, variables: Mapping[str, str], greeting: Sequence[str] = ()
+) -> None:
+    """Serve a file until a signal comes; ``SystemExit`` 1 where that cannot be.
+
+    ``greeting`` are lines to print once everything listens.
+    """
+    if faults := check_file(file, variables):
+        tell(faults)
+        raise SystemExit(1)
+    try:
+        _set_up_logging(file, variables)
+        parts = _servers(file, variables)
+        app = _application(file, variables)
+        with _listening(file, parts, app) as servers:
+            for server in servers:
+                click.echo(f"serving on {', '.join(server.addresses)}")
+            for line in greeting:
+                click.echo(line)
+            sys.stdout.flush()
+            _run(servers)
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _set_up_logging(file: Path, variables: Mapping[str, str]) -> None:
+    """As pserve does: by the file's own sections, or else to stderr."""
+    ini = IniFile.read(file, variables)
+    if "loggers" not in ini.sections:
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        return
+    try:
+        logging.config.fileConfig(
+            file, defaults=dict(ini.defaults), disable_existing_loggers=False
+        )
+    except (RuntimeError, ValueError, KeyError, OSError, ImportError) as error:
+        # A KeyError says no more than the name of what is missing.
+        raise ConfigurationError(f"{file}: [loggers]: {error!r}") from error
+
+
+def _servers(file: Path, variables: Mapping[str, str]) -> list[Part]:
+    ini = IniFile.read(file, variables)
+    parts = [ini.part(section) for section in ini.of_kind("server")]
+    if not parts:
+        raise ConfigurationError(f"{file}: there is no [server:main] section to serve")
+    for part in parts:
+        if part.distribution != "waitress":
+            raise ConfigurationError(
+                f"{file}: [{part.title}] use: found '{part.use}'; 'eilogin serve' "
+                "serves egg:waitress#main, and other servers have commands of their own"
+            )
+    return parts
+
+
+def _application(file: Path, variables: Mapping[str, str]) -> "WSGIApplication":
+    uri = f"config:{file.absolute()}"
+    app: WSGIApplication = loadapp(uri, "main", global_conf=dict(variables))
+    return app
+
+
+# --- listening ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Server:
+    """One ``[server:NAME]`` that listens, with the sockets of its own loop."""
+
+    waitress: Any
+    sockets: dict[int, Any]
+    addresses: Sequence[str]
+
+    def run(self, stop: threading.Event) -> None:
+        """Answer until ``stop`` is set, then let requests under way finish."""
+        adjustments = self.waitress.adj
+        try:
+            while not stop.is_set():
+                wasyncore.loop(
+                    timeout=adjustments.asyncore_loop_timeout,
+                    use_poll=adjustments.asyncore_use_poll,
+                    map=self.sockets,
+                    count=1,
+                )
+            self._finish()
+        finally:
+            # One that cannot go on takes the others with it, not half a service.
+            stop.set()
+
+    def _finish(self) -> None:
+        """Take no new connection, and send what is asked for already."""
+        for item in self.sockets.values():
+            if isinstance(item, BaseWSGIServer):
+                item.accepting = False
+        deadline = time.monotonic() + _GRACE
+        while self._is_busy() and time.monotonic() < deadline:
+            wasyncore.loop(timeout=0.1, map=self.sockets, count=1)
+
+    def _is_busy(self) -> bool:
+        return any(
+            isinstance(item, HTTPChannel) and (item.requests or item.total_outbufs_len)
+            for item in self.sockets.values()
+        )
+
+    def close(self) -> None:
+        """Let go of every socket and thread."""
+        self.waitress.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self.sockets, ignore_all=True)
+
+
+@contextlib.contextmanager
+def _listening(
+    file: Path, parts: Sequence[Part], app: "WSGIApplication"
+) -> Iterator[list[_Server]]:
+    """All the servers, or ConfigurationError naming the one that cannot listen."""
+    with contextlib.ExitStack() as stack:
+        servers = []
+        for part in parts:
+            sockets: dict[int, Any] = {}
+            adjustments: dict[str, Any] = dict(part.options)
+            # Also what was opened before one of several addresses failed.
+            stack.callback(wasyncore.close_all, sockets, ignore_all=True)
+            try:
+                waitress = create_server(app, map=sockets, **adjustments)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{file}: [{part.title}] cannot listen on {_wanted(part)}: "
+                    f"{error.strerror or error}"
+                ) from error
+            server = _Server(waitress, sockets, _addresses(waitress))
+            stack.callback(server.close)
+            servers.append(server)
+        yield servers
+
+
+def _wanted(part: Part) -> str:
+    """The address that a section asks for, in its own words."""
+    options = part.options
+    if "listen" in options or "unix_socket" in options:
+        return options.get("listen", options.get("unix_socket", ""))
+    return f"{options.get('host', '0.0.0.0')}:{options.get('port', '8080')}"  # noqa: S104 - waitress's own default
+
+
+def _addresses(waitress: Any) -> list[str]:
+    if hasattr(waitress, "effective_listen"):
+        pairs = waitress.effective_listen
+    else:
+        pairs = [(waitress.effective_host, waitress.effective_port)]
+    return [
+        f"unix:{port}"
+        if host == "unix"
+        else f"http://[{host}]:{port}"
+        if ":" in host
+        else f"http://{host}:{port}"
+        for host, port in pairs
+    ]
+
+
+def _run(servers: Sequence[_Server]) -> None:
+    """Run each server in a thread until Ctrl-C, SIGTERM, or the end of one of them."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=server.run, args=[stop], daemon=True)
+        for server in servers
+    ]
+    with _signals(stop):
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join()
+
+
+@contextlib.contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set ``stop``; afterwards they are what they were."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

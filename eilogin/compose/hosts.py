@@ -1,0 +1,106 @@
+"""Several sites in one process, by host name: ``egg:eilogin#hosts``.
+
+::
+
+    [composite:main]
+    use = egg:eilogin#hosts
+    uwv.example.nl = uwv
+    mijn.uwv.example.nl = uwv
+    inloggen.example.nl = hub
+
+Each line has a host name and the app (or pipeline) that answers for it. The port of a
+request does not matter, nor does upper or lower case. A host that no line names gets
+status 421 (RFC 9110 15.5.20). *Changes* nothing in environ or in the answer.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pydantic import ConfigDict, model_validator
+
+from eilogin.settings import Options, read
+from eilogin.web.pages import Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_MISDIRECTED = 421
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+# What stands behind the name in a Host header (RFC 9110 7.2).
+_PORT = re.compile(r"\.?(?::[0-9]*)?$")
+
+
+class HostsOptions(Options):
+    """What ``[composite:…] use = egg:eilogin#hosts`` understands: host names."""
+
+    model_config = ConfigDict(extra="allow")
+    entry_point: ClassVar[str] = "hosts"
+
+    def names(self) -> list[tuple[str, str]]:
+        """Host, in lower case, and the name of its app, for every line."""
+        return [(host.lower(), name) for host, name in (self.model_extra or {}).items()]
+
+    @model_validator(mode="after")
+    def _are_host_names(self) -> "HostsOptions":
+        hosts = [host for host, _ in self.names()]
+        odd = [host for host in hosts if not _HOST.fullmatch(host)]
+        if odd:
+            raise ValueError(f"expected host names without a port, found {odd}")
+        if len(set(hosts)) < len(hosts):
+            raise ValueError("expected one line for each host name")
+        if not hosts:
+            raise ValueError("expected a line 'host name = app' for each site")
+        return self
+
+
+class Loader(Protocol):
+    """What PasteDeploy gives to a composite factory."""
+
+    def get_app(
+        self, name: str, global_conf: Mapping[str, str] | None = None
+    ) -> "WSGIApplication":
+        """The app of the section with this name."""
+
+
+class Hosts:
+    """The composite; ``apps`` are keyed by host name, in lower case, without port."""
+
+    def __init__(self, apps: Mapping[str, "WSGIApplication"]) -> None:
+        self._apps = dict(apps)
+        self._pages = Pages()
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Let the app of the request's host answer."""
+        app = self._apps.get(host_of(environ), self._misdirected)
+        return app(environ, start_response)
+
+    def _misdirected(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        page = self._pages.page(environ, "unknown_host.html", status=_MISDIRECTED)
+        return page(environ, start_response)
+
+
+def host_of(environ: "WSGIEnvironment") -> str:
+    """The host name that a request asks for: lower case, no port, no final dot."""
+    return _PORT.sub("", environ.get("HTTP_HOST", "")).lower()
+
+
+def make_hosts(
+    loader: Loader, global_conf: Mapping[str, str], **local_conf: str
+) -> Hosts:
+    """PasteDeploy's factory for ``egg:eilogin#hosts``.
+
+    Raises :class:`eilogin.errors.InvalidOptions` where the lines are no host names;
+    LookupError, by PasteDeploy, where there is no app of that name.
+    """
+    options = read(HostsOptions, global_conf, local_conf)
+    return Hosts(
+        {
+            host: loader.get_app(name, global_conf=global_conf)
+            for host, name in options.names()
+        }
+    )

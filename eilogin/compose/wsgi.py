@@ -1,0 +1,105 @@
+"""A plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
+
+A Flask or Django application is a callable with no paste factory of its own; this one
+finds it by its name::
+
+    [app:myapp]
+    use = egg:eilogin#wsgi
+    app = mysite.wsgi:application
+    path = %(here)s
+
+*Changes* ``sys.path``: the folders of ``path`` are put before all others, because a
+console script has neither the working folder nor that of the ini file on it.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator
+
+from eilogin.errors import Fault, InvalidOptions
+from eilogin.settings import Lines, Options, option, read, section_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+def _is_module_and_attribute(name: str) -> str:
+    module, _, attribute = name.strip().partition(":")
+    if not all(part.isidentifier() for part in f"{module}.{attribute}".split(".")):
+        raise ValueError("'module:attribute', such as 'mysite.wsgi:application'")
+    return name.strip()
+
+
+def _are_folders(lines: tuple[str, ...]) -> tuple[str, ...]:
+    for line in lines:
+        if not Path(line).is_dir():
+            raise ValueError(f"existing folders, one a line; {line!r} is none")
+    return lines
+
+
+class WsgiOptions(Options, name="wsgi"):
+    """What ``[app:…] use = egg:eilogin#wsgi`` understands."""
+
+    app: Annotated[str, AfterValidator(_is_module_and_attribute)] = option(
+        "the application, as ``module:attribute``; dots reach further inside"
+    )
+    path: Annotated[Lines, AfterValidator(_are_folders)] = option(
+        "folders to import from, one a line, such as ``%(here)s``", default=()
+    )
+
+
+class _NotThere(Exception):
+    """Why an application cannot be taken, in the words of a fault."""
+
+
+def make_wsgi(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
+    """PasteDeploy's factory for ``egg:eilogin#wsgi``.
+
+    Raises :class:`eilogin.errors.InvalidOptions` where nothing callable goes by that
+    name; an error inside of the module comes through with its own traceback.
+    """
+    options = read(WsgiOptions, global_conf, local_conf)
+    sys.path[:0] = [folder for folder in options.path if folder not in sys.path]
+    try:
+        return _loaded(options.app)
+    except _NotThere as reason:
+        file = global_conf.get("__file__", "")
+        section = section_of(WsgiOptions, file, local_conf)
+        fault = Fault(file, section, "app", repr(options.app), str(reason))
+        raise InvalidOptions([fault]) from None
+
+
+def _loaded(name: str) -> "WSGIApplication":
+    module, _, attribute = name.partition(":")
+    found: Any = _imported(module)
+    for step in attribute.split("."):
+        if not hasattr(found, step):
+            raise _NotThere(f"expected the module {module!r} to have {attribute!r}")
+        found = getattr(found, step)
+    if not callable(found):
+        raise _NotThere(f"expected a WSGI callable, not {_kind_of(found)}")
+    application: WSGIApplication = found
+    return application
+
+
+def _imported(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # Another module that this one fails to import is a fault of its own.
+        missing = error.name or ""
+        if module != missing and not module.startswith(f"{missing}."):
+            raise
+        raise _NotThere(
+            f"expected a module that can be imported; there is no {missing!r} in the "
+            "folders of 'path', nor among what is installed"
+        ) from None
+
+
+def _kind_of(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -1,0 +1,170 @@
+"""Tell the application who its visitor is, and remove what a client forged.
+
+*Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* REMOTE_USER,
+AUTH_TYPE and the request headers that are asked for, in a copy of environ, so that an
+access log outside never sees them. *Changes in the answer*: nothing::
+
+    [filter:identity]
+    use = egg:eilogin#identity
+    user = attribute:mail subject
+    headers =
+        X-Name    attribute:name
+        X-Level   level
+
+The application finds the whole login in ``environ['eilogin.session']``: subject,
+level, since, until, and attributes as a mapping of lists of strings.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
+
+from eilogin.errors import IdentityMissing
+from eilogin.sessions import Login
+from eilogin.settings import Options, option, read
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: What an identity is taken from: a login, to text, or None where it has none.
+Source = Callable[[Login], str | None]
+
+#: Environ keys by which a client or an outer server could say who somebody is. All
+#: spellings of a header (``Remote-User``, ``X_Remote_User``) end in these.
+_FORGEABLE = (
+    "REMOTE_USER",
+    "AUTH_TYPE",
+    "HTTP_REMOTE_USER",
+    "HTTP_X_REMOTE_USER",
+    "HTTP_X_FORWARDED_USER",
+)
+
+
+def _source(word: str) -> Source:
+    """What ``subject``, ``level``, ``bsn`` or ``attribute:NAME`` stands for."""
+    if word == "subject":
+        return lambda login: login.subject
+    if word == "level":
+        return lambda login: login.level
+    if word == "bsn":
+        return _attribute("bsn")
+    kind, _, name = word.partition(":")
+    if kind == "attribute" and name:
+        return _attribute(name)
+    raise ValueError(f"'subject', 'level', 'bsn' or 'attribute:NAME', found {word!r}")
+
+
+def _attribute(name: str) -> Source:
+    def first(login: Login) -> str | None:
+        values = login.attributes.get(name)
+        return values[0] if values else None
+
+    return first
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A request header for the application: its environ key, and what it says."""
+
+    key: str
+    source: Source
+
+
+def _header(line: str) -> Header:
+    words = line.split()
+    if len(words) != 2 or not words[0].replace("-", "").isalnum():  # noqa: PLR2004
+        raise ValueError(f"lines such as 'X-Name attribute:name', found {line!r}")
+    key = "HTTP_" + words[0].upper().replace("-", "_")
+    return Header(key, _source(words[1]))
+
+
+def _headers(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(_header(line) for line in value.splitlines() if line.strip())
+    return value
+
+
+def _user(value: object) -> object:
+    if isinstance(value, str):
+        for word in value.split():
+            _source(word)
+        return tuple(value.split())
+    return value
+
+
+class IdentityOptions(Options, name="identity"):
+    """What ``[filter:…] use = egg:eilogin#identity`` understands."""
+
+    user: Annotated[tuple[str, ...], BeforeValidator(_user)] = option(
+        "what REMOTE_USER is, the first that the login has: ``subject`` (opaque, and "
+        "another one at every participant), ``bsn`` or ``attribute:NAME``",
+        default=("subject",),
+    )
+    headers: Annotated[tuple[Header, ...], BeforeValidator(_headers)] = option(
+        "request headers for the application: lines of a name and ``subject``, "
+        "``level``, ``bsn`` or ``attribute:NAME``",
+        default=(),
+        shown="none",
+    )
+
+
+class Identity:
+    """The filter; ``options`` say what the application gets."""
+
+    def __init__(self, app: "WSGIApplication", options: IdentityOptions) -> None:
+        self.app = app
+        self.pages = Pages()
+        self._user = tuple(_source(word) for word in options.user)
+        self._headers = options.headers
+        self._removed = (*_FORGEABLE, *(header.key for header in options.headers))
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Pass on with the visitor's identity, or with none."""
+        inner = environ.copy()
+        for key in self._removed:
+            inner.pop(key, None)
+        login = env.session(environ)
+        if login is not None:
+            user = self._user_of(login)
+            if user is None:
+                error = IdentityMissing(
+                    "the login has nothing that REMOTE_USER could be"
+                )
+                refusal = self.pages.refuse(environ, error, event="identity")
+                return refusal(environ, start_response)
+            inner["REMOTE_USER"] = _for_environ(user)
+            inner["AUTH_TYPE"] = "eilogin"
+            self._add_headers(inner, login)
+        return self.app(inner, start_response)
+
+    def _user_of(self, login: Login) -> str | None:
+        for source in self._user:
+            user = source(login)
+            if user:
+                return user
+        return None
+
+    def _add_headers(self, inner: "WSGIEnvironment", login: Login) -> None:
+        for header in self._headers:
+            value = header.source(login)
+            if value is not None:
+                inner[header.key] = _for_environ(value)
+
+
+def _for_environ(text: str) -> str:
+    """Text as WSGI hands it over: UTF-8, seen as latin-1 (PEP 3333)."""
+    return text.encode().decode("latin-1")
+
+
+def make_identity(
+    app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
+) -> Identity:
+    """PasteDeploy's factory for ``egg:eilogin#identity``."""
+    options = read(IdentityOptions, global_conf, local_conf)
+    return Identity(app, options)

@@ -1,0 +1,61 @@
+"""All filters of a participant in the right order, from one section.
+
+*Needs* nothing before it. *Reads*, *writes* and *changes in the answer* what its five
+filters do, which stand in this order: ``session``, ``trust``, ``login``, ``logout``,
+``identity``. It takes all their options::
+
+    [pipeline:main]
+    pipeline = eilogin myapp
+
+    [filter:eilogin]
+    use = egg:eilogin
+    public_url = https://uwv.example.nl
+    store = sqlite:///%(here)s/var/eilogin.db
+    key = %(here)s/uwv.key
+    certificate = %(here)s/uwv.crt
+    federation = %(here)s/federation.xml
+    federation_certificate = %(here)s/federation.crt
+
+This is the one filter that knows the others.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from eilogin.federation import Trust
+from eilogin.filters.identity import Identity, IdentityOptions
+from eilogin.filters.login import LoginFilter, LoginOptions
+from eilogin.filters.logout import LogoutFilter, LogoutOptions
+from eilogin.filters.session import Session, SessionOptions
+from eilogin.filters.trust import TrustFilter, TrustOptions, trust_of
+from eilogin.settings import read
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class ParticipantOptions(
+    IdentityOptions,
+    LogoutOptions,
+    LoginOptions,
+    TrustOptions,
+    SessionOptions,
+    name="main",
+):
+    """What ``[filter:…] use = egg:eilogin`` understands."""
+
+
+def participant(
+    app: "WSGIApplication", options: ParticipantOptions, trust: Trust
+) -> Session:
+    """``app`` behind all five filters."""
+    app = LoginFilter(LogoutFilter(Identity(app, options), options), options)
+    return Session(TrustFilter(app, trust), options)
+
+
+def make_participant(
+    app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
+) -> Session:
+    """PasteDeploy's factory for ``egg:eilogin``."""
+    options = read(ParticipantOptions, global_conf, local_conf)
+    return participant(app, options, trust_of(options))

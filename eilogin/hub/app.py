@@ -1,0 +1,123 @@
+"""The hub as a WSGI app: its options, its addresses, its own page.
+
+It stands behind ``session`` and ``trust``, which give it the federation session and
+the members::
+
+    [pipeline:inloggen]
+    pipeline = inloggen-session inloggen-trust inloggen-hub
+
+    [app:inloggen-hub]
+    use = egg:eilogin#hub
+    citizens = %(here)s/var/citizens.json
+    name_id_key = file:%(here)s/var/name-id.key
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import NotFound
+from eilogin.hub.citizens import Citizens
+from eilogin.hub.logout import SingleLogout
+from eilogin.hub.signin import SignIn
+from eilogin.hub.sso import SingleSignOn
+from eilogin.settings import Flag, Options, ReadableFile, Seconds, Secret, option, read
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class HubOptions(Options, name="hub"):
+    """What ``[app:…] use = egg:eilogin#hub`` understands."""
+
+    citizens: ReadableFile = option("JSON file with who can sign in")
+    name_id_key: Secret = option(
+        "secret from which the NameIDs are derived; another secret makes every citizen "
+        "a stranger at every participant"
+    )
+    logout_timeout: Seconds = option(
+        "how long each participant may take to confirm a logout", default="5s"
+    )
+    demo: Flag = option(
+        "show codes and passwords on the sign-in page; on a loopback address only",
+        default=False,
+    )
+
+
+class Hub:
+    """The app; ``options`` say who can sign in."""
+
+    def __init__(self, options: HubOptions) -> None:
+        self.pages = Pages("eilogin.hub")
+        citizens = Citizens.load(options.citizens)
+        logout = SingleLogout(self.pages, options.logout_timeout)
+        sign_in = SignIn(
+            citizens, self.pages, logout.end_everywhere, is_demo=options.demo
+        )
+        key = options.name_id_key.get_secret_value()
+        sso = SingleSignOn(sign_in, self.pages, key)
+        self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
+            "home": self._home,
+            "health": self._health,
+            "login": sign_in.respond,
+            "sso": sso.respond,
+            "artifact": sso.resolve,
+            "logout": logout.everywhere,
+            "slo": logout.respond,
+            "slo_soap": logout.respond_soap,
+        }
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one of the hub's addresses."""
+        try:
+            answer = self._respond(environ)
+        except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
+            answer = self.pages.refuse(environ, error, event="hub")
+        return answer(environ, start_response)
+
+    def _respond(self, environ: "WSGIEnvironment") -> Response:
+        address = env.address(environ)
+        if address not in self._addresses:
+            raise NotFound("no address of the hub")
+        return self._addresses[address](environ)
+
+    def _health(self, environ: "WSGIEnvironment") -> Response:
+        return Response(text="ok\n", content_type="text/plain")
+
+    def _home(self, environ: "WSGIEnvironment") -> Response:
+        """Where the citizen is logged in, and how she logs out everywhere."""
+        trust, sessions = env.trust(environ), env.sessions(environ)
+        if environ.get("QUERY_STRING"):
+            # A sign-in that was cancelled leads here too.
+            return see_other(trust.own.url("home"))
+        token = env.cookie(environ).read(environ)
+        login = sessions.find_beyond_idle(token) if token else None
+        if login is None:
+            return self.pages.page(
+                environ, "signed_out.html", login_url=trust.own.url("login")
+            )
+        language = language_of(environ)
+        services = []
+        for told in sessions.participants(login):
+            entity = trust.federation.entity(told.entity_id)
+            link = entity.information_url(language)
+            services.append((entity.name(language), link or None, told.since))
+        return self.pages.page(
+            environ,
+            "home.html",
+            login=login,
+            services=services,
+            logout_action=trust.own.url("logout"),
+        )
+
+
+def make_hub(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
+    """PasteDeploy's factory for ``egg:eilogin#hub``."""
+    options = read(HubOptions, global_conf, local_conf)
+    return Hub(options)

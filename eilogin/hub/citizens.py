@@ -1,0 +1,202 @@
+"""The citizens whom the hub's own sign-in knows: a JSON file, read at start.
+
+It stands where DigiD has its accounts, so that a federation runs on a laptop::
+
+    [{"id": "1", "username": "anna", "name": "Anna de Vries", "bsn": "900000016",
+      "password": "$argon2id$v=19$…", "totp_secret": "…"}]
+
+A password is stored as its Argon2id hash (RFC 9106); a one-time code is that of
+RFC 6238 with its defaults: six digits, 30 seconds, SHA-1.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import argon2
+import pyotp
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError
+
+#: What OWASP asks for at least; more memory for each of a server's threads would make
+#: the sign-in page a way to fill the machine.
+_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+
+#: A password longer than this is not looked at: hashing it would be work for nothing.
+_PASSWORD_LENGTH = 1024
+
+#: Seconds for which a code is shown, and codes before and after it that are taken too.
+_CODE_STEP = 30
+_CODE_WINDOW = 1
+
+#: RvIG: a BSN is sound where the weighted sum of its digits is divisible by eleven.
+_BSN_WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Citizen:
+    """Somebody who can sign in; secrets and the BSN are not in its ``repr``."""
+
+    #: Her name in this file, which never changes; the hub derives her NameIDs from it.
+    id: str
+    #: What she types; upper and lower case are the same.
+    username: str
+    #: Her name as people write it.
+    name: str
+    bsn: str = field(repr=False)
+    #: Argon2id hash of her password.
+    password: str = field(repr=False)
+    #: Base32 secret of her one-time codes; empty where she has none.
+    totp_secret: str = field(default="", repr=False)
+
+
+class Citizens:
+    """All who can sign in at this hub."""
+
+    def __init__(self, citizens: Iterable[Citizen]) -> None:
+        self._by_username = {c.username.casefold(): c for c in citizens}
+        # Checked where there is no such citizen, so that the answer takes as long.
+        self._nobody = _HASHER.hash(os.urandom(16))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self._by_username)}>"
+
+    def __iter__(self) -> Iterator[Citizen]:
+        return iter(self._by_username.values())
+
+    @classmethod
+    def load(cls, path: Path) -> "Citizens":
+        """The citizens of a file; ``ConfigurationError`` naming it where it is wrong.
+
+        The error says which citizen (counted from 1) and which field, never its value.
+        """
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}") from error
+        except ValueError as error:
+            # Without the text that could not be read: it may be a password.
+            raise ConfigurationError(f"{path}: not a JSON file") from error
+        if not isinstance(entries, list):
+            raise ConfigurationError(f"{path}: a list of citizens is expected")
+        citizens = []
+        for number, entry in enumerate(entries, 1):
+            try:
+                citizens.append(_citizen(entry))
+            except ValueError as error:
+                raise ConfigurationError(f"{path}: citizen {number}: {error}") from None
+        for unique in ("id", "username"):
+            values = [getattr(c, unique).casefold() for c in citizens]
+            if len(set(values)) < len(values):
+                raise ConfigurationError(f"{path}: two citizens have the same {unique}")
+        return cls(citizens)
+
+    def verify(self, username: str, password: str) -> Citizen | None:
+        """The citizen, if this is her password.
+
+        An unknown name takes as long as a wrong password. Counting what goes wrong,
+        and stopping it, is up to the caller.
+        """
+        citizen = self._by_username.get(username.strip().casefold())
+        hashed = citizen.password if citizen else self._nobody
+        try:
+            _HASHER.verify(hashed, password[:_PASSWORD_LENGTH])
+        except argon2.exceptions.VerifyMismatchError:
+            return None
+        # No one has guessed the random password of nobody; nor shall they.
+        return citizen if len(password) <= _PASSWORD_LENGTH else None
+
+    def verify_code(self, citizen: Citizen, code: str) -> bool:
+        """Whether this is her one-time code now, or the one just before or after.
+
+        Spaces are ignored. The same code is taken as often as it comes: the caller
+        lets it be used once (RFC 6238 5.2).
+        """
+        digits = "".join(code.split())
+        if not citizen.totp_secret or not re.fullmatch(r"[0-9]{6}", digits):
+            return False
+        return pyotp.TOTP(citizen.totp_secret).verify(
+            digits, for_time=clock.utc(clock.now()), valid_window=_CODE_WINDOW
+        )
+
+    def current_code(self, citizen: Citizen) -> str:
+        """Her one-time code now, or "" where she has none.
+
+        A demo shows it in the place of a telephone.
+        """
+        if not citizen.totp_secret:
+            return ""
+        return pyotp.TOTP(citizen.totp_secret).at(clock.utc(clock.now()))
+
+
+def _citizen(entry: object) -> Citizen:
+    """One entry of the file; ``ValueError`` says what is wrong with it."""
+    names = {f.name for f in fields(Citizen)}
+    if not isinstance(entry, dict) or not all(
+        isinstance(v, str) for v in entry.values()
+    ):
+        raise ValueError("an object with texts is expected")
+    if unknown := sorted(entry.keys() - names):
+        raise ValueError(f"unknown field {', '.join(unknown)}")
+    for name in ("id", "username", "name", "bsn", "password"):
+        if not entry.get(name, "").strip():
+            raise ValueError(f"{name} is required")
+    citizen = Citizen(**entry)
+    if not is_valid_bsn(citizen.bsn):
+        raise ValueError("bsn: nine digits that pass the eleven-check are expected")
+    try:
+        argon2.extract_parameters(citizen.password)
+    except argon2.exceptions.InvalidHashError:
+        raise ValueError("password: an Argon2 hash is expected") from None
+    if not re.fullmatch(r"(?:(?:[A-Z2-7]{8}){4,})?", citizen.totp_secret):
+        # RFC 4226 4, R6: 160 bits are recommended, and 32 letters hold them.
+        raise ValueError("totp_secret: base32, 32 letters or more, is expected")
+    return citizen
+
+
+def is_valid_bsn(text: str) -> bool:
+    """Whether a text is nine digits that pass the eleven-check of a BSN."""
+    if not re.fullmatch(r"[0-9]{9}", text) or text == "000000000":
+        return False
+    weighted = zip(_BSN_WEIGHTS, map(int, text), strict=True)
+    return sum(weight * digit for weight, digit in weighted) % 11 == 0
+
+
+def write(path: Path, citizens: Iterable[Citizen]) -> None:
+    """Write the file that :meth:`Citizens.load` reads, for its owner alone (0600)."""
+    text = json.dumps([asdict(c) for c in citizens], indent=2, ensure_ascii=False)
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    fresh.replace(path)
+
+
+#: Who can sign in at a demo, and with which password. Test BSNs start with 9.
+DEMO_PASSWORDS = {"anna": "demo-anna", "bram": "demo-bram", "chaima": "demo-chaima"}
+
+_DEMO_NAMES = {
+    "anna": ("Anna de Proef", "900000016"),
+    "bram": ("Bram van den Test", "900000028"),
+    "chaima": ("Chaima Voorbeeld", "900000041"),
+}
+
+
+def demo_citizens() -> list[Citizen]:
+    """Three citizens who do not exist, with fresh secrets for their codes."""
+    return [
+        Citizen(
+            id=f"demo-{number}",
+            username=username,
+            name=name,
+            bsn=bsn,
+            password=_HASHER.hash(DEMO_PASSWORDS[username]),
+            totp_secret=pyotp.random_base32(),
+        )
+        for number, (username, (name, bsn)) in enumerate(_DEMO_NAMES.items(), 1)
+    ]

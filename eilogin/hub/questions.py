@@ -1,0 +1,72 @@
+"""Logins that participants asked for and that are not answered yet.
+
+An AuthnRequest that was verified is kept in the store under a handle, so that the
+citizen's way through the sign-in pages carries a short name and no message, and so
+that a request that came by POST can be gone on with by GET (its cookies are Lax).
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from eilogin import clock
+from eilogin.errors import LoginLost
+from eilogin.stores import Store
+
+#: How long a citizen may take to sign in, in seconds.
+_LIFETIME = 30 * 60.0
+
+#: The parameter by which a page of the hub names a question.
+PARAMETER = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a participant wants to know, and where the answer goes."""
+
+    #: ID and issuer of its AuthnRequest.
+    request_id: str
+    issuer: str
+    #: A verified address of its metadata, and the binding there.
+    acs_url: str
+    binding: str
+    relay_state: str
+    level: str
+    #: Whether exactly this level is to be confirmed, or at least this level.
+    is_exact: bool
+    force: bool
+    passive: bool
+    #: When we received it.
+    received: float
+
+    @property
+    def handle(self) -> str:
+        """Its name in the store and in our addresses; the same for a repetition."""
+        text = f"{self.issuer}\0{self.request_id}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Questions:
+    """The questions that are kept in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def remember(self, question: Question) -> Question:
+        """Keep a question; one that is kept already stays as it is."""
+        key = f"question:{question.handle}"
+        self._store.add(key, json.dumps(asdict(question)), clock.now() + _LIFETIME)
+        return self.find(question.handle)
+
+    def find(self, handle: str) -> Question:
+        """The question with this handle, or :class:`eilogin.errors.LoginLost`."""
+        text = self._store.get(f"question:{handle}")
+        if text is None:
+            raise LoginLost("this login was not asked for, or too long ago")
+        return Question(**json.loads(text))
+
+    def behind(self, target: str) -> Question | None:
+        """The question that an address of ours goes on with, if it is one."""
+        handle = parse_qs(urlsplit(target).query).get(PARAMETER)
+        return self.find(handle[0]) if handle else None

@@ -1,0 +1,311 @@
+"""Single sign-on at the hub: from an AuthnRequest to the answer that leaves.
+
+The order is that of DIGID.md 2.4: a message that is not a member's gets a page and
+nothing is sent anywhere; a member's question is answered at the address that its
+metadata names, with a login or with the reason why there is none.
+"""
+
+import hashlib
+import hmac
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode
+
+from lxml import etree
+from webob import Response
+
+from eilogin import audit, clock
+from eilogin.errors import LoginEnded, MalformedMessage, MessageMisdirected
+from eilogin.federation import Trust
+from eilogin.hub.questions import PARAMETER, Question, Questions
+from eilogin.hub.signin import OFFERED, SignIn
+from eilogin.saml import bindings, messages, signatures, xml
+from eilogin.saml.answers import check_artifact_resolve, check_authn_request
+from eilogin.saml.levels import CLASS_OF, LEVEL_OF, LEVELS, reaches
+from eilogin.sessions import Login, Participant, Subject
+from eilogin.web import environ as env
+from eilogin.web.inbound import receive, receive_soap
+from eilogin.web.pages import Pages
+from eilogin.web.urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long a participant may take to use an answer, in seconds.
+_ANSWER_FOR = 120.0
+#: NotBefore is set back by so much: participants' clocks are not ours.
+_SET_BACK = 60.0
+#: From this level on a citizen is asked again at every service (DIGID.md 2.3).
+_NEVER_FROM_SESSION = "substantieel"
+
+
+class SingleSignOn:
+    """Answers participants; ``name_id_key`` is what NameIDs are derived with."""
+
+    def __init__(self, sign_in: SignIn, pages: Pages, name_id_key: bytes) -> None:
+        self._sign_in = sign_in
+        self._pages = pages
+        self._name_id_key = name_id_key
+
+    # --- /sso -----------------------------------------------------------------------
+
+    def respond(self, environ: "WSGIEnvironment") -> Response:
+        """An AuthnRequest by Redirect or POST, or the way on with one that is kept."""
+        questions = Questions(env.sessions(environ).store)
+        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20)
+        if environ["REQUEST_METHOD"] == "GET" and PARAMETER in query:
+            question = questions.find(query[PARAMETER][0])
+            if "cancel" in query:
+                return self._refuse(environ, question, messages.AUTHN_FAILED)
+            return self._proceed(environ, question)
+        question = questions.remember(self._question(environ))
+        if environ["REQUEST_METHOD"] == "POST":
+            return see_other(_way_on(environ, question))
+        return self._proceed(environ, question)
+
+    def _question(self, environ: "WSGIEnvironment") -> Question:
+        trust = env.trust(environ)
+        inbound = receive(environ, trust.participant_keys)
+        if inbound.kind != "SAMLRequest":
+            raise MalformedMessage("an AuthnRequest is a SAMLRequest")
+        request = messages.read_authn_request(inbound.element)
+        now = clock.now()
+        check_authn_request(request, destination=trust.own.url("sso"), now=now)
+        url, binding = _consumer(trust, request)
+        return Question(
+            request_id=request.id,
+            issuer=inbound.issuer,
+            acs_url=url,
+            binding=binding,
+            relay_state=inbound.relay_state,
+            level=_level(request),
+            is_exact=request.comparison == "exact",
+            force=request.force_authn,
+            passive=request.is_passive,
+            received=now,
+        )
+
+    def _proceed(self, environ: "WSGIEnvironment", question: Question) -> Response:
+        """The answer, or the page that has to come before it."""
+        if question.level not in OFFERED:
+            return self._refuse(environ, question, messages.NO_AUTHN_CONTEXT)
+        login = env.session(environ)
+        is_fresh = login is not None and login.confirmed >= question.received
+        force = question.force or reaches(question.level, _NEVER_FROM_SESSION)
+        service = self._sign_in.service(environ, _target(question))
+        page = service.require(
+            question.level, force=force and not is_fresh, passive=question.passive
+        )
+        if page is None:
+            return self._confirm(environ, question)
+        if question.passive:
+            return self._refuse(environ, question, messages.NO_PASSIVE)
+        return page
+
+    # --- the answer -----------------------------------------------------------------
+
+    def _confirm(self, environ: "WSGIEnvironment", question: Question) -> Response:
+        trust, sessions = env.trust(environ), env.sessions(environ)
+        login = env.session(environ)
+        if login is None:
+            raise LoginEnded("the citizen logged out while she was being answered")
+        # Before the answer leaves: who is logged out from now on reaches her there.
+        participant = self._participant(environ, login, question)
+        sessions.rearm(login)
+        assertion = messages.write_assertion(
+            _assertion(trust, login, question, participant)
+        )
+        signatures.sign(assertion, trust.own.key)
+        response = messages.write_response(
+            _response(trust, question, messages.Status()), assertion
+        )
+        audit.event(
+            "login",
+            pseudonym=audit.pseudonym_of(login.subject),
+            peer=question.issuer,
+            level=login.level,
+        )
+        return self._deliver(environ, question, response, owner=login.key)
+
+    def _refuse(
+        self, environ: "WSGIEnvironment", question: Question, reason: str
+    ) -> Response:
+        """Answer that there is no login (SAML core 3.2.2.2)."""
+        trust = env.trust(environ)
+        status = messages.Status((messages.RESPONDER, reason))
+        response = messages.write_response(_response(trust, question, status), None)
+        signatures.sign(response, trust.own.key)
+        audit.event(
+            "login", "refused", peer=question.issuer, reason=reason.rpartition(":")[2]
+        )
+        return self._deliver(environ, question, response, owner=None)
+
+    def _participant(
+        self, environ: "WSGIEnvironment", login: Login, question: Question
+    ) -> Participant:
+        sessions = env.sessions(environ)
+        for told in sessions.participants(login):
+            if told.entity_id == question.issuer:
+                return told
+        hub = env.trust(environ).own.entity_id
+        told = Participant(
+            entity_id=question.issuer,
+            subject=Subject(
+                issuer=hub,
+                audience=question.issuer,
+                name_id=self._name_id(login.subject, question.issuer),
+                format=messages.PERSISTENT,
+                name_qualifier=hub,
+                sp_name_qualifier=question.issuer,
+            ),
+            session_index=f"_{secrets.token_hex(16)}",
+            since=clock.now(),
+        )
+        if not sessions.add_participant(login, told):
+            raise LoginEnded("the citizen logged out while she was being answered")
+        return told
+
+    def _name_id(self, citizen_id: str, entity_id: str) -> str:
+        """Her NameID at one participant: opaque, and the same at every login there."""
+        text = f"{citizen_id}\0{entity_id}".encode()
+        return hmac.digest(self._name_id_key, text, hashlib.sha256).hex()
+
+    def _deliver(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        response: etree._Element,
+        *,
+        owner: str | None,
+    ) -> Response:
+        octets = xml.serialize(response)
+        if question.binding == bindings.POST:
+            fields = bindings.post_fields("SAMLResponse", octets, question.relay_state)
+            return self._pages.auto_post(environ, question.acs_url, fields)
+        artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+        key = _artifact_key(artifact, question.issuer)
+        until = clock.now() + _ANSWER_FOR
+        store = env.sessions(environ).store
+        if not store.add(key, octets.decode(), until, owner=owner):
+            raise LoginEnded("the citizen logged out while she was being answered")
+        return see_other(
+            bindings.artifact_url(question.acs_url, artifact, question.relay_state)
+        )
+
+    # --- /artifact ------------------------------------------------------------------
+
+    def resolve(self, environ: "WSGIEnvironment") -> Response:
+        """Give an answer to who it was made for, once (SAML bindings 3.6.6)."""
+        trust = env.trust(environ)
+        element, issuer = receive_soap(environ, trust.participant_keys)
+        request = messages.read_artifact_resolve(element)
+        check_artifact_resolve(
+            request,
+            issuer=issuer,
+            destination=trust.own.url("artifact"),
+            now=clock.now(),
+        )
+        store = env.sessions(environ).store
+        octets = store.take(_artifact_key(request.artifact, issuer))
+        denied = messages.Status((messages.REQUESTER, messages.REQUEST_DENIED))
+        response = messages.write_artifact_response(
+            messages.ArtifactResponse(
+                id=messages.new_id(),
+                issued=clock.now(),
+                issuer=trust.own.entity_id,
+                # DIGID.md 1.6: a wrong, used or foreign artifact.
+                status=denied if octets is None else messages.Status(),
+                in_response_to=request.id,
+            ),
+            None if octets is None else xml.parse(octets.encode()),
+        )
+        signatures.sign(response, trust.own.key)
+        return Response(body=bindings.wrap_soap(response), content_type="text/xml")
+
+
+def _way_on(environ: "WSGIEnvironment", question: Question) -> str:
+    query = urlencode({PARAMETER: question.handle})
+    return f"{env.trust(environ).own.url('sso')}?{query}"
+
+
+def _target(question: Question) -> str:
+    return f"/sso?{urlencode({PARAMETER: question.handle})}"
+
+
+def _consumer(trust: Trust, request: messages.AuthnRequest) -> tuple[str, str]:
+    """Where the answer goes: an address of the issuer's metadata, and its binding.
+
+    SAML profiles 4.1.4.1: never one that the request alone names.
+    """
+    _, role = trust.participant(request.issuer)
+    if request.acs_index is not None and (request.acs_url or request.protocol_binding):
+        raise MalformedMessage("an AuthnRequest names its consumer by index or by URL")
+    endpoint = role.consumer(
+        index=request.acs_index,
+        url=request.acs_url,
+        binding=request.protocol_binding,
+    )
+    if endpoint is None:
+        raise MessageMisdirected(
+            "the AssertionConsumerService that is asked for is not in the metadata "
+            f"of {request.issuer!r}"
+        )
+    return endpoint.location, endpoint.binding
+
+
+def _level(request: messages.AuthnRequest) -> str:
+    """The lowest level that would be enough; the highest where we know none such."""
+    if not request.level_classes:
+        return LEVELS[0]
+    if request.comparison not in ("minimum", "exact"):
+        return LEVELS[-1]
+    known = [LEVEL_OF[uri] for uri in request.level_classes if uri in LEVEL_OF]
+    return min(known, key=LEVELS.index, default=LEVELS[-1])
+
+
+def _response(
+    trust: Trust, question: Question, status: messages.Status
+) -> messages.Response:
+    return messages.Response(
+        id=messages.new_id(),
+        issued=clock.now(),
+        issuer=trust.own.entity_id,
+        status=status,
+        in_response_to=question.request_id,
+        destination=question.acs_url,
+    )
+
+
+def _assertion(
+    trust: Trust, login: Login, question: Question, participant: Participant
+) -> messages.Assertion:
+    now = clock.now()
+    subject = participant.subject
+    return messages.Assertion(
+        id=messages.new_id(),
+        issued=now,
+        issuer=trust.own.entity_id,
+        name_id=messages.NameID(
+            subject.name_id,
+            subject.format,
+            subject.name_qualifier,
+            subject.sp_name_qualifier,
+        ),
+        recipient=question.acs_url,
+        in_response_to=question.request_id,
+        confirmation_ends=now + _ANSWER_FOR,
+        not_before=now - _SET_BACK,
+        not_on_or_after=now + _ANSWER_FOR,
+        audiences=((question.issuer,),),
+        authn_instant=login.confirmed,
+        session_index=participant.session_index,
+        session_ends=login.ends,
+        level_class=CLASS_OF[question.level if question.is_exact else login.level],
+        attributes=login.attributes,
+    )
+
+
+def _artifact_key(artifact: str, entity_id: str) -> str:
+    """Who asks is part of the name: nobody else finds it."""
+    digest = hashlib.sha256(f"{artifact}\0{entity_id}".encode()).hexdigest()
+    return f"artifact:{digest}"

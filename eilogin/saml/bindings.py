@@ -1,0 +1,367 @@
+"""How messages travel: Redirect, POST, Artifact and SOAP, without HTTP objects.
+
+A query or a form is read once, raw. The octets that a signature covers are the octets
+that the message is decoded from, so what is verified and what is read cannot differ. A
+parameter of SAML that is there twice, in another spelling, or with part of its name
+percent-encoded is refused, because another reader might take another one of them.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote_plus
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, MessageTooLarge, UntrustedSignature
+from eilogin.saml.keys import SigningKey
+from eilogin.saml.signatures import RSA_SHA256, sign_octets, verify_octets
+from eilogin.saml.xml import MESSAGE, Limits, parse, q, serialize
+from eilogin.saml.xml import SOAP as SOAP_NAMESPACE
+
+_BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
+REDIRECT = _BINDINGS + "HTTP-Redirect"
+POST = _BINDINGS + "HTTP-POST"
+ARTIFACT = _BINDINGS + "HTTP-Artifact"
+SOAP = _BINDINGS + "SOAP"
+
+#: The names under which a message travels.
+REQUEST = "SAMLRequest"
+RESPONSE = "SAMLResponse"
+
+_DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
+
+#: Bytes of the longest query, and of the longest form, that is read.
+LONGEST_QUERY = 16 * 1024
+LONGEST_FORM = 512 * 1024
+#: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3).
+LONGEST_RELAY_STATE = 80
+
+#: The parameters of SAML by their names in lower case.
+_PARAMETERS = {
+    name.lower(): name
+    for name in (
+        REQUEST,
+        RESPONSE,
+        "SAMLart",
+        "SAMLEncoding",
+        "RelayState",
+        "SigAlg",
+        "Signature",
+    )
+}
+_BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as it came through the browser; nothing is proven yet."""
+
+    #: ``SAMLRequest`` or ``SAMLResponse``.
+    kind: str
+    #: The XML.
+    octets: bytes = field(repr=False)
+    #: At most 80 bytes in UTF-8, no control characters; "" where there is none.
+    relay_state: str = field(repr=False)
+    #: By Redirect: what the signature covers, as it was received.
+    signed_octets: bytes = field(default=b"", repr=False)
+    #: By Redirect: the signature, and the URI of its algorithm; empty when unsigned.
+    signature: bytes = field(default=b"", repr=False)
+    algorithm: str = ""
+
+
+# --- Redirect (SAML bindings 3.4) ---------------------------------------------------
+
+
+def redirect_url(
+    location: str, kind: str, message: bytes, relay_state: str, key: SigningKey
+) -> str:
+    """The address that carries a message, signed (SAML bindings 3.4.4.1).
+
+    ``location`` is the endpoint's, and may have a query; ``kind`` is ``SAMLRequest`` or
+    ``SAMLResponse``; ``message`` is XML without a signature of its own;
+    ``relay_state`` is left out where it is "". A space is written as %20: some peers
+    encode anew before they verify.
+    """
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = deflate.compress(message) + deflate.flush()
+    signed = _query(
+        (kind, _base64(packed)), ("RelayState", relay_state), ("SigAlg", RSA_SHA256)
+    )
+    signature = _base64(sign_octets(key, signed.encode("ascii")))
+    return _with_query(location, f"{signed}&{_query(('Signature', signature))}")
+
+
+def read_redirect(query: str) -> Received:
+    """The message in a query string, raw as the server received it.
+
+    Raises MalformedMessage and MessageTooLarge.
+    """
+    raw = _parameters(query, LONGEST_QUERY)
+    kind = _kind(raw)
+    if _decoded(raw.get("SAMLEncoding", quote(_DEFLATE))) != _DEFLATE:
+        raise MalformedMessage("a SAMLEncoding that is not known")
+    if ("Signature" in raw) != ("SigAlg" in raw):
+        raise MalformedMessage("one of Signature and SigAlg without the other")
+    signed = (f"{n}={raw[n]}" for n in (kind, "RelayState", "SigAlg") if n in raw)
+    return Received(
+        kind=kind,
+        octets=_inflated(_from_base64(_decoded(raw[kind]))),
+        relay_state=_relay_state(raw),
+        signed_octets="&".join(signed).encode("ascii") if "Signature" in raw else b"",
+        signature=_from_base64(_decoded(raw.get("Signature", ""))),
+        algorithm=_decoded(raw.get("SigAlg", "")),
+    )
+
+
+def verify_redirect(received: Received, keys: Sequence[RSAPublicKey]) -> None:
+    """Check the signature of a message that came by Redirect.
+
+    ``keys`` are all those of the party that should have signed. Raises
+    UntrustedSignature, also where there is no signature.
+    """
+    if not received.signature:
+        raise UntrustedSignature("not signed")
+    verify_octets(keys, received.signed_octets, received.signature, received.algorithm)
+
+
+def _inflated(packed: bytes) -> bytes:
+    """Raw deflate (RFC 1951) undone, to at most the size of a message."""
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        octets = inflate.decompress(packed, MESSAGE.octets + 1)
+    except zlib.error:
+        raise MalformedMessage("the message is not deflated") from None
+    if len(octets) > MESSAGE.octets:
+        raise MessageTooLarge(f"larger than {MESSAGE.octets} bytes when inflated")
+    if not inflate.eof or inflate.unused_data:
+        raise MalformedMessage(
+            "the deflated message is cut off, or goes on after its end"
+        )
+    return octets
+
+
+# --- POST (SAML bindings 3.5) -------------------------------------------------------
+
+
+def post_fields(kind: str, message: bytes, relay_state: str) -> dict[str, str]:
+    """The fields of the form that carries a message, signed inside, to its peer."""
+    fields = {kind: _base64(message)}
+    if relay_state:
+        fields["RelayState"] = relay_state
+    return fields
+
+
+def read_post(body: bytes) -> Received:
+    """The message in a form (application/x-www-form-urlencoded).
+
+    Raises MalformedMessage and MessageTooLarge.
+    """
+    # A form in another encoding than ASCII is no form; latin-1 keeps every byte, and
+    # what is not ASCII is refused below.
+    raw = _parameters(body.decode("latin-1"), LONGEST_FORM)
+    kind = _kind(raw)
+    octets = _from_base64(_decoded(raw[kind]))
+    if len(octets) > MESSAGE.octets:
+        raise MessageTooLarge(f"larger than {MESSAGE.octets} bytes")
+    return Received(kind=kind, octets=octets, relay_state=_relay_state(raw))
+
+
+# --- Artifact (SAML bindings 3.6) ---------------------------------------------------
+
+_ARTIFACT_TYPE = b"\x00\x04"
+_ARTIFACT_OCTETS = 44
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An artifact of type 0x0004 (SAML bindings 3.6.4.2)."""
+
+    #: SHA-1 of the entityID of who issued it, 20 octets.
+    source_id: bytes
+    #: Index of the ArtifactResolutionService in its metadata.
+    index: int
+    #: 20 octets that nobody can guess.
+    handle: bytes = field(repr=False)
+
+
+def source_id(entity_id: str) -> bytes:
+    """The SourceID of an entity: the SHA-1 of its entityID (bindings 3.6.4.2)."""
+    return hashlib.sha1(entity_id.encode(), usedforsecurity=False).digest()
+
+
+def new_artifact(entity_id: str, index: int = 0) -> str:
+    """A new artifact of ``entity_id``, to be resolved at its service ``index``."""
+    octets = (
+        _ARTIFACT_TYPE
+        + index.to_bytes(2, "big")
+        + source_id(entity_id)
+        + secrets.token_bytes(20)
+    )
+    return _base64(octets)
+
+
+def read_artifact(text: str) -> Artifact:
+    """The parts of an artifact, or MalformedMessage."""
+    octets = _from_base64(text)
+    if len(octets) != _ARTIFACT_OCTETS or octets[:2] != _ARTIFACT_TYPE:
+        raise MalformedMessage("not an artifact of type 0x0004")
+    return Artifact(
+        source_id=octets[4:24],
+        index=int.from_bytes(octets[2:4], "big"),
+        handle=octets[24:],
+    )
+
+
+def artifact_url(location: str, artifact: str, relay_state: str) -> str:
+    """The address that carries an artifact; ``relay_state`` may be ""."""
+    query = _query(("SAMLart", artifact), ("RelayState", relay_state))
+    return _with_query(location, query)
+
+
+def read_artifact_query(query: str) -> tuple[str, str]:
+    """The text of the artifact and the RelayState ("" where there is none) in a query.
+
+    Raises MalformedMessage and MessageTooLarge.
+    """
+    raw = _parameters(query, LONGEST_QUERY)
+    if "SAMLart" not in raw or REQUEST in raw or RESPONSE in raw:
+        raise MalformedMessage("not one artifact and nothing else")
+    return _decoded(raw["SAMLart"]), _relay_state(raw)
+
+
+# --- SOAP (SAML bindings 3.2) -------------------------------------------------------
+
+_ENVELOPE_BEGIN = (
+    f'<soap-env:Envelope xmlns:soap-env="{SOAP_NAMESPACE}"><soap-env:Body>'.encode()
+)
+_ENVELOPE_END = b"</soap-env:Body></soap-env:Envelope>"
+_FAULT_CODE = re.compile(r"(?:[A-Za-z][\w-]{0,30}:)?[A-Za-z][\w.-]{0,60}", re.ASCII)
+
+
+def wrap_soap(element: etree._Element) -> bytes:
+    """A SOAP 1.1 envelope around an element, whose octets stay as they are."""
+    return _ENVELOPE_BEGIN + serialize(element) + _ENVELOPE_END
+
+
+def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
+    """The one element in the body of a SOAP 1.1 envelope, in its place in the tree.
+
+    Raises MalformedMessage where it is no envelope with one element, where a header
+    demands to be understood (SOAP 1.1, 4.2.3), and with its faultcode for a Fault.
+    """
+    envelope = parse(octets, limits)
+    parts = [part.tag for part in envelope]
+    if envelope.tag != q("soap:Envelope") or parts not in (
+        [q("soap:Body")],
+        [q("soap:Header"), q("soap:Body")],
+    ):
+        raise MalformedMessage("not a SOAP 1.1 envelope")
+    for header in envelope.iterfind(f"{q('soap:Header')}/*"):
+        if header.get(q("soap:mustUnderstand"), "0") != "0":
+            raise MalformedMessage("a SOAP header that must be understood, and is not")
+    contents = list(envelope[-1])
+    if len(contents) != 1:
+        raise MalformedMessage("a SOAP body that does not hold one element")
+    if contents[0].tag == q("soap:Fault"):
+        raise MalformedMessage(
+            f"the peer answered with a SOAP fault: {_code(contents[0])}"
+        )
+    return contents[0]
+
+
+def soap_fault(code: str, text: str) -> bytes:
+    """A SOAP 1.1 Fault (4.4): ``code`` is Client or Server, ``text`` is for people."""
+    fault = etree.Element(q("soap:Fault"), nsmap={"soap-env": SOAP_NAMESPACE})
+    etree.SubElement(fault, "faultcode").text = f"soap-env:{code}"
+    etree.SubElement(fault, "faultstring").text = text
+    return wrap_soap(fault)
+
+
+def _code(fault: etree._Element) -> str:
+    code: str = (fault.findtext("faultcode") or "").strip()
+    return code if _FAULT_CODE.fullmatch(code) else "without a code"
+
+
+# --- parameters ---------------------------------------------------------------------
+
+
+def _parameters(text: str, longest: int) -> dict[str, str]:
+    """The parameters of SAML in a query or form, by name, as raw as they came.
+
+    Others are left alone: a site's own (``lang=nl``) do no harm.
+    """
+    if len(text) > longest:
+        raise MessageTooLarge(f"more than {longest} bytes of parameters")
+    if not text.isascii():
+        raise MalformedMessage("parameters that are not percent-encoded")
+    raw: dict[str, str] = {}
+    for part in text.split("&"):
+        written, _, value = part.partition("=")
+        name = _PARAMETERS.get(_folded(written))
+        if name is None:
+            continue
+        if written != name:
+            raise MalformedMessage(f"{name} in another spelling")
+        if name in raw:
+            raise MalformedMessage(f"{name} more than once")
+        raw[name] = value
+    return raw
+
+
+def _folded(written: str) -> str:
+    """The name of a parameter as the most lenient reader would take it."""
+    return "".join(unquote_plus(written).split()).replace("\0", "").lower()
+
+
+def _kind(raw: dict[str, str]) -> str:
+    kinds = [name for name in (REQUEST, RESPONSE, "SAMLart") if name in raw]
+    if kinds not in ([REQUEST], [RESPONSE]):
+        raise MalformedMessage("not one SAMLRequest or SAMLResponse and nothing else")
+    return kinds[0]
+
+
+def _decoded(value: str) -> str:
+    """The text of a raw value, which must be strictly percent-encoded UTF-8."""
+    if _BROKEN_ESCAPE.search(value):
+        raise MalformedMessage("a broken percent-escape")
+    try:
+        return unquote_plus(value, errors="strict")
+    except UnicodeDecodeError:
+        raise MalformedMessage("a parameter that is not UTF-8") from None
+
+
+def _relay_state(raw: dict[str, str]) -> str:
+    text = _decoded(raw.get("RelayState", ""))
+    if len(text.encode()) > LONGEST_RELAY_STATE:
+        raise MalformedMessage(f"a RelayState of more than {LONGEST_RELAY_STATE} bytes")
+    if _CONTROL.search(text):
+        raise MalformedMessage("a control character in RelayState")
+    return text
+
+
+def _query(*parameters: tuple[str, str]) -> str:
+    return "&".join(f"{n}={quote(v, safe='')}" for n, v in parameters if v)
+
+
+def _with_query(location: str, query: str) -> str:
+    return f"{location}{'&' if '?' in location else '?'}{query}"
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
+
+
+def _from_base64(text: str) -> bytes:
+    """Base64 undone; line breaks may stand in it (RFC 2045), and nothing else."""
+    try:
+        return base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedMessage("not base64") from None

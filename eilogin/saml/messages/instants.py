@@ -1,0 +1,38 @@
+"""Instants as SAML writes them: UTC, ending in ``Z`` (SAML core 1.3.3)."""
+
+import re
+from datetime import UTC, datetime
+
+from eilogin.errors import MalformedMessage
+
+# xs:dateTime also knows time zones, 24:00:00 and years beyond 9999: each of them a
+# second way to say an instant, which somebody else may read differently.
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?Z"
+)
+
+
+def write_instant(instant: float) -> str:
+    """Seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
+
+    Milliseconds are written where there are any (``…:00.250Z``); what is finer is
+    rounded to them.
+    """
+    milliseconds = round(instant * 1000)
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    fraction = f".{milliseconds % 1000:03d}" if milliseconds % 1000 else ""
+    return f"{moment.isoformat()[:19]}{fraction}Z"
+
+
+def read_instant(text: str) -> float:
+    """Seconds since 1970-01-01T00:00:00Z of ``YYYY-MM-DDThh:mm:ss(.f+)?Z``.
+
+    Raises :class:`eilogin.errors.MalformedMessage` for anything else, and for a day
+    or second that no calendar has. What is finer than microseconds is cut off.
+    """
+    if _INSTANT.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text).timestamp()
+        except ValueError:
+            pass  # such as 30 February
+    raise MalformedMessage("an instant is not of the form 2026-01-31T12:00:00Z")

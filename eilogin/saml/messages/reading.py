@@ -1,0 +1,438 @@
+"""XML to values: what is missing, doubled, too long or unreadable is refused.
+
+A reader says what a message says; whether it is meant for us, in time and from whom it
+should be is judged in :mod:`eilogin.saml.answers`. The elements may come from before
+or after schema validation: a reader relies on the schema for nothing that it returns.
+"""
+
+import re
+from collections.abc import Sequence
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.messages.instants import read_instant
+from eilogin.saml.messages.values import (
+    BEARER,
+    ENTITY,
+    ArtifactResolve,
+    ArtifactResponse,
+    Assertion,
+    AuthnRequest,
+    LogoutRequest,
+    LogoutResponse,
+    NameID,
+    Response,
+    Status,
+)
+from eilogin.saml.xml import q
+
+#: Characters of a NameID (SAML core 8.3.7 says 256 of a persistent one) and of an ID.
+_LONGEST_NAME = 256
+#: Characters of any other text or attribute (SAML core 8.3.6 says 1024 of an entityID).
+_LONGEST_TEXT = 1024
+#: How many attributes, values of them, SessionIndexes, audiences or classes we read.
+_MOST = 100
+
+# C0, DEL, C1 (with U+0085) and the Unicode line and paragraph separators: in a header,
+# a log line or a file of lines each of them could begin another one.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NCNAME = re.compile(r"[^\W\d][\w.\-]*")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+# What stands in an assertion that we can judge. Advice may hold other assertions, and a
+# decision or statement of another kind would be ignored where it may say no.
+_ASSERTION_PARTS = frozenset(
+    q(f"saml:{name}")
+    for name in (
+        "Issuer",
+        "Subject",
+        "Conditions",
+        "AuthnStatement",
+        "AttributeStatement",
+    )
+) | {q("ds:Signature")}
+# SAML core 2.5.1.1: a condition that is not understood makes an assertion unusable.
+_CONDITIONS = frozenset(
+    q(f"saml:{name}")
+    for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")
+)
+
+#: The children of an element by their names.
+_Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name for it
+
+
+# --- messages ---------------------------------------------------------------------
+
+
+def read_authn_request(element: etree._Element) -> AuthnRequest:
+    """The value of a ``samlp:AuthnRequest`` (SAML core 3.4.1).
+
+    Refuses what we could not honour: a Subject, AuthnContextDeclRefs, the identifiers
+    of another party, and an index beside the URL or binding that it stands for.
+    Conditions and Scoping are passed over, as DigiD does.
+    """
+    parts = _open(element, "samlp:AuthnRequest")
+    if _one(parts, "saml:Subject") is not None:
+        raise MalformedMessage("an AuthnRequest that names a Subject is not supported")
+    acs_url = _optional(element, "AssertionConsumerServiceURL")
+    protocol_binding = _optional(element, "ProtocolBinding")
+    acs_index = _index(element, "AssertionConsumerServiceIndex")
+    if acs_index is not None and (acs_url or protocol_binding):
+        raise MalformedMessage(
+            "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
+            "ProtocolBinding"
+        )
+    issuer = _read_issuer(parts)
+    comparison, level_classes = _read_requested_context(parts)
+    return AuthnRequest(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=issuer,
+        destination=_optional(element, "Destination"),
+        force_authn=_flag(element, "ForceAuthn"),
+        is_passive=_flag(element, "IsPassive"),
+        acs_url=acs_url,
+        acs_index=acs_index,
+        protocol_binding=protocol_binding,
+        comparison=comparison,
+        level_classes=level_classes,
+        name_id_format=_read_name_id_policy(parts, issuer),
+    )
+
+
+def read_response(element: etree._Element) -> Response:
+    """The value of a ``samlp:Response`` (SAML core 3.3.3), its assertions aside.
+
+    An absent Issuer is "", as the schema allows.
+    """
+    parts = _open(element, "samlp:Response")
+    return Response(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts) if q("saml:Issuer") in parts else "",
+        status=_read_status(parts),
+        in_response_to=_optional(element, "InResponseTo"),
+        destination=_optional(element, "Destination"),
+    )
+
+
+def read_assertion(element: etree._Element) -> Assertion:
+    """The value of a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser.
+
+    One SubjectConfirmation, which is a bearer's and has a NotOnOrAfter and no NotBefore
+    (profiles 4.1.4.2), and one AuthnStatement, with a class, are demanded. An absent
+    Recipient or InResponseTo is "", absent audiences are (): the caller refuses them as
+    not meant for us. Attributes of one Name are put together; an AttributeValue that is
+    XML rather than text is left out.
+    """
+    parts = _open(element, "saml:Assertion")
+    _refuse_unknown(parts, _ASSERTION_PARTS)
+    subject = _parts(_needed(parts, "saml:Subject"))
+    bearer = _read_bearer_data(subject)
+    conditions = _needed(parts, "saml:Conditions")
+    statement = _needed(parts, "saml:AuthnStatement")
+    context = _parts(_needed(_parts(statement), "saml:AuthnContext"))
+    return Assertion(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts),
+        name_id=_read_name_id(subject),
+        recipient=_optional(bearer, "Recipient"),
+        in_response_to=_optional(bearer, "InResponseTo"),
+        confirmation_ends=read_instant(_required(bearer, "NotOnOrAfter")),
+        not_before=_instant(conditions, "NotBefore"),
+        not_on_or_after=_instant(conditions, "NotOnOrAfter"),
+        audiences=_read_audiences(conditions),
+        authn_instant=read_instant(_required(statement, "AuthnInstant")),
+        session_index=_optional(statement, "SessionIndex") or None,
+        session_ends=_instant(statement, "SessionNotOnOrAfter"),
+        level_class=_text(_needed(context, "saml:AuthnContextClassRef")),
+        attributes=_read_attributes(parts),
+    )
+
+
+def read_logout_request(element: etree._Element) -> LogoutRequest:
+    """The value of a ``samlp:LogoutRequest`` (SAML core 3.7.1).
+
+    Extensions, such as Shibboleth's asynchronous logout, are passed over.
+    """
+    parts = _open(element, "samlp:LogoutRequest")
+    return LogoutRequest(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts),
+        name_id=_read_name_id(parts),
+        destination=_optional(element, "Destination"),
+        session_indexes=_texts(parts, "samlp:SessionIndex"),
+        not_on_or_after=_instant(element, "NotOnOrAfter"),
+        reason=_optional(element, "Reason"),
+    )
+
+
+def read_logout_response(element: etree._Element) -> LogoutResponse:
+    """The value of a ``samlp:LogoutResponse`` (SAML core 3.7.2)."""
+    parts = _open(element, "samlp:LogoutResponse")
+    return LogoutResponse(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts),
+        status=_read_status(parts),
+        in_response_to=_optional(element, "InResponseTo"),
+        destination=_optional(element, "Destination"),
+    )
+
+
+def read_artifact_resolve(element: etree._Element) -> ArtifactResolve:
+    """The value of a ``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
+    parts = _open(element, "samlp:ArtifactResolve")
+    return ArtifactResolve(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts),
+        artifact=_text(_needed(parts, "samlp:Artifact")),
+        destination=_optional(element, "Destination"),
+    )
+
+
+def read_artifact_response(
+    element: etree._Element,
+) -> tuple[ArtifactResponse, etree._Element | None]:
+    """The value of a ``samlp:ArtifactResponse`` (SAML core 3.5.2) and what it carries.
+
+    The message that it carries is the one element after Status, still in its tree, or
+    None: an artifact that is not known any more gets a Success without a message.
+    """
+    parts = _open(element, "samlp:ArtifactResponse")
+    carried = list(_needed(parts, "samlp:Status").itersiblings("*"))
+    if len(carried) > 1:
+        raise MalformedMessage("an ArtifactResponse carries more than one message")
+    value = ArtifactResponse(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts),
+        status=_read_status(parts),
+        in_response_to=_optional(element, "InResponseTo"),
+    )
+    return value, carried[0] if carried else None
+
+
+# --- parts of messages --------------------------------------------------------------
+
+
+def _open(element: etree._Element, name: str) -> _Parts:
+    """The children of a message or assertion, which must be a ``name`` of SAML 2.0."""
+    if element.tag != q(name):
+        raise MalformedMessage(f"a {name} was expected")
+    if element.get("Version") != "2.0":
+        raise MalformedMessage(f"the Version of a {name} is not 2.0")
+    return _parts(element)
+
+
+def _refuse_unknown(parts: _Parts, known: frozenset[str]) -> None:
+    for tag in parts.keys() - known:
+        raise MalformedMessage(f"{etree.QName(tag).localname} is not supported")
+
+
+def _read_id(element: etree._Element) -> str:
+    text = _required(element, "ID", _LONGEST_NAME)
+    if not _NCNAME.fullmatch(text):
+        raise MalformedMessage("an ID is not an XML name")
+    return text
+
+
+def _read_issued(element: etree._Element) -> float:
+    return read_instant(_required(element, "IssueInstant"))
+
+
+def _read_issuer(parts: _Parts) -> str:
+    """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6)."""
+    issuer = _needed(parts, "saml:Issuer")
+    if issuer.attrib and issuer.items() != [("Format", ENTITY)]:
+        raise MalformedMessage("an Issuer is not an entityID by its attributes")
+    return _text(issuer)
+
+
+def _read_name_id(parts: _Parts) -> NameID:
+    for unsupported in ("saml:EncryptedID", "saml:BaseID"):
+        if _one(parts, unsupported) is not None:
+            raise MalformedMessage(f"{unsupported} is not supported yet")
+    element = _needed(parts, "saml:NameID")
+    return NameID(
+        value=_text(element, _LONGEST_NAME),
+        format=_capped(element.get("Format", "")),
+        name_qualifier=_capped(element.get("NameQualifier", "")),
+        sp_name_qualifier=_capped(element.get("SPNameQualifier", "")),
+    )
+
+
+def _read_status(parts: _Parts) -> Status:
+    status = _parts(_needed(parts, "samlp:Status"))
+    code: etree._Element | None = _needed(status, "samlp:StatusCode")
+    codes = []
+    while code is not None:
+        codes.append(_required(code, "Value"))
+        code = _one(_parts(code), "samlp:StatusCode")
+    message = _one(status, "samlp:StatusMessage")
+    return Status(tuple(codes), "" if message is None else _line(message))
+
+
+def _read_name_id_policy(parts: _Parts, issuer: str) -> str:
+    policy = _one(parts, "samlp:NameIDPolicy")
+    if policy is None:
+        return ""
+    if policy.get("SPNameQualifier", issuer) != issuer:
+        raise MalformedMessage("a NameID of an affiliation is not supported")
+    return _optional(policy, "Format")
+
+
+def _read_requested_context(parts: _Parts) -> tuple[str, tuple[str, ...]]:
+    """Comparison and classes; any class is right where none is asked for."""
+    asked = _one(parts, "samlp:RequestedAuthnContext")
+    if asked is None:
+        return "minimum", ()
+    # SAML core 3.3.2.2.1: an absent Comparison means exact.
+    comparison = _optional(asked, "Comparison") or "exact"
+    classes = _texts(_parts(asked), "saml:AuthnContextClassRef")
+    if not classes or comparison not in ("exact", "minimum", "maximum", "better"):
+        raise MalformedMessage("a RequestedAuthnContext names no class to compare with")
+    return comparison, classes
+
+
+def _read_bearer_data(subject: _Parts) -> etree._Element:
+    confirmation = _needed(subject, "saml:SubjectConfirmation")
+    if confirmation.get("Method") != BEARER:
+        raise MalformedMessage("the SubjectConfirmation is not a bearer's")
+    data = _needed(_parts(confirmation), "saml:SubjectConfirmationData")
+    if data.get("NotBefore") is not None:
+        raise MalformedMessage("a bearer's SubjectConfirmationData has a NotBefore")
+    return data
+
+
+def _read_audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
+    parts = _parts(conditions)
+    _refuse_unknown(parts, _CONDITIONS)
+    restrictions = _all(parts, "saml:AudienceRestriction")
+    return tuple(_texts(_parts(each), "saml:Audience") for each in restrictions)
+
+
+def _read_attributes(parts: _Parts) -> dict[str, list[str]]:
+    """The values of each Name, in their order; bounded in number and length."""
+    statements = [_parts(each) for each in _all(parts, "saml:AttributeStatement")]
+    for statement in statements:
+        _refuse_unknown(statement, frozenset({q("saml:Attribute")}))
+    attributes = [a for each in statements for a in _all(each, "saml:Attribute")]
+    if len(attributes) > _MOST:
+        raise MalformedMessage(f"there are more than {_MOST} attributes")
+    found: dict[str, list[str]] = {}
+    for attribute in attributes:
+        found.setdefault(_required(attribute, "Name"), []).extend(
+            _capped(text)
+            for value in _all(_parts(attribute), "saml:AttributeValue")
+            if (text := _whole_text(value)) is not None
+        )
+    return found
+
+
+# --- elements and texts -------------------------------------------------------------
+
+
+def _parts(element: etree._Element) -> _Parts:
+    """The children of an element by their names, each name in document order."""
+    parts: _Parts = {}
+    for child in element.iterchildren("*"):
+        parts.setdefault(child.tag, []).append(child)
+    return parts
+
+
+def _all(parts: _Parts, name: str) -> Sequence[etree._Element]:
+    found = parts.get(q(name), ())
+    if len(found) > _MOST:
+        raise MalformedMessage(f"there are more than {_MOST} {name}")
+    return found
+
+
+def _one(parts: _Parts, name: str) -> etree._Element | None:
+    found = parts.get(q(name), (None,))
+    if len(found) > 1:
+        raise MalformedMessage(f"there is more than one {name}")
+    return found[0]
+
+
+def _needed(parts: _Parts, name: str) -> etree._Element:
+    found = _one(parts, name)
+    if found is None:
+        raise MalformedMessage(f"{name} is missing")
+    return found
+
+
+def _whole_text(element: etree._Element) -> str | None:
+    """The text of an element, on both sides of comments; None where it has elements."""
+    if len(element) == 0:
+        return element.text or ""
+    if next(element.iterchildren("*"), None) is not None:
+        return None
+    return "".join(element.itertext())
+
+
+def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
+    if len(text) > longest:
+        raise MalformedMessage(f"a text is longer than {longest} characters")
+    # What is printable holds no control character, and is sooner seen to be so.
+    if not text.isprintable() and _CONTROL.search(text):
+        raise MalformedMessage("a text holds control characters")
+    return text
+
+
+def _text(element: etree._Element, longest: int = _LONGEST_TEXT) -> str:
+    """The whole text of an element that holds nothing else; not empty."""
+    name = etree.QName(element).localname
+    text = _whole_text(element)
+    if text is None:
+        raise MalformedMessage(f"{name} holds more than text")
+    if not text.strip():
+        raise MalformedMessage(f"{name} is empty")
+    return _capped(text, longest)
+
+
+def _texts(parts: _Parts, name: str) -> tuple[str, ...]:
+    return tuple(_text(element) for element in _all(parts, name))
+
+
+def _line(element: etree._Element) -> str:
+    """Text that only the log sees, so on one line and no longer than it may be."""
+    words = _CONTROL.sub(" ", "".join(element.itertext())).split()
+    return " ".join(words)[:_LONGEST_TEXT]
+
+
+def _optional(element: etree._Element, name: str) -> str:
+    """An attribute, or "" where there is none; one that is empty says nothing."""
+    return "" if element.get(name) is None else _required(element, name)
+
+
+def _required(element: etree._Element, name: str, longest: int = _LONGEST_TEXT) -> str:
+    text = _capped(element.get(name, ""), longest)
+    if not text:
+        raise MalformedMessage(f"{name} is missing or empty")
+    return text
+
+
+def _instant(element: etree._Element, name: str) -> float | None:
+    text = element.get(name)
+    return None if text is None else read_instant(text)
+
+
+def _flag(element: etree._Element, name: str) -> bool:
+    text = element.get(name, "false")
+    if text not in _BOOLEANS:
+        raise MalformedMessage(f"{name} is neither true nor false")
+    return _BOOLEANS[text]
+
+
+def _index(element: etree._Element, name: str) -> int | None:
+    text = element.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise MalformedMessage(f"{name} is not a number")
+    return int(text)

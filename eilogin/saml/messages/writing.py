@@ -1,0 +1,234 @@
+"""Values to XML, in the order of the SAML schemas; nothing is signed here.
+
+The elements declare ``saml`` and ``samlp`` and no other prefix, and no ``xsi:type`` is
+written: its value names a prefix that exclusive canonicalisation does not see, so a
+signed ``xsi:type="xs:string"`` cannot be parsed anew.
+"""
+
+from lxml import etree
+
+from eilogin.saml.messages.instants import write_instant
+from eilogin.saml.messages.values import (
+    BEARER,
+    TRANSIENT,
+    ArtifactResolve,
+    ArtifactResponse,
+    Assertion,
+    AuthnRequest,
+    LogoutRequest,
+    LogoutResponse,
+    NameID,
+    Response,
+    Status,
+)
+from eilogin.saml.xml import SAML, SAMLP, q
+
+_NAMESPACES = {"samlp": SAMLP, "saml": SAML}
+
+# SAML core 8.2.1: how the Name of an attribute is to be read; ours are plain words.
+_UNSPECIFIED_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
+_URI_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
+
+_Message = (
+    AuthnRequest
+    | Response
+    | LogoutRequest
+    | LogoutResponse
+    | ArtifactResolve
+    | ArtifactResponse
+)
+
+
+def write_authn_request(value: AuthnRequest) -> etree._Element:
+    """``samlp:AuthnRequest`` (SAML core 3.4.1).
+
+    NameIDPolicy is written where ``name_id_format`` is given, and allows a new
+    identifier but for a transient one, for which errata E14 forbids to say so.
+    """
+    element = _message("samlp:AuthnRequest", value, value.destination)
+    _set(
+        element,
+        ForceAuthn="true" if value.force_authn else "",
+        IsPassive="true" if value.is_passive else "",
+        ProtocolBinding=value.protocol_binding,
+        AssertionConsumerServiceIndex=_index(value.acs_index),
+        AssertionConsumerServiceURL=value.acs_url,
+    )
+    if value.name_id_format:
+        may_create = "" if value.name_id_format == TRANSIENT else "true"
+        policy = _add(element, "samlp:NameIDPolicy", Format=value.name_id_format)
+        _set(policy, AllowCreate=may_create)
+    if value.level_classes:
+        asked = _add(
+            element, "samlp:RequestedAuthnContext", Comparison=value.comparison
+        )
+        for level_class in value.level_classes:
+            _add(asked, "saml:AuthnContextClassRef", level_class)
+    return element
+
+
+def write_response(value: Response, assertion: etree._Element | None) -> etree._Element:
+    """``samlp:Response`` (SAML core 3.3.3), with ``assertion`` moved into it."""
+    element = _message("samlp:Response", value, value.destination, value.in_response_to)
+    _add_status(element, value.status)
+    if assertion is not None:
+        element.append(assertion)
+    return element
+
+
+def write_assertion(value: Assertion) -> etree._Element:
+    """``saml:Assertion`` (SAML core 2.3.3) of a login by browser (profiles 4.1.4.2)."""
+    element = etree.Element(q("saml:Assertion"), nsmap={"saml": SAML})
+    element.set("ID", value.id)
+    element.set("Version", "2.0")
+    element.set("IssueInstant", write_instant(value.issued))
+    _add(element, "saml:Issuer", value.issuer)
+    _add_subject(element, value)
+    _add_conditions(element, value)
+    _add_authn_statement(element, value)
+    if value.attributes:
+        _add_attributes(element, value)
+    return element
+
+
+def write_logout_request(value: LogoutRequest) -> etree._Element:
+    """``samlp:LogoutRequest`` (SAML core 3.7.1)."""
+    element = _message("samlp:LogoutRequest", value, value.destination)
+    _set(element, Reason=value.reason, NotOnOrAfter=_instant(value.not_on_or_after))
+    _add_name_id(element, value.name_id)
+    for session_index in value.session_indexes:
+        _add(element, "samlp:SessionIndex", session_index)
+    return element
+
+
+def write_logout_response(value: LogoutResponse) -> etree._Element:
+    """``samlp:LogoutResponse`` (SAML core 3.7.2)."""
+    element = _message(
+        "samlp:LogoutResponse", value, value.destination, value.in_response_to
+    )
+    _add_status(element, value.status)
+    return element
+
+
+def write_artifact_resolve(value: ArtifactResolve) -> etree._Element:
+    """``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
+    element = _message("samlp:ArtifactResolve", value, value.destination)
+    _add(element, "samlp:Artifact", value.artifact)
+    return element
+
+
+def write_artifact_response(
+    value: ArtifactResponse, message: etree._Element | None
+) -> etree._Element:
+    """``samlp:ArtifactResponse`` (SAML core 3.5.2), with ``message`` moved into it."""
+    element = _message(
+        "samlp:ArtifactResponse", value, in_response_to=value.in_response_to
+    )
+    _add_status(element, value.status)
+    if message is not None:
+        element.append(message)
+    return element
+
+
+def _message(
+    name: str, value: _Message, destination: str = "", in_response_to: str = ""
+) -> etree._Element:
+    """What every request and response begins with (SAML core 3.2.1 and 3.2.2)."""
+    element = etree.Element(q(name), nsmap=_NAMESPACES)
+    element.set("ID", value.id)
+    element.set("Version", "2.0")
+    element.set("IssueInstant", write_instant(value.issued))
+    _set(element, Destination=destination, InResponseTo=in_response_to)
+    _add(element, "saml:Issuer", value.issuer)
+    return element
+
+
+def _add(
+    parent: etree._Element, name: str, text: str | None = None, **attributes: str
+) -> etree._Element:
+    element = etree.SubElement(parent, q(name), attributes)
+    element.text = text
+    return element
+
+
+def _set(element: etree._Element, **attributes: str) -> None:
+    """Set the attributes that say something; the others are absent."""
+    for name, text in attributes.items():
+        if text:
+            element.set(name, text)
+
+
+def _instant(instant: float | None) -> str:
+    return "" if instant is None else write_instant(instant)
+
+
+def _index(index: int | None) -> str:
+    return "" if index is None else str(index)
+
+
+def _add_status(parent: etree._Element, status: Status) -> None:
+    element = _add(parent, "samlp:Status")
+    outer = element
+    for code in status.codes:
+        outer = _add(outer, "samlp:StatusCode", Value=code)
+    if status.message:
+        _add(element, "samlp:StatusMessage", status.message)
+
+
+def _add_name_id(parent: etree._Element, value: NameID) -> None:
+    element = _add(parent, "saml:NameID", value.value)
+    _set(
+        element,
+        NameQualifier=value.name_qualifier,
+        SPNameQualifier=value.sp_name_qualifier,
+        Format=value.format,
+    )
+
+
+def _add_subject(parent: etree._Element, value: Assertion) -> None:
+    subject = _add(parent, "saml:Subject")
+    _add_name_id(subject, value.name_id)
+    confirmation = _add(subject, "saml:SubjectConfirmation", Method=BEARER)
+    data = _add(
+        confirmation,
+        "saml:SubjectConfirmationData",
+        NotOnOrAfter=write_instant(value.confirmation_ends),
+        Recipient=value.recipient,
+    )
+    _set(data, InResponseTo=value.in_response_to)
+
+
+def _add_conditions(parent: etree._Element, value: Assertion) -> None:
+    conditions = _add(parent, "saml:Conditions")
+    _set(
+        conditions,
+        NotBefore=_instant(value.not_before),
+        NotOnOrAfter=_instant(value.not_on_or_after),
+    )
+    for audiences in value.audiences:
+        restriction = _add(conditions, "saml:AudienceRestriction")
+        for audience in audiences:
+            _add(restriction, "saml:Audience", audience)
+
+
+def _add_authn_statement(parent: etree._Element, value: Assertion) -> None:
+    statement = _add(
+        parent, "saml:AuthnStatement", AuthnInstant=write_instant(value.authn_instant)
+    )
+    _set(
+        statement,
+        SessionIndex=value.session_index or "",
+        SessionNotOnOrAfter=_instant(value.session_ends),
+    )
+    context = _add(statement, "saml:AuthnContext")
+    _add(context, "saml:AuthnContextClassRef", value.level_class)
+
+
+def _add_attributes(parent: etree._Element, value: Assertion) -> None:
+    statement = _add(parent, "saml:AttributeStatement")
+    for name, texts in value.attributes.items():
+        is_uri = name.startswith(("urn:", "http://", "https://"))
+        name_format = _URI_NAMES if is_uri else _UNSPECIFIED_NAMES
+        attribute = _add(statement, "saml:Attribute", Name=name, NameFormat=name_format)
+        for text in texts:
+            _add(attribute, "saml:AttributeValue", text)

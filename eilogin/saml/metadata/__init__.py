@@ -1,0 +1,20 @@
+"""SAML metadata: who is in a federation, under which keys and at which addresses.
+
+What belongs here: frozen values; writing them, for a participant about itself and for
+the operator about all; and reading what the operator signed. The keys that count are
+those that the operator's signature covers, never those of a message.
+
+Source: SAML metadata 2.0 with its errata, and the metadata extensions for the user
+interface (mdui) and for registration and publication information (mdrpi).
+"""
+
+from eilogin.saml.metadata.reading import read_federation as read_federation
+from eilogin.saml.metadata.values import Contact as Contact
+from eilogin.saml.metadata.values import Endpoint as Endpoint
+from eilogin.saml.metadata.values import EntityDescriptor as EntityDescriptor
+from eilogin.saml.metadata.values import FederationMetadata as FederationMetadata
+from eilogin.saml.metadata.values import IdentityProvider as IdentityProvider
+from eilogin.saml.metadata.values import Role as Role
+from eilogin.saml.metadata.values import ServiceProvider as ServiceProvider
+from eilogin.saml.metadata.writing import write_entity as write_entity
+from eilogin.saml.metadata.writing import write_federation as write_federation

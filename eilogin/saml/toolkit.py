@@ -1,0 +1,170 @@
+"""The one door to python3-saml: the second opinion on the answer to a login.
+
+Our own checks come first, and are complete. python3-saml then judges the same octets
+with other code (its own rules, xmlsec for the signatures), so that a fault in either is
+not enough to let somebody in. It is not asked alone: it does not bound its input, and
+xmlsec runs the transforms of a signature before it verifies it, so that one message
+with an XSLT could hold a thread for hours. Such messages do not come here, because
+:func:`eilogin.saml.signatures.check_structure` has refused them.
+
+It judges what is signed itself, a Response or an assertion in clear. What only a signed
+ArtifactResponse covers, it cannot judge: :func:`can_judge` tells.
+"""
+
+import base64
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml import etree
+from onelogin.saml2 import response as onelogin
+from onelogin.saml2.settings import OneLogin_Saml2_Settings
+
+from eilogin.errors import MalformedMessage, OpinionsDiffer
+from eilogin.saml.signatures import is_signed
+from eilogin.saml.xml import q, serialize, validate
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What python3-saml has to know about the two parties; made once and kept."""
+
+    #: entityID of the participant.
+    entity_id: str
+    #: Its AssertionConsumerService, at which the answers arrive.
+    acs_url: str
+    hub_entity_id: str
+    #: The hub's SingleSignOnService.
+    hub_sso_url: str
+    #: The hub's signing certificates: base64 of DER, as in its metadata.
+    hub_certificates: Sequence[str] = field(repr=False)
+    #: Seconds of difference between clocks that we put up with; python3-saml itself
+    #: has 300 for Conditions and none for SubjectConfirmationData.
+    skew: float = 60.0
+
+    def confirm(self, octets: bytes, request_id: str) -> None:
+        """Have python3-saml judge an answer that our own checks have accepted.
+
+        ``octets`` are a samlp:Response document, untouched: as it came by POST, or
+        cut out of an ArtifactResponse by :func:`standalone`.
+        ``request_id`` is the ID of the AuthnRequest. Raises OpinionsDiffer, with
+        python3-saml's name for the reason, where it refuses.
+        """
+        try:
+            response = onelogin.OneLogin_Saml2_Response(
+                self._settings, base64.b64encode(octets)
+            )
+            self._judge(response, self._request, request_id, True)
+        except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
+            # Its own words may quote values.
+            raise OpinionsDiffer(
+                f"python3-saml refuses what we accept: {_reason(error)}"
+            ) from None
+
+    @cached_property
+    def _request(self) -> dict[str, str]:
+        """The request as python3-saml wants it: from our own address, never a Host."""
+        url = urlsplit(self.acs_url)
+        return {
+            "https": "on" if url.scheme == "https" else "off",
+            "http_host": url.netloc,
+            "script_name": url.path,
+        }
+
+    @cached_property
+    def _settings(self) -> Any:
+        return OneLogin_Saml2_Settings(
+            {
+                "strict": True,
+                "sp": {
+                    "entityId": self.entity_id,
+                    "assertionConsumerService": {"url": self.acs_url},
+                },
+                "idp": {
+                    "entityId": self.hub_entity_id,
+                    "singleSignOnService": {"url": self.hub_sso_url},
+                    "x509certMulti": {"signing": list(self.hub_certificates)},
+                },
+                "security": {
+                    "allowSingleLabelDomains": True,
+                    "rejectDeprecatedAlgorithm": True,
+                    # A login answer without attributes is a login answer. Which of
+                    # Response and assertion is signed is the hub's choice; an answer
+                    # in which neither is, is refused.
+                    "wantAttributeStatement": False,
+                    "requestedAuthnContext": False,
+                },
+            }
+        )
+
+    @cached_property
+    def _judge(self) -> Callable[..., Any]:
+        """``OneLogin_Saml2_Response.is_valid`` with two of its names bound to ours.
+
+        It compiles the schema anew for each message, which is half its time, and
+        offers no way to give it one. Its code is run with other globals rather than
+        changed in place: an application in this process that uses python3-saml
+        itself notices nothing.
+        """
+        return types.FunctionType(
+            onelogin.OneLogin_Saml2_Response.is_valid.__code__,
+            {
+                **vars(onelogin),
+                "OneLogin_Saml2_XML": _KeptSchemas,
+                "OneLogin_Saml2_Utils": _utils_with(self.skew),
+            },
+        )
+
+
+def can_judge(response: etree._Element) -> bool:
+    """Whether a samlp:Response, or a clear assertion in it, is signed itself.
+
+    Where only the ArtifactResponse around it is, python3-saml has nothing to verify.
+    """
+    assertions = response.findall(q("saml:Assertion"))
+    return any(is_signed(element) for element in (response, *assertions))
+
+
+def standalone(response: etree._Element) -> bytes:
+    """A Response in an ArtifactResponse as a document of its own, to be judged.
+
+    The signatures inside hold as they did: it keeps every namespace that was in scope.
+    """
+    return serialize(response)
+
+
+class _KeptSchemas(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
+    """python3-saml's XML, validating by the schemas that are compiled already."""
+
+    @staticmethod
+    def validate_xml(xml: Any, schema: str, debug: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Keep its contract: give the element, or a word where it is not valid."""
+        name = schema.removeprefix("saml-schema-").removesuffix("-2.0.xsd")
+        try:
+            validate(xml, name)
+        except MalformedMessage:
+            return "invalid_xml"
+        return xml
+
+
+def _utils_with(skew: float) -> Any:
+    """python3-saml's utilities, with a clock for ends of validity that is lenient."""
+
+    class Utils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
+        @staticmethod
+        def now() -> int:
+            return int(onelogin.OneLogin_Saml2_Utils.now() - skew)
+
+    return Utils
+
+
+def _reason(error: Exception) -> str:
+    """python3-saml's name for what is wrong, such as ``WRONG_AUDIENCE``."""
+    code = getattr(error, "code", None)
+    names = vars(type(error)).items()
+    return next(
+        (n for n, c in names if n.isupper() and c == code), type(error).__name__
+    )

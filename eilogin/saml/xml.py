@@ -1,0 +1,301 @@
+"""XML from outside, within limits; and the names of the vocabularies that SAML uses.
+
+What this room refuses is refused by the octets, before a parser sees them: anything but
+UTF-8, a DOCTYPE, a processing instruction. Without a DOCTYPE there are no entities, and
+nothing is ever fetched. Comments are dropped while parsing, so that no text is split by
+one; exclusive canonicalisation leaves them out too, so signatures hold all the same.
+"""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, MessageTooLarge
+
+SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
+SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
+DS = "http://www.w3.org/2000/09/xmldsig#"
+XENC = "http://www.w3.org/2001/04/xmlenc#"
+MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
+MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
+ALG = "urn:oasis:names:tc:SAML:metadata:algsupport"
+SHIBMD = "urn:mace:shibboleth:metadata:1.0"
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+XS = "http://www.w3.org/2001/XMLSchema"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+XML = "http://www.w3.org/XML/1998/namespace"
+
+#: The namespaces by the prefixes that :func:`q` understands.
+NAMESPACES = {
+    "saml": SAML,
+    "samlp": SAMLP,
+    "ds": DS,
+    "xenc": XENC,
+    "md": MD,
+    "mdui": MDUI,
+    "mdattr": MDATTR,
+    "alg": ALG,
+    "shibmd": SHIBMD,
+    "soap": SOAP,
+    "xs": XS,
+    "xsi": XSI,
+    "xml": XML,
+}
+
+
+@cache
+def q(name: str) -> str:
+    """The name as lxml knows it: of ``samlp:Response``, ``{urn:…}Response``."""
+    prefix, _, local = name.partition(":")
+    return f"{{{NAMESPACES[prefix]}}}{local}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read of one document."""
+
+    #: Bytes of the whole.
+    octets: int
+    #: Elements within elements.
+    depth: int
+    #: Elements of the whole.
+    elements: int
+    #: Attributes of one element.
+    attributes: int
+    #: Namespace declarations of the whole.
+    namespaces: int
+    #: Characters of one text or attribute value.
+    text: int
+    #: Whether every ID of the document must be unique. In an aggregate of metadata only
+    #: those that a signature refers to must (``signatures.check_structure``).
+    unique_ids: bool
+
+
+#: For one message: a login answer with a hundred attributes fits several times.
+MESSAGE = Limits(
+    octets=256 * 1024,
+    depth=40,
+    elements=5_000,
+    attributes=40,
+    namespaces=500,
+    text=64 * 1024,
+    unique_ids=True,
+)
+
+#: For the metadata of a large federation (10,000 entities: 78 MB).
+METADATA = Limits(
+    octets=200 * 1024 * 1024,
+    depth=60,
+    elements=10_000_000,
+    attributes=100,
+    namespaces=3_000_000,
+    text=1024 * 1024,
+    unique_ids=False,
+)
+
+#: The only XML declaration that is taken, after an optional byte order mark.
+_DECLARATION = re.compile(
+    rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')"""
+    rb"""(?:\s+encoding\s*=\s*(?i:"utf-8"|'utf-8'))?"""
+    rb"""(?:\s+standalone\s*=\s*(?:"yes"|"no"|'yes'|'no'))?\s*\?>)?"""
+)
+
+#: Characters of one namespace.
+_LONGEST_NAMESPACE = 256
+
+_COUNT_ELEMENTS = etree.XPath("count(//*)")
+#: ID as SAML writes it, Id as XML signature and encryption do, and their like.
+_IDENTIFIERS = etree.XPath("//@ID | //@Id | //@id | //@xml:id", smart_strings=False)
+
+
+def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
+    """The root element of a document, which may not be trusted yet.
+
+    Raises MessageTooLarge beyond ``limits`` and MalformedMessage for what is not
+    well-formed, not UTF-8, has a DOCTYPE or a processing instruction, or, where the
+    limits say so, has the same ID twice (SAML core 1.3.4, 5.4.2). The errors quote
+    nothing of the document.
+    """
+    if len(octets) > limits.octets:
+        raise MessageTooLarge(f"larger than {limits.octets} bytes")
+    _check_octets(octets)
+    root = parse_canonical(octets)
+    _check_shape(root, limits, length=len(octets))
+    if limits.unique_ids and repeated_ids(root):
+        raise MalformedMessage("an ID occurs more than once")
+    return root
+
+
+def parse_canonical(octets: bytes) -> etree._Element:
+    """The root element of octets that were written from a document of :func:`parse`.
+
+    Raises MalformedMessage where they are not well-formed.
+    """
+    parser = etree.XMLParser(
+        encoding="UTF-8",
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        remove_comments=True,
+        # What the parser bounds by itself is bounded by our limits too.
+        huge_tree=len(octets) > MESSAGE.octets,
+    )
+    try:
+        return etree.fromstring(octets, parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        # The parser's own words quote the document.
+        raise MalformedMessage(
+            f"not well-formed XML (line {line}, column {column})"
+        ) from None
+
+
+def repeated_ids(root: etree._Element) -> set[str]:
+    """The values that more than one ID, Id, id or xml:id of the document has."""
+    values: list[str] = _IDENTIFIERS(root)
+    if len(set(values)) == len(values):
+        return set()
+    return {value for value, times in Counter(values).items() if times > 1}
+
+
+def serialize(element: etree._Element) -> bytes:
+    """The element as a UTF-8 document of its own, without an XML declaration.
+
+    What follows the element is left out. The namespaces that are declared around it
+    are declared on it, so signatures inside hold as they did.
+    """
+    octets: bytes = etree.tostring(element, encoding="UTF-8", with_tail=False)
+    return octets
+
+
+def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
+    """The element in exclusive canonical form, without comments, in its place.
+
+    ``prefixes`` are those of InclusiveNamespaces PrefixList (exclusive XML
+    canonicalisation 1.0, section 3). lxml knows no "#default" among them: where a
+    default namespace is declared around the element, and not used by it, the octets
+    lack it, and a signature that counts on it does not hold. Raises MalformedMessage
+    for what has no canonical form: a namespace that is no absolute URI.
+    """
+    try:
+        octets: bytes = etree.tostring(
+            element,
+            method="c14n",
+            exclusive=True,
+            with_comments=False,
+            with_tail=False,
+            inclusive_ns_prefixes=list(prefixes),
+        )
+    except etree.C14NError as error:
+        raise MalformedMessage("the message has no canonical form") from error
+    return octets
+
+
+def validate(element: etree._Element, schema: str) -> None:
+    """Check an element, in its place in its tree, against a schema of OASIS.
+
+    ``schema`` is ``protocol``, ``metadata`` or ``assertion``. Raises MalformedMessage
+    with the names of what is wrong and no values.
+    """
+    _schema(schema).check(element)
+
+
+# --- limits -------------------------------------------------------------------------
+
+
+def _check_octets(octets: bytes) -> None:
+    """Refuse by what the octets hold, whatever a parser would make of it.
+
+    Without NUL, and valid as UTF-8, they cannot be UTF-16, UTF-32 or EBCDIC; so ``<?``
+    and ``<!DOCTYPE`` in them are what they look like, and all that can look so.
+    """
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedMessage("not UTF-8") from None
+    if b"\0" in octets:
+        raise MalformedMessage("not UTF-8: a NUL byte")
+    declaration = _DECLARATION.match(octets)
+    if octets.find(b"<?", declaration.end() if declaration else 0) >= 0:
+        raise MalformedMessage(
+            "a processing instruction, or not XML 1.0 in UTF-8 by its declaration"
+        )
+    if b"<!DOCTYPE" in octets:
+        raise MalformedMessage("a DOCTYPE")
+
+
+def _check_shape(root: etree._Element, limits: Limits, length: int) -> None:
+    """Refuse a document of ``length`` bytes for the number and size of its parts."""
+    _check_namespaces(root, limits)
+    if _COUNT_ELEMENTS(root) > limits.elements:
+        raise MessageTooLarge(f"more than {limits.elements} elements")
+    deeper, wider, longer = _shape_paths(limits)
+    if deeper(root):
+        raise MessageTooLarge(f"deeper than {limits.depth} elements")
+    if wider(root):
+        raise MessageTooLarge(f"more than {limits.attributes} attributes on an element")
+    # A text cannot be longer than the document.
+    if length > limits.text and longer(root):
+        raise MessageTooLarge(f"a text of more than {limits.text} characters")
+
+
+def _check_namespaces(root: etree._Element, limits: Limits) -> None:
+    """Refuse many or long namespaces: a canonical form can repeat each many times."""
+    count = 0
+    for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)):
+        count += 1
+        if len(uri) > _LONGEST_NAMESPACE:
+            raise MessageTooLarge("a namespace that is too long")
+    if count > limits.namespaces:
+        raise MessageTooLarge(f"more than {limits.namespaces} namespace declarations")
+
+
+@cache
+def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]:
+    """Expressions that find an element too deep, one too wide, and a text too long."""
+    return (
+        etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")"),
+        etree.XPath(f"boolean(//@*[{limits.attributes + 1}])"),
+        etree.XPath(
+            f"boolean(//text()[string-length() > {limits.text}]"
+            f" | //@*[string-length() > {limits.text}])"
+        ),
+    )
+
+
+# --- schemas ------------------------------------------------------------------------
+
+
+class _Schema:
+    """One compiled schema, used by one thread at a time: its error log is its own."""
+
+    def __init__(self, name: str) -> None:
+        # The schemas of OASIS and W3C as python3-saml brings them, with all that
+        # they import beside them: nothing is fetched.
+        with as_file(files("onelogin.saml2") / "schemas") as folder:
+            file = str(folder / f"saml-schema-{name}-2.0.xsd")
+            self._schema = etree.XMLSchema(file=file)
+        self._lock = threading.Lock()
+
+    def check(self, element: etree._Element) -> None:
+        with self._lock:
+            if self._schema.validate(element):
+                return
+            fault = self._schema.error_log[0]
+        # The schema processor's own words quote values.
+        raise MalformedMessage(
+            f"not valid by its schema: {fault.type_name.lower()} at line {fault.line}, "
+            f"{fault.path[:200]}"
+        )
+
+
+@cache
+def _schema(name: str) -> _Schema:
+    return _Schema(name)

@@ -1,0 +1,244 @@
+"""A browser for tests, strict where real ones are.
+
+It keeps cookies by host, sends them as their SameSite attribute demands, refuses a
+``__Host-`` cookie that is not made as it should be, says in Sec-Fetch-Site who sent it
+where, follows redirects, presses the button of a form that posts itself, and holds
+every app to :mod:`wsgiref.validate`. It runs no scripts.
+"""
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urljoin, urlsplit
+from wsgiref.validate import validator
+
+from lxml import html
+from webob import Request, Response
+
+from eilogin import clock
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_MOST_REDIRECTS = 20
+
+
+@dataclass(frozen=True)
+class _StoredCookie:
+    value: str
+    same_site: str
+    expires: float
+
+
+class Browser:
+    """One browser; ``app`` answers for every host.
+
+    After each step :attr:`url` is where it is and :attr:`page` what it shows.
+    """
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self.app = validator(app)
+        self.url = ""
+        self.page = Response()
+        #: Every address that the last step went through.
+        self.trail: list[str] = []
+        #: The language that pages are asked in.
+        self.language = "nl"
+        self._cookies: dict[str, dict[str, _StoredCookie]] = {}
+
+    # --- what a person does ---------------------------------------------------------
+
+    def visit(self, url: str) -> Response:
+        """Type an address, or open a bookmark."""
+        return self._go("GET", url, None, site="none")
+
+    def follow(self, url: str) -> Response:
+        """Follow a link of the page that is shown."""
+        return self._go("GET", urljoin(self.url, url), None, site=self._site_of(url))
+
+    def click(self, text: str) -> Response:
+        """Follow the link with this text."""
+        for link in self._tree().iter("a"):
+            if _text(link) == text:
+                return self.follow(link.get("href"))
+        raise AssertionError(f"no link {text!r} on {self.url}: {self.text}")
+
+    def press(self, text: str = "", /, **fields: str) -> Response:
+        """Fill in the form that has a button with this text, and press it."""
+        for form in self._tree().iter("form"):
+            for button in form.iter("button"):
+                if not text or _text(button) == text:
+                    return self._submit(form, button, fields)
+        raise AssertionError(f"no button {text!r} on {self.url}: {self.text}")
+
+    def reload(self) -> Response:
+        """Look again at the address that is shown."""
+        return self._go("GET", self.url, None, site="none")
+
+    def fetch(self, url: str, **headers: str) -> Response:
+        """What a script on a page of the same site gets; the page stays."""
+        request = self._request("GET", url, None, "same-origin")
+        request.headers["Sec-Fetch-Mode"] = "cors"
+        request.headers["Accept"] = "*/*"
+        request.headers.update(headers)
+        return self._send(request)
+
+    def post(self, url: str, *, site: str = "none", **fields: str) -> Response:
+        """Send a form that no page showed; ``site`` is what Sec-Fetch-Site says."""
+        return self._go("POST", url, fields, site=site)
+
+    # --- what is seen ---------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """What the page says, without its markup, on one line."""
+        body = re.sub(r"(?s)<(style|script)[^>]*>.*?</\1>", " ", self.page.text)
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+    @property
+    def title(self) -> str:
+        """What the title of the page says."""
+        return " ".join((self._tree().findtext(".//title") or "").split())
+
+    def cookie(self, host: str, name: str) -> str | None:
+        """The value of a cookie that this browser holds for a host."""
+        stored = self._cookies.get(host, {}).get(name)
+        return stored.value if stored else None
+
+    def set_cookie(self, host: str, name: str, value: str) -> None:
+        """Plant a cookie, as an attacker might."""
+        jar = self._cookies.setdefault(host, {})
+        jar[name] = _StoredCookie(value, "lax", float("inf"))
+
+    # --- how it is done -------------------------------------------------------------
+
+    def _tree(self) -> html.HtmlElement:
+        return html.document_fromstring(self.page.text or "<p></p>")
+
+    def _submit(
+        self, form: html.HtmlElement, button: html.HtmlElement, fields: dict[str, str]
+    ) -> Response:
+        values = {
+            field.get("name"): field.get("value", "")
+            for field in form.iter("input")
+            if field.get("name")
+        }
+        for area in form.iter("textarea"):
+            values[area.get("name")] = area.text or ""
+        if button.get("name"):
+            values[button.get("name")] = button.get("value", "")
+        values.update(fields)
+        action = urljoin(self.url, form.get("action") or self.url)
+        self._check_policy(action)
+        method = (form.get("method") or "get").upper()
+        return self._go(method, action, values, site=self._site_of(action))
+
+    def _go(
+        self, method: str, url: str, fields: dict[str, str] | None, *, site: str
+    ) -> Response:
+        self.trail = []
+        policy = self.page.headers.get("Content-Security-Policy", "")
+        is_form = method == "POST" and site != "none"
+        for _ in range(_MOST_REDIRECTS):
+            self.trail.append(url)
+            response = self._send(self._request(method, url, fields, site))
+            if response.status_int not in (301, 302, 303, 307, 308):
+                break
+            target = urljoin(url, response.headers["Location"])
+            if is_form:
+                self._check_policy(target, policy)
+            if _host(target) != _host(url) and site != "none":
+                site = "cross-site"
+            url, method, fields = target, "GET", None
+        else:
+            raise AssertionError(f"too many redirects: {self.trail}")
+        self.url, self.page = url, response
+        if "document.forms[0].submit()" in response.text:
+            return self.press()
+        return response
+
+    def _check_policy(self, target: str, policy: str | None = None) -> None:
+        """Refuse where the page's form-action would (CSP 3, 6.4.3; as Chromium)."""
+        if policy is None:
+            policy = self.page.headers.get("Content-Security-Policy", "")
+        match = re.search(r"form-action ([^;]+)", policy)
+        if not match:
+            return
+        parts = urlsplit(target)
+        allowed = match[1].split()
+        is_own = "'self'" in allowed and _host(target) == _host(self.url)
+        if not is_own and f"{parts.scheme}://{parts.netloc}" not in allowed:
+            raise AssertionError(f"form-action {match[1]} forbids {target}")
+
+    def _request(
+        self, method: str, url: str, fields: dict[str, str] | None, site: str
+    ) -> Request:
+        request = Request.blank(url, method=method)
+        request.headers["Accept"] = "text/html,*/*;q=0.8"
+        request.headers["Accept-Language"] = self.language
+        request.headers["Sec-Fetch-Site"] = site
+        request.headers["Sec-Fetch-Mode"] = "navigate"
+        if fields is not None and method == "POST":
+            request.body = urlencode(fields).encode()
+            request.content_type = "application/x-www-form-urlencoded"
+            if site == "cross-site":
+                request.headers["Origin"] = "null"
+        elif fields:
+            request.query_string = urlencode(fields)
+        request.environ["REMOTE_ADDR"] = "192.0.2.7"
+        self._add_cookies(request, is_cross_site=site == "cross-site")
+        return request
+
+    def _add_cookies(self, request: Request, *, is_cross_site: bool) -> None:
+        jar = self._cookies.get(_host(request.url), {})
+        sent = []
+        for name, cookie in jar.items():
+            is_kept_back = is_cross_site and (
+                cookie.same_site == "strict"
+                or (cookie.same_site == "lax" and request.method != "GET")
+            )
+            if cookie.expires > clock.now() and not is_kept_back:
+                sent.append(f"{name}={cookie.value}")
+        if sent:
+            request.headers["Cookie"] = "; ".join(sent)
+
+    def _send(self, request: Request) -> Response:
+        response = request.get_response(self.app)
+        # Read whole, and closed: PEP 3333.
+        response.body  # noqa: B018
+        for header in response.headers.getall("Set-Cookie"):
+            self._store(_host(request.url), header)
+        return response
+
+    def _store(self, host: str, header: str) -> None:
+        pair, *attributes = (part.strip() for part in header.split(";"))
+        name, _, value = pair.partition("=")
+        said = {}
+        for attribute in attributes:
+            key, _, text = attribute.partition("=")
+            said[key.lower()] = text
+        if name.startswith("__Host-"):
+            is_fine = "secure" in said and said.get("path") == "/"
+            assert is_fine, header  # noqa: S101
+            assert "domain" not in said, header  # noqa: S101
+        expires = float("inf")
+        if "max-age" in said:
+            expires = clock.now() + int(said["max-age"])
+        jar = self._cookies.setdefault(host, {})
+        jar.pop(name, None)
+        if expires > clock.now():
+            same_site = said.get("samesite", "lax").lower()
+            jar[name] = _StoredCookie(value, same_site, expires)
+
+    def _site_of(self, url: str) -> str:
+        is_own = _host(urljoin(self.url, url)) == _host(self.url)
+        return "same-origin" if is_own else "cross-site"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _text(element: html.HtmlElement) -> str:
+    return " ".join(element.text_content().split())

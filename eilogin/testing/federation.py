@@ -1,0 +1,196 @@
+"""A hub and participants in one process, with real keys and real messages."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from webob import Request
+
+from eilogin import clock
+from eilogin.backchannel import BackChannel
+from eilogin.errors import PeerUnavailable
+from eilogin.federation import Trust
+from eilogin.filters.participant import ParticipantOptions, participant
+from eilogin.filters.session import Session, SessionOptions
+from eilogin.filters.trust import (
+    OwnOptions,
+    TrustFilter,
+    TrustOptions,
+    own_of,
+    trust_of,
+)
+from eilogin.hub.app import Hub, HubOptions
+from eilogin.hub.citizens import demo_citizens, write
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.metadata import write_federation
+from eilogin.settings import read
+from eilogin.testing.browser import Browser
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: The host of the hub.
+HUB = "inloggen.test"
+_DAY = 86400.0
+
+
+class Federation:
+    """A hub at ``https://inloggen.test`` and a participant for each host in ``apps``.
+
+    ``folder`` takes keys, certificates and metadata. ``options`` are those of
+    ``egg:eilogin`` by host, over sensible defaults (a memory store, answers by
+    artifact); ``hub_options`` those of the hub and of the filters before it. The
+    object is itself a WSGI app that answers for all hosts.
+
+    Citizens are those of the demo: ``anna`` with password ``demo-anna``, and so on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        apps: "Mapping[str, WSGIApplication]",
+        *,
+        options: Mapping[str, Mapping[str, str]] | None = None,
+        hub_options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        #: Hosts that do not answer on the back channel.
+        self.down: set[str] = set()
+        #: Requests on the back channel, as (url, body).
+        self.back_channel_log: list[tuple[str, bytes]] = []
+        self.trusts: dict[str, Trust] = {}
+        self._hub_options = dict(hub_options or {})
+        said = {host: dict((options or {}).get(host, {})) for host in apps}
+        self._write_members({HUB: {"role": "hub"}, **said})
+        self.apps: dict[str, WSGIApplication] = {HUB: self._hub()}
+        for host, app in apps.items():
+            self.apps[host] = self._participant(host, app, said[host])
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Dispatch by host name."""
+        host = environ["HTTP_HOST"].partition(":")[0]
+        return self.apps[host](environ, start_response)
+
+    def browser(self) -> Browser:
+        """A new browser, which holds no cookies."""
+        return Browser(self)
+
+    # --- its members ----------------------------------------------------------------
+
+    def _write_members(self, members: Mapping[str, Mapping[str, str]]) -> None:
+        self.key = _key("federation.test")
+        self._write("federation.crt", _pair("federation.test")[1])
+        descriptors = []
+        for host, said in members.items():
+            key, certificate = _pair(host)
+            self._write(f"{host}.key", key)
+            self._write(f"{host}.crt", certificate)
+            own = {k: v for k, v in said.items() if k in OwnOptions.model_fields}
+            options = read(OwnOptions, {}, {**self._own(host), **own})
+            descriptors.append(own_of(options).descriptor())
+        octets = write_federation(
+            descriptors,
+            name="Test",
+            valid_until=clock.now() + 400 * _DAY,
+            key=self.key,
+        )
+        self._write("federation.xml", octets)
+        write(self.folder / "citizens.json", _citizens())
+
+    def _write(self, name: str, octets: bytes) -> None:
+        (self.folder / name).write_bytes(octets)
+
+    def _own(self, host: str) -> dict[str, str]:
+        return {
+            "public_url": f"https://{host}",
+            "key": str(self.folder / f"{host}.key"),
+            "certificate": str(self.folder / f"{host}.crt"),
+        }
+
+    def _trusting(self, host: str) -> dict[str, str]:
+        return {
+            **self._own(host),
+            "federation": str(self.folder / "federation.xml"),
+            "federation_certificate": str(self.folder / "federation.crt"),
+        }
+
+    def _trust(self, host: str, options: TrustOptions) -> Trust:
+        self.trusts[host] = replace(trust_of(options), back_channel=_InProcess(self))
+        return self.trusts[host]
+
+    def _hub(self) -> "WSGIApplication":
+        said = {
+            "citizens": str(self.folder / "citizens.json"),
+            "name_id_key": "a key that only this test knows",
+            "demo": "true",
+            "store": "memory:",
+            "role": "hub",
+            **self._trusting(HUB),
+            **self._hub_options,
+        }
+        hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
+        trust = self._trust(HUB, read(TrustOptions, {}, _of(TrustOptions, said)))
+        session = read(SessionOptions, {}, _of(SessionOptions, said))
+        return Session(TrustFilter(hub, trust), session)
+
+    def _participant(
+        self, host: str, app: "WSGIApplication", said: Mapping[str, str]
+    ) -> "WSGIApplication":
+        options = read(
+            ParticipantOptions,
+            {},
+            {"store": "memory:", **self._trusting(host), **said},
+        )
+        return participant(app, options, self._trust(host, options))
+
+
+class _InProcess(BackChannel):
+    """A back channel that calls the apps of a federation themselves."""
+
+    def __init__(self, federation: Federation) -> None:
+        super().__init__()
+        self._federation = federation
+
+    def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
+        """What the app at ``url`` answers; PeerUnavailable where it is down."""
+        self._federation.back_channel_log.append((url, body))
+        if not self.is_reachable(url):
+            raise PeerUnavailable(f"{url}: down")
+        request = Request.blank(url, method="POST")
+        request.body_file = BytesIO(body)
+        request.content_length = len(body)
+        request.content_type = "text/xml"
+        response = request.get_response(self._federation)
+        if response.status_int != 200:  # noqa: PLR2004
+            raise PeerUnavailable(f"{url}: status {response.status_int}")
+        return response.body
+
+    def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
+        """Whether the host is not said to be down."""
+        return urlsplit(url).hostname not in self._federation.down
+
+
+def _of(declared: type, said: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in said.items() if k in declared.model_fields}
+
+
+@cache
+def _pair(host: str) -> tuple[bytes, bytes]:
+    """A key and certificate, made once in a process: that takes a while."""
+    return new_key_pair(host)
+
+
+@cache
+def _key(host: str) -> SigningKey:
+    return SigningKey.load(*_pair(host))
+
+
+@cache
+def _citizens() -> tuple[object, ...]:
+    return tuple(demo_citizens())

@@ -1,0 +1,88 @@
+"""Messages that a request carries, verified: the way in for every SAML endpoint.
+
+Structure, schema and the signature by a key of who sent it; what comes out may be
+read. The one thing read before that is the Issuer, to know whose keys to try: if it
+lies, they do not fit.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, MethodNotAllowed
+from eilogin.saml import bindings, signatures, xml
+from eilogin.saml.answers import verified
+from eilogin.web.requests import read_body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The keys of a party by its entityID; raises UnknownPeer.
+KeysOf = Callable[[str], Sequence[RSAPublicKey]]
+
+#: Bodies larger than this are not read: a form with one message and its base64.
+BODY_LIMIT = 400_000
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A message that came through the browser, and whose signature holds."""
+
+    #: ``SAMLRequest`` or ``SAMLResponse``.
+    kind: str
+    #: What was signed, and nothing else.
+    element: etree._Element
+    issuer: str
+    relay_state: str
+
+
+def receive(environ: "WSGIEnvironment", keys_of: KeysOf) -> Inbound:
+    """The message of a Redirect (GET) or POST request (SAML bindings 3.4, 3.5).
+
+    Raises :class:`eilogin.errors.Refused` of the kind that fits.
+    """
+    if environ["REQUEST_METHOD"] == "POST":
+        received = bindings.read_post(read_body(environ, BODY_LIMIT))
+        root = xml.parse(received.octets)
+        issuer = _issuer_of(root)
+        element = verified(root, keys_of(issuer))
+        return Inbound(received.kind, element, issuer, received.relay_state)
+    if environ["REQUEST_METHOD"] != "GET":
+        raise MethodNotAllowed("SAML messages come by GET or POST")
+    received = bindings.read_redirect(environ.get("QUERY_STRING", ""))
+    root = xml.parse(received.octets)
+    issuer = _issuer_of(root)
+    bindings.verify_redirect(received, keys_of(issuer))
+    signatures.check_structure(root)
+    xml.validate(root, "protocol")
+    return Inbound(received.kind, root, issuer, received.relay_state)
+
+
+def receive_soap(
+    environ: "WSGIEnvironment", keys_of: KeysOf
+) -> tuple[etree._Element, str]:
+    """The message in a SOAP request and its issuer (SAML bindings 3.2).
+
+    Whatever else the request says (headers, cookies) is not looked at.
+    """
+    if environ["REQUEST_METHOD"] != "POST":
+        raise MethodNotAllowed("SOAP comes by POST")
+    return open_soap(read_body(environ, BODY_LIMIT), keys_of)
+
+
+def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
+    """The message in a SOAP envelope, verified, and its issuer."""
+    inner = bindings.unwrap_soap(octets)
+    issuer = _issuer_of(inner)
+    return verified(inner, keys_of(issuer)), issuer
+
+
+def _issuer_of(element: etree._Element) -> str:
+    """Who says that this is of theirs: nothing is proven yet."""
+    issuer = element.findtext(xml.q("saml:Issuer"))
+    if not issuer:
+        raise MalformedMessage("the message has no Issuer")
+    return issuer

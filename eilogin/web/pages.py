@@ -1,0 +1,324 @@
+"""Pages for a person: templates, languages, headers, and the page of an error.
+
+Dutch or English, as the browser asks for; English sentences are the keys of the
+message catalogue, which is read from its source when the pages are made, so nothing
+in the tree is compiled. What a package wants to say otherwise it puts in a template
+of the same name in its own ``templates`` folder.
+
+Every page forbids what it does not use (DIGID.md 5.2): no script but the one that
+sends a form on, no style but its own, no frame, no cache. ``Referrer-Policy`` is
+``same-origin``, not ``no-referrer``: the latter makes a browser send ``Origin: null``
+with the forms on the page, and they would be refused.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from babel.dates import format_datetime, get_timezone
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    select_autoescape,
+)
+from markupsafe import Markup
+from webob import Response
+from webob.acceptparse import create_accept_language_header
+
+from eilogin import audit, clock
+from eilogin.errors import EiloginError, Refused
+from eilogin.web import environ as env
+from eilogin.web.references import new_reference
+from eilogin.web.requests import is_navigation, origin_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+#: The languages of the pages; the first one where a browser asks for neither.
+LANGUAGES = ("nl", "en")
+
+# A person reads the time of day of where these services are.
+_ZONE = get_timezone("Europe/Amsterdam")
+_TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
+#: A year, as DIGID.md 5.2 demands.
+_HSTS = "max-age=31536000"
+#: Longest message of an error that goes to the log.
+_LONGEST_CAUSE = 1000
+
+Headers = Iterable[tuple[str, str]]
+
+
+class Pages:
+    """The templates of ``packages`` before those of ``eilogin.web``, in all languages.
+
+    A package is named by its dotted name, such as ``eilogin.hub``.
+    """
+
+    def __init__(self, *packages: str) -> None:
+        loader = ChoiceLoader(
+            [PackageLoader(package) for package in (*packages, __package__)]
+        )
+        stylesheet = _packaged("templates/base.css")
+        self._script = _packaged("templates/auto_post.js")
+        self._style_hash = _hash_of(stylesheet)
+        self._script_hash = _hash_of(self._script)
+        self._by_language = {
+            language: _environment(loader, language, stylesheet)
+            for language in LANGUAGES
+        }
+
+    def page(
+        self,
+        environ: "WSGIEnvironment",
+        template: str,
+        *,
+        status: int = 200,
+        headers: Headers = (),
+        form_action: Sequence[str] = (),
+        **values: Any,
+    ) -> Response:
+        """The page that ``template`` makes of ``values``.
+
+        ``headers`` are added to its own. ``form_action`` are URLs to whose origins a
+        form on the page may lead, by itself or by a redirect; its own site always is.
+        """
+        response = self._html(
+            environ, template, values, _policy(self._style_hash, form_action)
+        )
+        response.status_code = status
+        response.headerlist.extend(headers)
+        return response
+
+    def auto_post(
+        self,
+        environ: "WSGIEnvironment",
+        action: str,
+        fields: Mapping[str, str],
+        *,
+        headers: Headers = (),
+    ) -> Response:
+        """A page whose form sends ``fields`` to ``action`` by itself (POST binding).
+
+        SAML bindings 3.5.4. Without JavaScript the citizen presses its button.
+        """
+        values = {
+            "action": action,
+            "fields": fields,
+            # Our own file, whose hash is in the policy.
+            "script": Markup(self._script),  # noqa: S704
+        }
+        policy = _policy(self._style_hash, [action], self._script_hash)
+        response = self._html(environ, "auto_post.html", values, policy)
+        response.headerlist.extend(headers)
+        return response
+
+    def refuse(  # noqa: PLR0913 - an audit event has this many fields
+        self,
+        environ: "WSGIEnvironment",
+        error: Exception,
+        *,
+        event: str,
+        peer: str | None = None,
+        pseudonym: str | None = None,
+        session: str | None = None,
+        headers: Headers = (),
+        again: str | None = None,
+    ) -> Response:
+        """The calm page of an error; its cause goes to the logs, never to the page.
+
+        ``event`` is the code of the audit event, such as ``login``; ``again`` is a
+        path of this site where the visitor can start anew. A background call gets
+        JSON with the error's code. Page, log and audit event share a new reference.
+        """
+        reference = new_reference()
+        code = error.code if isinstance(error, EiloginError) else EiloginError.code
+        status = error.status if isinstance(error, EiloginError) else 500
+        _tell_log(error, code, reference, event)
+        audit.event(
+            event,
+            "refused" if isinstance(error, Refused) else "failed",
+            reference=reference,
+            pseudonym=pseudonym,
+            session=session,
+            peer=peer,
+            reason=code,
+        )
+        if not is_navigation(environ):
+            answer = {"error": code, "reference": reference}
+            return _json(environ, status, headers, answer)
+        return self.page(
+            environ,
+            "error.html",
+            status=status,
+            headers=headers,
+            code=code,
+            is_logout=event.startswith("logout"),
+            reference=reference,
+            telephone=_telephone(environ),
+            again=again,
+        )
+
+    def _html(
+        self,
+        environ: "WSGIEnvironment",
+        template: str,
+        values: Mapping[str, Any],
+        policy: str,
+    ) -> Response:
+        language = language_of(environ)
+        text = self._by_language[language].get_template(template).render(values)
+        return Response(
+            body=text.encode(),
+            headerlist=[
+                ("Content-Type", "text/html; charset=UTF-8"),
+                ("Content-Language", language),
+                ("Content-Security-Policy", policy),
+                ("X-Frame-Options", "DENY"),
+                *_common_headers(environ),
+            ],
+        )
+
+
+def language_of(environ: "WSGIEnvironment") -> str:
+    """The language of :data:`LANGUAGES` that the browser prefers (RFC 4647 3.4)."""
+    header = create_accept_language_header(environ.get("HTTP_ACCEPT_LANGUAGE"))
+    # The last subtag of an offer is not cut off, that of a wish is: "en-GB" is "en".
+    return header.lookup(LANGUAGES, default=LANGUAGES[0]) or LANGUAGES[0]
+
+
+# --- languages ------------------------------------------------------------------
+
+
+def _environment(loader: ChoiceLoader, language: str, stylesheet: str) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        language=language,
+        # Our own file, whose hash is in the policy.
+        stylesheet=Markup(stylesheet),  # noqa: S704
+    )
+    environment.filters["clock_time"] = _clock_time(language)
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        _catalogue(language), newstyle=True
+    )
+    return environment
+
+
+def _catalogue(language: str) -> NullTranslations:
+    """The translations of one language; English sentences are their own."""
+    if language == "en":
+        return NullTranslations()
+    source = _packaged(f"locale/{language}/LC_MESSAGES/eilogin.po")
+    compiled = io.BytesIO()
+    write_mo(compiled, read_po(io.StringIO(source), locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def _clock_time(language: str) -> Any:
+    def clock_time(instant: float | datetime) -> str:
+        """``10.31 uur`` or ``10:31``, for seconds since 1970 or an aware datetime."""
+        moment = instant if isinstance(instant, datetime) else clock.utc(instant)
+        return format_datetime(moment, _TIME[language], tzinfo=_ZONE, locale=language)
+
+    return clock_time
+
+
+def _packaged(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+# --- headers --------------------------------------------------------------------
+
+
+def _policy(style_hash: str, form_action: Sequence[str], script_hash: str = "") -> str:
+    """The Content-Security-Policy of one page."""
+    origins = dict.fromkeys(["'self'", *map(origin_of, form_action)])
+    script = [f"script-src {script_hash}"] if script_hash else []
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"style-src {style_hash}",
+            # The icon in the tab stands in the page itself.
+            "img-src data:",
+            *script,
+            f"form-action {' '.join(origins)}",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ]
+    )
+
+
+def _hash_of(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _common_headers(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    headers = [
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    if environ.get("wsgi.url_scheme") == "https":
+        headers.append(("Strict-Transport-Security", _HSTS))
+    return headers
+
+
+def _json(
+    environ: "WSGIEnvironment", status: int, headers: Headers, answer: Mapping[str, str]
+) -> Response:
+    return Response(
+        body=json.dumps(answer).encode(),
+        status=status,
+        headerlist=[
+            ("Content-Type", "application/json"),
+            *_common_headers(environ),
+            *headers,
+        ],
+    )
+
+
+# --- errors ---------------------------------------------------------------------
+
+
+def _tell_log(error: Exception, code: str, reference: str, event: str) -> None:
+    """The cause under its reference: a warning, or a fault of ours, which is worse."""
+    # What was sent may stand in the message: it must not start a line of its own.
+    cause = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(error))
+    is_refused = isinstance(error, Refused)
+    _log.log(
+        logging.WARNING if is_refused else logging.ERROR,
+        "%s %s %s (%s): %s",
+        reference,
+        event,
+        "refused" if is_refused else "failed",
+        code,
+        cause[:_LONGEST_CAUSE],
+        exc_info=None if isinstance(error, EiloginError) else error,
+    )
+
+
+def _telephone(environ: "WSGIEnvironment") -> str:
+    """The telephone number of our help desk, where it is known."""
+    trust = environ.get(env.TRUST)
+    return trust.own.telephone if trust is not None else ""

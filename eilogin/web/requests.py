@@ -1,0 +1,246 @@
+"""What a request tells about itself: where it came from, what it can be answered with.
+
+All of it is read from environ directly, and all of it may be forged by who is no
+browser; a browser forges none of the headers that are judged here, and it is the
+citizen's browser that these judgements protect.
+"""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from pydantic import BeforeValidator
+
+from eilogin.errors import CrossSite, MalformedMessage, MessageTooLarge
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_FORM = "application/x-www-form-urlencoded"
+#: More fields than any form of ours has.
+_MOST_FIELDS = 20
+#: Longer than any address that a person was sent to.
+_LONGEST_NEXT = 2048
+#: More proxies than stand before any site in earnest.
+_MOST_PROXIES = 10
+# What stays as it is in an address (RFC 3986 2.2), what is encoded already included.
+_IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
+
+
+# --- where it came from ---------------------------------------------------------
+
+
+def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
+    """Whether a browser made this request because a page of another site asked it to.
+
+    ``public_url`` is where this site is; only its origin counts. A request without
+    Sec-Fetch-Site (Fetch Metadata, 2.3) is judged by its Origin (RFC 6454 7); one
+    without both comes from no page of another site, as Go's CrossOriginProtection
+    has it: all browsers send Origin with a cross-site POST.
+    """
+    fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
+    if fetch_site is not None:
+        # "none" is a bookmark, or an address that was typed.
+        return fetch_site not in ("same-origin", "none")
+    origin = environ.get("HTTP_ORIGIN")
+    return origin is not None and origin.lower() != origin_of(public_url)
+
+
+def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
+    """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it."""
+    if is_from_other_site(environ, public_url):
+        site = environ.get("HTTP_SEC_FETCH_SITE", "another origin")
+        raise CrossSite(f"this form was sent from another site ({site[:20]!r})")
+
+
+def origin_of(url: str) -> str:
+    """The origin of an http or https URL: lower case, no default port (RFC 6454 6.2).
+
+    ValueError where the URL has none.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    if default is None or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
+        raise ValueError(f"not an http or https address: {url!r}")
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+# --- what it can be answered with -----------------------------------------------
+
+
+def is_navigation(environ: "WSGIEnvironment") -> bool:
+    """Whether a person looks at what is answered here; else a script reads it.
+
+    Sec-Fetch-Mode says it (Fetch Metadata, 2.2). Without it, a browser navigates
+    with ``Accept: text/html`` and a script calls with ``*/*``. Who says nothing of
+    what it accepts takes a page (RFC 9110 12.5.1).
+    """
+    if "HTTP_X_REQUESTED_WITH" in environ:
+        return False
+    mode = environ.get("HTTP_SEC_FETCH_MODE")
+    if mode is not None:
+        return bool(mode == "navigate")
+    return "text/html" in environ.get("HTTP_ACCEPT", "text/html").lower()
+
+
+def wants_page(environ: "WSGIEnvironment") -> bool:
+    """Whether this is a navigation that can be sent elsewhere and lead back here."""
+    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    return is_read and is_navigation(environ)
+
+
+# --- what it carries ------------------------------------------------------------
+
+
+def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+    """The whole body of a request, which may be ``limit`` bytes long.
+
+    Raises :class:`eilogin.errors.MessageTooLarge`, having read no more than the
+    limit, or :class:`eilogin.errors.MalformedMessage` where it is shorter than
+    announced.
+    """
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch(r"[0-9]{1,18}", length):
+        raise MalformedMessage("the Content-Length is not a number")
+    remaining = int(length)
+    if remaining > limit:
+        raise MessageTooLarge(f"a body of {remaining} bytes; at most {limit} are read")
+    parts = []
+    while remaining > 0:
+        part = environ["wsgi.input"].read(remaining)
+        if not part:
+            raise MalformedMessage(f"the body ended {remaining} bytes too early")
+        parts.append(part)
+        remaining -= len(part)
+    return b"".join(parts)
+
+
+def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> Mapping[str, str]:
+    """The fields of a form of ours; one that was left empty is not there.
+
+    Raises :class:`eilogin.errors.MessageTooLarge`, or
+    :class:`eilogin.errors.MalformedMessage`, also where a field occurs twice. SAML
+    messages are read by ``saml.bindings``, which has rules of its own.
+    """
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if kind != _FORM:
+        raise MalformedMessage("not a form")
+    try:
+        text = read_body(environ, limit).decode("ascii")
+        pairs = parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise MalformedMessage("a form that is not UTF-8, or too many fields") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise MalformedMessage("a form in which a field occurs twice")
+    return fields
+
+
+# --- where to go on to ----------------------------------------------------------
+
+
+def safe_next(value: str | None, default: str = "/") -> str:
+    """The address to go on to: a path of this site, or ``default``.
+
+    ``value`` is what stood in ``next`` or came with an answer, decoded once. What
+    any browser or proxy could take for another site is ignored, and logged.
+    """
+    if not value:
+        return default
+    if not _is_path_of_this_site(value):
+        shown = value.partition("?")[0][:80]
+        _log.warning("return address ignored, not a path of this site: %a", shown)
+        return default
+    # What is not ASCII would not survive in a Location header.
+    return quote(value, safe=_IN_ADDRESS)
+
+
+def _is_path_of_this_site(value: str) -> bool:
+    """Whether every reading of ``value`` is a path with a plain first segment."""
+    if len(value) > _LONGEST_NEXT or not value.isprintable() or "\\" in value:
+        return False
+    reading = value.partition("?")[0].partition("#")[0]
+    # Encoded once, twice or thrice: whatever still changes after that is a trick.
+    for _ in range(3):
+        if not _is_plain(reading):
+            return False
+        decoded = unquote(reading)
+        if decoded == reading:
+            return True
+        reading = decoded
+    return False
+
+
+def _is_plain(path: str) -> bool:
+    return (
+        path.startswith("/")
+        and path.isprintable()
+        and not re.search(r"//|\\|/\.\.?(?:/|$)", path)
+    )
+
+
+# --- who sent it ----------------------------------------------------------------
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ipaddress.ip_network(word) for word in value.split())
+    except ValueError:
+        raise ValueError(
+            "addresses or networks such as '127.0.0.1 10.0.0.0/8'"
+        ) from None
+
+
+#: The type of the option ``trusted_proxies``.
+Networks = Annotated[tuple[IPNetwork, ...], BeforeValidator(_networks)]
+
+
+def client_address(
+    environ: "WSGIEnvironment", trusted_proxies: Sequence[IPNetwork]
+) -> str:
+    """The address of the client: of the socket, or of who spoke to our own proxies.
+
+    Only trusted proxies are believed, from the nearest to the farthest: each names
+    who spoke to it at the end of X-Forwarded-For. Everything before the first one
+    that is not trusted may be forged, and is not looked at.
+    """
+    believed: str = environ.get("REMOTE_ADDR", "")
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+    for entry in reversed(forwarded.rsplit(",", _MOST_PROXIES)):
+        if not _is_among(believed, trusted_proxies):
+            break
+        address = _parsed(entry.strip())
+        if address is None:
+            break
+        believed = str(address)
+    return believed
+
+
+def _is_among(address: str, networks: Sequence[IPNetwork]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, also as ``[::1]:443`` or ``10.0.0.1:443``; None for another word."""
+    match = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", text, re.DOTALL)
+    bare = (match[1] or match[2] or match[3]) if match else ""
+    try:
+        address = ipaddress.ip_address(bare or "")
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,195 @@
+"""A federation in a folder of its own: ``paste.ini``, and what the demo makes for it."""
+
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from eilogin.cli import main
+from eilogin.cli.checking import check_file
+from eilogin.cli.demo import Demo
+
+TEMPLATE = """\
+[DEFAULT]
+federation_file = %(here)s/var/federation.xml
+operator = %(here)s/var/federation.crt
+
+[server:main]
+use = egg:waitress#main
+listen = 127.0.0.1:{port}
+threads = 2
+
+[server:back]
+use = egg:waitress#main
+listen = 127.0.0.1:{back}
+threads = 2
+
+[composite:main]
+use = egg:eilogin#hosts
+inloggen.localhost = inloggen
+uwv.localhost = uwv
+gemeente.localhost = gemeente
+
+[pipeline:inloggen]
+pipeline = hub-session hub-trust hub
+
+[filter:hub-session]
+use = egg:eilogin#session
+store = sqlite:///%(here)s/var/eilogin.db
+
+[filter:hub-trust]
+use = egg:eilogin#trust
+role = hub
+public_url = http://inloggen.localhost:{port}
+back_channel_url = http://inloggen.localhost:{back}
+key = %(here)s/var/inloggen.key
+certificate = %(here)s/var/inloggen.crt
+federation = %(federation_file)s
+federation_certificate = %(operator)s
+
+[app:hub]
+use = egg:eilogin#hub
+citizens = %(here)s/var/citizens.json
+name_id_key = file:%(here)s/var/name-id.key
+
+[pipeline:uwv]
+pipeline = uwv-eilogin app
+
+[filter:uwv-eilogin]
+use = egg:eilogin
+store = sqlite:///%(here)s/var/uwv/eilogin.db
+public_url = http://uwv.localhost:{port}
+name = UWV
+key = %(here)s/var/uwv.key
+certificate = %(here)s/var/uwv.crt
+federation = %(federation_file)s
+federation_certificate = %(operator)s
+
+[pipeline:gemeente]
+pipeline = g-session g-trust g-login g-logout g-identity app
+
+[filter:g-session]
+use = hub-session
+
+[filter:g-trust]
+use = egg:eilogin#trust
+public_url = http://gemeente.localhost:{port}
+key = %(here)s/var/gemeente.key
+certificate = %(here)s/var/gemeente.crt
+federation = %(federation_file)s
+federation_certificate = %(operator)s
+
+[filter:g-login]
+use = egg:eilogin#login
+
+[filter:g-logout]
+use = egg:eilogin#logout
+
+[filter:g-identity]
+use = egg:eilogin#identity
+
+[app:app]
+use = egg:eilogin#wsgi
+app = wsgiref.simple_server:demo_app
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Site:
+    """The folder, and the ini file in it."""
+
+    folder: Path
+    port: int
+    back: int
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "paste.ini"
+
+    @property
+    def var(self) -> Path:
+        return self.folder / "var"
+
+    def change(self, old: str, new: str) -> None:
+        """Replace one piece of the ini file, which has to be there."""
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new, 1))
+
+    def set(self, section: str, **options: str | None) -> None:
+        """Set options of a section; None takes one away."""
+        text = self.file.read_text()
+        head, found, rest = text.partition(f"[{section}]\n")
+        assert found
+        body, _, rest = re.split(r"(^\[|\Z)", rest, maxsplit=1, flags=re.MULTILINE)
+        for option, value in options.items():
+            body = re.sub(rf"(?m)^{re.escape(option)} = .*\n", "", body)
+            if value is not None:
+                body = f"{option} = {value}\n{body}"
+        tail = f"[{rest}" if rest else ""
+        self.file.write_text(head + found + body + tail)
+
+    def prepare(self):
+        return list(Demo(self.file).prepare())
+
+    def faults(self):
+        return check_file(self.file)
+
+    def fault(self):
+        """The one fault that the file has."""
+        found = self.faults()
+        assert len(found) == 1, "\n".join(map(str, found))
+        assert found[0].file == str(self.file)
+        return found[0]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """What the demo makes: keys take time, and no test changes these."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "paste.ini").write_text(TEMPLATE.format(port=6543, back=6544))
+    list(Demo(folder / "paste.ini").prepare())
+    return folder / "var"
+
+
+@pytest.fixture
+def bare_site(tmp_path):
+    """A clone, as far as the demo can see, in which nothing was made yet."""
+    (tmp_path / "setup.cfg").touch()
+    (tmp_path / "eilogin").mkdir()
+    (tmp_path / "eilogin/__init__.py").touch()
+    site = Site(tmp_path, free_port(), free_port())
+    site.file.write_text(TEMPLATE.format(port=site.port, back=site.back))
+    return site
+
+
+@pytest.fixture
+def site(bare_site, made_once):
+    """The same, with everything in it that it needs."""
+    bare_site.var.mkdir()
+    for made in made_once.iterdir():
+        if made.is_file() and made.suffix in (".key", ".crt", ".json"):
+            target = bare_site.var / made.name
+            target.write_bytes(made.read_bytes())
+            target.chmod(made.stat().st_mode & 0o777)
+    bare_site.prepare()
+    return bare_site
+
+
+@pytest.fixture
+def run():
+    """Run a command of ``eilogin`` in this process."""
+
+    def invoke(*arguments):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    return invoke

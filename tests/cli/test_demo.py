@@ -1,0 +1,219 @@
+"""``eilogin demo``: what it makes, what it leaves alone, what it throws away."""
+
+import stat
+
+import pytest
+import time_machine
+
+import eilogin
+from eilogin.cli import demo
+from eilogin.cli.checking import check_file
+from eilogin.hub.citizens import DEMO_PASSWORDS, Citizens
+from eilogin.saml.keys import load_certificate, rsa_public_key
+from eilogin.saml.metadata import read_federation
+
+
+def contents(site):
+    return {
+        path.relative_to(site.var): path.read_bytes()
+        for path in site.var.rglob("*")
+        if path.is_file()
+    }
+
+
+def federation(site):
+    certificate = load_certificate((site.var / "federation.crt").read_bytes())
+    octets = (site.var / "federation.xml").read_bytes()
+    return read_federation(octets, [rsa_public_key(certificate)])
+
+
+class TestInAnEmptyClone:
+    @pytest.fixture
+    def result(self, bare_site, run, monkeypatch):
+        monkeypatch.chdir(bare_site.folder)
+        return run("demo", "--prepare-only")
+
+    def test_everything_that_the_file_names_is_made(self, bare_site, result):
+        assert result.exit_code == 0, result.output
+        assert {str(path) for path in contents(bare_site)} == {
+            "inloggen.key",
+            "inloggen.crt",
+            "uwv.key",
+            "uwv.crt",
+            "gemeente.key",
+            "gemeente.crt",
+            "federation.key",
+            "federation.crt",
+            "federation.xml",
+            "citizens.json",
+            "name-id.key",
+        }
+        assert (bare_site.var / "uwv").is_dir()
+        assert check_file(bare_site.file) == []
+
+    def test_each_step_is_a_line(self, bare_site, result):
+        lines = result.output.splitlines()
+        assert len(lines) == 8
+        assert all(line.startswith("var/") for line in lines)
+        assert all(line.endswith(": made") for line in lines)
+
+    def test_the_members_are_the_sections_of_the_file(self, bare_site, result):
+        hub, uwv, gemeente = federation(bare_site).entities
+        port = bare_site.port
+        assert hub.entity_id == f"http://inloggen.localhost:{port}/metadata"
+        assert hub.identity_provider
+        assert uwv.names["nl"] == "UWV"
+        assert gemeente.service_provider
+
+    def test_what_is_secret_is_for_its_owner_alone(self, bare_site, result):
+        for path in bare_site.var.iterdir():
+            if path.suffix in (".key", ".json"):
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+    def test_the_citizens_can_sign_in(self, bare_site, result):
+        citizens = Citizens.load(bare_site.var / "citizens.json")
+        for name, password in DEMO_PASSWORDS.items():
+            assert citizens.verify(name, password)
+
+
+class TestOnceMore:
+    def test_nothing_is_made_again(self, site, run, monkeypatch):
+        monkeypatch.chdir(site.var)
+        before = contents(site)
+        result = run("demo", "--prepare-only")
+        assert result.exit_code == 0, result.output
+        assert all(
+            line.endswith(": was there already") for line in result.output.splitlines()
+        )
+        assert contents(site) == before
+
+    def made(self, site):
+        return {step.path.name for step in site.prepare() if step.made}
+
+    def test_a_missing_key_is_made_and_told_to_the_federation(self, site):
+        (site.var / "uwv.key").unlink()
+        assert self.made(site) == {"uwv.key", "federation.xml"}
+        assert site.faults() == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param({"name": "Het UWV"}, id="a name"),
+            pytest.param({"acs": "post"}, id="how answers come"),
+            pytest.param({"entity_id": "urn:uwv"}, id="an entityID"),
+        ],
+    )
+    def test_a_changed_member_is_told_to_the_federation(self, site, change):
+        site.set("filter:uwv-eilogin", **change)
+        assert self.made(site) == {"federation.xml"}
+        assert self.made(site) == set()
+
+    @pytest.mark.parametrize("octets", [b"", b"<not-metadata/>"])
+    def test_metadata_that_is_broken_is_made_again(self, site, octets):
+        (site.var / "federation.xml").write_bytes(octets)
+        assert self.made(site) == {"federation.xml"}
+
+    def test_metadata_that_will_soon_be_over_is_made_again(self, site):
+        ends = federation(site).valid_until
+        with time_machine.travel(ends - 30 * 86_400 - 5, tick=False):
+            assert self.made(site) == set()
+        with time_machine.travel(ends - 30 * 86_400 + 5, tick=False):
+            assert self.made(site) == {"federation.xml"}
+
+    def test_another_operator_signs_anew(self, site):
+        (site.var / "federation.key").unlink()
+        assert self.made(site) == {"federation.key", "federation.xml"}
+        assert site.faults() == []
+
+
+class TestReset:
+    def test_throws_away_what_the_demo_made(self, site, run, monkeypatch):
+        monkeypatch.chdir(site.folder)
+        before = contents(site)
+        for name in ("eilogin.db", "eilogin.db-wal", "uwv/eilogin.db"):
+            (site.var / name).write_text("sessions")
+        result = run("demo", "--reset", "--prepare-only")
+        assert result.exit_code == 0, result.output
+        after = contents(site)
+        assert after.keys() == before.keys()
+        assert not any(after[path] == before[path] for path in before)
+
+    def test_leaves_what_is_not_of_the_demo(self, site, run, monkeypatch):
+        monkeypatch.chdir(site.folder)
+        (site.var / "screenshot.png").write_text("keep")
+        run("demo", "--reset", "--prepare-only")
+        assert (site.var / "screenshot.png").read_text() == "keep"
+
+
+class TestWhatCannotBe:
+    def test_elsewhere_it_says_that_it_needs_a_clone(self, tmp_path, run, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(eilogin, "__file__", str(tmp_path / "x/__init__.py"))
+        result = run("demo")
+        assert result.exit_code == 1
+        assert "needs a clone of the project" in result.output
+
+    def test_without_a_working_folder_it_finds_the_clone_that_it_lies_in(
+        self, bare_site, tmp_path_factory, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        package = bare_site.folder / "eilogin/__init__.py"
+        monkeypatch.setattr(eilogin, "__file__", str(package))
+        assert demo.find_paste_ini() == bare_site.file
+
+    @pytest.mark.parametrize(
+        ("section", "option", "value", "says"),
+        [
+            (
+                "filter:uwv-eilogin",
+                "key",
+                None,
+                "[filter:uwv-eilogin] key: is required",
+            ),
+            ("filter:uwv-eilogin", "key", "/etc/uwv.key", "under"),
+            ("filter:uwv-eilogin", "certificate", "%(here)s/var/../x.crt", "under"),
+            ("filter:uwv-eilogin", "public_url", "uwv", "an address such as"),
+            ("app:hub", "citizens", "/etc/citizens.json", "under"),
+            ("app:hub", "name_id_key", "file:/etc/secret", "under"),
+            ("filter:hub-session", "store", "sqlite:////etc/x.db", "under"),
+        ],
+    )
+    def test_a_file_that_it_cannot_prepare_for_is_refused(
+        self, site, run, monkeypatch, section, option, value, says
+    ):
+        monkeypatch.chdir(site.folder)
+        site.set(section, **{option: value})
+        result = run("demo", "--prepare-only")
+        assert result.exit_code == 1
+        assert says in result.output
+
+    def test_a_file_that_cannot_be_read_is_refused(self, bare_site, run, monkeypatch):
+        monkeypatch.chdir(bare_site.folder)
+        bare_site.file.write_text("no ini file")
+        result = run("demo", "--prepare-only")
+        assert result.exit_code == 1
+        assert "no section headers" in result.output
+
+
+def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch):
+    monkeypatch.chdir(site.folder)
+    served = []
+    monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
+    assert run("demo").exit_code == 0
+    ((file, variables, greeting),) = served
+    assert (file, variables) == (site.file, {})
+    text = "\n".join(greeting)
+    assert f"http://uwv.localhost:{site.port}/" in text
+    for name, password in DEMO_PASSWORDS.items():
+        assert f"{name} ({password})" in text
+
+
+def test_a_data_folder_of_app_sessions_is_made(site):
+    site.change(
+        "[app:app]",
+        "[filter:g-appsession]\nuse = egg:eilogin#appsession\n"
+        "data_dir = %(here)s/var/appsessions\n\n[app:app]",
+    )
+    (folder,) = [step.path for step in site.prepare() if step.made]
+    assert folder == site.var / "appsessions"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -1,0 +1,140 @@
+"""Keys that are made once, and a good login answer from which tests depart."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from lxml import etree
+
+from eilogin.saml.answers import Expected
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.messages import (
+    ArtifactResponse,
+    Assertion,
+    NameID,
+    Response,
+    Status,
+    write_artifact_response,
+    write_assertion,
+    write_response,
+)
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import parse, serialize
+
+NOW = 1_767_268_800.0  # 2026-01-01T12:00:00Z
+HUB = "https://inloggen.example.nl/metadata"
+PARTICIPANT = "https://uwv.example.nl/eilogin/metadata"
+ACS = "https://uwv.example.nl/eilogin/acs"
+REQUEST = "_b1e2a3f4"
+
+ASSERTION = Assertion(
+    id="_a1",
+    issued=NOW,
+    issuer=HUB,
+    name_id=NameID("q7Xw2", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
+    recipient=ACS,
+    in_response_to=REQUEST,
+    confirmation_ends=NOW + 120,
+    not_before=NOW - 120,
+    not_on_or_after=NOW + 120,
+    audiences=((PARTICIPANT,),),
+    authn_instant=NOW - 30,
+    session_index="_s1",
+    session_ends=NOW + 7200,
+    level_class="urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+    attributes={"naam": ["Merel de Vries"], "urn:oid:2.5.4.42": ["Merel", "Élodie"]},
+)
+RESPONSE = Response(
+    id="_r1",
+    issued=NOW,
+    issuer=HUB,
+    status=Status(),
+    in_response_to=REQUEST,
+    destination=ACS,
+)
+ARTIFACT_RESPONSE = ArtifactResponse(
+    id="_ar1", issued=NOW, issuer=HUB, status=Status(), in_response_to="_resolve"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A login answer that is not written yet; ``with_`` methods give another one."""
+
+    key: SigningKey
+    assertion: Assertion | None = ASSERTION
+    response: Response = RESPONSE
+    #: What is signed: any of "assertion", "response", "artifact".
+    signs: frozenset[str] = frozenset({"assertion"})
+
+    def with_assertion(self, **changes: object) -> "Answer":
+        return replace(self, assertion=replace(ASSERTION, **changes))
+
+    def with_response(self, **changes: object) -> "Answer":
+        return replace(self, response=replace(self.response, **changes))
+
+    def signed(self, *parts: str) -> "Answer":
+        return replace(self, signs=frozenset(parts))
+
+    def by(self, key: SigningKey) -> "Answer":
+        return replace(self, key=key)
+
+    def element(
+        self,
+        edit_assertion: Callable[[etree._Element], object] = id,
+        edit_response: Callable[[etree._Element], object] = id,
+    ) -> etree._Element:
+        """The Response as it was received; the edits are made before signing."""
+        assertion = None
+        if self.assertion is not None:
+            assertion = write_assertion(self.assertion)
+            edit_assertion(assertion)
+            if "assertion" in self.signs:
+                sign(assertion, self.key)
+        response = write_response(self.response, assertion)
+        edit_response(response)
+        if "response" in self.signs:
+            sign(response, self.key)
+        return parse(serialize(response))
+
+    def in_artifact_response(self, **changes: object) -> etree._Element:
+        """The ArtifactResponse as it was received."""
+        outer = write_artifact_response(
+            replace(ARTIFACT_RESPONSE, **changes), self.element()
+        )
+        if "artifact" in self.signs:
+            sign(outer, self.key)
+        return parse(serialize(outer))
+
+
+def _new_key(name: str) -> SigningKey:
+    return SigningKey.load(*new_key_pair(name))
+
+
+@pytest.fixture(scope="session")
+def hub_key() -> SigningKey:
+    return _new_key("hub")
+
+
+@pytest.fixture(scope="session")
+def other_key() -> SigningKey:
+    """The key of another member of the federation."""
+    return _new_key("other")
+
+
+@pytest.fixture
+def answer(hub_key) -> Answer:
+    return Answer(hub_key)
+
+
+@pytest.fixture
+def expected(hub_key) -> Expected:
+    return Expected(
+        request_id=REQUEST,
+        acs_url=ACS,
+        audience=PARTICIPANT,
+        issuer=HUB,
+        keys=[hub_key.public],
+        now=NOW,
+        destination_required=True,
+    )

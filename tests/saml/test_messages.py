@@ -1,0 +1,693 @@
+"""What is written is read back, is valid by its schema, and nothing else is read."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.messages import (
+    AUTHN_FAILED,
+    PARTIAL_LOGOUT,
+    PERSISTENT,
+    RESPONDER,
+    TRANSIENT,
+    ArtifactResolve,
+    ArtifactResponse,
+    Assertion,
+    AuthnRequest,
+    LogoutRequest,
+    LogoutResponse,
+    NameID,
+    Response,
+    Status,
+    new_id,
+    read_artifact_resolve,
+    read_artifact_response,
+    read_assertion,
+    read_authn_request,
+    read_instant,
+    read_logout_request,
+    read_logout_response,
+    read_response,
+    write_artifact_resolve,
+    write_artifact_response,
+    write_assertion,
+    write_authn_request,
+    write_instant,
+    write_logout_request,
+    write_logout_response,
+    write_response,
+)
+from eilogin.saml.xml import parse, q, serialize, validate
+
+NOW = 1_767_268_800.0
+HUB = "https://inloggen.example.nl/metadata"
+UWV = "https://uwv.example.nl/eilogin/metadata"
+BASIS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+
+AUTHN_REQUEST = AuthnRequest(
+    id="_q1",
+    issued=NOW,
+    issuer=UWV,
+    destination="https://inloggen.example.nl/sso",
+    force_authn=True,
+    is_passive=True,
+    acs_url="https://uwv.example.nl/eilogin/acs",
+    protocol_binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+    comparison="exact",
+    level_classes=(BASIS,),
+    name_id_format=PERSISTENT,
+)
+ASSERTION = Assertion(
+    id="_a1",
+    issued=NOW,
+    issuer=HUB,
+    name_id=NameID("q7Xw2", PERSISTENT, HUB, UWV),
+    recipient="https://uwv.example.nl/eilogin/acs",
+    in_response_to="_q1",
+    confirmation_ends=NOW + 120,
+    not_before=NOW - 120,
+    not_on_or_after=NOW + 120,
+    audiences=((UWV, HUB), (UWV,)),
+    authn_instant=NOW - 0.5,
+    session_index="_s1",
+    session_ends=NOW + 7200,
+    level_class=BASIS,
+    attributes={"naam": ["Merel"], "urn:oid:2.5.4.42": ["Merel", "Élodie", ""]},
+)
+RESPONSE = Response("_r1", NOW, HUB, Status(), "_q1", "https://uwv.example.nl/acs")
+LOGOUT_REQUEST = LogoutRequest(
+    id="_l1",
+    issued=NOW,
+    issuer=HUB,
+    name_id=NameID("q7Xw2"),
+    destination="https://uwv.example.nl/eilogin/slo",
+    session_indexes=("_s1", "_s2"),
+    not_on_or_after=NOW + 120,
+    reason="urn:oasis:names:tc:SAML:2.0:logout:user",
+)
+LOGOUT_RESPONSE = LogoutResponse(
+    "_m1", NOW, UWV, Status((RESPONDER, PARTIAL_LOGOUT), "niet overal"), "_l1", HUB
+)
+ARTIFACT_RESOLVE = ArtifactResolve("_x1", NOW, UWV, "AAQAAA==", HUB)
+ARTIFACT_RESPONSE = ArtifactResponse("_y1", NOW, HUB, Status(), "_x1")
+
+
+def write_bare_response(value):
+    return write_response(value, None)
+
+
+def write_bare_artifact_response(value):
+    return write_artifact_response(value, None)
+
+
+def read_bare_artifact_response(element):
+    return read_artifact_response(element)[0]
+
+
+MESSAGES = [
+    pytest.param(write_authn_request, read_authn_request, AUTHN_REQUEST, id="authn"),
+    pytest.param(
+        write_authn_request,
+        read_authn_request,
+        AuthnRequest("_q2", NOW, UWV, acs_index=3, name_id_format=TRANSIENT),
+        id="authn-by-index",
+    ),
+    pytest.param(
+        write_authn_request,
+        read_authn_request,
+        AuthnRequest("_q3", NOW, UWV),
+        id="authn-smallest",
+    ),
+    pytest.param(write_assertion, read_assertion, ASSERTION, id="assertion"),
+    pytest.param(
+        write_assertion,
+        read_assertion,
+        replace(
+            ASSERTION,
+            attributes={},
+            session_index=None,
+            session_ends=None,
+            not_before=None,
+            not_on_or_after=None,
+            in_response_to="",
+        ),
+        id="assertion-smallest",
+    ),
+    pytest.param(write_bare_response, read_response, RESPONSE, id="response"),
+    pytest.param(
+        write_logout_request, read_logout_request, LOGOUT_REQUEST, id="logout-request"
+    ),
+    pytest.param(
+        write_logout_response,
+        read_logout_response,
+        LOGOUT_RESPONSE,
+        id="logout-response",
+    ),
+    pytest.param(
+        write_artifact_resolve,
+        read_artifact_resolve,
+        ARTIFACT_RESOLVE,
+        id="artifact-resolve",
+    ),
+    pytest.param(
+        write_bare_artifact_response,
+        read_bare_artifact_response,
+        ARTIFACT_RESPONSE,
+        id="artifact-response",
+    ),
+]
+
+
+class TestEveryMessage:
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    def test_is_read_back_as_it_was_written(self, write, read, value):
+        assert read(parse(serialize(write(value)))) == value
+
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    def test_is_valid_by_its_schema(self, write, read, value):
+        element = write(value)
+        is_assertion = isinstance(value, Assertion)
+        validate(element, "assertion" if is_assertion else "protocol")
+
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    @pytest.mark.parametrize(
+        ("attribute", "text"),
+        [
+            pytest.param("Version", "1.1", id="version-1.1"),
+            pytest.param("Version", None, id="no-version"),
+            pytest.param("ID", None, id="no-id"),
+            pytest.param("ID", "", id="empty-id"),
+            pytest.param("ID", "1a", id="id-that-is-no-name"),
+            pytest.param("ID", "_" * 257, id="id-too-long"),
+            pytest.param("IssueInstant", None, id="no-instant"),
+            pytest.param("IssueInstant", "2026-01-01T12:00:00", id="local-instant"),
+        ],
+    )
+    def test_needs_its_version_id_and_instant(
+        self, write, read, value, attribute, text
+    ):
+        element = write(value)
+        if text is None:
+            del element.attrib[attribute]
+        else:
+            element.set(attribute, text)
+        with pytest.raises(MalformedMessage):
+            read(element)
+
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    def test_is_not_read_as_another_one(self, write, read, value):
+        element = write(value)
+        element.tag = q("samlp:AuthnQuery")
+        with pytest.raises(MalformedMessage):
+            read(element)
+
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            pytest.param(lambda issuer: issuer.set("Format", PERSISTENT), id="format"),
+            pytest.param(lambda issuer: issuer.set("Format", ""), id="empty-format"),
+            pytest.param(
+                lambda issuer: issuer.set("NameQualifier", HUB), id="qualifier"
+            ),
+            pytest.param(lambda issuer: setattr(issuer, "text", ""), id="empty"),
+            pytest.param(lambda issuer: setattr(issuer, "text", " "), id="blank"),
+            pytest.param(
+                lambda issuer: setattr(issuer, "text", "x" * 1025), id="too-long"
+            ),
+            pytest.param(
+                lambda issuer: etree.SubElement(issuer, "b"), id="with-an-element"
+            ),
+        ],
+    )
+    def test_has_an_issuer_that_is_an_entity(self, write, read, value, edit):
+        element = write(value)
+        edit(element.find(q("saml:Issuer")))
+        with pytest.raises(MalformedMessage):
+            read(element)
+
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    def test_may_say_that_its_issuer_is_an_entity(self, write, read, value):
+        element = write(value)
+        entity = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+        element.find(q("saml:Issuer")).set("Format", entity)
+        assert read(element) == value
+
+    @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
+    def test_has_one_issuer(self, write, read, value):
+        element = write(value)
+        element.insert(0, element.find(q("saml:Issuer")).__copy__())
+        with pytest.raises(MalformedMessage):
+            read(element)
+
+
+def test_a_new_id_is_an_xml_name_with_160_random_bits():
+    assert re.fullmatch("_[0-9a-f]{40}", new_id())
+    assert new_id() != new_id()
+
+
+class TestInstants:
+    @pytest.mark.parametrize(
+        ("instant", "text"),
+        [
+            pytest.param(0.0, "1970-01-01T00:00:00Z", id="epoch"),
+            pytest.param(NOW, "2026-01-01T12:00:00Z", id="whole"),
+            pytest.param(NOW + 0.25, "2026-01-01T12:00:00.250Z", id="milliseconds"),
+            pytest.param(NOW - 0.0001, "2026-01-01T12:00:00Z", id="rounded"),
+        ],
+    )
+    def test_are_written_in_utc(self, instant, text):
+        assert write_instant(instant) == text
+
+    @given(st.integers(min_value=-62_135_596_800_000, max_value=253_402_300_799_999))
+    def test_to_the_millisecond_survive_being_written(self, milliseconds):
+        instant = milliseconds / 1000
+        assert write_instant(read_instant(write_instant(instant))) == write_instant(
+            instant
+        )
+        assert read_instant(write_instant(instant)) == pytest.approx(
+            instant, abs=0.0005
+        )
+
+    @given(
+        st.datetimes(
+            min_value=datetime(1, 1, 1),  # noqa: DTZ001 - hypothesis wants it naive
+            timezones=st.just(UTC),
+        ).map(lambda moment: moment.replace(microsecond=0)),
+        st.text("0123456789", max_size=9),
+    )
+    def test_may_have_any_fraction(self, moment, fraction):
+        point = "." if fraction else ""
+        text = f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f"{point}{fraction}Z"
+        micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+        exact = moment + timedelta(microseconds=micro)
+        assert read_instant(text) == exact.timestamp()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "2026-01-01",
+            "2026-01-01T12:00:00",
+            "2026-01-01T12:00:00+00:00",
+            "2026-01-01T12:00:00z",
+            "2026-01-01 12:00:00Z",
+            "2026-01-01T12:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T12:00:60Z",
+            "2026-02-30T12:00:00Z",
+            "2026-13-01T12:00:00Z",
+            "0000-01-01T12:00:00Z",
+            "12026-01-01T12:00:00Z",
+            "-2026-01-01T12:00:00Z",
+            "2026-01-01T12:00:00.Z",
+            "2026-01-01T12:00:00,5Z",
+            " 2026-01-01T12:00:00Z",
+            "2026-01-01T12:00:00Z\n",
+            "2026-01-01T12:00:0\u0660Z",
+            "2026-W01-4T12:00:00Z",
+            "20260101T120000Z",
+            "1767268800",
+        ],
+    )
+    def test_of_any_other_form_are_refused(self, text):
+        with pytest.raises(MalformedMessage):
+            read_instant(text)
+
+    @given(st.text(st.characters(codec="ascii")) | st.text("0123456789-:TZ.+ "))
+    def test_are_read_by_their_grammar_alone(self, text):
+        is_of_the_form = re.fullmatch(
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text, re.ASCII
+        )
+        try:
+            read_instant(text)
+        except MalformedMessage:
+            return
+        assert is_of_the_form
+
+
+class TestAuthnRequests:
+    def test_say_force_and_passive_only_when_it_is_so(self):
+        element = write_authn_request(AuthnRequest("_q", NOW, UWV))
+        assert "ForceAuthn" not in element.attrib
+        assert "IsPassive" not in element.attrib
+
+    @pytest.mark.parametrize(
+        ("text", "flag"), [("true", True), ("1", True), ("false", False), ("0", False)]
+    )
+    def test_may_spell_a_flag_in_four_ways(self, text, flag):
+        element = write_authn_request(AUTHN_REQUEST)
+        element.set("ForceAuthn", text)
+        assert read_authn_request(element).force_authn is flag
+
+    @pytest.mark.parametrize("text", ["", "TRUE", "yes", " true", "2"])
+    def test_spell_a_flag_in_no_other_way(self, text):
+        element = write_authn_request(AUTHN_REQUEST)
+        element.set("IsPassive", text)
+        with pytest.raises(MalformedMessage):
+            read_authn_request(element)
+
+    @pytest.mark.parametrize(
+        ("name_id_format", "may_create"), [(PERSISTENT, "true"), (TRANSIENT, None)]
+    )
+    def test_allow_a_new_identifier_but_not_a_transient_one(
+        self, name_id_format, may_create
+    ):
+        request = replace(AUTHN_REQUEST, name_id_format=name_id_format)
+        policy = write_authn_request(request).find(q("samlp:NameIDPolicy"))
+        assert policy.get("AllowCreate") == may_create
+
+    def test_without_a_comparison_mean_exact(self):
+        element = write_authn_request(AUTHN_REQUEST)
+        del element.find(q("samlp:RequestedAuthnContext")).attrib["Comparison"]
+        assert read_authn_request(element).comparison == "exact"
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            pytest.param(
+                lambda e: e.set("AssertionConsumerServiceIndex", "0"),
+                id="index-and-url",
+            ),
+            pytest.param(
+                lambda e: e.set("AssertionConsumerServiceURL", ""), id="empty-url"
+            ),
+            pytest.param(lambda e: e.set("Destination", ""), id="empty-destination"),
+            pytest.param(
+                lambda e: e.insert(1, etree.Element(q("saml:Subject"))), id="subject"
+            ),
+            pytest.param(
+                lambda e: e.find(q("samlp:NameIDPolicy")).set("SPNameQualifier", HUB),
+                id="name-of-another",
+            ),
+            pytest.param(
+                lambda e: e.find(q("samlp:RequestedAuthnContext")).set(
+                    "Comparison", "most"
+                ),
+                id="comparison",
+            ),
+            pytest.param(
+                lambda e: setattr(
+                    e.find(q("samlp:RequestedAuthnContext"))[0],
+                    "tag",
+                    q("saml:AuthnContextDeclRef"),
+                ),
+                id="declarations",
+            ),
+        ],
+    )
+    def test_that_cannot_be_honoured_are_refused(self, edit):
+        element = write_authn_request(AUTHN_REQUEST)
+        edit(element)
+        with pytest.raises(MalformedMessage):
+            read_authn_request(element)
+
+    def test_for_names_of_the_asker_itself_are_taken(self):
+        element = write_authn_request(AUTHN_REQUEST)
+        element.find(q("samlp:NameIDPolicy")).set("SPNameQualifier", UWV)
+        assert read_authn_request(element) == AUTHN_REQUEST
+
+    @pytest.mark.parametrize("text", ["", "-1", "x", "1 ", "123456", "\u0661"])
+    def test_have_an_index_that_is_a_number(self, text):
+        element = write_authn_request(AuthnRequest("_q", NOW, UWV))
+        element.set("AssertionConsumerServiceIndex", text)
+        with pytest.raises(MalformedMessage):
+            read_authn_request(element)
+
+
+class TestStatus:
+    def test_keeps_its_codes_from_the_outermost_in(self):
+        response = replace(RESPONSE, status=Status((RESPONDER, AUTHN_FAILED)))
+        read = read_response(write_response(response, None))
+        assert read.status.codes == (RESPONDER, AUTHN_FAILED)
+        assert not read.status.is_success
+
+    def test_has_a_code(self):
+        element = write_response(RESPONSE, None)
+        status = element.find(q("samlp:Status"))
+        status.remove(status[0])
+        with pytest.raises(MalformedMessage):
+            read_response(element)
+
+    def test_has_a_message_of_one_line_for_the_log(self):
+        status = Status((RESPONDER,), "een\r\n twee\u2028drie" + "x" * 2000)
+        element = write_response(replace(RESPONSE, status=status), None)
+        message = read_response(element).status.message
+        assert message.startswith("een twee driexxx")
+        assert len(message) == 1024
+
+
+def test_a_response_without_an_issuer_has_an_empty_one():
+    element = write_response(RESPONSE, None)
+    element.remove(element.find(q("saml:Issuer")))
+    assert read_response(element).issuer == ""
+
+
+class TestCarriers:
+    def test_a_response_holds_its_assertion_last(self):
+        element = write_response(RESPONSE, write_assertion(ASSERTION))
+        validate(element, "protocol")
+        assert read_assertion(element[-1]) == ASSERTION
+
+    def test_an_artifact_response_gives_what_it_carries_in_its_place(self):
+        element = write_artifact_response(
+            ARTIFACT_RESPONSE, write_response(RESPONSE, None)
+        )
+        validate(element, "protocol")
+        value, carried = read_artifact_response(element)
+        assert value == ARTIFACT_RESPONSE
+        assert carried.getparent() is element
+        assert read_response(carried) == RESPONSE
+
+    def test_an_artifact_response_may_carry_nothing(self):
+        element = write_artifact_response(ARTIFACT_RESPONSE, None)
+        assert read_artifact_response(element) == (ARTIFACT_RESPONSE, None)
+
+    def test_an_artifact_response_carries_one_message(self):
+        element = write_artifact_response(
+            ARTIFACT_RESPONSE, write_response(RESPONSE, None)
+        )
+        element.append(write_response(RESPONSE, None))
+        with pytest.raises(MalformedMessage):
+            read_artifact_response(element)
+
+
+def _set_text(text):
+    return lambda element: setattr(element, "text", text)
+
+
+class TestNameIDs:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "  ",
+            "a\nb",
+            "a\tb",
+            "a\x85b",
+            "a\u2028b",
+            "a\u2029b",
+            "a\x7fb",
+            "x" * 257,
+        ],
+    )
+    def test_that_are_empty_too_long_or_more_than_a_line_are_refused(self, text):
+        element = write_logout_request(LOGOUT_REQUEST)
+        element.find(q("saml:NameID")).text = text
+        with pytest.raises(MalformedMessage):
+            read_logout_request(element)
+
+    def test_of_256_characters_are_read(self):
+        request = replace(LOGOUT_REQUEST, name_id=NameID("x" * 256))
+        assert read_logout_request(write_logout_request(request)) == request
+
+    def test_are_read_on_both_sides_of_a_comment(self):
+        element = write_logout_request(LOGOUT_REQUEST)
+        name_id = element.find(q("saml:NameID"))
+        name_id.text = "admin"
+        comment = etree.Comment("x")
+        comment.tail = "@evil.test"
+        name_id.append(comment)
+        assert read_logout_request(element).name_id.value == "admin@evil.test"
+
+    @pytest.mark.parametrize("name", ["saml:EncryptedID", "saml:BaseID"])
+    def test_of_another_kind_are_refused(self, name):
+        element = write_logout_request(LOGOUT_REQUEST)
+        element.find(q("saml:NameID")).tag = q(name)
+        with pytest.raises(MalformedMessage, match="not supported yet"):
+            read_logout_request(element)
+
+    def test_are_in_no_repr(self):
+        assert "q7Xw2" not in repr(LOGOUT_REQUEST)
+        assert "q7Xw2" not in repr(ASSERTION)
+
+    @given(
+        st.text(
+            st.characters(
+                codec="utf-8",
+                exclude_categories=["Cc", "Cs", "Zl", "Zp"],
+                exclude_characters="\ufffe\uffff",
+            ),
+            min_size=1,
+            max_size=256,
+        ).filter(str.strip)
+    )
+    def test_of_any_characters_survive_the_journey(self, text):
+        request = replace(LOGOUT_REQUEST, name_id=NameID(text))
+        octets = serialize(write_logout_request(request))
+        assert read_logout_request(parse(octets)) == request
+
+
+def test_a_logout_request_may_have_extensions_before_its_name():
+    element = write_logout_request(LOGOUT_REQUEST)
+    extensions = etree.Element(q("samlp:Extensions"))
+    etree.SubElement(
+        extensions, "{urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo}Asynchronous"
+    )
+    element.insert(1, extensions)
+    validate(element, "protocol")
+    assert read_logout_request(element) == LOGOUT_REQUEST
+
+
+def test_a_logout_request_names_at_most_a_hundred_sessions():
+    indexes = tuple(f"_{number}" for number in range(100))
+    request = replace(LOGOUT_REQUEST, session_indexes=indexes)
+    assert read_logout_request(write_logout_request(request)) == request
+    too_many = replace(request, session_indexes=(*indexes, "_100"))
+    with pytest.raises(MalformedMessage):
+        read_logout_request(write_logout_request(too_many))
+
+
+def _drop(path):
+    def edit(assertion):
+        element = assertion.find(path)
+        element.getparent().remove(element)
+
+    return edit
+
+
+def _double(path):
+    def edit(assertion):
+        element = assertion.find(path)
+        element.addnext(element.__copy__())
+
+    return edit
+
+
+SUBJECT = q("saml:Subject")
+CONFIRMATION = f"{SUBJECT}/{q('saml:SubjectConfirmation')}"
+DATA = f"{CONFIRMATION}/{q('saml:SubjectConfirmationData')}"
+CONDITIONS = q("saml:Conditions")
+STATEMENT = q("saml:AuthnStatement")
+CONTEXT = f"{STATEMENT}/{q('saml:AuthnContext')}"
+ATTRIBUTES = q("saml:AttributeStatement")
+
+
+class TestAssertions:
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            pytest.param(_drop(SUBJECT), id="no-subject"),
+            pytest.param(_drop(f"{SUBJECT}/{q('saml:NameID')}"), id="no-name"),
+            pytest.param(_drop(CONFIRMATION), id="no-confirmation"),
+            pytest.param(_double(CONFIRMATION), id="two-confirmations"),
+            pytest.param(_drop(DATA), id="no-confirmation-data"),
+            pytest.param(_drop(CONDITIONS), id="no-conditions"),
+            pytest.param(_drop(STATEMENT), id="no-statement"),
+            pytest.param(_double(STATEMENT), id="two-statements"),
+            pytest.param(_drop(CONTEXT), id="no-context"),
+            pytest.param(
+                _drop(f"{CONTEXT}/{q('saml:AuthnContextClassRef')}"), id="no-class"
+            ),
+            pytest.param(
+                lambda a: a.find(CONFIRMATION).set(
+                    "Method", "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"
+                ),
+                id="not-a-bearer",
+            ),
+            pytest.param(
+                lambda a: a.find(CONFIRMATION).set("Method", ""), id="empty-method"
+            ),
+            pytest.param(
+                lambda a: a.find(DATA).set("NotBefore", "2026-01-01T00:00:00Z"),
+                id="bearer-not-before",
+            ),
+            pytest.param(
+                lambda a: a.find(DATA).attrib.pop("NotOnOrAfter"), id="bearer-no-end"
+            ),
+            pytest.param(
+                lambda a: a.find(DATA).set("Recipient", ""), id="empty-recipient"
+            ),
+            pytest.param(
+                lambda a: etree.SubElement(a.find(CONDITIONS), q("saml:Condition")),
+                id="unknown-condition",
+            ),
+            pytest.param(lambda a: etree.SubElement(a, q("saml:Advice")), id="advice"),
+            pytest.param(
+                lambda a: etree.SubElement(a, q("saml:AuthzDecisionStatement")),
+                id="decision",
+            ),
+            pytest.param(
+                lambda a: etree.SubElement(
+                    a.find(ATTRIBUTES), q("saml:EncryptedAttribute")
+                ),
+                id="encrypted-attribute",
+            ),
+            pytest.param(
+                lambda a: a.find(ATTRIBUTES)[0].set("Name", ""), id="nameless-attribute"
+            ),
+            pytest.param(
+                lambda a: setattr(a.find(ATTRIBUTES)[0][0], "text", "x" * 1025),
+                id="value-too-long",
+            ),
+            pytest.param(
+                lambda a: setattr(a.find(ATTRIBUTES)[0][0], "text", "a\r\nSet-Cookie"),
+                id="value-of-two-lines",
+            ),
+        ],
+    )
+    def test_that_are_not_those_of_a_login_are_refused(self, edit):
+        element = write_assertion(ASSERTION)
+        edit(element)
+        with pytest.raises(MalformedMessage):
+            read_assertion(element)
+
+    @pytest.mark.parametrize("name", ["saml:OneTimeUse", "saml:ProxyRestriction"])
+    def test_may_have_the_other_conditions_of_saml(self, name):
+        element = write_assertion(ASSERTION)
+        etree.SubElement(element.find(CONDITIONS), q(name))
+        assert read_assertion(element) == ASSERTION
+
+    def test_are_for_nobody_without_audiences(self):
+        element = write_assertion(replace(ASSERTION, audiences=()))
+        assert read_assertion(element).audiences == ()
+
+    def test_have_at_most_a_hundred_attributes(self):
+        attributes = {f"a{number}": ["x"] for number in range(100)}
+        assertion = replace(ASSERTION, attributes=attributes)
+        assert read_assertion(write_assertion(assertion)) == assertion
+        attributes["one more"] = ["x"]
+        with pytest.raises(MalformedMessage):
+            read_assertion(write_assertion(replace(assertion, attributes=attributes)))
+
+    def test_put_attributes_of_one_name_together(self):
+        element = write_assertion(ASSERTION)
+        statement = element.find(ATTRIBUTES)
+        again = etree.SubElement(statement, q("saml:Attribute"), Name="naam")
+        etree.SubElement(again, q("saml:AttributeValue")).text = "Merel B."
+        assert read_assertion(element).attributes["naam"] == ["Merel", "Merel B."]
+
+    def test_leave_out_a_value_that_is_xml(self):
+        element = write_assertion(ASSERTION)
+        value = element.find(ATTRIBUTES)[0][0]
+        etree.SubElement(value, q("saml:NameID")).text = "admin"
+        assert read_assertion(element).attributes["naam"] == []
+
+    def test_say_no_type_that_canonical_xml_would_lose(self):
+        assert b"type=" not in serialize(write_assertion(ASSERTION))

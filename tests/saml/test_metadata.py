@@ -1,0 +1,487 @@
+"""Metadata says what was written, and is believed only where the operator signed it."""
+
+from dataclasses import replace
+
+import pytest
+import time_machine
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, UntrustedSignature
+from eilogin.saml.metadata import (
+    Contact,
+    Endpoint,
+    EntityDescriptor,
+    IdentityProvider,
+    ServiceProvider,
+    read_federation,
+    write_entity,
+    write_federation,
+)
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import METADATA, parse, q, serialize, validate
+
+NOW = 1_767_268_800.0
+TOMORROW = NOW + 86400
+REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+SOAP = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
+UWV = "https://uwv.example.nl"
+HUB = "https://inloggen.example.nl"
+
+
+@pytest.fixture
+def participant(other_key):
+    return EntityDescriptor(
+        entity_id=f"{UWV}/eilogin/metadata",
+        service_provider=ServiceProvider(
+            signing_certificates=(other_key.certificate_text,),
+            encryption_certificates=(other_key.certificate_text,),
+            assertion_consumers=(
+                Endpoint(POST, f"{UWV}/eilogin/acs", index=0),
+                Endpoint(ARTIFACT, f"{UWV}/eilogin/acs", index=1, is_default=True),
+            ),
+            single_logouts=(
+                Endpoint(REDIRECT, f"{UWV}/eilogin/slo", f"{UWV}/eilogin/slo/done"),
+                Endpoint(SOAP, f"{UWV}:8443/eilogin/slo/soap"),
+            ),
+            name_id_formats=("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",),
+            requested_attributes=("naam", "bsn"),
+            authn_requests_signed=True,
+            want_assertions_signed=True,
+        ),
+        names={"nl": "Mijn UWV", "en": "My UWV"},
+        descriptions={"nl": "Uw uitkering"},
+        information_urls={"nl": "https://www.uwv.example.nl/"},
+        contacts=(
+            Contact("technical", "UWV", "beheer@uwv.example.nl", "+31 20 123 45 67"),
+            Contact("support"),
+        ),
+        valid_until=TOMORROW,
+    )
+
+
+@pytest.fixture
+def hub(hub_key):
+    return EntityDescriptor(
+        entity_id=f"{HUB}/metadata",
+        identity_provider=IdentityProvider(
+            signing_certificates=(hub_key.certificate_text,),
+            single_sign_ons=(
+                Endpoint(REDIRECT, f"{HUB}/sso"),
+                Endpoint(POST, f"{HUB}/sso"),
+            ),
+            single_logouts=(Endpoint(REDIRECT, f"{HUB}/slo"),),
+            artifact_resolutions=(Endpoint(SOAP, f"{HUB}/artifact", index=0),),
+            want_authn_requests_signed=True,
+        ),
+    )
+
+
+@pytest.fixture
+def read(hub_key):
+    """Read what the operator signed; here the operator has the hub's key."""
+
+    def read(octets):
+        return read_federation(octets, [hub_key.public])
+
+    return read
+
+
+@pytest.fixture
+def read_edited(hub_key, read, participant):
+    """Read a participant's metadata that the operator changed before signing."""
+
+    def read_edited(edit, descriptor=participant):
+        root = parse(write_entity(descriptor), METADATA)
+        edit(root)
+        root.set("ID", "_signed")
+        sign(root, hub_key)
+        (entity,) = read(serialize(root)).entities
+        return entity
+
+    return read_edited
+
+
+class TestAnEntity:
+    @pytest.mark.parametrize("which", ["participant", "hub"])
+    def test_is_valid_by_the_schema(self, which, request, other_key):
+        descriptor = request.getfixturevalue(which)
+        for key in (None, other_key):
+            validate(parse(write_entity(descriptor, key)), "metadata")
+
+    @pytest.mark.parametrize("which", ["participant", "hub"])
+    def test_that_signs_for_itself_can_be_read(self, which, request, other_key):
+        descriptor = request.getfixturevalue(which)
+        octets = write_entity(descriptor, other_key)
+        read = read_federation(octets, [other_key.public])
+        assert read.entities == (descriptor,)
+
+    def test_with_both_roles_is_read_back(self, participant, hub, hub_key, read):
+        both = replace(participant, identity_provider=hub.identity_provider)
+        assert read(write_entity(both, hub_key)).entities == (both,)
+
+    def test_without_a_role_of_ours_is_read_without_one(self, read_edited):
+        def change_protocol(root):
+            root[0].set("protocolSupportEnumeration", "urn:oasis:names:tc:SAML:1.1")
+
+        entity = read_edited(change_protocol)
+        assert entity.service_provider is None
+        assert entity.names == {}
+
+    def test_may_support_other_protocols_too(self, read_edited, participant):
+        def add_protocol(root):
+            mine = root[0].get("protocolSupportEnumeration")
+            root[0].set("protocolSupportEnumeration", f"urn:x-other {mine}")
+
+        assert read_edited(add_protocol) == participant
+
+    def test_needs_no_name_for_the_attributes_that_it_asks_for(
+        self, participant, hub_key, read
+    ):
+        nameless = replace(
+            participant, names={}, descriptions={}, information_urls={}, contacts=()
+        )
+        octets = write_entity(nameless, hub_key)
+        validate(parse(octets), "metadata")
+        assert read(octets).entities == (nameless,)
+
+    def test_has_names_on_one_line_however_they_were_indented(self, read_edited):
+        def indent(root):
+            next(root.iter(q("mdui:DisplayName"))).text = "\n   Mijn\n   UWV\n"
+
+        assert read_edited(indent).name("nl") == "Mijn UWV"
+
+    def test_has_certificates_in_one_line_however_they_were_broken(
+        self, read_edited, participant
+    ):
+        def break_lines(root):
+            for element in root.iter(q("ds:X509Certificate")):
+                text = element.text
+                element.text = f"\n\t{text[:64]}\r\n\t{text[64:]}\n"
+
+        assert read_edited(break_lines) == participant
+
+    def test_has_keys_for_both_uses_where_none_is_named(self, read_edited, other_key):
+        def drop_uses(root):
+            keys = list(root.iter(q("md:KeyDescriptor")))
+            keys[1].getparent().remove(keys[1])
+            del keys[0].attrib["use"]
+
+        role = read_edited(drop_uses).service_provider
+        assert role.signing_certificates == (other_key.certificate_text,)
+        assert role.encryption_certificates == (other_key.certificate_text,)
+
+    def test_has_its_public_keys_at_hand(self, participant, other_key):
+        (key,) = participant.service_provider.keys
+        assert key.public_numbers() == other_key.public.public_numbers()
+
+    @pytest.mark.parametrize(("text", "flag"), [("1", True), ("0", False)])
+    def test_may_spell_flags_as_digits(self, read_edited, text, flag):
+        def respell(root):
+            root[0].set("AuthnRequestsSigned", text)
+            next(root.iter(q("md:AssertionConsumerService"))).set("isDefault", text)
+
+        role = read_edited(respell).service_provider
+        assert role.authn_requests_signed is flag
+        assert role.assertion_consumers[0].is_default is flag
+
+
+class TestLookingUp:
+    @pytest.mark.parametrize(
+        ("language", "name", "description", "url"),
+        [
+            ("nl", "Mijn UWV", "Uw uitkering", "https://www.uwv.example.nl/"),
+            ("en", "My UWV", "Uw uitkering", "https://www.uwv.example.nl/"),
+            ("fy", "My UWV", "Uw uitkering", "https://www.uwv.example.nl/"),
+        ],
+    )
+    def test_a_text_falls_back_to_another_language(
+        self, participant, language, name, description, url
+    ):
+        assert participant.name(language) == name
+        assert participant.description(language) == description
+        assert participant.information_url(language) == url
+
+    def test_a_nameless_entity_has_its_entity_id_for_a_name(self, hub):
+        assert hub.name("nl") == hub.entity_id
+        assert hub.description("nl") == ""
+        assert hub.information_url("nl") == ""
+
+    def test_an_endpoint_is_found_by_its_binding(self, participant, hub):
+        logout = participant.service_provider.single_logout(SOAP)
+        assert logout.location == f"{UWV}:8443/eilogin/slo/soap"
+        assert participant.service_provider.single_logout(POST) is None
+        assert hub.identity_provider.single_sign_on(POST).binding == POST
+        assert hub.identity_provider.single_sign_on(SOAP) is None
+
+    def test_a_resolver_is_found_by_its_index(self, hub):
+        assert hub.identity_provider.artifact_resolution(0).binding == SOAP
+        assert hub.identity_provider.artifact_resolution(1) is None
+
+    @pytest.mark.parametrize(
+        ("wanted", "index"),
+        [
+            pytest.param({}, 1, id="default"),
+            pytest.param({"index": 0}, 0, id="index"),
+            pytest.param({"index": 1}, 1, id="index-1"),
+            pytest.param({"url": f"{UWV}/eilogin/acs"}, 1, id="url"),
+            pytest.param(
+                {"url": f"{UWV}/eilogin/acs", "binding": POST}, 0, id="url-and-binding"
+            ),
+            pytest.param({"binding": POST}, 0, id="binding"),
+            pytest.param({"index": 2}, None, id="no-such-index"),
+            pytest.param({"index": 0, "binding": ARTIFACT}, None, id="other-binding"),
+            pytest.param({"url": f"{UWV}/eilogin/acs/"}, None, id="other-url"),
+            pytest.param({"url": UWV}, None, id="prefix"),
+        ],
+    )
+    def test_a_consumer_is_found_exactly(self, participant, wanted, index):
+        found = participant.service_provider.consumer(**wanted)
+        assert (found and found.index) == index
+
+    @pytest.mark.parametrize(
+        ("said", "index"),
+        [
+            pytest.param((False, None, None), 1, id="first-that-is-not-none"),
+            pytest.param((False, False), 0, id="first"),
+            pytest.param((None, True, True), 1, id="first-default"),
+            pytest.param((), None, id="none"),
+        ],
+    )
+    def test_the_default_consumer_is_that_of_the_standard(self, said, index):
+        role = ServiceProvider(
+            assertion_consumers=tuple(
+                Endpoint(POST, f"{UWV}/{number}", index=number, is_default=is_default)
+                for number, is_default in enumerate(said)
+            )
+        )
+        found = role.consumer()
+        assert (found and found.index) == index
+
+
+class TestAFederation:
+    def _write(self, descriptors, key, **changes):
+        facts = {"name": "Voorbeeld", "valid_until": TOMORROW + 1, **changes}
+        with time_machine.travel(NOW, tick=False):
+            return write_federation(descriptors, key=key, **facts)
+
+    def test_is_read_back_with_all_its_members(self, participant, hub, hub_key, read):
+        octets = self._write([hub, participant], hub_key)
+        validate(parse(octets, METADATA), "metadata")
+        federation = read(octets)
+        hub_until = replace(hub, valid_until=TOMORROW + 1)
+        assert federation.entities == (hub_until, participant)
+        assert federation.name == "Voorbeeld"
+        assert federation.valid_until == TOMORROW + 1
+        assert federation.created == NOW
+
+    def test_of_one_entity_has_no_name_and_no_age(self, hub, hub_key, read):
+        federation = read(write_entity(hub, hub_key))
+        assert federation.name == ""
+        assert federation.created is None
+        assert federation.valid_until is None
+
+    def test_may_be_nested_and_lasts_as_long_as_what_is_around_it(
+        self, participant, hub, hub_key, read
+    ):
+        outer = parse(self._write([hub], hub_key), METADATA)
+        outer.remove(outer.find(q("ds:Signature")))
+        inner = etree.SubElement(outer, q("md:EntitiesDescriptor"))
+        inner.set("validUntil", "2026-01-01T13:00:00Z")
+        inner.append(parse(write_entity(participant), METADATA))
+        sign(outer, hub_key)
+        ends = {e.entity_id: e.valid_until for e in read(serialize(outer)).entities}
+        assert ends == {
+            hub.entity_id: TOMORROW + 1,
+            participant.entity_id: NOW + 3600,
+        }
+
+    def test_takes_the_end_of_a_role_for_that_of_its_entity(self, read_edited):
+        entity = read_edited(lambda r: r[0].set("validUntil", "2026-01-01T13:00:00Z"))
+        assert entity.valid_until == NOW + 3600
+
+    def test_with_extensions_of_others_has_no_age(self, hub_key, hub, read):
+        root = parse(write_entity(hub), METADATA)
+        extensions = etree.Element(q("md:Extensions"))
+        etree.SubElement(extensions, "{urn:x-test}Anything")
+        root.insert(0, extensions)
+        root.set("ID", "_signed")
+        sign(root, hub_key)
+        assert read(serialize(root)).created is None
+
+    def test_of_thousands_of_members_is_read(self, participant, hub_key, read):
+        many = [replace(participant, entity_id=f"{UWV}/{n}") for n in range(3000)]
+        octets = self._write(many, hub_key)
+        assert len(octets) > 10 * 1024 * 1024
+        assert len(read(octets).entities) == len(many)
+
+    def test_may_not_have_a_member_twice(self, participant, hub_key, read):
+        octets = self._write([participant, participant], hub_key)
+        with pytest.raises(MalformedMessage, match=r"uwv\.example\.nl.*twice"):
+            read(octets)
+
+    def test_is_not_believed_unsigned(self, participant, read):
+        with pytest.raises(UntrustedSignature):
+            read(write_entity(participant))
+
+    def test_is_not_believed_of_another_key(self, participant, other_key, read):
+        with pytest.raises(UntrustedSignature):
+            read(self._write([participant], other_key))
+
+    def test_is_not_believed_when_it_was_changed(self, participant, hub_key, read):
+        octets = self._write([participant], hub_key)
+        with pytest.raises(UntrustedSignature):
+            read(octets.replace(b"Mijn UWV", b"Mijn BSN"))
+
+    def test_is_not_believed_by_a_member_that_the_operator_signed(
+        self, participant, hub, hub_key, read
+    ):
+        """An aggregate of the attacker's own around one truly signed entity."""
+        inner = parse(write_entity(participant, hub_key), METADATA)
+        outer = etree.Element(q("md:EntitiesDescriptor"), ID="_evil")
+        outer.append(inner)
+        outer.append(parse(write_entity(hub), METADATA))
+        with pytest.raises(UntrustedSignature):
+            read(serialize(outer))
+
+    @pytest.mark.parametrize(
+        "octets",
+        [
+            pytest.param(b"", id="nothing"),
+            pytest.param(b"<html/>", id="html"),
+            pytest.param(b"<!DOCTYPE a []><a/>", id="doctype"),
+            pytest.param(b"not found", id="text"),
+        ],
+    )
+    def test_is_not_read_from_something_else(self, octets, read):
+        with pytest.raises(MalformedMessage):
+            read(octets)
+
+    def test_is_not_read_from_another_signed_document(self, hub_key, read):
+        """Valid by the schema and signed by the operator, but no member of anything."""
+        root = etree.Element(q("md:AffiliationDescriptor"), ID="_a")
+        root.set("affiliationOwnerID", UWV)
+        etree.SubElement(root, q("md:AffiliateMember")).text = UWV
+        sign(root, hub_key)
+        with pytest.raises(MalformedMessage):
+            read(serialize(root))
+
+
+def _drop_signing_key(root):
+    key = next(root.iter(q("md:KeyDescriptor")))
+    key.getparent().remove(key)
+
+
+def _break_certificate(root):
+    next(root.iter(q("ds:X509Certificate"))).text = "AAAA"
+
+
+def _empty_certificate(root):
+    next(root.iter(q("ds:X509Certificate"))).text = None
+
+
+def _name_key_only(root):
+    for data in list(root.iter(q("ds:X509Data"))):
+        data.addprevious(etree.Element(q("ds:KeyName")))
+        data.getparent().remove(data)
+
+
+def _double_role(root):
+    copy = parse(serialize(root[0]), METADATA)
+    root[0].addnext(copy)
+
+
+def _end_locally(root):
+    root.set("validUntil", "2026-01-01T13:00:00+01:00")
+
+
+class TestAnEntityThatCannotBeUsed:
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            pytest.param(_drop_signing_key, id="encryption-key-only"),
+            pytest.param(_name_key_only, id="key-by-name-only"),
+            pytest.param(_break_certificate, id="bad-certificate"),
+            pytest.param(_empty_certificate, id="empty-certificate"),
+            pytest.param(_double_role, id="role-twice"),
+            pytest.param(_end_locally, id="end-in-another-zone"),
+        ],
+    )
+    def test_is_refused_by_its_name(self, read_edited, edit):
+        with pytest.raises(MalformedMessage, match=r"entity 'https://uwv\.example"):
+            read_edited(edit)
+
+    @pytest.mark.parametrize("place", ["Location", "ResponseLocation"])
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "http://uwv.example.nl/slo",
+            "http://localhost.evil.test/slo",
+            "http://127.0.0.1@evil.test/slo",
+            "https://user@uwv.example.nl/slo",
+            "https://uwv.example.nl/slo#fragment",
+            "https://uwv.example.nl/slo#",
+            "https://uwv.example.nl\\@evil.test/",
+            "https:///slo",
+            "https://",
+            "https://[::1/slo",
+            "https://uwv.example.nl:port/",
+            "https://uwv.example.nl:99999/",
+            "https://uwv.example.nl:0/",
+            "https://uwv.example.nl/a b",
+            "HTTPS://uwv.example.nl/slo",
+            "/slo",
+            "//uwv.example.nl/slo",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "https://uwv.example.nl/slo\r\nSet-Cookie: a=b",
+        ],
+    )
+    def test_is_refused_for_an_address_that_nobody_may_be_sent_to(
+        self, read_edited, place, address
+    ):
+        def readdress(root):
+            next(root.iter(q("md:SingleLogoutService"))).set(place, address)
+
+        with pytest.raises(MalformedMessage):
+            read_edited(readdress)
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "http://uwv.localhost:8080/slo",
+            "http://127.0.0.1:8080/slo",
+            "http://[::1]:8080/slo",
+            "https://uwv.example.nl/slo?a=b",
+            "https://[2001:db8::1]/slo",
+        ],
+    )
+    def test_is_not_one_with_a_safe_address(self, read_edited, address):
+        def readdress(root):
+            next(root.iter(q("md:SingleLogoutService"))).set("Location", address)
+
+        role = read_edited(readdress).service_provider
+        assert role.single_logouts[0].location == address
+
+    @pytest.mark.parametrize("link", ["javascript:alert(1)", "www.uwv.example.nl", ""])
+    def test_is_refused_for_a_link_that_is_not_one(self, read_edited, link):
+        def relink(root):
+            next(root.iter(q("mdui:InformationURL"))).text = link
+
+        with pytest.raises(MalformedMessage):
+            read_edited(relink)
+
+    def test_may_link_to_a_page_over_http(self, read_edited):
+        def relink(root):
+            next(root.iter(q("mdui:InformationURL"))).text = "http://www.example.nl/"
+
+        assert read_edited(relink).information_url("nl") == "http://www.example.nl/"
+
+    @pytest.mark.parametrize(
+        "entity_id", ["", "x" * 1025, "https://uwv.example.nl/ x", "https://uwv\n"]
+    )
+    def test_is_refused_for_an_entity_id_that_is_no_uri(self, read_edited, entity_id):
+        with pytest.raises(MalformedMessage):
+            read_edited(lambda root: root.set("entityID", entity_id))

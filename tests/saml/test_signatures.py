@@ -1,0 +1,541 @@
+"""Enveloped signatures: made, verified, and nothing read but what they cover."""
+
+from copy import deepcopy
+
+import pytest
+import xmlsec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, UntrustedSignature
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.signatures import (
+    EXCLUSIVE_C14N,
+    RSA_SHA256,
+    check_structure,
+    is_signed,
+    sign,
+    sign_octets,
+    signed,
+    verify_octets,
+)
+from eilogin.saml.xml import METADATA, canonical, parse, q, serialize
+
+NAMESPACES = (
+    'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
+    ' xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"'
+)
+ASSERTION = (
+    '<saml:Assertion ID="_a" Version="2.0" IssueInstant="2024-01-01T00:00:00Z">'
+    "<saml:Issuer>https://hub.test</saml:Issuer>"
+    "<saml:Subject><saml:NameID>merel</saml:NameID></saml:Subject></saml:Assertion>"
+)
+RESPONSE = (
+    f'<samlp:Response {NAMESPACES} ID="_r" Version="2.0"'
+    ' IssueInstant="2024-01-01T00:00:00Z"><saml:Issuer>https://hub.test</saml:Issuer>'
+    '<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"'
+    f"/></samlp:Status>{ASSERTION}</samlp:Response>"
+)
+DS = "http://www.w3.org/2000/09/xmldsig#"
+INCLUSIVE = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return new_key_pair("hub.test")
+
+
+@pytest.fixture(scope="module")
+def key(pair):
+    return SigningKey.load(*pair)
+
+
+@pytest.fixture(scope="module")
+def other():
+    return SigningKey.load(*new_key_pair("other.test"))
+
+
+def assertion_of(response):
+    return response.find(q("saml:Assertion"))
+
+
+def signature_of(element):
+    return element.find(q("ds:Signature"))
+
+
+def signed_response(key, *, assertion=True, response=True, text=RESPONSE):
+    root = etree.fromstring(text)
+    if assertion:
+        sign(assertion_of(root), key)
+    if response:
+        sign(root, key)
+    return serialize(root)
+
+
+def verified_by_xmlsec(octets, certificate):
+    root = etree.fromstring(octets)
+    xmlsec.tree.add_ids(root, ["ID"])
+    count = 0
+    for node in root.iter(q("ds:Signature")):
+        context = xmlsec.SignatureContext()
+        context.key = xmlsec.Key.from_memory(certificate, xmlsec.KeyFormat.CERT_PEM)
+        context.verify(node)
+        count += 1
+    return count
+
+
+class TestSigning:
+    def test_xmlsec_verifies_what_we_sign(self, pair, key):
+        assert verified_by_xmlsec(signed_response(key), pair[1]) == 2
+
+    def test_the_signature_stands_after_the_issuer(self, key):
+        root = etree.fromstring(signed_response(key))
+        assert root[1].tag == q("ds:Signature")
+        assert assertion_of(root)[1].tag == q("ds:Signature")
+
+    @pytest.mark.parametrize("inside", ["", "<md:IDPSSODescriptor/>"])
+    def test_the_signature_stands_first_in_metadata(self, key, inside):
+        root = etree.fromstring(
+            '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+            f' ID="_e" entityID="https://hub.test">{inside}</md:EntityDescriptor>'
+        )
+        sign(root, key)
+        assert root[0].tag == q("ds:Signature")
+        read = signed(parse(serialize(root)), [key.public])
+        assert read.get("entityID") == "https://hub.test"
+
+    def test_the_certificate_travels_along(self, key):
+        root = etree.fromstring(signed_response(key))
+        text = root.findtext(f"{q('ds:Signature')}//{q('ds:X509Certificate')}")
+        assert text == key.certificate_text
+
+    def test_what_has_no_id_is_not_signed(self, key):
+        with pytest.raises(ValueError, match="with an ID"):
+            sign(etree.fromstring("<a/>"), key)
+
+    def test_what_is_signed_is_not_signed_again(self, key):
+        root = etree.fromstring(signed_response(key))
+        with pytest.raises(ValueError, match="no signature"):
+            sign(root, key)
+
+    def test_an_id_is_taken_literally(self, key):
+        text = RESPONSE.replace('"_r"', '"_{digest}&lt;&quot;"')
+        octets = signed_response(key, assertion=False, text=text)
+        assert signed(parse(octets), [key.public]).get("ID") == '_{digest}<"'
+
+
+class TestVerifying:
+    def test_gives_what_is_signed_without_its_signature(self, key):
+        root = parse(signed_response(key))
+        read = signed(assertion_of(root), [key.public])
+        assert read.getparent() is None
+        assert read.findtext(f".//{q('saml:NameID')}") == "merel"
+        assert not is_signed(read)
+        assert canonical(read) == canonical(etree.fromstring(RESPONSE)[-1])
+
+    def test_leaves_the_tree_as_it_was_so_that_the_order_does_not_matter(self, key):
+        octets = signed_response(key)
+        root = parse(octets)
+        for element in (root, assertion_of(root), root, assertion_of(root)):
+            signed(element, [key.public])
+        assert serialize(root) == octets
+
+    def test_keeps_the_text_around_the_signature(self, key):
+        spaced = RESPONSE.replace("</saml:Issuer>", "</saml:Issuer>\n  between\n ")
+        root = etree.fromstring(spaced)
+        sign(root, key)
+        # The signature is put in before the text: let some stand on both sides.
+        root[0].tail, root[1].tail = "\n  betw", "een\n "
+        octets = serialize(root)
+        parsed = parse(octets)
+        assert signed(parsed, [key.public])[0].tail == "\n  between\n "
+        assert serialize(parsed) == octets
+
+    def test_takes_any_key_of_the_party(self, key, other):
+        root = parse(signed_response(key))
+        assert signed(root, [other.public, key.public]).get("ID") == "_r"
+
+    @pytest.mark.parametrize("keys", [0, 1], ids=["no key", "another's key"])
+    def test_refuses_where_no_key_fits(self, key, other, keys):
+        root = parse(signed_response(key))
+        with pytest.raises(UntrustedSignature, match="not signed by a key"):
+            signed(root, [other.public][:keys])
+
+    def test_refuses_what_is_not_signed_itself(self, key):
+        root = parse(signed_response(key, response=False))
+        check_structure(root)
+        with pytest.raises(UntrustedSignature, match="not signed"):
+            signed(root, [key.public])
+        assert is_signed(assertion_of(root))
+        assert not is_signed(root)
+
+    @pytest.mark.parametrize("wrong", ["merel ", "Merel", "mere1", ""])
+    def test_refuses_what_was_changed(self, key, wrong):
+        octets = signed_response(key).replace(b">merel<", f">{wrong}<".encode())
+        root = parse(octets)
+        for element in (root, assertion_of(root)):
+            with pytest.raises(UntrustedSignature, match="changed after"):
+                signed(element, [key.public])
+
+    def test_an_instruction_in_a_tree_that_was_not_parsed_here_is_refused(self, key):
+        root = etree.fromstring(signed_response(key))
+        root.append(etree.PI("cut"))
+        with pytest.raises(MalformedMessage, match="instruction"):
+            signed(root, [key.public])
+
+    def test_a_tree_inside_a_larger_one_verifies_in_place_and_alone(self, key):
+        inner = signed_response(key).decode()
+        around = parse(f'<x xmlns="urn:x" xmlns:xs="urn:y">{inner}tail</x>'.encode())
+        read = signed(around[0], [key.public])
+        assert read.get("ID") == "_r"
+        assert canonical(signed(parse(serialize(around[0])), [key.public])) == (
+            canonical(read)
+        )
+
+
+class Foreign:
+    """A Response of which another stack (xmlsec) signed the assertion."""
+
+    def __init__(self, pair, text=RESPONSE):
+        self.pair = pair
+        self.root = etree.fromstring(text)
+
+    def signed(self, method="RSA_SHA256", digest="SHA256", prefixes="", key_name=""):
+        target = assertion_of(self.root)
+        node = xmlsec.template.create(
+            target,
+            xmlsec.Transform.EXCL_C14N,
+            getattr(xmlsec.Transform, method),
+            ns="dsig",
+        )
+        target.insert(1, node)
+        reference = xmlsec.template.add_reference(
+            node, getattr(xmlsec.Transform, digest), uri="#_a"
+        )
+        xmlsec.template.add_transform(reference, xmlsec.Transform.ENVELOPED)
+        exclusive = xmlsec.template.add_transform(reference, xmlsec.Transform.EXCL_C14N)
+        if prefixes:
+            c14n = node.find(f".//{q('ds:CanonicalizationMethod')}")
+            for element in (exclusive, c14n):
+                etree.SubElement(
+                    element,
+                    INCLUSIVE,
+                    PrefixList=prefixes,
+                    nsmap={"ec": EXCLUSIVE_C14N},
+                )
+        info = xmlsec.template.ensure_key_info(node)
+        if key_name:
+            etree.SubElement(info, q("ds:KeyName")).text = key_name
+            value = etree.SubElement(info, q("ds:KeyValue"))
+            value = etree.SubElement(value, q("ds:RSAKeyValue"))
+            etree.SubElement(value, q("ds:Modulus")).text = "AQAB"
+            etree.SubElement(value, q("ds:Exponent")).text = "AQAB"
+        xmlsec.template.x509_data_add_certificate(xmlsec.template.add_x509_data(info))
+        xmlsec.tree.add_ids(self.root, ["ID"])
+        context = xmlsec.SignatureContext()
+        context.key = xmlsec.Key.from_memory(self.pair[0], xmlsec.KeyFormat.PEM)
+        context.key.load_cert_from_memory(self.pair[1], xmlsec.KeyFormat.CERT_PEM)
+        context.sign(node)
+        return serialize(self.root)
+
+
+class TestWhatOtherStacksSign:
+    @pytest.mark.parametrize("bits", ["256", "384", "512"])
+    @pytest.mark.parametrize("digest", ["SHA256", "SHA384", "SHA512"])
+    def test_every_allowed_algorithm_verifies(self, pair, key, bits, digest):
+        root = parse(Foreign(pair).signed(f"RSA_SHA{bits}", digest))
+        check_structure(root)
+        read = signed(assertion_of(root), [key.public])
+        assert read.findtext(f".//{q('saml:NameID')}") == "merel"
+
+    @pytest.mark.parametrize("prefixes", ["xs", "ds saml samlp xs", "dsig xs"])
+    def test_a_prefix_list_is_honoured(self, pair, key, prefixes):
+        declared = RESPONSE.replace(
+            "xmlns:samlp", 'xmlns="urn:d" xmlns:xs="urn:x" xmlns:samlp'
+        )
+        root = parse(Foreign(pair, declared).signed(prefixes=prefixes))
+        check_structure(root)
+        assert signed(assertion_of(root), [key.public]).nsmap["xs"] == "urn:x"
+
+    @pytest.mark.parametrize(("around", "is_taken"), [("", True), ("urn:d", False)])
+    def test_a_default_in_the_prefix_list_is_refused_where_it_would_count(
+        self, pair, key, around, is_taken
+    ):
+        declared = RESPONSE.replace("xmlns:samlp", f'xmlns="{around}" xmlns:samlp')
+        root = parse(Foreign(pair, declared).signed(prefixes="#default saml"))
+        check_structure(root)
+        if is_taken:
+            assert signed(assertion_of(root), [key.public]).get("ID") == "_a"
+            return
+        with pytest.raises(UntrustedSignature):
+            signed(assertion_of(root), [key.public])
+
+    def test_a_key_name_and_a_key_value_are_tolerated(self, pair, key):
+        octets = Foreign(pair).signed(key_name="ab" * 20)
+        assert b"RSAKeyValue" in octets
+        assert b"KeyName" in octets
+        root = parse(octets)
+        check_structure(root)
+        assert signed(assertion_of(root), [key.public]).get("ID") == "_a"
+
+    def test_a_comment_anywhere_does_no_harm(self, pair, key):
+        octets = Foreign(pair).signed()
+        for place in (b">merel<", b"<dsig:DigestValue>", b"<dsig:SignatureValue>"):
+            comment = place[:-1] + b"<!---->" + place[-1:]
+            assert place in octets
+            octets = octets.replace(
+                place, comment if place[:1] == b">" else place + b"<!--AAAA-->"
+            )
+        root = parse(octets)
+        read = signed(assertion_of(root), [key.public])
+        assert read.findtext(f".//{q('saml:NameID')}") == "merel"
+
+    def test_prefixes_for_one_namespace_twice_do_not_confuse(self, pair, key):
+        declared = RESPONSE.replace("xmlns:samlp", f'xmlns:ds2="{DS}" xmlns:samlp')
+        foreign = Foreign(pair, declared)
+        foreign.signed()
+        sign(foreign.root, key)
+        octets = serialize(foreign.root)
+        root = parse(octets)
+        for element in (assertion_of(root), root, assertion_of(root)):
+            signed(element, [key.public])
+        assert serialize(root) == octets
+
+
+# --- shapes -------------------------------------------------------------------------
+
+
+def within(node, name):
+    return node.find(f".//{q(name)}")
+
+
+def set_algorithm(name, uri):
+    return lambda node: within(node, name).set("Algorithm", uri)
+
+
+def append(name, child, **attributes):
+    return lambda node: etree.SubElement(
+        within(node, name) if name else node, q(child), **attributes
+    )
+
+
+def repeat(name):
+    def edit(node):
+        element = within(node, name)
+        element.addnext(deepcopy(element))
+
+    return edit
+
+
+def remove(name):
+    def edit(node):
+        element = within(node, name)
+        element.getparent().remove(element)
+
+    return edit
+
+
+def set_text(name, text):
+    return lambda node: setattr(within(node, name), "text", text)
+
+
+def set_reference(**attributes):
+    return lambda node: within(node, "ds:Reference").attrib.update(attributes)
+
+
+def transform(position, uri):
+    return lambda node: within(node, "ds:Transforms")[position].set("Algorithm", uri)
+
+
+def prefix_list(count):
+    def edit(node):
+        etree.SubElement(
+            within(node, "ds:CanonicalizationMethod"),
+            INCLUSIVE,
+            PrefixList=" ".join(f"p{i}" for i in range(count)),
+        )
+
+    return edit
+
+
+def swap_transforms(node):
+    transforms = within(node, "ds:Transforms")
+    transforms.append(transforms[0])
+
+
+WITH_COMMENTS = EXCLUSIVE_C14N + "WithComments"
+C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+C14N11 = "http://www.w3.org/2006/12/xml-c14n11"
+XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+XPATH2 = "http://www.w3.org/2002/06/xmldsig-filter2"
+BASE64 = DS + "base64"
+MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+
+SHAPES = {
+    "xslt transform": transform(1, XSLT),
+    "xpath transform": transform(1, XPATH),
+    "xpath filter 2": transform(0, XPATH2),
+    "base64 transform": transform(1, BASE64),
+    "inclusive c14n": transform(1, C14N),
+    "c14n 1.1": transform(1, C14N11),
+    "exclusive c14n with comments": transform(1, WITH_COMMENTS),
+    "exclusive c14n twice": transform(0, EXCLUSIVE_C14N),
+    "transforms the other way round": swap_transforms,
+    "one transform more": repeat("ds:Transform"),
+    "one transform only": remove("ds:Transform"),
+    "no transforms": remove("ds:Transforms"),
+    "content in a transform": append("ds:Transform", "ds:XPath"),
+    "content in c14n": append("ds:CanonicalizationMethod", "ds:XPath"),
+    "c14n method inclusive": set_algorithm("ds:CanonicalizationMethod", C14N),
+    "c14n method with comments": set_algorithm(
+        "ds:CanonicalizationMethod", WITH_COMMENTS
+    ),
+    "c14n method xslt": set_algorithm("ds:CanonicalizationMethod", XSLT),
+    "too long a prefix list": prefix_list(21),
+    "rsa-sha1": set_algorithm("ds:SignatureMethod", DS + "rsa-sha1"),
+    "rsa-md5": set_algorithm("ds:SignatureMethod", MORE + "rsa-md5"),
+    "hmac-sha1": set_algorithm("ds:SignatureMethod", DS + "hmac-sha1"),
+    "hmac-sha256": set_algorithm("ds:SignatureMethod", MORE + "hmac-sha256"),
+    "dsa": set_algorithm("ds:SignatureMethod", DS + "dsa-sha1"),
+    "ecdsa": set_algorithm("ds:SignatureMethod", MORE + "ecdsa-sha256"),
+    "no algorithm": lambda node: within(node, "ds:SignatureMethod").attrib.clear(),
+    "truncated hmac": append("ds:SignatureMethod", "ds:HMACOutputLength"),
+    "digest sha1": set_algorithm("ds:DigestMethod", DS + "sha1"),
+    "digest md5": set_algorithm("ds:DigestMethod", MORE + "md5"),
+    "content in the digest method": append("ds:DigestMethod", "ds:X509Data"),
+    "content in the digest value": append("ds:DigestValue", "ds:X509Data"),
+    "content in the signature value": append("ds:SignatureValue", "ds:X509Data"),
+    "digest is no base64": set_text("ds:DigestValue", "AAA"),
+    "digest with odd characters": set_text("ds:DigestValue", "AA-_AA=="),
+    "value is not ascii": set_text("ds:SignatureValue", "ÄÄÄÄ"),
+    "empty reference": set_reference(URI=""),
+    "reference to nothing": set_reference(URI="#_nothing"),
+    "reference to another element": set_reference(URI="#_r"),
+    "reference to a file": set_reference(URI="file:///etc/passwd"),
+    "reference to a site": set_reference(URI="http://127.0.0.1:9/"),
+    "reference by xpointer": set_reference(URI="#xpointer(id('_a'))"),
+    "reference without URI": lambda n: within(n, "ds:Reference").attrib.clear(),
+    "reference to a manifest": set_reference(Type=DS + "Manifest"),
+    "two references": repeat("ds:Reference"),
+    "no reference": remove("ds:Reference"),
+    "two digests": repeat("ds:DigestValue"),
+    "two signed infos": repeat("ds:SignedInfo"),
+    "two values": repeat("ds:SignatureValue"),
+    "no value": remove("ds:SignatureValue"),
+    "two key infos": repeat("ds:KeyInfo"),
+    "an object": append("", "ds:Object"),
+    "an object in place of key info": lambda node: (
+        remove("ds:KeyInfo")(node),
+        append("", "ds:Object")(node),
+    ),
+    "retrieval method": append("ds:KeyInfo", "ds:RetrievalMethod", URI="http://a.test"),
+    "encrypted key": append("ds:KeyInfo", "xenc:EncryptedKey"),
+    "key agreement": append("ds:KeyInfo", "ds:MgmtData"),
+    "an assertion in key info": append("ds:KeyInfo", "saml:Assertion"),
+    "an assertion in X509Data": append("ds:X509Data", "saml:Assertion"),
+    "a second signature": lambda node: node.addnext(deepcopy(node)),
+    "no id to refer to": lambda node: (
+        node.getparent().attrib.pop("ID"),
+        set_reference(URI="#")(node),
+    ),
+}
+
+
+class TestShapes:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_of_other_kinds_are_refused_before_anything_is_computed(
+        self, key, shape, monkeypatch
+    ):
+        root = parse(signed_response(key, response=False))
+        check_structure(root)
+        SHAPES[shape](signature_of(assertion_of(root)))
+        monkeypatch.setattr("eilogin.saml.signatures.canonical", None)
+        monkeypatch.setattr("eilogin.saml.signatures.verify_octets", None)
+        with pytest.raises(MalformedMessage):
+            check_structure(root)
+        with pytest.raises(MalformedMessage):
+            signed(assertion_of(root), [key.public])
+
+    @pytest.mark.parametrize(
+        "place",
+        ["samlp:Status", "saml:Subject", "saml:NameID", "samlp:StatusCode"],
+    )
+    def test_a_signature_where_saml_has_none_is_refused(self, key, place):
+        root = parse(signed_response(key, response=False))
+        element = within(root, place)
+        element.append(signature_of(assertion_of(root)))
+        with pytest.raises(MalformedMessage, match="where SAML has none"):
+            check_structure(root)
+
+    def test_a_signature_at_the_root_is_refused(self, key):
+        node = signature_of(etree.fromstring(signed_response(key)))
+        with pytest.raises(MalformedMessage, match="where SAML has none"):
+            check_structure(parse(serialize(node)))
+
+    def test_an_id_that_is_referred_to_is_unique_in_metadata_too(self, key):
+        entity = etree.fromstring(
+            '<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+            ' ID="_f"><md:EntityDescriptor ID="_1" entityID="https://a.test"/>'
+            '<md:EntityDescriptor ID="_1" entityID="https://b.test"/>'
+            "</md:EntitiesDescriptor>"
+        )
+        sign(entity, key)
+        octets = serialize(entity)
+        check_structure(parse(octets, METADATA))
+        twice = octets.replace(b'ID="_1"', b'ID="_f"', 1)
+        with pytest.raises(MalformedMessage, match="not unique"):
+            check_structure(parse(twice, METADATA))
+
+    def test_a_message_without_signatures_has_nothing_to_refuse(self):
+        check_structure(parse(RESPONSE.encode()))
+
+    @given(
+        st.lists(
+            st.sampled_from(
+                [DS + "enveloped-signature", EXCLUSIVE_C14N, C14N, XSLT, XPATH, XPATH2]
+            ),
+            max_size=4,
+        )
+    )
+    def test_one_list_of_transforms_is_taken_and_no_other(self, key, uris):
+        root = parse(signed_response(key, response=False))
+        transforms = within(root, "ds:Transforms")
+        transforms[:] = []
+        for uri in uris:
+            etree.SubElement(transforms, q("ds:Transform"), Algorithm=uri)
+        wanted = [DS + "enveloped-signature", EXCLUSIVE_C14N]
+        if uris == wanted:
+            check_structure(root)
+            return
+        with pytest.raises(MalformedMessage):
+            check_structure(root)
+
+
+class TestOctets:
+    def test_what_we_sign_verifies(self, key, other):
+        signature = sign_octets(key, b"octets")
+        verify_octets([other.public, key.public], b"octets", signature, RSA_SHA256)
+        with pytest.raises(UntrustedSignature):
+            verify_octets([key.public], b"octet", signature, RSA_SHA256)
+        with pytest.raises(UntrustedSignature):
+            verify_octets([other.public], b"octets", signature, RSA_SHA256)
+
+    @pytest.mark.parametrize(
+        "algorithm", ["", "rsa-sha256", DS + "rsa-sha1", MORE + "hmac-sha256"]
+    )
+    def test_another_algorithm_is_refused_and_none_is_the_default(self, key, algorithm):
+        signature = sign_octets(key, b"octets")
+        with pytest.raises(UntrustedSignature, match="algorithm"):
+            verify_octets([key.public], b"octets", signature, algorithm)
+
+    @pytest.mark.parametrize("bits", [384, 512])
+    def test_the_algorithm_that_is_named_is_the_one_that_counts(self, key, bits):
+        hashed = {384: hashes.SHA384(), 512: hashes.SHA512()}[bits]
+        signature = key.private.sign(b"octets", PKCS1v15(), hashed)
+        verify_octets([key.public], b"octets", signature, f"{MORE}rsa-sha{bits}")
+        with pytest.raises(UntrustedSignature):
+            verify_octets([key.public], b"octets", signature, RSA_SHA256)

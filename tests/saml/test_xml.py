@@ -1,0 +1,333 @@
+"""XML from outside, within limits."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, MessageTooLarge
+from eilogin.saml import xml
+from eilogin.saml.xml import MESSAGE, METADATA, parse, q, serialize, validate
+
+SAML = 'xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"'
+SAMLP = 'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
+REQUEST = (
+    f'<samlp:LogoutRequest {SAMLP} {SAML} ID="_1" Version="2.0"'
+    ' IssueInstant="2024-01-01T00:00:00Z"><saml:NameID>x</saml:NameID>'
+    "</samlp:LogoutRequest>"
+)
+
+
+def refused(octets, limits=MESSAGE, error=MalformedMessage):
+    with pytest.raises(error) as caught:
+        parse(octets, limits)
+    return str(caught.value)
+
+
+def test_a_name_is_told_by_its_usual_prefix():
+    assert q("samlp:Response") == "{urn:oasis:names:tc:SAML:2.0:protocol}Response"
+    assert q("soap:Body") == "{http://schemas.xmlsoap.org/soap/envelope/}Body"
+    assert q("xml:lang") == "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+@pytest.mark.parametrize("prefix", sorted(xml.NAMESPACES))
+def test_every_namespace_has_a_canonical_form(prefix):
+    assert xml.canonical(etree.Element(q(f"{prefix}:x")))
+
+
+class TestEncoding:
+    @pytest.mark.parametrize(
+        "head",
+        [
+            "",
+            " \n",
+            '<?xml version="1.0"?>',
+            "<?xml version='1.0' encoding='utf-8'?>\n",
+            '<?xml version="1.0" encoding="UTF-8" standalone="no" ?>',
+            '\ufeff<?xml version="1.0" encoding="UTF-8"?>',
+            "\ufeff",
+            "<!-- metadata of the federation -->\n",
+        ],
+    )
+    def test_utf8_is_read_with_any_head(self, head):
+        assert parse(f"{head}<a>één</a>".encode()).text == "één"
+
+    @pytest.mark.parametrize(
+        "octets",
+        [
+            pytest.param("<a>é</a>".encode("utf-16"), id="utf-16"),
+            pytest.param("<a>x</a>".encode("utf-16-le"), id="utf-16 without a mark"),
+            pytest.param("<a>x</a>".encode("utf-32-be"), id="utf-32"),
+            pytest.param("<a>x</a>".encode("cp500"), id="ebcdic"),
+            pytest.param("<a>é</a>".encode("latin-1"), id="latin-1"),
+            pytest.param(b"<a>\xc0\xbc</a>", id="overlong"),
+            pytest.param(b"<a>\xed\xa0\x80</a>", id="surrogate"),
+        ],
+    )
+    def test_other_encodings_are_refused(self, octets):
+        assert "not UTF-8" in refused(octets)
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            '<?xml version="1.0" encoding="ISO-8859-1"?>',
+            '<?xml version="1.0" encoding="UTF-7"?>',
+            '<?xml version="1.0" encoding="UTF-16"?>',
+            '<?xml version="1.1"?>',
+            '<?XML version="1.0"?>',
+            ' <?xml version="1.0"?>',
+            '<?xml version="1.0"?><?xml version="1.0"?>',
+            '<?xml version="1.0"?><?xml-stylesheet href="http://evil.test/"?>',
+        ],
+    )
+    def test_other_declarations_and_instructions_are_refused(self, head):
+        assert "declaration" in refused(f"{head}<a/>".encode())
+
+    def test_a_processing_instruction_in_a_text_is_refused(self):
+        assert "processing instruction" in refused(b"<a>admin<?x?>.evil</a>")
+
+
+class TestNothingIsFetchedOrExpanded:
+    @pytest.mark.parametrize(
+        "octets",
+        [
+            pytest.param(b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', id="entity"),
+            pytest.param(b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', id="system"),
+            pytest.param(b"<!DOCTYPE a><a/>", id="bare"),
+            pytest.param(
+                b'<!DOCTYPE a [<!ENTITY % p SYSTEM "http://127.0.0.1:9/">%p;]><a/>',
+                id="parameter entity",
+            ),
+        ],
+    )
+    def test_a_doctype_is_refused_unread(self, octets):
+        assert refused(octets) == "a DOCTYPE"
+
+    def test_an_entity_without_a_doctype_is_an_error(self):
+        assert "not well-formed" in refused(b"<a>&x;</a>")
+
+    def test_an_inclusion_is_just_an_element(self):
+        inclusion = (
+            b'<a xmlns:i="http://www.w3.org/2001/XInclude">'
+            b'<i:include href="file:///etc/passwd" parse="text"/></a>'
+        )
+        assert [len(child) for child in parse(inclusion)] == [0]
+
+
+class TestTheErrors:
+    def test_say_where_and_quote_nothing(self):
+        said = refused(b"<a>\n  <geheim>123456782</anders></a>")
+        assert said.startswith("not well-formed XML (line 2, column ")
+        assert "geheim" not in said
+        assert "123456782" not in said
+
+    @pytest.mark.parametrize("octets", [b"", b"   ", b"text", b"<a>", b"<a/><b/>"])
+    def test_are_told_for_what_is_no_document(self, octets):
+        assert "not well-formed" in refused(octets)
+
+    @given(st.binary(max_size=200))
+    def test_are_the_only_way_out_for_any_bytes(self, octets):
+        try:
+            parse(octets)
+        except MalformedMessage:
+            return
+        assert octets.decode("utf-8")
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "user@a.test<!-- -->.evil.test",
+            "<!---->user@a.test.evil.test",
+            "user@a.test.<![CDATA[evil]]>.test",
+            "user<!--x-->@a.test<!--y--><!--z-->.evil.test",
+        ],
+    )
+    def test_is_read_whole_whatever_splits_it(self, text):
+        whole = text.replace("<![CDATA[", "").replace("]]>", "")
+        while "<!--" in whole:
+            before, _, rest = whole.partition("<!--")
+            whole = before + rest.partition("-->")[2]
+        root = parse(f"<a>{text}</a>".encode())
+        assert root.text == whole
+        assert len(root) == 0
+
+
+class TestLimits:
+    def test_octets(self):
+        exact = b"<a>" + b" " * (MESSAGE.octets - 7) + b"</a>"
+        limits = replace(MESSAGE, text=MESSAGE.octets)
+        assert len(exact) == MESSAGE.octets
+        assert parse(exact, limits).tag == "a"
+        refused(exact + b" ", limits, MessageTooLarge)
+
+    def test_depth(self):
+        def nested(n):
+            return b"<a>" * n + b"</a>" * n
+
+        assert len(parse(nested(MESSAGE.depth))) == 1
+        assert "deeper than 40" in refused(
+            nested(MESSAGE.depth + 1), error=MessageTooLarge
+        )
+
+    def test_elements(self):
+        def wide(n):
+            return b"<a>" + b"<b/>" * (n - 1) + b"</a>"
+
+        assert len(parse(wide(MESSAGE.elements))) == MESSAGE.elements - 1
+        assert "5000 elements" in refused(
+            wide(MESSAGE.elements + 1), error=MessageTooLarge
+        )
+
+    def test_attributes_of_one_element(self):
+        def with_attributes(n):
+            return (
+                "<a><b/><c " + " ".join(f'x{i}=""' for i in range(n)) + "/></a>"
+            ).encode()
+
+        assert len(parse(with_attributes(MESSAGE.attributes))[1].attrib) == 40
+        assert "attributes" in refused(
+            with_attributes(MESSAGE.attributes + 1), error=MessageTooLarge
+        )
+
+    @pytest.mark.parametrize(
+        "form",
+        ["<a>{}</a>", '<a x="{}"/>', "<a>1<b/>{}</a>"],
+        ids=["text", "@", "tail"],
+    )
+    def test_text(self, form):
+        fits, longer = "é" * MESSAGE.text, "é" * (MESSAGE.text + 1)
+        assert parse(form.format(fits).encode()).tag == "a"
+        said = refused(form.format(longer).encode(), error=MessageTooLarge)
+        assert "a text of more than" in said
+
+    def test_namespace_declarations(self):
+        def declared(n):
+            names = " ".join(f'xmlns:n{i}="urn:n"' for i in range(n))
+            return f"<a {names}/>".encode()
+
+        assert len(parse(declared(MESSAGE.namespaces)).nsmap) == MESSAGE.namespaces
+        assert "namespace declarations" in refused(
+            declared(MESSAGE.namespaces + 1), error=MessageTooLarge
+        )
+
+    def test_the_length_of_a_namespace(self):
+        assert parse(f'<a xmlns="urn:{"x" * 252}"/>'.encode()).tag
+        said = refused(f'<a xmlns="urn:{"x" * 253}"/>'.encode(), error=MessageTooLarge)
+        assert said == "a namespace that is too long"
+
+    def test_metadata_may_be_larger_than_a_message(self):
+        many = b"<a>" + b"<b>xxxxxxxxxx</b>" * 700_000 + b"</a>"
+        assert len(many) > 10 * 1024 * 1024
+        assert len(parse(many, METADATA)) == 700_000
+
+
+class TestIdentifiers:
+    @pytest.mark.parametrize("first", ["ID", "Id", "id", "xml:id"])
+    @pytest.mark.parametrize("second", ["ID", "Id", "id", "xml:id"])
+    def test_are_unique_in_a_message_however_they_are_spelled(self, first, second):
+        octets = f'<a {first}="_1"><b><c {second}="_1"/></b></a>'.encode()
+        # The parser itself sees to xml:id.
+        assert refused(octets).startswith(("an ID occurs more", "not well-formed"))
+        assert parse(octets.replace(b'"_1"', b'"_2"', 1)).tag == "a"
+
+    def test_may_repeat_in_metadata_where_no_signature_refers_to_them(self):
+        root = parse(b'<a ID="_0"><b ID="_1"/><c ID="_1"/></a>', METADATA)
+        assert xml.repeated_ids(root) == {"_1"}
+
+    @given(st.integers(0, 30), st.integers(0, 30))
+    def test_a_second_one_anywhere_is_found(self, one, other):
+        parts = [f'<b ID="_{i}"/>' for i in range(31)]
+        whole = "<a>" + "".join(parts) + "</a>"
+        assert parse(whole.encode()).tag == "a"
+        parts[other] += f'<b ID="_{one}"/>'
+        refused(("<a>" + "".join(parts) + "</a>").encode())
+
+
+class TestSchemas:
+    def test_a_valid_message_passes(self):
+        validate(parse(REQUEST.encode()), "protocol")
+
+    def test_an_invalid_one_is_refused_without_its_values(self):
+        wrong = REQUEST.replace('IssueInstant="2024', 'IssueInstant="geheim')
+        with pytest.raises(MalformedMessage) as caught:
+            validate(parse(wrong.encode()), "protocol")
+        assert "geheim" not in str(caught.value)
+        assert "/samlp:LogoutRequest" in str(caught.value)
+
+    def test_metadata_and_assertions_have_schemas_too(self):
+        entity = (
+            '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+            ' entityID="https://a.test"><md:AffiliationDescriptor'
+            ' affiliationOwnerID="https://b.test">'
+            "<md:AffiliateMember>https://c.test</md:AffiliateMember>"
+            "</md:AffiliationDescriptor></md:EntityDescriptor>"
+        )
+        validate(parse(entity.encode()), "metadata")
+        assertion = (
+            f'<saml:Assertion {SAML} ID="_1" Version="2.0"'
+            ' IssueInstant="2024-01-01T00:00:00Z">'
+            "<saml:Issuer>https://hub.test</saml:Issuer></saml:Assertion>"
+        )
+        validate(parse(assertion.encode()), "assertion")
+        with pytest.raises(MalformedMessage):
+            validate(parse(REQUEST.encode()), "metadata")
+
+    def test_an_inner_element_is_validated_with_the_namespaces_around_it(self):
+        attribute = (
+            '<saml:Attribute Name="n"><saml:AttributeValue'
+            ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+            ' xsi:type="xs:string">x</saml:AttributeValue></saml:Attribute>'
+        )
+        around = f'<around {SAML} xmlns:xs="http://www.w3.org/2001/XMLSchema">'
+        root = parse(f"{around}{attribute}</around>".encode())
+        validate(root[0], "assertion")
+        assert root[0].getparent() is root
+
+    def test_an_instance_cannot_bring_a_schema_of_its_own(self, tmp_path):
+        schema = tmp_path / "own.xsd"
+        schema.write_text(
+            '<schema xmlns="http://www.w3.org/2001/XMLSchema"'
+            ' targetNamespace="urn:own"><element name="Own"/></schema>'
+        )
+        own = (
+            '<o:Own xmlns:o="urn:own"'
+            ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+            f' xsi:schemaLocation="urn:own {schema}"/>'
+        )
+        with pytest.raises(MalformedMessage):
+            validate(parse(own.encode()), "protocol")
+
+    def test_threads_may_validate_at_once(self):
+        good, bad = REQUEST, REQUEST.replace('Version="2.0"', "")
+
+        def is_valid(text):
+            try:
+                validate(parse(text.encode()), "protocol")
+            except MalformedMessage:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            told = list(pool.map(is_valid, [good, bad] * 100))
+        assert told == [True, False] * 100
+
+
+class TestSerializing:
+    def test_an_inner_element_becomes_a_document_of_its_own(self):
+        root = parse(f"<a {SAML} {SAMLP}><b> é &lt;\r</b>tail</a>".encode())
+        octets = serialize(root[0])
+        again = parse(octets)
+        assert again.text == root[0].text
+        assert again.nsmap == root.nsmap
+        assert b"tail" not in octets
+        assert not octets.startswith(b"<?xml")
+
+    def test_what_has_no_canonical_form_is_refused(self):
+        root = parse(b'<a xmlns="relative"/>')
+        with pytest.raises(MalformedMessage, match="no canonical form"):
+            xml.canonical(root)

@@ -1,0 +1,614 @@
+# ruff: noqa: SLF001, PLR0913, PLR0917 - races from inside; fixtures are arguments
+
+import base64
+import hashlib
+import json
+import logging
+from dataclasses import replace
+
+import pytest
+
+from eilogin.errors import LoginEnded, MessageReplayed, StoreUnavailable
+from eilogin.sessions import Login, Participant, Sessions, Subject
+from eilogin.sessions import service as module
+from eilogin.sessions.service import TOUCH_INTERVAL
+
+NOON = 1_800_000_000.0
+MINUTE = 60.0
+HUB = "https://hub.example/metadata"
+
+
+def found(sessions: Sessions, token: str) -> Login:
+    login = sessions.find(token)
+    assert login is not None
+    return login
+
+
+def told(name: str, index: str = "1") -> Participant:
+    entity_id = f"https://{name}.example/metadata"
+    return Participant(entity_id, Subject(HUB, entity_id, f"anna@{name}"), index, NOON)
+
+
+@pytest.fixture
+def bert(anna: Login) -> Login:
+    return replace(anna, who=replace(anna.who, name_id="bert"), session_index="other")
+
+
+class TestTokens:
+    def test_are_32_random_bytes(self, sessions: Sessions, anna: Login) -> None:
+        tokens = {sessions.create_login(anna, issued=NOON) for _ in range(20)}
+        assert len(tokens) == 20
+        for token in tokens:
+            assert len(base64.urlsafe_b64decode(token + "=")) == 32
+
+    def test_are_stored_as_their_hash(self, sessions: Sessions, anna: Login) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        login = found(sessions, token)
+        assert login.key == hashlib.sha256(token.encode()).hexdigest()
+        stored = sessions.store.read(login.key)
+        assert token not in repr(stored)
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            pytest.param("", id="empty"),
+            pytest.param("a" * 42, id="too short"),
+            pytest.param("a" * 44, id="too long"),
+            pytest.param("a" * 42 + "=", id="padding"),
+            pytest.param("a" * 43 + "\n", id="a line end"),
+            pytest.param("é" * 43, id="no ASCII"),
+            pytest.param("a" * 1_000_000, id="a megabyte"),
+        ],
+    )
+    def test_that_are_not_ours_are_not_looked_up(
+        self, sessions, monkeypatch, token
+    ) -> None:
+        monkeypatch.setattr(sessions, "store", None)
+        assert sessions.find(token) is None
+        assert sessions.find_beyond_idle(token) is None
+
+    def test_that_somebody_made_up_are_nobodys(self, sessions: Sessions) -> None:
+        assert sessions.find("a" * 43) is None
+
+
+class TestCreateLogin:
+    def test_stores_what_was_confirmed(self, sessions: Sessions, anna: Login) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        filled_in = {"family": login.family, "key": login.key, "seen": NOON}
+        assert login == replace(anna, **filled_in)
+        assert len(login.family) == 43
+
+    def test_cuts_the_end_at_the_longest_session(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        long = replace(anna, ends=NOON + 8 * 60 * MINUTE)
+        login = found(sessions, sessions.create_login(long, issued=NOON))
+        assert login.ends == NOON + 120 * MINUTE
+
+    def test_keeps_an_earlier_end(self, sessions: Sessions, anna: Login) -> None:
+        short = replace(anna, ends=NOON + MINUTE)
+        login = found(sessions, sessions.create_login(short, issued=NOON))
+        assert login.ends == NOON + MINUTE
+
+    def test_refuses_a_login_that_is_over(self, sessions, anna, travel) -> None:
+        travel.shift(120 * MINUTE)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(anna, issued=NOON)
+
+    def test_reads_the_store_once_to_find_it(
+        self, sessions: Sessions, anna: Login, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        reads = []
+
+        class Counting:
+            read = staticmethod(lambda key: reads.append(key) or None)
+
+        monkeypatch.setattr(sessions, "store", Counting)
+        sessions.find(token)
+        assert len(reads) == 1
+
+
+class TestLimits:
+    @pytest.mark.parametrize(
+        ("minutes", "is_there"),
+        [
+            pytest.param(119 + 59 / 60, True, id="119:59"),
+            pytest.param(120, False, id="120:00"),
+            pytest.param(120 + 1 / 60, False, id="120:01"),
+        ],
+    )
+    def test_absolute_one_holds_whatever_she_does(
+        self, sessions, anna, travel, minutes, is_there
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        for _ in range(11):
+            travel.shift(10 * MINUTE)
+            sessions.touch(found(sessions, token))
+        travel.move_to(NOON + minutes * MINUTE)
+        assert (sessions.find(token) is not None) == is_there
+        assert (sessions.find_beyond_idle(token) is not None) == is_there
+
+    @pytest.mark.parametrize(
+        ("seconds", "is_there"),
+        [
+            pytest.param(14 * 60 + 59, True, id="14:59"),
+            pytest.param(15 * 60, True, id="15:00"),
+            pytest.param(15 * 60 + 1, False, id="15:01"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "seen_at",
+        [
+            pytest.param(0, id="since the login"),
+            pytest.param(30, id="since a page that was not worth a write"),
+            pytest.param(600, id="since a page"),
+        ],
+    )
+    def test_idle_one_counts_from_when_she_was_last_seen(
+        self, sessions, anna, travel, seen_at, seconds, is_there
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(seen_at)
+        sessions.touch(found(sessions, token))
+        travel.shift(seconds)
+        assert (sessions.find(token) is not None) == is_there
+        assert sessions.find_beyond_idle(token) is not None
+
+    def test_idle_one_does_not_move_when_she_is_only_looked_up(
+        self, sessions, anna, travel
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(14 * MINUTE)
+        assert sessions.find(token) is not None
+        travel.shift(2 * MINUTE)
+        assert sessions.find(token) is None
+
+    @pytest.mark.parametrize("minutes", [16, 121], ids=["idle", "absolute"])
+    def test_hold_when_the_clock_is_stepped_back(
+        self, sessions, anna, travel, minutes
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(minutes * MINUTE)
+        assert sessions.find(token) is None
+        travel.move_to(NOON + MINUTE)
+        assert sessions.find(token) is None
+
+    def test_idle_one_is_no_news_to_another_process_after_it_was_found(
+        self, sessions, anna, travel
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        other = Sessions(
+            sessions.store, idle=sessions.idle, max_session=sessions.max_session
+        )
+        travel.shift(16 * MINUTE)
+        assert sessions.find(token) is None
+        travel.move_to(NOON + MINUTE)
+        assert other.find(token) is None
+
+    def test_idle_one_found_at_the_moment_when_she_comes_back_does_not_win(
+        self, sessions, anna, travel
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(15 * MINUTE)
+        stale = found(sessions, token)
+        sessions.touch(stale)
+        travel.shift(1)
+        sessions._keep_idle(stale)
+        assert sessions.find(token) is not None
+
+    def test_idle_one_is_up_to_a_minute_stricter_after_much_else(
+        self, sessions, anna, travel, monkeypatch
+    ) -> None:
+        monkeypatch.setattr(module, "_REMEMBERED", 1)
+        token = sessions.create_login(anna, issued=NOON)
+        second = sessions.create_login(anna, issued=NOON)
+        travel.shift(30)
+        sessions.touch(found(sessions, token))
+        sessions.touch(found(sessions, second))
+        assert len(sessions._seen) == 1
+        travel.shift(15 * MINUTE)
+        assert sessions.find(token) is None
+        assert sessions.find(second) is not None
+
+
+class TestTouch:
+    def test_writes_once_a_minute(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        written = []
+        for _ in range(6):
+            travel.shift(25)
+            sessions.touch(found(sessions, token))
+            written.append(found(sessions, token).seen - NOON)
+        assert written == [0, 0, 75, 75, 75, 150]
+
+    def test_of_requests_at_the_same_time_writes_once(
+        self, sessions, anna, travel, monkeypatch
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(TOUCH_INTERVAL + 1)
+        at_once = [found(sessions, token) for _ in range(5)]
+        real, wrote = sessions.store.touch, []
+        monkeypatch.setattr(
+            sessions.store, "touch", lambda *args: wrote.append(real(*args))
+        )
+        for login in at_once:
+            sessions.touch(login)
+        assert wrote.count(True) == 1
+
+    def test_of_a_slow_request_does_not_revive_an_idle_login(
+        self, sessions, anna, travel
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        login = found(sessions, token)
+        travel.shift(16 * MINUTE)
+        sessions.touch(login)
+        assert sessions.find(token) is None
+
+    def test_does_not_revive_an_ended_login(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        login = found(sessions, token)
+        sessions.end(login)
+        travel.shift(2 * MINUTE)
+        sessions.touch(login)
+        sessions.rearm(login)
+        assert sessions.find_beyond_idle(token) is None
+
+
+class TestRearm:
+    def test_is_written_at_once(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(1)
+        sessions.rearm(found(sessions, token))
+        assert found(sessions, token).seen == NOON + 1
+
+    def test_does_nothing_to_a_login_once_found_idle(
+        self, sessions, anna, travel
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(16 * MINUTE)
+        assert sessions.find(token) is None
+        sessions.rearm(sessions.find_beyond_idle(token))
+        assert sessions.find(token) is None
+
+    def test_is_not_needed_after_a_new_proof(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(16 * MINUTE)
+        assert sessions.find(token) is None
+        idle = sessions.find_beyond_idle(token)
+        sessions.add_participant(idle, told("uwv"))
+        again = sessions.create_login(idle, issued=NOON + 16 * MINUTE, replaces=idle)
+        login = found(sessions, again)
+        assert sessions.participants(login) == [told("uwv")]
+        assert login.ends == anna.ends
+
+
+class TestReplacing:
+    def test_makes_the_old_token_worthless(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        stepped_up = replace(found(sessions, token), level="midden")
+        new = sessions.create_login(
+            stepped_up, issued=NOON, replaces=found(sessions, token)
+        )
+        assert new != token
+        assert sessions.find(token) is None
+        assert found(sessions, new).level == "midden"
+
+    def test_keeps_the_family_and_the_first_login_of_the_same_citizen(
+        self, sessions, anna, travel
+    ) -> None:
+        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        travel.shift(60 * MINUTE)
+        # The same subject, in the long words of another answer.
+        later = replace(
+            anna,
+            who=replace(anna.who, name_qualifier=anna.who.issuer),
+            started=NOON + 60 * MINUTE,
+            ends=NOON + 180 * MINUTE,
+        )
+        token = sessions.create_login(later, issued=later.started, replaces=first)
+        login = found(sessions, token)
+        assert login.family == first.family
+        assert (login.started, login.ends) == (NOON, NOON + 120 * MINUTE)
+
+    def test_gives_another_citizen_a_family_and_a_start_of_her_own(
+        self, sessions, anna, bert, travel
+    ) -> None:
+        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.add_participant(first, told("uwv"))
+        travel.shift(60)
+        later = replace(bert, started=NOON + 60)
+        token = sessions.create_login(later, issued=NOON + 60, replaces=first)
+        login = found(sessions, token)
+        assert login.family != first.family
+        assert login.started == NOON + 60
+        assert sessions.participants(login) == []
+        assert not sessions.is_live(first)
+        # Nothing that ends anna ends bert.
+        assert sessions.end_subject(anna.who, issued=NOON + 60) == []
+        assert sessions.find(token) is not None
+
+    def test_is_refused_after_a_logout(self, sessions: Sessions, anna: Login) -> None:
+        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.end(first)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(anna, issued=NOON, replaces=first)
+        assert sessions.find_by_subject(anna.who) == []
+
+    def test_succeeds_once(self, sessions: Sessions, anna: Login) -> None:
+        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.create_login(anna, issued=NOON, replaces=first)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(anna, issued=NOON, replaces=first)
+
+
+class TestIsLive:
+    def test_knows_a_logout_at_once(self, sessions: Sessions, anna: Login) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        assert sessions.is_live(login)
+        sessions.end(login)
+        assert not sessions.is_live(login)
+
+    def test_takes_a_stepped_up_login_for_the_same(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        token = sessions.create_login(anna, issued=NOON, replaces=login)
+        assert sessions.is_live(login)
+        sessions.end(found(sessions, token))
+        assert not sessions.is_live(login)
+
+
+class TestParticipants:
+    @pytest.fixture
+    def login(self, sessions: Sessions, anna: Login) -> Login:
+        return found(sessions, sessions.create_login(anna, issued=NOON))
+
+    def test_are_remembered_in_order_each_once_the_first_time(
+        self, sessions, login, travel
+    ) -> None:
+        assert sessions.participants(login) == []
+        assert sessions.add_participant(login, told("uwv"))
+        assert sessions.add_participant(login, told("svb"))
+        travel.shift(60)
+        assert sessions.add_participant(login, told("uwv", index="2"))
+        assert sessions.participants(login) == [told("uwv"), told("svb")]
+
+    def test_that_are_told_the_same_again_take_no_more_room(
+        self, sessions: Sessions, login: Login
+    ) -> None:
+        sessions.add_participant(login, told("uwv"))
+        later = replace(told("uwv"), since=NOON + 60)
+        assert sessions.add_participant(login, later)
+        assert len(sessions.store.items(login.key)) == 1
+        sessions.end(login)
+        assert not sessions.add_participant(login, later)
+
+    def test_find_the_login_by_their_own_name_for_her(
+        self, sessions: Sessions, login: Login
+    ) -> None:
+        sessions.add_participant(login, told("uwv"))
+        sessions.add_participant(login, told("uwv", index="2"))
+        subject = told("uwv").subject
+        assert sessions.find_by_subject(subject) == [login]
+        assert sessions.find_by_subject(subject, "1") == [login]
+        assert sessions.find_by_subject(subject, "2") == [login]
+        assert sessions.find_by_subject(subject, "3") == []
+        assert sessions.find_by_subject(told("svb").subject) == []
+
+    def test_cannot_be_added_to_an_ended_login(
+        self, sessions: Sessions, login: Login
+    ) -> None:
+        sessions.end(login)
+        assert not sessions.add_participant(login, told("uwv"))
+        assert sessions.find_by_subject(told("uwv").subject) == []
+
+    def test_follow_a_login_that_is_stepped_up_meanwhile(
+        self, sessions: Sessions, login: Login, anna: Login
+    ) -> None:
+        sessions.add_participant(login, told("uwv"))
+        token = sessions.create_login(anna, issued=NOON, replaces=login)
+        assert sessions.add_participant(login, told("svb"))
+        both = [told("uwv"), told("svb")]
+        assert sessions.participants(found(sessions, token)) == both
+        assert sessions.participants(login) == both
+
+
+class TestEnd:
+    def test_gives_who_was_told_and_only_once(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        login = found(sessions, token)
+        sessions.add_participant(login, told("uwv"))
+        assert sessions.end(login) == [told("uwv")]
+        assert sessions.end(login) == []
+        assert sessions.find(token) is None
+
+    def test_of_one_leaves_her_other_browser_alone(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        other = sessions.create_login(anna, issued=NOON)
+        sessions.end(login)
+        assert sessions.find(other) is not None
+
+    def test_is_not_outrun_by_a_step_up_in_another_tab(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.add_participant(login, told("uwv"))
+        token = sessions.create_login(anna, issued=NOON, replaces=login)
+        assert sessions.end(login) == [told("uwv")]
+        assert sessions.find(token) is None
+
+    def test_of_the_citizen_ends_her_logins_everywhere_and_nobody_elses(
+        self, sessions: Sessions, anna: Login, bert: Login
+    ) -> None:
+        one = sessions.create_login(anna, issued=NOON)
+        two = sessions.create_login(anna, issued=NOON)
+        his = sessions.create_login(bert, issued=NOON)
+        sessions.add_participant(found(sessions, one), told("uwv", "1"))
+        sessions.add_participant(found(sessions, two), told("uwv", "2"))
+        sessions.add_participant(found(sessions, two), told("svb", "3"))
+        reached = sessions.end_citizen(found(sessions, one))
+        names = sorted((one.entity_id, one.session_index) for one in reached)
+        assert names == [
+            ("https://svb.example/metadata", "3"),
+            ("https://uwv.example/metadata", "1"),
+            ("https://uwv.example/metadata", "2"),
+        ]
+        assert sessions.find(one) is sessions.find(two) is None
+        assert sessions.find(his) is not None
+
+
+class TestEndSubject:
+    def test_ends_all_her_logins(
+        self, sessions: Sessions, anna: Login, bert: Login
+    ) -> None:
+        tokens = [sessions.create_login(anna, issued=NOON) for _ in range(2)]
+        his = sessions.create_login(bert, issued=NOON)
+        ended = sessions.end_subject(anna.who, issued=NOON)
+        assert [login.who for login in ended] == [anna.who] * 2
+        assert all(sessions.find(token) is None for token in tokens)
+        assert sessions.find(his) is not None
+        assert sessions.end_subject(anna.who, issued=NOON) == []
+
+    def test_ends_those_that_the_session_indexes_name(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        tokens = {
+            index: sessions.create_login(
+                replace(anna, session_index=index), issued=NOON
+            )
+            for index in ("a", "b", "c", None)
+        }
+        ended = sessions.end_subject(anna.who, ["a", "b", "unknown"], issued=NOON)
+        assert sorted(login.session_index for login in ended) == ["a", "b"]
+        assert sessions.find(tokens["c"]) is not None
+        assert sessions.find(tokens[None]) is not None
+
+    @pytest.mark.parametrize("indexes", [[], ["index"]], ids=["all", "one"])
+    @pytest.mark.parametrize(
+        ("issued", "is_made"),
+        [(-1, False), (0, False), (1, True)],
+        ids=["before", "at", "after"],
+    )
+    def test_keeps_an_answer_out_that_was_issued_until_then(
+        self, sessions, anna, indexes, issued, is_made
+    ) -> None:
+        sessions.end_subject(anna.who, indexes, issued=NOON)
+        if is_made:
+            sessions.create_login(anna, issued=NOON + issued)
+        else:
+            with pytest.raises(LoginEnded):
+                sessions.create_login(anna, issued=NOON + issued)
+        assert bool(sessions.find_by_subject(anna.who)) == is_made
+
+    def test_of_one_session_index_lets_another_in(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        sessions.end_subject(anna.who, ["index"], issued=NOON)
+        sessions.create_login(replace(anna, session_index="other"), issued=NOON)
+
+    def test_keeps_its_mark_as_long_as_a_session_can_last(
+        self, sessions, anna, travel
+    ) -> None:
+        sessions.end_subject(anna.who, issued=NOON)
+        travel.shift(120 * MINUTE - 1)
+        late = replace(anna, ends=NOON + 200 * MINUTE, started=NOON + MINUTE)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(late, issued=NOON)
+
+    def test_ends_idle_logins_too(self, sessions, anna, travel) -> None:
+        sessions.create_login(anna, issued=NOON)
+        travel.shift(60 * MINUTE)
+        assert len(sessions.end_subject(anna.who, issued=NOON)) == 1
+
+
+class TestListeners:
+    @pytest.fixture
+    def heard(self, sessions: Sessions) -> list[Login]:
+        ended: list[Login] = []
+        sessions.when_ended(ended.append)
+        return ended
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param(lambda s, login: s.end(login), id="end"),
+            pytest.param(lambda s, login: s.end_citizen(login), id="end_citizen"),
+            pytest.param(
+                lambda s, login: s.end_subject(login.who, issued=NOON),
+                id="end_subject",
+            ),
+        ],
+    )
+    def test_hear_of_each_end_once(self, sessions, heard, anna, end) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        end(sessions, login)
+        end(sessions, login)
+        assert [(one.family, one.attributes) for one in heard] == [
+            (login.family, login.attributes)
+        ]
+
+    def test_hear_of_a_citizen_whose_place_another_takes(
+        self, sessions, heard, anna, bert
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.create_login(bert, issued=NOON, replaces=login)
+        assert heard == [login]
+
+    def test_hear_nothing_of_a_step_up(self, sessions, heard, anna) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.create_login(anna, issued=NOON, replaces=login)
+        assert heard == []
+
+    def test_that_fail_stop_neither_the_logout_nor_the_others(
+        self, sessions, anna, caplog
+    ) -> None:
+        heard = []
+
+        def fail(login: Login) -> None:
+            raise StoreUnavailable("the disk is full")
+
+        sessions.when_ended(fail)
+        sessions.when_ended(heard.append)
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        with caplog.at_level(logging.ERROR):
+            sessions.end(login)
+        assert len(heard) == 1
+        assert "the disk is full" in caplog.text
+        assert "900000000" not in caplog.text
+
+
+class TestUseOnce:
+    def test_lets_a_message_through_once(self, sessions: Sessions) -> None:
+        sessions.use_once("issuer id", NOON + 60)
+        sessions.use_once("issuer other-id", NOON + 60)
+        with pytest.raises(MessageReplayed):
+            sessions.use_once("issuer id", NOON + 60)
+
+    def test_forgets_it_when_it_is_refused_for_its_age(self, sessions, travel) -> None:
+        sessions.use_once("id", NOON + 60)
+        travel.shift(60)
+        sessions.use_once("id", NOON + 120)
+
+
+def test_the_store_holds_no_name_of_hers_in_a_label(
+    sessions: Sessions, anna: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    real = sessions.store.create
+    monkeypatch.setattr(
+        sessions.store,
+        "create",
+        lambda session, **more: made.append(session) or real(session, **more),
+    )
+    sessions.create_login(anna, issued=NOON)
+    [stored] = made
+    assert len(stored.labels) == 3
+    assert all(len(label) == 64 and int(label, 16) for label in stored.labels)
+    assert json.loads(stored.data)["family"] not in stored.labels

@@ -1,0 +1,355 @@
+# ruff: noqa: SLF001 - faults and forks are brought about from inside
+
+import gc
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores import StoredSession
+from eilogin.stores import sqlite as module
+from eilogin.stores.sqlite import SQLiteStore
+
+RACER = Path(__file__).with_name("racer.py")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SQLiteStore]:
+    opened = SQLiteStore(path)
+    yield opened
+    opened.close()
+
+
+def session(key: str = "key") -> StoredSession:
+    now = clock.now()
+    return StoredSession(key, "{}", now, now + 3600, ("subject",))
+
+
+def open_files(path: Path) -> list[str]:
+    """What this process holds open of the store."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except FileNotFoundError:
+            continue
+        if target.startswith(str(path)):
+            found.append(target)
+    return found
+
+
+class TestFile:
+    def test_is_not_made_before_the_first_verb(self, path: Path) -> None:
+        SQLiteStore(path)
+        assert not path.exists()
+
+    def test_is_for_this_user_alone(self, store: SQLiteStore, path: Path) -> None:
+        store.add("key", "value", clock.now() + 60)
+        files = [path, Path(f"{path}-wal"), Path(f"{path}-shm")]
+        modes = [stat.S_IMODE(file.stat().st_mode) for file in files]
+        assert modes == [0o600] * 3
+
+    def test_that_is_there_keeps_its_mode(self, path: Path) -> None:
+        path.touch()
+        path.chmod(0o660)
+        SQLiteStore(path).prepare()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+    def test_is_in_wal_mode_and_every_commit_is_on_the_disk(
+        self, store: SQLiteStore
+    ) -> None:
+        assert store._ask("PRAGMA journal_mode", ()) == [("wal",)]
+        assert store._ask("PRAGMA synchronous", ()) == [(2,)]
+        assert store._ask("PRAGMA secure_delete", ()) == [(1,)]
+
+    def test_keeps_everything_over_a_restart(self, path: Path) -> None:
+        now = clock.now()
+        first = SQLiteStore(path)
+        assert first.create(session(), issued=now)
+        first.append("key", "item", ("participant",))
+        first.touch("key", now + 1, now + 1)
+        first.add("owned", "one", now + 60, owner="key")
+        first.end(labels=["gone"], mark=now, mark_until=now + 60)
+        first.close()
+        second = SQLiteStore(path)
+        found = second.read("key")
+        assert found is not None
+        assert found.seen == now + 1
+        assert second.items("key") == ["item"]
+        assert second.find("participant") == ["key"]
+        marked = StoredSession("new", "{}", now, now + 60, ("gone",))
+        assert not second.create(marked, issued=now)
+        second.end(keys=["key"])
+        second.close()
+        third = SQLiteStore(path)
+        assert third.read("key") is None
+        assert third.get("owned") is None
+        third.close()
+
+
+class TestPrepare:
+    def test_makes_the_file_and_leaves_nothing_open(self, path: Path) -> None:
+        SQLiteStore(path).prepare()
+        assert path.is_file()
+        assert open_files(path) == []
+
+    def test_says_yes_to_what_is_there(self, path: Path) -> None:
+        SQLiteStore(path).prepare()
+        SQLiteStore(path).prepare()
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            pytest.param(lambda path: path.mkdir(), id="a folder"),
+            pytest.param(lambda path: path.write_text("x" * 4096), id="another file"),
+            pytest.param(
+                lambda path: path.parent.rmdir(), id="a folder that is missing"
+            ),
+            pytest.param(
+                lambda path: (path.parent.rmdir(), path.parent.touch()),
+                id="a file in place of the folder",
+            ),
+        ],
+    )
+    def test_refuses_what_cannot_be_written_and_names_it(self, tmp_path, spoil) -> None:
+        path = tmp_path / "var" / "store.db"
+        path.parent.mkdir()
+        spoil(path)
+        with pytest.raises(ConfigurationError, match=str(path)):
+            SQLiteStore(path).prepare()
+        assert open_files(path) == []
+
+    def test_refuses_the_tables_of_somebody_else(self, path: Path) -> None:
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE session (id)")
+        other.close()
+        with pytest.raises(ConfigurationError, match="session already exists"):
+            SQLiteStore(path).prepare()
+
+    @pytest.mark.parametrize(
+        ("spoil", "found"),
+        [
+            pytest.param("UPDATE meta SET value = '2'", "version 2", id="newer"),
+            pytest.param("DELETE FROM meta", "version unknown", id="not told"),
+        ],
+    )
+    def test_refuses_a_version_that_it_does_not_know(self, path, spoil, found) -> None:
+        SQLiteStore(path).prepare()
+        with sqlite3.connect(path, isolation_level=None) as other:
+            other.execute(spoil)
+        other.close()
+        with pytest.raises(ConfigurationError, match=found):
+            SQLiteStore(path).prepare()
+
+
+class TestPurge:
+    def test_goes_on_until_nothing_is_left(
+        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "PURGE", 2)
+        now = clock.now()
+        with store._writing() as (write, _):
+            for number in range(5):
+                write.execute(
+                    "INSERT INTO value VALUES (?, '', ?, NULL)", (str(number), now)
+                )
+        assert store.purge() == 5
+
+
+class TestFaults:
+    def test_of_reading_are_told_as_such(self, path: Path) -> None:
+        path.mkdir()
+        with pytest.raises(StoreUnavailable, match=str(path)):
+            SQLiteStore(path).read("key")
+
+    def test_in_a_question_leave_nothing_open(
+        self, store: SQLiteStore, path: Path
+    ) -> None:
+        with pytest.raises(StoreUnavailable):
+            store._ask("SELECT nothing", ())
+        assert open_files(path) == []
+
+    def test_while_writing_undo_the_whole_verb(
+        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert store.create(session(), issued=clock.now())
+
+        def fail(*_: object) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_inherit", fail)
+            with pytest.raises(StoreUnavailable, match="disk I/O error"):
+                store.create(session("new"), issued=clock.now(), replaces="key")
+        assert store.read("key") is not None
+        assert store.read("new") is None
+
+    def test_that_are_not_the_stores_undo_the_verb_too(
+        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_label", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                store.create(session(), issued=clock.now())
+        assert store.read("key") is None
+
+    def test_another_process_that_does_not_stop_writing_is_one(
+        self, store: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "BUSY_TIMEOUT", 0.05)
+        assert store.create(session(), issued=clock.now())
+        store.close()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert store.read("key") is not None
+        with pytest.raises(StoreUnavailable, match="locked"):
+            store.take("key")
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.end(keys=["key"])
+
+    def test_threads_that_do_not_stop_writing_are_one(
+        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "BUSY_TIMEOUT", 0.05)
+        with store._writing():
+            faults: list[Exception] = []
+
+            def write() -> None:
+                try:
+                    store.take("key")
+                except StoreUnavailable as fault:
+                    faults.append(fault)
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            thread.join()
+        assert "still writing" in str(faults[0])
+
+
+class TestConnections:
+    def test_are_kept(self, store: SQLiteStore, path: Path) -> None:
+        store.get("key")
+        before = open_files(path)
+        for _ in range(20):
+            store.get("key")
+            store.take("key")
+        assert open_files(path) == before != []
+
+    def test_are_as_many_as_verbs_at_work_not_as_threads(
+        self, store: SQLiteStore, path: Path
+    ) -> None:
+        for _ in range(20):
+            thread = threading.Thread(target=store.get, args=("key",))
+            thread.start()
+            thread.join()
+        assert open_files(path).count(str(path)) == 1
+
+    def test_are_let_go_by_close(self, store: SQLiteStore, path: Path) -> None:
+        store.get("key")
+        store.close()
+        assert open_files(path) == []
+
+    def test_at_work_while_the_store_is_closed_are_let_go_after_it(
+        self, store: SQLiteStore, path: Path
+    ) -> None:
+        with store._writing():
+            store.close()
+        assert open_files(path) == []
+
+    def test_go_with_a_store_that_is_dropped(self, path: Path) -> None:
+        store = SQLiteStore(path)
+        store.get("key")
+        del store
+        gc.collect()
+        assert open_files(path) == []
+
+
+class TestProcesses:
+    def test_that_are_forked_make_connections_of_their_own(
+        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # What a fork leaves in the child: the same objects under another process id.
+        assert store.create(session(), issued=clock.now())
+        [parents] = store._pool._idle
+        real = os.getpid()
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: real + 1)
+            assert store.read("key") is not None
+            assert parents not in store._pool._idle
+            assert parents in module._inherited
+            # It was neither used nor closed.
+            assert parents.execute("SELECT 1").fetchone() == (1,)
+            store.close()
+        module._inherited.remove(parents)
+        parents.close()
+
+    def test_that_race_have_one_winner(self, store: SQLiteStore, path: Path) -> None:
+        until = clock.now() + 60
+        for number in range(20):
+            store.add(f"old{number}", "value", until)
+            store.create(session(f"session{number}"), issued=clock.now())
+        racers = [self.start(path) for _ in range(2)]
+        for racer in racers:
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        won = [json.loads(racer.communicate(timeout=60)[0]) for racer in racers]
+        assert [racer.returncode for racer in racers] == [0, 0]
+        for prize in ("added", "taken", "ended"):
+            assert sum(each[prize] for each in won) == 20
+
+    def test_that_make_a_store_at_the_same_time_agree(self, path: Path) -> None:
+        racers = [self.start(path) for _ in range(2)]
+        won = [
+            json.loads(racer.communicate("go\n", 60)[0].split("\n")[1])
+            for racer in racers
+        ]
+        assert sum(each["added"] for each in won) == 20
+
+    def test_make_the_tables_once_though_both_found_none(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        SQLiteStore(path).prepare()
+        real, found = module._schema_version, iter([None])
+        monkeypatch.setattr(
+            module, "_schema_version", lambda write: next(found, real(write))
+        )
+        SQLiteStore(path).prepare()
+
+    def test_see_at_once_what_another_ended(
+        self, store: SQLiteStore, path: Path
+    ) -> None:
+        other = SQLiteStore(path)
+        assert store.create(session(), issued=clock.now())
+        assert other.read("key") is not None
+        store.end(keys=["key"])
+        assert other.read("key") is None
+        other.close()
+
+    @staticmethod
+    def start(path: Path) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, str(RACER), str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )

@@ -1,0 +1,594 @@
+"""The back channel against peers that behave, and peers that do not."""
+
+import contextlib
+import datetime as dt
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from eilogin import backchannel
+from eilogin.backchannel import BackChannel
+from eilogin.errors import ConfigurationError, PeerUnavailable
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+FINE = OK + b"Content-Length: 7\r\n\r\n<fine/>"
+
+
+def read_request(connection):
+    """One request, head and body, or b"" where the caller has gone."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        part = connection.recv(65_536)
+        if not part:
+            return b""
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int((re.search(rb"(?i)content-length: (\d+)", head) or [0, 0])[1])
+    while len(body) < length:
+        body += connection.recv(65_536)
+    return head + b"\r\n\r\n" + body
+
+
+class Peer:
+    """A server on loopback that answers each request with what ``behave`` does."""
+
+    def __init__(self, behave, tls=None, family=socket.AF_INET):
+        self.behave = behave
+        self.tls = tls
+        self.requests = []
+        self.connections = 0
+        self.open = []
+        self.stop = threading.Event()
+        self.listener = socket.create_server(
+            ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family
+        )
+        self.port = self.listener.getsockname()[1]
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+
+    def url(self, host="127.0.0.1", path="/soap"):
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{path}"
+
+    def _accept(self):
+        while not self.stop.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.open.append(connection)
+            thread = threading.Thread(target=self._serve, args=[connection])
+            self.threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError), connection:
+            connection.settimeout(10)
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+                self.open.append(connection)
+            with connection:
+                while request := read_request(connection):
+                    self.requests.append(request)
+                    self.behave(self, connection)
+
+    def close(self):
+        self.stop.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def peer():
+    peers = []
+
+    def start(behave, **kwargs):
+        if isinstance(behave, bytes):
+            answer = behave
+            behave = lambda peer, connection: connection.sendall(answer)  # noqa: E731
+        peers.append(Peer(behave, **kwargs))
+        return peers[-1]
+
+    yield start
+    for one in peers:
+        one.close()
+
+
+@pytest.fixture
+def channel():
+    channels = []
+
+    def make(**kwargs):
+        channels.append(BackChannel(**{"timeout": 2.0, **kwargs}))
+        return channels[-1]
+
+    yield make
+    for one in channels:
+        one.close()
+
+
+def certificate(folder, name, issuer=None, *, hosts=("localhost",)):
+    """Files NAME.crt and NAME.key, signed by ``issuer`` or by itself."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    names = [x509.DNSName(h) for h in hosts]
+    names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=True,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=issuer is None,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    signer, signing_key = issuer or (None, key)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(signer.subject if signer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + dt.timedelta(days=10))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), True)
+        .add_extension(usage, True)
+        .add_extension(x509.SubjectAlternativeName(names), False)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                signing_key.public_key()
+            ),
+            False,
+        )
+        .sign(signing_key, hashes.SHA256())
+    )
+    (folder / f"{name}.crt").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    (folder / f"{name}.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return built, key
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = certificate(folder, "authority")
+    certificate(folder, "server", authority, hosts=("localhost", "uwv.localhost"))
+    certificate(folder, "client", authority)
+    certificate(folder, "stranger")
+    return folder
+
+
+@pytest.fixture
+def tls(certificates):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+    return context
+
+
+class TestAnAnswerInTime:
+    def test_is_returned_as_bytes(self, peer, channel):
+        assert channel().post(peer(FINE).url(), b"<ask/>") == b"<fine/>"
+
+    def test_came_upon_a_soap_1_1_post(self, peer, channel):
+        server = peer(FINE)
+        channel().post(server.url(path="/slo/soap?x=1"), b"<ask/>")
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+        lines = head.decode().lower().split("\r\n")
+        assert lines[0] == "post /slo/soap?x=1 http/1.1"
+        assert "content-type: text/xml; charset=utf-8" in lines
+        assert any(line.startswith('soapaction: "http') for line in lines)
+        assert "accept-encoding: identity" in lines
+        assert body == b"<ask/>"
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            pytest.param(OK + b"Connection: close\r\n\r\n<fine/>", id="until closed"),
+            pytest.param(
+                OK + b"Transfer-Encoding: chunked\r\n\r\n7\r\n<fine/>\r\n0\r\n\r\n",
+                id="chunked",
+            ),
+            pytest.param(b"HTTP/1.0 200 Fine\r\n\r\n<fine/>", id="HTTP/1.0"),
+            pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + FINE, id="continue"),
+        ],
+    )
+    def test_may_come_in_any_framing(self, peer, channel, answer):
+        def behave(peer, connection):
+            connection.sendall(answer)
+            if b"Content-Length" not in answer and b"chunked" not in answer:
+                connection.shutdown(socket.SHUT_WR)
+
+        assert channel().post(peer(behave).url(), b"") == b"<fine/>"
+
+    def test_may_be_as_large_as_the_limit(self, peer, channel):
+        body = b"x" * 200_000
+        answer = OK + b"Content-Length: 200000\r\n\r\n" + body
+        assert channel(limit=200_000).post(peer(answer).url(), b"") == body
+
+    def test_leaves_its_connection_to_the_next(self, peer, channel):
+        server, back = peer(FINE), channel()
+        for _ in range(3):
+            back.post(server.url(), b"")
+        assert server.connections == 1
+
+    def test_leaves_the_next_its_whole_time(self, peer, channel):
+        def behave(peer, connection):
+            time.sleep(0.3)
+            connection.sendall(FINE)
+
+        server, back = peer(behave), channel()
+        back.post(server.url(), b"", timeout=0.4)
+        assert back.post(server.url(), b"", timeout=2.0) == b"<fine/>"
+
+    def test_of_a_name_under_localhost_needs_no_resolver(
+        self, peer, channel, monkeypatch
+    ):
+        def refuse(*args, **kwargs):
+            raise AssertionError(args)
+
+        server = peer(FINE)
+        monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        url = server.url("inloggen.localhost")
+        assert channel().post(url, b"") == b"<fine/>"
+        assert b"\r\nhost: inloggen.localhost" in server.requests[0].lower()
+
+    def test_of_a_name_under_localhost_may_come_over_ipv6(self, peer, channel):
+        try:
+            server = peer(FINE, family=socket.AF_INET6)
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        assert channel().post(server.url("uwv.localhost"), b"") == b"<fine/>"
+
+
+class TestAPeerThatMisbehaves:
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            pytest.param(
+                b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n",
+                "status 302",
+                id="a redirect",
+            ),
+            pytest.param(
+                b"HTTP/1.1 500 Oops\r\nContent-Length: 15\r\n\r\n<soap:Fault/>\r\n",
+                "status 500",
+                id="a SOAP fault",
+            ),
+            pytest.param(
+                b"HTTP/1.1 204 No Content\r\n\r\n", "status 204", id="no content"
+            ),
+            pytest.param(
+                OK + b"Content-Length: 1001\r\n\r\n" + b"x" * 1001,
+                "more than 1000 bytes",
+                id="too many bytes",
+            ),
+            pytest.param(
+                OK + b"Transfer-Encoding: chunked\r\n\r\n4000\r\n" + b"x" * 0x4000,
+                "more than 1000 bytes",
+                id="too many bytes in a chunk",
+            ),
+            pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", "not answer", id="not HTTP"),
+        ],
+    )
+    def test_is_unavailable(self, peer, channel, answer, says):
+        server = peer(answer)
+        with pytest.raises(PeerUnavailable, match=says) as caught:
+            channel(limit=1000).post(server.url(), b"<ask/>")
+        assert server.url() in str(caught.value)
+        assert len(server.requests) == 1
+
+    def test_is_unavailable_where_it_closes_halfway(self, peer, channel):
+        def behave(peer, connection):
+            connection.sendall(OK + b"Content-Length: 7\r\n\r\n<fi")
+            connection.shutdown(socket.SHUT_RDWR)
+
+        with pytest.raises(PeerUnavailable):
+            channel().post(peer(behave).url(), b"")
+
+    def test_does_not_follow_a_dropped_answer_into_the_next(self, peer, channel):
+        answers = [
+            b"HTTP/1.1 500 Oops\r\nContent-Length: 15\r\n\r\n<soap:Fault/>\r\n",
+            FINE,
+        ]
+        server = peer(lambda peer, connection: connection.sendall(answers.pop(0)))
+        back = channel()
+        with pytest.raises(PeerUnavailable):
+            back.post(server.url(), b"")
+        assert back.post(server.url(), b"") == b"<fine/>"
+
+    def drip_the_head(self, connection):
+        for number in range(1000):
+            connection.sendall(b"X" if number else OK)
+            yield
+
+    def drip_the_body(self, connection):
+        connection.sendall(OK + b"Content-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            connection.sendall(b"x")
+            yield
+
+    def say_nothing(self, connection):
+        while True:
+            yield
+
+    @pytest.mark.parametrize("how", ["drip_the_head", "drip_the_body", "say_nothing"])
+    @pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "tls"])
+    def test_holds_nobody_longer_than_the_limit(
+        self, peer, channel, certificates, tls, how, over_tls
+    ):
+        def behave(peer, connection):
+            for _ in getattr(self, how)(connection):
+                if peer.stop.wait(0.05):
+                    return
+
+        server = peer(behave, tls=tls if over_tls else None)
+        back = channel(ca_file=certificates / "authority.crt", timeout=0.5)
+        start = time.monotonic()
+        with pytest.raises(PeerUnavailable, match=r"within 0\.5 s"):
+            back.post(server.url(), b"")
+        assert time.monotonic() - start < 1.5
+
+    def test_gets_no_byte_more_once_its_time_is_over(self):
+        left, right = socket.socketpair()
+        with left, right, left.makefile("rb", buffering=0) as raw:
+            right.sendall(b"x")
+            with pytest.raises(TimeoutError):
+                backchannel._Deadline(left, raw, 0.0).readinto(bytearray(1))
+
+    def test_gets_the_time_that_one_call_names(self, peer, channel):
+        server = peer(lambda peer, connection: peer.stop.wait(5))
+        start = time.monotonic()
+        with pytest.raises(PeerUnavailable, match=r"within 0\.2 s"):
+            channel(timeout=30).post(server.url(), b"", timeout=0.2)
+        assert time.monotonic() - start < 2
+
+    def test_is_unavailable_where_it_accepts_nothing(self, channel):
+        with full_listener() as port:
+            start = time.monotonic()
+            with pytest.raises(PeerUnavailable, match="within"):
+                channel(timeout=0.3).post(f"http://127.0.0.1:{port}/", b"")
+            assert time.monotonic() - start < 2
+
+
+@contextlib.contextmanager
+def full_listener():
+    """A port whose queue is full, so that connecting takes forever."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(("127.0.0.1", port))
+            yield port
+
+
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class TestAPeerThatIsNotThere:
+    def test_is_unavailable_where_nothing_listens(self, channel):
+        with pytest.raises(PeerUnavailable, match="refused"):
+            channel().post(f"http://uwv.localhost:{unused_port()}/", b"")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            pytest.param("http://uwv.invalid/", id="unknown name"),
+            pytest.param(f"http://{'a' * 64}.invalid/", id="impossible name"),
+            pytest.param("ftp://localhost/", id="another scheme"),
+            pytest.param("localhost", id="no scheme"),
+            pytest.param("http://[::1", id="broken"),
+        ],
+    )
+    def test_is_unavailable_where_its_address_is_wrong(self, channel, url, monkeypatch):
+        def unknown(*args, **kwargs):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        with pytest.raises(PeerUnavailable):
+            channel().post(url, b"")
+        assert not channel().is_reachable(url)
+
+    def test_is_unavailable_where_no_address_belongs_to_its_name(
+        self, channel, monkeypatch
+    ):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: [])
+        with pytest.raises(PeerUnavailable, match="no address"):
+            channel().post("http://uwv.example/", b"")
+
+    def test_is_not_named_with_what_may_be_secret(self, channel):
+        url = f"http://user:secret@localhost:{unused_port()}/soap?token=secret"
+        with pytest.raises(PeerUnavailable) as caught:
+            channel().post(url, b"")
+        assert "secret" not in str(caught.value)
+
+    def test_is_looked_for_at_its_second_address_too(self, peer, channel, monkeypatch):
+        server = peer(FINE)
+        no_family = 12345  # as ::1 is where a kernel has no IPv6
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, port, **k: [
+                (no_family, 1, 6, "", ("::1", port)),
+                (socket.AF_INET, 1, 6, "", ("127.0.0.1", port)),
+            ],
+        )
+        assert channel().post(server.url("uwv.example"), b"") == b"<fine/>"
+
+
+class TestTLS:
+    def test_is_by_who_vouches_for_the_peer(self, peer, channel, certificates, tls):
+        server = peer(FINE, tls=tls)
+        back = channel(ca_file=certificates / "authority.crt")
+        assert back.post(server.url("uwv.localhost"), b"") == b"<fine/>"
+
+    @pytest.mark.parametrize(
+        ("ca", "host"),
+        [
+            pytest.param("stranger.crt", "uwv.localhost", id="unknown authority"),
+            pytest.param("authority.crt", "digid.localhost", id="another's name"),
+            pytest.param(None, "uwv.localhost", id="not the system's"),
+        ],
+    )
+    def test_refuses_a_peer_that_cannot_be_it(
+        self, peer, channel, certificates, tls, ca, host
+    ):
+        server = peer(FINE, tls=tls)
+        back = channel(ca_file=certificates / ca if ca else None)
+        with pytest.raises(PeerUnavailable, match=r"(?i)certificate"):
+            back.post(server.url(host), b"")
+        assert server.requests == []
+
+    def test_shows_our_certificate_where_we_have_one(
+        self, peer, channel, certificates, tls
+    ):
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(certificates / "authority.crt")
+        server = peer(FINE, tls=tls)
+        ca = certificates / "authority.crt"
+        pair = (certificates / "client.crt", certificates / "client.key")
+        back = channel(ca_file=ca, client_certificate=pair)
+        assert back.post(server.url(), b"") == b"<fine/>"
+        with pytest.raises(PeerUnavailable):
+            channel(ca_file=ca).post(server.url(), b"")
+
+    def test_needs_files_that_are_what_they_should_be(self, certificates, tmp_path):
+        not_pem = tmp_path / "not.pem"
+        not_pem.write_text("no certificate")
+        with pytest.raises(ConfigurationError, match=r"not\.pem"):
+            BackChannel(ca_file=not_pem)
+        with pytest.raises(ConfigurationError, match=r"missing\.pem"):
+            BackChannel(ca_file=tmp_path / "missing.pem")
+        with pytest.raises(ConfigurationError, match=r"server\.key"):
+            BackChannel(
+                client_certificate=(
+                    certificates / "client.crt",
+                    certificates / "server.key",
+                )
+            )
+
+    def test_needs_a_key_without_a_pass_phrase(self, certificates, tmp_path):
+        key = serialization.load_pem_private_key(
+            (certificates / "client.key").read_bytes(), None
+        )
+        locked = tmp_path / "locked.key"
+        locked.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(b"secret"),
+            )
+        )
+        with pytest.raises(ConfigurationError, match="pass phrase"):
+            BackChannel(client_certificate=(certificates / "client.crt", locked))
+
+
+class TestAProxy:
+    def test_carries_what_goes_outward_and_nothing_else(self, peer, channel):
+        refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+        proxy, near = peer(refusal), peer(FINE)
+        back = channel(proxy=proxy.url(path=""))
+        with pytest.raises(PeerUnavailable, match="403"):
+            back.post("https://uwv.example/soap", b"<ask/>")
+        assert proxy.requests[0].startswith(b"CONNECT uwv.example:443 ")
+        assert b"<ask/>" not in proxy.requests[0]
+        assert back.post(near.url("uwv.localhost"), b"") == b"<fine/>"
+        assert len(proxy.requests) == 1
+
+    def test_is_what_a_quick_look_looks_at(self, peer, channel):
+        proxy = peer(FINE)
+        back = channel(proxy=proxy.url(path=""))
+        assert back.is_reachable("https://uwv.invalid/")
+        assert not back.is_reachable(f"http://localhost:{unused_port()}/")
+
+
+class TestAQuickLook:
+    def test_sees_whether_a_peer_listens(self, peer, channel):
+        assert channel().is_reachable(peer(FINE).url("uwv.localhost"))
+        assert not channel().is_reachable(f"http://localhost:{unused_port()}/")
+
+    def test_is_over_in_time(self, channel):
+        with full_listener() as port:
+            start = time.monotonic()
+            assert not channel().is_reachable(f"http://127.0.0.1:{port}/", timeout=0.2)
+            assert time.monotonic() - start < 1
+
+    def test_holds_for_five_seconds(self, channel, monkeypatch):
+        moment, looks = 1000.0, []
+        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        monkeypatch.setattr(
+            backchannel, "_opens", lambda *look: looks.append(look) or len(looks) == 1
+        )
+        back = channel()
+        assert back.is_reachable("https://uwv.example/a")
+        moment = 1004.9
+        assert back.is_reachable("https://uwv.example:443/b")
+        assert looks == [("uwv.example", 443, 1.0)]
+        moment = 1005.0
+        assert not back.is_reachable("https://uwv.example/")
+        assert len(looks) == 2
+
+    def test_is_not_remembered_for_ever_more_peers(self, channel, monkeypatch):
+        monkeypatch.setattr(backchannel, "_opens", lambda *look: True)
+        monkeypatch.setattr(backchannel, "_LOOKS", 3)
+        back = channel()
+        for number in range(5):
+            back.is_reachable(f"https://uwv{number}.example/")
+        assert list(back._looks) == [(f"uwv{n}.example", 443) for n in (2, 3, 4)]
+
+
+class TestAProcess:
+    def test_opens_connections_of_its_own_after_a_fork(
+        self, peer, channel, monkeypatch
+    ):
+        server, back = peer(FINE), channel()
+        back.post(server.url(), b"")
+        parent = back._pools
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        back.post(server.url(), b"")
+        assert server.connections == 2
+        for manager in parent[1:]:
+            manager.clear()
+
+    def test_can_close_and_go_on(self, peer, channel):
+        server, back = peer(FINE), channel()
+        back.close()
+        back.post(server.url(), b"")
+        back.close()
+        back.post(server.url(), b"")
+        assert server.connections == 2
+
+
+def test_the_repr_tells_no_files():
+    assert repr(BackChannel(timeout=1.5)) == "<BackChannel 1.5s>"

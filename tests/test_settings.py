@@ -1,0 +1,408 @@
+"""Options of ini sections: read, refused and described from one declaration."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import model_validator
+
+from eilogin import settings
+from eilogin.errors import Fault, InvalidOptions
+from eilogin.settings import (
+    Count,
+    FilePath,
+    Flag,
+    Lines,
+    Options,
+    PathPrefix,
+    PublicURL,
+    ReadableFile,
+    Seconds,
+    Secret,
+    Words,
+    describe,
+    faults,
+    is_loopback,
+    option,
+    read,
+)
+
+
+class Sample(Options):
+    """One option of each type."""
+
+    hub: str = option("entityID of the hub")
+    idle: Seconds = option("how long", default=900.0)
+    wait: Seconds = option("how long", default="90s")
+    passive: Flag = option("whether", default=False)
+    most: Count = option("how many", default=8)
+    user: Words = option("in order", default=("subject", "bsn"))
+    protect: Lines = option("paths", default=(), shown="everything")
+    public_url: PublicURL = option("where", default="https://uwv.example")
+    prefix: PathPrefix = option("below", default="/eilogin")
+    key: ReadableFile | None = option("key", default=None)
+    database: FilePath | None = option("database", default=None)
+    secret: Secret | None = option("secret", default=None)
+    acs: Literal["artifact", "post"] = option("how", default="artifact")
+
+    @model_validator(mode="after")
+    def _idle_is_longer_than_wait(self):
+        if self.idle < self.wait:
+            raise ValueError("idle: should not be shorter than wait")
+        return self
+
+
+def sample(file="", **values):
+    return read(Sample, {"__file__": str(file)}, {"hub": "x", **values})
+
+
+def fault_of(**values):
+    (fault,) = faults(Sample, "app.ini", "filter:x", {"hub": "x", **values})
+    assert (fault.file, fault.section) == ("app.ini", "filter:x")
+    return fault
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    monkeypatch.setattr(settings, "REGISTRY", {})
+    return settings.REGISTRY
+
+
+class TestAValue:
+    @pytest.mark.parametrize(
+        ("name", "text", "value"),
+        [
+            ("idle", "90", 90.0),
+            ("idle", " 90s ", 90.0),
+            ("idle", "90 sec", 90.0),
+            ("idle", "15m", 900.0),
+            ("idle", "15min", 900.0),
+            ("idle", "2h", 7200.0),
+            ("passive", "true", True),
+            ("passive", " Yes ", True),
+            ("passive", "on", True),
+            ("passive", "1", True),
+            ("passive", "off", False),
+            ("passive", "0", False),
+            ("most", " 12 ", 12),
+            ("most", "0", 0),
+            ("user", " bsn\n  subject ", ("bsn", "subject")),
+            ("user", "", ()),
+            ("protect", "\n  /a  basis\n\n  /b off ", ("/a  basis", "/b off")),
+            ("public_url", "https://uwv.example.nl/", "https://uwv.example.nl"),
+            ("public_url", "https://uwv.example.nl:8443", None),
+            ("public_url", "https://example.nl/uwv", None),
+            ("public_url", "http://uwv.localhost:6543", None),
+            ("public_url", "http://127.0.0.1", None),
+            ("public_url", "http://[::1]:80", None),
+            ("prefix", "/", ""),
+            ("prefix", " /in/log-in ", "/in/log-in"),
+            ("acs", "post", "post"),
+        ],
+    )
+    def test_is_read_as_its_type(self, name, text, value):
+        expected = text if value is None else value
+        assert getattr(sample(**{name: text}), name) == expected
+
+    @pytest.mark.parametrize(
+        ("name", "text", "expected"),
+        [
+            ("idle", "a day", "a duration such as '90', '90s', '15m' or '2h'"),
+            ("idle", "0", "a duration"),
+            ("idle", "15 d", "a duration"),
+            ("idle", "-1", "a duration"),
+            ("idle", "9999999999", "a duration"),
+            ("passive", "maybe", "'true' or 'false'"),
+            ("most", "many", "a whole number"),
+            ("most", "-1", "a whole number"),
+            ("most", "1.5", "a whole number"),
+            ("public_url", "uwv.example.nl", "an address such as"),
+            ("public_url", "ftp://uwv.example.nl", "an address such as"),
+            ("public_url", "https://", "an address such as"),
+            ("public_url", "https://uwv.example.nl:99999", "an address such as"),
+            ("public_url", "https://uwv.example.nl:0", "an address such as"),
+            ("public_url", "https://[::1", "an address such as"),
+            ("public_url", "https://me@uwv.example.nl", "an address such as"),
+            ("public_url", "https://uwv.example.nl/?a=1", "an address such as"),
+            ("public_url", "https://uwv.example.nl/#a", "an address such as"),
+            ("public_url", "https://uwv.example.nl/é", "an address such as"),
+            ("public_url", "https://uwv.example.nl/a b", "an address such as"),
+            ("public_url", "http://uwv.example.nl", "an https address"),
+            ("public_url", "http://localhost.example.nl", "an https address"),
+            ("prefix", "eilogin", "a path such as '/eilogin'"),
+            ("prefix", "/eilogin/", "a path such as"),
+            ("prefix", "/../x", "a path such as"),
+            ("prefix", "/a//b", "a path such as"),
+            ("prefix", "/a%2f", "a path such as"),
+            ("acs", "redirect", "'artifact' or 'post'"),
+            ("database", " ", "the path of a file"),
+        ],
+    )
+    def test_that_is_wrong_is_shown_with_what_was_expected(self, name, text, expected):
+        fault = fault_of(**{name: text})
+        assert fault.option == name
+        assert fault.found == repr(" ".join(text.split()))
+        assert fault.expected.startswith(f"expected {expected}")
+
+    @pytest.mark.parametrize("name", sorted(Sample.model_fields.keys() - {"acs"}))
+    def test_of_no_text_is_left_to_pydantic(self, name):
+        with pytest.raises(InvalidOptions, match="expected: "):
+            read(Sample, {}, {"hub": "x", name: object()})  # type: ignore[dict-item]
+
+    def test_may_be_given_by_a_program_as_what_it_is(self):
+        options = sample(idle=90.0, passive=True, user=("bsn",), key=Path("/x"))
+        assert (options.idle, options.passive) == (90.0, True)
+        assert (options.user, options.key) == (("bsn",), Path("/x"))
+
+    def test_too_long_is_shortened(self):
+        fault = fault_of(most="x" * 500)
+        assert fault.found == repr("x" * 117 + "...")
+
+    def test_with_what_looks_like_a_comment_says_that_it_is_none(self):
+        fault = fault_of(most="8 ; enough")
+        assert fault.expected.endswith(settings.NO_COMMENTS)
+
+    @given(st.text(max_size=30))
+    def test_never_breaks_the_reading(self, text):
+        for name in Sample.model_fields:
+            for fault in faults(Sample, "", "", {"hub": "x", name: text}):
+                assert fault.option in (name, "")
+
+
+class TestAFile:
+    def test_is_meant_from_the_folder_of_the_ini_file(self, tmp_path, monkeypatch):
+        monkeypatch.chdir("/")
+        (tmp_path / "uwv.key").touch()
+        options = sample(tmp_path / "app.ini", key="uwv.key", database=" var/x.db ")
+        assert options.key == tmp_path / "uwv.key"
+        assert options.database == tmp_path / "var/x.db"
+
+    def test_may_be_absolute(self, tmp_path):
+        key = tmp_path / "uwv.key"
+        key.touch()
+        assert sample("/etc/app.ini", key=str(key)).key == key
+
+    def test_that_is_missing_is_a_fault(self, tmp_path):
+        assert "an existing file" in fault_of(key=str(tmp_path / "uwv.key")).expected
+        assert "an existing file" in fault_of(key=str(tmp_path)).expected
+
+    def test_that_may_not_be_read_is_a_fault(self, tmp_path, monkeypatch):
+        key = tmp_path / "uwv.key"
+        key.touch()
+        monkeypatch.setattr(settings.os, "access", lambda path, mode: False)
+        assert "this user may read" in fault_of(key=str(key)).expected
+
+
+class TestASecret:
+    def test_is_its_own_value(self):
+        assert sample(secret=" gE:heim ").secret.get_secret_value() == b"gE:heim"
+
+    def test_may_stand_in_a_file(self, tmp_path):
+        (tmp_path / "secret").write_bytes(b"geheim\n")
+        options = sample(tmp_path / "app.ini", secret="file:secret")
+        assert options.secret.get_secret_value() == b"geheim"
+
+    def test_may_stand_in_the_environment(self, monkeypatch):
+        monkeypatch.setenv("UWV_SECRET", "geheim")
+        assert sample(secret="env:UWV_SECRET").secret.get_secret_value() == b"geheim"
+
+    def test_may_come_from_systemd(self, tmp_path, monkeypatch):
+        (tmp_path / "uwv").write_bytes(b"geheim")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+        assert sample(secret="credential:uwv").secret.get_secret_value() == b"geheim"
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("env:NO_SUCH_NAME", "the environment variable NO_SUCH_NAME to be set"),
+            ("file:/no/such/file", "a readable file at /no/such/file"),
+            ("credential:uwv", "systemd to pass credentials"),
+            (" ", "a secret that is not empty"),
+        ],
+    )
+    def test_that_is_not_there_is_a_fault(self, monkeypatch, text, expected):
+        monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+        fault = fault_of(secret=text)
+        assert expected in fault.expected
+        assert fault.found == "***"
+
+    def test_is_shown_nowhere(self, monkeypatch):
+        options = sample(secret="geheim")
+        assert "geheim" not in repr(options) + str(options)
+        with pytest.raises(InvalidOptions) as caught:
+            read(Sample, {}, {"secret": "geheim", "sekret": "geheim"})
+        assert "geheim" not in str(caught.value) + repr(caught.value)
+        assert caught.value.__cause__ is None
+
+
+class TestASection:
+    def test_tells_all_its_faults_at_once(self):
+        values = {"hubb": "x", "idle": "a day", "acs": "soap"}
+        found = {f.option: f for f in faults(Sample, "a.ini", "filter:x", values)}
+        assert found.keys() == {"hubb", "hub", "idle", "acs"}
+        assert found["hubb"].expected == "unknown option; did you mean 'hub'?"
+        assert found["hubb"].found == ""
+        assert found["hub"].expected == "is required (entityID of the hub)"
+
+    def test_with_an_option_like_no_other_gets_no_suggestion(self):
+        assert fault_of(zzzzzz="1").expected == "unknown option"
+
+    def test_can_have_options_that_quarrel(self):
+        fault = fault_of(idle="60", wait="90")
+        assert (fault.option, fault.found) == ("", "")
+        assert fault.expected == "idle: should not be shorter than wait"
+
+    def test_without_faults_has_none(self):
+        assert faults(Sample, "", "", {"hub": "x"}) == []
+
+    def test_is_frozen_once_it_is_read(self):
+        with pytest.raises(ValueError, match="frozen"):
+            sample().hub = "y"
+
+
+class TestTheNameOfASection:
+    @pytest.fixture
+    def named(self, registry):
+        class Named(Options, name="named"):
+            """Options of an entry point."""
+
+            count: Count = option("how many", default=1)
+            here: str = option("a folder", default="")
+
+        class Main(Options, name="main"):
+            """Options of the entry point without a name."""
+
+            count: Count = option("how many", default=1)
+
+        assert registry == {"named": Named, "main": Main}
+        return Named, Main
+
+    def section(self, tmp_path, declared, text, **values):
+        ini = tmp_path / "app.ini"
+        ini.write_text(text)
+        with pytest.raises(InvalidOptions) as caught:
+            read(declared, {"__file__": str(ini)}, values)
+        (fault,) = caught.value.faults
+        assert fault.file == str(ini)
+        return fault.section
+
+    def test_is_found_by_its_use_and_values(self, named, tmp_path):
+        text = """
+[DEFAULT]
+debug = true
+[filter:one]
+use = egg:eilogin#named
+count = many
+[filter:two]
+use = egg:eilogin#named
+count = lots
+[filter:three]
+use = egg:eilogin
+count = lots
+"""
+        options, main = named
+        assert self.section(tmp_path, options, text, count="lots") == "filter:two"
+        assert self.section(tmp_path, main, text, count="lots") == "filter:three"
+
+    def test_is_found_where_paste_replaced_something(self, named, tmp_path):
+        text = """
+[filter:one]
+use = egg:eilogin#named
+count = many
+here = %(here)s/var
+"""
+        found = self.section(tmp_path, named[0], text, count="many", here="/x/var")
+        assert found == "filter:one"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param(
+                "[filter:a]\nuse = egg:eilogin#named\ncount = many\n"
+                "[filter:b]\nuse = egg:eilogin#named\ncount = many\n",
+                id="two that fit",
+            ),
+            pytest.param("[filter:a]\nuse = egg:eilogin#named\n", id="none that fits"),
+            pytest.param("count = many\n", id="no ini file"),
+            pytest.param("[filter:a]\nuse = egg:other\ncount = many\n", id="another's"),
+        ],
+    )
+    def test_is_left_out_where_it_is_not_clear(self, named, tmp_path, text):
+        assert self.section(tmp_path, named[0], text, count="many") == ""
+
+    def test_is_left_out_where_the_file_is_not_known(self, named):
+        with pytest.raises(InvalidOptions) as caught:
+            read(named[0], {}, {"count": "many"})
+        (fault,) = caught.value.faults
+        assert fault == Fault("", "", "count", "'many'", "expected a whole number")
+        assert "1 fault in the configuration:\n  count: found 'many'" in str(
+            caught.value
+        )
+
+
+class TestADeclaration:
+    def test_is_described_as_it_would_stand_in_an_ini_file(self):
+        described = {d.name: d.default for d in describe(Sample)}
+        assert described == {
+            "hub": "required",
+            "idle": "15m",
+            "wait": "90s",
+            "passive": "false",
+            "most": "8",
+            "user": "subject bsn",
+            "protect": "everything",
+            "public_url": "https://uwv.example",
+            "prefix": "/eilogin",
+            "key": "",
+            "database": "",
+            "secret": "",
+            "acs": "artifact",
+        }
+        assert describe(Sample)[0].meaning == "entityID of the hub"
+
+    def test_tells_a_default_from_words_for_one(self):
+        literal = {d.name for d in describe(Sample) if d.is_literal}
+        no = {"hub", "protect", "key", "database", "secret"}
+        assert literal == Sample.model_fields.keys() - no
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (7200.0, "2h"),
+            (5400.0, "90m"),
+            (90.0, "90s"),
+            (0.5, "0.5s"),
+            (True, "true"),
+        ],
+    )
+    def test_of_a_default_reads_like_a_person_would_write_it(
+        self, value, text, registry
+    ):
+        kind = Flag if value is True else Seconds
+
+        class One(Options):
+            """One option."""
+
+            it: kind = option("it", default=value)
+
+        assert describe(One)[0].default == text
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("UWV.Localhost.", True),
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_what_can_only_be_this_machine(host, expected):
+    assert is_loopback(host) is expected

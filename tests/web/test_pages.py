@@ -1,0 +1,433 @@
+"""Pages: their languages, their headers, and the page of an error."""
+
+import base64
+import hashlib
+import io
+import json
+import logging
+import re
+from importlib import resources
+from types import SimpleNamespace
+
+import pytest
+from babel.messages.pofile import read_po
+from jinja2 import UndefinedError
+from jinja2.ext import babel_extract
+from webob import Request
+
+from eilogin import clock
+from eilogin.errors import (
+    CrossSite,
+    LevelTooLow,
+    LoginLost,
+    MalformedMessage,
+    MethodNotAllowed,
+    NotFound,
+    PeerUnavailable,
+)
+from eilogin.web.pages import Pages, language_of
+
+# 10:31 in the Netherlands, in winter and in summer.
+WINTER = 1767951060.0
+SUMMER = 1783585860.0
+
+PACKAGES = ("eilogin.web", "eilogin.hub", "eilogin.portal")
+TEMPLATES = [
+    (package, file.name)
+    for package in PACKAGES
+    for file in sorted(
+        resources.files(package).joinpath("templates").iterdir(), key=lambda f: f.name
+    )
+    if file.name.endswith(".html")
+]
+
+LOGIN = SimpleNamespace(
+    since=clock.utc(WINTER), until=clock.utc(WINTER + 7200), level="basis"
+)
+HOSTILE = "<script>alert('x')</script>"
+VALUES = {
+    "error.html": {
+        "code": "internal",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "again": "/mijn",
+    },
+    "cancelled.html": {"login_url": "/l", "back_url": "/b"},
+    "logged_out.html": {
+        "at": WINTER,
+        "everywhere": True,
+        "website_url": "/",
+        "login_url": "/l",
+    },
+    "partly_logged_out.html": {
+        "not_reached": ["Kadaster", HOSTILE],
+        "continue_url": "/c",
+        "at": WINTER,
+    },
+    "confirm_logout.html": {"action": "/o", "name": HOSTILE},
+    "login_needed.html": {"login_url": "/l", "name": HOSTILE},
+    "unknown_host.html": {},
+    "sign_in.html": {
+        "action": "/s",
+        "name": HOSTILE,
+        "username": HOSTILE,
+        "problem": "code",
+        "wants_code": True,
+        "shown_codes": {"jansen": "123456"},
+        "demo_citizens": [("jansen", "geheim", HOSTILE)],
+    },
+    "home.html": {
+        "login": LOGIN,
+        "services": [(HOSTILE, "https://a.example/", WINTER), ("B", None, WINTER)],
+        "logout_action": "/o",
+    },
+    "signed_out.html": {"login_url": "/l"},
+    "portal.html": {
+        "heading": HOSTILE,
+        "login": LOGIN,
+        "name": HOSTILE,
+        "services": [(HOSTILE, HOSTILE, "https://a.example/"), ("B", "", "")],
+        "hub_url": "https://h.example/",
+        "logout_url": "/o",
+        "login_url": "/l",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return Pages("eilogin.hub", "eilogin.portal")
+
+
+def environ(language="nl", url="http://uwv.localhost/", **headers):
+    return Request.blank(
+        url, headers={"Accept-Language": language, "Accept": "text/html", **headers}
+    ).environ
+
+
+def policy(response):
+    pairs = response.headers["Content-Security-Policy"].split("; ")
+    return {name: rest for name, _, rest in (pair.partition(" ") for pair in pairs)}
+
+
+# --- templates ------------------------------------------------------------------
+
+
+def test_every_template_is_rendered_below():
+    names = {name for _, name in TEMPLATES}
+    assert names - {"base.html", "auto_post.html"} == set(VALUES)
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("template", VALUES)
+def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
+    pages, template, language
+):
+    page = pages.page(environ(language), template, **VALUES[template])
+    assert page.status_code == 200
+    assert page.headers["Content-Language"] == language
+    assert f'<html lang="{language}">' in page.text
+    assert re.findall(r"<h1[^>]*>", page.text) == ['<h1 tabindex="-1" autofocus>']
+    assert re.search("<title>\\S[^<]+ \N{EN DASH} \\S", page.text)
+    assert HOSTILE not in page.text
+    assert "<script" not in page.text
+    assert not re.search(r"<[^>]+ (style|on\w+)=", page.text)
+
+
+@pytest.mark.parametrize("template", ["sign_in.html", "home.html", "logged_out.html"])
+@pytest.mark.parametrize("problem", [None, "wrong", "blocked", "code"])
+@pytest.mark.parametrize("level", ["basis", "midden", "hoog"])
+def test_pages_have_variants(pages, template, problem, level):
+    login = SimpleNamespace(**{**vars(LOGIN), "level": level})
+    values = {
+        **VALUES[template],
+        "problem": problem,
+        "wants_code": False,
+        "login": login,
+        "services": [],
+        "everywhere": False,
+        "website_url": None,
+    }
+    text = pages.page(environ(), template, **values).text
+    if template == "sign_in.html":
+        assert ('role="alert"' in text) is (problem is not None)
+        assert 'name="code"' not in text
+    elif template == "home.html":
+        assert "U bent nog bij geen enkele dienst ingelogd." in text
+    else:
+        assert "overal" not in text
+
+
+def test_a_demonstration_shows_how_to_log_in_and_nothing_else_does(pages):
+    values = dict(VALUES["sign_in.html"])
+    text = pages.page(environ(), "sign_in.html", **values).text
+    assert "Gebruikersnaam: jansen. Wachtwoord: geheim" in text
+    assert "Code: 123456" in text
+    text = pages.page(environ(), "sign_in.html", **values | {"shown_codes": {}}).text
+    assert "Code: " not in text
+    del values["demo_citizens"], values["shown_codes"]
+    text = pages.page(environ(), "sign_in.html", **values).text
+    assert "demonstratie" not in text
+
+
+def test_a_stranger_sees_the_services_and_a_way_in(pages):
+    values = {**VALUES["portal.html"], "login": None, "services": [], "name": None}
+    text = pages.page(environ(), "portal.html", **values).text
+    assert 'href="/l">Inloggen' in text
+    assert "uitloggen" not in text
+
+
+def test_who_cancelled_a_higher_level_is_still_logged_in(pages):
+    values = {**VALUES["cancelled.html"], "logged_in": True}
+    text = pages.page(environ(), "cancelled.html", **values).text
+    assert "U bent nog ingelogd" in text
+    assert "U bent niet ingelogd" not in text
+
+
+def test_a_value_that_a_template_misses_is_an_error(pages):
+    with pytest.raises(UndefinedError):
+        pages.page(environ(), "login_needed.html", name="x")
+
+
+# --- languages ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "nl"),
+        ("", "nl"),
+        ("nl-NL,nl;q=0.9,en;q=0.8", "nl"),
+        ("en-GB,en;q=0.9,nl;q=0.8", "en"),
+        ("de-DE,de", "nl"),
+        ("de,en;q=0.5", "en"),
+        ("nl;q=0.2,en;q=0.7", "en"),
+        ("*", "nl"),
+        ("en;q=x,,;;", "nl"),
+        ("x" * 10000, "nl"),
+    ],
+)
+def test_the_language_is_the_one_that_the_browser_prefers(header, language):
+    environ = {} if header is None else {"HTTP_ACCEPT_LANGUAGE": header}
+    assert language_of(environ) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "at", "time"),
+    [
+        ("nl", WINTER, "om 10.31 uur."),
+        ("nl", SUMMER, "om 10.31 uur."),
+        ("nl", clock.utc(SUMMER), "om 10.31 uur."),
+        ("en", WINTER, "at 10:31."),
+    ],
+)
+def test_times_are_those_of_the_netherlands(pages, language, at, time):
+    values = {**VALUES["logged_out.html"], "at": at}
+    assert time in pages.page(environ(language), "logged_out.html", **values).text
+
+
+def sentences():
+    """Every sentence of every template."""
+    for package, name in TEMPLATES:
+        source = resources.files(package).joinpath("templates", name).read_bytes()
+        for _, _, found, _ in babel_extract(
+            io.BytesIO(source), ("_",), (), {"silent": "false", "trimmed": "false"}
+        ):
+            yield found if isinstance(found, str) else found[0]
+
+
+def test_every_sentence_has_its_dutch_translation_and_no_other_is_there():
+    source = resources.files("eilogin.web").joinpath(
+        "locale", "nl", "LC_MESSAGES", "eilogin.po"
+    )
+    catalogue = read_po(io.StringIO(source.read_text("utf-8")), abort_invalid=True)
+    translated = {message.id: message.string for message in catalogue if message.id}
+    assert set(translated) == set(sentences())
+    for english, dutch in translated.items():
+        assert dutch
+        wanted = sorted(re.findall(r"%\(\w+\)s", english))
+        assert sorted(re.findall(r"%\(\w+\)s", dutch)) == wanted
+        assert english.endswith(".") is dutch.endswith(".")
+
+
+# --- headers --------------------------------------------------------------------
+
+
+def test_every_page_forbids_what_it_does_not_use(pages):
+    page = pages.page(environ(), "unknown_host.html", status=421)
+    [style] = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy(page) == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "img-src": "data:",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    assert page.status_code == 421
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Referrer-Policy"] == "same-origin"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "Strict-Transport-Security" not in page.headers
+
+
+def test_over_https_a_browser_is_told_to_stay_there(pages):
+    page = pages.page(environ(url="https://uwv.example/"), "unknown_host.html")
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_a_form_may_lead_to_the_origins_that_are_given(pages):
+    page = pages.page(
+        environ(),
+        "unknown_host.html",
+        form_action=["https://a.example/acs?x;y", "https://a.example/b"],
+        headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")],
+    )
+    assert policy(page)["form-action"] == "'self' https://a.example"
+    assert page.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+
+
+def test_an_address_without_origin_is_no_place_for_a_form(pages):
+    with pytest.raises(ValueError, match="not an http"):
+        pages.auto_post(environ(), "javascript:alert(1)", {})
+
+
+def test_a_form_sends_itself_by_the_one_script_that_is_allowed(pages):
+    fields = {"SAMLResponse": "PHg+", "RelayState": '"><b>'}
+    page = pages.auto_post(
+        environ(), "https://uwv.example/acs", fields, headers=[("Set-Cookie", "a=1")]
+    )
+    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy(page)["script-src"] == f"'sha256-{digest}'"
+    assert policy(page)["form-action"] == "'self' https://uwv.example"
+    assert page.headers["Set-Cookie"] == "a=1"
+    assert 'name="SAMLResponse" value="PHg+"' in page.text
+    assert 'name="RelayState" value="&#34;&gt;&lt;b&gt;"' in page.text
+    assert "Ga verder</button>" in page.text
+
+
+# --- errors ---------------------------------------------------------------------
+
+
+NAVIGATION = environ()
+
+
+def refusal(pages, caplog, error, event="login", environ=NAVIGATION, **more):
+    """The page of an error, what the log says, and the audit event."""
+    with caplog.at_level(logging.INFO):
+        page = pages.refuse(environ, error, event=event, **more)
+    log = [r for r in caplog.records if r.name == "eilogin"]
+    events = [r for r in caplog.records if r.name == "eilogin.audit"]
+    assert (len(log), len(events)) == (1, 1)
+    return page, log[0], json.loads(events[0].getMessage())
+
+
+def test_page_log_and_audit_share_a_reference(pages, caplog):
+    error = MalformedMessage("found <evil>\nand\x07 more")
+    page, log, event = refusal(
+        pages, caplog, error, peer="https://hub", pseudonym="ab", session="cd"
+    )
+    reference = event["reference"]
+    assert page.status_code == 400
+    assert reference in page.text
+    assert "evil" not in page.text
+    assert log.levelname == "WARNING"
+    assert log.getMessage() == (
+        f"{reference} login refused (message-malformed): found <evil>\\x0aand\\x07 more"
+    )
+    assert log.exc_info is None
+    assert {k: event[k] for k in event if k not in ("time", "reference")} == {
+        "code": "login",
+        "outcome": "refused",
+        "pseudonym": "ab",
+        "session": "cd",
+        "peer": "https://hub",
+        "level": None,
+        "reason": "message-malformed",
+    }
+
+
+def test_what_does_not_answer_has_failed_and_is_an_error_in_the_log(pages, caplog):
+    page, log, event = refusal(pages, caplog, PeerUnavailable("down"))
+    assert page.status_code == 502
+    assert log.levelname == "ERROR"
+    assert "login failed (peer-unavailable): down" in log.getMessage()
+    assert event["outcome"] == "failed"
+
+
+def test_an_unexpected_error_leaves_its_traceback_in_the_log_alone(pages, caplog):
+    try:
+        {}["secret"]
+    except KeyError as error:
+        page, log, event = refusal(pages, caplog, error)
+    assert page.status_code == 500
+    assert "secret" not in page.text
+    assert "Traceback" not in page.text
+    assert log.exc_info[0] is KeyError
+    assert event["reason"] == "internal"
+
+
+def test_a_long_cause_is_cut(pages, caplog):
+    _, log, _ = refusal(pages, caplog, MalformedMessage("x" * 100_000))
+    assert len(log.getMessage()) < 1100
+
+
+@pytest.mark.parametrize(
+    ("error", "event", "dutch"),
+    [
+        (MalformedMessage(""), "login", "Inloggen is niet gelukt"),
+        (MalformedMessage(""), "logout", "Uitloggen is niet gelukt"),
+        (PeerUnavailable(""), "logout.sent", "Uitloggen is niet gelukt"),
+        (LoginLost(""), "login", "Deze inlogpoging is niet meer geldig."),
+        (LevelTooLow(""), "login", "U moet op een zwaardere manier inloggen"),
+        (CrossSite(""), "logout", "Wij hebben dit niet uitgevoerd"),
+        (NotFound(""), "address", "Deze pagina bestaat niet"),
+        (MethodNotAllowed(""), "address", "Wij kunnen deze pagina niet tonen"),
+    ],
+)
+def test_the_page_says_what_the_visitor_can_do(pages, caplog, error, event, dutch):
+    page, _, _ = refusal(pages, caplog, error, event)
+    assert page.status_code == error.status
+    assert dutch in page.text
+
+
+def test_the_help_desk_is_named_where_it_is_known(pages, caplog):
+    trust = SimpleNamespace(own=SimpleNamespace(telephone="14 0123"))
+    known = {**environ(), "eilogin.trust": trust}
+    page, _, event = refusal(pages, caplog, LoginLost(""), environ=known, again="/m?x")
+    assert "Bel 14 0123 en noem code <span" in page.text
+    assert event["reference"] in page.text
+    assert 'href="/m?x">Probeer het opnieuw' in page.text
+
+
+def test_without_a_help_desk_nobody_is_to_be_called(pages, caplog):
+    page, _, _ = refusal(pages, caplog, LoginLost(""))
+    assert "Bel " not in page.text
+    assert "Probeer het opnieuw</a>" not in page.text
+
+
+def test_a_background_call_gets_json(pages, caplog):
+    call = environ(**{"Sec-Fetch-Mode": "cors"})
+    headers = [("Allow", "GET")]
+    page, _, event = refusal(
+        pages, caplog, MethodNotAllowed("<x>"), environ=call, headers=headers
+    )
+    assert page.status_code == 405
+    assert page.content_type == "application/json"
+    assert page.json == {"error": "method-not-allowed", "reference": event["reference"]}
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Allow"] == "GET"
+
+
+def test_a_package_may_say_it_otherwise(tmp_path, monkeypatch):
+    folder = tmp_path / "own_pages"
+    (folder / "templates").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "templates" / "unknown_host.html").write_text("{{ language }}: <b>")
+    monkeypatch.syspath_prepend(tmp_path)
+    page = Pages("own_pages").page(environ("en"), "unknown_host.html")
+    assert page.text == "en: <b>"

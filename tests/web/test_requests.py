@@ -1,0 +1,276 @@
+"""What a request tells about itself, judged as a browser means it."""
+
+import io
+import logging
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from eilogin.errors import CrossSite, MalformedMessage, MessageTooLarge
+from eilogin.web.requests import (
+    Networks,
+    client_address,
+    is_from_other_site,
+    is_navigation,
+    origin_of,
+    read_body,
+    read_form,
+    require_own_form,
+    safe_next,
+    wants_page,
+)
+
+SITE = "https://uwv.example.nl/app"
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_foreign"),
+    [
+        pytest.param({}, False, id="no browser"),
+        pytest.param({"SEC_FETCH_SITE": "same-origin"}, False, id="own page"),
+        pytest.param({"SEC_FETCH_SITE": "none"}, False, id="typed"),
+        pytest.param({"SEC_FETCH_SITE": "same-site"}, True, id="a neighbour"),
+        pytest.param({"SEC_FETCH_SITE": "cross-site"}, True, id="another site"),
+        pytest.param({"SEC_FETCH_SITE": "?"}, True, id="a word not known"),
+        pytest.param({"ORIGIN": "https://uwv.example.nl"}, False, id="own origin"),
+        pytest.param({"ORIGIN": "http://uwv.example.nl"}, True, id="not https"),
+        pytest.param({"ORIGIN": "https://uwv.example.nl:8443"}, True, id="a port"),
+        pytest.param({"ORIGIN": "https://evil.example"}, True, id="another origin"),
+        pytest.param({"ORIGIN": "null"}, True, id="a hidden origin"),
+        pytest.param(
+            {"SEC_FETCH_SITE": "same-origin", "ORIGIN": "null"},
+            False,
+            id="Sec-Fetch-Site comes first",
+        ),
+    ],
+)
+def test_a_request_that_another_site_asked_for_is_known(headers, is_foreign):
+    environ = {f"HTTP_{name}": value for name, value in headers.items()}
+    assert is_from_other_site(environ, SITE) is is_foreign
+    if is_foreign:
+        with pytest.raises(CrossSite):
+            require_own_form(environ, SITE)
+    else:
+        require_own_form(environ, SITE)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://A.Example.nl/x?y", "https://a.example.nl"),
+        ("https://a.example.nl:443", "https://a.example.nl"),
+        ("http://a.localhost:8080/", "http://a.localhost:8080"),
+        ("http://[::1]:80/", "http://[::1]"),
+    ],
+)
+def test_an_origin_has_one_spelling(url, origin):
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "/x", "https:///x", "https://a;b/", "https://a b/"]
+)
+def test_what_has_no_origin_is_refused(url):
+    with pytest.raises(ValueError, match="not an http"):
+        origin_of(url)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_seen"),
+    [
+        pytest.param({}, True, id="says nothing"),
+        pytest.param({"SEC_FETCH_MODE": "navigate"}, True, id="navigates"),
+        pytest.param({"SEC_FETCH_MODE": "cors"}, False, id="fetches"),
+        pytest.param({"SEC_FETCH_MODE": "no-cors", "ACCEPT": "text/html"}, False),
+        pytest.param({"ACCEPT": "text/html,application/xhtml+xml"}, True, id="old"),
+        pytest.param({"ACCEPT": "*/*"}, False, id="an old browser's script, curl"),
+        pytest.param({"ACCEPT": "application/json"}, False, id="JSON"),
+        pytest.param(
+            {"SEC_FETCH_MODE": "navigate", "X_REQUESTED_WITH": "XMLHttpRequest"},
+            False,
+            id="says that it is a script",
+        ),
+    ],
+)
+def test_a_background_call_is_told_from_a_navigation(headers, is_seen):
+    environ = {f"HTTP_{name}": value for name, value in headers.items()}
+    assert is_navigation(environ) is is_seen
+    assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
+    assert wants_page({**environ, "REQUEST_METHOD": "HEAD"}) is is_seen
+    assert not wants_page({**environ, "REQUEST_METHOD": "POST"})
+
+
+def post(body, **more):
+    return {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-8",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        **more,
+    }
+
+
+class OneByteAtATime(io.BytesIO):
+    def read(self, size=-1):
+        return super().read(min(size, 1))
+
+
+def test_a_body_is_read_to_its_end_and_no_further():
+    environ = post(b"abc")
+    environ["wsgi.input"] = OneByteAtATime(b"abcdef")
+    assert read_body(environ, 3) == b"abc"
+
+
+@pytest.mark.parametrize("length", ["", "0", None])
+def test_a_body_that_is_not_announced_is_empty(length):
+    assert read_body({"CONTENT_LENGTH": length}, 10) == b""
+
+
+def test_a_body_above_the_limit_is_not_read():
+    environ = post(b"abcd")
+    with pytest.raises(MessageTooLarge):
+        read_body(environ, 3)
+    assert environ["wsgi.input"].tell() == 0
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "1 2", "٣", "9" * 19])
+def test_a_length_that_is_no_number_is_refused(length):
+    with pytest.raises(MalformedMessage):
+        read_body(post(b"abc", CONTENT_LENGTH=length), 10)
+
+
+def test_a_body_that_ends_early_is_refused():
+    with pytest.raises(MalformedMessage, match="2 bytes too early"):
+        read_body(post(b"abc", CONTENT_LENGTH="5"), 10)
+
+
+def test_a_form_is_read():
+    body = b"username=j%C3%A9&password=a+b%26&empty="
+    assert read_form(post(body)) == {"username": "jé", "password": "a b&"}
+    assert read_form(post(b"")) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        pytest.param(b"a=1&a=2", {}, id="a field twice"),
+        pytest.param(b"a=%FF", {}, id="not UTF-8"),
+        pytest.param(b"a=\xff", {}, id="not ASCII"),
+        pytest.param(b"&".join(b"a%d=1" % n for n in range(21)), {}, id="too many"),
+        pytest.param(b"a=1", {"CONTENT_TYPE": "text/plain"}, id="another type"),
+        pytest.param(b"a=1", {"CONTENT_TYPE": ""}, id="no type"),
+    ],
+)
+def test_a_form_that_is_none_is_refused(body, more):
+    with pytest.raises(MalformedMessage):
+        read_form(post(body, **more))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "/start"),
+        ("", "/start"),
+        ("/", "/"),
+        ("/mijn/zaken?jaar=2026&url=https%3A%2F%2Fx#deel", ...),
+        ("/mijn?terug=//x/../y", ...),
+        ("/caf%C3%A9/100%25", ...),
+        ("/café/a b", "/caf%C3%A9/a%20b"),
+        ("/a.b/..c/d", ...),
+    ],
+)
+def test_a_path_of_this_site_is_gone_on_to(value, expected, caplog):
+    assert safe_next(value, "/start") == (value if expected is ... else expected)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/\n//evil.example",
+        " //evil.example",
+        "evil.example",
+        "javascript:alert(1)",
+        "/%2f/evil.example",
+        "/%2Fevil.example",
+        "/%5cevil.example",
+        "/%252f/evil.example",
+        "/%25252f/evil.example",
+        "/%09/evil.example",
+        "/..//evil.example",
+        "/a/../../b",
+        "/%2e%2e/x",
+        "/x%0d%0aSet-Cookie:a",
+        "/%252525252561",
+        "/" + "a" * 2048,
+    ],
+)
+def test_another_site_is_ignored_and_logged(value, caplog):
+    with caplog.at_level(logging.WARNING, "eilogin"):
+        assert safe_next(value, "/start") == "/start"
+    [record] = caplog.records
+    assert "return address ignored" in record.getMessage()
+    assert "\n" not in record.getMessage()
+    assert len(record.getMessage()) < 500
+
+
+def test_a_query_is_not_logged(caplog):
+    safe_next("//evil.example/?bsn=900000000")
+    assert "900000000" not in caplog.text
+
+
+@given(st.text(st.sampled_from("/\\%25fFcC.:?#@ \t\nax"), max_size=12))
+def test_no_address_leads_to_another_site(value):
+    result = urljoin("https://uwv.example.nl/eilogin/acs", safe_next("/" + value))
+    assert urlsplit(result).netloc == "uwv.example.nl"
+    assert result.isascii()
+    assert result.isprintable()
+
+
+NETWORKS = TypeAdapter(Networks).validate_python("10.0.0.0/8 ::1")
+
+
+@pytest.mark.parametrize(
+    ("socket", "forwarded", "expected"),
+    [
+        pytest.param("198.51.100.7", "1.2.3.4", "198.51.100.7", id="no proxy of ours"),
+        pytest.param("10.0.0.1", "", "10.0.0.1", id="the proxy itself"),
+        pytest.param("10.0.0.1", "198.51.100.7", "198.51.100.7", id="one proxy"),
+        pytest.param(
+            "10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7", id="forged"
+        ),
+        pytest.param("10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3", id="all are ours"),
+        pytest.param("10.0.0.1", "1.2.3.4, unknown", "10.0.0.1", id="no address"),
+        pytest.param("::1", "[2001:db8::7]:4711", "2001:db8::7", id="IPv6 with a port"),
+        pytest.param("::1", "198.51.100.7:99", "198.51.100.7", id="IPv4 with a port"),
+        pytest.param("::ffff:10.0.0.1", "1.2.3.4", "1.2.3.4", id="IPv4 in IPv6"),
+        pytest.param("", "1.2.3.4", "", id="a socket without address"),
+    ],
+)
+def test_the_client_is_who_spoke_to_our_own_proxies(socket, forwarded, expected):
+    environ = {"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": forwarded}
+    assert client_address(environ, NETWORKS) == expected
+
+
+def test_a_long_chain_is_not_followed_to_its_end():
+    environ = {
+        "REMOTE_ADDR": "10.0.0.1",
+        "HTTP_X_FORWARDED_FOR": ", ".join(["1.2.3.4"] + ["10.0.0.2"] * 50),
+    }
+    assert client_address(environ, NETWORKS) == "10.0.0.2"
+
+
+def test_the_option_says_what_networks_look_like():
+    adapter = TypeAdapter(Networks)
+    assert adapter.validate_python(NETWORKS) == NETWORKS
+    with pytest.raises(ValidationError, match="addresses or networks such as"):
+        adapter.validate_python("10.0.0.1/8")

@@ -14,8 +14,8 @@ The rooms, from the top down; each imports only from the rooms below it::
     sessions, federation     the login record; who trusts whom
     saml, stores,            messages in, messages out; atomic verbs over storage;
       backchannel            HTTP from server to server
-    audit                    one line of JSON an event
-    clock, settings, errors  the time of day; options from ini files; what goes wrong
+    audit, settings          one line of JSON an event; options from ini files
+    clock, errors            the time of day; what goes wrong
 """
 
 __version__ = "0.1.0"

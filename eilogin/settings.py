@@ -20,7 +20,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -72,10 +72,12 @@ def option(
     """Declare one option.
 
     ``meaning`` is its line in the documentation; without a ``default`` the option is
-    required; ``shown`` says in words what the default is, where its value does not.
+    required; ``shown`` says in words what the default is, where its value does not. An
+    empty default means "not given", which no type need allow.
     """
     return Field(
         default,
+        validate_default=False if default == "" else None,
         description=meaning,
         json_schema_extra=None if shown is None else {"shown": shown},
     )
@@ -258,24 +260,28 @@ def read(
     ``global_conf`` and ``local_conf`` are what PasteDeploy gives to a factory.
     """
     file = global_conf.get("__file__", "")
-    try:
-        return _validated(declared, file, local_conf)
-    except ValidationError as error:
+    options, found = attempt(declared, file, "", local_conf)
+    if options is None:
         section = section_of(declared, file, local_conf)
-        raise InvalidOptions(
-            _faults_of(error, declared, file, section, local_conf)
-        ) from None
+        raise InvalidOptions([replace(fault, section=section) for fault in found])
+    return options
 
 
 def faults(
     declared: type[Options], file: str, section: str, values: Mapping[str, str]
 ) -> list[Fault]:
     """Every fault in the ``values`` of one section; nothing is built."""
+    return attempt(declared, file, section, values)[1]
+
+
+def attempt(
+    declared: type[OptionsT], file: str, section: str, values: Mapping[str, str]
+) -> tuple[OptionsT | None, list[Fault]]:
+    """The options of one section, or None with every fault in its ``values``."""
     try:
-        _validated(declared, file, values)
+        return _validated(declared, file, values), []
     except ValidationError as error:
-        return _faults_of(error, declared, file, section, values)
-    return []
+        return None, _faults_of(error, declared, file, section, values)
 
 
 def _validated(

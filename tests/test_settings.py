@@ -45,6 +45,7 @@ class Sample(Options):
     key: ReadableFile | None = option("key", default=None)
     database: FilePath | None = option("database", default=None)
     secret: Secret | None = option("secret", default=None)
+    other_url: PublicURL = option("elsewhere", default="")
     acs: Literal["artifact", "post"] = option("how", default="artifact")
 
     @model_validator(mode="after")
@@ -358,13 +359,14 @@ class TestADeclaration:
             "key": "",
             "database": "",
             "secret": "",
+            "other_url": "",
             "acs": "artifact",
         }
         assert describe(Sample)[0].meaning == "entityID of the hub"
 
     def test_tells_a_default_from_words_for_one(self):
         literal = {d.name for d in describe(Sample) if d.is_literal}
-        no = {"hub", "protect", "key", "database", "secret"}
+        no = {"hub", "protect", "key", "database", "secret", "other_url"}
         assert literal == Sample.model_fields.keys() - no
 
     @pytest.mark.parametrize(

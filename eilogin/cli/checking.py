@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import MappingProxyType
 
-from paste.deploy.loadwsgi import APP, loadcontext
+from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
 from waitress.adjustments import Adjustments
 
 from eilogin import settings
@@ -50,8 +50,8 @@ _PARTICIPANT = ("session", "trust", "login", "logout", "identity")
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
 
-#: Where PasteDeploy looks for the application that a server serves.
-_MAIN = ("app", "composite", "pipeline", "filter-app")
+#: How PasteDeploy calls what stands in a section of each kind.
+_TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
 
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
@@ -86,15 +86,21 @@ def check(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> Checked:
     stacks = file.stacks()
     ours = [part for part in parts if part.entry_point is not None]
     read = {part.title: options for part in ours if (options := _options(file, part))}
-    _check_servers(file)
+    servers = [file.part(section) for section in file.of_kind("server")]
+    for server in servers:
+        _check_server(file, server)
     for stack in stacks:
         _check_order(file, stack)
+    # Reading a key takes its time: once for each party.
+    owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     for title, options in read.items():
         _check_reach(file, title, options)
-    _check_twins(file, read)
+        if isinstance(options, TrustOptions):
+            _check_federation(file, title, options, owns[title])
+    _check_twins(file, owns)
     _check_processes(file, read)
-    if not file.faults:
-        _check_the_rest(file, variables)
+    inline = [part for stack in stacks for part in stack.parts if part not in parts]
+    _check_foreign(file, [*parts, *servers, *inline], variables)
     return Checked(file.faults, len(file.sections), len(ours), len(stacks))
 
 
@@ -114,14 +120,14 @@ def _options(file: IniFile, part: Part) -> Options | None:
         file.note(part.title, "use", repr(part.use), expected)
         return None
     declared = HostsOptions if name == "hosts" else inventory.declared()[name]
-    faults = settings.faults(declared, str(file.path), part.title, part.options)
+    options, faults = settings.attempt(
+        declared, str(file.path), part.title, part.options
+    )
     file.keep(faults)
     _check_comments(file, part, {fault.option for fault in faults})
-    if faults:
-        if issubclass(declared, OwnOptions):
-            _check_pair(file, part)
-        return None
-    return settings.read(declared, {"__file__": str(file.path)}, part.options)
+    if options is None and issubclass(declared, OwnOptions):
+        _check_pair(file, part)
+    return options
 
 
 def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
@@ -144,16 +150,14 @@ def _check_pair(file: IniFile, part: Part) -> None:
         file.note(part.title, "", "", f"key, certificate: {error}")
 
 
-def _check_servers(file: IniFile) -> None:
-    for section in file.of_kind("server"):
-        part = file.part(section)
-        if not part.use:
-            file.note(section.title, "use", "", "expected 'egg:waitress#main'")
-        elif part.distribution == "waitress":
-            try:
-                Adjustments(**part.options)
-            except (ValueError, TypeError) as error:
-                file.note(section.title, "", "", f"waitress: {error}")
+def _check_server(file: IniFile, part: Part) -> None:
+    if not part.use:
+        file.note(part.title, "use", "", "expected 'egg:waitress#main'")
+    elif part.distribution == "waitress":
+        try:
+            Adjustments(**part.options)
+        except (ValueError, TypeError) as error:
+            file.note(part.title, "", "", f"waitress: {error}")
 
 
 # --- a pipeline -----------------------------------------------------------------
@@ -213,7 +217,6 @@ def _check_reach(file: IniFile, title: str, options: Options) -> None:
     if isinstance(options, SessionOptions):
         _check_store(file, title, options.store)
     if isinstance(options, TrustOptions):
-        _check_federation(file, title, options)
         ca_file = options.back_channel_ca
         _attempt(file, title, "back_channel_ca", lambda: BackChannel(ca_file=ca_file))
     citizens = getattr(options, "citizens", None)
@@ -244,7 +247,9 @@ def _check_store(file: IniFile, title: str, url: str) -> None:
         file.note(title, "store", repr(str(path)), "cannot be written")
 
 
-def _check_federation(file: IniFile, title: str, options: TrustOptions) -> None:
+def _check_federation(
+    file: IniFile, title: str, options: TrustOptions, own: Own
+) -> None:
     """Whether the federation's metadata is sound, and knows us and our hub."""
     try:
         certificate = load_certificate(options.federation_certificate.read_bytes())
@@ -258,7 +263,6 @@ def _check_federation(file: IniFile, title: str, options: TrustOptions) -> None:
     except ConfigurationError as error:
         file.note(title, "federation", "", str(error))
         return
-    own = own_of(options)
     _check_membership(file, title, own, federation)
     _check_hub(file, title, options, own, federation)
 
@@ -300,13 +304,9 @@ def _check_hub(
 # --- sections together ----------------------------------------------------------
 
 
-def _check_twins(file: IniFile, read: Mapping[str, Options]) -> None:
+def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:
     """Two parties at one address would answer for each other."""
-    addresses = {
-        title: own_of(options).url("metadata")
-        for title, options in read.items()
-        if isinstance(options, OwnOptions)
-    }
+    addresses = {title: own.url("metadata") for title, own in owns.items()}
     count = Counter(addresses.values())
     for title, address in addresses.items():
         if count[address] > 1:
@@ -333,15 +333,21 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
         file.note(title, "store", "'memory:'", expected)
 
 
-def _check_the_rest(file: IniFile, variables: Mapping[str, str]) -> None:
-    """What only PasteDeploy can say: projects and factories that are not ours."""
-    if not any(s.name == "main" for s in file.of_kind(*_MAIN)):
-        return
-    try:
-        loadcontext(
-            APP, f"config:{file.path.absolute()}", "main", global_conf=dict(variables)
-        )
-    except PackageNotFoundError as error:
-        file.note("", "", "", f"names a project that is not installed: {error.name}")
-    except (LookupError, ImportError, ValueError, AttributeError) as error:
-        file.note("", "", "", " ".join(str(error).split()))
+# --- what is not ours -----------------------------------------------------------
+
+
+def _check_foreign(
+    file: IniFile, parts: Sequence[Part], variables: Mapping[str, str]
+) -> None:
+    """Whether what the file uses of other projects is there and can be imported."""
+    for part in parts:
+        if not part.use.startswith(("egg:", "call:")) or part.entry_point is not None:
+            continue
+        try:
+            loadcontext(_TYPES[part.kind], part.use, global_conf=dict(variables))
+        except PackageNotFoundError as error:
+            expected = f"no project of this name is installed: {error.name}"
+            file.note(part.title, "use", repr(part.use), expected)
+        except (LookupError, ImportError, ValueError, AttributeError) as error:
+            expected = " ".join(str(error).split())
+            file.note(part.title, "use", repr(part.use), expected)

@@ -21,6 +21,7 @@ from eilogin.cli.check import tell
 from eilogin.cli.inifile import IniFile, Part
 from eilogin.cli.serve import serve
 from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.federation import Own
 from eilogin.filters.trust import OwnOptions, own_of
 from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, write
 from eilogin.saml.keys import SigningKey, new_key_pair
@@ -157,7 +158,7 @@ class Demo:
         """What to open, and who can log in."""
         lines = ["", "Open one of:"]
         for part in self._members:
-            own = own_of(self._own_options(part))
+            own = self._own(part)
             lines.append(f"  {own.public_url + '/':<42} {own.names['nl']}")
         lines += ["", "and log in as (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
@@ -232,13 +233,17 @@ class Demo:
         yield from self._of_options("citizens", "data_dir")
         yield from self._secrets()
 
-    def _own_options(self, part: Part) -> OwnOptions:
+    def _own(self, part: Part) -> Own:
         known = {
             option: value
             for option, value in part.options.items()
             if option in OwnOptions.model_fields
         }
-        return settings.read(OwnOptions, {"__file__": str(self._ini.path)}, known)
+        file = str(self._ini.path)
+        options, faults = settings.attempt(OwnOptions, file, part.title, known)
+        if options is None:
+            raise InvalidOptions(faults)
+        return own_of(options)
 
     # --- making ---
 
@@ -263,7 +268,7 @@ class Demo:
         what = "signed metadata of the federation"
         operator = SigningKey.load(key.read_bytes(), certificate.read_bytes())
         members = [
-            own_of(self._own_options(part)).descriptor()
+            self._own(part).descriptor()
             for part in self._members
             if self._path(part, "federation") == federation
         ]

@@ -38,6 +38,7 @@ login can be that old any more.
 
 import hashlib
 import hmac
+import os
 import re
 import threading
 import weakref
@@ -241,9 +242,9 @@ class _LazySession(SessionObject):  # type: ignore[misc]
 class _Shelf(Protocol):
     """Where the text of a session lies, by its id."""
 
-    def read(self, name: str) -> bytes | None: ...
+    def read(self, name: str) -> str | None: ...
 
-    def write(self, name: str, content: bytes) -> None: ...
+    def write(self, name: str, content: str) -> None: ...
 
     def remove(self, name: str) -> None: ...
 
@@ -260,13 +261,13 @@ class _Namespace(NamespaceManager):  # type: ignore[misc]
         super().__init__(namespace)
         self._shelf = shelf
 
-    def __getitem__(self, key: str) -> bytes:
+    def __getitem__(self, key: str) -> str:
         content = self._shelf.read(self.namespace)
         if content is None:
             raise KeyError(key)
         return content
 
-    def __setitem__(self, key: str, value: bytes) -> None:
+    def __setitem__(self, key: str, value: str) -> None:
         self._shelf.write(self.namespace, value)
 
 
@@ -283,7 +284,7 @@ class _Nowhere:
     def read(self, name: str) -> None:
         return None
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: str) -> None:
         pass
 
     def remove(self, name: str) -> None:
@@ -292,12 +293,12 @@ class _Nowhere:
 
 class _Memory:
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, bytes]] = {}
+        self._kept: dict[str, tuple[float, str]] = {}
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str) -> str | None:
         return self._kept.get(name, (0.0, None))[1]
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: str) -> None:
         self._kept[name] = (clock.now(), content)
 
     def remove(self, name: str) -> None:
@@ -329,17 +330,24 @@ class _Folder:
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.json"
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str) -> str | None:
         try:
-            return self._file(name).read_bytes()
+            return self._file(name).read_text("ascii")
         except FileNotFoundError:
             return None
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: str) -> None:
         with NamedTemporaryFile(
-            dir=self._folder, prefix=f"{name}.", suffix=".new", delete=False
+            "w",
+            encoding="ascii",
+            dir=self._folder,
+            prefix=f"{name}.",
+            suffix=".new",
+            delete=False,
         ) as new:
             new.write(content)
+        # By our clock, which need not be that of the disk.
+        os.utime(new.name, (clock.now(), clock.now()))
         Path(new.name).replace(self._file(name))
 
     def remove(self, name: str) -> None:

@@ -34,7 +34,7 @@ from eilogin.settings import Flag, Options, Seconds, option, read
 from eilogin.web import environ as env
 from eilogin.web.answers import LOGIN_COOKIES, Answer, AnswerReader, login_cookie
 from eilogin.web.cookies import Cookie, names
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, language_of
 from eilogin.web.paths import OFF, OPTIONAL, ProtectLines, Rules, canonical
 from eilogin.web.requests import is_navigation, origin_of, safe_next, wants_page
 from eilogin.web.urls import see_other, this_page
@@ -210,7 +210,7 @@ class Visit:
                 "login_needed.html",
                 status=403,
                 login_url=address,
-                name=env.trust(self.environ).own.names["nl"],
+                name=env.trust(self.environ).own.names[language_of(self.environ)],
             )
         told = {"error": "login-needed", "level": level, "login": address}
         response = Response(json=told, status=401)

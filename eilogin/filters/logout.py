@@ -37,7 +37,7 @@ from eilogin.sessions import Login, Subject
 from eilogin.settings import Options, option, read
 from eilogin.web import environ as env
 from eilogin.web.inbound import Inbound, receive, receive_soap
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import (
     is_from_other_site,
     origin_of,
@@ -144,7 +144,7 @@ class LogoutFilter:
             environ,
             "confirm_logout.html",
             action=trust.own.url("logout"),
-            name=trust.own.names["nl"],
+            name=trust.own.names[language_of(environ)],
             # The form's redirect leads to the hub.
             form_action=[origin_of(e.location) for e in trust.hub.single_logouts],
         )

@@ -20,6 +20,7 @@ header: ``public_url`` says where this site is.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
@@ -87,11 +88,12 @@ class OwnOptions(Options):
     @model_validator(mode="after")
     def _key_matches_certificate(self) -> "OwnOptions":
         try:
-            self.signing_key()
+            _ = self.signing_key
         except ConfigurationError as error:
             raise ValueError(f"key, certificate: {error}") from None
         return self
 
+    @cached_property
     def signing_key(self) -> SigningKey:
         """The key and its certificate, or ConfigurationError where they differ."""
         return SigningKey.load(self.key.read_bytes(), self.certificate.read_bytes())
@@ -131,7 +133,7 @@ def own_of(options: OwnOptions) -> Own:
         role=options.role,
         public_url=options.public_url,
         prefix=prefix,
-        key=options.signing_key(),
+        key=options.signing_key,
         entity_id=options.entity_id or own_metadata,
         back_channel_url=options.back_channel_url or options.public_url,
         acs=options.acs,

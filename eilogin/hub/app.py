@@ -82,10 +82,10 @@ class Hub:
         return answer(environ, start_response)
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
-        address = env.address(environ)
-        if address not in self._addresses:
+        respond = self._addresses.get(env.address(environ) or "")
+        if respond is None:
             raise NotFound("no address of the hub")
-        return self._addresses[address](environ)
+        return respond(environ)
 
     def _health(self, environ: "WSGIEnvironment") -> Response:
         return Response(text="ok\n", content_type="text/plain")

@@ -24,10 +24,10 @@ from eilogin.filters.trust import (
     trust_of,
 )
 from eilogin.hub.app import Hub, HubOptions
-from eilogin.hub.citizens import demo_citizens, write
+from eilogin.hub.citizens import Citizen, demo_citizens, write
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_federation
-from eilogin.settings import read
+from eilogin.settings import Options, read
 from eilogin.testing.browser import Browser
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class _InProcess(BackChannel):
         return urlsplit(url).hostname not in self._federation.down
 
 
-def _of(declared: type, said: Mapping[str, str]) -> dict[str, str]:
+def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in said.items() if k in declared.model_fields}
 
 
@@ -192,5 +192,5 @@ def _key(host: str) -> SigningKey:
 
 
 @cache
-def _citizens() -> tuple[object, ...]:
+def _citizens() -> tuple[Citizen, ...]:
     return tuple(demo_citizens())

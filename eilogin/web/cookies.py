@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _PREFIX = "__Host-"
 # RFC 6265 4.1.1, less what would need quoting somewhere on the way.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# What a browser leaves out around a pair, and no more: a neighbour may set a cookie
+# whose name is a hard space and then ``__Host-...``, which its browser does not guard.
+_BLANKS = " \t"
 _VALUE = re.compile(r"[A-Za-z0-9!#$%&'()*+./:<=>?@^_`{|}~-]*")
 
 
@@ -70,7 +73,7 @@ class Cookie:
             end = header.find(";", start)
             end = len(header) if end == -1 else end
             if _begins_a_pair(header, position, start):
-                value = header[start + len(self._start) : end].strip()
+                value = header[start + len(self._start) : end].strip(_BLANKS)
                 if found is not None and value != found:
                     return None
                 found = value
@@ -98,7 +101,7 @@ class Cookie:
 
 def _begins_a_pair(header: str, position: int, start: int) -> bool:
     """Whether nothing but blanks stands between the last semicolon and ``start``."""
-    return not header[header.rfind(";", position, start) + 1 : start].strip()
+    return not header[header.rfind(";", position, start) + 1 : start].strip(_BLANKS)
 
 
 def names(environ: "WSGIEnvironment", prefix: str) -> list[str]:
@@ -109,7 +112,7 @@ def names(environ: "WSGIEnvironment", prefix: str) -> list[str]:
     """
     wanted = _PREFIX + prefix
     found = (
-        pair.partition("=")[0].strip()
+        pair.partition("=")[0].strip(_BLANKS)
         for pair in environ.get("HTTP_COOKIE", "").split(";")
     )
     return list(

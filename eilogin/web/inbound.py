@@ -82,7 +82,7 @@ def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
 
 def _issuer_of(element: etree._Element) -> str:
     """Who says that this is of theirs: nothing is proven yet."""
-    issuer = element.findtext(xml.q("saml:Issuer"))
+    issuer: str | None = element.findtext(xml.q("saml:Issuer"))
     if not issuer:
         raise MalformedMessage("the message has no Issuer")
     return issuer

@@ -18,6 +18,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -68,17 +69,11 @@ class Pages:
     """
 
     def __init__(self, *packages: str) -> None:
-        loader = ChoiceLoader(
-            [PackageLoader(package) for package in (*packages, __package__)]
-        )
         stylesheet = _packaged("templates/base.css")
         self._script = _packaged("templates/auto_post.js")
         self._style_hash = _hash_of(stylesheet)
         self._script_hash = _hash_of(self._script)
-        self._by_language = {
-            language: _environment(loader, language, stylesheet)
-            for language in LANGUAGES
-        }
+        self._by_language = _environments(packages, stylesheet)
 
     def page(
         self,
@@ -200,6 +195,19 @@ def language_of(environ: "WSGIEnvironment") -> str:
 
 
 # --- languages ------------------------------------------------------------------
+
+
+@cache
+def _environments(
+    packages: tuple[str, ...], stylesheet: str
+) -> Mapping[str, Environment]:
+    """Jinja's environment by language; all filters share one, which takes a while."""
+    loader = ChoiceLoader(
+        [PackageLoader(package) for package in (*packages, __package__)]
+    )
+    return {
+        language: _environment(loader, language, stylesheet) for language in LANGUAGES
+    }
 
 
 def _environment(loader: ChoiceLoader, language: str, stylesheet: str) -> Environment:

@@ -1,6 +1,7 @@
 """A federation in a folder of its own: ``paste.ini``, and what the demo makes for it."""
 
 import re
+import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,8 @@ store = sqlite:///%(here)s/var/eilogin.db
 [filter:hub-trust]
 use = egg:eilogin#trust
 role = hub
-public_url = http://inloggen.localhost:{port}
-back_channel_url = http://inloggen.localhost:{back}
+public_url = http://inloggen.localhost:6543
+back_channel_url = http://inloggen.localhost:6544
 key = %(here)s/var/inloggen.key
 certificate = %(here)s/var/inloggen.crt
 federation = %(federation_file)s
@@ -61,7 +62,7 @@ pipeline = uwv-eilogin app
 [filter:uwv-eilogin]
 use = egg:eilogin
 store = sqlite:///%(here)s/var/uwv/eilogin.db
-public_url = http://uwv.localhost:{port}
+public_url = http://uwv.localhost:6543
 name = UWV
 key = %(here)s/var/uwv.key
 certificate = %(here)s/var/uwv.crt
@@ -76,7 +77,7 @@ use = hub-session
 
 [filter:g-trust]
 use = egg:eilogin#trust
-public_url = http://gemeente.localhost:{port}
+public_url = http://gemeente.localhost:6543
 key = %(here)s/var/gemeente.key
 certificate = %(here)s/var/gemeente.crt
 federation = %(federation_file)s
@@ -156,7 +157,7 @@ class Site:
 def made_once(tmp_path_factory):
     """What the demo makes: keys take time, and no test changes these."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "paste.ini").write_text(TEMPLATE.format(port=6543, back=6544))
+    (folder / "paste.ini").write_text(TEMPLATE.format(port=1, back=2))
     list(Demo(folder / "paste.ini").prepare())
     return folder / "var"
 
@@ -175,13 +176,7 @@ def bare_site(tmp_path):
 @pytest.fixture
 def site(bare_site, made_once):
     """The same, with everything in it that it needs."""
-    bare_site.var.mkdir()
-    for made in made_once.iterdir():
-        if made.is_file() and made.suffix in (".key", ".crt", ".json"):
-            target = bare_site.var / made.name
-            target.write_bytes(made.read_bytes())
-            target.chmod(made.stat().st_mode & 0o777)
-    bare_site.prepare()
+    shutil.copytree(made_once, bare_site.var)
     return bare_site
 
 

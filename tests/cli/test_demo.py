@@ -28,13 +28,14 @@ def federation(site):
 
 
 class TestInAnEmptyClone:
-    @pytest.fixture
-    def result(self, bare_site, run, monkeypatch):
+    def test_everything_that_the_file_names_is_made(self, bare_site, run, monkeypatch):
         monkeypatch.chdir(bare_site.folder)
-        return run("demo", "--prepare-only")
-
-    def test_everything_that_the_file_names_is_made(self, bare_site, result):
+        result = run("demo", "--prepare-only")
         assert result.exit_code == 0, result.output
+        lines = result.output.splitlines()
+        assert len(lines) == 8
+        assert all(line.startswith("var/") for line in lines)
+        assert all(line.endswith(": made") for line in lines)
         assert {str(path) for path in contents(bare_site)} == {
             "inloggen.key",
             "inloggen.crt",
@@ -51,27 +52,20 @@ class TestInAnEmptyClone:
         assert (bare_site.var / "uwv").is_dir()
         assert check_file(bare_site.file) == []
 
-    def test_each_step_is_a_line(self, bare_site, result):
-        lines = result.output.splitlines()
-        assert len(lines) == 8
-        assert all(line.startswith("var/") for line in lines)
-        assert all(line.endswith(": made") for line in lines)
-
-    def test_the_members_are_the_sections_of_the_file(self, bare_site, result):
-        hub, uwv, gemeente = federation(bare_site).entities
-        port = bare_site.port
-        assert hub.entity_id == f"http://inloggen.localhost:{port}/metadata"
+    def test_the_members_are_the_sections_of_the_file(self, site):
+        hub, uwv, gemeente = federation(site).entities
+        assert hub.entity_id == f"http://inloggen.localhost:6543/metadata"
         assert hub.identity_provider
         assert uwv.names["nl"] == "UWV"
         assert gemeente.service_provider
 
-    def test_what_is_secret_is_for_its_owner_alone(self, bare_site, result):
-        for path in bare_site.var.iterdir():
+    def test_what_is_secret_is_for_its_owner_alone(self, site):
+        for path in site.var.iterdir():
             if path.suffix in (".key", ".json"):
                 assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
-    def test_the_citizens_can_sign_in(self, bare_site, result):
-        citizens = Citizens.load(bare_site.var / "citizens.json")
+    def test_the_citizens_can_sign_in(self, site):
+        citizens = Citizens.load(site.var / "citizens.json")
         for name, password in DEMO_PASSWORDS.items():
             assert citizens.verify(name, password)
 
@@ -203,7 +197,7 @@ def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch
     ((file, variables, greeting),) = served
     assert (file, variables) == (site.file, {})
     text = "\n".join(greeting)
-    assert f"http://uwv.localhost:{site.port}/" in text
+    assert "http://uwv.localhost:6543/" in text
     for name, password in DEMO_PASSWORDS.items():
         assert f"{name} ({password})" in text
 

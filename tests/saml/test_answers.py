@@ -1,6 +1,5 @@
 """A login answer is accepted when everything about it is right, and only then."""
 
-import copy
 from dataclasses import replace
 
 import pytest
@@ -233,10 +232,7 @@ class TestAFaultyAnswer:
         "edit",
         [
             pytest.param(
-                lambda response: response.append(
-                    etree.Element(q("saml:EncryptedAssertion"))
-                ),
-                id="not-by-the-schema",
+                lambda response: response.set("Flavour", "x"), id="not-by-the-schema"
             ),
             pytest.param(
                 lambda response: response.set("Version", "1.1"), id="version-1.1"
@@ -255,10 +251,28 @@ class TestAFaultyAnswer:
         with pytest.raises(MalformedMessage):
             accept(element, expected)
 
+    def test_is_refused_for_an_odd_transform_before_anything_is_computed(
+        self, answer, expected, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.saml.answers.signed", _must_not_be_called)
+        element = answer.element()
+        _ask_for_xslt(element)
+        with pytest.raises(MalformedMessage):
+            accept(element, expected)
+
     def test_that_is_encrypted_is_told_apart(self, answer, expected):
         element = answer.element(edit_response=_encrypt)
         with pytest.raises(MalformedMessage, match="not supported yet"):
             accept(element, expected)
+
+
+def _must_not_be_called(*arguments):
+    raise AssertionError("called")
+
+
+def _ask_for_xslt(element):
+    transform = next(element.iter(q("ds:Transform")))
+    transform.set("Algorithm", "http://www.w3.org/TR/1999/REC-xslt-19991116")
 
 
 def _extensions():
@@ -588,10 +602,12 @@ class TestVerified:
         with pytest.raises(MalformedMessage):
             verified(parse(serialize(element)), [hub_key.public])
 
-    def test_refuses_a_signature_of_another_shape(self, hub_key):
+    def test_refuses_an_odd_transform_before_anything_is_computed(
+        self, hub_key, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.saml.answers.signed", _must_not_be_called)
         element = self._received(hub_key)
-        signature = element.find(q("ds:Signature"))
-        element.append(copy.deepcopy(signature))
+        _ask_for_xslt(element)
         with pytest.raises(MalformedMessage):
             verified(element, [hub_key.public])
 

@@ -676,6 +676,13 @@ class TestAssertions:
         with pytest.raises(MalformedMessage):
             read_assertion(write_assertion(replace(assertion, attributes=attributes)))
 
+    def test_have_at_most_a_hundred_attributes_in_all_their_statements(self):
+        attributes = {f"a{number}": ["x"] for number in range(60)}
+        element = write_assertion(replace(ASSERTION, attributes=attributes))
+        element.append(element.find(ATTRIBUTES).__copy__())
+        with pytest.raises(MalformedMessage):
+            read_assertion(element)
+
     def test_put_attributes_of_one_name_together(self):
         element = write_assertion(ASSERTION)
         statement = element.find(ATTRIBUTES)

@@ -17,7 +17,7 @@ from eilogin.saml.metadata import (
     write_entity,
     write_federation,
 )
-from eilogin.saml.signatures import sign
+from eilogin.saml.signatures import ENVELOPED, sign
 from eilogin.saml.xml import METADATA, parse, q, serialize, validate
 
 NOW = 1_767_268_800.0
@@ -56,6 +56,7 @@ def participant(other_key):
         contacts=(
             Contact("technical", "UWV", "beheer@uwv.example.nl", "+31 20 123 45 67"),
             Contact("support"),
+            Contact("other", email="vragen@uwv.example.nl"),
         ),
         valid_until=TOMORROW,
     )
@@ -135,6 +136,11 @@ class TestAnEntity:
             root[0].set("protocolSupportEnumeration", f"urn:x-other {mine}")
 
         assert read_edited(add_protocol) == participant
+
+    def test_may_ask_for_no_attributes(self, participant, hub_key, read):
+        role = replace(participant.service_provider, requested_attributes=())
+        modest = replace(participant, service_provider=role)
+        assert read(write_entity(modest, hub_key)).entities == (modest,)
 
     def test_needs_no_name_for_the_attributes_that_it_asks_for(
         self, participant, hub_key, read
@@ -344,6 +350,18 @@ class TestAFederation:
         outer.append(parse(write_entity(hub), METADATA))
         with pytest.raises(UntrustedSignature):
             read(serialize(outer))
+
+    def test_is_refused_for_an_odd_transform_before_anything_is_computed(
+        self, participant, hub_key, read, monkeypatch
+    ):
+        def must_not_be_called(*arguments):
+            raise AssertionError("called")
+
+        monkeypatch.setattr("eilogin.saml.metadata.reading.signed", must_not_be_called)
+        octets = self._write([participant], hub_key)
+        xslt = b"http://www.w3.org/TR/1999/REC-xslt-19991116"
+        with pytest.raises(MalformedMessage):
+            read(octets.replace(ENVELOPED.encode(), xslt))
 
     @pytest.mark.parametrize(
         "octets",

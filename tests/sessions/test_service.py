@@ -234,6 +234,7 @@ class TestTouch:
         )
         for login in at_once:
             sessions.touch(login)
+            travel.shift(1)
         assert wrote.count(True) == 1
 
     def test_of_a_slow_request_does_not_revive_an_idle_login(

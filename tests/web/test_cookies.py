@@ -47,6 +47,11 @@ def test_it_is_read_whatever_else_is_in_the_header(header):
         pytest.param("__Host-eilogin2=token", id="a longer name"),
         pytest.param("x__Host-eilogin=token", id="a longer name at the front"),
         pytest.param("__host-eilogin=token", id="another case"),
+        pytest.param(
+            "\xa0__Host-eilogin=token", id="a neighbour's, behind a hard space"
+        ),
+        pytest.param("a=1;\x85__Host-eilogin=token", id="behind a next line"),
+        pytest.param("a=1; \x1c__Host-eilogin=token", id="behind a file separator"),
         pytest.param("a=b __Host-eilogin=token", id="inside of a value"),
         pytest.param("__Host-eilogin=", id="empty"),
         pytest.param("__Host-eilogin", id="without ="),
@@ -72,7 +77,7 @@ def test_a_header_made_to_be_slow_is_not():
 
 @given(st.text(st.characters(max_codepoint=255, exclude_characters=";"), max_size=60))
 def test_no_neighbour_hides_it(neighbour):
-    if neighbour.strip().startswith("__Host-eilogin="):
+    if neighbour.strip(" \t").startswith("__Host-eilogin="):
         return
     assert read(f"{neighbour}; {MINE}; {neighbour}") == "token_1-A"
 
@@ -110,7 +115,7 @@ def test_a_name_that_could_be_more_than_a_name_is_refused(name):
 def test_names_of_a_family_are_found_each_once_in_order():
     header = (
         "__Host-login-b=1; eilogin=2; __Host-login-a=3; __Host-login-b=4; "
-        "__Host-login-[x]=5; login-c=6; __Host-login-d"
+        "__Host-login-[x]=5; login-c=6; \xa0__Host-login-e=7; __Host-login-d"
     )
     assert names({"HTTP_COOKIE": header}, "login-") == ["login-b", "login-a", "login-d"]
 

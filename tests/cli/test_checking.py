@@ -1,0 +1,340 @@
+"""``eilogin check``: every fault of a file, and nothing built."""
+
+import os
+
+import pytest
+import time_machine
+
+from eilogin.cli import checking
+from eilogin.errors import ConfigurationError
+from eilogin.saml.keys import new_key_pair
+
+
+class TestASoundFile:
+    def test_is_in_order(self, site, run):
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.output
+        assert result.output == (
+            f"{site.file}: everything in order: 16 sections, 11 of them of eilogin, "
+            "and 3 applications with the filters around them\n"
+        )
+
+    def test_is_checked_without_building_or_writing_anything(self, site):
+        before = sorted(site.folder.rglob("*"))
+        assert site.faults() == []
+        assert sorted(site.folder.rglob("*")) == before
+
+    def test_may_have_a_hub_behind_the_filters_of_a_participant(self, site):
+        site.set(
+            "pipeline:inloggen",
+            pipeline="g-session g-trust g-login hub-session hub-trust hub",
+        )
+        assert site.faults() == []
+
+    def test_may_have_filters_of_others_anywhere(self, site):
+        site.set("filter:uwv-eilogin", **{"filter-with": "lint"})
+        site.change(
+            "[app:app]",
+            "[filter:lint]\n"
+            "paste.filter_app_factory = wsgiref.validate:validator\n\n[app:app]",
+        )
+        site.set(
+            "pipeline:gemeente",
+            pipeline="lint g-session lint g-trust g-login g-logout g-identity lint app",
+        )
+        assert site.faults() == []
+
+
+class TestAFileWithManyFaults:
+    def test_tells_them_all_at_once_and_exits_with_1(self, site, run):
+        site.set("filter:hub-session", stor="memory:", store=None)
+        site.set("filter:uwv-eilogin", idle="a day", name="UWV ; the one")
+        site.set("pipeline:gemeente", pipeline="g-trust g-session nothing app")
+        result = run("check", site.file)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        for said in (
+            "[filter:hub-session] stor: unknown option; did you mean 'store'?",
+            "[filter:hub-session] store: is required",
+            "[filter:uwv-eilogin] idle: found 'a day'; expected a duration",
+            "[filter:uwv-eilogin] name: found ' ;'",
+            "[pipeline:gemeente] pipeline: found 'nothing'; there is no",
+            "[filter:g-trust]: needs 'session' before it",
+        ):
+            assert said in result.stderr
+        lines = result.stderr.splitlines()
+        assert all(line.startswith(f"{site.file}: ") for line in lines[:-1])
+        assert lines[-1] == f"{len(lines) - 1} faults"
+
+    def test_that_is_one_fault_says_so(self, site, run):
+        site.set("filter:uwv-eilogin", idle="a day")
+        assert run("check", site.file).stderr.splitlines()[-1] == "1 fault"
+
+
+OPTIONS = [
+    ("filter:g-login", "use", "egg:eilogin#logon", "did you mean 'login'?"),
+    ("filter:g-login", "use", "egg:eilogin#hub", "is for a section [app:…]"),
+    ("app:hub", "use", "egg:eilogin#session", "is for a section [filter:…]"),
+    ("filter:uwv-eilogin", "public_url", "http://uwv.example.nl", "an https address"),
+    ("filter:uwv-eilogin", "key", "%(here)s/var/no.key", "an existing file"),
+    ("filter:uwv-eilogin", "key", "%(here)s/var/gemeente.key", "another key"),
+    ("filter:uwv-eilogin", "key", "%(here)s/paste.ini", "not a private key"),
+    ("filter:uwv-eilogin", "federation", "%(here)s/var/no.xml", "an existing file"),
+    ("filter:uwv-eilogin", "hub", "http://hub/metadata", "is no hub of this"),
+    ("filter:uwv-eilogin", "entity_id", "urn:x", "no member of this federation"),
+    ("filter:uwv-eilogin", "name", "UWV ; the one", "no comments behind a value"),
+    ("filter:uwv-eilogin", "name", "100%", "expected '%%' for a percent sign"),
+    ("filter:uwv-eilogin", "name", "%(nothing)s", "expected '%%' for a percent"),
+    ("filter:uwv-eilogin", "store", "sqlite:////no/x.db", "its folder is not there"),
+    ("filter:uwv-eilogin", "back_channel_ca", "%(here)s/paste.ini", "no certificates"),
+    ("filter:uwv-eilogin", "federation_file", "x", "PasteDeploy then ignores this"),
+    ("filter:uwv-eilogin", "get name", "nothing", "is not in [DEFAULT]"),
+    ("filter:hub-trust", "role", "participant", "no member of this federation"),
+    ("filter:hub-trust", "federation_certificate", "%(here)s/paste.ini", "PEM form"),
+    ("filter:uwv-eilogin", "federation", "%(here)s/paste.ini", "paste.ini: "),
+    ("app:hub", "citizens", "%(here)s/paste.ini", "not a JSON file"),
+    ("composite:main", "x.localhost", "nothing", "there is no [app:nothing]"),
+    ("composite:main", "x!.localhost", "uwv", "host names without a port"),
+    ("pipeline:uwv", "pipeline", "", "should name an application"),
+    ("pipeline:uwv", "pipeline", "uwv-elogin app", "did you mean 'uwv-eilogin'?"),
+    ("filter:g-session", "use", "hub-sesion", "did you mean 'hub-session'?"),
+    ("filter:g-session", "use", "g-session", "leads to itself"),
+    ("filter:g-session", "filter-with", "g-session", "leads to itself"),
+    ("pipeline:uwv", "pipeline", "uwv", "leads to itself"),
+    ("server:main", "use", None, "expected 'egg:waitress#main'"),
+    ("server:main", "thread", "4", "waitress: "),
+    ("server:main", "threads", "many", "waitress: "),
+    ("app:app", "use", "egg:nothing#main", "is installed: nothing"),
+    ("app:app", "use", "egg:waitress#nothing", "waitress"),
+    ("app:app", "use", "call:no.such.module:app", "No module named"),
+]
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "value", "says"),
+    OPTIONS,
+    ids=[f"{s}-{o}-{v}" for s, o, v, _ in OPTIONS],
+)
+def test_a_fault_is_told_with_its_section(site, section, option, value, says):
+    site.set(section, **{option: value})
+    found = [str(fault) for fault in site.faults()]
+    assert any(says in text for text in found), found
+
+
+class TestAPipeline:
+    @pytest.mark.parametrize(
+        ("pipeline", "says"),
+        [
+            ("g-trust g-session g-login app", "needs 'session' before it"),
+            ("g-trust g-session g-login app", "should stand before 'trust'"),
+            ("g-session g-login g-trust app", "needs 'trust' before it"),
+            ("g-session g-trust g-logout g-login app", "should stand before 'logout'"),
+            ("g-identity app", "needs 'session' before it"),
+            ("g-session g-trust g-trust app", "is the second 'trust'"),
+            ("uwv-eilogin g-session app", "is the second 'session'"),
+            ("app", None),
+            ("g-session hub", "needs 'trust' before it"),
+            ("g-session g-trust app", None),
+            ("g-session g-session hub-trust hub", "needs"),
+        ],
+    )
+    def test_has_an_order(self, site, pipeline, says):
+        site.set("pipeline:gemeente", pipeline=pipeline)
+        found = [str(fault) for fault in site.faults()]
+        if says is None:
+            assert found == []
+        elif "needs" == says:
+            assert found == []
+        else:
+            assert any(says in text for text in found), found
+            order = "session trust login logout identity appsession app"
+            assert all(text.endswith(f"the order is: {order}") for text in found)
+
+    def test_is_also_what_filter_with_makes(self, site):
+        site.set("pipeline:gemeente", pipeline="g-login app")
+        site.set("filter:g-login", **{"filter-with": "g-trust"})
+        site.set("filter:g-trust", **{"filter-with": "g-session"})
+        assert site.faults() == []
+        site.set("filter:g-trust", **{"filter-with": None})
+        assert "needs 'session' before it" in str(site.faults()[0])
+
+    def test_is_also_what_a_filter_app_makes(self, site):
+        site.change(
+            "[pipeline:uwv]",
+            "[filter-app:one]\nuse = egg:eilogin#identity\nnext = app\n\n"
+            "[pipeline:uwv]",
+        )
+        site.set("pipeline:gemeente", pipeline="g-session g-trust one")
+        assert site.faults() == []
+        site.set("pipeline:gemeente", pipeline="one")
+        assert "[filter-app:one]: needs 'session'" in str(site.fault())
+        site.set("filter-app:one", next=None)
+        assert any("should name an application" in str(f) for f in site.faults())
+
+    def test_goes_on_behind_a_composite(self, site):
+        site.change(
+            "[pipeline:uwv]",
+            "[pipeline:outer]\npipeline = g-session g-trust inner\n\n"
+            "[composite:inner]\nuse = egg:eilogin#hosts\nx.localhost = innermost\n\n"
+            "[pipeline:innermost]\npipeline = g-login app\n\n[pipeline:uwv]",
+        )
+        assert site.faults() == []
+
+    def test_may_begin_at_an_app_that_uses_it(self, site):
+        site.set("app:app", use=None)
+        site.set("app:app", use="gemeente2", app=None)
+        site.change(
+            "[pipeline:uwv]",
+            "[app:second]\nuse = egg:eilogin#wsgi\n"
+            "app = wsgiref.simple_server:demo_app\n\n"
+            "[pipeline:gemeente2]\npipeline = second\n\n[pipeline:uwv]",
+        )
+        assert site.faults() == []
+
+    def test_may_name_eggs_directly(self, site):
+        site.set("pipeline:gemeente", pipeline="g-session egg:eilogin#identity app")
+        assert site.faults() == []
+        site.set("pipeline:gemeente", pipeline="egg:eilogin#identity app")
+        assert "[pipeline:gemeente]: needs 'session'" in str(site.fault())
+
+
+class TestKeysAndTheFederation:
+    def other_key(self, site):
+        key, certificate = new_key_pair("other")
+        (site.var / "other.key").write_bytes(key)
+        (site.var / "other.crt").write_bytes(certificate)
+
+    def test_have_to_be_the_same(self, site):
+        self.other_key(site)
+        site.set(
+            "filter:uwv-eilogin",
+            key="%(here)s/var/other.key",
+            certificate="%(here)s/var/other.crt",
+        )
+        assert "by another key than ours" in site.fault().expected
+
+    def test_are_the_operators(self, site):
+        self.other_key(site)
+        site.set("filter:uwv-eilogin", federation_certificate="%(here)s/var/other.crt")
+        assert site.fault().option == "federation"
+
+    def test_are_compared_although_other_options_are_wrong(self, site):
+        site.set("filter:uwv-eilogin", key="%(here)s/var/gemeente.key", idle="a day")
+        found = [str(fault) for fault in site.faults()]
+        assert any("key, certificate: " in text for text in found)
+
+    def test_hold_no_longer_than_the_operator_said(self, site):
+        with time_machine.travel("2126-01-01T00:00:00Z", tick=False):
+            found = [str(fault) for fault in site.faults()]
+        assert len(found) == 3
+        assert all("expired" in text for text in found)
+
+    def test_say_in_which_role_we_are(self, site):
+        hub = f"http://inloggen.localhost:6543/metadata"
+        site.set("filter:uwv-eilogin", entity_id=hub)
+        assert "is no participant in this federation" in site.fault().expected
+
+    def test_need_a_hub_that_is_named_where_there_are_more(self, site, monkeypatch):
+        hub = checking.Federation.entities.fget
+        monkeypatch.setattr(
+            checking.Federation, "entities", property(lambda f: hub(f) + hub(f)[:1])
+        )
+        found = [str(fault) for fault in site.faults()]
+        assert len(found) == 2
+        assert all("the federation has 2 hubs" in text for text in found)
+
+
+class TestSectionsTogether:
+    def test_have_addresses_of_their_own(self, site):
+        site.set(
+            "filter:g-trust",
+            public_url=f"http://uwv.localhost:6543",
+            key="%(here)s/var/uwv.key",
+            certificate="%(here)s/var/uwv.crt",
+        )
+        found = site.faults()
+        assert [fault.option for fault in found] == ["public_url", "public_url"]
+        assert "[filter:uwv-eilogin] and [filter:g-trust]" in found[0].expected
+
+    def test_share_no_memory_between_processes(self, site):
+        site.set("filter:uwv-eilogin", store="memory:")
+        assert site.faults() == []
+        site.set("server:main", use="egg:gunicorn#main", workers="1")
+        assert site.faults() == []
+        site.set("server:main", workers="4")
+        assert "because of [server:main] workers" in site.fault().expected
+
+
+class TestAStore:
+    def test_has_a_folder_that_can_be_written(self, site, monkeypatch):
+        folder = site.var / "uwv"
+        real = os.access
+        monkeypatch.setattr(
+            checking.os, "access", lambda p, m: p != folder and real(p, m)
+        )
+        fault = site.fault()
+        assert fault.expected == "its folder cannot be written"
+        assert str(folder) in fault.found
+
+    def test_has_a_file_that_can_be_written(self, site, monkeypatch):
+        store = site.var / "uwv/eilogin.db"
+        store.touch()
+        real = os.access
+        monkeypatch.setattr(
+            checking.os, "access", lambda p, m: p != store and real(p, m)
+        )
+        assert site.fault().expected == "cannot be written"
+
+
+class TestAFileThatIsNone:
+    @pytest.mark.parametrize(
+        ("octets", "says"),
+        [
+            (b"use = x", "no section headers"),
+            (b"[app:main]\n[app:main]\n", "already exists"),
+            (b"[app:main]\na = 1\na = 2\n", "already exists"),
+            (b"[app:main]\na = \xff\n", "it is not UTF-8"),
+        ],
+    )
+    def test_has_one_fault(self, bare_site, octets, says):
+        bare_site.file.write_bytes(octets)
+        assert says in bare_site.fault().expected
+
+    def test_is_said_not_to_be_there(self, tmp_path, run):
+        result = run("check", tmp_path / "no.ini")
+        assert result.exit_code == 1
+        assert "no.ini: cannot be read: No such file or directory" in result.stderr
+
+    def test_may_have_no_application_to_serve(self, bare_site, run):
+        bare_site.file.write_text("[loggers]\nformat = 100%\n")
+        result = run("check", bare_site.file)
+        assert result.output.endswith(
+            "1 section, 0 of them of eilogin, and 0 applications "
+            "with the filters around them\n"
+        )
+
+    def test_names_an_application_once(self, bare_site):
+        bare_site.file.write_text(
+            "[app:main]\nuse = egg:eilogin#wsgi\napp = wsgiref.simple_server:demo_app\n"
+            "[pipeline:main]\npipeline = main\n"
+        )
+        assert any("is not clear" in str(fault) for fault in bare_site.faults())
+
+
+def test_variables_stand_in_for_what_default_does_not_say(site):
+    site.set("filter:uwv-eilogin", name="%(who)s")
+    assert site.faults() != []
+    assert checking.check_file(site.file, {"who": "UWV"}) == []
+
+
+def test_what_is_set_for_others_is_no_option(site):
+    site.set("composite:main", **{"set debug": "true"})
+    assert site.faults() == []
+
+
+def test_an_unknown_error_of_ours_is_told_as_a_fault(site, monkeypatch):
+    def refuse(**options):
+        raise ConfigurationError("not today")
+
+    monkeypatch.setattr(checking, "BackChannel", refuse)
+    assert {fault.expected for fault in site.faults()} == {"not today"}

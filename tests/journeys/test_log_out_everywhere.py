@@ -1,0 +1,130 @@
+"""A citizen logs out at one, and every session at all of them ends."""
+
+import pytest
+
+UWV = "https://uwv.test/mijn"
+STAD = "https://stad.test/mijn"
+LAND = "https://land.test/mijn"
+ALL = (UWV, STAD, LAND)
+
+
+@pytest.fixture
+def everywhere(anna):
+    """Anna, logged in at all participants."""
+    anna.log_in(UWV)
+    for url in ALL:
+        assert anna.is_let_in(url)
+    return anna
+
+
+@pytest.mark.parametrize("host", ["uwv.test", "stad.test", "land.test"])
+def test_logs_out_at_one_and_is_logged_out_everywhere(everywhere, host):
+    everywhere.visit(f"https://{host}/eilogin/logout")
+    assert "U bent overal uitgelogd" in everywhere.browser.text
+    assert everywhere.browser.url.startswith(f"https://{host}/eilogin/slo")
+    for url in ALL:
+        everywhere.visit(url)
+        assert everywhere.is_asked_for_password, url
+
+
+def test_logs_out_at_the_hub_and_is_logged_out_everywhere(everywhere):
+    everywhere.visit("https://inloggen.test/")
+    everywhere.browser.press("Overal uitloggen")
+    assert "U bent overal uitgelogd" in everywhere.browser.text
+    for url in ALL:
+        everywhere.visit(url)
+        assert everywhere.is_asked_for_password, url
+
+
+def test_sessions_in_her_other_browsers_end_too(everywhere, citizen_of):
+    elsewhere = citizen_of("anna").log_in(UWV)
+    bystander = citizen_of("bram").log_in(UWV)
+    everywhere.visit("https://uwv.test/eilogin/logout")
+    elsewhere.visit(UWV)
+    assert elsewhere.is_asked_for_password
+    assert bystander.is_let_in(UWV)
+
+
+def test_can_log_in_again_at_once(everywhere):
+    everywhere.visit("https://uwv.test/eilogin/logout")
+    everywhere.log_in(UWV)
+    assert everywhere.is_let_in(STAD)
+
+
+def test_a_participant_that_is_down_is_named_and_stops_nobody(federation, everywhere):
+    federation.down.add("stad.test")
+    everywhere.visit("https://uwv.test/eilogin/logout")
+    assert everywhere.browser.url.startswith("https://inloggen.test/")
+    assert "nog niet overal uitgelogd" in everywhere.browser.text
+    assert "stad.test" in everywhere.browser.text
+    assert "land.test" not in everywhere.browser.text
+    everywhere.browser.click("Ga verder")
+    assert everywhere.browser.url.startswith("https://uwv.test/eilogin/slo")
+    assert "U bent uitgelogd" in everywhere.browser.text
+    assert "overal" not in everywhere.browser.title
+    everywhere.visit(LAND)
+    assert everywhere.is_asked_for_password
+
+
+def test_logout_without_a_session_is_a_success(anna):
+    anna.visit("https://uwv.test/eilogin/logout")
+    assert anna.browser.page.status_int == 200
+    assert "U bent uitgelogd" in anna.browser.text
+
+
+def test_a_link_on_another_site_gets_a_page_with_a_button(everywhere):
+    everywhere.visit(STAD)
+    everywhere.browser.follow("https://uwv.test/eilogin/logout")
+    assert everywhere.browser.page.status_int == 200
+    assert everywhere.browser.url == "https://uwv.test/eilogin/logout"
+    page = everywhere.browser.url, everywhere.browser.page
+    assert everywhere.is_let_in(UWV), "nothing happened yet"
+    everywhere.browser.url, everywhere.browser.page = page
+    everywhere.browser.press("Overal uitloggen")
+    assert "U bent overal uitgelogd" in everywhere.browser.text
+
+
+def test_a_form_on_another_site_logs_nobody_out(everywhere):
+    everywhere.browser.post("https://uwv.test/eilogin/logout", site="cross-site")
+    assert everywhere.browser.page.status_int == 403
+    assert everywhere.is_let_in(UWV)
+
+
+def test_goes_where_the_link_says_afterwards(everywhere):
+    everywhere.visit("https://land.test/eilogin/logout?next=/")
+    assert everywhere.browser.url == "https://land.test/"
+    assert everywhere.user is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)"],
+)
+def test_never_goes_to_another_site_afterwards(everywhere, target):
+    everywhere.visit(f"https://land.test/eilogin/logout?next={target}")
+    assert everywhere.browser.url.startswith("https://land.test/")
+    assert all("evil" not in url for url in everywhere.browser.trail[1:])
+
+
+def test_an_answer_on_its_way_does_not_log_her_in_after_a_logout(federation, anna):
+    """The hub confirmed her, and she logged out before the answer was used."""
+    anna.log_in(UWV)
+    anna.visit("https://stad.test/mijn")
+    on_its_way = next(url for url in anna.browser.trail if "answer=" in url)
+    anna.visit("https://uwv.test/eilogin/logout")
+    anna.visit(on_its_way)
+    assert anna.user is None
+    anna.visit(STAD)
+    assert anna.is_asked_for_password
+
+
+def test_the_way_back_still_works_after_a_look_at_the_page_of_a_partial_logout(
+    federation, everywhere, clock
+):
+    everywhere.visit("https://uwv.test/")
+    federation.down.add("stad.test")
+    everywhere.visit("https://uwv.test/eilogin/logout")
+    clock.shift(9 * 60)
+    everywhere.browser.click("Ga verder")
+    assert everywhere.browser.page.status_int == 200
+    assert "U bent uitgelogd" in everywhere.browser.text

@@ -26,8 +26,6 @@ textarea { width: 100%; box-sizing: border-box; font: inherit; min-height: 5rem;
 button { font: inherit; padding: .6rem 1rem; min-height: 44px; }
 """
 
-Page = Callable[["Site", dict], str]
-
 
 class Site:
     """A site of a few pages.
@@ -38,13 +36,14 @@ class Site:
     ``notepad`` adds a page on which a visitor can keep a note.
     """
 
-    def __init__(self, title, colour, pages, **links):
+    def __init__(self, title: str, colour: str, pages: str, **links: str) -> None:
         self.title = title
         self.style = STYLE.replace("COLOUR", colour)
         self.pages = dict(line.split(None, 1) for line in pages.splitlines() if line)
         self.links = links
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        """Answer with a page."""
         path = environ.get("PATH_INFO") or "/"
         status = "200 OK"
         if path == "/static/style.css":

@@ -119,11 +119,15 @@ def _options(file: IniFile, part: Part) -> Options | None:
         expected = f"is for a section [{kind}:…], not [{part.title}]"
         file.note(part.title, "use", repr(part.use), expected)
         return None
-    declared = HostsOptions if name == "hosts" else inventory.declared()[name]
+    declared: type[Options] = (
+        HostsOptions if name == "hosts" else inventory.declared()[name]
+    )
+    told = {(fault.section, fault.option) for fault in file.faults}
     options, faults = settings.attempt(
         declared, str(file.path), part.title, part.options
     )
-    file.keep(faults)
+    # An option whose value could not be read is not missing.
+    file.keep([f for f in faults if not f.option or (f.section, f.option) not in told])
     _check_comments(file, part, {fault.option for fault in faults})
     if options is None and issubclass(declared, OwnOptions):
         _check_pair(file, part)

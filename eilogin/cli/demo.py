@@ -109,16 +109,16 @@ class Step:
 class Demo:
     """What one ``paste.ini`` needs to be served, all of it under ``var/`` beside it.
 
-    Raises :class:`eilogin.errors.InvalidOptions` where the file cannot be read.
+    Raises :class:`eilogin.errors.InvalidOptions` where the file cannot be read whole.
     """
 
     def __init__(self, file: Path) -> None:
         self._ini = IniFile.read(file)
         self._var = file.parent / "var"
-        if not self._ini.sections:
-            raise InvalidOptions(self._ini.faults)
         sections = self._ini.of_kind("filter", "filter-app", "app", "composite")
         parts = [self._ini.part(section) for section in sections]
+        if self._ini.faults:
+            raise InvalidOptions(self._ini.faults)
         self._parts = [part for part in parts if part.entry_point is not None]
         self._members = [part for part in parts if part.entry_point in _MEMBERS]
 

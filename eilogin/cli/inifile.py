@@ -165,6 +165,10 @@ class IniFile:
         values: dict[str, str],
     ) -> None:
         """Put the value of one option where PasteDeploy would put it."""
+        if option in self.defaults:
+            expected = "[DEFAULT] has it too, and PasteDeploy then ignores this one"
+            self.note(title, option, "", expected)
+            return
         try:
             value = parser.get(title, option)
         except configparser.InterpolationError:
@@ -177,12 +181,7 @@ class IniFile:
                 values[name.strip()] = self.defaults[value]
             else:
                 self.note(title, option, repr(value), "is not in [DEFAULT]")
-        elif word == "set" and name:
-            pass  # for the sections that this one names
-        elif option in self.defaults:
-            expected = "[DEFAULT] has it too, and PasteDeploy then ignores this one"
-            self.note(title, option, "", expected)
-        else:
+        elif word != "set" or not name:  # "set" is for the sections this one names
             values[option] = value
 
     # --- what hangs together ---

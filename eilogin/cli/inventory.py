@@ -5,6 +5,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from eilogin.settings import REGISTRY, Options
+from eilogin.web.environ import ORDER
 
 #: What can be used in a section of each kind: the groups of entry points.
 _GROUPS = {
@@ -38,5 +39,6 @@ def kind_of(name: str) -> str | None:
 
 def declared() -> Mapping[str, type[Options]]:
     """The options of each filter and app, in the order of a pipeline."""
-    known = [name for kind in _GROUPS for name in names(kind)]
+    filters = sorted(names("filter"), key=("main", *ORDER).index)
+    known = [*filters, *names("app"), *names("composite")]
     return {name: REGISTRY[name] for name in known if name in REGISTRY}

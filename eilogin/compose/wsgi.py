@@ -41,14 +41,23 @@ def _are_folders(lines: tuple[str, ...]) -> tuple[str, ...]:
     return lines
 
 
-class WsgiOptions(Options, name="wsgi"):
-    """What ``[app:…] use = egg:eilogin#wsgi`` understands."""
+#: The type of an option that names something in a module.
+Name = Annotated[str, AfterValidator(_is_module_and_attribute)]
 
-    app: Annotated[str, AfterValidator(_is_module_and_attribute)] = option(
-        "the application, as ``module:attribute``; dots reach further inside"
-    )
+
+class CodeOptions(Options):
+    """Where code of others is imported from."""
+
     path: Annotated[Lines, AfterValidator(_are_folders)] = option(
         "folders to import from, one a line, such as ``%(here)s``", default=()
+    )
+
+
+class WsgiOptions(CodeOptions, name="wsgi"):
+    """What ``[app:…] use = egg:eilogin#wsgi`` understands."""
+
+    app: Name = option(
+        "the application, as ``module:attribute``; dots reach further inside"
     )
 
 
@@ -63,17 +72,31 @@ def make_wsgi(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplica
     name; an error inside of the module comes through with its own traceback.
     """
     options = read(WsgiOptions, global_conf, local_conf)
+    application: WSGIApplication = load(
+        options, options.app, "app", global_conf, local_conf
+    )
+    return application
+
+
+def load(
+    options: CodeOptions,
+    name: str,
+    option_name: str,
+    global_conf: Mapping[str, str],
+    local_conf: Mapping[str, str],
+) -> Any:
+    """The callable that goes by ``name``, which ``option_name`` says."""
     sys.path[:0] = [folder for folder in options.path if folder not in sys.path]
     try:
-        return _loaded(options.app)
+        return _loaded(name)
     except _NotThere as reason:
         file = global_conf.get("__file__", "")
-        section = section_of(WsgiOptions, file, local_conf)
-        fault = Fault(file, section, "app", repr(options.app), str(reason))
+        section = section_of(type(options), file, local_conf)
+        fault = Fault(file, section, option_name, repr(name), str(reason))
         raise InvalidOptions([fault]) from None
 
 
-def _loaded(name: str) -> "WSGIApplication":
+def _loaded(name: str) -> Any:
     module, _, attribute = name.partition(":")
     found: Any = _imported(module)
     for step in attribute.split("."):
@@ -81,9 +104,8 @@ def _loaded(name: str) -> "WSGIApplication":
             raise _NotThere(f"expected the module {module!r} to have {attribute!r}")
         found = getattr(found, step)
     if not callable(found):
-        raise _NotThere(f"expected a WSGI callable, not {_kind_of(found)}")
-    application: WSGIApplication = found
-    return application
+        raise _NotThere(f"expected something that can be called, not {_kind_of(found)}")
+    return found
 
 
 def _imported(module: str) -> Any:

@@ -321,6 +321,11 @@ class TestAFileThatIsNone:
         assert any("is not clear" in str(fault) for fault in bare_site.faults())
 
 
+def test_an_option_that_cannot_be_read_is_not_said_to_be_missing_too(site):
+    site.set("filter:uwv-eilogin", key="100%")
+    assert site.fault().expected.startswith("expected '%%'")
+
+
 def test_variables_stand_in_for_what_default_does_not_say(site):
     site.set("filter:uwv-eilogin", name="%(who)s")
     assert site.faults() != []

@@ -1,0 +1,46 @@
+"""An app that a function of its own makes, from the options of its section.
+
+For who has options but no paste factory: ``egg:eilogin#factory`` calls ``factory`` with
+all other options of the section as keyword arguments, strings as they stand there::
+
+    [app:mysite]
+    use = egg:eilogin#factory
+    factory = mysite:make_site
+    path = %(here)s
+    title = My site
+    logout_url = /eilogin/logout
+
+*Changes* ``sys.path``, as ``egg:eilogin#wsgi`` does.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict
+
+from eilogin.compose.wsgi import CodeOptions, Name, load
+from eilogin.settings import option, read
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class FactoryOptions(CodeOptions, name="factory"):
+    """What ``[app:…] use = egg:eilogin#factory`` understands; and what the app does."""
+
+    model_config = ConfigDict(extra="allow")
+
+    factory: Name = option(
+        "the function, as ``module:attribute``; it gets all other options of the "
+        "section as keyword arguments, and returns the application"
+    )
+
+
+def make_by_factory(
+    global_conf: Mapping[str, str], **local_conf: str
+) -> "WSGIApplication":
+    """PasteDeploy's factory for ``egg:eilogin#factory``."""
+    options = read(FactoryOptions, global_conf, local_conf)
+    factory = load(options, options.factory, "factory", global_conf, local_conf)
+    application: WSGIApplication = factory(**(options.model_extra or {}))
+    return application

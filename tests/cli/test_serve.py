@@ -1,0 +1,273 @@
+"""``eilogin serve``: all servers of a file, until a signal comes."""
+
+import http.client
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from eilogin.cli import serve as room
+
+APP = """
+import time
+
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        open(environ["QUERY_STRING"], "w").close()
+        time.sleep(1.0)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"here"]
+
+
+def broken(environ, start_response):
+    raise RuntimeError
+"""
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    yield
+    for handler in root.handlers[:]:
+        if handler not in before[0]:
+            root.removeHandler(handler)
+            handler.close()
+    root.setLevel(before[1])
+
+
+def answer(port, path="/"):
+    """The body that a server gives, once it listens."""
+    for _ in range(100):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Host": "app.localhost"})
+            return connection.getresponse().read()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    raise AssertionError(port)
+
+
+@pytest.fixture
+def small(bare_site):
+    """An app without filters, with two servers."""
+    (bare_site.folder / "eilogintestapp.py").write_text(APP)
+    bare_site.file.write_text(
+        textwrap.dedent(f"""\
+        [server:main]
+        use = egg:waitress#main
+        listen = 127.0.0.1:{bare_site.port}
+        threads = 2
+
+        [server:back]
+        use = server-of-others
+        listen = 127.0.0.1:{bare_site.back}
+
+        [server:server-of-others]
+        use = egg:waitress#main
+        listen = 127.0.0.1:0
+        threads = 1
+
+        [app:main]
+        use = egg:eilogin#wsgi
+        app = eilogintestapp:app
+        path = %(here)s
+        """)
+    )
+    return bare_site
+
+
+class TestAFileInOrder:
+    def test_is_served_by_all_its_servers_until_sigterm(self, small, run):
+        answers = []
+
+        def visit():
+            answers.extend([answer(small.port), answer(small.back)])
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        before = signal.getsignal(signal.SIGTERM)
+        result = run("serve", small.file)
+        visitor.join()
+        assert answers == [b"here", b"here"]
+        assert result.exit_code == 0, result.output
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert f"serving on http://127.0.0.1:{small.port}\n" in result.output
+        assert f"serving on http://127.0.0.1:{small.back}\n" in result.output
+        for port in (small.port, small.back):
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+    def test_stops_at_ctrl_c_without_a_traceback(self, small):
+        small.change("[server:main]", "[DEFAULT]\nx = y\n\n[server:main]")
+        code = "from eilogin.cli import main; main()"
+        with subprocess.Popen(
+            [sys.executable, "-c", code, "serve", str(small.file), "debug=true"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert answer(small.port) == b"here"
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        assert process.returncode == 0, errors
+        assert b"Traceback" not in errors
+
+    def test_finishes_what_is_under_way(self, small, run):
+        started, answers = small.folder / "started", []
+
+        def visit():
+            answer(small.port)
+            slow = threading.Thread(
+                target=lambda: answers.append(answer(small.port, f"/slow?{started}"))
+            )
+            slow.start()
+            while not started.exists():
+                time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGTERM)
+            slow.join()
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        result = run("serve", small.file)
+        visitor.join()
+        assert result.exit_code == 0, result.output
+        assert answers == [b"here"]
+
+    def test_listens_where_it_says(self, small, run, monkeypatch):
+        unix = small.folder / "s.sock"
+        small.set("server:main", listen="127.0.0.1:0 [::1]:0")
+        small.set("server:back", listen=None, use="egg:waitress#main")
+        small.set("server:back", unix_socket=str(unix))
+        monkeypatch.setattr(room, "_run", lambda servers: None)
+        try:
+            with socket.create_server(("::1", 0), family=socket.AF_INET6):
+                pass
+        except OSError:
+            small.set("server:main", listen="127.0.0.1:0 127.0.0.1:0")
+        output = run("serve", small.file).output
+        assert re.search(
+            r"serving on http://127\.0\.0\.1:\d+, http://\S+:\d+\n", output
+        )
+        assert f"serving on unix:{unix}\n" in output
+
+    def test_prints_a_greeting_once_it_listens(self, small, monkeypatch, capsys):
+        monkeypatch.setattr(room, "_run", lambda servers: None)
+        room.serve(small.file, {}, ["Open one of:"])
+        assert capsys.readouterr().out.endswith("Open one of:\n")
+
+    def test_does_not_go_on_with_half_of_its_servers(self, small, run, monkeypatch):
+        ran = []
+
+        def fail(**options):
+            ran.append(options)
+            raise OSError("no more")
+
+        monkeypatch.setattr(room.wasyncore, "loop", fail)
+        monkeypatch.setattr(threading, "excepthook", lambda args: None)
+        assert run("serve", small.file).exit_code == 0
+        assert ran
+
+
+class TestAFileThatCannotBeServed:
+    def refused(self, run, *arguments):
+        result = run("serve", *arguments)
+        assert result.exit_code in (1, 2)
+        assert result.stdout == ""
+        return result.stderr
+
+    def test_for_its_faults_tells_them(self, small, run):
+        small.set("server:main", thread="4")
+        small.set("app:main", ap="x")
+        errors = self.refused(run, small.file)
+        assert "[server:main]: waitress: " in errors
+        assert "[app:main] ap: unknown option; did you mean 'app'?" in errors
+
+    @pytest.mark.parametrize("option", ["listen", "port", "unix_socket"])
+    def test_for_its_address_names_it_and_its_section(self, small, run, option):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            wanted = {
+                "listen": {"listen": f"127.0.0.1:{port}"},
+                "port": {"listen": None, "host": "127.0.0.1", "port": str(port)},
+                "unix_socket": {"listen": None, "unix_socket": "/no/such/folder/s"},
+            }[option]
+            small.set("server:back", **wanted)
+            small.set("server:server-of-others", listen=None)
+            errors = self.refused(run, small.file)
+        address = (
+            "/no/such/folder/s" if option == "unix_socket" else f"127.0.0.1:{port}"
+        )
+        assert f"[server:back] cannot listen on {address}: " in errors
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", small.port)) != 0
+
+    def test_for_lack_of_a_server(self, bare_site, run):
+        bare_site.file.write_text("[app:main]\nuse = call:wsgiref.simple_server:x\n")
+        bare_site.file.write_text("[loggers]\nkeys = root\n[handlers]\nkeys =\n")
+        bare_site.file.write_text("[other]\n")
+        errors = self.refused(run, bare_site.file)
+        assert "there is no [server:main] section to serve" in errors
+
+    def test_for_a_server_of_another_project(self, small, run):
+        small.set("server:back", use="egg:gunicorn#main")
+        errors = self.refused(run, small.file)
+        assert "'egg:gunicorn#main'; 'eilogin serve' serves egg:waitress" in errors
+
+    def test_for_what_its_application_says(self, small, run):
+        small.set("app:main", app="eilogintestapp:nothing")
+        assert "to have 'nothing'" in self.refused(run, small.file)
+
+    def test_for_variables_that_are_none(self, small, run):
+        assert "expected NAME=VALUE, found 'x'" in self.refused(run, small.file, "x")
+        assert "expected NAME=VALUE" in self.refused(run, small.file, "=x")
+
+    def test_for_its_logging(self, small, run):
+        with small.file.open("a") as file:
+            file.write("\n[loggers]\nkeys = root\n")
+        assert "[loggers]: KeyError('formatters')" in self.refused(run, small.file)
+
+
+def test_logging_is_that_of_the_file(small, run, monkeypatch):
+    log = small.folder / "eilogin.log"
+    with small.file.open("a") as file:
+        file.write(
+            textwrap.dedent("""
+            [loggers]
+            keys = root
+
+            [handlers]
+            keys = file
+
+            [formatters]
+            keys = plain
+
+            [logger_root]
+            level = INFO
+            handlers = file
+
+            [handler_file]
+            class = FileHandler
+            args = ('%(here)s/eilogin.log',)
+            formatter = plain
+
+            [formatter_plain]
+            format = %(levelname)s %(message)s
+            """)
+        )
+    monkeypatch.setattr(
+        room, "_run", lambda servers: logging.getLogger("eilogin").info("in the file")
+    )
+    assert run("serve", small.file).exit_code == 0
+    assert log.read_text() == "INFO in the file\n"

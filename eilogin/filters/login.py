@@ -249,7 +249,15 @@ class Visit:
             level_classes=(CLASS_OF[level],),
         )
         pending, secret = self._pendings().start(
-            PendingLogin(request.id, trust.hub_id, target, level, passive)
+            PendingLogin(
+                request_id=request.id,
+                hub=trust.hub_id,
+                target=target,
+                level=level,
+                asked=request.issued,
+                is_passive=passive,
+                is_forced=force,
+            )
         )
         location = bindings.redirect_url(
             request.destination,
@@ -285,11 +293,7 @@ class Visit:
 
     def _log_in(self, pending: PendingLogin, assertion: messages.Assertion) -> Response:
         sessions = env.sessions(self.environ)
-        level = LEVEL_OF.get(assertion.level_class)
-        if level is None or not reaches(level, pending.level):
-            raise LevelTooLow(
-                f"{pending.level} was asked for; {assertion.level_class!r} came"
-            )
+        level = _level_reached(pending, assertion)
         current = env.session(self.environ)
         login = _login_of(assertion, level, env.trust(self.environ).own.entity_id)
         if current is not None and current.who == login.who:
@@ -364,6 +368,18 @@ class Visit:
     def _go_to(self, target: str, headers: Sequence[tuple[str, str]] = ()) -> Response:
         origin = origin_of(env.trust(self.environ).own.public_url)
         return see_other(origin + target, headers)
+
+
+def _level_reached(pending: PendingLogin, assertion: messages.Assertion) -> str:
+    """The level that was confirmed, if that is what was asked for; or LevelTooLow."""
+    level = LEVEL_OF.get(assertion.level_class)
+    if level is None or not reaches(level, pending.level):
+        raise LevelTooLow(
+            f"{pending.level} was asked for; {assertion.level_class!r} came"
+        )
+    if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
+        raise LevelTooLow("a fresh proof was asked for; an old one came")
+    return level
 
 
 def _login_of(assertion: messages.Assertion, level: str, audience: str) -> Login:

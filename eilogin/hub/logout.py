@@ -61,7 +61,9 @@ class SingleLogout:
         if inbound.kind != "SAMLRequest":
             raise MessageUnexpected("nobody was asked to log out through the browser")
         request = messages.read_logout_request(inbound.element)
-        unreached = self._execute(environ, request, "slo", is_direct=False)
+        unreached = self._execute(
+            environ, request, inbound.issuer, "slo", is_direct=False
+        )
         back = _Back(request.issuer, request.id, inbound.relay_state)
         expired = [env.cookie(environ).expire()]
         if not unreached:
@@ -118,9 +120,9 @@ class SingleLogout:
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
         """A participant's LogoutRequest over SOAP."""
         trust = env.trust(environ)
-        element, _ = receive_soap(environ, trust.participant_keys)
+        element, issuer = receive_soap(environ, trust.participant_keys)
         request = messages.read_logout_request(element)
-        unreached = self._execute(environ, request, "slo_soap", is_direct=True)
+        unreached = self._execute(environ, request, issuer, "slo_soap", is_direct=True)
         codes = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
         answer = messages.write_logout_response(
             messages.LogoutResponse(
@@ -158,6 +160,7 @@ class SingleLogout:
         self,
         environ: "WSGIEnvironment",
         request: messages.LogoutRequest,
+        issuer: str,
         address: str,
         *,
         is_direct: bool,
@@ -170,7 +173,7 @@ class SingleLogout:
         now = clock.now()
         check_logout_request(
             request,
-            issuer=request.issuer,
+            issuer=issuer,
             destination=trust.own.url(address),
             destination_required=not is_direct,
             now=now,
@@ -274,7 +277,8 @@ class SingleLogout:
             response,
             issuer=entity_id,
             in_response_to=request.id,
-            destination="",
+            # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
+            destination=response.destination,
             destination_required=False,
             now=clock.now(),
         )

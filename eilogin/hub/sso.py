@@ -7,7 +7,6 @@ metadata names, with a login or with the reason why there is none.
 
 import hashlib
 import hmac
-import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode
 
@@ -71,7 +70,7 @@ class SingleSignOn:
         request = messages.read_authn_request(inbound.element)
         now = clock.now()
         check_authn_request(request, destination=trust.own.url("sso"), now=now)
-        url, binding = _consumer(trust, request)
+        url, binding = _consumer(trust, inbound.issuer, request)
         return Question(
             request_id=request.id,
             issuer=inbound.issuer,
@@ -158,7 +157,7 @@ class SingleSignOn:
                 name_qualifier=hub,
                 sp_name_qualifier=question.issuer,
             ),
-            session_index=f"_{secrets.token_hex(16)}",
+            session_index=self._session_index(login, question.issuer),
             since=clock.now(),
         )
         if not sessions.add_participant(login, told):
@@ -169,6 +168,14 @@ class SingleSignOn:
         """Her NameID at one participant: opaque, and the same at every login there."""
         text = f"{citizen_id}\0{entity_id}".encode()
         return hmac.digest(self._name_id_key, text, hashlib.sha256).hex()
+
+    def _session_index(self, login: Login, entity_id: str) -> str:
+        """What one participant calls this session: it tells nobody anything.
+
+        Derived, not drawn, so that two tabs that are answered at once have the same.
+        """
+        text = f"{login.family}\0{entity_id}".encode()
+        return "_" + hmac.digest(self._name_id_key, text, hashlib.sha256).hex()[:32]
 
     def _deliver(
         self,
@@ -232,12 +239,14 @@ def _target(question: Question) -> str:
     return f"/sso?{urlencode({PARAMETER: question.handle})}"
 
 
-def _consumer(trust: Trust, request: messages.AuthnRequest) -> tuple[str, str]:
+def _consumer(
+    trust: Trust, issuer: str, request: messages.AuthnRequest
+) -> tuple[str, str]:
     """Where the answer goes: an address of the issuer's metadata, and its binding.
 
     SAML profiles 4.1.4.1: never one that the request alone names.
     """
-    _, role = trust.participant(request.issuer)
+    _, role = trust.participant(issuer)
     if request.acs_index is not None and (request.acs_url or request.protocol_binding):
         raise MalformedMessage("an AuthnRequest names its consumer by index or by URL")
     endpoint = role.consumer(
@@ -248,7 +257,7 @@ def _consumer(trust: Trust, request: messages.AuthnRequest) -> tuple[str, str]:
     if endpoint is None:
         raise MessageMisdirected(
             "the AssertionConsumerService that is asked for is not in the metadata "
-            f"of {request.issuer!r}"
+            f"of {issuer!r}"
         )
     return endpoint.location, endpoint.binding
 

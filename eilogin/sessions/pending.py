@@ -34,7 +34,11 @@ class PendingLogin:
     #: Path and query on this site.
     target: str
     level: str
+    #: When we asked.
+    asked: float
     is_passive: bool = False
+    #: Whether a fresh proof was asked for (ForceAuthn).
+    is_forced: bool = False
     #: The store's key of the login that came of it, once there is one.
     spent_by: str = ""
     handle: str = ""

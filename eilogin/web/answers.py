@@ -11,6 +11,7 @@ disagreement is a fault to look into, and refused.
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
 
 #: How long an answer that came by POST waits for the GET that fetches it, in seconds.
 _STASHED = 120.0
@@ -115,7 +118,10 @@ class AnswerReader:
             )
         except LoginFailed as failure:
             return Answer(pending, failure=failure)
-        self._ask_again(trust, toolkit.standalone(response), pending)
+        if toolkit.can_judge(response):
+            self._ask_again(trust, toolkit.standalone(response), pending)
+        else:
+            _log.info("only its ArtifactResponse is signed: no second opinion")
         return Answer(pending, assertion)
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------

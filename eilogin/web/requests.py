@@ -81,16 +81,17 @@ def origin_of(url: str) -> str:
 def is_navigation(environ: "WSGIEnvironment") -> bool:
     """Whether a person looks at what is answered here; else a script reads it.
 
-    Sec-Fetch-Mode says it (Fetch Metadata, 2.2). Without it, a browser navigates
-    with ``Accept: text/html`` and a script calls with ``*/*``. Who says nothing of
-    what it accepts takes a page (RFC 9110 12.5.1).
+    Sec-Fetch-Mode says it, and all browsers of today send it (Fetch Metadata, 2.2).
+    Without it, who takes a page gets one: also who takes anything, such as curl (RFC
+    9110 12.5.1).
     """
     if "HTTP_X_REQUESTED_WITH" in environ:
         return False
     mode = environ.get("HTTP_SEC_FETCH_MODE")
     if mode is not None:
         return bool(mode == "navigate")
-    return "text/html" in environ.get("HTTP_ACCEPT", "text/html").lower()
+    accepted = environ.get("HTTP_ACCEPT", "").lower()
+    return not accepted or "text/html" in accepted or "*/*" in accepted
 
 
 def wants_page(environ: "WSGIEnvironment") -> bool:

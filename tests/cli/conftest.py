@@ -1,4 +1,4 @@
-"""A federation in a folder of its own: ``paste.ini``, and what the demo makes for it."""
+"""A federation in a folder of its own: ``paste.ini``, and what the demo makes."""
 
 import re
 import shutil

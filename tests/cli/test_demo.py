@@ -54,7 +54,7 @@ class TestInAnEmptyClone:
 
     def test_the_members_are_the_sections_of_the_file(self, site):
         hub, uwv, gemeente = federation(site).entities
-        assert hub.entity_id == f"http://inloggen.localhost:6543/metadata"
+        assert hub.entity_id == "http://inloggen.localhost:6543/metadata"
         assert hub.identity_provider
         assert uwv.names["nl"] == "UWV"
         assert gemeente.service_provider

@@ -86,7 +86,8 @@ def test_what_has_no_origin_is_refused(url):
         pytest.param({"SEC_FETCH_MODE": "cors"}, False, id="fetches"),
         pytest.param({"SEC_FETCH_MODE": "no-cors", "ACCEPT": "text/html"}, False),
         pytest.param({"ACCEPT": "text/html,application/xhtml+xml"}, True, id="old"),
-        pytest.param({"ACCEPT": "*/*"}, False, id="an old browser's script, curl"),
+        pytest.param({"ACCEPT": "*/*"}, True, id="curl, which takes anything"),
+        pytest.param({"ACCEPT": "application/json"}, False, id="who takes JSON alone"),
         pytest.param({"ACCEPT": "application/json"}, False, id="JSON"),
         pytest.param(
             {"SEC_FETCH_MODE": "navigate", "X_REQUESTED_WITH": "XMLHttpRequest"},

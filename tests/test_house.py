@@ -1,0 +1,60 @@
+"""The house keeps its own rules, as far as no tool checks them."""
+
+import ast
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import eilogin
+from eilogin.cli import inventory
+from eilogin.cli.options import as_rst
+
+HOUSE = Path(eilogin.__file__).parent
+README = HOUSE.parent / "README.rst"
+PACKAGES = sorted(path.parent for path in HOUSE.rglob("__init__.py"))
+FILTERS = sorted(
+    set((HOUSE / "filters").glob("*.py")) - {HOUSE / "filters/__init__.py"}
+)
+
+
+def docstring(file):
+    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_says_in_a_paragraph_what_belongs_there(package):
+    said = docstring(package / "__init__.py")
+    title, _, paragraph = said.partition("\n\n")
+    assert title.endswith("."), said
+    assert len(paragraph) > 60, said
+
+
+@pytest.mark.parametrize("file", FILTERS, ids=lambda path: path.stem)
+def test_a_filter_says_how_it_is_used_and_what_it_does_to_environ(file):
+    said = " ".join(docstring(file).split())
+    for word in ("*needs*", "*reads*", "*writes*", "*changes in the answer*"):
+        assert word in said.lower(), f"{file.name} does not say: {word}"
+    assert "use = egg:eilogin" in said
+
+
+def test_the_map_of_the_house_names_every_room():
+    said = eilogin.__doc__ or ""
+    rooms = {path.stem for path in HOUSE.iterdir() if path.suffix == ".py"}
+    rooms |= {path.name for path in PACKAGES if path.parent == HOUSE}
+    for room in rooms - {"__init__"}:
+        assert room in said, room
+
+
+def test_what_an_ini_file_can_name_is_there_to_be_used():
+    for point in entry_points():
+        if point.group.startswith("paste.") and point.dist.name == "eilogin":
+            assert callable(point.load()), point
+
+
+@pytest.mark.parametrize("name", sorted(inventory.declared()))
+def test_the_readme_has_the_options_as_they_are_declared(name):
+    text = README.read_text(encoding="utf-8")
+    assert as_rst(inventory.declared()[name]) in text, (
+        f"put the table of 'eilogin options {name} --rst' into README.rst"
+    )

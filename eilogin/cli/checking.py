@@ -99,7 +99,11 @@ def check(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> Checked:
             _check_federation(file, title, options, owns[title])
     _check_twins(file, owns)
     _check_processes(file, read)
+    # An egg that a pipeline names itself stands in no section: it has no options.
     inline = [part for stack in stacks for part in stack.parts if part not in parts]
+    for part in inline:
+        if part.entry_point is not None:
+            _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline], variables)
     return Checked(file.faults, len(file.sections), len(ours), len(stacks))
 

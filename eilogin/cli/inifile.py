@@ -9,7 +9,7 @@ first.
 import configparser
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -279,10 +279,11 @@ class IniFile:
         use = section.values.get("use", "")
         if not use or _HAS_SCHEME.match(use):
             return [[self.part(section)]]
-        # Options that stand here too are given to what is used (PasteDeploy).
+        # An application gets the options that stand here too; a pipeline does not
+        # pass them on (PasteDeploy).
         part = self.part(section)
         return [
-            [*parts[:-1], replace(parts[-1], options=part.options)] if parts else parts
+            [*parts[:-1], part] if parts and parts[-1].use == part.use else parts
             for parts in self._apps(use, section, "use", trail)
         ]
 

@@ -189,11 +189,23 @@ class TestAPipeline:
         )
         assert site.faults() == []
 
+    def test_may_begin_at_an_app_that_gives_another_more_options(self, site):
+        site.change("[app:app]", "[app:more]\nuse = app\npath = /no/such\n\n[app:app]")
+        site.set("pipeline:gemeente", pipeline="g-session more")
+        fault = site.fault()
+        assert (fault.section, fault.option) == ("app:more", "path")
+
     def test_may_name_eggs_directly(self, site):
         site.set("pipeline:gemeente", pipeline="g-session egg:eilogin#identity app")
         assert site.faults() == []
         site.set("pipeline:gemeente", pipeline="egg:eilogin#identity app")
         assert "[pipeline:gemeente]: needs 'session'" in str(site.fault())
+        site.set("pipeline:gemeente", pipeline="g-session g-trust egg:eilogin#portal")
+        assert site.faults() == []
+        site.set("pipeline:gemeente", pipeline="egg:eilogin#session app")
+        assert "[pipeline:gemeente] store: is required" in str(site.fault())
+        site.set("pipeline:gemeente", pipeline="egg:nothing app")
+        assert "no project of this name is installed" in str(site.fault())
 
 
 class TestKeysAndTheFederation:
@@ -328,6 +340,12 @@ def test_variables_stand_in_for_what_default_does_not_say(site):
     site.set("filter:uwv-eilogin", name="%(who)s")
     assert site.faults() != []
     assert checking.check_file(site.file, {"who": "UWV"}) == []
+
+
+def test_an_option_can_be_had_from_default(site):
+    site.set("filter:uwv-eilogin", federation=None)
+    site.set("filter:uwv-eilogin", **{"get federation": "federation_file"})
+    assert site.faults() == []
 
 
 def test_what_is_set_for_others_is_no_option(site):

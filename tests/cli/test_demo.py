@@ -202,7 +202,7 @@ def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch
         assert f"{name} ({password})" in text
 
 
-def test_a_data_folder_of_app_sessions_is_made(site):
+def test_a_data_folder_of_app_sessions_is_made_and_thrown_away(site):
     site.change(
         "[app:app]",
         "[filter:g-appsession]\nuse = egg:eilogin#appsession\n"
@@ -211,3 +211,6 @@ def test_a_data_folder_of_app_sessions_is_made(site):
     (folder,) = [step.path for step in site.prepare() if step.made]
     assert folder == site.var / "appsessions"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (folder / "container_file").mkdir()
+    demo.Demo(site.file).reset()
+    assert not folder.exists()

@@ -15,7 +15,7 @@ from eilogin import clock
 _log = logging.getLogger("eilogin.audit")
 
 
-def event(
+def event(  # noqa: PLR0913 - the fields of an event, which are fixed
     code: str,
     outcome: str = "ok",
     *,

@@ -52,7 +52,15 @@ def test_what_an_ini_file_can_name_is_there_to_be_used():
             assert callable(point.load()), point
 
 
-@pytest.mark.parametrize("name", sorted(inventory.declared()))
+def test_a_participant_takes_the_options_of_its_filters_and_no_others():
+    declared = inventory.declared()
+    five = ("session", "trust", "login", "logout", "identity")
+    fields = [declared[name].model_fields.keys() for name in five]
+    assert declared["main"].model_fields.keys() == set().union(*fields)
+    assert sum(map(len, fields)) == len(set().union(*fields)), "one name, two meanings"
+
+
+@pytest.mark.parametrize("name", sorted(inventory.declared().keys() - {"main"}))
 def test_the_readme_has_the_options_as_they_are_declared(name):
     text = README.read_text(encoding="utf-8")
     assert as_rst(inventory.declared()[name]) in text, (

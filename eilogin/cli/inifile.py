@@ -65,7 +65,7 @@ class Part:
     kind: str
     #: What ``use`` comes down to, such as ``egg:eilogin#session``.
     use: str
-    options: Mapping[str, str] = _NOTHING
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def distribution(self) -> str:

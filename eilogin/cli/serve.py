@@ -23,6 +23,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
+from eilogin import audit
 from eilogin.cli.check import tell
 from eilogin.cli.checking import check_file
 from eilogin.cli.inifile import IniFile, Part
@@ -30,8 +31,6 @@ from eilogin.errors import ConfigurationError, EiloginError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-_log = logging.getLogger("eilogin")
 
 #: Seconds that requests under way get to finish when the server stops.
 _GRACE = 10.0
@@ -71,6 +70,7 @@ def serve(
         _set_up_logging(file, variables)
         parts = _servers(file, variables)
         app = _application(file, variables)
+        audit.event("configuration.loaded")
         with _listening(file, parts, app) as servers:
             for server in servers:
                 click.echo(f"serving on {', '.join(server.addresses)}")

@@ -50,6 +50,11 @@ class Federation:
             raise UnknownPeer(f"the metadata of {entity_id!r} has expired")
         return found
 
+    def name_of(self, entity_id: str, language: str) -> str:
+        """What people call a party, also one that has left the federation."""
+        found = self._entities.get(entity_id)
+        return entity_id if found is None else found.name(language)
+
     def only_hub(self) -> str | None:
         """The entityID of the hub, where the federation has exactly one."""
         hubs = [e.entity_id for e in self._entities.values() if e.identity_provider]

@@ -19,7 +19,7 @@ What no line of ``protect`` names needs ``basis``.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, unquote, urlencode
 
 from webob import Response
 
@@ -346,7 +346,7 @@ class Visit:
 
     def _open_page(self, target: str) -> str:
         """The page where the login was asked for if it is open to her, else ``/``."""
-        path = target.partition("?")[0]
+        path = unquote(target.partition("?")[0])
         login = env.session(self.environ)
         rule = self._filter.rules.rule_for(path)
         if rule in (OFF, OPTIONAL) or (login and reaches(login.level, rule)):

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import model_validator
 from webob import Response
 
+from eilogin import audit
 from eilogin.backchannel import BackChannel
 from eilogin.errors import ConfigurationError, NotFound
 from eilogin.federation import Federation, Own, Trust
@@ -182,6 +183,7 @@ class TrustFilter:
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
         self._metadata = write_entity(trust.own.descriptor(), trust.own.key)
+        audit.event("configuration.loaded", peer=trust.own.entity_id)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

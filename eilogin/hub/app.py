@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin.errors import NotFound
+from eilogin.federation import Trust
 from eilogin.hub.citizens import Citizens
 from eilogin.hub.logout import SingleLogout
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
+from eilogin.sessions import Participant
 from eilogin.settings import Flag, Options, ReadableFile, Seconds, Secret, option, read
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
@@ -102,19 +104,29 @@ class Hub:
             return self.pages.page(
                 environ, "signed_out.html", login_url=trust.own.url("login")
             )
-        language = language_of(environ)
-        services = []
-        for told in sessions.participants(login):
-            entity = trust.federation.entity(told.entity_id)
-            link = entity.information_url(language)
-            services.append((entity.name(language), link or None, told.since))
         return self.pages.page(
             environ,
             "home.html",
             login=login,
-            services=services,
+            services=_services(
+                trust, sessions.participants(login), language_of(environ)
+            ),
             logout_action=trust.own.url("logout"),
         )
+
+
+def _services(
+    trust: Trust, participants: Iterable[Participant], language: str
+) -> list[tuple[str, str | None, float]]:
+    """Name, link and since when, of every participant that is a member still or was."""
+    members = {entity.entity_id: entity for entity in trust.federation.entities}
+    services = []
+    for told in participants:
+        entity = members.get(told.entity_id)
+        link = entity.information_url(language) if entity else ""
+        name = trust.federation.name_of(told.entity_id, language)
+        services.append((name, link or None, told.since))
+    return services
 
 
 def make_hub(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":

@@ -318,7 +318,7 @@ class SingleLogout:
             environ,
             "partly_logged_out.html",
             headers=[env.cookie(environ).expire()],
-            not_reached=[federation.entity(e).name(language) for e in unreached],
+            not_reached=[federation.name_of(e, language) for e in unreached],
             continue_url=continue_url,
             at=clock.now(),
         )

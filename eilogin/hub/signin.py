@@ -181,7 +181,7 @@ class SignIn:
             # The form's redirects lead on to the participant.
             form_action=[] if question is None else [question.acs_url],
             action=f"{trust.own.url('login')}?{query}",
-            name=trust.federation.entity(service).name(language),
+            name=trust.federation.name_of(service, language),
             username=username,
             problem=problem,
             wants_code=wants_code,

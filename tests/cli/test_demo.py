@@ -156,26 +156,25 @@ class TestWhatCannotBe:
         assert demo.find_paste_ini() == bare_site.file
 
     @pytest.mark.parametrize(
-        ("section", "option", "value", "says"),
+        ("change", "says"),
         [
             (
-                "filter:uwv-eilogin",
-                "key",
-                None,
+                ("filter:uwv-eilogin", "key", None),
                 "[filter:uwv-eilogin] key: is required",
             ),
-            ("filter:uwv-eilogin", "key", "/etc/uwv.key", "under"),
-            ("filter:uwv-eilogin", "certificate", "%(here)s/var/../x.crt", "under"),
-            ("filter:uwv-eilogin", "public_url", "uwv", "an address such as"),
-            ("app:hub", "citizens", "/etc/citizens.json", "under"),
-            ("app:hub", "name_id_key", "file:/etc/secret", "under"),
-            ("filter:hub-session", "store", "sqlite:////etc/x.db", "under"),
+            (("filter:uwv-eilogin", "key", "/etc/uwv.key"), "under"),
+            (("filter:uwv-eilogin", "certificate", "%(here)s/var/../x.crt"), "under"),
+            (("filter:uwv-eilogin", "public_url", "uwv"), "an address such as"),
+            (("app:hub", "citizens", "/etc/citizens.json"), "under"),
+            (("app:hub", "name_id_key", "file:/etc/secret"), "under"),
+            (("filter:hub-session", "store", "sqlite:////etc/x.db"), "under"),
         ],
     )
     def test_a_file_that_it_cannot_prepare_for_is_refused(
-        self, site, run, monkeypatch, section, option, value, says
+        self, site, run, monkeypatch, change, says
     ):
         monkeypatch.chdir(site.folder)
+        section, option, value = change
         site.set(section, **{option: value})
         result = run("demo", "--prepare-only")
         assert result.exit_code == 1

@@ -1,0 +1,72 @@
+"""A request of a visitor with a valid session, without any server around it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from measuring import Bench, Row, Size, Variant
+from sites import COOKIE, ByDictionary, BySelect, by_beaker, guarded, requests_to, site
+
+
+@contextmanager
+def _memory(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+    known = {"q7Xw2": ("anna", time.time() + 7200)}
+    floor = ByDictionary(site, known)
+    with guarded(folder, "memory:") as (app, cookies):
+        yield {
+            "filters": Variant(requests_to(app, cookies)),
+            "floor": Variant(requests_to(floor, f"{COOKIE}=q7Xw2")),
+            "beaker": Variant(requests_to(*by_beaker())),
+            "bare": Variant(requests_to(site, "")),
+        }
+
+
+@contextmanager
+def _sqlite(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+    path = folder / "uwv.db"
+    with (
+        guarded(folder, f"sqlite:///{path}") as (app, cookies),
+        BySelect.opened(path) as (floor, key_cookie),
+    ):
+        yield {
+            "filters": Variant(requests_to(app, cookies)),
+            "floor": Variant(requests_to(floor, key_cookie)),
+            "beaker": Variant(requests_to(*by_beaker())),
+        }
+
+
+BENCHES = (
+    Bench(
+        name="request-memory",
+        what="five filters in process with store = memory:, beside a dictionary by "
+        "cookie and Beaker's memory session",
+        rows=(
+            Row(
+                name="request, five filters, memory:",
+                this="filters",
+                floor="floor",
+                goal=5.0,
+                peer="beaker",
+                peer_goal=1 / 9,
+            ),
+            Row(name="request, Beaker memory", this="beaker", floor="floor"),
+            Row(name="request, bare app", this="bare", floor="floor"),
+        ),
+        setting=_memory,
+    ),
+    Bench(
+        name="request-sqlite",
+        what="the same with store = sqlite:///, beside one SELECT and its JSON",
+        rows=(
+            Row(
+                name="request, five filters, sqlite:",
+                this="filters",
+                floor="floor",
+                goal=1.8,
+                peer="beaker",
+            ),
+        ),
+        setting=_sqlite,
+    ),
+)

@@ -1,0 +1,51 @@
+"""One site behind waitress in a process of its own, for ``requests_over_http``.
+
+``python serving.py KIND FOLDER`` serves on a free port of loopback, says in a line of
+JSON which port that is and which cookies are good, and ends with its standard input.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import waitress
+from sites import by_beaker, guarded, site
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: What can be served.
+KINDS = ("unguarded", "memory", "sqlite", "beaker")
+
+
+@contextmanager
+def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
+    if kind == "unguarded":
+        yield site, ""
+    elif kind == "beaker":
+        yield by_beaker()
+    else:
+        store = "memory:" if kind == "memory" else f"sqlite:///{folder / 'uwv.db'}"
+        with guarded(folder, store) as guarded_site:
+            yield guarded_site
+
+
+def main(kind: str, folder: str) -> None:
+    """Serve until nobody holds the other end of standard input."""
+    with _site(kind, Path(folder)) as (app, cookies):
+        server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
+        print(json.dumps({"port": server.effective_port, "cookies": cookies}))
+        sys.stdout.flush()
+        threading.Thread(target=server.run, daemon=True).start()
+        sys.stdin.read()
+    # waitress's own threads are not waited for: nothing is under way any more.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

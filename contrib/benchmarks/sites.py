@@ -1,0 +1,167 @@
+"""A small site, bare and behind what can guard it, with a visitor who is logged in.
+
+The site does next to nothing, so that what is measured is what stands before it.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beaker.middleware import SessionMiddleware
+from webob import Request
+
+from eilogin.testing import Federation
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOST = "uwv.test"
+PATH = "/mijn/zaken"
+COOKIE = "__Host-eilogin"
+_BODY = b"<p>" + b"Uw zaken. " * 100
+
+
+def site(
+    environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
+    """A page of a kilobyte, which needs nothing."""
+    start_response("200 OK", [("Content-Type", "text/html")])
+    # One part, of which a server can tell the length, and keep the connection.
+    return [_BODY + environ.get("REMOTE_USER", "").encode("latin-1")]
+
+
+@contextmanager
+def guarded(folder: Path, store: str) -> Iterator[tuple["WSGIApplication", str]]:
+    """The site behind the five filters, and the cookies of who is logged in."""
+    federation = Federation(folder, {HOST: site}, options={HOST: {"store": store}})
+    browser = federation.browser()
+    browser.visit(f"https://{HOST}{PATH}")
+    browser.press("Inloggen", username="anna", password="demo-anna")  # noqa: S106
+    token = browser.cookie(HOST, COOKIE)
+    assert token, browser.text
+    yield federation.apps[HOST], f"{COOKIE}={token}"
+    federation.apps[HOST].sessions.store.close()  # type: ignore[attr-defined]
+
+
+class ByDictionary:
+    """The floor: who carries this cookie is in a dictionary.
+
+    ``users`` has by cookie value the user, and until when.
+    """
+
+    def __init__(
+        self, app: "WSGIApplication", users: Mapping[str, tuple[str, float]]
+    ) -> None:
+        self.app = app
+        self.users = users
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Say who it is, and pass on."""
+        user, until = self.users.get(_cookie(environ), ("", 0.0))
+        if until > time.time():
+            environ["REMOTE_USER"] = user
+        return self.app(environ, start_response)
+
+
+class BySelect:
+    """The floor with a store that others share: one SELECT, and what it gives as JSON.
+
+    ``path`` is a store of eilogin; the cookie has the key of the session.
+    """
+
+    def __init__(self, app: "WSGIApplication", path: Path) -> None:
+        self.app = app
+        self.connection = sqlite3.connect(path, isolation_level=None)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Say who it is, and pass on."""
+        rows = self.connection.execute(
+            "SELECT data, until FROM session WHERE key = ?", (_cookie(environ),)
+        ).fetchall()
+        if rows and rows[0][1] > time.time():
+            environ["REMOTE_USER"] = json.loads(rows[0][0])["who"]["name_id"]
+        return self.app(environ, start_response)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator[tuple["BySelect", str]]:
+        """The floor on the one session of a store, and the cookies that have its key."""
+        floor = cls(site, path)
+        with closing(floor.connection):
+            (key,) = floor.connection.execute("SELECT key FROM session").fetchone()
+            yield floor, f"{COOKIE}={key}"
+
+
+def _cookie(environ: "WSGIEnvironment") -> str:
+    for pair in environ.get("HTTP_COOKIE", "").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return str(value)
+    return ""
+
+
+def by_beaker() -> tuple["WSGIApplication", str]:
+    """The site behind Beaker's own middleware in memory, and a visitor's cookies."""
+
+    def inner(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        session = environ["beaker.session"]
+        if environ["PATH_INFO"] == "/login":
+            session["user"] = "q7Xw2"
+            session.save()
+        environ["REMOTE_USER"] = session.get("user", "")
+        return site(environ, start_response)
+
+    app = SessionMiddleware(inner, {"session.type": "memory"})
+    response = Request(environ("", "/login")).get_response(app)
+    return app, response.headers["Set-Cookie"].partition(";")[0].strip()
+
+
+def environ(cookies: str, path: str = PATH) -> dict[str, Any]:
+    """What a server hands over for a click of a browser that has these cookies."""
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": HOST,
+        "SERVER_PORT": "443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": HOST,
+        "HTTP_ACCEPT": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+        "HTTP_ACCEPT_LANGUAGE": "nl",
+        "HTTP_COOKIE": f"taal=nl; {cookies}",
+        "HTTP_SEC_FETCH_SITE": "same-origin",
+        "HTTP_SEC_FETCH_MODE": "navigate",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "https",
+        "wsgi.input": None,
+        "wsgi.errors": None,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def requests_to(app: "WSGIApplication", cookies: str) -> Callable[[], object]:
+    """A call that asks ``app`` for the page once; its visitor must be known there."""
+    asked = environ(cookies)
+    response = Request(asked.copy()).get_response(app)
+    assert response.status_int == HTTPStatus.OK, response
+    assert not cookies or response.body != _BODY, "the visitor is not known"
+    return lambda: app(asked, _ignore)
+
+
+def _ignore(status: str, headers: object, exc_info: object = None) -> Any:
+    """A start_response that starts nothing."""

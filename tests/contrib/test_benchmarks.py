@@ -1,0 +1,201 @@
+"""The benchmarks run, and their arithmetic is right."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "contrib" / "benchmarks"
+
+
+def run(*arguments):
+    command = [sys.executable, "-W", "error::ResourceWarning", FOLDER / "run.py"]
+    done = subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return run("--quick").splitlines()
+
+
+def test_the_first_line_says_on_what_machine_with_what_versions(quick):
+    assert " cores, CPython " in quick[0]
+    assert "waitress 3." in quick[0]
+    assert quick[0].endswith("rounds: 1")
+
+
+@pytest.mark.parametrize(
+    ("start", "goal"),
+    [
+        ("request, five filters, memory:", "5.00"),
+        ("request, five filters, sqlite:", "1.80"),
+        ("over waitress, five filters, memory:, p50", "1.05"),
+        ("over waitress, five filters, sqlite:, p99", "1.20"),
+        ("over waitress, Beaker memory, p99", None),
+        ("answer verified, our checks", "2.20"),
+        ("answer verified, both opinions", "0.45"),
+        ("answer built and signed", "1.50"),
+        ("sessions ended by subject", None),
+        ("logout told to 10", "1.10"),
+        ("metadata of 1000 entities read", "2.00"),
+        ("key looked up, 1000 against 10", "1.00"),
+    ],
+)
+def test_each_line_has_its_figures_and_its_goal(quick, start, goal):
+    (line,) = [line for line in quick if line.startswith(start)]
+    this, floor, ratio, *rest = line.removeprefix(start).split()
+    assert float(this.replace(",", "")) > 0
+    assert float(floor.replace(",", "")) > 0
+    assert float(ratio.rstrip("!")) > 0
+    assert goal is None or goal in rest
+
+
+def test_one_of_them_can_be_run_alone():
+    lines = run("--quick", "--only", "sign").splitlines()
+    assert len(lines) == 3
+    assert lines[2].startswith("answer built and signed")
+
+
+def test_help_names_every_benchmark():
+    said = run("--help")
+    for name in ("request-memory", "waitress", "verify", "logout", "look-up"):
+        assert f"  {name} " in said
+
+
+# --- the arithmetic -----------------------------------------------------------------
+
+
+@pytest.fixture
+def measuring(monkeypatch):
+    """The module, with a clock that only what is called moves."""
+    monkeypatch.syspath_prepend(FOLDER)
+    import measuring
+
+    monkeypatch.setattr(measuring, "time", Stopwatch())
+    yield measuring
+    del sys.modules["measuring"]
+
+
+class Stopwatch:
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def work(self, *durations):
+        """A call that takes these times in turn, over and over."""
+        taken = list(durations)
+
+        def call():
+            taken.append(taken.pop(0))
+            self.now += taken[-1]
+
+        return call
+
+
+def bench_of(measuring, variants, samples=1, quantile=0.5):
+    @contextmanager
+    def setting(folder, size):
+        yield variants
+
+    row = measuring.Row(
+        name="a line", this="this", floor="floor", peer="peer", quantile=quantile
+    )
+    return measuring.Bench(
+        name="a", what="b", rows=(row,), setting=setting, samples=samples
+    )
+
+
+def figures(measuring, bench, rounds=3, **size):
+    return measuring.measure(
+        bench, Path(), measuring.Size(rounds=rounds, **size), lambda: None
+    )[0]
+
+
+def nothing():
+    pass
+
+
+def test_times_are_the_medians_of_the_rounds(measuring):
+    work = measuring.time.work
+    variants = {
+        "this": measuring.Variant(work(6.0, 9.0, 60.0), before=nothing),
+        "floor": measuring.Variant(work(2.0, 3.0, 10.0), before=nothing),
+        "peer": measuring.Variant(work(12.0, 18.0, 30.0), before=nothing),
+    }
+    figure = figures(measuring, bench_of(measuring, variants))
+    assert (figure.this, figure.floor) == (9.0, 3.0)
+    assert (figure.ratio, figure.peer_ratio) == (3.0, 0.5)
+
+
+def test_ratios_are_of_figures_taken_in_the_same_round(measuring):
+    work = measuring.time.work
+    # A machine that slows down: the medians' ratio would be 4.
+    variants = {
+        "this": measuring.Variant(work(2.0, 8.0, 40.0), before=nothing),
+        "floor": measuring.Variant(work(1.0, 2.0, 20.0), before=nothing),
+        "peer": measuring.Variant(work(1.0), before=nothing),
+    }
+    assert figures(measuring, bench_of(measuring, variants)).ratio == 2.0
+
+
+def test_variants_take_turns(measuring):
+    order = []
+    variants = {
+        name: measuring.Variant(
+            measuring.time.work(1.0), before=lambda name=name: order.append(name)
+        )
+        for name in ("this", "floor", "peer")
+    }
+    figures(measuring, bench_of(measuring, variants), rounds=2)
+    assert order == ["this", "floor", "peer"] * 2
+
+
+def test_what_comes_before_is_not_timed(measuring):
+    work = measuring.time.work
+    one = measuring.Variant(work(1.0), before=work(50.0))
+    variants = dict.fromkeys(("this", "floor", "peer"), one)
+    assert figures(measuring, bench_of(measuring, variants)).this == 1.0
+
+
+def test_short_calls_are_timed_many_together(measuring):
+    calls = []
+    work = measuring.time.work(0.000_01)
+    one = measuring.Variant(lambda: (calls.append(1), work()))
+    variants = dict.fromkeys(("this", "floor", "peer"), one)
+    figure = figures(measuring, bench_of(measuring, variants), stretch=0.01)
+    assert figure.this == pytest.approx(0.000_01)
+    assert len(calls) > 3 * 3 * 900
+
+
+@pytest.mark.parametrize(
+    ("quantile", "expected"), [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0), (0.0, 1.0)]
+)
+def test_a_quantile_is_one_of_the_samples(measuring, quantile, expected):
+    work = measuring.time.work
+    samples = [float(n) for n in range(100, 0, -1)]
+    variants = {
+        name: measuring.Variant(work(*samples)) for name in ("this", "floor", "peer")
+    }
+    bench = bench_of(measuring, variants, samples=100, quantile=quantile)
+    assert figures(measuring, bench).this == expected
+
+
+def test_the_collector_is_off_while_timing_and_on_again_after(measuring):
+    import gc
+
+    seen = []
+    one = measuring.Variant(
+        lambda: (seen.append(gc.isenabled()), measuring.time.work(1.0)())
+    )
+    variants = dict.fromkeys(("this", "floor", "peer"), one)
+    figures(measuring, bench_of(measuring, variants))
+    assert not any(seen)
+    assert gc.isenabled()

@@ -1,0 +1,285 @@
+"""`eilogin demo` as a newcomer runs it, and a real Chromium in front of it.
+
+Both live as long as the module that asks for them: Playwright keeps an event loop in
+this thread, which tests of other modules must not meet. A citizen has a browser of her
+own, with empty cookies.
+"""
+
+import configparser
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+SCREENSHOTS = CHECKOUT / "var" / "screenshots"
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+TELEPHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 800}
+#: Seconds for the demo to start or stop, and milliseconds for a page.
+PATIENCE = 30.0
+PAGE_PATIENCE = 15_000
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in sockets]
+
+
+class RunningDemo:
+    """`eilogin demo` in a folder that looks like a clone; ports are the tests' own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port, self._back_port, self._nobody = free_ports(3)
+        for part in ("setup.cfg", "eilogin/__init__.py"):
+            (folder / part).parent.mkdir(exist_ok=True)
+            shutil.copy(CHECKOUT / part, folder / part)
+        shutil.copytree(CHECKOUT / "contrib" / "demo", folder / "contrib" / "demo")
+        text = (CHECKOUT / "paste.ini").read_text()
+        for option, port in (("visitors", self.port), ("servers", self._back_port)):
+            text, count = re.subn(rf"(?m)^{option} = \d+$", f"{option} = {port}", text)
+            assert count == 1, option
+        (folder / "paste.ini").write_text(text)
+        self._process = None
+
+    def unplug(self, host):
+        """Give a participant a back channel at which nobody answers."""
+        file = self.folder / "paste.ini"
+        line = f"back_channel_url = http://{host}.localhost:"
+        text = file.read_text()
+        assert text.count(line) == 1
+        file.write_text(text.replace(f"{line}%(servers)s", f"{line}{self._nobody}"))
+
+    def url(self, host, path="/"):
+        return f"http://{host}.localhost:{self.port}{path}"
+
+    @property
+    def output(self):
+        return (self.folder / "output").read_text()
+
+    def start(self, *options):
+        command = [Path(sys.executable).with_name("eilogin"), "demo", *options]
+        with (self.folder / "output").open("w") as output:
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + PATIENCE
+        while "Ctrl-C stops it" not in self.output:
+            assert self._process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+
+    def interrupt(self):
+        """Press Ctrl-C; the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(PATIENCE)
+
+    def stop(self):
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+
+    @property
+    def services(self):
+        """Host name of every participant of the file but the portal."""
+        ini = configparser.RawConfigParser()
+        ini.read(self.folder / "paste.ini")
+        hosts = [name for name, _ in ini.items("composite:main") if "." in name]
+        names = [host.removesuffix(".localhost") for host in hosts]
+        return [name for name in names if name not in ("inloggen", "mijnoverheid")]
+
+
+class Citizen:
+    """A citizen at her browser, in a tab of it."""
+
+    def __init__(self, demo, context, name="anna", page=None):
+        self.demo = demo
+        self.name = name
+        self._context = context
+        self.page = page or context.new_page()
+
+    def tab(self):
+        """Another tab of the same browser."""
+        return Citizen(self.demo, self._context, self.name)
+
+    def visit(self, host, path="/"):
+        self.page.goto(self.demo.url(host, path))
+        return self
+
+    @property
+    def place(self):
+        """Where she is: host and path, without what follows."""
+        match = re.match(rf"http://(\w+)\.localhost:{self.demo.port}([^?#]*)", self.page.url)
+        assert match, self.page.url
+        return match[1] + match[2]
+
+    @property
+    def heading(self):
+        return self.page.locator("h1").inner_text()
+
+    @property
+    def text(self):
+        return self.page.locator("main").inner_text()
+
+    def click(self, name):
+        """Press the button or follow the link of this name."""
+        link = self.page.get_by_role("link", name=name, exact=True)
+        link.or_(self.page.get_by_role("button", name=name, exact=True)).click()
+        return self
+
+    @property
+    def is_asked_for_password(self):
+        return (
+            self.place.startswith("inloggen/")
+            and self.page.get_by_label("Wachtwoord", exact=True).is_visible()
+        )
+
+    def type_password(self, password=None, *, code=None):
+        """Fill in the sign-in page, and send it."""
+        assert self.is_asked_for_password, f"{self.place}: {self.text}"
+        self.page.get_by_label("Gebruikersnaam", exact=True).fill(self.name)
+        field = self.page.get_by_label("Wachtwoord", exact=True)
+        field.fill(password or f"demo-{self.name}")
+        if code is not None:
+            self.page.get_by_label("Code", exact=True).fill(code)
+        return self.click("Inloggen")
+
+    @property
+    def shown_code(self):
+        """Her code, as the page of the demonstration shows it."""
+        row = self.page.locator("li", has_text=f"Gebruikersnaam: {self.name}.")
+        return re.search(r"Code: ([0-9]{6})", row.inner_text())[1]
+
+    def log_in(self, host="uwv", path="/"):
+        self.visit(host, path).type_password()
+        assert self.place == host + path, self.text
+        return self
+
+    @property
+    def name_on_page(self):
+        """Her name, as a participant's page shows it; None where it does not."""
+        facts = self.page.locator("dl dd")
+        return facts.first.inner_text() if facts.count() else None
+
+    @property
+    def scrolls_sideways(self):
+        return self.page.evaluate(
+            "document.scrollingElement.scrollWidth > window.innerWidth"
+        )
+
+    def photograph(self, name):
+        """Keep the page as it looks on a telephone and on a desk."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        for size in (DESK, TELEPHONE):
+            self.page.set_viewport_size(size)
+            file = SCREENSHOTS / f"{name}-{size['width']}.png"
+            self.page.screenshot(path=file, full_page=True)
+            assert not self.scrolls_sideways, f"{name} at {size['width']} pixels"
+
+
+def unavailable(reason):
+    if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - see below
+    except ImportError:
+        # Other tests of this folder do without.
+        unavailable("needs Playwright: pip install 'eilogin[test]'")
+    if not Path(CHROMIUM).exists():
+        unavailable("needs Chromium: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS)
+        )
+        yield browser
+        browser.close()
+
+
+def run_demo(folder, *, unplugged=()):
+    demo = RunningDemo(folder)
+    for host in unplugged:
+        demo.unplug(host)
+    try:
+        demo.start()
+        yield demo
+        assert demo.interrupt() == 0, demo.output
+    finally:
+        demo.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo as it is, for all tests of a module."""
+    yield from run_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture
+def own_demo(tmp_path):
+    """A demo that a test may do with as it pleases."""
+    yield from run_demo(tmp_path)
+
+
+@pytest.fixture
+def unplugged_demo(tmp_path):
+    """A demo whose municipality is down for servers."""
+    yield from run_demo(tmp_path, unplugged=["gemeente"])
+
+
+@pytest.fixture
+def at_browser(chromium):
+    """Set a citizen at a new browser before a demo.
+
+    Afterwards none of her pages may have complained: a policy that blocks what the
+    page needs is told on the console only.
+    """
+    complaints = []
+    with contextlib.ExitStack() as stack:
+
+        def sit_down(demo, name="anna", **options):
+            context = chromium.new_context(**{"locale": "nl-NL", **options})
+            stack.callback(context.close)
+            context.set_default_timeout(PAGE_PATIENCE)
+            context.on("console", lambda m: complaints.append((m.type, m.text)))
+            context.on("weberror", lambda e: complaints.append(("error", str(e.error))))
+            return Citizen(demo, context, name)
+
+        yield sit_down
+    assert [text for kind, text in complaints if is_worth_telling(kind, text)] == []
+
+
+def is_worth_telling(kind, text):
+    """Whether the console says more than that a page has the status of an error."""
+    return kind in ("error", "warning") and not text.startswith(
+        "Failed to load resource: the server responded with a status of"
+    )
+
+
+@pytest.fixture
+def anna(demo, at_browser):
+    return at_browser(demo)

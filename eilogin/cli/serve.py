@@ -23,7 +23,6 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
-from eilogin import audit
 from eilogin.cli.check import tell
 from eilogin.cli.checking import check_file
 from eilogin.cli.inifile import IniFile, Part
@@ -70,7 +69,6 @@ def serve(
         _set_up_logging(file, variables)
         parts = _servers(file, variables)
         app = _application(file, variables)
-        audit.event("configuration.loaded")
         with _listening(file, parts, app) as servers:
             for server in servers:
                 click.echo(f"serving on {', '.join(server.addresses)}")

@@ -167,13 +167,6 @@ class TestAFileInOrder:
         room.serve(small.file, {}, ["Open one of:"])
         assert capsys.readouterr().out.endswith("Open one of:\n")
 
-    def test_is_an_event_of_the_audit_log(self, small, monkeypatch, caplog):
-        caplog.set_level(logging.INFO, "eilogin.audit")
-        monkeypatch.setattr(room, "_run", lambda servers: None)
-        room.serve(small.file, {})
-        (line,) = [r.message for r in caplog.records if r.name == "eilogin.audit"]
-        assert '"code": "configuration.loaded", "outcome": "ok"' in line
-
     def test_does_not_go_on_with_half_of_its_servers(self, small, run, monkeypatch):
         ran = []
 

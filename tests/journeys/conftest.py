@@ -1,9 +1,16 @@
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import time_machine
 
+from eilogin.cli.demo import Demo
+
 START = "2026-11-24T09:00:00Z"
+FRAMEWORKS = Path(__file__).parent / "frameworks"
 
 
 def show_visitor(environ, start_response):
@@ -27,10 +34,7 @@ class Citizen:
 
     @property
     def is_asked_for_password(self):
-        return (
-            self.browser.url.startswith("https://inloggen.test/")
-            and "Wachtwoord" in self.browser.text
-        )
+        return "://inloggen." in self.browser.url and "Wachtwoord" in self.browser.text
 
     def log_in(self, url="https://uwv.test/mijn", code=None):
         self.visit(url)
@@ -59,8 +63,9 @@ class Citizen:
     @property
     def user(self):
         """Who the app says she is."""
-        match = re.search(r"user=\[(.+?)\]", self.browser.text)
-        return match[1] if match else None
+        said = r"user=\[(.+?)\]|You are logged in as (.+?)\."
+        match = re.search(said, self.browser.text)
+        return match and (match[1] or match[2])
 
 
 @pytest.fixture
@@ -100,3 +105,44 @@ def citizen_of(federation):
         return Citizen(browser or federation.browser(), name)
 
     return make
+
+
+@pytest.fixture
+def citizen_at():
+    """Make a citizen at a browser, ``anna`` where no name is said."""
+    return Citizen
+
+
+# --- applications of three frameworks, and an ini file around them ----------------
+
+
+@pytest.fixture(scope="session")
+def applications(tmp_path_factory):
+    """The folder in which they are installed, each as its own manual would say."""
+    folder = tmp_path_factory.mktemp("srv")
+    shutil.copytree(FRAMEWORKS, folder, dirs_exist_ok=True)
+    setup = ["-c", "import setuptools; setuptools.setup()", "-q", "egg_info"]
+    migrate = ["manage.py", "migrate", "--verbosity=0"]
+    for name, command in (("guestbook", setup), ("permits", migrate)):
+        subprocess.run([sys.executable, *command], cwd=folder / name, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        # Takes away too what `path` in the ini file puts there.
+        patch.syspath_prepend(folder / "guestbook")
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def prepared(applications, tmp_path_factory):
+    """The ini file, with all that it names beside it: keys take time."""
+    folder = tmp_path_factory.mktemp("prepared")
+    text = (FRAMEWORKS / "federation.ini").read_text()
+    file = folder / "federation.ini"
+    file.write_text(text.replace("/srv/", f"{applications}/"))
+    list(Demo(file).prepare())
+    return folder
+
+
+@pytest.fixture
+def ini_file(prepared, tmp_path):
+    """The ini file in a folder of this test, with a store in which nothing is yet."""
+    return shutil.copytree(prepared, tmp_path / "etc") / "federation.ini"

@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 <h1>{{ title }}</h1>
 {% if request.remote_user %}<p>You are logged in as {{ request.remote_user }}.</p>
 {% else %}<p>You are not logged in.</p>{% endif %}
-{% for message in get_flashed_messages() %}<p role="status">{{ message }}</p>{% endfor %}
+{% for told in get_flashed_messages() %}<p role="status">{{ told }}</p>{% endfor %}
 <ul>{% for report in reports %}<li>{{ report.text }}</li>{% endfor %}</ul>
 {% if form %}<form method="post"><input type="hidden" name="token" value="{{ form }}">
 <label>What is broken? <textarea name="text"></textarea></label>

@@ -46,4 +46,6 @@ TEMPLATES = [
 ]
 ROOT_URLCONF = "permits.urls"
 WSGI_APPLICATION = "permits.wsgi.application"
+# Django sets the time zone of the whole process.
+TIME_ZONE = "UTC"
 USE_TZ = True

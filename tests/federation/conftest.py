@@ -1,0 +1,39 @@
+from functools import cache
+
+import pytest
+
+from eilogin.federation import Own
+from eilogin.saml.keys import SigningKey, new_key_pair
+
+
+@cache
+def signing_key(name):
+    return SigningKey.load(*new_key_pair(name))
+
+
+@pytest.fixture
+def key():
+    return signing_key("member")
+
+
+@pytest.fixture
+def operator():
+    return signing_key("operator")
+
+
+@pytest.fixture
+def make_own(key):
+    def make(role="participant", **changes):
+        fields = {
+            "role": role,
+            "public_url": "https://uwv.test",
+            "prefix": "/eilogin" if role == "participant" else "",
+            "key": key,
+            "entity_id": "https://uwv.test/eilogin/metadata",
+            "back_channel_url": "https://back.uwv.test:8443",
+            "names": {"nl": "UWV", "en": "Employee Insurance Agency"},
+            **changes,
+        }
+        return Own(**fields)
+
+    return make

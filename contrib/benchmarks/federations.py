@@ -120,7 +120,8 @@ BENCHES = (
                 name=f"key looked up, {_MANY} against {_FEW}",
                 this="many",
                 floor="few",
-                goal=1.0,
+                # "The same", as far as that can be measured.
+                goal=1.1,
             ),
         ),
         setting=_looking_up,

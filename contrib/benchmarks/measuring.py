@@ -108,7 +108,7 @@ def measure(
             name: 1 if is_single or variant.before else _calls(variant, size.stretch)
             for name, variant in variants.items()
         }
-        rounds = []
+        rounds: list[_Round] = []
         for _ in range(size.rounds):
             rounds.append(
                 {

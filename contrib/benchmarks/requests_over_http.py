@@ -1,4 +1,4 @@
-"""The same requests over HTTP: waitress in a child process, loopback, kept connections."""
+"""The same over HTTP: waitress in a child process, loopback, kept connections."""
 
 import json
 import math
@@ -34,7 +34,7 @@ def _served(kind: str, folder: Path) -> Iterator[Callable[[], object]]:
         sys.executable,
         str(Path(__file__).with_name("serving.py")),
         kind,
-        folder,
+        str(folder),
     ]
     with subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

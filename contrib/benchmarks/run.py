@@ -54,7 +54,7 @@ Benchmarks:
 
 \b
 Examples:
-  run.py                          all of it, in some minutes
+  run.py                          all of it, in half a minute
   run.py --only verify --rounds 21
   run.py --quick                  whether everything runs; the figures mean nothing
 """

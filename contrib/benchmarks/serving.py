@@ -6,6 +6,7 @@ JSON which port that is and which cookies are good, and ends with its standard i
 
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import waitress
 from sites import by_beaker, guarded, site
+from waitress.server import create_server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,8 +39,10 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
 def main(kind: str, folder: str) -> None:
     """Serve until nobody holds the other end of standard input."""
     with _site(kind, Path(folder)) as (app, cookies):
-        server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
-        print(json.dumps({"port": server.effective_port, "cookies": cookies}))
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = create_server(app, sockets=[listener], threads=4)
+        port = listener.getsockname()[1]
+        print(json.dumps({"port": port, "cookies": cookies}))
         sys.stdout.flush()
         threading.Thread(target=server.run, daemon=True).start()
         sys.stdin.read()

@@ -94,7 +94,7 @@ class BySelect:
     @classmethod
     @contextmanager
     def opened(cls, path: Path) -> Iterator[tuple["BySelect", str]]:
-        """The floor on the one session of a store, and the cookies that have its key."""
+        """The floor on the one session of a store, and the cookies with its key."""
         floor = cls(site, path)
         with closing(floor.connection):
             (key,) = floor.connection.execute("SELECT key FROM session").fetchone()

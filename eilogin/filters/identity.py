@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
 
-from eilogin.errors import IdentityMissing
+from eilogin.errors import IdentityMissing, PipelineOrder
 from eilogin.sessions import Login
 from eilogin.settings import Options, option, read
 from eilogin.web import environ as env
@@ -126,29 +126,31 @@ class Identity:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Pass on with the visitor's identity, or with none."""
+        try:
+            inner = self._identified(environ)
+        except (IdentityMissing, PipelineOrder) as error:
+            refusal = self.pages.refuse(environ, error, event="identity")
+            return refusal(environ, start_response)
+        return self.app(inner, start_response)
+
+    def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+        """A copy of environ that says who the visitor is, and nothing forged."""
+        login = env.session(environ)
         inner = environ.copy()
         for key in self._removed:
             inner.pop(key, None)
-        login = env.session(environ)
         if login is not None:
-            user = self._user_of(login)
-            if user is None:
-                error = IdentityMissing(
-                    "the login has nothing that REMOTE_USER could be"
-                )
-                refusal = self.pages.refuse(environ, error, event="identity")
-                return refusal(environ, start_response)
-            inner["REMOTE_USER"] = _for_environ(user)
+            inner["REMOTE_USER"] = _for_environ(self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
             self._add_headers(inner, login)
-        return self.app(inner, start_response)
+        return inner
 
-    def _user_of(self, login: Login) -> str | None:
+    def _user_of(self, login: Login) -> str:
         for source in self._user:
             user = source(login)
             if user:
                 return user
-        return None
+        raise IdentityMissing("the login has nothing that REMOTE_USER could be")
 
     def _add_headers(self, inner: "WSGIEnvironment", login: Login) -> None:
         for header in self._headers:

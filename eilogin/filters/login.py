@@ -95,13 +95,12 @@ class LoginFilter:
         return answer(environ, start_response)
 
     def _answer(self, visit: "Visit") -> Response | None:
-        address = env.address(visit.environ)
-        if address is not None and address not in self._own_addresses:
-            return None
         try:
-            if address is not None:
-                return self._own_addresses[address](visit)
-            return self._guard(visit)
+            address = env.address(visit.environ)
+            if address is None:
+                return self._guard(visit)
+            respond = self._own_addresses.get(address)
+            return None if respond is None else respond(visit)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             return self.pages.refuse(visit.environ, error, event="login")
 

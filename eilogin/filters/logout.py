@@ -81,14 +81,17 @@ class LogoutFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses, and pass everything else on."""
-        handler = self._own_addresses.get(env.address(environ) or "")
-        if handler is None:
-            return self.app(environ, start_response)
         try:
-            answer = handler(environ)
+            answer = self._answer(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self.pages.refuse(environ, error, event="logout")
+        if answer is None:
+            return self.app(environ, start_response)
         return answer(environ, start_response)
+
+    def _answer(self, environ: "WSGIEnvironment") -> Response | None:
+        respond = self._own_addresses.get(env.address(environ) or "")
+        return None if respond is None else respond(environ)
 
     # --- /eilogin/logout: the visitor wants to go -----------------------------------
 

@@ -28,7 +28,7 @@ from webob import Response
 
 from eilogin import audit
 from eilogin.backchannel import BackChannel
-from eilogin.errors import ConfigurationError, NotFound
+from eilogin.errors import ConfigurationError, NotFound, PipelineOrder
 from eilogin.federation import Federation, Own, Trust
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT
 from eilogin.saml.keys import SigningKey, load_certificate, rsa_public_key
@@ -193,14 +193,21 @@ class TrustFilter:
         address = self._addresses.get(path)
         environ[env.TRUST] = self.trust
         environ[env.ADDRESS] = address
-        login = env.session(environ)
-        if login is not None and login.who.audience != self.trust.own.entity_id:
-            environ[env.SESSION] = None
+        try:
+            self._take_out_foreign_session(environ)
+        except PipelineOrder as error:
+            refusal = self.pages.refuse(environ, error, event="pipeline")
+            return refusal(environ, start_response)
         if address == "metadata":
             return self._own_metadata()(environ, start_response)
         if address is None and path.startswith(self._below_prefix):
             return self._nothing_here(environ)(environ, start_response)
         return self.app(environ, start_response)
+
+    def _take_out_foreign_session(self, environ: "WSGIEnvironment") -> None:
+        login = env.session(environ)
+        if login is not None and login.who.audience != self.trust.own.entity_id:
+            environ[env.SESSION] = None
 
     def _own_metadata(self) -> Response:
         return Response(

@@ -209,9 +209,7 @@ class SingleLogout:
         sessions = env.sessions(environ)
         indexes: Sequence[str | None] = request.session_indexes or (None,)
         found = [
-            login
-            for index in indexes
-            for login in sessions.find_by_subject(subject, index)
+            login for index in indexes for login in sessions.find_told(subject, index)
         ]
         return list({login.key: login for login in found}.values())
 

@@ -10,6 +10,10 @@ from math import isinf
 from eilogin import clock
 from eilogin.saml.levels import LEVELS
 
+# What a store keeps was written here and has no space around it: json.loads looks for
+# that with two regular expressions, at every request.
+_decode = json.JSONDecoder().raw_decode
+
 #: SAML core 8.3.1: what an absent Format means.
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
@@ -38,8 +42,20 @@ class Subject:
 
     def label(self, session_index: str | None = None) -> str:
         """The label of all her sessions, or of the one with this SessionIndex."""
+        return self._label("subject", session_index)
+
+    def told_label(self, session_index: str | None = None) -> str:
+        """The label of a hub's sessions of which this participant was told.
+
+        It is never that of the participant's own sessions: both may be in one store,
+        and a participant that ends its own must not end the hub's with them, or the
+        hub would not know any more whom to tell.
+        """
+        return self._label("told", session_index)
+
+    def _label(self, kind: str, session_index: str | None) -> str:
         parts = (
-            "subject",
+            kind,
             self.issuer,
             self.audience,
             self.format or UNSPECIFIED,
@@ -130,7 +146,7 @@ class Login:
     @classmethod
     def from_json(cls, text: str, key: str, seen: float) -> "Login":
         """The value that :meth:`to_json` wrote, as the store found it."""
-        fields = json.loads(text)
+        fields, _ = _decode(text)
         fields["who"] = Subject(**fields["who"])
         return cls(**fields, key=key, seen=seen)
 

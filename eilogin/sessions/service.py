@@ -71,16 +71,16 @@ class Sessions:
             return None
         return self._read(_key_of(token))
 
-    def find_by_subject(
+    def find_told(
         self, subject: Subject, session_index: str | None = None
     ) -> list[Login]:
-        """The logins of a subject, or the one that the SessionIndex names.
+        """The hub's logins of a subject, or the one that the SessionIndex names.
 
-        At the hub ``subject`` may be as a participant knows her: a login is found by
-        every participant that was told of it. The idle limit is left aside, because
+        ``subject`` and ``session_index`` are as the participant knows her that was
+        told of them (:meth:`add_participant`). The idle limit is left aside, because
         a logout has to reach idle logins too.
         """
-        keys = self.store.find(subject.label(session_index))
+        keys = self.store.find(subject.told_label(session_index))
         return [login for login in map(self._read, keys) if login is not None]
 
     @staticmethod
@@ -216,7 +216,10 @@ class Sessions:
         if told in (replace(known, since=0.0) for known in self.participants(login)):
             return self.is_live(login)
         subject = participant.subject
-        labels = (subject.label(), subject.label(participant.session_index))
+        labels = (
+            subject.told_label(),
+            subject.told_label(participant.session_index),
+        )
         item = participant.to_json()
         return any(self.store.append(key, item, labels) for key in self._keys_of(login))
 

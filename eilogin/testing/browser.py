@@ -204,6 +204,8 @@ class Browser:
             request.headers["Cookie"] = "; ".join(sent)
 
     def _send(self, request: Request) -> Response:
+        # What WebOb notes of the body here, apps that use it would believe there.
+        request.environ.pop("webob.is_body_seekable", None)
         response = request.get_response(self.app)
         # Read whole, and closed: PEP 3333.
         response.body  # noqa: B018

@@ -1,5 +1,7 @@
 """The benchmarks run, and their arithmetic is right."""
 
+import gc
+import importlib
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -44,7 +46,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("sessions ended by subject", None),
         ("logout told to 10", "1.10"),
         ("metadata of 1000 entities read", "2.00"),
-        ("key looked up, 1000 against 10", "1.00"),
+        ("key looked up, 1000 against 10", "1.10"),
     ],
 )
 def test_each_line_has_its_figures_and_its_goal(quick, start, goal):
@@ -75,8 +77,7 @@ def test_help_names_every_benchmark():
 def measuring(monkeypatch):
     """The module, with a clock that only what is called moves."""
     monkeypatch.syspath_prepend(FOLDER)
-    import measuring
-
+    measuring = importlib.import_module("measuring")
     monkeypatch.setattr(measuring, "time", Stopwatch())
     yield measuring
     del sys.modules["measuring"]
@@ -189,8 +190,6 @@ def test_a_quantile_is_one_of_the_samples(measuring, quantile, expected):
 
 
 def test_the_collector_is_off_while_timing_and_on_again_after(measuring):
-    import gc
-
     seen = []
     one = measuring.Variant(
         lambda: (seen.append(gc.isenabled()), measuring.time.work(1.0)())

@@ -43,6 +43,10 @@ class TestSubject:
     def test_a_session_has_a_label_of_its_own(self):
         assert len({ANNA.label(), ANNA.label("_1"), ANNA.label("_2")}) == 3
 
+    def test_is_another_one_for_the_hubs_sessions(self):
+        own = {ANNA.label(), ANNA.label("_1")}
+        assert len({ANNA.told_label(), ANNA.told_label("_1")} | own) == 4
+
     def test_parts_do_not_run_into_each_other(self):
         assert Subject("ab", "c", "x").label() != Subject("a", "bc", "x").label()
 

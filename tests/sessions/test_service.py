@@ -336,7 +336,7 @@ class TestReplacing:
         sessions.end(first)
         with pytest.raises(LoginEnded):
             sessions.create_login(anna, issued=NOON, replaces=first)
-        assert sessions.find_by_subject(anna.who) == []
+        assert sessions.store.find(anna.who.label()) == []
 
     def test_succeeds_once(self, sessions: Sessions, anna: Login) -> None:
         first = found(sessions, sessions.create_login(anna, issued=NOON))
@@ -393,18 +393,30 @@ class TestParticipants:
         sessions.add_participant(login, told("uwv"))
         sessions.add_participant(login, told("uwv", index="2"))
         subject = told("uwv").subject
-        assert sessions.find_by_subject(subject) == [login]
-        assert sessions.find_by_subject(subject, "1") == [login]
-        assert sessions.find_by_subject(subject, "2") == [login]
-        assert sessions.find_by_subject(subject, "3") == []
-        assert sessions.find_by_subject(told("svb").subject) == []
+        assert sessions.find_told(subject) == [login]
+        assert sessions.find_told(subject, "1") == [login]
+        assert sessions.find_told(subject, "2") == [login]
+        assert sessions.find_told(subject, "3") == []
+        assert sessions.find_told(told("svb").subject) == []
+
+    def test_end_their_own_sessions_and_not_the_hubs_in_the_same_store(
+        self, sessions: Sessions, login: Login
+    ) -> None:
+        participant = told("uwv")
+        sessions.add_participant(login, participant)
+        own = replace(login, who=participant.subject, session_index="1")
+        token = sessions.create_login(own, issued=NOON)
+        assert len(sessions.end_subject(own.who, ["1"], issued=NOON)) == 1
+        assert len(sessions.end_subject(own.who, issued=NOON)) == 0
+        assert sessions.find(token) is None
+        assert sessions.find_told(participant.subject) == [login]
 
     def test_cannot_be_added_to_an_ended_login(
         self, sessions: Sessions, login: Login
     ) -> None:
         sessions.end(login)
         assert not sessions.add_participant(login, told("uwv"))
-        assert sessions.find_by_subject(told("uwv").subject) == []
+        assert sessions.find_told(told("uwv").subject) == []
 
     def test_follow_a_login_that_is_stepped_up_meanwhile(
         self, sessions: Sessions, login: Login, anna: Login
@@ -506,7 +518,7 @@ class TestEndSubject:
         else:
             with pytest.raises(LoginEnded):
                 sessions.create_login(anna, issued=NOON + issued)
-        assert bool(sessions.find_by_subject(anna.who)) == is_made
+        assert bool(sessions.store.find(anna.who.label())) == is_made
 
     def test_of_one_session_index_lets_another_in(
         self, sessions: Sessions, anna: Login

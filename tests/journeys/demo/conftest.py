@@ -5,7 +5,6 @@ this thread, which tests of other modules must not meet. A citizen has a browser
 own, with empty cookies.
 """
 
-import configparser
 import contextlib
 import os
 import re
@@ -31,6 +30,8 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+#: Where a service knows its visitor: the first page of one is for everybody.
+START = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
 TELEPHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
 #: Seconds for the demo to start or stop, and milliseconds for a page.
@@ -100,47 +101,26 @@ class RunningDemo:
             self._process.kill()
             self._process.wait(PATIENCE)
 
-    @property
-    def services(self):
-        """Host name of every participant of the file but the portal."""
-        ini = configparser.RawConfigParser()
-        ini.read(self.folder / "paste.ini")
-        hosts = [name for name, _ in ini.items("composite:main") if "." in name]
-        names = [host.removesuffix(".localhost") for host in hosts]
-        return [name for name in names if name not in ("inloggen", "mijnoverheid")]
-
 
 class Citizen:
     """A citizen at her browser, in a tab of it."""
 
-    def __init__(self, demo, context, name="anna", page=None):
+    def __init__(self, demo, context, name="anna"):
         self.demo = demo
         self.name = name
         self._context = context
-        self.page = page or context.new_page()
+        self.page = context.new_page()
 
     def tab(self):
         """Another tab of the same browser."""
         return Citizen(self.demo, self._context, self.name)
 
+    # --- what she does ---
+
     def visit(self, host, path="/"):
-        self.page.goto(self.demo.url(host, path))
+        # Not until it is loaded: some pages go on by themselves before that.
+        self.page.goto(self.demo.url(host, path), wait_until="commit")
         return self
-
-    @property
-    def place(self):
-        """Where she is: host and path, without what follows."""
-        match = re.match(rf"http://(\w+)\.localhost:{self.demo.port}([^?#]*)", self.page.url)
-        assert match, self.page.url
-        return match[1] + match[2]
-
-    @property
-    def heading(self):
-        return self.page.locator("h1").inner_text()
-
-    @property
-    def text(self):
-        return self.page.locator("main").inner_text()
 
     def click(self, name):
         """Press the button or follow the link of this name."""
@@ -148,54 +128,69 @@ class Citizen:
         link.or_(self.page.get_by_role("button", name=name, exact=True)).click()
         return self
 
-    @property
-    def is_asked_for_password(self):
-        return (
-            self.place.startswith("inloggen/")
-            and self.page.get_by_label("Wachtwoord", exact=True).is_visible()
-        )
-
     def type_password(self, password=None, *, code=None):
         """Fill in the sign-in page, and send it."""
-        assert self.is_asked_for_password, f"{self.place}: {self.text}"
-        self.page.get_by_label("Gebruikersnaam", exact=True).fill(self.name)
-        field = self.page.get_by_label("Wachtwoord", exact=True)
-        field.fill(password or f"demo-{self.name}")
+        self.page.locator("[name=username]").fill(self.name)
+        self.page.locator("[name=password]").fill(password or f"demo-{self.name}")
         if code is not None:
-            self.page.get_by_label("Code", exact=True).fill(code)
-        return self.click("Inloggen")
+            self.page.locator("[name=code]").fill(code)
+        self.page.locator("[name=login]").click()
+        return self
+
+    def log_in(self, host="uwv", path="/"):
+        return self.visit(host, path).type_password().arrives(host, path)
+
+    def go_everywhere(self):
+        """Log in, and visit every service; each opens without a question."""
+        self.log_in("uwv")
+        for host, path in START.items():
+            self.visit(host, path).arrives(host, path)
+        return self
+
+    # --- what she sees ---
+
+    def arrives(self, host, path="/"):
+        """Wait until she is there."""
+        address = re.escape(self.demo.url(host, path))
+        self.page.wait_for_url(re.compile(rf"^{address}(?:[?#].*)?$"))
+        return self
+
+    def sees(self, heading):
+        """Wait until she is at a page of this name."""
+        self.page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
+        return self
+
+    @property
+    def text(self):
+        return self.page.locator("main").inner_text()
 
     @property
     def shown_code(self):
         """Her code, as the page of the demonstration shows it."""
-        row = self.page.locator("li", has_text=f"Gebruikersnaam: {self.name}.")
+        row = self.page.locator("li", has_text=f"demo-{self.name}")
         return re.search(r"Code: ([0-9]{6})", row.inner_text())[1]
 
-    def log_in(self, host="uwv", path="/"):
-        self.visit(host, path).type_password()
-        assert self.place == host + path, self.text
-        return self
+    def fact(self, name):
+        """What a participant's page tells of her under this name."""
+        return self.page.locator(f"dt:text-is('{name}') + dd").inner_text()
 
-    @property
-    def name_on_page(self):
-        """Her name, as a participant's page shows it; None where it does not."""
-        facts = self.page.locator("dl dd")
-        return facts.first.inner_text() if facts.count() else None
+    def focused(self):
+        """What the element with the focus is called."""
+        return self.page.evaluate("document.activeElement.innerText")
 
-    @property
-    def scrolls_sideways(self):
-        return self.page.evaluate(
-            "document.scrollingElement.scrollWidth > window.innerWidth"
-        )
-
-    def photograph(self, name):
+    def photograph(self, name, language="nl"):
         """Keep the page as it looks on a telephone and on a desk."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        assert self.page.locator("h1").count() == 1
+        assert self.page.locator("html").get_attribute("lang") == language
+        if self.page.locator("h1[autofocus]").count():
+            self.page.locator("h1:focus").wait_for()
         for size in (DESK, TELEPHONE):
             self.page.set_viewport_size(size)
             file = SCREENSHOTS / f"{name}-{size['width']}.png"
             self.page.screenshot(path=file, full_page=True)
-            assert not self.scrolls_sideways, f"{name} at {size['width']} pixels"
+            wide = self.page.evaluate("document.scrollingElement.scrollWidth")
+            assert wide <= size["width"], name
+        return self
 
 
 def unavailable(reason):

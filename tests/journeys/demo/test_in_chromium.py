@@ -1,15 +1,251 @@
-"""The citizen's stories, in a real browser before the real demonstration."""
+"""The citizen's and the sysadmin's stories, in a real browser before the demonstration.
+
+Pictures of the pages are kept under ``var/screenshots`` of the checkout.
+"""
 
 import pytest
 
 pytestmark = pytest.mark.real
 
-SERVICES = ["uwv", "gemeente", "kadaster"]
-FIRST_PAGE = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
+#: The address of every service, and its name.
+SERVICES = {
+    "uwv": "UWV",
+    "gemeente": "Gemeente Voorbeeldstad",
+    "kadaster": "Kadaster",
+}
 
 
-def test_logs_in_once_and_is_known_everywhere(anna):
-    anna.visit("mijnoverheid").click("Inloggen").type_password()
-    anna.photograph("portal")
-    print(anna.place, anna.text)
-    assert 0
+class TestLoggingIn:
+    def test_once_at_the_hub_and_she_is_known_everywhere(self, anna):
+        anna.visit("mijnoverheid").sees("Inloggen bij MijnOverheid")
+        anna.photograph("sign-in").type_password()
+        anna.arrives("mijnoverheid").photograph("portal")
+        assert "Welkom, Anna de Proef." in anna.text
+        known_as = set()
+        for host, name in SERVICES.items():
+            anna.click(name).arrives(host)
+            if host == "kadaster":
+                anna.click("Inloggen").arrives(host, "/mijn")
+            assert anna.fact("Naam") == "Anna de Proef"
+            assert anna.fact("Niveau") == "basis"
+            known_as.add(anna.fact("Kenmerk (REMOTE_USER)"))
+            anna.photograph(host).click("MijnOverheid").arrives("mijnoverheid")
+        assert len(known_as) == len(SERVICES), "two services know her by the same name"
+
+    def test_with_the_keyboard_alone(self, anna):
+        anna.visit("uwv").sees("Inloggen bij UWV")
+        keyboard = anna.page.keyboard
+        for word in ("anna", "demo-anna"):
+            keyboard.press("Tab")
+            keyboard.type(word)
+        keyboard.press("Enter")
+        anna.arrives("uwv").sees("Mijn UWV")
+        for _ in range(10):
+            keyboard.press("Tab")
+            if anna.focused() == "Uitloggen":
+                break
+        keyboard.press("Enter")
+        anna.sees("U bent overal uitgelogd")
+
+    def test_without_javascript(self, demo, at_browser):
+        anna = at_browser(demo, java_script_enabled=False)
+        anna.log_in("mijnoverheid").click("UWV").arrives("uwv")
+        anna.click("MijnOverheid").click("Gemeente Voorbeeldstad")
+        anna.sees("Een ogenblik geduld").photograph("auto-post")
+        anna.click("Ga verder").arrives("gemeente").sees("Mijn gemeente")
+        assert anna.fact("Naam") == "Anna de Proef"
+        anna.click("Uitloggen").sees("U bent overal uitgelogd")
+        anna.visit("uwv").sees("Inloggen bij UWV")
+
+    def test_with_a_wrong_password_says_so_and_lets_her_try_again(self, anna):
+        anna.visit("uwv").type_password("demo-bram")
+        anna.page.get_by_role("alert").wait_for()
+        assert "De gebruikersnaam of het wachtwoord klopt niet" in anna.text
+        assert anna.page.locator("[name=username]").input_value() == "anna"
+        assert anna.page.locator("[name=password]").input_value() == ""
+        anna.photograph("sign-in-wrong").type_password().arrives("uwv")
+
+    def test_in_two_tabs_at_the_same_time(self, anna):
+        other = anna.tab()
+        anna.visit("uwv").sees("Inloggen bij UWV")
+        other.visit("gemeente", "/verhuizen")
+        other.sees("Inloggen bij Gemeente Voorbeeldstad").type_password()
+        other.arrives("gemeente", "/verhuizen")
+        anna.type_password().arrives("uwv")
+        assert anna.fact("Naam") == other.fact("Naam") == "Anna de Proef"
+
+    def test_back_in_the_history_is_no_error(self, anna):
+        anna.visit("kadaster").click("Inloggen").type_password()
+        anna.arrives("kadaster", "/mijn")
+        anna.page.go_back(wait_until="commit")
+        anna.arrives("kadaster", "/mijn").sees("Mijn gegevens")
+
+    def test_cancelled_leads_back_and_makes_no_session(self, anna):
+        anna.visit("kadaster").photograph("kadaster-stranger").click("Inloggen")
+        anna.sees("Inloggen bij Kadaster").click("Annuleren")
+        anna.sees("U hebt het inloggen geannuleerd").photograph("cancelled")
+        anna.arrives("kadaster", "/eilogin/acs").click("Terug").arrives("kadaster")
+        assert "U bent hier niet ingelogd." in anna.text
+        anna.visit("kadaster", "/mijn").sees("Inloggen bij Kadaster").click("Annuleren")
+        anna.click("Inloggen").sees("Inloggen bij Kadaster").type_password()
+        anna.arrives("kadaster", "/mijn")
+
+    def test_some_pages_need_a_code_too(self, demo, at_browser):
+        bram = at_browser(demo, "bram")
+        bram.visit("kadaster").sees("Welkom bij het Kadaster")
+        bram.log_in("kadaster", "/mijn")
+        assert bram.fact("Niveau") == "basis"
+        bram.click("Mijn percelen").sees("Inloggen bij Kadaster")
+        bram.photograph("sign-in-code").type_password(code=bram.shown_code)
+        bram.arrives("kadaster", "/mijn/percelen").sees("Mijn percelen")
+        assert bram.fact("Niveau") == "midden"
+        bram.click("Mijn gegevens").arrives("kadaster", "/mijn")
+        bram.visit("uwv").arrives("uwv").sees("Mijn UWV")
+
+    def test_a_wrong_code_is_refused(self, demo, at_browser):
+        chaima = at_browser(demo, "chaima")
+        chaima.visit("kadaster", "/mijn/percelen")
+        wrong = f"{(int(chaima.shown_code) + 500_000) % 1_000_000:06}"
+        chaima.type_password(code=wrong)
+        chaima.page.get_by_role("alert").wait_for()
+        chaima.photograph("sign-in-code-wrong")
+        chaima.type_password(code=chaima.shown_code)
+        chaima.arrives("kadaster", "/mijn/percelen")
+
+    def test_an_answer_that_nobody_waits_for_is_a_calm_page(self, anna):
+        anna.visit("uwv", "/eilogin/acs?SAMLart=AAQ").sees("Inloggen is niet gelukt")
+        anna.photograph("error")
+
+
+class TestLoggingOut:
+    @pytest.mark.parametrize("host", SERVICES)
+    def test_at_one_ends_every_session_also_in_an_open_tab(self, anna, host):
+        anna.go_everywhere()
+        tabs = {}
+        for other in SERVICES.keys() - {host}:
+            tabs[other] = anna.tab().visit(other, "/mijn" * (other == "kadaster"))
+        anna.visit(host).click("Uitloggen").sees("U bent overal uitgelogd")
+        anna.photograph("logged-out")
+        for other, tab in tabs.items():
+            tab.page.reload(wait_until="commit")
+            tab.sees(f"Inloggen bij {SERVICES[other]}")
+        anna.click("Opnieuw inloggen").sees(f"Inloggen bij {SERVICES[host]}")
+
+    def test_at_the_hub_ends_every_session(self, anna):
+        anna.go_everywhere().visit("mijnoverheid").click("Waar ben ik ingelogd?")
+        anna.arrives("inloggen").sees("U bent ingelogd").photograph("hub")
+        for name in SERVICES.values():
+            assert name in anna.text
+        anna.click("Overal uitloggen").sees("U bent overal uitgelogd")
+        anna.visit("inloggen").sees("U bent niet ingelogd").photograph("hub-stranger")
+        anna.visit("gemeente").sees("Inloggen bij Gemeente Voorbeeldstad")
+
+    def test_at_the_portal_ends_every_session(self, anna):
+        anna.log_in("mijnoverheid").click("UWV").arrives("uwv").click("MijnOverheid")
+        anna.click("Overal uitloggen").sees("U bent overal uitgelogd")
+        anna.visit("uwv").sees("Inloggen bij UWV")
+
+    def test_a_note_is_kept_until_then_and_no_longer(self, anna):
+        note = anna.page.get_by_label("Notitie", exact=True)
+        anna.log_in("uwv", "/notitie")
+        note.fill("Bel de <gemeente> terug")
+        anna.click("Bewaren").photograph("uwv-note")
+        anna.visit("gemeente").arrives("gemeente").visit("uwv", "/notitie")
+        assert note.input_value() == "Bel de <gemeente> terug"
+        anna.click("Uitloggen").sees("U bent overal uitgelogd")
+        anna.log_in("uwv", "/notitie")
+        assert note.input_value() == ""
+
+    def test_what_was_being_written_then_is_not_lost_without_a_word(self, anna):
+        anna.log_in("uwv", "/notitie")
+        anna.tab().visit("uwv").click("Uitloggen").sees("U bent overal uitgelogd")
+        anna.page.get_by_label("Notitie", exact=True).fill("te laat")
+        anna.click("Bewaren").sees("Log in om verder te gaan")
+        anna.photograph("login-needed")
+        anna.click("Inloggen").sees("Inloggen bij UWV")
+
+    def test_by_a_link_on_another_site_is_asked_first(self, anna):
+        anna.go_everywhere().visit("gemeente").arrives("gemeente")
+        address = anna.demo.url("uwv", "/eilogin/logout")
+        anna.page.evaluate("address => { location.href = address }", address)
+        anna.sees("Wilt u uitloggen?").photograph("confirm-logout")
+        anna.click("Ingelogd blijven").arrives("uwv").sees("Mijn UWV")
+
+    def test_who_was_not_reached_is_named(self, unplugged_demo, at_browser):
+        anna = at_browser(unplugged_demo).go_everywhere()
+        anna.visit("uwv").click("Uitloggen")
+        anna.sees("Let op: u bent nog niet overal uitgelogd")
+        anna.photograph("partly-logged-out")
+        assert "Gemeente Voorbeeldstad" in anna.text
+        assert "Kadaster" not in anna.text
+        anna.click("Ga verder").sees("U bent uitgelogd")
+        anna.visit("kadaster", "/mijn").sees("Inloggen bij Kadaster")
+
+
+class TestHerBrowser:
+    def test_that_prefers_english_sees_english(self, demo, at_browser):
+        anna = at_browser(demo, locale="en-GB")
+        anna.visit("mijnoverheid").sees("Log in at MyGovernment")
+        anna.photograph("sign-in-english", "en")
+        anna.type_password().arrives("mijnoverheid").photograph("portal-english", "en")
+        for name in ("Employee Insurance Agency", "Municipality of Voorbeeldstad"):
+            assert name in anna.text
+        anna.click("Log out everywhere").sees("You are logged out everywhere")
+
+    def test_that_prefers_dark_gets_dark_pages(self, demo, at_browser):
+        anna = at_browser(demo, color_scheme="dark")
+        anna.visit("uwv").sees("Inloggen bij UWV")
+        assert is_dark(anna)
+        anna.photograph("sign-in-dark").type_password("wrong")
+        anna.page.get_by_role("alert").wait_for()
+        anna.photograph("sign-in-wrong-dark").type_password().arrives("uwv")
+        assert is_dark(anna)
+        anna.photograph("uwv-dark").visit("mijnoverheid").arrives("mijnoverheid")
+        anna.photograph("portal-dark")
+
+    @pytest.mark.parametrize(
+        ("host", "path", "heading"),
+        [
+            ("inloggen", "/nergens", "Deze pagina bestaat niet"),
+            ("nergens", "/", "Er is hier geen website met deze naam"),
+        ],
+        ids=["page", "host"],
+    )
+    def test_that_asks_for_what_is_not_there_gets_a_calm_page(
+        self, anna, host, path, heading
+    ):
+        anna.visit(host, path).sees(heading).photograph(
+            f"no-such-{path.strip('/') or host}"
+        )
+
+
+class TestTheDemo:
+    def test_goes_on_after_ctrl_c_where_it_was(self, own_demo, at_browser):
+        anna = at_browser(own_demo).log_in("uwv", "/notitie")
+        note = anna.page.get_by_label("Notitie", exact=True)
+        note.fill("blijft")
+        anna.click("Bewaren").arrives("uwv", "/notitie")
+        assert own_demo.interrupt() == 0
+        own_demo.start()
+        assert ": was there already" in own_demo.output
+        assert ": made" not in own_demo.output
+        anna.visit("uwv", "/notitie").arrives("uwv", "/notitie")
+        assert note.input_value() == "blijft"
+        anna.visit("gemeente").arrives("gemeente").sees("Mijn gemeente")
+
+    def test_starts_afresh_where_that_is_asked_for(self, own_demo, at_browser):
+        anna = at_browser(own_demo).log_in("uwv")
+        assert own_demo.interrupt() == 0
+        own_demo.start("--reset")
+        assert ": was there already" not in own_demo.output
+        anna.visit("uwv").sees("Inloggen bij UWV").type_password().arrives("uwv")
+
+
+def is_dark(citizen):
+    """Whether the ground of the page is dark, and its letters are light."""
+    style = "getComputedStyle(document.body)"
+    ground, ink = (
+        citizen.page.evaluate(f"{style}.{part}.match(/\\d+/g).map(Number)")
+        for part in ("backgroundColor", "color")
+    )
+    return max(ground) < 64 and min(ink) > 192

@@ -1,0 +1,583 @@
+"""Answers of the hub, good and forged, brought to a participant by a browser.
+
+Whatever is refused changes nothing: who was logged in is it still, under the same
+cookie, as the same user, and her record is the same but for the stamp that she was
+seen.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import pytest
+
+from eilogin.errors import OpinionsDiffer
+from eilogin.saml import bindings, messages, toolkit, xml
+from eilogin.saml.levels import CLASS_OF
+from eilogin.testing import Browser
+
+STAD = "https://stad.test/mijn"
+ACS = "https://stad.test/eilogin/acs"
+UWV = "https://uwv.test/mijn"
+UWV_ACS = "https://uwv.test/eilogin/acs"
+MINUTE = 60
+MIDDEN = CLASS_OF["midden"]
+
+
+@dataclass
+class Tab:
+    """A login under way: the browser, and what the participant asked of the hub."""
+
+    browser: Browser
+    request: messages.AuthnRequest
+    handle: str
+
+    def bring(self, element, handle=None):
+        """Bring an answer by POST, as the hub's page does."""
+        octets = xml.serialize(element)
+        handle = self.handle if handle is None else handle
+        fields = bindings.post_fields("SAMLResponse", octets, handle)
+        self.browser.post(ACS, site="cross-site", **fields)
+        return self.browser
+
+    def bring_artifact(self, artifact):
+        self.browser.visit(bindings.artifact_url(UWV_ACS, artifact, self.handle))
+        return self.browser
+
+
+@pytest.fixture
+def begin(federation, asked):
+    """Ask for a page, in a new browser or in this one, and go no further."""
+
+    def begin(url=STAD, browser=None):
+        browser = browser or federation.browser()
+        browser.visit(url)
+        request, handle = asked(next(u for u in browser.trail if "SAMLRequest=" in u))
+        return Tab(browser, request, handle)
+
+    return begin
+
+
+@pytest.fixture
+def told(caplog):
+    """The codes of what was refused, as the log has them."""
+
+    def codes():
+        return [
+            record.getMessage().partition("(")[2].partition(")")[0]
+            for record in caplog.records
+            if record.name == "eilogin" and record.levelname in ("WARNING", "ERROR")
+        ]
+
+    return codes
+
+
+class Known:
+    """A citizen who is logged in, and may not notice what others bring along."""
+
+    def __init__(self, tab, witness, sessions):
+        self.browser, self.witness, self.sessions = tab.browser, witness, sessions
+        self.cookie = self._cookie()
+        self.login = witness.environ["eilogin.session"]
+
+    def _cookie(self):
+        return self.browser.cookie("stad.test", "__Host-eilogin")
+
+    def is_untouched(self):
+        self.browser.visit(STAD)
+        assert self.browser.trail == [STAD]
+        assert self.browser.page.status_int == 200
+        assert self.witness.environ["REMOTE_USER"] == "victim"
+        assert self._cookie() == self.cookie
+        stored = self.sessions.find(self.cookie)
+        return replace(stored, seen=0.0) == replace(self.login, seen=0.0)
+
+
+@pytest.fixture
+def victim(federation, hub, begin, witness):
+    tab = begin()
+    tab.bring(hub.answer(tab.request, "victim"))
+    return Known(tab, witness, federation.apps["stad.test"].sessions)
+
+
+@pytest.fixture
+def step_up(begin, victim):
+    """A login under way in the browser of who is logged in."""
+    address = "https://stad.test/eilogin/login?next=/ander&level=midden"
+    return begin(address, victim.browser)
+
+
+def test_a_good_answer_by_post_logs_in(begin, hub, witness):
+    tab = begin()
+    tab.bring(hub.answer(tab.request))
+    assert tab.browser.url == STAD
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_a_good_answer_takes_the_place_of_who_was_there(step_up, hub, witness, victim):
+    """What the attackers below would have: the good twin of their answers."""
+    step_up.bring(hub.answer(step_up.request, "admin", level_class=MIDDEN))
+    assert step_up.browser.url == "https://stad.test/ander"
+    assert witness.environ["REMOTE_USER"] == "admin"
+    assert victim.sessions.find(victim.cookie) is None
+
+
+# --- forged, foreign, old -------------------------------------------------------
+
+#: What an assertion says in the place of what it should.
+WRONG = {
+    "another audience": ({"audiences": (("https://uwv.test/eilogin/metadata",),)},
+                         "message-misdirected"),
+    "no audience": ({"audiences": ()}, "message-misdirected"),
+    "another recipient": ({"recipient": UWV_ACS}, "message-misdirected"),
+    "an answer to another request": ({"in_response_to": "_other"},
+                                     "message-unexpected"),
+    "an answer to no request": ({"in_response_to": ""}, "message-unexpected"),
+    "another hub": ({"issuer": "https://hub.example/metadata"}, "peer-unknown"),
+    "another hub's name": (
+        {"name_id": messages.NameID("admin", "", "https://hub.example/")},
+        "peer-unknown"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "code"), WRONG.values(), ids=WRONG)
+def test_an_assertion_made_for_something_else_is_refused(
+    step_up, hub, victim, told, changes, code
+):
+    said = {"name": "admin", "level_class": MIDDEN, **changes}
+    step_up.bring(hub.answer(step_up.request, **said))
+    assert_is_refused(step_up.browser, told, code)
+    assert victim.is_untouched()
+
+
+def assert_is_refused(browser, told, code, status=400):
+    """A calm page with a reference; the cause is in the log and not on the page."""
+    assert browser.page.status_int == status
+    assert re.search(r"code [2-9A-Z]{3}-[2-9A-Z]{3}|: [2-9A-Z]{3}-", browser.text)
+    assert told()[-1] == code
+    assert code not in browser.text
+
+
+def by(key_of):
+    """An answer that would be good, but for who signed it."""
+
+    def forge(hub, request, keys):
+        hub.key = key_of(keys)
+        return hub.answer(request, "admin", level_class=MIDDEN)
+
+    return forge
+
+
+def unsigned(hub, request, keys):
+    return hub.response(request, hub.assertion(request, "admin", level_class=MIDDEN))
+
+
+def in_an_envelope(**changes):
+    def forge(hub, request, keys):
+        assertion = hub.assertion(request, "admin", level_class=MIDDEN)
+        return hub.response(request, hub.signed(assertion), **changes)
+
+    return forge
+
+
+def renamed(hub, request, keys):
+    answer = hub.answer(request, "bob", level_class=MIDDEN)
+    octets = xml.serialize(answer).replace(b">bob<", b">admin<")
+    return xml.parse(octets)
+
+
+FORGED = {
+    "unsigned": (unsigned, "signature-untrusted"),
+    "signed by an attacker": (by(lambda keys: keys["attacker"]),
+                              "signature-untrusted"),
+    "signed by another participant": (by(lambda keys: keys["uwv.test"]),
+                                      "signature-untrusted"),
+    "signed by herself": (by(lambda keys: keys["stad.test"]), "signature-untrusted"),
+    "changed after signing": (renamed, "signature-untrusted"),
+    "another destination": (in_an_envelope(destination=UWV_ACS),
+                            "message-misdirected"),
+    "no destination": (in_an_envelope(destination=""), "message-misdirected"),
+    "an envelope of another hub": (in_an_envelope(issuer="https://hub.example/"),
+                                   "peer-unknown"),
+    "an envelope for another request": (in_an_envelope(in_response_to="_other"),
+                                        "message-unexpected"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("forge", "code"), FORGED.values(), ids=FORGED)
+def test_a_forged_answer_is_refused(
+    step_up, hub, victim, told, federation, attacker_key, forge, code
+):
+    keys = {host: trust.own.key for host, trust in federation.trusts.items()}
+    keys["attacker"] = attacker_key
+    step_up.bring(forge(hub, step_up.request, keys))
+    assert_is_refused(step_up.browser, told, code)
+    assert victim.is_untouched()
+
+
+@pytest.mark.parametrize(
+    "late", [3 * MINUTE + 1, -MINUTE - 1], ids=["expired", "not yet"]
+)
+def test_an_answer_outside_of_its_time_is_refused(
+    step_up, hub, victim, told, clock, late
+):
+    answer = hub.answer(step_up.request, "admin", level_class=MIDDEN)
+    clock.shift(late)
+    step_up.bring(answer)
+    assert_is_refused(step_up.browser, told, "message-expired")
+    clock.shift(-late)
+    assert victim.is_untouched()
+
+
+def test_an_answer_in_the_last_second_of_its_time_is_taken(begin, hub, clock, witness):
+    tab = begin()
+    answer = hub.answer(tab.request)
+    clock.shift(3 * MINUTE - 1)
+    tab.bring(answer)
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+@pytest.mark.parametrize("handle", ["", "unknown", "0-x"])
+def test_an_answer_that_nobody_asked_for_is_refused(step_up, hub, victim, told, handle):
+    answer = hub.answer(step_up.request, "admin", level_class=MIDDEN)
+    step_up.bring(answer, handle)
+    assert_is_refused(step_up.browser, told, "login-lost")
+    assert victim.is_untouched()
+
+
+# --- replayed -------------------------------------------------------------------
+
+
+def test_a_double_click_leads_to_the_page(begin, hub):
+    tab = begin()
+    answer = hub.answer(tab.request)
+    tab.bring(answer)
+    cookie = tab.browser.cookie("stad.test", "__Host-eilogin")
+    tab.bring(answer)
+    assert tab.browser.url == STAD
+    assert tab.browser.cookie("stad.test", "__Host-eilogin") == cookie
+
+
+def test_an_answer_brought_again_later_is_refused(begin, hub, clock, told):
+    tab = begin()
+    answer = hub.answer(tab.request)
+    tab.bring(answer)
+    clock.shift(2 * MINUTE + 1)
+    tab.bring(answer)
+    assert_is_refused(tab.browser, told, "login-lost")
+
+
+def test_an_answer_brought_again_after_a_logout_logs_nobody_in(
+    begin, hub, told, witness
+):
+    tab = begin()
+    answer = hub.answer(tab.request)
+    tab.bring(answer)
+    tab.browser.visit("https://stad.test/eilogin/logout")
+    seen = len(witness.seen)
+    tab.bring(answer)
+    assert_is_refused(tab.browser, told, "login-lost")
+    assert len(witness.seen) == seen
+
+
+def test_an_answer_brought_in_another_login_is_refused(
+    begin, hub, step_up, victim, told
+):
+    own = begin()
+    answer = hub.answer(own.request, "admin", level_class=MIDDEN)
+    own.bring(answer)
+    step_up.bring(answer)
+    assert_is_refused(step_up.browser, told, "message-unexpected")
+    assert victim.is_untouched()
+
+
+def test_an_assertion_is_used_once_though_the_hub_itself_says_it_twice(
+    begin, hub, told
+):
+    first, second = begin(), begin()
+    first.bring(hub.answer(first.request, id="_once"))
+    second.bring(hub.answer(second.request, id="_once"))
+    assert_is_refused(second.browser, told, "message-replayed")
+
+
+# --- another browser's ----------------------------------------------------------
+
+
+def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
+    federation, begin, hub, told, witness
+):
+    """Login CSRF: the victim would fill in what the attacker then reads."""
+    attacker = begin()
+    answer = hub.answer(attacker.request, "attacker")
+    innocent = federation.browser()
+    innocent.visit("https://land.test/")
+    seen = len(witness.seen)
+    Tab(innocent, attacker.request, attacker.handle).bring(answer)
+    assert_is_refused(innocent, told, "login-lost")
+    assert innocent.cookie("stad.test", "__Host-eilogin") is None
+    assert len(witness.seen) == seen
+
+
+def test_an_attackers_answer_does_not_take_the_place_of_who_is_logged_in(
+    begin, hub, victim, told
+):
+    attacker = begin()
+    answer = hub.answer(attacker.request, "attacker")
+    Tab(victim.browser, attacker.request, attacker.handle).bring(answer)
+    assert_is_refused(victim.browser, told, "login-lost")
+    assert victim.is_untouched()
+
+
+def test_the_relay_state_of_another_browser_does_not_fit(
+    begin, hub, step_up, victim, told
+):
+    attacker = begin()
+    answer = hub.answer(attacker.request, "attacker", level_class=MIDDEN)
+    step_up.bring(answer)
+    assert_is_refused(step_up.browser, told, "message-unexpected")
+    step_up.bring(answer, attacker.handle)
+    assert_is_refused(step_up.browser, told, "login-lost")
+    assert victim.is_untouched()
+
+
+def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
+    federation, begin, hub, send_form, told
+):
+    tab = begin()
+    fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
+    stashed = send_form(ACS, fields)
+    assert stashed.status_int == 303
+    thief = federation.browser()
+    thief.visit(stashed.location)
+    assert_is_refused(thief, told, "login-lost")
+    tab.browser.visit(stashed.location)
+    assert tab.browser.url == STAD
+
+
+# --- by POST --------------------------------------------------------------------
+
+
+def test_an_answer_by_post_is_fetched_by_the_browser_itself(begin, hub, send_form):
+    """A Lax cookie does not come with another site's POST."""
+    tab = begin()
+    fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
+    response = send_form(ACS, fields)
+    assert response.status_int == 303
+    assert response.location.startswith(f"{ACS}?answer=")
+    assert "Set-Cookie" not in response.headers
+
+
+def test_an_answer_waits_for_two_minutes(begin, hub, send_form, clock, told):
+    tab = begin()
+    fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
+    response = send_form(ACS, fields)
+    clock.shift(2 * MINUTE)
+    tab.browser.visit(response.location)
+    assert_is_refused(tab.browser, told, "login-lost")
+
+
+def test_a_name_under_which_no_answer_waits_is_refused(federation, told):
+    browser = federation.browser()
+    browser.visit(f"{ACS}?answer=made-up")
+    assert_is_refused(browser, told, "login-lost")
+
+
+def test_a_request_is_no_answer(begin, hub, send_form, told):
+    tab = begin()
+    request = hub.logout_request(messages.NameID("anna"), ACS)
+    tab.browser.post(ACS, site="cross-site", **hub.by_post("SAMLRequest", request))
+    assert_is_refused(tab.browser, told, "message-malformed")
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE"])
+def test_an_answer_comes_by_get_or_post(call, method):
+    assert call(method, ACS).status_int == 405
+
+
+def test_a_cancelled_login_by_post_is_told(begin, hub):
+    tab = begin()
+    tab.bring(hub.refusal(tab.request))
+    assert tab.browser.page.status_int == 200
+    assert "U hebt het inloggen geannuleerd" in tab.browser.text
+
+
+def test_who_forges_a_cancellation_cannot_displace_an_answer(begin, hub, send_form):
+    tab = begin()
+    fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
+    stashed = send_form(ACS, fields).location
+    refusal = xml.serialize(hub.refusal(tab.request))
+    send_form(ACS, bindings.post_fields("SAMLResponse", refusal, tab.handle))
+    tab.browser.visit(stashed)
+    assert tab.browser.url == STAD
+
+
+def test_a_cancellation_after_the_login_leads_to_the_page(begin, hub):
+    tab = begin()
+    tab.bring(hub.answer(tab.request))
+    tab.bring(hub.refusal(tab.request))
+    assert tab.browser.url == STAD
+
+
+# --- by artifact ----------------------------------------------------------------
+
+
+@pytest.fixture
+def fetched(federation, hub, begin):
+    """A login under way whose artifact leads to this test's hub."""
+    tab = begin(UWV)
+    federation.apps["inloggen.test"] = hub
+    return tab
+
+
+def test_a_good_answer_by_artifact_logs_in(fetched, hub, witness):
+    hub.carried = hub.answer(fetched.request)
+    fetched.bring_artifact(hub.artifact())
+    assert fetched.browser.url == UWV
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+@pytest.mark.parametrize("destination", ["", UWV_ACS])
+def test_by_artifact_a_destination_may_be_absent(fetched, hub, destination):
+    assertion = hub.signed(hub.assertion(fetched.request))
+    hub.carried = hub.response(fetched.request, assertion, destination=destination)
+    fetched.bring_artifact(hub.artifact())
+    assert fetched.browser.url == UWV
+
+
+def test_an_artifact_brought_again_leads_to_the_page_and_asks_nobody(
+    fetched, hub, federation
+):
+    hub.carried = hub.answer(fetched.request)
+    artifact = hub.artifact()
+    fetched.bring_artifact(artifact)
+    asked_before = len(federation.back_channel_log)
+    fetched.bring_artifact(artifact)
+    assert fetched.browser.url == UWV
+    assert len(federation.back_channel_log) == asked_before
+
+
+def test_a_cancelled_login_by_artifact_is_told(fetched, hub):
+    hub.carried = hub.refusal(fetched.request)
+    fetched.bring_artifact(hub.artifact())
+    assert fetched.browser.page.status_int == 200
+    assert "U hebt het inloggen geannuleerd" in fetched.browser.text
+
+
+def test_an_artifact_of_another_hub_is_not_sent_anywhere(fetched, federation, told):
+    fetched.bring_artifact(bindings.new_artifact("https://hub.example/metadata"))
+    assert_is_refused(fetched.browser, told, "peer-unknown")
+    assert federation.back_channel_log == []
+
+
+def test_an_artifact_for_a_service_that_the_metadata_does_not_name(
+    fetched, hub, federation, told
+):
+    fetched.bring_artifact(hub.artifact(index=7))
+    assert_is_refused(fetched.browser, told, "peer-unknown")
+    assert federation.back_channel_log == []
+
+
+def test_an_artifact_in_another_browser_is_not_used_up(fetched, hub, federation, told):
+    thief = Tab(federation.browser(), fetched.request, fetched.handle)
+    thief.bring_artifact(hub.artifact())
+    assert_is_refused(thief.browser, told, "login-lost")
+    assert federation.back_channel_log == []
+
+
+def by_attacker(hub, key):
+    hub.key = key
+
+
+def for_another(hub, key):
+    hub.changes = {"in_response_to": "_other"}
+
+
+def with_nothing(hub, key):
+    hub.carried = None
+
+
+def denied(hub, key):
+    hub.carried = None
+    codes = (messages.REQUESTER, messages.REQUEST_DENIED)
+    hub.changes = {"status": messages.Status(codes)}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (by_attacker, "signature-untrusted"),
+        (for_another, "message-unexpected"),
+        (with_nothing, "message-expired"),
+        (denied, "login-failed"),
+    ],
+    ids=["by an attacker", "for another", "with nothing", "denied"],
+)
+def test_an_artifact_response_that_is_not_good_is_refused(
+    fetched, hub, told, attacker_key, spoil, code
+):
+    hub.carried = hub.answer(fetched.request)
+    spoil(hub, attacker_key)
+    fetched.bring_artifact(hub.artifact())
+    assert_is_refused(fetched.browser, told, code)
+    assert fetched.browser.cookie("uwv.test", "__Host-eilogin") is None
+
+
+def test_a_hub_that_does_not_answer_is_told(fetched, hub, federation, told):
+    federation.down.add("inloggen.test")
+    fetched.bring_artifact(hub.artifact())
+    assert_is_refused(fetched.browser, told, "peer-unavailable", status=502)
+
+
+# --- the second opinion ---------------------------------------------------------
+
+
+@pytest.fixture
+def second(monkeypatch):
+    """What python3-saml was asked, with an opinion of its own."""
+    asked = []
+
+    def confirm(self, octets, request_id):
+        asked.append(request_id)
+        raise OpinionsDiffer("python3-saml sees something that we do not")
+
+    monkeypatch.setattr(toolkit.SecondOpinion, "confirm", confirm)
+    return asked
+
+
+def test_when_opinions_differ_nobody_is_logged_in_by_post(begin, hub, second, told):
+    tab = begin()
+    tab.bring(hub.answer(tab.request))
+    assert_is_refused(tab.browser, told, "opinions-differ")
+    assert second == [tab.request.id]
+
+
+def test_when_opinions_differ_nobody_is_logged_in_by_artifact(
+    fetched, hub, second, told
+):
+    hub.carried = hub.answer(fetched.request)
+    fetched.bring_artifact(hub.artifact())
+    assert_is_refused(fetched.browser, told, "opinions-differ")
+    assert second == [fetched.request.id]
+
+
+def test_what_only_the_envelope_signs_is_judged_by_us_alone(
+    fetched, hub, second, caplog
+):
+    caplog.set_level("INFO", "eilogin")
+    hub.carried = hub.response(fetched.request, hub.assertion(fetched.request))
+    fetched.bring_artifact(hub.artifact())
+    assert fetched.browser.url == UWV
+    assert second == []
+    assert "no second opinion" in caplog.text
+
+
+def test_the_second_opinion_can_be_switched_off(
+    eilogin_federation, witness, begin, hub, second
+):
+    federation = eilogin_federation(
+        {"stad.test": witness},
+        options={"stad.test": {"acs": "post", "second_opinion": "false"}},
+    )
+    tab = begin(browser=federation.browser())
+    tab.bring(hub.answer(tab.request))
+    assert tab.browser.url == STAD
+    assert second == []

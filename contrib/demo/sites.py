@@ -11,19 +11,27 @@ from collections.abc import Callable, Iterable
 from urllib.parse import parse_qs
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #ccc; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #eee; --paper: #16181c; --line: #444; }
-}
-body { font: 1.0625rem/1.5 system-ui, sans-serif; color: var(--ink);
-  background: var(--paper); margin: 0; overflow-wrap: anywhere; }
-header, main { max-width: 42rem; margin: 0 auto; padding: 1rem; }
-header { border-bottom: 4px solid COLOUR; }
-nav a, nav button { display: inline-block; padding: .6rem .8rem .6rem 0; }
+:root { color-scheme: light dark; --colour: COLOUR; --ink: #1b1b1b; --paper: #fff; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eee; --paper: #16181c; } }
+*, *::before, *::after { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
+  font: 1.0625rem/1.5 system-ui, sans-serif; }
+header { border-bottom: 4px solid var(--colour); }
+header > *, main { display: block; max-width: 52rem; margin: 0 auto; padding: 0 1rem; }
+header strong { padding-top: 1rem; font-size: 1.25rem; }
+nav { display: flex; flex-wrap: wrap; column-gap: 1.25rem; padding-bottom: .5rem; }
+nav a { padding: .6rem 0; }
+main { padding-bottom: 2rem; }
+h1 { margin: 1.75rem 0 1rem; font-size: 1.75rem; line-height: 1.25; }
 a { color: inherit; text-underline-offset: .2em; }
+a[aria-current] { font-weight: 600; text-decoration-thickness: 3px;
+  text-decoration-color: var(--colour); }
+:focus-visible { outline: 3px solid var(--colour); outline-offset: 3px; }
 dt { font-weight: 600; } dd { margin: 0 0 .75rem; }
-textarea { width: 100%; box-sizing: border-box; font: inherit; min-height: 5rem; }
-button { font: inherit; padding: .6rem 1rem; min-height: 44px; }
+label { display: block; margin-bottom: .3rem; font-weight: 600; }
+textarea { width: 100%; min-height: 6rem; padding: .5rem .75rem; font: inherit; }
+button { min-height: 44px; padding: .6rem 1.5rem; border: 0; border-radius: .25rem;
+  background: var(--colour); color: #fff; font: inherit; font-weight: 600; }
 """
 
 
@@ -80,7 +88,7 @@ class Site:
             (self.links[name], text) for name, text in wanted if name in self.links
         ]
         navigation = "\n".join(
-            f'<a href="{html.escape(url)}">{html.escape(text)}</a>'
+            f'<a href="{html.escape(url)}"{here(url, environ)}>{html.escape(text)}</a>'
             for url, text in links
         )
         title = html.escape(self.title)
@@ -90,6 +98,11 @@ class Site:
 <link rel="stylesheet" href="/static/style.css"><link rel="icon" href="data:,"></head>
 <body><header><strong>{title}</strong><nav>{navigation}</nav></header>
 <main>{content}</main></body></html>"""
+
+
+def here(url: str, environ: dict) -> str:
+    """What marks a link as the one to the page that the visitor is at."""
+    return ' aria-current="page"' if url == environ.get("PATH_INFO", "/") else ""
 
 
 def visitor(environ: dict) -> str:

@@ -58,17 +58,17 @@ def begin(federation, asked):
 
 
 @pytest.fixture
-def told(caplog):
-    """The codes of what was refused, as the log has them."""
+def refused(caplog):
+    """Assert a calm page with a reference; its cause is in the log, not on the page."""
 
-    def codes():
-        return [
-            record.getMessage().partition("(")[2].partition(")")[0]
-            for record in caplog.records
-            if record.name == "eilogin" and record.levelname in ("WARNING", "ERROR")
-        ]
+    def check(browser, code, status=400):
+        assert browser.page.status_int == status
+        reference = re.search(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b", browser.text)[0]
+        line = next(m for m in caplog.messages if m.startswith(reference))
+        assert f"({code}):" in line
+        assert code not in browser.text
 
-    return codes
+    return check
 
 
 class Known:
@@ -106,6 +106,25 @@ def step_up(begin, victim):
     return begin(address, victim.browser)
 
 
+@pytest.fixture
+def is_of_no_use(step_up, victim, refused):
+    """Bring an answer to who is logged in: it is refused, and changes nothing."""
+
+    def bring(answer, code, handle=None):
+        step_up.bring(answer, handle)
+        refused(step_up.browser, code)
+        assert victim.is_untouched()
+
+    return bring
+
+
+@pytest.fixture
+def keys(federation, attacker_key):
+    """The keys of all members, and one more, by name."""
+    known = {host: trust.own.key for host, trust in federation.trusts.items()}
+    return {**known, "attacker": attacker_key}
+
+
 def test_a_good_answer_by_post_logs_in(begin, hub, witness):
     tab = begin()
     tab.bring(hub.answer(tab.request))
@@ -141,20 +160,10 @@ WRONG = {
 
 @pytest.mark.parametrize(("changes", "code"), WRONG.values(), ids=WRONG)
 def test_an_assertion_made_for_something_else_is_refused(
-    step_up, hub, victim, told, changes, code
+    step_up, hub, is_of_no_use, changes, code
 ):
     said = {"name": "admin", "level_class": MIDDEN, **changes}
-    step_up.bring(hub.answer(step_up.request, **said))
-    assert_is_refused(step_up.browser, told, code)
-    assert victim.is_untouched()
-
-
-def assert_is_refused(browser, told, code, status=400):
-    """A calm page with a reference; the cause is in the log and not on the page."""
-    assert browser.page.status_int == status
-    assert re.search(r"code [2-9A-Z]{3}-[2-9A-Z]{3}|: [2-9A-Z]{3}-", browser.text)
-    assert told()[-1] == code
-    assert code not in browser.text
+    is_of_no_use(hub.answer(step_up.request, **said), code)
 
 
 def by(key_of):
@@ -203,29 +212,21 @@ FORGED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("forge", "code"), FORGED.values(), ids=FORGED)
-def test_a_forged_answer_is_refused(
-    step_up, hub, victim, told, federation, attacker_key, forge, code
-):
-    keys = {host: trust.own.key for host, trust in federation.trusts.items()}
-    keys["attacker"] = attacker_key
-    step_up.bring(forge(hub, step_up.request, keys))
-    assert_is_refused(step_up.browser, told, code)
-    assert victim.is_untouched()
+@pytest.mark.parametrize("forgery", FORGED.values(), ids=FORGED)
+def test_a_forged_answer_is_refused(step_up, hub, keys, is_of_no_use, forgery):
+    forge, code = forgery
+    is_of_no_use(forge(hub, step_up.request, keys), code)
 
 
 @pytest.mark.parametrize(
     "late", [3 * MINUTE + 1, -MINUTE - 1], ids=["expired", "not yet"]
 )
 def test_an_answer_outside_of_its_time_is_refused(
-    step_up, hub, victim, told, clock, late
+    step_up, hub, is_of_no_use, clock, late
 ):
     answer = hub.answer(step_up.request, "admin", level_class=MIDDEN)
     clock.shift(late)
-    step_up.bring(answer)
-    assert_is_refused(step_up.browser, told, "message-expired")
-    clock.shift(-late)
-    assert victim.is_untouched()
+    is_of_no_use(answer, "message-expired")
 
 
 def test_an_answer_in_the_last_second_of_its_time_is_taken(begin, hub, clock, witness):
@@ -237,11 +238,9 @@ def test_an_answer_in_the_last_second_of_its_time_is_taken(begin, hub, clock, wi
 
 
 @pytest.mark.parametrize("handle", ["", "unknown", "0-x"])
-def test_an_answer_that_nobody_asked_for_is_refused(step_up, hub, victim, told, handle):
+def test_an_answer_that_nobody_asked_for_is_refused(step_up, hub, is_of_no_use, handle):
     answer = hub.answer(step_up.request, "admin", level_class=MIDDEN)
-    step_up.bring(answer, handle)
-    assert_is_refused(step_up.browser, told, "login-lost")
-    assert victim.is_untouched()
+    is_of_no_use(answer, "login-lost", handle)
 
 
 # --- replayed -------------------------------------------------------------------
@@ -257,17 +256,17 @@ def test_a_double_click_leads_to_the_page(begin, hub):
     assert tab.browser.cookie("stad.test", "__Host-eilogin") == cookie
 
 
-def test_an_answer_brought_again_later_is_refused(begin, hub, clock, told):
+def test_an_answer_brought_again_later_is_refused(begin, hub, clock, refused):
     tab = begin()
     answer = hub.answer(tab.request)
     tab.bring(answer)
     clock.shift(2 * MINUTE + 1)
     tab.bring(answer)
-    assert_is_refused(tab.browser, told, "login-lost")
+    refused(tab.browser, "login-lost")
 
 
 def test_an_answer_brought_again_after_a_logout_logs_nobody_in(
-    begin, hub, told, witness
+    begin, hub, refused, witness
 ):
     tab = begin()
     answer = hub.answer(tab.request)
@@ -275,35 +274,31 @@ def test_an_answer_brought_again_after_a_logout_logs_nobody_in(
     tab.browser.visit("https://stad.test/eilogin/logout")
     seen = len(witness.seen)
     tab.bring(answer)
-    assert_is_refused(tab.browser, told, "login-lost")
+    refused(tab.browser, "login-lost")
     assert len(witness.seen) == seen
 
 
-def test_an_answer_brought_in_another_login_is_refused(
-    begin, hub, step_up, victim, told
-):
+def test_an_answer_brought_in_another_login_is_refused(begin, hub, is_of_no_use):
     own = begin()
     answer = hub.answer(own.request, "admin", level_class=MIDDEN)
     own.bring(answer)
-    step_up.bring(answer)
-    assert_is_refused(step_up.browser, told, "message-unexpected")
-    assert victim.is_untouched()
+    is_of_no_use(answer, "message-unexpected")
 
 
 def test_an_assertion_is_used_once_though_the_hub_itself_says_it_twice(
-    begin, hub, told
+    begin, hub, refused
 ):
     first, second = begin(), begin()
     first.bring(hub.answer(first.request, id="_once"))
     second.bring(hub.answer(second.request, id="_once"))
-    assert_is_refused(second.browser, told, "message-replayed")
+    refused(second.browser, "message-replayed")
 
 
 # --- another browser's ----------------------------------------------------------
 
 
 def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
-    federation, begin, hub, told, witness
+    federation, begin, hub, refused, witness
 ):
     """Login CSRF: the victim would fill in what the attacker then reads."""
     attacker = begin()
@@ -312,35 +307,30 @@ def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
     innocent.visit("https://land.test/")
     seen = len(witness.seen)
     Tab(innocent, attacker.request, attacker.handle).bring(answer)
-    assert_is_refused(innocent, told, "login-lost")
+    refused(innocent, "login-lost")
     assert innocent.cookie("stad.test", "__Host-eilogin") is None
     assert len(witness.seen) == seen
 
 
 def test_an_attackers_answer_does_not_take_the_place_of_who_is_logged_in(
-    begin, hub, victim, told
+    begin, hub, victim, refused
 ):
     attacker = begin()
     answer = hub.answer(attacker.request, "attacker")
     Tab(victim.browser, attacker.request, attacker.handle).bring(answer)
-    assert_is_refused(victim.browser, told, "login-lost")
+    refused(victim.browser, "login-lost")
     assert victim.is_untouched()
 
 
-def test_the_relay_state_of_another_browser_does_not_fit(
-    begin, hub, step_up, victim, told
-):
+def test_the_relay_state_of_another_browser_does_not_fit(begin, hub, is_of_no_use):
     attacker = begin()
     answer = hub.answer(attacker.request, "attacker", level_class=MIDDEN)
-    step_up.bring(answer)
-    assert_is_refused(step_up.browser, told, "message-unexpected")
-    step_up.bring(answer, attacker.handle)
-    assert_is_refused(step_up.browser, told, "login-lost")
-    assert victim.is_untouched()
+    is_of_no_use(answer, "message-unexpected")
+    is_of_no_use(answer, "login-lost", attacker.handle)
 
 
 def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
-    federation, begin, hub, send_form, told
+    federation, begin, hub, send_form, refused
 ):
     tab = begin()
     fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
@@ -348,7 +338,7 @@ def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
     assert stashed.status_int == 303
     thief = federation.browser()
     thief.visit(stashed.location)
-    assert_is_refused(thief, told, "login-lost")
+    refused(thief, "login-lost")
     tab.browser.visit(stashed.location)
     assert tab.browser.url == STAD
 
@@ -366,26 +356,26 @@ def test_an_answer_by_post_is_fetched_by_the_browser_itself(begin, hub, send_for
     assert "Set-Cookie" not in response.headers
 
 
-def test_an_answer_waits_for_two_minutes(begin, hub, send_form, clock, told):
+def test_an_answer_waits_for_two_minutes(begin, hub, send_form, clock, refused):
     tab = begin()
     fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
     response = send_form(ACS, fields)
     clock.shift(2 * MINUTE)
     tab.browser.visit(response.location)
-    assert_is_refused(tab.browser, told, "login-lost")
+    refused(tab.browser, "login-lost")
 
 
-def test_a_name_under_which_no_answer_waits_is_refused(federation, told):
+def test_a_name_under_which_no_answer_waits_is_refused(federation, refused):
     browser = federation.browser()
     browser.visit(f"{ACS}?answer=made-up")
-    assert_is_refused(browser, told, "login-lost")
+    refused(browser, "login-lost")
 
 
-def test_a_request_is_no_answer(begin, hub, send_form, told):
+def test_a_request_is_no_answer(begin, hub, send_form, refused):
     tab = begin()
     request = hub.logout_request(messages.NameID("anna"), ACS)
     tab.browser.post(ACS, site="cross-site", **hub.by_post("SAMLRequest", request))
-    assert_is_refused(tab.browser, told, "message-malformed")
+    refused(tab.browser, "message-malformed")
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE"])
@@ -462,24 +452,26 @@ def test_a_cancelled_login_by_artifact_is_told(fetched, hub):
     assert "U hebt het inloggen geannuleerd" in fetched.browser.text
 
 
-def test_an_artifact_of_another_hub_is_not_sent_anywhere(fetched, federation, told):
+def test_an_artifact_of_another_hub_is_not_sent_anywhere(fetched, federation, refused):
     fetched.bring_artifact(bindings.new_artifact("https://hub.example/metadata"))
-    assert_is_refused(fetched.browser, told, "peer-unknown")
+    refused(fetched.browser, "peer-unknown")
     assert federation.back_channel_log == []
 
 
 def test_an_artifact_for_a_service_that_the_metadata_does_not_name(
-    fetched, hub, federation, told
+    fetched, hub, federation, refused
 ):
     fetched.bring_artifact(hub.artifact(index=7))
-    assert_is_refused(fetched.browser, told, "peer-unknown")
+    refused(fetched.browser, "peer-unknown")
     assert federation.back_channel_log == []
 
 
-def test_an_artifact_in_another_browser_is_not_used_up(fetched, hub, federation, told):
+def test_an_artifact_in_another_browser_is_not_used_up(
+    fetched, hub, federation, refused
+):
     thief = Tab(federation.browser(), fetched.request, fetched.handle)
     thief.bring_artifact(hub.artifact())
-    assert_is_refused(thief.browser, told, "login-lost")
+    refused(thief.browser, "login-lost")
     assert federation.back_channel_log == []
 
 
@@ -502,7 +494,7 @@ def denied(hub, key):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "code"),
+    "spoiling",
     [
         (by_attacker, "signature-untrusted"),
         (for_another, "message-unexpected"),
@@ -512,19 +504,20 @@ def denied(hub, key):
     ids=["by an attacker", "for another", "with nothing", "denied"],
 )
 def test_an_artifact_response_that_is_not_good_is_refused(
-    fetched, hub, told, attacker_key, spoil, code
+    fetched, hub, refused, attacker_key, spoiling
 ):
+    spoil, code = spoiling
     hub.carried = hub.answer(fetched.request)
     spoil(hub, attacker_key)
     fetched.bring_artifact(hub.artifact())
-    assert_is_refused(fetched.browser, told, code)
+    refused(fetched.browser, code)
     assert fetched.browser.cookie("uwv.test", "__Host-eilogin") is None
 
 
-def test_a_hub_that_does_not_answer_is_told(fetched, hub, federation, told):
+def test_a_hub_that_does_not_answer_is_told(fetched, hub, federation, refused):
     federation.down.add("inloggen.test")
     fetched.bring_artifact(hub.artifact())
-    assert_is_refused(fetched.browser, told, "peer-unavailable", status=502)
+    refused(fetched.browser, "peer-unavailable", status=502)
 
 
 # --- the second opinion ---------------------------------------------------------
@@ -543,19 +536,19 @@ def second(monkeypatch):
     return asked
 
 
-def test_when_opinions_differ_nobody_is_logged_in_by_post(begin, hub, second, told):
+def test_when_opinions_differ_nobody_is_logged_in_by_post(begin, hub, second, refused):
     tab = begin()
     tab.bring(hub.answer(tab.request))
-    assert_is_refused(tab.browser, told, "opinions-differ")
+    refused(tab.browser, "opinions-differ")
     assert second == [tab.request.id]
 
 
 def test_when_opinions_differ_nobody_is_logged_in_by_artifact(
-    fetched, hub, second, told
+    fetched, hub, second, refused
 ):
     hub.carried = hub.answer(fetched.request)
     fetched.bring_artifact(hub.artifact())
-    assert_is_refused(fetched.browser, told, "opinions-differ")
+    refused(fetched.browser, "opinions-differ")
     assert second == [fetched.request.id]
 
 

@@ -20,7 +20,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[3]
 SCREENSHOTS = CHECKOUT / "var" / "screenshots"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromiumX"
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -53,9 +53,9 @@ class RunningDemo:
     def __init__(self, folder):
         self.folder = folder
         self.port, self._back_port, self._nobody = free_ports(3)
-        for part in ("setup.cfg", "eilogin/__init__.py"):
-            (folder / part).parent.mkdir(exist_ok=True)
-            shutil.copy(CHECKOUT / part, folder / part)
+        # A link, so that the coverage of the process counts for the checkout.
+        (folder / "eilogin").symlink_to(CHECKOUT / "eilogin")
+        shutil.copy(CHECKOUT / "setup.cfg", folder)
         shutil.copytree(CHECKOUT / "contrib" / "demo", folder / "contrib" / "demo")
         text = (CHECKOUT / "paste.ini").read_text()
         for option, port in (("visitors", self.port), ("servers", self._back_port)):
@@ -143,8 +143,20 @@ class Citizen:
     def go_everywhere(self):
         """Log in, and visit every service; each opens without a question."""
         self.log_in("uwv")
-        for host, path in START.items():
-            self.visit(host, path).arrives(host, path)
+        for host in START:
+            self.enter(host)
+        return self
+
+    def enter(self, host):
+        """Visit a service that knows her, or gets to, without a question."""
+        return self.visit(host, START[host]).arrives(host, START[host])
+
+    def keep_note(self, text):
+        """Write on the notepad that she is at."""
+        self.page.get_by_label("Notitie", exact=True).fill(text)
+        # It leads back to the same address, which says nothing then.
+        with self.page.expect_navigation():
+            self.click("Bewaren")
         return self
 
     # --- what she sees ---
@@ -163,6 +175,10 @@ class Citizen:
     @property
     def text(self):
         return self.page.locator("main").inner_text()
+
+    @property
+    def note(self):
+        return self.page.get_by_label("Notitie", exact=True).input_value()
 
     @property
     def shown_code(self):

@@ -87,7 +87,9 @@ class TestLoggingIn:
         anna.arrives("kadaster", "/eilogin/acs").click("Terug").arrives("kadaster")
         assert "U bent hier niet ingelogd." in anna.text
         anna.visit("kadaster", "/mijn").sees("Inloggen bij Kadaster").click("Annuleren")
-        anna.click("Inloggen").sees("Inloggen bij Kadaster").type_password()
+        anna.sees("U hebt het inloggen geannuleerd").click("Inloggen").sees(
+            "Inloggen bij Kadaster"
+        ).type_password()
         anna.arrives("kadaster", "/mijn")
 
     def test_some_pages_need_a_code_too(self, demo, at_browser):
@@ -121,9 +123,7 @@ class TestLoggingOut:
     @pytest.mark.parametrize("host", SERVICES)
     def test_at_one_ends_every_session_also_in_an_open_tab(self, anna, host):
         anna.go_everywhere()
-        tabs = {}
-        for other in SERVICES.keys() - {host}:
-            tabs[other] = anna.tab().visit(other, "/mijn" * (other == "kadaster"))
+        tabs = {other: anna.tab().enter(other) for other in SERVICES.keys() - {host}}
         anna.visit(host).click("Uitloggen").sees("U bent overal uitgelogd")
         anna.photograph("logged-out")
         for other, tab in tabs.items():
@@ -146,15 +146,12 @@ class TestLoggingOut:
         anna.visit("uwv").sees("Inloggen bij UWV")
 
     def test_a_note_is_kept_until_then_and_no_longer(self, anna):
-        note = anna.page.get_by_label("Notitie", exact=True)
-        anna.log_in("uwv", "/notitie")
-        note.fill("Bel de <gemeente> terug")
-        anna.click("Bewaren").photograph("uwv-note")
-        anna.visit("gemeente").arrives("gemeente").visit("uwv", "/notitie")
-        assert note.input_value() == "Bel de <gemeente> terug"
+        anna.log_in("uwv", "/notitie").keep_note("Bel de <gemeente> terug")
+        anna.photograph("uwv-note").enter("gemeente").visit("uwv", "/notitie")
+        assert anna.note == "Bel de <gemeente> terug"
         anna.click("Uitloggen").sees("U bent overal uitgelogd")
         anna.log_in("uwv", "/notitie")
-        assert note.input_value() == ""
+        assert anna.note == ""
 
     def test_what_was_being_written_then_is_not_lost_without_a_word(self, anna):
         anna.log_in("uwv", "/notitie")
@@ -165,7 +162,7 @@ class TestLoggingOut:
         anna.click("Inloggen").sees("Inloggen bij UWV")
 
     def test_by_a_link_on_another_site_is_asked_first(self, anna):
-        anna.go_everywhere().visit("gemeente").arrives("gemeente")
+        anna.go_everywhere().enter("gemeente")
         address = anna.demo.url("uwv", "/eilogin/logout")
         anna.page.evaluate("address => { location.href = address }", address)
         anna.sees("Wilt u uitloggen?").photograph("confirm-logout")
@@ -219,17 +216,14 @@ class TestHerBrowser:
 
 class TestTheDemo:
     def test_goes_on_after_ctrl_c_where_it_was(self, own_demo, at_browser):
-        anna = at_browser(own_demo).log_in("uwv", "/notitie")
-        note = anna.page.get_by_label("Notitie", exact=True)
-        note.fill("blijft")
-        anna.click("Bewaren").arrives("uwv", "/notitie")
+        anna = at_browser(own_demo).log_in("uwv", "/notitie").keep_note("blijft")
         assert own_demo.interrupt() == 0
         own_demo.start()
         assert ": was there already" in own_demo.output
         assert ": made" not in own_demo.output
         anna.visit("uwv", "/notitie").arrives("uwv", "/notitie")
-        assert note.input_value() == "blijft"
-        anna.visit("gemeente").arrives("gemeente").sees("Mijn gemeente")
+        assert anna.note == "blijft"
+        anna.enter("gemeente").sees("Mijn gemeente")
 
     def test_starts_afresh_where_that_is_asked_for(self, own_demo, at_browser):
         anna = at_browser(own_demo).log_in("uwv")

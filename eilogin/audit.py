@@ -2,11 +2,10 @@
 
 All events go to the logger ``eilogin.audit`` at level INFO. The fields are always
 the same, ``null`` where they do not apply, so that a log can be read by machine for
-years. A citizen appears only by pseudonym: a short hash of the NameID that says
-which lines belong together and nothing about who she is.
+years. A citizen appears only by pseudonym, which says which lines belong together and
+nothing about who she is.
 """
 
-import hashlib
 import json
 import logging
 
@@ -30,8 +29,9 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
 
     ``code`` is stable, such as ``login`` or ``logout.delivered``; ``outcome`` is
     ``ok``, ``refused`` or ``failed``; ``reference`` is the number on the visitor's
-    page; ``pseudonym`` and ``session`` come from :func:`pseudonym_of`; ``peer`` is
-    an entityID; ``reason`` is an error's code.
+    page; ``pseudonym`` and ``session`` come from
+    :meth:`eilogin.federation.Own.pseudonym`; ``peer`` is an entityID; ``reason`` is
+    an error's code.
     """
     fields = {
         "time": clock.utc(clock.now()).isoformat(timespec="milliseconds"),
@@ -45,9 +45,3 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
         "reason": reason,
     }
     _log.info(json.dumps(fields, ensure_ascii=True))
-
-
-def pseudonym_of(*identifiers: str) -> str:
-    """Sixteen hexadecimal digits that stand for the identifiers given."""
-    joined = "\0".join(identifiers).encode()
-    return hashlib.sha256(b"eilogin.audit\0" + joined).hexdigest()[:16]

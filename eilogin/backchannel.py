@@ -53,9 +53,13 @@ _HEADERS = {
     "User-Agent": "eilogin",
 }
 
-#: Peers whose connections are kept, and connections kept for each.
+#: Peers whose connections are kept, and connections kept for each: as many as threads
+#: can call the same peer at once. One more would be closed after its call.
 _PEERS = 100
-_CONNECTIONS = 8
+_CONNECTIONS = 32
+
+#: Bytes of the longest answer that is read: a message, or a SOAP fault with its page.
+_LONGEST_ANSWER = 1_000_000
 
 #: For how many seconds a quick look holds, and for how many peers it is remembered.
 _LOOK_HOLDS = 5.0
@@ -71,11 +75,10 @@ class BackChannel:
     system's where it is None; ``client_certificate`` is the pair of PEM files,
     certificate and key, by which we show ourselves; ``proxy`` is the URL of an HTTP
     proxy, which is never used towards this machine itself; ``timeout`` is how many
-    seconds a call takes at most, from connecting to the last byte; ``limit`` is how
-    many bytes of an answer are read.
+    seconds a call takes at most, from connecting to the last byte.
 
-    Raises :class:`eilogin.errors.ConfigurationError`, naming the file, where one
-    cannot be used.
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file or the proxy,
+    where one cannot be used.
     """
 
     def __init__(
@@ -85,12 +88,10 @@ class BackChannel:
         client_certificate: tuple[Path, Path] | None = None,
         proxy: str | None = None,
         timeout: float = 5.0,
-        limit: int = 1_000_000,
     ) -> None:
         self._tls = _tls_context(ca_file, client_certificate)
-        self._proxy = proxy
+        self._proxy = _checked_proxy(proxy) if proxy else None
         self._timeout = timeout
-        self._limit = limit
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
         self._looks: OrderedDict[tuple[str, int], tuple[float, bool]] = OrderedDict()
 
@@ -145,12 +146,12 @@ class BackChannel:
         answer = bytearray()
         # One byte more than the limit is asked for, and never waited for beyond.
         while chunk := response.read(
-            min(65_536, self._limit + 1 - len(answer)), decode_content=False
+            min(65_536, _LONGEST_ANSWER + 1 - len(answer)), decode_content=False
         ):
             answer += chunk
-            if len(answer) > self._limit:
+            if len(answer) > _LONGEST_ANSWER:
                 raise PeerUnavailable(
-                    f"{_named(url)} answered with more than {self._limit} bytes"
+                    f"{_named(url)} answered with more than {_LONGEST_ANSWER} bytes"
                 )
         return bytes(answer)
 
@@ -232,6 +233,21 @@ def _tls_context(
                 f"{certificate} and {key}: not a certificate and its key: {error}"
             ) from error
     return context
+
+
+def _checked_proxy(url: str) -> str:
+    try:
+        _host_and_port(url)
+    except ValueError:
+        raise ConfigurationError(
+            "the proxy: expected an address such as 'http://proxy.example.nl:3128'"
+        ) from None
+    if urlsplit(url).username is not None:
+        # urllib3 would leave it out, and each call would fail at the proxy.
+        raise ConfigurationError(
+            f"{_named(url)}: a proxy that asks for a user is not supported"
+        )
+    return url
 
 
 def _no_pass_phrase() -> str:

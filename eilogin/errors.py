@@ -207,6 +207,11 @@ class MethodNotAllowed(Refused):
     code = "method-not-allowed"
     status = 405
 
+    def __init__(self, message: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        #: The methods that it does take, as the header ``Allow`` names them.
+        self.allowed = tuple(allowed)
+
 
 # --- what we need and that does not answer --------------------------------------
 

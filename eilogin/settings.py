@@ -109,19 +109,15 @@ def _flag(value: object) -> object:
     raise ValueError("'true' or 'false'")
 
 
-def _count(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not re.fullmatch(r"\s*\d{1,9}\s*", value):
-        raise ValueError("a whole number")
-    return int(value)
-
-
 def _words(value: object) -> object:
     return tuple(value.split()) if isinstance(value, str) else value
 
 
-def _lines(value: object) -> object:
+def lines_of(value: object) -> object:
+    """The lines of a text that are not blank, each without blanks around it.
+
+    For validators; what is not a text stays as it is.
+    """
     if not isinstance(value, str):
         return value
     return tuple(line.strip() for line in value.splitlines() if line.strip())
@@ -236,9 +232,8 @@ def _content(path: Path) -> bytes:
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Count = Annotated[int, BeforeValidator(_count)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
+Lines = Annotated[tuple[str, ...], BeforeValidator(lines_of)]
 PublicURL = Annotated[str, BeforeValidator(_public_url)]
 PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
 #: A file that need not be there yet.
@@ -267,17 +262,13 @@ def read(
     return options
 
 
-def faults(
-    declared: type[Options], file: str, section: str, values: Mapping[str, str]
-) -> list[Fault]:
-    """Every fault in the ``values`` of one section; nothing is built."""
-    return attempt(declared, file, section, values)[1]
-
-
 def attempt(
     declared: type[OptionsT], file: str, section: str, values: Mapping[str, str]
 ) -> tuple[OptionsT | None, list[Fault]]:
-    """The options of one section, or None with every fault in its ``values``."""
+    """The options of one section, or None with every fault in its ``values``.
+
+    Nothing is built. ``file`` and ``section`` are the place that the faults name.
+    """
     try:
         return _validated(declared, file, values), []
     except ValidationError as error:
@@ -369,7 +360,8 @@ def section_of(
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read(file, encoding="utf-8")
+        # In the encoding of the locale, in which PasteDeploy has read it.
+        parser.read(file)
     except (configparser.Error, UnicodeDecodeError):
         return ""
     uses = {f"egg:eilogin#{declared.entry_point}"}

@@ -59,6 +59,9 @@ class Party:
         return bindings.wrap_soap(self.signed(element))
 
     def signed(self, element):
+        """The element with a signature of this party, in the place of an older one."""
+        for old in element.findall(xml.q("ds:Signature")):
+            element.remove(old)
         signatures.sign(element, self.key)
         return element
 

@@ -23,11 +23,3 @@ def test_an_event_is_one_line_of_json_with_fixed_fields(caplog):
         "level": "basis",
         "reason": None,
     }
-
-
-def test_a_pseudonym_stands_for_a_citizen_and_does_not_tell_who():
-    one = audit.pseudonym_of("900000016")
-    assert one == audit.pseudonym_of("900000016")
-    assert one != audit.pseudonym_of("900000028")
-    assert "900000016" not in one
-    assert len(one) == 16

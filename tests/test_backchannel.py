@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography import x509
@@ -227,16 +228,35 @@ class TestAnAnswerInTime:
 
         assert channel().post(peer(behave).url(), b"") == b"<fine/>"
 
-    def test_may_be_as_large_as_the_limit(self, peer, channel):
+    def test_may_be_as_large_as_the_limit(self, peer, channel, monkeypatch):
+        monkeypatch.setattr(backchannel, "_LONGEST_ANSWER", 200_000)
         body = b"x" * 200_000
         answer = OK + b"Content-Length: 200000\r\n\r\n" + body
-        assert channel(limit=200_000).post(peer(answer).url(), b"") == body
+        assert channel().post(peer(answer).url(), b"") == body
 
     def test_leaves_its_connection_to_the_next(self, peer, channel):
         server, back = peer(FINE), channel()
         for _ in range(3):
             back.post(server.url(), b"")
         assert server.connections == 1
+
+    def test_leaves_one_of_each_thread_that_asked_at_once(self, peer, channel, caplog):
+        threads = 32
+        everyone = threading.Barrier(threads)
+
+        def behave(peer, connection):
+            everyone.wait(10)
+            connection.sendall(FINE)
+
+        server, back = peer(behave), channel(timeout=10.0)
+        for _ in range(2):
+            with ThreadPoolExecutor(threads) as pool:
+                answers = [
+                    pool.submit(back.post, server.url(), b"") for _ in range(threads)
+                ]
+                assert {answer.result() for answer in answers} == {b"<fine/>"}
+        assert server.connections == threads
+        assert caplog.text == ""
 
     def test_leaves_the_next_its_whole_time(self, peer, channel):
         def behave(peer, connection):
@@ -297,10 +317,11 @@ class TestAPeerThatMisbehaves:
             pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", "not answer", id="not HTTP"),
         ],
     )
-    def test_is_unavailable(self, peer, channel, answer, says):
+    def test_is_unavailable(self, peer, channel, answer, says, monkeypatch):
+        monkeypatch.setattr(backchannel, "_LONGEST_ANSWER", 1000)
         server = peer(answer)
         with pytest.raises(PeerUnavailable, match=says) as caught:
-            channel(limit=1000).post(server.url(), b"<ask/>")
+            channel().post(server.url(), b"<ask/>")
         assert server.url() in str(caught.value)
         assert len(server.requests) == 1
 
@@ -536,6 +557,18 @@ class TestAProxy:
         assert b"<ask/>" not in proxy.requests[0]
         assert back.post(near.url("uwv.localhost"), b"") == b"<fine/>"
         assert len(proxy.requests) == 1
+
+    @pytest.mark.parametrize(
+        "url", ["proxy:3128", "proxy", "socks5://proxy", "http://"]
+    )
+    def test_has_an_address(self, url):
+        with pytest.raises(ConfigurationError, match="the proxy: expected an address"):
+            BackChannel(proxy=url)
+
+    def test_that_asks_for_a_user_is_refused_and_her_password_not_shown(self):
+        with pytest.raises(ConfigurationError, match="asks for a user") as caught:
+            BackChannel(proxy="http://me:geheim@proxy:3128")
+        assert "geheim" not in str(caught.value)
 
     def test_is_what_a_quick_look_looks_at(self, peer, channel):
         proxy = peer(FINE)

@@ -11,7 +11,6 @@ from pydantic import model_validator
 from eilogin import settings
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import (
-    Count,
     FilePath,
     Flag,
     Lines,
@@ -22,8 +21,8 @@ from eilogin.settings import (
     Seconds,
     Secret,
     Words,
+    attempt,
     describe,
-    faults,
     is_loopback,
     option,
     read,
@@ -37,7 +36,6 @@ class Sample(Options):
     idle: Seconds = option("how long", default=900.0)
     wait: Seconds = option("how long", default="90s")
     passive: Flag = option("whether", default=False)
-    most: Count = option("how many", default=8)
     user: Words = option("in order", default=("subject", "bsn"))
     protect: Lines = option("paths", default=(), shown="everything")
     public_url: PublicURL = option("where", default="https://uwv.example")
@@ -57,6 +55,10 @@ class Sample(Options):
 
 def sample(file="", **values):
     return read(Sample, {"__file__": str(file)}, {"hub": "x", **values})
+
+
+def faults(declared, file, section, values):
+    return attempt(declared, file, section, values)[1]
 
 
 def fault_of(**values):
@@ -87,8 +89,6 @@ class TestAValue:
             ("passive", "1", True),
             ("passive", "off", False),
             ("passive", "0", False),
-            ("most", " 12 ", 12),
-            ("most", "0", 0),
             ("user", " bsn\n  subject ", ("bsn", "subject")),
             ("user", "", ()),
             ("protect", "\n  /a  basis\n\n  /b off ", ("/a  basis", "/b off")),
@@ -116,9 +116,6 @@ class TestAValue:
             ("idle", "-1", "a duration"),
             ("idle", "9999999999", "a duration"),
             ("passive", "maybe", "'true' or 'false'"),
-            ("most", "many", "a whole number"),
-            ("most", "-1", "a whole number"),
-            ("most", "1.5", "a whole number"),
             ("public_url", "uwv.example.nl", "an address such as"),
             ("public_url", "ftp://uwv.example.nl", "an address such as"),
             ("public_url", "https://", "an address such as"),
@@ -158,11 +155,11 @@ class TestAValue:
         assert (options.user, options.key) == (("bsn",), Path("/x"))
 
     def test_too_long_is_shortened(self):
-        fault = fault_of(most="x" * 500)
+        fault = fault_of(wait="x" * 500)
         assert fault.found == repr("x" * 117 + "...")
 
     def test_with_what_looks_like_a_comment_says_that_it_is_none(self):
-        fault = fault_of(most="8 ; enough")
+        fault = fault_of(wait="90 ; enough")
         assert fault.expected.endswith(settings.NO_COMMENTS)
 
     @given(st.text(max_size=30))
@@ -269,13 +266,13 @@ class TestTheNameOfASection:
         class Named(Options, name="named"):
             """Options of an entry point."""
 
-            count: Count = option("how many", default=1)
+            idle: Seconds = option("how long", default="1m")
             here: str = option("a folder", default="")
 
         class Main(Options, name="main"):
             """Options of the entry point without a name."""
 
-            count: Count = option("how many", default=1)
+            idle: Seconds = option("how long", default="1m")
 
         assert registry == {"named": Named, "main": Main}
         return Named, Main
@@ -295,50 +292,51 @@ class TestTheNameOfASection:
 debug = true
 [filter:one]
 use = egg:eilogin#named
-count = many
+idle = many
 [filter:two]
 use = egg:eilogin#named
-count = lots
+idle = lots
 [filter:three]
 use = egg:eilogin
-count = lots
+idle = lots
 """
         options, main = named
-        assert self.section(tmp_path, options, text, count="lots") == "filter:two"
-        assert self.section(tmp_path, main, text, count="lots") == "filter:three"
+        assert self.section(tmp_path, options, text, idle="lots") == "filter:two"
+        assert self.section(tmp_path, main, text, idle="lots") == "filter:three"
 
     def test_is_found_where_paste_replaced_something(self, named, tmp_path):
         text = """
 [filter:one]
 use = egg:eilogin#named
-count = many
+idle = many
 here = %(here)s/var
 """
-        found = self.section(tmp_path, named[0], text, count="many", here="/x/var")
+        found = self.section(tmp_path, named[0], text, idle="many", here="/x/var")
         assert found == "filter:one"
 
     @pytest.mark.parametrize(
         "text",
         [
             pytest.param(
-                "[filter:a]\nuse = egg:eilogin#named\ncount = many\n"
-                "[filter:b]\nuse = egg:eilogin#named\ncount = many\n",
+                "[filter:a]\nuse = egg:eilogin#named\nidle = many\n"
+                "[filter:b]\nuse = egg:eilogin#named\nidle = many\n",
                 id="two that fit",
             ),
             pytest.param("[filter:a]\nuse = egg:eilogin#named\n", id="none that fits"),
-            pytest.param("count = many\n", id="no ini file"),
-            pytest.param("[filter:a]\nuse = egg:other\ncount = many\n", id="another's"),
+            pytest.param("idle = many\n", id="no ini file"),
+            pytest.param("[filter:a]\nuse = egg:other\nidle = many\n", id="another's"),
         ],
     )
     def test_is_left_out_where_it_is_not_clear(self, named, tmp_path, text):
-        assert self.section(tmp_path, named[0], text, count="many") == ""
+        assert self.section(tmp_path, named[0], text, idle="many") == ""
 
     def test_is_left_out_where_the_file_is_not_known(self, named):
         with pytest.raises(InvalidOptions) as caught:
-            read(named[0], {}, {"count": "many"})
+            read(named[0], {}, {"idle": "many"})
         (fault,) = caught.value.faults
-        assert fault == Fault("", "", "count", "'many'", "expected a whole number")
-        assert "1 fault in the configuration:\n  count: found 'many'" in str(
+        expected = "expected a duration such as '90', '90s', '15m' or '2h'"
+        assert fault == Fault("", "", "idle", "'many'", expected)
+        assert "1 fault in the configuration:\n  idle: found 'many'" in str(
             caught.value
         )
 
@@ -351,7 +349,6 @@ class TestADeclaration:
             "idle": "15m",
             "wait": "90s",
             "passive": "false",
-            "most": "8",
             "user": "subject bsn",
             "protect": "everything",
             "public_url": "https://uwv.example",

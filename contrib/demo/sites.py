@@ -62,20 +62,16 @@ class Site:
                 keep_note(environ)
                 start_response("303 See Other", [("Location", "/notitie")])
                 return [b""]
-            content = notepad(environ)
+            name, content = "Mijn notitie", notepad(environ)
         elif path in self.pages:
-            content = self.page(path, environ)
+            name, content = self.pages[path], visitor(environ)
         else:
-            status, content = "404 Not Found", "<h1>Deze pagina is er niet</h1>"
+            status, name, content = "404 Not Found", "Deze pagina is er niet", ""
         start_response(status, [("Content-Type", "text/html; charset=utf-8")])
-        return [self.whole(content, environ).encode()]
+        return [self.whole(name, content, environ).encode()]
 
-    def page(self, path: str, environ: dict) -> str:
-        """One page: its name, and who is looking at it."""
-        return f"<h1>{html.escape(self.pages[path])}</h1>{visitor(environ)}"
-
-    def whole(self, content: str, environ: dict) -> str:
-        """The page with all that stands around it."""
+    def whole(self, name: str, content: str, environ: dict) -> str:
+        """The page called ``name``, with all that stands around its ``content``."""
         known = bool(environ.get("REMOTE_USER"))
         wanted = [("portal_url", "MijnOverheid")]
         wanted.append(
@@ -85,19 +81,20 @@ class Site:
         if self.links.get("notepad"):
             links.append(("/notitie", "Mijn notitie"))
         links += [
-            (self.links[name], text) for name, text in wanted if name in self.links
+            (self.links[link], text) for link, text in wanted if link in self.links
         ]
         navigation = "\n".join(
             f'<a href="{html.escape(url)}"{here(url, environ)}>{html.escape(text)}</a>'
             for url, text in links
         )
         title = html.escape(self.title)
+        name = html.escape(name)
         return f"""<!doctype html>
-<html lang="nl"><head><meta charset="utf-8"><title>{title}</title>
+<html lang="nl"><head><meta charset="utf-8"><title>{name} &ndash; {title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/static/style.css"><link rel="icon" href="data:,"></head>
 <body><header><strong>{title}</strong><nav>{navigation}</nav></header>
-<main>{content}</main></body></html>"""
+<main><h1>{name}</h1>{content}</main></body></html>"""
 
 
 def here(url: str, environ: dict) -> str:
@@ -137,10 +134,10 @@ def keep_note(environ: dict) -> None:
 
 
 def notepad(environ: dict) -> str:
-    """The page with the visitor's note."""
+    """A form with the visitor's note."""
     note = html.escape(environ["beaker.session"].get("note", ""))
-    return f"""<h1>Mijn notitie</h1>
-<form method="post" action="/notitie"><p><label for="note">Notitie</label>
+    return f"""<form method="post" action="/notitie">
+<p><label for="note">Notitie</label>
 <textarea id="note" name="note">{note}</textarea></p>
 <p><button>Bewaren</button></p></form>"""
 

@@ -1,8 +1,9 @@
-"""The command line: ``eilogin serve``, ``demo``, ``check``, ``options``.
+"""The command line: ``eilogin serve``, ``demo``, ``check``, ``options``, ``metadata``.
 
 What belongs here: reading arguments, asking the rooms below to work, and telling a
 person what came of it. Each command is a file; ``checking`` finds the faults of an ini
-file, which ``inifile`` reads without building anything.
+file, of which ``inifile`` reads the sections and ``pipelines`` what they make of each
+other, without building anything.
 """
 
 import click
@@ -10,6 +11,7 @@ import click
 from eilogin import __version__
 from eilogin.cli.check import check_command
 from eilogin.cli.demo import demo_command
+from eilogin.cli.metadata import metadata_command
 from eilogin.cli.options import options_command
 from eilogin.cli.serve import serve_command
 
@@ -32,10 +34,17 @@ def main() -> None:
 
     \b
         eilogin options login     what a filter understands
+        eilogin metadata app.ini  what the operator of the federation wants
         eilogin check app.ini     every fault of the file, and nothing started
         eilogin serve app.ini     the same, and then serve it
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
-for _command in (serve_command, demo_command, check_command, options_command):
+for _command in (
+    serve_command,
+    demo_command,
+    check_command,
+    options_command,
+    metadata_command,
+):
     main.add_command(_command)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from eilogin.cli.checking import check
+from eilogin.cli.inifile import IniFile
 from eilogin.errors import Fault
 
 
@@ -18,7 +19,7 @@ def check_command(file: Path) -> None:
     the federation's metadata, the store, and servers. The exit code is 0 where all is
     in order, and 1 where there is a fault.
     """
-    checked = check(file)
+    checked = check(IniFile.read(file))
     if checked.faults:
         tell(checked.faults)
         raise SystemExit(1)
@@ -28,6 +29,8 @@ def check_command(file: Path) -> None:
         f"{_many(checked.stacks, 'application')} with the filters around "
         f"{'it' if checked.stacks == 1 else 'them'}"
     )
+    for remark in checked.remarks:
+        click.echo(f"note: {remark}")
 
 
 def tell(faults: Sequence[Fault]) -> None:

@@ -1,59 +1,48 @@
 """Every fault of a paste ini file, found without building anything.
 
-:func:`check_file` is what ``eilogin check`` prints and ``eilogin serve`` asks first.
-It looks, in this order, at the file itself, at each section, at each pipeline, and at
-what sections have to do with each other and with the federation.
+:func:`check` is what ``eilogin check`` prints and ``eilogin serve`` asks first. It
+looks, in this order, at the file itself, at each section, at each pipeline (which is
+done in :mod:`eilogin.cli.ordering`), and at what sections have to do with each other
+and with the federation.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from types import MappingProxyType
 
 from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
 from waitress.adjustments import Adjustments
 
 from eilogin import settings
-from eilogin.backchannel import BackChannel
 from eilogin.cli import inventory
-from eilogin.cli.inifile import IniFile, Part, Stack
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.ordering import check_stack, remarks
+from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.compose.hosts import HostsOptions
 from eilogin.errors import ConfigurationError, EiloginError, Fault
 from eilogin.federation import Federation, Own
 from eilogin.federation.own import HUB
 from eilogin.filters.session import SessionOptions
-from eilogin.filters.trust import OwnOptions, TrustOptions, own_of
-from eilogin.hub.citizens import Citizens
-from eilogin.saml.keys import SigningKey, load_certificate, rsa_public_key
-from eilogin.settings import Options, did_you_mean
-from eilogin.web.environ import ORDER
-
-#: What each filter or app of eilogin finds in environ, and who must have left it.
-_NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
-    {
-        "trust": ("session",),
-        "login": ("session", "trust"),
-        "logout": ("session", "trust"),
-        "identity": ("session",),
-        "appsession": ("session",),
-        "hub": ("session", "trust"),
-        "portal": ("session", "trust"),
-    }
+from eilogin.filters.trust import (
+    OwnOptions,
+    TrustOptions,
+    back_channel_of,
+    operator_key,
+    own_of,
 )
-
-#: What ``egg:eilogin`` stands for.
-_PARTICIPANT = ("session", "trust", "login", "logout", "identity")
+from eilogin.hub.app import HubOptions
+from eilogin.hub.citizens import Citizens
+from eilogin.saml.keys import SigningKey
+from eilogin.settings import Options, did_you_mean
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
 
 #: How PasteDeploy calls what stands in a section of each kind.
 _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
-
-_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +55,25 @@ class Checked:
     own_sections: int
     #: How many applications there are with the filters around them.
     stacks: int
+    #: What is no fault, and worth a look all the same.
+    remarks: Sequence[str]
 
 
-def check_file(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> list[Fault]:
-    """Every fault of the file; an empty list where all is in order.
-
-    ``variables`` are the ``NAME=VALUE`` of ``eilogin serve``.
-    """
-    return list(check(path, variables).faults)
-
-
-def check(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> Checked:
-    """The same, with what was looked at."""
-    file = IniFile.read(path, variables)
+def check(file: IniFile) -> Checked:
+    """Find every fault of a file; those that reading it has found are among them."""
+    pipelines = Pipelines(file)
     parts = [
-        file.part(section)
+        pipelines.part(section)
         for section in file.of_kind("filter", "app", "composite", "filter-app")
     ]
-    stacks = file.stacks()
+    stacks = pipelines.stacks()
     ours = [part for part in parts if part.entry_point is not None]
     read = {part.title: options for part in ours if (options := _options(file, part))}
-    servers = [file.part(section) for section in file.of_kind("server")]
+    servers = [pipelines.part(section) for section in file.of_kind("server")]
     for server in servers:
         _check_server(file, server)
     for stack in stacks:
-        _check_order(file, stack)
+        check_stack(file, stack, read)
     # Reading a key takes its time: once for each party.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     for title, options in read.items():
@@ -104,8 +87,9 @@ def check(path: Path, variables: Mapping[str, str] = _NO_VARIABLES) -> Checked:
     for part in inline:
         if part.entry_point is not None:
             _options(file, part)
-    _check_foreign(file, [*parts, *servers, *inline], variables)
-    return Checked(file.faults, len(file.sections), len(ours), len(stacks))
+    _check_foreign(file, [*parts, *servers, *inline])
+    noted = [remark for stack in stacks for remark in remarks(stack)]
+    return Checked(file.faults, len(file.sections), len(ours), len(stacks), noted)
 
 
 # --- a section ------------------------------------------------------------------
@@ -168,55 +152,6 @@ def _check_server(file: IniFile, part: Part) -> None:
             file.note(part.title, "", "", f"waitress: {error}")
 
 
-# --- a pipeline -----------------------------------------------------------------
-
-
-def _check_order(file: IniFile, stack: Stack) -> None:
-    """Whether each of our filters finds what it needs, in the right order."""
-    for layer in _layers(stack.parts):
-        here: list[str] = []
-        for part in layer:
-            name = part.entry_point or ""
-            missing = [need for need in _NEEDS.get(name, ()) if need not in here]
-            if missing:
-                _out_of_order(file, part, f"needs {_quoted(missing)} before it")
-            for provided in _PARTICIPANT if name == "main" else [name]:
-                _check_place(file, part, provided, here)
-                here.append(provided)
-
-
-def _check_place(file: IniFile, part: Part, name: str, here: Sequence[str]) -> None:
-    if name not in ORDER:
-        return
-    if name in here:
-        _out_of_order(file, part, f"is the second '{name}' around one application")
-        return
-    later = [other for other in ORDER[ORDER.index(name) + 1 :] if other in here]
-    if later:
-        _out_of_order(file, part, f"should stand before {_quoted(later)}")
-
-
-def _out_of_order(file: IniFile, part: Part, what: str) -> None:
-    file.note(part.title, "", "", f"{what}; the order is: {' '.join(ORDER)} app")
-
-
-def _layers(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    """The parts of one party each.
-
-    A hub may stand behind the filters of a participant, which then sign in for it: its
-    own begin at the last ``session``.
-    """
-    starts = [i for i, part in enumerate(parts) if part.entry_point == "session"]
-    if parts and parts[-1].entry_point == "hub" and starts and starts[-1] > 0:
-        yield parts[: starts[-1]]
-        parts = parts[starts[-1] :]
-    yield parts
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
 # --- what lies outside of the file ----------------------------------------------
 
 
@@ -225,11 +160,10 @@ def _check_reach(file: IniFile, title: str, options: Options) -> None:
     if isinstance(options, SessionOptions):
         _check_store(file, title, options.store)
     if isinstance(options, TrustOptions):
-        ca_file = options.back_channel_ca
-        _attempt(file, title, "back_channel_ca", lambda: BackChannel(ca_file=ca_file))
-    citizens = getattr(options, "citizens", None)
-    if isinstance(citizens, Path):
-        _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
+        # The error names the file or the proxy that it is about.
+        _attempt(file, title, "", lambda: back_channel_of(options))
+    if isinstance(options, HubOptions):
+        _attempt(file, title, "citizens", lambda: Citizens.load(options.citizens))
 
 
 def _attempt(
@@ -260,11 +194,9 @@ def _check_federation(
 ) -> None:
     """Whether the federation's metadata is sound, and knows us and our hub."""
     try:
-        certificate = load_certificate(options.federation_certificate.read_bytes())
-        operator = rsa_public_key(certificate)
+        operator = operator_key(options)
     except ConfigurationError as error:
-        path = str(options.federation_certificate)
-        file.note(title, "federation_certificate", repr(path), str(error))
+        file.note(title, "federation_certificate", "", str(error))
         return
     try:
         federation = Federation.from_file(options.federation, [operator])
@@ -300,13 +232,13 @@ def _check_hub(
     if own.role == HUB:
         return
     hubs = [e.entity_id for e in federation.entities if e.identity_provider]
-    if options.hub and options.hub not in hubs:
+    if not options.hub and federation.only_hub() is None:
+        expected = f"is required: the federation has {len(hubs)} hubs"
+        file.note(title, "hub", "", expected)
+    elif options.hub and options.hub not in hubs:
         hint = did_you_mean(options.hub, hubs)
         expected = f"is no hub of this federation{hint}"
         file.note(title, "hub", repr(options.hub), expected)
-    elif not options.hub and len(hubs) != 1:
-        expected = f"is required: the federation has {len(hubs)} hubs"
-        file.note(title, "hub", "", expected)
 
 
 # --- sections together ----------------------------------------------------------
@@ -344,15 +276,13 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
 # --- what is not ours -----------------------------------------------------------
 
 
-def _check_foreign(
-    file: IniFile, parts: Sequence[Part], variables: Mapping[str, str]
-) -> None:
+def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
     """Whether what the file uses of other projects is there and can be imported."""
     for part in parts:
         if not part.use.startswith(("egg:", "call:")) or part.entry_point is not None:
             continue
         try:
-            loadcontext(_TYPES[part.kind], part.use, global_conf=dict(variables))
+            loadcontext(_TYPES[part.kind], part.use)
         except PackageNotFoundError as error:
             expected = f"no project of this name is installed: {error.name}"
             file.note(part.title, "use", repr(part.use), expected)

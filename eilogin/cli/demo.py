@@ -18,17 +18,14 @@ import eilogin
 from eilogin import clock, settings
 from eilogin.cli import inventory
 from eilogin.cli.check import tell
-from eilogin.cli.inifile import IniFile, Part
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import is_member, own_of_part, parts_of
+from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import serve
 from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
-from eilogin.federation import Own
-from eilogin.filters.trust import OwnOptions, own_of
-from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, write
+from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import EntityDescriptor, read_federation, write_federation
-
-#: The entry points that make a section a member of the federation.
-_MEMBERS = ("main", "trust")
 
 #: Seconds for which the operator signs, and from how long before the end anew.
 _SIGNED_FOR = 90 * 86_400.0
@@ -115,12 +112,8 @@ class Demo:
     def __init__(self, file: Path) -> None:
         self._ini = IniFile.read(file)
         self._var = file.parent / "var"
-        sections = self._ini.of_kind("filter", "filter-app", "app", "composite")
-        parts = [self._ini.part(section) for section in sections]
-        if self._ini.faults:
-            raise InvalidOptions(self._ini.faults)
-        self._parts = [part for part in parts if part.entry_point is not None]
-        self._members = [part for part in parts if part.entry_point in _MEMBERS]
+        self._parts = parts_of(self._ini)
+        self._members = [part for part in self._parts if is_member(part)]
 
     def prepare(self) -> Iterator[Step]:
         """Make what is missing, a step at a time.
@@ -158,7 +151,7 @@ class Demo:
         """What to open, and who can log in."""
         lines = ["", "Open one of:"]
         for part in self._members:
-            own = self._own(part)
+            own = own_of_part(self._ini, part)
             lines.append(f"  {own.public_url + '/':<42} {own.names['nl']}")
         lines += ["", "and log in as (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
@@ -233,18 +226,6 @@ class Demo:
         yield from self._of_options("citizens", "data_dir")
         yield from self._secrets()
 
-    def _own(self, part: Part) -> Own:
-        known = {
-            option: value
-            for option, value in part.options.items()
-            if option in OwnOptions.model_fields
-        }
-        file = str(self._ini.path)
-        options, faults = settings.attempt(OwnOptions, file, part.title, known)
-        if options is None:
-            raise InvalidOptions(faults)
-        return own_of(options)
-
     # --- making ---
 
     def _made(self, path: Path, what: str, make: Callable[[Path], None]) -> Step:
@@ -268,7 +249,7 @@ class Demo:
         what = "signed metadata of the federation"
         operator = SigningKey.load(key.read_bytes(), certificate.read_bytes())
         members = [
-            self._own(part).descriptor()
+            own_of_part(self._ini, part).descriptor()
             for part in self._members
             if self._path(part, "federation") == federation
         ]
@@ -303,7 +284,7 @@ def _is_secret(part: Part, option: str) -> bool:
 
 
 def _write_citizens(path: Path) -> None:
-    write(path, demo_citizens())
+    _write(path, to_json(demo_citizens()), mode=0o600)
 
 
 def _write_secret(path: Path) -> None:

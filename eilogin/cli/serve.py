@@ -24,8 +24,9 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 from eilogin.cli.check import tell
-from eilogin.cli.checking import check_file
-from eilogin.cli.inifile import IniFile, Part
+from eilogin.cli.checking import check
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.errors import ConfigurationError, EiloginError
 
 if TYPE_CHECKING:
@@ -62,12 +63,13 @@ def serve(
 
     ``greeting`` are lines to print once everything listens.
     """
-    if faults := check_file(file, variables):
+    ini = IniFile.read(file, variables)
+    if faults := check(ini).faults:
         tell(faults)
         raise SystemExit(1)
     try:
-        _set_up_logging(file, variables)
-        parts = _servers(file, variables)
+        _set_up_logging(ini)
+        parts = _servers(ini)
         app = _application(file, variables)
         with _listening(file, parts, app) as servers:
             for server in servers:
@@ -80,9 +82,8 @@ def serve(
         raise click.ClickException(str(error)) from error
 
 
-def _set_up_logging(file: Path, variables: Mapping[str, str]) -> None:
+def _set_up_logging(ini: IniFile) -> None:
     """As pserve does: by the file's own sections, or else to stderr."""
-    ini = IniFile.read(file, variables)
     if "loggers" not in ini.sections:
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -90,22 +91,24 @@ def _set_up_logging(file: Path, variables: Mapping[str, str]) -> None:
         return
     try:
         logging.config.fileConfig(
-            file, defaults=dict(ini.defaults), disable_existing_loggers=False
+            ini.path, defaults=dict(ini.defaults), disable_existing_loggers=False
         )
     except (RuntimeError, ValueError, KeyError, OSError, ImportError) as error:
         # A KeyError says no more than the name of what is missing.
-        raise ConfigurationError(f"{file}: [loggers]: {error!r}") from error
+        raise ConfigurationError(f"{ini.path}: [loggers]: {error!r}") from error
 
 
-def _servers(file: Path, variables: Mapping[str, str]) -> list[Part]:
-    ini = IniFile.read(file, variables)
-    parts = [ini.part(section) for section in ini.of_kind("server")]
+def _servers(ini: IniFile) -> list[Part]:
+    pipelines = Pipelines(ini)
+    parts = [pipelines.part(section) for section in ini.of_kind("server")]
     if not parts:
-        raise ConfigurationError(f"{file}: there is no [server:main] section to serve")
+        raise ConfigurationError(
+            f"{ini.path}: there is no [server:main] section to serve"
+        )
     for part in parts:
         if part.distribution != "waitress":
             raise ConfigurationError(
-                f"{file}: [{part.title}] use: found '{part.use}'; 'eilogin serve' "
+                f"{ini.path}: [{part.title}] use: found '{part.use}'; 'eilogin serve' "
                 "serves egg:waitress#main, and other servers have commands of their own"
             )
     return parts

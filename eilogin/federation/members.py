@@ -55,9 +55,14 @@ class Federation:
         found = self._entities.get(entity_id)
         return entity_id if found is None else found.name(language)
 
+    def link_of(self, entity_id: str, language: str) -> str:
+        """A party's page for visitors, or ""."""
+        found = self._entities.get(entity_id)
+        return "" if found is None else found.information_url(language)
+
     def only_hub(self) -> str | None:
         """The entityID of the hub, where the federation has exactly one."""
-        hubs = [e.entity_id for e in self._entities.values() if e.identity_provider]
+        hubs = [e.entity_id for e in self.entities if e.identity_provider]
         return hubs[0] if len(hubs) == 1 else None
 
 

@@ -1,13 +1,21 @@
 """This party's own identity: its names, its key, and its addresses.
 
-The addresses are those of DESIGN section 9, by role; from them come the routes of the
-filters and the hub, the endpoints in the metadata, and every URL that we send.
+From its addresses, by role, come the routes of the filters and the hub, the endpoints
+in the metadata, and every URL that we send.
 """
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from eilogin.saml import bindings
 from eilogin.saml.keys import SigningKey
@@ -76,6 +84,21 @@ class Own:
         """The full URL of one of our addresses, such as ``acs``."""
         base = self.back_channel_url if address in _BACK_CHANNEL else self.public_url
         return base + self.prefix + ADDRESSES[self.role][address]
+
+    @cached_property
+    def _pseudonym_key(self) -> bytes:
+        octets = self.key.private.private_bytes(
+            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+        )
+        return hashlib.sha256(b"eilogin pseudonym\0" + octets).digest()
+
+    def pseudonym(self, identifier: str) -> str:
+        """Sixteen hexadecimal digits that stand for a citizen in our audit log.
+
+        Keyed: a NameID that is a BSN could be guessed from a plain hash of it.
+        """
+        octets = identifier.encode()
+        return hmac.digest(self._pseudonym_key, octets, hashlib.sha256).hex()[:16]
 
     @cached_property
     def by_path(self) -> Mapping[str, str]:

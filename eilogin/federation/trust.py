@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -27,6 +28,8 @@ class Trust:
     back_channel: BackChannel
     #: entityID of the hub that a participant sends its visitors to.
     hub_id: str
+    #: Our own proxies: who speaks to us through them is believed to be whom they name.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @property
     def hub(self) -> IdentityProvider:

@@ -17,14 +17,19 @@ the answer*: nothing; there is no cookie.
 
 What differs from Beaker's middleware, and why:
 
-* The session's id is derived from the secret name of the login, and only this process
-  knows how. Nobody can choose one, so ``regenerate_id()`` has nothing to do; after a
+* The session's id is derived (HMAC) from the secret name of the login, which no browser
+  ever gets. Nobody can choose one, so ``regenerate_id()`` has nothing to do; after a
   step-up it is the same session, after a new login it is another.
 * Without a login the session is empty, and what is put into it is forgotten with the
-  answer: there is nobody whose it would be.
+  answer: there is nobody whose it would be. So it is while the store is down, when
+  nobody is logged in, and where the session cannot be read.
 * Before a session is stored the login is looked up once more, and again afterwards: a
-  slow request that was overtaken by a logout leaves nothing behind.
+  slow request that was overtaken by a logout leaves nothing behind. A request that has
+  nothing to store asks nothing. Where a session cannot be stored, the log is told, and
+  the answer goes out.
 * ``delete()`` and ``invalidate()`` delete what was stored; Beaker's leave it.
+* Its ``repr`` shows nothing, and does not load it: an error report that prints environ
+  gives nothing away.
 * Values are JSON, in a file for each login, and never pickle: who can write to the
   folder can change a session, but run nothing. Beaker's other backends keep pickles
   whatever ``data_serializer`` says, so they are not offered.
@@ -38,6 +43,7 @@ login can be that old any more.
 
 import hashlib
 import hmac
+import logging
 import os
 import re
 import threading
@@ -52,16 +58,19 @@ from beaker.session import Session, SessionObject
 from pydantic import BeforeValidator, model_validator
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
 from eilogin.sessions import Login, Sessions
 from eilogin.settings import FilePath, Flag, Options, Seconds, option, read
 from eilogin.web import environ as env
+from eilogin.web.pages import Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: Seconds between two looks for what logins left behind.
 SWEEP_INTERVAL = 600.0
+
+_log = logging.getLogger("eilogin.appsession")
 
 
 def _kind(value: object) -> object:
@@ -103,13 +112,14 @@ class AppSessionOptions(Options, name="appsession"):
         return self
 
 
-class AppSession:
+class AppSessionFilter:
     """The filter; ``options`` say where the application's sessions are kept."""
 
     def __init__(self, app: "WSGIApplication", options: AppSessionOptions) -> None:
         self.app = app
+        self._pages = Pages()
         self._shelf = _shelf(options)
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "use_cookies": False,
             "namespace_class": _Namespace,
             "data_serializer": "json",
@@ -128,9 +138,14 @@ class AppSession:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the application's session in environ; keep it before the answer goes."""
-        sessions, login = env.sessions(environ), env.session(environ)
+        try:
+            sessions, login = env.sessions(environ), env.session_or_none(environ)
+        except PipelineOrder as error:
+            refusal = self._pages.refuse(environ, error, event="appsession")
+            return refusal(environ, start_response)
         self._listen_to(sessions)
-        settings = self._settings_for(login)
+        shelf = _Nowhere() if login is None else self._shelf
+        settings = {**self._settings, "login": login, "shelf": shelf}
         session = _LazySession(environ, **settings)
         environ["beaker.session"] = session
         environ["beaker.get_session"] = lambda: _TiedSession({}, **settings)
@@ -138,23 +153,22 @@ class AppSession:
         def keep_and_start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            if login is not None and session.accessed():
+            if login is not None and session.has_news():
                 self._keep(session, sessions, login)
             return start_response(status, headers, exc_info)
 
         return self.app(environ, keep_and_start)
 
-    def _settings_for(self, login: Login | None) -> dict[str, Any]:
-        if login is None:
-            return {**self._settings, "id": None, "shelf": _Nowhere()}
-        return {**self._settings, "id": _id_of(login), "shelf": self._shelf}
-
     def _keep(self, session: "_LazySession", sessions: Sessions, login: Login) -> None:
-        if sessions.is_live(login):
-            session.persist()
-            self._sweep(sessions)
-        if not sessions.is_live(login):
-            self._forget(login)
+        try:
+            if sessions.is_live(login):
+                session.persist()
+                self._sweep(sessions)
+            if not sessions.is_live(login):
+                self._forget(login)
+        except (StoreUnavailable, OSError) as error:
+            # The application has done its work: its answer must not be lost too.
+            _log.warning("an application's session may not have been kept: %s", error)
 
     def _forget(self, login: Login) -> None:
         self._shelf.remove(_id_of(login))
@@ -177,10 +191,10 @@ class AppSession:
 
 def make_appsession(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
-) -> AppSession:
+) -> AppSessionFilter:
     """PasteDeploy's factory for ``egg:eilogin#appsession``."""
     options = read(AppSessionOptions, global_conf, local_conf)
-    return AppSession(app, options)
+    return AppSessionFilter(app, options)
 
 
 def _id_of(login: Login) -> str:
@@ -196,6 +210,28 @@ class _TiedSession(Session):  # type: ignore[misc]
 
     An empty one takes no room: to save it is to delete what was stored.
     """
+
+    def __init__(
+        self,
+        request: dict[str, Any],
+        *,
+        login: Login | None,
+        id: str | None = None,  # noqa: A002 - Beaker's name
+        **settings: Any,
+    ) -> None:
+        # Here and not before: most requests never look at their session.
+        if id is None and login is not None:
+            id = _id_of(login)  # noqa: A001
+        super().__init__(request, id=id, **settings)
+
+    def load(self) -> None:
+        try:
+            super().load()
+        except OSError as error:
+            # Who could not see what is there must neither overwrite nor delete it.
+            _log.warning("an application's session cannot be read: %s", error)
+            self.namespace_args["shelf"] = _Nowhere()
+            super().load()
 
     def delete(self) -> None:
         self._forget()
@@ -232,6 +268,18 @@ class _TiedSession(Session):  # type: ignore[misc]
 
 class _LazySession(SessionObject):  # type: ignore[misc]
     """What the application sees: a session that is not loaded until it is used."""
+
+    def __repr__(self) -> str:
+        return "<the application's session>"
+
+    def has_news(self) -> bool:
+        """Whether ``persist`` would write something."""
+        settings = self.__dict__["_params"]
+        return self.accessed() and (
+            self.dirty()
+            or settings["auto"]
+            or (settings["save_accessed_time"] and not self.is_new)
+        )
 
     def get_by_id(self, id: str) -> Session | None:  # noqa: A002 - Beaker's name
         """The stored session with this id, or None."""

@@ -89,17 +89,18 @@ def _headers(value: object) -> object:
 
 
 def _user(value: object) -> object:
-    if isinstance(value, str):
-        for word in value.split():
-            _source(word)
-        return tuple(value.split())
-    return value
+    words = value.split() if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)):
+        return value
+    if "level" in words:
+        raise ValueError("something that tells people apart, found 'level'")
+    return tuple(_source(word) for word in words)
 
 
 class IdentityOptions(Options, name="identity"):
     """What ``[filter:…] use = egg:eilogin#identity`` understands."""
 
-    user: Annotated[tuple[str, ...], BeforeValidator(_user)] = option(
+    user: Annotated[tuple[Source, ...], BeforeValidator(_user)] = option(
         "what REMOTE_USER is, the first that the login has: ``subject`` (opaque, and "
         "another one at every participant), ``bsn`` or ``attribute:NAME``",
         default=("subject",),
@@ -112,13 +113,13 @@ class IdentityOptions(Options, name="identity"):
     )
 
 
-class Identity:
+class IdentityFilter:
     """The filter; ``options`` say what the application gets."""
 
     def __init__(self, app: "WSGIApplication", options: IdentityOptions) -> None:
         self.app = app
         self.pages = Pages()
-        self._user = tuple(_source(word) for word in options.user)
+        self._user = options.user
         self._headers = options.headers
         self._removed = (*_FORGEABLE, *(header.key for header in options.headers))
 
@@ -135,7 +136,7 @@ class Identity:
 
     def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         """A copy of environ that says who the visitor is, and nothing forged."""
-        login = env.session(environ)
+        login = env.session_or_none(environ)
         inner = environ.copy()
         for key in self._removed:
             inner.pop(key, None)
@@ -166,7 +167,7 @@ def _for_environ(text: str) -> str:
 
 def make_identity(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
-) -> Identity:
+) -> IdentityFilter:
     """PasteDeploy's factory for ``egg:eilogin#identity``."""
     options = read(IdentityOptions, global_conf, local_conf)
-    return Identity(app, options)
+    return IdentityFilter(app, options)

@@ -19,33 +19,47 @@ What no line of ``protect`` names needs ``basis``.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlencode
+from urllib.parse import unquote
 
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import LevelTooLow, LoginEnded, LoginLost
-from eilogin.saml import bindings, messages
-from eilogin.saml.answers import SKEW
-from eilogin.saml.levels import CLASS_OF, LEVEL_OF, LEVELS, reaches
-from eilogin.saml.xml import serialize
+from eilogin.errors import (
+    LevelTooLow,
+    LoginEnded,
+    LoginFailed,
+    LoginLost,
+    StoreUnavailable,
+)
+from eilogin.federation import Own
+from eilogin.saml import messages
+from eilogin.saml.checks import SKEW
+from eilogin.saml.levels import LEVEL_OF, LEVELS, reaches
 from eilogin.sessions import Login, PendingLogin, PendingLogins, Subject
 from eilogin.settings import Flag, Options, Seconds, option, read
 from eilogin.web import environ as env
-from eilogin.web.answers import LOGIN_COOKIES, Answer, AnswerReader, login_cookie
-from eilogin.web.cookies import Cookie, names
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.answers import AnswerReader
+from eilogin.web.asking import (
+    ask_hub,
+    forget_asking,
+    hub_answers,
+    login_address,
+    remember_asking,
+    was_asked,
+)
+from eilogin.web.pages import Pages, json_answer, language_of
 from eilogin.web.paths import OFF, OPTIONAL, ProtectLines, Rules, canonical
-from eilogin.web.requests import is_navigation, origin_of, safe_next, wants_page
-from eilogin.web.urls import see_other, this_page
+from eilogin.web.requests import (
+    allow_only,
+    is_navigation,
+    read_query,
+    safe_next,
+    wants_page,
+)
+from eilogin.web.urls import at, root, see_other, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-#: Logins that one browser may have under way; the oldest gives way to a new one.
-_MOST_TABS = 5
-#: The hub was asked whether it knows this browser, and said no; do not ask at once.
-_ASKED = Cookie("eilogin-asked")
 
 
 class LoginOptions(Options, name="login"):
@@ -73,300 +87,253 @@ class LoginFilter:
 
     def __init__(self, app: "WSGIApplication", options: LoginOptions) -> None:
         self.app = app
-        self.rules: Rules = options.protect
-        self.keep_alive = options.keep_alive
-        self.pages = Pages()
-        self.answers = AnswerReader(second_opinion=options.second_opinion)
-        self._own_addresses: Mapping[str, Callable[[Visit], Response]] = {
-            "login": Visit.start,
-            "acs": Visit.receive,
-            "session": Visit.tell_session,
+        self._rules: Rules = options.protect
+        self._keep_alive_after = options.keep_alive
+        self._pages = Pages()
+        self._answers = AnswerReader(second_opinion=options.second_opinion)
+        self._own_addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
+            "login": self._start,
+            "acs": self._receive,
+            "session": self._tell_session,
         }
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses; ask for a login where a path needs one."""
-        visit = Visit(self, environ)
-        environ[env.LOGIN] = visit
-        answer = self._answer(visit)
+        environ[env.LOGIN] = LoginCall(self, environ)
+        answer = self._answer(environ)
         if answer is None:
             return self.app(environ, start_response)
         return answer(environ, start_response)
 
-    def _answer(self, visit: "Visit") -> Response | None:
+    def _answer(self, environ: "WSGIEnvironment") -> Response | None:
         try:
-            address = env.address(visit.environ)
+            address = env.address(environ)
             if address is None:
-                return self._guard(visit)
+                return self._guard(environ)
             respond = self._own_addresses.get(address)
-            return None if respond is None else respond(visit)
+            return None if respond is None else respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            return self.pages.refuse(visit.environ, error, event="login")
+            is_answer = environ.get(env.ADDRESS) == "acs"
+            again = _first_page(environ, LEVELS[0]) if is_answer else None
+            return self._pages.refuse(environ, error, event="login", again=again)
 
-    def _guard(self, visit: "Visit") -> Response | None:
+    # --- who may pass ---------------------------------------------------------------
+
+    def _guard(self, environ: "WSGIEnvironment") -> Response | None:
         """What stands between this visitor and the page, or None."""
-        rule = self.rules.rule_for(canonical(visit.environ))
+        rule = self._rules.rule_for(canonical(environ))
         if rule == OFF:
-            visit.environ[env.SESSION] = None
+            environ[env.SESSION] = None
             return None
-        visit.note_activity()
         if rule == OPTIONAL:
-            return visit.keep_alive()
-        return visit.require(rule)
-
-
-class Visit:
-    """One request, and the logins that may come of it; ``environ['eilogin.login']``."""
-
-    def __init__(self, login_filter: LoginFilter, environ: "WSGIEnvironment") -> None:
-        self.environ = environ
-        self._filter = login_filter
-
-    # --- who is there ---------------------------------------------------------------
+            return self._kept_alive(environ, env.session_or_none(environ))
+        return self.require(environ, rule)
 
     def require(
-        self, level: str, *, force: bool = False, passive: bool = False
+        self,
+        environ: "WSGIEnvironment",
+        level: str,
+        *,
+        force: bool = False,
+        passive: bool = False,
     ) -> Response | None:
         """None where she is logged in at ``level`` or higher; else what to answer.
 
         See :class:`eilogin.web.environ.LoginService`. Raises
         :class:`eilogin.errors.StoreUnavailable` where nobody can tell.
         """
-        fault = self.environ.get(env.SESSION_FAULT)
-        if fault is not None:
-            raise fault
-        login = env.session(self.environ)
+        login = env.session(environ)
         if login is not None and not force and reaches(login.level, level):
-            return self.keep_alive()
-        if passive and self._was_asked():
+            return self._kept_alive(environ, login)
+        if passive and was_asked(environ):
             return None
-        return self._ask(level, force=force, passive=passive)
+        return self._ask(environ, level, force=force, passive=passive)
 
-    def note_activity(self) -> None:
-        """The visitor is there: her session does not go idle.
+    def _kept_alive(
+        self, environ: "WSGIEnvironment", login: Login | None
+    ) -> Response | None:
+        """Note that she is there; the silent question to the hub, where it is due.
 
-        What a page's script asks for by itself is no sign of her.
+        That is asked on a navigation only, for the lowest level (which the hub serves
+        without a prompt), and not while the hub does not answer. Whatever goes wrong
+        with it must not stand between her and the page.
         """
-        login = env.session(self.environ)
-        is_hers = (
-            self.environ["REQUEST_METHOD"] not in ("GET", "HEAD")
-            or self.environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
+        if login is None:
+            return None
+        try:
+            if _is_activity(environ):
+                env.sessions(environ).touch(login)
+            if not self._is_keep_alive_due(environ, login):
+                return None
+            return ask_hub(environ, _this_page(environ), LEVELS[0], passive=True)
+        except StoreUnavailable:
+            return None
+
+    def _is_keep_alive_due(self, environ: "WSGIEnvironment", login: Login) -> bool:
+        return (
+            clock.now() - login.confirmed >= self._keep_alive_after
+            and environ["REQUEST_METHOD"] == "GET"
+            and is_navigation(environ)
+            and not was_asked(environ)
+            and hub_answers(environ)
         )
-        if login is not None and is_hers:
-            env.sessions(self.environ).touch(login)
 
-    def keep_alive(self) -> Response | None:
-        """The silent question to the hub whether it still knows her, where it is due.
+    def _ask(
+        self, environ: "WSGIEnvironment", level: str, *, force: bool, passive: bool
+    ) -> Response:
+        """A redirect, or what can be answered where none would lead back here."""
+        page = _this_page(environ)
+        if wants_page(environ):
+            if environ["REQUEST_METHOD"] == "HEAD":
+                # Nobody comes back from that: nothing is remembered for it.
+                return see_other(login_address(environ, page, level), status=302)
+            return ask_hub(environ, page, level, force=force, passive=passive)
+        address = _first_page(environ, level)
+        if is_navigation(environ):
+            # A form was sent: a redirect would lose what was filled in, and the
+            # page's own policy may forbid that it leads to another site.
+            return self._pages.page(
+                environ,
+                "login_needed.html",
+                status=403,
+                login_url=address,
+                name=_own(environ).names[language_of(environ)],
+            )
+        told = {"error": "login-needed", "level": level, "login": address}
+        # RFC 9110 11.6.1 wants a scheme; browsers show no prompt for one of ours.
+        challenge = [("WWW-Authenticate", "eilogin")]
+        return json_answer(environ, told, status=401, headers=challenge)
 
-        Only on a navigation, for the lowest level (which the hub serves without a
-        prompt), and not while the hub does not answer.
-        """
-        login = env.session(self.environ)
-        if login is None or clock.now() - login.confirmed < self._filter.keep_alive:
-            return None
-        if self.environ["REQUEST_METHOD"] != "GET" or not wants_page(self.environ):
-            return None
-        if self._was_asked() or not self._hub_answers():
-            return None
-        return self.to_hub(self._this_page(), LEVELS[0], passive=True)
+    # --- our own addresses ----------------------------------------------------------
 
-    def _was_asked(self) -> bool:
-        return _ASKED.read(self.environ) is not None
+    def _start(self, environ: "WSGIEnvironment") -> Response:
+        """``/eilogin/login``: a login that somebody asks for by a link."""
+        allow_only(environ, "GET", "HEAD")
+        query = read_query(environ)
+        target = safe_next(query.get("next"), root(_own(environ).public_url))
+        level = query.get("level", LEVELS[0])
+        level = level if level in LEVELS else LEVELS[0]
+        login = env.session(environ)
+        if login is not None and reaches(login.level, level):
+            return _go_to(environ, target)
+        return ask_hub(environ, target, level)
 
-    def _hub_answers(self) -> bool:
-        trust = env.trust(self.environ)
-        endpoint = trust.hub.artifact_resolution(0) or trust.sso
-        return trust.back_channel.is_reachable(endpoint.location)
-
-    def tell_session(self) -> Response:
-        """How long still, as JSON; asking does not keep the session alive."""
-        login = env.session(self.environ)
+    def _tell_session(self, environ: "WSGIEnvironment") -> Response:
+        """``/eilogin/session``: how long still; asking keeps no session alive."""
+        allow_only(environ, "GET", "HEAD")
+        login = env.session(environ)
         told: dict[str, object] = {"logged_in": login is not None}
         if login is not None:
             now = clock.now()
-            idle_at = login.seen + env.sessions(self.environ).idle
+            idle_at = env.sessions(environ).idle_at(login)
             told["level"] = login.level
             told["until"] = login.until.isoformat(timespec="seconds")
             told["seconds_left"] = max(0, int(login.ends - now))
             told["idle_seconds_left"] = max(0, int(idle_at - now))
-        response = Response(json=told)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return json_answer(environ, told)
 
-    # --- asking the hub -------------------------------------------------------------
-
-    def _ask(self, level: str, *, force: bool, passive: bool) -> Response:
-        """A redirect, or what can be answered where none would lead back here."""
-        if wants_page(self.environ):
-            return self.to_hub(self._this_page(), level, force=force, passive=passive)
-        address = self._login_address("/", level)
-        if is_navigation(self.environ):
-            # A form was sent: a redirect would lose what was filled in, and the
-            # page's own policy may forbid that it leads to another site.
-            return self._filter.pages.page(
-                self.environ,
-                "login_needed.html",
-                status=403,
-                login_url=address,
-                name=env.trust(self.environ).own.names[language_of(self.environ)],
-            )
-        told = {"error": "login-needed", "level": level, "login": address}
-        response = Response(json=told, status=401)
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-    def start(self) -> Response:
-        """``/eilogin/login``: a login that somebody asks for by a link."""
-        query = parse_qs(self.environ.get("QUERY_STRING", ""), max_num_fields=20)
-        target = safe_next(query.get("next", [""])[0])
-        level = query.get("level", [LEVELS[0]])[0]
-        level = level if level in LEVELS else LEVELS[0]
-        login = env.session(self.environ)
-        if login is not None and reaches(login.level, level):
-            return self._go_to(target)
-        return self.to_hub(target, level)
-
-    def to_hub(
-        self, target: str, level: str, *, force: bool = False, passive: bool = False
-    ) -> Response:
-        """A redirect to the hub with an AuthnRequest; afterwards she is at ``target``.
-
-        SAML profiles 4.1.4.1.
-        """
-        trust = env.trust(self.environ)
-        binding = bindings.POST if trust.own.acs == "post" else bindings.ARTIFACT
-        request = messages.AuthnRequest(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            destination=trust.sso.location,
-            force_authn=force,
-            is_passive=passive,
-            acs_url=trust.own.url("acs"),
-            protocol_binding=binding,
-            level_classes=(CLASS_OF[level],),
-        )
-        pending, secret = self._pendings().start(
-            PendingLogin(
-                request_id=request.id,
-                hub=trust.hub_id,
-                target=target,
-                level=level,
-                asked=request.issued,
-                is_passive=passive,
-                is_forced=force,
-            )
-        )
-        location = bindings.redirect_url(
-            request.destination,
-            "SAMLRequest",
-            serialize(messages.write_authn_request(request)),
-            pending.handle,
-            trust.own.key,
-        )
-        cookie = login_cookie(pending.handle).set(secret)
-        return see_other(location, [cookie, *self._forget_oldest_tabs()], status=302)
-
-    def _forget_oldest_tabs(self) -> Iterable[tuple[str, str]]:
-        # Handles begin with the time, so their names sort by age.
-        under_way = sorted(names(self.environ, LOGIN_COOKIES))
-        for name in under_way[: max(0, len(under_way) - _MOST_TABS + 1)]:
-            yield Cookie(name).expire()
-
-    # --- the hub's answer -----------------------------------------------------------
-
-    def receive(self) -> Response:
+    def _receive(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/acs``: the hub's answer, by artifact or POST."""
-        answer = self._filter.answers.receive(self.environ)
+        answer = self._answers.receive(environ)
         if isinstance(answer, Response):
             return answer
         if answer.assertion is not None:
-            return self._log_in(answer.pending, answer.assertion)
+            return _log_in(environ, answer.pending, answer.assertion)
         if answer.failure is not None:
-            return self._without_login(answer)
-        login = env.session(self.environ)
+            return self._without_login(environ, answer.pending, answer.failure)
+        login = env.session(environ)
         if login is None or login.key != answer.pending.spent_by:
             raise LoginLost("this answer was used, and its session is not here")
-        return self._go_to(answer.pending.target)
+        return _go_to(environ, answer.pending.target)
 
-    def _log_in(self, pending: PendingLogin, assertion: messages.Assertion) -> Response:
-        sessions = env.sessions(self.environ)
-        level = _level_reached(pending, assertion)
-        current = env.session(self.environ)
-        login = _login_of(assertion, level, env.trust(self.environ).own.entity_id)
-        if current is not None and current.who == login.who:
-            login = current.confirmed_by(login)
-        name = f"assertion:{assertion.issuer}\0{assertion.id}"
-        sessions.use_once(name, assertion.confirmation_ends + SKEW)
-        try:
-            token = sessions.create_login(
-                login, issued=assertion.issued, replaces=current
-            )
-        except LoginEnded:
-            if current is None or not sessions.is_live(current):
-                raise
-            # Another tab was faster, and has renewed the session that we saw: its
-            # cookie is in the browser, or on its way.
-            return self._go_to(pending.target)
-        self._pendings().spend(pending, sessions.key_of(token))
-        audit.event(
-            _what_happened(current, login),
-            pseudonym=audit.pseudonym_of(login.subject),
-            session=audit.pseudonym_of(token),
-            peer=assertion.issuer,
-            level=login.level,
-        )
-        return self._go_to(
-            pending.target,
-            [env.cookie(self.environ).set(token), _ASKED.expire()],
-        )
-
-    def _without_login(self, answer: Answer) -> Response:
+    def _without_login(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
+    ) -> Response:
         """What to show where the hub says that there is no login."""
-        pending, failure = answer.pending, answer.failure
-        assert failure is not None  # noqa: S101 - for the type checker
         audit.event(
-            "login", "refused", peer=pending.hub, level=pending.level,
+            "login",
+            "refused",
+            peer=pending.hub,
+            level=pending.level,
             reason=failure.status_codes[-1].rpartition(":")[2],
-        )  # fmt: skip
+        )
         if pending.is_passive:
-            age = int(self._filter.keep_alive)
-            return self._go_to(pending.target, [_ASKED.set("1", max_age=age)])
+            asked = remember_asking(self._keep_alive_after)
+            return _go_to(environ, pending.target, [asked])
         if messages.AUTHN_FAILED not in failure.status_codes:
             raise failure
-        return self._filter.pages.page(
-            self.environ,
+        return self._pages.page(
+            environ,
             "cancelled.html",
-            login_url=self._login_address(pending.target, pending.level),
-            back_url=self._open_page(pending.target),
-            logged_in=env.session(self.environ) is not None,
+            login_url=login_address(environ, pending.target, pending.level),
+            back_url=self._open_page(environ, pending.target),
+            logged_in=env.session(environ) is not None,
         )
 
-    def _open_page(self, target: str) -> str:
-        """The page where the login was asked for if it is open to her, else ``/``."""
-        path = unquote(target.partition("?")[0])
-        login = env.session(self.environ)
-        rule = self._filter.rules.rule_for(path)
+    def _open_page(self, environ: "WSGIEnvironment", target: str) -> str:
+        """The page where the login was asked for if it is open to her, or the first."""
+        rule = self._rules.rule_for(unquote(target.partition("?")[0]))
+        login = env.session(environ)
         if rule in (OFF, OPTIONAL) or (login and reaches(login.level, rule)):
             return target
-        return "/"
+        return root(_own(environ).public_url)
 
-    # --- small parts ----------------------------------------------------------------
 
-    def _pendings(self) -> PendingLogins:
-        return PendingLogins(env.sessions(self.environ).store)
+class LoginCall:
+    """``environ['eilogin.login']``: see :class:`eilogin.web.environ.LoginService`."""
 
-    def _this_page(self) -> str:
-        return this_page(self.environ, env.trust(self.environ).own.public_url)
+    __slots__ = ("_environ", "_filter")
 
-    def _login_address(self, target: str, level: str) -> str:
-        query = urlencode({"next": target, "level": level})
-        return f"{env.trust(self.environ).own.url('login')}?{query}"
+    def __init__(self, filter_: LoginFilter, environ: "WSGIEnvironment") -> None:
+        self._filter = filter_
+        self._environ = environ
 
-    def _go_to(self, target: str, headers: Sequence[tuple[str, str]] = ()) -> Response:
-        origin = origin_of(env.trust(self.environ).own.public_url)
-        return see_other(origin + target, headers)
+    def require(
+        self, level: str, *, force: bool = False, passive: bool = False
+    ) -> Response | None:
+        """None where she is logged in at ``level`` or higher; else what to answer."""
+        return self._filter.require(self._environ, level, force=force, passive=passive)
+
+
+# --- from an assertion to a login -----------------------------------------------------
+
+
+def _log_in(
+    environ: "WSGIEnvironment", pending: PendingLogin, assertion: messages.Assertion
+) -> Response:
+    """Make the login that an assertion speaks of, and go on to the page."""
+    sessions, own = env.sessions(environ), _own(environ)
+    login = _login_of(assertion, _level_reached(pending, assertion), own.entity_id)
+    current = env.session(environ)
+    if current is not None and current.who == login.who:
+        login = current.confirmed_by(login)
+    name = f"assertion:{assertion.issuer}\0{assertion.id}"
+    sessions.use_once(name, assertion.confirmation_ends + SKEW)
+    pendings = PendingLogins(env.values(environ))
+    claimed = pendings.claim(pending)
+    if claimed is None:
+        raise LoginLost("another answer came first")
+    try:
+        token = sessions.create_login(login, issued=assertion.issued, replaces=current)
+    except LoginEnded:
+        is_hers = current is not None and current.who == login.who
+        if current is None or not is_hers or not sessions.is_live(current):
+            raise
+        # Another tab was faster, and has renewed the session that we saw: its
+        # cookie is in the browser, or on its way.
+        return _go_to(environ, pending.target)
+    pendings.spend(claimed, sessions.key_of(token))
+    audit.event(
+        _what_happened(current, login),
+        pseudonym=own.pseudonym(login.subject),
+        session=own.pseudonym(token),
+        peer=assertion.issuer,
+        level=login.level,
+    )
+    headers = [env.cookie(environ).set(token), forget_asking()]
+    return _go_to(environ, pending.target, headers)
 
 
 def _level_reached(pending: PendingLogin, assertion: messages.Assertion) -> str:
@@ -382,22 +349,17 @@ def _level_reached(pending: PendingLogin, assertion: messages.Assertion) -> str:
 
 
 def _login_of(assertion: messages.Assertion, level: str, audience: str) -> Login:
-    """The login that an assertion speaks of."""
-    name_id = assertion.name_id
-    subject = Subject(
-        issuer=assertion.issuer,
-        audience=audience,
-        name_id=name_id.value,
-        format=name_id.format or messages.UNSPECIFIED,
-        name_qualifier=name_id.name_qualifier or assertion.issuer,
-        sp_name_qualifier=name_id.sp_name_qualifier or audience,
-    )
+    now = clock.now()
     return Login(
-        who=subject,
+        who=Subject.named(
+            assertion.name_id, issuer=assertion.issuer, audience=audience
+        ),
         level=level,
-        started=assertion.authn_instant,
+        # First sight of her here: a hub may tell no end, and may have confirmed her
+        # long ago.
+        started=now,
         ends=assertion.session_ends or float("inf"),
-        confirmed=clock.now(),
+        confirmed=now,
         attributes=assertion.attributes,
         session_index=assertion.session_index,
     )
@@ -407,6 +369,38 @@ def _what_happened(before: Login | None, now: Login) -> str:
     if before is None or before.who != now.who:
         return "login"
     return "keep-alive" if before.level == now.level else "step-up"
+
+
+# --- small parts ----------------------------------------------------------------------
+
+
+def _own(environ: "WSGIEnvironment") -> Own:
+    return env.trust(environ).own
+
+
+def _is_activity(environ: "WSGIEnvironment") -> bool:
+    """Whether a person does this: what a script asks for by itself does not count."""
+    return (
+        environ["REQUEST_METHOD"] not in ("GET", "HEAD")
+        or environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
+    )
+
+
+def _this_page(environ: "WSGIEnvironment") -> str:
+    return this_page(environ, _own(environ).public_url)
+
+
+def _first_page(environ: "WSGIEnvironment", level: str) -> str:
+    """Where a login begins that leads to the site's first page."""
+    return login_address(environ, root(_own(environ).public_url), level)
+
+
+def _go_to(
+    environ: "WSGIEnvironment",
+    target: str,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    return see_other(at(_own(environ).public_url, target), headers)
 
 
 def make_login(

@@ -14,10 +14,10 @@ A LogoutRequest of the hub is executed by the NameID and SessionIndex that it na
 needs no cookie.
 """
 
+import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 from lxml import etree
 from webob import Response
@@ -25,39 +25,47 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import MalformedMessage, MessageUnexpected
 from eilogin.federation import Trust
-from eilogin.saml import bindings, messages, signatures
-from eilogin.saml.answers import (
+from eilogin.saml import bindings, messages
+from eilogin.saml.checks import (
     LIFETIME,
     SKEW,
     check_logout_request,
     check_logout_response,
 )
-from eilogin.saml.xml import serialize
 from eilogin.sessions import Login, Subject
 from eilogin.settings import Options, option, read
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound, receive, receive_soap
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.outbound import redirect_with, soap_answer, soap_fault
+from eilogin.web.pages import Pages, language_of, note_refusal
 from eilogin.web.requests import (
-    is_from_other_site,
-    origin_of,
+    SitePath,
+    allow_only,
+    is_own_navigation,
     read_form,
+    read_query,
     require_own_form,
     safe_next,
 )
-from eilogin.web.urls import see_other
+from eilogin.web.urls import at, root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: How long we wait for the hub to send the visitor back, in seconds.
-_PENDING = 10 * 60.0
+#: How long we wait for the hub to send the visitor back, in seconds: she may look at
+#: its page of a partial logout for a while.
+_PENDING = 60 * 60.0
+
+#: Ties a logout under way to its browser: nobody else's answer says "logged out" here.
+#: It comes along with the hub's POST too, and holds nothing but the request's ID.
+_UNDER_WAY = Cookie("eilogin-logout", same_site="None")
 
 
 class LogoutOptions(Options, name="logout"):
     """What ``[filter:…] use = egg:eilogin#logout`` understands."""
 
-    next: str = option(
+    next: SitePath = option(
         "path of this site where a visitor is after logging out",
         default="",
         shown="a page that says she is logged out",
@@ -84,7 +92,7 @@ class LogoutFilter:
         try:
             answer = self._answer(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self.pages.refuse(environ, error, event="logout")
+            answer = self._refusal(environ, error)
         if answer is None:
             return self.app(environ, start_response)
         return answer(environ, start_response)
@@ -93,42 +101,34 @@ class LogoutFilter:
         respond = self._own_addresses.get(env.address(environ) or "")
         return None if respond is None else respond(environ)
 
+    def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+        if (
+            environ.get(env.ADDRESS) == "slo_soap"
+            and environ["REQUEST_METHOD"] == "POST"
+        ):
+            return soap_fault(error, note_refusal(error, "logout"))
+        return self.pages.refuse(environ, error, event="logout")
+
     # --- /eilogin/logout: the visitor wants to go -----------------------------------
 
     def _start(self, environ: "WSGIEnvironment") -> Response:
-        trust = env.trust(environ)
+        allow_only(environ, "GET", "POST")
+        public_url = env.trust(environ).own.public_url
         if environ["REQUEST_METHOD"] == "POST":
-            require_own_form(environ, trust.own.public_url)
+            require_own_form(environ, public_url)
             wanted = read_form(environ).get("next")
-        elif is_from_other_site(environ, trust.own.public_url):
+        elif is_own_navigation(environ, public_url):
+            wanted = read_query(environ).get("next")
+        else:
             # A link on another site must not log anybody out by itself.
             return self._ask_first(environ)
-        else:
-            wanted = _query(environ).get("next")
         target = safe_next(wanted, self.next)
-        login = env.session(environ)
+        # An idle session is over here and lives at the hub, and so at others.
+        login = env.session_beyond_idle(environ)
         if login is None:
             return self._logged_out(environ, target, everywhere=False)
         self._end_here(environ, login)
-        expired = env.cookie(environ).expire()
-        endpoint = trust.hub.single_logout(bindings.REDIRECT)
-        if endpoint is None:
-            return self._logged_out(
-                environ, target, everywhere=False, headers=[expired]
-            )
-        request = _logout_request(trust, login, endpoint.location)
-        # Remembered by the ID that the hub's answer will name.
-        env.sessions(environ).store.add(
-            _key(request.id), json.dumps({"next": target}), clock.now() + _PENDING
-        )
-        location = bindings.redirect_url(
-            endpoint.location,
-            "SAMLRequest",
-            serialize(messages.write_logout_request(request)),
-            "",
-            trust.own.key,
-        )
-        return see_other(location, [expired], status=302)
+        return self._tell_hub(environ, login, target)
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> None:
         indexes = (login.session_index,) if login.session_index else ()
@@ -137,19 +137,45 @@ class LogoutFilter:
         env.sessions(environ).end_subject(login.who, indexes, issued=clock.now())
         audit.event(
             "logout.sent",
-            pseudonym=audit.pseudonym_of(login.subject),
+            pseudonym=env.trust(environ).own.pseudonym(login.subject),
             peer=login.who.issuer,
+        )
+
+    def _tell_hub(
+        self, environ: "WSGIEnvironment", login: Login, target: str
+    ) -> Response:
+        """Send her on to the hub, which tells all others (SAML profiles 4.4.3.1)."""
+        trust = env.trust(environ)
+        expired = env.cookie(environ).expire()
+        endpoint = trust.hub.single_logout(bindings.REDIRECT)
+        if endpoint is None:
+            headers = [expired]
+            return self._logged_out(environ, target, everywhere=False, headers=headers)
+        request = _logout_request(trust, login, endpoint.location)
+        # Remembered by the ID that the hub's answer will name.
+        until = clock.now() + _PENDING
+        remembered = json.dumps({"next": target})
+        env.values(environ).add(_key(request.id), remembered, until, durable=False)
+        under_way = _UNDER_WAY.set(request.id, max_age=int(_PENDING))
+        return redirect_with(
+            endpoint.location,
+            "SAMLRequest",
+            messages.write_logout_request(request),
+            key=trust.own.key,
+            headers=[expired, under_way],
         )
 
     def _ask_first(self, environ: "WSGIEnvironment") -> Response:
         trust = env.trust(environ)
+        own = trust.own
         return self.pages.page(
             environ,
             "confirm_logout.html",
-            action=trust.own.url("logout"),
-            name=trust.own.names[language_of(environ)],
+            action=own.url("logout"),
+            name=own.names[language_of(environ)],
+            back_url=at(own.public_url, root(own.public_url)),
             # The form's redirect leads to the hub.
-            form_action=[origin_of(e.location) for e in trust.hub.single_logouts],
+            form_action=[endpoint.location for endpoint in trust.hub.single_logouts],
         )
 
     # --- /eilogin/slo: messages through the browser ---------------------------------
@@ -163,9 +189,7 @@ class LogoutFilter:
     def _hub_is_done(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
         """The hub's LogoutResponse (SAML profiles 4.4.3.5)."""
         response = messages.read_logout_response(inbound.element)
-        stored = env.sessions(environ).store.get(_key(response.in_response_to))
-        if stored is None:
-            raise MessageUnexpected("an answer to a logout that was not started here")
+        stored = self._under_way(environ, response.in_response_to)
         trust = env.trust(environ)
         check_logout_response(
             response,
@@ -185,6 +209,14 @@ class LogoutFilter:
         target = json.loads(stored)["next"]
         return self._logged_out(environ, target, everywhere=everywhere)
 
+    def _under_way(self, environ: "WSGIEnvironment", request_id: str) -> str:
+        """What was remembered of a logout that this browser started."""
+        stored = env.values(environ).get(_key(request_id))
+        held = _UNDER_WAY.read(environ) or ""
+        if stored is None or not hmac.compare_digest(held, request_id):
+            raise MessageUnexpected("an answer to a logout that was not started here")
+        return stored
+
     def _hub_asks(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
         """The hub's LogoutRequest by Redirect or POST (SAML profiles 4.4.3.2)."""
         trust = env.trust(environ)
@@ -194,14 +226,13 @@ class LogoutFilter:
         if endpoint is None:
             raise MalformedMessage("the hub takes no LogoutResponse by Redirect")
         destination = endpoint.response_location or endpoint.location
-        location = bindings.redirect_url(
+        return redirect_with(
             destination,
             "SAMLResponse",
-            serialize(_logout_response(trust, request, destination)),
-            inbound.relay_state,
-            trust.own.key,
+            _logout_response(trust, request, destination),
+            key=trust.own.key,
+            relay_state=inbound.relay_state,
         )
-        return see_other(location, status=302)
 
     # --- /eilogin/slo/soap: messages from server to server --------------------------
 
@@ -211,9 +242,7 @@ class LogoutFilter:
         element, issuer = receive_soap(environ, trust.hub_keys)
         request = messages.read_logout_request(element)
         self._execute(environ, request, issuer, "slo_soap", is_direct=True)
-        answer = _logout_response(trust, request, "")
-        signatures.sign(answer, trust.own.key)
-        return Response(body=bindings.wrap_soap(answer), content_type="text/xml")
+        return soap_answer(_logout_response(trust, request, ""), trust.own.key)
 
     # --- ending what a LogoutRequest names ------------------------------------------
 
@@ -237,24 +266,19 @@ class LogoutFilter:
             now=now,
         )
         seen = f"logout-request:{issuer}\0{request.id}"
-        if sessions.store.get(seen) is not None:
+        values = env.values(environ)
+        if values.get(seen) is not None:
             return
-        name_id = request.name_id
-        subject = Subject(
-            issuer=issuer,
-            audience=trust.own.entity_id,
-            name_id=name_id.value,
-            format=name_id.format,
-            name_qualifier=name_id.name_qualifier,
-            sp_name_qualifier=name_id.sp_name_qualifier,
+        subject = Subject.named(
+            request.name_id, issuer=issuer, audience=trust.own.entity_id
         )
         ended = sessions.end_subject(
             subject, request.session_indexes, issued=request.issued
         )
-        sessions.store.add(seen, "done", now + LIFETIME + 2 * SKEW)
+        values.add(seen, "done", now + LIFETIME + 2 * SKEW)
         audit.event(
             "logout.received",
-            pseudonym=audit.pseudonym_of(subject.name_id),
+            pseudonym=trust.own.pseudonym(subject.name_id),
             peer=issuer,
             reason=f"{len(ended)} ended",
         )
@@ -271,25 +295,20 @@ class LogoutFilter:
     ) -> Response:
         own = env.trust(environ).own
         if target:
-            return see_other(origin_of(own.public_url) + target, headers)
+            return see_other(at(own.public_url, target), headers)
         return self.pages.page(
             environ,
             "logged_out.html",
             headers=headers,
             at=clock.now(),
             everywhere=everywhere,
-            website_url=own.public_url + "/",
+            website_url=at(own.public_url, root(own.public_url)),
             login_url=own.url("login"),
         )
 
 
 def _key(request_id: str) -> str:
     return f"logout:{request_id}"
-
-
-def _query(environ: "WSGIEnvironment") -> dict[str, str]:
-    query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20)
-    return {name: values[0] for name, values in query.items()}
 
 
 def _logout_request(
@@ -299,12 +318,7 @@ def _logout_request(
         id=messages.new_id(),
         issued=clock.now(),
         issuer=trust.own.entity_id,
-        name_id=messages.NameID(
-            login.who.name_id,
-            login.who.format,
-            login.who.name_qualifier,
-            login.who.sp_name_qualifier,
-        ),
+        name_id=login.who.as_name_id(),
         destination=destination,
         session_indexes=(login.session_index,) if login.session_index else (),
     )

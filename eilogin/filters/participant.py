@@ -23,10 +23,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from eilogin.federation import Trust
-from eilogin.filters.identity import Identity, IdentityOptions
+from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
-from eilogin.filters.session import Session, SessionOptions
+from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter, TrustOptions, trust_of
 from eilogin.settings import read
 
@@ -47,15 +47,15 @@ class ParticipantOptions(
 
 def participant(
     app: "WSGIApplication", options: ParticipantOptions, trust: Trust
-) -> Session:
+) -> SessionFilter:
     """``app`` behind all five filters."""
-    app = LoginFilter(LogoutFilter(Identity(app, options), options), options)
-    return Session(TrustFilter(app, trust), options)
+    app = LoginFilter(LogoutFilter(IdentityFilter(app, options), options), options)
+    return SessionFilter(TrustFilter(app, trust), options)
 
 
 def make_participant(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
-) -> Session:
+) -> SessionFilter:
     """PasteDeploy's factory for ``egg:eilogin``."""
     options = read(ParticipantOptions, global_conf, local_conf)
     return participant(app, options, trust_of(options))

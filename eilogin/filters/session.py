@@ -18,7 +18,7 @@ others get a page that says so (status 503).
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from eilogin.errors import StoreUnavailable
+from eilogin.errors import ConfigurationError, EiloginError
 from eilogin.sessions import Login, Sessions
 from eilogin.settings import Options, Seconds, option, read
 from eilogin.stores import StoreURL, open_store
@@ -46,7 +46,7 @@ class SessionOptions(Options, name="session"):
     )
 
 
-class Session:
+class SessionFilter:
     """The filter; ``options`` say where sessions live and how long."""
 
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
@@ -54,6 +54,7 @@ class Session:
         self.cookie = Cookie(options.cookie)
         store = open_store(options.store)
         store.prepare()
+        self._is_alone = options.store == "memory:"
         self.sessions = Sessions(
             store, idle=options.idle, max_session=options.max_session
         )
@@ -65,6 +66,12 @@ class Session:
         environ[env.SESSIONS] = self.sessions
         environ[env.COOKIE] = self.cookie
         environ[env.SESSION] = self._find(environ)
+        if self._is_alone and environ.get("wsgi.multiprocess"):
+            # Another process would not see a login, and not a logout either.
+            environ[env.SESSION] = None
+            environ[env.SESSION_FAULT] = ConfigurationError(
+                "store = memory: is for one process, and this server runs several"
+            )
         return self.app(environ, start_response)
 
     def _find(self, environ: "WSGIEnvironment") -> Login | None:
@@ -73,14 +80,14 @@ class Session:
             return None
         try:
             return self.sessions.find(token)
-        except StoreUnavailable as error:
+        except EiloginError as error:
             environ[env.SESSION_FAULT] = error
             return None
 
 
 def make_session(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
-) -> Session:
+) -> SessionFilter:
     """PasteDeploy's factory for ``egg:eilogin#session``."""
     options = read(SessionOptions, global_conf, local_conf)
-    return Session(app, options)
+    return SessionFilter(app, options)

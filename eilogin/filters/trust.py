@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from pydantic import model_validator
 from webob import Response
 
@@ -44,6 +45,7 @@ from eilogin.settings import (
 )
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
+from eilogin.web.requests import Networks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -87,6 +89,12 @@ class OwnOptions(Options):
     )
 
     @model_validator(mode="after")
+    def _leaves_room_for_the_application(self) -> "OwnOptions":
+        if self.role == PARTICIPANT and not self.prefix:
+            raise ValueError("prefix: expected a path such as '/eilogin', found '/'")
+        return self
+
+    @model_validator(mode="after")
     def _key_matches_certificate(self) -> "OwnOptions":
         try:
             _ = self.signing_key
@@ -117,9 +125,35 @@ class TrustOptions(OwnOptions, name="trust"):
         default=None,
         shown="the system's",
     )
+    back_channel_proxy: str | None = option(
+        "address of the proxy that the back channel goes through",
+        default=None,
+        shown="none",
+    )
+    tls_client_certificate: ReadableFile | None = option(
+        "PEM file with the certificate that we show on the back channel",
+        default=None,
+        shown="none",
+    )
+    tls_client_key: ReadableFile | None = option(
+        "PEM file with the key of that certificate", default=None, shown="none"
+    )
+    trusted_proxies: Networks = option(
+        "addresses of our own proxies, whose X-Forwarded-For is believed",
+        default=(),
+        shown="none",
+    )
     back_channel_timeout: Seconds = option(
         "how long a peer may take to answer on the back channel", default="5s"
     )
+
+    @model_validator(mode="after")
+    def _client_certificate_has_its_key(self) -> "TrustOptions":
+        if (self.tls_client_certificate is None) != (self.tls_client_key is None):
+            raise ValueError(
+                "tls_client_certificate, tls_client_key: expected both, or none"
+            )
+        return self
 
 
 def own_of(options: OwnOptions) -> Own:
@@ -157,20 +191,42 @@ def trust_of(options: TrustOptions) -> Trust:
     used, or does not say who the hub is.
     """
     own = own_of(options)
-    operator = rsa_public_key(
-        load_certificate(options.federation_certificate.read_bytes())
-    )
-    federation = Federation.from_file(options.federation, [operator])
+    federation = Federation.from_file(options.federation, [operator_key(options)])
     hub = own.entity_id if own.role == HUB else options.hub or federation.only_hub()
     if hub is None:
         raise ConfigurationError(
             f"{options.federation}: has more than one hub, or none; "
             "the option 'hub' should name the entityID of ours"
         )
-    back_channel = BackChannel(
-        ca_file=options.back_channel_ca, timeout=options.back_channel_timeout
+    return Trust(
+        own, federation, back_channel_of(options), hub, options.trusted_proxies
     )
-    return Trust(own, federation, back_channel, hub)
+
+
+def operator_key(options: TrustOptions) -> RSAPublicKey:
+    """The key with which the federation's operator signs.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
+    """
+    path = options.federation_certificate
+    try:
+        return rsa_public_key(load_certificate(path.read_bytes()))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def back_channel_of(options: TrustOptions) -> BackChannel:
+    """The way to our peers' SOAP addresses, as the options say it.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file or the proxy.
+    """
+    certificate, key = options.tls_client_certificate, options.tls_client_key
+    return BackChannel(
+        ca_file=options.back_channel_ca,
+        client_certificate=(certificate, key) if certificate and key else None,
+        proxy=options.back_channel_proxy,
+        timeout=options.back_channel_timeout,
+    )
 
 
 class TrustFilter:
@@ -205,7 +261,7 @@ class TrustFilter:
         return self.app(environ, start_response)
 
     def _take_out_foreign_session(self, environ: "WSGIEnvironment") -> None:
-        login = env.session(environ)
+        login = env.session_or_none(environ)
         if login is not None and login.who.audience != self.trust.own.entity_id:
             environ[env.SESSION] = None
 

@@ -14,19 +14,30 @@ the members::
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from webob import Response
 
-from eilogin.errors import NotFound
+from eilogin.errors import ConfigurationError, NotFound
 from eilogin.federation import Trust
 from eilogin.hub.citizens import Citizens
 from eilogin.hub.logout import SingleLogout
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
 from eilogin.sessions import Participant
-from eilogin.settings import Flag, Options, ReadableFile, Seconds, Secret, option, read
+from eilogin.settings import (
+    Flag,
+    Options,
+    ReadableFile,
+    Seconds,
+    Secret,
+    is_loopback,
+    option,
+    read,
+)
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.outbound import soap_fault
+from eilogin.web.pages import Pages, language_of, note_refusal
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -55,6 +66,7 @@ class Hub:
 
     def __init__(self, options: HubOptions) -> None:
         self.pages = Pages("eilogin.hub")
+        self._is_demo = options.demo
         citizens = Citizens.load(options.citizens)
         logout = SingleLogout(self.pages, options.logout_timeout)
         sign_in = SignIn(
@@ -80,13 +92,25 @@ class Hub:
         try:
             answer = self._respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self.pages.refuse(environ, error, event="hub")
+            answer = self._refusal(environ, error)
         return answer(environ, start_response)
+
+    def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+        address = environ.get(env.ADDRESS)
+        event = "logout" if address in ("logout", "slo", "slo_soap") else "login"
+        is_soap = address in ("slo_soap", "artifact")
+        if is_soap and environ["REQUEST_METHOD"] == "POST":
+            return soap_fault(error, note_refusal(error, event))
+        return self.pages.refuse(environ, error, event=event)
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         respond = self._addresses.get(env.address(environ) or "")
         if respond is None:
             raise NotFound("no address of the hub")
+        if self._is_demo and not is_for_trying(env.trust(environ).own.public_url):
+            raise ConfigurationError(
+                "demo = true shows codes and passwords: on a loopback address only"
+            )
         return respond(environ)
 
     def _health(self, environ: "WSGIEnvironment") -> Response:
@@ -98,8 +122,7 @@ class Hub:
         if environ.get("QUERY_STRING"):
             # A sign-in that was cancelled leads here too.
             return see_other(trust.own.url("home"))
-        token = env.cookie(environ).read(environ)
-        login = sessions.find_beyond_idle(token) if token else None
+        login = env.session_beyond_idle(environ)
         if login is None:
             return self.pages.page(
                 environ, "signed_out.html", login_url=trust.own.url("login")
@@ -115,18 +138,25 @@ class Hub:
         )
 
 
+def is_for_trying(public_url: str) -> bool:
+    """Whether nobody in earnest can be there: loopback, or .test (RFC 6761 6.2)."""
+    host = urlsplit(public_url).hostname or ""
+    return is_loopback(host) or host.endswith(".test")
+
+
 def _services(
     trust: Trust, participants: Iterable[Participant], language: str
 ) -> list[tuple[str, str | None, float]]:
     """Name, link and since when, of every participant that is a member still or was."""
-    members = {entity.entity_id: entity for entity in trust.federation.entities}
-    services = []
-    for told in participants:
-        entity = members.get(told.entity_id)
-        link = entity.information_url(language) if entity else ""
-        name = trust.federation.name_of(told.entity_id, language)
-        services.append((name, link or None, told.since))
-    return services
+    federation = trust.federation
+    return [
+        (
+            federation.name_of(told.entity_id, language),
+            federation.link_of(told.entity_id, language) or None,
+            told.since,
+        )
+        for told in participants
+    ]
 
 
 def make_hub(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":

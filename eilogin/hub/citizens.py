@@ -29,8 +29,7 @@ _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 #: A password longer than this is not looked at: hashing it would be work for nothing.
 _PASSWORD_LENGTH = 1024
 
-#: Seconds for which a code is shown, and codes before and after it that are taken too.
-_CODE_STEP = 30
+#: How many codes before and after the present one are taken too.
 _CODE_WINDOW = 1
 
 #: RvIG: a BSN is sound where the weighted sum of its digits is divisible by eleven.
@@ -166,15 +165,10 @@ def is_valid_bsn(text: str) -> bool:
     return sum(weight * digit for weight, digit in weighted) % 11 == 0
 
 
-def write(path: Path, citizens: Iterable[Citizen]) -> None:
-    """Write the file that :meth:`Citizens.load` reads, for its owner alone (0600)."""
+def to_json(citizens: Iterable[Citizen]) -> bytes:
+    """What the file holds that :meth:`Citizens.load` reads."""
     text = json.dumps([asdict(c) for c in citizens], indent=2, ensure_ascii=False)
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    fresh.replace(path)
+    return f"{text}\n".encode()
 
 
 #: Who can sign in at a demo, and with which password. Test BSNs start with 9.

@@ -1,45 +1,71 @@
-"""Single logout at the hub: end the citizen's sessions, tell all who were told.
+"""Single logout at the hub: what asks for it, and what the citizen gets to see.
 
-Everybody else is told in parallel, server to server, each with a time-out; one that
-fails stops nobody. Who was not reached is named to the citizen.
+A participant asks through the browser or over SOAP, or the citizen on the hub's own
+page. All her sessions here end, whoever's browser brings the message, and everybody
+else is told (:mod:`eilogin.hub.propagation`). Who was not reached is named to her.
 """
 
 import json
-import os
 import secrets
+import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
+from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import EiloginError, MalformedMessage, MessageUnexpected
+from eilogin.errors import MessageUnexpected, Unavailable
 from eilogin.federation import Trust
-from eilogin.saml import bindings, messages, signatures
-from eilogin.saml.answers import (
-    LIFETIME,
-    SKEW,
-    check_logout_request,
-    check_logout_response,
-)
-from eilogin.saml.xml import serialize
+from eilogin.hub.propagation import Propagation
+from eilogin.saml import bindings, messages
+from eilogin.saml.checks import LIFETIME, SKEW, check_logout_request
 from eilogin.sessions import Login, Participant, Subject
+from eilogin.stores import Values
 from eilogin.web import environ as env
-from eilogin.web.inbound import open_soap, receive, receive_soap
+from eilogin.web.inbound import receive, receive_soap
+from eilogin.web.outbound import redirect_with, soap_answer
 from eilogin.web.pages import Pages, language_of
-from eilogin.web.requests import require_own_form
-from eilogin.web.urls import see_other
+from eilogin.web.requests import allow_only, read_query, require_own_form
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: So many participants are told at the same time by one process.
-_AT_ONCE = 64
 #: How long a citizen may look at the page of a partial logout, in seconds.
 _CONTINUE_FOR = 60 * 60.0
 _CONTINUE = "continue"
+#: How often to look whether the same logout is done elsewhere, in seconds.
+_LOOK_AGAIN = 0.1
+
+_DONE = messages.Status()
+_PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
+#: Nobody is known by what was named, so nobody can be said to be logged out.
+_UNKNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
+
+
+class _Outcome(NamedTuple):
+    """What came of a LogoutRequest."""
+
+    #: Whether any session was named by it.
+    is_known: bool
+    #: entityIDs of who was not reached.
+    unreached: Sequence[str]
+
+    @property
+    def status(self) -> messages.Status:
+        """The status to answer with (SAML core 3.7.3.2)."""
+        if not self.is_known:
+            return _UNKNOWN
+        return _PARTLY if self.unreached else _DONE
+
+
+class _Back(NamedTuple):
+    """To whom a logout is answered."""
+
+    entity_id: str
+    request_id: str
+    relay_state: str
 
 
 class SingleLogout:
@@ -47,73 +73,58 @@ class SingleLogout:
 
     def __init__(self, pages: Pages, timeout: float) -> None:
         self._pages = pages
-        self._timeout = timeout
-        self._pool: tuple[int, ThreadPoolExecutor] | None = None
+        self._propagation = Propagation(timeout)
 
     # --- /slo: through the browser --------------------------------------------------
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """A participant's LogoutRequest (SAML profiles 4.4.3.1), and the way back."""
-        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20)
-        if environ["REQUEST_METHOD"] == "GET" and _CONTINUE in query:
-            return self._go_on(environ, query[_CONTINUE][0])
+        allow_only(environ, "GET", "POST")
+        if environ.get("QUERY_STRING", "").startswith(f"{_CONTINUE}="):
+            return self._go_on(environ, read_query(environ).get(_CONTINUE, ""))
         inbound = receive(environ, env.trust(environ).participant_keys)
         if inbound.kind != "SAMLRequest":
             raise MessageUnexpected("nobody was asked to log out through the browser")
         request = messages.read_logout_request(inbound.element)
-        unreached = self._execute(
+        outcome = self._execute(
             environ, request, inbound.issuer, "slo", is_direct=False
         )
-        back = _Back(request.issuer, request.id, inbound.relay_state)
-        expired = [env.cookie(environ).expire()]
-        if not unreached:
-            return self._back(environ, back, messages.Status(), expired)
+        back = _Back(inbound.issuer, request.id, inbound.relay_state)
+        if not outcome.unreached:
+            return self._back(environ, back, outcome.status)
         handle = secrets.token_urlsafe(16)
-        env.sessions(environ).store.add(
-            f"continue:{handle}", json.dumps(back), clock.now() + _CONTINUE_FOR
+        until = clock.now() + _CONTINUE_FOR
+        env.values(environ).add(
+            f"continue:{handle}", json.dumps(back), until, durable=False
         )
-        query_on = urlencode({_CONTINUE: handle})
-        return self._partly(
-            environ, unreached, f"{env.trust(environ).own.url('slo')}?{query_on}"
-        )
+        query = urlencode({_CONTINUE: handle})
+        way_on = f"{env.trust(environ).own.url('slo')}?{query}"
+        return self._partly(environ, outcome.unreached, way_on)
 
     def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        stored = env.sessions(environ).store.get(f"continue:{handle}")
+        stored = env.values(environ).get(f"continue:{handle}")
         if stored is None:
             raise MessageUnexpected("this logout is over")
-        partial = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
-        return self._back(environ, _Back(*json.loads(stored)), partial, [])
+        return self._back(environ, _Back(*json.loads(stored)), _PARTLY)
 
     def _back(
-        self,
-        environ: "WSGIEnvironment",
-        back: "_Back",
-        status: messages.Status,
-        headers: Sequence[tuple[str, str]],
+        self, environ: "WSGIEnvironment", back: _Back, status: messages.Status
     ) -> Response:
         """Send the citizen back to where she clicked, with the LogoutResponse."""
         trust = env.trust(environ)
         _, role = trust.participant(back.entity_id)
         endpoint = role.single_logout(bindings.REDIRECT)
         if endpoint is None:
-            return self._done(environ, headers)
+            return self._done(environ, everywhere=status is _DONE)
         destination = endpoint.response_location or endpoint.location
-        response = messages.LogoutResponse(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            status=status,
-            in_response_to=back.request_id,
-            destination=destination,
-        )
-        location = bindings.redirect_url(
+        return redirect_with(
             destination,
             "SAMLResponse",
-            serialize(messages.write_logout_response(response)),
-            back.relay_state,
-            trust.own.key,
+            _response(trust, back.request_id, status, destination),
+            key=trust.own.key,
+            relay_state=back.relay_state,
+            headers=_expired_cookie(environ),
         )
-        return see_other(location, headers, status=302)
 
     # --- /slo/soap: from server to server -------------------------------------------
 
@@ -122,37 +133,26 @@ class SingleLogout:
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = messages.read_logout_request(element)
-        unreached = self._execute(environ, request, issuer, "slo_soap", is_direct=True)
-        codes = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
-        answer = messages.write_logout_response(
-            messages.LogoutResponse(
-                id=messages.new_id(),
-                issued=clock.now(),
-                issuer=trust.own.entity_id,
-                status=messages.Status(codes if unreached else codes[:1]),
-                in_response_to=request.id,
-            )
-        )
-        signatures.sign(answer, trust.own.key)
-        return Response(body=bindings.wrap_soap(answer), content_type="text/xml")
+        outcome = self._execute(environ, request, issuer, "slo_soap", is_direct=True)
+        answer = _response(trust, request.id, outcome.status, "")
+        return soap_answer(answer, trust.own.key)
 
     # --- /logout: the button on the hub's own page ----------------------------------
 
     def everywhere(self, environ: "WSGIEnvironment") -> Response:
         """End everything, because the citizen says so here."""
+        allow_only(environ, "POST")
         require_own_form(environ, env.trust(environ).own.public_url)
-        token = env.cookie(environ).read(environ)
-        login = env.sessions(environ).find_beyond_idle(token) if token else None
+        login = env.session_beyond_idle(environ)
         unreached = [] if login is None else self.end_everywhere(environ, login)
-        headers = [env.cookie(environ).expire()]
         if unreached:
             return self._partly(environ, unreached, None)
-        return self._done(environ, headers)
+        return self._done(environ, everywhere=True)
 
     def end_everywhere(self, environ: "WSGIEnvironment", login: Login) -> list[str]:
         """End all sessions of a citizen; the entityIDs of who was not reached."""
         participants = env.sessions(environ).end_citizen(login)
-        return self._tell(env.trust(environ), participants)
+        return self._propagation.tell(env.trust(environ), participants)
 
     # --- doing it -------------------------------------------------------------------
 
@@ -164,12 +164,12 @@ class SingleLogout:
         address: str,
         *,
         is_direct: bool,
-    ) -> list[str]:
-        """End what is named, and with it all of hers; who was not reached.
+    ) -> _Outcome:
+        """End what is named, and with it all of hers.
 
         A request that was seen before has the outcome that it had, and ends nothing.
         """
-        trust, sessions = env.trust(environ), env.sessions(environ)
+        trust, values = env.trust(environ), env.values(environ)
         now = clock.now()
         check_logout_request(
             request,
@@ -178,129 +178,56 @@ class SingleLogout:
             destination_required=not is_direct,
             now=now,
         )
-        seen = f"logout-request:{request.issuer}\0{request.id}"
-        recorded = sessions.store.get(seen)
-        if recorded is not None:
-            outcome: list[str] = json.loads(recorded)
-            return outcome
+        seen = f"logout-request:{issuer}\0{request.id}"
+        until = now + LIFETIME + 2 * SKEW
+        if not values.add(seen, "", until):
+            return self._recorded(values, seen)
+        logins = self._named(environ, request, issuer)
         participants = [
             participant
-            for login in self._named(environ, request)
-            for participant in sessions.end_citizen(login)
+            for login in logins
+            for participant in env.sessions(environ).end_citizen(login)
         ]
-        audit.event("logout.received", peer=request.issuer)
-        unreached = self._tell(trust, _others(participants, request))
-        sessions.store.add(seen, json.dumps(unreached), now + LIFETIME + 2 * SKEW)
-        return unreached
+        audit.event("logout.received", peer=issuer)
+        others = _others(participants, request, issuer)
+        unreached = self._propagation.tell(trust, others)
+        outcome = _Outcome(bool(logins), unreached)
+        values.swap(seen, "", json.dumps(outcome), until)
+        return outcome
+
+    def _recorded(self, values: Values, seen: str) -> _Outcome:
+        """The outcome of a request that came before, also if it is under way still."""
+        for _ in range(int(self._propagation.deadline / _LOOK_AGAIN) + 1):
+            text = values.get(seen)
+            if text:
+                return _Outcome(*json.loads(text))
+            time.sleep(_LOOK_AGAIN)
+        raise Unavailable("the same logout is under way, and takes too long")
 
     def _named(
-        self, environ: "WSGIEnvironment", request: messages.LogoutRequest
+        self, environ: "WSGIEnvironment", request: messages.LogoutRequest, issuer: str
     ) -> list[Login]:
         """The sessions that a LogoutRequest names, whoever's browser brings it."""
-        name_id = request.name_id
-        subject = Subject(
-            issuer=env.trust(environ).own.entity_id,
-            audience=request.issuer,
-            name_id=name_id.value,
-            format=name_id.format,
-            name_qualifier=name_id.name_qualifier,
-            sp_name_qualifier=name_id.sp_name_qualifier,
-        )
-        sessions = env.sessions(environ)
+        hub = env.trust(environ).own.entity_id
+        subject = Subject.named(request.name_id, issuer=hub, audience=issuer)
         indexes: Sequence[str | None] = request.session_indexes or (None,)
         found = [
-            login for index in indexes for login in sessions.find_told(subject, index)
+            login
+            for index in indexes
+            for login in env.sessions(environ).find_told(subject, index)
         ]
         return list({login.key: login for login in found}.values())
 
-    def _tell(self, trust: Trust, participants: Iterable[Participant]) -> list[str]:
-        """Tell participants in parallel; the entityIDs of who was not reached."""
-        indexes: dict[tuple[str, Subject], list[str]] = {}
-        for participant in participants:
-            known_as = (participant.entity_id, participant.subject)
-            indexes.setdefault(known_as, []).append(participant.session_index)
-        told = {
-            self._threads().submit(
-                self._tell_one, trust, entity_id, subject, named
-            ): entity_id
-            for (entity_id, subject), named in indexes.items()
-        }
-        # A little more than each has: who is last in line has its own time-out.
-        wait(told, timeout=self._timeout * 1.5)
-        return sorted(
-            {name for task, name in told.items() if not (task.done() and task.result())}
-        )
-
-    def _tell_one(
-        self, trust: Trust, entity_id: str, subject: Subject, indexes: Sequence[str]
-    ) -> bool:
-        """Whether a participant confirms that the citizen is logged out there."""
-        try:
-            self._deliver(trust, entity_id, subject, indexes)
-        except EiloginError as error:
-            audit.event("logout.delivered", "failed", peer=entity_id, reason=error.code)
-            return False
-        audit.event("logout.delivered", peer=entity_id)
-        return True
-
-    def _deliver(
-        self, trust: Trust, entity_id: str, subject: Subject, indexes: Sequence[str]
-    ) -> None:
-        """Send a LogoutRequest over SOAP and judge the answer (profiles 4.4.3.2)."""
-        _, role = trust.participant(entity_id)
-        endpoint = role.single_logout(bindings.SOAP)
-        if endpoint is None:
-            raise MalformedMessage(f"{entity_id!r} takes no logout over SOAP")
-        request = messages.LogoutRequest(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            name_id=messages.NameID(
-                subject.name_id,
-                subject.format,
-                subject.name_qualifier,
-                subject.sp_name_qualifier,
-            ),
-            destination=endpoint.location,
-            session_indexes=tuple(indexes),
-        )
-        element = messages.write_logout_request(request)
-        signatures.sign(element, trust.own.key)
-        answer = trust.back_channel.post(
-            endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
-        )
-        signed, issuer = open_soap(answer, trust.participant_keys)
-        response = messages.read_logout_response(signed)
-        check_logout_response(
-            response,
-            issuer=entity_id,
-            in_response_to=request.id,
-            # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
-            destination=response.destination,
-            destination_required=False,
-            now=clock.now(),
-        )
-        if issuer != entity_id or not response.status.is_success:
-            raise MessageUnexpected(f"{entity_id!r} did not log the citizen out")
-
-    def _threads(self) -> ThreadPoolExecutor:
-        """The threads of this very process: those of its parent do not run here."""
-        if self._pool is None or self._pool[0] != os.getpid():
-            self._pool = (os.getpid(), ThreadPoolExecutor(_AT_ONCE, "eilogin-logout"))
-        return self._pool[1]
-
     # --- pages ----------------------------------------------------------------------
 
-    def _done(
-        self, environ: "WSGIEnvironment", headers: Sequence[tuple[str, str]]
-    ) -> Response:
+    def _done(self, environ: "WSGIEnvironment", *, everywhere: bool) -> Response:
         own = env.trust(environ).own
         return self._pages.page(
             environ,
             "logged_out.html",
-            headers=headers,
+            headers=_expired_cookie(environ),
             at=clock.now(),
-            everywhere=True,
+            everywhere=everywhere,
             website_url=own.url("home"),
             login_url=own.url("login"),
         )
@@ -315,29 +242,49 @@ class SingleLogout:
         return self._pages.page(
             environ,
             "partly_logged_out.html",
-            headers=[env.cookie(environ).expire()],
+            headers=_expired_cookie(environ),
             not_reached=[federation.name_of(e, language) for e in unreached],
             continue_url=continue_url,
             at=clock.now(),
         )
 
 
-class _Back(NamedTuple):
-    """To whom a logout is answered."""
+def _expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    """The header that takes the cookie away, unless it is of a session that lives.
 
-    entity_id: str
-    request_id: str
-    relay_state: str
+    A link with somebody else's LogoutRequest must not cost a citizen her way to log
+    out.
+    """
+    if env.session_beyond_idle(environ) is not None:
+        return []
+    return [env.cookie(environ).expire()]
+
+
+def _response(
+    trust: Trust, request_id: str, status: messages.Status, destination: str
+) -> etree._Element:
+    return messages.write_logout_response(
+        messages.LogoutResponse(
+            id=messages.new_id(),
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            status=status,
+            in_response_to=request_id,
+            destination=destination,
+        )
+    )
 
 
 def _others(
-    participants: Iterable[Participant], request: messages.LogoutRequest
+    participants: Iterable[Participant],
+    request: messages.LogoutRequest,
+    issuer: str,
 ) -> list[Participant]:
     """All but the sessions that the participant who asks has ended itself."""
     own_indexes = request.session_indexes
     return [
         participant
         for participant in participants
-        if participant.entity_id != request.issuer
+        if participant.entity_id != issuer
         or (own_indexes and participant.session_index not in own_indexes)
     ]

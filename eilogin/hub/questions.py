@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from eilogin import clock
 from eilogin.errors import LoginLost
-from eilogin.stores import Store
+from eilogin.sessions.records import UNREADABLE
+from eilogin.stores import Values
 
 #: How long a citizen may take to sign in, in seconds.
 _LIFETIME = 30 * 60.0
@@ -48,23 +49,27 @@ class Question:
 
 
 class Questions:
-    """The questions that are kept in one store."""
+    """The questions that a hub keeps."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, values: Values) -> None:
+        self._values = values
 
     def remember(self, question: Question) -> Question:
         """Keep a question; one that is kept already stays as it is."""
         key = f"question:{question.handle}"
-        self._store.add(key, json.dumps(asdict(question)), clock.now() + _LIFETIME)
+        until = clock.now() + _LIFETIME
+        self._values.add(key, json.dumps(asdict(question)), until, durable=False)
         return self.find(question.handle)
 
     def find(self, handle: str) -> Question:
         """The question with this handle, or :class:`eilogin.errors.LoginLost`."""
-        text = self._store.get(f"question:{handle}")
+        text = self._values.get(f"question:{handle}")
         if text is None:
             raise LoginLost("this login was not asked for, or too long ago")
-        return Question(**json.loads(text))
+        try:
+            return Question(**json.loads(text))
+        except UNREADABLE:
+            raise LoginLost("this login was asked for at another version") from None
 
     def behind(self, target: str) -> Question | None:
         """The question that an address of ours goes on with, if it is one."""

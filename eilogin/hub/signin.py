@@ -4,23 +4,29 @@ It answers the same call as the filter ``login`` does for a participant,
 ``require(level)``, with a page where that filter sends the citizen to a hub.
 """
 
-import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from webob import Response
 
 from eilogin import audit, clock
+from eilogin.hub.attempts import Attempts
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.questions import Questions
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login, Subject
-from eilogin.stores import Store
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
-from eilogin.web.requests import origin_of, read_form, require_own_form, safe_next
-from eilogin.web.urls import see_other
+from eilogin.web.requests import (
+    allow_only,
+    read_form,
+    read_query,
+    require_own_form,
+    safe_next,
+)
+from eilogin.web.urls import at, root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -30,9 +36,8 @@ PASSWORD, WITH_CODE = LEVELS[0], LEVELS[1]
 #: The levels that this sign-in offers.
 OFFERED = (PASSWORD, WITH_CODE)
 
-#: So many wrong passwords for one username in so many seconds, then it has to wait.
-_MOST_ATTEMPTS = 5
-_ATTEMPTS_FOR = 15 * 60.0
+#: So many passwords are hashed at the same time: each takes memory and a processor.
+_AT_ONCE = 4
 #: A code is taken while it is shown, and one before and after; then never again.
 _CODE_FOR = 120.0
 
@@ -59,6 +64,7 @@ class SignIn:
         self._pages = pages
         self._end_everywhere = end_everywhere
         self._is_demo = is_demo
+        self._hashing = threading.BoundedSemaphore(_AT_ONCE)
 
     def service(self, environ: "WSGIEnvironment", target: str) -> "SignInService":
         """The call ``require`` for a request whose citizen then goes to ``target``."""
@@ -66,32 +72,55 @@ class SignIn:
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """``/login``: the page, or what was filled in there."""
-        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20)
-        target = safe_next(query.get("next", [""])[0])
-        level = query.get("level", [PASSWORD])[0]
-        level = level if level in OFFERED else PASSWORD
+        allow_only(environ, "GET", "HEAD", "POST")
+        own = env.trust(environ).own
+        query = read_query(environ)
+        target = safe_next(query.get("next"), root(own.public_url))
+        level = self._level_for(environ, target, query.get("level", PASSWORD))
         if environ["REQUEST_METHOD"] != "POST":
             return self.page(environ, target, level)
-        require_own_form(environ, env.trust(environ).own.public_url)
+        require_own_form(environ, own.public_url)
         form = read_form(environ)
         if "cancel" in form:
             separator = "&" if "?" in target else "?"
-            return self._go_to(environ, f"{target}{separator}cancel=1")
-        username = form.get("username", "")
-        attempts = _Attempts(env.sessions(environ).store, username)
-        if not attempts.may_try():
-            return self._wrong(environ, target, level, username, "blocked")
-        citizen = self._citizens.verify(username, form.get("password", ""))
+            return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
+        citizen, problem = self._proven(environ, form, level)
         if citizen is None:
-            return self._wrong(environ, target, level, username, "wrong")
-        if level == WITH_CODE and not self._takes_code(
-            environ, citizen, form.get("code", "")
-        ):
-            return self._wrong(environ, target, level, username, "code")
-        attempts.forget()
+            username = form.get("username", "")
+            audit.event("sign-in", "refused", level=level, reason=problem)
+            return self.page(environ, target, level, username=username, problem=problem)
         return self._sign_in(environ, citizen, level, target)
 
+    def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
+        """The level to prove: the participant's question says it, not the form."""
+        question = Questions(env.values(environ)).behind(target)
+        level = wanted if question is None else question.level
+        return level if level in OFFERED else PASSWORD
+
     # --- what was filled in ---------------------------------------------------------
+
+    def _proven(
+        self, environ: "WSGIEnvironment", form: Mapping[str, str], level: str
+    ) -> tuple[Citizen | None, str]:
+        """Who proved to be whom at a level; or nobody, and the problem."""
+        attempts = Attempts(environ, form.get("username", ""))
+        if not attempts.may_try_password():
+            return None, "blocked"
+        with self._hashing:
+            citizen = self._citizens.verify(
+                form.get("username", ""), form.get("password", "")
+            )
+        if citizen is not None:
+            attempts.forget_passwords()
+        if level == PASSWORD:
+            return citizen, "wrong"
+        # Told alike, so that nobody learns whether the password was right.
+        if citizen is None or not attempts.may_try_code(citizen.id):
+            return None, "code"
+        if not self._takes_code(environ, citizen, form.get("code", "")):
+            return None, "code"
+        attempts.forget_codes(citizen.id)
+        return citizen, ""
 
     def _takes_code(
         self, environ: "WSGIEnvironment", citizen: Citizen, code: str
@@ -100,18 +129,7 @@ class SignIn:
         if not self._citizens.verify_code(citizen, code):
             return False
         used = f"code:{citizen.id}:{''.join(code.split())}"
-        return env.sessions(environ).store.add(used, "", clock.now() + _CODE_FOR)
-
-    def _wrong(
-        self,
-        environ: "WSGIEnvironment",
-        target: str,
-        level: str,
-        username: str,
-        problem: str,
-    ) -> Response:
-        audit.event("sign-in", "refused", level=level, reason=problem)
-        return self.page(environ, target, level, username=username, problem=problem)
+        return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
 
     def _sign_in(
         self, environ: "WSGIEnvironment", citizen: Citizen, level: str, target: str
@@ -123,8 +141,7 @@ class SignIn:
             own.entity_id, own.entity_id, citizen.id,
             name_qualifier=own.entity_id, sp_name_qualifier=own.entity_id,
         )  # fmt: skip
-        token = env.cookie(environ).read(environ)
-        before = sessions.find_beyond_idle(token) if token else None
+        before = env.session_beyond_idle(environ)
         if before is not None and before.who != subject:
             self._end_everywhere(environ, before)
             before = None
@@ -134,6 +151,7 @@ class SignIn:
             started=now,
             ends=now + sessions.max_session,
             confirmed=now,
+            proven={level: now},
             attributes={"bsn": [citizen.bsn], "name": [citizen.name]},
         )
         if before is not None and not sessions.is_idle(before):
@@ -142,20 +160,17 @@ class SignIn:
         token = sessions.create_login(login, issued=now, replaces=before)
         audit.event(
             "sign-in",
-            pseudonym=audit.pseudonym_of(subject.name_id),
-            session=audit.pseudonym_of(token),
+            pseudonym=own.pseudonym(subject.name_id),
+            session=own.pseudonym(token),
             level=login.level,
         )
-        return self._go_to(environ, target, [env.cookie(environ).set(token)])
+        headers = [env.cookie(environ).set(token)]
+        return see_other(at(own.public_url, target), headers)
 
-    def _go_to(
-        self,
-        environ: "WSGIEnvironment",
-        target: str,
-        headers: "list[tuple[str, str]] | None" = None,
-    ) -> Response:
-        origin = origin_of(env.trust(environ).own.public_url)
-        return see_other(origin + target, headers or [])
+    def username_of(self, citizen_id: str) -> str:
+        """What a citizen types as her username, or ""."""
+        known = (c.username for c in self._citizens if c.id == citizen_id)
+        return next(known, "")
 
     # --- the page -------------------------------------------------------------------
 
@@ -171,7 +186,7 @@ class SignIn:
         """The sign-in page; whoever signs in goes to ``target``."""
         trust = env.trust(environ)
         language = language_of(environ)
-        question = Questions(env.sessions(environ).store).behind(target)
+        question = Questions(env.values(environ)).behind(target)
         service = trust.own.entity_id if question is None else question.issuer
         query = urlencode({"next": target, "level": level})
         wants_code = level == WITH_CODE
@@ -184,6 +199,7 @@ class SignIn:
             name=trust.federation.name_of(service, language),
             username=username,
             problem=problem,
+            session_hours=env.sessions(environ).max_session / 3600,
             wants_code=wants_code,
             shown_codes=self._shown_codes() if wants_code else {},
             demo_citizens=self._demo_citizens(),
@@ -218,29 +234,13 @@ class SignInService:
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
         """None where she is signed in at ``level``; else the sign-in page."""
-        fault = self._environ.get(env.SESSION_FAULT)
-        if fault is not None:
-            raise fault
         login = env.session(self._environ)
         if login is not None and not force and reaches(login.level, level):
             return None
-        return self._sign_in.page(self._environ, self._target, level)
+        return self._sign_in.page(
+            self._environ, self._target, level, username=self._username(login)
+        )
 
-
-class _Attempts:
-    """The tries at one username's password, counted over all processes."""
-
-    def __init__(self, store: Store, username: str) -> None:
-        self._store = store
-        digest = hashlib.sha256(username.strip().casefold().encode()).hexdigest()
-        self._keys = [f"attempt:{digest}:{n}" for n in range(_MOST_ATTEMPTS)]
-
-    def may_try(self) -> bool:
-        """Take one of the tries that are left, or say that none is."""
-        until = clock.now() + _ATTEMPTS_FOR
-        return any(self._store.add(key, "", until) for key in self._keys)
-
-    def forget(self) -> None:
-        """The password was right: all tries are there again."""
-        for key in self._keys:
-            self._store.take(key)
+    def _username(self, login: Login | None) -> str:
+        """What she need not type again, where more certainty about her is wanted."""
+        return self._sign_in.username_of(login.subject) if login else ""

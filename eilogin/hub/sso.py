@@ -8,7 +8,7 @@ metadata names, with a login or with the reason why there is none.
 import hashlib
 import hmac
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode, urlsplit
 
 from lxml import etree
 from webob import Response
@@ -19,23 +19,25 @@ from eilogin.federation import Trust
 from eilogin.hub.questions import PARAMETER, Question, Questions
 from eilogin.hub.signin import OFFERED, SignIn
 from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.answers import check_artifact_resolve, check_authn_request
-from eilogin.saml.levels import CLASS_OF, LEVEL_OF, LEVELS, reaches
+from eilogin.saml.checks import check_artifact_resolve, check_authn_request
+from eilogin.saml.levels import CLASS_OF, LEVEL_OF, LEVELS
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
+from eilogin.web.outbound import soap_answer
 from eilogin.web.pages import Pages
+from eilogin.web.requests import allow_only, read_query
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+_TOO_LATE = "the citizen logged out while she was being answered"
+
 #: How long a participant may take to use an answer, in seconds.
 _ANSWER_FOR = 120.0
 #: NotBefore is set back by so much: participants' clocks are not ours.
 _SET_BACK = 60.0
-#: From this level on a citizen is asked again at every service (DIGID.md 2.3).
-_NEVER_FROM_SESSION = "substantieel"
 
 
 class SingleSignOn:
@@ -50,10 +52,12 @@ class SingleSignOn:
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """An AuthnRequest by Redirect or POST, or the way on with one that is kept."""
-        questions = Questions(env.sessions(environ).store)
-        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20)
-        if environ["REQUEST_METHOD"] == "GET" and PARAMETER in query:
-            question = questions.find(query[PARAMETER][0])
+        allow_only(environ, "GET", "POST")
+        questions = Questions(env.values(environ))
+        text = environ.get("QUERY_STRING", "")
+        if environ["REQUEST_METHOD"] == "GET" and text.startswith(f"{PARAMETER}="):
+            query = read_query(environ)
+            question = questions.find(query.get(PARAMETER, ""))
             if "cancel" in query:
                 return self._refuse(environ, question, messages.AUTHN_FAILED)
             return self._proceed(environ, question)
@@ -89,12 +93,12 @@ class SingleSignOn:
         if question.level not in OFFERED:
             return self._refuse(environ, question, messages.NO_AUTHN_CONTEXT)
         login = env.session(environ)
-        is_fresh = login is not None and login.confirmed >= question.received
-        force = question.force or reaches(question.level, _NEVER_FROM_SESSION)
-        service = self._sign_in.service(environ, _target(question))
-        page = service.require(
-            question.level, force=force and not is_fresh, passive=question.passive
+        is_fresh = (
+            login is not None and login.proven_at(question.level) >= question.received
         )
+        way_on = urlsplit(_way_on(environ, question))
+        service = self._sign_in.service(environ, f"{way_on.path}?{way_on.query}")
+        page = service.require(question.level, force=question.force and not is_fresh)
         if page is None:
             return self._confirm(environ, question)
         if question.passive:
@@ -106,13 +110,19 @@ class SingleSignOn:
     def _confirm(self, environ: "WSGIEnvironment", question: Question) -> Response:
         trust, sessions = env.trust(environ), env.sessions(environ)
         login = env.session(environ)
+        # Issued as of now, before anybody is told: the mark that a logout leaves from
+        # here on is at or after this instant, and refuses the answer.
+        now = clock.now()
         if login is None:
-            raise LoginEnded("the citizen logged out while she was being answered")
-        # Before the answer leaves: who is logged out from now on reaches her there.
-        participant = self._participant(environ, login, question)
+            raise LoginEnded(_TOO_LATE)
+        participant = sessions.add_participant(
+            login, self._participant(trust, login, question, now)
+        )
+        if participant is None:
+            raise LoginEnded(_TOO_LATE)
         sessions.rearm(login)
         assertion = messages.write_assertion(
-            _assertion(trust, login, question, participant)
+            _assertion(trust, login, question, participant, now)
         )
         signatures.sign(assertion, trust.own.key)
         response = messages.write_response(
@@ -120,11 +130,11 @@ class SingleSignOn:
         )
         audit.event(
             "login",
-            pseudonym=audit.pseudonym_of(login.subject),
+            pseudonym=trust.own.pseudonym(login.subject),
             peer=question.issuer,
             level=login.level,
         )
-        return self._deliver(environ, question, response, owner=login.key)
+        return self._deliver(environ, question, response, login)
 
     def _refuse(
         self, environ: "WSGIEnvironment", question: Question, reason: str
@@ -137,32 +147,22 @@ class SingleSignOn:
         audit.event(
             "login", "refused", peer=question.issuer, reason=reason.rpartition(":")[2]
         )
-        return self._deliver(environ, question, response, owner=None)
+        return self._deliver(environ, question, response, None)
 
     def _participant(
-        self, environ: "WSGIEnvironment", login: Login, question: Question
+        self, trust: Trust, login: Login, question: Question, now: float
     ) -> Participant:
-        sessions = env.sessions(environ)
-        for told in sessions.participants(login):
-            if told.entity_id == question.issuer:
-                return told
-        hub = env.trust(environ).own.entity_id
-        told = Participant(
-            entity_id=question.issuer,
-            subject=Subject(
-                issuer=hub,
-                audience=question.issuer,
-                name_id=self._name_id(login.subject, question.issuer),
-                format=messages.PERSISTENT,
-                name_qualifier=hub,
-                sp_name_qualifier=question.issuer,
-            ),
-            session_index=self._session_index(login, question.issuer),
-            since=clock.now(),
+        """What a participant is told: her name there, and the session's."""
+        subject = Subject(
+            issuer=trust.own.entity_id,
+            audience=question.issuer,
+            name_id=self._name_id(login.subject, question.issuer),
+            format=messages.PERSISTENT,
+            name_qualifier=trust.own.entity_id,
+            sp_name_qualifier=question.issuer,
         )
-        if not sessions.add_participant(login, told):
-            raise LoginEnded("the citizen logged out while she was being answered")
-        return told
+        index = self._session_index(login, question.issuer)
+        return Participant(question.issuer, subject, index, now)
 
     def _name_id(self, citizen_id: str, entity_id: str) -> str:
         """Her NameID at one participant: opaque, and the same at every login there."""
@@ -182,19 +182,22 @@ class SingleSignOn:
         environ: "WSGIEnvironment",
         question: Question,
         response: etree._Element,
-        *,
-        owner: str | None,
+        login: Login | None,
     ) -> Response:
+        """Send an answer on its way; one about a ``login`` only while that lives."""
         octets = xml.serialize(response)
         if question.binding == bindings.POST:
+            if login is not None and not env.sessions(environ).is_live(login):
+                raise LoginEnded(_TOO_LATE)
             fields = bindings.post_fields("SAMLResponse", octets, question.relay_state)
             return self._pages.auto_post(environ, question.acs_url, fields)
         artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
         key = _artifact_key(artifact, question.issuer)
         until = clock.now() + _ANSWER_FOR
-        store = env.sessions(environ).store
-        if not store.add(key, octets.decode(), until, owner=owner):
-            raise LoginEnded("the citizen logged out while she was being answered")
+        if login is None:
+            env.sessions(environ).store.add(key, octets.decode(), until, durable=False)
+        elif not env.sessions(environ).keep_with(login, key, octets.decode(), until):
+            raise LoginEnded(_TOO_LATE)
         return see_other(
             bindings.artifact_url(question.acs_url, artifact, question.relay_state)
         )
@@ -226,17 +229,12 @@ class SingleSignOn:
             ),
             None if octets is None else xml.parse(octets.encode()),
         )
-        signatures.sign(response, trust.own.key)
-        return Response(body=bindings.wrap_soap(response), content_type="text/xml")
+        return soap_answer(response, trust.own.key)
 
 
 def _way_on(environ: "WSGIEnvironment", question: Question) -> str:
     query = urlencode({PARAMETER: question.handle})
     return f"{env.trust(environ).own.url('sso')}?{query}"
-
-
-def _target(question: Question) -> str:
-    return f"/sso?{urlencode({PARAMETER: question.handle})}"
 
 
 def _consumer(
@@ -247,8 +245,6 @@ def _consumer(
     SAML profiles 4.1.4.1: never one that the request alone names.
     """
     _, role = trust.participant(issuer)
-    if request.acs_index is not None and (request.acs_url or request.protocol_binding):
-        raise MalformedMessage("an AuthnRequest names its consumer by index or by URL")
     endpoint = role.consumer(
         index=request.acs_index,
         url=request.acs_url,
@@ -286,30 +282,28 @@ def _response(
 
 
 def _assertion(
-    trust: Trust, login: Login, question: Question, participant: Participant
+    trust: Trust,
+    login: Login,
+    question: Question,
+    participant: Participant,
+    now: float,
 ) -> messages.Assertion:
-    now = clock.now()
-    subject = participant.subject
+    level = question.level if question.is_exact else login.level
     return messages.Assertion(
         id=messages.new_id(),
         issued=now,
         issuer=trust.own.entity_id,
-        name_id=messages.NameID(
-            subject.name_id,
-            subject.format,
-            subject.name_qualifier,
-            subject.sp_name_qualifier,
-        ),
+        name_id=participant.subject.as_name_id(),
         recipient=question.acs_url,
         in_response_to=question.request_id,
         confirmation_ends=now + _ANSWER_FOR,
         not_before=now - _SET_BACK,
         not_on_or_after=now + _ANSWER_FOR,
         audiences=((question.issuer,),),
-        authn_instant=login.confirmed,
+        authn_instant=login.proven_at(level),
         session_index=participant.session_index,
         session_ends=login.ends,
-        level_class=CLASS_OF[question.level if question.is_exact else login.level],
+        level_class=CLASS_OF[level],
         attributes=login.attributes,
     )
 

@@ -4,7 +4,6 @@
 
     [app:portal]
     use = egg:eilogin#portal
-    title = MijnOverheid
 
     [pipeline:main]
     pipeline = eilogin portal
@@ -15,37 +14,55 @@ a line of configuration. Where ``protect`` says ``optional``, a stranger sees th
 and a button to log in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 from webob import Response
 
-from eilogin.errors import EiloginError, MethodNotAllowed, NotFound
+from eilogin import clock
+from eilogin.errors import EiloginError, NotFound
 from eilogin.federation import Trust
 from eilogin.sessions import Login
 from eilogin.settings import Options, option, read
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
+from eilogin.web.requests import SitePath, allow_only, origin_of, site_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-def _is_address(value: str) -> str:
-    if not value.startswith(("/", "https://", "http://")) or value.startswith("//"):
-        raise ValueError("a path such as '/eilogin/logout', or an address")
+#: Name, description and link of a participant, each maybe "".
+Service = tuple[str, str, str]
+
+
+def _address(value: str) -> str:
+    try:
+        if value.startswith("/"):
+            return site_path(value)
+        origin_of(value)
+    except ValueError:
+        raise ValueError(
+            "a path such as '/eilogin/logout', or an http or https address"
+        ) from None
     return value
 
 
-Address = Annotated[str, AfterValidator(_is_address)]
+#: A path of this site, or an address of any site.
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class PortalOptions(Options, name="portal"):
     """What ``[app:…] use = egg:eilogin#portal`` understands."""
 
-    title: str = option("what stands above the page", default="Portaal")
-    login_url: Address = option("where a login starts", default="/eilogin/login?next=/")
+    title: str = option(
+        "what stands above the page", default="", shown="our name in the federation"
+    )
+    login_url: SitePath = option(
+        "where a login starts", default="/eilogin/login?next=/"
+    )
     logout_url: Address = option("where a logout starts", default="/eilogin/logout")
     name_attribute: str = option(
         "attribute of the login that holds the citizen's name", default="name"
@@ -58,6 +75,7 @@ class Portal:
     def __init__(self, options: PortalOptions) -> None:
         self.options = options
         self.pages = Pages("eilogin.portal")
+        self._lists: dict[str, _Services] = {}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -72,8 +90,7 @@ class Portal:
     def _answer(self, environ: "WSGIEnvironment") -> Response:
         if environ.get("PATH_INFO", "") not in ("", "/"):
             raise NotFound("the portal has one page")
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            raise MethodNotAllowed("the portal is only read")
+        allow_only(environ, "GET", "HEAD")
         trust = env.trust(environ)
         login = env.session(environ)
         language = language_of(environ)
@@ -81,10 +98,10 @@ class Portal:
         return self.pages.page(
             environ,
             "portal.html",
-            heading=self.options.title,
+            heading=self.options.title or trust.own.names[language],
             login=login,
             name=self._name_of(login),
-            services=_services(trust, language),
+            services=self._services(trust, language),
             hub_url=hub.information_url(language),
             login_url=self.options.login_url,
             logout_url=self.options.logout_url,
@@ -94,19 +111,44 @@ class Portal:
         values = login.attributes.get(self.options.name_attribute) if login else None
         return values[0] if values else None
 
+    def _services(self, trust: Trust, language: str) -> Sequence[Service]:
+        """The services now; a federation may have thousands, sorted once for all."""
+        kept = self._lists.get(language)
+        if kept is None or kept.trust is not trust or kept.until <= clock.now():
+            kept = self._lists[language] = _Services.of(trust, language)
+        return kept.by_name
 
-def _services(trust: Trust, language: str) -> list[tuple[str, str, str]]:
-    """Name, description and link of every participant but this one, by name."""
-    services = [
-        (
-            entity.name(language),
-            entity.description(language),
-            entity.information_url(language),
+
+@dataclass(frozen=True)
+class _Services:
+    """The participants but this one, in one language."""
+
+    trust: Trust
+    by_name: Sequence[Service]
+    #: When the first of them expires; seconds since 1970.
+    until: float
+
+    @classmethod
+    def of(cls, trust: Trust, language: str) -> "_Services":
+        others = [
+            entity
+            for entity in trust.federation.entities
+            if entity.service_provider and entity.entity_id != trust.own.entity_id
+        ]
+        services = [
+            (
+                entity.name(language),
+                entity.description(language),
+                entity.information_url(language),
+            )
+            for entity in others
+        ]
+        ends = [e.valid_until for e in others if e.valid_until is not None]
+        return cls(
+            trust,
+            sorted(services, key=lambda service: service[0].casefold()),
+            min(ends, default=float("inf")),
         )
-        for entity in trust.federation.entities
-        if entity.service_provider and entity.entity_id != trust.own.entity_id
-    ]
-    return sorted(services, key=lambda service: service[0].casefold())
 
 
 def make_portal(global_conf: Mapping[str, str], **local_conf: str) -> Portal:

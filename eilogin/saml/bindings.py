@@ -22,6 +22,7 @@ from lxml import etree
 from eilogin.errors import MalformedMessage, MessageTooLarge, UntrustedSignature
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.signatures import RSA_SHA256, sign_octets, verify_octets
+from eilogin.saml.text import CONTROL, to_base64
 from eilogin.saml.xml import MESSAGE, Limits, parse, q, serialize
 from eilogin.saml.xml import SOAP as SOAP_NAMESPACE
 
@@ -37,9 +38,11 @@ RESPONSE = "SAMLResponse"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
 
-#: Bytes of the longest query, and of the longest form, that is read.
+#: Bytes of the longest query that is read.
 LONGEST_QUERY = 16 * 1024
-LONGEST_FORM = 512 * 1024
+#: Bytes of the longest body, a form or a SOAP envelope, that is read: the longest
+#: message fits, in base64 that is percent-encoded.
+LONGEST_FORM = 400_000
 #: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3).
 LONGEST_RELAY_STATE = 80
 
@@ -57,7 +60,6 @@ _PARAMETERS = {
     )
 }
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,9 @@ def redirect_url(
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(message) + deflate.flush()
     signed = _query(
-        (kind, _base64(packed)), ("RelayState", relay_state), ("SigAlg", RSA_SHA256)
+        (kind, to_base64(packed)), ("RelayState", relay_state), ("SigAlg", RSA_SHA256)
     )
-    signature = _base64(sign_octets(key, signed.encode("ascii")))
+    signature = to_base64(sign_octets(key, signed.encode("ascii")))
     return _with_query(location, f"{signed}&{_query(('Signature', signature))}")
 
 
@@ -153,7 +155,7 @@ def _inflated(packed: bytes) -> bytes:
 
 def post_fields(kind: str, message: bytes, relay_state: str) -> dict[str, str]:
     """The fields of the form that carries a message, signed inside, to its peer."""
-    fields = {kind: _base64(message)}
+    fields = {kind: to_base64(message)}
     if relay_state:
         fields["RelayState"] = relay_state
     return fields
@@ -205,7 +207,7 @@ def new_artifact(entity_id: str, index: int = 0) -> str:
         + source_id(entity_id)
         + secrets.token_bytes(20)
     )
-    return _base64(octets)
+    return to_base64(octets)
 
 
 def read_artifact(text: str) -> Artifact:
@@ -342,7 +344,7 @@ def _relay_state(raw: dict[str, str]) -> str:
     text = _decoded(raw.get("RelayState", ""))
     if len(text.encode()) > LONGEST_RELAY_STATE:
         raise MalformedMessage(f"a RelayState of more than {LONGEST_RELAY_STATE} bytes")
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise MalformedMessage("a control character in RelayState")
     return text
 
@@ -353,10 +355,6 @@ def _query(*parameters: tuple[str, str]) -> str:
 
 def _with_query(location: str, query: str) -> str:
     return f"{location}{'&' if '?' in location else '?'}{query}"
-
-
-def _base64(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")
 
 
 def _from_base64(text: str) -> bytes:

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, MalformedMessage
+from eilogin.saml.text import to_base64
 
 #: Bits of the smallest RSA key that is taken, and of those that we make.
 SMALLEST_KEY = 2048
@@ -61,7 +62,7 @@ class SigningKey:
     def certificate_text(self) -> str:
         """The certificate as ds:X509Certificate has it: base64 of DER, in one line."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
-        return base64.b64encode(der).decode("ascii")
+        return to_base64(der)
 
 
 def load_certificate(pem: bytes) -> x509.Certificate:

@@ -26,6 +26,7 @@ from lxml import etree
 
 from eilogin.errors import MalformedMessage, UntrustedSignature
 from eilogin.saml.keys import SigningKey
+from eilogin.saml.text import to_base64
 from eilogin.saml.xml import DS, SAML, canonical, parse_canonical, q, repeated_ids
 
 ENVELOPED = DS + "enveloped-signature"
@@ -110,10 +111,12 @@ _MOST_PREFIXES = 20
 # --- structure ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Signature:
+@dataclass(frozen=True, eq=False, slots=True)
+class Signature:
     """A ds:Signature whose shape is right; whether it is valid is not known yet."""
 
+    #: What it signs: the element around it.
+    element: etree._Element
     node: etree._Element
     signed_info: etree._Element
     #: PrefixList with which SignedInfo is canonicalised.
@@ -128,29 +131,25 @@ class _Signature:
     value: bytes
 
 
-def check_structure(root: etree._Element) -> None:
+def check_structure(root: etree._Element) -> list[Signature]:
     """Refuse a message in which any signature is of a shape that SAML does not need.
 
     ``root`` is the root of a document of :func:`eilogin.saml.xml.parse`. Every
     ds:Signature in it must stand in an element that SAML signs, refer to exactly that
     element by an ID that is unique, use the enveloped-signature and exclusive-c14n
     transforms and algorithms of the allow-list, hold no ds:Object, and in its KeyInfo
-    nothing but names, certificates and RSA keys. Nothing is computed.
+    nothing but names, certificates and RSA keys. Nothing is computed. Gives the
+    signatures, the outermost first: :func:`content` verifies one.
 
     Raises MalformedMessage. Source: SAML core 5.4, XML signature 4.
     """
     signatures = [_read(node) for node in root.iter(q("ds:Signature"))]
-    if not signatures:
-        return
-    repeated = repeated_ids(root)
-    parents = set()
-    for signature in signatures:
-        parent = signature.node.getparent()
-        if parent in parents:
-            raise MalformedMessage("an element has more than one signature")
-        if parent.get("ID") in repeated:
-            raise MalformedMessage("the ID that a signature refers to is not unique")
-        parents.add(parent)
+    if len({signature.element for signature in signatures}) < len(signatures):
+        raise MalformedMessage("an element has more than one signature")
+    repeated = repeated_ids(root) if signatures else ()
+    if any(signature.element.get("ID") in repeated for signature in signatures):
+        raise MalformedMessage("the ID that a signature refers to is not unique")
+    return signatures
 
 
 def is_signed(element: etree._Element) -> bool:
@@ -158,7 +157,7 @@ def is_signed(element: etree._Element) -> bool:
     return element.find(q("ds:Signature")) is not None
 
 
-def _read(node: etree._Element) -> _Signature:
+def _read(node: etree._Element) -> Signature:
     parent = node.getparent()
     if parent is None or parent.tag not in _SIGNABLE:
         raise MalformedMessage("a signature where SAML has none")
@@ -182,7 +181,8 @@ def _read(node: etree._Element) -> _Signature:
     enveloped, exclusive = _children(transforms, "ds:Transform", "ds:Transform")
     _children(enveloped)
     _algorithm(enveloped, (ENVELOPED,))
-    return _Signature(
+    return Signature(
+        element=parent,
         node=node,
         signed_info=signed_info,
         info_prefixes=_exclusive_prefixes(c14n),
@@ -254,37 +254,44 @@ def signed(element: etree._Element, keys: Sequence[RSAPublicKey]) -> etree._Elem
     ``element`` stands in the tree in which it was parsed, at the root or deeper, and
     is afterwards as it was, so signatures around and inside it can be verified too, in
     any order. ``keys`` are all the keys of the party that should have signed; any of
-    them will do. Gives the root of a new tree, parsed from the canonical octets whose
-    hash was signed; the signature itself is not in it.
+    them will do. Gives what :func:`content` gives.
 
     Raises UntrustedSignature where there is no signature, or none by one of these keys,
     and MalformedMessage where it is of a shape that :func:`check_structure` refuses.
-    Source: XML signature 3.2, SAML core 5.4.
     """
     nodes = element.findall(q("ds:Signature"))
     if not nodes:
         raise UntrustedSignature("not signed")
     if len(nodes) > 1:
         raise MalformedMessage("an element has more than one signature")
-    signature = _read(nodes[0])
+    return content(_read(nodes[0]), keys)
+
+
+def content(signature: Signature, keys: Sequence[RSAPublicKey]) -> etree._Element:
+    """What a signature covers, as :func:`signed` does for one that was read already.
+
+    Gives the root of a new tree, parsed from the canonical octets whose hash was
+    signed; the signature itself is not in it. Raises UntrustedSignature where it is not
+    by one of ``keys``, or does not hold. Source: XML signature 3.2, SAML core 5.4.
+    """
     info = canonical(signature.signed_info, signature.info_prefixes)
     verify_octets(keys, info, signature.value, signature.algorithm)
-    covered = _covered(element, signature)
+    covered = _covered(signature)
     digest = hashlib.new(_DIGESTS[signature.digest_algorithm], covered).digest()
     if not hmac.compare_digest(digest, signature.digest):
         raise UntrustedSignature("changed after it was signed")
     return parse_canonical(covered)
 
 
-def _covered(element: etree._Element, signature: _Signature) -> bytes:
-    """The canonical octets of ``element`` without its signature.
+def _covered(signature: Signature) -> bytes:
+    """The canonical octets of the element that is signed, without its signature.
 
     The signature is cut out of the octets, between two marks, and not out of the tree:
     lxml rewrites prefixes when an element is put back, and signatures around it would
     not hold any more. The marks are processing instructions. No message may hold one,
     and elsewhere in a canonical form every "<" that is text is written as "&lt;".
     """
-    node = signature.node
+    element, node = signature.element, signature.node
     tail = node.tail
     before, after = etree.PI("cut"), etree.PI("cut")
     node.tail = None
@@ -338,7 +345,7 @@ def sign(element: etree._Element, key: SigningKey) -> None:
         raise ValueError("only an element with an ID and no signature can be signed")
     digest = hashlib.sha256(canonical(element)).digest()
     signature = etree.fromstring(
-        _TEMPLATE.format(digest=_base64(digest), certificate=key.certificate_text)
+        _TEMPLATE.format(digest=to_base64(digest), certificate=key.certificate_text)
     )
     signed_info, value = signature[0], signature[1]
     signed_info.find(q("ds:Reference")).set("URI", f"#{identifier}")
@@ -346,16 +353,12 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     has_issuer = first is not None and first.tag == f"{{{SAML}}}Issuer"
     element.insert(1 if has_issuer else 0, signature)
     # Canonical in its place: the namespaces around it count.
-    value.text = _base64(sign_octets(key, canonical(signed_info)))
+    value.text = to_base64(sign_octets(key, canonical(signed_info)))
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
     """The RSA-SHA256 signature (PKCS #1 v1.5) of ``octets``."""
     return key.private.sign(octets, PKCS1v15(), hashes.SHA256())
-
-
-def _base64(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")
 
 
 _TEMPLATE = (

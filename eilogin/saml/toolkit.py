@@ -13,7 +13,7 @@ ArtifactResponse covers, it cannot judge: :func:`can_judge` tells.
 
 import base64
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from onelogin.saml2 import response as onelogin
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
 from eilogin.errors import MalformedMessage, OpinionsDiffer
+from eilogin.saml.checks import SKEW
 from eilogin.saml.signatures import is_signed
 from eilogin.saml.xml import q, serialize, validate
 
@@ -41,9 +42,6 @@ class SecondOpinion:
     hub_sso_url: str
     #: The hub's signing certificates: base64 of DER, as in its metadata.
     hub_certificates: Sequence[str] = field(repr=False)
-    #: Seconds of difference between clocks that we put up with; python3-saml itself
-    #: has 300 for Conditions and none for SubjectConfirmationData.
-    skew: float = 60.0
 
     def confirm(self, octets: bytes, request_id: str) -> None:
         """Have python3-saml judge an answer that our own checks have accepted.
@@ -57,7 +55,7 @@ class SecondOpinion:
             response = onelogin.OneLogin_Saml2_Response(
                 self._settings, base64.b64encode(octets)
             )
-            self._judge(response, self._request, request_id, True)
+            _is_valid(response, self._request, request_id, True)
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
             raise OpinionsDiffer(
@@ -100,24 +98,6 @@ class SecondOpinion:
             }
         )
 
-    @cached_property
-    def _judge(self) -> Callable[..., Any]:
-        """``OneLogin_Saml2_Response.is_valid`` with two of its names bound to ours.
-
-        It compiles the schema anew for each message, which is half its time, and
-        offers no way to give it one. Its code is run with other globals rather than
-        changed in place: an application in this process that uses python3-saml
-        itself notices nothing.
-        """
-        return types.FunctionType(
-            onelogin.OneLogin_Saml2_Response.is_valid.__code__,
-            {
-                **vars(onelogin),
-                "OneLogin_Saml2_XML": _KeptSchemas,
-                "OneLogin_Saml2_Utils": _utils_with(self.skew),
-            },
-        )
-
 
 def can_judge(response: etree._Element) -> bool:
     """Whether a samlp:Response, or a clear assertion in it, is signed itself.
@@ -150,15 +130,31 @@ class _KeptSchemas(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
         return xml
 
 
-def _utils_with(skew: float) -> Any:
-    """python3-saml's utilities, with a clock for ends of validity that is lenient."""
+class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
+    """python3-saml's utilities, with a clock that gives an end of validity our skew.
 
-    class Utils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
-        @staticmethod
-        def now() -> int:
-            return int(onelogin.OneLogin_Saml2_Utils.now() - skew)
+    It has a skew of 300 seconds itself for Conditions, and none for
+    SubjectConfirmationData.
+    """
 
-    return Utils
+    @staticmethod
+    def now() -> int:
+        """The present instant, less our skew."""
+        return int(onelogin.OneLogin_Saml2_Utils.now() - SKEW)
+
+
+# ``OneLogin_Saml2_Response.is_valid`` with two of its names bound to ours. It compiles
+# the schema anew for each message, which is half its time, and offers no way to give it
+# one. Its code is run with other globals rather than changed in place: an application
+# in this process that uses python3-saml itself notices nothing.
+_is_valid = types.FunctionType(
+    onelogin.OneLogin_Saml2_Response.is_valid.__code__,
+    {
+        **vars(onelogin),
+        "OneLogin_Saml2_XML": _KeptSchemas,
+        "OneLogin_Saml2_Utils": _LenientUtils,
+    },
+)
 
 
 def _reason(error: Exception) -> str:

@@ -57,6 +57,15 @@ def q(name: str) -> str:
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
 
+def add(
+    parent: etree._Element, name: str, text: str | None = None, **attributes: str
+) -> etree._Element:
+    """A new last child of ``parent``; ``name`` is one that :func:`q` understands."""
+    element = etree.SubElement(parent, q(name), attributes)
+    element.text = text
+    return element
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much is read of one document."""

@@ -15,12 +15,15 @@ from dataclasses import asdict, dataclass, field, replace
 
 from eilogin import clock
 from eilogin.errors import LoginLost
-from eilogin.stores import Store
+from eilogin.sessions.records import UNREADABLE
+from eilogin.stores import Values
 
 #: How long a visitor may take at the hub, in seconds.
 LIFETIME = 30 * 60.0
 #: How long a spent login still leads to its page, in seconds.
 SPENT_LIFETIME = 2 * 60.0
+#: In the place of a login's key while there is none yet.
+_CLAIMED = "claimed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,10 @@ class PendingLogin:
 
 
 class PendingLogins:
-    """The logins under way at one participant."""
+    """The logins under way at one participant, among what it keeps."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, values: Values) -> None:
+        self._values = values
 
     def start(self, pending: PendingLogin) -> tuple[PendingLogin, str]:
         """Remember a login; gives it with its handle, and the cookie's secret.
@@ -60,7 +63,8 @@ class PendingLogins:
         handle = f"{int(clock.now()):x}-{secrets.token_urlsafe(16)}"
         secret = secrets.token_urlsafe(24)
         pending = replace(pending, handle=handle, browser=_digest(secret))
-        self._store.add(_key(handle), _text(pending), clock.now() + LIFETIME)
+        until = clock.now() + LIFETIME
+        self._values.add(_key(handle), _text(pending), until, durable=False)
         return pending, secret
 
     def by_handle(self, handle: str) -> PendingLogin:
@@ -69,10 +73,13 @@ class PendingLogins:
         Good enough to check an answer against, not to log anybody in. Raises
         :class:`eilogin.errors.LoginLost`.
         """
-        text = self._store.get(_key(handle)) if handle else None
+        text = self._values.get(_key(handle)) if handle else None
         if text is None:
             raise LoginLost("no login under way has this RelayState")
-        return PendingLogin(**json.loads(text))
+        try:
+            return PendingLogin(**json.loads(text))
+        except UNREADABLE:
+            raise LoginLost("this login was started by another version") from None
 
     def of_browser(self, handle: str, secret: str | None) -> PendingLogin:
         """The same, where the browser holds its secret; else LoginLost."""
@@ -81,11 +88,21 @@ class PendingLogins:
             raise LoginLost("this login was started in another browser")
         return pending
 
-    def spend(self, pending: PendingLogin, login_key: str) -> None:
+    def claim(self, pending: PendingLogin) -> PendingLogin | None:
+        """Take a login for the one answer that it gets; None where that is taken.
+
+        ``spent_by`` of what comes back is filled in by :meth:`spend`.
+        """
+        claimed = replace(pending, spent_by=_CLAIMED)
+        return claimed if self._swap(pending, claimed) else None
+
+    def spend(self, claimed: PendingLogin, login_key: str) -> None:
         """Note that the login with this key in the store came of it."""
-        spent = replace(pending, spent_by=login_key)
+        self._swap(claimed, replace(claimed, spent_by=login_key))
+
+    def _swap(self, old: PendingLogin, new: PendingLogin) -> bool:
         until = clock.now() + SPENT_LIFETIME
-        self._store.swap(_key(pending.handle), _text(pending), _text(spent), until)
+        return self._values.swap(_key(old.handle), _text(old), _text(new), until)
 
 
 def _key(handle: str) -> str:

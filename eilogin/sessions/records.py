@@ -8,14 +8,15 @@ from datetime import datetime
 from math import isinf
 
 from eilogin import clock
-from eilogin.saml.levels import LEVELS
+from eilogin.saml.levels import LEVELS, reaches
+from eilogin.saml.messages import UNSPECIFIED, NameID
 
 # What a store keeps was written here and has no space around it: json.loads looks for
 # that with two regular expressions, at every request.
 _decode = json.JSONDecoder().raw_decode
 
-#: SAML core 8.3.1: what an absent Format means.
-UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+#: What a record raises that another version wrote, with fields of its own.
+UNREADABLE = (TypeError, KeyError, ValueError)
 
 
 def _label(*parts: str) -> str:
@@ -39,6 +40,24 @@ class Subject:
     format: str = UNSPECIFIED
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
+
+    @classmethod
+    def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
+        """Whom ``issuer`` means by a NameID towards ``audience``."""
+        return cls(
+            issuer=issuer,
+            audience=audience,
+            name_id=name_id.value,
+            format=name_id.format or UNSPECIFIED,
+            name_qualifier=name_id.name_qualifier or issuer,
+            sp_name_qualifier=name_id.sp_name_qualifier or audience,
+        )
+
+    def as_name_id(self) -> NameID:
+        """The NameID that says whom we mean."""
+        return NameID(
+            self.name_id, self.format, self.name_qualifier, self.sp_name_qualifier
+        )
 
     def label(self, session_index: str | None = None) -> str:
         """The label of all her sessions, or of the one with this SessionIndex."""
@@ -85,7 +104,7 @@ class Participant:
 
     @classmethod
     def from_json(cls, text: str) -> "Participant":
-        """The value that :meth:`to_json` wrote."""
+        """The value that :meth:`to_json` wrote; else one of :data:`UNREADABLE`."""
         fields = json.loads(text)
         return cls(**{**fields, "subject": Subject(**fields["subject"])})
 
@@ -110,6 +129,8 @@ class Login:
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     #: The hub's name for this session, which its LogoutRequest may use.
     session_index: str | None = None
+    #: When each level was last proven: at the hub, which is asked for fresh proof.
+    proven: Mapping[str, float] = field(default_factory=dict)
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
     #: The store's key and the instant she was last seen; not part of the JSON.
@@ -131,6 +152,11 @@ class Login:
         """When this session is over whatever she does, in UTC."""
         return clock.utc(self.ends)
 
+    def proven_at(self, level: str) -> float:
+        """When ``level`` or a higher one was last proven; 0 where it never was."""
+        instants = (at for one, at in self.proven.items() if reaches(one, level))
+        return max(instants, default=0.0)
+
     def labels(self) -> tuple[str, ...]:
         """What this session can be ended by: its subject, and its SessionIndex."""
         if self.session_index is None:
@@ -145,7 +171,10 @@ class Login:
 
     @classmethod
     def from_json(cls, text: str, key: str, seen: float) -> "Login":
-        """The value that :meth:`to_json` wrote, as the store found it."""
+        """The value that :meth:`to_json` wrote, as the store found it.
+
+        Raises one of :data:`UNREADABLE` for any other text.
+        """
         fields, _ = _decode(text)
         fields["who"] = Subject(**fields["who"])
         return cls(**fields, key=key, seen=seen)
@@ -160,5 +189,6 @@ class Login:
         return replace(
             newer,
             level=max(self.level, newer.level, key=LEVELS.index),
+            proven={**self.proven, **newer.proven},
             ends=self.ends if isinf(newer.ends) else newer.ends,
         )

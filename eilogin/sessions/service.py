@@ -7,6 +7,8 @@ House rules:
 3. Nothing that only reads a login writes it back. What is written while it lives is
    the instant she was last seen, and who was told of it.
 4. What was found to be over stays over, whatever the clock does afterwards.
+5. A record that cannot be read logs nobody in. It is not ended for that: another
+   version, which can read it, may share the store.
 """
 
 import hashlib
@@ -14,19 +16,20 @@ import logging
 import math
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed
-from eilogin.sessions.records import Login, Participant, Subject
+from eilogin.sessions.records import UNREADABLE, Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
 
 #: Seconds between two writes of "she was seen" for one login: each is a commit to
 #: the disk, and a page with fifty pictures would make fifty.
 TOUCH_INTERVAL = 60.0
 
-#: How many logins this process remembers as seen since their last write.
+#: How many logins this process remembers as seen since their last write, or as told
+#: to the log.
 _REMEMBERED = 10_000
 
 # 32 random bytes as secrets.token_urlsafe writes them.
@@ -51,6 +54,8 @@ class Sessions:
         #: exact to the second though it is written once a minute. Another process
         #: does not know it, and there the limit is up to a minute stricter.
         self._seen: dict[str, float] = {}
+        #: Keys of records that could not be read, and of which the log was told.
+        self._unreadable: set[str] = set()
 
     # --- finding ---
 
@@ -90,10 +95,11 @@ class Sessions:
 
     def is_idle(self, login: Login) -> bool:
         """Whether nothing was seen of her for longer than the idle limit."""
-        if login.seen >= login.ends:
-            return True
-        seen = max(login.seen, self._seen.get(login.key, 0.0))
-        return clock.now() - seen > self.idle
+        return login.seen >= login.ends or clock.now() > self.idle_at(login)
+
+    def idle_at(self, login: Login) -> float:
+        """From which instant on she is idle, if nothing more is seen of her."""
+        return max(login.seen, self._seen.get(login.key, 0.0)) + self.idle
 
     def is_live(self, login: Login) -> bool:
         """Whether this login has not been ended, on a fresh read.
@@ -106,11 +112,31 @@ class Sessions:
         stored = self.store.read(key)
         if stored is None:
             return None
-        return Login.from_json(stored.data, stored.key, stored.seen)
+        return self._login(stored.key, stored.data, stored.seen)
+
+    def _login(self, key: str, data: str, seen: float) -> Login | None:
+        try:
+            return Login.from_json(data, key, seen)
+        except UNREADABLE as error:
+            self._note_unreadable(key, error)
+            return None
+
+    def _note_unreadable(self, key: str, error: Exception) -> None:
+        if key in self._unreadable:
+            return
+        if len(self._unreadable) >= _REMEMBERED:
+            self._unreadable.clear()
+        self._unreadable.add(key)
+        _log.warning(
+            "the store has a session that cannot be read, as if another version had"
+            " written it; nobody is logged in by it (%r)",
+            error,
+        )
 
     def _heirs(self, login: Login) -> list[str]:
         """The key under which a login goes on that was stepped up meanwhile."""
-        return self.store.find(_family_label(login))
+        found = self.store.find(_family_label(login))
+        return [key for key in found if key != login.key]
 
     def _keep_idle(self, login: Login) -> None:
         # "Last seen when it ends" is what no login can be, and is never moved back.
@@ -206,59 +232,83 @@ class Sessions:
 
     # --- who was told ---
 
-    def add_participant(self, login: Login, participant: Participant) -> bool:
-        """Remember who was told; False where the login is not live any more.
+    def add_participant(
+        self, login: Login, participant: Participant
+    ) -> Participant | None:
+        """Remember who was told; what is remembered, or None where the login is over.
 
         The login can be found by the participant's subject from then on. One that is
-        told the same again takes no more room.
+        told the same again takes no more room, and keeps its ``since``.
         """
         told = replace(participant, since=0.0)
-        if told in (replace(known, since=0.0) for known in self.participants(login)):
-            return self.is_live(login)
+        for known in self.participants(login):
+            # A login that is over has none, so this one is live.
+            if replace(known, since=0.0) == told:
+                return known
         subject = participant.subject
         labels = (
             subject.told_label(),
             subject.told_label(participant.session_index),
         )
         item = participant.to_json()
-        return any(self.store.append(key, item, labels) for key in self._keys_of(login))
+        keys = self._keys_of(login)
+        is_added = any(self.store.append(key, item, labels) for key in keys)
+        return participant if is_added else None
+
+    def keep_with(self, login: Login, key: str, value: str, until: float) -> bool:
+        """Keep a value that goes when the login ends; False where that is over.
+
+        Under whatever key the login goes on, as everywhere. A power failure may undo
+        it (see :meth:`eilogin.stores.Store.add`).
+        """
+        return any(
+            self.store.add(key, value, until, owner=owner, durable=False)
+            for owner in self._keys_of(login)
+        )
 
     def participants(self, login: Login) -> list[Participant]:
         """Who was told, each entityID once, the first time it was."""
         for key in self._keys_of(login):
             items = self.store.items(key)
             if items:
-                return _participants(items)
+                return self._participants(key, items)
         return []
 
-    def _keys_of(self, login: Login) -> Iterable[str]:
+    def _keys_of(self, login: Login) -> Iterator[str]:
+        """Its own key, which nearly always does; and what is looked up if not."""
         yield login.key
         yield from self._heirs(login)
 
+    def _participants(self, key: str, items: Iterable[str]) -> list[Participant]:
+        first: dict[str, Participant] = {}
+        for item in items:
+            try:
+                participant = Participant.from_json(item)
+            except UNREADABLE as error:
+                self._note_unreadable(key, error)
+            else:
+                first.setdefault(participant.entity_id, participant)
+        return list(first.values())
+
     # --- ending ---
-
-    def end(self, login: Login) -> list[Participant]:
-        """End this login; who had been told of it. Idempotent.
-
-        It is ended under whatever key it goes on, so that a step-up in another tab
-        does not outrun the logout.
-        """
-        return self._told_of(
-            self.store.end(keys=(login.key,), labels=(_family_label(login),))
-        )
 
     def end_citizen(self, login: Login) -> list[Participant]:
         """End this login and every other of the same subject, in whatever browser.
 
-        Returns who had been told of any of them, each entityID once for each login,
-        which is the list that a hub's logout has to reach. Idempotent, and one
-        transaction.
+        It is ended under whatever key it goes on, so that a step-up in another tab
+        does not outrun the logout. Returns who had been told of any of them, each
+        entityID once for each login, which is the list that a hub's logout has to
+        reach. Idempotent, and one transaction.
         """
-        return self._told_of(
-            self.store.end(
-                keys=(login.key,), labels=(_family_label(login), login.who.label())
-            )
+        ended = self.store.end(
+            keys=(login.key,), labels=(_family_label(login), login.who.label())
         )
+        self._ended(ended)
+        return [
+            told
+            for session in ended
+            for told in self._participants(session.key, session.items)
+        ]
 
     def end_subject(
         self, subject: Subject, session_indexes: Sequence[str] = (), *, issued: float
@@ -286,12 +336,9 @@ class Sessions:
         """
         self._listeners.append(callback)
 
-    def _told_of(self, ended: Sequence[EndedSession]) -> list[Participant]:
-        self._ended(ended)
-        return [told for session in ended for told in _participants(session.items)]
-
     def _ended(self, ended: Sequence[EndedSession]) -> list[Login]:
-        logins = [Login.from_json(session.data, session.key, 0.0) for session in ended]
+        read = (self._login(session.key, session.data, 0.0) for session in ended)
+        logins = [login for login in read if login is not None]
         for login in logins:
             self._tell(login)
         return logins
@@ -329,10 +376,3 @@ def _family_label(login: Login) -> str:
 
 def _is_same_subject(one: Login, other: Login) -> bool:
     return one.who.label() == other.who.label()
-
-
-def _participants(items: Iterable[str]) -> list[Participant]:
-    first: dict[str, Participant] = {}
-    for participant in map(Participant.from_json, items):
-        first.setdefault(participant.entity_id, participant)
-    return list(first.values())

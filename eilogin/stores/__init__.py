@@ -11,3 +11,4 @@ from eilogin.stores.interface import Store as Store
 from eilogin.stores.interface import StoredSession as StoredSession
 from eilogin.stores.opening import StoreURL as StoreURL
 from eilogin.stores.opening import open_store as open_store
+from eilogin.stores.values import Values as Values

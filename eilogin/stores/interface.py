@@ -17,10 +17,14 @@ at or before this instant are not to be": it is how a logout wins against an ans
 that is still on its way.
 
 Every verb is atomic: it happens as a whole or not at all, whatever other threads and
-processes do, and is durable when it returns (for stores that outlive the process).
+processes do. In a store that outlives the process it is durable when it returns, but
+for :meth:`Store.touch` and for :meth:`Store.add` without ``durable``: a power failure
+may undo those, the last ones first.
+
 All instants are seconds since 1970-01-01T00:00:00Z. What was read once as over is
-gone for good: a clock that is stepped back afterwards revives nothing. A store that
-cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
+gone for good: a clock that is stepped back afterwards revives nothing. Verbs that
+write take a little away of what is over, so that a store does not grow by it. A store
+that cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
 """
 
 from collections.abc import Sequence
@@ -56,9 +60,6 @@ class EndedSession:
 class Store(Protocol):
     """Sessions and values, with atomic verbs."""
 
-    #: Whether other processes see what this one writes.
-    shared: bool
-
     def prepare(self) -> None:
         """Make or check what the store needs, and leave nothing open behind.
 
@@ -92,7 +93,8 @@ class Store(Protocol):
     def touch(self, key: str, seen: float, before: float) -> bool:
         """Set ``seen`` where the session lives and was last seen before ``before``.
 
-        Never makes a session, never moves ``seen`` back; says whether it wrote.
+        Never makes a session, never moves ``seen`` back; says whether it wrote. A
+        power failure may undo it.
         """
 
     def append(self, key: str, item: str, labels: Sequence[str] = ()) -> bool:
@@ -123,13 +125,21 @@ class Store(Protocol):
     # --- values ---
 
     def add(
-        self, key: str, value: str, until: float, *, owner: str | None = None
+        self,
+        key: str,
+        value: str,
+        until: float,
+        *,
+        owner: str | None = None,
+        durable: bool = True,
     ) -> bool:
         """Store a value under a key that has none; ``False`` where it has one.
 
         With ``owner``, the key of a session, nothing is stored and ``False`` comes
         back unless that session lives; and the value goes when the session ends or
-        is over.
+        is over. Without ``durable`` a power failure may undo it, which spares the
+        wait for the disk: for what can be asked for again, never for what must be
+        used once.
         """
 
     def get(self, key: str) -> str | None:
@@ -143,8 +153,8 @@ class Store(Protocol):
 
     # --- housekeeping ---
 
-    def purge(self) -> int:
-        """Delete what is over; returns how many rows. Verbs call it now and then."""
-
     def close(self) -> None:
-        """Let go of what this process holds open; the next verb opens it again."""
+        """Let go of what this process holds open; the next verb opens it again.
+
+        For who makes a store and is done with it; a server need not call it.
+        """

@@ -47,8 +47,6 @@ class _Belongings:
 class MemoryStore:
     """A :class:`eilogin.stores.Store` in dictionaries, guarded by one lock."""
 
-    shared = False
-
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: dict[str, StoredSession] = {}
@@ -201,9 +199,15 @@ class MemoryStore:
     # --- values ---
 
     def add(
-        self, key: str, value: str, until: float, *, owner: str | None = None
+        self,
+        key: str,
+        value: str,
+        until: float,
+        *,
+        owner: str | None = None,
+        durable: bool = True,
     ) -> bool:
-        """See :meth:`eilogin.stores.Store.add`."""
+        """See :meth:`eilogin.stores.Store.add`; nothing is ever durable here."""
         with self._lock:
             now = self._swept()
             if self._current(key, now) is not None:
@@ -241,11 +245,6 @@ class MemoryStore:
 
     # --- housekeeping ---
 
-    def purge(self) -> int:
-        """See :meth:`eilogin.stores.Store.purge`."""
-        with self._lock:
-            return self._sweep(clock.now(), len(self._ends))
-
     def close(self) -> None:
         """Do nothing: there is nothing to let go of but the data itself."""
 
@@ -282,30 +281,24 @@ class MemoryStore:
     def _swept(self) -> float:
         """Take away a little of what is over; the return is the present instant."""
         now = clock.now()
-        self._sweep(now, SWEEP)
-        return now
-
-    def _sweep(self, now: float, limit: int) -> int:
-        count = 0
-        for _ in range(limit):
+        for _ in range(SWEEP):
             if not self._ends or self._ends[0][0] > now:
                 break
             _, kind, name = heapq.heappop(self._ends)
-            count += self._delete_if_over(kind, name, now)
-        return count
+            self._delete_if_over(kind, name, now)
+        return now
 
-    def _delete_if_over(self, kind: _Kind, name: str, now: float) -> bool:
+    def _delete_if_over(self, kind: _Kind, name: str, now: float) -> None:
         rows: dict[
             _Kind, dict[str, StoredSession] | dict[str, _Value] | dict[str, _Mark]
         ]
         rows = {"session": self._sessions, "value": self._values, "mark": self._marks}
         row = rows[kind].get(name)
         if row is None or row.until > now:
-            return False
+            return
         if kind == "session":
             self._delete_session(name)
         elif kind == "value":
             self._delete_value(name)
         else:
             del self._marks[name]
-        return True

@@ -1,10 +1,12 @@
 """``sqlite:///path`` keeps everything in one file: for one machine, any processes.
 
 The file is in WAL mode, in which readers and the one writer do not wait for each
-other, and every commit is on the disk when the verb returns (``synchronous=FULL``):
-a logout, a mark or a used message is not forgotten when the power fails. Foreign
-keys do what the promises say: with a session go its labels, its items and the values
-that it owns.
+other. A commit is on the disk when the verb returns (``synchronous=FULL``): a logout,
+a mark or a used message is not forgotten when the power fails. Where the promises say
+that it may be, the commit does not wait for the disk (``synchronous=NORMAL``), and
+the file is whole all the same (https://www.sqlite.org/wal.html, 2.3). Foreign keys do
+what the promises say: with a session go its labels, its items and the values that it
+owns.
 
 Connections are made when they are needed and kept: as many as verbs were ever at
 work at once. A process that was forked makes its own, as SQLite wants it
@@ -34,9 +36,6 @@ BUSY_TIMEOUT = 5.0
 #: How many rows that are over a writing verb takes away with it, of each table. A
 #: verb writes fewer than this, so that the file does not grow.
 SWEEP = 32
-
-#: How many rows ``purge`` takes away before it lets other writers in.
-PURGE = 1000
 
 _SCHEMA = (
     (
@@ -70,7 +69,6 @@ _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 
-# Values before sessions: those that go with their session are not counted twice.
 _SWEEPS = (
     (
         "DELETE FROM value WHERE key IN"
@@ -95,8 +93,6 @@ class SQLiteStore:
     A new file can be read and written by this user alone (mode 0600); one that is
     there keeps the mode it has. Its folder has to exist.
     """
-
-    shared = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -158,7 +154,7 @@ class SQLiteStore:
 
     def touch(self, key: str, seen: float, before: float) -> bool:
         """See :meth:`eilogin.stores.Store.touch`."""
-        with self._writing() as (write, now):
+        with self._writing(durable=False) as (write, now):
             touched = write.execute(
                 "UPDATE session SET seen = ? WHERE key = ? AND until > ? AND seen < ?",
                 (seen, key, now, min(seen, before)),
@@ -216,10 +212,16 @@ class SQLiteStore:
     # --- values ---
 
     def add(
-        self, key: str, value: str, until: float, *, owner: str | None = None
+        self,
+        key: str,
+        value: str,
+        until: float,
+        *,
+        owner: str | None = None,
+        durable: bool = True,
     ) -> bool:
         """See :meth:`eilogin.stores.Store.add`."""
-        with self._writing() as (write, now):
+        with self._writing(durable=durable) as (write, now):
             if owner is not None:
                 if not _is_live(write, owner, now):
                     return False
@@ -256,24 +258,14 @@ class SQLiteStore:
         """See :meth:`eilogin.stores.Store.swap`."""
         with self._writing() as (write, now):
             swapped = write.execute(
-                "UPDATE value SET value = ?1, until = min(?2, coalesce("
-                "(SELECT until FROM session WHERE session.key = value.owner), ?2))"
-                " WHERE key = ?3 AND value = ?4 AND until > ?5",
-                (new, until, key, old, now),
+                "UPDATE value SET value = :new, until = min(:until, coalesce((SELECT"
+                " until FROM session WHERE session.key = value.owner), :until))"
+                " WHERE key = :key AND value = :old AND until > :now",
+                {"new": new, "until": until, "key": key, "old": old, "now": now},
             )
             return swapped.rowcount > 0
 
     # --- housekeeping ---
-
-    def purge(self) -> int:
-        """See :meth:`eilogin.stores.Store.purge`."""
-        total = 0
-        while True:
-            with self._writing(sweep=0) as (write, now):
-                count = _sweep(write, now, PURGE)
-            total += count
-            if count < PURGE:
-                return total
 
     def close(self) -> None:
         """See :meth:`eilogin.stores.Store.close`."""
@@ -304,21 +296,25 @@ class SQLiteStore:
 
     @contextmanager
     def _writing(
-        self, sweep: int = SWEEP
+        self, *, durable: bool = True
     ) -> Iterator[tuple[sqlite3.Connection, float]]:
         """A transaction with no other writer beside it, and the instant it began.
 
-        It takes away ``sweep`` rows that are over. Whatever goes wrong inside undoes
-        it: closing a connection rolls back.
+        It takes away a little of what is over; with ``durable`` it is on the disk
+        when it is over itself. Whatever goes wrong inside undoes it: closing a
+        connection rolls back.
         """
+        synchronous = "FULL" if durable else "NORMAL"
         pool = self._own_pool()
         try:
             with pool.turn():
                 connection = pool.take()
                 try:
+                    # Each time, for the connection may have been used otherwise.
+                    connection.execute(f"PRAGMA synchronous = {synchronous}")
                     connection.execute("BEGIN IMMEDIATE")
                     now = clock.now()
-                    _sweep(connection, now, sweep)
+                    _sweep(connection, now)
                     yield connection, now
                     connection.execute("COMMIT")
                 except BaseException:
@@ -393,10 +389,14 @@ def _mark(
     now: float,
 ) -> None:
     write.executemany(
-        "INSERT INTO mark VALUES (?1, ?2, ?3) ON CONFLICT (label) DO UPDATE SET"
-        " instant = CASE WHEN mark.until > ?4 THEN max(mark.instant, ?2) ELSE ?2 END,"
-        " until = max(mark.until, ?3)",
-        [(label, instant, until, now) for label in labels],
+        "INSERT INTO mark VALUES (:label, :instant, :until)"
+        " ON CONFLICT (label) DO UPDATE SET instant = CASE WHEN mark.until > :now"
+        " THEN max(mark.instant, :instant) ELSE :instant END,"
+        " until = max(mark.until, :until)",
+        [
+            {"label": label, "instant": instant, "until": until, "now": now}
+            for label in labels
+        ],
     )
 
 
@@ -409,8 +409,9 @@ def _end(write: sqlite3.Connection, key: str, now: float) -> EndedSession | None
     return EndedSession(key, rows[0][0], texts) if rows else None
 
 
-def _sweep(write: sqlite3.Connection, now: float, limit: int) -> int:
-    return sum(write.execute(sweep, (now, limit)).rowcount for sweep in _SWEEPS)
+def _sweep(write: sqlite3.Connection, now: float) -> None:
+    for sweep in _SWEEPS:
+        write.execute(sweep, (now, SWEEP))
 
 
 # --- connections ----------------------------------------------------------------
@@ -489,7 +490,6 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         for pragma in (
             "PRAGMA journal_mode = WAL",
-            "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
             # What a citizen's record held is overwritten when it goes.
             "PRAGMA secure_delete = ON",

@@ -45,6 +45,9 @@ class Browser:
         self.trail: list[str] = []
         #: The language that pages are asked in.
         self.language = "nl"
+        #: A step ends before an address that holds this text: :attr:`url` is then that
+        #: address, and nothing was asked of it yet.
+        self.stops_before: str | None = None
         self._cookies: dict[str, dict[str, _StoredCookie]] = {}
 
     # --- what a person does ---------------------------------------------------------
@@ -106,6 +109,10 @@ class Browser:
         stored = self._cookies.get(host, {}).get(name)
         return stored.value if stored else None
 
+    def cookies(self, host: str) -> dict[str, str]:
+        """All cookies that this browser holds for a host."""
+        return {name: c.value for name, c in self._cookies.get(host, {}).items()}
+
     def set_cookie(self, host: str, name: str, value: str) -> None:
         """Plant a cookie, as an attacker might."""
         jar = self._cookies.setdefault(host, {})
@@ -151,6 +158,8 @@ class Browser:
             if _host(target) != _host(url) and site != "none":
                 site = "cross-site"
             url, method, fields = target, "GET", None
+            if self.stops_before is not None and self.stops_before in url:
+                break
         else:
             raise AssertionError(f"too many redirects: {self.trail}")
         self.url, self.page = url, response

@@ -15,7 +15,7 @@ from eilogin.backchannel import BackChannel
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
 from eilogin.filters.participant import ParticipantOptions, participant
-from eilogin.filters.session import Session, SessionOptions
+from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import (
     OwnOptions,
     TrustFilter,
@@ -24,7 +24,7 @@ from eilogin.filters.trust import (
     trust_of,
 )
 from eilogin.hub.app import Hub, HubOptions
-from eilogin.hub.citizens import Citizen, demo_citizens, write
+from eilogin.hub.citizens import Citizen, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_federation
 from eilogin.settings import Options, read
@@ -101,7 +101,7 @@ class Federation:
             key=self.key,
         )
         self._write("federation.xml", octets)
-        write(self.folder / "citizens.json", _citizens())
+        self._write("citizens.json", to_json(_citizens()))
 
     def _write(self, name: str, octets: bytes) -> None:
         (self.folder / name).write_bytes(octets)
@@ -137,7 +137,7 @@ class Federation:
         hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
         trust = self._trust(HUB, read(TrustOptions, {}, _of(TrustOptions, said)))
         session = read(SessionOptions, {}, _of(SessionOptions, said))
-        return Session(TrustFilter(hub, trust), session)
+        return SessionFilter(TrustFilter(hub, trust), session)
 
     def _participant(
         self, host: str, app: "WSGIApplication", said: Mapping[str, str]

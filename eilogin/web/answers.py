@@ -12,10 +12,11 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from lxml import etree
 from webob import Response
@@ -25,7 +26,6 @@ from eilogin.errors import (
     LoginFailed,
     LoginLost,
     MalformedMessage,
-    MethodNotAllowed,
     UnknownPeer,
 )
 from eilogin.federation import Trust
@@ -34,8 +34,7 @@ from eilogin.saml.answers import Expected, accept, open_artifact_response
 from eilogin.sessions import PendingLogin, PendingLogins
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
-from eilogin.web.inbound import BODY_LIMIT
-from eilogin.web.requests import read_body
+from eilogin.web.requests import allow_only, read_body, read_query
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -62,6 +61,9 @@ class Answer:
     failure: LoginFailed | None = None
 
 
+# What a handle is made of; the name of a cookie takes nothing else.
+_HANDLE = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
 #: How the names of the cookies of logins under way begin.
 LOGIN_COOKIES = "eilogin-login-"
 
@@ -87,14 +89,12 @@ class AnswerReader:
         Raises :class:`eilogin.errors.EiloginError` of the kind that fits; nothing is
         changed then but that an artifact may be used up.
         """
+        allow_only(environ, "GET", "POST")
         if environ["REQUEST_METHOD"] == "POST":
             return self._stash(environ)
-        if environ["REQUEST_METHOD"] != "GET":
-            raise MethodNotAllowed("the hub's answer comes by GET or POST")
         query = environ.get("QUERY_STRING", "")
-        stashed = parse_qs(query, max_num_fields=20).get(_STASH_KEY)
-        if stashed:
-            return self._fetch(environ, stashed[0])
+        if query.startswith(f"{_STASH_KEY}="):
+            return self._fetch(environ, read_query(environ).get(_STASH_KEY, ""))
         artifact, handle = bindings.read_artifact_query(query)
         return self._resolve(environ, artifact, handle)
 
@@ -128,11 +128,10 @@ class AnswerReader:
 
     def _stash(self, environ: "WSGIEnvironment") -> Response:
         trust = env.trust(environ)
-        store = env.sessions(environ).store
-        received = bindings.read_post(read_body(environ, BODY_LIMIT))
+        received = bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
         if received.kind != "SAMLResponse":
             raise MalformedMessage("an answer to a login is a SAMLResponse")
-        pending = PendingLogins(store).by_handle(received.relay_state)
+        pending = PendingLogins(env.values(environ)).by_handle(received.relay_state)
         outcome: dict[str, object] = {"handle": pending.handle}
         try:
             assertion = accept(
@@ -148,11 +147,13 @@ class AnswerReader:
             name = f"{pending.handle}\0{assertion.id}"
             outcome["assertion"] = asdict(assertion)
         key = hashlib.sha256(name.encode()).hexdigest()
-        store.add(f"answer:{key}", json.dumps(outcome), clock.now() + _STASHED)
+        until = clock.now() + _STASHED
+        stash = env.values(environ)
+        stash.add(f"answer:{key}", json.dumps(outcome), until, durable=False)
         return see_other(f"{trust.own.url('acs')}?{urlencode({_STASH_KEY: key})}")
 
     def _fetch(self, environ: "WSGIEnvironment", key: str) -> Answer:
-        stashed = env.sessions(environ).store.get(f"answer:{key}")
+        stashed = env.values(environ).get(f"answer:{key}")
         if stashed is None:
             raise LoginLost("no answer waits under this name (any more)")
         outcome = json.loads(stashed)
@@ -182,11 +183,10 @@ class AnswerReader:
 
 def _of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
     """The login under way with this handle, if it is this browser's; or LoginLost."""
-    pendings = PendingLogins(env.sessions(environ).store)
-    pending = pendings.by_handle(handle)
-    return pendings.of_browser(
-        pending.handle, login_cookie(pending.handle).read(environ)
-    )
+    if not _HANDLE.fullmatch(handle):
+        raise LoginLost("no login under way has this RelayState")
+    secret = login_cookie(handle).read(environ)
+    return PendingLogins(env.values(environ)).of_browser(handle, secret)
 
 
 def _resolved(artifact: str, index: int, trust: Trust) -> etree._Element:

@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from webob import Response
 
-from eilogin.errors import PipelineOrder
+from eilogin.errors import EiloginError, PipelineOrder
 from eilogin.federation import Trust
 from eilogin.sessions import Login, Sessions
+from eilogin.stores import Values
 from eilogin.web.cookies import Cookie
 
 if TYPE_CHECKING:
@@ -83,9 +84,36 @@ def sessions(environ: "WSGIEnvironment") -> Sessions:
 
 
 def session(environ: "WSGIEnvironment") -> Login | None:
-    """The login of this visitor, if there is one."""
+    """The login of this visitor, if there is one.
+
+    Raises :class:`eilogin.errors.StoreUnavailable` where nobody can tell.
+    """
+    fault: EiloginError | None = environ.get(SESSION_FAULT)
+    if fault is not None:
+        raise fault
+    return session_or_none(environ)
+
+
+def session_or_none(environ: "WSGIEnvironment") -> Login | None:
+    """The same where it does not matter whether somebody can tell."""
     found: Login | None = _get(environ, SESSION)
     return found
+
+
+def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
+    """The login of this visitor, idle or not: whom a logout has to reach.
+
+    Another read of the store; raises StoreUnavailable.
+    """
+    token = cookie(environ).read(environ)
+    login = sessions(environ).find_beyond_idle(token) if token else None
+    is_ours = login is not None and login.who.audience == trust(environ).own.entity_id
+    return login if is_ours else None
+
+
+def values(environ: "WSGIEnvironment") -> Values:
+    """What this party keeps for a short while."""
+    return Values(sessions(environ).store, trust(environ).own.entity_id)
 
 
 def cookie(environ: "WSGIEnvironment") -> Cookie:
@@ -103,10 +131,4 @@ def trust(environ: "WSGIEnvironment") -> Trust:
 def address(environ: "WSGIEnvironment") -> str | None:
     """Which of eilogin's own addresses is asked for, such as ``acs``, or None."""
     found: str | None = _get(environ, ADDRESS)
-    return found
-
-
-def login(environ: "WSGIEnvironment") -> LoginService:
-    """The call by which an app or filter asks for a level."""
-    found: LoginService = _get(environ, LOGIN)
     return found

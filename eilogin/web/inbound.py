@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, MethodNotAllowed
+from eilogin.errors import MalformedMessage
 from eilogin.saml import bindings, signatures, xml
-from eilogin.saml.answers import verified
-from eilogin.web.requests import read_body
+from eilogin.saml.checks import verified
+from eilogin.web.requests import allow_only, read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: The keys of a party by its entityID; raises UnknownPeer.
 KeysOf = Callable[[str], Sequence[RSAPublicKey]]
-
-#: Bodies larger than this are not read: a form with one message and its base64.
-BODY_LIMIT = 400_000
 
 
 @dataclass(frozen=True)
@@ -44,14 +41,13 @@ def receive(environ: "WSGIEnvironment", keys_of: KeysOf) -> Inbound:
 
     Raises :class:`eilogin.errors.Refused` of the kind that fits.
     """
+    allow_only(environ, "GET", "POST")
     if environ["REQUEST_METHOD"] == "POST":
-        received = bindings.read_post(read_body(environ, BODY_LIMIT))
+        received = bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
         root = xml.parse(received.octets)
         issuer = _issuer_of(root)
         element = verified(root, keys_of(issuer))
         return Inbound(received.kind, element, issuer, received.relay_state)
-    if environ["REQUEST_METHOD"] != "GET":
-        raise MethodNotAllowed("SAML messages come by GET or POST")
     received = bindings.read_redirect(environ.get("QUERY_STRING", ""))
     root = xml.parse(received.octets)
     issuer = _issuer_of(root)
@@ -68,9 +64,8 @@ def receive_soap(
 
     Whatever else the request says (headers, cookies) is not looked at.
     """
-    if environ["REQUEST_METHOD"] != "POST":
-        raise MethodNotAllowed("SOAP comes by POST")
-    return open_soap(read_body(environ, BODY_LIMIT), keys_of)
+    allow_only(environ, "POST")
+    return open_soap(read_body(environ, bindings.LONGEST_FORM), keys_of)
 
 
 def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:

@@ -38,7 +38,7 @@ from webob import Response
 from webob.acceptparse import create_accept_language_header
 
 from eilogin import audit, clock
-from eilogin.errors import EiloginError, Refused
+from eilogin.errors import EiloginError, MethodNotAllowed, Refused
 from eilogin.web import environ as env
 from eilogin.web.references import new_reference
 from eilogin.web.requests import is_navigation, origin_of
@@ -54,6 +54,11 @@ LANGUAGES = ("nl", "en")
 # A person reads the time of day of where these services are.
 _ZONE = get_timezone("Europe/Amsterdam")
 _TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
+# One and more of them; Babel does not know all of these in Dutch.
+_MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
+_HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
+#: Most characters of an Accept-Language that is looked at.
+_LONGEST_WISH = 200
 #: A year, as DIGID.md 5.2 demands.
 _HSTS = "max-age=31536000"
 #: Longest message of an error that goes to the log.
@@ -120,16 +125,12 @@ class Pages:
         response.headerlist.extend(headers)
         return response
 
-    def refuse(  # noqa: PLR0913 - an audit event has this many fields
+    def refuse(
         self,
         environ: "WSGIEnvironment",
         error: Exception,
         *,
         event: str,
-        peer: str | None = None,
-        pseudonym: str | None = None,
-        session: str | None = None,
-        headers: Headers = (),
         again: str | None = None,
     ) -> Response:
         """The calm page of an error; its cause goes to the logs, never to the page.
@@ -138,22 +139,13 @@ class Pages:
         path of this site where the visitor can start anew. A background call gets
         JSON with the error's code. Page, log and audit event share a new reference.
         """
-        reference = new_reference()
+        reference = note_refusal(error, event)
         code = error.code if isinstance(error, EiloginError) else EiloginError.code
         status = error.status if isinstance(error, EiloginError) else 500
-        _tell_log(error, code, reference, event)
-        audit.event(
-            event,
-            "refused" if isinstance(error, Refused) else "failed",
-            reference=reference,
-            pseudonym=pseudonym,
-            session=session,
-            peer=peer,
-            reason=code,
-        )
+        headers = _headers_of(error)
         if not is_navigation(environ):
             answer = {"error": code, "reference": reference}
-            return _json(environ, status, headers, answer)
+            return json_answer(environ, answer, status=status, headers=headers)
         return self.page(
             environ,
             "error.html",
@@ -188,10 +180,39 @@ class Pages:
 
 
 def language_of(environ: "WSGIEnvironment") -> str:
-    """The language of :data:`LANGUAGES` that the browser prefers (RFC 4647 3.4)."""
-    header = create_accept_language_header(environ.get("HTTP_ACCEPT_LANGUAGE"))
+    """The language of :data:`LANGUAGES` that the browser prefers (RFC 4647 3.4).
+
+    The first one too where the header is longer than any browser's.
+    """
+    wish = environ.get("HTTP_ACCEPT_LANGUAGE")
+    # WebOb compares every range with every other one.
+    if wish is not None and len(wish) > _LONGEST_WISH:
+        return LANGUAGES[0]
+    header = create_accept_language_header(wish)
     # The last subtag of an offer is not cut off, that of a wish is: "en-GB" is "en".
     return header.lookup(LANGUAGES, default=LANGUAGES[0]) or LANGUAGES[0]
+
+
+def json_answer(
+    environ: "WSGIEnvironment",
+    data: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Headers = (),
+) -> Response:
+    """``data`` as JSON for a script, which no cache keeps and no browser guesses at.
+
+    ``headers`` are added to its own.
+    """
+    return Response(
+        body=json.dumps(data).encode(),
+        status=status,
+        headerlist=[
+            ("Content-Type", "application/json"),
+            *_common_headers(environ),
+            *headers,
+        ],
+    )
 
 
 # --- languages ------------------------------------------------------------------
@@ -225,6 +246,7 @@ def _environment(loader: ChoiceLoader, language: str, stylesheet: str) -> Enviro
         stylesheet=Markup(stylesheet),  # noqa: S704
     )
     environment.filters["clock_time"] = _clock_time(language)
+    environment.filters["duration"] = _duration(language)
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         _catalogue(language), newstyle=True
     )
@@ -249,6 +271,17 @@ def _clock_time(language: str) -> Any:
         return format_datetime(moment, _TIME[language], tzinfo=_ZONE, locale=language)
 
     return clock_time
+
+
+def _duration(language: str) -> Any:
+    def duration(hours: float) -> str:
+        """``2 uur`` or ``2 hours``; ``90 minuten`` where the hours are not whole."""
+        minutes = max(1, round(hours * 60))
+        units, count = (_MINUTES, minutes) if minutes % 60 else (_HOURS, minutes // 60)
+        one, more = units[language]
+        return f"{count} {one if count == 1 else more}"
+
+    return duration
 
 
 def _packaged(name: str) -> str:
@@ -287,26 +320,37 @@ def _common_headers(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
         ("Referrer-Policy", "same-origin"),
         ("X-Content-Type-Options", "nosniff"),
     ]
-    if environ.get("wsgi.url_scheme") == "https":
+    if _is_https(environ):
         headers.append(("Strict-Transport-Security", _HSTS))
     return headers
 
 
-def _json(
-    environ: "WSGIEnvironment", status: int, headers: Headers, answer: Mapping[str, str]
-) -> Response:
-    return Response(
-        body=json.dumps(answer).encode(),
-        status=status,
-        headerlist=[
-            ("Content-Type", "application/json"),
-            *_common_headers(environ),
-            *headers,
-        ],
-    )
+def _is_https(environ: "WSGIEnvironment") -> bool:
+    """Whether the browser sees this site over https, also through a TLS proxy."""
+    trust = environ.get(env.TRUST)
+    if trust is None:
+        return bool(environ["wsgi.url_scheme"] == "https")
+    return bool(trust.own.public_url.startswith("https:"))
 
 
 # --- errors ---------------------------------------------------------------------
+
+
+def note_refusal(error: Exception, event: str) -> str:
+    """Write what was refused, and why, to log and audit log; gives the reference."""
+    reference = new_reference()
+    code = error.code if isinstance(error, EiloginError) else EiloginError.code
+    _tell_log(error, code, reference, event)
+    outcome = "refused" if isinstance(error, Refused) else "failed"
+    audit.event(event, outcome, reference=reference, reason=code)
+    return reference
+
+
+def _headers_of(error: Exception) -> Headers:
+    """What the answer to an error has to say besides its page (RFC 9110 15.5.6)."""
+    if isinstance(error, MethodNotAllowed):
+        return [("Allow", ", ".join(error.allowed))]
+    return []
 
 
 def _tell_log(error: Exception, code: str, reference: str, event: str) -> None:

@@ -13,7 +13,6 @@ what is below it; what no line names needs ``basis``. A path that could mean one
 here and another thing to the application is refused before any rule is looked at.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -23,13 +22,14 @@ from pydantic import BeforeValidator
 
 from eilogin.errors import PathRefused
 from eilogin.saml.levels import LEVELS
+from eilogin.settings import did_you_mean, lines_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: No identity, no redirect, no cookie touched.
 OFF = "off"
-#: Identity where there is one, never a redirect.
+#: Identity where there is one; it never asks anybody to log in.
 OPTIONAL = "optional"
 #: What no line names.
 DEFAULT = LEVELS[0]
@@ -184,9 +184,10 @@ def _words_of(line: str) -> tuple[str, str]:
         case _:
             raise ValueError("a path and a rule, such as '/mijn/bezwaar midden'")
     if rule not in RULES:
-        close = difflib.get_close_matches(rule, RULES, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = did_you_mean(rule, RULES)
         raise ValueError(f"one of {', '.join(RULES)}, found {rule!r}{hint}")
+    if re.search(r"[*?#]", written):
+        raise ValueError(f"a path, which covers all below it, found {written!r}")
     path = unquote(written)
     if not path.startswith(("/", "=/")):
         raise ValueError(f"a path that begins with '/' or '=/', found {written!r}")
@@ -197,9 +198,9 @@ def _words_of(line: str) -> tuple[str, str]:
 
 
 def _protect_lines(value: object) -> object:
-    if isinstance(value, str):
-        value = [line.strip() for line in value.splitlines() if line.strip()]
-    return value if isinstance(value, Rules) else Rules.parse(value)  # type: ignore[arg-type]
+    if isinstance(value, Rules):
+        return value
+    return Rules.parse(lines_of(value))  # type: ignore[arg-type]
 
 
 #: The type of the option ``protect``.

@@ -8,13 +8,18 @@ citizen's browser that these judgements protect.
 import ipaddress
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
-from eilogin.errors import CrossSite, MalformedMessage, MessageTooLarge
+from eilogin.errors import (
+    CrossSite,
+    MalformedMessage,
+    MessageTooLarge,
+    MethodNotAllowed,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -26,8 +31,8 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _FORM = "application/x-www-form-urlencoded"
 #: More fields than any form of ours has.
 _MOST_FIELDS = 20
-#: Longer than any address that a person was sent to.
-_LONGEST_NEXT = 2048
+#: Most characters of a target: longer than any address that a person was sent to.
+LONGEST_TARGET = 2048
 #: More proxies than stand before any site in earnest.
 _MOST_PROXIES = 10
 # What stays as it is in an address (RFC 3986 2.2), what is encoded already included.
@@ -41,16 +46,35 @@ def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
     """Whether a browser made this request because a page of another site asked it to.
 
     ``public_url`` is where this site is; only its origin counts. A request without
-    Sec-Fetch-Site (Fetch Metadata, 2.3) is judged by its Origin (RFC 6454 7); one
-    without both comes from no page of another site, as Go's CrossOriginProtection
-    has it: all browsers send Origin with a cross-site POST.
+    Sec-Fetch-Site (Fetch Metadata, 2.3) is judged by its Origin (RFC 6454 7), which
+    all browsers send with a cross-site POST; one without both by its Referer (RFC
+    9110 10.1.3), as the links of an old browser are. One without all three comes
+    from no page of another site.
     """
     fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
     if fetch_site is not None:
         # "none" is a bookmark, or an address that was typed.
         return fetch_site not in ("same-origin", "none")
     origin = environ.get("HTTP_ORIGIN")
-    return origin is not None and origin.lower() != origin_of(public_url)
+    if origin is not None:
+        return bool(origin.lower() != origin_of(public_url))
+    referer = environ.get("HTTP_REFERER", "")
+    return referer != "" and _origin_or_none(referer) != origin_of(public_url)
+
+
+def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
+    """Whether a person went to this address herself: from this site, or typed.
+
+    False for what a page of another site leads to, and for what a browser fetches by
+    itself: an image, a frame, a page in advance (Fetch Metadata, 2.1 and 2.2; Fetch
+    standard, Sec-Purpose). Who sends no such headers, such as curl, is believed.
+    """
+    return (
+        not is_from_other_site(environ, public_url)
+        and environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
+        and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"
+        and not environ.get("HTTP_SEC_PURPOSE", "").startswith("prefetch")
+    )
 
 
 def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
@@ -73,6 +97,13 @@ def origin_of(url: str) -> str:
     host = f"[{host}]" if ":" in host else host
     port = "" if parts.port in (None, default) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}"
+
+
+def _origin_or_none(url: str) -> str | None:
+    try:
+        return origin_of(url)
+    except ValueError:
+        return None
 
 
 # --- what it can be answered with -----------------------------------------------
@@ -98,6 +129,17 @@ def wants_page(environ: "WSGIEnvironment") -> bool:
     """Whether this is a navigation that can be sent elsewhere and lead back here."""
     is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
     return is_read and is_navigation(environ)
+
+
+def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
+    """Raise :class:`eilogin.errors.MethodNotAllowed` for any other HTTP method.
+
+    ``HEAD`` is not meant by ``GET``: it is named where it is taken.
+    """
+    method = environ["REQUEST_METHOD"]
+    if method not in methods:
+        taken = ", ".join(methods)
+        raise MethodNotAllowed(f"{method[:20]!r}, but only {taken}", methods)
 
 
 # --- what it carries ------------------------------------------------------------
@@ -126,7 +168,21 @@ def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     return b"".join(parts)
 
 
-def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> Mapping[str, str]:
+def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
+    """The parameters of a query of ours; one that was left empty is not there.
+
+    Raises :class:`eilogin.errors.MalformedMessage`, also where one occurs twice. SAML
+    messages are read by ``saml.bindings``, which has rules of its own.
+    """
+    try:
+        # PEP 3333, "Unicode Issues": what was not encoded comes as latin-1.
+        text = environ.get("QUERY_STRING", "").encode("latin-1").decode()
+    except UnicodeError:
+        raise MalformedMessage("the query is not UTF-8") from None
+    return _fields_of(text, "query")
+
+
+def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]:
     """The fields of a form of ours; one that was left empty is not there.
 
     Raises :class:`eilogin.errors.MessageTooLarge`, or
@@ -138,12 +194,22 @@ def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> Mapping[str, s
         raise MalformedMessage("not a form")
     try:
         text = read_body(environ, limit).decode("ascii")
+    except UnicodeError:
+        raise MalformedMessage("the form is not ASCII") from None
+    return _fields_of(text, "form")
+
+
+def _fields_of(text: str, kind: str) -> dict[str, str]:
+    """The fields of a form or query, each of them once; empty ones are not there."""
+    try:
         pairs = parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise MalformedMessage("a form that is not UTF-8, or too many fields") from None
+        raise MalformedMessage(
+            f"a {kind} that is not UTF-8, or has too many fields"
+        ) from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise MalformedMessage("a form in which a field occurs twice")
+        raise MalformedMessage(f"a {kind} in which a field occurs twice")
     return fields
 
 
@@ -162,13 +228,28 @@ def safe_next(value: str | None, default: str = "/") -> str:
         shown = value.partition("?")[0][:80]
         _log.warning("return address ignored, not a path of this site: %a", shown)
         return default
-    # What is not ASCII would not survive in a Location header.
-    return quote(value, safe=_IN_ADDRESS)
+    return _as_ascii(value)
+
+
+def _as_ascii(address: str) -> str:
+    """What is not ASCII, encoded: it would not survive in a Location header."""
+    return quote(address, safe=_IN_ADDRESS)
+
+
+def site_path(value: str) -> str:
+    """A path of this site as :func:`safe_next` gives it; ValueError for another."""
+    if not _is_path_of_this_site(value):
+        raise ValueError("a path of this site, such as '/mijn'")
+    return _as_ascii(value)
+
+
+#: The type of an option that holds a path of this site, maybe with a query.
+SitePath = Annotated[str, AfterValidator(site_path)]
 
 
 def _is_path_of_this_site(value: str) -> bool:
     """Whether every reading of ``value`` is a path with a plain first segment."""
-    if len(value) > _LONGEST_NEXT or not value.isprintable() or "\\" in value:
+    if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
         return False
     reading = value.partition("?")[0].partition("#")[0]
     # Encoded once, twice or thrice: whatever still changes after that is a trick.

@@ -10,19 +10,43 @@ from urllib.parse import quote, urlsplit
 
 from webob import Response
 
+from eilogin.web.requests import LONGEST_TARGET, origin_of
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# RFC 3986 3.3: what may stand in a path as it is.
+# RFC 3986 3.3 and 3.4: what may stand in a path and in a query as it is. A query is
+# not decoded by the server: what is encoded in it stays encoded. Brackets are not
+# allowed, but all browsers leave them.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
+_QUERY_SAFE = _PATH_SAFE + "?%[]"
 
 
 def this_page(environ: "WSGIEnvironment", public_url: str) -> str:
-    """The target of the page that is asked for."""
-    path = environ.get("PATH_INFO", "").encode("latin-1")
-    query = environ.get("QUERY_STRING", "")
-    target = urlsplit(public_url).path + quote(path, safe=_PATH_SAFE)
-    return f"{target}?{query}" if query else target
+    """The target of the page that is asked for, in printable ASCII.
+
+    One that is longer than :data:`LONGEST_TARGET` loses its query; one whose path is
+    longer is the first page of the site.
+    """
+    path = urlsplit(public_url).path + _quoted(environ, "PATH_INFO", _PATH_SAFE)
+    query = _quoted(environ, "QUERY_STRING", _QUERY_SAFE)
+    whole = f"{path}?{query}" if query else path
+    candidates = (whole, path, root(public_url))
+    return next(target for target in candidates if len(target) <= LONGEST_TARGET)
+
+
+def _quoted(environ: "WSGIEnvironment", key: str, safe: str) -> str:
+    return quote(environ.get(key, "").encode("latin-1"), safe=safe)
+
+
+def at(public_url: str, target: str) -> str:
+    """The full URL of a target of the site that is at ``public_url``."""
+    return origin_of(public_url) + target
+
+
+def root(public_url: str) -> str:
+    """The target of the site's first page: ``/``, or ``/app/`` where it is below."""
+    return urlsplit(public_url).path.rstrip("/") + "/"
 
 
 def see_other(

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from eilogin.cli import main
-from eilogin.cli.checking import check_file
+from eilogin.cli.checking import check
 from eilogin.cli.demo import Demo
+from eilogin.cli.inifile import IniFile
 
 TEMPLATE = """\
 [DEFAULT]
@@ -142,8 +143,8 @@ class Site:
     def prepare(self):
         return list(Demo(self.file).prepare())
 
-    def faults(self):
-        return check_file(self.file)
+    def faults(self, **variables):
+        return list(check(IniFile.read(self.file, variables)).faults)
 
     def fault(self):
         """The one fault that the file has."""

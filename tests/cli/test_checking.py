@@ -1,6 +1,9 @@
 """``eilogin check``: every fault of a file, and nothing built."""
 
+import ast
 import os
+import subprocess
+import sys
 
 import pytest
 import time_machine
@@ -19,17 +22,34 @@ class TestASoundFile:
             "and 3 applications with the filters around them\n"
         )
 
+    @pytest.mark.parametrize(
+        ("pipeline", "remark"),
+        [
+            ("app", "no filter of eilogin stands before it"),
+            (
+                "g-session g-trust g-logout g-identity app",
+                "no filter 'login' stands before it, so nobody is asked to log in",
+            ),
+            (
+                "g-session g-trust g-login g-logout app",
+                (
+                    "no filter 'identity' stands before it, so the application is told "
+                    "nothing, and what a client forges"
+                ),
+            ),
+        ],
+        ids=["none", "no login", "no identity"],
+    )
+    def test_tells_what_is_left_open(self, site, run, pipeline, remark):
+        site.set("pipeline:gemeente", pipeline=pipeline)
+        result = run("check", site.file)
+        assert result.exit_code == 0
+        assert result.output.endswith(f"\nnote: [app:app]: {remark}\n")
+
     def test_is_checked_without_building_or_writing_anything(self, site):
         before = sorted(site.folder.rglob("*"))
         assert site.faults() == []
         assert sorted(site.folder.rglob("*")) == before
-
-    def test_may_have_a_hub_behind_the_filters_of_a_participant(self, site):
-        site.set(
-            "pipeline:inloggen",
-            pipeline="g-session g-trust g-login hub-session hub-trust hub",
-        )
-        assert site.faults() == []
 
     def test_may_have_filters_of_others_anywhere(self, site):
         site.set("filter:uwv-eilogin", **{"filter-with": "lint"})
@@ -87,6 +107,7 @@ OPTIONS = [
     ("filter:uwv-eilogin", "name", "%(nothing)s", "expected '%%' for a percent"),
     ("filter:uwv-eilogin", "store", "sqlite:////no/x.db", "its folder is not there"),
     ("filter:uwv-eilogin", "back_channel_ca", "%(here)s/paste.ini", "no certificates"),
+    ("filter:uwv-eilogin", "back_channel_proxy", "proxy:3128", "the proxy: expected"),
     ("filter:uwv-eilogin", "federation_file", "x", "PasteDeploy then ignores this"),
     ("filter:uwv-eilogin", "get name", "nothing", "is not in [DEFAULT]"),
     ("filter:hub-trust", "role", "participant", "no member of this federation"),
@@ -134,8 +155,9 @@ class TestAPipeline:
             ("uwv-eilogin g-session app", "is the second 'session'"),
             ("app", None),
             ("g-session hub", "needs 'trust' before it"),
+            ("g-session g-trust hub-session hub-trust hub", "is the second 'trust'"),
             ("g-session g-trust app", None),
-            ("g-session hub-session g-trust hub", None),
+            ("g-session hub-session g-trust app", "is the second 'session'"),
         ],
     )
     def test_has_an_order(self, site, pipeline, says):
@@ -146,7 +168,7 @@ class TestAPipeline:
         else:
             assert any(says in text for text in found), found
             order = "session trust login logout identity appsession app"
-            assert all(text.endswith(f"the order is: {order}") for text in found)
+            assert any(text.endswith(f"the order is: {order}") for text in found)
 
     def test_is_also_what_filter_with_makes(self, site):
         site.set("pipeline:gemeente", pipeline="g-login app")
@@ -206,6 +228,81 @@ class TestAPipeline:
         assert "[pipeline:gemeente] store: is required" in str(site.fault())
         site.set("pipeline:gemeente", pipeline="egg:nothing app")
         assert "no project of this name is installed" in str(site.fault())
+
+
+class TestARole:
+    def test_of_the_hub_is_what_stands_before_it(self, site):
+        site.set("pipeline:inloggen", pipeline="hub-session g-trust hub")
+        fault = site.fault()
+        assert (fault.section, fault.option) == ("filter:g-trust", "role")
+        assert fault.found == "'participant'"
+        assert fault.expected.startswith("expected 'hub': ")
+
+    @pytest.mark.parametrize(
+        "pipeline",
+        [
+            "g-session hub-trust g-login app",
+            "g-session hub-trust g-logout app",
+            "g-session hub-trust g-identity app",
+            "g-session hub-trust egg:eilogin#portal",
+        ],
+    )
+    def test_of_a_participant_is_what_stands_before_its_filters(self, site, pipeline):
+        site.set("pipeline:gemeente", pipeline=pipeline)
+        fault = site.fault()
+        assert (fault.section, fault.option) == ("filter:hub-trust", "role")
+        assert fault.expected.startswith("expected 'participant': ")
+
+    def test_is_a_participants_where_all_its_filters_stand_together(self, site):
+        site.set("filter:uwv-eilogin", role="hub")
+        found = [str(fault) for fault in site.faults()]
+        said = "[filter:uwv-eilogin] role: found 'hub'; expected 'participant'"
+        assert any(said in text for text in found), found
+
+    def test_may_be_any_without_a_participants_filters_or_a_hub(self, site):
+        site.set("pipeline:gemeente", pipeline="hub-session hub-trust app")
+        assert site.faults() == []
+
+    @pytest.mark.parametrize(
+        "pipeline",
+        [
+            "g-session g-trust g-login hub-session hub-trust hub",
+            "g-session g-trust g-login hub",
+            "hub-session hub-trust g-login hub",
+        ],
+    )
+    def test_of_a_participant_and_the_hub_are_not_for_one_pipeline(
+        self, site, pipeline
+    ):
+        site.set("pipeline:inloggen", pipeline=pipeline)
+        found = [str(fault) for fault in site.faults()]
+        said = "[filter:g-login]: is a participant's, and cannot stand before [app:hub]"
+        assert any(text.endswith(said) for text in found), found
+
+
+class TestADemo:
+    @pytest.mark.parametrize(
+        ("demo", "public_url", "is_fine"),
+        [
+            ("true", "http://inloggen.localhost:6543", True),
+            ("yes", "https://inloggen.example.nl", False),
+            ("false", "https://inloggen.example.nl", True),
+        ],
+    )
+    def test_is_for_this_machine_only(self, site, demo, public_url, is_fine):
+        site.set("app:hub", demo=demo)
+        site.set("filter:hub-trust", public_url=public_url)
+        found = [fault for fault in site.faults() if fault.option == "demo"]
+        if is_fine:
+            assert found == []
+        else:
+            (fault,) = found
+            assert (fault.section, fault.found) == ("app:hub", "'yes'")
+            assert public_url in fault.expected
+
+    def test_is_looked_at_although_other_options_are_wrong(self, site):
+        site.set("app:hub", demo="true", logout_timeout="soon")
+        assert [fault.option for fault in site.faults()] == ["logout_timeout"]
 
 
 class TestKeysAndTheFederation:
@@ -303,7 +400,7 @@ class TestAFileThatIsNone:
             (b"use = x", "no section headers"),
             (b"[app:main]\n[app:main]\n", "already exists"),
             (b"[app:main]\na = 1\na = 2\n", "already exists"),
-            (b"[app:main]\na = \xff\n", "it is not UTF-8"),
+            (b"[app:main]\na = \xff\n", "it is not UTF-8, the encoding of the"),
         ],
     )
     def test_has_one_fault(self, bare_site, octets, says):
@@ -331,6 +428,62 @@ class TestAFileThatIsNone:
         assert any("is not clear" in str(fault) for fault in bare_site.faults())
 
 
+READ_BY_ALL = """
+import sys
+from paste.deploy.loadwsgi import ConfigLoader
+from eilogin import settings
+from eilogin.cli.inifile import IniFile
+
+class Named(settings.Options, name="named"):
+    \"""One option.\"""
+
+def of_paste(path):
+    try:
+        return ConfigLoader(path).parser.get("filter:x", "name")
+    except UnicodeDecodeError as error:
+        return error.encoding
+
+path = sys.argv[1]
+ini = IniFile.read(path)
+ours = ini.sections["filter:x"].values["name"] if ini.sections else ""
+section = settings.section_of(Named, path, {"name": of_paste(path)})
+print(ascii([of_paste(path), ours, section, [f.expected for f in ini.faults]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "read"),
+    [
+        pytest.param({}, ["Caf\xe9", "Caf\xe9", "filter:x", []], id="as-python-does"),
+        pytest.param(
+            {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            [
+                "ascii",
+                "",
+                "",
+                ["cannot be read: it is not ASCII, the encoding of the locale"],
+            ],
+            id="in-ascii",
+        ),
+    ],
+)
+def test_a_file_is_read_in_the_encoding_in_which_paste_reads_it(
+    tmp_path, environ, read
+):
+    path = tmp_path / "app.ini"
+    path.write_text(
+        "[filter:x]\nuse = egg:eilogin#named\nname = Café\n", encoding="utf-8"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", READ_BY_ALL, path],
+        env={**os.environ, "LC_ALL": "C", **environ},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ast.literal_eval(told.stdout) == read
+
+
 def test_an_option_that_cannot_be_read_is_not_said_to_be_missing_too(site):
     site.set("filter:uwv-eilogin", key="100%")
     assert site.fault().expected.startswith("expected '%%'")
@@ -339,7 +492,7 @@ def test_an_option_that_cannot_be_read_is_not_said_to_be_missing_too(site):
 def test_variables_stand_in_for_what_default_does_not_say(site):
     site.set("filter:uwv-eilogin", name="%(who)s")
     assert site.faults() != []
-    assert checking.check_file(site.file, {"who": "UWV"}) == []
+    assert site.faults(who="UWV") == []
 
 
 def test_an_option_can_be_had_from_default(site):
@@ -354,8 +507,8 @@ def test_what_is_set_for_others_is_no_option(site):
 
 
 def test_an_unknown_error_of_ours_is_told_as_a_fault(site, monkeypatch):
-    def refuse(**options):
+    def refuse(options):
         raise ConfigurationError("not today")
 
-    monkeypatch.setattr(checking, "BackChannel", refuse)
+    monkeypatch.setattr(checking, "back_channel_of", refuse)
     assert {fault.expected for fault in site.faults()} == {"not today"}

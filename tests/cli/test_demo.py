@@ -7,7 +7,6 @@ import time_machine
 
 import eilogin
 from eilogin.cli import demo
-from eilogin.cli.checking import check_file
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizens
 from eilogin.saml.keys import load_certificate, rsa_public_key
 from eilogin.saml.metadata import read_federation
@@ -50,7 +49,7 @@ class TestInAnEmptyClone:
             "name-id.key",
         }
         assert (bare_site.var / "uwv").is_dir()
-        assert check_file(bare_site.file) == []
+        assert bare_site.faults() == []
 
     def test_the_members_are_the_sections_of_the_file(self, site):
         hub, uwv, gemeente = federation(site).entities

@@ -59,3 +59,11 @@ def test_says_what_people_want_to_know(make_own):
 
 def test_names_nobody_to_ask_where_there_is_nobody(make_own):
     assert make_own().descriptor().contacts == ()
+
+
+def test_a_pseudonym_stands_for_a_citizen_and_only_we_can_make_it(make_own, operator):
+    pseudonym = make_own().pseudonym("900000016")
+    assert pseudonym == make_own().pseudonym("900000016")
+    assert pseudonym != make_own().pseudonym("900000028")
+    assert pseudonym != make_own(key=operator).pseudonym("900000016")
+    assert len(pseudonym) == 16

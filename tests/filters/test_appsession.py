@@ -1,4 +1,4 @@
-# ruff: noqa: SLF001 - what is kept, and where, is seen from inside
+# ruff: noqa: SLF001, PLR0913, PLR0917 - seen from inside; fixtures are arguments
 import base64
 import os
 import pickle
@@ -13,9 +13,13 @@ import pytest
 import time_machine
 import webtest
 
-from eilogin.errors import ConfigurationError, InvalidOptions, PipelineOrder
+from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
 from eilogin.filters import appsession as module
-from eilogin.filters.appsession import AppSession, AppSessionOptions, make_appsession
+from eilogin.filters.appsession import (
+    AppSessionFilter,
+    AppSessionOptions,
+    make_appsession,
+)
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import open_store
 from eilogin.web import environ as env
@@ -212,7 +216,7 @@ class TestAfterTheLogin:
         visitor.get("/write?secret")
 
     def test_it_is_deleted_at_once(self, visitor: Visitor) -> None:
-        visitor.sessions.end(visitor.login)
+        visitor.sessions.end_citizen(visitor.login)
         assert visitor.stored() == []
         assert visitor.get("/") == "no note"
 
@@ -223,13 +227,13 @@ class TestAfterTheLogin:
         assert visitor.stored() == []
 
     def test_a_new_login_finds_nothing_of_it(self, visitor: Visitor) -> None:
-        visitor.sessions.end(visitor.login)
+        visitor.sessions.end_citizen(visitor.login)
         visitor.log_in()
         assert visitor.get("/") == "no note"
 
     def test_that_another_process_ended_it_cannot_be_reached(self, visitor) -> None:
         elsewhere = Sessions(visitor.sessions.store, idle=900, max_session=7200)
-        elsewhere.end(visitor.login)
+        elsewhere.end_citizen(visitor.login)
         assert visitor.get("/") == "no note"
 
     def test_what_is_left_of_logins_that_are_over_is_deleted(
@@ -270,7 +274,7 @@ class TestASlowRequest:
     ) -> None:
         visitor = self.slow(sessions, options)
         login = visitor.login
-        self.meanwhile = lambda: sessions.end(login)
+        self.meanwhile = lambda: sessions.end_citizen(login)
         monkeypatch.setattr(visitor.filter._shelf, "write", None)
         assert visitor.get("/") == "done"
         assert visitor.stored() == []
@@ -284,7 +288,7 @@ class TestASlowRequest:
         assert len(visitor.stored()) == 1
         login = visitor.login
         elsewhere = Sessions(sessions.store, idle=900, max_session=7200)
-        self.meanwhile = lambda: elsewhere.end(login)
+        self.meanwhile = lambda: elsewhere.end_citizen(login)
         visitor.get("/")
         assert visitor.stored() == []
 
@@ -297,7 +301,7 @@ class TestASlowRequest:
         real = visitor.filter._shelf.write
 
         def write(name: str, content: str) -> None:
-            sessions.end(login)
+            sessions.end_citizen(login)
             real(name, content)
 
         monkeypatch.setattr(visitor.filter._shelf, "write", write)
@@ -310,6 +314,127 @@ class TestASlowRequest:
         self.meanwhile = lambda: visitor.log_in(replaces=login)
         visitor.get("/")
         assert len(visitor.stored()) == 1
+
+
+class TestARequestThatOnlyLooks:
+    """It changes nothing, so it needs nothing of store or disk."""
+
+    @pytest.fixture
+    def asked(self, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> list[Login]:
+        asked: list[Login] = []
+        real = sessions.is_live
+        monkeypatch.setattr(
+            sessions, "is_live", lambda login: asked.append(login) or real(login)
+        )
+        return asked
+
+    @pytest.mark.parametrize(
+        ("more", "path", "times"),
+        [
+            pytest.param({}, "/", 0, id="looks"),
+            pytest.param({}, "/forget-to-save?x", 0, id="does not save"),
+            pytest.param({}, "/ignore", 0, id="does not even look"),
+            pytest.param({}, "/write?x", 2, id="saves"),
+            pytest.param({}, "/delete", 2, id="deletes"),
+            pytest.param({"auto": "true"}, "/", 2, id="is saved by itself"),
+            pytest.param({"auto": "true"}, "/ignore", 0, id="looks at nothing"),
+            pytest.param({"timeout": "60s"}, "/", 2, id="postpones its end"),
+            pytest.param({"timeout": "60s"}, "/ignore", 0, id="does not postpone it"),
+        ],
+    )
+    def test_asks_nothing_about_its_login(
+        self, sessions, options, asked, more, path, times
+    ) -> None:
+        visitor = Visitor(sessions, {**options, **more})
+        visitor.log_in()
+        visitor.get("/write?one")
+        asked.clear()
+        visitor.get(path)
+        assert len(asked) == times
+
+    def test_at_a_session_that_is_not_there_postpones_nothing(
+        self, sessions, options, asked
+    ) -> None:
+        visitor = Visitor(sessions, {**options, "timeout": "60s"})
+        visitor.log_in()
+        visitor.get("/")
+        assert asked == []
+
+    def test_derives_no_id_before(self, sessions, options, monkeypatch) -> None:
+        visitor = Visitor(sessions, options)
+        visitor.log_in()
+        monkeypatch.setattr(module, "_id_of", None)
+        assert visitor.get("/ignore") == ""
+
+
+class TestWhileTheStoreIsDown:
+    @pytest.fixture(autouse=True)
+    def noted(self, visitor: Visitor) -> None:
+        visitor.log_in()
+        visitor.get("/write?one")
+
+    def test_there_is_a_session_that_is_forgotten(self, visitor, monkeypatch) -> None:
+        def down(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            environ[env.SESSIONS] = visitor.sessions
+            environ[env.SESSION] = None
+            environ[env.SESSION_FAULT] = StoreUnavailable("down")
+            return visitor.filter(environ, start_response)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(visitor.browser, "app", validator(down))
+            assert visitor.get("/") == "no note"
+            assert visitor.get("/write?two") == "two"
+        assert visitor.get("/") == "one"
+
+    @pytest.mark.parametrize("answers", [0, 1], ids=["before", "after"])
+    def test_the_answer_of_the_application_goes_out_all_the_same(
+        self, visitor, monkeypatch, caplog, answers
+    ) -> None:
+        """Down from before the session is written, or from after it."""
+        given = [True] * answers
+
+        def is_live(login: Login) -> bool:
+            if given:
+                return given.pop()
+            raise StoreUnavailable("the store is down")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(visitor.sessions, "is_live", is_live)
+            assert visitor.get("/write?two") == "two"
+        assert "the store is down" in caplog.text
+        assert visitor.get("/") == ("two" if answers else "one")
+
+
+class TestWhileTheDiskFails:
+    @pytest.fixture(autouse=True)
+    def noted(self, visitor: Visitor) -> None:
+        visitor.log_in()
+        visitor.get("/write?one")
+
+    @staticmethod
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    @pytest.mark.parametrize("verb", ["write", "sweep"])
+    def test_the_answer_of_the_application_goes_out_all_the_same(
+        self, visitor, monkeypatch, caplog, verb
+    ) -> None:
+        visitor.filter._swept = 0.0
+        with monkeypatch.context() as patch:
+            patch.setattr(visitor.filter._shelf, verb, self.fail)
+            assert visitor.get("/write?two") == "two"
+        assert "the disk is full" in caplog.text
+        assert visitor.get("/") == ("one" if verb == "write" else "two")
+
+    @pytest.mark.parametrize("path", ["/", "/write?two", "/delete", "/invalidate"])
+    def test_what_cannot_be_read_is_left_alone(
+        self, visitor, monkeypatch, caplog, path
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(visitor.filter._shelf, "read", self.fail)
+            visitor.get(path)
+        assert "the disk is full" in caplog.text
+        assert visitor.get("/") == "one"
 
 
 class TestWhatTheAppSees:
@@ -344,6 +469,18 @@ class TestWhatTheAppSees:
 
         seen = self.see(sessions, options, look)
         assert seen == (True, True, ["a"], True, NOON, None)
+
+    def test_is_not_told_by_who_prints_environ(self, sessions, options) -> None:
+        def look(environ: dict[str, Any]) -> tuple[str, bool, str]:
+            session = environ["beaker.session"]
+            before, loaded = repr(environ), session.accessed()
+            session["note"] = "a secret"
+            return before, loaded, repr(environ)
+
+        before, loaded, after = self.see(sessions, options, look)
+        assert "<the application's session>" in before
+        assert not loaded
+        assert "a secret" not in after
 
     def test_can_load_it_once_more(self, sessions, options) -> None:
         def look(environ: dict[str, Any]) -> tuple[Any, ...]:
@@ -485,7 +622,7 @@ class TestFolder:
         (tmp_path / "file").touch()
         options = AppSessionOptions(data_dir=tmp_path / path)
         with pytest.raises(ConfigurationError, match=str(tmp_path / path)):
-            AppSession(notes, options)
+            AppSessionFilter(notes, options)
 
 
 class TestOptions:
@@ -533,7 +670,13 @@ def test_it_is_told_of_logouts_once_though_two_first_requests_come_together(
     assert sessions._listeners == []
 
 
-def test_without_the_session_filter_it_names_what_is_missing(options) -> None:
+def test_without_the_session_filter_there_is_a_calm_page_and_the_log_knows(
+    options, caplog
+) -> None:
     sut = make_appsession(notes, {}, **options)
-    with pytest.raises(PipelineOrder, match="'session'"):
-        sut({}, lambda *_: None)
+    answer = webtest.TestApp(validator(sut)).get(
+        "/", headers={"Sec-Fetch-Mode": "navigate"}, status=500
+    )
+    assert answer.content_type == "text/html"
+    assert "'session'" not in answer.text
+    assert "the filter 'session' is missing" in caplog.text

@@ -179,6 +179,7 @@ def test_without_a_session_filter_around_it_nobody_is_let_in(witness, caplog):
         ("user", "name"),
         ("user", "subject attribute:"),
         ("user", "role:admin"),
+        ("user", "level"),
         ("headers", "X-Name"),
         ("headers", "X-Name attribute:name extra"),
         ("headers", "X:Name attribute:name"),

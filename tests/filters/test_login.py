@@ -50,9 +50,26 @@ class Citizen:
         return any("SAMLRequest=" in url for url in self.browser.trail)
 
 
+def waiting(environ, start_response):
+    """A hub's page that does nothing until the test answers."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"one moment"]
+
+
 @pytest.fixture
-def citizen(federation, hub, asked):
-    return Citizen(federation.browser(), hub, asked)
+def citizen_of(hub, asked):
+    """A new citizen of a federation, in which the test speaks for the hub."""
+
+    def make(federation):
+        federation.apps["inloggen.test"] = waiting
+        return Citizen(federation.browser(), hub, asked)
+
+    return make
+
+
+@pytest.fixture
+def citizen(federation, citizen_of):
+    return citizen_of(federation)
 
 
 def reference_on(browser):
@@ -190,12 +207,12 @@ class TestTheCall:
         return Demanding()
 
     @pytest.fixture
-    def citizen(self, eilogin_federation, app, hub, asked):
+    def citizen(self, eilogin_federation, app, citizen_of):
         federation = eilogin_federation(
             {"stad.test": app}, options={"stad.test": {"acs": "post",
                                                        "protect": "/ optional"}}
         )  # fmt: skip
-        return Citizen(federation.browser(), hub, asked)
+        return citizen_of(federation)
 
     def test_lets_in_who_is_logged_in_at_the_level(self, citizen):
         citizen.log_in()
@@ -405,7 +422,7 @@ class TestAStepUp:
         def find_and_log_out(token):
             login = find(token)
             if login is not None:
-                sessions.end(login)
+                sessions.end_citizen(login)
             return login
 
         monkeypatch.setattr(sessions, "find", find_and_log_out)
@@ -507,7 +524,7 @@ class TestTheOrderOfFilters:
         [
             ("trust", {}),
             ("session", {env.TRUST: None, env.ADDRESS: None}),
-            ("session", {env.ADDRESS: "acs"}),
+            ("session", {env.ADDRESS: "session"}),
         ],
     )
     def test_that_is_wrong_lets_nobody_in(self, witness, caplog, missing, keys):

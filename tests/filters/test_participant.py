@@ -6,11 +6,11 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
-from eilogin.filters.identity import Identity, IdentityOptions
+from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
 from eilogin.filters.participant import ParticipantOptions, make_participant
-from eilogin.filters.session import Session, SessionOptions
+from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter, TrustOptions
 
 
@@ -37,7 +37,13 @@ def test_the_filters_stand_in_the_right_order(app):
     while hasattr(app, "app"):
         found.append(type(app))
         app = app.app
-    assert found == [Session, TrustFilter, LoginFilter, LogoutFilter, Identity]
+    assert found == [
+        SessionFilter,
+        TrustFilter,
+        LoginFilter,
+        LogoutFilter,
+        IdentityFilter,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ class TestWhoIsLoggedIn:
     ):
         cookie = log_in(session)
         visit(session, cookie)
-        session.sessions.end(witness.environ[env.SESSION])
+        session.sessions.end_citizen(witness.environ[env.SESSION])
         visit(session, cookie)
         assert witness.environ[env.SESSION] is None
 

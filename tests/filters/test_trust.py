@@ -260,7 +260,14 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         ("option", "text"),
-        [("role", "portal"), ("public_url", "uwv"), ("acs", "soap"), ("pubic_url", "")],
+        [
+            ("prefix", "/"),
+            ("tls_client_key", __file__),
+            ("role", "portal"),
+            ("public_url", "uwv"),
+            ("acs", "soap"),
+            ("pubic_url", ""),
+        ],
     )
     def test_that_cannot_be_used_are_refused(self, site, option, text):
         with pytest.raises(InvalidOptions, match=option):

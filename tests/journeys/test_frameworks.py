@@ -9,7 +9,8 @@ from paste.deploy import loadapp
 from webob import Request
 
 from eilogin.backchannel import BackChannel
-from eilogin.cli.checking import check_file
+from eilogin.cli.checking import check
+from eilogin.cli.inifile import IniFile
 from eilogin.testing import Browser
 
 # Pyramid imports pkg_resources, which setuptools deprecates.
@@ -79,7 +80,7 @@ def rows(applications):
 
 
 def test_the_ini_file_has_no_fault(ini_file):
-    assert check_file(ini_file) == []
+    assert check(IniFile.read(ini_file)).faults == []
 
 
 def test_the_code_and_the_files_of_the_applications_have_no_word_of_eilogin(

@@ -1,58 +1,78 @@
 """The portal: the services of the federation, as its metadata names them."""
 
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from wsgiref.validate import validator
 
 import pytest
+import time_machine
 from webtest import TestApp as Browser
 
 from eilogin.errors import InvalidOptions
+from eilogin.federation import Federation
 from eilogin.portal import make_portal
-from eilogin.saml.metadata import EntityDescriptor, IdentityProvider, ServiceProvider
+from eilogin.saml.metadata import (
+    EntityDescriptor,
+    FederationMetadata,
+    IdentityProvider,
+    ServiceProvider,
+)
 from eilogin.sessions import Login, Subject
 
 PARTICIPANT = ServiceProvider()
 HUB = IdentityProvider()
 
 
-def member(host, names, descriptions=None, *, links=True, role=PARTICIPANT):
+def member(host, names, *, links=True, role=PARTICIPANT, **more):
     return EntityDescriptor(
         entity_id=f"https://{host}/metadata",
         service_provider=role if role is PARTICIPANT else None,
         identity_provider=role if role is HUB else None,
         names=names,
-        descriptions=descriptions or {},
         information_urls={"nl": f"https://{host}/"} if links else {},
+        **more,
     )
 
 
-@dataclass
-class FakeFederation:
-    entities: list = field(default_factory=list)
+class CountingFederation(Federation):
+    """Counts how often all of its members are looked through."""
 
-    def entity(self, entity_id):
-        return next(e for e in self.entities if e.entity_id == entity_id)
+    times = 0
+
+    @property
+    def entities(self):
+        self.times += 1
+        return super().entities
 
 
-FEDERATION = FakeFederation(
-    [
-        member("portaal.example", {"nl": "Portaal"}),
-        member("inloggen.example", {"nl": "Inloggen"}, role=HUB),
-        member(
-            "uwv.example",
-            {"nl": "UWV", "en": "Employee Insurance Agency"},
-            {"nl": "Werk & inkomen", "en": "Work <b> income"},
-        ),
-        member("gemeente.example", {"nl": "gemeente Voorbeeld"}, links=False),
-        member("kadaster.example", {}),
-    ]
+def federation(*members):
+    return CountingFederation(FederationMetadata(members, None, "", None))
+
+
+FEDERATION = federation(
+    member("portaal.example", {"nl": "Portaal"}),
+    member("inloggen.example", {"nl": "Inloggen"}, role=HUB),
+    member(
+        "uwv.example",
+        {"nl": "UWV", "en": "Employee Insurance Agency"},
+        descriptions={"nl": "Werk & inkomen", "en": "Work <b> income"},
+    ),
+    member("gemeente.example", {"nl": "gemeente Voorbeeld"}, links=False),
+    member("kadaster.example", {}),
 )
-TRUST = SimpleNamespace(
-    federation=FEDERATION,
-    hub_id="https://inloggen.example/metadata",
-    own=SimpleNamespace(entity_id="https://portaal.example/metadata", telephone=""),
+OWN = SimpleNamespace(
+    entity_id="https://portaal.example/metadata",
+    telephone="",
+    public_url="https://portaal.example",
+    names={"nl": "Portaal", "en": "Portal"},
 )
+
+
+def trust_in(federation):
+    hub_id = "https://inloggen.example/metadata"
+    return SimpleNamespace(federation=federation, hub_id=hub_id, own=OWN)
+
+
+TRUST = trust_in(FEDERATION)
 LOGIN = Login(
     who=Subject("hub", "portal", "opaque-name-id"),
     level="basis",
@@ -80,10 +100,59 @@ def test_every_participant_but_itself_is_there_by_name():
     assert "Werk &amp; inkomen" in page.text
 
 
+ENGLISH = {"Accept-Language": "en"}
+
+
 def test_it_speaks_english_too():
-    page = browser(LOGIN).get("/", headers={"Accept-Language": "en"})
+    page = browser(LOGIN).get("/", headers=ENGLISH)
+    assert '<h1 tabindex="-1" autofocus>Portal</h1>' in page.text
     assert "Employee Insurance Agency</a>" in page.text
     assert "Work &lt;b&gt; income" in page.text
+
+
+def hub_and(*members):
+    hub = member("inloggen.example", {"nl": "Inloggen"}, role=HUB)
+    return trust_in(federation(hub, *members))
+
+
+def test_the_services_are_sorted_once_for_each_language():
+    trust = hub_and(member("uwv.example", {"nl": "UWV", "en": "Insurance"}))
+    visitor = browser(LOGIN)
+    visitor.extra_environ["eilogin.trust"] = trust
+    for _ in range(3):
+        assert ">UWV<" in visitor.get("/").text
+        assert ">Insurance<" in visitor.get("/", headers=ENGLISH).text
+    assert trust.federation.times == 2
+
+
+def test_another_federation_has_its_own_services():
+    visitor = browser(LOGIN)
+    for name in ("UWV", "Kadaster", "UWV"):
+        visitor.extra_environ["eilogin.trust"] = hub_and(
+            member("a.example", {"nl": name})
+        )
+        assert f">{name}<" in visitor.get("/").text
+
+
+def test_a_service_that_expires_vanishes_and_the_others_stay():
+    visitor = browser(LOGIN)
+    visitor.extra_environ["eilogin.trust"] = hub_and(
+        member("a.example", {"nl": "Eerst"}, valid_until=1000.0),
+        member("b.example", {"nl": "Later"}, valid_until=2000.0),
+        member("c.example", {"nl": "Altijd"}),
+    )
+    shown = []
+    for now in (900.0, 999.0, 1000.0, 1999.0, 2000.0):
+        with time_machine.travel(now, tick=False):
+            text = visitor.get("/").text
+        shown.append([n for n in ("Eerst", "Later", "Altijd") if f">{n}<" in text])
+    assert shown == [
+        ["Eerst", "Later", "Altijd"],
+        ["Eerst", "Later", "Altijd"],
+        ["Later", "Altijd"],
+        ["Later", "Altijd"],
+        ["Altijd"],
+    ]
 
 
 def test_it_says_who_she_is_and_how_long_and_leads_on():
@@ -112,7 +181,7 @@ def test_a_stranger_sees_the_services_and_a_way_in():
 def test_it_has_one_page_that_is_only_read():
     assert browser().head("/").body == b""
     assert "Deze pagina bestaat niet" in browser().get("/x", status=404).text
-    browser().post("/", status=405)
+    assert browser().post("/", status=405).headers["Allow"] == "GET, HEAD"
 
 
 def test_without_its_filters_it_fails_with_a_calm_page():
@@ -120,7 +189,20 @@ def test_without_its_filters_it_fails_with_a_calm_page():
     assert "Inloggen is niet gelukt" in app.get("/", status=500).text
 
 
-@pytest.mark.parametrize("url", ["//evil.example", "javascript:x", "uit"])
+def test_a_logout_may_start_at_another_site():
+    page = browser(LOGIN, logout_url="https://uit.example/weg?nu").get("/")
+    assert 'href="https://uit.example/weg?nu">Overal uitloggen' in page.text
+
+
+@pytest.mark.parametrize(
+    "url", ["//evil.example", "javascript:x", "uit", "/\\evil.example", "https://"]
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(InvalidOptions, match="a path such as"):
         make_portal({}, logout_url=url)
+
+
+@pytest.mark.parametrize("url", ["//evil.example", "https://evil.example/", "in", ""])
+def test_a_login_starts_at_this_site(url):
+    with pytest.raises(InvalidOptions, match="a path of this site"):
+        make_portal({}, login_url=url)

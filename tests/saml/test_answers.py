@@ -19,31 +19,18 @@ from eilogin.errors import (
 from eilogin.saml.answers import (
     LONGEST_WINDOW,
     accept,
-    check_artifact_resolve,
-    check_artifact_response,
-    check_authn_request,
-    check_logout_request,
-    check_logout_response,
     open_artifact_response,
-    verified,
 )
 from eilogin.saml.messages import (
     AUTHN_FAILED,
-    PARTIAL_LOGOUT,
     PERSISTENT,
     REQUEST_DENIED,
     REQUESTER,
     RESPONDER,
     SUCCESS,
-    TRANSIENT,
-    ArtifactResolve,
-    ArtifactResponse,
-    AuthnRequest,
     LogoutRequest,
-    LogoutResponse,
     NameID,
     Status,
-    read_logout_request,
     write_logout_request,
 )
 from eilogin.saml.signatures import sign
@@ -115,11 +102,6 @@ class TestAGoodAnswer:
         element = answer.with_response(destination="").element()
         relaxed = replace(expected, destination_required=False)
         assert accept(element, relaxed) == answer.assertion
-
-    def test_has_the_name_format_that_was_asked_for(self, answer, expected):
-        assert accept(answer.element(), replace(expected, name_id_format=PERSISTENT))
-        with pytest.raises(MalformedMessage):
-            accept(answer.element(), replace(expected, name_id_format=TRANSIENT))
 
 
 ASSERTION_FAULTS = [
@@ -254,7 +236,7 @@ class TestAFaultyAnswer:
     def test_is_refused_for_an_odd_transform_before_anything_is_computed(
         self, answer, expected, monkeypatch
     ):
-        monkeypatch.setattr("eilogin.saml.answers.signed", _must_not_be_called)
+        monkeypatch.setattr("eilogin.saml.answers.content", _must_not_be_called)
         element = answer.element()
         _ask_for_xslt(element)
         with pytest.raises(MalformedMessage):
@@ -414,22 +396,6 @@ class TestTime:
             outcome = _outcome(replace(answer, assertion=changed).element(), expected)
             assert outcome == (after if second > 0 else at_and_before), second
 
-    @pytest.mark.parametrize(
-        ("skew", "outcome"), [(29.0, "expired"), (30.0, "accepted")]
-    )
-    def test_has_the_skew_that_is_configured(self, answer, expected, skew, outcome):
-        element = answer.with_assertion(not_before=NOW + 30).element()
-        assert _outcome(element, replace(expected, skew=skew)) == outcome
-
-    @pytest.mark.parametrize(
-        ("lifetime", "outcome"), [(40.0, "expired"), (41.0, "accepted")]
-    )
-    def test_has_the_lifetime_that_is_configured(
-        self, answer, expected, lifetime, outcome
-    ):
-        element = answer.with_assertion(issued=NOW - 100).element()
-        assert _outcome(element, replace(expected, lifetime=lifetime)) == outcome
-
     def test_may_be_remembered_for_a_day_at_most(self, answer, expected):
         end = NOW + LONGEST_WINDOW
         element = answer.with_assertion(
@@ -572,241 +538,3 @@ class TestOpeningAnArtifactResponse:
         request = write_logout_request(LogoutRequest("_l", NOW, HUB, NameID("q7")))
         with pytest.raises(MalformedMessage):
             open_it(self._carrying(request, hub_key))
-
-
-class TestVerified:
-    REQUEST = LogoutRequest("_l1", NOW, HUB, NameID("q7Xw2"))
-
-    def _received(self, key=None):
-        element = write_logout_request(self.REQUEST)
-        if key is not None:
-            sign(element, key)
-        return parse(serialize(element))
-
-    def test_gives_what_was_signed(self, hub_key):
-        element = verified(self._received(hub_key), [hub_key.public])
-        assert read_logout_request(element) == self.REQUEST
-
-    def test_refuses_what_is_not_signed(self, hub_key):
-        with pytest.raises(UntrustedSignature):
-            verified(self._received(), [hub_key.public])
-
-    def test_refuses_another_key(self, hub_key, other_key):
-        with pytest.raises(UntrustedSignature):
-            verified(self._received(other_key), [hub_key.public])
-
-    def test_refuses_what_is_not_by_the_schema(self, hub_key):
-        element = write_logout_request(self.REQUEST)
-        element.remove(element.find(q("saml:NameID")))
-        sign(element, hub_key)
-        with pytest.raises(MalformedMessage):
-            verified(parse(serialize(element)), [hub_key.public])
-
-    def test_refuses_an_odd_transform_before_anything_is_computed(
-        self, hub_key, monkeypatch
-    ):
-        monkeypatch.setattr("eilogin.saml.answers.signed", _must_not_be_called)
-        element = self._received(hub_key)
-        _ask_for_xslt(element)
-        with pytest.raises(MalformedMessage):
-            verified(element, [hub_key.public])
-
-
-SLO = "https://uwv.example.nl/eilogin/slo"
-LOGOUT_REQUEST = LogoutRequest("_l1", NOW, HUB, NameID("q7Xw2"), SLO)
-LOGOUT_RESPONSE = LogoutResponse("_m1", NOW, HUB, Status(), "_l0", SLO)
-ARTIFACT_RESOLVE = ArtifactResolve("_x1", NOW, PARTICIPANT, "AAQAAA==", HUB)
-ARTIFACT_RESPONSE = ArtifactResponse("_y1", NOW, HUB, Status(), "_x1")
-AUTHN_REQUEST = AuthnRequest("_q1", NOW, PARTICIPANT, HUB)
-
-
-def _logout_request(message, now=NOW, *, required=True):
-    check_logout_request(
-        message, issuer=HUB, destination=SLO, destination_required=required, now=now
-    )
-
-
-def _logout_response(message, now=NOW, *, required=True):
-    check_logout_response(
-        message,
-        issuer=HUB,
-        in_response_to="_l0",
-        destination=SLO,
-        destination_required=required,
-        now=now,
-    )
-
-
-def _artifact_resolve(message, now=NOW):
-    check_artifact_resolve(message, issuer=PARTICIPANT, destination=HUB, now=now)
-
-
-def _artifact_response(message, now=NOW):
-    check_artifact_response(message, issuer=HUB, in_response_to="_x1", now=now)
-
-
-def _authn_request(message, now=NOW):
-    check_authn_request(message, destination=HUB, now=now)
-
-
-MESSAGES = [
-    pytest.param(_logout_request, LOGOUT_REQUEST, id="logout-request"),
-    pytest.param(_logout_response, LOGOUT_RESPONSE, id="logout-response"),
-    pytest.param(_artifact_resolve, ARTIFACT_RESOLVE, id="artifact-resolve"),
-    pytest.param(_artifact_response, ARTIFACT_RESPONSE, id="artifact-response"),
-    pytest.param(_authn_request, AUTHN_REQUEST, id="authn-request"),
-]
-
-FAULTS = [
-    pytest.param(
-        _logout_request,
-        LOGOUT_REQUEST,
-        {"issuer": PARTICIPANT},
-        UnknownPeer,
-        id="logout-request-issuer",
-    ),
-    pytest.param(
-        _logout_request,
-        LOGOUT_REQUEST,
-        {"destination": SLO + "2"},
-        MessageMisdirected,
-        id="logout-request-destination",
-    ),
-    pytest.param(
-        _logout_request,
-        LOGOUT_REQUEST,
-        {"destination": ""},
-        MessageMisdirected,
-        id="logout-request-no-destination",
-    ),
-    pytest.param(
-        _logout_request,
-        LOGOUT_REQUEST,
-        {"not_on_or_after": NOW - SKEW},
-        MessageExpired,
-        id="logout-request-over",
-    ),
-    pytest.param(
-        _logout_response,
-        LOGOUT_RESPONSE,
-        {"issuer": PARTICIPANT},
-        UnknownPeer,
-        id="logout-response-issuer",
-    ),
-    pytest.param(
-        _logout_response,
-        LOGOUT_RESPONSE,
-        {"in_response_to": "_l9"},
-        MessageUnexpected,
-        id="logout-response-to-another",
-    ),
-    pytest.param(
-        _logout_response,
-        LOGOUT_RESPONSE,
-        {"in_response_to": ""},
-        MessageUnexpected,
-        id="logout-response-to-nothing",
-    ),
-    pytest.param(
-        _logout_response,
-        LOGOUT_RESPONSE,
-        {"destination": ""},
-        MessageMisdirected,
-        id="logout-response-no-destination",
-    ),
-    pytest.param(
-        _artifact_resolve,
-        ARTIFACT_RESOLVE,
-        {"issuer": HUB},
-        UnknownPeer,
-        id="artifact-resolve-issuer",
-    ),
-    pytest.param(
-        _artifact_resolve,
-        ARTIFACT_RESOLVE,
-        {"destination": SLO},
-        MessageMisdirected,
-        id="artifact-resolve-destination",
-    ),
-    pytest.param(
-        _artifact_response,
-        ARTIFACT_RESPONSE,
-        {"issuer": PARTICIPANT},
-        UnknownPeer,
-        id="artifact-response-issuer",
-    ),
-    pytest.param(
-        _artifact_response,
-        ARTIFACT_RESPONSE,
-        {"in_response_to": "_x2"},
-        MessageUnexpected,
-        id="artifact-response-to-another",
-    ),
-    pytest.param(
-        _authn_request,
-        AUTHN_REQUEST,
-        {"destination": ""},
-        MessageMisdirected,
-        id="authn-request-no-destination",
-    ),
-    pytest.param(
-        _authn_request,
-        AUTHN_REQUEST,
-        {"destination": HUB + "/"},
-        MessageMisdirected,
-        id="authn-request-destination",
-    ),
-]
-
-
-class TestTheOtherMessages:
-    @pytest.mark.parametrize(("check", "message"), MESSAGES)
-    def test_are_taken_when_they_are_right(self, check, message):
-        check(message)
-
-    @pytest.mark.parametrize(("check", "message"), MESSAGES)
-    @pytest.mark.parametrize(
-        ("age", "is_in_time"),
-        [
-            pytest.param(-61, False, id="future"),
-            pytest.param(-60, True, id="future-within-skew"),
-            pytest.param(179, True, id="old-within-skew"),
-            pytest.param(180, False, id="old"),
-        ],
-    )
-    def test_have_to_arrive_in_time(self, check, message, age, is_in_time):
-        if is_in_time:
-            check(message, NOW + age)
-        else:
-            with pytest.raises(MessageExpired):
-                check(message, NOW + age)
-
-    @pytest.mark.parametrize(("check", "message", "changes", "error"), FAULTS)
-    def test_are_refused_when_they_are_not(self, check, message, changes, error):
-        with pytest.raises(error):
-            check(replace(message, **changes))
-
-    @pytest.mark.parametrize(
-        ("check", "message"),
-        [(_logout_request, LOGOUT_REQUEST), (_logout_response, LOGOUT_RESPONSE)],
-    )
-    def test_of_a_logout_over_soap_need_no_destination(self, check, message):
-        check(replace(message, destination=""), required=False)
-        with pytest.raises(MessageMisdirected):
-            check(replace(message, destination=HUB), required=False)
-
-    def test_an_artifact_resolve_needs_no_destination(self):
-        _artifact_resolve(replace(ARTIFACT_RESOLVE, destination=""))
-
-    def test_a_logout_request_is_in_time_until_its_end_and_the_skew(self):
-        _logout_request(replace(LOGOUT_REQUEST, not_on_or_after=NOW - SKEW + 1))
-
-    def test_a_partial_logout_is_an_answer(self):
-        status = Status((RESPONDER, PARTIAL_LOGOUT))
-        _logout_response(replace(LOGOUT_RESPONSE, status=status))
-
-    def test_an_artifact_that_is_refused_is_a_failed_login(self):
-        status = Status((REQUESTER, REQUEST_DENIED))
-        with pytest.raises(LoginFailed) as caught:
-            _artifact_response(replace(ARTIFACT_RESPONSE, status=status))
-        assert caught.value.status_codes == (REQUESTER, REQUEST_DENIED)

@@ -118,14 +118,6 @@ class SessionsMachine(RuleBasedStateMachine):
             self.live[self.tokens[browser]].seen = self.now
 
     @rule(browser=browsers)
-    def she_logs_out_here(self, browser) -> None:
-        token = self.tokens.get(browser, "")
-        login = self.sessions.find_beyond_idle(token)
-        if login is not None:
-            self.sessions.end(login)
-            self.bury([token], is_heard=True)
-
-    @rule(browser=browsers)
     def she_logs_out_everywhere(self, browser) -> None:
         token = self.tokens.get(browser, "")
         login = self.sessions.find_beyond_idle(token)

@@ -3,7 +3,7 @@ import time_machine
 
 from eilogin.errors import LoginLost
 from eilogin.sessions import PendingLogin, PendingLogins
-from eilogin.stores import open_store
+from eilogin.stores import Values, open_store
 
 ASKED = PendingLogin("_1", "https://hub.test/metadata", "/mijn?a=b", "basis", 0.0)
 
@@ -15,8 +15,13 @@ def clock():
 
 
 @pytest.fixture
-def pendings():
-    return PendingLogins(open_store("memory:"))
+def values():
+    return Values(open_store("memory:"), "https://uwv.test/")
+
+
+@pytest.fixture
+def pendings(values):
+    return PendingLogins(values)
 
 
 def test_is_found_by_its_handle(pendings):
@@ -64,9 +69,15 @@ def test_is_over_after_half_an_hour(pendings, clock):
         pendings.by_handle(started.handle)
 
 
+def test_is_claimed_by_one_answer(pendings):
+    started, _ = pendings.start(ASKED)
+    assert pendings.claim(started)
+    assert pendings.claim(started) is None
+
+
 def test_a_spent_one_leads_to_its_page_for_two_minutes(pendings, clock):
     started, secret = pendings.start(ASKED)
-    pendings.spend(started, "key-of-login")
+    pendings.spend(pendings.claim(started), "key-of-login")
     assert pendings.of_browser(started.handle, secret).spent_by == "key-of-login"
     clock.shift(2 * 60 + 1)
     with pytest.raises(LoginLost):
@@ -75,8 +86,9 @@ def test_a_spent_one_leads_to_its_page_for_two_minutes(pendings, clock):
 
 def test_is_spent_once(pendings):
     started, _ = pendings.start(ASKED)
-    pendings.spend(started, "first")
-    pendings.spend(started, "second")
+    claimed = pendings.claim(started)
+    pendings.spend(claimed, "first")
+    pendings.spend(claimed, "second")
     assert pendings.by_handle(started.handle).spent_by == "first"
 
 
@@ -84,3 +96,9 @@ def test_shows_no_secret_in_its_repr(pendings):
     started, secret = pendings.start(ASKED)
     assert started.browser not in repr(started)
     assert secret not in repr(started)
+
+
+def test_one_that_another_version_started_is_lost(pendings, values):
+    values.add("pending:older", '{"request": "_1"}', 2e9)
+    with pytest.raises(LoginLost, match="another version"):
+        pendings.by_handle("older")

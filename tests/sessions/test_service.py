@@ -12,6 +12,7 @@ from eilogin.errors import LoginEnded, MessageReplayed, StoreUnavailable
 from eilogin.sessions import Login, Participant, Sessions, Subject
 from eilogin.sessions import service as module
 from eilogin.sessions.service import TOUCH_INTERVAL
+from eilogin.stores import StoredSession
 
 NOON = 1_800_000_000.0
 MINUTE = 60.0
@@ -212,6 +213,16 @@ class TestLimits:
         assert sessions.find(second) is not None
 
 
+class TestIdleAt:
+    def test_counts_what_was_not_worth_a_write(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(30)
+        sessions.touch(found(sessions, token))
+        login = found(sessions, token)
+        assert login.seen == NOON
+        assert sessions.idle_at(login) == NOON + 30 + 15 * MINUTE
+
+
 class TestTouch:
     def test_writes_once_a_minute(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
@@ -249,7 +260,7 @@ class TestTouch:
     def test_does_not_revive_an_ended_login(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
         login = found(sessions, token)
-        sessions.end(login)
+        sessions.end_citizen(login)
         travel.shift(2 * MINUTE)
         sessions.touch(login)
         sessions.rearm(login)
@@ -333,7 +344,7 @@ class TestReplacing:
 
     def test_is_refused_after_a_logout(self, sessions: Sessions, anna: Login) -> None:
         first = found(sessions, sessions.create_login(anna, issued=NOON))
-        sessions.end(first)
+        sessions.end_citizen(first)
         with pytest.raises(LoginEnded):
             sessions.create_login(anna, issued=NOON, replaces=first)
         assert sessions.store.find(anna.who.label()) == []
@@ -349,7 +360,7 @@ class TestIsLive:
     def test_knows_a_logout_at_once(self, sessions: Sessions, anna: Login) -> None:
         login = found(sessions, sessions.create_login(anna, issued=NOON))
         assert sessions.is_live(login)
-        sessions.end(login)
+        sessions.end_citizen(login)
         assert not sessions.is_live(login)
 
     def test_takes_a_stepped_up_login_for_the_same(
@@ -358,7 +369,7 @@ class TestIsLive:
         login = found(sessions, sessions.create_login(anna, issued=NOON))
         token = sessions.create_login(anna, issued=NOON, replaces=login)
         assert sessions.is_live(login)
-        sessions.end(found(sessions, token))
+        sessions.end_citizen(found(sessions, token))
         assert not sessions.is_live(login)
 
 
@@ -380,12 +391,12 @@ class TestParticipants:
     def test_that_are_told_the_same_again_take_no_more_room(
         self, sessions: Sessions, login: Login
     ) -> None:
-        sessions.add_participant(login, told("uwv"))
+        assert sessions.add_participant(login, told("uwv")) == told("uwv")
         later = replace(told("uwv"), since=NOON + 60)
-        assert sessions.add_participant(login, later)
+        assert sessions.add_participant(login, later) == told("uwv")
         assert len(sessions.store.items(login.key)) == 1
-        sessions.end(login)
-        assert not sessions.add_participant(login, later)
+        sessions.end_citizen(login)
+        assert sessions.add_participant(login, later) is None
 
     def test_find_the_login_by_their_own_name_for_her(
         self, sessions: Sessions, login: Login
@@ -414,8 +425,8 @@ class TestParticipants:
     def test_cannot_be_added_to_an_ended_login(
         self, sessions: Sessions, login: Login
     ) -> None:
-        sessions.end(login)
-        assert not sessions.add_participant(login, told("uwv"))
+        sessions.end_citizen(login)
+        assert sessions.add_participant(login, told("uwv")) is None
         assert sessions.find_told(told("uwv").subject) == []
 
     def test_follow_a_login_that_is_stepped_up_meanwhile(
@@ -428,25 +439,65 @@ class TestParticipants:
         assert sessions.participants(found(sessions, token)) == both
         assert sessions.participants(login) == both
 
+    @pytest.mark.parametrize(
+        ("known", "verbs"),
+        [
+            pytest.param([], ["items", "find", "append"], id="the first"),
+            pytest.param(["svb"], ["items", "append"], id="a second"),
+            pytest.param(["svb", "uwv"], ["items"], id="one that knows"),
+        ],
+    )
+    def test_are_added_with_few_questions_to_the_store(
+        self, sessions, login, monkeypatch, known, verbs
+    ) -> None:
+        for name in known:
+            sessions.add_participant(login, told(name))
+        asked = []
 
-class TestEnd:
+        class Counting:
+            def __getattr__(self, verb: str) -> object:
+                asked.append(verb)
+                return getattr(store, verb)
+
+        store = sessions.store
+        monkeypatch.setattr(sessions, "store", Counting())
+        assert sessions.add_participant(login, told("uwv")) == told("uwv")
+        assert asked == verbs
+
+
+class TestKeepWith:
+    @pytest.fixture
+    def login(self, sessions: Sessions, anna: Login) -> Login:
+        return found(sessions, sessions.create_login(anna, issued=NOON))
+
+    def test_keeps_a_value_until_the_login_ends(self, sessions, login) -> None:
+        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store.get("key") == "value"
+        sessions.end_citizen(login)
+        assert sessions.store.get("key") is None
+
+    def test_keeps_nothing_with_a_login_that_is_over(self, sessions, login) -> None:
+        sessions.end_citizen(login)
+        assert not sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store.get("key") is None
+
+    def test_follows_a_login_that_was_stepped_up(self, sessions, login, anna) -> None:
+        token = sessions.create_login(anna, issued=NOON, replaces=login)
+        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        sessions.end_citizen(found(sessions, token))
+        assert sessions.store.get("key") is None
+
+
+class TestEndCitizen:
     def test_gives_who_was_told_and_only_once(
         self, sessions: Sessions, anna: Login
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
         login = found(sessions, token)
         sessions.add_participant(login, told("uwv"))
-        assert sessions.end(login) == [told("uwv")]
-        assert sessions.end(login) == []
+        assert sessions.end_citizen(login) == [told("uwv")]
+        assert sessions.end_citizen(login) == []
         assert sessions.find(token) is None
-
-    def test_of_one_leaves_her_other_browser_alone(
-        self, sessions: Sessions, anna: Login
-    ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        other = sessions.create_login(anna, issued=NOON)
-        sessions.end(login)
-        assert sessions.find(other) is not None
 
     def test_is_not_outrun_by_a_step_up_in_another_tab(
         self, sessions: Sessions, anna: Login
@@ -454,10 +505,10 @@ class TestEnd:
         login = found(sessions, sessions.create_login(anna, issued=NOON))
         sessions.add_participant(login, told("uwv"))
         token = sessions.create_login(anna, issued=NOON, replaces=login)
-        assert sessions.end(login) == [told("uwv")]
+        assert sessions.end_citizen(login) == [told("uwv")]
         assert sessions.find(token) is None
 
-    def test_of_the_citizen_ends_her_logins_everywhere_and_nobody_elses(
+    def test_ends_her_logins_in_all_browsers_and_nobody_elses(
         self, sessions: Sessions, anna: Login, bert: Login
     ) -> None:
         one = sessions.create_login(anna, issued=NOON)
@@ -551,7 +602,6 @@ class TestListeners:
     @pytest.mark.parametrize(
         "end",
         [
-            pytest.param(lambda s, login: s.end(login), id="end"),
             pytest.param(lambda s, login: s.end_citizen(login), id="end_citizen"),
             pytest.param(
                 lambda s, login: s.end_subject(login.who, issued=NOON),
@@ -591,10 +641,91 @@ class TestListeners:
         sessions.when_ended(heard.append)
         login = found(sessions, sessions.create_login(anna, issued=NOON))
         with caplog.at_level(logging.ERROR):
-            sessions.end(login)
+            sessions.end_citizen(login)
         assert len(heard) == 1
         assert "the disk is full" in caplog.text
         assert "900000000" not in caplog.text
+
+
+class TestARecordOfAnotherVersion:
+    """Several versions may share a store while one replaces the other."""
+
+    DATA = (
+        pytest.param("", id="nothing"),
+        pytest.param("no JSON", id="no JSON"),
+        pytest.param("5", id="no object"),
+        pytest.param("{}", id="fields that are missing"),
+        pytest.param('{"who": 5}', id="a subject that is none"),
+        pytest.param('{"who": {"name": "bsn 900000016"}}', id="another subject"),
+        pytest.param(
+            '{"who": {"issuer": "h", "audience": "p", "name_id": "a"}, "more": 1}',
+            id="fields that are unknown",
+        ),
+    )
+
+    @pytest.fixture
+    def token(self, sessions: Sessions, anna: Login, data: str) -> str:
+        token = "a" * 43
+        stored = StoredSession(
+            sessions.key_of(token), data, NOON, NOON + 60, anna.labels()
+        )
+        assert sessions.store.create(stored, issued=NOON)
+        return token
+
+    @pytest.mark.parametrize("data", DATA)
+    def test_logs_nobody_in_and_the_log_is_told_once(
+        self, sessions, token, caplog
+    ) -> None:
+        for _ in range(3):
+            assert sessions.find(token) is None
+            assert sessions.find_beyond_idle(token) is None
+        [record] = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "another version" in record.getMessage()
+        assert "900000016" not in caplog.text
+        assert sessions.store.read(sessions.key_of(token)) is not None
+
+    @pytest.mark.parametrize("data", DATA)
+    def test_is_ended_with_the_others_of_her(
+        self, sessions, token, anna, caplog
+    ) -> None:
+        heard = []
+        sessions.when_ended(heard.append)
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        key = sessions.key_of(token)
+        sessions.store.append(key, told("uwv").to_json())
+        assert sessions.end_citizen(login) == [told("uwv")]
+        assert sessions.store.read(key) is None
+        assert [one.key for one in heard] == [login.key]
+
+    @pytest.mark.parametrize("data", ["{}"])
+    def test_does_not_keep_a_logout_from_naming_her(self, sessions, token, anna):
+        assert sessions.end_subject(anna.who, issued=NOON) == []
+        assert sessions.store.read(sessions.key_of(token)) is None
+
+    @pytest.mark.parametrize("item", ["", "5", "{}", '{"subject": {}, "more": 1}'])
+    def test_of_a_participant_hides_none_of_the_others(
+        self, sessions, anna, caplog, item
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.store.append(login.key, item)
+        assert sessions.add_participant(login, told("uwv")) == told("uwv")
+        assert sessions.participants(login) == [told("uwv")]
+        assert sessions.end_citizen(login) == [told("uwv")]
+        assert len(caplog.records) == 1
+
+    @pytest.mark.parametrize("data", ["{}"])
+    def test_is_told_again_after_much_else(
+        self, sessions, token, monkeypatch, caplog
+    ) -> None:
+        monkeypatch.setattr(module, "_REMEMBERED", 1)
+        other = "b" * 43
+        stored = StoredSession(sessions.key_of(other), "{}", NOON, NOON + 60)
+        sessions.store.create(stored, issued=NOON)
+        for one in (token, other, token):
+            assert sessions.find(one) is None
+        assert len(caplog.records) == 3
+        assert len(sessions._unreadable) == 1
 
 
 class TestUseOnce:

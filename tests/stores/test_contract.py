@@ -494,7 +494,7 @@ class TestOwners:
 
 
 class TestHousekeeping:
-    def test_purge_takes_away_what_is_over_and_nothing_else(
+    def test_takes_nothing_away_that_is_not_over(
         self, store, now, clock_at_noon
     ) -> None:
         store.create(session(now, "short", until=now + 60), issued=now)
@@ -504,29 +504,13 @@ class TestHousekeeping:
         store.end(labels=["short"], mark=now, mark_until=now + 60)
         store.end(labels=["long"], mark=now, mark_until=now + HOUR)
         clock_at_noon.shift(60)
-        assert store.purge() == 3
-        assert store.purge() == 0
+        store.take("unknown")
+        clock_at_noon.shift(-60)
+        marks = [session(now, name, labels=(name,)) for name in ("short", "long")]
+        assert [store.create(one, issued=now) for one in marks] == [True, False]
         assert store.read("long") is not None
         assert store.get("long") == "value"
-        marked = session(now, "other", labels=("long",))
-        assert not store.create(marked, issued=now)
-
-    def test_purge_takes_away_whatever_many_there_are(
-        self, store, now, clock_at_noon
-    ) -> None:
-        for number in range(40):
-            store.add(f"key{number}", "value", now + 60)
-        clock_at_noon.shift(60)
-        assert store.purge() == 40
-
-    def test_verbs_that_write_clean_up_a_little(
-        self, store, now, clock_at_noon
-    ) -> None:
-        for number in range(40):
-            store.add(f"key{number}", "value", now + 60)
-        clock_at_noon.shift(60)
-        store.take("unknown")
-        assert store.purge() == 8
+        assert store.get("short") is None
 
     def test_a_closed_store_opens_again(self, store: Store, now: float) -> None:
         store.close()

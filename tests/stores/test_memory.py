@@ -3,11 +3,7 @@
 from dataclasses import replace
 
 from eilogin.stores import StoredSession
-from eilogin.stores.memory import MemoryStore
-
-
-def test_it_is_for_one_process() -> None:
-    assert not MemoryStore.shared
+from eilogin.stores.memory import SWEEP, MemoryStore
 
 
 def test_two_of_them_have_nothing_in_common(now: float) -> None:
@@ -25,11 +21,22 @@ def test_nothing_is_kept_of_what_is_over(now, clock_at_noon) -> None:
     store.swap("owned", "value", "other", now + 30)
     store.end(labels=["mark"], mark=now, mark_until=now + 60)
     clock_at_noon.shift(60)
-    store.purge()
+    store.take("unknown")
     empty = MemoryStore()
     for attribute in ("_sessions", "_belongings", "_labelled", "_values", "_marks"):
         assert getattr(store, attribute) == getattr(empty, attribute)
     assert store._ends == []
+
+
+def test_a_verb_that_writes_cleans_up_a_little(now, clock_at_noon) -> None:
+    store = MemoryStore()
+    for number in range(SWEEP + 8):
+        store.add(f"key{number}", "value", now + 60)
+    clock_at_noon.shift(60)
+    store.take("unknown")
+    assert len(store._values) == 8
+    store.take("unknown")
+    assert store._values == {}
 
 
 def test_a_session_made_anew_between_a_look_and_the_cleaning_is_left_alone(

@@ -159,10 +159,17 @@ class StoreMachine(RuleBasedStateMachine):
                 instant, until = self.marks.get(label, (mark, 0.0))
                 self.marks[label] = (max(instant, mark), max(until, self.now + life))
 
-    @rule(key=keys, text=texts, life=lives, owner=st.none() | keys)
-    def add(self, key, text, life, owner) -> None:
+    @rule(
+        key=keys,
+        text=texts,
+        life=lives,
+        owner=st.none() | keys,
+        durable=st.booleans(),
+    )
+    def add(self, key, text, life, owner, durable) -> None:
         may_be = key not in self.values and (owner is None or owner in self.sessions)
-        assert self.store.add(key, text, self.now + life, owner=owner) == may_be
+        added = self.store.add(key, text, self.now + life, owner=owner, durable=durable)
+        assert added == may_be
         if may_be:
             until = self.now + life
             if owner is not None:
@@ -183,11 +190,6 @@ class StoreMachine(RuleBasedStateMachine):
             value.text, value.until = new, self.now + life
             if value.owner is not None:
                 value.until = min(value.until, self.sessions[value.owner].until)
-
-    @rule()
-    def purge(self) -> None:
-        self.store.purge()
-        assert self.store.purge() == 0
 
     @rule()
     def close(self) -> None:

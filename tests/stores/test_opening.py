@@ -38,7 +38,6 @@ def test_sqlite_is_opened_at_its_path(url: str, path: str) -> None:
     store = open_store(url)
     assert isinstance(store, SQLiteStore)
     assert store.path == Path(path)
-    assert store.shared
 
 
 @pytest.mark.parametrize("url", WRONG)

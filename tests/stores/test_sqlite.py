@@ -69,11 +69,10 @@ class TestFile:
         SQLiteStore(path).prepare()
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
-    def test_is_in_wal_mode_and_every_commit_is_on_the_disk(
+    def test_is_in_wal_mode_and_keeps_nothing_of_what_is_gone(
         self, store: SQLiteStore
     ) -> None:
         assert store._ask("PRAGMA journal_mode", ()) == [("wal",)]
-        assert store._ask("PRAGMA synchronous", ()) == [(2,)]
         assert store._ask("PRAGMA secure_delete", ()) == [(1,)]
 
     def test_keeps_everything_over_a_restart(self, path: Path) -> None:
@@ -156,18 +155,92 @@ class TestPrepare:
             SQLiteStore(path).prepare()
 
 
-class TestPurge:
-    def test_goes_on_until_nothing_is_left(
-        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+class TestDurability:
+    """What SQLite waits for at the COMMIT of each verb (PRAGMA synchronous)."""
+
+    FULL, NORMAL = 2, 1
+
+    @pytest.fixture
+    def synced(self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        assert store.create(session(), issued=clock.now())
+        store.add("value", "old", clock.now() + 60)
+        seen: list[int] = []
+        real = module._sweep
+
+        def note(write: sqlite3.Connection, now: float) -> None:
+            seen.extend(*write.execute("PRAGMA synchronous"))
+            real(write, now)
+
+        monkeypatch.setattr(module, "_sweep", note)
+        return seen
+
+    @pytest.mark.parametrize(
+        ("verb", "level"),
+        [
+            pytest.param(
+                lambda s, now: s.create(session("new"), issued=now), FULL, id="create"
+            ),
+            pytest.param(
+                lambda s, now: s.touch("key", now + 9, now + 9), NORMAL, id="touch"
+            ),
+            pytest.param(lambda s, now: s.append("key", "item"), FULL, id="append"),
+            pytest.param(lambda s, now: s.end(keys=["key"]), FULL, id="end"),
+            pytest.param(
+                lambda s, now: s.add("new", "", now + 60), FULL, id="a value used once"
+            ),
+            pytest.param(
+                lambda s, now: s.add("new", "", now + 60, durable=False),
+                NORMAL,
+                id="a value that may be forgotten",
+            ),
+            pytest.param(lambda s, now: s.take("value"), FULL, id="take"),
+            pytest.param(
+                lambda s, now: s.swap("value", "old", "new", now + 60), FULL, id="swap"
+            ),
+        ],
+    )
+    def test_is_as_promised_whatever_was_written_before(
+        self, store: SQLiteStore, synced: list[int], verb, level: int
     ) -> None:
-        monkeypatch.setattr(module, "PURGE", 2)
         now = clock.now()
-        with store._writing() as (write, _):
-            for number in range(5):
-                write.execute(
-                    "INSERT INTO value VALUES (?, '', ?, NULL)", (str(number), now)
-                )
-        assert store.purge() == 5
+        store.touch("key", now + 5, now + 5)
+        assert verb(store, now)
+        store.take("unknown")
+        assert synced == [self.NORMAL, level, self.FULL]
+
+    def test_of_what_may_be_forgotten_lacks_nothing_that_others_see(
+        self, store: SQLiteStore, path: Path
+    ) -> None:
+        other = SQLiteStore(path)
+        store.add("key", "value", clock.now() + 60, durable=False)
+        assert other.get("key") == "value"
+        other.close()
+
+
+class TestSweep:
+    def test_takes_a_little_away_of_each_table(
+        self, store: SQLiteStore, clock_at_noon, now: float
+    ) -> None:
+        for number in range(module.SWEEP + 8):
+            name = str(number)
+            store.add(name, "", now + 60)
+            store.end(labels=[name], mark=now, mark_until=now + 60)
+            made = StoredSession(name, "{}", now, now + 60)
+            assert store.create(made, issued=now)
+        clock_at_noon.shift(60)
+        store.take("unknown")
+        assert self.rows(store) == [8, 8, 8]
+        store.take("unknown")
+        assert self.rows(store) == [0, 0, 0]
+
+    @staticmethod
+    def rows(store: SQLiteStore) -> list[int]:
+        tables = ("session", "value", "mark")
+        counts = [
+            store._ask(f"SELECT count(*) FROM {table}", ())  # noqa: S608 - ours
+            for table in tables
+        ]
+        return [count for ((count,),) in counts]
 
 
 class TestFaults:

@@ -132,6 +132,13 @@ def test_a_good_answer_by_post_logs_in(begin, hub, witness):
     assert witness.environ["REMOTE_USER"] == "anna"
 
 
+@pytest.mark.parametrize("handle", ["a b", "a;b", "x" * 80])
+def test_a_relay_state_that_is_not_one_of_ours_is_refused(begin, refused, handle):
+    tab = begin(UWV)
+    Tab(tab.browser, tab.request, handle).bring_artifact("AAQ=")
+    refused(tab.browser, "login-lost")
+
+
 def test_a_good_answer_takes_the_place_of_who_was_there(step_up, hub, witness, victim):
     """What the attackers below would have: the good twin of their answers."""
     step_up.bring(hub.answer(step_up.request, "admin", level_class=MIDDEN))

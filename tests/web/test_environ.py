@@ -1,17 +1,23 @@
+from types import SimpleNamespace
+
 import pytest
 
-from eilogin.errors import PipelineOrder
+from eilogin import clock as instants
+from eilogin.errors import PipelineOrder, StoreUnavailable
+from eilogin.sessions import Login, Sessions, Subject
+from eilogin.stores import open_store
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 
 ACCESSORS = [
     (env.sessions, env.SESSIONS, "session"),
     (env.session, env.SESSION, "session"),
+    (env.session_or_none, env.SESSION, "session"),
     (env.cookie, env.COOKIE, "session"),
     (env.trust, env.TRUST, "trust"),
     (env.address, env.ADDRESS, "trust"),
-    (env.login, env.LOGIN, "login"),
 ]
-IDS = [key for _, key, _ in ACCESSORS]
+IDS = [accessor.__name__ for accessor, _, _ in ACCESSORS]
 
 
 @pytest.mark.parametrize(("accessor", "key", "set_by"), ACCESSORS, ids=IDS)
@@ -29,6 +35,63 @@ class TestAKey:
         assert " ".join(env.ORDER) in str(refused.value)
 
 
-@pytest.mark.parametrize("accessor", [env.session, env.address])
+@pytest.mark.parametrize("accessor", [env.session, env.session_or_none, env.address])
 def test_that_there_is_none_is_not_that_nobody_looked(accessor):
     assert accessor({env.SESSION: None, env.ADDRESS: None}) is None
+
+
+class TestWhileNobodyCanTell:
+    FAULT = StoreUnavailable("the disk is gone")
+    ENVIRON = {env.SESSION: None, env.SESSION_FAULT: FAULT}  # noqa: RUF012 - not changed
+
+    def test_who_she_is_the_question_fails(self):
+        with pytest.raises(StoreUnavailable):
+            env.session(self.ENVIRON)
+
+    def test_who_does_not_need_to_know_goes_on(self):
+        assert env.session_or_none(self.ENVIRON) is None
+
+
+class TestALoginBeyondIdle:
+    @pytest.fixture
+    def visit(self, clock):
+        """An environ with the cookie of a login that was made for ``audience``."""
+        sessions = Sessions(open_store("memory:"), idle=900, max_session=7200)
+        instant = instants.now()
+
+        def environ(audience):
+            who = Subject("https://hub.test/", audience, "anna")
+            login = Login(who, "basis", instant, instant + 7200, instant)
+            token = sessions.create_login(login, issued=instant)
+            return {
+                env.SESSIONS: sessions,
+                env.COOKIE: Cookie("eilogin"),
+                env.TRUST: SimpleNamespace(own=SimpleNamespace(entity_id="uwv")),
+                "HTTP_COOKIE": f"__Host-eilogin={token}",
+            }
+
+        return environ
+
+    def test_is_there_after_a_while_away(self, visit, clock):
+        environ = visit("uwv")
+        clock.shift(901)
+        assert env.session_beyond_idle(environ).subject == "anna"
+
+    def test_is_none_of_another_partys(self, visit):
+        assert env.session_beyond_idle(visit("stad")) is None
+
+    def test_is_none_without_a_cookie(self, visit):
+        assert env.session_beyond_idle(visit("uwv") | {"HTTP_COOKIE": ""}) is None
+
+
+def test_what_one_party_keeps_is_not_found_by_another(clock):
+    sessions = Sessions(open_store("memory:"), idle=900, max_session=7200)
+
+    def values_of(name):
+        own = SimpleNamespace(entity_id=name)
+        trust = SimpleNamespace(own=own)
+        return env.values({env.SESSIONS: sessions, env.TRUST: trust})
+
+    values_of("uwv").add("key", "of uwv", instants.now() + 60)
+    assert values_of("uwv").get("key") == "of uwv"
+    assert values_of("stad").get("key") is None

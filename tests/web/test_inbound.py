@@ -13,7 +13,7 @@ from eilogin.errors import (
     UntrustedSignature,
 )
 from eilogin.saml import bindings, messages, xml
-from eilogin.web.inbound import BODY_LIMIT, open_soap, receive, receive_soap
+from eilogin.web.inbound import open_soap, receive, receive_soap
 
 SLO = "https://uwv.test/eilogin/slo"
 
@@ -110,7 +110,7 @@ class TestByPost:
             receive(form(hub.by_post("SAMLRequest", request_of)), keys_of)
 
     def test_reads_no_more_than_it_would_take(self, keys_of):
-        environ = post(b"") | {"CONTENT_LENGTH": str(BODY_LIMIT + 1)}
+        environ = post(b"") | {"CONTENT_LENGTH": str(bindings.LONGEST_FORM + 1)}
         environ["wsgi.input"] = None
         with pytest.raises(MessageTooLarge):
             receive(environ, keys_of)

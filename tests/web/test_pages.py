@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import sys
 from importlib import resources
 from types import SimpleNamespace
 
@@ -24,8 +25,9 @@ from eilogin.errors import (
     MethodNotAllowed,
     NotFound,
     PeerUnavailable,
+    Refused,
 )
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.pages import Pages, json_answer, language_of
 
 # 10:31 in the Netherlands, in winter and in summer.
 WINTER = 1767951060.0
@@ -65,7 +67,7 @@ VALUES = {
         "continue_url": "/c",
         "at": WINTER,
     },
-    "confirm_logout.html": {"action": "/o", "name": HOSTILE},
+    "confirm_logout.html": {"action": "/o", "name": HOSTILE, "back_url": "/b"},
     "login_needed.html": {"login_url": "/l", "name": HOSTILE},
     "unknown_host.html": {},
     "sign_in.html": {
@@ -74,6 +76,7 @@ VALUES = {
         "username": HOSTILE,
         "problem": "code",
         "wants_code": True,
+        "session_hours": 2,
         "shown_codes": {"jansen": "123456"},
         "demo_citizens": [("jansen", "geheim", HOSTILE)],
     },
@@ -159,6 +162,60 @@ def test_pages_have_variants(pages, template, problem, level):
         assert "overal" not in text
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("nl", "De gebruikersnaam, het wachtwoord of de code klopt niet."),
+        ("en", "The username, the password or the code is not right."),
+    ],
+)
+def test_where_a_code_is_asked_nobody_learns_which_field_was_right(
+    pages, language, told
+):
+    values = VALUES["sign_in.html"]
+    texts = {
+        pages.page(
+            environ(language), "sign_in.html", **values | {"problem": problem}
+        ).text
+        for problem in ("wrong", "code")
+    }
+    [text] = texts
+    assert told in text
+    assert text.count('aria-invalid="true"') == 3
+
+
+def test_without_a_code_nothing_is_said_of_one(pages):
+    values = {**VALUES["sign_in.html"], "problem": "wrong", "wants_code": False}
+    text = pages.page(environ(), "sign_in.html", **values).text
+    assert "De gebruikersnaam of het wachtwoord klopt niet." in text
+    assert text.count('aria-invalid="true"') == 2
+
+
+def test_who_tried_too_often_filled_in_nothing_that_is_invalid(pages):
+    values = {**VALUES["sign_in.html"], "problem": "blocked"}
+    text = pages.page(environ(), "sign_in.html", **values).text
+    assert "te vaak geprobeerd" in text
+    assert 'aria-invalid="true"' not in text
+
+
+@pytest.mark.parametrize(
+    ("hours", "dutch", "english"),
+    [
+        (2, "Na 2 uur logt u", "After 2 hours you log"),
+        (2.0, "Na 2 uur logt u", "After 2 hours you log"),
+        (1, "Na 1 uur logt u", "After 1 hour you log"),
+        (1.5, "Na 90 minuten logt u", "After 90 minutes you log"),
+        (1 / 60, "Na 1 minuut logt u", "After 1 minute you log"),
+        (1 / 3600, "Na 1 minuut logt u", "After 1 minute you log"),
+        (24, "Na 24 uur logt u", "After 24 hours you log"),
+    ],
+)
+def test_a_login_lasts_as_long_as_the_page_says(pages, hours, dutch, english):
+    values = {**VALUES["sign_in.html"], "problem": None, "session_hours": hours}
+    assert dutch in pages.page(environ("nl"), "sign_in.html", **values).text
+    assert english in pages.page(environ("en"), "sign_in.html", **values).text
+
+
 def test_a_demonstration_shows_how_to_log_in_and_nothing_else_does(pages):
     values = dict(VALUES["sign_in.html"])
     text = pages.page(environ(), "sign_in.html", **values).text
@@ -206,11 +263,38 @@ def test_a_value_that_a_template_misses_is_an_error(pages):
         ("*", "nl"),
         ("en;q=x,,;;", "nl"),
         ("x" * 10000, "nl"),
+        ("en," + "de,fr;q=0.9," * 12, "en"),
+        ("en," * 67, "nl"),
     ],
 )
 def test_the_language_is_the_one_that_the_browser_prefers(header, language):
     environ = {} if header is None else {"HTTP_ACCEPT_LANGUAGE": header}
     assert language_of(environ) == language
+
+
+def calls_made(function, *arguments):
+    """How many functions, of Python and of C, were called."""
+    count = 0
+
+    def one_more(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(one_more)
+    try:
+        function(*arguments)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_a_long_header_costs_no_more_work_than_a_short_one():
+    longest = "x-y," * 50
+    assert len(longest) == 200
+    most = calls_made(language_of, {"HTTP_ACCEPT_LANGUAGE": longest})
+    much_longer = {"HTTP_ACCEPT_LANGUAGE": "x-y," * 30_000}
+    assert calls_made(language_of, much_longer) < most < 2_000
 
 
 @pytest.mark.parametrize(
@@ -279,6 +363,20 @@ def test_over_https_a_browser_is_told_to_stay_there(pages):
     assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
+@pytest.mark.parametrize(
+    ("public_url", "seen", "is_told"),
+    [
+        pytest.param("https://uwv.example", "http", True, id="behind a TLS proxy"),
+        pytest.param("http://uwv.localhost", "https", False, id="our own word counts"),
+    ],
+)
+def test_whether_it_is_https_the_configuration_says(pages, public_url, seen, is_told):
+    trust = SimpleNamespace(own=SimpleNamespace(public_url=public_url))
+    known = {**environ(url=f"{seen}://uwv.example/"), "eilogin.trust": trust}
+    for answer in (pages.page(known, "unknown_host.html"), json_answer(known, {})):
+        assert ("Strict-Transport-Security" in answer.headers) is is_told
+
+
 def test_a_form_may_lead_to_the_origins_that_are_given(pages):
     page = pages.page(
         environ(),
@@ -328,9 +426,7 @@ def refusal(pages, caplog, error, event="login", environ=NAVIGATION, **more):
 
 def test_page_log_and_audit_share_a_reference(pages, caplog):
     error = MalformedMessage("found <evil>\nand\x07 more")
-    page, log, event = refusal(
-        pages, caplog, error, peer="https://hub", pseudonym="ab", session="cd"
-    )
+    page, log, event = refusal(pages, caplog, error)
     reference = event["reference"]
     assert page.status_code == 400
     assert reference in page.text
@@ -343,9 +439,9 @@ def test_page_log_and_audit_share_a_reference(pages, caplog):
     assert {k: event[k] for k in event if k not in ("time", "reference")} == {
         "code": "login",
         "outcome": "refused",
-        "pseudonym": "ab",
-        "session": "cd",
-        "peer": "https://hub",
+        "pseudonym": None,
+        "session": None,
+        "peer": None,
         "level": None,
         "reason": "message-malformed",
     }
@@ -386,7 +482,7 @@ def test_a_long_cause_is_cut(pages, caplog):
         (LevelTooLow(""), "login", "U moet op een zwaardere manier inloggen"),
         (CrossSite(""), "logout", "Wij hebben dit niet uitgevoerd"),
         (NotFound(""), "address", "Deze pagina bestaat niet"),
-        (MethodNotAllowed(""), "address", "Wij kunnen deze pagina niet tonen"),
+        (MethodNotAllowed("", ["GET"]), "address", "Wij kunnen deze pagina niet tonen"),
     ],
 )
 def test_the_page_says_what_the_visitor_can_do(pages, caplog, error, event, dutch):
@@ -396,7 +492,8 @@ def test_the_page_says_what_the_visitor_can_do(pages, caplog, error, event, dutc
 
 
 def test_the_help_desk_is_named_where_it_is_known(pages, caplog):
-    trust = SimpleNamespace(own=SimpleNamespace(telephone="14 0123"))
+    own = SimpleNamespace(telephone="14 0123", public_url="https://uwv.example")
+    trust = SimpleNamespace(own=own)
     known = {**environ(), "eilogin.trust": trust}
     page, _, event = refusal(pages, caplog, LoginLost(""), environ=known, again="/m?x")
     assert "Bel 14 0123 en noem code <span" in page.text
@@ -412,15 +509,40 @@ def test_without_a_help_desk_nobody_is_to_be_called(pages, caplog):
 
 def test_a_background_call_gets_json(pages, caplog):
     call = environ(**{"Sec-Fetch-Mode": "cors"})
-    headers = [("Allow", "GET")]
-    page, _, event = refusal(
-        pages, caplog, MethodNotAllowed("<x>"), environ=call, headers=headers
-    )
+    error = MethodNotAllowed("<x>", ["GET", "HEAD"])
+    page, _, event = refusal(pages, caplog, error, environ=call)
     assert page.status_code == 405
     assert page.content_type == "application/json"
     assert page.json == {"error": "method-not-allowed", "reference": event["reference"]}
     assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Allow"] == "GET"
+    assert page.headers["Allow"] == "GET, HEAD"
+
+
+def test_who_used_another_method_is_told_which_are_taken(pages, caplog):
+    page, _, _ = refusal(pages, caplog, MethodNotAllowed("<x>", ["POST"]))
+    assert page.content_type == "text/html"
+    assert page.headers["Allow"] == "POST"
+
+
+def test_no_other_error_tells_of_methods(pages, caplog):
+    page, _, _ = refusal(pages, caplog, Refused("<x>"))
+    assert "Allow" not in page.headers
+
+
+def test_a_script_gets_json_that_is_kept_and_guessed_at_by_nobody():
+    answer = json_answer(
+        environ(),
+        {"level": "midden", "ends": 7},
+        status=401,
+        headers=[("WWW-Authenticate", "eilogin")],
+    )
+    assert answer.status_code == 401
+    assert answer.content_type == "application/json"
+    assert answer.json == {"level": "midden", "ends": 7}
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["WWW-Authenticate"] == "eilogin"
+    assert json_answer(environ(), {}).status_code == 200
 
 
 def test_a_package_may_say_it_otherwise(tmp_path, monkeypatch):

@@ -167,6 +167,8 @@ def test_rules_agree_with_a_plain_search(lines, segments):
         ("mijn basis", "begins with '/' or '=/', found 'mijn'"),
         ("/a/../b basis", "found one that has a dot segment"),
         ("/a%2fb%00 basis", "found one that has a control character"),
+        ("/mijn/* midden", "a path, which covers all below it"),
+        ("/mijn?a=b midden", "a path, which covers all below it"),
         ("=/a//b basis", "found one that has an empty segment"),
         ("/nieuws/ basis", "found '/nieuws/' again"),
     ],

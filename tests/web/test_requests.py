@@ -1,5 +1,6 @@
 """What a request tells about itself, judged as a browser means it."""
 
+import contextlib
 import io
 import logging
 from urllib.parse import urljoin, urlsplit
@@ -9,15 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from eilogin.errors import CrossSite, MalformedMessage, MessageTooLarge
+from eilogin.errors import (
+    CrossSite,
+    MalformedMessage,
+    MessageTooLarge,
+    MethodNotAllowed,
+)
 from eilogin.web.requests import (
     Networks,
+    SitePath,
+    allow_only,
     client_address,
     is_from_other_site,
     is_navigation,
+    is_own_navigation,
     origin_of,
     read_body,
     read_form,
+    read_query,
     require_own_form,
     safe_next,
     wants_page,
@@ -45,6 +55,19 @@ SITE = "https://uwv.example.nl/app"
             False,
             id="Sec-Fetch-Site comes first",
         ),
+        pytest.param({"REFERER": f"{SITE}/x?y"}, False, id="an old browser's own link"),
+        pytest.param({"REFERER": "https://evil.example/"}, True, id="another's link"),
+        pytest.param(
+            {"REFERER": "https://uwv.example.nl.evil.example/"}, True, id="alike"
+        ),
+        pytest.param({"REFERER": "about:blank"}, True, id="a link from nowhere"),
+        pytest.param({"REFERER": "https://[evil"}, True, id="no address"),
+        pytest.param({"REFERER": ""}, False, id="an empty Referer"),
+        pytest.param(
+            {"ORIGIN": "https://uwv.example.nl", "REFERER": "https://evil.example/"},
+            False,
+            id="Origin comes before Referer",
+        ),
     ],
 )
 def test_a_request_that_another_site_asked_for_is_known(headers, is_foreign):
@@ -55,6 +78,41 @@ def test_a_request_that_another_site_asked_for_is_known(headers, is_foreign):
             require_own_form(environ, SITE)
     else:
         require_own_form(environ, SITE)
+
+
+BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_hers"),
+    [
+        pytest.param({}, True, id="curl"),
+        pytest.param({"SEC_FETCH_SITE": "same-origin", **BY_HERSELF}, True, id="link"),
+        pytest.param({"SEC_FETCH_SITE": "none", **BY_HERSELF}, True, id="typed"),
+        pytest.param({"SEC_FETCH_SITE": "cross-site", **BY_HERSELF}, False, id="other"),
+        pytest.param({"REFERER": "https://evil.example/"}, False, id="foreign, old"),
+        pytest.param({"REFERER": f"{SITE}/"}, True, id="own, old"),
+        pytest.param(
+            {"SEC_FETCH_SITE": "same-origin", "SEC_FETCH_MODE": "no-cors",
+             "SEC_FETCH_DEST": "image"}, False, id="an image of the site itself",
+        ),
+        pytest.param(
+            {"SEC_FETCH_SITE": "same-origin", "SEC_FETCH_MODE": "cors",
+             "SEC_FETCH_DEST": "empty"}, False, id="a script of the site itself",
+        ),
+        pytest.param(
+            {"SEC_FETCH_SITE": "same-origin", **BY_HERSELF, "SEC_FETCH_DEST": "iframe"},
+            False, id="a frame of the site itself",
+        ),
+        pytest.param(
+            {"SEC_FETCH_SITE": "none", **BY_HERSELF,
+             "SEC_PURPOSE": "prefetch;prerender"}, False, id="while she types",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_person_went_to_herself_is_known(headers, is_hers):
+    environ = {f"HTTP_{name}": value for name, value in headers.items()}
+    assert is_own_navigation(environ, SITE) is is_hers
 
 
 @pytest.mark.parametrize(
@@ -102,6 +160,16 @@ def test_a_background_call_is_told_from_a_navigation(headers, is_seen):
     assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
     assert wants_page({**environ, "REQUEST_METHOD": "HEAD"}) is is_seen
     assert not wants_page({**environ, "REQUEST_METHOD": "POST"})
+
+
+def test_other_methods_are_refused_and_told_which_are_taken():
+    allow_only({"REQUEST_METHOD": "HEAD"}, "GET", "HEAD")
+    with pytest.raises(MethodNotAllowed, match="'POST', but only GET, HEAD") as refused:
+        allow_only({"REQUEST_METHOD": "POST"}, "GET", "HEAD")
+    assert refused.value.allowed == ("GET", "HEAD")
+    with pytest.raises(MethodNotAllowed) as refused:
+        allow_only({"REQUEST_METHOD": "X" * 10_000}, "POST")
+    assert len(str(refused.value)) < 50
 
 
 def post(body, **more):
@@ -171,6 +239,47 @@ def test_a_form_that_is_none_is_refused(body, more):
 
 
 @pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("", {}),
+        ("next=/mijn%3Fa%3Db&level=midden", {"next": "/mijn?a=b", "level": "midden"}),
+        ("next=&level=", {}),
+        ("next=%C3%A9+b", {"next": "é b"}),
+        ("next=\xc3\xa9", {"next": "é"}),
+        ("&".join(f"a{n}=1" for n in range(20)), ...),
+    ],
+)
+def test_a_query_is_read(query, fields):
+    read = read_query({"QUERY_STRING": query})
+    assert len(read) == 20 if fields is ... else read == fields
+
+
+def test_no_query_has_no_fields():
+    assert read_query({}) == {}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("next=/a&next=/b", id="a field twice"),
+        pytest.param("next=%FF", id="not UTF-8"),
+        pytest.param("next=\xff", id="not UTF-8 as it came"),
+        pytest.param("next=\u20ac", id="not what WSGI has"),
+        pytest.param("&".join(f"a{n}=1" for n in range(21)), id="too many"),
+    ],
+)
+def test_a_query_that_is_none_is_refused(query):
+    with pytest.raises(MalformedMessage, match="query"):
+        read_query({"QUERY_STRING": query})
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_any_query_is_read_or_refused(query):
+    with contextlib.suppress(MalformedMessage):
+        assert all(read_query({"QUERY_STRING": query}).values())
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         (None, "/start"),
@@ -235,6 +344,14 @@ def test_no_address_leads_to_another_site(value):
     assert urlsplit(result).netloc == "uwv.example.nl"
     assert result.isascii()
     assert result.isprintable()
+
+
+def test_an_option_holds_a_path_of_this_site():
+    adapter = TypeAdapter(SitePath)
+    assert adapter.validate_python("/café?a=b") == "/caf%C3%A9?a=b"
+    for value in ("", "mijn", "//evil.example", "https://evil.example/", "/a/../b"):
+        with pytest.raises(ValidationError, match="a path of this site, such as"):
+            adapter.validate_python(value)
 
 
 NETWORKS = TypeAdapter(Networks).validate_python("10.0.0.0/8 ::1")

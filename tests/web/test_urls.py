@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eilogin.web.urls import see_other, this_page
+from eilogin.web.urls import at, root, see_other, this_page
 
 SITE = "https://uwv.example"
 
@@ -22,6 +22,19 @@ SITE = "https://uwv.example"
         pytest.param(SITE, "/\r\nSet-Cookie: a=b", "", "/%0D%0ASet-Cookie:%20a=b",
                      id="no new header"),
         pytest.param(SITE, "", "", "", id="no path at all"),
+        pytest.param(SITE, "/m", "a[]=%5B&b=c/d?e:@", "/m?a[]=%5B&b=c/d?e:@",
+                     id="what a browser leaves in a query"),
+        pytest.param(SITE, "/m", "a=\r\n\x00\x7f\x85", "/m?a=%0D%0A%00%7F%85",
+                     id="control characters in the query"),
+        pytest.param(SITE, "/m", 'a=\xc3\xa9 "<#\\', "/m?a=%C3%A9%20%22%3C%23%5C",
+                     id="what may not stand in a query"),
+        pytest.param(SITE, "/m", "q=" + "a" * 2043, "/m?q=" + "a" * 2043,
+                     id="as long as it may be"),
+        pytest.param(SITE, "/m", "q=" + "a" * 2044, "/m", id="too long with its query"),
+        pytest.param(SITE, "/m", "\xe9" * 700, "/m", id="too long once encoded"),
+        pytest.param(SITE, "/" + "a" * 2048, "q=a", "/", id="too long a path"),
+        pytest.param(f"{SITE}/dienst", "/" + "a" * 2048, "", "/dienst/",
+                     id="too long a path below where the site is mounted"),
     ],
 )  # fmt: skip
 def test_this_page_is_what_the_browser_sees(public_url, path, query, target):
@@ -29,11 +42,34 @@ def test_this_page_is_what_the_browser_sees(public_url, path, query, target):
     assert this_page(environ, public_url) == target
 
 
-@given(st.binary(max_size=40))
-def test_this_page_is_ascii_whatever_was_asked_for(path):
-    target = this_page({"PATH_INFO": path.decode("latin-1")}, SITE)
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_this_page_is_ascii_whatever_was_asked_for(path, query):
+    environ = {
+        "PATH_INFO": path.decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+    }
+    target = this_page(environ, SITE)
     assert target.isascii()
     assert target.isprintable()
+    assert "#" not in target
+
+
+@pytest.mark.parametrize(
+    ("public_url", "first", "full"),
+    [
+        pytest.param(SITE, "/", f"{SITE}/", id="a site of its own"),
+        pytest.param(f"{SITE}/app", "/app/", f"{SITE}/app/", id="below a path"),
+        pytest.param("http://uwv.localhost:8080", "/", "http://uwv.localhost:8080/",
+                     id="a port"),
+    ],
+)  # fmt: skip
+def test_a_target_is_at_the_origin_of_the_site(public_url, first, full):
+    assert root(public_url) == first
+    assert at(public_url, root(public_url)) == full
+
+
+def test_a_target_is_not_put_below_the_path_of_the_site_again():
+    assert at(f"{SITE}/app", "/app/mijn?a=b") == f"{SITE}/app/mijn?a=b"
 
 
 class TestARedirect:

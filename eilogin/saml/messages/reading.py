@@ -1,7 +1,7 @@
 """XML to values: what is missing, doubled, too long or unreadable is refused.
 
 A reader says what a message says; whether it is meant for us, in time and from whom it
-should be is judged in :mod:`eilogin.saml.answers`. The elements may come from before
+should be is judged in :mod:`eilogin.saml.checks`. The elements may come from before
 or after schema validation: a reader relies on the schema for nothing that it returns.
 """
 
@@ -25,6 +25,7 @@ from eilogin.saml.messages.values import (
     Response,
     Status,
 )
+from eilogin.saml.text import CONTROL
 from eilogin.saml.xml import q
 
 #: Characters of a NameID (SAML core 8.3.7 says 256 of a persistent one) and of an ID.
@@ -34,9 +35,6 @@ _LONGEST_TEXT = 1024
 #: How many attributes, values of them, SessionIndexes, audiences or classes we read.
 _MOST = 100
 
-# C0, DEL, C1 (with U+0085) and the Unicode line and paragraph separators: in a header,
-# a log line or a file of lines each of them could begin another one.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -379,7 +377,7 @@ def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
     if len(text) > longest:
         raise MalformedMessage(f"a text is longer than {longest} characters")
     # What is printable holds no control character, and is sooner seen to be so.
-    if not text.isprintable() and _CONTROL.search(text):
+    if not text.isprintable() and CONTROL.search(text):
         raise MalformedMessage("a text holds control characters")
     return text
 
@@ -401,7 +399,7 @@ def _texts(parts: _Parts, name: str) -> tuple[str, ...]:
 
 def _line(element: etree._Element) -> str:
     """Text that only the log sees, so on one line and no longer than it may be."""
-    words = _CONTROL.sub(" ", "".join(element.itertext())).split()
+    words = CONTROL.sub(" ", "".join(element.itertext())).split()
     return " ".join(words)[:_LONGEST_TEXT]
 
 

@@ -21,7 +21,7 @@ from eilogin.saml.messages.values import (
     Response,
     Status,
 )
-from eilogin.saml.xml import SAML, SAMLP, q
+from eilogin.saml.xml import SAML, SAMLP, add, q
 
 _NAMESPACES = {"samlp": SAMLP, "saml": SAML}
 
@@ -56,14 +56,12 @@ def write_authn_request(value: AuthnRequest) -> etree._Element:
     )
     if value.name_id_format:
         may_create = "" if value.name_id_format == TRANSIENT else "true"
-        policy = _add(element, "samlp:NameIDPolicy", Format=value.name_id_format)
+        policy = add(element, "samlp:NameIDPolicy", Format=value.name_id_format)
         _set(policy, AllowCreate=may_create)
     if value.level_classes:
-        asked = _add(
-            element, "samlp:RequestedAuthnContext", Comparison=value.comparison
-        )
+        asked = add(element, "samlp:RequestedAuthnContext", Comparison=value.comparison)
         for level_class in value.level_classes:
-            _add(asked, "saml:AuthnContextClassRef", level_class)
+            add(asked, "saml:AuthnContextClassRef", level_class)
     return element
 
 
@@ -82,7 +80,7 @@ def write_assertion(value: Assertion) -> etree._Element:
     element.set("ID", value.id)
     element.set("Version", "2.0")
     element.set("IssueInstant", write_instant(value.issued))
-    _add(element, "saml:Issuer", value.issuer)
+    add(element, "saml:Issuer", value.issuer)
     _add_subject(element, value)
     _add_conditions(element, value)
     _add_authn_statement(element, value)
@@ -97,7 +95,7 @@ def write_logout_request(value: LogoutRequest) -> etree._Element:
     _set(element, Reason=value.reason, NotOnOrAfter=_instant(value.not_on_or_after))
     _add_name_id(element, value.name_id)
     for session_index in value.session_indexes:
-        _add(element, "samlp:SessionIndex", session_index)
+        add(element, "samlp:SessionIndex", session_index)
     return element
 
 
@@ -113,7 +111,7 @@ def write_logout_response(value: LogoutResponse) -> etree._Element:
 def write_artifact_resolve(value: ArtifactResolve) -> etree._Element:
     """``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
     element = _message("samlp:ArtifactResolve", value, value.destination)
-    _add(element, "samlp:Artifact", value.artifact)
+    add(element, "samlp:Artifact", value.artifact)
     return element
 
 
@@ -139,15 +137,7 @@ def _message(
     element.set("Version", "2.0")
     element.set("IssueInstant", write_instant(value.issued))
     _set(element, Destination=destination, InResponseTo=in_response_to)
-    _add(element, "saml:Issuer", value.issuer)
-    return element
-
-
-def _add(
-    parent: etree._Element, name: str, text: str | None = None, **attributes: str
-) -> etree._Element:
-    element = etree.SubElement(parent, q(name), attributes)
-    element.text = text
+    add(element, "saml:Issuer", value.issuer)
     return element
 
 
@@ -167,16 +157,16 @@ def _index(index: int | None) -> str:
 
 
 def _add_status(parent: etree._Element, status: Status) -> None:
-    element = _add(parent, "samlp:Status")
+    element = add(parent, "samlp:Status")
     outer = element
     for code in status.codes:
-        outer = _add(outer, "samlp:StatusCode", Value=code)
+        outer = add(outer, "samlp:StatusCode", Value=code)
     if status.message:
-        _add(element, "samlp:StatusMessage", status.message)
+        add(element, "samlp:StatusMessage", status.message)
 
 
 def _add_name_id(parent: etree._Element, value: NameID) -> None:
-    element = _add(parent, "saml:NameID", value.value)
+    element = add(parent, "saml:NameID", value.value)
     _set(
         element,
         NameQualifier=value.name_qualifier,
@@ -186,10 +176,10 @@ def _add_name_id(parent: etree._Element, value: NameID) -> None:
 
 
 def _add_subject(parent: etree._Element, value: Assertion) -> None:
-    subject = _add(parent, "saml:Subject")
+    subject = add(parent, "saml:Subject")
     _add_name_id(subject, value.name_id)
-    confirmation = _add(subject, "saml:SubjectConfirmation", Method=BEARER)
-    data = _add(
+    confirmation = add(subject, "saml:SubjectConfirmation", Method=BEARER)
+    data = add(
         confirmation,
         "saml:SubjectConfirmationData",
         NotOnOrAfter=write_instant(value.confirmation_ends),
@@ -199,20 +189,20 @@ def _add_subject(parent: etree._Element, value: Assertion) -> None:
 
 
 def _add_conditions(parent: etree._Element, value: Assertion) -> None:
-    conditions = _add(parent, "saml:Conditions")
+    conditions = add(parent, "saml:Conditions")
     _set(
         conditions,
         NotBefore=_instant(value.not_before),
         NotOnOrAfter=_instant(value.not_on_or_after),
     )
     for audiences in value.audiences:
-        restriction = _add(conditions, "saml:AudienceRestriction")
+        restriction = add(conditions, "saml:AudienceRestriction")
         for audience in audiences:
-            _add(restriction, "saml:Audience", audience)
+            add(restriction, "saml:Audience", audience)
 
 
 def _add_authn_statement(parent: etree._Element, value: Assertion) -> None:
-    statement = _add(
+    statement = add(
         parent, "saml:AuthnStatement", AuthnInstant=write_instant(value.authn_instant)
     )
     _set(
@@ -220,15 +210,15 @@ def _add_authn_statement(parent: etree._Element, value: Assertion) -> None:
         SessionIndex=value.session_index or "",
         SessionNotOnOrAfter=_instant(value.session_ends),
     )
-    context = _add(statement, "saml:AuthnContext")
-    _add(context, "saml:AuthnContextClassRef", value.level_class)
+    context = add(statement, "saml:AuthnContext")
+    add(context, "saml:AuthnContextClassRef", value.level_class)
 
 
 def _add_attributes(parent: etree._Element, value: Assertion) -> None:
-    statement = _add(parent, "saml:AttributeStatement")
+    statement = add(parent, "saml:AttributeStatement")
     for name, texts in value.attributes.items():
         is_uri = name.startswith(("urn:", "http://", "https://"))
         name_format = _URI_NAMES if is_uri else _UNSPECIFIED_NAMES
-        attribute = _add(statement, "saml:Attribute", Name=name, NameFormat=name_format)
+        attribute = add(statement, "saml:Attribute", Name=name, NameFormat=name_format)
         for text in texts:
-            _add(attribute, "saml:AttributeValue", text)
+            add(attribute, "saml:AttributeValue", text)

@@ -18,7 +18,7 @@ from eilogin.saml.metadata.values import (
     ServiceProvider,
 )
 from eilogin.saml.signatures import sign
-from eilogin.saml.xml import DS, MD, MDUI, SAMLP, q, serialize
+from eilogin.saml.xml import DS, MD, MDUI, SAMLP, add, q, serialize
 
 _NAMESPACES = {"md": MD, "mdui": MDUI, "ds": DS}
 _LANGUAGE = q("xml:lang")
@@ -50,7 +50,7 @@ def write_federation(
         {"ID": new_id(), "Name": name, "validUntil": write_instant(valid_until)},
         nsmap={**_NAMESPACES, "mdrpi": MDRPI},
     )
-    publication = etree.SubElement(_add(root, "md:Extensions"), PUBLICATION_INFO)
+    publication = etree.SubElement(add(root, "md:Extensions"), PUBLICATION_INFO)
     publication.set("publisher", name)
     publication.set("creationInstant", write_instant(clock.now()))
     for descriptor in descriptors:
@@ -76,14 +76,6 @@ def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
     return element
 
 
-def _add(
-    parent: etree._Element, name: str, text: str | None = None, **attributes: str
-) -> etree._Element:
-    element = etree.SubElement(parent, q(name), attributes)
-    element.text = text
-    return element
-
-
 def _add_identity_provider(
     parent: etree._Element, descriptor: EntityDescriptor, role: IdentityProvider
 ) -> None:
@@ -103,20 +95,20 @@ def _add_service_provider(
     _add_logouts_and_formats(element, role)
     _add_endpoints(element, "md:AssertionConsumerService", role.assertion_consumers)
     if role.requested_attributes:
-        service = _add(element, "md:AttributeConsumingService", index="0")
+        service = add(element, "md:AttributeConsumingService", index="0")
         names = descriptor.names or {"en": descriptor.entity_id}
         _add_texts(service, "md:ServiceName", names)
         for name in role.requested_attributes:
-            _add(service, "md:RequestedAttribute", Name=name)
+            add(service, "md:RequestedAttribute", Name=name)
 
 
 def _add_role(
     parent: etree._Element, name: str, descriptor: EntityDescriptor, role: Role
 ) -> etree._Element:
     """The role with what is first in both: Extensions and keys."""
-    element = _add(parent, name, protocolSupportEnumeration=SAMLP)
+    element = add(parent, name, protocolSupportEnumeration=SAMLP)
     if descriptor.names or descriptor.descriptions or descriptor.information_urls:
-        about = _add(_add(element, "md:Extensions"), "mdui:UIInfo")
+        about = add(add(element, "md:Extensions"), "mdui:UIInfo")
         _add_texts(about, "mdui:DisplayName", descriptor.names)
         _add_texts(about, "mdui:Description", descriptor.descriptions)
         _add_texts(about, "mdui:InformationURL", descriptor.information_urls)
@@ -128,21 +120,21 @@ def _add_role(
 
 
 def _add_key(parent: etree._Element, use: str, certificate: str) -> None:
-    key_info = _add(_add(parent, "md:KeyDescriptor", use=use), "ds:KeyInfo")
-    _add(_add(key_info, "ds:X509Data"), "ds:X509Certificate", certificate)
+    key_info = add(add(parent, "md:KeyDescriptor", use=use), "ds:KeyInfo")
+    add(add(key_info, "ds:X509Data"), "ds:X509Certificate", certificate)
 
 
 def _add_logouts_and_formats(parent: etree._Element, role: Role) -> None:
     _add_endpoints(parent, "md:SingleLogoutService", role.single_logouts)
     for name_id_format in role.name_id_formats:
-        _add(parent, "md:NameIDFormat", name_id_format)
+        add(parent, "md:NameIDFormat", name_id_format)
 
 
 def _add_endpoints(
     parent: etree._Element, name: str, endpoints: Sequence[Endpoint]
 ) -> None:
     for endpoint in endpoints:
-        element = _add(
+        element = add(
             parent, name, Binding=endpoint.binding, Location=endpoint.location
         )
         if endpoint.response_location:
@@ -155,17 +147,17 @@ def _add_endpoints(
 
 def _add_texts(parent: etree._Element, name: str, texts: Mapping[str, str]) -> None:
     for language, text in texts.items():
-        _add(parent, name, text).set(_LANGUAGE, language)
+        add(parent, name, text).set(_LANGUAGE, language)
 
 
 def _add_contact(parent: etree._Element, contact: Contact) -> None:
-    element = _add(parent, "md:ContactPerson", contactType=contact.kind)
+    element = add(parent, "md:ContactPerson", contactType=contact.kind)
     if contact.company:
-        _add(element, "md:Company", contact.company)
+        add(element, "md:Company", contact.company)
     if contact.email:
-        _add(element, "md:EmailAddress", f"mailto:{contact.email}")
+        add(element, "md:EmailAddress", f"mailto:{contact.email}")
     if contact.telephone:
-        _add(element, "md:TelephoneNumber", contact.telephone)
+        add(element, "md:TelephoneNumber", contact.telephone)
 
 
 def _word(flag: bool) -> str:  # noqa: FBT001 - the one thing it is about

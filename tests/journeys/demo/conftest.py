@@ -20,7 +20,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[3]
 SCREENSHOTS = CHECKOUT / "var" / "screenshots"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromiumX"
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -1,0 +1,74 @@
+"""The tries at passwords and codes, counted over all processes of the hub.
+
+Passwords are counted by username together with the client's address, so that who tries
+from elsewhere does not lock a citizen out at once; and, with more room, by each of the
+two alone. Codes are counted by citizen. A try is taken before it is made, so that many
+at the same time are counted like any others.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from eilogin import clock
+from eilogin.web import environ as env
+from eilogin.web.requests import client_address
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long a try counts, in seconds.
+_COUNTS_FOR = 15 * 60.0
+#: Tries at one password from one address, and at one citizen's code.
+_MOST = 5
+#: Tries at one password from wherever, and at whatever passwords from one address.
+_MOST_FOR_A_NAME = 25
+_MOST_FROM_A_PLACE = 250
+
+
+class Attempts:
+    """The tries that are left for one username from where this request comes."""
+
+    def __init__(self, environ: "WSGIEnvironment", username: str) -> None:
+        self._values = env.values(environ)
+        name = username.strip().casefold()
+        address = client_address(environ, env.trust(environ).trusted_proxies)
+        self._here = f"password\0{name}\0{address}"
+        self._wider = (
+            (f"name\0{name}", _MOST_FOR_A_NAME),
+            (f"place\0{address}", _MOST_FROM_A_PLACE),
+        )
+        self._taken: list[str] = []
+
+    def may_try_password(self) -> bool:
+        """Take one of the tries that are left, or say that none is."""
+        return self._take(self._here, _MOST) and all(
+            self._take(what, most) for what, most in self._wider
+        )
+
+    def forget_passwords(self) -> None:
+        """The password was right: this try does not count, nor those before it here."""
+        for key in (*self._taken, *_slots(self._here, _MOST)):
+            self._values.take(key)
+
+    def may_try_code(self, citizen_id: str) -> bool:
+        """The same for a citizen's code."""
+        return self._take(f"code\0{citizen_id}", _MOST)
+
+    def forget_codes(self, citizen_id: str) -> None:
+        """Her code was right: all its tries are there again."""
+        for key in _slots(f"code\0{citizen_id}", _MOST):
+            self._values.take(key)
+
+    def _take(self, what: str, most: int) -> bool:
+        until = clock.now() + _COUNTS_FOR
+        for key in _slots(what, most):
+            if self._values.add(key, "", until, durable=False):
+                self._taken.append(key)
+                return True
+        return False
+
+
+def _slots(what: str, most: int) -> Iterator[str]:
+    digest = hashlib.sha256(what.encode()).hexdigest()
+    return (f"attempt:{digest}:{n}" for n in range(most))

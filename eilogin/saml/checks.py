@@ -1,0 +1,189 @@
+"""Whether a message is from whom it should be, for us, and in time.
+
+The signature comes first (:func:`verified`, or by Redirect that of the query); then the
+``check_`` functions judge what the message says. What needs a memory (replay, the
+session that a logout names) is the caller's: each message has an ``id`` to remember,
+for :data:`LIFETIME` and :data:`SKEW`.
+
+Addresses are compared exactly, with what this party is configured to be: never with a
+Host header, never by prefix. One skew serves all instants.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from lxml import etree
+
+from eilogin.errors import (
+    LoginFailed,
+    MessageExpired,
+    MessageMisdirected,
+    MessageUnexpected,
+    UnknownPeer,
+)
+from eilogin.saml.messages import (
+    ArtifactResolve,
+    ArtifactResponse,
+    AuthnRequest,
+    LogoutRequest,
+    LogoutResponse,
+)
+from eilogin.saml.signatures import check_structure, signed
+from eilogin.saml.xml import validate
+
+#: Seconds of difference between clocks that we put up with.
+SKEW = 60.0
+#: Seconds in which a message has to arrive after it was issued.
+LIFETIME = 120.0
+
+
+def verified(element: etree._Element, keys: Sequence[RSAPublicKey]) -> etree._Element:
+    """What a message says that came by POST or SOAP, signed itself.
+
+    ``element`` is the message in the tree in which it was parsed. Structure, schema and
+    signature are checked; the return is parsed anew from the octets that one of
+    ``keys`` signed. Raises :class:`~eilogin.errors.MalformedMessage` or
+    :class:`~eilogin.errors.UntrustedSignature`.
+    """
+    check_structure(element.getroottree().getroot())
+    validate(element, "protocol")
+    return signed(element, keys)
+
+
+# --- by kind of message -------------------------------------------------------------
+
+
+def check_artifact_response(
+    response: ArtifactResponse,
+    *,
+    issuer: str,
+    in_response_to: str,
+    now: float,
+) -> None:
+    """Refuse an ArtifactResponse that is not the answer to our ArtifactResolve.
+
+    Raises :class:`~eilogin.errors.UnknownPeer`,
+    :class:`~eilogin.errors.MessageUnexpected`, :class:`~eilogin.errors.MessageExpired`,
+    and :class:`~eilogin.errors.LoginFailed` where its status is no success.
+    """
+    require_issuer(response.issuer, issuer)
+    require_answer(response.in_response_to, in_response_to)
+    require_recent(response.issued, now)
+    if not response.status.is_success:
+        raise LoginFailed("the hub refuses the artifact", response.status.codes)
+
+
+def check_artifact_resolve(
+    request: ArtifactResolve,
+    *,
+    issuer: str,
+    destination: str,
+    now: float,
+) -> None:
+    """Refuse an ArtifactResolve of another party, for another address, or too old.
+
+    ``issuer`` is the participant whose key signed it; over SOAP a Destination may be
+    absent. Raises :class:`~eilogin.errors.UnknownPeer`,
+    :class:`~eilogin.errors.MessageMisdirected` or
+    :class:`~eilogin.errors.MessageExpired`.
+    """
+    require_issuer(request.issuer, issuer)
+    require_destination(request.destination, destination, required=False)
+    require_recent(request.issued, now)
+
+
+def check_authn_request(
+    request: AuthnRequest,
+    *,
+    destination: str,
+    now: float,
+) -> None:
+    """Refuse an AuthnRequest for another address, or too old.
+
+    Where the answer may go is looked up in metadata by the caller. Raises
+    :class:`~eilogin.errors.MessageMisdirected` or
+    :class:`~eilogin.errors.MessageExpired` (SAML bindings 3.4.5.2 and 3.5.5.2).
+    """
+    require_destination(request.destination, destination, required=True)
+    require_recent(request.issued, now)
+
+
+def check_logout_request(
+    request: LogoutRequest,
+    *,
+    issuer: str,
+    destination: str,
+    destination_required: bool,
+    now: float,
+) -> None:
+    """Refuse a LogoutRequest of another party, for another address, or too old.
+
+    ``issuer`` is the party whose key signed it; ``destination_required`` is False over
+    SOAP. Which sessions it names, and whether it was seen before, is the caller's to
+    look up. Raises :class:`~eilogin.errors.UnknownPeer`,
+    :class:`~eilogin.errors.MessageMisdirected` or
+    :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.1, core 3.7.1).
+    """
+    require_issuer(request.issuer, issuer)
+    require_destination(request.destination, destination, required=destination_required)
+    require_recent(request.issued, now)
+    if request.not_on_or_after is not None and now >= request.not_on_or_after + SKEW:
+        raise MessageExpired("the NotOnOrAfter of a LogoutRequest is over")
+
+
+def check_logout_response(  # noqa: PLR0913 - facts, each by its name
+    response: LogoutResponse,
+    *,
+    issuer: str,
+    in_response_to: str,
+    destination: str,
+    destination_required: bool,
+    now: float,
+) -> None:
+    """Refuse a LogoutResponse that is not the answer to our LogoutRequest.
+
+    Its status is the caller's to read: a partial logout is an answer too. Raises
+    :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageUnexpected`,
+    :class:`~eilogin.errors.MessageMisdirected` or
+    :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.2).
+    """
+    require_issuer(response.issuer, issuer)
+    require_answer(response.in_response_to, in_response_to)
+    require_destination(
+        response.destination, destination, required=destination_required
+    )
+    require_recent(response.issued, now)
+
+
+# --- what they have in common -------------------------------------------------------
+
+
+def require_issuer(found: str, expected: str) -> None:
+    """Refuse an Issuer that is another than ``expected``: UnknownPeer."""
+    if found != expected:
+        raise UnknownPeer("the Issuer is another party than the one expected")
+
+
+def require_answer(found: str, request_id: str) -> None:
+    """Refuse an InResponseTo that is not ``request_id``: MessageUnexpected."""
+    # The ID of a request is known to one browser: compared so that time tells nothing.
+    if not hmac.compare_digest(found.encode(), request_id.encode()):
+        raise MessageUnexpected("InResponseTo does not name our request")
+
+
+def require_destination(found: str, address: str, *, required: bool) -> None:
+    """Refuse a Destination that is another than ``address``: MessageMisdirected.
+
+    It may be absent, that is "", unless it is ``required``.
+    """
+    if found != address and (found or required):
+        raise MessageMisdirected("the Destination is another address, or none")
+
+
+def require_recent(issued: float, now: float) -> None:
+    """Refuse an IssueInstant that is not within LIFETIME before now: MessageExpired."""
+    if issued > now + SKEW:
+        raise MessageExpired("the IssueInstant is in the future")
+    if now >= issued + LIFETIME + SKEW:
+        raise MessageExpired("the IssueInstant is too long ago")

@@ -1,0 +1,589 @@
+"""The filter that starts a logout, receives one, and ends what it names."""
+
+import re
+from dataclasses import replace
+from urllib.parse import urlsplit
+from wsgiref.validate import validator
+
+import pytest
+from webtest import TestApp as Client
+
+from eilogin.errors import InvalidOptions
+from eilogin.filters.logout import make_logout
+from eilogin.filters.trust import TrustFilter
+from eilogin.saml import bindings, messages, signatures, xml
+from eilogin.web import environ as env
+
+STAD = "https://stad.test/mijn"
+LOGOUT = "https://stad.test/eilogin/logout"
+SLO = "https://stad.test/eilogin/slo"
+SOAP = "https://stad.test/eilogin/slo/soap"
+ENTITY = "https://stad.test/eilogin/metadata"
+HUB = "https://inloggen.test/metadata"
+UWV_SOAP = "https://uwv.test/eilogin/slo/soap"
+START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
+MINUTE = 60
+
+
+class Visitor:
+    """Somebody who is logged in at a participant."""
+
+    def __init__(self, federation, browser):
+        self.browser = browser
+        self.sessions = federation.apps["stad.test"].sessions
+        self.cookie = browser.cookie("stad.test", "__Host-eilogin")
+
+    @property
+    def is_logged_in(self):
+        return self.sessions.find(self.cookie) is not None
+
+
+@pytest.fixture
+def log_in(federation, hub, asked):
+    """Log somebody in, as the hub of this test says it."""
+
+    def log_in(name="anna", index="_s1", **said):
+        browser = federation.browser()
+        browser.visit(STAD)
+        request, handle = asked(browser.trail[1])
+        answer = hub.answer(request, name, session_index=index, **said)
+        fields = bindings.post_fields("SAMLResponse", xml.serialize(answer), handle)
+        browser.post(request.acs_url, site="cross-site", **fields)
+        assert browser.url == STAD
+        return Visitor(federation, browser)
+
+    return log_in
+
+
+@pytest.fixture
+def anna(log_in):
+    return log_in()
+
+
+@pytest.fixture
+def soap(call, hub):
+    """Send a message over SOAP, by the hub's key or another."""
+
+    def send(element, key=None, url=SOAP):
+        hub.key = key or hub.key
+        return call("POST", url, hub.by_soap(element), Content_Type="text/xml")
+
+    return send
+
+
+@pytest.fixture
+def request_for(hub):
+    """A LogoutRequest of the hub for somebody, over SOAP where nothing else is said."""
+
+    def make(name="anna", *indexes, destination=SOAP, **changes):
+        name_id = name if isinstance(name, messages.NameID) else messages.NameID(name)
+        return hub.logout_request(name_id, destination, *indexes, **changes)
+
+    return make
+
+
+@pytest.fixture
+def refused(caplog):
+    """Assert a refusal with a reference, whose cause is in the log and nowhere else.
+
+    A server gets a SOAP fault (SOAP 1.1, 6.2: with status 500), a visitor a page.
+    """
+
+    def check(answer, code, status=400):
+        is_soap = answer.content_type == "text/xml"
+        assert answer.status_int == (500 if is_soap else status)
+        assert code not in answer.text
+        if is_soap:
+            assert "soap-env:Client" in answer.text
+        reference = re.search(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b", answer.text)[0]
+        line = next(m for m in caplog.messages if m.startswith(reference))
+        assert f"({code}):" in line
+
+    return check
+
+
+@pytest.fixture
+def ends_nothing(anna, refused):
+    """Assert that a message was refused, and that she is logged in as before."""
+
+    def check(answer, code, status=400):
+        refused(answer, code, status)
+        assert anna.is_logged_in
+
+    return check
+
+
+def outcome_of(answer, federation):
+    """The LogoutResponse in an answer over SOAP, which the participant signed."""
+    assert answer.status_int == 200
+    element = bindings.unwrap_soap(answer.body)
+    key = federation.trusts["stad.test"].own.key.public
+    return messages.read_logout_response(signatures.signed(element, [key]))
+
+
+# --- the visitor wants to go ----------------------------------------------------
+
+
+class TestLoggingOut:
+    def test_ends_the_session_here_before_anything_is_sent(self, anna, call):
+        answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={anna.cookie}")
+        assert answer.status_int == 302
+        assert not anna.is_logged_in
+        assert any(
+            cookie.startswith("__Host-eilogin=;") and "Max-Age=0" in cookie
+            for cookie in answer.headers.getall("Set-Cookie")
+        )
+
+    def test_tells_the_hub_whom_it_is_about(self, anna, call, federation):
+        answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={anna.cookie}")
+        received = bindings.read_redirect(urlsplit(answer.location).query)
+        key = federation.trusts["stad.test"].own.key.public
+        bindings.verify_redirect(received, [key])
+        request = messages.read_logout_request(xml.parse(received.octets))
+        assert request.issuer == ENTITY
+        assert request.destination == "https://inloggen.test/slo"
+        assert request.session_indexes == ("_s1",)
+        name_id = request.name_id
+        assert (name_id.value, name_id.name_qualifier) == ("anna", HUB)
+        assert name_id.sp_name_qualifier == ENTITY
+
+    def test_names_no_session_where_the_hub_had_none(self, log_in, call):
+        visitor = log_in(index=None)
+        answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={visitor.cookie}")
+        received = bindings.read_redirect(urlsplit(answer.location).query)
+        request = messages.read_logout_request(xml.parse(received.octets))
+        assert request.session_indexes == ()
+        assert not visitor.is_logged_in
+
+    def test_has_no_answer_of_the_hub_log_her_in_again(
+        self, anna, hub, asked, federation
+    ):
+        """It was on its way to another tab when she logged out."""
+        anna.browser.visit("https://stad.test/eilogin/login?level=midden")
+        request, handle = asked(anna.browser.trail[1])
+        answer = hub.answer(request)
+        anna.browser.visit(LOGOUT)
+        fields = bindings.post_fields("SAMLResponse", xml.serialize(answer), handle)
+        anna.browser.post(request.acs_url, site="cross-site", **fields)
+        assert anna.browser.page.status_int >= 400
+        assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
+
+    def test_is_done_by_the_form_of_our_own_page(self, anna):
+        anna.browser.post(LOGOUT, site="same-origin", next="/")
+        assert not anna.is_logged_in
+
+    def test_is_not_done_by_a_form_of_another_site(self, anna, caplog):
+        anna.browser.post(LOGOUT, site="cross-site")
+        assert anna.browser.page.status_int == 403
+        assert anna.is_logged_in
+
+    def test_is_not_done_by_a_link_on_another_site_until_she_says_so(self, anna):
+        anna.browser.visit("https://uwv.test/eilogin/x")
+        anna.browser.follow(LOGOUT)
+        assert anna.browser.page.status_int == 200
+        assert anna.is_logged_in
+        anna.browser.press("Overal uitloggen")
+        assert not anna.is_logged_in
+
+    def test_without_a_session_asks_nobody(self, federation):
+        browser = federation.browser()
+        browser.visit(LOGOUT)
+        assert browser.trail == [LOGOUT]
+        assert "U bent uitgelogd" in browser.text
+
+    @pytest.mark.parametrize(
+        ("query", "url"),
+        [
+            ("?next=/tot-ziens", "https://stad.test/tot-ziens"),
+            ("?next=https://evil.test/", LOGOUT + "?next=https://evil.test/"),
+            ("?next=//evil.test", LOGOUT + "?next=//evil.test"),
+        ],
+    )
+    def test_leads_to_a_page_of_this_site_or_none(self, call, query, url):
+        answer = call("GET", LOGOUT + query)
+        if url.startswith(LOGOUT):
+            assert answer.status_int == 200
+        else:
+            assert answer.location == url
+
+    def test_at_a_hub_that_takes_none_is_done_here(self, federation, anna):
+        filter_ = federation.apps["stad.test"].app
+        assert isinstance(filter_, TrustFilter)
+        filter_.trust = _without_logouts(filter_.trust, bindings.REDIRECT)
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.trail == [LOGOUT]
+        assert "U bent uitgelogd" in anna.browser.text
+        assert not anna.is_logged_in
+        assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
+
+
+def _without_logouts(trust, binding):
+    """Trust in a hub that takes no logout over a binding."""
+
+    class Federation:
+        def __getattr__(self, name):
+            return getattr(trust.federation, name)
+
+        def entity(self, entity_id):
+            entity = trust.federation.entity(entity_id)
+            role = entity.identity_provider
+            kept = tuple(e for e in role.single_logouts if e.binding != binding)
+            return replace(entity, identity_provider=replace(role, single_logouts=kept))
+
+    return replace(trust, federation=Federation())
+
+
+# --- the hub is done ------------------------------------------------------------
+
+
+class TestTheHubsAnswer:
+    @pytest.fixture
+    def under_way(self, anna, federation, asked, hub):
+        """A logout that the hub has not answered yet; gives the address that does."""
+
+        def answer(*codes, **changes):
+            status = messages.Status(codes or (messages.SUCCESS,))
+            response = hub.logout_response(
+                under_way, **{"destination": SLO, "status": status, **changes}
+            )
+            return hub.by_redirect(SLO, "SAMLResponse", response)
+
+        federation.apps["inloggen.test"] = waiting
+        anna.browser.visit(f"{LOGOUT}")
+        query = urlsplit(anna.browser.trail[1]).query
+        octets = bindings.read_redirect(query).octets
+        under_way = messages.read_logout_request(xml.parse(octets))
+        answer.request = under_way
+        return answer
+
+    def test_of_success_says_everywhere(self, anna, under_way, events):
+        anna.browser.visit(under_way())
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert events("logout.answered")[-1]["outcome"] == "ok"
+
+    @pytest.mark.parametrize(
+        "codes",
+        [
+            (messages.SUCCESS, messages.PARTIAL_LOGOUT),
+            (messages.RESPONDER, messages.PARTIAL_LOGOUT),
+            (messages.RESPONDER,),
+        ],
+        ids=["partial", "partly failed", "failed"],
+    )
+    def test_of_less_says_here_and_no_more(self, anna, under_way, codes, events):
+        anna.browser.visit(under_way(*codes))
+        assert "U bent uitgelogd" in anna.browser.text
+        assert "overal" not in anna.browser.title
+        assert events("logout.answered")[-1]["outcome"] == "failed"
+
+    def test_says_nothing_in_another_browser(self, under_way, federation, refused):
+        browser = federation.browser()
+        browser.visit(under_way())
+        refused(browser.page, "message-unexpected")
+
+    def test_by_post_is_taken_too(self, anna, under_way, hub):
+        response = hub.logout_response(under_way.request, SLO)
+        fields = hub.by_post("SAMLResponse", response)
+        anna.browser.post(SLO, site="cross-site", **fields)
+        assert "U bent overal uitgelogd" in anna.browser.text
+
+    def test_to_a_logout_that_was_not_started_is_refused(
+        self, anna, under_way, refused
+    ):
+        anna.browser.visit(under_way(in_response_to="_other"))
+        refused(anna.browser.page, "message-unexpected")
+
+    def test_that_comes_after_an_hour_is_refused(self, anna, under_way, clock, refused):
+        clock.shift(60 * MINUTE)
+        anna.browser.visit(under_way())
+        refused(anna.browser.page, "message-unexpected")
+
+    @pytest.mark.parametrize("destination", ["", LOGOUT, "https://uwv.test/"])
+    def test_for_another_address_is_refused(
+        self, anna, under_way, refused, destination
+    ):
+        anna.browser.visit(under_way(destination=destination))
+        refused(anna.browser.page, "message-misdirected")
+
+    def test_by_an_attacker_is_refused(
+        self, anna, under_way, hub, attacker_key, refused
+    ):
+        hub.key = attacker_key
+        anna.browser.visit(under_way())
+        refused(anna.browser.page, "signature-untrusted")
+
+    def test_leads_where_the_link_said(self, federation, anna, hub):
+        federation.apps["inloggen.test"] = waiting
+        anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
+        query = urlsplit(anna.browser.trail[1]).query
+        request = messages.read_logout_request(
+            xml.parse(bindings.read_redirect(query).octets)
+        )
+        response = hub.logout_response(request, SLO)
+        anna.browser.visit(hub.by_redirect(SLO, "SAMLResponse", response))
+        assert anna.browser.trail[1] == "https://stad.test/tot-ziens"
+
+
+def waiting(environ, start_response):
+    """A hub's page that does nothing until the test answers."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"one moment"]
+
+
+# --- the hub asks, over SOAP ----------------------------------------------------
+
+
+class TestALogoutOverSoap:
+    def test_ends_what_it_names_without_a_cookie(
+        self, anna, soap, request_for, federation, events
+    ):
+        request = request_for("anna", "_s1")
+        outcome = outcome_of(soap(request), federation)
+        assert outcome.status.is_success
+        assert outcome.in_response_to == request.get("ID")
+        assert outcome.issuer == ENTITY
+        assert not anna.is_logged_in
+        event = events("logout.received")[-1]
+        assert event["reason"] == "1 ended"
+        assert "anna" not in str(event)
+
+    def test_ends_only_the_session_that_it_names(self, log_in, soap, request_for):
+        here, elsewhere = log_in(index="_s1"), log_in(index="_s2")
+        soap(request_for("anna", "_s2"))
+        assert here.is_logged_in
+        assert not elsewhere.is_logged_in
+
+    def test_that_names_no_session_ends_all_of_hers(self, log_in, soap, request_for):
+        mine = [log_in(index="_s1"), log_in(index="_s2"), log_in(index=None)]
+        bystander = log_in("bram", "_s3")
+        soap(request_for("anna"))
+        assert not any(visitor.is_logged_in for visitor in mine)
+        assert bystander.is_logged_in
+
+    def test_ends_every_session_that_it_names(self, log_in, soap, request_for):
+        visitors = [log_in(index=f"_s{n}") for n in range(3)]
+        soap(request_for("anna", "_s0", "_s2"))
+        assert [v.is_logged_in for v in visitors] == [False, True, False]
+
+    def test_succeeds_where_nobody_is_logged_in(self, soap, request_for, federation):
+        outcome = outcome_of(soap(request_for("nobody")), federation)
+        assert outcome.status.is_success
+
+    def test_ignores_whose_cookie_comes_with_it(self, log_in, hub, call, request_for):
+        anna, bram = log_in("anna", "_s1"), log_in("bram", "_s2")
+        cookie = f"__Host-eilogin={bram.cookie}"
+        call("POST", SOAP, hub.by_soap(request_for("anna")), Cookie=cookie)
+        assert not anna.is_logged_in
+        assert bram.is_logged_in
+
+    @pytest.mark.parametrize(
+        "name_id",
+        [
+            messages.NameID("anna", messages.UNSPECIFIED),
+            messages.NameID("anna", "", HUB),
+            messages.NameID("anna", "", "", ENTITY),
+            messages.NameID("anna", messages.UNSPECIFIED, HUB, ENTITY),
+        ],
+        ids=["format", "qualifier", "participant's qualifier", "all"],
+    )
+    def test_may_say_what_it_could_leave_out(self, anna, soap, request_for, name_id):
+        soap(request_for(name_id, "_s1"))
+        assert not anna.is_logged_in
+
+
+#: NameIDs that are not hers, though they look like hers.
+OTHERS = {
+    "another name": messages.NameID("bram"),
+    "upper case": messages.NameID("ANNA"),
+    "a longer name": messages.NameID("anna2"),
+    "another format": messages.NameID("anna", messages.PERSISTENT),
+    "another hub's": messages.NameID("anna", "", "https://hub.example/"),
+    "another participant's": messages.NameID(
+        "anna", "", "", "https://uwv.test/eilogin/metadata"
+    ),
+}
+
+
+class TestWhatEndsNothing:
+    @pytest.mark.parametrize("name_id", OTHERS.values(), ids=OTHERS)
+    def test_is_a_name_that_is_not_hers(self, anna, soap, request_for, name_id):
+        soap(request_for(name_id, "_s1"))
+        assert anna.is_logged_in
+
+    def test_is_a_session_that_is_not_hers(self, anna, soap, request_for):
+        soap(request_for("anna", "_s2"))
+        assert anna.is_logged_in
+
+    def test_is_anothers_session_by_her_name(self, log_in, soap, request_for):
+        anna, bram = log_in("anna", "_s1"), log_in("bram", "_s2")
+        soap(request_for("anna", "_s2"))
+        assert anna.is_logged_in
+        assert bram.is_logged_in
+
+    @pytest.mark.parametrize("whose", ["attacker", "uwv.test", "stad.test"])
+    def test_is_a_message_by_another_key(
+        self, soap, request_for, keys, ends_nothing, whose
+    ):
+        answer = soap(request_for("anna"), keys[whose])
+        ends_nothing(answer, "signature-untrusted")
+
+    def test_is_a_message_that_is_not_signed(self, call, request_for, ends_nothing):
+        body = bindings.wrap_soap(request_for("anna"))
+        ends_nothing(call("POST", SOAP, body), "signature-untrusted")
+
+    def test_is_a_message_that_was_changed(
+        self, hub, call, request_for, tampered, ends_nothing
+    ):
+        forged = tampered(hub.signed(request_for("somebody")), "somebody", "anna")
+        answer = call("POST", SOAP, bindings.wrap_soap(forged))
+        ends_nothing(answer, "signature-untrusted")
+
+    def test_is_a_message_of_another_member(self, call, party, ends_nothing):
+        uwv = party("uwv.test")
+        request = uwv.logout_request(messages.NameID("anna"), SOAP)
+        ends_nothing(call("POST", SOAP, uwv.by_soap(request)), "peer-unknown")
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({"issued": START - 3 * MINUTE - 1}, "message-expired"),
+            ({"issued": START + MINUTE + 1}, "message-expired"),
+            ({"not_on_or_after": START - MINUTE - 1}, "message-expired"),
+            ({"destination": SLO}, "message-misdirected"),
+            ({"destination": SOAP + "/"}, "message-misdirected"),
+            ({"destination": UWV_SOAP}, "message-misdirected"),
+        ],
+        ids=["old", "not yet", "over", "by browser", "longer", "another's"],
+    )
+    def test_is_a_message_for_another_time_or_place(
+        self, soap, request_for, ends_nothing, changes, code
+    ):
+        ends_nothing(soap(request_for("anna", **changes)), code)
+
+    @pytest.mark.parametrize("name", ["", " "])
+    def test_is_a_name_that_is_empty(self, soap, request_for, ends_nothing, name):
+        answer = soap(request_for(messages.NameID(name)))
+        ends_nothing(answer, "message-malformed")
+
+    def test_is_another_message(self, soap, hub, request_for, ends_nothing):
+        request = messages.read_logout_request(request_for("anna"))
+        answer = soap(hub.logout_response(request, SOAP))
+        ends_nothing(answer, "message-malformed")
+
+    @pytest.mark.parametrize("method", ["GET", "PUT"])
+    def test_is_another_method(self, call, hub, request_for, ends_nothing, method):
+        answer = call(method, SOAP, hub.by_soap(request_for("anna")))
+        ends_nothing(answer, "method-not-allowed", 405)
+
+    def test_is_the_same_message_after_a_new_login(
+        self, log_in, soap, request_for, federation, clock
+    ):
+        log_in()
+        request = request_for("anna")
+        first = outcome_of(soap(request), federation)
+        clock.shift(1)
+        again = log_in()
+        second = outcome_of(soap(request), federation)
+        assert (first.status, second.status) == (messages.Status(),) * 2
+        assert again.is_logged_in
+
+    def test_is_an_address_that_is_opened_again_after_a_new_login(
+        self, log_in, hub, request_for, clock
+    ):
+        anna = log_in()
+        url = hub.by_redirect(SLO, "SAMLRequest", request_for(destination=SLO))
+        anna.browser.visit(url)
+        assert not anna.is_logged_in
+        clock.shift(1)
+        again = log_in()
+        again.browser.visit(url)
+        assert again.is_logged_in
+
+
+@pytest.fixture
+def keys(federation, attacker_key):
+    known = {host: trust.own.key for host, trust in federation.trusts.items()}
+    return {**known, "attacker": attacker_key}
+
+
+# --- the hub asks, through the browser ------------------------------------------
+
+
+class TestALogoutThroughTheBrowser:
+    def test_ends_what_it_names_and_answers(
+        self, anna, hub, request_for, call, federation
+    ):
+        request = request_for("anna", "_s1", destination=SLO)
+        answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request, "handle"))
+        assert answer.status_int == 302
+        assert answer.location.startswith("https://inloggen.test/slo?SAMLResponse=")
+        received = bindings.read_redirect(urlsplit(answer.location).query)
+        key = federation.trusts["stad.test"].own.key.public
+        bindings.verify_redirect(received, [key])
+        response = messages.read_logout_response(xml.parse(received.octets))
+        assert response.in_response_to == request.get("ID")
+        assert response.destination == "https://inloggen.test/slo"
+        assert response.status.is_success
+        assert received.relay_state == "handle"
+        assert not anna.is_logged_in
+
+    def test_by_post_needs_no_cookie(self, anna, hub, request_for, send_form):
+        request = request_for("anna", destination=SLO)
+        answer = send_form(SLO, hub.by_post("SAMLRequest", request))
+        assert answer.status_int == 302
+        assert not anna.is_logged_in
+
+    @pytest.mark.parametrize("destination", ["", SOAP, SLO + "/"])
+    def test_for_another_address_is_refused(
+        self, anna, hub, request_for, refused, destination
+    ):
+        request = request_for("anna", destination=destination)
+        anna.browser.visit(hub.by_redirect(SLO, "SAMLRequest", request))
+        refused(anna.browser.page, "message-misdirected")
+        assert anna.is_logged_in
+
+    def test_by_another_key_is_refused(
+        self, anna, hub, request_for, attacker_key, refused
+    ):
+        hub.key = attacker_key
+        request = request_for("anna", destination=SLO)
+        anna.browser.visit(hub.by_redirect(SLO, "SAMLRequest", request))
+        refused(anna.browser.page, "signature-untrusted")
+        assert anna.is_logged_in
+
+    def test_of_a_hub_that_takes_no_answer_is_told(
+        self, anna, federation, hub, request_for, refused
+    ):
+        filter_ = federation.apps["stad.test"].app
+        filter_.trust = _without_logouts(filter_.trust, bindings.REDIRECT)
+        request = request_for("anna", destination=SLO)
+        anna.browser.visit(hub.by_redirect(SLO, "SAMLRequest", request))
+        refused(anna.browser.page, "message-malformed")
+        assert not anna.is_logged_in
+
+
+# --- where the filter stands ----------------------------------------------------
+
+
+def test_without_a_trust_filter_around_it_nothing_is_reached(witness, caplog):
+    client = Client(validator(make_logout(validator(witness), {})))
+    answer = client.get("https://uwv.test/", status=500)
+    assert witness.seen == []
+    assert "'trust' is missing" in caplog.text
+    assert "session trust login logout identity" in caplog.text
+    assert "trust" not in answer.text
+
+
+def test_all_other_addresses_pass(witness):
+    logout = make_logout(validator(witness), {})
+
+    def outer(environ, start_response):
+        environ[env.ADDRESS] = None
+        return logout(environ, start_response)
+
+    assert Client(validator(outer)).get("https://uwv.test/").status_int == 200
+
+
+def test_options_that_cannot_be_used_are_refused(witness):
+    with pytest.raises(InvalidOptions, match="did you mean 'next'"):
+        make_logout(witness, {}, nxt="/")

@@ -1,0 +1,622 @@
+"""Single logout at the hub: who asks for it, who is told, and what she is told."""
+
+import threading
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+
+from eilogin.hub import propagation
+from eilogin.hub.propagation import Propagation
+from eilogin.saml import bindings, messages, signatures, xml
+
+HUB = "https://inloggen.test"
+SLO = f"{HUB}/slo"
+SOAP = f"{HUB}/slo/soap"
+ENTITY = f"{HUB}/metadata"
+HOSTS = ("uwv.test", "stad.test", "land.test")
+START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
+MINUTE = 60
+#: Longer than any test waits for another thread that does come.
+PATIENCE = 10
+
+
+class Everywhere:
+    """A citizen who is logged in at all participants."""
+
+    def __init__(self, federation, citizen):
+        self.federation, self.citizen = federation, citizen
+        self.browser = citizen.browser
+        for host in HOSTS:
+            citizen.visit(f"https://{host}/mijn")
+            if citizen.is_asked:
+                citizen.sign_in(url=None)
+            assert self.browser.url == f"https://{host}/mijn"
+        self.logins = {host: self.login_at(host) for host in HOSTS}
+        self.cookie = citizen.cookie
+
+    def login_at(self, host):
+        cookie = self.browser.cookie(host, "__Host-eilogin")
+        sessions = self.federation.apps[host].sessions
+        return sessions.find(cookie) if cookie else None
+
+    def is_in_at(self, host):
+        login = self.logins[host]
+        store = self.federation.apps[host].sessions.store
+        return store.read(login.key) is not None
+
+    @property
+    def is_in(self):
+        """The hosts where she is logged in, the hub's included."""
+        hub = self.federation.apps["inloggen.test"].sessions
+        known = {host for host in HOSTS if self.is_in_at(host)}
+        return known | ({"inloggen.test"} if hub.find(self.cookie) else set())
+
+
+EVERYWHERE = {*HOSTS, "inloggen.test"}
+
+
+@pytest.fixture
+def anna(federation, citizen):
+    return Everywhere(federation, citizen)
+
+
+@pytest.fixture
+def elsewhere(federation, another):
+    """The same citizen, logged in everywhere in another browser too."""
+    return Everywhere(federation, another)
+
+
+@pytest.fixture
+def logout_of(anna, party):
+    """The LogoutRequest of a participant about her session there."""
+
+    def make(host="uwv.test", *, with_index=True, destination=SOAP, **changes):
+        login = anna.logins[host]
+        name_id = messages.NameID(
+            login.who.name_id,
+            login.who.format,
+            login.who.name_qualifier,
+            login.who.sp_name_qualifier,
+        )
+        indexes = (login.session_index,) if with_index else ()
+        return party(host).logout_request(name_id, destination, *indexes, **changes)
+
+    return make
+
+
+@pytest.fixture
+def soap(call, party):
+    """Send a message of a participant over SOAP."""
+
+    def send(element, host="uwv.test", key=None):
+        body = party(host, key).by_soap(element)
+        return call("POST", SOAP, body, Content_Type="text/xml")
+
+    return send
+
+
+@pytest.fixture
+def outcome_of(federation):
+    """The LogoutResponse in an answer over SOAP, which the hub signed."""
+
+    def read(answer):
+        assert answer.status_int == 200
+        element = bindings.unwrap_soap(answer.body)
+        key = federation.trusts["inloggen.test"].own.key.public
+        return messages.read_logout_response(signatures.signed(element, [key]))
+
+    return read
+
+
+@pytest.fixture
+def told(federation):
+    """Who was told over the back channel to log out, as hosts, since the last look."""
+
+    def read():
+        hosts = [
+            urlsplit(url).hostname
+            for url, body in federation.back_channel_log
+            if b"LogoutRequest" in body
+        ]
+        federation.back_channel_log.clear()
+        return sorted(hosts)
+
+    return read
+
+
+# --- through the browser --------------------------------------------------------
+
+
+class TestALogoutThroughTheBrowser:
+    def test_ends_everything_and_leads_back(self, anna, party, logout_of, told):
+        uwv = party("uwv.test")
+        request = logout_of(destination=SLO)
+        anna.browser.visit(uwv.by_redirect(SLO, "SAMLRequest", request, "handle"))
+        assert told() == ["land.test", "stad.test"]
+        assert anna.is_in == {"uwv.test"}, "who asks has ended hers by itself"
+        back = anna.browser.trail[1]
+        assert back.startswith("https://uwv.test/eilogin/slo?SAMLResponse=")
+        received = bindings.read_redirect(urlsplit(back).query)
+        response = messages.read_logout_response(xml.parse(received.octets))
+        assert response.status.codes == (messages.SUCCESS,)
+        assert response.in_response_to == request.get("ID")
+        assert received.relay_state == "handle"
+
+    def test_removes_the_hubs_cookie(self, anna, party, logout_of):
+        request = logout_of(destination=SLO)
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert anna.citizen.cookie is None
+
+    def test_of_another_citizen_leaves_her_the_cookie_to_log_out_with(
+        self, anna, another, party, logout_of
+    ):
+        another.sign_in("bram")
+        request = logout_of(destination=SLO)
+        url = party("uwv.test").by_redirect(SLO, "SAMLRequest", request)
+        another.browser.visit(url)
+        assert another.cookie
+
+    def test_needs_no_cookie_of_the_hub(self, anna, party, logout_of, call):
+        request = logout_of(destination=SLO)
+        call("GET", party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert anna.is_in == {"uwv.test"}
+
+    def test_by_post_does_not_either(self, anna, party, logout_of, send_form):
+        request = logout_of(destination=SLO)
+        answer = send_form(SLO, party("uwv.test").by_post("SAMLRequest", request))
+        assert answer.status_int == 302
+        assert anna.is_in == {"uwv.test"}
+
+    def test_that_does_not_reach_all_names_them_and_leads_on_later(
+        self, anna, party, logout_of, federation
+    ):
+        federation.down.add("stad.test")
+        request = logout_of(destination=SLO)
+        url = party("uwv.test").by_redirect(SLO, "SAMLRequest", request, "handle")
+        anna.browser.visit(url)
+        assert "nog niet overal uitgelogd" in anna.browser.text
+        assert "stad.test" in anna.browser.text
+        assert "land.test" not in anna.browser.text
+        assert anna.is_in == {"uwv.test", "stad.test"}
+        anna.browser.click("Ga verder")
+        received = bindings.read_redirect(urlsplit(anna.browser.trail[1]).query)
+        response = messages.read_logout_response(xml.parse(received.octets))
+        assert response.status.codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert response.in_response_to == request.get("ID")
+        assert received.relay_state == "handle"
+
+    def test_has_a_way_on_for_an_hour(self, anna, party, logout_of, federation, clock):
+        federation.down.add("stad.test")
+        request = logout_of(destination=SLO)
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        clock.shift(60 * MINUTE)
+        anna.browser.click("Ga verder")
+        assert anna.browser.page.status_int == 400
+
+    def test_of_a_participant_that_takes_no_answer_ends_here(
+        self, anna, party, logout_of, hub_believes
+    ):
+        hub_believes("uwv.test", without(bindings.REDIRECT))
+        request = logout_of(destination=SLO)
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert anna.browser.url.startswith(SLO)
+
+    def test_answers_at_the_address_for_answers(
+        self, anna, party, logout_of, hub_believes
+    ):
+        """Metadata 2.2.2: ResponseLocation, where there is one."""
+
+        def elsewhere(entity):
+            role = entity.service_provider
+            logouts = tuple(
+                replace(e, response_location="https://uwv.test/klaar")
+                for e in role.single_logouts
+            )
+            changed = replace(role, single_logouts=logouts)
+            return replace(entity, service_provider=changed)
+
+        hub_believes("uwv.test", elsewhere)
+        request = logout_of(destination=SLO)
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert anna.browser.trail[1].startswith("https://uwv.test/klaar?SAMLResponse=")
+
+    def test_is_no_answer_to_one(self, anna, party, logout_of, refused):
+        uwv = party("uwv.test")
+        request = messages.read_logout_request(logout_of())
+        response = uwv.logout_response(request, SLO)
+        anna.browser.visit(uwv.by_redirect(SLO, "SAMLResponse", response))
+        refused(anna.browser.page, "message-unexpected")
+        assert anna.is_in == EVERYWHERE
+
+    def test_for_no_address_is_refused(self, anna, party, logout_of, refused):
+        request = logout_of(destination="")
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        refused(anna.browser.page, "message-misdirected")
+        assert anna.is_in == EVERYWHERE
+
+
+def without(*kinds):
+    """A participant that takes no logout over these bindings."""
+
+    def change(entity):
+        role = entity.service_provider
+        kept = tuple(e for e in role.single_logouts if e.binding not in kinds)
+        return replace(entity, service_provider=replace(role, single_logouts=kept))
+
+    return change
+
+
+# --- over SOAP ------------------------------------------------------------------
+
+
+class TestALogoutOverSoap:
+    def test_ends_everything(self, anna, soap, logout_of, outcome_of, told):
+        request = logout_of()
+        outcome = outcome_of(soap(request))
+        assert outcome.status.codes == (messages.SUCCESS,)
+        assert outcome.in_response_to == request.get("ID")
+        assert outcome.issuer == ENTITY
+        assert told() == ["land.test", "stad.test"]
+        assert anna.is_in == {"uwv.test"}
+
+    def test_that_does_not_reach_all_says_so(
+        self, anna, soap, logout_of, outcome_of, federation
+    ):
+        federation.down.add("stad.test")
+        outcome = outcome_of(soap(logout_of()))
+        assert outcome.status.codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert anna.is_in == {"uwv.test", "stad.test"}
+
+    @pytest.mark.parametrize("down", [[], ["stad.test"]], ids=["all", "partly"])
+    def test_that_comes_again_has_the_outcome_that_it_had(
+        self, federation, soap, logout_of, outcome_of, down
+    ):
+        federation.down.update(down)
+        request = logout_of()
+        first = outcome_of(soap(request))
+        federation.down.clear()
+        assert outcome_of(soap(request)).status == first.status
+
+    def test_that_comes_again_ends_nothing(
+        self, anna, federation, soap, logout_of, clock
+    ):
+        request = logout_of()
+        soap(request)
+        clock.shift(1)
+        again = Everywhere(federation, anna.citizen)
+        federation.back_channel_log.clear()
+        soap(request)
+        assert again.is_in == EVERYWHERE
+        assert federation.back_channel_log == []
+
+    def test_that_comes_again_while_it_is_under_way_waits_for_its_outcome(
+        self, federation, soap, logout_of, outcome_of, party
+    ):
+        """Two threads have it; the second has the outcome of the first."""
+        stad, over = party("stad.test"), threading.Event()
+
+        def respond(request):
+            over.wait(PATIENCE)
+            return stad.by_soap(stad.logout_response(request))
+
+        federation.apps["stad.test"] = slow = Stubborn(respond)
+        request = logout_of()
+        outcomes = []
+        first, second = (
+            threading.Thread(target=lambda: outcomes.append(soap(request)))
+            for _ in range(2)
+        )
+        first.start()
+        assert slow.asked.wait(PATIENCE)
+        second.start()
+        over.set()
+        first.join(PATIENCE)
+        second.join(PATIENCE)
+        codes = [outcome_of(answer).status.codes for answer in outcomes]
+        assert codes == [(messages.SUCCESS,)] * 2
+
+    def test_that_comes_again_and_never_has_an_outcome_is_not_there_now(
+        self, soap, logout_of, monkeypatch
+    ):
+        """The process that had it was ended half-way."""
+        monkeypatch.setattr(Propagation, "deadline", 0.0)
+        monkeypatch.setattr(Propagation, "tell", broken)
+        request = logout_of()
+        assert soap(request).status_int == 500
+        answer = soap(request)
+        assert answer.status_int == 500
+        assert "soap-env:Server" in answer.text
+
+    def test_that_names_no_session_ends_all_of_hers_in_every_browser(
+        self, anna, elsewhere, soap, logout_of, told
+    ):
+        soap(logout_of(with_index=False))
+        assert anna.is_in == elsewhere.is_in == {"uwv.test"}
+        assert told() == ["land.test", "stad.test"], "one message for both sessions"
+
+    def test_that_names_one_session_ends_those_in_her_other_browsers_too(
+        self, anna, elsewhere, soap, logout_of, told
+    ):
+        soap(logout_of())
+        assert anna.is_in == {"uwv.test"}
+        assert elsewhere.is_in == set(), "also at who asks, who ended only one"
+        assert told() == ["land.test", "stad.test", "uwv.test"]
+
+    def test_leaves_all_others_alone(self, anna, another, federation, soap, logout_of):
+        another.sign_in("bram")
+        bram = Everywhere(federation, another)
+        soap(logout_of())
+        assert bram.is_in == EVERYWHERE
+
+    def test_of_a_session_that_is_idle_reaches_all(
+        self, anna, soap, logout_of, told, clock
+    ):
+        clock.shift(20 * MINUTE)
+        soap(logout_of(issued=START + 20 * MINUTE))
+        assert told() == ["land.test", "stad.test"]
+
+    def test_is_told_to_the_audit_log(self, anna, soap, logout_of, events):
+        soap(logout_of())
+        assert events("logout.received")
+        peers = sorted(event["peer"] for event in events("logout.delivered"))
+        assert peers == [f"https://{h}/eilogin/metadata" for h in sorted(HOSTS[1:])]
+
+
+class TestWhatEndsNothing:
+    @pytest.fixture
+    def ends_nothing(self, anna, refused, told):
+        def check(answer, code, status=400):
+            refused(answer, code, status)
+            assert anna.is_in == EVERYWHERE
+            assert told() == []
+
+        return check
+
+    @pytest.mark.parametrize("whose", ["attacker", "stad.test", "inloggen.test"])
+    def test_is_a_message_by_another_key(
+        self, soap, logout_of, ends_nothing, keys, whose
+    ):
+        answer = soap(logout_of(), key=keys[whose])
+        ends_nothing(answer, "signature-untrusted")
+
+    def test_is_a_message_that_is_not_signed(self, call, logout_of, ends_nothing):
+        body = bindings.wrap_soap(logout_of())
+        ends_nothing(call("POST", SOAP, body), "signature-untrusted")
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({"issued": START - 3 * MINUTE - 1}, "message-expired"),
+            ({"issued": START + MINUTE + 1}, "message-expired"),
+            ({"not_on_or_after": START - MINUTE - 1}, "message-expired"),
+            ({"destination": SLO}, "message-misdirected"),
+        ],
+        ids=["old", "not yet", "over", "by browser"],
+    )
+    def test_is_a_message_for_another_time_or_place(
+        self, soap, logout_of, ends_nothing, changes, code
+    ):
+        ends_nothing(soap(logout_of(**changes)), code)
+
+    @pytest.mark.parametrize("method", ["GET", "PUT"])
+    def test_is_another_method(self, call, ends_nothing, method):
+        ends_nothing(call(method, SOAP), "method-not-allowed", 405)
+
+    def test_is_a_name_that_another_participant_knows(
+        self, anna, soap, party, outcome_of, told
+    ):
+        """Land knows her by another name, and cannot use the one of uwv."""
+        who = anna.logins["uwv.test"].who
+        name_id = messages.NameID(who.name_id, who.format, who.name_qualifier)
+        request = party("land.test").logout_request(name_id, SOAP)
+        outcome = outcome_of(soap(request, "land.test"))
+        assert outcome.status.codes == (messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)
+        assert anna.is_in == EVERYWHERE
+        assert told() == []
+
+    @pytest.mark.parametrize("index", ["_made-up", "of land"])
+    def test_is_a_session_that_is_not_the_one_at_who_asks(
+        self, anna, soap, logout_of, outcome_of, index
+    ):
+        if index == "of land":
+            index = anna.logins["land.test"].session_index
+        outcome = outcome_of(soap(logout_of(session_indexes=(index,))))
+        assert outcome.status.codes == (messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)
+        assert anna.is_in == EVERYWHERE
+
+
+@pytest.fixture
+def keys(federation, attacker_key):
+    known = {host: trust.own.key for host, trust in federation.trusts.items()}
+    return {**known, "attacker": attacker_key}
+
+
+# --- by the button on the hub's own page ----------------------------------------
+
+
+class TestTheButton:
+    def test_ends_everything(self, anna, told):
+        anna.browser.visit(f"{HUB}/")
+        anna.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert anna.is_in == set()
+        assert told() == sorted(HOSTS)
+        assert anna.citizen.cookie is None
+
+    def test_names_who_was_not_reached_and_leads_nowhere(self, anna, federation):
+        federation.down.add("stad.test")
+        anna.browser.visit(f"{HUB}/")
+        anna.browser.press("Overal uitloggen")
+        assert "nog niet overal uitgelogd" in anna.browser.text
+        assert "stad.test" in anna.browser.text
+        assert "Ga verder" not in anna.browser.text
+        assert anna.is_in == {"stad.test"}
+
+    def test_does_nothing_for_who_is_not_signed_in(self, citizen, told):
+        citizen.browser.post(f"{HUB}/logout", site="same-origin")
+        assert "U bent overal uitgelogd" in citizen.browser.text
+        assert told() == []
+
+    def test_is_not_on_another_site(self, anna, refused):
+        anna.browser.post(f"{HUB}/logout", site="cross-site")
+        refused(anna.browser.page, "cross-site", 403)
+        assert anna.is_in == EVERYWHERE
+
+
+# --- telling the others ---------------------------------------------------------
+
+
+def broken(self, trust, participants):
+    raise RuntimeError("the process is ended here")
+
+
+class Stubborn:
+    """A participant that answers a LogoutRequest as the test wants it."""
+
+    def __init__(self, respond):
+        self.respond = respond
+        self.asked = threading.Event()
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        self.asked.set()
+        request = messages.read_logout_request(bindings.unwrap_soap(body))
+        answer = self.respond(request)
+        start_response("200 OK", [("Content-Type", "text/xml")])
+        return [answer]
+
+
+class TestTellingTheOthers:
+    @pytest.fixture
+    def log_out(self, anna):
+        """Log out with the button; the names on the page of who was not reached."""
+
+        def press():
+            anna.browser.visit(f"{HUB}/")
+            anna.browser.press("Overal uitloggen")
+            return {host for host in HOSTS if host in anna.browser.text}
+
+        return press
+
+    def test_names_whom_it_is_about(self, anna, federation, log_out):
+        log_out()
+        for url, body in federation.back_channel_log[-3:]:
+            host = urlsplit(url).hostname
+            element = bindings.unwrap_soap(body)
+            request = messages.read_logout_request(element)
+            login = anna.logins[host]
+            assert request.name_id.value == login.who.name_id
+            assert request.session_indexes == (login.session_index,)
+            assert request.destination == f"https://{host}/eilogin/slo/soap"
+
+    @pytest.mark.parametrize(
+        "how", ["by another key", "another's", "to another request", "no success",
+                "nothing", "a fault", "old"],
+    )  # fmt: skip
+    def test_believes_only_a_good_answer(
+        self, federation, log_out, party, attacker_key, how
+    ):
+        stad = party("stad.test")
+
+        def respond(request):
+            if how == "nothing":
+                return b""
+            if how == "a fault":
+                return bindings.soap_fault("Server", "no")
+            speaker = stad
+            changes = {}
+            if how == "by another key":
+                speaker = party("stad.test", attacker_key)
+            elif how == "another's":
+                speaker = party("land.test")
+            elif how == "to another request":
+                changes["in_response_to"] = "_other"
+            elif how == "no success":
+                changes["status"] = messages.Status((messages.RESPONDER,))
+            else:
+                changes["issued"] = START - 4 * MINUTE
+            return speaker.by_soap(speaker.logout_response(request, **changes))
+
+        federation.apps["stad.test"] = Stubborn(respond)
+        assert log_out() == {"stad.test"}
+
+    def test_fails_where_one_takes_none_over_soap(self, log_out, hub_believes):
+        hub_believes("stad.test", without(bindings.SOAP))
+        assert log_out() == {"stad.test"}
+
+    def test_goes_on_where_the_telling_itself_breaks(
+        self, log_out, monkeypatch, caplog, anna
+    ):
+        real = propagation.open_soap
+
+        def open_soap(octets, keys_of):
+            element, issuer = real(octets, keys_of)
+            if "stad" in issuer:
+                raise RuntimeError("a fault of ours")
+            return element, issuer
+
+        monkeypatch.setattr(propagation, "open_soap", open_soap)
+        assert log_out() == {"stad.test"}
+        assert "a fault of ours" in caplog.text
+        assert not anna.is_in_at("land.test")
+
+    def test_names_who_has_left_by_what_is_known(self, anna, log_out, leaves):
+        leaves("stad.test")
+        assert log_out() == {"stad.test"}
+        assert "https://stad.test/eilogin/metadata" in anna.browser.text
+
+    def test_happens_in_parallel(self, federation, log_out, party):
+        """Each answers only when the others have been asked too."""
+        together = threading.Barrier(len(HOSTS), timeout=PATIENCE)
+
+        def meet(host):
+            def respond(request):
+                together.wait()
+                speaker = party(host)
+                return speaker.by_soap(speaker.logout_response(request))
+
+            return respond
+
+        for host in HOSTS:
+            federation.apps[host] = Stubborn(meet(host))
+        assert log_out() == set()
+
+    def test_is_not_held_up_by_one_that_never_answers(
+        self, eilogin_federation, witness, another, party
+    ):
+        federation = eilogin_federation(
+            dict.fromkeys(HOSTS, witness), hub_options={"logout_timeout": "1s"}
+        )
+        another.browser = federation.browser()
+        anna = Everywhere(federation, another)
+        over = threading.Event()
+
+        def wait(request):
+            over.wait(PATIENCE)
+            return b""
+
+        silent = Stubborn(wait)
+        federation.apps["stad.test"] = silent
+        try:
+            anna.browser.visit(f"{HUB}/")
+            anna.browser.press("Overal uitloggen")
+            assert silent.asked.is_set()
+            assert not over.is_set()
+        finally:
+            over.set()
+        assert "stad.test" in anna.browser.text
+        assert not anna.is_in_at("uwv.test")
+        assert not anna.is_in_at("land.test")
+
+    def test_has_threads_of_the_very_process(self, monkeypatch):
+        """Those of a parent do not run in its child (gunicorn --preload)."""
+        tells = Propagation(1.0)
+        parents = tells._threads()  # noqa: SLF001 - a fork in a test ends badly
+        assert tells._threads() is parents  # noqa: SLF001
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        childs = tells._threads()  # noqa: SLF001
+        assert childs is not parents
+        parents.shutdown()
+        childs.shutdown()

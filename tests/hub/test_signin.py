@@ -1,0 +1,253 @@
+"""The hub's own sign-in: who proves what, and what comes of it."""
+
+from html import unescape
+from urllib.parse import quote
+
+import pytest
+
+from eilogin.errors import StoreUnavailable
+
+HUB = "https://inloggen.test"
+LOGIN = f"{HUB}/login"
+WITH_CODE = f"{LOGIN}?level=midden"
+MINUTE = 60
+
+
+@pytest.fixture
+def login_of(sessions):
+    """The hub's session of a citizen's browser."""
+    return lambda citizen: sessions.find(citizen.cookie or "")
+
+
+class TestAPassword:
+    def test_signs_in_at_the_lowest_level(self, citizen, login_of):
+        citizen.sign_in()
+        assert citizen.browser.url == f"{HUB}/"
+        assert login_of(citizen).level == "basis"
+
+    def test_that_is_wrong_is_told_and_what_was_typed_is_kept(self, citizen, login_of):
+        citizen.sign_in("anna", password="demo-bram")
+        assert "De gebruikersnaam of het wachtwoord klopt niet" in citizen.browser.text
+        assert 'value="anna"' in citizen.browser.page.text
+        assert 'value="demo-bram"' not in citizen.browser.page.text
+        assert login_of(citizen) is None
+
+    @pytest.mark.parametrize("name", ["nobody", "<b>anna</b>"])
+    def test_of_nobody_is_told_in_the_same_words(self, citizen, name):
+        citizen.sign_in(name)
+        assert "De gebruikersnaam of het wachtwoord klopt niet" in citizen.browser.text
+        assert "<b>" not in citizen.browser.page.text
+
+    @pytest.mark.parametrize("spelling", ["ANNA", " anna ", "Anna"])
+    def test_can_be_tried_five_times_by_whatever_spelling(
+        self, citizen, login_of, clock, spelling
+    ):
+        citizen.visit(LOGIN)
+        for _ in range(5):
+            citizen.sign_in(spelling, url=None, password="x")
+        citizen.sign_in(url=None)
+        assert "te vaak" in citizen.browser.text
+        assert login_of(citizen) is None
+        clock.shift(15 * MINUTE)
+        citizen.sign_in(url=None)
+        assert login_of(citizen)
+
+    def test_that_is_right_gives_all_tries_back(self, citizen):
+        for _ in range(2):
+            citizen.visit(LOGIN)
+            for _ in range(4):
+                citizen.sign_in(url=None, password="x")
+            citizen.sign_in(url=None)
+            assert citizen.browser.url == f"{HUB}/"
+
+    def test_is_not_asked_for_twice_in_one_session(self, citizen, service):
+        citizen.sign_in()
+        citizen.visit(service.address(service.request()))
+        assert not citizen.is_asked
+
+    def test_reaches_no_log(self, citizen, caplog):
+        caplog.set_level("DEBUG")
+        citizen.sign_in()
+        citizen.sign_in(password="a wrong one")
+        assert "demo-anna" not in caplog.text
+        assert "a wrong one" not in caplog.text
+
+
+class TestACode:
+    def test_signs_in_at_a_higher_level(self, citizen, login_of):
+        citizen.visit(WITH_CODE)
+        citizen.sign_in(url=None, code=citizen.code())
+        assert login_of(citizen).level == "midden"
+
+    @pytest.mark.parametrize("code", ["", "000000x", "12345"])
+    def test_that_is_wrong_is_told(self, citizen, login_of, code):
+        citizen.sign_in(url=WITH_CODE, code=code)
+        assert "of de code klopt niet" in citizen.browser.text
+        assert login_of(citizen) is None
+
+    def test_of_another_citizen_is_wrong(self, citizen, login_of):
+        citizen.visit(WITH_CODE)
+        citizen.sign_in(url=None, code=citizen.code("bram"))
+        assert "of de code klopt niet" in citizen.browser.text
+
+    def test_is_good_for_one_sign_in(self, citizen, another, login_of):
+        citizen.visit(WITH_CODE)
+        code = citizen.code()
+        citizen.sign_in(url=None, code=code)
+        another.sign_in(url=WITH_CODE, code=f"{code[:3]} {code[3:]}")
+        assert "of de code klopt niet" in another.browser.text
+        assert login_of(another) is None
+
+    def test_is_not_looked_at_before_the_password_is_right(self, citizen):
+        citizen.visit(WITH_CODE)
+        code = citizen.code()
+        citizen.sign_in(url=None, password="x", code=code)
+        assert "of de code klopt niet" in citizen.browser.text, "in the same words"
+        citizen.sign_in(url=None, code=code)
+        assert citizen.browser.url == f"{HUB}/"
+
+    def test_can_be_tried_five_times(self, citizen, login_of, clock):
+        for _ in range(5):
+            citizen.sign_in(url=WITH_CODE, code="000000")
+        citizen.sign_in(url=None, code=citizen.code())
+        assert "of de code klopt niet" in citizen.browser.text
+        assert login_of(citizen) is None
+        clock.shift(15 * MINUTE)
+        citizen.visit(WITH_CODE)
+        citizen.sign_in(url=None, code=citizen.code())
+        assert login_of(citizen)
+
+    def test_that_a_service_asks_for_cannot_be_left_out(self, citizen, service):
+        """The question says what is to be proven, not the address of the form."""
+        citizen.visit(service.address(service.request("midden")))
+        form = citizen.browser.page.text.partition('action="')[2].partition('"')[0]
+        lower = unescape(form).replace("level=midden", "level=basis")
+        citizen.browser.post(
+            lower, site="same-origin", username="anna", password="demo-anna"
+        )
+        assert service.came == []
+        assert citizen.cookie is None
+
+
+class TestThePage:
+    @pytest.mark.parametrize("level", ["", "basis", "substantieel", "keizer"])
+    def test_asks_for_a_password_where_it_offers_nothing_else(self, citizen, level):
+        citizen.visit(f"{LOGIN}?level={level}")
+        assert citizen.is_asked
+        assert 'name="code"' not in citizen.browser.page.text
+
+    def test_names_the_service_that_asks(self, citizen, service):
+        citizen.visit(service.address(service.request()))
+        assert "Inloggen bij stad.test" in citizen.browser.text
+
+    def test_lets_its_form_lead_to_the_service_that_asks_and_no_other(
+        self, citizen, service
+    ):
+        citizen.visit(service.address(service.request()))
+        policy = citizen.browser.page.headers["Content-Security-Policy"]
+        assert "form-action 'self' https://stad.test;" in policy
+
+    def test_shows_no_secrets_where_it_is_no_demonstration(self, eilogin_federation):
+        federation = eilogin_federation({}, hub_options={"demo": "false"})
+        browser = federation.browser()
+        browser.visit(WITH_CODE)
+        assert "Wachtwoord" in browser.text
+        assert "demo-anna" not in browser.text
+        assert "Code:" not in browser.text
+
+    @pytest.mark.parametrize(
+        "target", ["https://evil.test/", "//evil.test/", "/\\evil.test"]
+    )
+    def test_leads_to_this_site_only(self, citizen, target):
+        citizen.sign_in(url=f"{LOGIN}?next={quote(target)}")
+        assert citizen.browser.url == f"{HUB}/"
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    def test_takes_no_form_of_another_site(self, citizen, refused, site):
+        """Else an attacker signs a citizen in as himself (login CSRF)."""
+        citizen.browser.post(LOGIN, site=site, username="anna", password="demo-anna")
+        refused(citizen.browser.page, "cross-site", 403)
+        assert citizen.cookie is None
+
+    def test_takes_no_form_that_is_none(self, call, refused):
+        answer = call("POST", LOGIN, b"{}", Content_Type="text/plain")
+        refused(answer, "message-malformed")
+
+
+class TestCancelling:
+    def test_answers_the_service_that_asked(self, citizen, service):
+        request = service.request()
+        citizen.visit(service.address(request))
+        citizen.browser.press("Annuleren")
+        response, assertion = service.answer()
+        assert assertion is None
+        assert response.status.codes[-1].endswith(":AuthnFailed")
+        assert response.in_response_to == request.id
+
+    def test_needs_no_password_and_signs_nobody_in(self, citizen):
+        citizen.visit(LOGIN)
+        citizen.browser.press("Annuleren", username="anna", password="demo-anna")
+        assert citizen.cookie is None
+
+
+class TestWhoIsSignedInAlready:
+    def test_keeps_what_she_proved(self, citizen, login_of, sessions, clock):
+        citizen.visit(WITH_CODE)
+        citizen.sign_in(url=None, code=citizen.code())
+        first, before = citizen.cookie, login_of(citizen)
+        clock.shift(MINUTE)
+        citizen.sign_in()
+        after = login_of(citizen)
+        assert (after.level, after.started) == ("midden", before.started)
+        assert after.family == before.family
+        assert citizen.cookie != first
+        assert sessions.find(first) is None
+
+    def test_begins_anew_after_a_while_away_and_logout_still_reaches_all(
+        self, citizen, service, login_of, sessions, clock
+    ):
+        citizen.visit(WITH_CODE)
+        citizen.sign_in(url=None, code=citizen.code())
+        citizen.visit(service.address(service.request()))
+        clock.shift(16 * MINUTE)
+        citizen.sign_in()
+        login = login_of(citizen)
+        assert login.level == "basis", "a code of long ago proves nothing now"
+        told = sessions.participants(login)
+        assert [p.entity_id for p in told] == [service.entity_id]
+
+    def test_gives_way_to_another_citizen_who_is_logged_out_everywhere_first(
+        self, citizen, login_of, federation, sessions
+    ):
+        citizen.sign_in(url="https://uwv.test/mijn")
+        uwv = federation.apps["uwv.test"].sessions
+        at_uwv = citizen.browser.cookie("uwv.test", "__Host-eilogin")
+        first = citizen.cookie
+        assert uwv.find(at_uwv)
+        citizen.sign_in("bram")
+        assert sessions.find(first) is None
+        assert uwv.find(at_uwv) is None
+        assert login_of(citizen).attributes["name"] == ["Bram van den Test"]
+
+    def test_is_told_so_while_the_store_is_down(
+        self, citizen, service, sessions, monkeypatch, refused
+    ):
+        citizen.sign_in()
+
+        def down(token):
+            raise StoreUnavailable("the disk is gone")
+
+        monkeypatch.setattr(sessions, "find", down)
+        citizen.visit(service.address(service.request()))
+        refused(citizen.browser.page, "store-unavailable", 503)
+        assert service.came == []
+
+
+def test_what_happens_is_told_to_the_audit_log(citizen, events, sessions):
+    citizen.sign_in(password="x")
+    citizen.sign_in()
+    wrong, right = events("sign-in")
+    assert (wrong["outcome"], wrong["reason"]) == ("refused", "wrong")
+    assert (right["outcome"], right["level"]) == ("ok", "basis")
+    assert right["pseudonym"]
+    assert "900000016" not in str(events())

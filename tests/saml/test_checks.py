@@ -1,0 +1,288 @@
+"""A message is taken when it is signed, for us and in time, and only then."""
+
+from dataclasses import replace
+
+import pytest
+
+from eilogin.errors import (
+    LoginFailed,
+    MalformedMessage,
+    MessageExpired,
+    MessageMisdirected,
+    MessageUnexpected,
+    UnknownPeer,
+    UntrustedSignature,
+)
+from eilogin.saml.checks import (
+    check_artifact_resolve,
+    check_artifact_response,
+    check_authn_request,
+    check_logout_request,
+    check_logout_response,
+    verified,
+)
+from eilogin.saml.messages import (
+    PARTIAL_LOGOUT,
+    REQUEST_DENIED,
+    REQUESTER,
+    RESPONDER,
+    ArtifactResolve,
+    ArtifactResponse,
+    AuthnRequest,
+    LogoutRequest,
+    LogoutResponse,
+    NameID,
+    Status,
+    read_logout_request,
+    write_logout_request,
+)
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import parse, q, serialize
+
+NOW = 1_767_268_800.0
+HUB = "https://inloggen.example.nl/metadata"
+PARTICIPANT = "https://uwv.example.nl/eilogin/metadata"
+SKEW = 60
+
+
+class TestVerified:
+    REQUEST = LogoutRequest("_l1", NOW, HUB, NameID("q7Xw2"))
+
+    def _received(self, key=None):
+        element = write_logout_request(self.REQUEST)
+        if key is not None:
+            sign(element, key)
+        return parse(serialize(element))
+
+    def test_gives_what_was_signed(self, hub_key):
+        element = verified(self._received(hub_key), [hub_key.public])
+        assert read_logout_request(element) == self.REQUEST
+
+    def test_refuses_what_is_not_signed(self, hub_key):
+        with pytest.raises(UntrustedSignature):
+            verified(self._received(), [hub_key.public])
+
+    def test_refuses_another_key(self, hub_key, other_key):
+        with pytest.raises(UntrustedSignature):
+            verified(self._received(other_key), [hub_key.public])
+
+    def test_refuses_what_is_not_by_the_schema(self, hub_key):
+        element = write_logout_request(self.REQUEST)
+        element.remove(element.find(q("saml:NameID")))
+        sign(element, hub_key)
+        with pytest.raises(MalformedMessage):
+            verified(parse(serialize(element)), [hub_key.public])
+
+    def test_refuses_an_odd_transform_before_anything_is_computed(
+        self, hub_key, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.saml.checks.signed", _must_not_be_called)
+        element = self._received(hub_key)
+        transform = next(element.iter(q("ds:Transform")))
+        transform.set("Algorithm", "http://www.w3.org/TR/1999/REC-xslt-19991116")
+        with pytest.raises(MalformedMessage):
+            verified(element, [hub_key.public])
+
+
+def _must_not_be_called(*arguments):
+    raise AssertionError("called")
+
+
+SLO = "https://uwv.example.nl/eilogin/slo"
+LOGOUT_REQUEST = LogoutRequest("_l1", NOW, HUB, NameID("q7Xw2"), SLO)
+LOGOUT_RESPONSE = LogoutResponse("_m1", NOW, HUB, Status(), "_l0", SLO)
+ARTIFACT_RESOLVE = ArtifactResolve("_x1", NOW, PARTICIPANT, "AAQAAA==", HUB)
+ARTIFACT_RESPONSE = ArtifactResponse("_y1", NOW, HUB, Status(), "_x1")
+AUTHN_REQUEST = AuthnRequest("_q1", NOW, PARTICIPANT, HUB)
+
+
+def _logout_request(message, now=NOW, *, required=True):
+    check_logout_request(
+        message, issuer=HUB, destination=SLO, destination_required=required, now=now
+    )
+
+
+def _logout_response(message, now=NOW, *, required=True):
+    check_logout_response(
+        message,
+        issuer=HUB,
+        in_response_to="_l0",
+        destination=SLO,
+        destination_required=required,
+        now=now,
+    )
+
+
+def _artifact_resolve(message, now=NOW):
+    check_artifact_resolve(message, issuer=PARTICIPANT, destination=HUB, now=now)
+
+
+def _artifact_response(message, now=NOW):
+    check_artifact_response(message, issuer=HUB, in_response_to="_x1", now=now)
+
+
+def _authn_request(message, now=NOW):
+    check_authn_request(message, destination=HUB, now=now)
+
+
+MESSAGES = [
+    pytest.param(_logout_request, LOGOUT_REQUEST, id="logout-request"),
+    pytest.param(_logout_response, LOGOUT_RESPONSE, id="logout-response"),
+    pytest.param(_artifact_resolve, ARTIFACT_RESOLVE, id="artifact-resolve"),
+    pytest.param(_artifact_response, ARTIFACT_RESPONSE, id="artifact-response"),
+    pytest.param(_authn_request, AUTHN_REQUEST, id="authn-request"),
+]
+
+FAULTS = [
+    pytest.param(
+        _logout_request,
+        LOGOUT_REQUEST,
+        {"issuer": PARTICIPANT},
+        UnknownPeer,
+        id="logout-request-issuer",
+    ),
+    pytest.param(
+        _logout_request,
+        LOGOUT_REQUEST,
+        {"destination": SLO + "2"},
+        MessageMisdirected,
+        id="logout-request-destination",
+    ),
+    pytest.param(
+        _logout_request,
+        LOGOUT_REQUEST,
+        {"destination": ""},
+        MessageMisdirected,
+        id="logout-request-no-destination",
+    ),
+    pytest.param(
+        _logout_request,
+        LOGOUT_REQUEST,
+        {"not_on_or_after": NOW - SKEW},
+        MessageExpired,
+        id="logout-request-over",
+    ),
+    pytest.param(
+        _logout_response,
+        LOGOUT_RESPONSE,
+        {"issuer": PARTICIPANT},
+        UnknownPeer,
+        id="logout-response-issuer",
+    ),
+    pytest.param(
+        _logout_response,
+        LOGOUT_RESPONSE,
+        {"in_response_to": "_l9"},
+        MessageUnexpected,
+        id="logout-response-to-another",
+    ),
+    pytest.param(
+        _logout_response,
+        LOGOUT_RESPONSE,
+        {"in_response_to": ""},
+        MessageUnexpected,
+        id="logout-response-to-nothing",
+    ),
+    pytest.param(
+        _logout_response,
+        LOGOUT_RESPONSE,
+        {"destination": ""},
+        MessageMisdirected,
+        id="logout-response-no-destination",
+    ),
+    pytest.param(
+        _artifact_resolve,
+        ARTIFACT_RESOLVE,
+        {"issuer": HUB},
+        UnknownPeer,
+        id="artifact-resolve-issuer",
+    ),
+    pytest.param(
+        _artifact_resolve,
+        ARTIFACT_RESOLVE,
+        {"destination": SLO},
+        MessageMisdirected,
+        id="artifact-resolve-destination",
+    ),
+    pytest.param(
+        _artifact_response,
+        ARTIFACT_RESPONSE,
+        {"issuer": PARTICIPANT},
+        UnknownPeer,
+        id="artifact-response-issuer",
+    ),
+    pytest.param(
+        _artifact_response,
+        ARTIFACT_RESPONSE,
+        {"in_response_to": "_x2"},
+        MessageUnexpected,
+        id="artifact-response-to-another",
+    ),
+    pytest.param(
+        _authn_request,
+        AUTHN_REQUEST,
+        {"destination": ""},
+        MessageMisdirected,
+        id="authn-request-no-destination",
+    ),
+    pytest.param(
+        _authn_request,
+        AUTHN_REQUEST,
+        {"destination": HUB + "/"},
+        MessageMisdirected,
+        id="authn-request-destination",
+    ),
+]
+
+
+class TestTheOtherMessages:
+    @pytest.mark.parametrize(("check", "message"), MESSAGES)
+    def test_are_taken_when_they_are_right(self, check, message):
+        check(message)
+
+    @pytest.mark.parametrize(("check", "message"), MESSAGES)
+    @pytest.mark.parametrize(
+        ("age", "is_in_time"),
+        [
+            pytest.param(-61, False, id="future"),
+            pytest.param(-60, True, id="future-within-skew"),
+            pytest.param(179, True, id="old-within-skew"),
+            pytest.param(180, False, id="old"),
+        ],
+    )
+    def test_have_to_arrive_in_time(self, check, message, age, is_in_time):
+        if is_in_time:
+            check(message, NOW + age)
+        else:
+            with pytest.raises(MessageExpired):
+                check(message, NOW + age)
+
+    @pytest.mark.parametrize(("check", "message", "changes", "error"), FAULTS)
+    def test_are_refused_when_they_are_not(self, check, message, changes, error):
+        with pytest.raises(error):
+            check(replace(message, **changes))
+
+    @pytest.mark.parametrize(
+        ("check", "message"),
+        [(_logout_request, LOGOUT_REQUEST), (_logout_response, LOGOUT_RESPONSE)],
+    )
+    def test_of_a_logout_over_soap_need_no_destination(self, check, message):
+        check(replace(message, destination=""), required=False)
+        with pytest.raises(MessageMisdirected):
+            check(replace(message, destination=HUB), required=False)
+
+    def test_an_artifact_resolve_needs_no_destination(self):
+        _artifact_resolve(replace(ARTIFACT_RESOLVE, destination=""))
+
+    def test_a_logout_request_is_in_time_until_its_end_and_the_skew(self):
+        _logout_request(replace(LOGOUT_REQUEST, not_on_or_after=NOW - SKEW + 1))
+
+    def test_a_partial_logout_is_an_answer(self):
+        status = Status((RESPONDER, PARTIAL_LOGOUT))
+        _logout_response(replace(LOGOUT_RESPONSE, status=status))
+
+    def test_an_artifact_that_is_refused_is_a_failed_login(self):
+        status = Status((REQUESTER, REQUEST_DENIED))
+        with pytest.raises(LoginFailed) as caught:
+            _artifact_response(replace(ARTIFACT_RESPONSE, status=status))
+        assert caught.value.status_codes == (REQUESTER, REQUEST_DENIED)

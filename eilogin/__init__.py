@@ -2,7 +2,7 @@
 
 eilogin is a set of composable WSGI filters, configured through PasteDeploy, that
 give an unchanged application session checking, federation trust and logout
-propagation; and, to make that whole, a hub, a portal and an operator's commands.
+propagation; and, to make that whole, a hub, a portal and a demonstration.
 
 The rooms, from the top down; each imports only from the rooms below it::
 

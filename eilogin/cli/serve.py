@@ -115,8 +115,22 @@ def _servers(ini: IniFile) -> list[Part]:
 
 
 def _application(file: Path, variables: Mapping[str, str]) -> "WSGIApplication":
+    """The application of the file, with all that stands around it.
+
+    What is wrong with the file is told as such; an error in somebody's code comes
+    through with its own traceback, below a line that says where it belongs.
+    """
     uri = f"config:{file.absolute()}"
-    app: WSGIApplication = loadapp(uri, "main", global_conf=dict(variables))
+    try:
+        app: WSGIApplication = loadapp(uri, "main", global_conf=dict(variables))
+    except EiloginError:
+        raise
+    except Exception as error:
+        # PasteDeploy's own: a section that is not there, a file that cannot be read.
+        if type(error) is LookupError or isinstance(error, OSError):
+            raise ConfigurationError(f"{file}: {error}") from error
+        click.echo(f"{file}: an application of this file fails to start:", err=True)
+        raise
     return app
 
 

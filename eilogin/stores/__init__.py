@@ -1,9 +1,10 @@
 """Where state lives that must survive a request: one small interface of atomic verbs.
 
 What belongs here: the interface (:class:`Store`), its implementations (``memory:``
-and ``sqlite:///path``), and :func:`open_store`, which picks one by its URL. What does
-not: what the stored text means. A store sees keys, labels and JSON text; it knows
-nothing of HTTP, of SAML, or of who is logged in.
+and ``sqlite:///path``), :func:`open_store`, which picks one by its URL, and what keeps
+the values of parties apart that share a store (:class:`Values`). What does not: what
+the stored text means. A store sees keys, labels and text; it knows nothing of HTTP, of
+SAML, or of who is logged in.
 """
 
 from eilogin.stores.interface import EndedSession as EndedSession

@@ -271,3 +271,22 @@ def test_logging_is_that_of_the_file(small, run, monkeypatch):
     )
     assert run("serve", small.file).exit_code == 0
     assert log.read_text().splitlines()[-1] == "INFO in the file"
+
+
+class TestAnApplicationThatCannotBeMade:
+    def test_because_it_is_not_in_the_file_is_told(self, small, run):
+        small.change("[app:main]", "[app:other]")
+        result = run("serve", small.file)
+        assert result.exit_code == 1
+        assert "No section 'main'" in result.output
+        assert str(small.file) in result.output
+
+    def test_because_of_its_own_code_shows_where_and_then_its_traceback(
+        self, small, run
+    ):
+        module = small.folder / "eilogintestbroken.py"
+        module.write_text("raise RuntimeError('its own')\n")
+        small.change("eilogintestapp:app", "eilogintestbroken:app")
+        result = run("serve", small.file)
+        assert isinstance(result.exception, RuntimeError)
+        assert f"{small.file}: an application of this file fails" in result.output

@@ -39,7 +39,7 @@ class Row:
     #: The variant that the line is about, and what it cannot be faster than.
     this: str
     floor: str
-    #: At most so many times the floor; None where DESIGN.md section 6 has no goal.
+    #: At most so many times the floor; None where there is no goal.
     goal: float | None = None
     #: A variant by somebody else, and at most how many times that one.
     peer: str = ""

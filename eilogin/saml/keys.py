@@ -9,6 +9,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -135,6 +136,9 @@ def new_key_pair(common_name: str, days: int = 3650) -> tuple[bytes, bytes]:
     )
 
 
+# Checking the numbers of a key takes 40 ms, and a start reads the same key several
+# times: for `check`, for the metadata and for the filter.
+@lru_cache(maxsize=32)
 def _load_private(key_pem: bytes) -> RSAPrivateKey:
     try:
         private = serialization.load_pem_private_key(key_pem, password=None)

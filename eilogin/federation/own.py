@@ -76,6 +76,8 @@ class Own:
     acs: str = "artifact"
     names: Mapping[str, str] = field(default_factory=dict)
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    #: Our page for visitors to which the portal leads, or "".
+    link: str = ""
     #: Telephone number and e-mail address of the help desk, or "".
     telephone: str = ""
     email: str = ""
@@ -114,7 +116,9 @@ class Own:
             identity_provider=self._identity_provider() if is_hub else None,
             names=self.names,
             descriptions=self.descriptions,
-            information_urls=dict.fromkeys(self.names, self.public_url + "/"),
+            information_urls=dict.fromkeys(
+                self.names, self.link or self.public_url + "/"
+            ),
             contacts=self._contacts(),
         )
 

@@ -45,7 +45,8 @@ from eilogin.settings import (
 )
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
-from eilogin.web.requests import Networks
+from eilogin.web.requests import Networks, SitePath
+from eilogin.web.urls import at, root
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -73,6 +74,11 @@ class OwnOptions(Options):
     name_en: str = option("the same in English", default="", shown="as ``name``")
     description: str = option("what we do, in one sentence", default="")
     description_en: str = option("the same in English", default="")
+    link: SitePath = option(
+        "path of our page to which the portal leads",
+        default="",
+        shown="the first page",
+    )
     telephone: str = option("telephone number of our help desk", default="")
     email: str = option("e-mail address of our help desk", default="")
     key: ReadableFile = option("PEM file with our private RSA key")
@@ -174,6 +180,7 @@ def own_of(options: OwnOptions) -> Own:
         acs=options.acs,
         names=_by_language(name, options.name_en),
         descriptions=_by_language(options.description, options.description_en),
+        link=at(options.public_url, options.link or root(options.public_url)),
         telephone=options.telephone,
         email=options.email,
     )

@@ -272,3 +272,19 @@ class TestOptions:
     def test_that_cannot_be_used_are_refused(self, site, option, text):
         with pytest.raises(InvalidOptions, match=option):
             site(**{option: text})
+
+
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ({}, "https://uwv.test/app/"),
+        ({"link": "/app/mijn"}, "https://uwv.test/app/mijn"),
+    ],
+    ids=["the first page", "a page of its own"],
+)
+def test_the_portal_is_told_where_to_lead(said, options, address):
+    said |= {"public_url": "https://uwv.test/app", **options}
+    assert (
+        own_of(read(TrustOptions, {}, said)).descriptor().information_url("nl")
+        == address
+    )

@@ -12,7 +12,7 @@ from eilogin.cli.check import tell
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.cli.pipelines import Part
-from eilogin.errors import EiloginError, InvalidOptions
+from eilogin.errors import InvalidOptions
 from eilogin.saml.metadata import write_entity
 
 
@@ -34,8 +34,6 @@ def metadata_command(file: Path, section: str | None) -> None:
     except InvalidOptions as error:
         tell(error.faults)
         raise SystemExit(1) from error
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(write_entity(own.descriptor(), own.key), nl=False)
 
 

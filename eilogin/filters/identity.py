@@ -15,7 +15,7 @@ The application finds the whole login in ``environ['eilogin.session']``: subject
 level, since, until, and attributes as a mapping of lists of strings.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,10 +88,8 @@ def _headers(value: object) -> object:
     return value
 
 
-def _user(value: object) -> object:
+def _user(value: str | Sequence[str]) -> tuple[Source, ...]:
     words = value.split() if isinstance(value, str) else value
-    if not isinstance(words, (list, tuple)):
-        return value
     if "level" in words:
         raise ValueError("something that tells people apart, found 'level'")
     return tuple(_source(word) for word in words)

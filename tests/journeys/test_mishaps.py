@@ -6,6 +6,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
+from eilogin.sessions import PendingLogins
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"
@@ -75,6 +76,14 @@ def test_of_two_answers_to_one_question_the_second_is_refused(federation, anna):
     assert anna.user
     anna.browser.follow(second)
     assert anna.browser.url == STAD, "spent: it leads to the page, and makes no session"
+
+
+def test_an_answer_that_another_one_has_overtaken_makes_no_session(anna, monkeypatch):
+    monkeypatch.setattr(PendingLogins, "claim", lambda self, pending: None)
+    anna.visit(UWV)
+    anna.type_password()
+    assert anna.browser.page.status_int == 400
+    assert anna.browser.cookie("uwv.test", "__Host-eilogin") is None
 
 
 def test_a_demo_is_refused_where_somebody_in_earnest_can_be(eilogin_federation):

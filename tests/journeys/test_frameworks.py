@@ -13,9 +13,10 @@ from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 from eilogin.testing import Browser
 
-# Pyramid imports pkg_resources, which setuptools deprecates.
+# Pyramid imports pkg_resources, which setuptools deprecates: by one warning or another.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:UserWarning"),
+    pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Deprecated call to .pkg_res:DeprecationWarning"),
 ]
 

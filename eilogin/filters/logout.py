@@ -19,7 +19,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
@@ -37,7 +36,12 @@ from eilogin.settings import Options, option, read
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound, receive, receive_soap
-from eilogin.web.outbound import redirect_with, soap_answer, soap_fault
+from eilogin.web.outbound import (
+    logout_response,
+    redirect_with,
+    soap_answer,
+    soap_fault,
+)
 from eilogin.web.pages import Pages, language_of, note_refusal
 from eilogin.web.requests import (
     SitePath,
@@ -229,7 +233,7 @@ class LogoutFilter:
         return redirect_with(
             destination,
             "SAMLResponse",
-            _logout_response(trust, request, destination),
+            logout_response(trust, request.id, destination=destination),
             key=trust.own.key,
             relay_state=inbound.relay_state,
         )
@@ -242,7 +246,7 @@ class LogoutFilter:
         element, issuer = receive_soap(environ, trust.hub_keys)
         request = messages.read_logout_request(element)
         self._execute(environ, request, issuer, "slo_soap", is_direct=True)
-        return soap_answer(_logout_response(trust, request, ""), trust.own.key)
+        return soap_answer(logout_response(trust, request.id), trust.own.key)
 
     # --- ending what a LogoutRequest names ------------------------------------------
 
@@ -321,21 +325,6 @@ def _logout_request(
         name_id=login.who.as_name_id(),
         destination=destination,
         session_indexes=(login.session_index,) if login.session_index else (),
-    )
-
-
-def _logout_response(
-    trust: Trust, request: messages.LogoutRequest, destination: str
-) -> etree._Element:
-    return messages.write_logout_response(
-        messages.LogoutResponse(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            status=messages.Status(),
-            in_response_to=request.id,
-            destination=destination,
-        )
     )
 
 

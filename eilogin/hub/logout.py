@@ -12,12 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
-from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, Unavailable
-from eilogin.federation import Trust
 from eilogin.hub.propagation import Propagation
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import LIFETIME, SKEW, check_logout_request
@@ -25,7 +23,7 @@ from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
-from eilogin.web.outbound import redirect_with, soap_answer
+from eilogin.web.outbound import logout_response, redirect_with, soap_answer
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import allow_only, read_query, require_own_form
 
@@ -120,7 +118,9 @@ class SingleLogout:
         return redirect_with(
             destination,
             "SAMLResponse",
-            _response(trust, back.request_id, status, destination),
+            logout_response(
+                trust, back.request_id, status=status, destination=destination
+            ),
             key=trust.own.key,
             relay_state=back.relay_state,
             headers=_expired_cookie(environ),
@@ -134,7 +134,7 @@ class SingleLogout:
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = messages.read_logout_request(element)
         outcome = self._execute(environ, request, issuer, "slo_soap", is_direct=True)
-        answer = _response(trust, request.id, outcome.status, "")
+        answer = logout_response(trust, request.id, status=outcome.status)
         return soap_answer(answer, trust.own.key)
 
     # --- /logout: the button on the hub's own page ----------------------------------
@@ -258,21 +258,6 @@ def _expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     if env.session_beyond_idle(environ) is not None:
         return []
     return [env.cookie(environ).expire()]
-
-
-def _response(
-    trust: Trust, request_id: str, status: messages.Status, destination: str
-) -> etree._Element:
-    return messages.write_logout_response(
-        messages.LogoutResponse(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            status=status,
-            in_response_to=request_id,
-            destination=destination,
-        )
-    )
 
 
 def _others(

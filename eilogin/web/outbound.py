@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from lxml import etree
 from webob import Response
 
+from eilogin import clock
 from eilogin.errors import Refused
-from eilogin.saml import bindings, signatures
+from eilogin.federation import Trust
+from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.xml import serialize
 from eilogin.web.urls import see_other
@@ -33,6 +35,29 @@ def redirect_with(  # noqa: PLR0913 - the parts of one redirect
     """
     url = bindings.redirect_url(location, kind, serialize(message), relay_state, key)
     return see_other(url, headers, status=302)
+
+
+def logout_response(
+    trust: Trust,
+    request_id: str,
+    *,
+    status: messages.Status = messages.Status(),  # noqa: B008 - frozen
+    destination: str = "",
+) -> etree._Element:
+    """Our LogoutResponse to a LogoutRequest (SAML core 3.7.2), not signed yet.
+
+    ``destination`` is where a browser takes it; over SOAP it goes to no address.
+    """
+    return messages.write_logout_response(
+        messages.LogoutResponse(
+            id=messages.new_id(),
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            status=status,
+            in_response_to=request_id,
+            destination=destination,
+        )
+    )
 
 
 def soap_answer(message: etree._Element, key: SigningKey) -> Response:

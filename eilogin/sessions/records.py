@@ -19,8 +19,8 @@ _decode = json.JSONDecoder().raw_decode
 UNREADABLE = (TypeError, KeyError, ValueError)
 
 
-def _label(*parts: str) -> str:
-    """A label for the store: names leave no trace in it that could be read back."""
+def _digest(*parts: str) -> str:
+    """Of names, for the store: they leave no trace in it that could be read back."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -72,9 +72,21 @@ class Subject:
         """
         return self._label("told", session_index)
 
+    @property
+    def shard(self) -> str:
+        """Where a store that is spread over machines keeps all that is hers.
+
+        Two characters: enough to spread, and too few to tell who she is, for they are
+        in the cookie too.
+        """
+        return _digest("shard", *self._parts())[:2]
+
     def _label(self, kind: str, session_index: str | None) -> str:
-        parts = (
-            kind,
+        index = () if session_index is None else ("index", session_index)
+        return f"{self.shard}:{_digest(kind, *self._parts(), *index)}"
+
+    def _parts(self) -> tuple[str, ...]:
+        return (
             self.issuer,
             self.audience,
             self.format or UNSPECIFIED,
@@ -82,9 +94,6 @@ class Subject:
             self.sp_name_qualifier or self.audience,
             self.name_id,
         )
-        if session_index is None:
-            return _label(*parts)
-        return _label(*parts, "index", session_index)
 
 
 @dataclass(frozen=True, slots=True)

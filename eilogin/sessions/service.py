@@ -32,8 +32,8 @@ TOUCH_INTERVAL = 60.0
 #: to the log.
 _REMEMBERED = 10_000
 
-# 32 random bytes as secrets.token_urlsafe writes them.
-_looks_like_ours = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII).fullmatch
+# A shard, and 32 random bytes as secrets.token_urlsafe writes them.
+_looks_like_ours = re.compile(r"[0-9a-f]{2}[A-Za-z0-9_-]{43}", re.ASCII).fullmatch
 
 _log = logging.getLogger("eilogin.sessions")
 
@@ -196,7 +196,7 @@ class Sessions:
         logout for this subject has come in since ``issued``, or ``replaces`` is not
         live any more, or ``ends`` is over already.
         """
-        token = secrets.token_urlsafe(32)
+        token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
         made = self._filled_in(login, token, replaces if is_same else None)
         is_made = made.ends > made.seen and self.store.create(
@@ -366,12 +366,13 @@ class Sessions:
 
 
 def _key_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return f"{token[:2]}:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
 def _family_label(login: Login) -> str:
     # The family is a secret, so its label is a hash.
-    return hashlib.sha256(b"family\0" + login.family.encode()).hexdigest()
+    digest = hashlib.sha256(b"family\0" + login.family.encode()).hexdigest()
+    return f"{login.who.shard}:{digest}"
 
 
 def _is_same_subject(one: Login, other: Login) -> bool:

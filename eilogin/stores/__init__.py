@@ -10,6 +10,7 @@ SAML, or of who is logged in.
 from eilogin.stores.interface import EndedSession as EndedSession
 from eilogin.stores.interface import Store as Store
 from eilogin.stores.interface import StoredSession as StoredSession
+from eilogin.stores.interface import shard_of as shard_of
 from eilogin.stores.opening import StoreURL as StoreURL
 from eilogin.stores.opening import open_store as open_store
 from eilogin.stores.values import Values as Values

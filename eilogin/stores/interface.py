@@ -16,6 +16,12 @@ A *mark* on a label says "sessions with this label that stem from an assertion i
 at or before this instant are not to be": it is how a logout wins against an answer
 that is still on its way.
 
+A key of a session and a label may begin with a *shard*: what stands before the first
+colon. A session and all the labels that it is created with are of one shard, which a
+store over several machines keeps together, so that they change together; so are a
+session and the one that inherits from it. Labels that come later (:meth:`Store.append`)
+may be of any shard.
+
 Every verb is atomic: it happens as a whole or not at all, whatever other threads and
 processes do. In a store that outlives the process it is durable when it returns, but
 for :meth:`Store.touch` and for :meth:`Store.add` without ``durable``: a power failure
@@ -55,6 +61,11 @@ class EndedSession:
     key: str
     data: str
     items: tuple[str, ...]
+
+
+def shard_of(name: str) -> str:
+    """The shard that a session's key, or a label, names; "" where it names none."""
+    return name.partition(":")[0] if ":" in name else ""
 
 
 class Store(Protocol):
@@ -152,6 +163,13 @@ class Store(Protocol):
         """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there."""
 
     # --- housekeeping ---
+
+    def end_all(self) -> int:
+        """End every session, with all that belongs to it; how many there were.
+
+        For a store that was brought back from a copy: a session that was ended after
+        the copy was made must not live again. Marks and used identifiers stay.
+        """
 
     def close(self) -> None:
         """Let go of what this process holds open; the next verb opens it again.

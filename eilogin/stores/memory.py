@@ -245,6 +245,14 @@ class MemoryStore:
 
     # --- housekeeping ---
 
+    def end_all(self) -> int:
+        """See :meth:`eilogin.stores.Store.end_all`."""
+        with self._lock:
+            keys = list(self._sessions)
+            for key in keys:
+                self._delete_session(key)
+            return len(keys)
+
     def close(self) -> None:
         """Do nothing: there is nothing to let go of but the data itself."""
 

@@ -267,6 +267,11 @@ class SQLiteStore:
 
     # --- housekeeping ---
 
+    def end_all(self) -> int:
+        """See :meth:`eilogin.stores.Store.end_all`."""
+        with self._writing() as (write, _now):
+            return write.execute("DELETE FROM session").rowcount
+
     def close(self) -> None:
         """See :meth:`eilogin.stores.Store.close`."""
         old, self._pool = self._pool, _Pool(self.path)

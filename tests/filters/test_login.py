@@ -312,10 +312,10 @@ class TestAnAnswer:
         assert citizen.was_asked()
 
     def test_gives_a_cookie_that_nobody_chose(self, citizen, federation):
-        citizen.browser.set_cookie("stad.test", "__Host-eilogin", "A" * 43)
+        citizen.browser.set_cookie("stad.test", "__Host-eilogin", "a" * 45)
         citizen.log_in()
         cookie = citizen.browser.cookie("stad.test", "__Host-eilogin")
-        assert cookie != "A" * 43
+        assert cookie != "a" * 45
         assert federation.apps["stad.test"].sessions.find(cookie)
 
     @pytest.mark.parametrize(

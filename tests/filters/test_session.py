@@ -100,7 +100,7 @@ class TestWhoHasNoSession:
         [
             "__Host-eilogin=",
             "__Host-eilogin=x",
-            "__Host-eilogin=" + "A" * 43,
+            "__Host-eilogin=" + "a" * 45,
             "__Host-eilogin=" + "A" * 10_000,
             "eilogin={token}",
             "__Host-eilogin={key}",

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import logging
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from eilogin.errors import LoginEnded, MessageReplayed, StoreUnavailable
 from eilogin.sessions import Login, Participant, Sessions, Subject
 from eilogin.sessions import service as module
 from eilogin.sessions.service import TOUCH_INTERVAL
-from eilogin.stores import StoredSession
+from eilogin.stores import StoredSession, shard_of
 
 NOON = 1_800_000_000.0
 MINUTE = 60.0
@@ -40,12 +41,20 @@ class TestTokens:
         tokens = {sessions.create_login(anna, issued=NOON) for _ in range(20)}
         assert len(tokens) == 20
         for token in tokens:
-            assert len(base64.urlsafe_b64decode(token + "=")) == 32
+            assert len(base64.urlsafe_b64decode(token[2:] + "=")) == 32
+
+    def test_begin_with_the_shard_of_all_that_is_hers(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        names = {login.key, *login.labels(), *sessions._heirs(replace(login, key=""))}
+        assert {shard_of(name) for name in names} == {anna.who.shard}
 
     def test_are_stored_as_their_hash(self, sessions: Sessions, anna: Login) -> None:
         token = sessions.create_login(anna, issued=NOON)
         login = found(sessions, token)
-        assert login.key == hashlib.sha256(token.encode()).hexdigest()
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        assert login.key == f"{token[:2]}:{digest}"
         stored = sessions.store.read(login.key)
         assert token not in repr(stored)
 
@@ -53,11 +62,11 @@ class TestTokens:
         "token",
         [
             pytest.param("", id="empty"),
-            pytest.param("a" * 42, id="too short"),
-            pytest.param("a" * 44, id="too long"),
-            pytest.param("a" * 42 + "=", id="padding"),
-            pytest.param("a" * 43 + "\n", id="a line end"),
-            pytest.param("é" * 43, id="no ASCII"),
+            pytest.param("a" * 44, id="too short"),
+            pytest.param("a" * 46, id="too long"),
+            pytest.param("a" * 44 + "=", id="padding"),
+            pytest.param("a" * 45 + "\n", id="a line end"),
+            pytest.param("é" * 45, id="no ASCII"),
             pytest.param("a" * 1_000_000, id="a megabyte"),
         ],
     )
@@ -69,7 +78,7 @@ class TestTokens:
         assert sessions.find_beyond_idle(token) is None
 
     def test_that_somebody_made_up_are_nobodys(self, sessions: Sessions) -> None:
-        assert sessions.find("a" * 43) is None
+        assert sessions.find("a" * 45) is None
 
 
 class TestCreateLogin:
@@ -665,7 +674,7 @@ class TestARecordOfAnotherVersion:
 
     @pytest.fixture
     def token(self, sessions: Sessions, anna: Login, data: str) -> str:
-        token = "a" * 43
+        token = "a" * 45
         stored = StoredSession(
             sessions.key_of(token), data, NOON, NOON + 60, anna.labels()
         )
@@ -719,7 +728,7 @@ class TestARecordOfAnotherVersion:
         self, sessions, token, monkeypatch, caplog
     ) -> None:
         monkeypatch.setattr(module, "_REMEMBERED", 1)
-        other = "b" * 43
+        other = "b" * 45
         stored = StoredSession(sessions.key_of(other), "{}", NOON, NOON + 60)
         sessions.store.create(stored, issued=NOON)
         for one in (token, other, token):
@@ -754,5 +763,5 @@ def test_the_store_holds_no_name_of_hers_in_a_label(
     sessions.create_login(anna, issued=NOON)
     [stored] = made
     assert len(stored.labels) == 3
-    assert all(len(label) == 64 and int(label, 16) for label in stored.labels)
+    assert all(re.fullmatch("[0-9a-f]{2}:[0-9a-f]{64}", one) for one in stored.labels)
     assert json.loads(stored.data)["family"] not in stored.labels

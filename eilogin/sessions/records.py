@@ -1,22 +1,33 @@
-"""What is remembered about a login, as frozen values and as JSON text."""
+"""What is remembered about a login, as frozen values and as JSON text.
+
+The text of a login has three lines of JSON (https://jsonlines.org): a checksum of the
+others, an array of what is looked at at every request, and an object of all the rest,
+which is read when somebody asks for it. Both may grow: who finds more than it knows
+leaves that alone, so that two versions of eilogin can share a store. A record that must
+not be read by a version that does not know all of it says so by its format.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import isinf
+from typing import Any
+from zlib import crc32
 
 from eilogin import clock
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.saml.messages import UNSPECIFIED, NameID
 
-# What a store keeps was written here and has no space around it: json.loads looks for
-# that with two regular expressions, at every request.
+#: The format of the records that are written here. It is raised where an older version
+#: must not read them: where to overlook a field would let somebody in.
+FORMAT = 1
+
 _decode = json.JSONDecoder().raw_decode
 
-#: What a record raises that another version wrote, with fields of its own.
-UNREADABLE = (TypeError, KeyError, ValueError)
+#: What a record raises that was not written here, or by a version that cannot be read.
+UNREADABLE = (TypeError, LookupError, ValueError)
 
 
 def _digest(*parts: str) -> str:
@@ -109,13 +120,14 @@ class Participant:
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return _compact(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Participant":
         """The value that :meth:`to_json` wrote; else one of :data:`UNREADABLE`."""
-        fields = json.loads(text)
-        return cls(**{**fields, "subject": Subject(**fields["subject"])})
+        found = json.loads(text)
+        subject = Subject(**_known(Subject, found["subject"]))
+        return cls(**{**_known(cls, found), "subject": subject})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +152,24 @@ class Login:
     session_index: str | None = None
     #: When each level was last proven: at the hub, which is asked for fresh proof.
     proven: Mapping[str, float] = field(default_factory=dict)
+    #: What tells the network of this browser from others, or "" where it is not looked
+    #: at: a hash.
+    address: str = field(default="", repr=False)
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
     #: The store's key and the instant she was last seen; not part of the JSON.
     key: str = field(default="", repr=False)
     seen: float = 0.0
+    # Her NameID and to whom it names her: of ``who``, and read sooner.
+    subject: str = field(init=False, repr=False, compare=False)
+    audience: str = field(init=False, repr=False, compare=False)
+    # The second line of a record, while nobody has asked for what is in it.
+    _unread: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def subject(self) -> str:
-        """Her NameID: opaque, and another one at every participant."""
-        return self.who.name_id
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", self.who.name_id)
+        object.__setattr__(self, "audience", self.who.audience)
+        object.__setattr__(self, "_unread", "")
 
     @property
     def since(self) -> datetime:
@@ -172,22 +192,6 @@ class Login:
             return (self.who.label(),)
         return (self.who.label(), self.who.label(self.session_index))
 
-    def to_json(self) -> str:
-        """JSON text, as the store keeps it."""
-        fields = asdict(self)
-        del fields["key"], fields["seen"]
-        return json.dumps(fields, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str, key: str, seen: float) -> "Login":
-        """The value that :meth:`to_json` wrote, as the store found it.
-
-        Raises one of :data:`UNREADABLE` for any other text.
-        """
-        fields, _ = _decode(text)
-        fields["who"] = Subject(**fields["who"])
-        return cls(**fields, key=key, seen=seen)
-
     def confirmed_by(self, newer: "Login") -> "Login":
         """This login after the same citizen was confirmed once more.
 
@@ -201,3 +205,65 @@ class Login:
             proven={**self.proven, **newer.proven},
             ends=self.ends if isinf(newer.ends) else newer.ends,
         )
+
+    # --- as text ---
+
+    def to_json(self) -> str:
+        """JSON text, as the store keeps it."""
+        first = (FORMAT, *(getattr(self, name) for name in _FIRST))
+        rest = {name: getattr(self, name) for name in ("attributes", *_LATER)}
+        rest["who"] = asdict(self.who)
+        body = f"{_compact(first)}\n{_compact(rest)}"
+        return f"{crc32(body.encode())}\n{body}"
+
+    @classmethod
+    def from_json(cls, text: str, key: str, seen: float) -> "Login":
+        """The value that :meth:`to_json` wrote, as the store found it.
+
+        Raises one of :data:`UNREADABLE` for any other text.
+        """
+        checksum, _, body = text.partition("\n")
+        if checksum != str(crc32(body.encode())):
+            raise ValueError("the text is not as it was written")
+        first, end = _decode(body)
+        if first[0] > FORMAT:
+            raise ValueError(f"a record of format {first[0]}; {FORMAT} is known here")
+        login = object.__new__(cls)
+        known = dict(zip(_FIRST, first[1:], strict=False))
+        LEVELS.index(known["level"])
+        # Past the guard of a frozen dataclass: nobody has seen this value yet.
+        for name in _FIRST:
+            object.__setattr__(login, name, known[name])
+        object.__setattr__(login, "key", key)
+        object.__setattr__(login, "seen", seen)
+        object.__setattr__(login, "_unread", body[end:])
+        return login
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what is not there, which is what has not been read yet.
+        if name != "attributes" and name not in _LATER:
+            raise AttributeError(name)
+        rest = json.loads(self._unread)
+        if name == "attributes":
+            # Anew for each who asks: others may hold this login too.
+            return rest["attributes"]
+        rest["who"] = Subject(**_known(Subject, rest["who"]))
+        for later in _LATER:
+            object.__setattr__(self, later, rest[later])
+        return rest[name]
+
+
+#: What stands in the first array of a record, in this order, after its format.
+_FIRST = ("level", "ends", "confirmed", "subject", "audience", "address")
+#: What stands in the object behind it, beside the attributes; nobody changes it.
+_LATER = ("who", "started", "session_index", "proven", "family")
+
+
+def _known(cls: type, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what was found, what this version knows."""
+    names = {known.name for known in fields(cls)}
+    return {name: value for name, value in found.items() if name in names}
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

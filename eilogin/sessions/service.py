@@ -14,26 +14,28 @@ House rules:
 import hashlib
 import logging
 import math
-import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed
-from eilogin.sessions.records import UNREADABLE, Login, Participant, Subject
+from eilogin.sessions.reading import Reader
+from eilogin.sessions.records import Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
 
 #: Seconds between two writes of "she was seen" for one login: each is a commit to
 #: the disk, and a page with fifty pictures would make fifty.
 TOUCH_INTERVAL = 60.0
 
-#: How many logins this process remembers as seen since their last write, or as told
-#: to the log.
+#: How many logins this process remembers as seen since their last write.
 _REMEMBERED = 10_000
 
-# A shard, and 32 random bytes as secrets.token_urlsafe writes them.
-_looks_like_ours = re.compile(r"[0-9a-f]{2}[A-Za-z0-9_-]{43}", re.ASCII).fullmatch
+# A cookie's value is a shard, and 32 random bytes as secrets.token_urlsafe writes them.
+_TOKEN_LENGTH = 45
+_SHARDS = frozenset(f"{number:02x}" for number in range(256))
+
+_sha256 = hashlib.sha256
 
 _log = logging.getLogger("eilogin.sessions")
 
@@ -54,8 +56,7 @@ class Sessions:
         #: exact to the second though it is written once a minute. Another process
         #: does not know it, and there the limit is up to a minute stricter.
         self._seen: dict[str, float] = {}
-        #: Keys of records that could not be read, and of which the log was told.
-        self._unreadable: set[str] = set()
+        self._records = Reader()
 
     # --- finding ---
 
@@ -65,14 +66,17 @@ class Sessions:
         One read of the store; anything that is not a token of ours is None.
         """
         login = self.find_beyond_idle(token)
-        if login is None or not self.is_idle(login):
+        # The usual case first: seen a while ago, and that within the limit.
+        if login is None or 0 <= clock.now() - login.seen <= self.idle:
+            return login
+        if not self.is_idle(login):
             return login
         self._keep_idle(login)
         return None
 
     def find_beyond_idle(self, token: str) -> Login | None:
         """The same, idle limit aside: what a hub needs to log out, not to log in."""
-        if not _looks_like_ours(token):
+        if len(token) != _TOKEN_LENGTH or token[:2] not in _SHARDS:
             return None
         return self._read(_key_of(token))
 
@@ -111,27 +115,9 @@ class Sessions:
     def _read(self, key: str) -> Login | None:
         stored = self.store.read(key)
         if stored is None:
+            self._records.forget(key)
             return None
-        return self._login(stored.key, stored.data, stored.seen)
-
-    def _login(self, key: str, data: str, seen: float) -> Login | None:
-        try:
-            return Login.from_json(data, key, seen)
-        except UNREADABLE as error:
-            self._note_unreadable(key, error)
-            return None
-
-    def _note_unreadable(self, key: str, error: Exception) -> None:
-        if key in self._unreadable:
-            return
-        if len(self._unreadable) >= _REMEMBERED:
-            self._unreadable.clear()
-        self._unreadable.add(key)
-        _log.warning(
-            "the store has a session that cannot be read, as if another version had"
-            " written it; nobody is logged in by it (%r)",
-            error,
-        )
+        return self._records.login(stored, clock.now())
 
     def _heirs(self, login: Login) -> list[str]:
         """The key under which a login goes on that was stepped up meanwhile."""
@@ -271,24 +257,13 @@ class Sessions:
         for key in self._keys_of(login):
             items = self.store.items(key)
             if items:
-                return self._participants(key, items)
+                return self._records.participants(key, items)
         return []
 
     def _keys_of(self, login: Login) -> Iterator[str]:
         """Its own key, which nearly always does; and what is looked up if not."""
         yield login.key
         yield from self._heirs(login)
-
-    def _participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        first: dict[str, Participant] = {}
-        for item in items:
-            try:
-                participant = Participant.from_json(item)
-            except UNREADABLE as error:
-                self._note_unreadable(key, error)
-            else:
-                first.setdefault(participant.entity_id, participant)
-        return list(first.values())
 
     # --- ending ---
 
@@ -307,7 +282,7 @@ class Sessions:
         return [
             told
             for session in ended
-            for told in self._participants(session.key, session.items)
+            for told in self._records.participants(session.key, session.items)
         ]
 
     def end_subject(
@@ -337,7 +312,11 @@ class Sessions:
         self._listeners.append(callback)
 
     def _ended(self, ended: Sequence[EndedSession]) -> list[Login]:
-        read = (self._login(session.key, session.data, 0.0) for session in ended)
+        now = clock.now()
+        read = (
+            self._records.login(StoredSession(one.key, one.data, 0.0, 0.0), now)
+            for one in ended
+        )
         logins = [login for login in read if login is not None]
         for login in logins:
             self._tell(login)
@@ -345,6 +324,7 @@ class Sessions:
 
     def _tell(self, login: Login) -> None:
         self._seen.pop(login.key, None)
+        self._records.forget(login.key)
         for listener in self._listeners:
             try:
                 listener(login)
@@ -366,7 +346,7 @@ class Sessions:
 
 
 def _key_of(token: str) -> str:
-    return f"{token[:2]}:{hashlib.sha256(token.encode()).hexdigest()}"
+    return f"{token[:2]}:{_sha256(token.encode()).hexdigest()}"
 
 
 def _family_label(login: Login) -> str:

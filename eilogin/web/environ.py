@@ -107,7 +107,7 @@ def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
     """
     token = cookie(environ).read(environ)
     login = sessions(environ).find_beyond_idle(token) if token else None
-    is_ours = login is not None and login.who.audience == trust(environ).own.entity_id
+    is_ours = login is not None and login.audience == trust(environ).own.entity_id
     return login if is_ours else None
 
 

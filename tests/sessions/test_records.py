@@ -1,8 +1,10 @@
+import zlib
 from dataclasses import replace
 
 import pytest
 
 from eilogin.sessions import Login, Participant, Subject
+from eilogin.sessions.records import UNREADABLE
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -59,6 +61,36 @@ class TestLogin:
         stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
         assert stored == replace(LOGIN, key="key", seen=1234.5)
 
+    def test_has_all_its_values_whichever_is_asked_for_first(self):
+        for name in ("who", "attributes", "family", "proven", "subject", "audience"):
+            stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
+            assert getattr(stored, name) == getattr(LOGIN, name)
+
+    def test_has_no_other_values(self):
+        stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
+        with pytest.raises(AttributeError, match="password"):
+            _ = stored.password
+
+    def test_gives_its_attributes_anew_to_each_who_asks(self):
+        stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
+        stored.attributes["bsn"].append("900000028")
+        assert stored.attributes == LOGIN.attributes
+
+    def test_of_a_later_version_is_read_without_what_is_new(self):
+        _, first, rest = LOGIN.to_json().split("\n")
+        body = f'{first[:-1]},"new"]\n{{"new":1,{rest[1:]}'
+        later = f"{zlib.crc32(body.encode())}\n{body}"
+        assert replace(Login.from_json(later, "", 0.0), key="") == LOGIN
+
+    def test_with_a_bit_that_flipped_is_none(self):
+        text = LOGIN.to_json()
+        for place in range(len(text)):
+            other = text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]
+            with pytest.raises(UNREADABLE):
+                Login.from_json(other, "key", 1234.5)
+            with pytest.raises(UNREADABLE):
+                Login.from_json(text[:place], "key", 1234.5)
+
     def test_keeps_neither_key_nor_seen_in_its_text(self):
         text = replace(LOGIN, key="the-key", seen=77.5).to_json()
         assert "the-key" not in text
@@ -94,3 +126,4 @@ class TestLogin:
 def test_a_participant_is_the_same_after_the_store():
     told = Participant(UWV, ANNA, "_1", 1000.0)
     assert Participant.from_json(told.to_json()) == told
+    assert Participant.from_json('{"new":1,' + told.to_json()[1:]) == told

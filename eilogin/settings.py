@@ -98,6 +98,24 @@ def _seconds(value: object) -> object:
     return float(int(match[1]) * _UNITS[match[2]])
 
 
+_SIZES = {"": 1, "k": 1024, "m": 1024**2}
+#: What is kept by size is held in memory and in the store.
+_LARGEST = 64 * 1024**2
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    word = value.strip().lower()
+    if word in ("no", "off", "none"):
+        return 0
+    match = re.fullmatch(r"(\d{1,9})\s*([km]?)b?", word)
+    size = int(match[1]) * _SIZES[match[2]] if match else -1
+    if not 0 <= size <= _LARGEST:
+        raise ValueError("a size such as '500k' or '1m', at most '64m', or 'off'")
+    return size
+
+
 def _flag(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -223,6 +241,20 @@ def _secret(value: object, info: ValidationInfo) -> object:
     return secret
 
 
+#: Fewer bytes than this could be guessed.
+_SHORTEST_SECRET = 16
+
+
+def _secrets(value: object, info: ValidationInfo) -> object:
+    """A secret of a line, each as :func:`_secret` reads it."""
+    if not isinstance(value, str):
+        return value
+    secrets = tuple(_secret(line, info) for line in value.split("\n") if line.strip())
+    if any(len(secret) < _SHORTEST_SECRET for secret in secrets):  # type: ignore[arg-type]
+        raise ValueError(f"secrets of at least {_SHORTEST_SECRET} bytes, one a line")
+    return secrets
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes().strip()
@@ -231,6 +263,8 @@ def _content(path: Path) -> bytes:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+#: Bytes; 0 where it is off.
+Size = Annotated[int, BeforeValidator(_size)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines_of)]
@@ -240,6 +274,8 @@ PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
 FilePath = Annotated[Path, BeforeValidator(_file)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
+#: Several, one a line: the newest first.
+Secrets = Annotated[tuple[SecretBytes, ...], BeforeValidator(_secrets)]
 
 
 # --- reading --------------------------------------------------------------------
@@ -329,8 +365,16 @@ def _shown(declared: type[Options], name: str, value: str) -> str:
     """What was found, short, or "***" where it is a secret."""
     if is_secret(declared.model_fields[name].annotation):
         return "***"
-    text = " ".join(value.split())
+    text = without_password(" ".join(value.split()))
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: without the user where there is a password.
+
+    Of a Redis always: who forgets the colon before the password writes a user's name.
+    """
+    return re.sub(r"(redis[^:]*://|://(?=[^/?@]*:))[^?]*@", r"\1***@", url)
 
 
 #: How much of a value an error shows.

@@ -2,12 +2,15 @@
 would send them, made with real keys and told to the real thing.
 """
 
+import contextlib
+import itertools
 import json
 from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 from wsgiref.validate import validator
 
 import pytest
+import redis_servers
 import time_machine
 from lxml import etree
 from webob import Request
@@ -282,3 +285,36 @@ def tampered():
         return etree.fromstring(octets.replace(old.encode(), new.encode()))
 
     return change
+
+
+@pytest.fixture(scope="session")
+def redis_kinds(tmp_path_factory):
+    """Redis servers of each kind, which all tests share; started when asked for."""
+    with redis_servers.RedisServers(tmp_path_factory.mktemp("redis")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_kinds):
+    """The URL of a new store, with nothing in it, of a kind of server."""
+    numbers = itertools.count(1)
+
+    def new_url(kind):
+        return redis_kinds.url(kind, prefix=f"test{next(numbers)}")
+
+    return new_url
+
+
+@pytest.fixture
+def new_redis(tmp_path):
+    """Start a Redis server of a test's own, with options, which it may do away with."""
+    redis_servers.require_redis()
+    numbers = itertools.count(1)
+    with contextlib.ExitStack() as stack:
+
+        def start(kind=redis_servers.RedisServer, **options):
+            server = kind(tmp_path / f"redis{next(numbers)}", **options)
+            stack.callback(server.kill)
+            return server.start()
+
+        yield start

@@ -20,6 +20,8 @@ from eilogin.settings import (
     ReadableFile,
     Seconds,
     Secret,
+    Secrets,
+    Size,
     Words,
     attempt,
     describe,
@@ -43,6 +45,8 @@ class Sample(Options):
     key: ReadableFile | None = option("key", default=None)
     database: FilePath | None = option("database", default=None)
     secret: Secret | None = option("secret", default=None)
+    secrets: Secrets = option("secrets", default=(), shown="none")
+    keep: Size = option("how much", default="1m")
     other_url: PublicURL = option("elsewhere", default="")
     acs: Literal["artifact", "post"] = option("how", default="artifact")
 
@@ -83,6 +87,11 @@ class TestAValue:
             ("idle", "15m", 900.0),
             ("idle", "15min", 900.0),
             ("idle", "2h", 7200.0),
+            ("keep", "1500", 1500),
+            ("keep", " 500 kB ", 500 * 1024),
+            ("keep", "64M", 64 * 1024**2),
+            ("keep", "0", 0),
+            ("keep", "off", 0),
             ("passive", "true", True),
             ("passive", " Yes ", True),
             ("passive", "on", True),
@@ -115,6 +124,9 @@ class TestAValue:
             ("idle", "15 d", "a duration"),
             ("idle", "-1", "a duration"),
             ("idle", "9999999999", "a duration"),
+            ("keep", "much", "a size such as '500k' or '1m', at most '64m', or 'off'"),
+            ("keep", "65m", "a size"),
+            ("keep", "-1", "a size"),
             ("passive", "maybe", "'true' or 'false'"),
             ("public_url", "uwv.example.nl", "an address such as"),
             ("public_url", "ftp://uwv.example.nl", "an address such as"),
@@ -210,6 +222,21 @@ class TestASecret:
         (tmp_path / "uwv").write_bytes(b"geheim")
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
         assert sample(secret="credential:uwv").secret.get_secret_value() == b"geheim"
+
+    def test_may_have_older_ones_below_it(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("UWV_SECRET", "the secret of this year")
+        (tmp_path / "old").write_bytes(b"the secret of last year\n")
+        options = sample(tmp_path / "a.ini", secrets="env:UWV_SECRET\n\n  file:old\n")
+        assert [secret.get_secret_value() for secret in options.secrets] == [
+            b"the secret of this year",
+            b"the secret of last year",
+        ]
+
+    @pytest.mark.parametrize("text", ["too short", "the secret of this year\nshort"])
+    def test_of_several_each_is_long_enough(self, text):
+        fault = fault_of(secrets=text)
+        assert fault.expected == "expected secrets of at least 16 bytes, one a line"
+        assert fault.found == "***"
 
     @pytest.mark.parametrize(
         ("text", "expected"),
@@ -356,6 +383,8 @@ class TestADeclaration:
             "key": "",
             "database": "",
             "secret": "",
+            "secrets": "none",
+            "keep": "1m",
             "other_url": "",
             "acs": "artifact",
         }
@@ -363,7 +392,7 @@ class TestADeclaration:
 
     def test_tells_a_default_from_words_for_one(self):
         literal = {d.name for d in describe(Sample) if d.is_literal}
-        no = {"hub", "protect", "key", "database", "secret", "other_url"}
+        no = {"hub", "protect", "key", "database", "secret", "secrets", "other_url"}
         assert literal == Sample.model_fields.keys() - no
 
     @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from eilogin.cli.demo import demo_command
 from eilogin.cli.metadata import metadata_command
 from eilogin.cli.options import options_command
 from eilogin.cli.serve import serve_command
+from eilogin.cli.store import store_command
 
 
 @click.group(
@@ -37,6 +38,7 @@ def main() -> None:
         eilogin metadata app.ini  what the operator of the federation wants
         eilogin check app.ini     every fault of the file, and nothing started
         eilogin serve app.ini     the same, and then serve it
+        eilogin store --help      look into its store, back it up, end its sessions
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
@@ -46,5 +48,6 @@ for _command in (
     check_command,
     options_command,
     metadata_command,
+    store_command,
 ):
     main.add_command(_command)

@@ -24,8 +24,8 @@ may be of any shard.
 
 Every verb is atomic: it happens as a whole or not at all, whatever other threads and
 processes do. In a store that outlives the process it is durable when it returns, but
-for :meth:`Store.touch` and for :meth:`Store.add` without ``durable``: a power failure
-may undo those, the last ones first.
+for :meth:`Store.touch`, and for :meth:`Store.add` and :meth:`Store.swap` without
+``durable``: a power failure may undo those, the last ones first.
 
 All instants are seconds since 1970-01-01T00:00:00Z. What was read once as over is
 gone for good: a clock that is stepped back afterwards revives nothing. Verbs that
@@ -128,9 +128,9 @@ class Store(Protocol):
         """End every live session with one of these keys or labels.
 
         Returns those that this call ended, each exactly once over all threads and
-        processes, and deletes the values that they own. With ``mark`` each of the
-        labels gets that mark in the same transaction, kept until ``mark_until`` and
-        never moved back.
+        processes; the values that they own cannot be had any more. With ``mark`` each
+        of the labels gets that mark in the same transaction, kept until ``mark_until``
+        and never moved back.
         """
 
     # --- values ---
@@ -159,8 +159,14 @@ class Store(Protocol):
     def take(self, key: str) -> str | None:
         """The value, which is gone now: of all who ask, one gets it."""
 
-    def swap(self, key: str, old: str, new: str, until: float) -> bool:
-        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there."""
+    def swap(
+        self, key: str, old: str, new: str, until: float, *, durable: bool = True
+    ) -> bool:
+        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there.
+
+        It is over with the session that owns it, whatever ``until`` says. Without
+        ``durable`` a power failure may undo it, as with :meth:`add`.
+        """
 
     # --- housekeeping ---
 

@@ -54,8 +54,8 @@ class MemoryStore:
         self._labelled: dict[str, dict[str, None]] = {}
         self._values: dict[str, _Value] = {}
         self._marks: dict[str, _Mark] = {}
-        #: When what may be over, the earliest first. An entry may be out of date:
-        #: the row itself says when it is over.
+        #: When what may be over, the earliest first; one entry for each row, or more.
+        #: An entry may be out of date: the row itself says when it is over.
         self._ends: list[tuple[float, _Kind, str]] = []
 
     def prepare(self) -> None:
@@ -116,8 +116,11 @@ class MemoryStore:
             ends = self._sessions[owner].until
             value = replace(value, until=min(value.until, ends))
             self._belongings[owner].values.add(key)
+        known = self._values.get(key)
         self._values[key] = value
-        self._ends_at(value.until, "value", key)
+        # One that is changed often has an entry already, which is looked at in time.
+        if known is None or value.until < known.until:
+            self._ends_at(value.until, "value", key)
 
     def read(self, key: str) -> StoredSession | None:
         """See :meth:`eilogin.stores.Store.read`."""
@@ -194,7 +197,8 @@ class MemoryStore:
         if known is not None and known.until > now:
             mark = _Mark(max(mark.instant, known.instant), max(mark.until, known.until))
         self._marks[label] = mark
-        self._ends_at(mark.until, "mark", label)
+        if known is None:
+            self._ends_at(mark.until, "mark", label)
 
     # --- values ---
 
@@ -234,7 +238,9 @@ class MemoryStore:
             self._delete_value(key)
             return None if value is None else value.text
 
-    def swap(self, key: str, old: str, new: str, until: float) -> bool:
+    def swap(
+        self, key: str, old: str, new: str, until: float, *, durable: bool = True
+    ) -> bool:
         """See :meth:`eilogin.stores.Store.swap`."""
         with self._lock:
             value = self._current(key, self._swept())
@@ -302,7 +308,10 @@ class MemoryStore:
         ]
         rows = {"session": self._sessions, "value": self._values, "mark": self._marks}
         row = rows[kind].get(name)
-        if row is None or row.until > now:
+        if row is None:
+            return
+        if row.until > now:
+            self._ends_at(row.until, kind, name)
             return
         if kind == "session":
             self._delete_session(name)

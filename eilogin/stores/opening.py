@@ -3,56 +3,118 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, InstanceOf, TypeAdapter, ValidationError
+from pydantic import ValidationInfo as Info
 
 from eilogin.errors import ConfigurationError
-from eilogin.settings import from_ini
+from eilogin.settings import Secret, from_ini, without_password
 from eilogin.stores.interface import Store
 from eilogin.stores.memory import MemoryStore
+from eilogin.stores.redis.urls import RedisURL, with_ca
 from eilogin.stores.sqlite import SQLiteStore
+
+#: Seconds that a store has to answer: longer than any takes that is well, and short
+#: enough for a visitor.
+TIMEOUT = 2.0
 
 _MEMORY = "memory:"
 _SQLITE = "sqlite:///"
-_EXPECTED = f"'{_MEMORY}' or a file such as 'sqlite:////var/lib/eilogin/eilogin.db'"
+_EXPECTED = (
+    f"'{_MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
+    " such as 'redis://localhost:6379'"
+)
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, timeout: float = TIMEOUT) -> Store:
     """The store that a URL names; nothing is opened before its first verb.
 
     ``memory:`` is a new store in this process. ``sqlite:///`` is followed by a path:
     one that starts with a slash itself is absolute (four slashes in all, which
     ``sqlite:///%(here)s/…`` gives), another is relative to the working folder.
+    ``redis:``, ``rediss:``, ``redis+sentinel:`` and so on are as
+    :mod:`eilogin.stores.redis.urls` says, and need the extra ``eilogin[redis]``.
 
-    Raises :class:`eilogin.errors.ConfigurationError`, which says what was found and
-    what was expected, for anything else.
+    ``timeout`` is how many seconds a verb waits for a server that does not answer, or
+    for others that write to the same file.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, which says what was found (a
+    password is left out) and what was expected, for anything else.
     """
+    try:
+        return _opened(url, timeout)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"store: found {without_password(url)!r}; expected {error}"
+        ) from None
+
+
+def _opened(url: str, timeout: float) -> Store:
+    """The same; ``ValueError``, which says what was expected, where there is none."""
     if url == _MEMORY:
         return MemoryStore()
+    if _is_redis(url):
+        return _redis_store(RedisURL.parse(url), timeout)
     path = url.removeprefix(_SQLITE)
     if path == url or not path.strip("/") or "\0" in path:
-        raise ConfigurationError(f"store: found {url!r}; expected {_hint(url)}")
-    return SQLiteStore(Path(path))
+        raise ValueError(_EXPECTED)
+    return SQLiteStore(Path(path), timeout)
 
 
-def _hint(url: str) -> str:
-    if url.startswith(("redis:", "rediss:")):
-        return f"{_EXPECTED}; this version has no store for redis yet"
-    return _EXPECTED
+def _is_redis(url: str) -> bool:
+    return url.startswith("redis")
 
 
-def _store_url(value: object, info: ValidationInfo) -> object:
+def _redis_store(url: RedisURL, timeout: float) -> Store:
+    try:
+        # An extra: who keeps sessions elsewhere need not have it.
+        from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415
+    except ImportError:
+        raise ValueError(
+            "the package 'redis' for such a store: pip install 'eilogin[redis]'"
+        ) from None
+    store: Store = RedisStore(url, timeout)
+    return store
+
+
+class StoreAddress(str):
+    """The URL of a store; it may hold a password, which is not shown by ``repr``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(without_password(str(self)))
+
+
+#: Ways to say where a URL stands, in the place of the URL; see Secret in settings.
+_REFERENCES = ("env:", "file:", "credential:")
+
+
+def _store_url(value: object, info: Info) -> object:
     if not isinstance(value, str):
         return value
     url = value.strip()
-    try:
-        store = open_store(url)
-    except ConfigurationError:
-        raise ValueError(_hint(url)) from None
+    if url.startswith(_REFERENCES):
+        url = _content(url, info)
+    if _is_redis(url):
+        ca = RedisURL.parse(url).ca
+        if ca is not None:
+            url = with_ca(url, from_ini(str(ca), info))
+    store = _opened(url, TIMEOUT)
     if isinstance(store, SQLiteStore):
-        return f"{_SQLITE}{from_ini(str(store.path), info)}"
-    return url
+        url = f"{_SQLITE}{from_ini(str(store.path), info)}"
+    return StoreAddress(url)
 
 
-#: The type of a ``store`` option: the URL, checked as :func:`open_store` takes it. A
+def _content(reference: str, info: Info) -> str:
+    try:
+        secret = TypeAdapter(Secret).validate_python(reference, context=info.context)
+    except ValidationError as error:
+        [fault] = error.errors(include_input=False, include_url=False)
+        raise ValueError(str(fault["ctx"]["error"])) from None
+    return secret.get_secret_value().decode(errors="replace")
+
+
+#: The type of a ``store`` option: the URL, checked as :func:`open_store` takes it, or
+#: a reference to where it stands (``env:NAME``, ``file:PATH``, ``credential:NAME``). A
 #: relative path is meant from the folder of the ini file.
-StoreURL = Annotated[str, BeforeValidator(_store_url)]
+StoreURL = Annotated[InstanceOf[StoreAddress], BeforeValidator(_store_url)]

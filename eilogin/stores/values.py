@@ -34,6 +34,11 @@ class Values:
         """The value, which is gone now: of all who ask, one gets it."""
         return self._store.take(self._key(key))
 
-    def swap(self, key: str, old: str, new: str, until: float) -> bool:
-        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there."""
-        return self._store.swap(self._key(key), old, new, until)
+    def swap(
+        self, key: str, old: str, new: str, until: float, *, durable: bool = True
+    ) -> bool:
+        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there.
+
+        Without ``durable`` a power failure may undo it (see :meth:`Store.swap`).
+        """
+        return self._store.swap(self._key(key), old, new, until, durable=durable)

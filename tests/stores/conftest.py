@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis_servers
 import time_machine
 
 from eilogin.stores import Store, open_store
@@ -23,10 +24,21 @@ def now(clock_at_noon: time_machine.Traveller) -> float:
     return NOON
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    urls = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/store.db"}
-    opened = open_store(urls[request.param])
+@pytest.fixture(params=["memory", "sqlite", *redis_servers.KINDS])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new store of this kind is, with nothing in it."""
+    match request.param:
+        case "memory":
+            return "memory:"
+        case "sqlite":
+            return f"sqlite:///{tmp_path}/store.db"
+        case kind:
+            return request.getfixturevalue("redis_url")(kind)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url)
     opened.prepare()
     yield opened
     opened.close()

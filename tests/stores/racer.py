@@ -1,18 +1,18 @@
-"""A process that races for what is in a store; test_sqlite.py starts several.
+"""A process that races for what is in a store; tests of stores start several.
 
 It says "ready", waits for a line, and prints what it won as JSON.
 """
 
 import json
 import sys
-from pathlib import Path
 
 from eilogin import clock
-from eilogin.stores.sqlite import SQLiteStore
+from eilogin.stores import open_store
 
 
-def race(path: str) -> dict[str, int]:
-    store = SQLiteStore(Path(path))
+def race(place: str) -> dict[str, int]:
+    # A path alone is that of a file for SQLite.
+    store = open_store(place if "://" in place else f"sqlite:///{place}")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

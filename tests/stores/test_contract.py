@@ -505,7 +505,6 @@ class TestHousekeeping:
         store.end(labels=["long"], mark=now, mark_until=now + HOUR)
         clock_at_noon.shift(60)
         store.take("unknown")
-        clock_at_noon.shift(-60)
         marks = [session(now, name, labels=(name,)) for name in ("short", "long")]
         assert [store.create(one, issued=now) for one in marks] == [True, False]
         assert store.read("long") is not None

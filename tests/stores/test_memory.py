@@ -59,3 +59,18 @@ def test_a_session_made_anew_between_a_look_and_the_cleaning_is_left_alone(
     store._lock = Lock()
     assert store.read("key") is None
     assert store.read("key") is not None
+
+
+def test_what_is_changed_often_takes_no_more_room(now, clock_at_noon) -> None:
+    store = MemoryStore()
+    store.add("key", "0", now + 60)
+    for number in range(100):
+        assert store.swap("key", f"{number}", f"{number + 1}", now + 120)
+        store.end(labels=["label"], mark=now + number, mark_until=now + 60 + number)
+    assert len(store._ends) == 2
+    clock_at_noon.shift(119)
+    assert store.get("key") == "100"
+    store.take("unknown")
+    clock_at_noon.shift(100)
+    store.take("unknown")
+    assert (store._values, store._marks, store._ends) == ({}, {}, [])

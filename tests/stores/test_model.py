@@ -6,18 +6,28 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+import redis_servers
 import time_machine
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from eilogin.stores import Store, StoredSession
+from eilogin.stores import Store, StoredSession, open_store, shard_of
 from eilogin.stores.memory import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
 
 NOON = 1_800_000_000
-KEYS = ("k1", "k2", "k3")
-LABELS = ("l1", "l2", "l3")
+REDIS_SETTINGS = settings(max_examples=25, stateful_step_count=40, deadline=None)
+#: Of two shards and of none, which a store over several machines keeps apart.
+KEYS = ("a:1", "a:2", "b:1", "k1")
+LABELS = ("a:x", "a:y", "b:x", "l1")
 
 keys = st.sampled_from(KEYS)
 labels = st.lists(st.sampled_from(LABELS), max_size=2)
@@ -85,6 +95,10 @@ class StoreMachine(RuleBasedStateMachine):
         inherit=st.booleans(),
     )
     def create(self, key, data, life, labels, age, replaces, inherit) -> None:
+        # What is promised of shards: the labels at the beginning are of the session's
+        # own, and so is the one that it inherits from.
+        labels = [label for label in labels if shard_of(label) == shard_of(key)]
+        inherit = inherit and (replaces is None or shard_of(replaces) == shard_of(key))
         issued = self.now - age
         may_be = (
             key not in self.sessions
@@ -192,6 +206,13 @@ class StoreMachine(RuleBasedStateMachine):
                 value.until = min(value.until, self.sessions[value.owner].until)
 
     @rule()
+    def end_all(self) -> None:
+        # What is over may be there still, and counts then.
+        assert self.store.end_all() >= len(self.sessions)
+        self.sessions = {}
+        self.forget_values()
+
+    @rule()
     def close(self) -> None:
         self.store.close()
 
@@ -232,6 +253,16 @@ class SQLiteMachine(StoreMachine):
     def teardown(self) -> None:
         super().teardown()
         self.folder.cleanup()
+
+
+@pytest.mark.parametrize("kind", redis_servers.KINDS)
+def test_redis(kind: str, redis_url) -> None:
+    class RedisMachine(StoreMachine):
+        def __init__(self) -> None:
+            self.store = open_store(redis_url(kind))
+            super().__init__()
+
+    run_state_machine_as_test(RedisMachine, settings=REDIS_SETTINGS)
 
 
 TestMemory = MemoryMachine.TestCase

@@ -1,9 +1,17 @@
+# ruff: noqa: SLF001 - a time-out can only be seen inside, or waited for
+
+import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+import redis_servers
 from pydantic import TypeAdapter, ValidationError
 
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
+from eilogin.settings import Options, option, read
 from eilogin.stores.memory import MemoryStore
 from eilogin.stores.opening import StoreURL, open_store
 from eilogin.stores.sqlite import SQLiteStore
@@ -18,7 +26,6 @@ WRONG = [
     pytest.param("/var/lib/eilogin.db", id="a path alone"),
     pytest.param("sqlite:////var/\0.db", id="a NUL in the path"),
     pytest.param("postgresql://host/db", id="another database"),
-    pytest.param("redis://localhost", id="redis"),
 ]
 
 
@@ -45,13 +52,67 @@ def test_anything_else_is_refused_with_what_was_found_and_expected(url: str) -> 
     with pytest.raises(ConfigurationError) as refused:
         open_store(url)
     assert repr(url) in str(refused.value)
-    assert "'memory:' or a file such as 'sqlite:////var/lib" in str(refused.value)
+    assert "'memory:', a file such as 'sqlite:////var/lib" in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["redis://localhost", "rediss://localhost"])
-def test_redis_is_said_to_come_later(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="no store for redis yet"):
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        pytest.param("redis://localhost", "redis://localhost:6379/0", id="one"),
+        pytest.param(
+            "redis+sentinel://a,b/s", "redis+sentinel://a:26379,b:26379/s/0", id="set"
+        ),
+        pytest.param("rediss+cluster://a", "rediss+cluster://a:6379", id="cluster"),
+    ],
+)
+def test_redis_is_opened_at_its_servers(url: str, shown: str) -> None:
+    redis_servers.require_redis()
+    assert repr(open_store(url)) == f"RedisStore({shown!r})"
+
+
+def test_redis_without_its_package_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "eilogin.stores.redis.store", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'eilogin\[redis\]'"):
+        open_store("redis://localhost")
+
+
+def test_the_package_is_not_imported_where_no_such_store_is_used() -> None:
+    code = "import eilogin.stores, sys; sys.exit('redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://anna:geheim@host:x",
+        "redis://:ge/heim@host",
+        "redis://:ge@heim@host?x=y",
+        "redisx://anna:geheim@host",
+        "sqlite://anna:geheim@/x",
+    ],
+)
+def test_a_password_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
         open_store(url)
+    assert "heim" not in str(refused.value)
+    assert "***@" in str(refused.value)
+
+
+class TestTimeout:
+    def test_is_handed_on(self, tmp_path) -> None:
+        redis_servers.require_redis()
+        assert open_store("redis://localhost", 3.5)._asking.timeout == 3.5
+        path = tmp_path / "store.db"
+        store = open_store(f"sqlite:///{path}", 0.05)
+        store.prepare()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.take("key")
+        assert time.monotonic() - started < 1
+        other.close()
+        store.close()
 
 
 class TestOption:
@@ -74,8 +135,60 @@ class TestOption:
 
     @pytest.mark.parametrize("url", WRONG)
     def test_refuses_the_rest_and_says_what_was_expected(self, url: str) -> None:
-        with pytest.raises(ValidationError, match="'memory:' or a file such as"):
+        with pytest.raises(ValidationError, match="'memory:', a file such as"):
             self.option.validate_python(url)
+
+    def test_shows_no_password(self) -> None:
+        redis_servers.require_redis()
+        url = "redis://anna:geheim@host/1?prefix=x"
+        found = self.option.validate_python(url)
+        assert found == url
+        assert repr(found) == "'redis://***@host/1?prefix=x'"
+        assert repr({"store": found}) == "{'store': 'redis://***@host/1?prefix=x'}"
+
+    def test_shows_no_password_in_the_fault_of_a_section(self) -> None:
+        class Wrong(Options):
+            store: StoreURL = option("where")
+
+        url = "redis://anna:geheim@host:port/1"
+        with pytest.raises(InvalidOptions) as refused:
+            read(Wrong, {}, {"store": url})
+        assert "store: found 'redis://***@host:port/1'" in str(refused.value)
+        assert "geheim" not in str(refused.value)
+
+    def test_means_a_file_of_authorities_from_the_folder_of_the_ini_file(self) -> None:
+        redis_servers.require_redis()
+        here = {"here": Path("/etc/eilogin")}
+        url = self.option.validate_python("rediss://host?ca=ca.crt", context=here)
+        assert url == "rediss://host?ca=/etc/eilogin/ca.crt"
+
+    @pytest.mark.parametrize(
+        "reference", ["env:EILOGIN_STORE", "file:store-url", "credential:store-url"]
+    )
+    def test_may_stand_elsewhere(self, reference, tmp_path, monkeypatch) -> None:
+        redis_servers.require_redis()
+        url = "redis://:geheim@host/1"
+        (tmp_path / "store-url").write_text(url + "\n")
+        monkeypatch.setenv("EILOGIN_STORE", url)
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+        here = {"here": tmp_path}
+        assert self.option.validate_python(reference, context=here) == url
+
+    @pytest.mark.parametrize(
+        ("reference", "expected"),
+        [
+            ("env:EILOGIN_NOT_SET", "the environment variable EILOGIN_NOT_SET"),
+            ("file:/nowhere", "a readable file at /nowhere"),
+            ("env:EILOGIN_STORE", "'memory:'"),
+        ],
+    )
+    def test_that_stands_nowhere_is_refused(
+        self, reference, expected, monkeypatch
+    ) -> None:
+        monkeypatch.setenv("EILOGIN_STORE", "nothing://geheim")
+        with pytest.raises(ValidationError, match=expected) as refused:
+            self.option.validate_python(reference)
+        assert "geheim" not in str(refused.value)
 
     def test_refuses_what_is_no_text(self) -> None:
         with pytest.raises(ValidationError):

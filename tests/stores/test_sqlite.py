@@ -16,8 +16,7 @@ import pytest
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import StoredSession
-from eilogin.stores import sqlite as module
-from eilogin.stores.sqlite import SQLiteStore
+from eilogin.stores.sqlite import SQLiteStore, connections, rows, schema
 
 RACER = Path(__file__).with_name("racer.py")
 
@@ -136,17 +135,27 @@ class TestPrepare:
         other = sqlite3.connect(path)
         other.execute("CREATE TABLE session (id)")
         other.close()
-        with pytest.raises(ConfigurationError, match="session already exists"):
+        with pytest.raises(ConfigurationError, match="has the tables session"):
             SQLiteStore(path).prepare()
 
     @pytest.mark.parametrize(
         ("spoil", "found"),
         [
-            pytest.param("UPDATE meta SET value = '2'", "version 2", id="newer"),
-            pytest.param("DELETE FROM meta", "version unknown", id="not told"),
+            pytest.param("DELETE FROM meta", "no version that we know", id="not told"),
+            pytest.param(
+                "UPDATE meta SET value = 'two' WHERE name = 'schema'",
+                "no version that we know",
+                id="no number",
+            ),
+            pytest.param("DROP TABLE marks", "no such table: marks", id="no table"),
+            pytest.param(
+                "ALTER TABLE texts RENAME owner TO whose",
+                "no such column: owner",
+                id="no column",
+            ),
         ],
     )
-    def test_refuses_a_version_that_it_does_not_know(self, path, spoil, found) -> None:
+    def test_refuses_tables_that_it_does_not_know(self, path, spoil, found) -> None:
         SQLiteStore(path).prepare()
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute(spoil)
@@ -165,13 +174,13 @@ class TestDurability:
         assert store.create(session(), issued=clock.now())
         store.add("value", "old", clock.now() + 60)
         seen: list[int] = []
-        real = module._sweep
+        real = rows.sweep
 
         def note(write: sqlite3.Connection, now: float) -> None:
             seen.extend(*write.execute("PRAGMA synchronous"))
             real(write, now)
 
-        monkeypatch.setattr(module, "_sweep", note)
+        monkeypatch.setattr(rows, "sweep", note)
         return seen
 
     @pytest.mark.parametrize(
@@ -221,7 +230,7 @@ class TestSweep:
     def test_takes_a_little_away_of_each_table(
         self, store: SQLiteStore, clock_at_noon, now: float
     ) -> None:
-        for number in range(module.SWEEP + 8):
+        for number in range(rows.SWEEP + 8):
             name = str(number)
             store.add(name, "", now + 60)
             store.end(labels=[name], mark=now, mark_until=now + 60)
@@ -233,9 +242,24 @@ class TestSweep:
         store.take("unknown")
         assert self.rows(store) == [0, 0, 0]
 
+    def test_is_not_waited_for_by_what_is_over(
+        self, store: SQLiteStore, clock_at_noon, now: float
+    ) -> None:
+        """More is over than one verb sweeps; it counts for nothing all the same."""
+        for number in range(4 * rows.SWEEP):
+            until = now + 60 + number / 1000
+            made = StoredSession(str(number), "old", now, until, (f"old{number}",))
+            assert store.create(made, issued=now)
+        clock_at_noon.shift(120)
+        again = StoredSession("127", "new", now + 120, now + 600, ("new",))
+        assert store.create(again, issued=now + 120)
+        assert store.find("old127") == []
+        assert store.read("126") is None
+        assert store.read("127") is not None
+
     @staticmethod
     def rows(store: SQLiteStore) -> list[int]:
-        tables = ("session", "value", "mark")
+        tables = ("sessions", "texts", "marks")
         counts = [
             store._ask(f"SELECT count(*) FROM {table}", ())  # noqa: S608 - ours
             for table in tables
@@ -265,7 +289,7 @@ class TestFaults:
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_inherit", fail)
+            patch.setattr(rows, "hand_on", fail)
             with pytest.raises(StoreUnavailable, match="disk I/O error"):
                 store.create(session("new"), issued=clock.now(), replaces="key")
         assert store.read("key") is not None
@@ -278,48 +302,16 @@ class TestFaults:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_label", interrupt)
+            patch.setattr(rows, "_label", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 store.create(session(), issued=clock.now())
         assert store.read("key") is None
-
-    def test_another_process_that_does_not_stop_writing_is_one(
-        self, store: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(module, "BUSY_TIMEOUT", 0.05)
-        assert store.create(session(), issued=clock.now())
-        store.close()
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        assert store.read("key") is not None
-        with pytest.raises(StoreUnavailable, match="locked"):
-            store.take("key")
-        other.execute("ROLLBACK")
-        other.close()
-        assert store.end(keys=["key"])
-
-    def test_threads_that_do_not_stop_writing_are_one(
-        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(module, "BUSY_TIMEOUT", 0.05)
-        with store._writing():
-            faults: list[Exception] = []
-
-            def write() -> None:
-                try:
-                    store.take("key")
-                except StoreUnavailable as fault:
-                    faults.append(fault)
-
-            thread = threading.Thread(target=write)
-            thread.start()
-            thread.join()
-        assert "still writing" in str(faults[0])
 
 
 class TestConnections:
     def test_are_kept(self, store: SQLiteStore, path: Path) -> None:
         store.get("key")
+        store.take("key")
         before = open_files(path)
         for _ in range(20):
             store.get("key")
@@ -347,6 +339,15 @@ class TestConnections:
             store.close()
         assert open_files(path) == []
 
+    def test_that_read_while_the_store_is_closed_are_let_go_after_it(
+        self, store: SQLiteStore, path: Path
+    ) -> None:
+        connections = store._connections
+        reading = connections.take()
+        store.close()
+        connections.give(reading)
+        assert open_files(path) == []
+
     def test_go_with_a_store_that_is_dropped(self, path: Path) -> None:
         store = SQLiteStore(path)
         store.get("key")
@@ -361,18 +362,20 @@ class TestProcesses:
     ) -> None:
         # What a fork leaves in the child: the same objects under another process id.
         assert store.create(session(), issued=clock.now())
-        [parents] = store._pool._idle
+        store.get("key")
+        [parents] = store._connections._idle
         real = os.getpid()
         with monkeypatch.context() as child:
             child.setattr(os, "getpid", lambda: real + 1)
             assert store.read("key") is not None
-            assert parents not in store._pool._idle
-            assert parents in module._inherited
+            assert parents not in store._connections._idle
+            assert parents in connections._inherited
             # It was neither used nor closed.
             assert parents.execute("SELECT 1").fetchone() == (1,)
             store.close()
-        module._inherited.remove(parents)
-        parents.close()
+        for inherited in connections._inherited:
+            getattr(inherited, "connection", inherited).close()
+        connections._inherited.clear()
 
     def test_that_race_have_one_winner(self, store: SQLiteStore, path: Path) -> None:
         until = clock.now() + 60
@@ -402,9 +405,11 @@ class TestProcesses:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         SQLiteStore(path).prepare()
-        real, found = module._schema_version, iter([None])
+        real, found = schema._version, iter([0])
         monkeypatch.setattr(
-            module, "_schema_version", lambda write: next(found, real(write))
+            schema,
+            "_version",
+            lambda write, path: next(found, real(write, path)),
         )
         SQLiteStore(path).prepare()
 

@@ -1,0 +1,246 @@
+"""``eilogin store …``: look into the stores of an ini file, back them up, empty them.
+
+A site keeps its sessions where the ``store`` option of its section says. What can be
+done with a store depends on its kind: one file of SQLite can be backed up and put back
+here; a server has tools of its own for that, after which ``end-all`` is needed; and
+what is in memory is gone with the process.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from eilogin import settings
+from eilogin.cli.check import tell
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import parts_of
+from eilogin.errors import EiloginError, InvalidOptions
+from eilogin.filters.session import SessionOptions
+from eilogin.settings import without_password
+from eilogin.stores import Store, open_store
+from eilogin.stores.memory import MemoryStore
+from eilogin.stores.sqlite import SQLiteStore
+
+_Answer = TypeVar("_Answer")
+
+#: The names by which ``use = egg:eilogin#NAME`` brings a store along.
+_ENTRY_POINTS = ("main", "session")
+
+_IN_MEMORY = (
+    "memory: is in the process that serves, and nowhere else: it is gone when that ends"
+)
+_ON_A_SERVER = (
+    "is kept by a server, which has means of its own to save and bring back what is in"
+    " it; afterwards, run: eilogin store end-all"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A store, and the sections that keep their sessions in it."""
+
+    url: str
+    titles: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return without_password(self.url)
+
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_SECTION = click.option(
+    "--section",
+    help="Only the store of this section, such as filter:eilogin.",
+)
+
+
+@click.group("store", short_help="Look into a store, back it up, end its sessions.")
+def store_command() -> None:
+    """Look into the stores of a paste ini file, back them up, end their sessions.
+
+    Each command takes the ini FILE and finds the stores in it; sections with the same
+    store are taken together. Servers may be at work meanwhile.
+
+    \b
+        eilogin store show app.ini               what is in them
+        eilogin store backup app.ini nightly.db  for SQLite
+        eilogin store restore app.ini nightly.db the same, put back
+        eilogin store end-all app.ini            everybody has to log in again
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@store_command.command("show", short_help="What is in a store.")
+@_FILE
+@_SECTION
+def show_command(file: Path, section: str | None) -> None:
+    """Tell what is in the stores of an ini FILE: how many sessions, how many bytes."""
+    for kept in _stores(file, section):
+        click.echo(f"{kept.name} ({', '.join(kept.titles)})")
+        for line in _opened(kept, _figures):
+            click.echo(f"  {line}")
+
+
+@store_command.command("backup", short_help="Back up a store of SQLite.")
+@_FILE
+@click.argument("to", type=click.Path(path_type=Path))
+@_SECTION
+def backup_command(file: Path, to: Path, section: str | None) -> None:
+    """Write a backup of the store of an ini FILE to the file TO.
+
+    It has what must not be forgotten: which messages were used, who was logged out
+    when. Sessions are not in it, for a restore ends every session; so it holds nothing
+    of a citizen either. TO may be an earlier backup, which it takes the place of.
+    """
+    kept = _one(file, section)
+    _opened(kept, lambda store: _sqlite(store, kept).backup(to))
+    click.echo(f"{to}: the backup of {kept.name}")
+
+
+@store_command.command("restore", short_help="Put back a store of SQLite.")
+@_FILE
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
+@_SECTION
+def restore_command(file: Path, source: Path, section: str | None) -> None:
+    """Put the backup FROM into the store of an ini FILE, and end every session in it.
+
+    A session that was ended after the backup was made must not live again; so all of
+    them end, and answers to a login that were made before this moment are refused. What
+    the store has is not lost: what was used in the one or the other is used. Servers
+    that are at work see all of it with their next request.
+
+    A store that cannot be read any more is refused. Stop the servers, move it away with
+    the files beside it (-wal, -shm), and restore: that makes a new one.
+    """
+    kept = _one(file, section)
+    count = _opened(kept, lambda store: _sqlite(store, kept).restore(source))
+    click.echo(f"{kept.name}: {source} was put back; {_ended(count)}")
+
+
+@store_command.command("end-all", short_help="End every session.")
+@_FILE
+@_SECTION
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
+    """End every session in the stores of an ini FILE: everybody has to log in again.
+
+    Needed after a server's data (Redis: RDB or AOF) or a whole machine was brought back
+    from an earlier instant, with sessions in it that were ended since. Nobody is told:
+    the hub and other sites keep their sessions.
+    """
+    found = _stores(file, section)
+    for kept in found:
+        if kept.url == "memory:":
+            raise click.ClickException(f"{_IN_MEMORY}; end it")
+    if not yes:
+        names = ", ".join(kept.name for kept in found)
+        click.confirm(f"End every session in {names}?", abort=True)
+    for kept in found:
+        count = _opened(kept, lambda store: store.end_all())
+        click.echo(f"{kept.name}: {_ended(count)}")
+
+
+# --- the stores of a file -------------------------------------------------------
+
+
+def _stores(file: Path, section: str | None) -> list[_Kept]:
+    """The stores of an ini file, or that of one section; at least one."""
+    try:
+        by_title = _urls(IniFile.read(file))
+    except InvalidOptions as error:
+        tell(error.faults)
+        raise SystemExit(1) from error
+    if not by_title or (section is not None and section not in by_title):
+        known = ", ".join(by_title) or "none"
+        raise click.ClickException(
+            f"{file}: which store? --section takes one of: {known}"
+        )
+    wanted = by_title if section is None else {section: by_title[section]}
+    return [
+        _Kept(url, tuple(title for title, its in wanted.items() if its == url))
+        for url in dict.fromkeys(wanted.values())
+    ]
+
+
+def _urls(ini: IniFile) -> dict[str, str]:
+    """The store of each section that has one.
+
+    Raises :class:`eilogin.errors.InvalidOptions` with the faults of their options.
+    """
+    found: dict[str, str] = {}
+    for part in parts_of(ini):
+        if part.entry_point not in _ENTRY_POINTS:
+            continue
+        known = {
+            option: value
+            for option, value in part.options.items()
+            if option in SessionOptions.model_fields
+        }
+        options, faults = settings.attempt(
+            SessionOptions, str(ini.path), part.title, known
+        )
+        ini.keep(faults)
+        if options is not None:
+            found[part.title] = str(options.store)
+    if ini.faults:
+        raise InvalidOptions(ini.faults)
+    return found
+
+
+def _one(file: Path, section: str | None) -> _Kept:
+    found = _stores(file, section)
+    if len(found) > 1:
+        titles = ", ".join(kept.titles[0] for kept in found)
+        raise click.ClickException(
+            f"{file}: which store? there are {len(found)}; --section takes one of:"
+            f" {titles}"
+        )
+    return found[0]
+
+
+def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
+    """What a verb answers; whatever goes wrong is told to who typed the command."""
+    try:
+        store = open_store(kept.url)
+        try:
+            return verb(store)
+        finally:
+            store.close()
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
+    if isinstance(store, SQLiteStore):
+        return store
+    if isinstance(store, MemoryStore):
+        raise click.ClickException(_IN_MEMORY)
+    raise click.ClickException(f"{kept.name} {_ON_A_SERVER}")
+
+
+# --- telling --------------------------------------------------------------------
+
+
+def _figures(store: Store) -> Sequence[str]:
+    """What there is to say of a store, in lines."""
+    if isinstance(store, MemoryStore):
+        return [_IN_MEMORY]
+    if not isinstance(store, SQLiteStore):
+        return [f"it {_ON_A_SERVER}"]
+    if not store.path.exists():
+        return ["not made yet: the first server that starts makes it"]
+    found = store.figures()
+    each = f", {found.size // found.sessions:,} a session" if found.sessions else ""
+    return [
+        f"kind      SQLite, tables of version {found.schema}",
+        f"sessions  {found.sessions:,} live",
+        f"values    {found.values:,} (messages that were used, logins under way)",
+        f"marks     {found.marks:,} (logouts that older answers must not undo)",
+        f"size      {found.size:,} bytes on the disk{each}",
+    ]
+
+
+def _ended(count: int) -> str:
+    return f"{count:,} session{'' if count == 1 else 's'} ended"

@@ -1,0 +1,146 @@
+"""What a server has to be like for sessions to be kept in it.
+
+Most of it is a question of "ended means ended": a server that throws keys away to make
+room forgets a logout before it forgets a session, and a replica answers with what was.
+"""
+
+import logging
+import ssl
+
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+
+from eilogin.errors import StoreUnavailable
+from eilogin.stores.redis.nodes import IsReplica, Misfit, Node, facts_of
+from eilogin.stores.redis.scripts import Script, packed
+from eilogin.stores.redis.servers import Servers
+
+#: The oldest server that has all that is asked of it; Valkey says that it is 7.2.
+OLDEST_SERVER = (6, 2)
+
+#: The version of what is written, and the oldest whose eilogin may be at work beside
+#: it. One that reads of a later version goes on if it is not older than that.
+SCHEMA_VERSION = 1
+OLDEST_SCHEMA = 1
+
+#: The version of what is there, and the oldest that may still be at work on it. Where
+#: an older version is noted ours take its place.
+_SCHEMA = Script("""
+local version = tonumber(redis.call('HGET', KEYS[1], 'schema'))
+if not version or version < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'schema', ARGV[1], 'oldest', ARGV[2])
+end
+return redis.call('HMGET', KEYS[1], 'schema', 'oldest')
+""")
+
+_log = logging.getLogger("eilogin.stores")
+
+
+def check(servers: Servers) -> dict[Node, dict[str, str]]:
+    """Refuse servers that do not fit; what each says of itself.
+
+    Raises :class:`Misfit`, which says what was found and what is expected, or another
+    StoreUnavailable where they do not answer.
+    """
+    try:
+        facts = {node: facts_of(node.ask(packed("INFO"))) for node in servers.masters()}
+        for node, told in facts.items():
+            _check_facts(node.name, told, servers.url.kind)
+        _check_schema(servers)
+    except StoreUnavailable as error:
+        fault = _fault_in(error.__cause__)
+        if fault is None:
+            raise
+        raise Misfit(f"the store {servers.url}: {fault}") from error
+    except RedisError as error:
+        # An answer, and not what was asked for: a command that is not allowed.
+        raise Misfit(
+            f"the store {servers.url}: found {str(error)!r}; expected a server that"
+            " lets this user do +@read +@write +@scripting +info +wait (and +cluster"
+            " in a Cluster) with the keys of this prefix"
+        ) from error
+    return facts
+
+
+def _fault_in(error: BaseException | None) -> str | None:
+    """What is wrong, where a failure comes from the configuration."""
+    text = str(error)
+    if isinstance(error, AuthenticationError):
+        return f"found {text!r}; expected a user and a password that it knows"
+    if isinstance(error, IsReplica):
+        return (
+            f"{text}; expected the master (redis+sentinel: finds it after a failover)"
+        )
+    cause = None if error is None else error.__context__
+    if isinstance(cause, (ssl.SSLError, FileNotFoundError)):
+        return (
+            f"found {text!r}; expected a server whose certificate is for this host and"
+            " by an authority in 'ca='"
+        )
+    if isinstance(error, ResponseError) and "cluster support disabled" in text:
+        return "found one that is not part of a Cluster; expected 'redis:' for it"
+    return None
+
+
+def _check_facts(name: str, facts: dict[str, str], kind: str) -> None:
+    version = facts.get("redis_version", "")
+    if _version(version) < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise Misfit(
+            f"{name}: found Redis {version or 'of no version'}; expected Redis"
+            f" {oldest} or later, or Valkey"
+        )
+    if kind != "cluster" and facts.get("cluster_enabled") == "1":
+        raise Misfit(
+            f"{name}: found a part of a Cluster; expected 'redis+cluster:' for it"
+        )
+    policy = facts.get("maxmemory_policy", "unknown")
+    if policy != "noeviction":
+        raise Misfit(
+            f"{name}: found maxmemory-policy {policy}; expected noeviction, because"
+            " with any other a server that is full forgets sessions and logouts"
+        )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    parts = text.split(".")[:2]
+    return tuple(int(part) if part.isdecimal() else 0 for part in parts)
+
+
+def _check_schema(servers: Servers) -> None:
+    name = f"{servers.url.prefix}:schema".encode()
+    versions = (str(SCHEMA_VERSION), str(OLDEST_SCHEMA))
+    # Written by text, so that a server that has no scripts, or does not let this user
+    # write, is found out now.
+    answer = servers.ask(name, _SCHEMA.by_text(name, versions), is_question=False)
+    schema, oldest = (int(number) for number in answer)
+    if oldest > SCHEMA_VERSION:
+        raise Misfit(
+            f"the store {servers.url} is of version {schema}, for eilogins that know"
+            f" version {oldest} or later, and this one knows {SCHEMA_VERSION}; expected"
+            " an eilogin of that version"
+        )
+
+
+def warn(node: Node, facts: dict[str, str]) -> None:
+    """Tell the log what a power failure at a server can lose."""
+    if facts.get("aof_enabled") != "1":
+        _log.warning(
+            "%s: appendonly is off: a crash or a power failure brings back what it last"
+            " saved, in which sessions live that were ended since; set 'appendonly yes'"
+            " and 'appendfsync always'",
+            node.name,
+        )
+        return
+    try:
+        found = node.ask(packed("CONFIG", "GET", "appendfsync"))
+    except ResponseError:
+        # Not allowed to this user: what is not known is not said.
+        return
+    policy = found[1].decode() if found else "unknown"
+    if policy != "always":
+        _log.warning(
+            "%s: appendfsync is %s: a power failure loses the last seconds, and a"
+            " session that was ended in them lives again; set 'appendfsync always'",
+            node.name,
+            policy,
+        )

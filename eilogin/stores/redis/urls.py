@@ -1,0 +1,166 @@
+"""Where the servers of a store are: one URL, read once.
+
+``redis://[user:password@]host[:6379][/db]`` is one server,
+``redis+sentinel://host[:26379],host…/service[/db]`` the one that its sentinels name,
+``redis+cluster://host[:6379],host…`` a Cluster, of which some nodes are named. With
+``rediss`` in the place of ``redis`` the connections are encrypted, and the servers
+known by their certificates. Behind a ``?`` may stand ``ca=FILE`` (the certificates of
+the authorities that are trusted, in the place of the system's) and ``prefix=NAME``
+(what the names of all keys begin with).
+
+A user's name and password are percent-encoded where they hold a character that means
+something in a URL. They are shown nowhere.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlencode
+
+Kind = Literal["server", "sentinel", "cluster"]
+Address = tuple[str, int]
+
+_SCHEME = re.compile(r"redis(?P<tls>s?)(?:\+(?P<kind>sentinel|cluster))?", re.ASCII)
+_HOST = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>\d{1,5}))?",
+    re.ASCII,
+)
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_PORTS: dict[Kind, int] = {"server": 6379, "sentinel": 26379, "cluster": 6379}
+_HIGHEST_PORT = 65535
+
+#: What is said to whom no URL is understood from.
+EXPECTED = (
+    "'redis://[user:password@]host[:port][/db]',"
+    " 'redis+sentinel://host[:port],host[:port]/service[/db]' or"
+    " 'redis+cluster://host[:port],host[:port]' (or 'rediss' for TLS), with"
+    " '?ca=FILE' and '?prefix=NAME' as options"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisURL:
+    """What a URL says; as text it is the URL without the user and the password."""
+
+    kind: Kind
+    hosts: tuple[Address, ...]
+    #: The name that the sentinels know the servers by; "" for the other kinds.
+    service: str = ""
+    db: int = 0
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    is_encrypted: bool = False
+    #: The file with the authorities that are trusted; None for the system's.
+    ca: Path | None = None
+    prefix: str = "eilogin"
+
+    @classmethod
+    def parse(cls, text: str) -> "RedisURL":
+        """The value of a URL; ``ValueError``, which says what is expected, if none."""
+        scheme, separator, rest = text.partition("://")
+        match = _SCHEME.fullmatch(scheme)
+        if not match or not separator:
+            raise ValueError(EXPECTED)
+        kind: Kind = match["kind"] or "server"  # type: ignore[assignment]
+        rest, _, query = rest.partition("?")
+        authority, _, path = rest.partition("/")
+        user, _, hosts = authority.rpartition("@")
+        username, password = _credentials(user)
+        addresses = _hosts(kind, hosts)
+        service, db = _service_and_db(kind, path)
+        options = _options(query)
+        is_encrypted = bool(match["tls"])
+        if "ca" in options and not is_encrypted:
+            raise ValueError("'ca=' only where the scheme is 'rediss', which is TLS")
+        return cls(
+            kind=kind,
+            hosts=addresses,
+            service=service,
+            db=db,
+            username=username,
+            password=password,
+            is_encrypted=is_encrypted,
+            ca=Path(options["ca"]) if "ca" in options else None,
+            prefix=options.get("prefix", "eilogin"),
+        )
+
+    def __str__(self) -> str:
+        path = "/".join([self.service] * bool(self.service) + [str(self.db)])
+        hosts = ",".join(map(shown, self.hosts))
+        tail = "" if self.kind == "cluster" else f"/{path}"
+        return f"{self.scheme}://{hosts}{tail}"
+
+    @property
+    def scheme(self) -> str:
+        """How such a URL begins."""
+        plain = "rediss" if self.is_encrypted else "redis"
+        return plain if self.kind == "server" else f"{plain}+{self.kind}"
+
+
+def shown(address: Address) -> str:
+    """A host and its port as a URL has them."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def with_ca(text: str, ca: Path) -> str:
+    """A URL that was understood, with another file in ``ca``."""
+    head, _, query = text.partition("?")
+    return f"{head}?{urlencode({**_options(query), 'ca': str(ca)}, safe='/')}"
+
+
+def _credentials(user: str) -> tuple[str | None, str | None]:
+    if not user:
+        return None, None
+    name, colon, password = user.partition(":")
+    if not colon or not password:
+        raise ValueError("'user:password@' or ':password@' before the host")
+    return unquote(name) or None, unquote(password)
+
+
+def _hosts(kind: Kind, text: str) -> tuple[Address, ...]:
+    matches = [_HOST.fullmatch(part) for part in text.split(",")]
+    found = [
+        (match["six"] or match["name"], int(match["port"] or _PORTS[kind]))
+        for match in matches
+        if match
+    ]
+    if len(found) < len(matches) or not all(0 < p <= _HIGHEST_PORT for _, p in found):
+        raise ValueError("'host' or 'host:port'" + _AND_MORE[kind])
+    if kind == "server" and len(found) > 1:
+        raise ValueError("one host; several are 'redis+sentinel:' or 'redis+cluster:'")
+    return tuple(found)
+
+
+_AND_MORE: dict[Kind, str] = {
+    "server": " after '//' (characters of a password such as '@', '/', '?' as '%40' …)",
+    "sentinel": ", and more of them after a comma",
+    "cluster": ", and more of them after a comma",
+}
+
+
+def _service_and_db(kind: Kind, path: str) -> tuple[str, int]:
+    service, db = "", path
+    if kind == "sentinel":
+        service, _, db = path.partition("/")
+        if not service:
+            raise ValueError("'/service' after the hosts: what the sentinels call it")
+    if kind == "cluster" and db:
+        raise ValueError("nothing after the hosts: a Cluster has one database only")
+    if not re.fullmatch(r"\d{0,5}", db, re.ASCII):
+        raise ValueError("the number of a database, such as '/0'")
+    return unquote(service), int(db or 0)
+
+
+def _options(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=4) if query else []
+    except ValueError:
+        raise ValueError("options such as '?prefix=NAME&ca=FILE'") from None
+    options = dict(pairs)
+    if len(options) < len(pairs) or not options.keys() <= {"ca", "prefix"}:
+        raise ValueError("no other options than 'ca' and 'prefix', each once")
+    if not _PREFIX.fullmatch(options.get("prefix", "eilogin")):
+        raise ValueError("a prefix of letters, digits, '_', '.' and '-'")
+    return options

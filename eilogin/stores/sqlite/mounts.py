@@ -1,0 +1,65 @@
+"""On which file system a path lies, and whether SQLite can share a file there.
+
+In WAL mode the processes share memory, which they do by a file that all of them map:
+that works on one machine only, and over a network two machines would write through
+each other without either noticing (https://www.sqlite.org/wal.html, 1;
+https://www.sqlite.org/howtocorrupt.html, 2.1).
+"""
+
+import re
+from pathlib import Path
+
+#: What the kernel knows to be mounted (proc_pid_mountinfo(5)); not there on others
+#: than Linux.
+MOUNTS = Path("/proc/self/mountinfo")
+
+#: File systems whose files may be open on several machines, as mountinfo calls them;
+#: behind "fuse." stands the name of the program that serves it.
+_is_over_a_network = re.compile(
+    r"9p|afs|beegfs|ceph|cifs|coda|davfs|gfs2?|glusterfs|gpfs|lizardfs|lustre|moosefs"
+    r"|ncpfs|nfs4?|ocfs2|orangefs|prl_fs|pvfs2|smb3|smbfs|vboxsf|vmhgfs"
+    r"|fuse\.(blobfuse2?|ceph|ceph-fuse|curlftpfs|davfs2?|gcsfuse|glusterfs|goofys"
+    r"|grpcfuse|gvfsd-fuse|juicefs|lizardfs|mfs|moosefs|osxfs|rclone|s3fs|seaweedfs"
+    r"|smbnetfs|sshfs|vmhgfs-fuse)"
+).fullmatch
+
+
+def network_file_system(path: Path) -> str | None:
+    """The type of the file system that a path lies on, if it is one over a network.
+
+    None where it is not, and where nobody can tell. The path itself need not be there
+    yet; symbolic links are followed.
+    """
+    try:
+        mounts = MOUNTS.read_text(errors="surrogateescape")
+    except OSError:
+        return None
+    kind = file_system_of(path.resolve(), mounts)
+    return kind if _is_over_a_network(kind) else None
+
+
+def file_system_of(path: Path, mounts: str) -> str:
+    """The type of the file system of a resolved path; "" where none is told.
+
+    ``mounts`` is the text of ``/proc/self/mountinfo``. Of several file systems on one
+    mount point the last one is seen.
+    """
+    found, depth = "", -1
+    for line in mounts.splitlines():
+        before, _, behind = line.partition(" - ")
+        fields, kinds = before.split(" "), behind.split(" ")
+        if len(fields) <= _MOUNT_POINT:
+            continue
+        point = Path(_unescaped(fields[_MOUNT_POINT]))
+        if path.is_relative_to(point) and len(point.parts) >= depth:
+            found, depth = kinds[0], len(point.parts)
+    return found
+
+
+#: Which of the fields, divided by single spaces, is the mount point.
+_MOUNT_POINT = 4
+
+
+def _unescaped(text: str) -> str:
+    """A path without the kernel's escapes, which are three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,0 +1,228 @@
+"""The tables, their version, and how a file comes from an older version to this one.
+
+House rules:
+
+1. The file says which version its tables have (``schema``), and which is the oldest
+   version of the code that may still use them (``oldest``). Code of version N opens a
+   file of version M: where M < N it brings it up to N; where M > N it uses it if
+   ``oldest`` <= N, and refuses it otherwise.
+2. Two versions work side by side while a site is upgraded. So each statement names its
+   columns, a column that comes later has a default, and a table that comes later is
+   none that an end has to reach.
+3. A step that cannot keep to that raises :data:`OLDEST_VERSION`, and gives the tables
+   of sessions and values new names: a process of the older version that still runs
+   then finds no table and logs nobody in, where it would otherwise miss a logout.
+
+A session is found by a number made of its key, which is the order in which the table
+lies in the file: its record is at the end of one short way, however many there are. In
+a table in the order of the keys themselves (``WITHOUT ROWID``) whole records lie on
+that way too, and with a million of them it is nine pages long instead of three.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from eilogin.errors import ConfigurationError
+
+#: Version of the tables, and the oldest version that may use them.
+SCHEMA_VERSION = 2
+OLDEST_VERSION = 2
+
+#: What is asked of SQLite itself: RETURNING came with it.
+OLDEST_SQLITE = (3, 35)
+
+_TABLES = (
+    (
+        # Without a key it was ended, and waits for its time to be swept away.
+        "CREATE TABLE sessions (id INTEGER PRIMARY KEY, key TEXT,"
+        " seen REAL NOT NULL, until REAL NOT NULL, data TEXT NOT NULL,"
+        # A JSON list: what goes from "labels" when the session goes.
+        " labels TEXT NOT NULL)"
+    ),
+    "CREATE INDEX sessions_until ON sessions (until)",
+    (
+        "CREATE TABLE labels (label TEXT NOT NULL, session INTEGER NOT NULL,"
+        " PRIMARY KEY (label, session)) WITHOUT ROWID"
+    ),
+    # Never reused while it counts: the next id is above all that are there.
+    (
+        "CREATE TABLE items (id INTEGER PRIMARY KEY, session INTEGER NOT NULL,"
+        " item TEXT NOT NULL)"
+    ),
+    "CREATE INDEX items_session ON items (session)",
+    (
+        "CREATE TABLE texts (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
+        " until REAL NOT NULL, owner INTEGER, value TEXT NOT NULL)"
+    ),
+    "CREATE INDEX texts_until ON texts (until)",
+    "CREATE INDEX texts_owner ON texts (owner) WHERE owner IS NOT NULL",
+    (
+        "CREATE TABLE marks (label TEXT PRIMARY KEY, instant REAL NOT NULL,"
+        " until REAL NOT NULL) WITHOUT ROWID"
+    ),
+    "CREATE INDEX marks_until ON marks (until)",
+)
+
+_META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+
+#: From each version to the next one.
+STEPS: dict[int, Sequence[str]] = {
+    1: (
+        *_TABLES,
+        (
+            "INSERT OR IGNORE INTO sessions (id, key, seen, until, data, labels)"
+            " SELECT number_of(key), key, seen, until, data, (SELECT"
+            " json_group_array(label) FROM label WHERE label.session = session.key)"
+            # As they will lie in the file: otherwise each goes to a page of its own.
+            " FROM session ORDER BY number_of(key)"
+        ),
+        (
+            "INSERT OR IGNORE INTO labels (label, session)"
+            " SELECT label, number_of(session) FROM label"
+        ),
+        (
+            "INSERT INTO items (id, session, item)"
+            " SELECT id, number_of(session), item FROM item"
+        ),
+        (
+            "INSERT INTO texts (key, until, owner, value)"
+            " SELECT key, until, CASE WHEN owner IS NOT NULL THEN number_of(owner) END,"
+            " value FROM value"
+        ),
+        (
+            "INSERT INTO marks (label, instant, until)"
+            " SELECT label, instant, until FROM mark"
+        ),
+        *(f"DROP TABLE {name}" for name in ("label", "item", "value", "mark")),
+        "DROP TABLE session",
+    ),
+}
+
+#: What each table has to have; see rule 2 for what it may have besides.
+_COLUMNS = {
+    "sessions": "id, key, seen, until, data, labels",
+    "labels": "label, session",
+    "items": "id, session, item",
+    "texts": "id, key, until, owner, value",
+    "marks": "label, instant, until",
+    "meta": "name, value",
+}
+
+#: How much of a key's end makes its number: hexadecimal digits that fit 63 bits.
+_DIGITS = 15
+#: A key at least as long as this ends in a hash.
+_HASHED = 32
+
+
+def number_of(key: str) -> int:
+    """The number under which a session lies in the file.
+
+    Two keys may have the same one, though hardly ever: whoever looks a session up
+    compares the key too.
+    """
+    if len(key) >= _HASHED:
+        try:
+            return int(key[-_DIGITS:], 16)
+        except ValueError:
+            pass
+    # Any text will do as a key, also one that is not valid UTF-8.
+    text = key.encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring them up to :data:`SCHEMA_VERSION`, in one transaction.
+
+    Of several processes one does it; the others wait, and find it done. Raises
+    :class:`eilogin.errors.ConfigurationError` for a file that is not ours, or of a
+    version that cannot be used, and where a table or column is missing.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise ConfigurationError(
+            f"found SQLite {sqlite3.sqlite_version}; expected"
+            f" {'.'.join(map(str, OLDEST_SQLITE))} or later"
+        )
+    version = _version(connection, path)
+    if version < SCHEMA_VERSION:
+        _step_by_step(connection, path)
+    _check_columns(connection, path)
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """The tables in an empty file, inside a transaction."""
+    for statement in (_META, *_TABLES):
+        connection.execute(statement)
+    _write_version(connection)
+
+
+def facts(connection: sqlite3.Connection) -> Mapping[str, str]:
+    """What the file says of itself."""
+    return dict(connection.execute("SELECT name, value FROM meta"))
+
+
+def note(connection: sqlite3.Connection, **told: object) -> None:
+    """Have the file say something of itself."""
+    connection.executemany(
+        "INSERT INTO meta (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [(name, str(value)) for name, value in told.items()],
+    )
+
+
+def _step_by_step(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    version = _version(connection, path)
+    if version == 0:
+        make_tables(connection)
+    elif version < SCHEMA_VERSION:
+        connection.create_function("number_of", 1, number_of, deterministic=True)
+        for step in range(version, SCHEMA_VERSION):
+            for statement in STEPS[step]:
+                connection.execute(statement)
+        _write_version(connection)
+    connection.execute("COMMIT")
+
+
+def _write_version(connection: sqlite3.Connection) -> None:
+    note(connection, schema=SCHEMA_VERSION, oldest=OLDEST_VERSION)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the file; 0 for an empty one."""
+    names = {
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        )
+    }
+    if not names:
+        return 0
+    told = facts(connection) if "meta" in names else {}
+    try:
+        version = int(told["schema"])
+        oldest = int(told.get("oldest", version))
+    except (KeyError, ValueError):
+        raise ConfigurationError(
+            f"the store {path} has the tables {', '.join(sorted(names))} and no version"
+            " that we know; expected a store that eilogin made, or no file"
+        ) from None
+    if oldest > SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the store {path} has tables of version {version}, for an eilogin that"
+            f" knows version {oldest} or later, and this one knows version"
+            f" {SCHEMA_VERSION}; expected the eilogin that wrote it, or a later one"
+        )
+    return version
+
+
+def _check_columns(connection: sqlite3.Connection, path: Path) -> None:
+    for table, columns in _COLUMNS.items():
+        try:
+            connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608
+        except sqlite3.OperationalError as error:
+            raise ConfigurationError(
+                f"the store {path} is damaged: {error}; expected a table {table} with"
+                f" {columns}"
+            ) from error

@@ -1,0 +1,424 @@
+"""The verbs of a store, over one SQLite file."""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores.interface import EndedSession, StoredSession
+from eilogin.stores.sqlite import copies, rows
+from eilogin.stores.sqlite.connections import Connections, StoreFile, text_or_none
+from eilogin.stores.sqlite.mounts import network_file_system
+from eilogin.stores.sqlite.schema import number_of
+
+#: Seconds that a verb waits for other writers before it says that it cannot. Long
+#: for a commit, which takes milliseconds, and short for a visitor.
+BUSY_TIMEOUT = 2.0
+
+#: The same before anything is served, and another process may be bringing the tables
+#: of a large file up to date.
+PATIENCE = 60.0
+
+#: Seconds between two lines in the log about rows that cannot be read.
+_TOLD_EVERY = 60.0
+
+_Row = tuple[Any, ...]
+
+_log = logging.getLogger("eilogin.stores")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is in a store."""
+
+    schema: int
+    #: Sessions and values that are not over, and marks that still count.
+    sessions: int
+    values: int
+    marks: int
+    #: What the file takes on the disk, with what SQLite keeps beside it.
+    size: int
+
+
+class SQLiteStore:
+    """A :class:`eilogin.stores.Store` in the file at ``path``.
+
+    A new file can be read and written by this user alone (mode 0600); one that is
+    there keeps the mode it has. Its folder has to exist. ``timeout`` is the number of
+    seconds that a verb waits for other writers; reads wait for nobody.
+    """
+
+    def __init__(self, path: Path, timeout: float = BUSY_TIMEOUT) -> None:
+        self.path = path
+        self._timeout = timeout
+        self._connections = Connections(path, timeout)
+        self._told_at = -_TOLD_EVERY
+
+    def prepare(self) -> None:
+        """See :meth:`eilogin.stores.Store.prepare`."""
+        kind = network_file_system(self.path)
+        if kind is not None:
+            raise ConfigurationError(
+                f"the store {self.path} is on a network file system (found {kind!r}),"
+                " where two machines would not see each other's logouts; expected a"
+                " local disk, or a redis:// store for several machines"
+            )
+        try:
+            # Another process may be bringing the tables up to date.
+            StoreFile(self.path, max(self._timeout, PATIENCE)).open().close()
+            with self._writing():
+                pass
+        except StoreUnavailable as error:
+            self._refuse(error.__cause__, error)
+        except _FAILURES as error:
+            self._refuse(error, self._unavailable(error))
+        finally:
+            self.close()
+
+    def _refuse(self, cause: BaseException | None, error: StoreUnavailable) -> NoReturn:
+        """What the sysadmin is told: something is wrong, or only busy."""
+        if isinstance(cause, ConfigurationError):
+            raise cause
+        if _is_busy(cause):
+            raise error
+        raise ConfigurationError(
+            f"the store {self.path} cannot be used: {cause}; expected an SQLite file"
+            " that this user may write, in a folder that exists and that this user may"
+            " write too"
+        ) from error
+
+    # --- sessions ---
+
+    def create(
+        self,
+        session: StoredSession,
+        *,
+        issued: float,
+        replaces: str | None = None,
+        inherit: bool = True,
+    ) -> bool:
+        """See :meth:`eilogin.stores.Store.create`."""
+        with self._writing() as (write, now):
+            old = None if replaces is None else rows.live(write, replaces, now)
+            if old is None and replaces is not None:
+                return False
+            if rows.is_marked(write, session.labels, issued, now):
+                return False
+            inherited = old.labels if old is not None and inherit else ()
+            labels = (*session.labels, *inherited)
+            if not rows.insert(write, session, labels, now):
+                return False
+            if old is not None:
+                if inherit:
+                    rows.hand_on(write, old, session)
+                rows.delete(write, old.number, old.labels)
+            return True
+
+    def read(self, key: str) -> StoredSession | None:
+        """See :meth:`eilogin.stores.Store.read`."""
+        found = self._ask(
+            "SELECT data, seen, until FROM sessions WHERE id = ? AND key = ?",
+            (number_of(key), key),
+        )
+        if not found:
+            return None
+        data, seen, until = found[0]
+        if not type(seen) is type(until) is float or type(data) is not str:
+            self._note_garbage("a session")
+            return None
+        if until > clock.now():
+            return StoredSession(key, data, seen, until)
+        with self._writing() as (write, now):
+            rows.delete_over(write, key, now)
+        return None
+
+    def touch(self, key: str, seen: float, before: float) -> bool:
+        """See :meth:`eilogin.stores.Store.touch`."""
+        with self._writing(durable=False) as (write, now):
+            touched = write.execute(
+                "UPDATE sessions SET seen = ?"
+                " WHERE id = ? AND key = ? AND until > ? AND seen < ?",
+                (seen, number_of(key), key, now, min(seen, before)),
+            )
+            return touched.rowcount > 0
+
+    def append(self, key: str, item: str, labels: Sequence[str] = ()) -> bool:
+        """See :meth:`eilogin.stores.Store.append`."""
+        with self._writing() as (write, now):
+            row = rows.live(write, key, now)
+            if row is None:
+                return False
+            write.execute(
+                "INSERT INTO items (session, item) VALUES (?, ?)", (row.number, item)
+            )
+            rows.add_labels(write, row, labels)
+            return True
+
+    def items(self, key: str) -> list[str]:
+        """See :meth:`eilogin.stores.Store.items`."""
+        found = self._ask(
+            "SELECT item FROM sessions JOIN items ON items.session = sessions.id"
+            " WHERE sessions.id = ? AND key = ? AND until > ? ORDER BY items.id",
+            (number_of(key), key, clock.now()),
+        )
+        return self._texts("an item", found)
+
+    def find(self, label: str) -> list[str]:
+        """See :meth:`eilogin.stores.Store.find`."""
+        found = self._ask(
+            "SELECT key FROM labels JOIN sessions ON sessions.id = labels.session"
+            " WHERE label = ? AND until > ? AND key IS NOT NULL",
+            (label, clock.now()),
+        )
+        return self._texts("the key of a session", found)
+
+    def end(
+        self,
+        *,
+        keys: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        mark: float | None = None,
+        mark_until: float = 0.0,
+    ) -> list[EndedSession]:
+        """See :meth:`eilogin.stores.Store.end`."""
+        with self._writing() as (write, now):
+            if mark is not None:
+                rows.mark(write, labels, mark, mark_until, now)
+            found = rows.found_by(write, keys, labels, now)
+            ended = [(rows.end(write, one), one.is_live) for one in found]
+            rows.unlabel(write, labels)
+        return [one for one, is_live in ended if is_live]
+
+    # --- values ---
+
+    def add(
+        self,
+        key: str,
+        value: str,
+        until: float,
+        *,
+        owner: str | None = None,
+        durable: bool = True,
+    ) -> bool:
+        """See :meth:`eilogin.stores.Store.add`."""
+        with self._writing(durable=durable) as (write, now):
+            number = None
+            if owner is not None:
+                row = rows.live(write, owner, now)
+                if row is None:
+                    return False
+                number, until = row.number, min(until, row.until)
+            added = write.execute(
+                "INSERT INTO texts (key, until, owner, value) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
+                " until = excluded.until, owner = excluded.owner"
+                " WHERE texts.until <= ?",
+                (key, until, number, value, now),
+            )
+            return added.rowcount > 0
+
+    def get(self, key: str) -> str | None:
+        """See :meth:`eilogin.stores.Store.get`."""
+        found = self._ask("SELECT value, until FROM texts WHERE key = ?", (key,))
+        if not found:
+            return None
+        value, until = found[0]
+        if type(until) is not float or type(value) is not str:
+            self._note_garbage("a value")
+            return None
+        if until > clock.now():
+            return value
+        with self._writing() as (write, now):
+            write.execute("DELETE FROM texts WHERE key = ? AND until <= ?", (key, now))
+        return None
+
+    def take(self, key: str) -> str | None:
+        """See :meth:`eilogin.stores.Store.take`."""
+        with self._writing() as (write, now):
+            found = write.execute(
+                "DELETE FROM texts WHERE key = ? RETURNING value, until", (key,)
+            ).fetchall()
+        if not found:
+            return None
+        value, until = found[0]
+        if type(until) is not float or type(value) is not str:
+            self._note_garbage("a value")
+            return None
+        return value if until > now else None
+
+    def swap(
+        self, key: str, old: str, new: str, until: float, *, durable: bool = True
+    ) -> bool:
+        """See :meth:`eilogin.stores.Store.swap`."""
+        with self._writing(durable=durable) as (write, now):
+            swapped = write.execute(
+                "UPDATE texts SET value = :new, until = min(:until, coalesce((SELECT"
+                " until FROM sessions WHERE sessions.id = texts.owner), :until))"
+                " WHERE key = :key AND value = :old AND until > :now",
+                {"new": new, "until": until, "key": key, "old": old, "now": now},
+            )
+            return swapped.rowcount > 0
+
+    # --- housekeeping ---
+
+    def end_all(self) -> int:
+        """See :meth:`eilogin.stores.Store.end_all`."""
+        with self._writing() as (write, now):
+            return rows.delete_all(write, now)
+
+    def backup(self, to: Path) -> None:
+        """Write a backup of the store to a file, while others are at work in it.
+
+        See :mod:`eilogin.stores.sqlite.copies` for what is in it. Raises
+        :class:`eilogin.errors.ConfigurationError` where ``to`` is something else than
+        an earlier backup, or cannot be written.
+        """
+        with self._apart() as connection:
+            copies.back_up(connection, to)
+
+    def restore(self, source: Path) -> int:
+        """End every session, and put a backup in; how many sessions were live.
+
+        Others may be at work in the store: to them it is one verb. Raises
+        :class:`eilogin.errors.ConfigurationError` where ``source`` is no store.
+        """
+        with self._apart() as connection:
+            return copies.put_back(connection, source)
+
+    def figures(self) -> Figures:
+        """How much is in the store."""
+        now = clock.now()
+        (sessions,) = self._ask(
+            "SELECT count(*) FROM sessions WHERE until > ? AND key IS NOT NULL", (now,)
+        )
+        (values,) = self._ask("SELECT count(*) FROM texts WHERE until > ?", (now,))
+        (marks,) = self._ask("SELECT count(*) FROM marks WHERE until > ?", (now,))
+        (schema,) = self._ask("SELECT value FROM meta WHERE name = 'schema'", ())
+        files = [Path(f"{self.path}{tail}") for tail in ("", "-wal", "-shm")]
+        return Figures(
+            schema=int(schema[0]),
+            sessions=sessions[0],
+            values=values[0],
+            marks=marks[0],
+            size=sum(file.stat().st_size for file in files if file.exists()),
+        )
+
+    def close(self) -> None:
+        """See :meth:`eilogin.stores.Store.close`."""
+        self._renewed()
+
+    # --- connections ---
+
+    def _current(self) -> Connections:
+        found = self._connections
+        return found if found.file.is_current() else self._renewed()
+
+    def _renewed(self) -> Connections:
+        old, self._connections = (
+            self._connections,
+            Connections(self.path, self._timeout),
+        )
+        old.close()
+        return self._connections
+
+    def _ask(self, question: str, values: _Row) -> list[_Row]:
+        """The rows of one SELECT, outside of any transaction."""
+        connections = self._current()
+        try:
+            cursor = connections.take()
+            try:
+                found = _rows_of(cursor, question, values)
+            except BaseException:
+                cursor.connection.close()
+                raise
+        except _FAILURES as error:
+            raise self._unavailable(error) from error
+        connections.give(cursor)
+        return found
+
+    @contextmanager
+    def _writing(
+        self, *, durable: bool = True
+    ) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """A transaction, and the instant it began; takes a little away of what is over.
+
+        With ``durable`` it is on the disk when it is over itself.
+        """
+        writer = self._current().writer
+        try:
+            with writer.transaction(durable=durable) as connection:
+                now = clock.now()
+                rows.sweep(connection, now)
+                yield connection, now
+        except _FAILURES as error:
+            raise self._unavailable(error) from error
+
+    @contextmanager
+    def _apart(self) -> Iterator[sqlite3.Connection]:
+        """A connection that is used once, in a transaction of its own."""
+        connections = self._current()
+        try:
+            connection = connections.file.open()
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except ConfigurationError:
+            raise
+        except _FAILURES as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(f"the store {self.path} does not answer: {error}")
+
+    def _texts(self, what: str, found: Sequence[_Row]) -> list[str]:
+        texts = [text for (text,) in found if isinstance(text, str)]
+        if len(texts) < len(found):
+            self._note_garbage(what)
+        return texts
+
+    def _note_garbage(self, what: str) -> None:
+        """Tell the log of a row that cannot be read, which is as if it were not there.
+
+        Once a minute: whoever is the cause may come with every request.
+        """
+        now = time.monotonic()
+        if now >= self._told_at + _TOLD_EVERY:
+            self._told_at = now
+            _log.warning(
+                "the store %s has a row that cannot be read (%s); it counts as none",
+                self.path,
+                what,
+            )
+
+
+#: What a file that is damaged, locked, replaced or gone raises. UnicodeError: what
+#: SQLite says of a damaged file may quote its bytes.
+_FAILURES = (sqlite3.Error, OSError, UnicodeError, ConfigurationError)
+
+
+def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
+    """The rows of a SELECT, with None in the place of a text that is not UTF-8."""
+    try:
+        return cursor.execute(question, values).fetchall()
+    except sqlite3.OperationalError as error:
+        # Python's own, which SQLite knows nothing of.
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+    connection = cursor.connection
+    connection.text_factory = text_or_none
+    try:
+        return cursor.execute(question, values).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

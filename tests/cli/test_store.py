@@ -1,0 +1,246 @@
+"""``eilogin store``: what is in the stores of an ini file, backup, restore, end-all."""
+
+from pathlib import Path
+
+import pytest
+
+from eilogin import clock
+from eilogin.stores import StoredSession, open_store
+from eilogin.stores.sqlite import SQLiteStore
+
+ONE = """
+[filter:uwv]
+use = egg:eilogin
+store = sqlite:///%(here)s/uwv.db
+public_url = https://uwv.test
+idle = 10m
+
+[filter:uwv-session]
+use = uwv
+idle = 20m
+"""
+TWO = f"""{ONE}
+[filter:stad]
+use = egg:eilogin#session
+store = sqlite:///stad.db
+"""
+MEMORY = "[filter:m]\nuse = egg:eilogin#session\nstore = memory:\n"
+REDIS = (
+    "[filter:r]\nuse = egg:eilogin#session\n"
+    "store = redis://anna:geheim@127.0.0.1:1/0\nstore_timeout = 1s\n"
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "app.ini"
+
+
+def store_with(path: Path, *names: str) -> SQLiteStore:
+    store = SQLiteStore(path)
+    now = clock.now()
+    for name in names:
+        made = StoredSession(name, "{}", now, now + 3600)
+        assert store.create(made, issued=now)
+    assert store.add("used", "", now + 3600)
+    return store
+
+
+@pytest.fixture
+def uwv(tmp_path: Path):
+    store = store_with(tmp_path / "uwv.db", "anna", "bert")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def stad(tmp_path: Path):
+    store = store_with(tmp_path / "stad.db", "carla")
+    yield store
+    store.close()
+
+
+class TestShow:
+    def test_tells_what_is_in_each_store(self, run, file, uwv, stad) -> None:
+        file.write_text(TWO)
+        result = run("store", "show", file)
+        assert result.exit_code == 0
+        first, second = result.output.split("sqlite:///")[1:]
+        assert first.startswith(f"{uwv.path} (filter:uwv, filter:uwv-session)\n")
+        assert "sessions  2 live" in first
+        assert "values    1 " in first
+        assert "marks     0 " in first
+        assert "tables of version 2" in first
+        assert "bytes on the disk" in first
+        assert " a session" in first
+        assert second.startswith(f"{stad.path} (filter:stad)\n")
+        assert "sessions  1 live" in second
+
+    def test_tells_of_one_section(self, run, file, uwv, stad) -> None:
+        file.write_text(TWO)
+        output = run("store", "show", file, "--section", "filter:stad").output
+        assert "stad.db" in output
+        assert "uwv.db" not in output
+
+    def test_makes_no_store(self, run, file, tmp_path) -> None:
+        file.write_text(ONE)
+        result = run("store", "show", file)
+        assert result.exit_code == 0
+        assert "not made yet" in result.output
+        assert list(tmp_path.iterdir()) == [file]
+
+    def test_says_nothing_of_bytes_a_session_where_there_is_none(
+        self, run, file, tmp_path
+    ) -> None:
+        store_with(tmp_path / "uwv.db").close()
+        file.write_text(ONE)
+        assert " a session" not in run("store", "show", file).output
+
+    def test_says_where_other_kinds_are(self, run, file) -> None:
+        file.write_text(MEMORY)
+        assert "gone when that ends" in run("store", "show", file).output
+        file.write_text(REDIS)
+        output = run("store", "show", file).output
+        assert "kept by a server" in output
+        assert "geheim" not in output
+
+    def test_tells_what_is_wrong_with_a_store(self, run, file, tmp_path) -> None:
+        (tmp_path / "uwv.db").write_bytes(b"x" * 4096)
+        file.write_text(ONE)
+        result = run("store", "show", file)
+        assert result.exit_code == 1
+        assert "not a database" in result.stderr
+
+
+class TestBackupAndRestore:
+    def test_end_every_session_and_keep_what_was_used(
+        self, run, file, tmp_path, uwv
+    ) -> None:
+        file.write_text(ONE)
+        backup = tmp_path / "backup.db"
+        result = run("store", "backup", file, backup)
+        assert result.exit_code == 0
+        assert result.output.startswith(f"{backup}: the backup of sqlite:///")
+        assert uwv.read("anna") is not None
+        result = run("store", "restore", file, backup)
+        assert result.exit_code == 0
+        assert f"{backup} was put back; 2 sessions ended" in result.output
+        # By a process that was at work all the time.
+        assert uwv.read("anna") is None
+        assert not uwv.add("used", "", clock.now() + 60)
+
+    def test_ask_which_store_where_there_are_several(
+        self, run, file, tmp_path, uwv, stad
+    ) -> None:
+        file.write_text(TWO)
+        backup = tmp_path / "backup.db"
+        for verb in ("backup", "restore"):
+            result = run("store", verb, file, backup)
+            assert result.exit_code == 1
+            assert "there are 2" in result.stderr
+            assert "filter:uwv, filter:stad" in result.stderr
+        chosen = ("--section", "filter:stad")
+        assert run("store", "backup", file, backup, *chosen).exit_code == 0
+        output = run("store", "restore", file, backup, *chosen).output
+        assert "1 session ended" in output
+        assert stad.read("carla") is None
+        assert uwv.read("anna") is not None
+
+    def test_do_not_write_over_other_files(self, run, file, uwv) -> None:
+        file.write_text(ONE)
+        result = run("store", "backup", file, file)
+        assert result.exit_code == 1
+        assert "is no backup of a store" in result.stderr
+        assert file.read_text() == ONE
+
+    def test_tell_what_is_wrong_with_a_backup(self, run, file, tmp_path, uwv) -> None:
+        file.write_text(ONE)
+        result = run("store", "restore", file, tmp_path / "gone.db")
+        assert result.exit_code == 1
+        assert "gone.db cannot be read" in result.stderr
+        assert uwv.read("anna") is not None
+
+    @pytest.mark.parametrize(
+        ("text", "said"), [(MEMORY, "gone when that ends"), (REDIS, "means of its own")]
+    )
+    def test_are_for_sqlite_alone(self, run, file, text, said) -> None:
+        file.write_text(text)
+        for verb in ("backup", "restore"):
+            result = run("store", verb, file, "backup.db")
+            assert result.exit_code == 1
+            assert said in result.stderr
+
+
+class TestEndAll:
+    def test_ends_every_session_of_every_store(self, run, file, uwv, stad) -> None:
+        file.write_text(TWO)
+        result = run("store", "end-all", file, "--yes")
+        assert result.exit_code == 0
+        assert "uwv.db: 2 sessions ended" in result.output
+        assert "stad.db: 1 session ended" in result.output
+        assert uwv.read("anna") is stad.read("carla") is None
+
+    def test_asks_first(self, run, file, uwv) -> None:
+        file.write_text(ONE)
+        result = run("store", "end-all", file)
+        assert result.exit_code == 1
+        assert f"End every session in sqlite:///{uwv.path}? [y/N]" in result.output
+        assert uwv.read("anna") is not None
+
+    def test_is_not_for_memory(self, run, file) -> None:
+        file.write_text(MEMORY)
+        result = run("store", "end-all", file, "--yes")
+        assert result.exit_code == 1
+        assert "gone when that ends; end it" in result.stderr
+
+    def test_ends_those_on_a_server(self, run, file, redis_url) -> None:
+        url = redis_url("redis")
+        store = open_store(url)
+        now = clock.now()
+        made = StoredSession("ab:anna", "{}", now, now + 3600)
+        assert store.create(made, issued=now)
+        file.write_text(f"[filter:r]\nuse = egg:eilogin#session\nstore = {url}\n")
+        result = run("store", "end-all", file, "--yes")
+        assert "1 session ended" in result.output
+        assert store.read("ab:anna") is None
+        store.close()
+
+    def test_tells_that_a_server_does_not_answer(self, run, file) -> None:
+        file.write_text(REDIS)
+        result = run("store", "end-all", file, "--yes")
+        assert result.exit_code == 1
+        assert "does not answer" in result.stderr
+        assert "geheim" not in result.output + result.stderr
+
+
+class TestFile:
+    @pytest.mark.parametrize("verb", ["show", "end-all"])
+    def test_without_a_store_is_told(self, run, file, verb) -> None:
+        file.write_text("[app:main]\nuse = egg:eilogin#wsgi\napp = x:y\n")
+        result = run("store", verb, file)
+        assert result.exit_code == 1
+        assert "takes one of: none" in result.stderr
+
+    def test_has_to_have_the_section(self, run, file) -> None:
+        file.write_text(TWO)
+        result = run("store", "show", file, "--section", "filter:gone")
+        assert result.exit_code == 1
+        assert "filter:uwv, filter:uwv-session, filter:stad" in result.stderr
+
+    def test_with_a_fault_is_told(self, run, file) -> None:
+        file.write_text(ONE.replace("sqlite:///", "mysql://").replace("10m", "long"))
+        result = run("store", "show", file)
+        assert result.exit_code == 1
+        assert "[filter:uwv] store: found 'mysql://" in result.stderr
+        assert "[filter:uwv] idle: found 'long'" in result.stderr
+
+    def test_that_is_not_there_is_told(self, run, file) -> None:
+        result = run("store", "show", file)
+        assert result.exit_code == 1
+        assert str(file) in result.stderr
+
+    def test_help_teaches(self, run) -> None:
+        output = run("store", "--help").output
+        for verb in ("show", "backup", "restore", "end-all"):
+            assert f"eilogin store {verb} app.ini" in output
+            assert run("store", verb, "--help").exit_code == 0

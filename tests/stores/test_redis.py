@@ -1,0 +1,1303 @@
+"""Redis servers as they are when something is wrong with them, and between them."""
+
+# ruff: noqa: SLF001 - what is kept can only be seen inside
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis_servers
+from redis_servers import RedisServer, SentinelSet, wait_until
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores import Store, StoredSession, open_store
+from eilogin.stores.redis.scripts import Script
+from eilogin.stores.redis.urls import RedisURL
+
+RACER = Path(__file__).with_name("racer.py")
+FORKER = Path(__file__).with_name("forker.py")
+HOUR = 3600.0
+
+
+def session(key: str = "ab:key", *labels: str, life: float = HOUR) -> StoredSession:
+    now = clock.now()
+    return StoredSession(key, "{}", now, now + life, labels)
+
+
+def make(store: Store, key: str = "ab:key", *labels: str) -> StoredSession:
+    made = session(key, *labels)
+    assert store.create(made, issued=clock.now())
+    return made
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Store]]:
+    """Open a store, and close it after the test."""
+    stores: list[Store] = []
+
+    def open_it(url: str, timeout: float = 2.0) -> Store:
+        stores.append(open_store(url, timeout))
+        return stores[-1]
+
+    yield open_it
+    for store in stores:
+        store.close()
+
+
+def refusal(url: str) -> str:
+    """What a sysadmin is told who starts with this store."""
+    with pytest.raises(ConfigurationError) as refused:
+        open_store(url).prepare()
+    return str(refused.value)
+
+
+def answers(store: Store, key: str = "any") -> bool:
+    try:
+        store.read(key)
+    except StoreUnavailable:
+        return False
+    return True
+
+
+def keys_at(server: RedisServer) -> set[str]:
+    return {key.decode() for key in server.ask("KEYS", "*")}
+
+
+def clients_of(server: RedisServer) -> int:
+    """How many connections it has, without the one that asks."""
+    return int(server.info("connected_clients")) - 1
+
+
+class TestPrepare:
+    def test_leaves_nothing_open(self, new_redis) -> None:
+        server = new_redis()
+        before = clients_of(server)
+        open_store(server.url()).prepare()
+        wait_until(lambda: clients_of(server) == before)
+
+    def test_is_not_needed_before_the_first_verb(self, new_redis, opened) -> None:
+        server = new_redis()
+        store = opened(server.url())
+        assert keys_at(server) == set()
+        make(store)
+
+    @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+    def test_refuses_a_server_that_evicts(self, new_redis, policy) -> None:
+        server = new_redis(maxmemory_policy=policy)
+        said = refusal(server.url())
+        assert f"found maxmemory-policy {policy}; expected noeviction" in said
+
+    def test_what_it_would_have_refused_is_refused_later(
+        self, new_redis, opened
+    ) -> None:
+        server = new_redis()
+        server.pause()
+        store = opened(server.url(), 0.2)
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            store.prepare()
+        server.resume()
+        server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        wait_until(lambda: self.is_told(store, "expected noeviction"))
+        server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert answers(store)
+
+    @staticmethod
+    def is_told(store: Store, what: str) -> bool:
+        with pytest.raises(StoreUnavailable) as said:
+            store.read("any")
+        return what in str(said.value)
+
+    def test_refuses_a_replica(self, new_redis) -> None:
+        master = new_redis()
+        replica = new_redis(replicaof=f"127.0.0.1 {master.port}")
+        said = refusal(replica.url())
+        assert "it is a replica of 127.0.0.1; expected the master" in said
+
+    @pytest.mark.parametrize("password", ["wrong", ""])
+    def test_refuses_a_password_that_is_wrong_and_shows_none(
+        self, new_redis, password, caplog
+    ) -> None:
+        server = new_redis(requirepass="geheim-123")
+        server.password = password
+        caplog.set_level("DEBUG")
+        said = refusal(server.url())
+        assert "expected a user and a password that it knows" in said
+        for text in (said, caplog.text):
+            assert "geheim" not in text
+            assert "wrong@" not in text
+
+    def test_takes_a_user_with_the_rights_that_it_says_are_needed(
+        self, new_redis, opened
+    ) -> None:
+        server = new_redis()
+        rights = (
+            "+@read",
+            "+@write",
+            "+@scripting",
+            "+info",
+            "+wait",
+            "~{mine}*",
+            "~mine:*",
+        )
+        server.ask("ACL", "SETUSER", "eilogin", "on", ">a/b@c", *rights)
+        address = f"127.0.0.1:{server.port}"
+        store = opened(f"redis://eilogin:a%2Fb%40c@{address}/0?prefix=mine")
+        store.prepare()
+        make(store)
+        assert store.add("key", "value", clock.now() + 60, owner="ab:key")
+        assert store.end_all() == 1
+        said = refusal(f"redis://eilogin:a%2Fb%40c@{address}/0?prefix=other")
+        assert "expected a server that lets this user do +@read +@write" in said
+
+    def test_refuses_a_database_that_is_not_there(self, new_redis) -> None:
+        assert "DB index is out of range" in refusal(new_redis().url(9))
+
+    def test_refuses_a_node_of_a_cluster_as_one_server(self, redis_kinds) -> None:
+        said = refusal(redis_kinds.cluster.servers[0].url())
+        assert "found a part of a Cluster; expected 'redis+cluster:'" in said
+
+    def test_refuses_one_server_as_a_cluster(self, redis_kinds) -> None:
+        port = redis_kinds.redis.port
+        said = refusal(f"redis+cluster://127.0.0.1:{port}")
+        assert "not part of a Cluster; expected 'redis:'" in said
+
+    def test_refuses_a_cluster_without_all_slots(self, new_redis) -> None:
+        server = new_redis(cluster_enabled="yes", cluster_port=self.free_port())
+        server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "99")
+        said = refusal(f"redis+cluster://127.0.0.1:{server.port}")
+        assert "a slot of the Cluster is at no server" in said
+
+    @staticmethod
+    def free_port() -> str:
+        return str(redis_servers.free_ports(1)[0])
+
+    def test_refuses_a_service_that_the_sentinels_do_not_know(
+        self, redis_kinds
+    ) -> None:
+        url = redis_kinds.sentinel.url().replace("/eilogin", "/other")
+        assert "its sentinels know no such service" in refusal(url)
+
+    def test_refuses_a_certificate_of_an_unknown_authority(
+        self, redis_kinds, tmp_path
+    ) -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        redis_servers._write_certificate(other / "crt", other / "key")
+        said = refusal(redis_kinds.rediss.url(ca=str(other / "crt")))
+        assert "certificate verify failed" in said
+        assert "by an authority in 'ca='" in said
+
+    def test_refuses_a_certificate_for_another_host(self, redis_kinds) -> None:
+        said = refusal(redis_kinds.rediss.url(host="localhost"))
+        assert "expected a server whose certificate is for this host" in said
+
+    def test_refuses_authorities_that_are_not_there(self, redis_kinds) -> None:
+        said = refusal(redis_kinds.rediss.url(ca="/nowhere/ca.crt"))
+        assert "No such file" in said
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "redis://127.0.0.1:{port}",
+            "redis+sentinel://127.0.0.1:{port},127.0.0.1:{port}/service",
+            "redis+cluster://127.0.0.1:{port}",
+        ],
+    )
+    def test_tells_a_server_that_is_not_there_from_one_that_does_not_fit(
+        self, url
+    ) -> None:
+        [port] = redis_servers.free_ports(1)
+        with pytest.raises(StoreUnavailable, match=r"Connection refused"):
+            open_store(url.format(port=port)).prepare()
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            pytest.param({}, "appendonly is off", id="nothing on the disk"),
+            pytest.param({"appendonly": "yes"}, "appendfsync is everysec", id="late"),
+            pytest.param(
+                {"appendonly": "yes", "appendfsync": "always"}, "", id="at once"
+            ),
+        ],
+    )
+    def test_says_what_a_power_failure_can_lose(
+        self, new_redis, caplog, options, said
+    ) -> None:
+        open_store(new_redis(**options).url()).prepare()
+        warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+        assert len(warned) == bool(said)
+        assert all(said in text and "lives again" in text for text in warned) or (
+            "sessions live that were ended" in warned[0]
+        )
+
+    def test_says_nothing_of_what_it_may_not_know(self, new_redis, caplog) -> None:
+        server = new_redis(
+            appendonly="yes", rename_command='CONFIG ""', appendfsync="no"
+        )
+        open_store(server.url()).prepare()
+        assert caplog.text == ""
+
+    def test_refuses_a_server_that_is_too_old(self) -> None:
+        checks = pytest.importorskip("eilogin.stores.redis.checks")
+        with pytest.raises(checks.Misfit, match=r"found Redis 6\.0\.16; expected"):
+            checks._check_facts("it", {"redis_version": "6.0.16"}, "server")
+        with pytest.raises(checks.Misfit, match="of no version"):
+            checks._check_facts("it", {}, "server")
+
+
+class TestSchema:
+    NAME = "eilogin:schema"
+
+    def test_is_noted(self, new_redis) -> None:
+        server = new_redis()
+        open_store(server.url()).prepare()
+        assert server.ask("HMGET", self.NAME, "schema", "oldest") == [b"1", b"1"]
+
+    def test_that_is_later_is_used_where_it_may_be(self, new_redis, opened) -> None:
+        server = new_redis()
+        server.ask("HSET", self.NAME, "schema", "3", "oldest", "1")
+        store = opened(server.url())
+        store.prepare()
+        make(store)
+        assert server.ask("HMGET", self.NAME, "schema", "oldest") == [b"3", b"1"]
+
+    def test_that_is_too_late_is_refused(self, new_redis, opened) -> None:
+        server = new_redis()
+        server.ask("HSET", self.NAME, "schema", "3", "oldest", "2")
+        said = refusal(server.url())
+        assert "of version 3, for eilogins that know version 2 or later" in said
+        with pytest.raises(StoreUnavailable, match="version 2 or later"):
+            opened(server.url()).read("key")
+
+    def test_that_is_older_gives_way(self, new_redis) -> None:
+        server = new_redis()
+        server.ask("HSET", self.NAME, "schema", "0", "oldest", "0")
+        open_store(server.url()).prepare()
+        assert server.ask("HGET", self.NAME, "schema") == b"1"
+
+
+class TestSilence:
+    """A server that takes connections, and does not answer."""
+
+    TIMEOUT = 1.0
+    THREADS = 200
+
+    @pytest.mark.parametrize("is_warm", [True, False], ids=["kept", "new"])
+    def test_is_waited_for_once_by_all(self, new_redis, opened, is_warm) -> None:
+        server = new_redis()
+        store = opened(server.url(), self.TIMEOUT)
+        store.prepare()
+        if is_warm:
+            self.all_at_once(store)
+        server.pause()
+        took = self.all_at_once(store)
+        assert max(took) < self.TIMEOUT + 1
+        # From now on it is told at once.
+        started = time.monotonic()
+        for _ in range(50):
+            assert not answers(store)
+        assert time.monotonic() - started < self.TIMEOUT + 0.5
+        server.resume()
+        wait_until(lambda: answers(store))
+        make(store)
+
+    def all_at_once(self, store: Store) -> list[float]:
+        """How many seconds each of many threads was kept."""
+        barrier = threading.Barrier(self.THREADS)
+
+        def ask() -> float:
+            barrier.wait()
+            started = time.monotonic()
+            answers(store)
+            return time.monotonic() - started
+
+        with ThreadPoolExecutor(self.THREADS) as pool:
+            asked = [pool.submit(ask) for _ in range(self.THREADS)]
+            return [one.result() for one in asked]
+
+    @pytest.mark.parametrize("kind", ["sentinel", "cluster"])
+    def test_of_one_of_several_is_no_worse(
+        self, redis_kinds, redis_url, opened, kind
+    ) -> None:
+        servers = redis_kinds.cluster.servers
+        if kind == "sentinel":
+            servers = redis_kinds.sentinel.sentinels
+        store = opened(redis_url(kind), self.TIMEOUT)
+        # The first that is asked who the servers are.
+        servers[0].pause()
+        try:
+            took = self.all_at_once(store)
+            assert max(took) < self.TIMEOUT + 1
+            assert kind == "cluster" or answers(store)
+        finally:
+            servers[0].resume()
+        wait_until(lambda: all(answers(store, f"{n}:any") for n in range(20)))
+
+    def test_of_all_who_know_the_servers_is_no_worse(
+        self, redis_kinds, redis_url, opened
+    ) -> None:
+        sentinels = redis_kinds.sentinel.sentinels
+        store = opened(redis_url("sentinel"), self.TIMEOUT)
+        for sentinel in sentinels:
+            sentinel.pause()
+        try:
+            assert max(self.all_at_once(store)) < self.TIMEOUT + 1
+        finally:
+            for sentinel in sentinels:
+                sentinel.resume()
+        wait_until(lambda: answers(store))
+
+
+class TestRestart:
+    DURABLE = {"appendonly": "yes", "appendfsync": "always"}  # noqa: RUF012
+
+    def test_of_the_server_needs_none_of_ours(self, new_redis, opened) -> None:
+        server = new_redis(**self.DURABLE)
+        store = opened(server.url())
+        make(store, "ab:key", "ab:label")
+        make(store, "ab:ended", "ab:label")
+        assert store.end(keys=["ab:ended"])
+        server.kill()
+        assert not answers(store)
+        server.start()
+        wait_until(lambda: answers(store))
+        assert store.find("ab:label") == ["ab:key"]
+        # The server has forgotten the scripts, and no kept connection is good.
+        assert len(store.end(labels=["ab:label"])) == 1
+
+    def test_between_two_verbs_is_not_noticed(self, new_redis, opened) -> None:
+        server = new_redis(**self.DURABLE)
+        store = opened(server.url())
+        make(store)
+        for verb in (
+            lambda: store.read("ab:key") is not None,
+            lambda: store.append("ab:key", "item"),
+            lambda: store.add("once", "", clock.now() + 60),
+        ):
+            server.kill()
+            server.start()
+            assert verb()
+
+    def test_scripts_that_are_forgotten_are_sent_again(
+        self, redis_kinds, redis_url, opened
+    ) -> None:
+        store = opened(redis_url("redis"))
+        make(store)
+        redis_kinds.redis.ask("SCRIPT", "FLUSH")
+        assert store.append("ab:key", "item")
+
+    def test_while_it_loads_it_does_not_answer(self, new_redis, opened) -> None:
+        server = new_redis(**self.DURABLE, key_load_delay="100")
+        store = opened(server.url())
+        make(store, "ab:1")
+        # It looks up from loading after each thousand commands.
+        server.ask("EVAL", "for i = 1, 20000 do redis.call('SET', i, i) end", "0")
+        server.kill()
+        server.launch()
+        wait_until(lambda: "loading" in str(server.ask("PING")))
+        with pytest.raises(StoreUnavailable, match="loading"):
+            store.read("ab:1")
+        wait_until(lambda: answers(store))
+        assert store.read("ab:1") is not None
+
+
+class TestRubbish:
+    """Keys of ours at which somebody else, or a fault, has put something."""
+
+    @pytest.fixture
+    def server(self, redis_kinds) -> RedisServer:
+        return redis_kinds.redis
+
+    @pytest.fixture
+    def url(self, redis_url) -> str:
+        return redis_url("redis")
+
+    @pytest.fixture
+    def prefix(self, url) -> str:
+        return url.rpartition("=")[2]
+
+    @pytest.fixture
+    def store(self, url, opened) -> Store:
+        store = opened(url)
+        store.prepare()
+        return store
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "x",
+            "a b c",
+            "nan 1 {}",
+            "1800000000",
+            "9e99 x {}",
+            b"9999999999 1 \xff",
+        ],
+    )
+    def test_in_the_place_of_a_session_logs_nobody_in(
+        self, store, server, prefix, text, caplog
+    ) -> None:
+        server.ask("SET", f"{{{prefix}}}:s:ab:key", text)
+        assert store.read("ab:key") is None
+        assert not store.touch("ab:key", 2e9, 2e9) or isinstance(text, bytes)
+        assert store.find("ab:label") == []
+
+    def test_that_cannot_be_read_is_told(self, store, server, prefix, caplog) -> None:
+        server.ask("SET", f"{{{prefix}}}:s:ab:key", "x")
+        assert store.read("ab:key") is None
+        assert "a session cannot be read" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("name", "verb"),
+        [
+            ("{%s}:s:ab:key", lambda s, _: s.read("ab:key")),
+            ("{%s}:s:ab:key", lambda s, _: s.touch("ab:key", 2e9, 2e9)),
+            ("{%s}:s:ab:key", lambda s, _: s.end(keys=["ab:key"])),
+            ("{%s}:s:ab:key", lambda s, new: s.create(new, issued=0)),
+            ("{%s}:x:ab:label", lambda s, _: s.find("ab:label")),
+            ("{%s}:m:ab:label", lambda s, new: s.create(new, issued=0)),
+            ("{%s}:x:ab:label", lambda s, new: s.create(new, issued=0)),
+            ("%s:v:key", lambda s, _: s.get("key")),
+            ("%s:v:key", lambda s, _: s.take("key")),
+            ("%s:v:key", lambda s, _: s.swap("key", "a", "b", 2e9)),
+            ("%s:v:key", lambda s, _: s.add("key", "a", 2e9)),
+        ],
+    )
+    def test_of_another_kind_is_a_store_that_does_not_answer(
+        self, store, server, prefix, name, verb
+    ) -> None:
+        server.ask("RPUSH", name % prefix, "rubbish")
+        before = keys_at(server)
+        with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+            verb(store, session("ab:key", "ab:label"))
+        assert keys_at(server) == before
+        assert store.read("ab:other") is None
+
+    def test_in_an_index_does_not_keep_a_session_alive(
+        self, store, server, prefix
+    ) -> None:
+        made = make(store, "ab:key", "ab:label", "ab:other")
+        server.ask("DEL", f"{{{prefix}}}:x:ab:label")
+        server.ask("SET", f"{{{prefix}}}:x:ab:label", "rubbish")
+        assert [one.key for one in store.end(labels=["ab:other"])] == [made.key]
+        assert store.read("ab:key") is None
+
+    def test_in_an_index_leads_nowhere(self, store, server, prefix) -> None:
+        server.ask("ZADD", f"{{{prefix}}}:x:ab:label", "9e9", "nobody")
+        server.ask("ZADD", f"{{{prefix}}}:f:ab:label", "9e9", "ab:nobody")
+        assert store.find("ab:label") == []
+        assert store.end(labels=["ab:label"]) == []
+
+    def test_in_the_place_of_a_mark_is_one(self, store, server, prefix) -> None:
+        server.ask("SET", f"{{{prefix}}}:m:ab:label", "rubbish")
+        assert not store.create(session("ab:key", "ab:label"), issued=clock.now())
+        # And one that can be read takes its place.
+        now = clock.now()
+        store.end(labels=["ab:label"], mark=now - 5, mark_until=now + 60)
+        assert store.create(session("ab:key", "ab:label"), issued=now)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            ("t", "text"),
+            ("u", "9e9"),
+            ("t", "text", "u", "soon"),
+            ("t", "text", "u", "9e9", "n", "nobody", "g", "0"),
+            ("t", "text", "u", "9e9", "n", "nobody", "g", "many"),
+        ],
+    )
+    def test_in_the_place_of_a_value_is_none(
+        self, store, server, prefix, fields
+    ) -> None:
+        server.ask("HSET", f"{prefix}:v:key", *fields)
+        assert store.get("key") is None
+        assert not store.swap("key", "text", "new", clock.now() + 60)
+        server.ask("HSET", f"{prefix}:v:key", *fields)
+        assert store.take("key") is None
+        server.ask("HSET", f"{prefix}:v:key", *fields)
+        assert store.add("key", "mine", clock.now() + 60)
+        assert store.get("key") == "mine"
+
+    def test_in_a_lineage_ends_what_is_owned(self, store, server, prefix) -> None:
+        make(store)
+        until = clock.now() + 60
+        assert store.add("key", "value", until, owner="ab:key")
+        [lineage] = [k for k in keys_at(server) if f"{{{prefix}}}:n:" in k]
+        server.ask("SET", lineage, "rubbish")
+        assert store.get("key") is None
+
+
+class TestMemory:
+    """A server that has no room, and may not make any."""
+
+    def test_that_is_full_lets_sessions_end_and_makes_none(
+        self, new_redis, opened
+    ) -> None:
+        server = new_redis()
+        store = opened(server.url())
+        made = make(store, "ab:key", "ab:label")
+        server.ask("CONFIG", "SET", "maxmemory", "1")
+        now = clock.now()
+        with pytest.raises(StoreUnavailable, match="memory"):
+            store.create(session("ab:new", "ab:label"), issued=now)
+        with pytest.raises(StoreUnavailable, match="memory"):
+            # With a mark, which needs room: nothing has happened.
+            store.end(labels=["ab:label"], mark=now, mark_until=now + 60)
+        assert store.read("ab:key") is not None
+        assert [one.key for one in store.end(labels=["ab:label"])] == [made.key]
+        assert store.read("ab:key") is None
+
+
+class TestLeftovers:
+    KINDS = ("redis", "cluster")
+
+    @pytest.fixture(params=KINDS)
+    def kind(self, request) -> str:
+        return request.param
+
+    @pytest.fixture
+    def url(self, redis_url, kind) -> str:
+        return redis_url(kind)
+
+    @pytest.fixture
+    def store(self, opened, url) -> Store:
+        return opened(url)
+
+    @pytest.fixture
+    def ours(self, redis_kinds, kind, url):
+        """The keys of this store, each with the seconds that it has left."""
+        servers = redis_kinds.cluster.servers
+        if kind == "redis":
+            servers = [redis_kinds.redis]
+        prefix = url.rpartition("=")[2]
+
+        def look() -> dict[str, int]:
+            return {
+                key: server.ask("TTL", key)
+                for server in servers
+                for key in keys_at(server)
+                if key.startswith((f"{{{prefix}}}:", f"{{{prefix}:", f"{prefix}:"))
+                and key != f"{prefix}:schema"
+            }
+
+        return look
+
+    def work(self, store: Store) -> None:
+        """Something of everything; four sessions live afterwards."""
+        now = clock.now()
+        for number, key in enumerate(("ab:1", "ab:2", "cd:1", "cd:2", "cd:3")):
+            make(store, key, key[:3] + "subject", key[:3] + f"index{number}")
+            store.append(key, "item", ("ef:told", key[:3] + "told"))
+            store.add(f"owned{number}", "value", now + 9 * HOUR, owner=key)
+            store.swap(f"owned{number}", "value", "other", now + 60)
+            store.touch(key, now + 1, now + 1)
+        heir = session("ab:heir", "ab:subject")
+        assert store.create(heir, issued=now, replaces="ab:1")
+        other = session("cd:other", "cd:subject")
+        assert store.create(other, issued=now, replaces="ab:2", inherit=False)
+        assert store.add("free", "value", now + 60)
+        assert store.add("taken", "value", now + 60)
+        assert store.take("taken")
+        store.end(keys=["cd:1"], labels=["gh:gone"], mark=now, mark_until=now + 60)
+
+    def test_are_kept_for_as_long_as_they_are_good_for(self, store, ours) -> None:
+        self.work(store)
+        lives = ours().values()
+        # A minute more than a session's hour.
+        assert all(0 < life <= HOUR + 61 for life in lives)
+
+    def test_of_what_was_ended_there_are_none(self, store, ours) -> None:
+        self.work(store)
+        ended = store.end(labels=["ef:told", "cd:subject"])
+        assert {one.key for one in ended} == {"ab:heir", "cd:2", "cd:3", "cd:other"}
+        for number in range(5):
+            assert store.get(f"owned{number}") is None
+        store.take("free")
+        # Marks stay.
+        assert [key.partition("}")[2] for key in ours()] == [":m:gh:gone"]
+
+    def test_of_a_restored_store_there_are_none(self, store, ours) -> None:
+        self.work(store)
+        assert store.end_all() == 4
+        assert store.end_all() == 0
+        assert store.find("ef:told") == store.find("cd:subject") == []
+        assert store.get("owned4") is None
+        assert store.get("free") == "value"
+        assert not [key for key in ours() if ":s:" in key or ":f:" in key]
+
+    def test_of_another_store_at_the_same_server_are_left_alone(
+        self, store, url, opened
+    ) -> None:
+        other = opened(url + "x")
+        make(store)
+        assert other.read("ab:key") is None
+        assert other.end_all() == 0
+        assert store.read("ab:key") is not None
+
+    def test_of_a_store_with_many_sessions_there_are_none(
+        self, store, ours, url, redis_kinds, kind
+    ) -> None:
+        if kind == "redis":
+            prefix = url.rpartition("=")[2]
+            many = "for i = 1, 2500 do redis.call('SET', KEYS[1] .. i, '9e9 1 {}') end"
+            redis_kinds.redis.ask("EVAL", many, "1", f"{{{prefix}}}:s:ab:")
+            assert store.read("ab:2500") is not None
+            assert store.end_all() == 2500
+            assert ours() == {}
+
+    def test_of_requests_with_invented_keys_there_are_none(self, store, ours) -> None:
+        for number in range(500):
+            assert store.read(f"ab:{number}") is None
+            assert store.get(f"{number}") is None
+        assert ours() == {}
+
+    def test_of_what_is_over_are_taken_away_when_it_is_read(
+        self, store, ours, clock_at_noon
+    ) -> None:
+        make(store, "ab:key", "ab:label")
+        store.add("key", "value", clock.now() + 60)
+        clock_at_noon.shift(HOUR)
+        assert store.read("ab:key") is None
+        assert store.get("key") is None
+        assert ours() == {}
+
+
+class TestShards:
+    """What is of one shard, and what is not: in a Cluster they are apart."""
+
+    @pytest.fixture
+    def store(self, opened, redis_url) -> Store:
+        return opened(redis_url("cluster"))
+
+    def test_of_a_session_is_that_of_its_labels(self, store) -> None:
+        with pytest.raises(ValueError, match="the labels it is made with"):
+            store.create(session("ab:key", "cd:label"), issued=0)
+
+    def test_of_a_session_is_that_of_its_heir(self, store) -> None:
+        make(store, "ab:key")
+        with pytest.raises(ValueError, match="it inherits from"):
+            store.create(session("cd:new"), issued=0, replaces="ab:key")
+
+    def test_of_a_label_that_comes_later_may_be_any(self, store) -> None:
+        make(store, "ab:key", "ab:label")
+        assert store.append("ab:key", "item", ("cd:told", "ef:told"))
+        assert store.find("cd:told") == store.find("ef:told") == ["ab:key"]
+        now = clock.now()
+        [ended] = store.end(labels=["cd:told", "ef:told"], mark=now, mark_until=2e9)
+        assert (ended.key, ended.items) == ("ab:key", ("item",))
+        assert not store.create(session("cd:new", "cd:told"), issued=now)
+
+    def test_a_label_of_another_shard_goes_on_with_the_heir(self, store) -> None:
+        make(store, "ab:1")
+        assert store.append("ab:1", "item", ("cd:told",))
+        for old, new in itertools.pairwise(["ab:1", "ab:2", "ab:3"]):
+            assert store.create(session(new), issued=clock.now(), replaces=old)
+            assert store.find("cd:told") == [new]
+        assert [one.key for one in store.end(labels=["cd:told"])] == ["ab:3"]
+
+    def test_a_session_replaced_by_one_of_another_ends(self, store) -> None:
+        make(store, "ab:key", "ab:label")
+        new = session("cd:new", "cd:label")
+        now = clock.now()
+        assert store.create(new, issued=now, replaces="ab:key", inherit=False)
+        assert store.read("ab:key") is None
+        again = session("cd:again", "cd:label")
+        assert not store.create(again, issued=now, replaces="ab:key", inherit=False)
+        assert store.find("cd:label") == ["cd:new"]
+
+    def test_a_marked_session_replaces_none(self, store) -> None:
+        make(store, "ab:key")
+        now = clock.now()
+        store.end(labels=["cd:label"], mark=now, mark_until=now + 60)
+        new = session("cd:new", "cd:label")
+        assert not store.create(new, issued=now, replaces="ab:key", inherit=False)
+        assert store.read("ab:key") is not None
+
+    def test_a_label_does_not_outrun_an_end(self, store) -> None:
+        assert not store.append("ab:none", "item", ("cd:told",))
+        assert store.find("cd:told") == []
+
+
+class TestRaces:
+    """Threads that step up, are told, log out: nothing gets lost between shards."""
+
+    ROUNDS = 25
+
+    @pytest.fixture(params=["redis", "cluster"])
+    def store(self, request, opened, redis_url) -> Store:
+        return opened(redis_url(request.param))
+
+    def test_an_end_by_label_finds_the_heir_of_who_was_told(self, store) -> None:
+        """A session is stepped up all the time while it is ended by a foreign label."""
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(self.ROUNDS):
+                first = f"ab:{number}-0"
+                make(store, first, f"ab:family{number}")
+                assert store.append(first, "item", (f"cd:told{number}",))
+                stepping = pool.submit(self.step_up, store, number)
+                ended = store.end(labels=[f"cd:told{number}"])
+                last = stepping.result()
+                assert len(ended) == 1, number
+                assert ended[0].items == ("item",)
+                assert store.find(f"ab:family{number}") == [], (number, last)
+
+    @staticmethod
+    def step_up(store: Store, number: int) -> int:
+        for step in range(1, 20):
+            new = session(f"ab:{number}-{step}", f"ab:family{number}")
+            old = f"ab:{number}-{step - 1}"
+            if not store.create(new, issued=clock.now(), replaces=old):
+                return step
+        return 20
+
+    def test_a_label_added_during_a_step_up_is_with_the_heir_or_refused(
+        self, store
+    ) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(self.ROUNDS):
+                old, new = f"ab:{number}", f"ab:{number}-new"
+                make(store, old)
+                label = f"cd:told{number}"
+                telling = pool.submit(store.append, old, "item", (label,))
+                heir = session(new)
+                assert store.create(heir, issued=clock.now(), replaces=old)
+                expected = [new] if telling.result() else []
+                assert store.find(label) == expected
+                assert store.items(new) == ["item"] * len(expected)
+                assert len(store.end(labels=[label])) == len(expected)
+
+    def test_a_session_told_to_end_twice_ends_once(self, store) -> None:
+        with ThreadPoolExecutor(3) as pool:
+            for number in range(self.ROUNDS):
+                key, label = f"ab:{number}", f"cd:told{number}"
+                make(store, key, f"ab:label{number}")
+                assert store.append(key, "item", (label,))
+                ways = (
+                    {"keys": [key]},
+                    {"labels": [label]},
+                    {"labels": [f"ab:label{number}"]},
+                )
+                ends = [pool.submit(lambda way=way: store.end(**way)) for way in ways]
+                assert sum(len(end.result()) for end in ends) == 1
+
+    def test_two_citizens_in_one_browser_leave_one(self, store) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(self.ROUNDS):
+                old = f"ab:{number}"
+                make(store, old)
+
+                def enter(shard: str, old: str = old, number: int = number) -> bool:
+                    new = session(f"{shard}:{number}", f"{shard}:label{number}")
+                    return store.create(
+                        new, issued=clock.now(), replaces=old, inherit=False
+                    )
+
+                made = list(pool.map(enter, ("cd", "ef")))
+                assert made.count(True) == 1
+                found = [bool(store.find(f"{s}:label{number}")) for s in ("cd", "ef")]
+                assert found == made
+
+    def test_a_value_goes_with_its_owner(self, store) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(self.ROUNDS):
+                key, value = f"ab:{number}", f"value{number}"
+                make(store, key)
+                until = clock.now() + 60
+                adding = pool.submit(store.add, value, "x", until, owner=key)
+                store.end(keys=[key])
+                # Whatever add said, whoever looks after the end finds nothing.
+                assert store.get(value) is None
+                adding.result()
+                assert store.take(value) is None
+                assert store.add(value, "other", until)
+
+    @pytest.mark.parametrize("kind", ["redis", "cluster"])
+    def test_of_processes_have_one_winner(self, kind, redis_url, opened) -> None:
+        url = redis_url(kind)
+        store = opened(url)
+        until = clock.now() + 60
+        for number in range(20):
+            store.add(f"old{number}", "value", until)
+            make(store, f"session{number}")
+        racers = [
+            subprocess.Popen(
+                [sys.executable, str(RACER), url],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        for racer in racers:
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        won = [json.loads(racer.communicate(timeout=60)[0]) for racer in racers]
+        for prize in ("added", "taken", "ended"):
+            assert sum(each[prize] for each in won) == 20
+
+
+class TestFork:
+    @pytest.mark.parametrize("kind", redis_servers.KINDS)
+    def test_gives_each_process_connections_of_its_own(self, kind, redis_url) -> None:
+        """Parent and children ask all at once; an answer that is another's shows."""
+        done = subprocess.run(
+            [sys.executable, str(FORKER), redis_url(kind)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["right"] * 4
+
+    def test_of_a_process_leaves_the_parents_connections_alone(
+        self, redis_kinds, redis_url, opened, monkeypatch
+    ) -> None:
+        store = opened(redis_url("redis"))
+        make(store)
+        parents = store._asking._servers
+        real = os.getpid()
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: real + 1)
+            assert store.read("ab:key") is not None
+            assert store._asking._servers is not parents
+            store.close()
+        [kept] = parents._node._idle
+        kept.send_command("PING")
+        assert kept.read_response() == b"PONG"
+        parents.close()
+
+
+class TestReplicas:
+    def test_have_what_was_confirmed_when_the_master_is_lost(
+        self, new_redis, opened
+    ) -> None:
+        servers: SentinelSet = new_redis(SentinelSet)
+        store = opened(servers.url())
+        store.prepare()
+        for number in range(50):
+            make(store, f"ab:{number}", f"ab:label{number}")
+        now = clock.now()
+        for number in range(25):
+            labels = [f"ab:label{number}"]
+            assert store.end(labels=labels, mark=now, mark_until=now + 600)
+            assert store.add(f"once{number}", "", now + 600)
+        lost = servers.master
+        lost.kill()
+        wait_until(lambda: servers.has_another_than(lost), "another master")
+        wait_until(lambda: answers(store), "the store at the new master")
+        for number in range(25):
+            assert store.read(f"ab:{number}") is None
+            assert not store.add(f"once{number}", "", now + 600)
+            again = session(f"ab:{number}", f"ab:label{number}")
+            assert not store.create(again, issued=now)
+        assert all(store.read(f"ab:{n}") is not None for n in range(25, 50))
+        assert store.end(labels=["ab:label30"])
+
+    @pytest.fixture
+    def pair(self, new_redis) -> tuple[RedisServer, RedisServer]:
+        master = new_redis()
+        replica = new_redis(replicaof=f"127.0.0.1 {master.port}")
+        wait_until(lambda: "state=online" in master.info("slave0"), "the replica")
+        return master, replica
+
+    def test_that_do_not_confirm_are_told_and_the_answer_stands(
+        self, pair, opened, caplog
+    ) -> None:
+        master, replica = pair
+        store = opened(master.url(), 0.5)
+        make(store)
+        make(store, "ab:two")
+        assert caplog.text.count("appendonly") == 0
+        replica.pause()
+        started = time.monotonic()
+        assert store.end(keys=["ab:key"])
+        assert time.monotonic() - started < 1.5
+        assert "0 of 1 replicas have confirmed a change" in caplog.text
+        assert "a session that was ended may live again" in caplog.text
+        # The next one does not wait for who does not answer.
+        caplog.clear()
+        assert store.end(keys=["ab:two"])
+        assert caplog.text == ""
+        replica.resume()
+
+    def test_are_not_waited_for_where_it_may_be_forgotten(
+        self, pair, opened, caplog
+    ) -> None:
+        master, replica = pair
+        store = opened(master.url(), 2.0)
+        made = make(store)
+        replica.pause()
+        started = time.monotonic()
+        assert store.touch("ab:key", made.seen + 1, made.seen + 1)
+        assert store.add("key", "value", made.until, durable=False)
+        assert time.monotonic() - started < 0.9
+        assert caplog.text == ""
+        replica.resume()
+
+    def test_are_counted_anew_after_a_while(
+        self, new_redis, opened, monkeypatch
+    ) -> None:
+        nodes = pytest.importorskip("eilogin.stores.redis.nodes")
+        monkeypatch.setattr(nodes, "REPLICAS_KNOWN", 0.0)
+        master = new_redis()
+        store = opened(master.url())
+        make(store)
+        replica = new_redis(replicaof=f"127.0.0.1 {master.port}")
+        wait_until(lambda: "state=online" in master.info("slave0"), "the replica")
+        assert store.add("key", "value", clock.now() + 60)
+        # It has it now, and not only soon.
+        assert b"eilogin:v:key" in replica.ask("KEYS", "*")
+
+    def test_that_nobody_can_ask_any_more_leave_an_end_in_doubt(
+        self, pair, opened
+    ) -> None:
+        """The server died: who takes its place may not have it, so it is not told."""
+        master, replica = pair
+        store = opened(master.url(), 2.0)
+        make(store)
+        assert store.end(keys=["ab:none"]) == []
+        replica.pause()
+        node = store._asking._servers._node
+        real = node._confirmed
+
+        def lose(connection: object) -> int:
+            master.kill()
+            return real(connection)
+
+        node._confirmed = lose
+        with pytest.raises(StoreUnavailable):
+            store.end(keys=["ab:key"])
+        assert not answers(store)
+        replica.resume()
+
+    def test_that_follow_another_by_now_betray_a_master_that_was_replaced(
+        self, new_redis, opened, monkeypatch
+    ) -> None:
+        """What is written to it is lost when it is told; so nobody is told "ended"."""
+        servers: SentinelSet = new_redis(SentinelSet)
+        store = opened(servers.url())
+        make(store)
+        # As if another thread had looked just now.
+        nodes = pytest.importorskip("eilogin.stores.redis.servers")
+        monkeypatch.setattr(nodes, "PAUSE", 1000.0)
+        store._asking._servers._not_before = time.monotonic() + 1000
+        old = servers.master
+        servers.sentinels[0].ask("SENTINEL", "FAILOVER", "eilogin")
+        wait_until(lambda: servers.has_another_than(old), "another master")
+        with pytest.raises(StoreUnavailable, match="its master was replaced"):
+            store.end(keys=["ab:key"])
+        assert store.end(keys=["ab:key"])
+
+    def test_a_master_that_becomes_one_is_left(self, new_redis, opened) -> None:
+        servers: SentinelSet = new_redis(SentinelSet)
+        store = opened(servers.url())
+        make(store)
+        old = servers.master
+        servers.sentinels[0].ask("SENTINEL", "FAILOVER", "eilogin")
+        wait_until(lambda: servers.has_another_than(old), "another master")
+        wait_until(lambda: answers(store), "the store at the new master")
+        assert store.end(keys=["ab:key"])
+        assert store._asking._servers._node.address[1] == servers.master.port
+
+    def test_one_server_that_becomes_one_is_not_read_from(
+        self, new_redis, opened
+    ) -> None:
+        master, other = new_redis(), new_redis()
+        store = opened(master.url())
+        make(store)
+        master.ask("REPLICAOF", "127.0.0.1", str(other.port))
+        with pytest.raises(StoreUnavailable, match="read only replica"):
+            store.add("key", "value", clock.now() + 60)
+        with pytest.raises(StoreUnavailable, match="it is a replica"):
+            store.read("ab:key")
+
+
+class TestSentinels:
+    def test_may_want_the_password_too(self, new_redis, opened) -> None:
+        master = new_redis(requirepass="geheim")
+        sentinel = new_redis(
+            lambda folder, **options: SentinelOf(folder, master, **options),
+            requirepass="geheim",
+        )
+        host = f"127.0.0.1:{sentinel.port}"
+        store = opened(f"redis+sentinel://:geheim@{host}/eilogin/1")
+        store.prepare()
+        make(store)
+        assert master.ask("DBSIZE", db=1) > 0
+        assert master.ask("DBSIZE") == 0
+        with pytest.raises(ConfigurationError, match="a password that it knows"):
+            open_store(f"redis+sentinel://{host}/eilogin").prepare()
+
+    def test_are_asked_by_one_thread_while_the_others_go_on(
+        self, redis_url, opened
+    ) -> None:
+        store = opened(redis_url("sentinel"))
+        assert answers(store)
+        servers = store._asking._servers
+        servers._not_before = 0.0
+        with servers._looking:
+            assert answers(store)
+        assert servers._not_before == 0.0
+
+    def test_are_not_needed_by_a_store_that_is_closed_unused(self, redis_url) -> None:
+        open_store(redis_url("sentinel")).close()
+
+    def test_that_stand_by_a_master_let_its_answer_stand(
+        self, redis_kinds, redis_url, opened, caplog
+    ) -> None:
+        kept = redis_kinds.sentinel
+        store = opened(redis_url("sentinel"), 0.5)
+        make(store)
+        replicas = [server for server in kept.servers if server is not kept.master]
+        for replica in replicas:
+            replica.pause()
+        try:
+            assert store.end(keys=["ab:key"])
+        finally:
+            for replica in replicas:
+                replica.resume()
+        assert "0 of 2 replicas have confirmed" in caplog.text
+
+
+class SentinelOf(redis_servers.Sentinel):
+    """A sentinel with a password, which is its master's too."""
+
+    def __init__(self, folder: Path, master: RedisServer, **options: str) -> None:
+        super().__init__(folder, master)
+        self.password = options["requirepass"]
+        self._options |= options
+        self._options["sentinel auth-pass eilogin"] = self.password
+
+
+class TestCluster:
+    @pytest.fixture
+    def cluster(self, new_redis) -> redis_servers.Cluster:
+        return new_redis(redis_servers.Cluster)
+
+    @pytest.fixture
+    def store(self, cluster, opened) -> Store:
+        store = opened(cluster.url(), 1.0)
+        store.prepare()
+        return store
+
+    @staticmethod
+    def servers_of(cluster, key: str) -> tuple[int, RedisServer, RedisServer]:
+        """The slot of a session, the server that has it, and one that has not."""
+        shard = key.partition(":")[0]
+        slot = cluster.servers[0].ask("CLUSTER", "KEYSLOT", f"{{eilogin:{shard}}}")
+        here = cluster.of_slot(slot)
+        return slot, here, next(s for s in cluster.servers if s is not here)
+
+    def test_a_slot_that_moves_is_followed(self, cluster, store) -> None:
+        self.move_sessions(cluster, store)
+        self.move_a_value(cluster, store)
+
+    def move_sessions(self, cluster, store) -> None:
+        make(store, "ab:key", "ab:label")
+        assert store.append("ab:key", "item", ("cd:told",))
+        slot, here, there = self.servers_of(cluster, "ab:key")
+        ids = {s: s.ask("CLUSTER", "MYID").decode() for s in cluster.servers}
+        there.ask("CLUSTER", "SETSLOT", str(slot), "IMPORTING", ids[here])
+        here.ask("CLUSTER", "SETSLOT", str(slot), "MIGRATING", ids[there])
+        names = [n.decode() for n in here.ask("CLUSTER", "GETKEYSINSLOT", slot, "99")]
+        half = [name for name in names if ":s:" not in name]
+        self.migrate(here, there, half)
+        # In the middle of it: what needs one key is found, here or there, ...
+        assert store.read("ab:key") is not None
+        assert store.read("ab:unknown") is None
+        # ... and what needs several says so, and does nothing.
+        with pytest.raises(StoreUnavailable, match="is being moved"):
+            store.end(keys=["ab:key"])
+        self.migrate(here, there, [name for name in names if name not in half])
+        assert store.read("ab:key") is not None
+        for server in (there, here, *cluster.servers):
+            server.ask("CLUSTER", "SETSLOT", str(slot), "NODE", ids[there])
+        assert store.read("ab:key") is not None
+        [ended] = store.end(labels=["cd:told"])
+        assert ended.items == ("item",)
+
+    def move_a_value(self, cluster, store) -> None:
+        slot = cluster.servers[0].ask("CLUSTER", "KEYSLOT", "eilogin:v:key")
+        here = cluster.of_slot(slot)
+        there = next(s for s in cluster.servers if s is not here)
+        there.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", here.ask("CLUSTER", "MYID"))
+        here.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", there.ask("CLUSTER", "MYID"))
+        until = clock.now() + 60
+        assert store.add("key", "value", until)
+        assert not store.add("key", "value", until)
+        assert "eilogin:v:key" in keys_at(there)
+        assert store.take("key") == "value"
+        assert store.take("key") is None
+
+    @staticmethod
+    def migrate(here: RedisServer, there: RedisServer, names: list[str]) -> None:
+        command = ("MIGRATE", "127.0.0.1", str(there.port), "", "0", "5000", "KEYS")
+        assert here.ask(*command, *names) == b"OK"
+
+    def test_a_server_that_is_lost_takes_no_other_with_it(
+        self, cluster, opened
+    ) -> None:
+        lost = cluster.servers[1]
+        # The only one that is named; the others are known by it.
+        store = opened(f"redis+cluster://127.0.0.1:{lost.port}", 1.0)
+        shards = [f"{number}:key" for number in range(30)]
+        for key in shards:
+            make(store, key)
+        mine = {key for key in shards if self.servers_of(cluster, key)[1] is lost}
+        lost.kill()
+        for _ in range(2):
+            assert {key for key in shards if not answers(store, key)} == mine
+        lost.start()
+        wait_until(lambda: all(answers(store, key) for key in shards))
+
+    def test_a_part_that_is_at_no_server_is_a_store_that_does_not_answer(
+        self, new_redis
+    ) -> None:
+        module = pytest.importorskip("eilogin.stores.redis.servers")
+        port = str(redis_servers.free_ports(1)[0])
+        server = new_redis(cluster_enabled="yes", cluster_port=port)
+        server.ask("CLUSTER", "ADDSLOTSRANGE", "1", "16383")
+        url = RedisURL.parse(f"redis+cluster://127.0.0.1:{server.port}")
+        servers = module.servers_of(url, 1.0)
+        with pytest.raises(StoreUnavailable, match="a part is at no server"):
+            servers.node_of(b"")
+
+    def test_servers_that_are_none_any_more_are_let_go(self, redis_url, opened) -> None:
+        store = opened(redis_url("cluster"))
+        assert answers(store)
+        servers = store._asking._servers
+        node = next(iter(servers._nodes.values()))
+        servers._nodes["127.0.0.1", 1] = gone = type(node)(store.url, ("", 1), 1.0)
+        servers._not_before = 0.0
+        assert len(servers.masters()) == 3
+        assert gone._is_closed
+        assert not node._is_closed
+
+    def test_servers_that_send_each_other_on_are_left(
+        self, redis_url, opened, monkeypatch
+    ) -> None:
+        module = pytest.importorskip("eilogin.stores.redis.servers")
+        store = opened(redis_url("cluster"))
+        store.prepare()
+        monkeypatch.setattr(module, "REDIRECTIONS", 0)
+        assert not answers(store)
+
+    def test_a_replica_is_known_by_what_redis_6_says_too(self) -> None:
+        module = pytest.importorskip("eilogin.stores.redis.servers")
+        said = "Error running script: @user_script:9: -READONLY You can't write"
+        assert module._code_of(module.ResponseError(said)) == "READONLY"
+
+    def test_servers_that_do_not_say_where_are_left(self) -> None:
+        module = pytest.importorskip("eilogin.stores.redis.servers")
+        with pytest.raises(StoreUnavailable, match="does not say where"):
+            module._place_in(module.ResponseError("MOVED 5"))
+
+
+class TestPatience:
+    """Others change what a verb looks at, each time that it looks."""
+
+    @pytest.fixture
+    def store(self, redis_url, opened, monkeypatch) -> Store:
+        store = opened(redis_url("redis"))
+        store.prepare()
+        for module in ("store", "values"):
+            monkeypatch.setattr(f"eilogin.stores.redis.{module}.PATIENCE", 0)
+        return store
+
+    @pytest.mark.parametrize(
+        "verb",
+        [
+            lambda s: s.create(session(), issued=0),
+            lambda s: s.find("label"),
+            lambda s: s.end(keys=["key"]),
+            lambda s: s.add("key", "value", 2e9),
+            lambda s: s.swap("key", "old", "new", 2e9),
+        ],
+    )
+    def test_has_an_end(self, store, verb) -> None:
+        with pytest.raises(StoreUnavailable, match="others keep changing the same"):
+            verb(store)
+
+
+def test_a_trace_that_cannot_be_taken_away_does_not_undo_an_end(
+    redis_url, opened, monkeypatch, caplog
+) -> None:
+    store = opened(redis_url("cluster"))
+    make(store, "ab:key")
+    assert store.append("ab:key", "item", ("cd:told",))
+    broken = Script("return redis.error_reply('ERR no')")
+    monkeypatch.setattr("eilogin.stores.redis.scripts.UNHINT", broken)
+    caplog.set_level("INFO")
+    assert len(store.end(keys=["ab:key"])) == 1
+    assert "a trace of a session is left" in caplog.text
+    assert store.find("cd:told") == store.end(labels=["cd:told"]) == []
+
+
+def test_a_connection_at_work_is_let_go_when_the_store_was_closed_meanwhile(
+    redis_kinds, redis_url, opened
+) -> None:
+    store = opened(redis_url("redis"))
+    assert answers(store)
+    node = store._asking._servers._node
+    connection = node._kept(is_checked=False)
+    store.close()
+    node._give(connection)
+    assert node._idle == []
+    assert not connection.is_connected
+
+
+def test_a_value_whose_owner_lives_is_in_the_way_of_another(redis_url, opened) -> None:
+    store = opened(redis_url("redis"))
+    make(store)
+    until = clock.now() + 60
+    assert store.add("key", "value", until, owner="ab:key")
+    assert not store.add("key", "other", until)
+    assert store.swap("key", "value", "new", until)
+    store.end(keys=["ab:key"])
+    assert not store.swap("key", "new", "other", until)
+    assert store.add("key", "other", until)
+
+
+def test_a_change_that_may_have_been_made_is_not_made_twice(new_redis, opened) -> None:
+    redis = pytest.importorskip("redis")
+    server = new_redis()
+    store = opened(server.url())
+    assert store.add("other", "value", clock.now() + 60)
+    node = store._asking._servers._node
+    # Sound when it was looked at, and lost with the question.
+    [connection] = node._idle
+
+    def lose() -> None:
+        wait_until(lambda: server.ask("DBSIZE") == 3)
+        raise redis.exceptions.ConnectionError("lost")
+
+    connection.read_response = lose
+    with pytest.raises(StoreUnavailable):
+        store.add("key", "value", clock.now() + 60)
+    wait_until(lambda: answers(store))
+    assert store.get("key") == "value"
+
+
+def test_a_store_tells_what_it_is_without_its_password() -> None:
+    store = open_store("redis://anna:geheim@127.0.0.1:1/2?prefix=mine")
+    assert repr(store) == "RedisStore('redis://127.0.0.1:1/2')"
+    assert "geheim" not in repr(store.url)
+
+
+def test_a_server_without_passwords_is_not_made_to_tell_ours(new_redis) -> None:
+    server = new_redis(rename_command='AUTH ""')
+    url = f"redis://anna:geheim@127.0.0.1:{server.port}"
+    said = refusal(url)
+    assert "geheim" not in said

@@ -1,0 +1,137 @@
+"""Somebody else has the write lock: nobody waits long, and readers not at all."""
+
+# ruff: noqa: SLF001 - a disk that hangs is brought about from inside
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores import StoredSession
+from eilogin.stores.sqlite import SQLiteStore
+
+TIMEOUT = 0.5
+THREADS = 50
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+connection.execute("ROLLBACK")
+print("released", flush=True)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SQLiteStore]:
+    opened = SQLiteStore(path, TIMEOUT)
+    now = clock.now()
+    assert opened.create(StoredSession("key", "{}", now, now + 3600), issued=now)
+    opened.add("value", "text", now + 3600)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def held_by_another_process(path: Path) -> Iterator[None]:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        yield
+        holder.stdin.write("go\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "released\n"
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def fate(verb: Callable[[], object]) -> tuple[str, float]:
+    """What came of a verb, and how many seconds it took."""
+    start = time.monotonic()
+    try:
+        verb()
+    except StoreUnavailable as error:
+        return str(error), time.monotonic() - start
+    return "done", time.monotonic() - start
+
+
+def test_many_writes_are_all_answered_in_time_and_reads_go_on(store, path) -> None:
+    def write() -> tuple[str, float]:
+        return fate(lambda: store.end(keys=["unknown"]))
+
+    def read() -> tuple[str, float]:
+        return fate(lambda: store.read("key").data + store.get("value"))
+
+    with ThreadPoolExecutor(THREADS + 10) as threads:
+        with held_by_another_process(path):
+            writes = [threads.submit(write) for _ in range(THREADS)]
+            reads = [threads.submit(read) for _ in range(THREADS)]
+            answers = [future.result() for future in writes]
+            assert all("does not answer" in said for said, _ in answers)
+            assert max(took for _, took in answers) < TIMEOUT + 1
+            assert {said for said, _ in (future.result() for future in reads)} == {
+                "done"
+            }
+            # From now on it is known, and not one waits for the whole time-out.
+            assert fate(lambda: store.take("value"))[1] < TIMEOUT / 2
+            assert read()[0] == "done"
+        answers = [future.result() for future in [threads.submit(write)] * THREADS]
+    assert {said for said, _ in answers} == {"done"}
+    assert [one.key for one in store.end(keys=["key"])] == ["key"]
+
+
+def test_a_short_wait_is_no_failure(store, path) -> None:
+    with held_by_another_process(path):
+        waiting = ThreadPoolExecutor(1).submit(lambda: store.take("value"))
+        while not store._connections.writer._turn.locked():
+            assert not waiting.done()
+    assert waiting.result() == "text"
+
+
+def test_a_disk_that_hangs_holds_up_one_and_not_all(store) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with store._writing():
+            hangs.set()
+            goes_on.wait(10)
+
+    with ThreadPoolExecutor(2) as threads:
+        hanging = threads.submit(hang)
+        assert hangs.wait(10)
+        said, took = fate(lambda: store.take("value"))
+        assert "others are still writing" in said
+        assert took < TIMEOUT + 1
+        assert fate(lambda: store.take("value"))[1] < TIMEOUT / 2
+        goes_on.set()
+        hanging.result()
+    assert store.take("value") == "text"
+
+
+def test_a_store_that_is_only_busy_is_no_fault_of_the_configuration(path) -> None:
+    SQLiteStore(path).prepare()
+    with held_by_another_process(path), pytest.raises(StoreUnavailable) as busy:
+        SQLiteStore(path, 0.1).prepare()
+    assert not isinstance(busy.value, ConfigurationError)
+    assert "locked" in str(busy.value)

@@ -3,136 +3,123 @@
 Many an application knows Beaker and keeps in ``environ['beaker.session']`` what it
 wants to remember of a visitor: a form half filled in, a basket. With Beaker's own
 middleware that outlives a logout. Here it is the same object with the same verbs, and
-it belongs to the login: it is there while she is logged in, it cannot be reached from
-the moment the login ends, wherever that was, and what was stored is deleted::
+it belongs to the login: it is there while she is logged in, and goes in the same
+transaction in which the login ends, wherever that is::
 
     [filter:appsession]
     use = egg:eilogin#appsession
-    type = file
-    data_dir = %(here)s/var/appsession
 
-*Needs* ``session``, outside of it. *Reads* ``eilogin.sessions`` and
-``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
-the answer*: nothing; there is no cookie.
+*Needs* ``session``, outside of it, in whose store it keeps what it keeps. *Reads*
+``eilogin.sessions`` and ``eilogin.session``. *Writes* ``beaker.session`` and
+``beaker.get_session``. *Changes in the answer*: nothing; there is no cookie.
 
-What differs from Beaker's middleware, and why:
+Why none of Beaker's backends: what is in them is there for every machine only where it
+has a server of its own, and then a logout has to be told to it, which comes too late
+for the request that is under way, or never. They keep pickles whatever
+``data_serializer`` says, so that who can write to them can run code. And a session is
+written back as a whole, over what another request has put into it meanwhile.
 
+What differs from Beaker's middleware:
+
+* No update is lost. Of two requests of one visitor that overlap, each keeps the keys
+  that it has set, changed or deleted; where both did so with the same key, the one that
+  is stored last wins. A value is one thing, a list or dictionary too.
+* A slow request that was overtaken by a logout leaves nothing behind. Its answer goes
+  out. After a step-up it is the same session, after a new login it is another.
 * The session's id is derived (HMAC) from the secret name of the login, which no browser
-  ever gets. Nobody can choose one, so ``regenerate_id()`` has nothing to do; after a
-  step-up it is the same session, after a new login it is another.
+  ever gets. Nobody can choose one, so ``regenerate_id()`` has nothing to do.
 * Without a login the session is empty, and what is put into it is forgotten with the
-  answer: there is nobody whose it would be. So it is while the store is down, when
-  nobody is logged in, and where the session cannot be read.
-* Before a session is stored the login is looked up once more, and again afterwards: a
-  slow request that was overtaken by a logout leaves nothing behind. A request that has
-  nothing to store asks nothing. Where a session cannot be stored, the log is told, and
-  the answer goes out.
+  answer: there is nobody whose it would be. So it is while the store is down, and where
+  the session cannot be read. Where it cannot be stored, the log is told, and the answer
+  goes out.
+* A session is at most as large as ``max_size`` says: the store is asked for logins at
+  every request, and holds a session for each. One that has grown larger is not stored:
+  the log says how large it is, and the next request has it as it was.
 * ``delete()`` and ``invalidate()`` delete what was stored; Beaker's leave it.
+* To save what was not changed writes nothing. ``last_accessed`` is when something was
+  written: with ``timeout`` whenever the session was looked at, else when it changed.
 * Its ``repr`` shows nothing, and does not load it: an error report that prints environ
   gives nothing away.
-* Values are JSON, in a file for each login, and never pickle: who can write to the
-  folder can change a session, but run nothing. Beaker's other backends keep pickles
-  whatever ``data_serializer`` says, so they are not offered.
+* Values are JSON: who can write to the store can change a session, but run nothing.
 
-As with Beaker a session is stored when the application calls ``start_response``, so a
-streaming answer stays streaming. What the application changes later is not stored.
-
-What a login left behind that ended elsewhere, or by its limits, is deleted when no
-login can be that old any more.
+A request that looks at its session asks the store for it once, and one that does not
+asks nothing. As with Beaker a session is stored when the application calls
+``start_response``, so a streaming answer stays streaming. What the application changes
+later is not stored.
 """
 
 import hashlib
 import hmac
+import json
 import logging
-import os
 import re
-import threading
-import weakref
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from beaker.container import NamespaceManager
 from beaker.session import Session, SessionObject
-from pydantic import BeforeValidator, model_validator
+from pydantic import AfterValidator
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
+from eilogin.errors import PipelineOrder, StoreUnavailable
 from eilogin.sessions import Login, Sessions
-from eilogin.settings import FilePath, Flag, Options, Seconds, option, read
+from eilogin.settings import Flag, Options, Seconds, Size, option, read
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Seconds between two looks for what logins left behind.
-SWEEP_INTERVAL = 600.0
+#: How often a request tries to store its session. Each time that it fails, another
+#: request of the same visitor has succeeded.
+TRIES = 100
 
 _log = logging.getLogger("eilogin.appsession")
 
 
-def _kind(value: object) -> object:
-    if value in ("file", "memory"):
-        return value
-    raise ValueError("'file' or 'memory' (Beaker's other types keep pickles)")
+def _some(size: int) -> int:
+    if size == 0:
+        raise ValueError("a size such as '256k': nothing would be kept with none")
+    return size
 
 
 class AppSessionOptions(Options, name="appsession"):
     """What ``[filter:…] use = egg:eilogin#appsession`` understands."""
 
-    type: Annotated[str, BeforeValidator(_kind)] = option(
-        "where the application's sessions are kept: ``file`` (in ``data_dir``) or "
-        "``memory`` (one process, gone after a restart)",
-        default="file",
-    )
-    data_dir: FilePath | None = option(
-        "the folder for ``type = file``; made, for this user alone, where it is "
-        "missing",
-        default=None,
-    )
     timeout: Seconds | None = option(
         "the application's session is emptied when it was not used for this long; "
         "without it, it lasts as long as the login",
         default=None,
     )
     auto: Flag = option(
-        "store the session whenever the application has looked at it, without its "
+        "store the session whenever the application has changed it, without its "
         "calling ``save()``",
         default=False,
     )
-
-    @model_validator(mode="after")
-    def _files_have_a_folder(self) -> "AppSessionOptions":
-        if self.type == "file" and self.data_dir is None:
-            raise ValueError("type = file needs data_dir, the folder for the files")
-        if self.type == "memory" and self.data_dir is not None:
-            raise ValueError("data_dir has no meaning with type = memory")
-        return self
+    max_size: Annotated[Size, AfterValidator(_some)] = option(
+        "the application's session is not stored where it is larger than this, as "
+        "JSON; it stays what it was, and the log says so",
+        default="256k",
+    )
 
 
 class AppSessionFilter:
-    """The filter; ``options`` say where the application's sessions are kept."""
+    """The filter; ``options`` say how long and how large a session may be."""
 
     def __init__(self, app: "WSGIApplication", options: AppSessionOptions) -> None:
         self.app = app
         self._pages = Pages()
-        self._shelf = _shelf(options)
         self._settings: dict[str, Any] = {
             "use_cookies": False,
-            "namespace_class": _Namespace,
-            "data_serializer": "json",
-            "invalidate_corrupt": True,
             "timeout": options.timeout,
             # A time-out alone is a reason to write what was only read.
             "save_accessed_time": options.timeout is not None,
+            # Not used here, and no pickle is to be anywhere near.
+            "data_serializer": "json",
             "session_class": _TiedSession,
             "auto": options.auto,
+            "max_size": options.max_size,
         }
-        self._swept = 0.0
-        self._lock = threading.Lock()
-        self._heard: weakref.WeakSet[Sessions] = weakref.WeakSet()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -143,9 +130,8 @@ class AppSessionFilter:
         except PipelineOrder as error:
             refusal = self._pages.refuse(environ, error, event="appsession")
             return refusal(environ, start_response)
-        self._listen_to(sessions)
-        shelf = _Nowhere() if login is None else self._shelf
-        settings = {**self._settings, "login": login, "shelf": shelf}
+        place = _Nowhere() if login is None else _Place(sessions, login)
+        settings = {**self._settings, "place": place}
         session = _LazySession(environ, **settings)
         environ["beaker.session"] = session
         environ["beaker.get_session"] = lambda: _TiedSession({}, **settings)
@@ -153,40 +139,11 @@ class AppSessionFilter:
         def keep_and_start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            if login is not None and session.has_news():
-                self._keep(session, sessions, login)
+            if session.has_news():
+                session.persist()
             return start_response(status, headers, exc_info)
 
         return self.app(environ, keep_and_start)
-
-    def _keep(self, session: "_LazySession", sessions: Sessions, login: Login) -> None:
-        try:
-            if sessions.is_live(login):
-                session.persist()
-                self._sweep(sessions)
-            if not sessions.is_live(login):
-                self._forget(login)
-        except (StoreUnavailable, OSError) as error:
-            # The application has done its work: its answer must not be lost too.
-            _log.warning("an application's session may not have been kept: %s", error)
-
-    def _forget(self, login: Login) -> None:
-        self._shelf.remove(_id_of(login))
-
-    def _listen_to(self, sessions: Sessions) -> None:
-        if sessions in self._heard:
-            return
-        with self._lock:
-            if sessions not in self._heard:
-                self._heard.add(sessions)
-                sessions.when_ended(self._forget)
-
-    def _sweep(self, sessions: Sessions) -> None:
-        now = clock.now()
-        if abs(now - self._swept) < SWEEP_INTERVAL:
-            return
-        self._swept = now
-        self._shelf.sweep(now - sessions.max_session)
 
 
 def make_appsession(
@@ -197,73 +154,298 @@ def make_appsession(
     return AppSessionFilter(app, options)
 
 
-def _id_of(login: Login) -> str:
-    secret = login.family.encode()
-    return hmac.new(secret, b"eilogin.appsession", hashlib.sha256).hexdigest()
+# --- where a session lies -------------------------------------------------------
+
+
+class _Where(Protocol):
+    @property
+    def id(self) -> str | None:
+        """The id of the visitor's session; None where she has none."""
+
+    def read(self, name: str) -> str | None:
+        """The text of the session with this id."""
+
+    def put(self, name: str, old: str | None, new: str) -> bool:
+        """Put ``new`` in the place of ``old``; False where ``old`` is not there."""
+
+    def remove(self, name: str) -> None:
+        """Delete what lies there."""
+
+
+class _Nowhere:
+    """For visitors who are not logged in."""
+
+    id = None
+
+    def read(self, name: str) -> None:
+        pass
+
+    def put(self, name: str, old: str | None, new: str) -> bool:
+        return True
+
+    def remove(self, name: str) -> None:
+        pass
+
+
+class _Place:
+    """A value in the store that belongs to a login, and goes with it.
+
+    That of another login, by its id, can be changed and removed, and not made.
+    """
+
+    def __init__(self, sessions: Sessions, login: Login) -> None:
+        self._sessions = sessions
+        self._login = login
+
+    @property
+    def id(self) -> str:
+        secret = self._login.family.encode()
+        return hmac.new(secret, b"eilogin.appsession", hashlib.sha256).hexdigest()
+
+    def read(self, name: str) -> str | None:
+        return self._sessions.store.get(_key(name))
+
+    def put(self, name: str, old: str | None, new: str) -> bool:
+        if old is not None:
+            # No login lasts longer than this; the store cuts it to when its own ends.
+            until = clock.now() + self._sessions.max_session
+            return self._sessions.store.swap(_key(name), old, new, until, durable=False)
+        login = self._login
+        return name == self.id and self._sessions.keep_with(
+            login, _key(name), new, login.ends
+        )
+
+    def remove(self, name: str) -> None:
+        self._sessions.store.take(_key(name))
+
+
+#: What an id looks like. Others need not be looked up, whoever made them.
+_is_id = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+def _key(name: str) -> str:
+    return f"appsession:{name}"
+
+
+# --- what lies there ------------------------------------------------------------
+
+#: The text of a session without a key, which is the same as none.
+EMPTY = "{}"
+
+#: What Beaker's sessions have among the keys of the application.
+_BEAKERS = frozenset(("_creation_time", "_accessed_time", "_domain", "_path"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A session as it lies in the store, in JSON."""
+
+    created: float
+    accessed: float
+    #: What the application has put into it.
+    keys: dict[str, Any]
+
+    @classmethod
+    def read(cls, text: str | None) -> "_Kept | None":
+        """None for none, for an empty one, and for a text that cannot be read."""
+        if text is None or text == EMPTY:
+            return None
+        try:
+            found = json.loads(text)
+            return cls(
+                float(found["created"]), float(found["accessed"]), {**found["keys"]}
+            )
+        except (TypeError, LookupError, ValueError, OverflowError, RecursionError):
+            return None
+
+    def text(self) -> str:
+        if not self.keys:
+            return EMPTY
+        parts = {"created": self.created, "accessed": self.accessed, "keys": self.keys}
+        return json.dumps(parts)
+
+
+def _keys_in(text: str | None) -> dict[str, Any]:
+    kept = _Kept.read(text)
+    return kept.keys if kept else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What a request has done to the keys of a session."""
+
+    put: dict[str, Any]
+    gone: frozenset[str]
+
+    @classmethod
+    def between(cls, before: dict[str, Any], after: dict[str, Any]) -> "_Changes":
+        """What was done; a value is another where its JSON is."""
+        put = {
+            name: value
+            for name, value in after.items()
+            if name not in before or json.dumps(before[name]) != json.dumps(value)
+        }
+        return cls(put, frozenset(before.keys() - after.keys()))
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.gone)
+
+    def done_to(self, keys: dict[str, Any]) -> dict[str, Any]:
+        """The same done to a session that has these keys by now."""
+        kept = {name: keys[name] for name in keys if name not in self.gone}
+        return {**kept, **self.put}
 
 
 # --- Beaker's objects, tied to a login ------------------------------------------
 
 
 class _TiedSession(Session):  # type: ignore[misc]
-    """Beaker's session under an id that is not its own to choose.
+    """Beaker's session, in a place and under an id that are not its own to choose.
 
-    An empty one takes no room: to save it is to delete what was stored.
+    ``max_size`` is of its text, in bytes.
     """
+
+    last_accessed: float | None
 
     def __init__(
         self,
         request: dict[str, Any],
         *,
-        login: Login | None,
+        place: _Where,
+        max_size: int,
         id: str | None = None,  # noqa: A002 - Beaker's name
         **settings: Any,
     ) -> None:
+        self._place = place
+        self._max_size = max_size
+        #: The text in the store, as far as we know,
+        self._there: str | None = None
+        #: and the one that the application began from: what differs is its doing.
+        self._begun: str | None = None
+        #: When it was.
+        self._now = clock.now()
         # Here and not before: most requests never look at their session.
-        if id is None and login is not None:
-            id = _id_of(login)  # noqa: A001
-        super().__init__(request, id=id, **settings)
+        super().__init__(request, id=id or place.id, **settings)
 
     def load(self) -> None:
         try:
-            super().load()
-        except OSError as error:
-            # Who could not see what is there must neither overwrite nor delete it.
-            _log.warning("an application's session cannot be read: %s", error)
-            self.namespace_args["shelf"] = _Nowhere()
-            super().load()
+            found = self._find()
+        except StoreUnavailable as error:
+            self._give_up("read", error)
+            found = self._find()
+        self._begin_anew()
+        if found is not None:
+            self.update(found.keys)
+            self["_creation_time"] = found.created
+            self.is_new, self.last_accessed = False, found.accessed
+        self.accessed_dict = self.copy()
+
+    def _find(self) -> _Kept | None:
+        self._there = self._begun = self._place.read(self.id)
+        found = _Kept.read(self._there)
+        if found is None:
+            if self._there not in (None, EMPTY):
+                _log.warning(
+                    "the store has an application's session that cannot be read, as if"
+                    " another version had written it; it is taken to be empty"
+                )
+            return None
+        if self.timeout is None or clock.now() - found.accessed <= self.timeout:
+            return found
+        # Not deleted: another request, which came in time, may just have stored it.
+        if self._place.put(self.id, self._there, EMPTY):
+            self._there = EMPTY
+        self._begun = None
+        self.was_invalidated = True
+        return None
 
     def delete(self) -> None:
-        self._forget()
+        try:
+            self._place.remove(self.id)
+        except StoreUnavailable as error:
+            self._give_up("deleted", error)
+        self._there = self._begun = None
         self._begin_anew()
 
     def invalidate(self) -> None:
-        self._forget()
-        self._begin_anew()
+        self.delete()
         self.was_invalidated = True
 
     def regenerate_id(self) -> None:
         pass
 
+    def lock(self) -> None:
+        pass
+
+    def unlock(self) -> None:
+        pass
+
     def save(self, accessed_only: bool = False) -> None:  # noqa: FBT001, FBT002 - Beaker's
-        if self._is_empty() and not accessed_only:
-            self._forget()
-        else:
-            super().save(accessed_only)
+        if accessed_only and (self.is_new or not self.save_atime):
+            return
+        before = _keys_in(self._begun)
+        # As they will be when they are read again.
+        after = before if accessed_only else json.loads(json.dumps(self._own()))
+        changes = _Changes.between(before, after)
+        if not changes and not self.save_atime:
+            return
+        try:
+            if self._store(changes):
+                self._begun = _Kept(self._now, self._now, after).text()
+        except StoreUnavailable as error:
+            _log.warning("an application's session may not be stored: %s", error)
 
-    def _is_empty(self) -> bool:
-        # Beaker's own entries begin with an underscore.
-        return all(name.startswith("_") for name in self)
+    def _own(self) -> dict[str, Any]:
+        return {name: self[name] for name in self if name not in _BEAKERS}
 
-    def _forget(self) -> None:
-        self.namespace_args["shelf"].remove(self.id)
+    def _store(self, changes: _Changes) -> bool:
+        """Do the changes to what is stored by now; False where that was given up."""
+        for _ in range(TRIES):
+            new = self._text_with(changes)
+            if new == (self._there or EMPTY):
+                return True
+            if len(new) > self._max_size:
+                _log.warning(
+                    "an application's session was not stored and stays what it was: it"
+                    " has %d bytes, and max_size of appsession is %d",
+                    len(new),
+                    self._max_size,
+                )
+                return False
+            if self._place.put(self.id, self._there, new):
+                self._there = new
+                return True
+            was, self._there = self._there, self._place.read(self.id)
+            if was is None and self._there is None:
+                # The login is over, or somebody deleted the session after us.
+                return False
+        _log.warning(
+            "an application's session was not stored: %d times another request of the"
+            " same visitor came in between",
+            TRIES,
+        )
+        return False
+
+    def _text_with(self, changes: _Changes) -> str:
+        there = _Kept.read(self._there) or _Kept(self._now, self._now, {})
+        return _Kept(
+            there.created,
+            # A slow request does not make the session older than it is.
+            max(there.accessed, self._now),
+            changes.done_to(there.keys),
+        ).text()
 
     def _begin_anew(self) -> None:
         self.clear()
         self.is_new = True
         self.last_accessed = None
-        self["_accessed_time"] = self["_creation_time"] = clock.now()
+        self._now = self["_accessed_time"] = self["_creation_time"] = clock.now()
         self.accessed_dict = self.copy()
+
+    def _give_up(self, verb: str, error: StoreUnavailable) -> None:
+        """Who could not see what is there must neither change nor delete it."""
+        _log.warning("an application's session cannot be %s: %s", verb, error)
+        self._place = _Nowhere()
 
 
 class _LazySession(SessionObject):  # type: ignore[misc]
@@ -273,7 +455,7 @@ class _LazySession(SessionObject):  # type: ignore[misc]
         return "<the application's session>"
 
     def has_news(self) -> bool:
-        """Whether ``persist`` would write something."""
+        """Whether ``persist`` may have something to write."""
         settings = self.__dict__["_params"]
         return self.accessed() and (
             self.dirty()
@@ -283,132 +465,7 @@ class _LazySession(SessionObject):  # type: ignore[misc]
 
     def get_by_id(self, id: str) -> Session | None:  # noqa: A002 - Beaker's name
         """The stored session with this id, or None."""
+        if not _is_id(id):
+            return None
         session = _TiedSession({}, **{**self.__dict__["_params"], "id": id})
         return None if session.is_new else session
-
-
-class _Shelf(Protocol):
-    """Where the text of a session lies, by its id."""
-
-    def read(self, name: str) -> str | None: ...
-
-    def write(self, name: str, content: str) -> None: ...
-
-    def remove(self, name: str) -> None: ...
-
-    def sweep(self, before: float) -> None: ...
-
-
-class _Namespace(NamespaceManager):  # type: ignore[misc]
-    """Beaker's way to a shelf; a session uses one key, ``session``.
-
-    No locks: a shelf reads and writes a session as a whole.
-    """
-
-    def __init__(self, namespace: str, shelf: _Shelf, **_: Any) -> None:
-        super().__init__(namespace)
-        self._shelf = shelf
-
-    def __getitem__(self, key: str) -> str:
-        content = self._shelf.read(self.namespace)
-        if content is None:
-            raise KeyError(key)
-        return content
-
-    def __setitem__(self, key: str, value: str) -> None:
-        self._shelf.write(self.namespace, value)
-
-
-# --- where sessions lie ---------------------------------------------------------
-
-
-def _shelf(options: AppSessionOptions) -> _Shelf:
-    return _Memory() if options.data_dir is None else _Folder(options.data_dir)
-
-
-class _Nowhere:
-    """For visitors who are not logged in."""
-
-    def read(self, name: str) -> None:
-        return None
-
-    def write(self, name: str, content: str) -> None:
-        pass
-
-    def remove(self, name: str) -> None:
-        pass
-
-
-class _Memory:
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, str]] = {}
-
-    def read(self, name: str) -> str | None:
-        return self._kept.get(name, (0.0, None))[1]
-
-    def write(self, name: str, content: str) -> None:
-        self._kept[name] = (clock.now(), content)
-
-    def remove(self, name: str) -> None:
-        self._kept.pop(name, None)
-
-    def sweep(self, before: float) -> None:
-        for name, (written, _) in list(self._kept.items()):
-            if written < before:
-                self.remove(name)
-
-
-class _Folder:
-    """A file for each session, which is replaced as a whole."""
-
-    #: What is ours in the folder, half-written files included.
-    _ours = re.compile(r"[0-9a-f]{64}\.(json|[a-z0-9_]+\.new)").fullmatch
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            NamedTemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise ConfigurationError(
-                f"appsession: found data_dir {folder}, which cannot be used ({error});"
-                " expected a folder that this user may write"
-            ) from error
-
-    def _file(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
-
-    def read(self, name: str) -> str | None:
-        try:
-            return self._file(name).read_text("ascii")
-        except FileNotFoundError:
-            return None
-
-    def write(self, name: str, content: str) -> None:
-        with NamedTemporaryFile(
-            "w",
-            encoding="ascii",
-            dir=self._folder,
-            prefix=f"{name}.",
-            suffix=".new",
-            delete=False,
-        ) as new:
-            new.write(content)
-        # By our clock, which need not be that of the disk.
-        os.utime(new.name, (clock.now(), clock.now()))
-        Path(new.name).replace(self._file(name))
-
-    def remove(self, name: str) -> None:
-        self._file(name).unlink(missing_ok=True)
-
-    def sweep(self, before: float) -> None:
-        for file in self._folder.iterdir():
-            if self._ours(file.name) and _written(file) < before:
-                file.unlink(missing_ok=True)
-
-
-def _written(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return clock.now()

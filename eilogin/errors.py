@@ -181,6 +181,49 @@ class LoginLost(Refused):
     code = "login-lost"
 
 
+class CookiesRefused(Refused):
+    """A browser that was given cookies at the start of a login, and brings none."""
+
+    code = "cookies-refused"
+
+
+class LoginLoops(Refused):
+    """A login that succeeds again and again, and does not lead to its page.
+
+    403 says that to repeat the request will not help (RFC 9110 15.5.4). It is no 5xx,
+    for which a proxy might take this server out of service for everybody.
+    """
+
+    code = "login-loops"
+    status = 403
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        #: The likely cause, as :mod:`eilogin.web.rounds` names it.
+        self.cause = cause
+
+
+class FormLost(Refused):
+    """A form that was kept for after a login, and is not there any more."""
+
+    code = "form-lost"
+    status = 410
+
+
+class FormOfAnother(Refused):
+    """A form that another citizen had sent before this one logged in."""
+
+    code = "form-of-another"
+    status = 403
+
+
+class FormSent(Refused):
+    """A form that was kept for after a login, and was sent again already."""
+
+    code = "form-sent"
+    status = 409
+
+
 class PathRefused(Refused):
     """A path that could mean one thing to us and another to the application."""
 

@@ -1,5 +1,6 @@
 """Ending sessions: in a store, and at all participants that a hub has told."""
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,8 @@ from sites import site
 from eilogin import clock
 from eilogin.backchannel import BackChannel
 from eilogin.sessions import Login, Sessions, Subject
-from eilogin.stores import open_store
+from eilogin.stores import StoredSession
+from eilogin.stores.sqlite import SQLiteStore, rows
 from eilogin.testing import Federation
 from eilogin.testing.federation import HUB
 
@@ -22,12 +24,31 @@ from eilogin.testing.federation import HUB
 PARTICIPANTS = 10
 SLOWEST = 0.5
 
+#: How many others have a session in the store.
+FEW = 1_000
+MANY = 100_000
+
 # --- in a store ---------------------------------------------------------------------
 
 
 @contextmanager
 def _ending(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
-    store = open_store(f"sqlite:///{folder / 'sessions.db'}")
+    with (
+        closing(_filled(folder / "few.db", size.of(FEW))) as few,
+        closing(_filled(folder / "many.db", size.of(MANY))) as many,
+        closing(_one_row(folder / "floor.db")) as connection,
+    ):
+        yield {
+            "few": _one_more(few),
+            "many": _one_more(many),
+            "floor": Variant(
+                lambda: connection.execute("INSERT INTO mark VALUES (?)", (1.0,))
+            ),
+        }
+
+
+def _one_more(store: SQLiteStore) -> Variant:
+    """She logs in, and then all her sessions are ended."""
     sessions = Sessions(store, idle=900.0, max_session=7200.0)
     subject = Subject("https://inloggen.test", "https://uwv.test", "q7Xw2")
 
@@ -39,13 +60,22 @@ def _ending(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     def end() -> None:
         assert sessions.end_subject(subject, issued=clock.now()), "nothing to end"
 
-    with closing(store), closing(_one_row(folder / "floor.db")) as connection:
-        yield {
-            "end": Variant(end, before=log_in),
-            "floor": Variant(
-                lambda: connection.execute("INSERT INTO mark VALUES (?)", (1.0,))
-            ),
-        }
+    return Variant(end, before=log_in)
+
+
+def _filled(path: Path, count: int) -> SQLiteStore:
+    """A store with so many sessions of others, made in one transaction."""
+    store = SQLiteStore(path)
+    now = clock.now()
+    with store._writing() as (write, _):  # noqa: SLF001 - a verb for it is not needed
+        for number in range(count):
+            shard = f"{number % 256:02x}"
+            names = [f"{shard}:{secrets.token_hex(32)}" for _ in range(3)]
+            # A record of the usual size; they end within the two hours, one by one.
+            until = now + 3600 + 3600 * number / count
+            one = StoredSession(names[0], "-" * 600, now, until, tuple(names))
+            rows.insert(write, one, one.labels, now)
+    return store
 
 
 def _one_row(path: Path) -> sqlite3.Connection:
@@ -106,9 +136,22 @@ def _telling(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
 BENCHES = (
     Bench(
         name="end",
-        what="all sessions of a subject ended in sqlite:///, with its mark, beside one "
-        "durable commit of one row",
-        rows=(Row(name="sessions ended by subject", this="end", floor="floor"),),
+        what="all sessions of a subject ended in sqlite:///, with its mark, where few "
+        "or many others live, beside one durable commit of one row",
+        rows=(
+            Row(
+                name=f"sessions ended by subject, {FEW:,} live",
+                this="few",
+                floor="floor",
+                goal=1.5,
+            ),
+            Row(
+                name=f"sessions ended by subject, {MANY:,} live",
+                this="many",
+                floor="floor",
+                goal=1.5,
+            ),
+        ),
         setting=_ending,
         samples=20,
     ),

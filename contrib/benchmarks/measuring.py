@@ -79,6 +79,8 @@ class Bench:
     #: Samples that a round takes of each variant. Where it is more than one, each is a
     #: single call.
     samples: int = 1
+    #: Whether it is left out unless it is asked for by its name.
+    is_heavy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

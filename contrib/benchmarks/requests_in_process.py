@@ -6,7 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measuring import Bench, Row, Size, Variant
-from sites import COOKIE, ByDictionary, BySelect, by_beaker, guarded, requests_to, site
+from servers import HAS_REDIS, redis_server
+from sites import (
+    COOKIE,
+    ByDictionary,
+    ByGet,
+    BySelect,
+    by_beaker,
+    guarded,
+    requests_to,
+    site,
+)
 
 
 @contextmanager
@@ -33,6 +43,19 @@ def _sqlite(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
             "filters": Variant(requests_to(app, cookies)),
             "floor": Variant(requests_to(floor, key_cookie)),
             "beaker": Variant(requests_to(*by_beaker())),
+        }
+
+
+@contextmanager
+def _redis(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+    with (
+        redis_server(folder / "redis") as url,
+        guarded(folder, url) as (app, cookies),
+        ByGet.opened(url) as (floor, key_cookie),
+    ):
+        yield {
+            "filters": Variant(requests_to(app, cookies)),
+            "floor": Variant(requests_to(floor, key_cookie)),
         }
 
 
@@ -68,5 +91,24 @@ BENCHES = (
             ),
         ),
         setting=_sqlite,
+    ),
+    *(
+        (
+            Bench(
+                name="request-redis",
+                what="the same with store = redis://, beside one GET of redis-py",
+                rows=(
+                    Row(
+                        name="request, five filters, redis:",
+                        this="filters",
+                        floor="floor",
+                        goal=1.4,
+                    ),
+                ),
+                setting=_redis,
+            ),
+        )
+        if HAS_REDIS
+        else ()
     ),
 )

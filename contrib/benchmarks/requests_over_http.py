@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from measuring import Bench, Row, Size, Variant
+from servers import HAS_REDIS
 from serving import KINDS
 from sites import HOST, PATH
 
@@ -128,6 +129,7 @@ BENCHES = (
         rows=(
             *_rows("memory", "five filters, memory:", 1.05),
             *_rows("sqlite", "five filters, sqlite:", 1.15),
+            *(_rows("redis", "five filters, redis:", 1.5) if HAS_REDIS else ()),
             *_rows("beaker", "Beaker memory"),
         ),
         setting=_over_http,

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+import crowds
 import federations
 import login_answers
 import logouts
@@ -20,6 +21,7 @@ from measuring import Bench, Figures, Size, measure
 BENCHES: tuple[Bench, ...] = (
     *requests_in_process.BENCHES,
     *requests_over_http.BENCHES,
+    *crowds.BENCHES,
     *login_answers.BENCHES,
     *logouts.BENCHES,
     *federations.BENCHES,
@@ -54,7 +56,7 @@ Benchmarks:
 
 \b
 Examples:
-  run.py                          all of it, in half a minute
+  run.py                          all of it but the crowds, in half a minute
   run.py --only verify --rounds 21
   run.py --quick                  whether everything runs; the figures mean nothing
 """
@@ -97,7 +99,11 @@ def main(rounds: int, only: Sequence[str], quick: bool) -> None:  # noqa: FBT001
     os.environ.pop("SSL_CERT_FILE", None)
     size = _QUICK if quick else Size(rounds=rounds)
     click.echo(_machine(size))
-    benches = [bench for bench in BENCHES if not only or bench.name in only]
+    benches = [
+        bench
+        for bench in BENCHES
+        if bench.name in only or not (only or (bench.is_heavy and not quick))
+    ]
     click.echo(_table(_measured(benches, size)))
 
 

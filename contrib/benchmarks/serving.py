@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from servers import HAS_REDIS, redis_server
 from sites import by_beaker, guarded, site
 from waitress.server import create_server
 
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 #: What can be served.
-KINDS = ("unguarded", "memory", "sqlite", "beaker")
+KINDS = (
+    "unguarded",
+    "memory",
+    "sqlite",
+    *(("redis",) if HAS_REDIS else ()),
+    "beaker",
+)
 
 
 @contextmanager
@@ -30,6 +37,12 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
         yield site, ""
     elif kind == "beaker":
         yield by_beaker()
+    elif kind == "redis":
+        with (
+            redis_server(folder / "redis") as url,
+            guarded(folder, url) as guarded_site,
+        ):
+            yield guarded_site
     else:
         store = "memory:" if kind == "memory" else f"sqlite:///{folder / 'uwv.db'}"
         with guarded(folder, store) as guarded_site:

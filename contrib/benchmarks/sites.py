@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HOST = "uwv.test"
 PATH = "/mijn/zaken"
 COOKIE = "__Host-eilogin"
+_LENGTH_OF_A_SESSION = 900
 _BODY = b"<p>" + b"Uw zaken. " * 100
 
 
@@ -73,7 +74,7 @@ class ByDictionary:
 class BySelect:
     """The floor with a store that others share: one SELECT, and what it gives as JSON.
 
-    ``path`` is a store of eilogin; the cookie has the key of the session.
+    ``path`` is a store of eilogin; the cookie has the number of the session in it.
     """
 
     def __init__(self, app: "WSGIApplication", path: Path) -> None:
@@ -85,10 +86,12 @@ class BySelect:
     ) -> Iterable[bytes]:
         """Say who it is, and pass on."""
         rows = self.connection.execute(
-            "SELECT data, until FROM session WHERE key = ?", (_cookie(environ),)
+            "SELECT data, until FROM sessions WHERE id = ?", (_cookie(environ),)
         ).fetchall()
         if rows and rows[0][1] > time.time():
-            environ["REMOTE_USER"] = json.loads(rows[0][0])["who"]["name_id"]
+            # The last line of a record is the greater part of it.
+            record = json.loads(rows[0][0].rpartition("\n")[2])
+            environ["REMOTE_USER"] = record["who"]["name_id"]
         return self.app(environ, start_response)
 
     @classmethod
@@ -97,8 +100,39 @@ class BySelect:
         """The floor on the one session of a store, and the cookies with its key."""
         floor = cls(site, path)
         with closing(floor.connection):
-            (key,) = floor.connection.execute("SELECT key FROM session").fetchone()
-            yield floor, f"{COOKIE}={key}"
+            (number,) = floor.connection.execute("SELECT id FROM sessions").fetchone()
+            yield floor, f"{COOKIE}={number}"
+
+
+class ByGet:
+    """The floor with a Redis that others share: one GET by redis-py and hiredis.
+
+    ``url`` is a server; the cookie has the name of what it has.
+    """
+
+    def __init__(self, app: "WSGIApplication", url: str) -> None:
+        # Not needed, and not there, where nothing of Redis is measured.
+        from redis import Redis  # noqa: PLC0415
+
+        self.app = app
+        self.client = Redis.from_url(url)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Say who it is, and pass on."""
+        if self.client.get(_cookie(environ)):
+            environ["REMOTE_USER"] = "anna"
+        return self.app(environ, start_response)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, url: str) -> Iterator[tuple["ByGet", str]]:
+        """The floor on a value as long as a session, and the cookies with its name."""
+        floor = cls(site, url)
+        with closing(floor.client):
+            floor.client.set("q7Xw2", "x" * _LENGTH_OF_A_SESSION)
+            yield floor, f"{COOKIE}=q7Xw2"
 
 
 def _cookie(environ: "WSGIEnvironment") -> str:

@@ -34,6 +34,9 @@ button { min-height: 44px; padding: .6rem 1.5rem; border: 0; border-radius: .25r
   background: var(--colour); color: #fff; font: inherit; font-weight: 600; }
 """
 
+# Nothing but what comes from the site itself, and the icon, which stands in the page.
+POLICY = "default-src 'self'; img-src 'self' data:"
+
 
 class Site:
     """A site of a few pages.
@@ -67,7 +70,9 @@ class Site:
             name, content = self.pages[path], visitor(environ)
         else:
             status, name, content = "404 Not Found", "Deze pagina is er niet", ""
-        start_response(status, [("Content-Type", "text/html; charset=utf-8")])
+        headers = [("Content-Type", "text/html; charset=utf-8")]
+        headers.append(("Content-Security-Policy", POLICY))
+        start_response(status, headers)
         return [self.whole(name, content, environ).encode()]
 
     def whole(self, name: str, content: str, environ: dict) -> str:

@@ -20,8 +20,8 @@ def check_command(file: Path) -> None:
     in order, and 1 where there is a fault.
     """
     checked = check(IniFile.read(file))
-    if checked.faults:
-        tell(checked.faults)
+    if faults := [*checked.faults, *checked.silent]:
+        tell(faults)
         raise SystemExit(1)
     click.echo(
         f"{file}: everything in order: {_many(checked.sections, 'section')}, "

@@ -22,7 +22,12 @@ from eilogin.cli.inifile import IniFile
 from eilogin.cli.ordering import check_stack, remarks
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.compose.hosts import HostsOptions
-from eilogin.errors import ConfigurationError, EiloginError, Fault
+from eilogin.errors import (
+    ConfigurationError,
+    EiloginError,
+    Fault,
+    StoreUnavailable,
+)
 from eilogin.federation import Federation, Own
 from eilogin.federation.own import HUB
 from eilogin.filters.session import SessionOptions
@@ -37,6 +42,7 @@ from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizens
 from eilogin.saml.keys import SigningKey
 from eilogin.settings import Options, did_you_mean
+from eilogin.stores import open_store
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
@@ -50,6 +56,8 @@ class Checked:
     """What was looked at, and every fault that was found."""
 
     faults: Sequence[Fault]
+    #: Stores that do not answer now: it is a fault, and no reason not to serve.
+    silent: Sequence[Fault]
     #: How many sections the file has, and how many of them are eilogin's own.
     sections: int
     own_sections: int
@@ -76,8 +84,9 @@ def check(file: IniFile) -> Checked:
         check_stack(file, stack, read)
     # Reading a key takes its time: once for each party.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
+    silent: list[Fault] = []
     for title, options in read.items():
-        _check_reach(file, title, options)
+        silent += _check_reach(file, title, options)
         if isinstance(options, TrustOptions):
             _check_federation(file, title, options, owns[title])
     _check_twins(file, owns)
@@ -89,7 +98,9 @@ def check(file: IniFile) -> Checked:
             _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline])
     noted = [remark for stack in stacks for remark in remarks(stack)]
-    return Checked(file.faults, len(file.sections), len(ours), len(stacks), noted)
+    return Checked(
+        file.faults, silent, len(file.sections), len(ours), len(stacks), noted
+    )
 
 
 # --- a section ------------------------------------------------------------------
@@ -155,15 +166,16 @@ def _check_server(file: IniFile, part: Part) -> None:
 # --- what lies outside of the file ----------------------------------------------
 
 
-def _check_reach(file: IniFile, title: str, options: Options) -> None:
-    """Whether what the options name is there and can be used."""
-    if isinstance(options, SessionOptions):
-        _check_store(file, title, options.store)
+def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
+    """Whether what the options name is there and can be used; what does not answer."""
     if isinstance(options, TrustOptions):
         # The error names the file or the proxy that it is about.
         _attempt(file, title, "", lambda: back_channel_of(options))
     if isinstance(options, HubOptions):
         _attempt(file, title, "citizens", lambda: Citizens.load(options.citizens))
+    if isinstance(options, SessionOptions):
+        return _check_store(file, title, options)
+    return []
 
 
 def _attempt(
@@ -175,10 +187,21 @@ def _attempt(
         file.note(title, option, "", str(error))
 
 
-def _check_store(file: IniFile, title: str, url: str) -> None:
-    """Whether the file of a store can be written, without making it."""
-    if not url.startswith("sqlite:///"):
-        return
+def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fault]:
+    """Whether a store can be used, without making its file; whether it answers."""
+    if options.store.startswith("sqlite:///"):
+        _check_store_file(file, title, options.store)
+        return []
+    try:
+        open_store(options.store, timeout=options.store_timeout).prepare()
+    except StoreUnavailable as error:
+        return [Fault(str(file.path), title, "store", "", str(error))]
+    except EiloginError as error:
+        file.note(title, "store", "", str(error))
+    return []
+
+
+def _check_store_file(file: IniFile, title: str, url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     folder = path.parent
     if not folder.is_dir():

@@ -7,7 +7,6 @@ or ``egg:eilogin#trust``.
 
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +37,7 @@ _SECRET = 32
 _COMMON_NAME = 64
 
 #: The ends of the names of the files that SQLite keeps.
-_SQLITE_FILES = ("", "-wal", "-shm")
+_SQLITE_FILES = ("", "-wal", "-shm", "-epoch")
 
 _ELSEWHERE = (
     "'eilogin demo' needs a clone of the project: it makes what the project's paste.ini"
@@ -132,7 +131,7 @@ class Demo:
             key = certificate.with_suffix(".key")
             yield self._key_pair(key, certificate, "operator of the federation")
             yield self._metadata(federation, certificate, key)
-        for path in self._of_options("citizens"):
+        for path in self._of_option("citizens"):
             yield self._made(path, "citizens to log in with", _write_citizens)
         for path in self._secrets():
             yield self._made(path, "secret", _write_secret)
@@ -142,10 +141,7 @@ class Demo:
     def reset(self) -> None:
         """Remove what the demo makes and what its store holds, and nothing else."""
         for path in self._belongings():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     def greeting(self) -> list[str]:
         """What to open, and who can log in."""
@@ -183,11 +179,10 @@ class Demo:
         pairs = [tuple(self._path(p, o) for o in options) for p in self._members]
         return [(pair[0], pair[1]) for pair in dict.fromkeys(pairs)]
 
-    def _of_options(self, *names: str) -> list[Path]:
+    def _of_option(self, name: str) -> list[Path]:
         found = [
             self._inside(Path(part.options[name]), part, name)
             for part in self._parts
-            for name in names
             if part.options.get(name)
         ]
         return list(dict.fromkeys(found))
@@ -212,7 +207,6 @@ class Demo:
 
     def _folders(self) -> list[Path]:
         folders = [store.parent for store in self._stores()]
-        folders += self._of_options("data_dir")
         return [path for path in dict.fromkeys(folders) if path != self._var]
 
     def _belongings(self) -> Iterator[Path]:
@@ -223,7 +217,7 @@ class Demo:
             yield from (federation, certificate, certificate.with_suffix(".key"))
         for store in self._stores():
             yield from (store.with_name(store.name + end) for end in _SQLITE_FILES)
-        yield from self._of_options("citizens", "data_dir")
+        yield from self._of_option("citizens")
         yield from self._secrets()
 
     # --- making ---

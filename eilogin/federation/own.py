@@ -6,7 +6,7 @@ in the metadata, and every URL that we send.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -42,6 +42,8 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "slo": "/slo",
             "slo_soap": "/slo/soap",
             "session": "/session",
+            "warning": "/warning.js",
+            "again": "/again",
         },
         HUB: {
             "home": "/",
@@ -81,18 +83,35 @@ class Own:
     #: Telephone number and e-mail address of the help desk, or "".
     telephone: str = ""
     email: str = ""
+    #: What seals our cookies and what we keep for visitors, the newest first.
+    secrets: Sequence[bytes] = field(default=(), repr=False)
 
     def url(self, address: str) -> str:
         """The full URL of one of our addresses, such as ``acs``."""
         base = self.back_channel_url if address in _BACK_CHANNEL else self.public_url
         return base + self.prefix + ADDRESSES[self.role][address]
 
-    @cached_property
-    def _pseudonym_key(self) -> bytes:
+    def _derived(self, purpose: bytes) -> bytes:
+        """A secret of ours for one purpose, made of our private key."""
         octets = self.key.private.private_bytes(
             Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
         )
-        return hashlib.sha256(b"eilogin pseudonym\0" + octets).digest()
+        return hashlib.sha256(purpose + b"\0" + octets).digest()
+
+    @cached_property
+    def sealing_secrets(self) -> Sequence[bytes]:
+        """:attr:`secrets`; where there are none, one that comes of our private key.
+
+        Whoever takes a new key for SAML then loses what was sealed until then, which
+        lives for an hour or so.
+        """
+        return self.secrets or (self._derived(b"eilogin sealing"),)
+
+    @cached_property
+    def _pseudonym_key(self) -> bytes:
+        # Not of the secrets, which are there to be changed: in an audit log one
+        # citizen has to keep her pseudonym.
+        return self._derived(b"eilogin pseudonym")
 
     def pseudonym(self, identifier: str) -> str:
         """Sixteen hexadecimal digits that stand for a citizen in our audit log.

@@ -30,6 +30,8 @@ class Trust:
     hub_id: str
     #: Our own proxies: who speaks to us through them is believed to be whom they name.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    #: How a proxy before us writes paths: ``plain``, or ``zope``.
+    path_style: str = "plain"
 
     @property
     def hub(self) -> IdentityProvider:

@@ -137,7 +137,8 @@ class IdentityFilter:
         login = env.session_or_none(environ)
         inner = environ.copy()
         for key in self._removed:
-            inner.pop(key, None)
+            if key in inner:
+                del inner[key]
         if login is not None:
             inner["REMOTE_USER"] = _for_environ(self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
@@ -160,7 +161,7 @@ class IdentityFilter:
 
 def _for_environ(text: str) -> str:
     """Text as WSGI hands it over: UTF-8, seen as latin-1 (PEP 3333)."""
-    return text.encode().decode("latin-1")
+    return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def make_identity(

@@ -2,10 +2,12 @@
 
 *Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
 ``eilogin.login`` (the call ``require``), new sessions, and when a visitor was last
-seen. *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/acs`` and
-``/eilogin/session`` itself, and in the place of a page that needs a login: a redirect
-for a navigation, a page with a link where a form was sent, 401 with JSON for a
-background call::
+seen. *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/acs``,
+``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself, and with
+``warn`` puts a script into pages of who is logged in (:mod:`eilogin.web.warning`); and
+in the place of a page that needs a login: a redirect for a navigation, a page with a
+link where a form was sent (which is kept, :mod:`eilogin.web.again`), 401 with JSON for
+a background call::
 
     [filter:login]
     use = egg:eilogin#login
@@ -17,38 +19,37 @@ background call::
 What no line of ``protect`` names needs ``basis``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import (
-    LevelTooLow,
-    LoginEnded,
     LoginFailed,
-    LoginLost,
+    LoginLoops,
+    PathRefused,
     StoreUnavailable,
 )
 from eilogin.federation import Own
 from eilogin.saml import messages
-from eilogin.saml.checks import SKEW
-from eilogin.saml.levels import LEVEL_OF, LEVELS, reaches
-from eilogin.sessions import Login, PendingLogin, PendingLogins, Subject
-from eilogin.settings import Flag, Options, Seconds, option, read
+from eilogin.saml.levels import LEVELS, reaches
+from eilogin.sessions import Login
+from eilogin.settings import Flag, Options, Seconds, Size, option, read
 from eilogin.web import environ as env
+from eilogin.web import limits, rounds
+from eilogin.web.again import SecondChance, handle_in
 from eilogin.web.answers import AnswerReader
+from eilogin.web.arrival import go_to, log_in, once_more
 from eilogin.web.asking import (
     ask_hub,
-    forget_asking,
     hub_answers,
     login_address,
     remember_asking,
     was_asked,
 )
 from eilogin.web.pages import Pages, json_answer, language_of
-from eilogin.web.paths import OFF, OPTIONAL, ProtectLines, Rules, canonical
 from eilogin.web.requests import (
     allow_only,
     is_navigation,
@@ -56,10 +57,19 @@ from eilogin.web.requests import (
     safe_next,
     wants_page,
 )
-from eilogin.web.urls import at, root, see_other, this_page
+from eilogin.web.rules import OFF, OPTIONAL, ProtectLines, Rules
+from eilogin.web.under_way import PendingLogin
+from eilogin.web.urls import root, see_other, this_page
+from eilogin.web.warning import EndWarning, tell_session
+from eilogin.web.whereabouts import BindAddress, Whereabouts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+#: Addresses of ours that need the session they are called with, whoever has it: an
+#: answer ends it, a logout does, and the hub comes without any.
+_FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap", "metadata"))
 
 
 class LoginOptions(Options, name="login"):
@@ -68,7 +78,8 @@ class LoginOptions(Options, name="login"):
     protect: ProtectLines = option(
         "lines of a path and what it needs: a level (``basis``, ``midden``, "
         "``substantieel``, ``hoog``), ``optional`` or ``off``; ``=/path`` is that path "
-        "alone; the longest line wins",
+        "alone; the longest line wins; after it ``methods=GET,POST`` for these alone, "
+        "and beside a level ``idle=5m`` and ``max_age=10m``",
         default=(),
         shown="``/ basis``",
     )
@@ -77,8 +88,31 @@ class LoginOptions(Options, name="login"):
         "ask it again, silently",
         default="10m",
     )
+    bind_address: BindAddress = option(
+        "where a session comes from another network than its login: ``warn`` the log, "
+        "or ``enforce``, and see a stranger",
+        default="off",
+    )
     second_opinion: Flag = option(
         "let python3-saml judge every answer of the hub too", default=True
+    )
+    keep_post: Size = option(
+        "keep a form of at most this size that was sent after its session had ended, "
+        "for an hour, and let the visitor send it again after logging in; ``off`` "
+        "keeps none",
+        default="1m",
+    )
+    store_down: Literal["refuse", "optional"] = option(
+        "while the store does not answer: ``refuse`` who may be logged in, on every "
+        "path but ``off`` ones (status 503), or serve ``optional`` paths as to a "
+        "stranger",
+        default="refuse",
+    )
+    warn: Seconds | None = option(
+        "this long before a session ends, say so on the page that the visitor looks "
+        "at, and let her go on; puts a script into HTML answers; ``2m`` is a good time",
+        default=None,
+        shown="no warning",
     )
 
 
@@ -89,12 +123,19 @@ class LoginFilter:
         self.app = app
         self._rules: Rules = options.protect
         self._keep_alive_after = options.keep_alive
+        self._whereabouts = Whereabouts(options.bind_address)
         self._pages = Pages()
         self._answers = AnswerReader(second_opinion=options.second_opinion)
+        self._forms = SecondChance(self._pages, options.keep_post)
+        self._warns = options.warn is not None
+        self._end_warning = EndWarning(options.warn or 0)
+        self._refuses_when_down = options.store_down == "refuse"
         self._own_addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
             "login": self._start,
             "acs": self._receive,
             "session": self._tell_session,
+            "again": self._send_again,
+            "warning": self._end_warning.script,
         }
 
     def __call__(
@@ -103,33 +144,57 @@ class LoginFilter:
         """Answer our own addresses; ask for a login where a path needs one."""
         environ[env.LOGIN] = LoginCall(self, environ)
         answer = self._answer(environ)
-        if answer is None:
-            return self.app(environ, start_response)
-        return answer(environ, start_response)
+        if answer is not None:
+            return answer(environ, start_response)
+        if self._warns:
+            return self._end_warning.answer(self.app, environ, start_response)
+        return self.app(environ, start_response)
 
     def _answer(self, environ: "WSGIEnvironment") -> Response | None:
         try:
             address = env.address(environ)
+            if self._whereabouts.is_on and address not in _FROM_ANYWHERE:
+                self._whereabouts.check(environ)
             if address is None:
                 return self._guard(environ)
             respond = self._own_addresses.get(address)
             return None if respond is None else respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            is_answer = environ.get(env.ADDRESS) == "acs"
-            again = _first_page(environ, LEVELS[0]) if is_answer else None
-            return self._pages.refuse(environ, error, event="login", again=again)
+            again = _again(environ, error)
+            answer = self._pages.refuse(environ, error, event="login", again=again)
+            if isinstance(error, LoginLoops):
+                answer.headerlist.append(rounds.forget())
+            return answer
 
     # --- who may pass ---------------------------------------------------------------
 
     def _guard(self, environ: "WSGIEnvironment") -> Response | None:
         """What stands between this visitor and the page, or None."""
-        rule = self._rules.rule_for(canonical(environ))
-        if rule == OFF:
+        rule = self._rules.rule_of(environ)
+        if rule.need == OFF:
             environ[env.SESSION] = None
             return None
-        if rule == OPTIONAL:
+        if rule.need == OPTIONAL:
+            if self._refuses_when_down:
+                # Who brings a session that nobody can look up is no stranger.
+                env.session(environ)
             return self._kept_alive(environ, env.session_or_none(environ))
-        return self.require(environ, rule)
+        if rule.has_limits and limits.needs_proof(environ, env.session(environ), rule):
+            environ[env.FRESH] = True
+        if environ["REQUEST_METHOD"] == "POST":
+            return self._guard_form(environ, rule.need)
+        return self.require(environ, rule.need)
+
+    def _guard_form(self, environ: "WSGIEnvironment", level: str) -> Response | None:
+        """The same for a form, which is not lost where a login is needed first."""
+        again = handle_in(environ)
+        answer = self.require(environ, level)
+        if answer is not None:
+            return self._forms.keep(environ, level, again, answer)
+        if again is None:
+            return None
+        # What stands in its place now may need more than its handle did.
+        return self._forms.send(environ, again) or self._guard(environ)
 
     def require(
         self,
@@ -145,6 +210,7 @@ class LoginFilter:
         :class:`eilogin.errors.StoreUnavailable` where nobody can tell.
         """
         login = env.session(environ)
+        force = force or env.FRESH in environ
         if login is not None and not force and reaches(login.level, level):
             return self._kept_alive(environ, login)
         if passive and was_asked(environ):
@@ -164,17 +230,19 @@ class LoginFilter:
             return None
         try:
             if _is_activity(environ):
+                if self._rules.idle_limits:
+                    limits.note_pause(environ, login, self._rules.idle_limits)
                 env.sessions(environ).touch(login)
-            if not self._is_keep_alive_due(environ, login):
+            is_due = clock.now() - login.confirmed >= self._keep_alive_after
+            if not is_due or not self._can_ask_silently(environ):
                 return None
             return ask_hub(environ, _this_page(environ), LEVELS[0], passive=True)
         except StoreUnavailable:
             return None
 
-    def _is_keep_alive_due(self, environ: "WSGIEnvironment", login: Login) -> bool:
+    def _can_ask_silently(self, environ: "WSGIEnvironment") -> bool:
         return (
-            clock.now() - login.confirmed >= self._keep_alive_after
-            and environ["REQUEST_METHOD"] == "GET"
+            environ["REQUEST_METHOD"] == "GET"
             and is_navigation(environ)
             and not was_asked(environ)
             and hub_answers(environ)
@@ -189,6 +257,8 @@ class LoginFilter:
             if environ["REQUEST_METHOD"] == "HEAD":
                 # Nobody comes back from that: nothing is remembered for it.
                 return see_other(login_address(environ, page, level), status=302)
+            if not passive:
+                rounds.require_end(environ, page)
             return ask_hub(environ, page, level, force=force, passive=passive)
         address = _first_page(environ, level)
         if is_navigation(environ):
@@ -201,7 +271,8 @@ class LoginFilter:
                 login_url=address,
                 name=_own(environ).names[language_of(environ)],
             )
-        told = {"error": "login-needed", "level": level, "login": address}
+        reason = _reason(environ, level)
+        told = {"reason": reason, "level": level, "login_url": address}
         # RFC 9110 11.6.1 wants a scheme; browsers show no prompt for one of ours.
         challenge = [("WWW-Authenticate", "eilogin")]
         return json_answer(environ, told, status=401, headers=challenge)
@@ -216,23 +287,23 @@ class LoginFilter:
         level = query.get("level", LEVELS[0])
         level = level if level in LEVELS else LEVELS[0]
         login = env.session(environ)
-        if login is not None and reaches(login.level, level):
-            return _go_to(environ, target)
-        return ask_hub(environ, target, level)
+        force = query.get("fresh") == "yes"
+        if login is not None and not force and reaches(login.level, level):
+            rounds.require_end(environ, target, period=rounds.QUICK_PERIOD)
+            return go_to(environ, target, [rounds.note(environ, target)])
+        rounds.require_end(environ, target)
+        return ask_hub(environ, target, level, force=force)
 
     def _tell_session(self, environ: "WSGIEnvironment") -> Response:
-        """``/eilogin/session``: how long still; asking keeps no session alive."""
-        allow_only(environ, "GET", "HEAD")
-        login = env.session(environ)
-        told: dict[str, object] = {"logged_in": login is not None}
-        if login is not None:
-            now = clock.now()
-            idle_at = env.sessions(environ).idle_at(login)
-            told["level"] = login.level
-            told["until"] = login.until.isoformat(timespec="seconds")
-            told["seconds_left"] = max(0, int(login.ends - now))
-            told["idle_seconds_left"] = max(0, int(idle_at - now))
-        return json_answer(environ, told)
+        """``/eilogin/session``: how long still; or, by POST, that she is still here."""
+        if environ["REQUEST_METHOD"] == "POST":
+            self._note_pause(environ)
+        return tell_session(environ)
+
+    def _send_again(self, environ: "WSGIEnvironment") -> Response:
+        """``/eilogin/again``: a form that was kept, and a button that sends it."""
+        answer = self.require(environ, LEVELS[0])
+        return answer or self._forms.show(environ)
 
     def _receive(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/acs``: the hub's answer, by artifact or POST."""
@@ -240,13 +311,23 @@ class LoginFilter:
         if isinstance(answer, Response):
             return answer
         if answer.assertion is not None:
-            return _log_in(environ, answer.pending, answer.assertion)
+            self._note_pause(environ)
+            return log_in(
+                environ,
+                answer.pending,
+                answer.assertion,
+                self._forms,
+                self._whereabouts,
+            )
         if answer.failure is not None:
             return self._without_login(environ, answer.pending, answer.failure)
+        return once_more(environ, answer.pending)
+
+    def _note_pause(self, environ: "WSGIEnvironment") -> None:
+        """What she did not do until now counts, though a new login begins."""
         login = env.session(environ)
-        if login is None or login.key != answer.pending.spent_by:
-            raise LoginLost("this answer was used, and its session is not here")
-        return _go_to(environ, answer.pending.target)
+        if login is not None:
+            limits.note_pause(environ, login, self._rules.idle_limits)
 
     def _without_login(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
@@ -255,13 +336,13 @@ class LoginFilter:
         audit.event(
             "login",
             "refused",
-            peer=pending.hub,
+            peer=env.trust(environ).hub_id,
             level=pending.level,
             reason=failure.status_codes[-1].rpartition(":")[2],
         )
         if pending.is_passive:
             asked = remember_asking(self._keep_alive_after)
-            return _go_to(environ, pending.target, [asked])
+            return go_to(environ, pending.target, [asked])
         if messages.AUTHN_FAILED not in failure.status_codes:
             raise failure
         return self._pages.page(
@@ -274,11 +355,20 @@ class LoginFilter:
 
     def _open_page(self, environ: "WSGIEnvironment", target: str) -> str:
         """The page where the login was asked for if it is open to her, or the first."""
-        rule = self._rules.rule_for(unquote(target.partition("?")[0]))
+        is_open = self._is_open(environ, unquote(target.partition("?")[0]))
+        return target if is_open else root(_own(environ).public_url)
+
+    def _is_open(self, environ: "WSGIEnvironment", path: str) -> bool:
+        try:
+            rule = self._rules.rule_for(path)
+        except PathRefused:
+            return False
         login = env.session(environ)
-        if rule in (OFF, OPTIONAL) or (login and reaches(login.level, rule)):
-            return target
-        return root(_own(environ).public_url)
+        return rule.need in (OFF, OPTIONAL) or (
+            login is not None
+            and reaches(login.level, rule.need)
+            and not limits.needs_proof(environ, login, rule)
+        )
 
 
 class LoginCall:
@@ -295,80 +385,6 @@ class LoginCall:
     ) -> Response | None:
         """None where she is logged in at ``level`` or higher; else what to answer."""
         return self._filter.require(self._environ, level, force=force, passive=passive)
-
-
-# --- from an assertion to a login -----------------------------------------------------
-
-
-def _log_in(
-    environ: "WSGIEnvironment", pending: PendingLogin, assertion: messages.Assertion
-) -> Response:
-    """Make the login that an assertion speaks of, and go on to the page."""
-    sessions, own = env.sessions(environ), _own(environ)
-    login = _login_of(assertion, _level_reached(pending, assertion), own.entity_id)
-    current = env.session(environ)
-    if current is not None and current.who == login.who:
-        login = current.confirmed_by(login)
-    name = f"assertion:{assertion.issuer}\0{assertion.id}"
-    sessions.use_once(name, assertion.confirmation_ends + SKEW)
-    pendings = PendingLogins(env.values(environ))
-    claimed = pendings.claim(pending)
-    if claimed is None:
-        raise LoginLost("another answer came first")
-    try:
-        token = sessions.create_login(login, issued=assertion.issued, replaces=current)
-    except LoginEnded:
-        is_hers = current is not None and current.who == login.who
-        if current is None or not is_hers or not sessions.is_live(current):
-            raise
-        # Another tab was faster, and has renewed the session that we saw: its
-        # cookie is in the browser, or on its way.
-        return _go_to(environ, pending.target)
-    pendings.spend(claimed, sessions.key_of(token))
-    audit.event(
-        _what_happened(current, login),
-        pseudonym=own.pseudonym(login.subject),
-        session=own.pseudonym(token),
-        peer=assertion.issuer,
-        level=login.level,
-    )
-    headers = [env.cookie(environ).set(token), forget_asking()]
-    return _go_to(environ, pending.target, headers)
-
-
-def _level_reached(pending: PendingLogin, assertion: messages.Assertion) -> str:
-    """The level that was confirmed, if that is what was asked for; or LevelTooLow."""
-    level = LEVEL_OF.get(assertion.level_class)
-    if level is None or not reaches(level, pending.level):
-        raise LevelTooLow(
-            f"{pending.level} was asked for; {assertion.level_class!r} came"
-        )
-    if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
-        raise LevelTooLow("a fresh proof was asked for; an old one came")
-    return level
-
-
-def _login_of(assertion: messages.Assertion, level: str, audience: str) -> Login:
-    now = clock.now()
-    return Login(
-        who=Subject.named(
-            assertion.name_id, issuer=assertion.issuer, audience=audience
-        ),
-        level=level,
-        # First sight of her here: a hub may tell no end, and may have confirmed her
-        # long ago.
-        started=now,
-        ends=assertion.session_ends or float("inf"),
-        confirmed=now,
-        attributes=assertion.attributes,
-        session_index=assertion.session_index,
-    )
-
-
-def _what_happened(before: Login | None, now: Login) -> str:
-    if before is None or before.who != now.who:
-        return "login"
-    return "keep-alive" if before.level == now.level else "step-up"
 
 
 # --- small parts ----------------------------------------------------------------------
@@ -390,17 +406,30 @@ def _this_page(environ: "WSGIEnvironment") -> str:
     return this_page(environ, _own(environ).public_url)
 
 
+def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
+    """Where the visitor can try again what ended in an error."""
+    if environ.get(env.ADDRESS) == "acs":
+        return _first_page(environ, LEVELS[0])
+    if isinstance(error, LoginLoops | StoreUnavailable) and wants_page(environ):
+        return _this_page(environ)
+    return None
+
+
+def _reason(environ: "WSGIEnvironment", level: str) -> str:
+    """Why a script is told to have the visitor log in, in a word that never changes."""
+    login = env.session(environ)
+    if env.FRESH in environ:
+        return "proof-needed"
+    if login is not None:
+        return "login-needed" if reaches(login.level, level) else "level-too-low"
+    # By whatever it ended: idle, its time over, logged out elsewhere.
+    had_session = env.cookie(environ).read(environ) is not None
+    return "session-expired" if had_session else "login-needed"
+
+
 def _first_page(environ: "WSGIEnvironment", level: str) -> str:
     """Where a login begins that leads to the site's first page."""
     return login_address(environ, root(_own(environ).public_url), level)
-
-
-def _go_to(
-    environ: "WSGIEnvironment",
-    target: str,
-    headers: Sequence[tuple[str, str]] = (),
-) -> Response:
-    return see_other(at(_own(environ).public_url, target), headers)
 
 
 def make_login(

@@ -83,7 +83,9 @@ class LogoutFilter:
         self.app = app
         self.next = options.next
         self.pages = Pages()
-        self._own_addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
+        self._own_addresses: Mapping[
+            str | None, Callable[[WSGIEnvironment], Response]
+        ] = {
             "logout": self._start,
             "slo": self._front_channel,
             "slo_soap": self._back_channel,
@@ -94,16 +96,13 @@ class LogoutFilter:
     ) -> Iterable[bytes]:
         """Answer our own addresses, and pass everything else on."""
         try:
-            answer = self._answer(environ)
+            respond = self._own_addresses.get(env.address(environ))
+            answer = None if respond is None else respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refusal(environ, error)
         if answer is None:
             return self.app(environ, start_response)
         return answer(environ, start_response)
-
-    def _answer(self, environ: "WSGIEnvironment") -> Response | None:
-        respond = self._own_addresses.get(env.address(environ) or "")
-        return None if respond is None else respond(environ)
 
     def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
         if (
@@ -128,7 +127,7 @@ class LogoutFilter:
             return self._ask_first(environ)
         target = safe_next(wanted, self.next)
         # An idle session is over here and lives at the hub, and so at others.
-        login = env.session_beyond_idle(environ)
+        login = env.session_to_end(environ)
         if login is None:
             return self._logged_out(environ, target, everywhere=False)
         self._end_here(environ, login)
@@ -137,8 +136,10 @@ class LogoutFilter:
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> None:
         indexes = (login.session_index,) if login.session_index else ()
         # By subject, not by key: the mark that this leaves refuses an answer of the
-        # hub that is on its way to another tab.
-        env.sessions(environ).end_subject(login.who, indexes, issued=clock.now())
+        # hub that is on its way to another tab; it says by the hub's clock when it was
+        # issued.
+        issued = clock.now() + login.ahead
+        env.sessions(environ).end_subject(login.who, indexes, issued=issued)
         audit.event(
             "logout.sent",
             pseudonym=env.trust(environ).own.pseudonym(login.subject),

@@ -11,30 +11,41 @@ between requests, so a logout anywhere is seen by the next request everywhere::
     use = egg:eilogin#session
     store = sqlite:///%(here)s/var/eilogin.db
 
-While the store is down nobody is logged in: paths that need no login go on, all
-others get a page that says so (status 503).
+While the store is down nobody is logged in. Who brings a session cookie gets a page
+that says so (status 503), and so does who goes to log in; strangers on paths that need
+no login, and paths that are ``off``, go on (``store_down`` of ``login`` says more). A
+store that does not answer when the server starts is no reason not to start: it is
+asked again with the next request.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from eilogin.errors import ConfigurationError, EiloginError
+from eilogin.errors import ConfigurationError, EiloginError, StoreUnavailable
 from eilogin.sessions import Login, Sessions
 from eilogin.settings import Options, Seconds, option, read
 from eilogin.stores import StoreURL, open_store
+from eilogin.stores.breaker import Breaker
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, CookieName
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+_log = logging.getLogger("eilogin")
+
 
 class SessionOptions(Options, name="session"):
     """What ``[filter:…] use = egg:eilogin#session`` understands."""
 
     store: StoreURL = option(
-        "where sessions are kept: ``memory:`` (one process, gone after a restart) or "
-        "``sqlite:///path`` (several processes on one machine)"
+        "where sessions are kept: ``memory:`` (one process, gone after a restart), "
+        "``sqlite:///path`` (several processes on one machine) or "
+        "``redis://host:port`` (several machines)"
+    )
+    store_timeout: Seconds = option(
+        "how long a request waits for a store that does not answer", default="2s"
     )
     cookie: CookieName = option(
         "name of the session cookie; the browser sees it with ``__Host-`` before it",
@@ -52,12 +63,22 @@ class SessionFilter:
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
         self.app = app
         self.cookie = Cookie(options.cookie)
-        store = open_store(options.store)
-        store.prepare()
         self._is_alone = options.store == "memory:"
         self.sessions = Sessions(
-            store, idle=options.idle, max_session=options.max_session
+            open_store(options.store, timeout=options.store_timeout),
+            idle=options.idle,
+            max_session=options.max_session,
         )
+        self._is_ready = False
+        self._preparing = Breaker("the store", (StoreUnavailable,))
+        try:
+            self._prepare()
+        except StoreUnavailable as error:
+            _log.error(
+                "the server starts all the same, and nobody is logged in until the "
+                "store answers: %s",
+                error,
+            )
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -76,13 +97,22 @@ class SessionFilter:
 
     def _find(self, environ: "WSGIEnvironment") -> Login | None:
         token = self.cookie.read(environ)
-        if token is None:
-            return None
         try:
-            return self.sessions.find(token)
+            if not self._is_ready:
+                self._prepare()
+            return None if token is None else self.sessions.find(token)
+        except StoreUnavailable as error:
+            if token is not None:
+                environ[env.SESSION_FAULT] = error
         except EiloginError as error:
             environ[env.SESSION_FAULT] = error
-            return None
+        return None
+
+    def _prepare(self) -> None:
+        """Have the store look whether it can work, until it has answered once."""
+        with self._preparing.call():
+            self.sessions.store.prepare()
+        self._is_ready = True
 
 
 def make_session(

@@ -1,9 +1,9 @@
 """Hold the federation, and publish this participant's own metadata.
 
-*Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* ``eilogin.trust``
-and ``eilogin.address``; a session that was made for another participant is taken out
-of environ. *Changes in the answer*: answers ``/eilogin/metadata`` itself, and 404 for
-addresses below the prefix where nothing is::
+*Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* ``eilogin.trust``,
+``eilogin.address`` and, before Zope, ``eilogin.visible``; a session that was made for
+another participant is taken out of environ. *Changes in the answer*: answers
+``/eilogin/metadata`` itself, and 404 for addresses below the prefix where nothing is::
 
     [filter:trust]
     use = egg:eilogin#trust
@@ -22,6 +22,7 @@ header: ``public_url`` says where this site is.
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from pydantic import model_validator
@@ -29,7 +30,7 @@ from webob import Response
 
 from eilogin import audit
 from eilogin.backchannel import BackChannel
-from eilogin.errors import ConfigurationError, NotFound, PipelineOrder
+from eilogin.errors import ConfigurationError, NotFound, PathRefused, PipelineOrder
 from eilogin.federation import Federation, Own, Trust
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT
 from eilogin.saml.keys import SigningKey, load_certificate, rsa_public_key
@@ -40,10 +41,12 @@ from eilogin.settings import (
     PublicURL,
     ReadableFile,
     Seconds,
+    Secrets,
     option,
     read,
 )
 from eilogin.web import environ as env
+from eilogin.web import zope
 from eilogin.web.pages import Pages
 from eilogin.web.requests import Networks, SitePath
 from eilogin.web.urls import at, root
@@ -83,6 +86,12 @@ class OwnOptions(Options):
     email: str = option("e-mail address of our help desk", default="")
     key: ReadableFile = option("PEM file with our private RSA key")
     certificate: ReadableFile = option("PEM file with the certificate of that key")
+    secret: Secrets = option(
+        "what seals our cookies and the forms that we keep for visitors, one a line, "
+        "the newest first: older ones are still read; at least 16 bytes each",
+        default=(),
+        shown="made of ``key``",
+    )
     back_channel_url: PublicURL | None = option(
         "base of the addresses that servers call (SOAP)",
         default=None,
@@ -149,6 +158,11 @@ class TrustOptions(OwnOptions, name="trust"):
         default=(),
         shown="none",
     )
+    path_style: Literal["plain", "zope"] = option(
+        "``zope`` before an application in Zope: a proxy of ours writes paths as "
+        "``/VirtualHostBase/…/VirtualHostRoot/…``",
+        default="plain",
+    )
     back_channel_timeout: Seconds = option(
         "how long a peer may take to answer on the back channel", default="5s"
     )
@@ -183,6 +197,7 @@ def own_of(options: OwnOptions) -> Own:
         link=at(options.public_url, options.link or root(options.public_url)),
         telephone=options.telephone,
         email=options.email,
+        secrets=tuple(secret.get_secret_value() for secret in options.secret),
     )
 
 
@@ -206,7 +221,12 @@ def trust_of(options: TrustOptions) -> Trust:
             "the option 'hub' should name the entityID of ours"
         )
     return Trust(
-        own, federation, back_channel_of(options), hub, options.trusted_proxies
+        own,
+        federation,
+        back_channel_of(options),
+        hub,
+        options.trusted_proxies,
+        options.path_style,
     )
 
 
@@ -245,6 +265,8 @@ class TrustFilter:
         self.pages = Pages()
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
+        self._is_in_zope = trust.path_style == "zope"
+        self._mount = urlsplit(trust.own.public_url).path
         self._metadata = write_entity(trust.own.descriptor(), trust.own.key)
         audit.event("configuration.loaded", peer=trust.own.entity_id)
 
@@ -252,7 +274,11 @@ class TrustFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the federation in environ, and pass on."""
-        path = environ.get("PATH_INFO", "")
+        try:
+            path = self._path_of(environ)
+        except PathRefused as error:
+            refusal = self.pages.refuse(environ, error, event="path")
+            return refusal(environ, start_response)
         address = self._addresses.get(path)
         environ[env.TRUST] = self.trust
         environ[env.ADDRESS] = address
@@ -267,9 +293,18 @@ class TrustFilter:
             return self._nothing_here(environ)(environ, start_response)
         return self.app(environ, start_response)
 
+    def _path_of(self, environ: "WSGIEnvironment") -> str:
+        """The path below ``public_url``, as WSGI has it; PathRefused."""
+        if self._is_in_zope:
+            seen = zope.visible(environ, self._mount, self.trust.trusted_proxies)
+            environ[env.VISIBLE] = seen
+            return seen.below
+        path: str = environ.get("PATH_INFO", "")
+        return path
+
     def _take_out_foreign_session(self, environ: "WSGIEnvironment") -> None:
         login = env.session_or_none(environ)
-        if login is not None and login.who.audience != self.trust.own.entity_id:
+        if login is not None and login.audience != self.trust.own.entity_id:
             environ[env.SESSION] = None
 
     def _own_metadata(self) -> Response:

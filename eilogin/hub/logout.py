@@ -143,7 +143,7 @@ class SingleLogout:
         """End everything, because the citizen says so here."""
         allow_only(environ, "POST")
         require_own_form(environ, env.trust(environ).own.public_url)
-        login = env.session_beyond_idle(environ)
+        login = env.session_to_end(environ)
         unreached = [] if login is None else self.end_everywhere(environ, login)
         if unreached:
             return self._partly(environ, unreached, None)

@@ -1,18 +1,15 @@
 """The login record: who is logged in, since when, until when, at which level.
 
 What belongs here: the record (:class:`Login`), its limits (absolute and idle), its
-index by subject, the verbs that make, find, renew and end it, over any store; and
-logins that are still under way (:class:`PendingLogin`).
-What does not: cookies and requests (``web``), messages (``saml``), and who is trusted
-(``federation``).
+index by subject, and the verbs that make, find, renew and end it, over any store.
+What does not: cookies and requests, and with them logins that are still under way
+(``web``), messages (``saml``), and who is trusted (``federation``).
 
 A participant and the hub keep the same kind of record. A participant's record stems
 from an assertion and is found by the subject that the hub named; the hub's stems from
 its own sign-in and collects the participants that were told of it.
 """
 
-from eilogin.sessions.pending import PendingLogin as PendingLogin
-from eilogin.sessions.pending import PendingLogins as PendingLogins
 from eilogin.sessions.records import Login as Login
 from eilogin.sessions.records import Participant as Participant
 from eilogin.sessions.records import Subject as Subject

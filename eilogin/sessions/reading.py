@@ -8,7 +8,9 @@ in a minute or two is forgotten, and with it what it said of a citizen.
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from eilogin import clock
 from eilogin.sessions.records import UNREADABLE, Login, Participant
 from eilogin.stores import StoredSession
 
@@ -21,48 +23,65 @@ MOST_REMEMBERED = 4096
 _log = logging.getLogger("eilogin.sessions")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A text that was taken apart, and what it said."""
+
+    key: str
+    data: str
+    login: Login
+
+
 class Reader:
     """Takes records apart, and tells the log, once, of one that it cannot read."""
 
     def __init__(self) -> None:
-        #: What was asked for of late, and what was before that: text and login by key.
-        self._young: dict[str, tuple[str, Login]] = {}
-        self._old: dict[str, tuple[str, Login]] = {}
+        #: What was asked for of late, by cookie value: a session that lives is found
+        #: here at nearly every request, and its key need not be computed anew.
+        self.recent: dict[str, Known] = {}
+        #: What was asked for before that.
+        self._older: dict[str, Known] = {}
         self._until = 0.0
         self._unreadable: set[str] = set()
 
-    def login(self, stored: StoredSession, now: float) -> Login | None:
-        """The login that a store has; None where its text cannot be read.
+    def remembered(self, token: str, stored: StoredSession) -> Login | None:
+        """The same as :meth:`login`, for who will come again with this cookie value.
 
         What comes back may be given to others too: nobody changes it.
         """
-        key = stored.key
-        known = self._young.get(key)
+        self._make_room()
+        known = self._older.get(token)
         if (
-            known is not None
-            and known[0] == stored.data
-            and known[1].seen == stored.seen
-            and now < self._until
+            known is None
+            or known.data != stored.data
+            or known.login.seen != stored.seen
         ):
-            return known[1]
-        return self._take_apart(stored, now)
-
-    def _take_apart(self, stored: StoredSession, now: float) -> Login | None:
-        key, data = stored.key, stored.data
-        if not self._until - REMEMBERED_FOR <= now < self._until or (
-            len(self._young) >= MOST_REMEMBERED
-        ):
-            self._old, self._young = self._young, {}
-            self._until = now + REMEMBERED_FOR
-        text, login = self._old.get(key, ("", None))
-        if login is None or text != data or login.seen != stored.seen:
-            try:
-                login = Login.from_json(data, key, stored.seen)
-            except UNREADABLE as error:
-                self._note(key, error)
+            login = self.login(stored)
+            if login is None:
                 return None
-        self._young[key] = (data, login)
-        return login
+            known = Known(stored.key, stored.data, login)
+        self.recent[token] = known
+        return known.login
+
+    def _make_room(self) -> None:
+        now = clock.now()
+        is_time = not self._until - REMEMBERED_FOR <= now < self._until
+        if is_time or len(self.recent) >= MOST_REMEMBERED:
+            self._older, self.recent = self.recent, {}
+            self._until = now + REMEMBERED_FOR
+
+    def forget(self, token: str) -> None:
+        """The session with this cookie value is over."""
+        self.recent.pop(token, None)
+        self._older.pop(token, None)
+
+    def login(self, stored: StoredSession) -> Login | None:
+        """The login that a store has; None where its text cannot be read."""
+        try:
+            return Login.from_json(stored.data, stored.key, stored.seen)
+        except UNREADABLE as error:
+            self._note(stored.key, error)
+            return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
         """Who was told of the session with this key, each entityID once."""
@@ -75,11 +94,6 @@ class Reader:
             else:
                 first.setdefault(participant.entity_id, participant)
         return list(first.values())
-
-    def forget(self, key: str) -> None:
-        """This session is over."""
-        self._young.pop(key, None)
-        self._old.pop(key, None)
 
     def _note(self, key: str, error: Exception) -> None:
         if key in self._unreadable:

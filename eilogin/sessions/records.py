@@ -155,6 +155,8 @@ class Login:
     #: What tells the network of this browser from others, or "" where it is not looked
     #: at: a hash.
     address: str = field(default="", repr=False)
+    #: By how many seconds the clock of who confirmed her was seen to be ahead of ours.
+    ahead: float = 0.0
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
     #: The store's key and the instant she was last seen; not part of the JSON.
@@ -256,7 +258,7 @@ class Login:
 #: What stands in the first array of a record, in this order, after its format.
 _FIRST = ("level", "ends", "confirmed", "subject", "audience", "address")
 #: What stands in the object behind it, beside the attributes; nobody changes it.
-_LATER = ("who", "started", "session_index", "proven", "family")
+_LATER = ("who", "started", "session_index", "proven", "ahead", "family")
 
 
 def _known(cls: type, found: Mapping[str, Any]) -> dict[str, Any]:

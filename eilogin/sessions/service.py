@@ -12,17 +12,16 @@ House rules:
 """
 
 import hashlib
-import logging
 import math
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed
 from eilogin.sessions.reading import Reader
 from eilogin.sessions.records import Login, Participant, Subject
-from eilogin.stores import EndedSession, Store, StoredSession
+from eilogin.stores import Store, StoredSession, shard_of
 
 #: Seconds between two writes of "she was seen" for one login: each is a commit to
 #: the disk, and a page with fifty pictures would make fifty.
@@ -37,8 +36,6 @@ _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 
 _sha256 = hashlib.sha256
 
-_log = logging.getLogger("eilogin.sessions")
-
 
 class Sessions:
     """The logins of one participant, or of the hub.
@@ -51,12 +48,11 @@ class Sessions:
         self.store = store
         self.idle = idle
         self.max_session = max_session
-        self._listeners: list[Callable[[Login], None]] = []
         #: When a login was seen since the store was told, by key: the idle limit is
         #: exact to the second though it is written once a minute. Another process
         #: does not know it, and there the limit is up to a minute stricter.
         self._seen: dict[str, float] = {}
-        self._records = Reader()
+        self._reader = Reader()
 
     # --- finding ---
 
@@ -76,9 +72,33 @@ class Sessions:
 
     def find_beyond_idle(self, token: str) -> Login | None:
         """The same, idle limit aside: what a hub needs to log out, not to log in."""
-        if len(token) != _TOKEN_LENGTH or token[:2] not in _SHARDS:
+        known = self._reader.recent.get(token)
+        if known is not None:
+            key = known.key
+        elif len(token) == _TOKEN_LENGTH and token[:2] in _SHARDS:
+            key = _key_of(token)
+        else:
             return None
-        return self._read(_key_of(token))
+        stored = self.store.read(key)
+        if stored is None:
+            self._reader.forget(token)
+            return None
+        if (
+            known is not None
+            and known.data == stored.data
+            and known.login.seen == stored.seen
+        ):
+            return known.login
+        return self._reader.remembered(token, stored)
+
+    def find_renewed(self, token: str) -> Login | None:
+        """The login that took the place of the one that had this cookie value.
+
+        For a logout only: it may come with the cookie of before a step-up that was
+        under way in another tab, or whose answer the browser never took.
+        """
+        keys = self.store.find(_renewed_label(_key_of(token)))
+        return next((login for login in map(self._read, keys) if login), None)
 
     def find_told(
         self, subject: Subject, session_index: str | None = None
@@ -114,10 +134,7 @@ class Sessions:
 
     def _read(self, key: str) -> Login | None:
         stored = self.store.read(key)
-        if stored is None:
-            self._records.forget(key)
-            return None
-        return self._records.login(stored, clock.now())
+        return None if stored is None else self._reader.login(stored)
 
     def _heirs(self, login: Login) -> list[str]:
         """The key under which a login goes on that was stepped up meanwhile."""
@@ -139,11 +156,12 @@ class Sessions:
 
         ``login`` is as :meth:`find` gave it; it does nothing to a login that is idle.
         """
-        if self.is_idle(login):
-            return
         now = clock.now()
+        since = now - login.seen
+        if not 0 <= since <= self.idle and self.is_idle(login):
+            return
         self._remember(login.key, now)
-        if login.seen < now - TOUCH_INTERVAL:
+        if since > TOUCH_INTERVAL:
             self.store.touch(login.key, now, now - TOUCH_INTERVAL)
 
     def rearm(self, login: Login) -> None:
@@ -191,7 +209,7 @@ class Sessions:
                 made.to_json(),
                 made.seen,
                 made.ends,
-                (*made.labels(), _family_label(made)),
+                _labels_of(made, replaces if is_same else None),
             ),
             issued=issued,
             replaces=None if replaces is None else replaces.key,
@@ -202,7 +220,7 @@ class Sessions:
                 "the login was over, or was logged out, before its answer came in"
             )
         if replaces is not None and not is_same:
-            self._tell(replaces)
+            self._forget(replaces.key)
         return token
 
     def _filled_in(self, login: Login, token: str, same: Login | None) -> Login:
@@ -244,8 +262,9 @@ class Sessions:
     def keep_with(self, login: Login, key: str, value: str, until: float) -> bool:
         """Keep a value that goes when the login ends; False where that is over.
 
-        Under whatever key the login goes on, as everywhere. A power failure may undo
-        it (see :meth:`eilogin.stores.Store.add`).
+        False too where the key has a value already. Under whatever key the login goes
+        on, as everywhere. A power failure may undo it (see
+        :meth:`eilogin.stores.Store.add`).
         """
         return any(
             self.store.add(key, value, until, owner=owner, durable=False)
@@ -257,7 +276,7 @@ class Sessions:
         for key in self._keys_of(login):
             items = self.store.items(key)
             if items:
-                return self._records.participants(key, items)
+                return self._reader.participants(key, items)
         return []
 
     def _keys_of(self, login: Login) -> Iterator[str]:
@@ -278,11 +297,11 @@ class Sessions:
         ended = self.store.end(
             keys=(login.key,), labels=(_family_label(login), login.who.label())
         )
-        self._ended(ended)
+        self._forget(*(session.key for session in ended))
         return [
             told
             for session in ended
-            for told in self._records.participants(session.key, session.items)
+            for told in self._reader.participants(session.key, session.items)
         ]
 
     def end_subject(
@@ -300,36 +319,17 @@ class Sessions:
             mark=issued,
             mark_until=clock.now() + self.max_session,
         )
-        return self._ended(ended)
-
-    def when_ended(self, callback: Callable[[Login], None]) -> None:
-        """Have ``callback`` called with each login that this process ends.
-
-        It is called after the end, also where a login of another subject takes its
-        place; not for a step-up, after which the family goes on. What a callback
-        raises is logged: it does not stop a logout.
-        """
-        self._listeners.append(callback)
-
-    def _ended(self, ended: Sequence[EndedSession]) -> list[Login]:
-        now = clock.now()
         read = (
-            self._records.login(StoredSession(one.key, one.data, 0.0, 0.0), now)
-            for one in ended
+            self._reader.login(StoredSession(session.key, session.data, 0.0, 0.0))
+            for session in ended
         )
         logins = [login for login in read if login is not None]
-        for login in logins:
-            self._tell(login)
+        self._forget(*(session.key for session in ended))
         return logins
 
-    def _tell(self, login: Login) -> None:
-        self._seen.pop(login.key, None)
-        self._records.forget(login.key)
-        for listener in self._listeners:
-            try:
-                listener(login)
-            except Exception:  # noqa: BLE001 - whatever it is, the logout goes on
-                _log.exception("what should happen after a logout did not")
+    def _forget(self, *keys: str) -> None:
+        for key in keys:
+            self._seen.pop(key, None)
 
     # --- messages ---
 
@@ -353,6 +353,16 @@ def _family_label(login: Login) -> str:
     # The family is a secret, so its label is a hash.
     digest = hashlib.sha256(b"family\0" + login.family.encode()).hexdigest()
     return f"{login.who.shard}:{digest}"
+
+
+def _renewed_label(key: str) -> str:
+    return f"{shard_of(key)}:{hashlib.sha256(b'renewed' + key.encode()).hexdigest()}"
+
+
+def _labels_of(made: Login, renewed: Login | None) -> tuple[str, ...]:
+    """By what a login can be found: all that it replaces leads to it."""
+    labels = (*made.labels(), _family_label(made))
+    return labels if renewed is None else (*labels, _renewed_label(renewed.key))
 
 
 def _is_same_subject(one: Login, other: Login) -> bool:

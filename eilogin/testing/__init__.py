@@ -6,4 +6,5 @@ ones do (:class:`Browser`); and the pytest fixtures that give them out.
 """
 
 from eilogin.testing.browser import Browser as Browser
+from eilogin.testing.browser import File as File
 from eilogin.testing.federation import Federation as Federation

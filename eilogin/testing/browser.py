@@ -7,6 +7,8 @@ every app to :mod:`wsgiref.validate`. It runs no scripts.
 """
 
 import re
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
@@ -29,6 +31,15 @@ class _StoredCookie:
     value: str
     same_site: str
     expires: float
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is chosen in a form; the form is sent as ``multipart/form-data``."""
+
+    name: str
+    content: bytes
+    kind: str = "application/octet-stream"
 
 
 class Browser:
@@ -67,7 +78,7 @@ class Browser:
                 return self.follow(link.get("href"))
         raise AssertionError(f"no link {text!r} on {self.url}: {self.text}")
 
-    def press(self, text: str = "", /, **fields: str) -> Response:
+    def press(self, text: str = "", /, **fields: "str | File") -> Response:
         """Fill in the form that has a button with this text, and press it."""
         for form in self._tree().iter("form"):
             for button in form.iter("button"):
@@ -87,7 +98,7 @@ class Browser:
         request.headers.update(headers)
         return self._send(request)
 
-    def post(self, url: str, *, site: str = "none", **fields: str) -> Response:
+    def post(self, url: str, *, site: str = "none", **fields: "str | File") -> Response:
         """Send a form that no page showed; ``site`` is what Sec-Fetch-Site says."""
         return self._go("POST", url, fields, site=site)
 
@@ -124,9 +135,12 @@ class Browser:
         return html.document_fromstring(self.page.text or "<p></p>")
 
     def _submit(
-        self, form: html.HtmlElement, button: html.HtmlElement, fields: dict[str, str]
+        self,
+        form: html.HtmlElement,
+        button: html.HtmlElement,
+        fields: Mapping[str, str | File],
     ) -> Response:
-        values = {
+        values: dict[str, str | File] = {
             field.get("name"): field.get("value", "")
             for field in form.iter("input")
             if field.get("name")
@@ -142,7 +156,12 @@ class Browser:
         return self._go(method, action, values, site=self._site_of(action))
 
     def _go(
-        self, method: str, url: str, fields: dict[str, str] | None, *, site: str
+        self,
+        method: str,
+        url: str,
+        fields: Mapping[str, str | File] | None,
+        *,
+        site: str,
     ) -> Response:
         self.trail = []
         policy = self.page.headers.get("Content-Security-Policy", "")
@@ -181,7 +200,11 @@ class Browser:
             raise AssertionError(f"form-action {match[1]} forbids {target}")
 
     def _request(
-        self, method: str, url: str, fields: dict[str, str] | None, site: str
+        self,
+        method: str,
+        url: str,
+        fields: Mapping[str, str | File] | None,
+        site: str,
     ) -> Request:
         request = Request.blank(url, method=method)
         request.headers["Accept"] = "text/html,*/*;q=0.8"
@@ -189,8 +212,7 @@ class Browser:
         request.headers["Sec-Fetch-Site"] = site
         request.headers["Sec-Fetch-Mode"] = "navigate"
         if fields is not None and method == "POST":
-            request.body = urlencode(fields).encode()
-            request.content_type = "application/x-www-form-urlencoded"
+            request.headers["Content-Type"], request.body = _encoded(fields)
             if site == "cross-site":
                 request.headers["Origin"] = "null"
         elif fields:
@@ -245,6 +267,25 @@ class Browser:
     def _site_of(self, url: str) -> str:
         is_own = _host(urljoin(self.url, url)) == _host(self.url)
         return "same-origin" if is_own else "cross-site"
+
+
+def _encoded(fields: Mapping[str, str | File]) -> tuple[str, bytes]:
+    """Content type and body of a form (HTML standard, 4.10.21.7 and 4.10.21.8)."""
+    if not any(isinstance(value, File) for value in fields.values()):
+        return "application/x-www-form-urlencoded", urlencode(fields).encode()
+    boundary = f"----eilogin{secrets.token_hex(12)}"
+    parts = [_part(name, value) for name, value in fields.items()]
+    body = b"".join(f"--{boundary}\r\n".encode() + part for part in parts)
+    closing = f"--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body + closing
+
+
+def _part(name: str, value: str | File) -> bytes:
+    head = f'Content-Disposition: form-data; name="{name}"'
+    if isinstance(value, str):
+        return f"{head}\r\n\r\n{value}\r\n".encode()
+    head += f'; filename="{value.name}"\r\nContent-Type: {value.kind}'
+    return f"{head}\r\n\r\n".encode() + value.content + b"\r\n"
 
 
 def _host(url: str) -> str:

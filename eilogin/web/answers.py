@@ -2,7 +2,9 @@
 
 It comes as an artifact, which is fetched over the back channel, or by POST. A POST
 from the hub's site comes without the cookies that say whose login this is (they are
-Lax), so it is verified, stashed, and fetched again by the browser with a GET.
+Lax), so it is verified, stashed, and fetched again by the browser with a GET. What is
+stashed has been signed by the hub: an answer that there is no login need not be signed,
+so it is not kept, and goes along with the browser, sealed.
 
 Our own checks (:mod:`eilogin.saml.answers`) and python3-saml's must both accept; a
 disagreement is a fault to look into, and refused.
@@ -12,7 +14,6 @@ import hashlib
 import hmac
 import json
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -31,10 +32,11 @@ from eilogin.errors import (
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures, toolkit, xml
 from eilogin.saml.answers import Expected, accept, open_artifact_response
-from eilogin.sessions import PendingLogin, PendingLogins
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie
+from eilogin.web import under_way
 from eilogin.web.requests import allow_only, read_body, read_query
+from eilogin.web.sealing import NotSealed, Sealer, as_text, from_text
+from eilogin.web.under_way import PendingLogin, request_id_of
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -44,8 +46,12 @@ _log = logging.getLogger("eilogin")
 
 #: How long an answer that came by POST waits for the GET that fetches it, in seconds.
 _STASHED = 120.0
-#: The parameter by which the browser fetches it.
+#: The parameter by which the browser fetches it, and the one that tells of a failure.
 _STASH_KEY = "answer"
+_FAILURE = "failure"
+#: Status codes that are told on (SAML core 3.2.2.2 has two), and characters of one.
+_MOST_CODES = 2
+_LONGEST_CODE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +65,6 @@ class Answer:
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
-
-
-# What a handle is made of; the name of a cookie takes nothing else.
-_HANDLE = re.compile(r"[A-Za-z0-9_-]{1,80}")
-
-#: How the names of the cookies of logins under way begin.
-LOGIN_COOKIES = "eilogin-login-"
-
-
-def login_cookie(handle: str) -> Cookie:
-    """The cookie that ties one login under way to its browser."""
-    return Cookie(LOGIN_COOKIES + handle)
 
 
 class AnswerReader:
@@ -94,7 +88,9 @@ class AnswerReader:
             return self._stash(environ)
         query = environ.get("QUERY_STRING", "")
         if query.startswith(f"{_STASH_KEY}="):
-            return self._fetch(environ, read_query(environ).get(_STASH_KEY, ""))
+            return _fetched(environ, read_query(environ).get(_STASH_KEY, ""))
+        if query.startswith(f"{_FAILURE}="):
+            return _failed(environ, read_query(environ).get(_FAILURE, ""))
         artifact, handle = bindings.read_artifact_query(query)
         return self._resolve(environ, artifact, handle)
 
@@ -103,23 +99,24 @@ class AnswerReader:
     def _resolve(
         self, environ: "WSGIEnvironment", artifact: str, handle: str
     ) -> Answer:
-        pending = _of_browser(environ, handle)
+        pending = under_way.of_browser(environ, handle)
         if pending.spent_by:
             return Answer(pending)
         parsed = bindings.read_artifact(artifact)
-        source = bindings.source_id(pending.hub)
+        trust = env.trust(environ)
+        source = bindings.source_id(trust.hub_id)
         if not hmac.compare_digest(parsed.source_id, source):
             raise UnknownPeer("the artifact is not of the hub that was asked")
-        trust = env.trust(environ)
         response = _resolved(artifact, parsed.index, trust)
         try:
             assertion = accept(
-                response, _expected(trust, pending, destination_required=False)
+                response,
+                _expected(trust, pending.request_id, destination_required=False),
             )
         except LoginFailed as failure:
             return Answer(pending, failure=failure)
         if toolkit.can_judge(response):
-            self._ask_again(trust, toolkit.standalone(response), pending)
+            self._ask_again(trust, toolkit.standalone(response), pending.request_id)
         else:
             _log.info("only its ArtifactResponse is signed: no second opinion")
         return Answer(pending, assertion)
@@ -131,43 +128,26 @@ class AnswerReader:
         received = bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
         if received.kind != "SAMLResponse":
             raise MalformedMessage("an answer to a login is a SAMLResponse")
-        pending = PendingLogins(env.values(environ)).by_handle(received.relay_state)
-        outcome: dict[str, object] = {"handle": pending.handle}
+        handle = received.relay_state
+        request_id = request_id_of(handle)
         try:
             assertion = accept(
                 xml.parse(received.octets),
-                _expected(trust, pending, destination_required=True),
+                _expected(trust, request_id, destination_required=True),
             )
         except LoginFailed as failure:
-            # Perhaps not signed: so one at a time for each login under way.
-            name = pending.handle
-            outcome["failed"] = failure.status_codes
-        else:
-            self._ask_again(trust, received.octets, pending)
-            name = f"{pending.handle}\0{assertion.id}"
-            outcome["assertion"] = asdict(assertion)
+            return _go_on(trust, _FAILURE, _sealed(trust, handle, failure))
+        self._ask_again(trust, received.octets, request_id)
+        name = f"{handle}\0{assertion.id}"
         key = hashlib.sha256(name.encode()).hexdigest()
+        outcome = json.dumps({"handle": handle, "assertion": asdict(assertion)})
         until = clock.now() + _STASHED
-        stash = env.values(environ)
-        stash.add(f"answer:{key}", json.dumps(outcome), until, durable=False)
-        return see_other(f"{trust.own.url('acs')}?{urlencode({_STASH_KEY: key})}")
-
-    def _fetch(self, environ: "WSGIEnvironment", key: str) -> Answer:
-        stashed = env.values(environ).get(f"answer:{key}")
-        if stashed is None:
-            raise LoginLost("no answer waits under this name (any more)")
-        outcome = json.loads(stashed)
-        pending = _of_browser(environ, outcome["handle"])
-        if pending.spent_by:
-            return Answer(pending)
-        if "failed" in outcome:
-            reason = "the hub answers that there is no login"
-            return Answer(pending, failure=LoginFailed(reason, outcome["failed"]))
-        return Answer(pending, _assertion(outcome["assertion"]))
+        env.values(environ).add(f"answer:{key}", outcome, until, durable=False)
+        return _go_on(trust, _STASH_KEY, key)
 
     # --- the second opinion ---------------------------------------------------------
 
-    def _ask_again(self, trust: Trust, octets: bytes, pending: PendingLogin) -> None:
+    def _ask_again(self, trust: Trust, octets: bytes, request_id: str) -> None:
         if not self._is_asked_twice:
             return
         if self._second is None:
@@ -178,15 +158,56 @@ class AnswerReader:
                 hub_sso_url=trust.sso.location,
                 hub_certificates=trust.hub.signing_certificates,
             )
-        self._second.confirm(octets, pending.request_id)
+        self._second.confirm(octets, request_id)
 
 
-def _of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
-    """The login under way with this handle, if it is this browser's; or LoginLost."""
-    if not _HANDLE.fullmatch(handle):
-        raise LoginLost("no login under way has this RelayState")
-    secret = login_cookie(handle).read(environ)
-    return PendingLogins(env.values(environ)).of_browser(handle, secret)
+# --- what waits for the browser -------------------------------------------------------
+
+
+def _go_on(trust: Trust, parameter: str, value: str) -> Response:
+    """Have the browser come again, with its cookies."""
+    return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
+
+
+def _fetched(environ: "WSGIEnvironment", key: str) -> Answer:
+    stashed = env.values(environ).get(f"answer:{key}")
+    if stashed is None:
+        raise LoginLost("no answer waits under this name (any more)")
+    outcome = json.loads(stashed)
+    pending = under_way.of_browser(environ, outcome["handle"])
+    if pending.spent_by:
+        return Answer(pending)
+    return Answer(pending, _assertion(outcome["assertion"]))
+
+
+def _sealed(trust: Trust, handle: str, failure: LoginFailed) -> str:
+    """The hub's word that there is no login, for a while, in the browser's hands."""
+    # Perhaps not signed: no longer than what the hub says in earnest.
+    codes = [code[:_LONGEST_CODE] for code in failure.status_codes[:_MOST_CODES]]
+    fields = [handle, codes, clock.now() + _STASHED]
+    return as_text(_sealer(trust).seal(json.dumps(fields).encode()))
+
+
+def _failed(environ: "WSGIEnvironment", text: str) -> Answer:
+    try:
+        octets = _sealer(env.trust(environ)).open(from_text(text))
+    except NotSealed as error:
+        raise LoginLost(f"what should say why there is no login: {error}") from None
+    handle, codes, until = json.loads(octets)
+    if clock.now() >= until:
+        raise LoginLost("this answer came too long ago")
+    pending = under_way.of_browser(environ, handle)
+    if pending.spent_by:
+        return Answer(pending)
+    reason = "the hub answers that there is no login"
+    return Answer(pending, failure=LoginFailed(reason, codes))
+
+
+def _sealer(trust: Trust) -> Sealer:
+    return Sealer(trust.own.sealing_secrets, f"failed login at {trust.own.entity_id}")
+
+
+# --- what the hub says ----------------------------------------------------------------
 
 
 def _resolved(artifact: str, index: int, trust: Trust) -> etree._Element:
@@ -213,15 +234,13 @@ def _resolved(artifact: str, index: int, trust: Trust) -> etree._Element:
     )
 
 
-def _expected(
-    trust: Trust, pending: PendingLogin, *, destination_required: bool
-) -> Expected:
+def _expected(trust: Trust, request_id: str, *, destination_required: bool) -> Expected:
     return Expected(
-        request_id=pending.request_id,
+        request_id=request_id,
         acs_url=trust.own.url("acs"),
         audience=trust.own.entity_id,
-        issuer=pending.hub,
-        keys=trust.hub_keys(pending.hub),
+        issuer=trust.hub_id,
+        keys=trust.hub_keys(trust.hub_id),
         now=clock.now(),
         destination_required=destination_required,
     )

@@ -3,7 +3,6 @@
 The way back is :mod:`eilogin.web.answers`.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -13,17 +12,14 @@ from eilogin import clock
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.saml import bindings, messages
 from eilogin.saml.levels import CLASS_OF
-from eilogin.sessions import PendingLogin, PendingLogins
 from eilogin.web import environ as env
-from eilogin.web.answers import LOGIN_COOKIES, login_cookie
-from eilogin.web.cookies import Cookie, names
+from eilogin.web import under_way
+from eilogin.web.cookies import Cookie
 from eilogin.web.outbound import redirect_with
+from eilogin.web.under_way import PendingLogin
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-#: Logins that one browser may have under way; the oldest gives way to a new one.
-_MOST_TABS = 5
 
 #: The hub was asked silently whether it knows this browser, and did not say yes.
 _ASKED = Cookie("eilogin-asked")
@@ -40,11 +36,15 @@ def ask_hub(
     """A redirect to the hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
     When the hub has answered, the visitor is at ``target``, a path of this site with
-    its query. ``force`` asks for a fresh proof, ``passive`` for no prompt.
+    its query. ``force`` asks for a fresh proof, ``passive`` for no prompt. Nobody is
+    sent who could not be logged in afterwards: StoreUnavailable where the store does
+    not answer.
     """
     trust = env.trust(environ)
+    asked = PendingLogin(target, level, is_passive=passive, is_forced=force)
+    under_way.require_store(environ)
     request = messages.AuthnRequest(
-        id=messages.new_id(),
+        id=asked.request_id,
         issued=clock.now(),
         issuer=trust.own.entity_id,
         destination=trust.sso.location,
@@ -56,33 +56,14 @@ def ask_hub(
         ),
         level_classes=(CLASS_OF[level],),
     )
-    pending, secret = PendingLogins(env.values(environ)).start(
-        PendingLogin(
-            request_id=request.id,
-            hub=trust.hub_id,
-            target=target,
-            level=level,
-            asked=request.issued,
-            is_passive=passive,
-            is_forced=force,
-        )
-    )
     return redirect_with(
         request.destination,
         "SAMLRequest",
         messages.write_authn_request(request),
         key=trust.own.key,
-        relay_state=pending.handle,
-        headers=[login_cookie(pending.handle).set(secret), *_oldest_tabs(environ)],
+        relay_state=asked.handle,
+        headers=under_way.keep(environ, asked),
     )
-
-
-def _oldest_tabs(environ: "WSGIEnvironment") -> Iterator[tuple[str, str]]:
-    """Headers that make room for the login of one more tab."""
-    # Handles begin with the time, so their names sort by age.
-    under_way = sorted(names(environ, LOGIN_COOKIES))
-    for name in under_way[: max(0, len(under_way) - _MOST_TABS + 1)]:
-        yield Cookie(name).expire()
 
 
 def was_asked(environ: "WSGIEnvironment") -> bool:
@@ -111,6 +92,11 @@ def hub_answers(environ: "WSGIEnvironment") -> bool:
 
 
 def login_address(environ: "WSGIEnvironment", target: str, level: str) -> str:
-    """The address of ours at which a login begins that leads to ``target``."""
+    """The address of ours at which a login begins that leads to ``target``.
+
+    With a fresh proof where a limit of the path that is asked for wants one.
+    """
     query = urlencode({"next": target, "level": level})
+    if env.FRESH in environ:
+        query += "&fresh=yes"
     return f"{env.trust(environ).own.url('login')}?{query}"

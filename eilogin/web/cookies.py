@@ -67,6 +67,17 @@ class Cookie:
         with a ``__Host-`` cookie, so one of them is forged and nobody can say which.
         """
         header = environ.get("HTTP_COOKIE", "")
+        start = header.find(self._start)
+        if start == -1:
+            return None
+        behind = start + len(self._start)
+        is_plain = start == 0 or header.startswith("; ", start - 2)
+        if is_plain and header.find(self._start, behind) == -1:
+            # As every browser writes it: once, and where a pair begins.
+            return header[behind:].partition(";")[0].strip(_BLANKS) or None
+        return self._read_of_many(header)
+
+    def _read_of_many(self, header: str) -> str | None:
         position = 0
         found = None
         while (start := header.find(self._start, position)) != -1:

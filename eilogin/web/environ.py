@@ -13,6 +13,10 @@ key                       set by                  value
 ``eilogin.trust``         ``trust``               :class:`eilogin.federation.Trust`
 ``eilogin.address``       ``trust``               which of eilogin's own addresses
                                                   is asked for, or None
+``eilogin.visible``       ``trust``               :class:`Visible`, where PATH_INFO
+                                                  is not what the visitor sees
+``eilogin.fresh``         ``login``               True where a limit of the path asks
+                                                  for a fresh proof
 ``eilogin.login``         ``login``               :class:`LoginService`
 ========================= ======================= =================================
 
@@ -20,7 +24,7 @@ A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which n
 the filter that should stand before it.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from webob import Response
 
@@ -39,6 +43,8 @@ SESSION_FAULT = "eilogin.session.fault"
 COOKIE = "eilogin.cookie"
 TRUST = "eilogin.trust"
 ADDRESS = "eilogin.address"
+VISIBLE = "eilogin.visible"
+FRESH = "eilogin.fresh"
 LOGIN = "eilogin.login"
 
 #: The order in which the filters of a participant stand, the outermost first.
@@ -52,6 +58,14 @@ _SET_BY = {
     ADDRESS: "trust",
     LOGIN: "login",
 }
+
+
+class Visible(NamedTuple):
+    """The path of a request as its visitor sees it (``path_style = zope``)."""
+
+    #: All of it, and what of it is below the path of ``public_url``; as WSGI has them.
+    path: str
+    below: str
 
 
 class LoginService(Protocol):
@@ -79,7 +93,9 @@ def _get(environ: "WSGIEnvironment", key: str) -> Any:
 
 def sessions(environ: "WSGIEnvironment") -> Sessions:
     """The logins of this participant."""
-    found: Sessions = _get(environ, SESSIONS)
+    found: Sessions = (
+        environ[SESSIONS] if SESSIONS in environ else _get(environ, SESSIONS)
+    )
     return found
 
 
@@ -88,25 +104,43 @@ def session(environ: "WSGIEnvironment") -> Login | None:
 
     Raises :class:`eilogin.errors.StoreUnavailable` where nobody can tell.
     """
-    fault: EiloginError | None = environ.get(SESSION_FAULT)
-    if fault is not None:
+    if SESSION_FAULT in environ:
+        fault: EiloginError = environ[SESSION_FAULT]
         raise fault
     return session_or_none(environ)
 
 
 def session_or_none(environ: "WSGIEnvironment") -> Login | None:
     """The same where it does not matter whether somebody can tell."""
-    found: Login | None = _get(environ, SESSION)
+    found: Login | None = (
+        environ[SESSION] if SESSION in environ else _get(environ, SESSION)
+    )
     return found
 
 
 def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
-    """The login of this visitor, idle or not: whom a logout has to reach.
+    """The login of this visitor, idle or not.
 
     Another read of the store; raises StoreUnavailable.
     """
     token = cookie(environ).read(environ)
-    login = sessions(environ).find_beyond_idle(token) if token else None
+    return _ours(environ, sessions(environ).find_beyond_idle(token) if token else None)
+
+
+def session_to_end(environ: "WSGIEnvironment") -> Login | None:
+    """The login that a logout of this visitor has to reach, idle or not.
+
+    Also where she brings the cookie of before a step-up, which logs nobody in. Raises
+    StoreUnavailable.
+    """
+    login = session_beyond_idle(environ)
+    token = cookie(environ).read(environ)
+    if login is not None or not token:
+        return login
+    return _ours(environ, sessions(environ).find_renewed(token))
+
+
+def _ours(environ: "WSGIEnvironment", login: Login | None) -> Login | None:
     is_ours = login is not None and login.audience == trust(environ).own.entity_id
     return login if is_ours else None
 
@@ -130,5 +164,7 @@ def trust(environ: "WSGIEnvironment") -> Trust:
 
 def address(environ: "WSGIEnvironment") -> str | None:
     """Which of eilogin's own addresses is asked for, such as ``acs``, or None."""
-    found: str | None = _get(environ, ADDRESS)
+    found: str | None = (
+        environ[ADDRESS] if ADDRESS in environ else _get(environ, ADDRESS)
+    )
     return found

@@ -38,7 +38,13 @@ from webob import Response
 from webob.acceptparse import create_accept_language_header
 
 from eilogin import audit, clock
-from eilogin.errors import EiloginError, MethodNotAllowed, Refused
+from eilogin.errors import (
+    EiloginError,
+    LoginLoops,
+    MethodNotAllowed,
+    Refused,
+    Unavailable,
+)
 from eilogin.web import environ as env
 from eilogin.web.references import new_reference
 from eilogin.web.requests import is_navigation, origin_of
@@ -63,6 +69,17 @@ _LONGEST_WISH = 200
 _HSTS = "max-age=31536000"
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
+#: After how many seconds to try again what did not answer: longer than a store is left
+#: alone (:mod:`eilogin.stores.breaker`), and not so long that it feels like for good.
+_RETRY_AFTER = "10"
+#: Errors that have a page of their own, by their code.
+_PAGE_OF = {
+    "login-loops": "login_loops.html",
+    "cookies-refused": "no_cookies.html",
+    "form-lost": "form_not_sent.html",
+    "form-of-another": "form_not_sent.html",
+    "form-sent": "form_not_sent.html",
+}
 
 Headers = Iterable[tuple[str, str]]
 
@@ -87,13 +104,14 @@ class Pages:
         *,
         status: int = 200,
         headers: Headers = (),
-        form_action: Sequence[str] = (),
+        form_action: Sequence[str] | None = (),
         **values: Any,
     ) -> Response:
         """The page that ``template`` makes of ``values``.
 
         ``headers`` are added to its own. ``form_action`` are URLs to whose origins a
         form on the page may lead, by itself or by a redirect; its own site always is.
+        None where the application's answer says where it leads.
         """
         response = self._html(
             environ, template, values, _policy(self._style_hash, form_action)
@@ -101,6 +119,13 @@ class Pages:
         response.status_code = status
         response.headerlist.extend(headers)
         return response
+
+    def texts(self, template: str) -> Mapping[str, str]:
+        """What ``template`` says in each language: for what is no page of its own."""
+        return {
+            language: environment.get_template(template).render()
+            for language, environment in self._by_language.items()
+        }
 
     def auto_post(
         self,
@@ -137,21 +162,23 @@ class Pages:
 
         ``event`` is the code of the audit event, such as ``login``; ``again`` is a
         path of this site where the visitor can start anew. A background call gets
-        JSON with the error's code. Page, log and audit event share a new reference.
+        JSON with the error's code as its ``reason``. Page, log and audit event share a
+        new reference.
         """
         reference = note_refusal(error, event)
         code = error.code if isinstance(error, EiloginError) else EiloginError.code
         status = error.status if isinstance(error, EiloginError) else 500
         headers = _headers_of(error)
         if not is_navigation(environ):
-            answer = {"error": code, "reference": reference}
+            answer = {"reason": code, "reference": reference}
             return json_answer(environ, answer, status=status, headers=headers)
         return self.page(
             environ,
-            "error.html",
+            _PAGE_OF.get(code, "error.html"),
             status=status,
             headers=headers,
             code=code,
+            cause=error.cause if isinstance(error, LoginLoops) else "",
             is_logout=event.startswith("logout"),
             reference=reference,
             telephone=_telephone(environ),
@@ -291,9 +318,12 @@ def _packaged(name: str) -> str:
 # --- headers --------------------------------------------------------------------
 
 
-def _policy(style_hash: str, form_action: Sequence[str], script_hash: str = "") -> str:
+def _policy(
+    style_hash: str, form_action: Sequence[str] | None, script_hash: str = ""
+) -> str:
     """The Content-Security-Policy of one page."""
-    origins = dict.fromkeys(["'self'", *map(origin_of, form_action)])
+    origins = dict.fromkeys(["'self'", *map(origin_of, form_action or ())])
+    form = [] if form_action is None else [f"form-action {' '.join(origins)}"]
     script = [f"script-src {script_hash}"] if script_hash else []
     return "; ".join(
         [
@@ -302,7 +332,7 @@ def _policy(style_hash: str, form_action: Sequence[str], script_hash: str = "") 
             # The icon in the tab stands in the page itself.
             "img-src data:",
             *script,
-            f"form-action {' '.join(origins)}",
+            *form,
             "frame-ancestors 'none'",
             "base-uri 'none'",
         ]
@@ -347,9 +377,14 @@ def note_refusal(error: Exception, event: str) -> str:
 
 
 def _headers_of(error: Exception) -> Headers:
-    """What the answer to an error has to say besides its page (RFC 9110 15.5.6)."""
+    """What the answer to an error has to say besides its page.
+
+    RFC 9110 15.5.6 (the methods that are taken) and 15.6.4 (when to try again).
+    """
     if isinstance(error, MethodNotAllowed):
         return [("Allow", ", ".join(error.allowed))]
+    if isinstance(error, Unavailable) and error.status == 503:  # noqa: PLR2004
+        return [("Retry-After", _RETRY_AFTER)]
     return []
 
 

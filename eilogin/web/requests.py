@@ -114,15 +114,21 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
 
     Sec-Fetch-Mode says it, and all browsers of today send it (Fetch Metadata, 2.2).
     Without it, who takes a page gets one: also who takes anything, such as curl (RFC
-    9110 12.5.1).
+    9110 12.5.1). Links and forms know no other methods than these (HTML standard,
+    "form submission attributes"): all others are a script's, or a browser's own
+    question before it (a preflight: Fetch standard, "CORS-preflight fetch").
     """
-    if "HTTP_X_REQUESTED_WITH" in environ:
+    if "HTTP_X_REQUESTED_WITH" in environ or not _is_for_pages(environ):
         return False
     mode = environ.get("HTTP_SEC_FETCH_MODE")
     if mode is not None:
         return bool(mode == "navigate")
     accepted = environ.get("HTTP_ACCEPT", "").lower()
     return not accepted or "text/html" in accepted or "*/*" in accepted
+
+
+def _is_for_pages(environ: "WSGIEnvironment") -> bool:
+    return environ.get("REQUEST_METHOD", "GET") in ("GET", "HEAD", "POST")
 
 
 def wants_page(environ: "WSGIEnvironment") -> bool:
@@ -301,7 +307,7 @@ def client_address(
     believed: str = environ.get("REMOTE_ADDR", "")
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     for entry in reversed(forwarded.rsplit(",", _MOST_PROXIES)):
-        if not _is_among(believed, trusted_proxies):
+        if not is_among(believed, trusted_proxies):
             break
         address = _parsed(entry.strip())
         if address is None:
@@ -310,7 +316,8 @@ def client_address(
     return believed
 
 
-def _is_among(address: str, networks: Sequence[IPNetwork]) -> bool:
+def is_among(address: str, networks: Sequence[IPNetwork]) -> bool:
+    """Whether an address is in one of these networks; no for what is no address."""
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in networks)
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from webob import Response
 
+from eilogin.web.environ import VISIBLE
 from eilogin.web.requests import LONGEST_TARGET, origin_of
 
 if TYPE_CHECKING:
@@ -28,15 +29,22 @@ def this_page(environ: "WSGIEnvironment", public_url: str) -> str:
     One that is longer than :data:`LONGEST_TARGET` loses its query; one whose path is
     longer is the first page of the site.
     """
-    path = urlsplit(public_url).path + _quoted(environ, "PATH_INFO", _PATH_SAFE)
-    query = _quoted(environ, "QUERY_STRING", _QUERY_SAFE)
-    whole = f"{path}?{query}" if query else path
-    candidates = (whole, path, root(public_url))
+    whole = whole_target(environ, public_url)
+    candidates = (whole, whole.partition("?")[0], root(public_url))
     return next(target for target in candidates if len(target) <= LONGEST_TARGET)
 
 
-def _quoted(environ: "WSGIEnvironment", key: str, safe: str) -> str:
-    return quote(environ.get(key, "").encode("latin-1"), safe=safe)
+def whole_target(environ: "WSGIEnvironment", public_url: str) -> str:
+    """The same, however long it is."""
+    seen = environ.get(VISIBLE)
+    below = environ.get("PATH_INFO", "") if seen is None else seen.below
+    path = urlsplit(public_url).path + _quoted(below, _PATH_SAFE)
+    query = _quoted(environ.get("QUERY_STRING", ""), _QUERY_SAFE)
+    return f"{path}?{query}" if query else path
+
+
+def _quoted(text: str, safe: str) -> str:
+    return quote(text.encode("latin-1"), safe=safe)
 
 
 def at(public_url: str, target: str) -> str:

@@ -23,7 +23,9 @@ def app(environ, start_response):
 
 
 def make(folder, store):
-    options = {"stad.test": {"acs": "post", "store": store}}
+    # Each federation makes keys of its own; processes of one site share a secret.
+    secret = "known to all processes"
+    options = {"stad.test": {"acs": "post", "store": store, "secret": secret}}
     return Federation(folder, {"stad.test": app}, options=options)
 
 

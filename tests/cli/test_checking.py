@@ -65,6 +65,31 @@ class TestASoundFile:
         assert site.faults() == []
 
 
+class TestAStoreThatIsNoFile:
+    def test_and_does_not_answer_is_a_fault_and_may_be_served_all_the_same(
+        self, site, run
+    ):
+        pytest.importorskip("redis")
+        # Nobody listens there.
+        store = "redis://:secret@127.0.0.1:1"
+        site.set("filter:uwv-eilogin", store=store, store_timeout="1s")
+        result = run("check", site.file)
+        assert result.exit_code == 1
+        assert "[filter:uwv-eilogin] store: " in result.stderr
+        assert result.stderr.endswith("\n1 fault\n")
+        assert "secret" not in result.stderr
+        assert site.faults() == []
+
+    def test_and_cannot_be_used_is_a_fault(self, site, monkeypatch):
+        class Evicting:
+            def prepare(self):
+                raise ConfigurationError("found allkeys-lru, expected noeviction")
+
+        monkeypatch.setattr(checking, "open_store", lambda url, timeout: Evicting())
+        site.set("filter:uwv-eilogin", store="memory:")
+        assert "expected noeviction" in str(site.fault())
+
+
 class TestAFileWithManyFaults:
     def test_tells_them_all_at_once_and_exits_with_1(self, site, run):
         site.set("filter:hub-session", stor="memory:", store=None)

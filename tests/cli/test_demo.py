@@ -200,15 +200,8 @@ def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch
         assert f"{name} ({password})" in text
 
 
-def test_a_data_folder_of_app_sessions_is_made_and_thrown_away(site):
-    site.change(
-        "[app:app]",
-        "[filter:g-appsession]\nuse = egg:eilogin#appsession\n"
-        "data_dir = %(here)s/var/appsessions\n\n[app:app]",
-    )
+def test_a_folder_for_a_store_is_made_for_this_user_alone(site):
+    site.set("filter:uwv-eilogin", store="sqlite:///%(here)s/var/stores/uwv.db")
     (folder,) = [step.path for step in site.prepare() if step.made]
-    assert folder == site.var / "appsessions"
+    assert folder == site.var / "stores"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    (folder / "container_file").mkdir()
-    demo.Demo(site.file).reset()
-    assert not folder.exists()

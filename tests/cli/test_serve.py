@@ -167,6 +167,18 @@ class TestAFileInOrder:
         room.serve(small.file, {}, ["Open one of:"])
         assert capsys.readouterr().out.endswith("Open one of:\n")
 
+    def test_does_not_wait_for_a_store_that_does_not_answer(
+        self, site, run, monkeypatch, caplog
+    ):
+        pytest.importorskip("redis")
+        store = "redis://127.0.0.1:1"
+        site.set("filter:uwv-eilogin", store=store, store_timeout="1s")
+        monkeypatch.setattr(room, "_run", lambda servers: None)
+        result = run("serve", site.file)
+        assert result.exit_code == 0, result.output
+        assert "serving on" in result.output
+        assert "the server starts all the same" in caplog.text
+
     def test_does_not_go_on_with_half_of_its_servers(self, small, run, monkeypatch):
         ran = []
 

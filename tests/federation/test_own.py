@@ -67,3 +67,18 @@ def test_a_pseudonym_stands_for_a_citizen_and_only_we_can_make_it(make_own, oper
     assert pseudonym != make_own().pseudonym("900000028")
     assert pseudonym != make_own(key=operator).pseudonym("900000016")
     assert len(pseudonym) == 16
+
+
+def test_what_seals_our_cookies_is_what_we_are_told_or_made_of_our_key(
+    make_own, operator
+):
+    own = make_own(secrets=(b"new", b"old"))
+    assert own.sealing_secrets == (b"new", b"old")
+    assert "old" not in repr(own)
+    (made,) = make_own().sealing_secrets
+    assert [made] == [*make_own().sealing_secrets]
+    assert [made] != [*make_own(key=operator).sealing_secrets]
+
+
+def test_a_citizen_keeps_her_pseudonym_when_a_secret_changes(make_own):
+    assert make_own(secrets=(b"new",)).pseudonym("x") == make_own().pseudonym("x")

@@ -126,9 +126,9 @@ class TestAStranger:
         answer = citizen.browser.fetch("https://land.test/percelen")
         assert answer.status_int == 401
         assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.json["error"] == "login-needed"
+        assert answer.json["reason"] == "login-needed"
         assert answer.json["level"] == "midden"
-        query = parse_qs(urlsplit(answer.json["login"]).query)
+        query = parse_qs(urlsplit(answer.json["login_url"]).query)
         assert query == {"next": ["/"], "level": ["midden"]}
         assert witness.seen == []
 
@@ -499,12 +499,15 @@ class TestHowLongStill:
     def test_is_told_to_who_is_logged_in(self, citizen, clock):
         citizen.log_in()
         clock.shift(5 * MINUTE)
-        assert citizen.browser.fetch(self.SESSION).json == {
+        told = citizen.browser.fetch(self.SESSION).json
+        assert re.fullmatch("[0-9a-f]{16}", told.pop("pseudonym"))
+        assert told == {
             "logged_in": True,
             "level": "basis",
             "until": "2026-11-24T11:00:00+00:00",
-            "seconds_left": 115 * MINUTE,
+            "absolute_seconds_left": 115 * MINUTE,
             "idle_seconds_left": 10 * MINUTE,
+            "idle_seconds": 15 * MINUTE,
         }
 
     def test_does_not_make_it_longer(self, citizen, clock):

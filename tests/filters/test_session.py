@@ -1,6 +1,9 @@
 """The filter that finds the visitor's session, alone and in front of the others."""
 
+import itertools
 import re
+import socket
+import time
 from wsgiref.validate import validator
 
 import pytest
@@ -8,8 +11,11 @@ from webtest import TestApp as Client
 
 from eilogin import clock as instants
 from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
+from eilogin.filters import session as session_room
 from eilogin.filters.session import make_session
 from eilogin.sessions import Login, Subject
+from eilogin.stores import breaker
+from eilogin.stores.memory import MemoryStore
 from eilogin.web import environ as env
 
 MINUTE = 60
@@ -211,13 +217,17 @@ class TestWhileTheStoreIsDown:
     def test_a_background_call_gets_json_that_says_so(self, browser):
         answer = browser.fetch("https://land.test/mijn")
         assert answer.status_int == 503
-        assert answer.json["error"] == "store-unavailable"
+        assert answer.json["reason"] == "store-unavailable"
 
-    @pytest.mark.parametrize("path", ["/", "/static/style.css"])
-    def test_pages_that_need_no_login_go_on(self, browser, witness, path):
-        browser.visit(f"https://land.test{path}")
+    def test_pages_that_are_off_go_on(self, browser, witness):
+        browser.visit("https://land.test/static/style.css")
         assert browser.page.status_int == 200
         assert "REMOTE_USER" not in witness.environ
+
+    def test_an_open_page_takes_who_may_be_logged_in_for_no_stranger(self, browser):
+        browser.visit("https://land.test/")
+        assert browser.page.status_int == 503
+        assert browser.page.headers["Retry-After"] == "10"
 
     def test_when_it_is_back_she_is_logged_in_as_before(
         self, federation, browser, witness
@@ -230,6 +240,93 @@ class TestWhileTheStoreIsDown:
         assert witness.environ["REMOTE_USER"] == "anna"
 
 
+class LateStore:
+    """A store that answers from the moment on that it is ``up``."""
+
+    def __init__(self, *, raises=None):
+        self.whole = MemoryStore()
+        self.up = False
+        self.raises = raises
+        self.prepared = 0
+
+    def prepare(self):
+        self.prepared += 1
+        if self.raises and self.up:
+            raise self.raises
+        self.read("")
+
+    def read(self, key):
+        if not self.up:
+            raise StoreUnavailable("connection refused")
+        return self.whole.read(key)
+
+
+class TestAStoreThatIsDownAtTheStart:
+    @pytest.fixture
+    def start(self, make, monkeypatch):
+        def start(store):
+            # As a server that is not there yet: no store of this process can be that.
+            monkeypatch.setattr(session_room, "open_store", lambda url, timeout: store)
+            return make()
+
+        return start
+
+    @pytest.fixture
+    def later(self, monkeypatch):
+        """Let the time pass in which a store that is down is left alone."""
+        passed = itertools.count(1)
+
+        def wait():
+            ahead = 2.0 * next(passed)
+            real = time.monotonic
+            monkeypatch.setattr(breaker.time, "monotonic", lambda: real() + ahead)
+
+        return wait
+
+    def test_stops_no_server_and_is_told_to_the_log(self, make, caplog):
+        pytest.importorskip("redis")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        make(store=f"redis://:secret@127.0.0.1:{port}", store_timeout="1s")
+        [error] = [r for r in caplog.records if r.levelname == "ERROR"]
+        assert "starts all the same" in error.getMessage()
+        assert "refused" in error.getMessage()
+        assert "secret" not in caplog.text
+
+    def test_lets_strangers_be_and_no_other(self, start, witness):
+        session = start(LateStore())
+        visit(session)
+        assert env.SESSION_FAULT not in witness.environ
+        visit(session, "__Host-eilogin=x")
+        assert isinstance(witness.environ[env.SESSION_FAULT], StoreUnavailable)
+
+    def test_is_used_when_it_is_there_without_a_restart(self, start, witness, later):
+        store = LateStore()
+        session = start(store)
+        store.up = True
+        later()
+        visit(session, "__Host-eilogin=x")
+        assert env.SESSION_FAULT not in witness.environ
+        prepared = store.prepared
+        visit(session, "__Host-eilogin=x")
+        assert store.prepared == prepared
+
+    def test_is_not_asked_at_every_request(self, start):
+        store = LateStore()
+        session = start(store)
+        for _ in range(20):
+            visit(session, "__Host-eilogin=x")
+        assert store.prepared == 1
+
+    def test_that_cannot_be_used_logs_nobody_in(self, start, witness, later):
+        store = LateStore(raises=ConfigurationError("maxmemory-policy: allkeys-lru"))
+        session = start(store)
+        store.up = True
+        later()
+        visit(session)
+        assert isinstance(witness.environ[env.SESSION_FAULT], ConfigurationError)
+
+
 class TestOptions:
     def test_a_store_that_cannot_be_written_stops_the_start(self, make, tmp_path):
         path = tmp_path / "missing" / "eilogin.db"
@@ -238,7 +335,7 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         "options",
-        [{"stor": "memory:"}, {"store": "redis://x"}, {"idle": "soon"},
+        [{"stor": "memory:"}, {"store": "mysql://x"}, {"idle": "soon"},
          {"cookie": "a b"}],
         ids=lambda options: next(iter(options)),
     )  # fmt: skip

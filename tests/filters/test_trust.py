@@ -176,7 +176,7 @@ class TestAnAddress:
 
     def test_below_the_prefix_where_nothing_is_gets_json_for_a_script(self, site):
         answer = site().get("/eilogin/x", status=404, Sec_Fetch_Mode="cors")
-        assert answer.json["error"] == "not-found"
+        assert answer.json["reason"] == "not-found"
 
     def test_of_a_hub_has_no_prefix(self, site, witness, federation):
         hub = {

@@ -1,5 +1,7 @@
 """For at most two hours, and not while nobody is there."""
 
+import re
+
 import pytest
 
 UWV = "https://uwv.test/mijn"
@@ -99,12 +101,14 @@ def test_the_page_can_ask_how_long_still(anna, clock):
     anna.log_in(UWV)
     clock.shift(10 * MINUTE)
     told = anna.browser.fetch("https://uwv.test/eilogin/session").json
+    assert re.fullmatch("[0-9a-f]{16}", told.pop("pseudonym"))
     assert told == {
         "logged_in": True,
         "level": "basis",
         "until": "2026-11-24T11:00:00+00:00",
-        "seconds_left": 110 * MINUTE,
+        "absolute_seconds_left": 110 * MINUTE,
         "idle_seconds_left": 5 * MINUTE,
+        "idle_seconds": 15 * MINUTE,
     }
     clock.shift(6 * MINUTE)
     told = anna.browser.fetch("https://uwv.test/eilogin/session").json

@@ -148,8 +148,8 @@ def test_another_citizen_in_the_same_browser_ends_the_first_ones_sessions(
 def test_a_background_call_gets_json_that_says_where_to_log_in(anna):
     answer = anna.browser.fetch("https://uwv.test/api")
     assert answer.status_int == 401
-    assert answer.json["error"] == "login-needed"
-    assert answer.json["login"].startswith("https://uwv.test/eilogin/login?")
+    assert answer.json["reason"] == "login-needed"
+    assert answer.json["login_url"].startswith("https://uwv.test/eilogin/login?")
 
 
 def test_a_form_that_needs_a_login_gets_a_page_with_a_link(anna):

@@ -42,8 +42,6 @@ class SessionsMachine(RuleBasedStateMachine):
         self.clock = self.travel.start()
         self.now = float(NOON)
         self.sessions = Sessions(open_store("memory:"), idle=IDLE, max_session=LONGEST)
-        self.heard: list[str] = []
-        self.sessions.when_ended(lambda login: self.heard.append(login.family))
         self.tokens: dict[str, str] = {}
         self.dead: set[str] = set()
         #: By token, the logins that are not ended and not over.
@@ -62,12 +60,12 @@ class SessionsMachine(RuleBasedStateMachine):
         marks = (self.marks.get((name, None)), self.marks.get((name, index)))
         return all(mark is None or mark < issued for mark in marks)
 
-    def bury(self, tokens: list[str], *, is_heard: bool) -> None:
-        families = {self.live.pop(token).family for token in tokens}
+    def bury(self, tokens: list[str], *, is_same: bool = False) -> None:
+        """These are over; what was kept with them is too, but for a step-up."""
+        for token in tokens:
+            kept = self.sessions.store.get(self.live.pop(token).family)
+            assert kept == ("hers" if is_same else None)
         self.dead.update(tokens)
-        assert set(self.heard) == (families if is_heard else set())
-        assert len(self.heard) == len(set(self.heard))
-        self.heard.clear()
 
     @initialize()
     def somebody_is_logged_in(self) -> None:
@@ -90,7 +88,6 @@ class SessionsMachine(RuleBasedStateMachine):
             token = self.sessions.create_login(login, issued=issued, replaces=old)
         except LoginEnded:
             assert not self.may_be(name, index, issued)
-            assert self.heard == []
             return
         assert self.may_be(name, index, issued)
         made = self.sessions.find(token)
@@ -102,9 +99,10 @@ class SessionsMachine(RuleBasedStateMachine):
         else:
             assert made.family not in self.families
         self.families.add(made.family)
+        self.sessions.keep_with(made, made.family, "hers", made.ends)
         carried_on = self.live[here].indexes if is_same else set()
         if old is not None:
-            self.bury([here], is_heard=not is_same)
+            self.bury([here], is_same=is_same)
         self.live[token] = Expected(
             name, {index} | carried_on, made.family, made.ends, self.now
         )
@@ -123,7 +121,7 @@ class SessionsMachine(RuleBasedStateMachine):
         login = self.sessions.find_beyond_idle(token)
         if login is not None:
             self.sessions.end_citizen(login)
-            self.bury(self.of(self.live[token].name), is_heard=True)
+            self.bury(self.of(self.live[token].name))
 
     @rule(name=names, index=st.none() | indexes, age=st.integers(-60, 60))
     def the_hub_says_so(self, name, index, age) -> None:
@@ -132,7 +130,7 @@ class SessionsMachine(RuleBasedStateMachine):
         self.sessions.end_subject(self.subject(name), named, issued=issued)
         mark = (name, index)
         self.marks[mark] = max(issued, self.marks.get(mark, issued))
-        self.bury(self.of(name, index), is_heard=True)
+        self.bury(self.of(name, index))
 
     def of(self, name: str, index: str | None = None) -> list[str]:
         return [

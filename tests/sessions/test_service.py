@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from eilogin.errors import LoginEnded, MessageReplayed, StoreUnavailable
+from eilogin.errors import LoginEnded, MessageReplayed
 from eilogin.sessions import Login, Participant, Sessions, Subject, reading
 from eilogin.sessions import service as module
 from eilogin.sessions.service import TOUCH_INTERVAL
@@ -39,6 +39,53 @@ def told(name: str, index: str = "1") -> Participant:
 @pytest.fixture
 def bert(anna: Login) -> Login:
     return replace(anna, who=replace(anna.who, name_id="bert"), session_index="other")
+
+
+class TestWhatIsRemembered:
+    """Nothing of a session but how its text is taken apart."""
+
+    def test_hides_no_end_and_no_change_made_elsewhere(self, sessions, anna) -> None:
+        elsewhere = Sessions(sessions.store, idle=15 * 60, max_session=120 * 60)
+        token = sessions.create_login(anna, issued=NOON)
+        for _ in range(3):
+            login = found(sessions, token)
+        sessions.store.touch(login.key, NOON + 1, NOON + 1)
+        assert found(sessions, token).seen == NOON + 1
+        elsewhere.end_citizen(found(elsewhere, token))
+        assert sessions.find(token) is None
+        assert token not in sessions._reader.recent
+
+    def test_is_not_shared_by_two_requests_that_change_it(self, sessions, anna) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        found(sessions, token).attributes["urn:bsn"].append("900000028")
+        assert found(sessions, token).attributes == anna.attributes
+
+
+class TestRenewed:
+    """A logout may bring the cookie of before a step-up."""
+
+    def test_is_the_login_that_took_its_place(self, sessions, anna) -> None:
+        first = sessions.create_login(anna, issued=NOON)
+        second = sessions.create_login(
+            anna, issued=NOON, replaces=found(sessions, first)
+        )
+        third = sessions.create_login(
+            anna, issued=NOON, replaces=found(sessions, second)
+        )
+        for token in (first, second):
+            assert sessions.find(token) is None
+            assert sessions.find_renewed(token) == found(sessions, third)
+        assert sessions.find_renewed(third) is None
+        sessions.end_citizen(found(sessions, third))
+        assert sessions.find_renewed(first) is None
+
+    def test_is_nobody_where_somebody_else_logged_in(self, sessions, anna, bert):
+        first = sessions.create_login(anna, issued=NOON)
+        sessions.create_login(bert, issued=NOON, replaces=found(sessions, first))
+        assert sessions.find_renewed(first) is None
+
+    def test_is_nobody_for_what_is_no_token(self, sessions: Sessions) -> None:
+        assert sessions.find_renewed("é") is None
 
 
 class TestTokens:
@@ -490,6 +537,18 @@ class TestKeepWith:
         sessions.end_citizen(login)
         assert sessions.store.get("key") is None
 
+    def test_keeps_what_is_there_already(self, sessions, login) -> None:
+        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert not sessions.keep_with(login, "key", "another", NOON + 60)
+        assert sessions.store.get("key") == "value"
+
+    def test_ends_with_a_citizen_whose_place_another_takes(
+        self, sessions, login, bert
+    ) -> None:
+        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        sessions.create_login(bert, issued=NOON, replaces=login)
+        assert sessions.store.get("key") is None
+
     def test_keeps_nothing_with_a_login_that_is_over(self, sessions, login) -> None:
         sessions.end_citizen(login)
         assert not sessions.keep_with(login, "key", "value", NOON + 60)
@@ -606,61 +665,6 @@ class TestEndSubject:
         assert len(sessions.end_subject(anna.who, issued=NOON)) == 1
 
 
-class TestListeners:
-    @pytest.fixture
-    def heard(self, sessions: Sessions) -> list[Login]:
-        ended: list[Login] = []
-        sessions.when_ended(ended.append)
-        return ended
-
-    @pytest.mark.parametrize(
-        "end",
-        [
-            pytest.param(lambda s, login: s.end_citizen(login), id="end_citizen"),
-            pytest.param(
-                lambda s, login: s.end_subject(login.who, issued=NOON),
-                id="end_subject",
-            ),
-        ],
-    )
-    def test_hear_of_each_end_once(self, sessions, heard, anna, end) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        end(sessions, login)
-        end(sessions, login)
-        assert [(one.family, one.attributes) for one in heard] == [
-            (login.family, login.attributes)
-        ]
-
-    def test_hear_of_a_citizen_whose_place_another_takes(
-        self, sessions, heard, anna, bert
-    ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        sessions.create_login(bert, issued=NOON, replaces=login)
-        assert heard == [login]
-
-    def test_hear_nothing_of_a_step_up(self, sessions, heard, anna) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        sessions.create_login(anna, issued=NOON, replaces=login)
-        assert heard == []
-
-    def test_that_fail_stop_neither_the_logout_nor_the_others(
-        self, sessions, anna, caplog
-    ) -> None:
-        heard = []
-
-        def fail(login: Login) -> None:
-            raise StoreUnavailable("the disk is full")
-
-        sessions.when_ended(fail)
-        sessions.when_ended(heard.append)
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        with caplog.at_level(logging.ERROR):
-            sessions.end_citizen(login)
-        assert len(heard) == 1
-        assert "the disk is full" in caplog.text
-        assert "900000000" not in caplog.text
-
-
 class TestARecordOfAnotherVersion:
     """Several versions may share a store while one replaces the other."""
 
@@ -705,14 +709,12 @@ class TestARecordOfAnotherVersion:
     def test_is_ended_with_the_others_of_her(
         self, sessions, token, anna, caplog
     ) -> None:
-        heard = []
-        sessions.when_ended(heard.append)
         login = found(sessions, sessions.create_login(anna, issued=NOON))
         key = sessions.key_of(token)
         sessions.store.append(key, told("uwv").to_json())
         assert sessions.end_citizen(login) == [told("uwv")]
         assert sessions.store.read(key) is None
-        assert [one.key for one in heard] == [login.key]
+        assert sessions.store.read(login.key) is None
 
     @pytest.mark.parametrize("data", ["{}"])
     def test_does_not_keep_a_logout_from_naming_her(self, sessions, token, anna):
@@ -741,7 +743,7 @@ class TestARecordOfAnotherVersion:
         for one in (token, other, token):
             assert sessions.find(one) is None
         assert len(caplog.records) == 3
-        assert len(sessions._records._unreadable) == 1
+        assert len(sessions._reader._unreadable) == 1
 
 
 class TestUseOnce:

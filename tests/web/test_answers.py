@@ -314,7 +314,7 @@ def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
     innocent.visit("https://land.test/")
     seen = len(witness.seen)
     Tab(innocent, attacker.request, attacker.handle).bring(answer)
-    refused(innocent, "login-lost")
+    refused(innocent, "cookies-refused")
     assert innocent.cookie("stad.test", "__Host-eilogin") is None
     assert len(witness.seen) == seen
 
@@ -345,7 +345,7 @@ def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
     assert stashed.status_int == 303
     thief = federation.browser()
     thief.visit(stashed.location)
-    refused(thief, "login-lost")
+    refused(thief, "cookies-refused")
     tab.browser.visit(stashed.location)
     assert tab.browser.url == STAD
 
@@ -395,6 +395,62 @@ def test_a_cancelled_login_by_post_is_told(begin, hub):
     tab.bring(hub.refusal(tab.request))
     assert tab.browser.page.status_int == 200
     assert "U hebt het inloggen geannuleerd" in tab.browser.text
+
+
+@pytest.fixture
+def cancelled(begin, hub, send_form):
+    """A login that was cancelled, and the address by which the browser learns of it."""
+    tab = begin()
+    refusal = xml.serialize(hub.refusal(tab.request))
+    fields = bindings.post_fields("SAMLResponse", refusal, tab.handle)
+    return tab, send_form(ACS, fields).location
+
+
+def test_a_cancellation_is_not_kept_by_us(cancelled, federation, monkeypatch):
+    """It need not be signed, so anybody could make as many as she likes."""
+    tab, address = cancelled
+    assert address.startswith(f"{ACS}?failure=")
+    assert len(address) < 500
+    assert tab.handle not in address
+    store = federation.apps["stad.test"].sessions.store
+    monkeypatch.setattr(store, "add", None)
+    tab.browser.visit(address)
+    assert "U hebt het inloggen geannuleerd" in tab.browser.text
+
+
+def test_a_cancellation_is_told_for_two_minutes(cancelled, clock, refused):
+    tab, address = cancelled
+    clock.shift(2 * MINUTE)
+    tab.browser.visit(address)
+    refused(tab.browser, "login-lost")
+
+
+def test_a_cancellation_is_told_to_no_other_browser(
+    cancelled, begin, federation, refused
+):
+    _, address = cancelled
+    stranger = federation.browser()
+    stranger.visit(address)
+    refused(stranger, "cookies-refused")
+    other = begin().browser
+    other.visit(address)
+    refused(other, "login-lost")
+
+
+@pytest.mark.parametrize("text", ["", "x", "AAAA", "A" * 300, "%ff"])
+def test_a_cancellation_that_was_made_up_is_refused(cancelled, refused, text):
+    tab, _ = cancelled
+    tab.browser.visit(f"{ACS}?failure={text}")
+    code = "message-malformed" if text == "%ff" else "login-lost"
+    refused(tab.browser, code)
+
+
+def test_long_status_codes_are_cut(begin, hub, send_form):
+    tab = begin()
+    refusal = hub.refusal(tab.request, "urn:" + "x" * 1000)
+    octets = xml.serialize(refusal)
+    fields = bindings.post_fields("SAMLResponse", octets, tab.handle)
+    assert len(send_form(ACS, fields).location) < 1000
 
 
 def test_who_forges_a_cancellation_cannot_displace_an_answer(begin, hub, send_form):
@@ -478,7 +534,7 @@ def test_an_artifact_in_another_browser_is_not_used_up(
 ):
     thief = Tab(federation.browser(), fetched.request, fetched.handle)
     thief.bring_artifact(hub.artifact())
-    refused(thief.browser, "login-lost")
+    refused(thief.browser, "cookies-refused")
     assert federation.back_channel_log == []
 
 

@@ -18,14 +18,17 @@ from webob import Request
 
 from eilogin import clock
 from eilogin.errors import (
+    CookiesRefused,
     CrossSite,
     LevelTooLow,
+    LoginLoops,
     LoginLost,
     MalformedMessage,
     MethodNotAllowed,
     NotFound,
     PeerUnavailable,
     Refused,
+    StoreUnavailable,
 )
 from eilogin.web.pages import Pages, json_answer, language_of
 
@@ -40,7 +43,7 @@ TEMPLATES = [
     for file in sorted(
         resources.files(package).joinpath("templates").iterdir(), key=lambda f: f.name
     )
-    if file.name.endswith(".html")
+    if file.name.endswith((".html", ".json"))
 ]
 
 LOGIN = SimpleNamespace(
@@ -53,6 +56,21 @@ VALUES = {
         "is_logout": False,
         "reference": "K7F-4MP",
         "telephone": "14 0123",
+        "again": "/mijn",
+    },
+    "login_loops.html": {
+        "code": "login-loops",
+        "cause": "not-kept",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "again": "/mijn",
+    },
+    "no_cookies.html": {
+        "code": "cookies-refused",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "",
         "again": "/mijn",
     },
     "cancelled.html": {"login_url": "/l", "back_url": "/b"},
@@ -68,7 +86,26 @@ VALUES = {
         "at": WINTER,
     },
     "confirm_logout.html": {"action": "/o", "name": HOSTILE, "back_url": "/b"},
-    "login_needed.html": {"login_url": "/l", "name": HOSTILE},
+    "login_needed.html": {
+        "login_url": "/l",
+        "name": HOSTILE,
+        "idle_hours": 0.25,
+        "kept_hours": 1.0,
+    },
+    "send_again.html": {
+        "action": "/mijn?a=1&b=2",
+        "field": "again",
+        "handle": "1",
+        "sent": WINTER,
+        "path": HOSTILE,
+        "back_url": "/",
+    },
+    "form_too_large.html": {"limit": "1 MB", "login_url": "/l"},
+    "form_not_sent.html": {
+        "code": "form-lost",
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+    },
     "unknown_host.html": {},
     "sign_in.html": {
         "action": "/s",
@@ -119,7 +156,8 @@ def policy(response):
 
 def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
-    assert names - {"base.html", "auto_post.html"} == set(VALUES)
+    no_pages = {"base.html", "auto_post.html", "warning_texts.json"}
+    assert names - no_pages == set(VALUES)
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
@@ -481,6 +519,13 @@ def test_a_long_cause_is_cut(pages, caplog):
         (LoginLost(""), "login", "Deze inlogpoging is niet meer geldig."),
         (LevelTooLow(""), "login", "U moet op een zwaardere manier inloggen"),
         (CrossSite(""), "logout", "Wij hebben dit niet uitgevoerd"),
+        (StoreUnavailable(""), "login", "Wij kunnen deze pagina nu niet tonen"),
+        (StoreUnavailable(""), "logout", "Uitloggen is niet gelukt"),
+        (CookiesRefused(""), "login", "Uw browser bewaart onze cookie niet"),
+        (LoginLoops("", "not-kept"), "login", "de tijd van uw apparaat"),
+        (LoginLoops("", "twice"), "login", "twee cookies met dezelfde naam"),
+        (LoginLoops("", "unknown"), "login", "een fout in deze website"),
+        (LoginLoops("", "asked-again"), "login", "Dat gebeurde 5 keer"),
         (NotFound(""), "address", "Deze pagina bestaat niet"),
         (MethodNotAllowed("", ["GET"]), "address", "Wij kunnen deze pagina niet tonen"),
     ],
@@ -513,7 +558,8 @@ def test_a_background_call_gets_json(pages, caplog):
     page, _, event = refusal(pages, caplog, error, environ=call)
     assert page.status_code == 405
     assert page.content_type == "application/json"
-    assert page.json == {"error": "method-not-allowed", "reference": event["reference"]}
+    told = {"reason": "method-not-allowed", "reference": event["reference"]}
+    assert page.json == told
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Allow"] == "GET, HEAD"
 
@@ -522,6 +568,21 @@ def test_who_used_another_method_is_told_which_are_taken(pages, caplog):
     page, _, _ = refusal(pages, caplog, MethodNotAllowed("<x>", ["POST"]))
     assert page.content_type == "text/html"
     assert page.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize("mode", ["navigate", "cors"])
+def test_who_comes_while_something_does_not_answer_is_told_when_to_try_again(
+    pages, caplog, mode
+):
+    call = environ(**{"Sec-Fetch-Mode": mode})
+    page, _, _ = refusal(pages, caplog, StoreUnavailable(""), environ=call)
+    assert page.status_code == 503
+    assert page.headers["Retry-After"] == "10"
+
+
+def test_no_other_error_tells_when(pages, caplog):
+    page, _, _ = refusal(pages, caplog, PeerUnavailable(""))
+    assert "Retry-After" not in page.headers
 
 
 def test_no_other_error_tells_of_methods(pages, caplog):

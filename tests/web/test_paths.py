@@ -1,30 +1,22 @@
-"""Paths in their one spelling, and the rule that holds for each."""
+"""Paths in their one spelling, and in all the ways in which they may be read."""
+
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eilogin.errors import InvalidOptions, PathRefused
-from eilogin.settings import Options, option, read
-from eilogin.web.paths import RULES, ProtectLines, Rules, canonical
-
-EXAMPLE = Rules.parse(
-    [
-        "=/              optional",
-        "/nieuws         optional",
-        "/nieuws/intern  midden",
-        "/static         off",
-        "/mijn/bezwaar   midden",
-        "=/mijn/hulp     optional",
-        "/caf%C3%A9/     off",
-        "/100%           hoog",
-    ]
-)
+from eilogin.errors import PathRefused
+from eilogin.web.paths import Segment, canonical, fault_in, is_plain, path_of
 
 
 def wsgi(path, **more):
     """The environ of a request whose decoded path is ``path``."""
     return {"SCRIPT_NAME": "", "PATH_INFO": path.encode().decode("latin-1"), **more}
+
+
+def spelled(environ):
+    return canonical(path_of(environ))
 
 
 @pytest.mark.parametrize(
@@ -37,21 +29,27 @@ def wsgi(path, **more):
         pytest.param(wsgi("/x", SCRIPT_NAME="/app"), "/app/x", id="mounted"),
         pytest.param(wsgi("", SCRIPT_NAME="/app"), "/app", id="the mount itself"),
         pytest.param(wsgi("/café"), "/café", id="UTF-8"),
+        pytest.param(wsgi(normalize("NFD", "/café")), "/café", id="composed"),
         pytest.param(wsgi("/a\u00a0b"), "/a\u00a0b", id="a hard space"),
         pytest.param(wsgi("/.well-known/x"), "/.well-known/x", id="a hidden file"),
         pytest.param(wsgi("/a..b/c."), "/a..b/c.", id="dots inside of segments"),
         pytest.param(wsgi("/100%"), "/100%", id="a per cent sign"),
         pytest.param(wsgi("/a", REQUEST_URI="/%61?x=%2f"), "/a", id="slash in query"),
+        pytest.param(
+            wsgi("/a", REQUEST_URI="https://uwv.test/%61?x"), "/a", id="absolute form"
+        ),
     ],
 )
 def test_a_path_has_one_spelling(environ, expected):
-    assert canonical(environ) == expected
+    assert spelled(environ) == expected
 
 
 @pytest.mark.parametrize(
     "path",
     [
         "mijn",
+        "*",
+        "https://uwv.test/mijn",
         "//mijn",
         "/mijn//x",
         "/.",
@@ -69,28 +67,48 @@ def test_a_path_has_one_spelling(environ, expected):
         "/%2e%2E/mijn",
         "/a%00",
         "/a%0ab",
+        "/%u006dijn",
+        "/VirtualHostBase/https/uwv.test:443/mijn/VirtualHostRoot/zaken",
+        "/nieuws/VirtualHostRoot",
     ],
 )
 def test_a_path_with_two_meanings_is_refused(path):
     with pytest.raises(PathRefused):
-        canonical(wsgi(path))
+        spelled(wsgi(path))
 
 
 @pytest.mark.parametrize("key", ["REQUEST_URI", "RAW_URI"])
 def test_an_encoded_slash_is_refused_where_the_server_tells(key):
     with pytest.raises(PathRefused, match="encoded slash"):
-        canonical(wsgi("/nieuws/mijn", **{key: "/nieuws%2Fmijn?x"}))
+        spelled(wsgi("/nieuws/mijn", **{key: "/nieuws%2Fmijn?x"}))
 
 
-def test_a_path_that_is_not_utf_8_is_refused():
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"/caf\xe9", id="latin-1"),
+        pytest.param(b"/nieuws\xc0\xafmijn", id="a slash, overlong"),
+        pytest.param(b"/nieuws\xe0\x80\xafmijn", id="a slash, longer still"),
+        pytest.param(b"/\xed\xa0\x80", id="half a character"),
+    ],
+)
+def test_a_path_that_is_not_utf_8_is_refused(octets):
     with pytest.raises(PathRefused, match="UTF-8"):
-        canonical({"PATH_INFO": "/caf\xe9"})
+        spelled({"PATH_INFO": octets.decode("latin-1")})
+
+
+@pytest.mark.parametrize(
+    ("mount", "path"), [("/mi", "jn"), ("/mijn/", "x"), ("/", "x")]
+)
+def test_a_mount_and_a_path_meet_at_a_slash(mount, path):
+    with pytest.raises(PathRefused, match="slash"):
+        spelled(wsgi(path, SCRIPT_NAME=mount))
 
 
 @given(st.text(max_size=30))
 def test_whatever_comes_is_refused_or_plain(text):
     try:
-        path = canonical(wsgi("/" + text.encode(errors="replace").decode()))
+        path = spelled(wsgi("/" + text.encode(errors="replace").decode()))
     except PathRefused:
         return
     segments = path.split("/")
@@ -99,100 +117,68 @@ def test_whatever_comes_is_refused_or_plain(text):
     assert "\\" not in path
 
 
-@pytest.mark.parametrize(
-    ("path", "rule"),
-    [
-        ("/", "optional"),
-        ("/index.html", "basis"),
-        ("/nieuws", "optional"),
-        ("/nieuws/", "optional"),
-        ("/nieuws/2026/x", "optional"),
-        ("/nieuwsbrief", "basis"),
-        ("/nieuws/intern/x", "midden"),
-        ("/Nieuws", "basis"),
-        ("/static/a.css", "off"),
-        ("/mijn", "basis"),
-        ("/mijn/bezwaar", "midden"),
-        ("/mijn/bezwaar/nieuw", "midden"),
-        ("/mijn/hulp", "optional"),
-        ("/mijn/hulp/", "optional"),
-        ("/mijn/hulp/x", "basis"),
-        ("/café/x", "off"),
-        ("/100%", "hoog"),
-    ],
-)
-def test_the_longest_line_wins_on_the_boundaries_of_segments(path, rule):
-    assert EXAMPLE.rule_for(path) == rule
+@given(st.text("ab/.%; é\\?#\x00\x7f", max_size=12) | st.text(max_size=12))
+def test_what_looks_plain_has_no_fault_and_one_reading(text):
+    path = f"/{text}"
+    if is_plain(path):
+        assert not fault_in(path)
+        for name in path.strip("/").split("/"):
+            assert not name or Segment.of(name).readings == (name,)
+
+
+# --- how else it may be read ------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("path", "rule"),
+    ("name", "readings"),
     [
-        pytest.param("/mijn/bezw%61ar", "midden", id="the decoded reading is stricter"),
-        pytest.param("/st%61tic", "basis", id="the raw reading is stricter"),
-        pytest.param("/nieuws/%69ntern", "midden", id="below an open path"),
+        ("mijn", set()),
+        ("mijn;v=1", {"mijn"}),
+        ("mijn?x", {"mijn"}),
+        ("mijn#x", {"mijn"}),
+        ("mijn;v=1?x", {"mijn", "mijn;v=1"}),
+        ("mijn.", {"mijn"}),
+        (" mijn. .", {"mijn"}),
+        ("m%69jn", {"mijn"}),
+        ("m%2569jn", {"m%69jn", "mijn"}),
+        ("mijn%3Bx", {"mijn;x", "mijn"}),
+        ("\uff4dijn", {"mijn"}),
+        ("ﬁets", {"fiets"}),
+        ("100%", set()),
+        ("café", set()),
+        ("caf%C3%A9", {"café"}),
     ],
 )
-def test_a_path_with_two_readings_gets_the_stricter_rule(path, rule):
-    assert EXAMPLE.rule_for(path) == rule
-
-
-def test_what_no_line_names_needs_basis_unless_the_root_says_otherwise():
-    assert Rules.parse([]).rule_for("/x/y") == "basis"
-    assert Rules.parse(["/ off"]).rule_for("/x/y") == "off"
-    assert Rules.parse(["/ off", "=/ midden"]).rule_for("/") == "midden"
-
-
-@given(
-    st.dictionaries(
-        st.lists(st.sampled_from("abc"), max_size=3).map(lambda s: "/" + "/".join(s)),
-        st.sampled_from(RULES),
-    ),
-    st.lists(st.sampled_from("abcd"), max_size=4),
-)
-def test_rules_agree_with_a_plain_search(lines, segments):
-    rules = Rules.parse([f"{path} {rule}" for path, rule in lines.items()])
-    prefixes = ["/" + "/".join(segments[:n]) for n in range(len(segments), -1, -1)]
-    expected = next((lines[p] for p in prefixes if p in lines), "basis")
-    assert rules.rule_for("/" + "/".join(segments)) == expected
+def test_a_name_has_readings(name, readings):
+    found = Segment.of(name).readings
+    assert found[0] == name
+    assert set(found[1:]) == readings - {name}
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("name", "is_last"),
+    [("a", False), ("a;b", True), ("a%3fb", True), ("a#", True), ("a.", False)],
+)
+def test_behind_parameters_a_path_may_be_over(name, is_last):
+    assert Segment.of(name).may_be_last is is_last
+
+
+@pytest.mark.parametrize(
+    "name",
     [
-        ("/mijn", "a path and a rule, such as"),
-        ("/mijn midden extra", "a path and a rule, such as"),
-        ("/mijn midde", "found 'midde'; did you mean 'midden'"),
-        ("/mijn zzz", r"found 'zzz' \(line 2"),
-        ("mijn basis", "begins with '/' or '=/', found 'mijn'"),
-        ("/a/../b basis", "found one that has a dot segment"),
-        ("/a%2fb%00 basis", "found one that has a control character"),
-        ("/mijn/* midden", "a path, which covers all below it"),
-        ("/mijn?a=b midden", "a path, which covers all below it"),
-        ("=/a//b basis", "found one that has an empty segment"),
-        ("/nieuws/ basis", "found '/nieuws/' again"),
+        pytest.param(";v=1", id="nothing but parameters"),
+        pytest.param("..;v=1", id="dots with parameters"),
+        pytest.param("...", id="dots alone"),
+        pytest.param(" ", id="a blank"),
+        pytest.param("\uff0e\uff0e", id="dots of full width"),
+        pytest.param("a\uff0fb", id="a slash of full width"),
+        pytest.param("a%252fb", id="a slash, encoded thrice"),
+        pytest.param("a%25255cb", id="a backslash, encoded four times"),
+        pytest.param("VirtualHostRoot;x", id="what Zope obeys"),
+        pytest.param("caf%e9", id="not UTF-8 when decoded again"),
+        pytest.param("%" + "25" * 30 + "41", id="too many"),
     ],
 )
-def test_a_line_that_cannot_hold_is_refused_with_its_number(line, message):
-    with pytest.raises(ValueError, match=message) as raised:
-        Rules.parse(["/nieuws optional", line])
-    assert f"(line 2: {line!r})" in str(raised.value)
-
-
-def test_all_faults_are_told_at_once():
-    with pytest.raises(ValueError, match=r"line 1.*line 3"):
-        Rules.parse(["/a", "/b basis", "/c nope"])
-
-
-class SomeOptions(Options):
-    protect: ProtectLines = option("lines", default=())
-
-
-def test_the_option_takes_the_lines_of_an_ini_file():
-    options = read(SomeOptions, {}, {"protect": "\n  =/  optional\n\n  /x  off\n"})
-    assert options.protect.rule_for("/") == "optional"
-    assert options.protect.rule_for("/x") == "off"
-    assert SomeOptions(protect=options.protect).protect is options.protect
-    assert read(SomeOptions, {}, {}).protect.rule_for("/") == "basis"
-    with pytest.raises(InvalidOptions, match=r"expected a path and a rule.*line 1"):
-        read(SomeOptions, {}, {"protect": "/x"})
+def test_a_name_that_could_lead_elsewhere_is_refused(name):
+    with pytest.raises(PathRefused):
+        Segment.of(name)

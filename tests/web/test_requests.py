@@ -162,6 +162,13 @@ def test_a_background_call_is_told_from_a_navigation(headers, is_seen):
     assert not wants_page({**environ, "REQUEST_METHOD": "POST"})
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PROPFIND"])
+def test_what_no_link_or_form_can_send_is_a_background_call(method):
+    environ = {"REQUEST_METHOD": method, "HTTP_ACCEPT": "text/html"}
+    assert not is_navigation(environ)
+    assert not wants_page(environ)
+
+
 def test_other_methods_are_refused_and_told_which_are_taken():
     allow_only({"REQUEST_METHOD": "HEAD"}, "GET", "HEAD")
     with pytest.raises(MethodNotAllowed, match="'POST', but only GET, HEAD") as refused:

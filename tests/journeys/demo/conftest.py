@@ -5,6 +5,7 @@ this thread, which tests of other modules must not meet. A citizen has a browser
 own, with empty cookies.
 """
 
+import configparser
 import contextlib
 import os
 import re
@@ -71,6 +72,17 @@ class RunningDemo:
         text = file.read_text()
         assert text.count(line) == 1
         file.write_text(text.replace(f"{line}%(servers)s", f"{line}{self._nobody}"))
+
+    def configure(self, section, **options):
+        """Have a section of the ini file say this."""
+        file = self.folder / "paste.ini"
+        parser = configparser.RawConfigParser()
+        parser.optionxform = str
+        parser.read(file)
+        for option, value in options.items():
+            parser.set(section, option, value)
+        with file.open("w") as written:
+            parser.write(written)
 
     def url(self, host, path="/"):
         return f"http://{host}.localhost:{self.port}{path}"
@@ -232,8 +244,10 @@ def chromium():
         browser.close()
 
 
-def run_demo(folder, *, unplugged=()):
+def run_demo(folder, *, unplugged=(), configured=None):
     demo = RunningDemo(folder)
+    for section, options in (configured or {}).items():
+        demo.configure(section, **options)
     for host in unplugged:
         demo.unplug(host)
     try:
@@ -254,6 +268,16 @@ def demo(tmp_path_factory):
 def own_demo(tmp_path):
     """A demo that a test may do with as it pleases."""
     yield from run_demo(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def hasty_demo(tmp_path_factory):
+    """A demo whose sessions end while a test waits for it; both sites warn."""
+    limits = {
+        "filter:uwv-eilogin": {"idle": "12s", "warn": "1m"},
+        "filter:kadaster-eilogin": {"max_session": "14s", "warn": "8s"},
+    }
+    yield from run_demo(tmp_path_factory.mktemp("hasty"), configured=limits)
 
 
 @pytest.fixture

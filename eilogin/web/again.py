@@ -1,0 +1,386 @@
+"""Keeping a form whose session has ended, and sending it again after one click.
+
+What a browser sends with POST to a page that needs a login, and finds none, would be
+lost at the redirect to the hub. It is kept (:mod:`eilogin.web.kept`) where this site's
+own page sent it and where it is known whose session it was; then the visitor logs in,
+comes to ``/eilogin/again``, and presses one button. That sends nothing but the form's
+handle, to the very address that the form was sent to, where the body is put back in its
+place. So the address bar, relative links and the application itself see what they would
+have seen the first time; the login and the level that the address needs are asked for
+once more; and nothing is ever sent by itself.
+
+The application's own token against forged forms stays in the form as it was. If it
+ends with the application's own session, the application refuses the form.
+"""
+
+import logging
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+from webob import Response
+
+from eilogin import audit, clock
+from eilogin.errors import (
+    FormLost,
+    FormOfAnother,
+    FormSent,
+    MessageTooLarge,
+    Refused,
+    StoreUnavailable,
+)
+from eilogin.federation import Own
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+from eilogin.web.asking import login_address
+from eilogin.web.cookies import Cookie, names
+from eilogin.web.kept import (
+    HANDLE,
+    HANDLE_LENGTH,
+    LIFETIME,
+    MOST_FORMS,
+    Form,
+    KeptForms,
+    is_handle,
+)
+from eilogin.web.pages import Headers, Pages, language_of
+from eilogin.web.requests import (
+    allow_only,
+    is_navigation,
+    origin_of,
+    read_body,
+    read_query,
+    require_own_form,
+)
+from eilogin.web.urls import root, whole_target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+#: How the names of the cookies begin that hold the secrets of forms.
+_COOKIES = "eilogin-kept-"
+#: Whose session this browser has, for when that has ended and its record is gone.
+_WHOSE = Cookie("eilogin-whose")
+
+#: The field by which a form is sent again, alone in its body.
+_FIELD = "eilogin-again"
+_URLENCODED = "application/x-www-form-urlencoded"
+#: What a browser's form can be (HTML standard, "form submission attributes").
+_KINDS = (_URLENCODED, "multipart/form-data", "text/plain")
+_AGAIN_LENGTH = str(len(_FIELD) + 1 + HANDLE_LENGTH)
+_AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
+
+_KILO = 1024
+
+
+def handle_in(environ: "WSGIEnvironment") -> str | None:
+    """The handle of the form that a POST asks to send again, or None.
+
+    A body is looked at only where it has the one length and type that say so; it can be
+    read again afterwards.
+    """
+    if (
+        environ.get("CONTENT_LENGTH") != _AGAIN_LENGTH
+        or _kind_of(environ) != _URLENCODED
+    ):
+        return None
+    body = read_body(environ, HANDLE_LENGTH * 2)
+    environ["wsgi.input"] = BytesIO(body)
+    match = _AGAIN.fullmatch(body)
+    return match[1].decode() if match else None
+
+
+class SecondChance:
+    """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none."""
+
+    def __init__(self, pages: Pages, limit: int) -> None:
+        self._pages = pages
+        self._limit = limit
+
+    def whose_cookie(
+        self, environ: "WSGIEnvironment", login: Login, token: str
+    ) -> Headers:
+        """At a login: the header that lets this browser say later whose it was."""
+        if not self._limit:
+            return []
+        longest = env.sessions(environ).max_session
+        age = min(login.ends - clock.now(), longest) + LIFETIME
+        note = _forms(environ).note_for(login.who, token)
+        return [_WHOSE.set(note, max_age=int(age))]
+
+    # --- a form without a login -----------------------------------------------------
+
+    def keep(
+        self,
+        environ: "WSGIEnvironment",
+        level: str,
+        handle: str | None,
+        otherwise: Response,
+    ) -> Response:
+        """The answer to a form that was sent to a page that needs ``level``.
+
+        To a script, which can send it again by itself, it is ``otherwise``.
+        ``handle`` is that of a form that should have been sent again, which stays kept.
+        ``otherwise`` is the answer where the form is not kept. Of a body that is not,
+        nothing is read.
+        """
+        if not is_navigation(environ):
+            return otherwise
+        try:
+            answer = (
+                self._keep(environ, level)
+                if handle is None
+                else self._keep_on(environ, level, handle)
+            )
+        except MessageTooLarge as error:
+            return self._too_large(environ, level, error)
+        except (FormLost, FormSent) as error:
+            return self._pages.refuse(environ, error, event="form")
+        except StoreUnavailable as error:
+            _log.warning("a form was not kept: %s", error)
+            return otherwise
+        return answer or otherwise
+
+    def _keep_on(self, environ: "WSGIEnvironment", level: str, handle: str) -> Response:
+        _forms(environ).check(handle)
+        return self._ask(environ, level, handle)
+
+    def _keep(self, environ: "WSGIEnvironment", level: str) -> Response | None:
+        if not (self._limit and _is_of_this_site(environ) and _is_usual(environ)):
+            return None
+        tag = _tag_of_owner(environ)
+        if tag is None:
+            return None
+        form = Form(
+            target=whole_target(environ, _own(environ).public_url),
+            content_type=environ["CONTENT_TYPE"],
+            referer=environ.get("HTTP_REFERER", ""),
+            sent=clock.now(),
+            body=_whole_body(environ, self._limit),
+        )
+        kept = _forms(environ).keep(form, tag)
+        if kept is None:
+            return None
+        handle, secret = kept
+        audit.event("form.kept", level=level)
+        cookie = _cookie(handle).set(secret, max_age=int(LIFETIME))
+        return self._ask(environ, level, handle, [cookie, *_oldest(environ)])
+
+    def _ask(
+        self,
+        environ: "WSGIEnvironment",
+        level: str,
+        handle: str,
+        headers: Headers = (),
+    ) -> Response:
+        """The page that says it is kept, and leads to the login."""
+        again = urlsplit(_own(environ).url("again")).path
+        target = f"{again}?{urlencode({'form': handle})}"
+        return self._pages.page(
+            environ,
+            "login_needed.html",
+            status=403,
+            headers=headers,
+            login_url=login_address(environ, target, level),
+            name=_own(environ).names[language_of(environ)],
+            idle_hours=_idle_hours(environ),
+            kept_hours=LIFETIME / 3600,
+        )
+
+    def _too_large(
+        self, environ: "WSGIEnvironment", level: str, error: MessageTooLarge
+    ) -> Response:
+        audit.event("form.kept", "refused", level=level, reason=error.code)
+        return self._pages.page(
+            environ,
+            "form_too_large.html",
+            status=error.status,
+            limit=_shown(self._limit),
+            login_url=login_address(environ, root(_own(environ).public_url), level),
+        )
+
+    # --- after the login ------------------------------------------------------------
+
+    def show(self, environ: "WSGIEnvironment") -> Response:
+        """``/eilogin/again``: the button that sends it again."""
+        allow_only(environ, "GET", "HEAD")
+        handle = read_query(environ).get("form", "")
+        try:
+            who = _login(environ).who
+            form = _forms(environ).look(*_asked_for(environ, handle), who)
+        except Refused as error:
+            return self._refusal(environ, error, handle)
+        return self._pages.page(
+            environ,
+            "send_again.html",
+            # The application may answer with a redirect to wherever it wants.
+            form_action=None,
+            action=form.target,
+            field=_FIELD,
+            handle=handle,
+            sent=form.sent,
+            path=unquote(form.target.partition("?")[0]),
+            back_url=root(_own(environ).public_url),
+        )
+
+    def send(self, environ: "WSGIEnvironment", handle: str) -> Response | None:
+        """Put the form in the place of the request that names its handle.
+
+        None where it is there, and the request can go on; else what to answer.
+        """
+        own, login = _own(environ), _login(environ)
+        require_own_form(environ, own.public_url)
+        target = whole_target(environ, own.public_url)
+        try:
+            form = _forms(environ).take(*_asked_for(environ, handle), login.who, target)
+        except Refused as error:
+            return self._refusal(environ, error, handle)
+        audit.event(
+            "form.sent", pseudonym=own.pseudonym(login.subject), level=login.level
+        )
+        _put_in(environ, form)
+        return None
+
+    def _refusal(
+        self, environ: "WSGIEnvironment", error: Refused, handle: str
+    ) -> Response:
+        response = self._pages.refuse(environ, error, event="form")
+        if isinstance(error, FormOfAnother):
+            response.headerlist.append(_cookie(handle).expire())
+        return response
+
+
+def _put_in(environ: "WSGIEnvironment", form: Form) -> None:
+    changes: dict[str, Any] = {
+        "wsgi.input": BytesIO(form.body),
+        "CONTENT_LENGTH": str(len(form.body)),
+        "CONTENT_TYPE": form.content_type,
+        # Some applications send the visitor back to the page that the form was on.
+        "HTTP_REFERER": form.referer,
+    }
+    environ.update(changes)
+    if not form.referer:
+        del environ["HTTP_REFERER"]
+
+
+# --- whose it was -----------------------------------------------------------------
+
+
+def _tag_of_owner(environ: "WSGIEnvironment") -> str | None:
+    """What stands for the citizen whose session this browser has, or had last.
+
+    That is told by its record, idle or not; where that is gone, by what this site
+    noted in the browser at the login, which is good only together with the session's
+    own cookie. None where that is gone too, as it is after a logout.
+    """
+    login = env.session(environ) or env.session_beyond_idle(environ)
+    if login is not None:
+        return _forms(environ).tag_of(login.who)
+    token, note = env.cookie(environ).read(environ), _WHOSE.read(environ)
+    if token is None or note is None:
+        return None
+    return _forms(environ).tag_in(note, token)
+
+
+def _idle_hours(environ: "WSGIEnvironment") -> float | None:
+    """The idle limit where that is why her session is over; else None."""
+    if env.session(environ) is not None:
+        return None
+    login = env.session_beyond_idle(environ)
+    sessions = env.sessions(environ)
+    if login is None or not sessions.is_idle(login):
+        return None
+    return sessions.idle / 3600
+
+
+# --- what is kept -------------------------------------------------------------------
+
+
+def _is_of_this_site(environ: "WSGIEnvironment") -> bool:
+    """Whether a page of this very origin sent it, for certain.
+
+    Fetch Metadata 2.3; without it the Origin (RFC 6454 7). Without both nobody knows.
+    """
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    if site is not None:
+        return bool(site == "same-origin")
+    origin = environ.get("HTTP_ORIGIN", "").lower()
+    return bool(origin == origin_of(_own(environ).public_url))
+
+
+def _is_usual(environ: "WSGIEnvironment") -> bool:
+    """Whether it is what a browser makes of a form."""
+    return _kind_of(environ) in _KINDS and "HTTP_CONTENT_ENCODING" not in environ
+
+
+def _kind_of(environ: "WSGIEnvironment") -> str:
+    kind: str = environ.get("CONTENT_TYPE", "")
+    return kind.partition(";")[0].strip().lower()
+
+
+def _whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+    """The body, announced or in chunks (``wsgi.input_terminated``).
+
+    Raises :class:`eilogin.errors.MessageTooLarge`, having read at most one byte more
+    than ``limit``, and nothing of a body whose length says enough.
+    """
+    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
+        return read_body(environ, limit)
+    parts: list[bytes] = []
+    remaining = limit + 1
+    while remaining and (part := environ["wsgi.input"].read(remaining)):
+        parts.append(part)
+        remaining -= len(part)
+    if not remaining:
+        raise MessageTooLarge(f"a body of more than {limit} bytes")
+    return b"".join(parts)
+
+
+def _shown(size: int) -> str:
+    for unit, length in (("MB", _KILO**2), ("kB", _KILO)):
+        if size % length == 0:
+            return f"{size // length} {unit}"
+    return f"{size} bytes"
+
+
+# --- small parts ----------------------------------------------------------------------
+
+
+def _asked_for(environ: "WSGIEnvironment", handle: str) -> tuple[str, str]:
+    """A handle, and what this browser holds for it."""
+    if not is_handle(handle):
+        raise FormLost("not the handle of a form")
+    return handle, _cookie(handle).read(environ) or ""
+
+
+def _cookie(handle: str) -> Cookie:
+    """The cookie that holds the secret of a form."""
+    return Cookie(_COOKIES + handle)
+
+
+def _oldest(environ: "WSGIEnvironment") -> Headers:
+    """Headers that make room in the browser for one more; their forms are gone."""
+    held = [name.removeprefix(_COOKIES) for name in names(environ, _COOKIES)]
+    handles = sorted(filter(is_handle, held))
+    for handle in handles[: max(0, len(handles) - MOST_FORMS + 1)]:
+        _forms(environ).drop(handle)
+        yield _cookie(handle).expire()
+
+
+def _forms(environ: "WSGIEnvironment") -> KeptForms:
+    return KeptForms(env.values(environ), _own(environ))
+
+
+def _login(environ: "WSGIEnvironment") -> Login:
+    """The login that was asked for before."""
+    login = env.session(environ)
+    if login is None:
+        raise FormLost("nobody is logged in")
+    return login
+
+
+def _own(environ: "WSGIEnvironment") -> Own:
+    return env.trust(environ).own

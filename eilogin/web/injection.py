@@ -1,0 +1,223 @@
+"""Put one tag into a page of an application, while the page streams by.
+
+The tag goes to the very beginning of the document: before all that is in its head,
+behind the doctype and the start tags ``<html>`` and ``<head>``. That place, and no
+other, is found for certain without reading the page: what may stand before it is a
+handful of tokens, read here one by one from the first byte on. A look for ``</head>``
+or ``</body>`` would find them in a script, a comment or an attribute too. Nothing is
+held back but this beginning, of which a browser shows nothing, so that a streaming
+answer stays streaming; and what does not begin as a document does is left as it is.
+
+Where the application said how long its answer is, the answer is as long as the tag
+longer: if no place was found, blanks follow the document in its stead. Other headers
+that speak of the bytes of the answer are put right too (:meth:`Injection.start`).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Headers = list[tuple[str, str]]
+Write = Callable[[bytes], object]
+
+#: Bytes that may come before the place: a banner in a comment is long at times.
+LONGEST_BEGINNING = 8192
+
+_BOM = b"\xef\xbb\xbf"
+# What may come before the place, one by one (HTML standard, 13.2.6.4.1 to 13.2.6.4.4),
+# where HTML and XML read the same: a comment, an XML declaration or instruction, the
+# doctype, and the two start tags. What only one of them could read is no match.
+_STEP = re.compile(
+    rb"""
+    [ \t\n\f\r]++
+    | <!-- (?: -?> | .*?--!?> )
+    | <\?[^>]*\?>
+    | (?P<doctype> <!doctype [^>\[]* > )
+    | <(?P<element> html | head )
+      (?> (?: [ \t\n\f\r]+ [^ \t\n\f\r"'<>/=]+
+          (?: [ \t\n\f\r]* = [ \t\n\f\r]*
+              (?: "[^"]*" | '[^']*' | [^ \t\n\f\r"'=<>`]+ ) )? )* )
+      [ \t\n\f\r]* (?P<empty> /? ) >
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+# What may become one of these when more has come: it began, and is not complete.
+_BEGUN = re.compile(
+    rb"<(?: !-- | \? | !doctype | (?:html|head)[ \t\n\f\r/>] | [^>]*\Z )",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+#: Headers that say something of the bytes as the application made them (RFC 9530; RFC
+#: 9110 14.3, for parts are parts of those bytes).
+_OF_THE_BYTES = frozenset(
+    {"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"}
+)
+
+
+class Place:
+    """Where in a document the tag goes, looked for in its bytes as they come.
+
+    ``is_xml`` says that a browser will read it as XML, which needs both start tags.
+    """
+
+    def __init__(self, *, is_xml: bool) -> None:
+        self._is_xml = is_xml
+        self._position = 0
+        self._is_document = False
+
+    def look(self, beginning: bytes) -> int | None:
+        """The place in ``beginning``, -1 where there is none, None for "go on".
+
+        ``beginning`` is all that has come, and begins as it did the last time.
+        """
+        if self._position == 0 and beginning.startswith(_BOM):
+            self._position = len(_BOM)
+        while step := _STEP.match(beginning, self._position):
+            if step["element"] and step["element"].lower() == b"head":
+                is_gone = self._is_xml and step["empty"]
+                return -1 if is_gone else step.end()
+            self._position = step.end()
+            self._is_document |= bool(step["doctype"] or step["element"])
+        rest = beginning[self._position :]
+        if not rest or _BOM.startswith(rest) or _BEGUN.match(rest):
+            return -1 if len(beginning) > LONGEST_BEGINNING else None
+        return self._position if self._is_one_without_head(rest) else -1
+
+    def _is_one_without_head(self, rest: bytes) -> bool:
+        """Whether ``rest`` is HTML whose head begins without a start tag."""
+        is_markup = rest.startswith((b"<!", b"<?", b"</"))
+        return self._is_document and not self._is_xml and not is_markup
+
+
+class Injection:
+    """One answer on its way out: ``tag`` is put in where ``choose`` says so.
+
+    ``choose`` gets status and headers, and gives a :class:`Place`, or None where the
+    answer is to be left as it is.
+    """
+
+    def __init__(
+        self,
+        tag: bytes,
+        choose: Callable[[str, Headers], Place | None],
+        start_response: "StartResponse",
+    ) -> None:
+        self._tag = tag
+        self._choose = choose
+        self._start_response = start_response
+        self._place: Place | None = None
+        self._held = b""
+        self._promised = b""
+        self._is_started = False
+
+    def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Write:
+        """``start_response`` as the application gets it (PEP 3333).
+
+        A longer Content-Length; no digest, and no offer of parts. A strong ETag
+        becomes weak, also with status 304: it means "the same page", and the bytes
+        are others when the visitor is logged in (RFC 9110 8.8.1).
+        """
+        if self._held and exc_info:
+            # The application has sent something: it only has not gone out yet.
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._is_started = True
+        self._place = self._choose(status, headers)
+        self._promised = b""
+        if self._place is not None:
+            headers = self._put_right(headers)
+        elif status.startswith("304"):
+            headers = [(name, _weak(name, value)) for name, value in headers]
+        # A server may tell "no exc_info" from None.
+        more = (exc_info,) if exc_info else ()
+        write = self._start_response(status, headers, *more)
+
+        def write_on(data: bytes, /) -> None:
+            if ready := self.feed(data):
+                write(ready)
+
+        return write_on
+
+    def _put_right(self, headers: Headers) -> Headers:
+        right = []
+        for name, value in headers:
+            if name.lower() in _OF_THE_BYTES:
+                continue
+            if name.lower() == "content-length" and value.isdecimal():
+                self._promised = b" " * len(self._tag)
+                right.append((name, str(int(value) + len(self._tag))))
+            else:
+                right.append((name, _weak(name, value)))
+        return right
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something may have to be put in or sent after it."""
+        return not self._is_started or self._place is not None or bool(self._promised)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What can go out when ``chunk`` has come."""
+        if self._place is None:
+            return chunk
+        self._held += chunk
+        position = self._place.look(self._held)
+        if position is None:
+            return b""
+        ready, self._held, self._place = self._held, b"", None
+        if position < 0:
+            return ready
+        self._promised = b""
+        return ready[:position] + self._tag + ready[position:]
+
+    def finish(self) -> bytes:
+        """What is to go out when all has come."""
+        ready, self._held, self._place = self._held + self._promised, b"", None
+        self._promised = b""
+        return ready
+
+
+def _weak(name: str, value: str) -> str:
+    is_strong = name.lower() == "etag" and value.startswith('"')
+    return f"W/{value}" if is_strong else value
+
+
+class _Chunks:
+    """The chunks of an answer, each as soon as it comes."""
+
+    def __init__(self, chunks: Iterable[bytes], injection: Injection) -> None:
+        self._chunks = chunks
+        self._iterator: Iterator[bytes] | None = None
+        self._injection = injection
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._iterator is None:
+            self._iterator = iter(self._chunks)
+        try:
+            return self._injection.feed(next(self._iterator))
+        except StopIteration:
+            if last := self._injection.finish():
+                return last
+            raise
+
+    def close(self) -> None:
+        if hasattr(self._chunks, "close"):
+            self._chunks.close()
+
+
+def inject(
+    app: "WSGIApplication",
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    tag: bytes,
+    choose: Callable[[str, Headers], Place | None],
+) -> Iterable[bytes]:
+    """The answer of ``app``, with ``tag`` in it: see :class:`Injection`."""
+    injection = Injection(tag, choose, start_response)
+    chunks = app(environ, injection.start)
+    # As it came, where there is nothing to do: a server may send a file by itself.
+    return _Chunks(chunks, injection) if injection.is_pending else chunks

@@ -1,0 +1,200 @@
+"""Forms that were sent after their session had ended, kept for an hour.
+
+House rules:
+
+1. A form is bound to the citizen whose session it was, and to the browser that sent
+   it: nobody else can have it sent again, whoever logs in there next.
+2. The store cannot read it, and neither can who takes only the store's content and
+   this site's secrets: it is sealed by a secret of the site and by one that the browser
+   alone has, in a cookie.
+3. It is sent once. Who asks for it again is told that it was sent.
+4. A citizen can have a few of them at a time, in whatever browsers; the oldest goes.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
+
+from eilogin import clock
+from eilogin.errors import FormLost, FormOfAnother, FormSent
+from eilogin.federation import Own
+from eilogin.sessions import Subject
+from eilogin.stores import Values
+from eilogin.web.sealing import NotSealed, Sealer, as_text, from_text
+
+#: How long a form is kept, in seconds.
+LIFETIME = 60 * 60.0
+#: Forms that one citizen, and one browser, can have here; the oldest gives way.
+MOST_FORMS = 3
+#: What a handle looks like: it begins with the time, so that handles sort by age.
+HANDLE = r"[0-9a-f]{8}-[A-Za-z0-9_-]{22}"
+HANDLE_LENGTH = 31
+
+#: Tries to note one more form, while others of hers come in.
+_TRIES = 5
+
+_is_handle = re.compile(HANDLE).fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a browser sent with POST."""
+
+    #: Path and query on this site.
+    target: str
+    content_type: str
+    #: The page that it was on, or "".
+    referer: str
+    #: When it came in.
+    sent: float
+    body: bytes = field(repr=False)
+
+    def to_octets(self) -> bytes:
+        """A line of JSON, and the body as it came."""
+        head = [self.target, self.content_type, self.referer, self.sent]
+        return json.dumps(head).encode() + b"\n" + self.body
+
+    @classmethod
+    def from_octets(cls, octets: bytes) -> "Form":
+        """The value that :meth:`to_octets` wrote."""
+        head, _, body = octets.partition(b"\n")
+        target, content_type, referer, sent = json.loads(head)
+        return cls(target, content_type, referer, sent, body)
+
+
+class KeptForms:
+    """The forms that ``own`` keeps among its ``values``."""
+
+    def __init__(self, values: Values, own: Own) -> None:
+        self._values = values
+        self._party = own.entity_id
+        self._forms = Sealer(own.sealing_secrets, "kept form")
+        self._owners = Sealer(own.sealing_secrets, "whose session")
+
+    # --- whose it is ---
+
+    def tag_of(self, who: Subject) -> str:
+        """What stands for a citizen beside a form of hers."""
+        return self._forms.tag(who.label())
+
+    def note_for(self, who: Subject, token: str) -> str:
+        """For a cookie: whose session ``token`` is, for when that has ended.
+
+        Only this site can read it, and only together with ``token``.
+        """
+        tag = self.tag_of(who)
+        return as_text(self._owners.seal(tag.encode(), self._party, token))
+
+    def tag_in(self, note: str, token: str) -> str | None:
+        """The tag of whom :meth:`note_for` was told; None for what it did not make."""
+        try:
+            return self._owners.open(from_text(note), self._party, token).decode()
+        except NotSealed:
+            return None
+
+    # --- the forms ---
+
+    def keep(self, form: Form, tag: str) -> tuple[str, str] | None:
+        """Keep a form of the citizen with this tag; its handle, and its secret.
+
+        The secret is for a cookie of the browser that sent it. None where too many of
+        hers come in at once. Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        handle = f"{int(clock.now()):08x}-{secrets.token_urlsafe(16)}"
+        secret = secrets.token_urlsafe(24)
+        if not self._is_room_made(handle, tag):
+            return None
+        sealed = self._forms.seal(
+            form.to_octets(), self._party, handle, tag, also_by=secret.encode()
+        )
+        value = f"{tag} {as_text(sealed)}"
+        self._values.add(_key(handle), value, clock.now() + LIFETIME, durable=False)
+        if handle not in self._handles_of(tag):
+            # Others came in meanwhile, and this one is the oldest already.
+            self.drop(handle)
+        return handle, secret
+
+    def _is_room_made(self, handle: str, tag: str) -> bool:
+        """Note one more form of hers before it is stored, so that none is forgotten."""
+        key, until = _list_key(tag), clock.now() + LIFETIME
+        for _ in range(_TRIES):
+            listed = self._values.get(key)
+            handles = [*(listed or "").split(), handle]
+            text = " ".join(handles[-MOST_FORMS:])
+            is_noted = (
+                self._values.add(key, text, until, durable=False)
+                if listed is None
+                else self._values.swap(key, listed, text, until, durable=False)
+            )
+            if is_noted:
+                for oldest in handles[:-MOST_FORMS]:
+                    self.drop(oldest)
+                return True
+        return False
+
+    def _handles_of(self, tag: str) -> list[str]:
+        return (self._values.get(_list_key(tag)) or "").split()
+
+    def check(self, handle: str) -> None:
+        """Raise FormLost or FormSent unless a form is kept under this handle."""
+        self._value(handle)
+
+    def look(self, handle: str, secret: str, who: Subject) -> Form:
+        """The form with this handle, for the citizen ``who``.
+
+        ``secret`` is what this browser holds for it, or "". Raises
+        :class:`eilogin.errors.FormLost`, :class:`eilogin.errors.FormSent`, or
+        :class:`eilogin.errors.FormOfAnother`, after which the form is gone.
+        """
+        tag, _, text = self._value(handle).partition(" ")
+        try:
+            octets = self._forms.open(
+                from_text(text), self._party, handle, tag, also_by=secret.encode()
+            )
+        except NotSealed as error:
+            raise FormLost(f"the form cannot be read: {error}") from None
+        if not self._forms.is_tag_of(tag, who.label()):
+            self.drop(handle)
+            raise FormOfAnother("the form was sent by another citizen")
+        return Form.from_octets(octets)
+
+    def _value(self, handle: str) -> str:
+        value = self._values.get(_key(handle))
+        if value is not None:
+            return value
+        if self._values.get(_sent_key(handle)) is not None:
+            raise FormSent("the form was sent already")
+        raise FormLost("no form is kept under this handle, or not any more")
+
+    def take(self, handle: str, secret: str, who: Subject, target: str) -> Form:
+        """The same, if it was sent to ``target``: of all who ask, one gets it, once."""
+        form = self.look(handle, secret, who)
+        if form.target != target:
+            raise FormLost("the form was sent to another address")
+        if not self._values.add(_sent_key(handle), "", clock.now() + LIFETIME):
+            raise FormSent("the form was sent already")
+        self.drop(handle)
+        return form
+
+    def drop(self, handle: str) -> None:
+        """Have the form with this handle gone."""
+        self._values.take(_key(handle))
+
+
+def is_handle(text: str) -> bool:
+    """Whether a text can be the handle of a form."""
+    return _is_handle(text) is not None
+
+
+def _key(handle: str) -> str:
+    return f"kept:{handle}"
+
+
+def _sent_key(handle: str) -> str:
+    return f"kept-sent:{handle}"
+
+
+def _list_key(tag: str) -> str:
+    return f"kept-of:{hashlib.sha256(tag.encode()).hexdigest()}"

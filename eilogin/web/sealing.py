@@ -1,0 +1,121 @@
+"""Sealing: what only this party can make and read, though others keep it.
+
+A sealed text is encrypted and cannot be changed unnoticed. It may be *bound to* words,
+which do not stand in it and without which it does not open: a text that was sealed for
+one place is of no use in another. A *tag* stands for a name that it does not tell, as
+in a pseudonym.
+
+A party may have several secrets, the newest first. The first one seals; all of them
+open, so a secret can be replaced while texts that were sealed with it still live. Each
+text and each tag begins with the name of its secret, which tells nothing of it.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_NAME_SIZE = 4
+_SALT_SIZE = 16
+_KEY_SIZE = 32
+_NONCE_SIZE = 12
+
+
+class NotSealed(ValueError):
+    """Not sealed here, nor by a secret that is still known, nor for this place."""
+
+
+class Sealer:
+    """Seals and opens for one ``purpose``; texts of another purpose do not open.
+
+    ``party_secrets`` are the party's, the newest first; at least one.
+    """
+
+    def __init__(self, party_secrets: Sequence[bytes], purpose: str) -> None:
+        # The newest one is the last to be put in, and stays where two have one name.
+        self._keys = {
+            key[:_NAME_SIZE]: key[_NAME_SIZE:]
+            for key in (_purposed(secret, purpose) for secret in party_secrets[::-1])
+        }
+        self._newest = next(reversed(self._keys))
+
+    def seal(self, octets: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
+        """``octets`` sealed (AES-256-GCM); ``also_by`` is a second secret.
+
+        The key is of both secrets and of a salt, so each text has a key of its own.
+        """
+        salt = secrets.token_bytes(_SALT_SIZE)
+        cipher, nonce = self._cipher(self._newest, also_by, salt)
+        sealed = cipher.encrypt(nonce, octets, _joined(bound_to))
+        return self._newest + salt + sealed
+
+    def open(self, sealed: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
+        """What :meth:`seal` was given; else :class:`NotSealed`."""
+        name, rest = sealed[:_NAME_SIZE], sealed[_NAME_SIZE:]
+        if name not in self._keys:
+            raise NotSealed("sealed with a secret that is not known here")
+        cipher, nonce = self._cipher(name, also_by, rest[:_SALT_SIZE])
+        try:
+            return cipher.decrypt(nonce, rest[_SALT_SIZE:], _joined(bound_to))
+        except InvalidTag:
+            raise NotSealed("changed, or sealed for another place") from None
+
+    def _cipher(self, name: bytes, also_by: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
+        material = self._keys[name] + also_by
+        octets = _derived(material, salt, b"eilogin seal", _KEY_SIZE + _NONCE_SIZE)
+        return AESGCM(octets[:_KEY_SIZE]), octets[_KEY_SIZE:]
+
+    def tag(self, text: str) -> str:
+        """What stands for ``text``, and from which nobody else can tell it."""
+        return self._tag(self._newest, text)
+
+    def is_tag_of(self, tag: str, text: str) -> bool:
+        """Whether :meth:`tag` made this of ``text``, with a secret still known."""
+        try:
+            name = bytes.fromhex(tag[: 2 * _NAME_SIZE])
+        except ValueError:
+            return False
+        return name in self._keys and hmac.compare_digest(
+            self._tag(name, text).encode(), tag.encode()
+        )
+
+    def _tag(self, name: bytes, text: str) -> str:
+        key = _derived(self._keys[name], b"", b"eilogin tag", _KEY_SIZE)
+        return name.hex() + hmac.digest(key, text.encode(), hashlib.sha256).hex()
+
+
+def as_text(sealed: bytes) -> str:
+    """A sealed text as a cookie's value or a store's: URL-safe base64 (RFC 4648 5)."""
+    return base64.urlsafe_b64encode(sealed).decode()
+
+
+def from_text(text: str) -> bytes:
+    """What :func:`as_text` was given; else :class:`NotSealed`."""
+    try:
+        return base64.b64decode(text, altchars="-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise NotSealed("not base64") from None
+
+
+def _purposed(secret: bytes, purpose: str) -> bytes:
+    """The name of a secret for one purpose, and its key."""
+    info = f"eilogin {purpose}".encode()
+    return _derived(secret, b"", info, _NAME_SIZE + _KEY_SIZE)
+
+
+def _derived(material: bytes, salt: bytes, info: bytes, size: int) -> bytes:
+    """RFC 5869, with SHA-256."""
+    return HKDF(SHA256(), size, salt, info).derive(material)
+
+
+def _joined(words: Iterable[str]) -> bytes:
+    """The words, so that no other ones give the same: each after its length."""
+    parts = [word.encode() for word in words]
+    return b"".join(len(part).to_bytes(8) + part for part in parts)

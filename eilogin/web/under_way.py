@@ -1,0 +1,205 @@
+"""Logins that are under way: from the redirect to the hub until its answer.
+
+Each is known by an opaque handle, which travels as RelayState, and lives in a cookie of
+its own, one per tab, which is sealed: this browser holds it, and can neither read nor
+change it. So it survives a restart, any process goes on with it, and whoever asks for
+pages without end leaves nothing in the store.
+
+The store learns of a login when its answer comes: then it is *claimed* by the one
+answer that it gets, and *spent* when the session is there. For two minutes after that
+the cookie still leads to the page, so that a double click or the back button does no
+harm.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from eilogin import clock
+from eilogin.errors import CookiesRefused, LoginLost
+from eilogin.saml.checks import SKEW
+from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie, names
+from eilogin.web.rounds import takes_cookies
+from eilogin.web.sealing import Sealer, as_text, from_text
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long a visitor may take at the hub, in seconds.
+LIFETIME = 30 * 60.0
+#: How long a spent login still leads to its page, in seconds.
+SPENT_LIFETIME = 2 * 60.0
+#: Logins that one browser may have under way; the oldest gives way to a new one.
+MOST_TABS = 5
+#: Most characters of all their cookies: a common proxy takes 8 kB of cookies in all.
+_MOST_ROOM = 4000
+#: More than this many cookies are not taken away at once.
+_MOST_EXPIRED = 20
+
+#: In the place of a login's key while there is none yet.
+CLAIMED = "claimed"
+
+# The instant, so that handles sort by age, and 16 random bytes.
+_HANDLE = re.compile(r"([0-9a-f]{8,9})-[A-Za-z0-9_-]{22}")
+_COOKIES = "eilogin-login-"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogin:
+    """What was asked of the hub, and where the visitor goes when it has answered."""
+
+    #: Path and query on this site.
+    target: str
+    level: str
+    is_passive: bool = False
+    #: Whether a fresh proof was asked for (ForceAuthn).
+    is_forced: bool = False
+    handle: str = field(
+        default_factory=lambda: f"{int(clock.now()):08x}-{secrets.token_urlsafe(16)}"
+    )
+    #: The store's key of the login that came of it, :data:`CLAIMED` before there is
+    #: one, or "" before an answer came.
+    spent_by: str = ""
+
+    @property
+    def asked(self) -> float:
+        """When we asked, in whole seconds."""
+        return _instant_of(self.handle)
+
+    @property
+    def request_id(self) -> str:
+        """ID of our AuthnRequest, which the answer must name in InResponseTo."""
+        return request_id_of(self.handle)
+
+
+def request_id_of(handle: str) -> str:
+    """The ID of the AuthnRequest of the login under way with this handle.
+
+    Good enough to check an answer against, not to log anybody in: that takes the
+    browser's cookie. :class:`eilogin.errors.LoginLost` where no login can be under way
+    with this handle (any more).
+    """
+    if clock.now() - _instant_of(handle) >= LIFETIME:
+        raise LoginLost("this login was begun too long ago")
+    # No secret: the two travel together. Nobody but us can sign a request with it.
+    digest = hashlib.sha256(b"eilogin request\0" + handle.encode())
+    return f"_{digest.hexdigest()[:40]}"
+
+
+def _instant_of(handle: str) -> float:
+    match = _HANDLE.fullmatch(handle)
+    if match is None:
+        raise LoginLost("no login under way has this RelayState")
+    return float(int(match[1], 16))
+
+
+# --- in the browser -------------------------------------------------------------------
+
+
+def keep(
+    environ: "WSGIEnvironment", pending: PendingLogin
+) -> Iterator[tuple[str, str]]:
+    """The headers by which this browser keeps a login that begins.
+
+    The oldest ones make room for it.
+    """
+    fields = [pending.target, pending.level, pending.is_passive, pending.is_forced]
+    octets = json.dumps(fields, separators=(",", ":")).encode()
+    text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
+    room = _MOST_ROOM - len(text)
+    newest_first = sorted(names(environ, _COOKIES), reverse=True)
+    for others, name in enumerate(newest_first[: MOST_TABS + _MOST_EXPIRED], 1):
+        room -= len(Cookie(name).read(environ) or "")
+        if others >= MOST_TABS or room < 0:
+            yield Cookie(name).expire()
+    yield _cookie(pending.handle).set(text, max_age=int(LIFETIME))
+
+
+def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
+    """The login under way with this handle, which this browser holds.
+
+    Raises :class:`eilogin.errors.LoginLost`, or
+    :class:`eilogin.errors.CookiesRefused` where it was begun a short while ago and not
+    a single cookie of ours came.
+    """
+    request_id_of(handle)
+    spent_by = env.values(environ).get(_key(handle)) or ""
+    text = _cookie(handle).read(environ)
+    if text is None:
+        if not spent_by and not takes_cookies(environ):
+            raise CookiesRefused(_without_cookies(environ))
+        raise LoginLost("this login was begun in another browser, or is spent")
+    try:
+        octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
+        target, level, is_passive, is_forced = json.loads(octets)
+    except ValueError as error:
+        raise LoginLost(f"the cookie of this login: {error}") from None
+    return PendingLogin(target, level, is_passive, is_forced, handle, spent_by)
+
+
+def spent_cookie(environ: "WSGIEnvironment", pending: PendingLogin) -> tuple[str, str]:
+    """The header that lets the browser keep a spent login for a short while only."""
+    cookie = _cookie(pending.handle)
+    return cookie.set(cookie.read(environ) or "", max_age=int(SPENT_LIFETIME))
+
+
+def _cookie(handle: str) -> Cookie:
+    return Cookie(_COOKIES + handle)
+
+
+def _sealer(environ: "WSGIEnvironment") -> Sealer:
+    return Sealer(env.trust(environ).own.sealing_secrets, "login")
+
+
+def _bound_to(environ: "WSGIEnvironment", handle: str) -> tuple[str, ...]:
+    """A login is taken for no other one, and at no other site, nor of another hub."""
+    trust = env.trust(environ)
+    return (trust.own.entity_id, trust.hub_id, handle)
+
+
+def _without_cookies(environ: "WSGIEnvironment") -> str:
+    others = "others came" if environ.get("HTTP_COOKIE") else "no others came either"
+    public_url = env.trust(environ).own.public_url
+    return (
+        f"the browser brings none of the cookies that it got at {public_url} ({others})"
+        ": they are for https, and for http at *.localhost alone"
+    )
+
+
+# --- in the store ---------------------------------------------------------------------
+
+
+def require_store(environ: "WSGIEnvironment") -> None:
+    """Raise :class:`eilogin.errors.StoreUnavailable` where the store does not answer.
+
+    A login begins without it and cannot end without it.
+    """
+    env.values(environ).get(_key(""))
+
+
+def claim(environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
+    """Take a login for the one answer that it gets; False where that is taken."""
+    # A power failure may undo it: the answer itself is used once, durably.
+    key, until = _key(pending.handle), _until(pending)
+    return env.values(environ).add(key, CLAIMED, until, durable=False)
+
+
+def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> None:
+    """Note that the session with this key in the store came of a claimed login."""
+    key = _key(pending.handle)
+    until = _until(pending)
+    env.values(environ).swap(key, CLAIMED, login_key, until, durable=False)
+
+
+def _until(pending: PendingLogin) -> float:
+    # Longer than its cookie can be used, on whatever machine.
+    return pending.asked + LIFETIME + 2 * SKEW
+
+
+def _key(handle: str) -> str:
+    return f"login:{handle}"

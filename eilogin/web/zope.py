@@ -1,0 +1,229 @@
+"""What is particular to an application that runs in Zope (``path_style = zope``).
+
+Before Zope a proxy writes into the path which host was asked for and where in Zope the
+site is (Zope, Products.SiteAccess.VirtualHostMonster)::
+
+    /VirtualHostBase/https/gemeente.example.nl:443/site/VirtualHostRoot/mijn/zaken
+    /VirtualHostBase/https/example.nl:443/site/VirtualHostRoot/_vh_gemeente/mijn/zaken
+
+Rules hold for what the visitor sees, ``/mijn/zaken`` and ``/gemeente/mijn/zaken``; host
+and port are not looked at, ``public_url`` says them. A client could write such a path
+too, so it is obeyed only where a proxy of ours, or this machine, sent it, and where it
+is whole: one VirtualHostBase, one VirtualHostRoot, and behind that the path of
+``public_url``, each of its names after ``_vh_``.
+
+Two more ways of Zope to call what the path does not name are closed here:
+
+* A form field ``NAME:method`` or ``:action`` (with or without ``default_`` before it)
+  makes Zope call NAME below the path. In a query it is refused; in a form it needs what
+  ``/path/NAME`` needs. A form that is urlencoded is read ahead for that, up to what
+  Zope itself takes; one with files is watched while Zope reads it, and is broken off at
+  such a field.
+* XML-RPC names in its body what it calls, so it needs the strictest rule of all.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import IO, TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote_plus
+
+from eilogin.errors import MalformedMessage, MessageTooLarge, PathRefused
+from eilogin.web import environ as env
+from eilogin.web.paths import fault_in
+from eilogin.web.requests import IPNetwork, is_among, read_body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_BASE = "/VirtualHostBase/"
+_ROOT = "VirtualHostRoot"
+#: Before each name of the path below which the site is.
+_BELOW = "_vh_"
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
+#: Scheme and host, before the names that lead to the site.
+_HEAD = 2
+
+#: Largest form that Zope reads into memory (its FORM_MEMORY_LIMIT).
+_LARGEST_FORM = 2**20
+_METHOD_KEY = re.compile(r"(.*):(?:default_)?(?:method|action)", re.DOTALL)
+_LOOKS_LIKE_METHOD_KEY = re.compile(r":(?:default_)?(?:method|action)(?![a-z0-9_])")
+_CHARSETS = re.compile(r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-8859-1)", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
+#: In a form with files: such a field, and a name that is encoded (RFC 5987).
+_IN_PARTS = re.compile(
+    rb"(?::|%3a)(?:default_)?(?:method|action)(?![a-z0-9_])|\bname\*", re.IGNORECASE
+)
+#: More than the longest match of that pattern.
+_OVERLAP = 64
+
+
+# --- the path -------------------------------------------------------------------
+
+
+def visible(
+    environ: "WSGIEnvironment", mount: str, proxies: Sequence[IPNetwork]
+) -> env.Visible:
+    """The path of a request as the visitor sees it, and below ``mount``.
+
+    ``mount`` is the path of ``public_url``, ``proxies`` are our own. Raises
+    :class:`eilogin.errors.PathRefused` for a path that only half says where the site
+    is, or that somebody else wrote.
+    """
+    path: str = environ.get("PATH_INFO", "")
+    if not path.startswith(_BASE):
+        _refuse_obeyed(path.split("/"))
+        return env.Visible(environ.get("SCRIPT_NAME", "") + path, path)
+    if not _is_ours(environ.get("REMOTE_ADDR", ""), proxies):
+        raise PathRefused(
+            "VirtualHostBase by an address that trusted_proxies does not name"
+        )
+    below = _below_root(path.removeprefix(_BASE).split("/"), mount)
+    return env.Visible(mount + below, below)
+
+
+def _is_ours(address: str, proxies: Sequence[IPNetwork]) -> bool:
+    """Whether a proxy of ours, or a process of this machine, speaks to us."""
+    try:
+        is_local = ip_address(address).is_loopback
+    except ValueError:
+        # A socket of this machine has no address.
+        is_local = address in ("", "localhost")
+    return is_local or is_among(address, proxies)
+
+
+def _below_root(names: Sequence[str], mount: str) -> str:
+    """The path below the site's root; ``names`` are those after VirtualHostBase."""
+    if _ROOT not in names[_HEAD:]:
+        raise PathRefused("VirtualHostBase without VirtualHostRoot")
+    at = names.index(_ROOT, _HEAD)
+    (scheme, host, *site), rest = names[:at], list(names[at + 1 :])
+    if scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        raise PathRefused("VirtualHostBase without a scheme and a host")
+    if site and fault_in("/" + "/".join(site) + "/"):
+        raise PathRefused("VirtualHostBase with a site that is no plain path")
+    _refuse_obeyed(site)
+    expected = [_BELOW + name for name in mount.split("/") if name]
+    if rest[: len(expected)] != expected:
+        raise PathRefused("VirtualHostRoot without the path of public_url")
+    rest = rest[len(expected) :]
+    _refuse_obeyed(rest)
+    return "/" + "/".join(rest)
+
+
+def _refuse_obeyed(names: Iterable[str]) -> None:
+    """Refuse names that Zope takes for something else than a name, wherever it is."""
+    for name in names:
+        # "*" becomes the first part of the host's name.
+        if name in ("VirtualHostBase", _ROOT, "*") or name.startswith(_BELOW):
+            raise PathRefused(f"a name in the path that Zope obeys ({name[:20]!r})")
+
+
+# --- the form -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a request's form may call."""
+
+    #: What it calls below the path.
+    methods: tuple[str, ...] = ()
+    #: Whether it is XML-RPC, which names in its body what it calls.
+    may_call_anything: bool = False
+    #: Whether it has parts, which are seen only when they are read.
+    is_multipart: bool = False
+
+
+_NOTHING = Form()
+
+
+def look_at_form(environ: "WSGIEnvironment") -> Form:
+    """What the query and the form of a request make Zope call.
+
+    The body of an urlencoded form is read, and put back. Raises PathRefused for such a
+    key in the query, and for a form whose keys cannot be told;
+    :class:`eilogin.errors.MessageTooLarge` for one that Zope would refuse too.
+    """
+    query = unquote_plus(environ.get("QUERY_STRING", ""))
+    if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
+        raise PathRefused("a query that makes Zope call something (':method')")
+    if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
+        return _NOTHING
+    content_type = environ.get("CONTENT_TYPE", "").strip().lower()
+    kind = content_type.partition(";")[0].strip()
+    if "xml" in kind:
+        return Form(may_call_anything=True)
+    if kind and "multipart" not in kind and "url" not in kind:
+        return _NOTHING
+    charset = _CHARSET.search(content_type)
+    if charset and not _CHARSETS.fullmatch(charset[1]):
+        raise PathRefused(f"a form in {charset[1][:20]!r}, whose keys cannot be told")
+    if "multipart" in kind:
+        return Form(is_multipart=True)
+    return Form(methods=tuple(_methods_in(_read_ahead(environ))))
+
+
+def _read_ahead(environ: "WSGIEnvironment") -> bytes:
+    """The body of a request, which the application finds as it was."""
+    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
+        body = read_body(environ, _LARGEST_FORM)
+    else:
+        # In chunks: gunicorn tells no length, and ends it itself.
+        body = environ["wsgi.input"].read(_LARGEST_FORM + 1)
+        if len(body) > _LARGEST_FORM:
+            raise MessageTooLarge(f"a form of more than {_LARGEST_FORM} bytes")
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _methods_in(body: bytes) -> Iterator[str]:
+    """What the fields of a form make Zope call."""
+    for key, value in parse_qsl(
+        body.decode("latin-1").replace(";", "&"),
+        keep_blank_values=True,
+        encoding="latin-1",
+    ):
+        if not _LOOKS_LIKE_METHOD_KEY.search(key.lower()):
+            continue
+        match = _METHOD_KEY.fullmatch(key)
+        if match is None or ":" in match[1]:
+            raise PathRefused("a form field that makes Zope call something, and more")
+        yield (match[1] or value).strip("/")
+
+
+class _Watched:
+    """The body of a form with parts, which ends where Zope would call something."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._tail = b""
+
+    def _seen(self, data: bytes) -> bytes:
+        # A backslash before a character in a name is taken off by some parsers.
+        looked_at = self._tail + data.replace(b"\\", b"")
+        if _IN_PARTS.search(looked_at):
+            raise MalformedMessage("a form field that makes Zope call something")
+        self._tail = looked_at[-_OVERLAP:]
+        return data
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._seen(self._stream.read(size))
+
+    def readline(self, size: int = -1, /) -> bytes:
+        return self._seen(self._stream.readline(size))
+
+    def readlines(self, hint: int = -1, /) -> list[bytes]:
+        return [self._seen(line) for line in self._stream.readlines(hint)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._seen, self._stream)
+
+
+def watch(environ: "WSGIEnvironment") -> None:
+    """Break off the form of this request at a field that makes Zope call something.
+
+    The application gets :class:`eilogin.errors.MalformedMessage` from reading it.
+    """
+    environ["wsgi.input"] = _Watched(environ["wsgi.input"])

@@ -1,0 +1,372 @@
+"""No spelling of a path reaches an application without what that path needs.
+
+The applications here are models of real ones: each reads the path that the server hands
+over in some of the ways that frameworks, servlet containers, file systems and Zope are
+known to read it, in any order. Whatever it then serves, the guard must have asked for
+what that needs, or have refused.
+"""
+
+import re
+from unicodedata import normalize
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+import pytest
+from django.core.handlers.wsgi import get_path_info
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Request
+
+from eilogin.errors import PathRefused
+from eilogin.web import environ as env
+from eilogin.web import zope
+from eilogin.web.rules import NEEDS, Rules
+
+NAMES = ("mijn", "bezwaar", "nieuws", "static", "café", "app")
+
+EMPTY = create_environ()
+
+paths = st.lists(st.sampled_from(NAMES), max_size=3).map(tuple)
+lines = st.dictionaries(
+    paths, st.sampled_from(("off", "optional", "basis", "midden", "hoog")), max_size=5
+)
+
+
+def text_of(names):
+    return "/" + "/".join(names)
+
+
+def rules_of(said):
+    return Rules.parse(
+        [f"{quote(text_of(path))} {need}" for path, need in said.items()]
+    )
+
+
+def needed_by(said, names):
+    """What the lines say, by a plain search for the longest one."""
+    prefixes = [tuple(names[:n]) for n in range(len(names), -1, -1)]
+    return next((said[prefix] for prefix in prefixes if prefix in said), "basis")
+
+
+def asked_for(rules, environ):
+    """What the guard asks for; more than anything where it refuses."""
+    try:
+        return NEEDS.index(rules.rule_of(environ).need)
+    except PathRefused:
+        return len(NEEDS)
+
+
+# --- what a client may write ------------------------------------------------------
+
+BETWEEN = (
+    "/",
+    "//",
+    "/./",
+    "/%2e/",
+    "/x/../",
+    "/static/%2e%2E/",
+    "/;/",
+    "/..;/",
+    "/ /",
+    "\\",
+    "%2f",
+    "%2F",
+    "%5c",
+    "%252f",
+    "%c0%af",
+    "%u002f",
+    "%ef%bc%8f",
+    "/nieuws/",
+    "/static;/",
+)
+BEHIND = (
+    "",
+    ";v=1",
+    ";",
+    ".",
+    "%20",
+    "%3f",
+    "%3Fx",
+    "%23",
+    "%00",
+    "%253b",
+    "%e2%80%a6",
+)
+SPELLINGS = (
+    lambda c: c,
+    lambda c: quote(c, safe=""),
+    lambda c: "".join(f"%{octet:02x}" for octet in c.encode()),
+    lambda c: "".join(f"%{octet:02X}" for octet in c.encode()),
+    lambda c: "".join(f"%25{octet:02x}" for octet in c.encode()),
+    lambda c: "".join(f"%2525{octet:02X}" for octet in c.encode()),
+    lambda c: f"%u{ord(c):04x}",
+    # Full width.
+    lambda c: quote(chr(ord(c) + 0xFEE0)) if c.isascii() else quote(c),
+    lambda c: quote(normalize("NFD", c)),
+    lambda c: quote(c.swapcase()),
+)
+
+
+@st.composite
+def targets(draw, names):
+    """The path of a request as a client sends it: with a trick or two, or without."""
+    before = ["/"] * len(names)
+    written = [quote(name) for name in names]
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(names) - 1))
+        match draw(st.sampled_from(("before", "behind", "inside"))):
+            case "before":
+                before[at] = draw(st.sampled_from(BETWEEN))
+            case "behind":
+                written[at] += draw(st.sampled_from(BEHIND))
+            case "inside":
+                name, cut = names[at], draw(st.integers(0, len(names[at]) - 1))
+                how = draw(st.sampled_from(SPELLINGS))
+                written[at] = quote(name[:cut]) + "".join(map(how, name[cut:]))
+    path = "".join(map("".join, zip(before, written, strict=True)))
+    return path + draw(st.sampled_from(("", "", "/", "/nieuws", "/.", "//")))
+
+
+@st.composite
+def attacks(draw):
+    """Lines that guard a path in an open site, and a request that may be for it.
+
+    The request is as a server hands it over, mounted wherever it can be.
+    """
+    names = draw(paths.filter(bool))
+    said = {
+        (): draw(st.sampled_from(("off", "optional", "basis"))),
+        **draw(lines),
+        names: draw(st.sampled_from(("basis", "hoog"))),
+    }
+    target = draw(targets(names))
+    decoded = unquote_to_bytes(target).decode("latin-1")
+    at = draw(st.just(0) | st.integers(0, len(decoded)))
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": decoded[:at],
+        "PATH_INFO": decoded[at:],
+    }
+    if draw(st.booleans()):
+        environ["REQUEST_URI"] = target
+    return said, environ
+
+
+# --- what an application may make of it ---------------------------------------------
+
+
+def without_dots(path):
+    kept = []
+    for name in path.split("/"):
+        if name == "..":
+            kept = kept[:-1]
+        elif name != ".":
+            kept.append(name)
+    return "/".join(kept)
+
+
+READINGS = (
+    lambda path: unquote(path, errors="replace"),
+    lambda path: re.sub(r"%u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), path),
+    lambda path: re.sub(r";[^/]*", "", path),
+    lambda path: path.partition(";")[0],
+    lambda path: path.partition("?")[0],
+    lambda path: path.partition("#")[0],
+    lambda path: path.partition("\0")[0],
+    lambda path: path.replace("\\", "/"),
+    lambda path: re.sub("/+", "/", path),
+    lambda path: normalize("NFC", path),
+    lambda path: normalize("NFKC", path),
+    lambda path: "/".join(name.rstrip(". ") for name in path.split("/")),
+    lambda path: "/".join(name.strip() for name in path.split("/")),
+    without_dots,
+)
+
+
+def served(environ, readings):
+    """The names of what an application serves that reads paths like this."""
+    path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+    path = path.encode("latin-1").decode(errors="replace")
+    for read in readings:
+        path = read(path)
+    return normalize("NFC", path).strip("/").split("/")
+
+
+@settings(max_examples=2000, deadline=None)
+@given(attacks(), st.lists(st.sampled_from(READINGS), max_size=4))
+def test_no_spelling_reaches_an_application_without_what_it_needs(attack, readings):
+    said, environ = attack
+    asked = asked_for(rules_of(said), environ)
+    for chain in (readings, *([reading] for reading in READINGS)):
+        names = [name for name in served(environ, chain) if name]
+        assert asked >= NEEDS.index(needed_by(said, names))
+
+
+def names_for_flask(environ):
+    return Request(environ).path
+
+
+def names_for_django(environ):
+    return get_path_info(environ)
+
+
+def names_for_pyramid(environ):
+    from pyramid.traversal import traversal_path_info  # noqa: PLC0415 - it warns
+
+    return "/" + "/".join(traversal_path_info(environ["PATH_INFO"]))
+
+
+@pytest.mark.filterwarnings("ignore:pkg_resources:UserWarning")
+@pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
+@settings(max_examples=500, deadline=None)
+@pytest.mark.parametrize(
+    "path_for", [names_for_flask, names_for_django, names_for_pyramid]
+)
+@given(attack=attacks())
+def test_no_spelling_reaches_a_framework_without_what_it_needs(path_for, attack):
+    said, environ = attack
+    rules = rules_of(said)
+    try:
+        mount = environ["SCRIPT_NAME"].encode("latin-1").decode()
+        path = mount + path_for({**EMPTY, **environ})
+    except ValueError:
+        # Not UTF-8, which Pyramid refuses as well.
+        return
+    names = [name for name in normalize("NFC", path).split("/") if name]
+    assert asked_for(rules, environ) >= NEEDS.index(needed_by(said, names))
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines, paths, st.data())
+def test_the_plain_spelling_needs_what_the_lines_say(said, names, data):
+    path = text_of(names).encode().decode("latin-1")
+    at = data.draw(st.sampled_from([0, *(m.start() for m in re.finditer("/", path))]))
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": path[:at],
+        "PATH_INFO": path[at:],
+        "REQUEST_URI": quote(text_of(names)),
+    }
+    assert rules_of(said).rule_of(environ).need == needed_by(said, names)
+
+
+# --- Zope -------------------------------------------------------------------------
+
+SITE = {
+    "mijn": {"bezwaar": {"nieuw": {}}, "zaken": {}},
+    "nieuws": {"2026": {}},
+    "static": {},
+    "app": {},
+}
+
+
+def traversed(path):
+    """Where Zope gets by a path, as Zope 5 does it; None where it finds nothing."""
+    clean = without_dots(re.sub("/+", "/", path)).strip("/").split("/")
+    stack = [name for name in reversed(clean) if name]
+    if stack and stack[-1] == "VirtualHostBase":
+        del stack[-3:]
+    take_out_root(stack)
+    return found_by(reversed(stack))
+
+
+def take_out_root(stack):
+    """What Products.SiteAccess.VirtualHostMonster does to the names still to go."""
+    part = -1
+    for at, name in enumerate(stack):
+        if name == "VirtualHostRoot":
+            del stack[part if part >= 0 else at : at + 1]
+            if "*" in stack:
+                stack[stack.index("*")] = "mijn"
+            return
+        if part < 0 and name.startswith("_vh_"):
+            part = at
+
+
+def found_by(names):
+    """What ZPublisher.BaseRequest finds: a name, or that of something above."""
+    chain = [((), SITE)]
+    for name in names:
+        found = (
+            ((*where, name), children[name])
+            for where, children in reversed(chain)
+            if name in children
+        )
+        chain.append(next(found, None))
+        if chain[-1] is None:
+            return None
+    return chain[-1][0]
+
+
+ZOPE_NAMES = (
+    *("mijn", "bezwaar", "nieuw", "zaken", "nieuws", "2026", "static", "app"),
+    *("VirtualHostBase", "VirtualHostRoot", "https", "stad:443"),
+    *("_vh_app", "_vh_mijn", "_vh_static", "*", "..", ".", "", "m%69jn"),
+)
+zope_lines = st.dictionaries(
+    st.sampled_from(
+        [("mijn",), ("mijn", "bezwaar"), ("nieuws",), ("static",), ("mijn", "zaken")]
+    ),
+    st.sampled_from(("off", "optional", "basis", "midden", "hoog")),
+    max_size=4,
+)
+BEFORE = (
+    "/VirtualHostBase/https/stad.test:443/VirtualHostRoot",
+    "/VirtualHostBase/http/x:1/VirtualHostRoot/_vh_app",
+    "",
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    zope_lines,
+    st.sampled_from(BEFORE),
+    st.lists(st.sampled_from(ZOPE_NAMES), max_size=6),
+    st.sampled_from(("", "bezwaar", "mijn/bezwaar")),
+)
+@example({("mijn",): "hoog"}, BEFORE[0], ["nieuws", "_vh_x", "mijn"], "")
+@example({("mijn",): "hoog"}, BEFORE[0], ["VirtualHostRoot", "mijn"], "")
+def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called):
+    # What is open needs no line; what is not needs one of its own, because an open path
+    # leads to all that has none.
+    said = {(): "optional", **said}
+    path = before + "".join(f"/{name}" for name in names)
+    mount = "/app" if before.endswith("_vh_app") else ""
+    body = f"{called}:method=1" if called else "a=b"
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": path,
+        "SCRIPT_NAME": "",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": _Body(body.encode()),
+    }
+    where = traversed(f"{path}/{called}")
+    assume(where is not None)
+    rules = rules_of(said)
+    try:
+        environ[env.VISIBLE] = zope.visible(environ, mount, ())
+    except PathRefused:
+        return
+    # A page that needs no login may be served as to a stranger.
+    needed = NEEDS.index(needed_by(said, where))
+    assert needed <= NEEDS.index("optional") or asked_for(rules, environ) >= needed
+
+
+class _Body:
+    def __init__(self, octets):
+        self._octets = octets
+
+    def read(self, size):
+        octets, self._octets = self._octets[:size], self._octets[size:]
+        return octets
+
+
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_plain_path_of_zope_needs_what_the_lines_say(before):
+    rules = Rules.parse(["/ optional", "/mijn midden", "/app/mijn midden"])
+    mount = "/app" if before.endswith("_vh_app") else ""
+    for path, need in (("/nieuws/2026", "optional"), ("/mijn/zaken", "midden")):
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": before + path}
+        environ[env.VISIBLE] = zope.visible(environ, mount, ())
+        assert rules.rule_of(environ).need == need

@@ -1,0 +1,207 @@
+"""Before her session ends she is told on her page, in a real browser.
+
+The sites of this demonstration forbid all scripts and styles but their own files. The
+server's clock cannot be moved here, so its limits are short: a warning comes when half
+of the idle limit of 12 seconds is over.
+"""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+SOON = re.compile(r"^Over \d+ seconden? wordt u uitgelogd$")
+OVER = "U bent uitgelogd"
+#: Milliseconds in which a limit comes near, or is over.
+A_WHILE = 30_000
+
+
+class Writer:
+    """A citizen at a page with a form, of which she has filled in the half."""
+
+    TEXT = "Een lang bezwaar, nog niet af"
+
+    def __init__(self, citizen, label="Notitie"):
+        self.citizen = citizen
+        self.page = citizen.page
+        self.field = self.page.get_by_label(label, exact=True)
+
+    def write(self):
+        self.field.fill(self.TEXT)
+        return self
+
+    def dialog(self, name=SOON):
+        return self.page.get_by_role("alertdialog", name=name)
+
+    def is_told(self, name=SOON):
+        """Wait until a dialog of this name is there; what it says."""
+        dialog = self.dialog(name)
+        dialog.wait_for(timeout=A_WHILE)
+        return dialog.inner_text()
+
+    def is_left_alone(self):
+        """Wait until no dialog is there."""
+        self.page.locator("dialog").wait_for(state="detached", timeout=A_WHILE)
+        return self
+
+    def press(self, name):
+        dialog = self.page.locator("dialog")
+        button = dialog.get_by_role("button", name=name, exact=True)
+        button.or_(dialog.get_by_role("link", name=name, exact=True)).click()
+        return self
+
+    def has_lost_nothing(self):
+        return self.field.input_value() == self.TEXT
+
+    def saves(self):
+        self.citizen.keep_note(self.TEXT)
+        return self.field.input_value() == self.TEXT
+
+    def seconds_left(self):
+        """What the page would be told now, which keeps nothing alive."""
+        ask = "fetch('/eilogin/session').then(answer => answer.json())"
+        return self.page.evaluate(ask)["idle_seconds_left"]
+
+    def focus(self):
+        """What has the focus, in the dialog too."""
+        return self.page.evaluate(
+            """() => {
+                let active = document.activeElement;
+                while (active.shadowRoot?.activeElement)
+                    active = active.shadowRoot.activeElement;
+                return active.innerText || active.name;
+            }"""
+        )
+
+
+@pytest.fixture
+def writer(hasty_demo, at_browser):
+    def sit_down(**options):
+        anna = at_browser(hasty_demo, **options)
+        return Writer(anna.log_in("uwv", "/notitie")).write()
+
+    return sit_down
+
+
+def test_she_goes_on_with_the_keyboard_and_loses_nothing(writer):
+    anna = writer()
+    title = anna.page.title()
+    anna.field.focus()
+    told = anna.is_told()
+    assert "Wilt u doorgaan? Wat u hebt ingevuld, blijft staan." in told
+    # What she was typing presses no button.
+    assert SOON.match(anna.focus())
+    assert SOON.match(anna.page.title().split(" \N{EN DASH} ")[0])
+    anna.citizen.photograph("warning")
+    anna.page.keyboard.press("Tab")
+    assert anna.focus() == "Doorgaan"
+    anna.page.keyboard.press("Enter")
+    anna.is_left_alone()
+    assert anna.focus() == "note"
+    assert anna.page.title() == title
+    assert anna.has_lost_nothing()
+    # It was not only the dialog that went.
+    assert anna.seconds_left() > 6
+    assert anna.saves()
+
+
+def test_when_it_is_over_she_is_told_and_logs_in_beside_it(writer):
+    anna = writer()
+    anna.is_told()
+    anna.page.keyboard.press("Escape")
+    anna.is_left_alone()
+    told = anna.is_told(OVER)
+    assert "U bent uitgelogd, omdat u 12 seconden niets hebt gedaan." in told
+    assert "Wat u hebt ingevuld, staat nog op deze pagina." in told
+    anna.citizen.photograph("warning-over")
+    assert anna.has_lost_nothing()
+    with anna.page.context.expect_page() as opened:
+        anna.press("Opnieuw inloggen")
+    opened.value.wait_for_url("**/notitie")
+    anna.is_left_alone()
+    assert anna.has_lost_nothing()
+    assert anna.saves()
+
+
+def test_what_she_does_in_one_tab_counts_for_all(writer):
+    anna = writer()
+    other = Writer(anna.citizen.tab().visit("uwv", "/notitie"))
+    other.write().is_told()
+    anna.is_told()
+    other.press("Doorgaan").is_left_alone()
+    anna.is_left_alone()
+    assert anna.has_lost_nothing()
+
+
+def test_a_logout_in_another_tab_is_told_in_the_language_of_the_page(writer):
+    anna = writer()
+    # The site speaks Dutch; as if it did not.
+    anna.page.add_init_script(
+        "new MutationObserver(() => { document.documentElement.lang = 'en-GB'; })"
+        ".observe(document, { childList: true });"
+    )
+    anna.page.reload()
+    anna.write()
+    tab = anna.citizen.tab().visit("uwv", "/eilogin/logout")
+    tab.sees("U bent overal uitgelogd")
+    told = anna.is_told("You have been logged out")
+    assert "You have been logged out, here or at another service." in told
+    assert "Log in again" in told
+    anna.press("Close this message").is_left_alone()
+    assert anna.has_lost_nothing()
+
+
+def test_who_logs_in_after_her_in_the_same_browser_does_not_go_on_for_her(writer):
+    anna = writer()
+    bram = anna.citizen.tab()
+    bram.name = "bram"
+    bram.visit("uwv", "/eilogin/logout").sees("U bent overal uitgelogd")
+    bram.log_in("uwv")
+    assert "hier of bij een andere dienst" in anna.is_told(OVER)
+
+
+def test_what_the_server_does_not_say_is_not_said_to_her(writer):
+    anna = writer()
+    anna.is_told()
+    anna.page.route("**/eilogin/session", lambda route: route.fulfill(status=503))
+    anna.press("Doorgaan")
+    alert = anna.page.locator("dialog").get_by_role("alert")
+    alert.get_by_text("Doorgaan is niet gelukt.").wait_for()
+    anna.citizen.photograph("warning-not-done")
+    anna.page.unroute("**/eilogin/session")
+    anna.press("Doorgaan").is_left_alone()
+    assert anna.saves()
+
+
+def test_the_last_time_she_can_only_save(hasty_demo, at_browser):
+    anna = Writer(at_browser(hasty_demo).log_in("kadaster", "/mijn"))
+    told = anna.is_told()
+    assert "Langer doorgaan kan niet. Sla uw gegevens nu op." in told
+    assert "Doorgaan" not in told.replace("doorgaan", "")
+    anna.citizen.photograph("warning-final")
+    anna.press("Sluit dit bericht").is_left_alone()
+    told = anna.is_told(OVER)
+    assert "omdat u niet langer ingelogd kunt blijven" in told
+    anna.press("Sluit dit bericht").is_left_alone()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("warning-dark", {"color_scheme": "dark"}),
+        ("warning-forced-colors", {"forced_colors": "active"}),
+    ],
+)
+def test_it_looks_well_and_can_be_pressed_with_a_thumb(writer, name, options):
+    anna = writer(**options)
+    anna.is_told()
+    anna.citizen.photograph(name)
+    anna.page.set_viewport_size({"width": 320, "height": 480})
+    for target in anna.page.locator("dialog .actions > *").all():
+        box = target.bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 320
+        assert box["y"] + box["height"] <= 480
+    anna.press("Uitloggen").citizen.sees("U bent overal uitgelogd")

@@ -1,0 +1,63 @@
+"""What is sent after a session has ended is kept, in a real browser.
+
+The server's clock cannot be moved here, so the session is a short one.
+"""
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+#: Asks how long still, which keeps no session alive.
+UNTIL_IT_IS_OVER = """async () => {
+    const look = async () => (await fetch("/eilogin/session")).json();
+    while ((await look()).logged_in) {
+        await new Promise(resolve => setTimeout(resolve, 250));
+    }
+}"""
+NOTE = "Bellen over het bezwaar & één ☂"
+
+
+@pytest.fixture
+def demo(own_demo):
+    """A demo in which a session of uwv ends soon."""
+    own_demo.interrupt()
+    own_demo.configure("filter:uwv-eilogin", idle="3s", keep_post="1k")
+    file = own_demo.folder / "paste.ini"
+    # Its dialog would stand before the form.
+    file.write_text(file.read_text().replace("\nwarn = 2m\n", "\n"))
+    own_demo.start()
+    return own_demo
+
+
+def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
+    anna = at_browser(demo)
+    anna.log_in("uwv", "/notitie")
+    anna.page.get_by_label("Notitie", exact=True).fill(NOTE)
+    anna.page.evaluate(UNTIL_IT_IS_OVER)
+    anna.click("Bewaren").sees("U bent uitgelogd")
+    assert "Wat u hebt verstuurd, hebben wij 1 uur bewaard." in anna.text
+    anna.photograph("kept-form")
+    anna.click("Opnieuw inloggen")
+    if "://inloggen." in anna.page.url:
+        anna.type_password()
+    anna.sees("Opnieuw versturen?").photograph("send-again")
+    with anna.page.expect_request(lambda r: r.method == "POST") as sent:
+        anna.click("Verstuur opnieuw")
+    anna.arrives("uwv", "/notitie")
+    assert anna.note == NOTE
+    headers = sent.value.all_headers()
+    assert headers["sec-fetch-site"] == "same-origin"
+    anna.page.go_back()
+    anna.sees("Dit is al verstuurd").photograph("form-sent")
+
+
+def test_what_is_too_large_is_told_so(demo, at_browser):
+    anna = at_browser(demo)
+    anna.log_in("uwv", "/notitie")
+    anna.page.get_by_label("Notitie", exact=True).evaluate(
+        "field => { field.removeAttribute('maxlength');"
+        " field.value = 'x'.repeat(1025); }"
+    )
+    anna.page.evaluate(UNTIL_IT_IS_OVER)
+    anna.click("Bewaren").sees("Wat u hebt verstuurd, is te groot om te bewaren")
+    anna.photograph("form-too-large")

@@ -1,0 +1,396 @@
+"""What a path needs: other methods, stricter limits, Zope's paths, and where from."""
+
+import logging
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from webob import Request
+
+from eilogin.testing import Browser
+
+MINUTE = 60
+HOME, AT_WORK = "192.0.2.7", "198.51.100.9"
+ZOPE = "/VirtualHostBase/https/zope.test:443/site/VirtualHostRoot"
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(clock):
+    return clock
+
+
+def show_visitor(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    return [f"<p>{method} {path} user=[{environ.get('REMOTE_USER', '')}]</p>".encode()]
+
+
+def sites(eilogin_federation, **options):
+    """A federation of participants by host, each with these options."""
+    options = {f"{name}.test": said for name, said in options.items()}
+    return eilogin_federation(dict.fromkeys(options, show_visitor), options=options)
+
+
+class Way:
+    """What is between a browser and the sites: a network, and a proxy before Zope."""
+
+    def __init__(self, federation):
+        self.federation = federation
+        #: Address that the browser comes from, and what it says of others.
+        self.address, self.forwarded = HOME, ""
+
+    def __call__(self, environ, start_response):
+        environ = {**environ, "REMOTE_ADDR": self.address}
+        if self.forwarded:
+            environ["HTTP_X_FORWARDED_FOR"] = self.forwarded
+        if environ["HTTP_HOST"].startswith("zope.test"):
+            environ["REMOTE_ADDR"] = "127.0.0.1"
+            environ["PATH_INFO"] = ZOPE + environ["PATH_INFO"]
+        return self.federation(environ, start_response)
+
+    def browser(self):
+        return Browser(self)
+
+
+# --- methods ----------------------------------------------------------------------
+
+API = "https://api.test/api"
+
+
+@pytest.fixture
+def api(eilogin_federation):
+    lines = "/ optional\n/api basis\n/api off methods=OPTIONS\n/api midden methods=PUT"
+    return sites(eilogin_federation, api={"protect": lines})
+
+
+def sent(federation, method, url, **headers):
+    request = Request.blank(url, method=method, headers=headers)
+    return request.get_response(federation)
+
+
+def test_a_preflight_passes_where_a_line_says_so(api):
+    assert sent(api, "OPTIONS", API).text == "<p>OPTIONS /api user=[]</p>"
+    assert sent(api, "OPTIONS", "https://api.test/api/x").status_int == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "options"])
+def test_no_other_method_does(api, method):
+    answer = sent(api, method, API, **{"Sec-Fetch-Mode": "cors"})
+    assert answer.status_int == 401
+
+
+def test_another_method_can_need_a_higher_level(api):
+    answer = sent(api, "PUT", API, **{"Sec-Fetch-Mode": "cors"})
+    assert answer.json["level"] == "midden"
+    override = {"X-HTTP-Method-Override": "PUT", "Sec-Fetch-Mode": "cors"}
+    assert sent(api, "POST", API, **override).json["level"] == "midden"
+
+
+# --- limits -----------------------------------------------------------------------
+
+MIJN = "https://mijn.test/mijn"
+BEZWAAR = "https://mijn.test/bezwaar"
+GELD = "https://mijn.test/geld"
+
+
+@pytest.fixture
+def limited(eilogin_federation):
+    said = {"protect": "/bezwaar basis idle=5m\n/geld basis max_age=10m\n=/ optional"}
+    return sites(eilogin_federation, mijn=said, uwv={})
+
+
+@pytest.fixture
+def anna(limited, citizen_at):
+    return citizen_at(limited.browser())
+
+
+def has_to_prove(anna, url):
+    anna.visit(url)
+    return anna.is_asked_for_password
+
+
+class TestAStricterIdleLimit:
+    def test_lets_in_who_is_active(self, anna, clock):
+        anna.log_in(MIJN)
+        for _ in range(5):
+            clock.shift(4 * MINUTE)
+            assert anna.is_let_in(BEZWAAR)
+
+    def test_asks_who_was_away_for_a_fresh_proof_there_and_there_only(
+        self, anna, clock
+    ):
+        anna.log_in(MIJN)
+        clock.shift(6 * MINUTE)
+        assert has_to_prove(anna, BEZWAAR)
+        assert anna.is_let_in(MIJN), "elsewhere she is logged in"
+
+    def test_is_not_met_by_a_visit_elsewhere_first(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(6 * MINUTE)
+        assert anna.is_let_in(MIJN)
+        assert has_to_prove(anna, BEZWAAR)
+        clock.shift(6 * MINUTE)
+        assert anna.is_let_in(MIJN), "with another pause noted"
+        assert has_to_prove(anna, BEZWAAR)
+
+    def test_is_not_met_by_saying_that_she_is_there(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(6 * MINUTE)
+        answer = anna.browser.post(
+            "https://mijn.test/eilogin/session", site="same-origin"
+        )
+        assert answer.json["logged_in"]
+        assert has_to_prove(anna, BEZWAAR)
+
+    def test_is_not_met_by_a_silent_question_to_the_hub(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(11 * MINUTE)
+        assert anna.is_let_in(MIJN)
+        assert len(anna.browser.trail) > 1, "the hub was asked, and knows her"
+        assert has_to_prove(anna, BEZWAAR)
+
+    def test_is_not_met_by_forgetting_the_session(self, limited, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(6 * MINUTE)
+        anna.browser.set_cookie("mijn.test", "__Host-eilogin", "")
+        assert has_to_prove(anna, BEZWAAR), "what she did meanwhile nobody knows"
+
+    def test_is_met_by_the_proof(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(6 * MINUTE)
+        anna.visit(BEZWAAR)
+        anna.type_password()
+        assert anna.browser.url == BEZWAAR
+        assert anna.user
+        clock.shift(4 * MINUTE)
+        assert anna.is_let_in(BEZWAAR)
+
+    def test_does_not_ask_who_comes_from_another_site_at_once(self, anna, clock):
+        anna.log_in("https://uwv.test/mijn")
+        clock.shift(4 * MINUTE)
+        assert anna.is_let_in(BEZWAAR)
+
+
+class TestAnAgeOfTheProof:
+    def test_asks_for_a_fresh_one_when_it_is_older(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(9 * MINUTE)
+        assert anna.is_let_in(GELD)
+        clock.shift(2 * MINUTE)
+        assert has_to_prove(anna, GELD)
+        assert anna.is_let_in(MIJN)
+        anna.visit(GELD)
+        anna.type_password()
+        assert anna.browser.url == GELD
+        clock.shift(9 * MINUTE)
+        assert anna.is_let_in(GELD)
+
+    def test_is_that_of_the_proof_at_the_hub(self, anna, clock):
+        anna.log_in("https://uwv.test/mijn")
+        clock.shift(11 * MINUTE)
+        assert has_to_prove(anna, GELD), "though she is new here"
+
+    def test_tells_a_script_where_a_fresh_one_is_given(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(11 * MINUTE)
+        answer = anna.browser.fetch(GELD)
+        assert answer.status_int == 401
+        assert answer.json["reason"] == "proof-needed"
+        query = parse_qs(urlsplit(answer.json["login_url"]).query)
+        assert query["fresh"] == ["yes"]
+        anna.visit(answer.json["login_url"])
+        assert anna.is_asked_for_password
+        anna.type_password()
+        assert anna.browser.fetch(GELD).status_int == 200
+
+    def test_keeps_a_form_and_leads_to_a_proof(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(11 * MINUTE)
+        anna.browser.post(GELD, site="same-origin", bedrag="10")
+        assert anna.user is None
+        anna.browser.click("Opnieuw inloggen")
+        assert anna.is_asked_for_password
+        anna.type_password()
+        anna.browser.press()
+        assert "POST /geld" in anna.browser.text
+
+    def test_leaves_who_cancels_where_it_is_open_to_her(self, anna, clock):
+        anna.log_in(MIJN)
+        clock.shift(11 * MINUTE)
+        anna.visit(GELD)
+        anna.browser.press("Annuleren")
+        assert "mijn.test" in anna.browser.url
+        assert GELD not in anna.browser.page.text
+
+
+def test_who_cancels_is_not_led_back_to_a_path_that_is_refused(anna):
+    anna.visit("https://mijn.test/eilogin/login?next=/x%2525u0041")
+    anna.browser.press("Annuleren")
+    assert 'href="/"' in anna.browser.page.text
+    assert "u0041" in anna.browser.page.text, "in the link that begins anew"
+
+
+# --- Zope -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def zope(eilogin_federation):
+    lines = "/ optional\n/mijn basis\n/mijn/bezwaar midden"
+    return Way(sites(eilogin_federation, zope={"path_style": "zope", "protect": lines}))
+
+
+class TestInZope:
+    def test_she_logs_in_and_arrives_at_the_page_that_she_saw(self, zope, citizen_at):
+        anna = citizen_at(zope.browser()).log_in("https://zope.test/mijn/zaken?a=b")
+        assert f"{ZOPE}/mijn/zaken" in anna.browser.text
+        assert anna.browser.visit("https://zope.test/eilogin/session").json["logged_in"]
+        metadata = anna.browser.visit("https://zope.test/eilogin/metadata")
+        assert metadata.content_type == "application/samlmetadata+xml"
+
+    @pytest.mark.parametrize(
+        "path", ["/mijn/bezwaar", "/nieuws/mijn/bezwaar", "/mijn/nieuws/bezwaar/x"]
+    )
+    def test_a_page_keeps_its_level_by_whatever_way(self, zope, citizen_at, path):
+        anna = citizen_at(zope.browser()).log_in("https://zope.test/mijn")
+        anna.visit(f"https://zope.test{path}")
+        assert anna.user is None
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            ZOPE + "/mijn",
+            "/nieuws/VirtualHostRoot/mijn",
+            "/_vh_nieuws/mijn",
+            "/*/zaken",
+            "/nieuws?mijn:method=1",
+            "/nieuws?%3Amethod=mijn",
+        ],
+    )
+    def test_what_only_the_proxy_may_say_is_refused(self, zope, path):
+        browser = zope.browser()
+        assert browser.visit(f"https://zope.test{path}").status_int == 400
+
+    def test_a_form_needs_what_it_calls(self, zope):
+        browser = zope.browser()
+        assert browser.post("https://zope.test/", tekst="x").status_int == 200
+        answer = browser.post("https://zope.test/", **{"mijn:method": "x"})
+        assert answer.status_int == 403
+
+    def test_who_goes_round_the_proxy_is_refused(self, zope):
+        browser = zope.federation.browser()
+        answer = browser.visit(f"https://zope.test{ZOPE}/nieuws")
+        assert answer.status_int == 400
+
+
+# --- where from -------------------------------------------------------------------
+
+
+def bound(eilogin_federation, mode):
+    said = {
+        "bind_address": mode,
+        "protect": "=/ optional",
+        "trusted_proxies": "10.0.0.1",
+    }
+    return Way(sites(eilogin_federation, stad=said))
+
+
+STAD = "https://stad.test/mijn"
+
+
+@pytest.fixture
+def seen_elsewhere(caplog):
+    caplog.set_level(logging.INFO, "eilogin")
+    return lambda: caplog.text.count('"code": "address-changed"')
+
+
+class TestASessionFromAnotherNetwork:
+    def test_is_let_in_by_default(self, eilogin_federation, citizen_at, seen_elsewhere):
+        way = bound(eilogin_federation, "off")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.address = AT_WORK
+        assert anna.is_let_in(STAD)
+        assert not seen_elsewhere()
+
+    def test_is_told_of_once(
+        self, eilogin_federation, citizen_at, seen_elsewhere, caplog
+    ):
+        way = bound(eilogin_federation, "warn")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        assert anna.is_let_in(STAD)
+        assert not seen_elsewhere()
+        for address in (AT_WORK, HOME, AT_WORK, AT_WORK):
+            way.address = address
+            assert anna.is_let_in(STAD)
+        assert seen_elsewhere() == 1
+        way.address = "203.0.113.5"
+        assert anna.is_let_in(STAD)
+        assert seen_elsewhere() == 2
+        assert HOME not in caplog.text
+        assert AT_WORK not in caplog.text
+
+    def test_is_a_stranger_s_where_that_is_enforced(
+        self, eilogin_federation, citizen_at, seen_elsewhere
+    ):
+        way = bound(eilogin_federation, "enforce")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.address = AT_WORK
+        anna.browser.stops_before = "inloggen.test"
+        anna.visit(STAD)
+        assert "inloggen.test" in anna.browser.url
+        anna.visit("https://stad.test/")
+        assert anna.user is None
+        told = anna.browser.fetch("https://stad.test/eilogin/session")
+        assert told.json == {"logged_in": False}
+        assert seen_elsewhere() == 1
+        way.address = HOME
+        assert anna.is_let_in(STAD), "her session was not ended"
+
+    def test_is_bound_anew_by_a_login(self, eilogin_federation, citizen_at):
+        way = bound(eilogin_federation, "enforce")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.address = AT_WORK
+        assert anna.is_let_in(STAD), "by single sign-on: the hub knows her"
+        assert len(anna.browser.trail) > 1
+        assert anna.is_let_in(STAD)
+        assert len(anna.browser.trail) == 1
+
+    def test_is_not_ended_by_the_login_of_a_thief(self, eilogin_federation, citizen_at):
+        way = bound(eilogin_federation, "enforce")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        thief = citizen_at(way.browser(), "bram")
+        stolen = anna.browser.cookie("stad.test", "__Host-eilogin")
+        thief.browser.set_cookie("stad.test", "__Host-eilogin", stolen)
+        way.address = AT_WORK
+        thief.log_in(STAD)
+        way.address = HOME
+        assert anna.is_let_in(STAD)
+        assert anna.browser.trail == [STAD]
+
+    def test_can_be_logged_out_all_the_same(self, eilogin_federation, citizen_at):
+        way = bound(eilogin_federation, "enforce")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.address = AT_WORK
+        anna.visit("https://stad.test/eilogin/logout")
+        way.address = HOME
+        anna.visit(STAD)
+        assert anna.is_asked_for_password
+
+    def test_may_come_by_a_proxy_of_ours(self, eilogin_federation, citizen_at):
+        way = bound(eilogin_federation, "enforce")
+        way.forwarded = "2001:db8:1:2:aaaa::1"
+        way.address = "10.0.0.1"
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.forwarded = "2001:db8:1:2:bbbb::2"
+        assert anna.is_let_in(STAD), "the same household"
+        assert anna.browser.trail == [STAD]
+        way.forwarded = "2001:db8:1:3:aaaa::1"
+        anna.visit(STAD)
+        assert len(anna.browser.trail) > 1
+
+    def test_is_not_believed_to_come_from_where_it_says(
+        self, eilogin_federation, citizen_at
+    ):
+        way = bound(eilogin_federation, "enforce")
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.address, way.forwarded = AT_WORK, HOME
+        anna.visit(STAD)
+        assert len(anna.browser.trail) > 1

@@ -1,0 +1,546 @@
+"""Places where an application runs behind eilogin, and a redis-server to share.
+
+A place is one process, or several workers of gunicorn, or two gunicorns that share
+nothing but a Redis, as two machines would. Whatever it is, the hub is the real one, in
+this process, and the browser walks through all of it.
+"""
+
+import contextlib
+import http.client
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyotp
+import pytest
+import time_machine
+from webob import Request
+
+from eilogin import clock
+from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
+from eilogin.hub.citizens import Citizen, demo_citizens, to_json
+from eilogin.settings import read
+from eilogin.testing import Browser, Federation
+
+HERE = Path(__file__).parent
+HUB = "inloggen.test"
+COOKIE = "__Host-eilogin"
+#: What differs from the defaults at each participant.
+SITES = {
+    "uwv.test": {"protect": "=/ optional\n/open optional\n/zwaar midden"},
+    # Each has one of the limits within a test's patience.
+    "kort.test": {"max_session": "3s"},
+    "stil.test": {"idle": "3s"},
+    "waak.test": {"keep_alive": "1s"},
+}
+PATIENCE = 60.0
+#: What belongs to one connection, and not to what is sent over it (RFC 9110 7.6.1).
+HOP_BY_HOP = {"connection", "transfer-encoding"}
+
+
+def free_ports(count):
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def wait_until(is_so, process, log):
+    """Wait for a process to be ready; what it wrote to its log says why it is not."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(OSError):
+            if is_so():
+                return
+        time.sleep(0.02)
+    pytest.fail(log.read_text())
+
+
+# --- Redis ------------------------------------------------------------------------
+
+
+class RedisServer:
+    """A redis-server of this test, which puts all on the disk before it answers.
+
+    Where its log breaks off in the middle of something it does not start
+    (``aof-load-truncated no``), until redis-check-aof has cut that off: see
+    test_crashes.py for what comes of it otherwise.
+    """
+
+    def __init__(self, folder, *, is_careful=True):
+        self.folder = folder
+        self.log = folder / "appendonlydir"
+        self._is_careful = is_careful
+        (self.port,) = free_ports(1)
+        self.process = None
+
+    def url(self, prefix):
+        return f"redis://127.0.0.1:{self.port}/0?prefix={prefix}"
+
+    def start(self):
+        """Start it, or start it again with what it had on the disk."""
+        if self._is_careful:
+            self._repair()
+        command = [
+            *(shutil.which("redis-server"), "--port", str(self.port)),
+            *("--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""),
+            *("--appendonly", "yes", "--appendfsync", "always"),
+            *("--aof-load-truncated", "no" if self._is_careful else "yes"),
+        ]
+        log = self.folder / "redis.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        wait_until(self._answers, self.process, log)
+
+    def _repair(self):
+        for manifest in self.log.glob("*.manifest"):
+            subprocess.run(
+                [shutil.which("redis-check-aof"), "--fix", str(manifest)],
+                input=b"y\n",
+                capture_output=True,
+                check=True,
+            )
+
+    def _answers(self):
+        address = ("127.0.0.1", self.port)
+        with socket.create_connection(address, timeout=PATIENCE) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+
+    def kill(self):
+        """End it as a power switch would, but for what the kernel still writes."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=PATIENCE)
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def new_redis(tmp_path_factory):
+    """Make a redis-server; those that still run are ended with the tests."""
+    if shutil.which("redis-server") is None:
+        what_to_do = "install Debian's redis-server for the tests with Redis"
+        if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
+            pytest.fail(what_to_do)
+        pytest.skip(what_to_do)
+    made = []
+
+    def make(folder=None, **options):
+        server = RedisServer(folder or tmp_path_factory.mktemp("redis"), **options)
+        made.append(server)
+        server.start()
+        return server
+
+    try:
+        yield make
+    finally:
+        for server in made:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def redis(new_redis):
+    """One redis-server for all tests that do not kill it."""
+    return new_redis()
+
+
+_prefixes = (f"proof{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def url_of(request, tmp_path_factory):
+    """The URL of a store of a kind in which nothing is yet."""
+
+    def new(kind):
+        if kind == "redis":
+            return request.getfixturevalue("redis").url(next(_prefixes))
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
+        return "memory:"
+
+    return new
+
+
+# --- over HTTP --------------------------------------------------------------------
+
+
+class OverHTTP:
+    """A WSGI app that asks servers in turn, as a load balancer does."""
+
+    def __init__(self, ports):
+        self._ports = itertools.cycle(ports)
+
+    def __call__(self, environ, start_response):
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        headers = {
+            key.removeprefix("HTTP_").replace("_", "-"): value
+            for key, value in environ.items()
+            if key.startswith("HTTP_") or key == "CONTENT_TYPE"
+        }
+        query = environ["QUERY_STRING"]
+        path = environ["PATH_INFO"] + (f"?{query}" if query else "")
+        body = environ["wsgi.input"].read(length)
+        port = next(self._ports)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        try:
+            connection.request(environ["REQUEST_METHOD"], path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
+        start_response(f"{answer.status} {answer.reason}", kept)
+        return [content]
+
+
+class Gunicorn:
+    """A gunicorn with three workers, which serves all sites from one ini file."""
+
+    def __init__(self, folder, federation_folder, store_url, arguments, proxy_port):
+        self.folder = folder
+        (self.port,) = free_ports(1)
+        ini = folder / "sites.ini"
+        ini.write_text(_ini(federation_folder, store_url, proxy_port))
+        self._command = [
+            *(sys.executable, "-m", "gunicorn", "--paste", str(ini), "-w", "3"),
+            *("-b", f"127.0.0.1:{self.port}", "--limit-request-field_size", "100000"),
+            *arguments,
+        ]
+        self._process = None
+
+    def start(self):
+        log = self.folder / "gunicorn.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, cwd=self.folder, stdout=output, stderr=output
+            )
+        wait_until(self._listens, self._process, log)
+
+    def _listens(self):
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        return True
+
+    def stop(self):
+        self._process.send_signal(signal.SIGTERM)
+        log = (self.folder / "gunicorn.log").read_text
+        assert self._process.wait(timeout=PATIENCE) == 0, log()
+        assert "Traceback" not in log(), log()
+
+
+def _options(host, folder, store_url):
+    return {
+        "public_url": f"https://{host}",
+        "store": store_url,
+        "acs": "post",
+        "key": str(folder / f"{host}.key"),
+        "certificate": str(folder / f"{host}.crt"),
+        "federation": str(folder / "federation.xml"),
+        "federation_certificate": str(folder / "federation.crt"),
+        **SITES[host],
+    }
+
+
+def _ini(folder, store_url, proxy_port):
+    names = {host: host.partition(".")[0] for host in SITES}
+    hosts = "\n".join(f"{host} = {name}" for host, name in names.items())
+    parts = [f"[composite:main]\nuse = egg:eilogin#hosts\n{hosts}\n"]
+    for host, name in names.items():
+        options = _options(host, folder, store_url)
+        # Only to be seen: a keep-alive is asked for while the hub can be reached.
+        options["back_channel_proxy"] = f"http://127.0.0.1:{proxy_port}"
+        lines = (f"{k} = {v}".replace("\n", "\n    ") for k, v in options.items())
+        parts.append(
+            f"[pipeline:{name}]\npipeline = {name}-eilogin {name}-baskets app\n"
+            f"[filter:{name}-eilogin]\nuse = egg:eilogin\n" + "\n".join(lines) + "\n"
+            f"[filter:{name}-baskets]\nuse = egg:eilogin#appsession\n"
+        )
+    parts.append(f"[app:app]\nuse = egg:eilogin#wsgi\napp = baskets:app\n"
+                 f"path = {HERE / 'apps'}\n")  # fmt: skip
+    return "\n".join(parts)
+
+
+# --- places -----------------------------------------------------------------------
+
+
+@dataclass
+class Place:
+    """Where the application runs, and who visits it."""
+
+    federation: Federation
+    store_url: str
+    people: "itertools.cycle[Citizen]"
+    #: How many requests are many here: not everywhere are they worth ten seconds.
+    many: int = 10_000
+    #: Moves the clock, where it is in our hands.
+    traveller: time_machine.Traveller | None = None
+    servers: list[Gunicorn] = field(default_factory=list)
+
+    def citizen(self):
+        """Somebody who was not here before, at a browser of her own."""
+        return Visitor(self, next(self.people))
+
+    def ask(self, path="/open", token="", host="uwv.test", **headers):
+        """What a browser with this cookie, and no other, gets to see."""
+        request = Request.blank(f"https://{host}{path}")
+        request.headers["Cookie"] = f"{COOKIE}={token}"
+        request.headers.update({k.replace("_", "-"): v for k, v in headers.items()})
+        response = request.get_response(self.federation)
+        response.body  # noqa: B018 - read whole, and closed (PEP 3333)
+        return response
+
+    def is_known(self, token, host="uwv.test"):
+        """Whether this cookie alone logs somebody in."""
+        path = "/open" if host == "uwv.test" else "/"
+        # So that most of the workers are asked.
+        for _ in range(max(1, 6 * len(self.servers))):
+            response = self.ask(path, token, host, Sec_Fetch_Mode="cors")
+            assert response.status_int in (200, 401)
+            if response.status_int == 200 and "user=[]" not in response.text:
+                return True
+        return False
+
+    def let_pass(self, seconds):
+        """Let time pass: there is nothing else to wait for."""
+        if self.traveller is None:
+            time.sleep(seconds)
+        else:
+            self.traveller.shift(seconds)
+
+    def stored(self):
+        """All that the store of uwv.test holds, each record as a text."""
+        if self.store_url.startswith("sqlite:///"):
+            return _in_sqlite(self.store_url.removeprefix("sqlite:///"))
+        if self.store_url == "memory:":
+            store = self.federation.apps["uwv.test"].sessions.store
+            tables = [v for v in vars(store).values() if isinstance(v, dict)]
+            return [repr(row) for table in tables for row in table.items()]
+        return _in_redis(self.store_url)
+
+
+def _in_sqlite(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).fetchall()
+        return [
+            repr(row)
+            for (name,) in tables
+            for row in connection.execute(f'SELECT * FROM "{name}"')  # noqa: S608
+        ]
+
+
+def _in_redis(url):
+    from redis import Redis  # noqa: PLC0415 - only where there is one
+
+    prefix = url.partition("prefix=")[2]
+    with Redis.from_url(url.partition("?")[0]) as client:
+        return [repr(client.dump(key)) for key in client.scan_iter(f"*{prefix}*")]
+
+
+class Visitor:
+    """A citizen at her browser; ``tokens`` are all that it ever held at a site."""
+
+    def __init__(self, place, person, host="uwv.test"):
+        self.place = place
+        self.person = person
+        self.host = host
+        self.browser = Browser(place.federation)
+        self.tokens = set()
+
+    @property
+    def token(self):
+        token = self.browser.cookie(self.host, COOKIE)
+        if token:
+            self.tokens.add(token)
+        return token or ""
+
+    def tab(self):
+        """Another tab of the same browser."""
+        other = Visitor(self.place, self.person, self.host)
+        other.browser._cookies = self.browser._cookies  # noqa: SLF001 - one jar
+        other.tokens = self.tokens
+        return other
+
+    def at(self, host):
+        """Herself, at another site."""
+        self.host = host
+        return self
+
+    def visit(self, path):
+        self.browser.visit(f"https://{self.host}{path}")
+        return self.token
+
+    def log_in(self, path="/mijn"):
+        self.visit(path)
+        self.type_password()
+        assert self.browser.url == f"https://{self.host}{path}", self.browser.text
+        assert self.user
+        return self.token
+
+    def type_password(self):
+        fields = {"username": self.person.username, "password": "demo-anna"}
+        if "code" in self.browser.page.text:
+            now = clock.utc(clock.now())
+            fields["code"] = pyotp.TOTP(self.person.totp_secret).at(now)
+        self.browser.press("Inloggen", **fields)
+        return self.token
+
+    def log_out(self):
+        self.visit("/eilogin/logout")
+
+    @property
+    def user(self):
+        """Whom the application saw in the page that is shown, if anybody."""
+        found = re.search(r"user=\[(.+?)\]", self.browser.page.text)
+        return found and found[1]
+
+    @property
+    def basket(self):
+        found = re.search(r"basket=\[(.*?)\]", self.browser.page.text)
+        return found and found[1]
+
+    @property
+    def is_asked_for_password(self):
+        return HUB in self.browser.url and "Wachtwoord" in self.browser.text
+
+
+@contextlib.contextmanager
+def slow_request(place, token, word):
+    """A request that has looked into its basket and waits; gives what it gets to see.
+
+    It goes on when ``go_on`` is called, and at the end at the latest.
+    """
+    door = socket.create_server(("127.0.0.1", 0))
+    door.settimeout(PATIENCE)
+    port = door.getsockname()[1]
+    seen = []
+
+    def ask():
+        seen.append(place.ask(f"/mijn?door={port}&put={word}", token))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    connection, _ = door.accept()
+    connection.settimeout(PATIENCE)
+
+    def go_on():
+        connection.close()
+        thread.join(timeout=PATIENCE)
+        return seen[0]
+
+    try:
+        assert connection.recv(1) == b"?"
+        yield go_on
+    finally:
+        go_on()
+        door.close()
+
+
+@pytest.fixture(scope="session")
+def hold_up():
+    return slow_request
+
+
+def _people():
+    """A citizen for each test: nobody's logout ends what is another's."""
+    anna = demo_citizens()[0]
+    return [
+        Citizen(
+            f"proof-{number}", f"anna{number}", anna.name, anna.bsn, anna.password,
+            pyotp.random_base32(),
+        )
+        for number in range(300)
+    ]  # fmt: skip
+
+
+#: Every two of worker class, preloading and store meet in one of these.
+PLACES = {
+    "memory": ("memory", None),
+    "sqlite": ("sqlite", None),
+    "redis": ("redis", None),
+    "gunicorn-sync-sqlite": ("sqlite", ["-k", "sync"]),
+    "gunicorn-gthread-preload-sqlite": (
+        "sqlite",
+        ["-k", "gthread", "--threads", "8", "--preload"],
+    ),
+    "gunicorn-sync-preload-redis": ("redis", ["-k", "sync", "--preload"]),
+    "gunicorn-gthread-redis": ("redis", ["-k", "gthread", "--threads", "8"]),
+    "two-machines-redis": ("redis", ["-k", "gthread", "--threads", "8"]),
+}
+FEW = {"gunicorn-sync-sqlite", "gunicorn-sync-preload-redis", "gunicorn-gthread-redis"}
+
+
+@pytest.fixture(scope="module", params=PLACES, ids=str)
+def place(request, tmp_path_factory, url_of):
+    """A place with all sites, for the tests of a module one after another."""
+    kind, arguments = PLACES[request.param]
+    folder = tmp_path_factory.mktemp("place")
+    store_url = url_of(kind)
+    people = _people()
+    (folder / "people.json").write_bytes(to_json(people))
+    with contextlib.ExitStack() as stack:
+        traveller = None
+        if arguments is None:
+            traveller = stack.enter_context(time_machine.travel(time.time(), tick=True))
+        federation = _federation(folder, store_url)
+        place = Place(federation, store_url, itertools.cycle(people))
+        place.traveller = traveller
+        if request.param in FEW:
+            place.many = 1_000
+        if arguments is not None:
+            machines = 2 if request.param.startswith("two") else 1
+            _serve(place, stack, arguments, machines)
+        yield place
+
+
+def _federation(folder, store_url):
+    sys.path.insert(0, str(HERE / "apps"))
+    try:
+        import baskets  # noqa: PLC0415 - an application is found by its path
+    finally:
+        sys.path.remove(str(HERE / "apps"))
+    options = read(AppSessionOptions, {}, {})
+    apps = {host: AppSessionFilter(baskets.app, options) for host in SITES}
+    return Federation(
+        folder,
+        apps,
+        options={host: _without_keys(host, folder, store_url) for host in SITES},
+        hub_options={"citizens": str(folder / "people.json"), "demo": "false"},
+    )
+
+
+def _without_keys(host, folder, store_url):
+    # The federation has not made these yet, and fills them in itself.
+    made = ("key", "certificate", "federation", "federation_certificate")
+    options = _options(host, folder, store_url)
+    return {name: value for name, value in options.items() if name not in made}
+
+
+def _serve(place, stack, arguments, machines):
+    """Have gunicorn answer for the sites, in the place of this process."""
+    seen = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
+    folder = place.federation.folder
+    for number in range(machines):
+        home = folder / f"machine{number}"
+        home.mkdir()
+        server = Gunicorn(
+            home, folder, place.store_url, arguments, seen.getsockname()[1]
+        )
+        server.start()
+        stack.callback(server.stop)
+        place.servers.append(server)
+    balancer = OverHTTP([server.port for server in place.servers])
+    for host in SITES:
+        place.federation.apps[host] = balancer

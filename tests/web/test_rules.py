@@ -1,0 +1,384 @@
+"""The rule that holds for each request."""
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eilogin.errors import InvalidOptions, PathRefused
+from eilogin.settings import Options, option, read
+from eilogin.web import environ as env
+from eilogin.web.rules import NEEDS, ProtectLines, Rule, Rules, strictest
+
+EXAMPLE = Rules.parse(
+    [
+        "=/              optional",
+        "/nieuws         optional",
+        "/nieuws/intern  midden",
+        "/static         off",
+        "/mijn/bezwaar   midden",
+        "=/mijn/hulp     optional",
+        "/caf%C3%A9/     off",
+        "/100%           hoog",
+    ]
+)
+
+
+def need(rules, path, method="GET", **more):
+    """What a request needs, for a path that is text."""
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path.encode().decode("latin-1"),
+        **more,
+    }
+    return rules.rule_of(environ).need
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("", "optional"),
+        ("/", "optional"),
+        ("/index.html", "basis"),
+        ("/nieuws", "optional"),
+        ("/nieuws/", "optional"),
+        ("/nieuws/2026/x", "optional"),
+        ("/nieuwsbrief", "basis"),
+        ("/nieuws/intern/x", "midden"),
+        ("/Nieuws", "basis"),
+        ("/static/a.css", "off"),
+        ("/mijn", "basis"),
+        ("/mijn/bezwaar", "midden"),
+        ("/mijn/bezwaar/nieuw", "midden"),
+        ("/mijn/hulp", "optional"),
+        ("/mijn/hulp/", "optional"),
+        ("/mijn/hulp/x", "basis"),
+        ("/café/x", "off"),
+        ("/cafe\u0301/x", "off"),
+        ("/100%", "hoog"),
+        ("/nieuws/" + "x" * 300, "optional"),
+    ],
+)
+def test_the_longest_line_wins_on_the_boundaries_of_segments(path, rule):
+    assert need(EXAMPLE, path) == rule
+    assert EXAMPLE.rule_for(path) == Rule(rule)
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        pytest.param("/mijn/bezw%61ar", "midden", id="the decoded reading is stricter"),
+        pytest.param("/st%61tic", "basis", id="the raw reading is stricter"),
+        pytest.param("/nieuws/%69ntern", "midden", id="below an open path"),
+        pytest.param("/nieuws;v=1/intern/x", "midden", id="with parameters"),
+        pytest.param("/nieuws/x;/intern", "optional", id="with none in the way"),
+        pytest.param("/nieuws/intern;x/y;z", "midden", id="with parameters twice"),
+        pytest.param("/static/x?/y", "off", id="with a second query"),
+        pytest.param("/mijn/hulp?/x", "basis", id="cut short it is less strict"),
+        pytest.param("/nieuws/intern./x", "midden", id="as Windows has it"),
+        pytest.param("/nieuws/\uff49ntern", "midden", id="of full width"),
+    ],
+)
+def test_a_path_with_two_readings_gets_the_stricter_rule(path, rule):
+    assert need(EXAMPLE, path) == rule
+
+
+def test_a_path_that_may_end_before_it_does_needs_what_is_needed_there():
+    rules = Rules.parse(["/ off", "=/mijn hoog"])
+    assert need(rules, "/mijn/x") == "off"
+    assert need(rules, "/mijn;v=1/x") == "hoog"
+    assert need(rules, "/mijn#/x") == "hoog"
+
+
+def test_what_no_line_names_needs_basis_unless_the_root_says_otherwise():
+    assert need(Rules.parse([]), "/x/y") == "basis"
+    assert need(Rules.parse(["/ off"]), "/x/y") == "off"
+    assert need(Rules.parse(["/ off", "=/ midden"]), "/") == "midden"
+
+
+@given(
+    st.dictionaries(
+        st.lists(st.sampled_from("abc"), max_size=3).map(lambda s: "/" + "/".join(s)),
+        st.sampled_from(NEEDS),
+    ),
+    st.lists(st.sampled_from("abcd"), max_size=4),
+)
+def test_rules_agree_with_a_plain_search(lines, segments):
+    rules = Rules.parse([f"{path} {rule}" for path, rule in lines.items()])
+    prefixes = ["/" + "/".join(segments[:n]) for n in range(len(segments), -1, -1)]
+    expected = next((lines[p] for p in prefixes if p in lines), "basis")
+    assert need(rules, "/" + "/".join(segments)) == expected
+
+
+def test_the_mount_is_part_of_the_path_however_it_is_split():
+    rules = Rules.parse(["/ off", "/app/mijn midden"])
+    assert need(rules, "/mijn/x", SCRIPT_NAME="/app") == "midden"
+    assert need(rules, "/x", SCRIPT_NAME="/app/mijn") == "midden"
+    assert need(rules, "", SCRIPT_NAME="/app/mijn") == "midden"
+    assert need(rules, "/app/mijn/x") == "midden"
+    assert need(rules, "/mijn/x") == "off"
+
+
+def test_a_path_that_is_refused_stays_so():
+    for _ in range(2):
+        with pytest.raises(PathRefused):
+            need(EXAMPLE, "/nieuws/../mijn")
+
+
+# --- methods ----------------------------------------------------------------------
+
+BY_METHOD = Rules.parse(
+    [
+        "/             optional",
+        "/api          basis     methods=GET,PUT",
+        "/api          midden",
+        "/api          off       methods=OPTIONS",
+        "/forms        midden    methods=POST",
+        "/hooks        off       methods=POST",
+        "/api/v2       hoog      methods=DELETE",
+        "=/api/v2/help off       methods=GET",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "rule"),
+    [
+        ("GET", "/api/x", "basis"),
+        pytest.param("HEAD", "/api/x", "basis", id="HEAD is what GET is"),
+        ("POST", "/api/x", "midden"),
+        ("OPTIONS", "/api/x", "off"),
+        pytest.param("get", "/api/x", "midden", id="another case may be either"),
+        pytest.param("options", "/api/x", "midden", id="and is not open"),
+        ("POST", "/forms", "midden"),
+        pytest.param("GET", "/forms", "midden", id="nobody said it is open"),
+        pytest.param("GET", "/hooks", "optional", id="as above, not as its own line"),
+        ("POST", "/hooks", "off"),
+        ("DELETE", "/api/v2", "hoog"),
+        pytest.param("GET", "/api/v2", "hoog", id="stricter than the line above"),
+        pytest.param("OPTIONS", "/api/v2", "hoog", id="than an exemption above too"),
+        pytest.param("GET", "/api/v2/help", "off", id="exact"),
+        pytest.param("DELETE", "/api/v2/help", "hoog", id="exact, for others"),
+    ],
+)
+def test_a_line_can_hold_for_some_methods(method, path, rule):
+    assert need(BY_METHOD, path, method) == rule
+    if method.isupper():
+        assert BY_METHOD.rule_for(path, method).need == rule
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {"HTTP_X_HTTP_METHOD_OVERRIDE": "DELETE"},
+        {"HTTP_X_HTTP_METHOD": " delete"},
+        {"HTTP_X_METHOD_OVERRIDE": "Delete"},
+        {"QUERY_STRING": "a=b&_method=delete"},
+        {"QUERY_STRING": "_method=%44ELETE"},
+    ],
+)
+def test_who_asks_for_another_method_needs_what_both_need(asking):
+    rules = Rules.parse(["/ off", "/x off", "/x hoog methods=DELETE"])
+    assert need(rules, "/x", "POST") == "off"
+    assert need(rules, "/x", "POST", **asking) == "hoog"
+    assert need(rules, "/y", "POST", **asking) == "off"
+
+
+def test_two_readings_with_methods_get_the_stricter_of_each():
+    rules = Rules.parse(["/ off", "/x basis methods=GET", "/x off"])
+    assert need(rules, "/x;y", "GET") == "basis"
+    assert need(rules, "/x;y", "POST") == "off"
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_a_destination_is_reached_too(method):
+    def at(destination):
+        return need(EXAMPLE, "/nieuws", method, HTTP_DESTINATION=destination)
+
+    assert at("https://uwv.test/mijn/bezw%61ar/x") == "midden"
+    assert at("/static/x") == "optional"
+    assert at("/caf%C3%A9") == "optional"
+    for wrong in ("/mijn/../x", "/mijn%2fx", "http://[", "mijn"):
+        with pytest.raises(PathRefused):
+            at(wrong)
+
+
+# --- limits -----------------------------------------------------------------------
+
+
+def test_a_line_can_have_limits():
+    rules = Rules.parse(
+        [
+            "/mijn           basis   idle=10m",
+            "/mijn/bezwaar   midden  idle=5m max_age=1h",
+            "/mijn/geld      basis   max_age=60s methods=POST",
+        ]
+    )
+    assert rules.rule_for("/mijn/x") == Rule("basis", idle=600)
+    assert rules.rule_for("/mijn/bezwaar") == Rule("midden", idle=300, max_age=3600)
+    assert rules.rule_for("/mijn/geld", "POST") == Rule("basis", max_age=60)
+    both = Rule("basis", idle=600, max_age=60)
+    assert rules.rule_for("/mijn/geld") == both, "the stricter in each respect"
+    assert rules.rule_for("/") == Rule("basis")
+    assert rules.idle_limits == (300, 600)
+
+
+def test_the_strictest_is_so_in_every_respect():
+    rules = [Rule("midden", max_age=60), Rule("off", idle=300), Rule("basis", idle=600)]
+    assert strictest(rules) == Rule("midden", idle=300, max_age=60)
+
+
+# --- the lines --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("/mijn", "a path and a rule, such as"),
+        ("/mijn midden extra", "a path and a rule, such as .* found 'extra'"),
+        ("/mijn midden idel=5m", "found 'idel=5m'; did you mean 'idle'"),
+        ("/mijn midden idle=5m idle=6m", "idle= once, found 'idle=6m' too"),
+        ("/mijn midden idle=x", "such as '10m', at least 2m, found 'x'"),
+        ("/mijn midden idle=119s", "at least 2m, found '119s'"),
+        ("/mijn midden max_age=59", "at least 1m, found '59'"),
+        ("/mijn off idle=5m", "a level beside idle, found 'off'"),
+        ("/mijn optional max_age=5m", "a level beside max_age, found 'optional'"),
+        ("/mijn midden methods=", "names such as 'GET,POST', found ''"),
+        ("/mijn midden methods=get", "found 'get'"),
+        ("/mijn midden methods=GET,", "found 'GET,'"),
+        ("/mijn midde", "found 'midde'; did you mean 'midden'"),
+        ("/mijn zzz", r"found 'zzz' \(line 2"),
+        ("mijn basis", "begins with '/' or '=/', found 'mijn'"),
+        ("/a/../b basis", "found one that has a dot segment"),
+        ("/a%2fb%00 basis", "found one that has a control character"),
+        ("/mijn/* midden", "a path, which covers all below it"),
+        ("/mijn?a=b midden", "a path, which covers all below it"),
+        ("=/a//b basis", "found one that has an empty segment"),
+        ("/caf%e9 basis", "a path in UTF-8"),
+        ("/a;b basis", "a path that reads in one way only, found '/a;b'"),
+        ("/m² basis", "a path that reads in one way only"),
+        ("/%252e%252e basis", "found one that is encoded twice"),
+        ("/... basis", "a path that reads in one way only"),
+        ("/nieuws/ basis", "one line for each path and method, found '/nieuws/' again"),
+    ],
+)
+def test_a_line_that_cannot_hold_is_refused_with_its_number(line, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        Rules.parse(["/nieuws optional", line])
+    assert f"(line 2: {line!r})" in str(raised.value)
+
+
+def test_a_method_has_one_line_for_each_path():
+    with pytest.raises(ValueError, match=r"found '/api', GET again \(line 3"):
+        Rules.parse(
+            [
+                "/api off methods=GET",
+                "=/api off methods=GET",
+                "/api hoog methods=PUT,GET",
+            ]
+        )
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(ValueError, match=r"line 1.*line 3"):
+        Rules.parse(["/a", "/b basis", "/c nope"])
+
+
+class SomeOptions(Options):
+    protect: ProtectLines = option("lines", default=())
+
+
+def test_the_option_takes_the_lines_of_an_ini_file():
+    options = read(SomeOptions, {}, {"protect": "\n  =/  optional\n\n  /x  off\n"})
+    assert need(options.protect, "/") == "optional"
+    assert need(options.protect, "/x") == "off"
+    assert SomeOptions(protect=options.protect).protect is options.protect
+    assert need(read(SomeOptions, {}, {}).protect, "/") == "basis"
+    with pytest.raises(InvalidOptions, match=r"expected a path and a rule.*line 1"):
+        read(SomeOptions, {}, {"protect": "/x"})
+
+
+# --- in Zope ----------------------------------------------------------------------
+
+IN_ZOPE = Rules.parse(
+    [
+        "/              optional",
+        "/mijn          basis",
+        "/mijn/bezwaar  midden",
+        "=/beheer       hoog",
+        "/api           basis  methods=POST",
+    ]
+)
+
+
+def zope(path, method="GET", **more):
+    """What a request needs whose visitor sees ``path``."""
+    seen = env.Visible(path, path)
+    more.setdefault("PATH_INFO", "/VirtualHostBase/…")
+    return need(IN_ZOPE, "", method, **{env.VISIBLE: seen, **more})
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("/nieuws", "optional"),
+        ("/mijn/zaken", "basis"),
+        ("/mijn/bezwaar/x", "midden"),
+        pytest.param("/nieuws/mijn/zaken", "basis", id="acquired"),
+        pytest.param("/nieuws/mijn/bezwaar", "midden", id="acquired, deeper"),
+        pytest.param("/mijn/nieuws/bezwaar", "midden", id="acquired between"),
+        pytest.param("/nieuws/m%69jn;x/bezwaar", "midden", id="acquired in disguise"),
+        pytest.param("/bezwaar/mijn", "basis", id="in another order"),
+        pytest.param("/nieuws/beheer", "hoog", id="acquired, exact"),
+        pytest.param("/nieuws/beheer;x/y", "hoog", id="acquired, exact, cut short"),
+        pytest.param("/nieuws/beheer/x", "optional", id="not exact"),
+        ("/nieuws/api", "basis"),
+    ],
+)
+def test_in_zope_a_line_holds_wherever_its_names_are(path, rule):
+    assert zope(path) == rule
+
+
+def form(body, kind="application/x-www-form-urlencoded"):
+    return {
+        "CONTENT_TYPE": kind,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body),
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        (b"tekst=a%3Amethode", "basis"),
+        (b"bezwaar:method=1", "midden"),
+        (b"a=b&%3Amethod=bezwaar/x", "midden"),
+        (b"a=b&:default_action=/bezwaar", "midden"),
+        (b"zaken:method=1", "basis"),
+    ],
+)
+def test_in_zope_a_form_needs_what_it_calls(body, rule):
+    assert zope("/mijn", "POST", **form(body)) == rule
+
+
+def test_in_zope_xml_rpc_may_call_anything():
+    assert zope("/nieuws", "POST", **form(b"<methodCall/>", "text/xml")) == "hoog"
+    assert zope("/nieuws", "POST", **form(b"{}", "application/json")) == "optional"
+
+
+def test_in_zope_a_form_with_files_is_watched_unless_it_needs_all_already():
+    multipart = form(b'--x\r\nname="a:method"', "multipart/form-data; boundary=x")
+    environ = {
+        "REQUEST_METHOD": "POST",
+        env.VISIBLE: env.Visible("/nieuws", "/nieuws"),
+        **multipart,
+    }
+    stream = environ["wsgi.input"]
+    IN_ZOPE.rule_of(environ)
+    assert environ["wsgi.input"] is not stream
+    open_to_all = Rules.parse(["/ basis"])
+    environ["wsgi.input"] = stream
+    assert open_to_all.rule_of(environ).need == "basis"
+    assert environ["wsgi.input"] is stream

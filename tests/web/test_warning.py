@@ -1,0 +1,227 @@
+"""The script that warns before the end: into which pages it comes, how it is kept."""
+
+import json
+import logging
+import re
+from types import SimpleNamespace
+
+import pytest
+from webob import Request
+
+from eilogin.errors import MethodNotAllowed
+from eilogin.web import environ as env
+from eilogin.web.warning import EndWarning
+
+DOCUMENT = b"<!doctype html><html><head><title>Page</title></head></html>"
+UTF8 = "text/html; charset=utf-8"
+
+
+@pytest.fixture(scope="module")
+def end_warning():
+    return EndWarning(120)
+
+
+def asked(url="https://uwv.test/mijn", **changes):
+    """What a browser asks for, by somebody who is logged in."""
+    environ = Request.blank(url).environ
+    own = SimpleNamespace(
+        public_url="https://uwv.test/app",
+        url=lambda address: f"https://uwv.test/app/eilogin/{address}.js",
+    )
+    environ[env.SESSION] = SimpleNamespace()
+    environ[env.TRUST] = SimpleNamespace(own=own)
+    environ[env.ADDRESS] = None
+    environ["HTTP_SEC_FETCH_MODE"] = "navigate"
+    environ["HTTP_SEC_FETCH_DEST"] = "document"
+    environ.update(changes)
+    return {key: value for key, value in environ.items() if value != "absent"}
+
+
+def answered(
+    end_warning, environ, *, status="200 OK", kind=UTF8, body=DOCUMENT, **said
+):
+    def app(environ, start_response):
+        headers = [(name.replace("_", "-"), value) for name, value in said.items()]
+        start_response(status, [("Content-Type", kind), *headers])
+        return [body]
+
+    chunks = end_warning.answer(app, environ, lambda *_: None)
+    return b"".join(chunks).decode()
+
+
+def sources(text):
+    return re.findall(r'<script src="([^"]*)" async=""></script>', text)
+
+
+# --- into which pages -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        # A form that comes back with what was wrong in it.
+        {"REQUEST_METHOD": "POST"},
+        # A browser that says nothing of where it will show the page.
+        {"HTTP_SEC_FETCH_MODE": "absent", "HTTP_SEC_FETCH_DEST": "absent"},
+    ],
+)
+def test_it_comes_into_a_page_that_somebody_looks_at(end_warning, changes):
+    [source] = sources(answered(end_warning, asked(**changes)))
+    assert re.fullmatch(r"/app/eilogin/warning\.js\?v=[0-9a-f]{16}", source)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({env.SESSION: None}, id="a stranger"),
+        pytest.param({env.ADDRESS: "logout"}, id="eilogin's own"),
+        pytest.param({"REQUEST_METHOD": "HEAD"}, id="no body"),
+        pytest.param({"REQUEST_METHOD": "PUT"}, id="a script's method"),
+        pytest.param({"HTTP_RANGE": "bytes=0-9"}, id="a part"),
+        pytest.param({"HTTP_SEC_FETCH_MODE": "cors"}, id="a script"),
+        pytest.param({"HTTP_X_REQUESTED_WITH": "XMLHttpRequest"}, id="an old script"),
+        pytest.param({"HTTP_SEC_FETCH_DEST": "iframe"}, id="a frame in a page"),
+    ],
+)
+def test_it_comes_into_nothing_else(end_warning, changes):
+    assert answered(end_warning, asked(**changes)) == DOCUMENT.decode()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": "TEXT/HTML;Charset=UTF-8"},
+        {"kind": "text/html; version=1; charset='iso-8859-15'"},
+        {"kind": 'text/html; charset="windows-1252"'},
+        {"kind": "application/xhtml+xml"},
+        {"kind": "application/xhtml+xml; charset=us-ascii"},
+        {"Content_Encoding": "identity"},
+        {"Cache_Control": "private, max-age=0"},
+        {"Content_Disposition": "inline"},
+        {"Content_Security_Policy": "default-src 'self'"},
+        {"Content_Security_Policy": "img-src 'none'; upgrade-insecure-requests;"},
+        {"Content_Security_Policy": "DEFAULT-SRC 'none'; script-src 'nonce-a' 'Self';"
+                                    " connect-src https:"},
+        {"Content_Security_Policy": "default-src 'none'; script-src-elem *;"
+                                    " script-src 'none'; connect-src https://uwv.test"},
+        {"Content_Security_Policy": "default-src 'self', script-src http:"},
+        {"Content_Security_Policy_Report_Only": "default-src 'none'"},
+    ],
+)  # fmt: skip
+def test_it_comes_into_html_that_lets_it_in(end_warning, said):
+    assert sources(answered(end_warning, asked(), **said))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"status": "404 Not Found"},
+        {"status": "206 Partial Content"},
+        {"kind": "application/json"},
+        {"kind": "text/plain; charset=utf-8"},
+        {"Content_Disposition": 'Attachment; filename="besluit.html"'},
+    ],
+)
+def test_other_answers_are_none_of_its_business(end_warning, caplog, said):
+    assert answered(end_warning, asked(), **said) == DOCUMENT.decode()
+    assert caplog.text == ""
+
+
+OBSTACLES = [
+    ({"Content_Encoding": "gzip"}, "compressed"),
+    ({"Cache_Control": "private, No-Transform"}, "no-transform"),
+    ({"kind": "text/html"}, "charset"),
+    ({"kind": "text/html; charset=utf-16"}, "charset"),
+    ({"kind": "application/xhtml+xml; charset=utf-16"}, "charset"),
+    *(
+        ({"Content_Security_Policy": policy}, "Content-Security-Policy")
+        for policy in (
+            "default-src 'none'",
+            "script-src",
+            "script-src 'nonce-abc'",
+            "script-src 'self' 'strict-dynamic' 'nonce-abc'",
+            "script-src 'self'; script-src-elem https://cdn.test",
+            "script-src 'self'; default-src 'none'",
+            "script-src 'self'; connect-src https://api.test",
+            "default-src 'self', default-src 'none'",
+            "default-src 'none'; default-src 'self'",
+            "script-src https://uwv.test.evil",
+            "sandbox allow-scripts",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "why"), OBSTACLES)
+def test_where_it_would_do_harm_or_nothing_the_log_says_so_once(caplog, said, why):
+    end_warning = EndWarning(120)
+    for _ in range(3):
+        assert answered(end_warning, asked(), **said) == DOCUMENT.decode()
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert why in record.getMessage()
+
+
+def test_all_headers_of_one_name_count(end_warning):
+    def app(environ, start_response):
+        policies = ["default-src 'self'", "script-src 'none'"]
+        headers = [("Content-Security-Policy", policy) for policy in policies]
+        start_response("200 OK", [("Content-Type", UTF8), *headers])
+        return [DOCUMENT]
+
+    answer = end_warning.answer(app, asked(), lambda *_: None)
+    assert b"".join(answer) == DOCUMENT
+
+
+def test_an_xhtml_page_stays_well_formed(end_warning):
+    document = b'<?xml version="1.0"?><html xmlns="x"><title/></html>'
+    kind = "application/xhtml+xml"
+    text = answered(end_warning, asked(), kind=kind, body=document)
+    assert text == document.decode()
+
+
+# --- the script -----------------------------------------------------------------
+
+
+def test_a_browser_keeps_this_version_and_asks_again_for_another(end_warning):
+    [source] = sources(answered(end_warning, asked()))
+    kept = end_warning.script(asked(f"https://uwv.test{source}"))
+    assert kept.content_type == "text/javascript"
+    assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert kept.headers["X-Content-Type-Options"] == "nosniff"
+    other = end_warning.script(asked("https://uwv.test/eilogin/warning.js?v=old"))
+    assert other.headers["Cache-Control"] == "no-cache"
+    assert other.body == kept.body
+
+
+def test_another_setting_is_another_version(end_warning):
+    tags = {
+        tuple(sources(answered(one, asked())))
+        for one in (end_warning, EndWarning(120), EndWarning(60))
+    }
+    assert len(tags) == 2
+
+
+def test_the_script_is_only_read(end_warning):
+    with pytest.raises(MethodNotAllowed):
+        end_warning.script(asked(REQUEST_METHOD="POST"))
+
+
+def test_it_speaks_dutch_and_english_and_every_text_has_its_use(end_warning):
+    text = end_warning.script(asked()).text
+    settings = json.loads(re.search(r"warnBeforeTheEnd\((\{.*\})\);\n", text)[1])
+    assert settings["warnSeconds"] == 120
+    dutch, english = settings["texts"]["nl"], settings["texts"]["en"]
+    assert dutch["soon"] == "Over {time} wordt u uitgelogd"
+    assert dutch["stays"] == "Wilt u doorgaan? Wat u hebt ingevuld, blijft staan."
+    assert english["goOn"] == "Go on"
+    assert dutch.keys() == english.keys()
+    source = text.partition('warnBeforeTheEnd({"')[0]
+    for name in dutch:
+        assert re.search(rf"\b{name}\b", source), name
+
+
+@pytest.mark.parametrize("forbidden", ["eval(", "innerHTML", "Function(", ".style"])
+def test_it_does_nothing_that_a_strict_policy_forbids(end_warning, forbidden):
+    assert forbidden not in end_warning.script(asked()).text

@@ -1,0 +1,225 @@
+"""Paths as a proxy writes them before Zope, and the forms that make Zope call."""
+
+from io import BytesIO
+from ipaddress import ip_network
+
+import pytest
+
+from eilogin.errors import MalformedMessage, MessageTooLarge, PathRefused
+from eilogin.web.zope import Form, look_at_form, visible, watch
+
+BASE = "/VirtualHostBase/https/stad.test:443"
+PROXIES = (ip_network("10.0.0.0/8"),)
+
+
+def seen(path, mount="", **more):
+    environ = {"PATH_INFO": path, "SCRIPT_NAME": "", "REMOTE_ADDR": "127.0.0.1", **more}
+    return visible(environ, mount, PROXIES)
+
+
+@pytest.mark.parametrize(
+    ("path", "below"),
+    [
+        (f"{BASE}/site/VirtualHostRoot/mijn/zaken", "/mijn/zaken"),
+        (f"{BASE}/VirtualHostRoot/mijn/", "/mijn/"),
+        (f"{BASE}/a/b/VirtualHostRoot/", "/"),
+        (f"{BASE}/site/VirtualHostRoot", "/"),
+        ("/VirtualHostBase/http/[::1]:8080/site/VirtualHostRoot/x", "/x"),
+        ("/VirtualHostBase/http/stad.test/site/VirtualHostRoot/x", "/x"),
+        (f"{BASE}/site/VirtualHostRoot//x/../y", "//x/../y"),
+        ("/mijn/zaken", "/mijn/zaken"),
+        ("", ""),
+    ],
+)
+def test_the_visitor_sees_what_is_behind_the_root(path, below):
+    assert seen(path) == (below, below)
+
+
+def test_the_site_may_be_below_a_path():
+    path = f"{BASE}/site/VirtualHostRoot/_vh_app/_vh_nl/mijn"
+    assert seen(path, "/app/nl") == ("/app/nl/mijn", "/mijn")
+    assert seen("/mijn", "/app", SCRIPT_NAME="/app") == ("/app/mijn", "/mijn")
+
+
+@pytest.mark.parametrize(
+    ("path", "mount"),
+    [
+        ("/VirtualHostBase", ""),
+        ("/VirtualHostBase/", ""),
+        ("/VirtualHostBase/https", ""),
+        ("/VirtualHostBase/https/VirtualHostRoot/x", ""),
+        (f"{BASE}/site/mijn", ""),
+        ("/VirtualHostBase/ftp/stad.test:21/site/VirtualHostRoot/x", ""),
+        ("/VirtualHostBase/https//site/VirtualHostRoot/x", ""),
+        ("/VirtualHostBase/https/a b/site/VirtualHostRoot/x", ""),
+        (f"{BASE}/site/../x/VirtualHostRoot/x", ""),
+        (f"{BASE}//VirtualHostRoot/x", ""),
+        (f"{BASE}/site{BASE}/VirtualHostRoot/x", ""),
+        (f"{BASE}/site/VirtualHostRoot{BASE}/x/VirtualHostRoot/y", ""),
+        (f"{BASE}/site/VirtualHostRoot/x/VirtualHostRoot/y", ""),
+        (f"{BASE}/site/VirtualHostRoot/_vh_static/mijn", ""),
+        (f"{BASE}/site/VirtualHostRoot/x/_vh_y/mijn", ""),
+        (f"{BASE}/site/VirtualHostRoot/*/mijn", ""),
+        (f"{BASE}/site/VirtualHostRoot/mijn", "/app"),
+        (f"{BASE}/site/VirtualHostRoot/_vh_other/mijn", "/app"),
+        (f"{BASE}/site/VirtualHostRoot/_vh_app/_vh_static/mijn", "/app"),
+        ("/x/VirtualHostBase/https/stad.test:443/VirtualHostRoot/mijn", ""),
+        ("/x/VirtualHostRoot/_vh_y/mijn", ""),
+        ("/_vh_x/mijn", ""),
+    ],
+)
+def test_what_is_not_whole_is_refused(path, mount):
+    with pytest.raises(PathRefused):
+        seen(path, mount)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "", "localhost", "10.1.2.3"])
+def test_a_proxy_of_ours_is_obeyed(address):
+    seen(f"{BASE}/site/VirtualHostRoot/x", REMOTE_ADDR=address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::1", "unknown"])
+def test_nobody_else_is(address):
+    with pytest.raises(PathRefused, match="trusted_proxies"):
+        seen(f"{BASE}/site/VirtualHostRoot/x", REMOTE_ADDR=address)
+    assert seen("/x", REMOTE_ADDR=address).path == "/x"
+
+
+# --- forms ------------------------------------------------------------------------
+
+URLENCODED = "application/x-www-form-urlencoded"
+
+
+def request(body=b"", kind=URLENCODED, method="POST", **more):
+    return {
+        "REQUEST_METHOD": method,
+        "CONTENT_TYPE": kind,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "bezwaar:method=1",
+        "a=b&%3Amethod=bezwaar",
+        "x%3adefault%5Fmethod=1",
+        "x:action:int=1",
+        "x:ACTION=1",
+        "x:method",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_a_query_that_makes_zope_call_is_refused(query, method):
+    with pytest.raises(PathRefused, match="query"):
+        look_at_form(request(method=method, QUERY_STRING=query))
+
+
+@pytest.mark.parametrize(
+    "query", ["", "a=b:c", "a:int=1", "a=12:30", "x:methods=1", "method=a", "a%3ab"]
+)
+def test_another_query_is_not(query):
+    assert look_at_form(request(method="GET", QUERY_STRING=query)) == Form()
+
+
+@pytest.mark.parametrize(
+    ("body", "methods"),
+    [
+        (b"", ()),
+        (b"a=b&c:int=1", ()),
+        (b"a:method=", ("a",)),
+        (b"a%3amethod=x&b:default_action=y;:method=c/d", ("a", "b", "c/d")),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", [URLENCODED, "", "application/x-url-encoded;charset=utf-8"]
+)
+def test_a_form_is_read_ahead_and_put_back(body, methods, kind):
+    environ = request(body, kind)
+    assert look_at_form(environ).methods == methods
+    assert environ["wsgi.input"].read() == body
+
+
+def test_a_form_in_chunks_is_read_ahead_where_the_server_ends_it():
+    environ = request(b"a:method=x", **{"wsgi.input_terminated": True})
+    environ["CONTENT_LENGTH"] = ""
+    assert look_at_form(environ).methods == ("a",)
+    environ["wsgi.input"] = BytesIO(b"x" * (2**20 + 1))
+    with pytest.raises(MessageTooLarge):
+        look_at_form(environ)
+
+
+def test_a_body_without_length_is_none():
+    environ = request(b"a:method=x")
+    del environ["CONTENT_LENGTH"]
+    assert look_at_form(environ) == Form()
+    assert environ["wsgi.input"].read() == b"", "nor does Zope get one"
+
+
+def test_a_form_that_zope_would_not_read_is_not_read():
+    with pytest.raises(MessageTooLarge):
+        look_at_form(request(b"x" * (2**20 + 1)))
+
+
+@pytest.mark.parametrize(
+    "body", [b"a:int:method=x", b"a:method:utf_7=x", b":method:rot13=x", b"a:METHOD=1"]
+)
+def test_a_form_whose_call_cannot_be_told_is_refused(body):
+    with pytest.raises(PathRefused):
+        look_at_form(request(body))
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "cp500", '"utf-16"'])
+def test_a_form_in_another_alphabet_is_refused(charset):
+    for kind in (URLENCODED, "multipart/form-data; boundary=x"):
+        with pytest.raises(PathRefused, match="keys cannot be told"):
+            look_at_form(request(b"a=b", f"{kind}; charset={charset}"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("text/xml", Form(may_call_anything=True)),
+        ("Application/SOAP+XML; charset=utf-7", Form(may_call_anything=True)),
+        ("application/json", Form()),
+        ("multipart/form-data; boundary=x", Form(is_multipart=True)),
+    ],
+)
+def test_other_bodies_are_left_as_they_are(kind, form):
+    environ = request(b"body", kind)
+    stream = environ["wsgi.input"]
+    assert look_at_form(environ) == form
+    assert environ["wsgi.input"] is stream
+
+
+def parts(name, content=b"x" * 300):
+    head = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n' % name
+    return head + content + b"\r\n--x--\r\n"
+
+
+READS = [
+    pytest.param(lambda stream: stream.read(), id="read"),
+    pytest.param(lambda stream: b"".join(iter(lambda: stream.read(7), b"")), id="some"),
+    pytest.param(lambda stream: b"".join(iter(stream.readline, b"")), id="readline"),
+    pytest.param(lambda stream: b"".join(stream.readlines()), id="readlines"),
+    pytest.param(b"".join, id="iteration"),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_form_with_files_is_broken_off_where_it_would_call(read):
+    for name in (b"a:method", b"a%3Adefault_ACTION", b"a:me\\thod", b'"; name*="a'):
+        environ = request(parts(name), "multipart/form-data; boundary=x")
+        watch(environ)
+        with pytest.raises(MalformedMessage):
+            read(environ["wsgi.input"])
+
+
+@pytest.mark.parametrize("read", READS)
+def test_another_form_with_files_comes_whole(read):
+    body = parts(b"a:int", b"the method: an action\n" * 50)
+    environ = request(body, "multipart/form-data; boundary=x")
+    watch(environ)
+    assert read(environ["wsgi.input"]) == body

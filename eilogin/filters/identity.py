@@ -142,7 +142,10 @@ class IdentityFilter:
         if login is not None:
             inner["REMOTE_USER"] = _for_environ(self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
-            self._add_headers(inner, login)
+            for header in self._headers:
+                value = header.source(login)
+                if value is not None:
+                    inner[header.key] = _for_environ(value)
         return inner
 
     def _user_of(self, login: Login) -> str:
@@ -151,12 +154,6 @@ class IdentityFilter:
             if user:
                 return user
         raise IdentityMissing("the login has nothing that REMOTE_USER could be")
-
-    def _add_headers(self, inner: "WSGIEnvironment", login: Login) -> None:
-        for header in self._headers:
-            value = header.source(login)
-            if value is not None:
-                inner[header.key] = _for_environ(value)
 
 
 def _for_environ(text: str) -> str:

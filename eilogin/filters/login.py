@@ -143,28 +143,29 @@ class LoginFilter:
     ) -> Iterable[bytes]:
         """Answer our own addresses; ask for a login where a path needs one."""
         environ[env.LOGIN] = LoginCall(self, environ)
-        answer = self._answer(environ)
+        try:
+            address = env.address(environ)
+            if self._whereabouts.is_on and address not in _FROM_ANYWHERE:
+                self._whereabouts.check(environ)
+            if address is None:
+                answer = self._guard(environ)
+            else:
+                respond = self._own_addresses.get(address)
+                answer = None if respond is None else respond(environ)
+        except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
+            answer = self._refusal(environ, error)
         if answer is not None:
             return answer(environ, start_response)
         if self._warns:
             return self._end_warning.answer(self.app, environ, start_response)
         return self.app(environ, start_response)
 
-    def _answer(self, environ: "WSGIEnvironment") -> Response | None:
-        try:
-            address = env.address(environ)
-            if self._whereabouts.is_on and address not in _FROM_ANYWHERE:
-                self._whereabouts.check(environ)
-            if address is None:
-                return self._guard(environ)
-            respond = self._own_addresses.get(address)
-            return None if respond is None else respond(environ)
-        except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            again = _again(environ, error)
-            answer = self._pages.refuse(environ, error, event="login", again=again)
-            if isinstance(error, LoginLoops):
-                answer.headerlist.append(rounds.forget())
-            return answer
+    def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+        again = _again(environ, error)
+        answer = self._pages.refuse(environ, error, event="login", again=again)
+        if isinstance(error, LoginLoops):
+            answer.headerlist.append(rounds.forget())
+        return answer
 
     # --- who may pass ---------------------------------------------------------------
 
@@ -229,7 +230,11 @@ class LoginFilter:
         if login is None:
             return None
         try:
-            if _is_activity(environ):
+            # What a script asks for by itself is not her doing.
+            if (
+                environ["REQUEST_METHOD"] not in ("GET", "HEAD")
+                or environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
+            ):
                 if self._rules.idle_limits:
                     limits.note_pause(environ, login, self._rules.idle_limits)
                 env.sessions(environ).touch(login)
@@ -392,14 +397,6 @@ class LoginCall:
 
 def _own(environ: "WSGIEnvironment") -> Own:
     return env.trust(environ).own
-
-
-def _is_activity(environ: "WSGIEnvironment") -> bool:
-    """Whether a person does this: what a script asks for by itself does not count."""
-    return (
-        environ["REQUEST_METHOD"] not in ("GET", "HEAD")
-        or environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
-    )
 
 
 def _this_page(environ: "WSGIEnvironment") -> str:

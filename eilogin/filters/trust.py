@@ -263,6 +263,7 @@ class TrustFilter:
         self.app = app
         self.trust = trust
         self.pages = Pages()
+        self._entity_id = trust.own.entity_id
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
         self._is_in_zope = trust.path_style == "zope"
@@ -274,38 +275,32 @@ class TrustFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the federation in environ, and pass on."""
+        environ[env.TRUST] = self.trust
         try:
-            path = self._path_of(environ)
-        except PathRefused as error:
+            path = (
+                self._path_in_zope(environ)
+                if self._is_in_zope
+                else environ.get("PATH_INFO", "")
+            )
+            login = env.session_or_none(environ)
+            if login is not None and login.audience != self._entity_id:
+                # Of another site that keeps its sessions in the same store.
+                environ[env.SESSION] = None
+        except (PathRefused, PipelineOrder) as error:
             refusal = self.pages.refuse(environ, error, event="path")
             return refusal(environ, start_response)
-        address = self._addresses.get(path)
-        environ[env.TRUST] = self.trust
-        environ[env.ADDRESS] = address
-        try:
-            self._take_out_foreign_session(environ)
-        except PipelineOrder as error:
-            refusal = self.pages.refuse(environ, error, event="pipeline")
-            return refusal(environ, start_response)
+        address = environ[env.ADDRESS] = self._addresses.get(path)
         if address == "metadata":
             return self._own_metadata()(environ, start_response)
         if address is None and path.startswith(self._below_prefix):
             return self._nothing_here(environ)(environ, start_response)
         return self.app(environ, start_response)
 
-    def _path_of(self, environ: "WSGIEnvironment") -> str:
+    def _path_in_zope(self, environ: "WSGIEnvironment") -> str:
         """The path below ``public_url``, as WSGI has it; PathRefused."""
-        if self._is_in_zope:
-            seen = zope.visible(environ, self._mount, self.trust.trusted_proxies)
-            environ[env.VISIBLE] = seen
-            return seen.below
-        path: str = environ.get("PATH_INFO", "")
-        return path
-
-    def _take_out_foreign_session(self, environ: "WSGIEnvironment") -> None:
-        login = env.session_or_none(environ)
-        if login is not None and login.audience != self.trust.own.entity_id:
-            environ[env.SESSION] = None
+        seen = zope.visible(environ, self._mount, self.trust.trusted_proxies)
+        environ[env.VISIBLE] = seen
+        return seen.below
 
     def _own_metadata(self) -> Response:
         return Response(

@@ -160,8 +160,9 @@ class Sessions:
         since = now - login.seen
         if not 0 <= since <= self.idle and self.is_idle(login):
             return
-        self._remember(login.key, now)
+        self._seen[login.key] = now
         if since > TOUCH_INTERVAL:
+            self._make_room()
             self.store.touch(login.key, now, now - TOUCH_INTERVAL)
 
     def rearm(self, login: Login) -> None:
@@ -171,14 +172,15 @@ class Sessions:
         (:meth:`create_login` with ``replaces``).
         """
         now = clock.now()
-        self._remember(login.key, now)
+        self._seen[login.key] = now
+        self._make_room()
         self.store.touch(login.key, now, now)
 
-    def _remember(self, key: str, now: float) -> None:
-        if len(self._seen) >= _REMEMBERED:
-            # What is forgotten makes the idle limit up to a minute stricter, once.
+    def _make_room(self) -> None:
+        # Each login comes by once a minute. What is forgotten makes the idle limit up
+        # to a minute stricter, once.
+        if len(self._seen) > _REMEMBERED:
             self._seen.clear()
-        self._seen[key] = now
 
     # --- making ---
 

@@ -54,11 +54,13 @@ class Cookie:
     same_site: Literal["Lax", "Strict", "None"] = "Lax"
     # What stands before the value in a header.
     _start: str = field(init=False, repr=False, compare=False)
+    _length: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"not the name of a cookie: {self.name!r}")
         object.__setattr__(self, "_start", f"{_PREFIX}{self.name}=")
+        object.__setattr__(self, "_length", len(self._start))
 
     def read(self, environ: "WSGIEnvironment") -> str | None:
         """The value that the browser sent, or None.
@@ -70,11 +72,13 @@ class Cookie:
         start = header.find(self._start)
         if start == -1:
             return None
-        behind = start + len(self._start)
+        behind = start + self._length
         is_plain = start == 0 or header.startswith("; ", start - 2)
         if is_plain and header.find(self._start, behind) == -1:
             # As every browser writes it: once, and where a pair begins.
-            return header[behind:].partition(";")[0].strip(_BLANKS) or None
+            end = header.find(";", behind)
+            value = header[behind:] if end == -1 else header[behind:end]
+            return value.strip(_BLANKS) or None
         return self._read_of_many(header)
 
     def _read_of_many(self, header: str) -> str | None:
@@ -84,7 +88,7 @@ class Cookie:
             end = header.find(";", start)
             end = len(header) if end == -1 else end
             if _begins_a_pair(header, position, start):
-                value = header[start + len(self._start) : end].strip(_BLANKS)
+                value = header[start + self._length : end].strip(_BLANKS)
                 if found is not None and value != found:
                     return None
                 found = value

@@ -107,7 +107,10 @@ def session(environ: "WSGIEnvironment") -> Login | None:
     if SESSION_FAULT in environ:
         fault: EiloginError = environ[SESSION_FAULT]
         raise fault
-    return session_or_none(environ)
+    found: Login | None = (
+        environ[SESSION] if SESSION in environ else _get(environ, SESSION)
+    )
+    return found
 
 
 def session_or_none(environ: "WSGIEnvironment") -> Login | None:

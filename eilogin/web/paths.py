@@ -56,10 +56,10 @@ def path_of(environ: "WSGIEnvironment") -> str:
         raise PathRefused("the path does not begin with a slash below its mount")
     # The server has decoded the path, and nobody can see any more whether a slash
     # was encoded; these servers keep the address as it came.
-    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
-    if "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
         raise PathRefused("the path has an encoded slash")
-    return mount + path
+    return mount + path if mount else path
 
 
 def is_plain(path: str) -> bool:

@@ -249,7 +249,9 @@ class Rules:
         """What a request needs; :class:`eilogin.errors.PathRefused`."""
         if env.VISIBLE in environ:
             return self._rule_in_zope(environ, environ[env.VISIBLE].path)
-        held = self._held(path_of(environ))
+        path = path_of(environ)
+        # As in _held, without the call.
+        held = self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
         if not held.by_method and environ["REQUEST_METHOD"] not in _WITH_DESTINATION:
             return held.rule
         return self._under(held, environ)

@@ -230,11 +230,8 @@ class LoginFilter:
         if login is None:
             return None
         try:
-            # What a script asks for by itself is not her doing.
-            if (
-                environ["REQUEST_METHOD"] not in ("GET", "HEAD")
-                or environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
-            ):
+            # What a script asks for may be its own doing, and not hers.
+            if is_navigation(environ):
                 if self._rules.idle_limits:
                     limits.note_pause(environ, login, self._rules.idle_limits)
                 env.sessions(environ).touch(login)

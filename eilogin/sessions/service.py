@@ -15,17 +15,27 @@ import hashlib
 import math
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from eilogin import clock
-from eilogin.errors import LoginEnded, MessageReplayed
+from eilogin.errors import (
+    LoginEnded,
+    MessageReplayed,
+    StoreUnavailable,
+    TooManyLogins,
+)
 from eilogin.sessions.reading import Reader
 from eilogin.sessions.records import Login, Participant, Subject
-from eilogin.stores import Store, StoredSession, shard_of
+from eilogin.stores import Store, StoredSession
 
 #: Seconds between two writes of "she was seen" for one login: each is a commit to
 #: the disk, and a page with fifty pictures would make fifty.
 TOUCH_INTERVAL = 60.0
+
+#: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
+#: has to end them all must not take long.
+MOST_LOGINS = 100
 
 #: How many logins this process remembers as seen since their last write.
 _REMEMBERED = 10_000
@@ -97,7 +107,8 @@ class Sessions:
         For a logout only: it may come with the cookie of before a step-up that was
         under way in another tab, or whose answer the browser never took.
         """
-        keys = self.store.find(_renewed_label(_key_of(token)))
+        family = self.store.get(_renewed_name(_key_of(token)))
+        keys = [] if family is None else self.store.find(family)
         return next((login for login in map(self._read, keys) if login), None)
 
     def find_told(
@@ -166,7 +177,7 @@ class Sessions:
             self.store.touch(login.key, now, now - TOUCH_INTERVAL)
 
     def rearm(self, login: Login) -> None:
-        """She was seen now; written at once. The hub does this when it confirms her.
+        """She was seen now; written at once: she has just said so herself.
 
         A login that was once found idle stays so: her password makes a new one
         (:meth:`create_login` with ``replaces``).
@@ -200,10 +211,13 @@ class Sessions:
 
         Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, where a
         logout for this subject has come in since ``issued``, or ``replaces`` is not
-        live any more, or ``ends`` is over already.
+        live any more, or ``ends`` is over already; or
+        :class:`eilogin.errors.TooManyLogins`.
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
+        if not is_same and len(self.store.find(login.who.label())) >= MOST_LOGINS:
+            raise TooManyLogins(f"more than {MOST_LOGINS} sessions of one subject")
         made = self._filled_in(login, token, replaces if is_same else None)
         is_made = made.ends > made.seen and self.store.create(
             StoredSession(
@@ -211,7 +225,7 @@ class Sessions:
                 made.to_json(),
                 made.seen,
                 made.ends,
-                _labels_of(made, replaces if is_same else None),
+                (*made.labels(), _family_label(made)),
             ),
             issued=issued,
             replaces=None if replaces is None else replaces.key,
@@ -221,9 +235,19 @@ class Sessions:
             raise LoginEnded(
                 "the login was over, or was logged out, before its answer came in"
             )
-        if replaces is not None and not is_same:
+        if replaces is not None:
             self._forget(replaces.key)
+            if is_same:
+                self._leave_word(replaces, made)
         return token
+
+    def _leave_word(self, renewed: Login, made: Login) -> None:
+        """See :meth:`find_renewed`; an heir that nobody uses is idle after that."""
+        name, family = _renewed_name(renewed.key), _family_label(made)
+        until = clock.now() + self.idle
+        # Who cannot be told of it has logged in all the same.
+        with suppress(StoreUnavailable):
+            self.store.add(name, family, until, owner=made.key, durable=False)
 
     def _filled_in(self, login: Login, token: str, same: Login | None) -> Login:
         started = login.started if same is None else min(login.started, same.started)
@@ -357,14 +381,8 @@ def _family_label(login: Login) -> str:
     return f"{login.who.shard}:{digest}"
 
 
-def _renewed_label(key: str) -> str:
-    return f"{shard_of(key)}:{hashlib.sha256(b'renewed' + key.encode()).hexdigest()}"
-
-
-def _labels_of(made: Login, renewed: Login | None) -> tuple[str, ...]:
-    """By what a login can be found: all that it replaces leads to it."""
-    labels = (*made.labels(), _family_label(made))
-    return labels if renewed is None else (*labels, _renewed_label(renewed.key))
+def _renewed_name(key: str) -> str:
+    return f"renewed:{key}"
 
 
 def _is_same_subject(one: Login, other: Login) -> bool:

@@ -90,9 +90,9 @@ class Browser:
         """Look again at the address that is shown."""
         return self._go("GET", self.url, None, site="none")
 
-    def fetch(self, url: str, **headers: str) -> Response:
+    def fetch(self, url: str, method: str = "GET", **headers: str) -> Response:
         """What a script on a page of the same site gets; the page stays."""
-        request = self._request("GET", url, None, "same-origin")
+        request = self._request(method, url, None, "same-origin")
         request.headers["Sec-Fetch-Mode"] = "cors"
         request.headers["Accept"] = "*/*"
         request.headers.update(headers)

@@ -93,6 +93,7 @@ def test_what_a_script_asks_for_by_itself_does_not_keep_her_logged_in(anna, cloc
         clock.shift(MINUTE)
         anna.browser.fetch("https://uwv.test/eilogin/session")
         anna.browser.fetch("https://uwv.test/nieuws.json")
+        anna.browser.fetch("https://uwv.test/concept.json", "POST")
     anna.visit(UWV)
     assert anna.is_asked_for_password
 

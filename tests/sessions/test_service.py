@@ -9,7 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from eilogin.errors import LoginEnded, MessageReplayed
+from eilogin.errors import (
+    LoginEnded,
+    MessageReplayed,
+    StoreUnavailable,
+    TooManyLogins,
+)
 from eilogin.sessions import Login, Participant, Sessions, Subject, reading
 from eilogin.sessions import service as module
 from eilogin.sessions.service import TOUCH_INTERVAL
@@ -84,8 +89,50 @@ class TestRenewed:
         sessions.create_login(bert, issued=NOON, replaces=found(sessions, first))
         assert sessions.find_renewed(first) is None
 
+    def test_is_found_for_as_long_as_an_heir_that_nobody_uses(
+        self, sessions, anna, travel
+    ) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        tokens = [token]
+        for _ in range(20):
+            login = found(sessions, tokens[-1])
+            tokens.append(sessions.create_login(anna, issued=NOON, replaces=login))
+        travel.shift(10 * MINUTE)
+        assert all(sessions.find_renewed(token) for token in tokens[:-1])
+        sessions.touch(found(sessions, tokens[-1]))
+        travel.shift(5 * MINUTE + 1)
+        assert not any(sessions.find_renewed(token) for token in tokens)
+
+    def test_is_not_missed_where_the_store_cannot_note_it(
+        self, sessions, anna, monkeypatch
+    ) -> None:
+        """She has logged in; only a late logout with the old cookie finds nothing."""
+        first = sessions.create_login(anna, issued=NOON)
+
+        def full(*_: object, **__: object) -> bool:
+            raise StoreUnavailable("the disk is full")
+
+        monkeypatch.setattr(sessions.store, "add", full)
+        login = found(sessions, first)
+        second = sessions.create_login(anna, issued=NOON, replaces=login)
+        assert found(sessions, second)
+        assert sessions.find_renewed(first) is None
+
     def test_is_nobody_for_what_is_no_token(self, sessions: Sessions) -> None:
         assert sessions.find_renewed("é") is None
+
+
+class TestManyLogins:
+    def test_of_one_subject_have_an_end(self, sessions, anna, bert, monkeypatch):
+        monkeypatch.setattr(module, "MOST_LOGINS", 3)
+        tokens = [sessions.create_login(anna, issued=NOON) for _ in range(3)]
+        with pytest.raises(TooManyLogins):
+            sessions.create_login(anna, issued=NOON)
+        last = found(sessions, tokens[-1])
+        assert sessions.create_login(anna, issued=NOON, replaces=last)
+        assert sessions.create_login(bert, issued=NOON)
+        sessions.end_citizen(found(sessions, tokens[0]))
+        assert sessions.create_login(anna, issued=NOON + 1)
 
 
 class TestTokens:

@@ -5,7 +5,7 @@ A filter or app declares its options as a subclass of :class:`Options`, with
 the error, ``eilogin options NAME`` and the table in README.rst::
 
     class IdentityOptions(Options, name="identity"):
-        user: Words = option("what REMOTE_USER is, in order", default=("subject",))
+        user: Lines = option("what REMOTE_USER is, in order", default=("subject",))
 
     def make_identity(app, global_conf, **local_conf):
         return Identity(app, read(IdentityOptions, global_conf, local_conf))
@@ -127,10 +127,6 @@ def _flag(value: object) -> object:
     raise ValueError("'true' or 'false'")
 
 
-def _words(value: object) -> object:
-    return tuple(value.split()) if isinstance(value, str) else value
-
-
 def lines_of(value: object) -> object:
     """The lines of a text that are not blank, each without blanks around it.
 
@@ -202,10 +198,6 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("here", ""), text.strip())
 
 
-def _file(value: object, info: ValidationInfo) -> object:
-    return from_ini(value, info) if isinstance(value, str) else value
-
-
 def _readable_file(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
@@ -266,12 +258,9 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 #: Bytes; 0 where it is off.
 Size = Annotated[int, BeforeValidator(_size)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines_of)]
 PublicURL = Annotated[str, BeforeValidator(_public_url)]
 PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
-#: A file that need not be there yet.
-FilePath = Annotated[Path, BeforeValidator(_file)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
 #: Several, one a line: the newest first.

@@ -11,7 +11,6 @@ from pydantic import model_validator
 from eilogin import settings
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import (
-    FilePath,
     Flag,
     Lines,
     Options,
@@ -22,7 +21,6 @@ from eilogin.settings import (
     Secret,
     Secrets,
     Size,
-    Words,
     attempt,
     describe,
     is_loopback,
@@ -38,12 +36,10 @@ class Sample(Options):
     idle: Seconds = option("how long", default=900.0)
     wait: Seconds = option("how long", default="90s")
     passive: Flag = option("whether", default=False)
-    user: Words = option("in order", default=("subject", "bsn"))
     protect: Lines = option("paths", default=(), shown="everything")
     public_url: PublicURL = option("where", default="https://uwv.example")
     prefix: PathPrefix = option("below", default="/eilogin")
     key: ReadableFile | None = option("key", default=None)
-    database: FilePath | None = option("database", default=None)
     secret: Secret | None = option("secret", default=None)
     secrets: Secrets = option("secrets", default=(), shown="none")
     keep: Size = option("how much", default="1m")
@@ -98,8 +94,6 @@ class TestAValue:
             ("passive", "1", True),
             ("passive", "off", False),
             ("passive", "0", False),
-            ("user", " bsn\n  subject ", ("bsn", "subject")),
-            ("user", "", ()),
             ("protect", "\n  /a  basis\n\n  /b off ", ("/a  basis", "/b off")),
             ("public_url", "https://uwv.example.nl/", "https://uwv.example.nl"),
             ("public_url", "https://uwv.example.nl:8443", None),
@@ -147,7 +141,7 @@ class TestAValue:
             ("prefix", "/a//b", "a path such as"),
             ("prefix", "/a%2f", "a path such as"),
             ("acs", "redirect", "'artifact' or 'post'"),
-            ("database", " ", "the path of a file"),
+            ("key", " ", "the path of a file"),
         ],
     )
     def test_that_is_wrong_is_shown_with_what_was_expected(self, name, text, expected):
@@ -162,9 +156,9 @@ class TestAValue:
             read(Sample, {}, {"hub": "x", name: object()})  # type: ignore[dict-item]
 
     def test_may_be_given_by_a_program_as_what_it_is(self):
-        options = sample(idle=90.0, passive=True, user=("bsn",), key=Path("/x"))
+        options = sample(idle=90.0, passive=True, protect=("/ off",), key=Path("/x"))
         assert (options.idle, options.passive) == (90.0, True)
-        assert (options.user, options.key) == (("bsn",), Path("/x"))
+        assert (options.protect, options.key) == (("/ off",), Path("/x"))
 
     def test_too_long_is_shortened(self):
         fault = fault_of(wait="x" * 500)
@@ -185,9 +179,7 @@ class TestAFile:
     def test_is_meant_from_the_folder_of_the_ini_file(self, tmp_path, monkeypatch):
         monkeypatch.chdir("/")
         (tmp_path / "uwv.key").touch()
-        options = sample(tmp_path / "app.ini", key="uwv.key", database=" var/x.db ")
-        assert options.key == tmp_path / "uwv.key"
-        assert options.database == tmp_path / "var/x.db"
+        assert sample(tmp_path / "app.ini", key=" uwv.key ").key == tmp_path / "uwv.key"
 
     def test_may_be_absolute(self, tmp_path):
         key = tmp_path / "uwv.key"
@@ -376,12 +368,10 @@ class TestADeclaration:
             "idle": "15m",
             "wait": "90s",
             "passive": "false",
-            "user": "subject bsn",
             "protect": "everything",
             "public_url": "https://uwv.example",
             "prefix": "/eilogin",
             "key": "",
-            "database": "",
             "secret": "",
             "secrets": "none",
             "keep": "1m",
@@ -392,7 +382,7 @@ class TestADeclaration:
 
     def test_tells_a_default_from_words_for_one(self):
         literal = {d.name for d in describe(Sample) if d.is_literal}
-        no = {"hub", "protect", "key", "database", "secret", "secrets", "other_url"}
+        no = {"hub", "protect", "key", "secret", "secrets", "other_url"}
         assert literal == Sample.model_fields.keys() - no
 
     @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ done in :mod:`eilogin.cli.ordering`), and at what sections have to do with each 
 and with the federation.
 """
 
+import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -20,7 +22,7 @@ from eilogin import settings
 from eilogin.cli import inventory
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.ordering import check_stack, remarks
-from eilogin.cli.pipelines import Part, Pipelines
+from eilogin.cli.pipelines import Part, Pipelines, Stack
 from eilogin.compose.hosts import HostsOptions
 from eilogin.errors import (
     ConfigurationError,
@@ -30,6 +32,7 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, Own
 from eilogin.federation.own import HUB
+from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.filters.trust import (
     OwnOptions,
@@ -43,6 +46,10 @@ from eilogin.hub.citizens import Citizens
 from eilogin.saml.keys import SigningKey
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
+from eilogin.stores.sqlite import mounts
+
+#: How a file of SQLite begins.
+_MAGIC = b"SQLite format 3\0"
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
@@ -85,8 +92,11 @@ def check(file: IniFile) -> Checked:
     # Reading a key takes its time: once for each party.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     silent: list[Fault] = []
+    noted: list[str] = []
     for title, options in read.items():
-        silent += _check_reach(file, title, options)
+        with _heard() as warnings:
+            silent += _check_reach(file, title, options)
+        noted += [f"[{title}]: {text}" for text in warnings]
         if isinstance(options, TrustOptions):
             _check_federation(file, title, options, owns[title])
     _check_twins(file, owns)
@@ -97,7 +107,8 @@ def check(file: IniFile) -> Checked:
         if part.entry_point is not None:
             _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline])
-    noted = [remark for stack in stacks for remark in remarks(stack)]
+    noted += [remark for stack in stacks for remark in remarks(stack)]
+    noted += [note for stack in stacks for note in _limits_out_of_reach(stack, read)]
     return Checked(
         file.faults, silent, len(file.sections), len(ours), len(stacks), noted
     )
@@ -201,15 +212,65 @@ def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fau
     return []
 
 
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What a store warns of: here it is told with the rest, and not by the log."""
+    log, warnings = logging.getLogger("eilogin.stores"), _Warnings()
+    before, log.propagate = log.propagate, False
+    log.addHandler(warnings)
+    try:
+        yield warnings.texts
+    finally:
+        log.removeHandler(warnings)
+        log.propagate = before
+
+
+class _Warnings(logging.Handler):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
+        self.texts.append(record.getMessage())
+
+
 def _check_store_file(file: IniFile, title: str, url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
+    fault = _fault_of_store_file(path)
+    if fault:
+        file.note(title, "store", repr(str(path)), fault)
+
+
+def _fault_of_store_file(path: Path) -> str:
+    """Why the server would not start with a store there; "" if nothing is known."""
     folder = path.parent
     if not folder.is_dir():
-        file.note(title, "store", repr(str(path)), "its folder is not there")
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        file.note(title, "store", repr(str(path)), "its folder cannot be written")
-    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        file.note(title, "store", repr(str(path)), "cannot be written")
+        return "its folder is not there"
+    kind = mounts.network_file_system(path)
+    if kind is not None:
+        return f"is on a network file system ({kind}); expected a local disk"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "its folder cannot be written"
+    return _fault_of_file(path) if path.exists() else ""
+
+
+def _fault_of_file(path: Path) -> str:
+    if not path.is_file():
+        return "is no file"
+    if not os.access(path, os.R_OK | os.W_OK):
+        return "cannot be written"
+    return "" if _is_sqlite(path) else "is no SQLite file"
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Whether a file begins as one does, or nothing is in it yet (fileformat2 1.3)."""
+    # Nothing has opened it in this process yet: closing it would drop the locks that
+    # SQLite holds (howtocorrupt.html, 2.2).
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (_MAGIC, b"")
 
 
 def _check_federation(
@@ -294,6 +355,28 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
     for title in in_memory if several else ():
         expected = f"a store that processes share, because of {several[0]}"
         file.note(title, "store", "'memory:'", expected)
+
+
+def _limits_out_of_reach(stack: Stack, read: Mapping[str, Options]) -> list[str]:
+    """Limits of ``login`` that those of ``session`` before it make void."""
+    here = [options for part in stack.parts if (options := read.get(part.title))]
+    session = next((one for one in here if isinstance(one, SessionOptions)), None)
+    login = next((one for one in here if isinstance(one, LoginOptions)), None)
+    if session is None or login is None:
+        return []
+    app, ends = stack.parts[-1].title, min(session.idle, session.max_session)
+    notes = []
+    if any(limit > ends for limit in login.protect.idle_limits):
+        notes.append(
+            f"[{app}]: an idle= of 'protect' is longer than a session may be idle"
+            f" ({ends:g} s), so it never comes into force"
+        )
+    if login.warn is not None and login.warn >= ends:
+        notes.append(
+            f"[{app}]: 'warn' ({login.warn:g} s) is not shorter than a session may be"
+            f" idle ({ends:g} s), so every page has the warning"
+        )
+    return notes
 
 
 # --- what is not ours -----------------------------------------------------------

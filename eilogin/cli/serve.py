@@ -68,7 +68,7 @@ def serve(
         tell(faults)
         raise SystemExit(1)
     try:
-        _set_up_logging(ini)
+        set_up_logging(ini)
         parts = _servers(ini)
         app = _application(file, variables)
         with _listening(file, parts, app) as servers:
@@ -82,7 +82,7 @@ def serve(
         raise click.ClickException(str(error)) from error
 
 
-def _set_up_logging(ini: IniFile) -> None:
+def set_up_logging(ini: IniFile) -> None:
     """As pserve does: by the file's own sections, or else to stderr."""
     if "loggers" not in ini.sections:
         logging.basicConfig(

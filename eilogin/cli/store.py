@@ -6,6 +6,7 @@ here; a server has tools of its own for that, after which ``end-all`` is needed;
 what is in memory is gone with the process.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import TypeVar
 
 import click
 
-from eilogin import settings
+from eilogin import audit, settings
 from eilogin.cli.check import tell
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import parts_of
+from eilogin.cli.serve import set_up_logging
 from eilogin.errors import EiloginError, InvalidOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.settings import without_password
@@ -25,6 +27,8 @@ from eilogin.stores.memory import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
 
 _Answer = TypeVar("_Answer")
+
+_log = logging.getLogger("eilogin.stores")
 
 #: The names by which ``use = egg:eilogin#NAME`` brings a store along.
 _ENTRY_POINTS = ("main", "session")
@@ -43,6 +47,8 @@ class _Kept:
     """A store, and the sections that keep their sessions in it."""
 
     url: str
+    #: How long its verbs wait, in seconds.
+    timeout: float
     titles: tuple[str, ...]
 
     @property
@@ -115,8 +121,9 @@ def restore_command(file: Path, source: Path, section: str | None) -> None:
     the files beside it (-wal, -shm), and restore: that makes a new one.
     """
     kept = _one(file, section)
+    _set_up_logging(file)
     count = _opened(kept, lambda store: _sqlite(store, kept).restore(source))
-    click.echo(f"{kept.name}: {source} was put back; {_ended(count)}")
+    _note("store.restore", f"{kept.name}: {source} was put back; {_ended(count)}")
 
 
 @store_command.command("end-all", short_help="End every session.")
@@ -127,8 +134,10 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
     """End every session in the stores of an ini FILE: everybody has to log in again.
 
     Needed after a server's data (Redis: RDB or AOF) or a whole machine was brought back
-    from an earlier instant, with sessions in it that were ended since. Nobody is told:
-    the hub and other sites keep their sessions.
+    from an earlier instant, with sessions in it that were ended since. Answers to a
+    login that were made before this moment are refused from now on, for messages that
+    were used since are forgotten too. Nobody is told: the hub and other sites keep
+    their sessions.
     """
     found = _stores(file, section)
     for kept in found:
@@ -136,10 +145,11 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
             raise click.ClickException(f"{_IN_MEMORY}; end it")
     if not yes:
         names = ", ".join(kept.name for kept in found)
-        click.confirm(f"End every session in {names}?", abort=True)
+        _confirm(f"End every session in {names}?")
+    _set_up_logging(file)
     for kept in found:
         count = _opened(kept, lambda store: store.end_all())
-        click.echo(f"{kept.name}: {_ended(count)}")
+        _note("store.end-all", f"{kept.name}: {_ended(count)}")
 
 
 # --- the stores of a file -------------------------------------------------------
@@ -148,7 +158,7 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
 def _stores(file: Path, section: str | None) -> list[_Kept]:
     """The stores of an ini file, or that of one section; at least one."""
     try:
-        by_title = _urls(IniFile.read(file))
+        by_title = _options(IniFile.read(file))
     except InvalidOptions as error:
         tell(error.faults)
         raise SystemExit(1) from error
@@ -158,18 +168,21 @@ def _stores(file: Path, section: str | None) -> list[_Kept]:
             f"{file}: which store? --section takes one of: {known}"
         )
     wanted = by_title if section is None else {section: by_title[section]}
+    by_url: dict[str, dict[str, SessionOptions]] = {}
+    for title, options in wanted.items():
+        by_url.setdefault(str(options.store), {})[title] = options
     return [
-        _Kept(url, tuple(title for title, its in wanted.items() if its == url))
-        for url in dict.fromkeys(wanted.values())
+        _Kept(url, max(one.store_timeout for one in its.values()), tuple(its))
+        for url, its in by_url.items()
     ]
 
 
-def _urls(ini: IniFile) -> dict[str, str]:
-    """The store of each section that has one.
+def _options(ini: IniFile) -> dict[str, SessionOptions]:
+    """The options of each section that has a store.
 
     Raises :class:`eilogin.errors.InvalidOptions` with the faults of their options.
     """
-    found: dict[str, str] = {}
+    found: dict[str, SessionOptions] = {}
     for part in parts_of(ini):
         if part.entry_point not in _ENTRY_POINTS:
             continue
@@ -183,7 +196,7 @@ def _urls(ini: IniFile) -> dict[str, str]:
         )
         ini.keep(faults)
         if options is not None:
-            found[part.title] = str(options.store)
+            found[part.title] = options
     if ini.faults:
         raise InvalidOptions(ini.faults)
     return found
@@ -203,7 +216,7 @@ def _one(file: Path, section: str | None) -> _Kept:
 def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
     """What a verb answers; whatever goes wrong is told to who typed the command."""
     try:
-        store = open_store(kept.url)
+        store = open_store(kept.url, kept.timeout)
         try:
             return verb(store)
         finally:
@@ -220,6 +233,32 @@ def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
     raise click.ClickException(f"{kept.name} {_ON_A_SERVER}")
 
 
+# --- what everybody notices ----------------------------------------------------
+
+
+def _confirm(question: str) -> None:
+    try:
+        click.confirm(question, abort=True)
+    except click.Abort as error:
+        raise click.ClickException(
+            "nothing was done; --yes is for who cannot be asked, such as a script"
+        ) from error
+
+
+def _set_up_logging(file: Path) -> None:
+    """By the file's own sections, so that its log tells what was done here."""
+    ini = IniFile.read(file)
+    if "loggers" in ini.sections:
+        set_up_logging(ini)
+
+
+def _note(event: str, what: str) -> None:
+    """Tell who typed the command, the log, and the audit log."""
+    click.echo(what)
+    _log.info("eilogin %s: %s", event.replace(".", " "), what)
+    audit.event(event)
+
+
 # --- telling --------------------------------------------------------------------
 
 
@@ -228,7 +267,7 @@ def _figures(store: Store) -> Sequence[str]:
     if isinstance(store, MemoryStore):
         return [_IN_MEMORY]
     if not isinstance(store, SQLiteStore):
-        return [f"it {_ON_A_SERVER}"]
+        return _figures_of_servers(store)
     if not store.path.exists():
         return ["not made yet: the first server that starts makes it"]
     found = store.figures()
@@ -236,9 +275,23 @@ def _figures(store: Store) -> Sequence[str]:
     return [
         f"kind      SQLite, tables of version {found.schema}",
         f"sessions  {found.sessions:,} live",
-        f"values    {found.values:,} (messages that were used, logins under way)",
+        f"values    {found.values:,} (used messages, kept forms, what apps keep)",
         f"marks     {found.marks:,} (logouts that older answers must not undo)",
         f"size      {found.size:,} bytes on the disk{each}",
+    ]
+
+
+def _figures_of_servers(store: Store) -> Sequence[str]:
+    # Needs an extra; who has opened such a store has it.
+    from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415
+
+    assert isinstance(store, RedisStore)  # noqa: S101 - there is no other kind
+    found = store.figures()
+    return [
+        *(f"kind      {server}" for server in found.servers),
+        f"sessions  {found.sessions:,}",
+        f"values    {found.values:,} (used messages, kept forms, what apps keep)",
+        f"it {_ON_A_SERVER}",
     ]
 
 

@@ -26,7 +26,11 @@ from eilogin.federation import Trust
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
-from eilogin.filters.session import SessionFilter, SessionOptions
+from eilogin.filters.session import (
+    SessionFilter,
+    SessionOptions,
+    naming_section,
+)
 from eilogin.filters.trust import TrustFilter, TrustOptions, trust_of
 from eilogin.settings import read
 
@@ -58,4 +62,6 @@ def make_participant(
 ) -> SessionFilter:
     """PasteDeploy's factory for ``egg:eilogin``."""
     options = read(ParticipantOptions, global_conf, local_conf)
-    return participant(app, options, trust_of(options))
+    trust = trust_of(options)
+    with naming_section(ParticipantOptions, global_conf, local_conf):
+        return participant(app, options, trust)

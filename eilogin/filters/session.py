@@ -2,7 +2,8 @@
 
 *Needs* nothing: this is the outermost filter of a pipeline.
 *Reads* the cookie. *Writes* ``eilogin.sessions``, ``eilogin.session``,
-``eilogin.cookie``. *Changes in the answer*: nothing.
+``eilogin.cookie``, and ``eilogin.session.fault`` where nobody can tell whether there is
+a session. *Changes in the answer*: nothing.
 
 One read of the store for each request that carries a cookie; nothing is remembered
 between requests, so a logout anywhere is seen by the next request everywhere::
@@ -19,13 +20,22 @@ asked again with the next request.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
-from eilogin.errors import ConfigurationError, EiloginError, StoreUnavailable
+from pydantic import AfterValidator
+
+from eilogin.errors import (
+    ConfigurationError,
+    EiloginError,
+    Fault,
+    InvalidOptions,
+    StoreUnavailable,
+)
 from eilogin.sessions import Login, Sessions
-from eilogin.settings import Options, Seconds, option, read
-from eilogin.stores import StoreURL, open_store
+from eilogin.settings import Options, Seconds, option, read, section_of
+from eilogin.stores import TIMEOUT, StoreURL, open_store
 from eilogin.stores.breaker import Breaker
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, CookieName
@@ -36,6 +46,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 
+#: Seconds that a request may wait for the store at most.
+_LONGEST_TIMEOUT = 30.0
+
+
+def _no_longer(seconds: float) -> float:
+    if seconds > _LONGEST_TIMEOUT:
+        raise ValueError(
+            f"at most '{_LONGEST_TIMEOUT:g}s': a thread of the server waits so long"
+        )
+    return seconds
+
+
 class SessionOptions(Options, name="session"):
     """What ``[filter:…] use = egg:eilogin#session`` understands."""
 
@@ -44,8 +66,9 @@ class SessionOptions(Options, name="session"):
         "``sqlite:///path`` (several processes on one machine) or "
         "``redis://host:port`` (several machines)"
     )
-    store_timeout: Seconds = option(
-        "how long a request waits for a store that does not answer", default="2s"
+    store_timeout: Annotated[Seconds, AfterValidator(_no_longer)] = option(
+        "how long a request waits for a store that does not answer, at most ``30s``",
+        default=f"{TIMEOUT:g}s",
     )
     cookie: CookieName = option(
         "name of the session cookie; the browser sees it with ``__Host-`` before it",
@@ -120,4 +143,21 @@ def make_session(
 ) -> SessionFilter:
     """PasteDeploy's factory for ``egg:eilogin#session``."""
     options = read(SessionOptions, global_conf, local_conf)
-    return SessionFilter(app, options)
+    with naming_section(SessionOptions, global_conf, local_conf):
+        return SessionFilter(app, options)
+
+
+@contextmanager
+def naming_section(
+    declared: type[Options],
+    global_conf: Mapping[str, str],
+    local_conf: Mapping[str, str],
+) -> Iterator[None]:
+    """A store that cannot be used is told with the file and the section of it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        file = global_conf.get("__file__", "")
+        section = section_of(declared, file, local_conf)
+        fault = Fault(file, section, "store", "", str(error))
+        raise InvalidOptions([fault]) from error

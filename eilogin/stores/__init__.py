@@ -1,12 +1,14 @@
 """Where state lives that must survive a request: one small interface of atomic verbs.
 
-What belongs here: the interface (:class:`Store`), its implementations (``memory:``
-and ``sqlite:///path``), :func:`open_store`, which picks one by its URL, and what keeps
-the values of parties apart that share a store (:class:`Values`). What does not: what
+What belongs here: the interface (:class:`Store`), its implementations (``memory:``,
+``sqlite:///path`` and ``redis://…``), :func:`open_store`, which picks one by its URL,
+what keeps the values of parties apart that share a store (:class:`Values`), and what
+leaves a store alone that does not answer (:mod:`.breaker`). What does not: what
 the stored text means. A store sees keys, labels and text; it knows nothing of HTTP, of
 SAML, or of who is logged in.
 """
 
+from eilogin.stores.interface import TIMEOUT as TIMEOUT
 from eilogin.stores.interface import EndedSession as EndedSession
 from eilogin.stores.interface import Store as Store
 from eilogin.stores.interface import StoredSession as StoredSession

@@ -5,6 +5,7 @@ thread of the server, until no thread is left for the pages that need no store.
 """
 
 import logging
+import math
 import threading
 import time
 from types import TracebackType
@@ -33,8 +34,10 @@ class Breaker:
         self._failures = failures
         self._pause = pause
         self._lock = threading.Lock()
-        #: The instant, by a clock that is never set, until which nobody asks; None
-        #: while all is well, which is all that a call has to look at.
+        self._probe = _Probe(self)
+        #: The instant, by a clock that is never set, until which nobody asks: without
+        #: end while one call tries. None while all is well, which is all that a call
+        #: has to look at.
         self._closed_until: float | None = None
 
     @property
@@ -42,14 +45,14 @@ class Breaker:
         """Whether the last that was heard of the store is that it does not answer."""
         return self._closed_until is not None
 
-    def call(self) -> "Breaker":
+    def call(self) -> "Breaker | _Probe":
         """One call of the store: ``with breaker.call():``.
 
         Raises :class:`eilogin.errors.StoreUnavailable`, at once while the store is
         left alone, and in the place of a failure.
         """
-        if self._closed_until is not None:
-            self._wait_or_try()
+        if self._closed_until is not None and self._is_mine_to_try():
+            return self._probe
         return self
 
     # Not a generator: this is in the way of every request.
@@ -64,20 +67,66 @@ class Breaker:
     ) -> None:
         if error is None:
             if self._closed_until is not None:
-                self._closed_until = None
-                _log.info("%s answers again", self._name)
+                self._open()
         elif isinstance(error, self._failures):
-            if self._closed_until is None:
-                _log.warning("%s does not answer: %s", self._name, error)
-            self._closed_until = time.monotonic() + self._pause
-            raise StoreUnavailable(f"{self._name} does not answer: {error}") from error
+            is_told = isinstance(error, StoreUnavailable)
+            said = str(error) if is_told else f"{self._name} does not answer: {error}"
+            self._close(said)
+            if not is_told:
+                raise StoreUnavailable(said) from error
 
-    def _wait_or_try(self) -> None:
+    def _open(self) -> None:
         with self._lock:
-            until, now = self._closed_until, time.monotonic()
-            if until is not None and now < until:
+            was_closed, self._closed_until = self._closed_until is not None, None
+        if was_closed:
+            # As loud as the warning before it: whoever sees that one waits for this.
+            _log.warning("%s answers again", self._name)
+
+    def _close(self, said: str) -> None:
+        with self._lock:
+            was_open = self._closed_until is None
+            # One that began before it was closed says nothing new: it must not let
+            # another one in beside the one that tries.
+            if self._closed_until != math.inf:
+                self._closed_until = time.monotonic() + self._pause
+        if was_open:
+            _log.warning("%s", said)
+
+    def _is_mine_to_try(self) -> bool:
+        with self._lock:
+            until = self._closed_until
+            if until is None:
+                # Another one has just found out that it answers.
+                return False
+            if time.monotonic() < until:
                 raise StoreUnavailable(
                     f"{self._name} did not answer a moment ago, and is not asked now"
                 )
-            # This call tries; all others go on waiting for what it finds.
-            self._closed_until = now + self._pause
+            # However long this call waits, all others go on without.
+            self._closed_until = math.inf
+            return True
+
+    def end_trial(self) -> None:
+        """Whatever the one call that tried has found: after a pause another one may."""
+        with self._lock:
+            if self._closed_until is not None:
+                self._closed_until = time.monotonic() + self._pause
+
+
+class _Probe:
+    """The one call that tries whether the store answers again."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._breaker.end_trial()
+        self._breaker.__exit__(kind, error, traceback)

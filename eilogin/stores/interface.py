@@ -9,18 +9,19 @@ it can be found and ended without knowing its key (a LogoutRequest names a subje
 and *items*, which are appended and never rewritten (the participants of a hub's
 session).
 
-*Values* are short-lived texts under a key: pending logins, artifacts, identifiers
-of messages that were used.
+*Values* are short-lived texts under a key: artifacts, forms that are kept until she
+has logged in, what an application keeps of a session, identifiers of messages that
+were used.
 
 A *mark* on a label says "sessions with this label that stem from an assertion issued
 at or before this instant are not to be": it is how a logout wins against an answer
-that is still on its way.
+that is still on its way. A mark on :data:`EVERYBODY` says it of all sessions.
 
-A key of a session and a label may begin with a *shard*: what stands before the first
-colon. A session and all the labels that it is created with are of one shard, which a
-store over several machines keeps together, so that they change together; so are a
-session and the one that inherits from it. Labels that come later (:meth:`Store.append`)
-may be of any shard.
+A key of a session and a label may begin with a *shard*: two hexadecimal digits before
+the first colon (:data:`SHARDS`). A session and all the labels that it is created with
+are of one shard, which a store over several machines keeps together, so that they
+change together; so are a session and the one that inherits from it. Labels that come
+later (:meth:`Store.append`) may be of any shard.
 
 Every verb is atomic: it happens as a whole or not at all, whatever other threads and
 processes do. In a store that outlives the process it is durable when it returns, but
@@ -36,6 +37,20 @@ that cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+#: Seconds that a store has to answer, where nobody says otherwise: longer than any
+#: takes that is well, and short enough for a visitor.
+TIMEOUT = 2.0
+
+#: The label under which a mark is for all sessions; no session carries it.
+EVERYBODY = ""
+
+#: Seconds for which answers are refused that were made before every session was ended:
+#: longer than any of them may be used.
+REFUSED_FOR = 86_400.0
+
+#: What the key of a session may have for a shard; "" where it has none.
+SHARDS = ("", *(f"{number:02x}" for number in range(256)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +106,12 @@ class Store(Protocol):
     ) -> bool:
         """Insert a session; ``False``, with nothing changed, where it may not be.
 
-        It may not be where one of its labels has a mark at or after ``issued``, where
-        its key exists already, or where ``replaces`` is given and is not live. The
-        session ``replaces`` is ended in the same transaction. With ``inherit`` its
-        items move to the new one, and so do the values that it owns and those of its
-        labels that the new one does not have; without, they go with it.
+        It may not be where one of its labels, or everybody (:meth:`end_all`), has a
+        mark at or after ``issued``, where its key exists already, or where ``replaces``
+        is given and is not live. The session ``replaces`` is ended in the same
+        transaction. With ``inherit`` its items move to the new one, and so do the
+        values that it owns and those of its labels that the new one does not have;
+        without, they go with it.
         """
 
     def read(self, key: str) -> StoredSession | None:
@@ -175,6 +191,12 @@ class Store(Protocol):
 
         For a store that was brought back from a copy: a session that was ended after
         the copy was made must not live again. Marks and used identifiers stay.
+
+        The marks and the used identifiers that came after the copy are lost with it. So
+        everybody gets a mark: nothing makes a session any more that was issued before
+        this instant (:data:`REFUSED_FOR`). An assertion that was used, or whose subject
+        was logged out since, was issued before it. What nobody issues is not covered: a
+        one-time code that was used is good again for the minute or two that it lasts.
         """
 
     def close(self) -> None:

@@ -6,13 +6,19 @@ none.
 """
 
 import heapq
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from eilogin import clock
-from eilogin.stores.interface import EndedSession, StoredSession
+from eilogin.stores.interface import (
+    EVERYBODY,
+    REFUSED_FOR,
+    EndedSession,
+    StoredSession,
+)
 
 #: How many rows that are over a writing verb takes away with it. A verb writes fewer
 #: than this, so that the store does not grow, and none waits long for the cleaning.
@@ -86,7 +92,8 @@ class MemoryStore:
             return True
 
     def _is_marked(self, session: StoredSession, issued: float, now: float) -> bool:
-        marks = (self._marks.get(label) for label in session.labels)
+        labels = (EVERYBODY, *session.labels)
+        marks = (self._marks.get(label) for label in labels)
         return any(m and m.until > now and m.instant >= issued for m in marks)
 
     def _insert(self, session: StoredSession) -> None:
@@ -254,6 +261,10 @@ class MemoryStore:
     def end_all(self) -> int:
         """See :meth:`eilogin.stores.Store.end_all`."""
         with self._lock:
+            now = clock.now()
+            # What is issued at this very instant is issued afterwards.
+            mark = _Mark(math.nextafter(now, 0.0), now + REFUSED_FOR)
+            self._mark(EVERYBODY, mark, now)
             keys = list(self._sessions)
             for key in keys:
                 self._delete_session(key)

@@ -8,14 +8,10 @@ from pydantic import ValidationInfo as Info
 
 from eilogin.errors import ConfigurationError
 from eilogin.settings import Secret, from_ini, without_password
-from eilogin.stores.interface import Store
+from eilogin.stores.interface import TIMEOUT, Store
 from eilogin.stores.memory import MemoryStore
 from eilogin.stores.redis.urls import RedisURL, with_ca
 from eilogin.stores.sqlite import SQLiteStore
-
-#: Seconds that a store has to answer: longer than any takes that is well, and short
-#: enough for a visitor.
-TIMEOUT = 2.0
 
 _MEMORY = "memory:"
 _SQLITE = "sqlite:///"
@@ -57,6 +53,9 @@ def _opened(url: str, timeout: float) -> Store:
     path = url.removeprefix(_SQLITE)
     if path == url or not path.strip("/") or "\0" in path:
         raise ValueError(_EXPECTED)
+    if "?" in path:
+        # SQLite's own URLs have them; here they would be a part of the file's name.
+        raise ValueError("a path without '?': a file of SQLite has no options here")
     return SQLiteStore(Path(path), timeout)
 
 
@@ -65,6 +64,7 @@ def _is_redis(url: str) -> bool:
 
 
 def _redis_store(url: RedisURL, timeout: float) -> Store:
+    url.check_ca()
     try:
         # An extra: who keeps sessions elsewhere need not have it.
         from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415

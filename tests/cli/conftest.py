@@ -1,5 +1,6 @@
 """A federation in a folder of its own: ``paste.ini``, and what the demo makes."""
 
+import logging
 import re
 import shutil
 import socket
@@ -179,6 +180,18 @@ def site(bare_site, made_once):
     """The same, with everything in it that it needs."""
     shutil.copytree(made_once, bare_site.var)
     return bare_site
+
+
+@pytest.fixture
+def logging_as_before():
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    yield
+    for handler in root.handlers[:]:
+        if handler not in before[0]:
+            root.removeHandler(handler)
+            handler.close()
+    root.setLevel(before[1])
 
 
 @pytest.fixture

@@ -80,6 +80,18 @@ class TestAStoreThatIsNoFile:
         assert "secret" not in result.stderr
         assert site.faults() == []
 
+        # Once: the log has nothing to add.
+        assert result.stderr.count("refused") == 1
+
+    def test_and_could_lose_something_is_noted(self, site, run, new_redis, caplog):
+        server = new_redis()
+        site.set("filter:uwv-eilogin", store=server.url())
+        result = run("check", site.file)
+        assert result.exit_code == 0
+        assert "note: [filter:uwv-eilogin]: the store redis://" in result.stdout
+        assert "appendonly is off" in result.stdout
+        assert caplog.text == ""
+
     def test_and_cannot_be_used_is_a_fault(self, site, monkeypatch):
         class Evicting:
             def prepare(self):
@@ -376,6 +388,20 @@ class TestKeysAndTheFederation:
         assert all("the federation has 2 hubs" in text for text in found)
 
 
+class TestLimitsThatNeverComeIntoForce:
+    def test_are_noted(self, site, run):
+        site.set(
+            "filter:uwv-eilogin", idle="10m", protect="/a basis idle=20m", warn="3h"
+        )
+        output = run("check", site.file).stdout
+        assert "note: [app:app]: an idle= of 'protect' is longer" in output
+        assert "note: [app:app]: 'warn' (10800 s) is not shorter" in output
+
+    def test_and_others_are_not(self, site, run):
+        site.set("filter:uwv-eilogin", protect="/a basis idle=5m", warn="2m")
+        assert "note: " not in run("check", site.file).stdout
+
+
 class TestSectionsTogether:
     def test_have_addresses_of_their_own(self, site):
         site.set(
@@ -407,6 +433,43 @@ class TestAStore:
         fault = site.fault()
         assert fault.expected == "its folder cannot be written"
         assert str(folder) in fault.found
+
+    @pytest.mark.parametrize(
+        ("octets", "fault"),
+        [
+            pytest.param(b"", "", id="empty"),
+            pytest.param(b"SQLite format 3\0" + bytes(84), "", id="of SQLite"),
+            pytest.param(b"SQLite", "is no SQLite file", id="short"),
+            pytest.param(b"<html>" * 100, "is no SQLite file", id="another"),
+            pytest.param(None, "is no file", id="a folder"),
+        ],
+    )
+    def test_is_empty_or_a_file_of_sqlite(self, site, octets, fault):
+        store = site.var / "uwv/eilogin.db"
+        if octets is None:
+            store.mkdir()
+        else:
+            store.write_bytes(octets)
+        assert [f.expected for f in site.faults()] == [fault] * bool(fault)
+
+    def test_is_on_a_local_disk(self, site, tmp_path, monkeypatch):
+        table = tmp_path / "mountinfo"
+        table.write_text(
+            f"1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+            f"2 1 0:1 / {site.var}/uwv rw - nfs4 x rw\n"
+        )
+        monkeypatch.setattr(checking.mounts, "MOUNTS", table)
+        assert "is on a network file system (nfs4)" in site.fault().expected
+
+    def test_has_no_options_that_would_be_a_part_of_its_name(self, site):
+        site.set("filter:uwv-eilogin", store="sqlite:///var/x.db?mode=ro")
+        assert "a path without '?'" in site.fault().expected
+
+    def test_is_waited_for_no_longer_than_half_a_minute(self, site):
+        site.set("filter:uwv-eilogin", store_timeout="30s")
+        assert site.faults() == []
+        site.set("filter:uwv-eilogin", store_timeout="31s")
+        assert "expected at most '30s'" in str(site.fault())
 
     def test_has_a_file_that_can_be_written(self, site, monkeypatch):
         store = site.var / "uwv/eilogin.db"

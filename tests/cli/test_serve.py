@@ -33,16 +33,7 @@ def broken(environ, start_response):
 """
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before():
-    root = logging.getLogger()
-    before = list(root.handlers), root.level
-    yield
-    for handler in root.handlers[:]:
-        if handler not in before[0]:
-            root.removeHandler(handler)
-            handler.close()
-    root.setLevel(before[1])
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def answer(port, path="/"):

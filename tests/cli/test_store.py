@@ -1,11 +1,15 @@
 """``eilogin store``: what is in the stores of an ini file, backup, restore, end-all."""
 
+import re
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from eilogin import clock
-from eilogin.stores import StoredSession, open_store
+from eilogin.cli.store import _stores
+from eilogin.stores import TIMEOUT, StoredSession, open_store
 from eilogin.stores.sqlite import SQLiteStore
 
 ONE = """
@@ -23,6 +27,28 @@ TWO = f"""{ONE}
 [filter:stad]
 use = egg:eilogin#session
 store = sqlite:///stad.db
+"""
+LOGGERS = """
+[loggers]
+keys = root
+
+[handlers]
+keys = file
+
+[formatters]
+keys = plain
+
+[logger_root]
+level = INFO
+handlers = file
+
+[handler_file]
+class = FileHandler
+args = ('%(here)s/eilogin.log',)
+formatter = plain
+
+[formatter_plain]
+format = %(name)s: %(message)s
 """
 MEMORY = "[filter:m]\nuse = egg:eilogin#session\nstore = memory:\n"
 REDIS = (
@@ -68,7 +94,7 @@ class TestShow:
         first, second = result.output.split("sqlite:///")[1:]
         assert first.startswith(f"{uwv.path} (filter:uwv, filter:uwv-session)\n")
         assert "sessions  2 live" in first
-        assert "values    1 " in first
+        assert "values    1 (used messages, kept forms, what apps keep)" in first
         assert "marks     0 " in first
         assert "tables of version 2" in first
         assert "bytes on the disk" in first
@@ -99,10 +125,32 @@ class TestShow:
     def test_says_where_other_kinds_are(self, run, file) -> None:
         file.write_text(MEMORY)
         assert "gone when that ends" in run("store", "show", file).output
+
+    def test_tells_that_a_server_does_not_answer(self, run, file) -> None:
         file.write_text(REDIS)
+        result = run("store", "show", file)
+        assert result.exit_code == 1
+        assert "does not answer" in result.stderr
+        assert "geheim" not in result.output + result.stderr
+
+    @pytest.mark.parametrize("kind", ["redis", "cluster"])
+    def test_counts_what_servers_have(self, run, file, redis_url, kind) -> None:
+        url = redis_url(kind)
+        store = open_store(url)
+        now = clock.now()
+        for name in ("ab:anna", "cd:bert"):
+            made = StoredSession(name, "{}", now, now + 3600)
+            assert store.create(made, issued=now)
+        assert store.add("used", "", now + 3600)
+        store.close()
+        file.write_text(f"[filter:r]\nuse = egg:eilogin#session\nstore = {url}\n")
         output = run("store", "show", file).output
+        assert re.search(
+            r"kind      (Redis|Valkey) \d+\.\d+.* at 127\.0\.0\.1:", output
+        )
+        assert "sessions  2\n" in output
+        assert "values    1 " in output
         assert "kept by a server" in output
-        assert "geheim" not in output
 
     def test_tells_what_is_wrong_with_a_store(self, run, file, tmp_path) -> None:
         (tmp_path / "uwv.db").write_bytes(b"x" * 4096)
@@ -128,6 +176,14 @@ class TestBackupAndRestore:
         # By a process that was at work all the time.
         assert uwv.read("anna") is None
         assert not uwv.add("used", "", clock.now() + 60)
+
+    def test_in_a_folder_that_is_not_there_is_told(
+        self, run, file, tmp_path, uwv
+    ) -> None:
+        file.write_text(ONE)
+        result = run("store", "backup", file, tmp_path / "gone" / "backup.db")
+        assert result.exit_code == 1
+        assert f"expected a folder {tmp_path / 'gone'} that is there" in result.stderr
 
     def test_ask_which_store_where_there_are_several(
         self, run, file, tmp_path, uwv, stad
@@ -160,6 +216,15 @@ class TestBackupAndRestore:
         assert "gone.db cannot be read" in result.stderr
         assert uwv.read("anna") is not None
 
+    def test_a_restore_is_in_the_audit_log(
+        self, run, file, uwv, tmp_path, events
+    ) -> None:
+        file.write_text(ONE)
+        backup = tmp_path / "backup.db"
+        run("store", "backup", file, backup)
+        run("store", "restore", file, backup)
+        assert [event["code"] for event in events()] == ["store.restore"]
+
     @pytest.mark.parametrize(
         ("text", "said"), [(MEMORY, "gone when that ends"), (REDIS, "means of its own")]
     )
@@ -187,6 +252,22 @@ class TestEndAll:
         assert f"End every session in sqlite:///{uwv.path}? [y/N]" in result.output
         assert uwv.read("anna") is not None
 
+    def test_says_what_a_script_needs(self, run, file, uwv) -> None:
+        file.write_text(ONE)
+        result = run("store", "end-all", file)
+        assert "nothing was done; --yes is for" in result.stderr
+
+    @pytest.mark.usefixtures("logging_as_before")
+    def test_is_in_the_log_and_the_audit_log_of_the_file(
+        self, run, file, uwv, tmp_path
+    ) -> None:
+        file.write_text(ONE + LOGGERS)
+        run("store", "end-all", file, "--yes")
+        line, event = (tmp_path / "eilogin.log").read_text().splitlines()
+        assert line.startswith("eilogin.stores: eilogin store end-all: sqlite:///")
+        assert line.endswith("uwv.db: 2 sessions ended")
+        assert '"code": "store.end-all", "outcome": "ok"' in event
+
     def test_is_not_for_memory(self, run, file) -> None:
         file.write_text(MEMORY)
         result = run("store", "end-all", file, "--yes")
@@ -204,6 +285,27 @@ class TestEndAll:
         assert "1 session ended" in result.output
         assert store.read("ab:anna") is None
         store.close()
+
+    def test_waits_no_longer_than_the_file_says(self, run, file) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+            section = f"use = egg:eilogin#session\nstore = {url}\nstore_timeout = "
+            file.write_text(f"[filter:a]\n{section}1s\n[filter:b]\n{section}1s\n")
+            began = time.monotonic()
+            result = run("store", "end-all", file, "--yes")
+            took = time.monotonic() - began
+        assert result.exit_code == 1
+        assert "does not answer" in result.stderr
+        assert 1 <= took < TIMEOUT
+
+    def test_waits_as_long_as_any_section_says(self, file) -> None:
+        section = "use = egg:eilogin#session\nstore = sqlite:///s.db\n"
+        file.write_text(
+            f"[filter:a]\n{section}store_timeout = 1s\n"
+            f"[filter:b]\n{section}store_timeout = 10s\n"
+        )
+        [kept] = _stores(file, None)
+        assert kept.timeout == 10
 
     def test_tells_that_a_server_does_not_answer(self, run, file) -> None:
         file.write_text(REDIS)

@@ -204,6 +204,21 @@ class TestWhileTheStoreIsDown:
         sessions.store = BrokenStore(sessions.store)
         return browser
 
+    def test_nobody_is_said_to_have_failed_to_log_in(self, browser, events, caplog):
+        events_before = len(events())
+        browser.visit("https://land.test/mijn")
+        browser.fetch("https://land.test/eilogin/session")
+        assert len(events()) == events_before
+        told = [m for m in caplog.messages if "(store-unavailable)" in m]
+        assert len(told) == 2
+        assert all(" store failed " in message for message in told)
+
+    def test_who_wants_to_log_in_is(self, browser, events):
+        browser.visit("https://land.test/eilogin/login")
+        assert browser.page.status_int == 503
+        [event] = events("login")[-1:]
+        assert (event["outcome"], event["reason"]) == ("failed", "store-unavailable")
+
     def test_a_page_that_needs_a_login_says_so(self, browser, witness, caplog):
         seen = len(witness.seen)
         browser.visit("https://land.test/mijn")
@@ -332,6 +347,14 @@ class TestOptions:
         path = tmp_path / "missing" / "eilogin.db"
         with pytest.raises(ConfigurationError, match=str(path)):
             make(store=f"sqlite:///{path}")
+
+    def test_a_store_that_cannot_be_used_is_told_with_its_place(self, tmp_path):
+        ini = tmp_path / "app.ini"
+        store = f"sqlite:///{tmp_path}"
+        ini.write_text(f"[filter:s]\nuse = egg:eilogin#session\nstore = {store}\n")
+        with pytest.raises(InvalidOptions) as refused:
+            make_session(None, {"__file__": str(ini)}, store=store)
+        assert f"{ini}: [filter:s] store: the store {tmp_path} " in str(refused.value)
 
     @pytest.mark.parametrize(
         "options",

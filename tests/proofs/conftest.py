@@ -8,9 +8,7 @@ this process, and the browser walks through all of it.
 import contextlib
 import http.client
 import itertools
-import os
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -23,6 +21,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
+import redis_servers
 import time_machine
 from webob import Request
 
@@ -68,92 +67,18 @@ def wait_until(is_so, process, log):
     pytest.fail(log.read_text())
 
 
-# --- Redis ------------------------------------------------------------------------
-
-
-class RedisServer:
-    """A redis-server of this test, which puts all on the disk before it answers.
-
-    Where its log breaks off in the middle of something it does not start
-    (``aof-load-truncated no``), until redis-check-aof has cut that off: see
-    test_crashes.py for what comes of it otherwise.
-    """
-
-    def __init__(self, folder, *, is_careful=True):
-        self.folder = folder
-        self.log = folder / "appendonlydir"
-        self._is_careful = is_careful
-        (self.port,) = free_ports(1)
-        self.process = None
-
-    def url(self, prefix):
-        return f"redis://127.0.0.1:{self.port}/0?prefix={prefix}"
-
-    def start(self):
-        """Start it, or start it again with what it had on the disk."""
-        if self._is_careful:
-            self._repair()
-        command = [
-            *(shutil.which("redis-server"), "--port", str(self.port)),
-            *("--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""),
-            *("--appendonly", "yes", "--appendfsync", "always"),
-            *("--aof-load-truncated", "no" if self._is_careful else "yes"),
-        ]
-        log = self.folder / "redis.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output)
-        wait_until(self._answers, self.process, log)
-
-    def _repair(self):
-        for manifest in self.log.glob("*.manifest"):
-            subprocess.run(
-                [shutil.which("redis-check-aof"), "--fix", str(manifest)],
-                input=b"y\n",
-                capture_output=True,
-                check=True,
-            )
-
-    def _answers(self):
-        address = ("127.0.0.1", self.port)
-        with socket.create_connection(address, timeout=PATIENCE) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
-
-    def kill(self):
-        """End it as a power switch would, but for what the kernel still writes."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(timeout=PATIENCE)
-            self.process = None
+# --- stores -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
-def new_redis(tmp_path_factory):
-    """Make a redis-server; those that still run are ended with the tests."""
-    if shutil.which("redis-server") is None:
-        what_to_do = "install Debian's redis-server for the tests with Redis"
-        if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
-            pytest.fail(what_to_do)
-        pytest.skip(what_to_do)
-    made = []
-
-    def make(folder=None, **options):
-        server = RedisServer(folder or tmp_path_factory.mktemp("redis"), **options)
-        made.append(server)
-        server.start()
-        return server
-
-    try:
-        yield make
-    finally:
-        for server in made:
-            server.kill()
-
-
-@pytest.fixture(scope="session")
-def redis(new_redis):
+def redis(tmp_path_factory):
     """One redis-server for all tests that do not kill it."""
-    return new_redis()
+    redis_servers.require_redis()
+    server = redis_servers.DurableServer(tmp_path_factory.mktemp("redis"))
+    try:
+        yield server.start()
+    finally:
+        server.kill()
 
 
 _prefixes = (f"proof{number}" for number in itertools.count())
@@ -165,7 +90,7 @@ def url_of(request, tmp_path_factory):
 
     def new(kind):
         if kind == "redis":
-            return request.getfixturevalue("redis").url(next(_prefixes))
+            return request.getfixturevalue("redis").url(prefix=next(_prefixes))
         if kind == "sqlite":
             return f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
         return "memory:"
@@ -346,7 +271,10 @@ def _in_redis(url):
 
     prefix = url.partition("prefix=")[2]
     with Redis.from_url(url.partition("?")[0]) as client:
-        return [repr(client.dump(key)) for key in client.scan_iter(f"*{prefix}*")]
+        # Whatever else a key has before or behind the prefix, no digit is behind it.
+        dumps = {key: client.dump(key) for key in client.scan_iter(f"*{prefix}[:}}]*")}
+        # What is over may have gone meanwhile.
+        return [repr(found) for found in dumps.items() if found[1] is not None]
 
 
 class Visitor:

@@ -4,6 +4,8 @@ Workers (mortals.py) log citizens in and out; they, the redis-server, or all of 
 killed two hundred times, in the middle of whatever they do.
 """
 
+# ruff: noqa: SLF001 - the steps of a verb can only be seen inside
+
 import contextlib
 import os
 import random
@@ -17,6 +19,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from redis_servers import DurableServer
 
 from eilogin import clock
 from eilogin.errors import MessageReplayed
@@ -333,11 +336,28 @@ def in_any_order(chance, ways):
     return deaths
 
 
+#: What belongs to a session that is not there, or has ended, and labels that do not
+#: agree with what it says of itself.
+ORPHANS = {
+    "items": "SELECT * FROM items WHERE session NOT IN"
+    " (SELECT id FROM sessions WHERE key IS NOT NULL)",
+    "values": "SELECT * FROM texts WHERE owner NOT IN"
+    " (SELECT id FROM sessions WHERE key IS NOT NULL)",
+    "labels that no session names": "SELECT * FROM labels EXCEPT"
+    " SELECT value, sessions.id FROM sessions, json_each(sessions.labels)",
+    "sessions that a logout would not find": "SELECT value, sessions.id FROM sessions,"
+    " json_each(sessions.labels) WHERE sessions.key IS NOT NULL"
+    " EXCEPT SELECT * FROM labels",
+    "sessions without a label": "SELECT * FROM sessions WHERE labels = '[]'",
+}
+
+
 def check_sqlite(path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         whole = connection.execute("PRAGMA integrity_check").fetchall()
         assert whole == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        for what, orphans in ORPHANS.items():
+            assert connection.execute(orphans).fetchall() == [], what
 
 
 def test_workers_on_sqlite_are_killed(tmp_path, chance):
@@ -424,8 +444,8 @@ class InRedis:
 
 
 def test_workers_on_redis_and_the_server_are_killed(tmp_path, chance, new_redis):
-    server = new_redis()
-    url = server.url("crash")
+    server = new_redis(DurableServer)
+    url = server.url(prefix="crash")
     ordeal = Ordeal(url, tmp_path, chance, server)
     ways = {
         Ordeal.one_then_the_others: 10,
@@ -438,7 +458,6 @@ def test_workers_on_redis_and_the_server_are_killed(tmp_path, chance, new_redis)
         assert ordeal.kills == 100
     finally:
         ordeal.nursery.close()
-        server.kill()
 
 
 # --- what a power failure may leave of a file ----------------------------------------
@@ -480,6 +499,18 @@ def work(sessions, chance, number):
             sessions.end_subject(login.who, issued=now)
 
 
+def note_after(holder, name, states, look):
+    """Add a state after each call of a method: a renewal is more than one step."""
+    method = getattr(holder, name)
+
+    def noting(*arguments, **named):
+        answer = method(*arguments, **named)
+        states.append(look())
+        return answer
+
+    setattr(holder, name, noting)
+
+
 def test_a_log_of_sqlite_that_breaks_off_leaves_no_half_of_anything(tmp_path, chance):
     """Power fails: of what was not on the disk yet, the end is missing or garbage."""
     path = tmp_path / "store.db"
@@ -488,9 +519,10 @@ def test_a_log_of_sqlite_that_breaks_off_leaves_no_half_of_anything(tmp_path, ch
     sessions = Sessions(store, idle=HOUR, max_session=2 * HOUR)
     store.find("something")  # keeps a connection, so that the log is kept apart
     states = [contents(path)]
+    for verb in ("create", "append", "end", "add"):
+        note_after(store, verb, states, lambda: contents(path))
     for number in range(60):
         work(sessions, chance, number)
-        states.append(contents(path))
     log = path.with_name("store.db-wal").read_bytes()
     seen = set()
     for number in range(100):
@@ -520,14 +552,18 @@ def test_a_log_of_sqlite_that_breaks_off_leaves_no_half_of_anything(tmp_path, ch
 @pytest.fixture
 def torn(tmp_path, chance, new_redis):
     """Make copies of a Redis whose log breaks off anywhere; and all its states."""
-    first = new_redis()
-    store = open_store(first.url("torn"))
+    first = new_redis(DurableServer)
+    store = open_store(first.url(prefix="torn"))
     store.prepare()
     sessions = Sessions(store, idle=HOUR, max_session=2 * HOUR)
-    states = [{}, InRedis(first.url("torn")).contents]
+
+    def look():
+        return InRedis(first.url(prefix="torn")).contents
+
+    states = [{}, look()]
+    note_after(store._asking, "_scripted", states, look)
     for number in range(60):
         work(sessions, chance, number)
-        states.append(InRedis(first.url("torn")).contents)
     store.close()
     first.kill()
 
@@ -535,9 +571,13 @@ def torn(tmp_path, chance, new_redis):
         folder = shutil.copytree(first.folder, tmp_path / name)
         (log,) = (folder / "appendonlydir").glob("*.incr.aof")
         log.write_bytes(log.read_bytes()[: chance.randrange(log.stat().st_size)])
-        return new_redis(folder, **options)
+        servers.append(DurableServer(folder, **options))
+        return servers[-1].start()
 
-    return tear, states
+    servers = []
+    yield tear, states
+    for server in servers:
+        server.kill()
 
 
 def test_a_log_of_redis_that_breaks_off_leaves_no_half_of_anything(torn, chance):
@@ -545,15 +585,15 @@ def test_a_log_of_redis_that_breaks_off_leaves_no_half_of_anything(torn, chance)
     tear, states = torn
     for number in range(20):
         server = tear(f"torn{number}")
-        assert InRedis(server.url("torn")).contents in states
-        store = open_store(server.url("torn"))
+        assert InRedis(server.url(prefix="torn")).contents in states
+        store = open_store(server.url(prefix="torn"))
         work(Sessions(store, idle=HOUR, max_session=2 * HOUR), chance, 1000)
         store.close()
-        before = InRedis(server.url("torn")).contents
+        before = InRedis(server.url(prefix="torn")).contents
         server.kill()
         server.start()
-        assert InRedis(server.url("torn")).contents == before
-        InRedis(server.url("torn")).check()
+        assert InRedis(server.url(prefix="torn")).contents == before
+        InRedis(server.url(prefix="torn")).check()
         server.kill()
 
 
@@ -567,11 +607,11 @@ def test_a_log_of_redis_that_breaks_off_hides_no_session_from_a_logout(torn, cha
     tear, states = torn
     for number in range(20):
         server = tear(f"torn{number}", is_careful=False)
-        assert InRedis(server.url("torn")).contents in states
-        store = open_store(server.url("torn"))
+        assert InRedis(server.url(prefix="torn")).contents in states
+        store = open_store(server.url(prefix="torn"))
         work(Sessions(store, idle=HOUR, max_session=2 * HOUR), chance, 1000)
         store.close()
         server.kill()
         server.start()
-        InRedis(server.url("torn")).check_that_all_are_found()
+        InRedis(server.url(prefix="torn")).check_that_all_are_found()
         server.kill()

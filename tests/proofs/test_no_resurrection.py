@@ -265,14 +265,15 @@ FOR_STRANGERS = [
 
 
 def test_ten_thousand_invented_cookies_leave_nothing_in_the_store(place):
-    before = len(place.stored())
+    before = set(place.stored())
     for number in range(place.many):
         token = f"{number % 256:02x}{number:043d}"
         path, mode, status = FOR_STRANGERS[number % 3]
         answer = place.ask(path, token, Sec_Fetch_Mode=mode)
         assert answer.status_int == status
         assert set_cookies(answer) == []
-    assert len(place.stored()) == before
+    # What was there may be over meanwhile, and gone.
+    assert set(place.stored()) <= before
 
 
 ODD = {

@@ -511,6 +511,38 @@ class TestHousekeeping:
         assert store.get("long") == "value"
         assert store.get("short") is None
 
+    def test_the_end_of_all_refuses_what_was_issued_before(
+        self, store, made, now, clock_at_noon
+    ) -> None:
+        """Also where nothing ever was, for what was there may be lost."""
+        assert store.add("used", "", now + HOUR)
+        assert store.end_all() == 1
+        keys = ("key", "00:key", "7f:key", "ff:key")
+        for key in keys:
+            label = f"{key[:2]}:new" if ":" in key else "new"
+            one = session(now, key, until=now + 9 * HOUR, labels=(label,))
+            assert not store.create(one, issued=now - HOUR)
+            assert not store.create(one, issued=now - 0.001)
+            # At this very instant it is afterwards.
+            assert store.create(one, issued=now)
+        clock_at_noon.shift(60)
+        assert store.end_all() == len(keys)
+        assert not store.create(session(now), issued=now + 59)
+        assert store.create(session(now), issued=now + 60)
+        assert not store.add("used", "", now + HOUR)
+
+    def test_the_end_of_all_is_remembered_longer_than_any_answer_is_good_for(
+        self, store, now, clock_at_noon
+    ) -> None:
+        store.end_all()
+        clock_at_noon.shift(24 * HOUR - 1)
+        store.take("unknown")
+        late = session(now, until=now + 48 * HOUR)
+        assert not store.create(late, issued=now - 1)
+        clock_at_noon.shift(1)
+        store.take("unknown")
+        assert store.create(late, issued=now - 1)
+
     def test_a_closed_store_opens_again(self, store: Store, now: float) -> None:
         store.close()
         store.close()

@@ -26,8 +26,8 @@ from eilogin.stores.sqlite import SQLiteStore
 NOON = 1_800_000_000
 REDIS_SETTINGS = settings(max_examples=25, stateful_step_count=40, deadline=None)
 #: Of two shards and of none, which a store over several machines keeps apart.
-KEYS = ("a:1", "a:2", "b:1", "k1")
-LABELS = ("a:x", "a:y", "b:x", "l1")
+KEYS = ("aa:1", "aa:2", "bb:1", "k1")
+LABELS = ("aa:x", "aa:y", "bb:x", "l1")
 
 keys = st.sampled_from(KEYS)
 labels = st.lists(st.sampled_from(LABELS), max_size=2)
@@ -65,6 +65,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.sessions: dict[str, Session] = {}
         self.values: dict[str, Value] = {}
         self.marks: dict[str, tuple[float, float]] = {}
+        #: What was issued before this is refused.
+        self.refused_before = 0.0
 
     def teardown(self) -> None:
         self.travel.stop()
@@ -102,6 +104,7 @@ class StoreMachine(RuleBasedStateMachine):
         issued = self.now - age
         may_be = (
             key not in self.sessions
+            and issued >= self.refused_before
             and (replaces is None or replaces in self.sessions)
             and not any(
                 label in self.marks and self.marks[label][0] >= issued
@@ -210,6 +213,7 @@ class StoreMachine(RuleBasedStateMachine):
         # What is over may be there still, and counts then.
         assert self.store.end_all() >= len(self.sessions)
         self.sessions = {}
+        self.refused_before = self.now
         self.forget_values()
 
     @rule()

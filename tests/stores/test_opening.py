@@ -98,6 +98,12 @@ def test_a_password_is_not_shown(url: str) -> None:
     assert "***@" in str(refused.value)
 
 
+def test_sqlite_has_no_options_that_would_be_a_part_of_the_name(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/x.db?mode=ro"
+    with pytest.raises(ConfigurationError, match=r"expected a path without '\?'"):
+        open_store(url)
+
+
 class TestTimeout:
     def test_is_handed_on(self, tmp_path) -> None:
         redis_servers.require_redis()
@@ -156,11 +162,22 @@ class TestOption:
         assert "store: found 'redis://***@host:port/1'" in str(refused.value)
         assert "geheim" not in str(refused.value)
 
-    def test_means_a_file_of_authorities_from_the_folder_of_the_ini_file(self) -> None:
+    def test_means_a_file_of_authorities_from_the_folder_of_the_ini_file(
+        self, tmp_path
+    ) -> None:
         redis_servers.require_redis()
-        here = {"here": Path("/etc/eilogin")}
+        redis_servers._write_certificate(tmp_path / "ca.crt", tmp_path / "key")
+        here = {"here": tmp_path}
         url = self.option.validate_python("rediss://host?ca=ca.crt", context=here)
-        assert url == "rediss://host?ca=/etc/eilogin/ca.crt"
+        assert url == f"rediss://host?ca={tmp_path}/ca.crt"
+
+    @pytest.mark.parametrize("octets", [None, b"", b"no certificate"])
+    def test_refuses_a_file_of_authorities_that_is_none(self, octets, tmp_path) -> None:
+        if octets is not None:
+            (tmp_path / "ca.crt").write_bytes(octets)
+        expected = rf"expected a readable PEM .* in 'ca={tmp_path}/ca.crt'"
+        with pytest.raises(ConfigurationError, match=expected):
+            open_store(f"rediss://host?ca={tmp_path}/ca.crt")
 
     @pytest.mark.parametrize(
         "reference", ["env:EILOGIN_STORE", "file:store-url", "credential:store-url"]

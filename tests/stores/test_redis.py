@@ -5,6 +5,7 @@
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from eilogin.stores.redis.urls import RedisURL
 RACER = Path(__file__).with_name("racer.py")
 FORKER = Path(__file__).with_name("forker.py")
 HOUR = 3600.0
+DAY = 24 * HOUR
 
 
 def session(key: str = "ab:key", *labels: str, life: float = HOUR) -> StoredSession:
@@ -159,7 +161,10 @@ class TestPrepare:
         assert "expected a server that lets this user do +@read +@write" in said
 
     def test_refuses_a_database_that_is_not_there(self, new_redis) -> None:
-        assert "DB index is out of range" in refusal(new_redis().url(9))
+        said = refusal(new_redis().url(9))
+        assert "DB index is out of range" in said
+        assert "expected the number of a database that the server has" in said
+        assert "+@read" not in said
 
     def test_refuses_a_node_of_a_cluster_as_one_server(self, redis_kinds) -> None:
         said = refusal(redis_kinds.cluster.servers[0].url())
@@ -200,9 +205,39 @@ class TestPrepare:
         said = refusal(redis_kinds.rediss.url(host="localhost"))
         assert "expected a server whose certificate is for this host" in said
 
-    def test_refuses_authorities_that_are_not_there(self, redis_kinds) -> None:
-        said = refusal(redis_kinds.rediss.url(ca="/nowhere/ca.crt"))
-        assert "No such file" in said
+    def test_refuses_authorities_that_are_not_there_any_more(
+        self, redis_kinds, tmp_path
+    ) -> None:
+        redis_servers._write_certificate(tmp_path / "crt", tmp_path / "key")
+        store = open_store(redis_kinds.rediss.url(ca=str(tmp_path / "crt")))
+        (tmp_path / "crt").unlink()
+        with pytest.raises(ConfigurationError, match="No such file"):
+            store.prepare()
+
+    def test_refuses_a_user_who_may_not_wait_for_replicas(self, new_redis) -> None:
+        server = new_redis()
+        rights = ("+@read", "+@write", "+@scripting", "+info", "~*")
+        server.ask("ACL", "SETUSER", "eilogin", "on", ">geheim", *rights)
+        said = refusal(f"redis://eilogin:geheim@127.0.0.1:{server.port}")
+        assert "'wait' command" in said
+        assert "+info +wait" in said
+
+    def test_refuses_a_server_that_is_no_redis(self) -> None:
+        redis_servers.require_redis()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def greet() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendall(b"220 mail.example.nl ESMTP\r\n")
+                    connection.recv(1000)
+
+            thread = threading.Thread(target=greet)
+            thread.start()
+            said = refusal(f"redis://127.0.0.1:{listener.getsockname()[1]}")
+            thread.join()
+        assert "expected a Redis or Valkey server at this address" in said
+        assert "+@read" not in said
 
     @pytest.mark.parametrize(
         "url",
@@ -556,6 +591,27 @@ class TestMemory:
         assert [one.key for one in store.end(labels=["ab:label"])] == [made.key]
         assert store.read("ab:key") is None
 
+    def test_that_is_full_lets_all_end(self, new_redis, opened) -> None:
+        """What makes room for the mark."""
+        server = new_redis()
+        store = opened(server.url())
+        now = clock.now()
+        for number in range(100):
+            long = StoredSession(f"ab:{number}", "x" * 20_000, now, now + HOUR)
+            assert store.create(long, issued=now)
+        server.ask("CONFIG", "SET", "maxmemory", str(server.info("used_memory")))
+        with pytest.raises(StoreUnavailable, match="memory"):
+            store.end(labels=["ab:label"], mark=now, mark_until=now + 60)
+        assert store.end_all() == 100
+        assert not store.create(session("ab:new"), issued=now)
+
+
+def test_a_shard_is_two_hexadecimal_digits(redis_url, opened) -> None:
+    """Of others nobody could say where they all are."""
+    store = opened(redis_url("redis"))
+    with pytest.raises(ValueError, match="two hexadecimal digits"):
+        store.create(session("abc:key"), issued=clock.now())
+
 
 class TestLeftovers:
     KINDS = ("redis", "cluster")
@@ -634,6 +690,15 @@ class TestLeftovers:
         assert store.get("free") == "value"
         assert not [key for key in ours() if ":s:" in key or ":f:" in key]
 
+    def test_of_the_end_of_all_are_marks_at_every_place(
+        self, store, ours, kind
+    ) -> None:
+        self.work(store)
+        store.end_all()
+        lives = [life for key, life in ours().items() if key.endswith(":m:")]
+        assert len(lives) == (257 if kind == "cluster" else 1)
+        assert all(DAY <= life <= DAY + 61 for life in lives)
+
     def test_of_another_store_at_the_same_server_are_left_alone(
         self, store, url, opened
     ) -> None:
@@ -652,7 +717,8 @@ class TestLeftovers:
             redis_kinds.redis.ask("EVAL", many, "1", f"{{{prefix}}}:s:ab:")
             assert store.read("ab:2500") is not None
             assert store.end_all() == 2500
-            assert ours() == {}
+            # The mark for everybody.
+            assert [key.partition("}")[2] for key in ours()] == [":m:"]
 
     def test_of_requests_with_invented_keys_there_are_none(self, store, ours) -> None:
         for number in range(500):
@@ -932,6 +998,20 @@ class TestReplicas:
         assert caplog.text == ""
         replica.resume()
 
+    def test_that_may_not_be_waited_for_any_more_are_told_as_such(
+        self, pair, opened, caplog
+    ) -> None:
+        master, _ = pair
+        rights = ("+@read", "+@write", "+@scripting", "+info", "+wait", "~*")
+        master.ask("ACL", "SETUSER", "eilogin", "on", ">geheim", *rights)
+        store = opened(f"redis://eilogin:geheim@127.0.0.1:{master.port}")
+        make(store)
+        master.ask("ACL", "SETUSER", "eilogin", "-wait")
+        assert store.end(keys=["ab:key"])
+        assert "does not wait for its replicas" in caplog.text
+        assert "'wait' command" in caplog.text
+        assert "have confirmed" not in caplog.text
+
     def test_are_not_waited_for_where_it_may_be_forgotten(
         self, pair, opened, caplog
     ) -> None:
@@ -1069,6 +1149,8 @@ class TestSentinels:
             for replica in replicas:
                 replica.resume()
         assert "0 of 2 replicas have confirmed" in caplog.text
+        # The server that they named, and no sentinel.
+        assert f"the store redis://127.0.0.1:{kept.master.port}: 0 of 2" in caplog.text
 
 
 class SentinelOf(redis_servers.Sentinel):
@@ -1152,7 +1234,7 @@ class TestCluster:
         lost = cluster.servers[1]
         # The only one that is named; the others are known by it.
         store = opened(f"redis+cluster://127.0.0.1:{lost.port}", 1.0)
-        shards = [f"{number}:key" for number in range(30)]
+        shards = [f"{number:02x}:key" for number in range(30)]
         for key in shards:
             make(store, key)
         mine = {key for key in shards if self.servers_of(cluster, key)[1] is lost}

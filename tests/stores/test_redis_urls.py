@@ -78,6 +78,8 @@ class TestParse:
             ("redis://host?ca=/ca.crt", "'rediss'"),
             ("redis://host?password=x", "no other options"),
             ("redis://host?prefix=a&prefix=b", "no other options"),
+            ("rediss://host?ca=", "the path of a PEM file after 'ca='"),
+            ("redis://host?prefix=", "a prefix of letters"),
             ("redis://host?prefix", "options such as"),
             ("redis://host?prefix={a}", "a prefix of letters"),
             ("redis://host?prefix=" + "a" * 65, "a prefix of letters"),

@@ -218,6 +218,57 @@ class TestEpoch:
         assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
         assert "cannot write its epoch" in caplog.text
 
+    def test_that_does_not_fit_on_the_disk_is_told_and_stops_nothing(
+        self, store, path, caplog, monkeypatch
+    ) -> None:
+        real = os.open
+
+        def open_full(name, *how, **more) -> int:
+            is_it = os.fspath(name).endswith("-epoch")
+            return real("/dev/full", os.O_WRONLY) if is_it else real(name, *how, **more)
+
+        store._connections.writer._pulse_at = 0.0
+        monkeypatch.setattr(os, "open", open_full)
+        assert store.add("used:1", "", clock.now() + HOUR)
+        assert "No space left" in caplog.text
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_goes_to_no_file_that_a_link_leads_to(
+        self, store, path, tmp_path, caplog, is_there
+    ) -> None:
+        """Root may be who writes it, in a folder of somebody else's."""
+        other = tmp_path / "shadow"
+        if is_there:
+            other.write_bytes(copies._EPOCH.pack(1_000_000))
+        store.close()
+        beside = Path(f"{path}-epoch")
+        beside.unlink()
+        beside.symlink_to(other)
+        assert copies.epoch_beside(path) == 0
+        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert "cannot write its epoch" in caplog.text
+        assert other.exists() == is_there
+        if is_there:
+            assert other.read_bytes() == copies._EPOCH.pack(1_000_000)
+
+    def test_is_not_waited_for_where_something_else_is(
+        self, store, path, caplog
+    ) -> None:
+        store.close()
+        beside = Path(f"{path}-epoch")
+        beside.unlink()
+        os.mkfifo(beside)
+        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert "cannot write its epoch" in caplog.text
+
+    def test_that_another_makes_first_is_used(
+        self, store, path, caplog, monkeypatch
+    ) -> None:
+        monkeypatch.setattr(os.path, "lexists", lambda _: False)
+        copies.note_beside(path, 1_000_000)
+        assert copies.epoch_beside(path) == 1_000_000
+        assert caplog.messages == []
+
     @pytest.mark.parametrize("user", [0, 1])
     def test_can_be_written_by_who_can_write_the_store(
         self, path, monkeypatch, user
@@ -408,8 +459,10 @@ class TestBackup:
             store.backup(path)
 
     def test_in_a_folder_that_is_not_there_is_told(self, store, tmp_path) -> None:
-        with pytest.raises(StoreUnavailable, match="No such file"):
-            store.backup(tmp_path / "gone" / "backup.db")
+        gone = tmp_path / "gone"
+        with pytest.raises(ConfigurationError, match="No such file") as told:
+            store.backup(gone / "backup.db")
+        assert f"expected a folder {gone} that is there" in str(told.value)
 
 
 class TestRestore:
@@ -528,6 +581,28 @@ def test_figures_tell_what_is_in_a_store(store: SQLiteStore, path: Path) -> None
     figures = store.figures()
     assert (figures.sessions, figures.values, figures.marks) == (1, 2, 1)
     assert figures.size >= path.stat().st_size > 0
+
+
+def test_end_all_refuses_what_a_machine_that_was_set_back_has_forgotten(
+    store, path
+) -> None:
+    """The file and its epoch with it, so that nobody can see it."""
+    now = clock.now()
+    assert store.end(keys=["anna"])
+    assert store.add("used since", "", now + HOUR)
+    store.close()
+    files = {file: file.read_bytes() for file in path.parent.glob("store.db*")}
+    assert {file.name for file in files} == {"store.db", "store.db-epoch"}
+    assert create(store, "bram")
+    store.end(keys=["bram"], labels=["bram"], mark=clock.now(), mark_until=now + HOUR)
+    assert store.add("used last", "", now + HOUR)
+    store.close()
+    for file, content in files.items():
+        file.write_bytes(content)
+    assert store.add("used last", "", now + HOUR), "that is forgotten"
+    assert store.end_all() == 0
+    assert not create(store, "bram", issued=now)
+    assert create(store, "bram")
 
 
 def test_end_all_tells_how_many_were_live(store) -> None:

@@ -54,10 +54,11 @@ def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 OVER_A_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "lustre")
+FROM_THE_HOST = ("virtiofs", "vboxsf")
 BY_A_PROGRAM = ("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs")
 
 
-@pytest.mark.parametrize("kind", [*OVER_A_NETWORK, *BY_A_PROGRAM])
+@pytest.mark.parametrize("kind", [*OVER_A_NETWORK, *FROM_THE_HOST, *BY_A_PROGRAM])
 def test_a_store_over_a_network_is_refused(tmp_path, mounted, kind) -> None:
     mounted(tmp_path, kind)
     path = tmp_path / "store.db"

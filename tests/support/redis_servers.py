@@ -165,6 +165,40 @@ class RedisServer:
         return f"redis://{user}127.0.0.1:{self.port}/{db}" + _query(query)
 
 
+class DurableServer(RedisServer):
+    """A server that puts all on the disk before it answers, and can be started again.
+
+    Where its log breaks off in the middle of something it does not start
+    (``aof-load-truncated no``), until redis-check-aof has cut that off; with
+    ``is_careful=False`` it cuts that off itself.
+    """
+
+    def __init__(self, folder: Path, *, is_careful: bool = True) -> None:
+        super().__init__(
+            folder,
+            appendonly="yes",
+            appendfsync="always",
+            aof_load_truncated="no" if is_careful else "yes",
+        )
+        self._is_careful = is_careful
+
+    def launch(self) -> None:
+        # In a folder that was copied it is that of another server.
+        (self.folder / "redis.conf").unlink(missing_ok=True)
+        if self._is_careful:
+            self._repair()
+        super().launch()
+
+    def _repair(self) -> None:
+        for manifest in (self.folder / "appendonlydir").glob("*.manifest"):
+            subprocess.run(
+                [shutil.which("redis-check-aof"), "--fix", str(manifest)],
+                input=b"y\n",
+                capture_output=True,
+                check=True,
+            )
+
+
 def _query(query: dict[str, str]) -> str:
     pairs = "&".join(f"{name}={value}" for name, value in query.items())
     return f"?{pairs}" if pairs else ""

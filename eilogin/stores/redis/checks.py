@@ -7,7 +7,12 @@ room forgets a logout before it forgets a session, and a replica answers with wh
 import logging
 import ssl
 
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    InvalidResponse,
+    RedisError,
+    ResponseError,
+)
 
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.redis.nodes import IsReplica, Misfit, Node, facts_of
@@ -32,6 +37,10 @@ end
 return redis.call('HMGET', KEYS[1], 'schema', 'oldest')
 """)
 
+_WAIT_FOR_NONE = packed("WAIT", 0, 0)
+#: How much of an answer that was not expected is shown.
+_LONGEST_ANSWER = 200
+
 _log = logging.getLogger("eilogin.stores")
 
 
@@ -45,6 +54,9 @@ def check(servers: Servers) -> dict[Node, dict[str, str]]:
         facts = {node: facts_of(node.ask(packed("INFO"))) for node in servers.masters()}
         for node, told in facts.items():
             _check_facts(node.name, told, servers.url.kind)
+            # For none of them; who may not wait for replicas would learn it at the
+            # first logout otherwise, and only from the log.
+            node.ask(_WAIT_FOR_NONE)
         _check_schema(servers)
     except StoreUnavailable as error:
         fault = _fault_in(error.__cause__)
@@ -52,13 +64,22 @@ def check(servers: Servers) -> dict[Node, dict[str, str]]:
             raise
         raise Misfit(f"the store {servers.url}: {fault}") from error
     except RedisError as error:
-        # An answer, and not what was asked for: a command that is not allowed.
-        raise Misfit(
-            f"the store {servers.url}: found {str(error)!r}; expected a server that"
-            " lets this user do +@read +@write +@scripting +info +wait (and +cluster"
-            " in a Cluster) with the keys of this prefix"
-        ) from error
+        raise Misfit(f"the store {servers.url}: {_said_in(error)}") from error
     return facts
+
+
+def _said_in(error: RedisError) -> str:
+    """What is wrong, where a server has answered, and not what was asked for."""
+    found = f"found {str(error)[:_LONGEST_ANSWER]!r}; expected"
+    if isinstance(error, InvalidResponse):
+        return f"{found} a Redis or Valkey server at this address"
+    if "DB index" in str(error):
+        return f"{found} the number of a database that the server has ('databases')"
+    # A command that is not allowed.
+    return (
+        f"{found} a server that lets this user do +@read +@write +@scripting +info"
+        " +wait (and +cluster in a Cluster) with the keys of this prefix"
+    )
 
 
 def _fault_in(error: BaseException | None) -> str | None:

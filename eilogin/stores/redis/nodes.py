@@ -59,7 +59,9 @@ class Node:
 
     def __init__(self, url: RedisURL, address: Address, timeout: float) -> None:
         self.address = address
-        self.name = f"the store {url.scheme}://{shown(address)}"
+        # Also where sentinels named it: it is one server.
+        scheme = "rediss" if url.is_encrypted else "redis"
+        self.name = f"the store {scheme}://{shown(address)}"
         self.breaker = Breaker(self.name, FAILURES)
         self._url = url
         self._timeout = timeout
@@ -124,8 +126,8 @@ class Node:
         except BaseException:
             connection.disconnect()
             raise
-        if confirmed < replicas and not isinstance(answer, ResponseError):
-            self._doubt(replicas, confirmed)
+        if not isinstance(answer, ResponseError):
+            self._judge(replicas, confirmed)
         self._give(connection)
         return answer
 
@@ -150,11 +152,12 @@ class Node:
         self._replicas = replicas
         self._replicas_until = time.monotonic() + REPLICAS_KNOWN
 
-    def _confirmed(self, connection: Connection) -> int:
+    def _confirmed(self, connection: Connection) -> int | ResponseError:
         """How many replicas have confirmed what was done; none where it takes long.
 
-        Raises redis-py's ConnectionError where the server is lost meanwhile: nobody can
-        say whether the one that takes its place has it.
+        An error where the server refuses to wait for them. Raises redis-py's
+        ConnectionError where the server is lost meanwhile: nobody can say whether the
+        one that takes its place has it.
         """
         try:
             answer = _answer(connection)
@@ -162,20 +165,26 @@ class Node:
             # What was done is done, and its answer stands.
             connection.disconnect()
             return 0
-        return answer if isinstance(answer, int) else 0
+        known: int | ResponseError = answer
+        return known
 
-    def _doubt(self, replicas: int, confirmed: int) -> None:
+    def _judge(self, replicas: int, confirmed: int | ResponseError) -> None:
+        """Whether what was done is where it should be."""
+        if isinstance(confirmed, ResponseError):
+            self._doubt(0, f"it does not wait for its replicas: {confirmed}")
+        elif confirmed < replicas:
+            few = f"{confirmed} of {replicas} replicas have confirmed a change within"
+            self._doubt(confirmed, f"{few} {self._wait:g} s")
+
+    def _doubt(self, confirmed: int, what: str) -> None:
         self.doubted = time.monotonic()
         # The next one does not wait for those, until the server is asked anew.
         self._expect(confirmed)
         _log.warning(
-            "%s: %d of %d replicas have confirmed a change within %g s; if the server"
-            " is lost before they have it, a session that was ended may live again, and"
-            " what was used once may be used again",
+            "%s: %s; if the server is lost before they have it, a session that was"
+            " ended may live again, and what was used once may be used again",
             self.name,
-            confirmed,
-            replicas,
-            self._wait,
+            what,
         )
 
     # --- connections ---

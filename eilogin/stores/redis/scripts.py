@@ -14,7 +14,7 @@ its way. Under a place are
 ``:x:LABEL``        zset    the sessions of this place that carry a label, by until
 ``:f:LABEL``        zset    those of other places that may carry it: a hint, which
                             only they can confirm
-``:m:LABEL``        string  a mark: "instant until"
+``:m:LABEL``        string  a mark: "instant until"; without a label it is for everybody
 ``:n:NAME``         string  a lineage: the until of a session, and of each heir
 ==================  ======  =====================================================
 
@@ -201,8 +201,9 @@ CREATE = _on_sessions("""
 local key, till, seen, data, issued = arg(), arg(), arg(), arg(), tonumber(arg())
 local replaces, inherits, labels, known = args()[1], arg() == '1', args(), args()
 if live(key) or (replaces and not live(replaces)) then return {'refused'} end
-for _, text in ipairs(labels) do
-  local mark = redis.call('GET', name('m', text))
+for i = 0, #labels do
+  -- Before the first one everybody's.
+  local mark = redis.call('GET', name('m', labels[i] or ''))
   if mark then
     local instant, ends = string.match(mark, '^(%S+) (%S+)$')
     instant, ends = tonumber(instant), tonumber(ends)

@@ -29,7 +29,6 @@ SLOTS = 16384
 REDIRECTIONS = 4
 
 _ASKING = packed("ASKING")
-_CLUSTER_SLOTS = packed("CLUSTER", "SLOTS")
 
 
 class Servers(ABC):

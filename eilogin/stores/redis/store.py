@@ -15,18 +15,27 @@ is safe to be the last:
 
 import itertools
 import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.stores.interface import EndedSession, StoredSession
+from eilogin.stores.interface import (
+    EVERYBODY,
+    REFUSED_FOR,
+    SHARDS,
+    EndedSession,
+    StoredSession,
+    shard_of,
+)
 from eilogin.stores.redis import scripts
 from eilogin.stores.redis.asking import PATIENCE, Asking, text_of
 from eilogin.stores.redis.checks import check, warn
-from eilogin.stores.redis.nodes import Misfit
+from eilogin.stores.redis.nodes import Misfit, Node, facts_of
 from eilogin.stores.redis.scripts import packed
-from eilogin.stores.redis.urls import RedisURL
+from eilogin.stores.redis.urls import RedisURL, shown
 from eilogin.stores.redis.values import RedisValues
 
 #: How many sessions one script takes away at most: nothing else is served meanwhile.
@@ -36,6 +45,16 @@ _BATCH = 200
 _Hint = tuple[str, str]
 
 _log = logging.getLogger("eilogin.stores")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is in the servers, counted one after another while they are at work."""
+
+    #: Each server as it calls itself.
+    servers: tuple[str, ...]
+    sessions: int
+    values: int
 
 
 class RedisStore:
@@ -79,6 +98,8 @@ class RedisStore:
     ) -> bool:
         """See :meth:`eilogin.stores.Store.create`."""
         place = self._asking.place_of(session.key)
+        if shard_of(session.key) not in SHARDS:
+            raise ValueError("a shard is two hexadecimal digits")
         if any(self._asking.place_of(label) != place for label in session.labels):
             raise ValueError("a session has the shard of the labels it is made with")
         if replaces is None or self._asking.place_of(replaces) == place:
@@ -318,8 +339,24 @@ class RedisStore:
     def end_all(self) -> int:
         """See :meth:`eilogin.stores.Store.end_all`.
 
-        For a store that nobody uses meanwhile: what is made meanwhile may stay.
+        Others may be at work meanwhile: of what they make, all is ended or refused that
+        was issued before, and what was issued afterwards may be ended too.
         """
+        # First the sessions, for a server that is full has no room for marks; and then
+        # those that were made before there were marks everywhere.
+        count = self._wipe()
+        self._mark_everybody()
+        return count + self._wipe()
+
+    def _mark_everybody(self) -> None:
+        now = clock.now()
+        # What is issued at this very instant is issued afterwards.
+        mark = [str(math.nextafter(now, 0.0)), str(now + REFUSED_FOR)]
+        places = (self._asking.place_of(f"{shard}:") for shard in SHARDS)
+        for place in dict.fromkeys(places):
+            self._asking.run(scripts.END, place, mark, (), [EVERYBODY], ())
+
+    def _wipe(self) -> int:
         count = 0
         for keys in self._scanned(f"{self._asking.any_tag()}:s:*"):
             by_place: dict[bytes, list[str]] = {}
@@ -332,6 +369,18 @@ class RedisStore:
                     self._forget_hints(_pairs(foreign))
                     count += ended
         return count
+
+    def figures(self) -> Figures:
+        """How much there is; those that have ended just now may be counted still.
+
+        It looks at every name that the servers have. Raises StoreUnavailable.
+        """
+        with self._asking.guarded():
+            nodes = self._asking.servers().masters()
+            servers = tuple(map(_server_at, nodes))
+        sessions = sum(map(len, self._scanned(f"{self._asking.any_tag()}:s:*")))
+        values = sum(map(len, self._scanned(f"{self.url.prefix}:v:*")))
+        return Figures(servers, sessions, values)
 
     def _scanned(self, pattern: str) -> Iterator[list[str]]:
         """The keys of the sessions whose names fit, a number of them at a time."""
@@ -350,6 +399,14 @@ class RedisStore:
     def close(self) -> None:
         """See :meth:`eilogin.stores.Store.close`."""
         self._asking.close()
+
+
+def _server_at(node: Node) -> str:
+    facts = facts_of(node.ask(packed("INFO")))
+    # Valkey says both.
+    name = "valkey" if "valkey_version" in facts else "redis"
+    version = facts.get(f"{name}_version", "of no version")
+    return f"{name.capitalize()} {version} at {shown(node.address)}"
 
 
 def _flat(pairs: Iterable[tuple[str, str]]) -> list[str]:

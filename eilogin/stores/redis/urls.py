@@ -13,6 +13,7 @@ something in a URL. They are shown nowhere.
 """
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -91,6 +92,18 @@ class RedisURL:
         tail = "" if self.kind == "cluster" else f"/{path}"
         return f"{self.scheme}://{hosts}{tail}"
 
+    def check_ca(self) -> None:
+        """``ValueError``, which says what is expected, for a ``ca`` that is none."""
+        if self.ca is None:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.ca)
+        except OSError as error:
+            raise ValueError(
+                f"a readable PEM file of certificates in 'ca={self.ca}'"
+                f" ({error.strerror or error})"
+            ) from None
+
     @property
     def scheme(self) -> str:
         """How such a URL begins."""
@@ -155,12 +168,21 @@ def _service_and_db(kind: Kind, path: str) -> tuple[str, int]:
 
 def _options(query: str) -> dict[str, str]:
     try:
-        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=4) if query else []
+        # An empty one is not the same as none: 'ca=' would mean the system's.
+        pairs = (
+            parse_qsl(
+                query, keep_blank_values=True, strict_parsing=True, max_num_fields=4
+            )
+            if query
+            else []
+        )
     except ValueError:
         raise ValueError("options such as '?prefix=NAME&ca=FILE'") from None
     options = dict(pairs)
     if len(options) < len(pairs) or not options.keys() <= {"ca", "prefix"}:
         raise ValueError("no other options than 'ca' and 'prefix', each once")
+    if not options.get("ca", "FILE").strip():
+        raise ValueError("the path of a PEM file after 'ca='")
     if not _PREFIX.fullmatch(options.get("prefix", "eilogin")):
         raise ValueError("a prefix of letters, digits, '_', '.' and '-'")
     return options

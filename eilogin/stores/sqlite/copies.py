@@ -28,17 +28,14 @@ import sqlite3
 import stat
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
+from eilogin.stores.interface import EVERYBODY, REFUSED_FOR
 from eilogin.stores.sqlite import rows
 from eilogin.stores.sqlite.schema import bring_up_to_date, facts, make_tables, note
-
-#: Seconds for which answers from before a file was put back are refused: longer than
-#: any of them may be used.
-REFUSED_FOR = 86_400.0
 
 _log = logging.getLogger("eilogin.stores")
 
@@ -90,7 +87,7 @@ def end_everything(connection: sqlite3.Connection, now: float) -> int:
     count = rows.delete_all(connection, now)
     until = now + REFUSED_FOR
     # What is issued at this very instant is issued afterwards.
-    rows.mark(connection, [rows.EVERYBODY], math.nextafter(now, 0.0), until, now)
+    rows.mark(connection, [EVERYBODY], math.nextafter(now, 0.0), until, now)
     return count
 
 
@@ -159,11 +156,19 @@ def _born(path: Path) -> int:
 
 _EPOCH = struct.Struct("<Q")
 
+#: Root works in a folder of somebody else's ("eilogin store"): what stands there under
+#: the name may be a link to another file, or something that never answers.
+_WARY = os.O_NOFOLLOW | os.O_NONBLOCK
+
 
 def epoch_beside(path: Path) -> int:
     """The epoch that stands beside a store; 0 where none does."""
     try:
-        return int(_EPOCH.unpack(_beside(path).read_bytes())[0])
+        descriptor = os.open(_beside(path), os.O_RDONLY | _WARY)
+        try:
+            return int(_EPOCH.unpack(os.read(descriptor, _EPOCH.size))[0])
+        finally:
+            os.close(descriptor)
     except (OSError, struct.error):
         return 0
 
@@ -172,28 +177,33 @@ def note_beside(path: Path, epoch: int) -> None:
     """Write the epoch beside a store, after it is in the file itself.
 
     It need not reach the disk: after a power failure it is behind, which says nothing.
+    Nor does it matter to the verb, which is committed, whether it can be written.
     """
     beside = _beside(path)
     try:
+        if not os.path.lexists(beside):
+            # Another process may be quicker.
+            with suppress(FileExistsError):
+                _make_like(path, beside)
+        descriptor = os.open(beside, os.O_WRONLY | _WARY)
         try:
-            descriptor = os.open(beside, os.O_WRONLY)
-        except FileNotFoundError:
-            descriptor = _made_like(path, beside)
+            os.write(descriptor, _EPOCH.pack(epoch))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         _log.warning("the store %s: cannot write its epoch: %s", path, error)
-        return
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open already
-        file.write(_EPOCH.pack(epoch))
 
 
-def _made_like(path: Path, beside: Path) -> int:
+def _make_like(path: Path, beside: Path) -> None:
     """A new file that the same users may write, as SQLite makes its own."""
     like = path.stat()
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
-    if os.geteuid() == 0:
-        os.fchown(descriptor, like.st_uid, like.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
-    return descriptor
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _WARY, 0o600)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+    finally:
+        os.close(descriptor)
 
 
 def _beside(path: Path) -> Path:
@@ -233,8 +243,19 @@ def back_up(connection: sqlite3.Connection, to: Path) -> None:
 
     Sessions and what belongs to them stay behind: they would be ended by a restore, and
     what a record says of a citizen need not lie about. Raises
-    :class:`eilogin.errors.ConfigurationError` where ``to`` is there, and is no backup.
+    :class:`eilogin.errors.ConfigurationError` where ``to`` is there, and is no backup,
+    and where its folder is not there or cannot be written.
     """
+    try:
+        _back_up(connection, to)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{to} cannot be written: {error.strerror}; expected a folder {to.parent}"
+            " that is there, and that this user may write"
+        ) from error
+
+
+def _back_up(connection: sqlite3.Connection, to: Path) -> None:
     if to.exists() and not _is_backup(to):
         raise ConfigurationError(
             f"{to} is there, and is no backup of a store; expected a new name, or an"

@@ -17,7 +17,7 @@ MOUNTS = Path("/proc/self/mountinfo")
 #: behind "fuse." stands the name of the program that serves it.
 _is_over_a_network = re.compile(
     r"9p|afs|beegfs|ceph|cifs|coda|davfs|gfs2?|glusterfs|gpfs|lizardfs|lustre|moosefs"
-    r"|ncpfs|nfs4?|ocfs2|orangefs|prl_fs|pvfs2|smb3|smbfs|vboxsf|vmhgfs"
+    r"|ncpfs|nfs4?|ocfs2|orangefs|prl_fs|pvfs2|smb3|smbfs|vboxsf|virtiofs|vmhgfs"
     r"|fuse\.(blobfuse2?|ceph|ceph-fuse|curlftpfs|davfs2?|gcsfuse|glusterfs|goofys"
     r"|grpcfuse|gvfsd-fuse|juicefs|lizardfs|mfs|moosefs|osxfs|rclone|s3fs|seaweedfs"
     r"|smbnetfs|sshfs|vmhgfs-fuse)"

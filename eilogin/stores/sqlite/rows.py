@@ -15,15 +15,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from eilogin.stores.interface import EndedSession, StoredSession
+from eilogin.stores.interface import EVERYBODY, EndedSession, StoredSession
 from eilogin.stores.sqlite.schema import number_of
 
 #: How many rows that are over a writing verb takes away with it, of each table. A
 #: verb writes fewer than this, so that the file does not grow.
 SWEEP = 32
-
-#: The label under which a mark is for everybody; no session carries it.
-EVERYBODY = ""
 
 _DUE = " OR ".join(
     f"EXISTS (SELECT 1 FROM {table} WHERE until <= :now)"  # noqa: S608 - ours

@@ -11,18 +11,14 @@ from typing import Any, NoReturn
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.stores.interface import EndedSession, StoredSession
+from eilogin.stores.interface import TIMEOUT, EndedSession, StoredSession
 from eilogin.stores.sqlite import copies, rows
 from eilogin.stores.sqlite.connections import Connections, StoreFile, text_or_none
 from eilogin.stores.sqlite.mounts import network_file_system
 from eilogin.stores.sqlite.schema import number_of
 
-#: Seconds that a verb waits for other writers before it says that it cannot. Long
-#: for a commit, which takes milliseconds, and short for a visitor.
-BUSY_TIMEOUT = 2.0
-
-#: The same before anything is served, and another process may be bringing the tables
-#: of a large file up to date.
+#: Seconds that a verb waits for other writers before anything is served, while another
+#: process may be bringing the tables of a large file up to date.
 PATIENCE = 60.0
 
 #: Seconds between two lines in the log about rows that cannot be read.
@@ -54,7 +50,7 @@ class SQLiteStore:
     seconds that a verb waits for other writers; reads wait for nobody.
     """
 
-    def __init__(self, path: Path, timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self.path = path
         self._timeout = timeout
         self._connections = Connections(path, timeout)
@@ -270,14 +266,14 @@ class SQLiteStore:
     def end_all(self) -> int:
         """See :meth:`eilogin.stores.Store.end_all`."""
         with self._writing() as (write, now):
-            return rows.delete_all(write, now)
+            return copies.end_everything(write, now)
 
     def backup(self, to: Path) -> None:
         """Write a backup of the store to a file, while others are at work in it.
 
         See :mod:`eilogin.stores.sqlite.copies` for what is in it. Raises
         :class:`eilogin.errors.ConfigurationError` where ``to`` is something else than
-        an earlier backup, or cannot be written.
+        an earlier backup, or its folder is not there or cannot be written.
         """
         with self._apart() as connection:
             copies.back_up(connection, to)

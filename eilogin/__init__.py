@@ -10,6 +10,7 @@ The rooms, from the top down; each imports only from the rooms below it::
     filters.participant      all filters of a participant in the right order
     filters, hub, portal,    one filter a file; the identity provider; the portal;
       compose                plain callables and host names as PasteDeploy apps
+    visit                    from a stranger's click to her page, and what may go wrong
     web                      what filters and apps share about HTTP
     sessions, federation     the login record; who trusts whom
     saml, stores,            messages in, messages out; atomic verbs over storage;

@@ -206,7 +206,7 @@ class LoginLoops(Refused):
 
     def __init__(self, message: str, cause: str) -> None:
         super().__init__(message)
-        #: The likely cause, as :mod:`eilogin.web.rounds` names it.
+        #: The likely cause, as :mod:`eilogin.visit.rounds` names it.
         self.cause = cause
 
 

@@ -1,13 +1,15 @@
 """Send strangers to the hub, receive its answer, and ask for a level per path.
 
 *Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
-``eilogin.login`` (the call ``require``), new sessions, and when a visitor was last
-seen. *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/acs``,
+``eilogin.login`` (the call ``require``), ``eilogin.fresh`` where a limit of the path
+asks for a fresh proof, None as ``eilogin.session`` on ``off`` paths and (``bind_address
+= enforce``) from another network, new sessions, and when a visitor was last seen.
+*Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/acs``,
 ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself, and with
-``warn`` puts a script into pages of who is logged in (:mod:`eilogin.web.warning`); and
-in the place of a page that needs a login: a redirect for a navigation, a page with a
-link where a form was sent (which is kept, :mod:`eilogin.web.again`), 401 with JSON for
-a background call::
+``warn`` puts a script into pages of who is logged in (:mod:`eilogin.visit.warning`);
+and in the place of a page that needs a login: a redirect for a navigation, a page with
+a link where a form was sent (which is kept, :mod:`eilogin.visit.again`), 401 with JSON
+for a background call::
 
     [filter:login]
     use = egg:eilogin#login
@@ -20,15 +22,17 @@ What no line of ``protect`` names needs ``basis``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import unquote
 
+from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import (
     LoginFailed,
     LoginLoops,
+    NotFound,
     PathRefused,
     StoreUnavailable,
 )
@@ -37,18 +41,22 @@ from eilogin.saml import messages
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login
 from eilogin.settings import Flag, Options, Seconds, Size, option, read
-from eilogin.web import environ as env
-from eilogin.web import limits, rounds
-from eilogin.web.again import SecondChance, handle_in
-from eilogin.web.answers import AnswerReader
-from eilogin.web.arrival import go_to, log_in, once_more
-from eilogin.web.asking import (
+from eilogin.visit import limits, rounds
+from eilogin.visit.again import SecondChance, handle_in
+from eilogin.visit.answers import AnswerReader
+from eilogin.visit.arrival import go_to, log_in, once_more
+from eilogin.visit.asking import (
     ask_hub,
     hub_answers,
     login_address,
     remember_asking,
     was_asked,
 )
+from eilogin.visit.rules import OFF, OPTIONAL, ProtectLines, Rules
+from eilogin.visit.under_way import PendingLogin
+from eilogin.visit.warning import EndWarning, tell_session
+from eilogin.visit.whereabouts import BindAddress, Whereabouts
+from eilogin.web import environ as env
 from eilogin.web.pages import Pages, json_answer, language_of
 from eilogin.web.requests import (
     allow_only,
@@ -57,11 +65,7 @@ from eilogin.web.requests import (
     safe_next,
     wants_page,
 )
-from eilogin.web.rules import OFF, OPTIONAL, ProtectLines, Rules
-from eilogin.web.under_way import PendingLogin
 from eilogin.web.urls import root, see_other, this_page
-from eilogin.web.warning import EndWarning, tell_session
-from eilogin.web.whereabouts import BindAddress, Whereabouts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -70,6 +74,11 @@ if TYPE_CHECKING:
 #: Addresses of ours that need the session they are called with, whoever has it: an
 #: answer ends it, a logout does, and the hub comes without any.
 _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap", "metadata"))
+
+
+def _none_where_off(value: object) -> object:
+    is_off = isinstance(value, str) and value.strip().lower() in ("no", "off", "none")
+    return None if is_off else value
 
 
 class LoginOptions(Options, name="login"):
@@ -108,9 +117,10 @@ class LoginOptions(Options, name="login"):
         "stranger",
         default="refuse",
     )
-    warn: Seconds | None = option(
+    warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
         "this long before a session ends, say so on the page that the visitor looks "
-        "at, and let her go on; puts a script into HTML answers; ``2m`` is a good time",
+        "at, and let her go on; puts a script into HTML answers; ``2m`` is a good "
+        "time, and ``off`` is none",
         default=None,
         shown="no warning",
     )
@@ -126,7 +136,7 @@ class LoginFilter:
         self._whereabouts = Whereabouts(options.bind_address)
         self._pages = Pages()
         self._answers = AnswerReader(second_opinion=options.second_opinion)
-        self._forms = SecondChance(self._pages, options.keep_post)
+        self._forms = SecondChance(self._pages, options.keep_post, self._whereabouts)
         self._warns = options.warn is not None
         self._end_warning = EndWarning(options.warn or 0)
         self._refuses_when_down = options.store_down == "refuse"
@@ -135,7 +145,7 @@ class LoginFilter:
             "acs": self._receive,
             "session": self._tell_session,
             "again": self._send_again,
-            "warning": self._end_warning.script,
+            "warning": self._warning_script,
         }
 
     def __call__(
@@ -301,6 +311,12 @@ class LoginFilter:
         if environ["REQUEST_METHOD"] == "POST":
             self._note_pause(environ)
         return tell_session(environ)
+
+    def _warning_script(self, environ: "WSGIEnvironment") -> Response:
+        """``/eilogin/warning.js``: what ``warn`` puts into pages, where that is on."""
+        if not self._warns:
+            raise NotFound("no page of this site asks for it: warn is off")
+        return self._end_warning.script(environ)
 
     def _send_again(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/again``: a form that was kept, and a button that sends it."""

@@ -45,8 +45,8 @@ from eilogin.settings import (
     option,
     read,
 )
+from eilogin.visit import zope
 from eilogin.web import environ as env
-from eilogin.web import zope
 from eilogin.web.pages import Pages
 from eilogin.web.requests import Networks, SitePath
 from eilogin.web.urls import at, root

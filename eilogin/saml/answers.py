@@ -2,9 +2,9 @@
 
 The stateless judgement: :func:`accept` judges an answer at the participant, and
 :func:`open_artifact_response` takes it out of what a hub sends for an artifact. What
-needs a memory (replay, the pending login of this browser) is the caller's: an accepted
-assertion has an ``id`` to remember, and an instant until which. The other messages are
-judged in :mod:`eilogin.saml.checks`, by the same rules.
+needs a memory (replay, the login that this browser has under way) is the caller's: an
+accepted assertion has an ``id`` to remember, and an instant until which. The other
+messages are judged in :mod:`eilogin.saml.checks`, by the same rules.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,8 @@ LONGEST_WINDOW = 86400.0
 class Expected:
     """What a participant knows about the answer that it waits for."""
 
-    #: ID of its AuthnRequest; nobody but this browser's pending login knows it.
+    #: ID of its AuthnRequest. No secret: what ties the answer to this browser is the
+    #: caller's to check.
     request_id: str
     #: The address, as in its metadata, at which the answer came in.
     acs_url: str

@@ -5,7 +5,10 @@ key                       set by                  value
 ========================= ======================= =================================
 ``eilogin.sessions``      ``session``             :class:`eilogin.sessions.Sessions`
 ``eilogin.session``       ``session``             :class:`eilogin.sessions.Login`, or
-                                                  None
+                                                  None; ``trust`` makes it None where
+                                                  the login is of another site, and
+                                                  ``login`` on ``off`` paths and where
+                                                  ``bind_address`` is enforced
 ``eilogin.cookie``        ``session``             :class:`eilogin.web.cookies.Cookie`
                                                   of the session
 ``eilogin.session.fault`` ``session``             the StoreUnavailable for which

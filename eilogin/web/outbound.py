@@ -1,7 +1,6 @@
 """Messages that leave through a browser's redirect, or as the answer over SOAP."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from lxml import etree
 from webob import Response
@@ -13,11 +12,6 @@ from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.xml import serialize
 from eilogin.web.urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-Respond = Callable[["WSGIEnvironment"], Response]
 
 
 def redirect_with(  # noqa: PLR0913 - the parts of one redirect

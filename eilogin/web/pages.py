@@ -43,6 +43,7 @@ from eilogin.errors import (
     LoginLoops,
     MethodNotAllowed,
     Refused,
+    StoreUnavailable,
     Unavailable,
 )
 from eilogin.web import environ as env
@@ -163,9 +164,14 @@ class Pages:
         ``event`` is the code of the audit event, such as ``login``; ``again`` is a
         path of this site where the visitor can start anew. A background call gets
         JSON with the error's code as its ``reason``. Page, log and audit event share a
-        new reference.
+        new reference; there is no audit event where the store is down and nobody was
+        about to log in.
         """
-        reference = note_refusal(error, event)
+        if isinstance(error, StoreUnavailable) and _is_nobodys_login(environ, event):
+            # It would be one for every request, and nobody has done anything.
+            reference = _note_in_log(error, "store")
+        else:
+            reference = note_refusal(error, event)
         code = error.code if isinstance(error, EiloginError) else EiloginError.code
         status = error.status if isinstance(error, EiloginError) else 500
         headers = _headers_of(error)
@@ -366,13 +372,28 @@ def _is_https(environ: "WSGIEnvironment") -> bool:
 # --- errors ---------------------------------------------------------------------
 
 
+#: Our own addresses at which somebody logs in, here or at the hub.
+_LOGIN_ADDRESSES = ("login", "acs", "sso", "artifact")
+
+
+def _is_nobodys_login(environ: "WSGIEnvironment", event: str) -> bool:
+    """Whether a page was read, or a script asked, and that would be called a login."""
+    return event == "login" and environ.get(env.ADDRESS) not in _LOGIN_ADDRESSES
+
+
 def note_refusal(error: Exception, event: str) -> str:
     """Write what was refused, and why, to log and audit log; gives the reference."""
+    reference = _note_in_log(error, event)
+    code = error.code if isinstance(error, EiloginError) else EiloginError.code
+    outcome = "refused" if isinstance(error, Refused) else "failed"
+    audit.event(event, outcome, reference=reference, reason=code)
+    return reference
+
+
+def _note_in_log(error: Exception, event: str) -> str:
     reference = new_reference()
     code = error.code if isinstance(error, EiloginError) else EiloginError.code
     _tell_log(error, code, reference, event)
-    outcome = "refused" if isinstance(error, Refused) else "failed"
-    audit.event(event, outcome, reference=reference, reason=code)
     return reference
 
 

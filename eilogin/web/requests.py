@@ -174,6 +174,24 @@ def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     return b"".join(parts)
 
 
+def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+    """The body, announced or in chunks that the server ends (wsgi.input_terminated).
+
+    Raises what :func:`read_body` does, having read at most one byte more than
+    ``limit``, and nothing of a body whose length says enough.
+    """
+    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
+        return read_body(environ, limit)
+    parts: list[bytes] = []
+    remaining = limit + 1
+    while remaining and (part := environ["wsgi.input"].read(remaining)):
+        parts.append(part)
+        remaining -= len(part)
+    if not remaining:
+        raise MessageTooLarge(f"a body of more than {limit} bytes")
+    return b"".join(parts)
+
+
 def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
     """The parameters of a query of ours; one that was left empty is not there.
 

@@ -11,6 +11,7 @@ from unicodedata import normalize
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 import pytest
+import webob
 from django.core.handlers.wsgi import get_path_info
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -18,9 +19,9 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request
 
 from eilogin.errors import PathRefused
+from eilogin.visit import zope
+from eilogin.visit.rules import NEEDS, Rules
 from eilogin.web import environ as env
-from eilogin.web import zope
-from eilogin.web.rules import NEEDS, Rules
 
 NAMES = ("mijn", "bezwaar", "nieuws", "static", "café", "app")
 
@@ -78,6 +79,13 @@ BETWEEN = (
     "%ef%bc%8f",
     "/nieuws/",
     "/static;/",
+    "/@@",
+    "/@@/",
+    "/++view++",
+    "/++item++",
+    "/%2b%2battribute++",
+    "/++lang++nl/",
+    "/++api++/",
 )
 BEHIND = (
     "",
@@ -90,6 +98,8 @@ BEHIND = (
     "%23",
     "%00",
     "%253b",
+    "/@@",
+    "/++api++",
     "%e2%80%a6",
 )
 SPELLINGS = (
@@ -179,6 +189,9 @@ READINGS = (
     lambda path: normalize("NFKC", path),
     lambda path: "/".join(name.rstrip(". ") for name in path.split("/")),
     lambda path: "/".join(name.strip() for name in path.split("/")),
+    # zope.traversing.namespace: views, attributes; and what leads nowhere else.
+    lambda path: re.sub(r"(?<=/)(?:@@|\+\+(?:view|item|attribute)\+\+)(?!/)", "", path),
+    lambda path: re.sub(r"(?<=/)(?:\+\+(?:lang|api)\+\+[^/]*|@@)(?=/|$)", "", path),
     without_dots,
 )
 
@@ -236,6 +249,41 @@ def test_no_spelling_reaches_a_framework_without_what_it_needs(path_for, attack)
     assert asked_for(rules, environ) >= NEEDS.index(needed_by(said, names))
 
 
+SECRET = "/mijn/bezwaar"
+
+
+@pytest.fixture(scope="module")
+def pyramid_app():
+    """An application in Pyramid whose pages are views, found by traversal."""
+    from pyramid.config import Configurator  # noqa: PLC0415 - it warns
+    from pyramid.response import Response  # noqa: PLC0415 - it warns
+
+    place = {"mijn": {}, "nieuws": {}}
+    config = Configurator(root_factory=lambda _request: place)
+    config.add_view(lambda request: Response("SECRET"), name="bezwaar", context=dict)
+    config.add_view(lambda request: Response("open"), context=dict)
+    return config.make_wsgi_app()
+
+
+@pytest.mark.filterwarnings("ignore:pkg_resources:UserWarning")
+@pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
+@pytest.mark.parametrize(
+    "path",
+    [
+        SECRET,
+        "/mijn/@@bezwaar",
+        "/mijn/@@bezwaar/x",
+        "/mijn/%40%40bezwaar",
+        "/@@bezwaar",
+    ],
+)
+def test_no_name_of_a_view_in_pyramid_makes_it_open(pyramid_app, path):
+    rules = Rules.parse(["/ optional", f"{SECRET} midden", "/bezwaar midden"])
+    environ = create_environ(path)
+    assert webob.Request(environ).get_response(pyramid_app).text == "SECRET"
+    assert rules.rule_of(environ).need == "midden"
+
+
 @settings(max_examples=300, deadline=None)
 @given(lines, paths, st.data())
 def test_the_plain_spelling_needs_what_the_lines_say(said, names, data):
@@ -287,6 +335,9 @@ def found_by(names):
     """What ZPublisher.BaseRequest finds: a name, or that of something above."""
     chain = [((), SITE)]
     for name in names:
+        if re.fullmatch(r"@@|\+\+(?:api|lang)\+\+.*", name):
+            continue
+        name = re.sub(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)", "", name)  # noqa: PLW2901
         found = (
             ((*where, name), children[name])
             for where, children in reversed(chain)
@@ -302,6 +353,7 @@ ZOPE_NAMES = (
     *("mijn", "bezwaar", "nieuw", "zaken", "nieuws", "2026", "static", "app"),
     *("VirtualHostBase", "VirtualHostRoot", "https", "stad:443"),
     *("_vh_app", "_vh_mijn", "_vh_static", "*", "..", ".", "", "m%69jn"),
+    *("@@bezwaar", "++view++mijn", "++item++zaken", "@@", "++api++", "++lang++nl"),
 )
 zope_lines = st.dictionaries(
     st.sampled_from(

@@ -1138,3 +1138,21 @@ def test_without_the_session_filter_there_is_a_calm_page_and_the_log_knows(
     assert answer.content_type == "text/html"
     assert "'session'" not in answer.text
     assert "the filter 'session' is missing" in caplog.text
+
+
+def test_what_is_written_again_is_there_though_another_request_dropped_it(
+    sessions,
+) -> None:
+    visitor = Visitor(sessions)
+    visitor.log_in()
+    first, second = Request(visitor), Request(visitor)
+    first.write(a=1)
+    first.finish()
+    second.write(b=2)
+    second.finish()
+    first.session.pop("a")
+    first.session.save()
+    first.finish()
+    second.write(a=1)
+    second.finish()
+    assert module._keys_in(sessions.store.get(visitor.key)) == {"b": 2, "a": 1}

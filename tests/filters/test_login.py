@@ -9,9 +9,10 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
-from eilogin.filters.login import make_login
+from eilogin.filters.login import LoginOptions, make_login
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.levels import CLASS_OF
+from eilogin.settings import read
 from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"
@@ -564,8 +565,14 @@ class TestTheOrderOfFilters:
         ("keep_alive", "often"),
         ("second_opinion", "perhaps"),
         ("protct", "/ basis"),
+        ("warn", "never"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(witness, option, text):
     with pytest.raises(InvalidOptions, match=option):
         make_login(witness, {}, **{option: text})
+
+
+@pytest.mark.parametrize("text", ["off", "no", " None "])
+def test_a_warning_can_be_switched_off_in_words(text):
+    assert read(LoginOptions, {}, {"warn": text}).warn is None

@@ -211,3 +211,5 @@ def test_eilogins_own_pages_get_none(anna):
 def test_where_nobody_asked_for_it_nothing_is_changed(anna):
     anna.log_in("https://stad.test/formulier")
     assert anna.browser.page.text == FORM
+    script = anna.browser.fetch("https://stad.test/eilogin/warning.js")
+    assert script.status_int == 404

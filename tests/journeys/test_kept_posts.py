@@ -310,6 +310,37 @@ def test_a_browser_holds_a_few_of_them_and_the_oldest_gives_way(
     assert [b"number=4" in r.body for r in application.received] == [True, False]
 
 
+def plant(browser, *handles):
+    """Cookies that this site did not set, as who writes her own requests sends them."""
+    for handle in handles:
+        browser.set_cookie("uwv.test", f"__Host-eilogin-kept-{handle}", "x")
+
+
+def test_who_names_the_form_of_another_one_does_not_delete_it(
+    anna_too_late, citizen_of, clock, application
+):
+    bram = citizen_of("bram")
+    bram.log_in(FORM_PAGE)
+    clock.shift(16 * MINUTE)
+    fill_in(anna_too_late)
+    (hers,) = kept_cookies(anna_too_late.browser)
+    plant(bram.browser, hers.removeprefix("__Host-eilogin-kept-"))
+    plant(bram.browser, *(f"ffffff0{n}-{22 * 'A'}" for n in range(3)))
+    fill_in(bram)
+    assert KEPT in bram.browser.text
+    log_in_again(anna_too_late)
+    anna_too_late.browser.press("Verstuur opnieuw")
+    assert len(application.received) == 1
+
+
+def test_of_very_many_cookies_a_few_are_taken_away_at_once(anna_too_late):
+    browser = anna_too_late.browser
+    plant(browser, *(f"{n:08x}-{22 * 'A'}" for n in range(100)))
+    fill_in(anna_too_late)
+    assert KEPT in browser.text
+    assert len(kept_cookies(browser)) == 100 + 1 - 20
+
+
 def test_the_application_may_answer_with_a_redirect_to_another_site(
     federation, anna, clock, application
 ):
@@ -561,11 +592,13 @@ class Endless:
 
 
 @pytest.fixture
-def send(anna_too_late, federation):
+def send(anna, clock, federation):
     """A form as a browser sends it, with changes to environ."""
+    anna.log_in(FORM_PAGE)
+    cookies = anna.browser.cookies("uwv.test")
+    clock.shift(16 * MINUTE)
 
     def send(**changes):
-        cookies = anna_too_late.browser.cookies("uwv.test")
         request = Request.blank(FORM_PAGE, method="POST")
         request.headers["Cookie"] = "; ".join(f"{n}={v}" for n, v in cookies.items())
         request.headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -679,6 +712,35 @@ class TestSwitchedOff:
         assert anna_too_late.browser.cookie("uwv.test", "__Host-eilogin-whose") is None
         fill_in(anna_too_late)
         assert_not_kept(anna_too_late.browser)
+
+
+class TestWhereASessionIsBoundToItsNetwork:
+    HOME, ELSEWHERE = "192.0.2.7", "203.0.113.9"
+
+    @pytest.fixture
+    def options(self):
+        return {"bind_address": "enforce"}
+
+    @pytest.fixture(autouse=True)
+    def at_home(self, federation):
+        """Every request of her own comes from here."""
+        inside = federation.apps["uwv.test"]
+
+        def at_home(environ, start_response):
+            environ.setdefault("REMOTE_ADDR", self.HOME)
+            return inside(environ, start_response)
+
+        federation.apps["uwv.test"] = at_home
+
+    @pytest.mark.parametrize("later", [0, 120 * MINUTE], ids=["idle", "gone"])
+    def test_who_stole_her_cookies_cannot_push_out_her_forms(self, send, clock, later):
+        clock.shift(later)
+        response, cookies = send(**SAME, REMOTE_ADDR=self.ELSEWHERE, CONTENT_LENGTH="0")
+        assert response.status_int == 403
+        assert "bewaard" not in response.text
+        assert cookies == []
+        response, _ = send(**SAME, REMOTE_ADDR=self.HOME, CONTENT_LENGTH="0")
+        assert KEPT in response.text
 
 
 # --- whoever looks on -------------------------------------------------------------
@@ -796,6 +858,17 @@ def test_what_only_looks_like_it_reaches_the_application_as_it_is(
         Sec_Fetch_Mode="navigate",
     )
     assert application.received[0].body == body.encode()
+
+
+def test_a_note_that_somebody_keeps_longer_is_worth_nothing(anna, clock):
+    anna.log_in(FORM_PAGE)
+    names = ("__Host-eilogin", "__Host-eilogin-whose")
+    held = {name: anna.browser.cookie("uwv.test", name) for name in names}
+    clock.shift(180 * MINUTE)
+    for name, value in held.items():
+        anna.browser.set_cookie("uwv.test", name, value)
+    fill_in(anna)
+    assert_not_kept(anna.browser)
 
 
 def test_the_note_in_the_browser_goes_an_hour_after_the_session(anna, clock):

@@ -6,7 +6,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
-from eilogin.web import under_way
+from eilogin.visit import under_way
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"

@@ -287,13 +287,14 @@ class TestInZope:
 def bound(eilogin_federation, mode):
     said = {
         "bind_address": mode,
-        "protect": "=/ optional",
+        "protect": "=/ optional\n/zaken midden",
         "trusted_proxies": "10.0.0.1",
     }
     return Way(sites(eilogin_federation, stad=said))
 
 
 STAD = "https://stad.test/mijn"
+ZAKEN = "https://stad.test/zaken"
 
 
 @pytest.fixture
@@ -364,6 +365,36 @@ class TestASessionFromAnotherNetwork:
         way.address = HOME
         assert anna.is_let_in(STAD)
         assert anna.browser.trail == [STAD]
+
+    def test_gives_its_level_to_no_login_from_elsewhere(
+        self, eilogin_federation, citizen_at
+    ):
+        """Who has her cookie and her password has not her telephone too."""
+        way = bound(eilogin_federation, "enforce")
+        anna = citizen_at(way.browser()).visit(ZAKEN)
+        anna.type_password(anna.code)
+        assert anna.browser.url == ZAKEN
+        stolen = anna.browser.cookie("stad.test", "__Host-eilogin")
+        thief = citizen_at(way.browser())
+        thief.browser.set_cookie("stad.test", "__Host-eilogin", stolen)
+        way.address = AT_WORK
+        thief.log_in(STAD)
+        assert thief.user, "with the password she is anna, at basis"
+        assert not thief.is_let_in(ZAKEN)
+        way.address = HOME
+        assert anna.is_let_in(ZAKEN)
+        assert anna.browser.trail == [ZAKEN], "her session was not ended"
+
+    def test_is_told_apart_on_a_dual_stack_socket(self, eilogin_federation, citizen_at):
+        way = bound(eilogin_federation, "enforce")
+        way.address = f"::ffff:{HOME}"
+        anna = citizen_at(way.browser()).log_in(STAD)
+        way.address = HOME
+        assert anna.is_let_in(STAD)
+        assert anna.browser.trail == [STAD]
+        way.address = f"::ffff:{AT_WORK}"
+        anna.visit(STAD)
+        assert len(anna.browser.trail) > 1
 
     def test_can_be_logged_out_all_the_same(self, eilogin_federation, citizen_at):
         way = bound(eilogin_federation, "enforce")

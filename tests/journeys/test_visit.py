@@ -12,7 +12,7 @@ from webob import Request
 
 from eilogin.errors import StoreUnavailable
 from eilogin.testing import Browser, Federation
-from eilogin.web.rounds import MOST
+from eilogin.visit.rounds import MOST
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"

@@ -3,6 +3,9 @@
 The server's clock cannot be moved here, so the session is a short one.
 """
 
+import contextlib
+import http.client
+
 import pytest
 
 pytestmark = pytest.mark.real
@@ -61,3 +64,18 @@ def test_what_is_too_large_is_told_so(demo, at_browser):
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Bewaren").sees("Wat u hebt verstuurd, is te groot om te bewaren")
     anna.photograph("form-too-large")
+
+
+def test_what_is_larger_than_eilogin_keeps_still_comes_to_its_own_page(own_demo):
+    connection = http.client.HTTPConnection("127.0.0.1", own_demo.port, timeout=30)
+    with contextlib.closing(connection):
+        headers = {
+            "Host": f"uwv.localhost:{own_demo.port}",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Sec-Fetch-Site": "same-origin",
+            "Sec-Fetch-Mode": "navigate",
+        }
+        connection.request("POST", "/notitie", bytes(1024**2 + 1), headers)
+        answer = connection.getresponse()
+        assert answer.status == 403
+        assert "is niet verwerkt" in answer.read().decode()

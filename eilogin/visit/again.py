@@ -1,13 +1,13 @@
 """Keeping a form whose session has ended, and sending it again after one click.
 
 What a browser sends with POST to a page that needs a login, and finds none, would be
-lost at the redirect to the hub. It is kept (:mod:`eilogin.web.kept`) where this site's
-own page sent it and where it is known whose session it was; then the visitor logs in,
-comes to ``/eilogin/again``, and presses one button. That sends nothing but the form's
-handle, to the very address that the form was sent to, where the body is put back in its
-place. So the address bar, relative links and the application itself see what they would
-have seen the first time; the login and the level that the address needs are asked for
-once more; and nothing is ever sent by itself.
+lost at the redirect to the hub. It is kept (:mod:`eilogin.visit.kept`) where this
+site's own page sent it and where it is known whose session it was; then the visitor
+logs in, comes to ``/eilogin/again``, and presses one button. That sends nothing but the
+form's handle, to the very address that the form was sent to, where the body is put back
+in its place. So the address bar, relative links and the application itself see what
+they would have seen the first time; the login and the level that the address needs are
+asked for once more; and nothing is ever sent by itself.
 
 The application's own token against forged forms stays in the form as it was. If it
 ends with the application's own session, the application refuses the form.
@@ -32,18 +32,13 @@ from eilogin.errors import (
 )
 from eilogin.federation import Own
 from eilogin.sessions import Login
+from eilogin.visit.asking import login_address
+from eilogin.visit.handles import HANDLE, HANDLE_LENGTH, is_handle
+from eilogin.visit.kept import LIFETIME, MOST_FORMS, Form, KeptForms
+from eilogin.visit.under_way import MOST_EXPIRED
+from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
-from eilogin.web.asking import login_address
 from eilogin.web.cookies import Cookie, names
-from eilogin.web.kept import (
-    HANDLE,
-    HANDLE_LENGTH,
-    LIFETIME,
-    MOST_FORMS,
-    Form,
-    KeptForms,
-    is_handle,
-)
 from eilogin.web.pages import Headers, Pages, language_of
 from eilogin.web.requests import (
     allow_only,
@@ -51,6 +46,7 @@ from eilogin.web.requests import (
     origin_of,
     read_body,
     read_query,
+    read_whole_body,
     require_own_form,
 )
 from eilogin.web.urls import root, whole_target
@@ -94,11 +90,16 @@ def handle_in(environ: "WSGIEnvironment") -> str | None:
 
 
 class SecondChance:
-    """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none."""
+    """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
-    def __init__(self, pages: Pages, limit: int) -> None:
+    Where ``whereabouts`` enforces a session's network, a form that comes with it from
+    another one is a stranger's: a citizen's forms give way to newer ones.
+    """
+
+    def __init__(self, pages: Pages, limit: int, whereabouts: Whereabouts) -> None:
         self._pages = pages
         self._limit = limit
+        self._whereabouts = whereabouts
 
     def whose_cookie(
         self, environ: "WSGIEnvironment", login: Login, token: str
@@ -108,7 +109,9 @@ class SecondChance:
             return []
         longest = env.sessions(environ).max_session
         age = min(login.ends - clock.now(), longest) + LIFETIME
-        note = _forms(environ).note_for(login.who, token)
+        network = self._whereabouts.required(environ)
+        until = clock.now() + age
+        note = _forms(environ).note_for(login.who, token, until, network)
         return [_WHOSE.set(note, max_age=int(age))]
 
     # --- a form without a login -----------------------------------------------------
@@ -151,7 +154,7 @@ class SecondChance:
     def _keep(self, environ: "WSGIEnvironment", level: str) -> Response | None:
         if not (self._limit and _is_of_this_site(environ) and _is_usual(environ)):
             return None
-        tag = _tag_of_owner(environ)
+        tag = self._tag_of_owner(environ)
         if tag is None:
             return None
         form = Form(
@@ -159,7 +162,7 @@ class SecondChance:
             content_type=environ["CONTENT_TYPE"],
             referer=environ.get("HTTP_REFERER", ""),
             sent=clock.now(),
-            body=_whole_body(environ, self._limit),
+            body=read_whole_body(environ, self._limit),
         )
         kept = _forms(environ).keep(form, tag)
         if kept is None:
@@ -168,6 +171,23 @@ class SecondChance:
         audit.event("form.kept", level=level)
         cookie = _cookie(handle).set(secret, max_age=int(LIFETIME))
         return self._ask(environ, level, handle, [cookie, *_oldest(environ)])
+
+    def _tag_of_owner(self, environ: "WSGIEnvironment") -> str | None:
+        """What stands for the citizen whose session this browser has, or had last.
+
+        That is told by its record, idle or not; where that is gone, by what this site
+        noted in the browser at the login, which is good only together with the
+        session's own cookie. None where that is gone too, as it is after a logout.
+        """
+        login = env.session(environ) or env.session_beyond_idle(environ)
+        if login is not None:
+            here = self._whereabouts.of_this_network(environ, login)
+            return None if here is None else _forms(environ).tag_of(here.who)
+        token, note = env.cookie(environ).read(environ), _WHOSE.read(environ)
+        if token is None or note is None:
+            return None
+        network = self._whereabouts.required(environ)
+        return _forms(environ).tag_in(note, token, network)
 
     def _ask(
         self,
@@ -266,25 +286,6 @@ def _put_in(environ: "WSGIEnvironment", form: Form) -> None:
         del environ["HTTP_REFERER"]
 
 
-# --- whose it was -----------------------------------------------------------------
-
-
-def _tag_of_owner(environ: "WSGIEnvironment") -> str | None:
-    """What stands for the citizen whose session this browser has, or had last.
-
-    That is told by its record, idle or not; where that is gone, by what this site
-    noted in the browser at the login, which is good only together with the session's
-    own cookie. None where that is gone too, as it is after a logout.
-    """
-    login = env.session(environ) or env.session_beyond_idle(environ)
-    if login is not None:
-        return _forms(environ).tag_of(login.who)
-    token, note = env.cookie(environ).read(environ), _WHOSE.read(environ)
-    if token is None or note is None:
-        return None
-    return _forms(environ).tag_in(note, token)
-
-
 def _idle_hours(environ: "WSGIEnvironment") -> float | None:
     """The idle limit where that is why her session is over; else None."""
     if env.session(environ) is not None:
@@ -321,24 +322,6 @@ def _kind_of(environ: "WSGIEnvironment") -> str:
     return kind.partition(";")[0].strip().lower()
 
 
-def _whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
-    """The body, announced or in chunks (``wsgi.input_terminated``).
-
-    Raises :class:`eilogin.errors.MessageTooLarge`, having read at most one byte more
-    than ``limit``, and nothing of a body whose length says enough.
-    """
-    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
-        return read_body(environ, limit)
-    parts: list[bytes] = []
-    remaining = limit + 1
-    while remaining and (part := environ["wsgi.input"].read(remaining)):
-        parts.append(part)
-        remaining -= len(part)
-    if not remaining:
-        raise MessageTooLarge(f"a body of more than {limit} bytes")
-    return b"".join(parts)
-
-
 def _shown(size: int) -> str:
     for unit, length in (("MB", _KILO**2), ("kB", _KILO)):
         if size % length == 0:
@@ -362,11 +345,14 @@ def _cookie(handle: str) -> Cookie:
 
 
 def _oldest(environ: "WSGIEnvironment") -> Headers:
-    """Headers that make room in the browser for one more; their forms are gone."""
+    """Headers that make room in the browser for one more.
+
+    Nothing is deleted for them: anybody can name the cookie of another one's form.
+    """
     held = [name.removeprefix(_COOKIES) for name in names(environ, _COOKIES)]
     handles = sorted(filter(is_handle, held))
-    for handle in handles[: max(0, len(handles) - MOST_FORMS + 1)]:
-        _forms(environ).drop(handle)
+    too_many = max(0, len(handles) - MOST_FORMS + 1)
+    for handle in handles[: min(too_many, MOST_EXPIRED)]:
         yield _cookie(handle).expire()
 
 

@@ -24,7 +24,7 @@ less strict:
   stricter rule of both.
 * COPY and MOVE (RFC 4918 9.8, 9.9) need what their destination needs too.
 
-``idle`` and ``max_age`` hold together with the level, see :mod:`eilogin.web.limits`.
+``idle`` and ``max_age`` hold together with the level, see :mod:`eilogin.visit.limits`.
 """
 
 import re
@@ -34,23 +34,24 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 from unicodedata import normalize
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from eilogin.errors import PathRefused
 from eilogin.saml.levels import LEVELS
 from eilogin.settings import Seconds, did_you_mean, lines_of
-from eilogin.web import environ as env
-from eilogin.web import zope
-from eilogin.web.paths import (
+from eilogin.visit import zope
+from eilogin.visit.paths import (
     Segment,
+    called_plainly,
     canonical,
     fault_in,
     is_plain,
     path_of,
     segments_of,
 )
+from eilogin.web import environ as env
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -76,7 +77,9 @@ _OVERRIDES = (
     "HTTP_X_HTTP_METHOD",
     "HTTP_X_METHOD_OVERRIDE",
 )
-_METHOD_IN_QUERY = re.compile(r"(?:^|[&;])_method=([^&;]*)")
+_METHOD_IN_QUERY = "_method"
+#: More fields than any query has in earnest.
+_MOST_FIELDS = 1000
 _WITH_DESTINATION = frozenset(("COPY", "MOVE"))
 
 
@@ -189,12 +192,13 @@ class _Node:
     def settle(self, inherited: Held) -> None:
         self.prefix = self.lines.over(inherited)
         self.exact = self.exact_lines.over(self.prefix)
-        for node in self.below.values():
+        # A node may be there by two names.
+        for node in set(self.below.values()):
             node.settle(self.prefix)
 
     def all(self) -> Iterable[Held]:
         yield from (self.prefix, self.exact)
-        for node in self.below.values():
+        for node in set(self.below.values()):
             yield from node.all()
 
 
@@ -233,8 +237,11 @@ class Rules:
     def _add(self, line: str) -> None:
         path, rule, methods = _read(line)
         node = self._root
-        for segment in segments_of(path.removeprefix("=")):
-            node = node.below.setdefault(segment, _Node())
+        for name in segments_of(path.removeprefix("=")):
+            # ``@@zaken`` is ``zaken``, and the line holds for both.
+            below = node.below.setdefault(called_plainly(name), _Node())
+            node.below[name] = below
+            node = below
         lines = node.exact_lines if path.startswith("=") else node.lines
         lines.add(path, rule, methods)
 
@@ -304,8 +311,11 @@ class Rules:
                 for name in segment.readings
             }
             # Where no line goes on, what was said last holds for all below.
-            found |= {node.prefix for node, below in reached if below is None}
+            ends = {node for node, below in reached if below is None}
+            found |= {node.prefix for node in ends}
             nodes = {below for _, below in reached if below is not None}
+            if segment.may_lead_nowhere:
+                nodes |= ends
             if segment.may_be_last:
                 found |= {node.exact for node in nodes}
         return found | {node.exact for node in nodes}
@@ -337,10 +347,11 @@ class Rules:
         return _merged({held, *self._acquired(segments)})
 
     def _acquired(self, segments: Sequence[Segment]) -> set[Held]:
-        nodes = {self._root}
+        nodes, reached = {self._root}, {self._root}
         found = set()
         for position, segment in enumerate(segments, 1):
-            reached = {
+            before = reached if segment.may_lead_nowhere else set()
+            reached = before | {
                 node.below[name]
                 for node in nodes
                 for name in segment.readings
@@ -363,10 +374,22 @@ def _rules_of(held: Held) -> Iterable[Rule]:
 def _methods_of(environ: "WSGIEnvironment") -> set[str]:
     """The method of a request, and others for which an application may take it."""
     said = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
-    said += map(unquote, _METHOD_IN_QUERY.findall(environ.get("QUERY_STRING", "")))
+    said += [
+        value
+        for name, value in _fields_of(environ.get("QUERY_STRING", ""))
+        if name.strip() == _METHOD_IN_QUERY
+    ]
     words = {word.strip() for word in said if word}
     # Methods are told apart by case (RFC 9110 9.1), but not by all frameworks.
     return words | {word.upper() for word in words}
+
+
+def _fields_of(query: str) -> Sequence[tuple[str, str]]:
+    """The fields of a query, decoded; PathRefused where there are too many."""
+    try:
+        return parse_qsl(query.replace(";", "&"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise PathRefused(f"a query of more than {_MOST_FIELDS} fields") from None
 
 
 def _destination(environ: "WSGIEnvironment") -> str:
@@ -433,7 +456,8 @@ def _path_of(written: str) -> str:
     fault = fault_in(bare)
     if fault:
         raise ValueError(f"a path that can be asked for, found one that {fault}")
-    if not all(_reads_in_one_way(name) for name in segments_of(bare)):
+    names = map(called_plainly, segments_of(bare))
+    if not all(name and _reads_in_one_way(name) for name in names):
         raise ValueError(f"a path that reads in one way only, found {written!r}")
     return path
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from eilogin import clock
 from eilogin.sessions import Login
 from eilogin.stores import Values
+from eilogin.visit.rules import Rule
 from eilogin.web import environ as env
-from eilogin.web.rules import Rule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

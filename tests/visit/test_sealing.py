@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eilogin.web.sealing import NotSealed, Sealer, as_text, from_text
+from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 
 OLD, NEW, OTHER = (bytes([n]) * 32 for n in (1, 2, 3))
 

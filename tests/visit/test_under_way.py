@@ -10,10 +10,10 @@ from eilogin import clock as instants
 from eilogin.errors import CookiesRefused, LoginLost, StoreUnavailable
 from eilogin.sessions import Sessions
 from eilogin.stores import open_store
+from eilogin.visit import under_way
+from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
-from eilogin.web import under_way
 from eilogin.web.cookies import Cookie
-from eilogin.web.under_way import PendingLogin
 
 MINUTE = 60
 

@@ -1,5 +1,5 @@
 // Warns before a session ends. eilogin puts this script into pages of an application,
-// and calls warnBeforeTheEnd with its settings: see eilogin/web/warning.py.
+// and calls warnBeforeTheEnd with its settings: see eilogin/visit/warning.py.
 //
 // - Nothing is said that the server has not just confirmed: it is asked again before
 //   each dialog. Where it does not answer, nothing is said, and it is asked again later.

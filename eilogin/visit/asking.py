@@ -1,6 +1,6 @@
 """Asking the hub who a visitor is: the question that leaves, in this very browser.
 
-The way back is :mod:`eilogin.web.answers`.
+The way back is :mod:`eilogin.visit.answers`.
 """
 
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ from eilogin import clock
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.saml import bindings, messages
 from eilogin.saml.levels import CLASS_OF
+from eilogin.visit import under_way
+from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
-from eilogin.web import under_way
 from eilogin.web.cookies import Cookie
 from eilogin.web.outbound import redirect_with
-from eilogin.web.under_way import PendingLogin
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -5,9 +5,9 @@ import logging
 import pytest
 
 from eilogin.errors import StoreUnavailable
+from eilogin.visit import whereabouts
+from eilogin.visit.whereabouts import Whereabouts, network_of
 from eilogin.web import environ as env
-from eilogin.web import whereabouts
-from eilogin.web.whereabouts import Whereabouts, network_of
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from eilogin.web.whereabouts import Whereabouts, network_of
         ("192.0.2.7", "192.0.2.7/32"),
         ("2001:db8:1:2:aaaa:bbbb:cccc:dddd", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        pytest.param("::ffff:192.0.2.7", "192.0.2.7/32", id="on a dual-stack socket"),
+        pytest.param("::1", "::/64", id="this machine"),
         ("", ""),
         ("unknown", ""),
     ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eilogin.web.injection import LONGEST_BEGINNING, Place, inject
+from eilogin.visit.injection import LONGEST_BEGINNING, Place, inject
 
 TAG = b"<script></script>"
 HERE = "#"  # the place in the documents below

@@ -9,8 +9,8 @@ import pytest
 from webob import Request
 
 from eilogin.errors import MethodNotAllowed
+from eilogin.visit.warning import EndWarning
 from eilogin.web import environ as env
-from eilogin.web.warning import EndWarning
 
 DOCUMENT = b"<!doctype html><html><head><title>Page</title></head></html>"
 UTF8 = "text/html; charset=utf-8"

@@ -2,7 +2,7 @@
 
 A page that is looked at for a long time, such as a long form, hears nothing of its
 session's end. Where the option ``warn`` asks for it, one tag is put into such a page
-(:mod:`eilogin.web.injection`), which loads one script of ours. It asks
+(:mod:`eilogin.visit.injection`), which loads one script of ours. It asks
 ``/eilogin/session`` how long still, and shows a dialog in time: to go on, which sends
 POST there and loses nothing of what was filled in; or, when the end is final, to save.
 
@@ -32,8 +32,8 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.sessions import Login
+from eilogin.visit.injection import Headers, Place, inject
 from eilogin.web import environ as env
-from eilogin.web.injection import Headers, Place, inject
 from eilogin.web.pages import Pages, json_answer
 from eilogin.web.requests import (
     allow_only,

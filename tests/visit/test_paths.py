@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.errors import PathRefused
-from eilogin.web.paths import Segment, canonical, fault_in, is_plain, path_of
+from eilogin.visit.paths import (
+    LONGEST_PATH,
+    Segment,
+    called_plainly,
+    canonical,
+    fault_in,
+    is_plain,
+    path_of,
+)
 
 
 def wsgi(path, **more):
@@ -70,6 +78,10 @@ def test_a_path_has_one_spelling(environ, expected):
         "/%u006dijn",
         "/VirtualHostBase/https/uwv.test:443/mijn/VirtualHostRoot/zaken",
         "/nieuws/VirtualHostRoot",
+        "/++vh++https:uwv.test:443/nieuws/++/mijn",
+        "/nieuws/++acquire++mijn",
+        pytest.param("/x" * (LONGEST_PATH // 2) + "/", id="too long"),
+        pytest.param("/é" * (LONGEST_PATH // 3 + 1), id="too long in octets"),
     ],
 )
 def test_a_path_with_two_meanings_is_refused(path):
@@ -117,7 +129,14 @@ def test_whatever_comes_is_refused_or_plain(text):
     assert "\\" not in path
 
 
-@given(st.text("ab/.%; é\\?#\x00\x7f", max_size=12) | st.text(max_size=12))
+def test_a_path_may_be_long():
+    path = "/x" * (LONGEST_PATH // 2)
+    assert is_plain(path)
+    assert spelled(wsgi(path)) == path
+    assert not is_plain(path + "/")
+
+
+@given(st.text("ab/.%; é\\?#@+\x00\x7f", max_size=12) | st.text(max_size=12))
 def test_what_looks_plain_has_no_fault_and_one_reading(text):
     path = f"/{text}"
     if is_plain(path):
@@ -147,6 +166,15 @@ def test_what_looks_plain_has_no_fault_and_one_reading(text):
         ("100%", set()),
         ("café", set()),
         ("caf%C3%A9", {"café"}),
+        ("@@mijn", {"mijn"}),
+        ("++view++mijn", {"mijn"}),
+        ("++item++mijn;x", {"++item++mijn", "mijn", "mijn;x"}),
+        ("++attribute++mijn", {"mijn"}),
+        ("%40@mijn", {"@@mijn", "mijn"}),
+        ("@@", set()),
+        ("++theme++mijn", set()),
+        ("@mijn", set()),
+        ("a++view++b@@", set()),
     ],
 )
 def test_a_name_has_readings(name, readings):
@@ -157,10 +185,40 @@ def test_a_name_has_readings(name, readings):
 
 @pytest.mark.parametrize(
     ("name", "is_last"),
-    [("a", False), ("a;b", True), ("a%3fb", True), ("a#", True), ("a.", False)],
+    [
+        ("a", False),
+        ("a;b", True),
+        ("a%3fb", True),
+        ("a#", True),
+        ("a.", False),
+        ("@@a", True),
+        ("@@", True),
+        ("++view++a", False),
+    ],
 )
 def test_behind_parameters_a_path_may_be_over(name, is_last):
     assert Segment.of(name).may_be_last is is_last
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_nowhere"),
+    [
+        ("++lang++nl", True),
+        ("++api++", True),
+        ("%2b%2bapi%2b%2b", True),
+        ("@@", True),
+        ("@@a", False),
+        ("++a", False),
+        ("a++b++", False),
+    ],
+)
+def test_a_name_may_lead_nowhere(name, leads_nowhere):
+    assert Segment.of(name).may_lead_nowhere is leads_nowhere
+
+
+def test_a_name_is_called_plainly():
+    names = ("@@a", "++view++a", "a", "++lang++nl", "@@", "++view++")
+    assert [*map(called_plainly, names)] == ["a", "a", "a", "++lang++nl", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ House rules:
 
 import hashlib
 import json
-import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -22,20 +21,15 @@ from eilogin.errors import FormLost, FormOfAnother, FormSent
 from eilogin.federation import Own
 from eilogin.sessions import Subject
 from eilogin.stores import Values
-from eilogin.web.sealing import NotSealed, Sealer, as_text, from_text
+from eilogin.visit.handles import new_handle
+from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 
 #: How long a form is kept, in seconds.
 LIFETIME = 60 * 60.0
 #: Forms that one citizen, and one browser, can have here; the oldest gives way.
 MOST_FORMS = 3
-#: What a handle looks like: it begins with the time, so that handles sort by age.
-HANDLE = r"[0-9a-f]{8}-[A-Za-z0-9_-]{22}"
-HANDLE_LENGTH = 31
-
 #: Tries to note one more form, while others of hers come in.
 _TRIES = 5
-
-_is_handle = re.compile(HANDLE).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +73,30 @@ class KeptForms:
         """What stands for a citizen beside a form of hers."""
         return self._forms.tag(who.label())
 
-    def note_for(self, who: Subject, token: str) -> str:
+    def note_for(
+        self, who: Subject, token: str, until: float, network: str = ""
+    ) -> str:
         """For a cookie: whose session ``token`` is, for when that has ended.
 
-        Only this site can read it, and only together with ``token``.
+        Only this site can read it, and only together with ``token``, and in the same
+        ``network``; ``until`` is in seconds since 1970, and holds for who keeps cookies
+        longer than a browser does.
         """
-        tag = self.tag_of(who)
-        return as_text(self._owners.seal(tag.encode(), self._party, token))
+        octets = json.dumps([self.tag_of(who), until]).encode()
+        return as_text(self._owners.seal(octets, self._party, token, network))
 
-    def tag_in(self, note: str, token: str) -> str | None:
-        """The tag of whom :meth:`note_for` was told; None for what it did not make."""
+    def tag_in(self, note: str, token: str, network: str = "") -> str | None:
+        """The tag of whom :meth:`note_for` was told.
+
+        None for what it did not make, and when its time is over.
+        """
+        tag: str
         try:
-            return self._owners.open(from_text(note), self._party, token).decode()
-        except NotSealed:
+            octets = self._owners.open(from_text(note), self._party, token, network)
+            tag, until = json.loads(octets)
+        except ValueError:
             return None
+        return tag if clock.now() < until else None
 
     # --- the forms ---
 
@@ -102,7 +106,7 @@ class KeptForms:
         The secret is for a cookie of the browser that sent it. None where too many of
         hers come in at once. Raises :class:`eilogin.errors.StoreUnavailable`.
         """
-        handle = f"{int(clock.now()):08x}-{secrets.token_urlsafe(16)}"
+        handle = new_handle()
         secret = secrets.token_urlsafe(24)
         if not self._is_room_made(handle, tag):
             return None
@@ -181,11 +185,6 @@ class KeptForms:
     def drop(self, handle: str) -> None:
         """Have the form with this handle gone."""
         self._values.take(_key(handle))
-
-
-def is_handle(text: str) -> bool:
-    """Whether a text can be the handle of a form."""
-    return _is_handle(text) is not None
 
 
 def _key(handle: str) -> str:

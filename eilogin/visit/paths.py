@@ -5,7 +5,11 @@ its own affair: it may decode it again, cut off parameters, or fold letters that
 alike. So a path is not rewritten here until it is simple. It is refused where it could
 be walked in two ways (dot and empty segments, backslashes, encoded slashes), and where
 only its names could be read in two ways all readings are given, so that the strictest
-rule of all can hold (:mod:`eilogin.web.rules`). Upper and lower case are kept.
+rule of all can hold (:mod:`eilogin.visit.rules`). Upper and lower case are kept.
+
+Zope and Pyramid know names of two parts: ``@@zaken`` and ``++view++zaken`` are the view
+``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). Such a name is read without
+its first part too; and other such names, ``++lang++nl``, as if they were not there.
 """
 
 import re
@@ -29,16 +33,26 @@ _FAULTS = (
     (re.compile(r"%(?:2f|5c|2e|7f|[01][0-9a-f])", re.IGNORECASE), "is encoded twice"),
     # What IIS once made of it; nobody else encodes like that.
     (re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE), "is encoded in no standard way"),
-    # Zope takes its next names for a host and a site, wherever a client writes it.
-    (re.compile(r"/VirtualHost(?:Base|Root)(?:/|$)"), "has a name that Zope obeys"),
+    # Zope takes its next names for a host and a site, wherever a client writes it; or
+    # looks for the name behind it somewhere else.
+    (
+        re.compile(r"/(?:VirtualHost(?:Base|Root)(?:/|$)|\+\+(?:vh|acquire)\+\+)"),
+        "has a name that Zope obeys",
+    ),
 )
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 # What an application could read as something else, in a segment that is ASCII.
-_TWO_WAYS = re.compile(r"[%;?#]|^ |[. ]$")
+_TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
+# What stands before a name and only says how to look it up.
+_PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
+# What may lead nowhere else: to the default view, or to a language or a skin.
+_NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
 # Behind one of these, decoded, an application may see no path any more.
 _ENDS = ";?#"
 #: More readings of one segment than any honest one has.
 _MOST_READINGS = 24
+#: Octets of a path; servers take lines of about as much (RFC 9110 4.1).
+LONGEST_PATH = 8192
 
 
 # --- the path of a request ------------------------------------------------------
@@ -69,6 +83,7 @@ def is_plain(path: str) -> bool:
     """
     return (
         path.startswith("/")
+        and len(path) <= LONGEST_PATH
         and path.isascii()
         and path.isprintable()
         and "//" not in path
@@ -81,6 +96,8 @@ def is_plain(path: str) -> bool:
         and "\\" not in path
         and "?" not in path
         and "#" not in path
+        and "/@@" not in path
+        and "/++" not in path
         and "/VirtualHost" not in path
     )
 
@@ -89,9 +106,11 @@ def canonical(path: str) -> str:
     """A path as WSGI hands it over (:func:`path_of`), as text in its one spelling.
 
     Raises :class:`eilogin.errors.PathRefused` for dot segments, empty segments,
-    backslashes, control characters, what is not UTF-8, and what is still encoded and
-    would become one of these.
+    backslashes, control characters, what is not UTF-8, what is still encoded and would
+    become one of these, and for more than :data:`LONGEST_PATH` octets.
     """
+    if len(path) > LONGEST_PATH:
+        raise PathRefused(f"the path has more than {LONGEST_PATH} octets")
     if not path.isascii():
         path = _decoded(path)
     fault = fault_in(path)
@@ -132,6 +151,8 @@ class Segment:
     readings: tuple[str, ...]
     #: Whether the path may end here for it.
     may_be_last: bool = False
+    #: Whether it may stay where it is.
+    may_lead_nowhere: bool = False
 
     @classmethod
     def of(cls, name: str) -> "Segment":
@@ -146,8 +167,18 @@ class Segment:
                     found.append(_plain(reading))
             if len(found) > _MOST_READINGS:
                 raise PathRefused("the path can be read in too many ways")
-        ends = any(mark in one for one in found for mark in _ENDS)
-        return cls(tuple(found), ends)
+        return cls(
+            tuple(found),
+            any(mark in one for one in found for mark in _ENDS)
+            # What is behind a view Pyramid leaves to that.
+            or any(one.startswith("@@") for one in found),
+            any(_NOWHERE.match(one) for one in found),
+        )
+
+
+def called_plainly(name: str) -> str:
+    """A name without what only says how to look it up; "" for that alone."""
+    return _PLAINLY.sub("", name)
 
 
 def _plain(name: str) -> str:
@@ -172,6 +203,7 @@ _READERS: Sequence[Callable[[str], str]] = (
     _once_more,
     # Letters that look alike: full width, ligatures, superscripts.
     lambda name: normalize("NFKC", name),
+    lambda name: called_plainly(name) or name,
     # Blanks around it, and what a file system of Windows leaves off.
     lambda name: name.strip(" ").rstrip(". "),
 )

@@ -8,8 +8,8 @@ import time_machine
 from eilogin import clock as instants
 from eilogin.errors import LoginLoops
 from eilogin.sessions import Login, Subject
+from eilogin.visit import rounds
 from eilogin.web import environ as env
-from eilogin.web import rounds
 from eilogin.web.cookies import Cookie
 
 PAGE = "/mijn?a=b"

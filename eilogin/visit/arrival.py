@@ -1,6 +1,6 @@
 """From what the hub signed to a session of this visitor, and on to her page.
 
-What comes before, from the request to the assertion, is :mod:`eilogin.web.answers`.
+What comes before, from the request to the assertion, is :mod:`eilogin.visit.answers`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import LEVEL_OF, reaches
 from eilogin.sessions import Login, Subject
+from eilogin.visit import limits, rounds, under_way
+from eilogin.visit.again import SecondChance
+from eilogin.visit.asking import forget_asking
+from eilogin.visit.under_way import PendingLogin
+from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
-from eilogin.web import limits, rounds, under_way
-from eilogin.web.again import SecondChance
-from eilogin.web.asking import forget_asking
-from eilogin.web.under_way import PendingLogin
 from eilogin.web.urls import at, see_other
-from eilogin.web.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -44,13 +44,12 @@ def log_in(
     sessions, own = env.sessions(environ), env.trust(environ).own
     login = _login_of(assertion, _level_reached(pending, assertion), own.entity_id)
     login = replace(login, address=whereabouts.mark(environ))
-    current = env.session(environ)
+    current = whereabouts.of_this_network(environ, env.session(environ))
     if current is not None and current.who == login.who:
         login = replace(login, proven=_proven(pending, assertion, login, current))
         login = current.confirmed_by(login)
     else:
         login = replace(login, proven=_proven(pending, assertion, login, None))
-        current = whereabouts.of_this_network(environ, current)
     name = f"assertion:{assertion.issuer}\0{assertion.id}"
     if not under_way.claim(environ, pending):
         return once_more(environ, replace(pending, spent_by=under_way.CLAIMED))

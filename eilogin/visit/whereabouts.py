@@ -2,7 +2,8 @@
 
 Who steals the cookie of a session uses it from another network. What is remembered with
 a login is a keyed hash of the network: an IPv4 address, or the first 64 bits of an IPv6
-address, because the rest is another one every day (RFC 8981). The address itself is in
+address, because the rest is another one every day (RFC 8981); what is IPv4 inside of
+IPv6, as a server on a dual-stack socket tells it, is IPv4. The address itself is in
 no record, cookie or log. ``warn`` tells the log, once for each session and network;
 ``enforce`` takes the session out of the request too: it is not ended, for its owner may
 be where she was. A login of which no network is known counts as one from elsewhere.
@@ -47,6 +48,10 @@ class Whereabouts:
         """What tells this network from others, for a login; "" where it is off."""
         return self._mark(environ) if self.is_on else ""
 
+    def required(self, environ: "WSGIEnvironment") -> str:
+        """The same for what is good in this network alone; "" but where it enforces."""
+        return self._mark(environ) if self._enforces else ""
+
     def check(self, environ: "WSGIEnvironment") -> None:
         """Tell of a session that comes from elsewhere; take it out, or leave it."""
         login = env.session_or_none(environ)
@@ -62,7 +67,8 @@ class Whereabouts:
     ) -> Login | None:
         """The login, or None where :meth:`check` would take it out of the request.
 
-        For who logs in with somebody else's cookie: that does not end her session.
+        For who logs in with somebody else's cookie: that does not end her session, nor
+        does what she proved there count here.
         """
         if login is None or not self._enforces:
             return login
@@ -118,6 +124,8 @@ def network_of(address: str) -> str:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
     bits = parsed.max_prefixlen if parsed.version == 4 else _NETWORK  # noqa: PLR2004
     return str(ipaddress.ip_network((parsed, bits), strict=False))
 

@@ -30,10 +30,10 @@ from ipaddress import ip_address
 from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 
-from eilogin.errors import MalformedMessage, MessageTooLarge, PathRefused
+from eilogin.errors import MalformedMessage, PathRefused
+from eilogin.visit.paths import fault_in
 from eilogin.web import environ as env
-from eilogin.web.paths import fault_in
-from eilogin.web.requests import IPNetwork, is_among, read_body
+from eilogin.web.requests import IPNetwork, is_among, read_whole_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -48,6 +48,8 @@ _HEAD = 2
 
 #: Largest form that Zope reads into memory (its FORM_MEMORY_LIMIT).
 _LARGEST_FORM = 2**20
+#: More buttons than any browser presses at once.
+_MOST_CALLS = 4
 _METHOD_KEY = re.compile(r"(.*):(?:default_)?(?:method|action)", re.DOTALL)
 _LOOKS_LIKE_METHOD_KEY = re.compile(r":(?:default_)?(?:method|action)(?![a-z0-9_])")
 _CHARSETS = re.compile(r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-8859-1)", re.IGNORECASE)
@@ -162,18 +164,15 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
         raise PathRefused(f"a form in {charset[1][:20]!r}, whose keys cannot be told")
     if "multipart" in kind:
         return Form(is_multipart=True)
-    return Form(methods=tuple(_methods_in(_read_ahead(environ))))
+    methods = frozenset(_methods_in(_read_ahead(environ)))
+    if len(methods) > _MOST_CALLS:
+        raise PathRefused("a form that makes Zope call too much")
+    return Form(methods=tuple(sorted(methods)))
 
 
 def _read_ahead(environ: "WSGIEnvironment") -> bytes:
     """The body of a request, which the application finds as it was."""
-    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
-        body = read_body(environ, _LARGEST_FORM)
-    else:
-        # In chunks: gunicorn tells no length, and ends it itself.
-        body = environ["wsgi.input"].read(_LARGEST_FORM + 1)
-        if len(body) > _LARGEST_FORM:
-            raise MessageTooLarge(f"a form of more than {_LARGEST_FORM} bytes")
+    body = read_whole_body(environ, _LARGEST_FORM)
     environ["wsgi.input"] = io.BytesIO(body)
     return body
 

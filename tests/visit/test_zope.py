@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from eilogin.errors import MalformedMessage, MessageTooLarge, PathRefused
-from eilogin.web.zope import Form, look_at_form, visible, watch
+from eilogin.visit.zope import Form, look_at_form, visible, watch
 
 BASE = "/VirtualHostBase/https/stad.test:443"
 PROXIES = (ip_network("10.0.0.0/8"),)
@@ -149,6 +149,35 @@ def test_a_form_in_chunks_is_read_ahead_where_the_server_ends_it():
     environ["wsgi.input"] = BytesIO(b"x" * (2**20 + 1))
     with pytest.raises(MessageTooLarge):
         look_at_form(environ)
+
+
+class Trickling:
+    """A body that comes in pieces, as from a slow network."""
+
+    def __init__(self, body, piece=10):
+        self._body = BytesIO(body)
+        self._piece = piece
+
+    def read(self, size):
+        return self._body.read(min(size, self._piece))
+
+
+def test_a_form_that_comes_in_pieces_is_read_and_put_back_whole():
+    body = b"tekst=" + b"x" * 100 + b"&a:method=1"
+    environ = request(b"", **{"wsgi.input_terminated": True})
+    del environ["CONTENT_LENGTH"]
+    environ["wsgi.input"] = Trickling(body)
+    assert look_at_form(environ).methods == ("a",)
+    assert environ["wsgi.input"].read() == body
+    environ["wsgi.input"] = Trickling(b"x" * (2**20 + 1), piece=2**18)
+    with pytest.raises(MessageTooLarge):
+        look_at_form(environ)
+
+
+def test_a_form_cannot_call_everything():
+    assert len(look_at_form(request(b"a:method=1&b:method=1&a:method=2")).methods) == 2
+    with pytest.raises(PathRefused, match="too much"):
+        look_at_form(request(b"&".join(b"a%d:method=1" % n for n in range(5))))
 
 
 def test_a_body_without_length_is_none():

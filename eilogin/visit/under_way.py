@@ -13,8 +13,6 @@ harm.
 
 import hashlib
 import json
-import re
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,10 +20,11 @@ from typing import TYPE_CHECKING
 from eilogin import clock
 from eilogin.errors import CookiesRefused, LoginLost
 from eilogin.saml.checks import SKEW
+from eilogin.visit.handles import instant_of, new_handle
+from eilogin.visit.rounds import takes_cookies
+from eilogin.visit.sealing import Sealer, as_text, from_text
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, names
-from eilogin.web.rounds import takes_cookies
-from eilogin.web.sealing import Sealer, as_text, from_text
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,13 +38,11 @@ MOST_TABS = 5
 #: Most characters of all their cookies: a common proxy takes 8 kB of cookies in all.
 _MOST_ROOM = 4000
 #: More than this many cookies are not taken away at once.
-_MOST_EXPIRED = 20
+MOST_EXPIRED = 20
 
 #: In the place of a login's key while there is none yet.
 CLAIMED = "claimed"
 
-# The instant, so that handles sort by age, and 16 random bytes.
-_HANDLE = re.compile(r"([0-9a-f]{8,9})-[A-Za-z0-9_-]{22}")
 _COOKIES = "eilogin-login-"
 
 
@@ -59,9 +56,7 @@ class PendingLogin:
     is_passive: bool = False
     #: Whether a fresh proof was asked for (ForceAuthn).
     is_forced: bool = False
-    handle: str = field(
-        default_factory=lambda: f"{int(clock.now()):08x}-{secrets.token_urlsafe(16)}"
-    )
+    handle: str = field(default_factory=new_handle)
     #: The store's key of the login that came of it, :data:`CLAIMED` before there is
     #: one, or "" before an answer came.
     spent_by: str = ""
@@ -92,10 +87,10 @@ def request_id_of(handle: str) -> str:
 
 
 def _instant_of(handle: str) -> float:
-    match = _HANDLE.fullmatch(handle)
-    if match is None:
+    instant = instant_of(handle)
+    if instant is None:
         raise LoginLost("no login under way has this RelayState")
-    return float(int(match[1], 16))
+    return instant
 
 
 # --- in the browser -------------------------------------------------------------------
@@ -113,7 +108,7 @@ def keep(
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
     room = _MOST_ROOM - len(text)
     newest_first = sorted(names(environ, _COOKIES), reverse=True)
-    for others, name in enumerate(newest_first[: MOST_TABS + _MOST_EXPIRED], 1):
+    for others, name in enumerate(newest_first[: MOST_TABS + MOST_EXPIRED], 1):
         room -= len(Cookie(name).read(environ) or "")
         if others >= MOST_TABS or room < 0:
             yield Cookie(name).expire()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from eilogin.errors import InvalidOptions, PathRefused
 from eilogin.settings import Options, option, read
+from eilogin.visit.rules import NEEDS, ProtectLines, Rule, Rules, strictest
 from eilogin.web import environ as env
-from eilogin.web.rules import NEEDS, ProtectLines, Rule, Rules, strictest
 
 EXAMPLE = Rules.parse(
     [
@@ -79,6 +79,13 @@ def test_the_longest_line_wins_on_the_boundaries_of_segments(path, rule):
         pytest.param("/mijn/hulp?/x", "basis", id="cut short it is less strict"),
         pytest.param("/nieuws/intern./x", "midden", id="as Windows has it"),
         pytest.param("/nieuws/\uff49ntern", "midden", id="of full width"),
+        pytest.param("/nieuws/@@intern", "midden", id="as a view"),
+        pytest.param("/nieuws/@@intern/x", "midden", id="below a view"),
+        pytest.param("/nieuws/++view++intern", "midden", id="as a view in full"),
+        pytest.param("/nieuws/%40%40intern", "midden", id="as a view, encoded"),
+        pytest.param("/++lang++nl/nieuws/++skin++x/intern", "midden", id="namespaces"),
+        pytest.param("/@@static/x", "basis", id="a view is not open by its name"),
+        pytest.param("/@static", "basis", id="no view"),
     ],
 )
 def test_a_path_with_two_readings_gets_the_stricter_rule(path, rule):
@@ -90,6 +97,46 @@ def test_a_path_that_may_end_before_it_does_needs_what_is_needed_there():
     assert need(rules, "/mijn/x") == "off"
     assert need(rules, "/mijn;v=1/x") == "hoog"
     assert need(rules, "/mijn#/x") == "hoog"
+
+
+def test_a_view_without_a_name_is_the_page_itself():
+    rules = Rules.parse(["/ off", "=/mijn hoog"])
+    assert need(rules, "/mijn/@@") == "hoog"
+    assert need(rules, "/mijn/@@/x") == "hoog"
+    assert need(rules, "/mijn/++lang++nl") == "hoog"
+    assert need(rules, "/mijn/@x") == "off"
+
+
+def test_a_line_for_a_view_holds_by_both_its_names():
+    rules = Rules.parse(
+        [
+            "/@@open           optional",
+            "/@@open/sub       off",
+            "/mijn             midden",
+            "=/mijn/@@dossier  hoog",
+            "/++theme++stad    off",
+        ]
+    )
+    for name in ("open", "@@open"):
+        assert need(rules, f"/{name}") == "optional"
+        assert need(rules, f"/{name}/x") == "optional"
+    assert need(rules, "/open/sub") == "off"
+    assert need(rules, "/@@open/sub") == "optional", "it may be the view, with the rest"
+    for name in ("dossier", "@@dossier", "++view++dossier"):
+        assert need(rules, f"/mijn/{name}") == "hoog"
+    assert need(rules, "/++theme++stad/a.css") == "off"
+    assert need(rules, "/++theme++ander/a.css") == "basis"
+    assert need(rules, "/stad") == "basis"
+
+
+def test_a_path_may_be_too_long():
+    assert need(EXAMPLE, "/nieuws" + "/x" * 4000) == "optional"
+    with pytest.raises(PathRefused, match="8192 octets"):
+        need(EXAMPLE, "/nieuws" + "/x" * 4096)
+    with pytest.raises(PathRefused, match="8192 octets"):
+        need(EXAMPLE, "/x" * 3000, SCRIPT_NAME="/nieuws" + "/y" * 3000)
+    with pytest.raises(PathRefused, match="8192 octets"):
+        zope("/nieuws" + "/x" * 4096)
 
 
 def test_what_no_line_names_needs_basis_unless_the_root_says_otherwise():
@@ -177,6 +224,9 @@ def test_a_line_can_hold_for_some_methods(method, path, rule):
         {"HTTP_X_METHOD_OVERRIDE": "Delete"},
         {"QUERY_STRING": "a=b&_method=delete"},
         {"QUERY_STRING": "_method=%44ELETE"},
+        {"QUERY_STRING": "x=_method&%5Fmethod=DELETE"},
+        {"QUERY_STRING": "a;_meth%6fd=DELETE;b=c"},
+        {"QUERY_STRING": "_method=GET&+_method=DELETE"},
     ],
 )
 def test_who_asks_for_another_method_needs_what_both_need(asking):
@@ -184,6 +234,13 @@ def test_who_asks_for_another_method_needs_what_both_need(asking):
     assert need(rules, "/x", "POST") == "off"
     assert need(rules, "/x", "POST", **asking) == "hoog"
     assert need(rules, "/y", "POST", **asking) == "off"
+
+
+def test_a_query_may_have_too_many_fields():
+    rules = Rules.parse(["/x off", "/x hoog methods=DELETE"])
+    assert need(rules, "/x", QUERY_STRING="a&" * 999) == "off"
+    with pytest.raises(PathRefused, match="1000 fields"):
+        need(rules, "/x", QUERY_STRING="a&" * 1000 + "_method=DELETE")
 
 
 def test_two_readings_with_methods_get_the_stricter_of_each():
@@ -261,6 +318,11 @@ def test_the_strictest_is_so_in_every_respect():
         ("/m² basis", "a path that reads in one way only"),
         ("/%252e%252e basis", "found one that is encoded twice"),
         ("/... basis", "a path that reads in one way only"),
+        ("/mijn/@@ basis", "a path that reads in one way only"),
+        ("/++view++/x basis", "a path that reads in one way only"),
+        ("/@@@@x basis", "a path that reads in one way only"),
+        ("/++acquire++x basis", "found one that has a name that Zope obeys"),
+        ("/@@nieuws basis", "one line for each path and method, found '/@@nieuws' ag"),
         ("/nieuws/ basis", "one line for each path and method, found '/nieuws/' again"),
     ],
 )
@@ -334,6 +396,9 @@ def zope(path, method="GET", **more):
         pytest.param("/nieuws/beheer", "hoog", id="acquired, exact"),
         pytest.param("/nieuws/beheer;x/y", "hoog", id="acquired, exact, cut short"),
         pytest.param("/nieuws/beheer/x", "optional", id="not exact"),
+        pytest.param("/nieuws/@@beheer", "hoog", id="acquired, as a view"),
+        pytest.param("/nieuws/beheer/++api++", "hoog", id="acquired, exact, nowhere"),
+        pytest.param("/++api++/mijn/++view++bezwaar", "midden", id="through an API"),
         ("/nieuws/api", "basis"),
     ],
 )
@@ -357,6 +422,7 @@ def form(body, kind="application/x-www-form-urlencoded"):
         (b"a=b&%3Amethod=bezwaar/x", "midden"),
         (b"a=b&:default_action=/bezwaar", "midden"),
         (b"zaken:method=1", "basis"),
+        (b"@@bezwaar:method=1", "midden"),
     ],
 )
 def test_in_zope_a_form_needs_what_it_calls(body, rule):

@@ -32,11 +32,11 @@ from eilogin.errors import (
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures, toolkit, xml
 from eilogin.saml.answers import Expected, accept, open_artifact_response
+from eilogin.visit import under_way
+from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
+from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.web import environ as env
-from eilogin.web import under_way
 from eilogin.web.requests import allow_only, read_body, read_query
-from eilogin.web.sealing import NotSealed, Sealer, as_text, from_text
-from eilogin.web.under_way import PendingLogin, request_id_of
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:

@@ -1,0 +1,27 @@
+"""Handles: what they look like, and when they were made."""
+
+import pytest
+
+from eilogin.visit.handles import HANDLE_LENGTH, instant_of, is_handle, new_handle
+
+
+def test_one_tells_when_it_was_made(clock):
+    handle = new_handle()
+    assert is_handle(handle)
+    assert len(handle) == HANDLE_LENGTH
+    assert instant_of(handle) == 1795510800.0
+
+
+def test_they_sort_by_age_and_no_two_are_the_same(clock):
+    first, other = new_handle(), new_handle()
+    clock.shift(1)
+    assert first != other
+    assert max(first, other) < new_handle()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "00000000-" + 21 * "x", "\n", "00000000-" + 22 * "x" + "\n"]
+)
+def test_not_every_text_is_one(text):
+    assert not is_handle(text)
+    assert instant_of(text) is None

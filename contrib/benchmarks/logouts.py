@@ -116,6 +116,9 @@ def _telling(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     browser = federation.browser()
 
     def log_in_everywhere() -> None:
+        # Nobody logs in at one page as often as this: a browser would be stopped.
+        nonlocal browser
+        browser = federation.browser()
         browser.visit(f"https://{hosts[0]}/")
         browser.press("Inloggen", username="anna", password="demo-anna")  # noqa: S106
         for host in hosts[1:]:

@@ -33,6 +33,7 @@ from eilogin.saml.checks import (
 )
 from eilogin.sessions import Login, Subject
 from eilogin.settings import Options, option, read
+from eilogin.visit import rounds
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound, receive, receive_soap
@@ -131,7 +132,10 @@ class LogoutFilter:
         if login is None:
             return self._logged_out(environ, target, everywhere=False)
         self._end_here(environ, login)
-        return self._tell_hub(environ, login, target)
+        answer = self._tell_hub(environ, login, target)
+        # Who logs out means to log in again, however soon that is.
+        answer.headerlist.append(rounds.forget())
+        return answer
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> None:
         indexes = (login.session_index,) if login.session_index else ()

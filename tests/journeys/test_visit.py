@@ -322,6 +322,13 @@ class TestALoginThatComesRound:
         assert anna.browser.page.status_int == 403
         assert "een fout in deze website" in anna.browser.text
 
+    def test_not_because_she_logs_out_and_in_again_herself(self, anna):
+        for _ in range(MOST + 1):
+            anna.visit(UWV)
+            anna.type_password()
+            assert anna.browser.url == UWV
+            anna.visit("https://uwv.test/eilogin/logout")
+
     def test_is_told_in_english_too(self, federation, anna, is_stopped):
         WithoutSession(federation, "uwv.test")
         anna.visit("https://inloggen.test/login")

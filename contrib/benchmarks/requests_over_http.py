@@ -100,8 +100,9 @@ def _whole_answer(connection: socket.socket) -> bytes:
     return answer
 
 
-def _rows(kind: str, name: str, goal: float | None = None) -> tuple[Row, Row]:
-    peer = "" if kind == "beaker" else "beaker"
+def _rows(
+    kind: str, name: str, goal: float | None = None, peer: str = ""
+) -> tuple[Row, Row]:
     return (
         Row(
             name=f"over waitress, {name}, p50",
@@ -124,12 +125,20 @@ def _rows(kind: str, name: str, goal: float | None = None) -> tuple[Row, Row]:
 BENCHES = (
     Bench(
         name="waitress",
-        what="guarded pages over HTTP, beside the same page unguarded and behind "
-        "Beaker's memory session",
+        what="guarded pages over HTTP, beside the same page unguarded, behind one "
+        "look into the store and behind Beaker's memory session",
         rows=(
-            *_rows("memory", "five filters, memory:", 1.05),
-            *_rows("sqlite", "five filters, sqlite:", 1.15),
-            *(_rows("redis", "five filters, redis:", 1.5) if HAS_REDIS else ()),
+            *_rows("memory", "five filters, memory:", 1.05, "beaker"),
+            *_rows("sqlite", "five filters, sqlite:", 1.15, "select"),
+            *_rows("select", "one SELECT and its JSON"),
+            *(
+                (
+                    *_rows("redis", "five filters, redis:", 1.5, "get"),
+                    *_rows("get", "one GET by redis-py"),
+                )
+                if HAS_REDIS
+                else ()
+            ),
             *_rows("beaker", "Beaker memory"),
         ),
         setting=_over_http,

@@ -10,12 +10,12 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servers import HAS_REDIS, redis_server
-from sites import by_beaker, guarded, site
+from sites import ByGet, BySelect, by_beaker, guarded, site
 from waitress.server import create_server
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ KINDS = (
     "unguarded",
     "memory",
     "sqlite",
-    *(("redis",) if HAS_REDIS else ()),
+    "select",
+    *(("redis", "get") if HAS_REDIS else ()),
     "beaker",
 )
 
@@ -37,16 +38,20 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
         yield site, ""
     elif kind == "beaker":
         yield by_beaker()
-    elif kind == "redis":
-        with (
-            redis_server(folder / "redis") as url,
-            guarded(folder, url) as guarded_site,
-        ):
-            yield guarded_site
+    elif kind in ("redis", "get"):
+        with redis_server(folder / "redis") as url:
+            site_by = guarded(folder, url) if kind == "redis" else ByGet.opened(url)
+            with site_by as found:
+                yield found
     else:
-        store = "memory:" if kind == "memory" else f"sqlite:///{folder / 'uwv.db'}"
-        with guarded(folder, store) as guarded_site:
-            yield guarded_site
+        path = folder / "uwv.db"
+        store = "memory:" if kind == "memory" else f"sqlite:///{path}"
+        with guarded(folder, store) as by_filters, ExitStack() as stack:
+            yield (
+                stack.enter_context(BySelect.opened(path))
+                if kind == "select"
+                else by_filters
+            )
 
 
 def main(kind: str, folder: str) -> None:

@@ -79,7 +79,10 @@ class BySelect:
 
     def __init__(self, app: "WSGIApplication", path: Path) -> None:
         self.app = app
-        self.connection = sqlite3.connect(path, isolation_level=None)
+        # A thread of a server may be another one than that which made it.
+        self.connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False
+        )
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

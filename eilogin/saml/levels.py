@@ -7,6 +7,9 @@ than the one that was asked for.
 #: Lowest first: password; password and code; and two by stronger means.
 LEVELS = ("basis", "midden", "substantieel", "hoog")
 
+# At every request: how high each is.
+_height = {level: height for height, level in enumerate(LEVELS)}.__getitem__
+
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
 #: AuthnContextClassRef of each level.
@@ -23,4 +26,4 @@ LEVEL_OF = {uri: level for level, uri in CLASS_OF.items()}
 
 def reaches(level: str, wanted: str) -> bool:
     """Whether a login at ``level`` is enough where ``wanted`` is asked for."""
-    return LEVELS.index(level) >= LEVELS.index(wanted)
+    return _height(level) >= _height(wanted)

@@ -68,13 +68,13 @@ class Cookie:
         None too where it was sent with two different values: no browser does that
         with a ``__Host-`` cookie, so one of them is forged and nobody can say which.
         """
-        header = environ.get("HTTP_COOKIE", "")
-        start = header.find(self._start)
+        header, wanted = environ.get("HTTP_COOKIE", ""), self._start
+        start = header.find(wanted)
         if start == -1:
             return None
         behind = start + self._length
-        is_plain = start == 0 or header.startswith("; ", start - 2)
-        if is_plain and header.find(self._start, behind) == -1:
+        is_plain = start == 0 or header[start - 2 : start] == "; "
+        if is_plain and header.find(wanted, behind) == -1:
             # As every browser writes it: once, and where a pair begins.
             end = header.find(";", behind)
             value = header[behind:] if end == -1 else header[behind:end]

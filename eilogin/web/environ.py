@@ -27,7 +27,7 @@ A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which n
 the filter that should stand before it.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from webob import Response
 
@@ -84,21 +84,19 @@ class LoginService(Protocol):
         """
 
 
-def _get(environ: "WSGIEnvironment", key: str) -> Any:
-    try:
-        return environ[key]
-    except KeyError:
-        raise PipelineOrder(
-            f"the filter '{_SET_BY[key]}' is missing or stands too far inside; "
-            f"the order is: {' '.join(ORDER)} app"
-        ) from None
+def _missing(key: str) -> PipelineOrder:
+    return PipelineOrder(
+        f"the filter '{_SET_BY[key]}' is missing or stands too far inside; "
+        f"the order is: {' '.join(ORDER)} app"
+    )
 
 
 def sessions(environ: "WSGIEnvironment") -> Sessions:
     """The logins of this participant."""
-    found: Sessions = (
-        environ[SESSIONS] if SESSIONS in environ else _get(environ, SESSIONS)
-    )
+    try:
+        found: Sessions = environ[SESSIONS]
+    except KeyError:
+        raise _missing(SESSIONS) from None
     return found
 
 
@@ -110,17 +108,19 @@ def session(environ: "WSGIEnvironment") -> Login | None:
     if SESSION_FAULT in environ:
         fault: EiloginError = environ[SESSION_FAULT]
         raise fault
-    found: Login | None = (
-        environ[SESSION] if SESSION in environ else _get(environ, SESSION)
-    )
+    try:
+        found: Login | None = environ[SESSION]
+    except KeyError:
+        raise _missing(SESSION) from None
     return found
 
 
 def session_or_none(environ: "WSGIEnvironment") -> Login | None:
     """The same where it does not matter whether somebody can tell."""
-    found: Login | None = (
-        environ[SESSION] if SESSION in environ else _get(environ, SESSION)
-    )
+    try:
+        found: Login | None = environ[SESSION]
+    except KeyError:
+        raise _missing(SESSION) from None
     return found
 
 
@@ -158,19 +158,26 @@ def values(environ: "WSGIEnvironment") -> Values:
 
 def cookie(environ: "WSGIEnvironment") -> Cookie:
     """The cookie that carries this participant's session."""
-    found: Cookie = _get(environ, COOKIE)
+    try:
+        found: Cookie = environ[COOKIE]
+    except KeyError:
+        raise _missing(COOKIE) from None
     return found
 
 
 def trust(environ: "WSGIEnvironment") -> Trust:
     """Who we are in the federation, and who else is in it."""
-    found: Trust = _get(environ, TRUST)
+    try:
+        found: Trust = environ[TRUST]
+    except KeyError:
+        raise _missing(TRUST) from None
     return found
 
 
 def address(environ: "WSGIEnvironment") -> str | None:
     """Which of eilogin's own addresses is asked for, such as ``acs``, or None."""
-    found: str | None = (
-        environ[ADDRESS] if ADDRESS in environ else _get(environ, ADDRESS)
-    )
+    try:
+        found: str | None = environ[ADDRESS]
+    except KeyError:
+        raise _missing(ADDRESS) from None
     return found

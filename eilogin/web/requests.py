@@ -109,6 +109,9 @@ def _origin_or_none(url: str) -> str | None:
 # --- what it can be answered with -----------------------------------------------
 
 
+_FOR_PAGES = ("GET", "HEAD", "POST")
+
+
 def is_navigation(environ: "WSGIEnvironment") -> bool:
     """Whether a person looks at what is answered here; else a script reads it.
 
@@ -118,17 +121,14 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
     "form submission attributes"): all others are a script's, or a browser's own
     question before it (a preflight: Fetch standard, "CORS-preflight fetch").
     """
-    if "HTTP_X_REQUESTED_WITH" in environ or not _is_for_pages(environ):
+    method = environ.get("REQUEST_METHOD", "GET")
+    if "HTTP_X_REQUESTED_WITH" in environ or method not in _FOR_PAGES:
         return False
     mode = environ.get("HTTP_SEC_FETCH_MODE")
     if mode is not None:
         return bool(mode == "navigate")
     accepted = environ.get("HTTP_ACCEPT", "").lower()
     return not accepted or "text/html" in accepted or "*/*" in accepted
-
-
-def _is_for_pages(environ: "WSGIEnvironment") -> bool:
-    return environ.get("REQUEST_METHOD", "GET") in ("GET", "HEAD", "POST")
 
 
 def wants_page(environ: "WSGIEnvironment") -> bool:

@@ -57,7 +57,7 @@ def _requests(
     sessions: Sessions = app.sessions  # type: ignore[attr-defined]
     login = sessions.find(cookies.partition("=")[2])
     assert login is not None
-    tokens = [_one_more(sessions, login) for _ in range(min(crowd, AT_WORK))]
+    tokens = [one_more(sessions, login) for _ in range(min(crowd, AT_WORK))]
     _fill(sessions.store, login, crowd - len(tokens))
     random.Random(0).shuffle(tokens)  # noqa: S311 - no secret
     requests_to(app, f"{COOKIE}={tokens[0]}")()
@@ -68,7 +68,7 @@ def _requests(
     return lambda: app(next(asked), _ignore)
 
 
-def _one_more(sessions: Sessions, login: Login) -> str:
+def one_more(sessions: Sessions, login: Login) -> str:
     """The cookie of one more citizen."""
     who = Subject(login.who.issuer, login.who.audience, secrets.token_hex(16))
     now = clock.now()

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +128,7 @@ def fail_over(parent: Path, distance: Distance, *, durable: bool) -> Outcome:
         url = f"redis://127.0.0.1:{master}/0"
         writers = [_forked(_write(url, file, durable=durable)) for file in notes]
         try:
+            _wait_until(lambda: all(map(_is_at_work, notes)), "the writers write")
             # Nobody knows when.
             time.sleep(_WORK + random.uniform(0, _A_BIT))  # noqa: S311
             if distance.cut:
@@ -181,6 +182,10 @@ class _Told(logging.Handler):
         self.is_told |= record.levelno >= logging.WARNING
 
 
+def _is_at_work(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
 def _noted_in(file: Path) -> Iterator[Noted]:
     # What is behind the last line break was not noted to its end.
     for line in file.read_text().rpartition("\n")[0].splitlines():
@@ -230,15 +235,19 @@ def _ask(port: int, command: bytes) -> bytes:
 
 
 def _wait_for(port: int, command: bytes, word: bytes) -> None:
+    def has_said() -> bool:
+        with suppress(OSError):
+            return word in _ask(port, command)
+        return False
+
+    _wait_until(has_said, f"a server on port {port} says {word!r}")
+
+
+def _wait_until(is_so: Callable[[], bool], what: str) -> None:
     give_up = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            if word in _ask(port, command):
-                return
-        except OSError:
-            pass
+    while not is_so():
         if time.monotonic() > give_up:
-            raise click.ClickException(f"a server on port {port} never said {word!r}")
+            raise click.ClickException(f"it took too long until {what}")
         time.sleep(0.01)
 
 

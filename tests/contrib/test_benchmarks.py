@@ -13,8 +13,8 @@ from redis_servers import require_redis
 FOLDER = Path(__file__).parents[2] / "contrib" / "benchmarks"
 
 
-def run(*arguments):
-    command = [sys.executable, "-W", "error::ResourceWarning", FOLDER / "run.py"]
+def run(*arguments, program="run.py"):
+    command = [sys.executable, "-W", "error::ResourceWarning", FOLDER / program]
     done = subprocess.run(
         [*command, *arguments], capture_output=True, text=True, timeout=120, check=False
     )
@@ -40,6 +40,8 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("request, five filters, sqlite:", "1.80"),
         ("over waitress, five filters, memory:, p50", "1.05"),
         ("over waitress, five filters, sqlite:, p99", "1.20"),
+        ("over waitress, one SELECT and its JSON, p50", None),
+        ("over waitress, one GET by redis-py, p50", None),
         ("over waitress, Beaker memory, p99", None),
         ("answer verified, our checks", "2.20"),
         ("answer verified, both opinions", "0.45"),
@@ -57,7 +59,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
     ],
 )
 def test_each_line_has_its_figures_and_its_goal(quick, start, goal):
-    if "redis:" in start:
+    if "redis" in start:
         require_redis()
     (line,) = [line for line in quick if line.startswith(start)]
     this, floor, ratio, *rest = line.removeprefix(start).split()
@@ -71,6 +73,27 @@ def test_one_of_them_can_be_run_alone():
     lines = run("--quick", "--only", "sign").splitlines()
     assert len(lines) == 3
     assert lines[2].startswith("answer built and signed")
+
+
+def test_a_session_takes_more_bytes_than_its_text_and_not_many_times_as_many():
+    require_redis()
+    heading, *lines = run("--sessions", "500", program="sizes.py").splitlines()
+    assert heading.split() == ["bytes", "text"]
+    for line, kind in zip(lines, ["memory", "sqlite", "redis"], strict=True):
+        name, each, text = line.split()
+        assert name == kind
+        assert int(text) < int(each.replace(",", "")) < 10 * int(text)
+
+
+@pytest.mark.real
+def test_a_failover_is_measured_with_wait_and_without():
+    require_redis()
+    heading, *lines = run("--quick", program="failover.py").splitlines()
+    assert heading.split()[-1] == "median"
+    assert len(lines) % 2 == 0
+    for without, with_ in zip(lines[::2], lines[1::2], strict=True):
+        assert "without WAIT" in without
+        assert "with WAIT" in with_
 
 
 def test_help_names_every_benchmark():

@@ -1,0 +1,98 @@
+"""Measure how many bytes a live session takes in each kind of store."""
+
+import gc
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import click
+from crowds import one_more
+from servers import HAS_REDIS, redis_server
+from sites import COOKIE, guarded
+
+from eilogin.sessions import Login, Sessions
+
+#: How many sessions are there before it is measured, and how many are made then.
+BEFORE = 2_000
+MADE = 20_000
+
+_HELP = f"""Measure how many bytes a live session takes, and print a table.
+
+{MADE:,} citizens more log in where {BEFORE:,} are logged in already; what grows
+meanwhile is the memory of this process, of Redis (used_memory), or the file of SQLite.
+"text" is the session's own record; the rest is what finds it and keeps it in order.
+"""
+
+#: How many bytes a store takes now.
+_Taken = Callable[[], int]
+
+
+@click.command(help=_HELP)
+@click.option("--sessions", default=MADE, show_default=True)
+def main(sessions: int) -> None:
+    """See ``_HELP``."""
+    click.echo(f"{'':8}{'bytes':>8}{'text':>8}")
+    for kind in ("memory", "sqlite", *(("redis",) if HAS_REDIS else ())):
+        with tempfile.TemporaryDirectory() as folder:
+            each, text = _bytes_each(kind, Path(folder), sessions)
+        click.echo(f"{kind:8}{each:8,.0f}{text:8,}")
+
+
+def _bytes_each(kind: str, folder: Path, count: int) -> tuple[float, int]:
+    """Bytes that each of ``count`` sessions takes, and those of its record's text."""
+    with ExitStack() as stack:
+        url, taken = stack.enter_context(_store(kind, folder))
+        app, cookies = stack.enter_context(guarded(folder, url))
+        made: Sessions = app.sessions  # type: ignore[attr-defined]
+        login = made.find(cookies.removeprefix(f"{COOKIE}="))
+        assert login is not None
+        _make(made, login, BEFORE)
+        before = taken()
+        _make(made, login, count)
+        return (taken() - before) / count, len(login.to_json())
+
+
+def _make(sessions: Sessions, login: Login, count: int) -> None:
+    for _ in range(count):
+        one_more(sessions, login)
+
+
+@contextmanager
+def _store(kind: str, folder: Path) -> Iterator[tuple[str, _Taken]]:
+    if kind == "memory":
+        yield "memory:", _resident
+    elif kind == "sqlite":
+        path = folder / "uwv.db"
+        yield f"sqlite:///{path}", lambda: _size_of(path)
+    else:
+        with redis_server(folder / "redis") as url:
+            yield url, lambda: _used_by(url)
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has (proc_pid_statm(5), "resident")."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _size_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        # What is in the -wal only until now: that is written over again and again.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.stat().st_size
+
+
+def _used_by(url: str) -> int:
+    # Not needed, and not there, where nothing of Redis is measured.
+    from redis import Redis  # noqa: PLC0415
+
+    with Redis.from_url(url) as client:
+        return int(client.info("memory")["used_memory"])
+
+
+if __name__ == "__main__":
+    main()

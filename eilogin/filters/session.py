@@ -35,7 +35,7 @@ from eilogin.errors import (
 )
 from eilogin.sessions import Login, Sessions
 from eilogin.settings import Options, Seconds, option, read, section_of
-from eilogin.stores import TIMEOUT, StoreURL, open_store
+from eilogin.stores import START_TIMEOUT, TIMEOUT, StoreURL, open_store
 from eilogin.stores.breaker import Breaker
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, CookieName
@@ -93,9 +93,10 @@ class SessionFilter:
             max_session=options.max_session,
         )
         self._is_ready = False
-        self._preparing = Breaker("the store", (StoreUnavailable,))
+        self._preparing = Breaker("the store", (StoreUnavailable, ConfigurationError))
         try:
-            self._prepare()
+            self.sessions.store.prepare(patience=START_TIMEOUT)
+            self._is_ready = True
         except StoreUnavailable as error:
             _log.error(
                 "the server starts all the same, and nobody is logged in until the "
@@ -120,19 +121,22 @@ class SessionFilter:
 
     def _find(self, environ: "WSGIEnvironment") -> Login | None:
         token = self.cookie.read(environ)
+        if token is None:
+            # Strangers need no store, and do not wait for one.
+            return None
         try:
             if not self._is_ready:
                 self._prepare()
-            return None if token is None else self.sessions.find(token)
-        except StoreUnavailable as error:
-            if token is not None:
-                environ[env.SESSION_FAULT] = error
+            return self.sessions.find(token)
         except EiloginError as error:
             environ[env.SESSION_FAULT] = error
         return None
 
     def _prepare(self) -> None:
-        """Have the store look whether it can work, until it has answered once."""
+        """Have the store look whether it can work, until it has answered once.
+
+        It did not when the server started; what is wrong with it is found out now.
+        """
         with self._preparing.call():
             self.sessions.store.prepare()
         self._is_ready = True

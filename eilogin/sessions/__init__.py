@@ -3,13 +3,14 @@
 What belongs here: the record (:class:`Login`), its limits (absolute and idle), its
 index by subject, and the verbs that make, find, renew and end it, over any store.
 What does not: cookies and requests, and with them logins that are still under way
-(``web``), messages (``saml``), and who is trusted (``federation``).
+(``visit``), messages (``saml``), and who is trusted (``federation``).
 
 A participant and the hub keep the same kind of record. A participant's record stems
 from an assertion and is found by the subject that the hub named; the hub's stems from
 its own sign-in and collects the participants that were told of it.
 """
 
+from eilogin.sessions.records import UNREADABLE as UNREADABLE
 from eilogin.sessions.records import Login as Login
 from eilogin.sessions.records import Participant as Participant
 from eilogin.sessions.records import Subject as Subject

@@ -3,7 +3,8 @@
 That is no cache of sessions: whether a session lives, and what is in it, is read from
 the store at every request. Only the work of taking the same text apart once more is
 spared, and only for as long as somebody is at work in a session: what was not asked for
-in a minute or two is forgotten, and with it what it said of a citizen.
+in a minute or two is forgotten, and with it what it said of a citizen. A process that
+nobody asks anything forgets at its next request.
 """
 
 import logging
@@ -31,6 +32,10 @@ class Known:
     data: str
     login: Login
 
+    def is_of(self, stored: StoredSession) -> bool:
+        """Whether the store has the same still."""
+        return self.data == stored.data and self.login.seen == stored.seen
+
 
 class Reader:
     """Takes records apart, and tells the log, once, of one that it cannot read."""
@@ -41,7 +46,8 @@ class Reader:
         self.recent: dict[str, Known] = {}
         #: What was asked for before that.
         self._older: dict[str, Known] = {}
-        self._until = 0.0
+        #: When something has to be forgotten.
+        self._forgets_at = 0.0
         self._unreadable: set[str] = set()
 
     def remembered(self, token: str, stored: StoredSession) -> Login | None:
@@ -49,13 +55,11 @@ class Reader:
 
         What comes back may be given to others too: nobody changes it.
         """
-        self._make_room()
+        now = clock.now()
+        if self.is_due(now) or len(self.recent) >= MOST_REMEMBERED:
+            self.forget_older(now)
         known = self._older.get(token)
-        if (
-            known is None
-            or known.data != stored.data
-            or known.login.seen != stored.seen
-        ):
+        if known is None or not known.is_of(stored):
             login = self.login(stored)
             if login is None:
                 return None
@@ -63,12 +67,15 @@ class Reader:
         self.recent[token] = known
         return known.login
 
-    def _make_room(self) -> None:
-        now = clock.now()
-        is_time = not self._until - REMEMBERED_FOR <= now < self._until
-        if is_time or len(self.recent) >= MOST_REMEMBERED:
-            self._older, self.recent = self.recent, {}
-            self._until = now + REMEMBERED_FOR
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to forget what was not asked for of late."""
+        # However far, and which way, the clock was set meanwhile.
+        return not 0.0 < self._forgets_at - now <= REMEMBERED_FOR
+
+    def forget_older(self, now: float) -> None:
+        """Forget what was not asked for of late."""
+        self._older, self.recent = self.recent, {}
+        self._forgets_at = now + REMEMBERED_FOR
 
     def forget(self, token: str) -> None:
         """The session with this cookie value is over."""
@@ -91,8 +98,8 @@ class Reader:
                 participant = Participant.from_json(item)
             except UNREADABLE as error:
                 self._note(key, error)
-            else:
-                first.setdefault(participant.entity_id, participant)
+                continue
+            first.setdefault(participant.entity_id, participant)
         return list(first.values())
 
     def _note(self, key: str, error: Exception) -> None:

@@ -1,10 +1,14 @@
 """What is remembered about a login, as frozen values and as JSON text.
 
 The text of a login has three lines of JSON (https://jsonlines.org): a checksum of the
-others, an array of what is looked at at every request, and an object of all the rest,
-which is read when somebody asks for it. Both may grow: who finds more than it knows
-leaves that alone, so that two versions of eilogin can share a store. A record that must
-not be read by a version that does not know all of it says so by its format.
+others, an array of what is looked at at every request, and an object of all the rest.
+Both may grow: who finds more than it knows leaves that alone, so that two versions of
+eilogin can share a store. A record that must not be read by a version that does not
+know all of it says so by its format.
+
+What is read here was written here, as its checksum tells; its shape is looked at all
+the same, so that whatever stands in a store is found out when it is read, and not when
+somebody logs out.
 """
 
 import hashlib
@@ -26,8 +30,15 @@ FORMAT = 1
 
 _decode = json.JSONDecoder().raw_decode
 
-#: What a record raises that was not written here, or by a version that cannot be read.
-UNREADABLE = (TypeError, LookupError, ValueError)
+#: What a text raises that was not written here, or by a version that cannot be read.
+UNREADABLE = (
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def _digest(*parts: str) -> str:
@@ -63,6 +74,13 @@ class Subject:
             name_qualifier=name_id.name_qualifier or issuer,
             sp_name_qualifier=name_id.sp_name_qualifier or audience,
         )
+
+    @classmethod
+    def from_parts(cls, found: Mapping[str, object]) -> "Subject":
+        """Whom a record means; else one of :data:`UNREADABLE`."""
+        known = _known(cls, found)
+        _require(str, *known.values())
+        return cls(**known)
 
     def as_name_id(self) -> NameID:
         """The NameID that says whom we mean."""
@@ -126,8 +144,11 @@ class Participant:
     def from_json(cls, text: str) -> "Participant":
         """The value that :meth:`to_json` wrote; else one of :data:`UNREADABLE`."""
         found = json.loads(text)
-        subject = Subject(**_known(Subject, found["subject"]))
-        return cls(**{**_known(cls, found), "subject": subject})
+        subject = Subject.from_parts(found["subject"])
+        participant = cls(**{**_known(cls, found), "subject": subject})
+        _require(str, participant.entity_id, participant.session_index)
+        _require(_NUMBER, participant.since)
+        return participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +186,7 @@ class Login:
     # Her NameID and to whom it names her: of ``who``, and read sooner.
     subject: str = field(init=False, repr=False, compare=False)
     audience: str = field(init=False, repr=False, compare=False)
-    # The second line of a record, while nobody has asked for what is in it.
+    # Of a record the line that has the attributes: see __getattr__.
     _unread: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -228,37 +249,54 @@ class Login:
         if checksum != str(crc32(body.encode())):
             raise ValueError("the text is not as it was written")
         first, end = _decode(body)
-        if first[0] > FORMAT:
-            raise ValueError(f"a record of format {first[0]}; {FORMAT} is known here")
+        if type(first[0]) is not int or not 1 <= first[0] <= FORMAT:
+            raise ValueError(f"a record of format {first[0]!r}; {FORMAT} is known here")
+        rest = json.loads(body[end:])
+        found = {**rest, **dict(zip(_FIRST, first[1:], strict=False))}
+        _check(found)
+        found["who"] = Subject.from_parts(rest["who"])
         login = object.__new__(cls)
-        known = dict(zip(_FIRST, first[1:], strict=False))
-        LEVELS.index(known["level"])
         # Past the guard of a frozen dataclass: nobody has seen this value yet.
-        for name in _FIRST:
-            object.__setattr__(login, name, known[name])
+        for name in (*_FIRST, *_LATER):
+            object.__setattr__(login, name, found[name])
         object.__setattr__(login, "key", key)
         object.__setattr__(login, "seen", seen)
         object.__setattr__(login, "_unread", body[end:])
         return login
 
     def __getattr__(self, name: str) -> Any:
-        # Called for what is not there, which is what has not been read yet.
-        if name != "attributes" and name not in _LATER:
-            raise AttributeError(name)
-        rest = json.loads(self._unread)
+        # Called for what is not there: the attributes of a login that was read. They
+        # are read anew for each who asks, for others may hold this login too.
         if name == "attributes":
-            # Anew for each who asks: others may hold this login too.
-            return rest["attributes"]
-        rest["who"] = Subject(**_known(Subject, rest["who"]))
-        for later in _LATER:
-            object.__setattr__(self, later, rest[later])
-        return rest[name]
+            return json.loads(self._unread)[name]
+        raise AttributeError(name)
 
 
 #: What stands in the first array of a record, in this order, after its format.
 _FIRST = ("level", "ends", "confirmed", "subject", "audience", "address")
 #: What stands in the object behind it, beside the attributes; nobody changes it.
 _LATER = ("who", "started", "session_index", "proven", "ahead", "family")
+
+_TEXTS = ("subject", "audience", "address", "family")
+_INSTANTS = ("ends", "confirmed", "started", "ahead")
+_NUMBER = (int, float)
+
+
+def _check(found: Mapping[str, Any]) -> None:
+    """One of :data:`UNREADABLE` where a part of a login is not what it should be."""
+    LEVELS.index(found["level"])
+    _require(str, *(found[name] for name in _TEXTS))
+    _require(_NUMBER, *(found[name] for name in _INSTANTS), *found["proven"].values())
+    _require((str, type(None)), found["session_index"])
+    for values in found["attributes"].values():
+        _require(list, values)
+        _require(str, *values)
+
+
+def _require(kind: type | tuple[type, ...], *values: object) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"found a {type(value).__name__} in a record")
 
 
 def _known(cls: type, found: Mapping[str, Any]) -> dict[str, Any]:

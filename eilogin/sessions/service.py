@@ -15,16 +15,10 @@ import hashlib
 import math
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from eilogin import clock
-from eilogin.errors import (
-    LoginEnded,
-    MessageReplayed,
-    StoreUnavailable,
-    TooManyLogins,
-)
+from eilogin.errors import LoginEnded, MessageReplayed, TooManyLogins
 from eilogin.sessions.reading import Reader
 from eilogin.sessions.records import Login, Participant, Subject
 from eilogin.stores import Store, StoredSession
@@ -72,8 +66,11 @@ class Sessions:
         One read of the store; anything that is not a token of ours is None.
         """
         login = self.find_beyond_idle(token)
+        now = clock.now()
+        if self._reader.is_due(now):
+            self._reader.forget_older(now)
         # The usual case first: seen a while ago, and that within the limit.
-        if login is None or 0 <= clock.now() - login.seen <= self.idle:
+        if login is None or 0 <= now - login.seen <= self.idle:
             return login
         if not self.is_idle(login):
             return login
@@ -93,11 +90,7 @@ class Sessions:
         if stored is None:
             self._reader.forget(token)
             return None
-        if (
-            known is not None
-            and known.data == stored.data
-            and known.login.seen == stored.seen
-        ):
+        if known is not None and known.is_of(stored):
             return known.login
         return self._reader.remembered(token, stored)
 
@@ -219,6 +212,8 @@ class Sessions:
         if not is_same and len(self.store.find(login.who.label())) >= MOST_LOGINS:
             raise TooManyLogins(f"more than {MOST_LOGINS} sessions of one subject")
         made = self._filled_in(login, token, replaces if is_same else None)
+        if replaces is not None and is_same:
+            self._leave_word(replaces, made)
         is_made = made.ends > made.seen and self.store.create(
             StoredSession(
                 made.key,
@@ -237,17 +232,17 @@ class Sessions:
             )
         if replaces is not None:
             self._forget(replaces.key)
-            if is_same:
-                self._leave_word(replaces, made)
         return token
 
-    def _leave_word(self, renewed: Login, made: Login) -> None:
-        """See :meth:`find_renewed`; an heir that nobody uses is idle after that."""
-        name, family = _renewed_name(renewed.key), _family_label(made)
+    def _leave_word(self, renewed: Login, heir: Login) -> None:
+        """See :meth:`find_renewed`; an heir that nobody uses is idle after that.
+
+        Before the heir is made, which inherits this: there must be no instant at which
+        a logout finds neither.
+        """
+        name, family = _renewed_name(renewed.key), _family_label(heir)
         until = clock.now() + self.idle
-        # Who cannot be told of it has logged in all the same.
-        with suppress(StoreUnavailable):
-            self.store.add(name, family, until, owner=made.key, durable=False)
+        self.store.add(name, family, until, owner=renewed.key, durable=False)
 
     def _filled_in(self, login: Login, token: str, same: Login | None) -> Login:
         started = login.started if same is None else min(login.started, same.started)

@@ -2,12 +2,14 @@
 
 What belongs here: the interface (:class:`Store`), its implementations (``memory:``,
 ``sqlite:///path`` and ``redis://…``), :func:`open_store`, which picks one by its URL,
-what keeps the values of parties apart that share a store (:class:`Values`), and what
-leaves a store alone that does not answer (:mod:`.breaker`). What does not: what
-the stored text means. A store sees keys, labels and text; it knows nothing of HTTP, of
-SAML, or of who is logged in.
+what keeps the values of parties apart that share a store (:class:`Values`), what
+leaves a store alone that does not answer (:mod:`.breaker`), and what tells the log of
+what cannot be read (:mod:`.garbage`). What does not: what the stored text means. A
+store sees keys, labels and text; it knows nothing of HTTP, of SAML, or of who is
+logged in.
 """
 
+from eilogin.stores.interface import START_TIMEOUT as START_TIMEOUT
 from eilogin.stores.interface import TIMEOUT as TIMEOUT
 from eilogin.stores.interface import EndedSession as EndedSession
 from eilogin.stores.interface import Store as Store

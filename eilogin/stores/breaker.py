@@ -19,7 +19,10 @@ _log = logging.getLogger("eilogin.stores")
 
 
 class Breaker:
-    """Lets calls through, until one fails; then one in each pause, until it succeeds.
+    """A circuit breaker, which is opened by a call that fails and closed by an answer.
+
+    While it is closed all calls go through. While it is open none does, but for one in
+    each pause, which tries (as others say, it is half-open then).
 
     ``failures`` are the exceptions by which a call says that the store does not
     answer; all others pass through and say nothing about it. ``name`` is how the store
@@ -34,25 +37,25 @@ class Breaker:
         self._failures = failures
         self._pause = pause
         self._lock = threading.Lock()
-        self._probe = _Probe(self)
+        self._trial = _HalfOpenTrial(self)
         #: The instant, by a clock that is never set, until which nobody asks: without
         #: end while one call tries. None while all is well, which is all that a call
         #: has to look at.
-        self._closed_until: float | None = None
+        self._open_until: float | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the last that was heard of the store is that it does not answer."""
-        return self._closed_until is not None
+        return self._open_until is not None
 
-    def call(self) -> "Breaker | _Probe":
+    def call(self) -> "Breaker | _HalfOpenTrial":
         """One call of the store: ``with breaker.call():``.
 
         Raises :class:`eilogin.errors.StoreUnavailable`, at once while the store is
         left alone, and in the place of a failure.
         """
-        if self._closed_until is not None and self._is_mine_to_try():
-            return self._probe
+        if self._open_until is not None and self._is_mine_to_try():
+            return self._trial
         return self
 
     # Not a generator: this is in the way of every request.
@@ -66,35 +69,35 @@ class Breaker:
         traceback: TracebackType | None,
     ) -> None:
         if error is None:
-            if self._closed_until is not None:
-                self._open()
+            if self._open_until is not None:
+                self._reset()
         elif isinstance(error, self._failures):
             is_told = isinstance(error, StoreUnavailable)
             said = str(error) if is_told else f"{self._name} does not answer: {error}"
-            self._close(said)
+            self._trip(said)
             if not is_told:
                 raise StoreUnavailable(said) from error
 
-    def _open(self) -> None:
+    def _reset(self) -> None:
         with self._lock:
-            was_closed, self._closed_until = self._closed_until is not None, None
-        if was_closed:
+            was_open, self._open_until = self._open_until is not None, None
+        if was_open:
             # As loud as the warning before it: whoever sees that one waits for this.
             _log.warning("%s answers again", self._name)
 
-    def _close(self, said: str) -> None:
+    def _trip(self, said: str) -> None:
         with self._lock:
-            was_open = self._closed_until is None
-            # One that began before it was closed says nothing new: it must not let
+            was_closed = self._open_until is None
+            # One that began before it was opened says nothing new: it must not let
             # another one in beside the one that tries.
-            if self._closed_until != math.inf:
-                self._closed_until = time.monotonic() + self._pause
-        if was_open:
+            if self._open_until != math.inf:
+                self._open_until = time.monotonic() + self._pause
+        if was_closed:
             _log.warning("%s", said)
 
     def _is_mine_to_try(self) -> bool:
         with self._lock:
-            until = self._closed_until
+            until = self._open_until
             if until is None:
                 # Another one has just found out that it answers.
                 return False
@@ -103,17 +106,17 @@ class Breaker:
                     f"{self._name} did not answer a moment ago, and is not asked now"
                 )
             # However long this call waits, all others go on without.
-            self._closed_until = math.inf
+            self._open_until = math.inf
             return True
 
     def end_trial(self) -> None:
         """Whatever the one call that tried has found: after a pause another one may."""
         with self._lock:
-            if self._closed_until is not None:
-                self._closed_until = time.monotonic() + self._pause
+            if self._open_until is not None:
+                self._open_until = time.monotonic() + self._pause
 
 
-class _Probe:
+class _HalfOpenTrial:
     """The one call that tries whether the store answers again."""
 
     def __init__(self, breaker: Breaker) -> None:

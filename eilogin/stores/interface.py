@@ -34,6 +34,7 @@ write take a little away of what is over, so that a store does not grow by it. A
 that cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -41,6 +42,10 @@ from typing import Protocol
 #: Seconds that a store has to answer, where nobody says otherwise: longer than any
 #: takes that is well, and short enough for a visitor.
 TIMEOUT = 2.0
+
+#: Seconds that a store may wait for others at work in it when a server starts, before
+#: anybody is served: another process may be bringing a large file up to date.
+START_TIMEOUT = 60.0
 
 #: The label under which a mark is for all sessions; no session carries it.
 EVERYBODY = ""
@@ -51,6 +56,11 @@ REFUSED_FOR = 86_400.0
 
 #: What the key of a session may have for a shard; "" where it has none.
 SHARDS = ("", *(f"{number:02x}" for number in range(256)))
+
+#: How many rows that are over a writing verb takes away with it (in SQLite, of each
+#: table). A verb writes fewer than this, so that a store does not grow, and none waits
+#: long for it.
+SWEEP = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +93,23 @@ def shard_of(name: str) -> str:
     return name.partition(":")[0] if ":" in name else ""
 
 
+def mark_on_everybody(now: float) -> tuple[float, float]:
+    """The mark that an end of all sessions leaves: its instant, and its until."""
+    # What is issued at this very instant is issued afterwards.
+    return math.nextafter(now, 0.0), now + REFUSED_FOR
+
+
 class Store(Protocol):
     """Sessions and values, with atomic verbs."""
 
-    def prepare(self) -> None:
+    def prepare(self, *, patience: float | None = None) -> None:
         """Make or check what the store needs, and leave nothing open behind.
 
-        Called when a configuration is loaded, before any fork. Raises
-        :class:`eilogin.errors.ConfigurationError`, naming the path, where the store
-        cannot be written.
+        Called when a configuration is loaded, before any fork, and again by a request
+        where the store did not answer then. ``patience`` is how many seconds it may
+        wait for others who are at work in it; without, that is the store's own
+        time-out. Raises :class:`eilogin.errors.ConfigurationError`, naming the path,
+        where the store cannot be written.
         """
 
     # --- sessions ---
@@ -187,7 +205,7 @@ class Store(Protocol):
     # --- housekeeping ---
 
     def end_all(self) -> int:
-        """End every session, with all that belongs to it; how many there were.
+        """End every session, with all that belongs to it; how many were live.
 
         For a store that was brought back from a copy: a session that was ended after
         the copy was made must not live again. Marks and used identifiers stay.

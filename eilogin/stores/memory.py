@@ -6,7 +6,6 @@ none.
 """
 
 import heapq
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,14 +14,11 @@ from typing import Literal
 from eilogin import clock
 from eilogin.stores.interface import (
     EVERYBODY,
-    REFUSED_FOR,
+    SWEEP,
     EndedSession,
     StoredSession,
+    mark_on_everybody,
 )
-
-#: How many rows that are over a writing verb takes away with it. A verb writes fewer
-#: than this, so that the store does not grow, and none waits long for the cleaning.
-SWEEP = 32
 
 _Kind = Literal["session", "value", "mark"]
 
@@ -64,7 +60,7 @@ class MemoryStore:
         #: An entry may be out of date: the row itself says when it is over.
         self._ends: list[tuple[float, _Kind, str]] = []
 
-    def prepare(self) -> None:
+    def prepare(self, *, patience: float | None = None) -> None:
         """Do nothing: memory is always there."""
 
     # --- sessions ---
@@ -262,13 +258,11 @@ class MemoryStore:
         """See :meth:`eilogin.stores.Store.end_all`."""
         with self._lock:
             now = clock.now()
-            # What is issued at this very instant is issued afterwards.
-            mark = _Mark(math.nextafter(now, 0.0), now + REFUSED_FOR)
-            self._mark(EVERYBODY, mark, now)
-            keys = list(self._sessions)
-            for key in keys:
+            self._mark(EVERYBODY, _Mark(*mark_on_everybody(now)), now)
+            lives = [self._live(key, now) is not None for key in self._sessions]
+            for key in list(self._sessions):
                 self._delete_session(key)
-            return len(keys)
+            return sum(lives)
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of but the data itself."""

@@ -14,7 +14,7 @@ from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
 from eilogin.filters import session as session_room
 from eilogin.filters.session import make_session
 from eilogin.sessions import Login, Subject
-from eilogin.stores import breaker
+from eilogin.stores import START_TIMEOUT, breaker
 from eilogin.stores.memory import MemoryStore
 from eilogin.web import environ as env
 
@@ -264,8 +264,9 @@ class LateStore:
         self.raises = raises
         self.prepared = 0
 
-    def prepare(self):
+    def prepare(self, *, patience=None):
         self.prepared += 1
+        self.patience = patience
         if self.raises and self.up:
             raise self.raises
         self.read("")
@@ -331,15 +332,35 @@ class TestAStoreThatIsDownAtTheStart:
         session = start(store)
         for _ in range(20):
             visit(session, "__Host-eilogin=x")
+        assert store.prepared == 2
+
+    def test_is_waited_for_longer_at_the_start_than_by_a_visitor(self, start, later):
+        store = LateStore()
+        session = start(store)
+        assert store.patience == START_TIMEOUT
+        later()
+        visit(session, "__Host-eilogin=x")
+        assert store.prepared == 2
+        assert store.patience is None
+
+    def test_is_not_waited_for_by_strangers(self, start, later):
+        store = LateStore()
+        session = start(store)
+        later()
+        visit(session)
         assert store.prepared == 1
 
-    def test_that_cannot_be_used_logs_nobody_in(self, start, witness, later):
+    def test_that_cannot_be_used_logs_nobody_in(self, start, witness, later, caplog):
         store = LateStore(raises=ConfigurationError("maxmemory-policy: allkeys-lru"))
         session = start(store)
         store.up = True
         later()
+        for _ in range(3):
+            visit(session, "__Host-eilogin=x")
+            assert isinstance(witness.environ[env.SESSION_FAULT], StoreUnavailable)
+        assert caplog.text.count("allkeys-lru") == 1
         visit(session)
-        assert isinstance(witness.environ[env.SESSION_FAULT], ConfigurationError)
+        assert env.SESSION_FAULT not in witness.environ
 
 
 class TestOptions:

@@ -1,10 +1,11 @@
+import json
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from eilogin.sessions import Login, Participant, Subject
-from eilogin.sessions.records import UNREADABLE
+from eilogin.sessions.records import _FIRST, UNREADABLE
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -91,6 +92,50 @@ class TestLogin:
             with pytest.raises(UNREADABLE):
                 Login.from_json(text[:place], "key", 1234.5)
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"first": "[" * 200_000},
+            {"first": '{"level": "basis"}'},
+            {"first": "[1]"},
+            {"first": '[true,"basis",2.0,1.0,"a","p",""]'},
+            {"first": '[NaN,"basis",2.0,1.0,"a","p",""]'},
+            {"first": '[0,"basis",2.0,1.0,"a","p",""]'},
+            {"ends": "tomorrow"},
+            {"confirmed": None},
+            {"level": "highest"},
+            {"level": ["basis"]},
+            {"subject": 900000016},
+            {"rest": ""},
+            {"rest": "[]"},
+            {"rest": "[" * 200_000},
+            {"who": "anna"},
+            {"who": {"name_id": "anna"}},
+            {"who": {**asdict(ANNA), "name_id": ["anna"]}},
+            {"attributes": []},
+            {"attributes": {"bsn": "900000016"}},
+            {"attributes": {"bsn": [900000016]}},
+            {"started": "yesterday"},
+            {"session_index": 1},
+            {"proven": ["basis"]},
+            {"proven": {"basis": "now"}},
+            {"ahead": None},
+            {"family": None},
+        ],
+        ids=lambda change: str(change)[:40],
+    )
+    def test_that_is_something_else_is_found_out_at_once(self, change):
+        _, first, rest = LOGIN.to_json().split("\n")
+        named = dict(zip(_FIRST, json.loads(first)[1:], strict=True))
+        named.update((name, change[name]) for name in change if name in named)
+        other = {name: change[name] for name in change if name not in named}
+        first = other.pop("first", json.dumps([1, *named.values()]))
+        rest = other.pop("rest", json.dumps({**json.loads(rest), **other}))
+        body = f"{first}\n{rest}"
+        text = f"{zlib.crc32(body.encode())}\n{body}"
+        with pytest.raises(UNREADABLE):
+            Login.from_json(text, "key", 1234.5)
+
     def test_keeps_neither_key_nor_seen_in_its_text(self):
         text = replace(LOGIN, key="the-key", seen=77.5).to_json()
         assert "the-key" not in text
@@ -127,3 +172,23 @@ def test_a_participant_is_the_same_after_the_store():
     told = Participant(UWV, ANNA, "_1", 1000.0)
     assert Participant.from_json(told.to_json()) == told
     assert Participant.from_json('{"new":1,' + told.to_json()[1:]) == told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"entity_id": ["https://uwv.test"]},
+        {"entity_id": None},
+        {"subject": 7},
+        {"subject": {"name_id": "anna"}},
+        {"subject": {**asdict(ANNA), "issuer": None}},
+        {"session_index": 1},
+        {"since": "now"},
+    ],
+    ids=str,
+)
+def test_a_participant_that_is_something_else_is_found_out(change):
+    told = Participant(UWV, ANNA, "_1", 1000.0)
+    text = json.dumps({**asdict(told), **change})
+    with pytest.raises(UNREADABLE):
+        Participant.from_json(text)

@@ -6,6 +6,7 @@ import logging
 import re
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from eilogin.errors import (
 )
 from eilogin.sessions import Login, Participant, Sessions, Subject, reading
 from eilogin.sessions import service as module
+from eilogin.sessions.reading import REMEMBERED_FOR
 from eilogin.sessions.service import TOUCH_INTERVAL
 from eilogin.stores import StoredSession, shard_of
 
@@ -59,6 +61,16 @@ class TestWhatIsRemembered:
         elsewhere.end_citizen(found(elsewhere, token))
         assert sessions.find(token) is None
         assert token not in sessions._reader.recent
+
+    def test_goes_though_others_are_at_work(self, sessions, anna, bert, travel) -> None:
+        tokens = [sessions.create_login(one, issued=NOON) for one in (anna, bert)]
+        for token in tokens:
+            found(sessions, token)
+        for _ in range(3):
+            travel.shift(REMEMBERED_FOR)
+            found(sessions, tokens[1])
+        reader = sessions._reader
+        assert {*reader.recent, *reader._older} == {tokens[1]}
 
     def test_is_not_shared_by_two_requests_that_change_it(self, sessions, anna) -> None:
         token = sessions.create_login(anna, issued=NOON)
@@ -103,10 +115,28 @@ class TestRenewed:
         travel.shift(5 * MINUTE + 1)
         assert not any(sessions.find_renewed(token) for token in tokens)
 
-    def test_is_not_missed_where_the_store_cannot_note_it(
+    def test_is_found_from_the_instant_at_which_the_other_has_ended(
         self, sessions, anna, monkeypatch
     ) -> None:
-        """She has logged in; only a late logout with the old cookie finds nothing."""
+        """A logout comes in just then, with the cookie of before the step-up."""
+        first = sessions.create_login(anna, issued=NOON)
+        create, heirs = sessions.store.create, []
+
+        def create_and_look(*args: Any, **kwargs: Any) -> bool:
+            assert create(*args, **kwargs)
+            assert sessions.find(first) is None
+            heirs.append(sessions.find_renewed(first))
+            return True
+
+        monkeypatch.setattr(sessions.store, "create", create_and_look)
+        login = found(sessions, first)
+        second = sessions.create_login(anna, issued=NOON, replaces=login)
+        assert heirs == [found(sessions, second)]
+
+    def test_is_not_made_where_the_store_cannot_note_it(
+        self, sessions, anna, monkeypatch
+    ) -> None:
+        """A logout with the old cookie would find nothing."""
         first = sessions.create_login(anna, issued=NOON)
 
         def full(*_: object, **__: object) -> bool:
@@ -114,9 +144,9 @@ class TestRenewed:
 
         monkeypatch.setattr(sessions.store, "add", full)
         login = found(sessions, first)
-        second = sessions.create_login(anna, issued=NOON, replaces=login)
-        assert found(sessions, second)
-        assert sessions.find_renewed(first) is None
+        with pytest.raises(StoreUnavailable):
+            sessions.create_login(anna, issued=NOON, replaces=login)
+        assert found(sessions, first) == login
 
     def test_is_nobody_for_what_is_no_token(self, sessions: Sessions) -> None:
         assert sessions.find_renewed("é") is None
@@ -769,7 +799,11 @@ class TestARecordOfAnotherVersion:
         assert sessions.end_subject(anna.who, issued=NOON) == []
         assert sessions.store.read(sessions.key_of(token)) is None
 
-    @pytest.mark.parametrize("item", ["", "5", "{}", '{"subject": {}, "more": 1}'])
+    @pytest.mark.parametrize(
+        "item",
+        ["", "5", "{}", '{"subject": {}, "more": 1}', '{"subject": 7}', "[" * 200_000],
+        ids=lambda item: item[:20],
+    )
     def test_of_a_participant_hides_none_of_the_others(
         self, sessions, anna, caplog, item
     ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from eilogin.stores import Store, StoredSession
+from eilogin.stores import START_TIMEOUT, Store, StoredSession
 
 HOUR = 3600.0
 
@@ -511,6 +511,17 @@ class TestHousekeeping:
         assert store.get("long") == "value"
         assert store.get("short") is None
 
+    def test_the_end_of_all_counts_those_who_were_live(
+        self, store, now, clock_at_noon
+    ) -> None:
+        assert store.create(session(now, "short", until=now + 60), issued=now)
+        assert store.create(session(now, "ended"), issued=now)
+        assert store.create(session(now, "long"), issued=now)
+        store.end(keys=["ended"])
+        clock_at_noon.shift(60)
+        assert store.end_all() == 1
+        assert store.end_all() == 0
+
     def test_the_end_of_all_refuses_what_was_issued_before(
         self, store, made, now, clock_at_noon
     ) -> None:
@@ -542,6 +553,13 @@ class TestHousekeeping:
         clock_at_noon.shift(1)
         store.take("unknown")
         assert store.create(late, issued=now - 1)
+
+    def test_a_store_may_be_prepared_again_with_patience_or_without(
+        self, store, made
+    ) -> None:
+        store.prepare(patience=START_TIMEOUT)
+        store.prepare()
+        assert store.read(made.key) is not None
 
     def test_a_closed_store_opens_again(self, store: Store, now: float) -> None:
         store.close()

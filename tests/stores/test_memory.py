@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from eilogin.stores import StoredSession
-from eilogin.stores.memory import SWEEP, MemoryStore
+from eilogin.stores.interface import SWEEP
+from eilogin.stores.memory import MemoryStore
 
 
 def test_two_of_them_have_nothing_in_common(now: float) -> None:

@@ -210,8 +210,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def end_all(self) -> None:
-        # What is over may be there still, and counts then.
-        assert self.store.end_all() >= len(self.sessions)
+        assert self.store.end_all() == len(self.sessions)
         self.sessions = {}
         self.refused_before = self.now
         self.forget_values()

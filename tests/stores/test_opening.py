@@ -107,7 +107,7 @@ def test_sqlite_has_no_options_that_would_be_a_part_of_the_name(tmp_path) -> Non
 class TestTimeout:
     def test_is_handed_on(self, tmp_path) -> None:
         redis_servers.require_redis()
-        assert open_store("redis://localhost", 3.5)._asking.timeout == 3.5
+        assert open_store("redis://localhost", 3.5)._client.timeout == 3.5
         path = tmp_path / "store.db"
         store = open_store(f"sqlite:///{path}", 0.05)
         store.prepare()

@@ -5,6 +5,7 @@
 import itertools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from eilogin.stores import Store, StoredSession, open_store
 from eilogin.stores.redis.scripts import Script
 from eilogin.stores.redis.urls import RedisURL
 
+README = Path(__file__).parents[2] / "README.rst"
 RACER = Path(__file__).with_name("racer.py")
 FORKER = Path(__file__).with_name("forker.py")
 HOUR = 3600.0
@@ -60,6 +62,21 @@ def refusal(url: str) -> str:
     with pytest.raises(ConfigurationError) as refused:
         open_store(url).prepare()
     return str(refused.value)
+
+
+def rights(*, db: bool = False, cluster: bool = False) -> list[str]:
+    """What README.rst says that a user needs, for the prefix "mine"."""
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    said = re.search(
+        "user needs ``([^`]+)`` on ``([^`]+)`` and ``([^`]+)``, ``([^`]+)`` with"
+        " another database than 0, ``([^`]+)`` in a Cluster,",
+        text,
+    )
+    always, braced, plain, in_a_database, in_a_cluster = said.groups()
+    words = [*always.split(), braced, plain]
+    words += in_a_database.split() if db else []
+    words += in_a_cluster.split() if cluster else []
+    return [word.replace("PREFIX", "mine") for word in words]
 
 
 def answers(store: Store, key: str = "any") -> bool:
@@ -112,6 +129,21 @@ class TestPrepare:
         server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
         assert answers(store)
 
+    def test_of_a_server_that_is_down_is_told_once_however_often_it_is_tried(
+        self, new_redis, opened, caplog
+    ) -> None:
+        server = new_redis(appendonly="yes", appendfsync="always")
+        store = opened(server.url())
+        server.kill()
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                store.prepare()
+        server.start()
+        wait_until(lambda: answers(store))
+        [down, back] = caplog.messages
+        assert "does not answer" in down
+        assert back == f"the store redis://127.0.0.1:{server.port} answers again"
+
     @staticmethod
     def is_told(store: Store, what: str) -> bool:
         with pytest.raises(StoreUnavailable) as said:
@@ -141,24 +173,52 @@ class TestPrepare:
         self, new_redis, opened
     ) -> None:
         server = new_redis()
-        rights = (
-            "+@read",
-            "+@write",
-            "+@scripting",
-            "+info",
-            "+wait",
-            "~{mine}*",
-            "~mine:*",
-        )
-        server.ask("ACL", "SETUSER", "eilogin", "on", ">a/b@c", *rights)
-        address = f"127.0.0.1:{server.port}"
-        store = opened(f"redis://eilogin:a%2Fb%40c@{address}/0?prefix=mine")
-        store.prepare()
-        make(store)
-        assert store.add("key", "value", clock.now() + 60, owner="ab:key")
-        assert store.end_all() == 1
-        said = refusal(f"redis://eilogin:a%2Fb%40c@{address}/0?prefix=other")
+        address = f"eilogin:a%2Fb%40c@127.0.0.1:{server.port}"
+        for db in (0, 1):
+            server.ask("ACL", "DELUSER", "eilogin")
+            user = ("eilogin", "on", ">a/b@c", *rights(db=bool(db)))
+            server.ask("ACL", "SETUSER", *user)
+            store = opened(f"redis://{address}/{db}?prefix=mine")
+            store.prepare()
+            self.use_every_verb(store)
+            assert server.ask("DBSIZE", db=db) > 0
+        said = refusal(f"redis://{address}/0?prefix=other")
         assert "expected a server that lets this user do +@read +@write" in said
+        server.ask("ACL", "SETUSER", "eilogin", "-select")
+        said = refusal(f"redis://{address}/1?prefix=mine")
+        assert "'select' command" in said
+        assert "(and +select with another database than 0" in said
+
+    @staticmethod
+    def use_every_verb(store: Store) -> None:
+        now = clock.now()
+        made = make(store, "ab:key", "ab:label")
+        assert store.append("ab:key", "item", ("cd:told",))
+        assert store.touch("ab:key", made.seen + 1, made.seen + 1)
+        assert store.add("key", "value", now + 60, owner="ab:key")
+        heir = session("ab:heir", "ab:label")
+        assert store.create(heir, issued=now, replaces="ab:key")
+        assert store.swap("key", "value", "other", now + 60)
+        assert store.get("key") == store.take("key") == "other"
+        assert store.items("ab:heir") == ["item"]
+        assert store.find("cd:told") == ["ab:heir"]
+        assert store.end(labels=["cd:told"], mark=now - 9, mark_until=now + 60)
+        make(store, "ab:other")
+        assert store.figures().sessions == 1
+        assert store.end_all() == 1
+
+    def test_takes_a_user_of_a_cluster_with_the_rights_that_it_says_are_needed(
+        self, new_redis, opened
+    ) -> None:
+        cluster = new_redis(redis_servers.Cluster)
+        user = ("eilogin", "on", ">geheim", *rights(cluster=True))
+        for server in cluster.servers:
+            server.ask("ACL", "SETUSER", *user)
+        url = cluster.url(prefix="mine").replace("//", "//eilogin:geheim@")
+        store = opened(url)
+        store.prepare()
+        self.use_every_verb(store)
+        TestCluster.move_a_value(cluster, store, "mine")
 
     def test_refuses_a_database_that_is_not_there(self, new_redis) -> None:
         said = refusal(new_redis().url(9))
@@ -489,7 +549,10 @@ class TestRubbish:
     def test_that_cannot_be_read_is_told(self, store, server, prefix, caplog) -> None:
         server.ask("SET", f"{{{prefix}}}:s:ab:key", "x")
         assert store.read("ab:key") is None
-        assert "a session cannot be read" in caplog.text
+        for _ in range(5):
+            assert store.read("ab:key") is None
+        [line] = [text for text in caplog.messages if "cannot be read" in text]
+        assert line.startswith(f"the store {store.url} has something that")
 
     @pytest.mark.parametrize(
         ("name", "verb"),
@@ -932,12 +995,12 @@ class TestFork:
     ) -> None:
         store = opened(redis_url("redis"))
         make(store)
-        parents = store._asking._servers
+        parents = store._client._servers
         real = os.getpid()
         with monkeypatch.context() as child:
             child.setattr(os, "getpid", lambda: real + 1)
             assert store.read("ab:key") is not None
-            assert store._asking._servers is not parents
+            assert store._client._servers is not parents
             store.close()
         [kept] = parents._node._idle
         kept.send_command("PING")
@@ -1049,7 +1112,7 @@ class TestReplicas:
         make(store)
         assert store.end(keys=["ab:none"]) == []
         replica.pause()
-        node = store._asking._servers._node
+        node = store._client._servers._node
         real = node._confirmed
 
         def lose(connection: object) -> int:
@@ -1072,7 +1135,7 @@ class TestReplicas:
         # As if another thread had looked just now.
         nodes = pytest.importorskip("eilogin.stores.redis.servers")
         monkeypatch.setattr(nodes, "PAUSE", 1000.0)
-        store._asking._servers._not_before = time.monotonic() + 1000
+        store._client._servers._not_before = time.monotonic() + 1000
         old = servers.master
         servers.sentinels[0].ask("SENTINEL", "FAILOVER", "eilogin")
         wait_until(lambda: servers.has_another_than(old), "another master")
@@ -1089,7 +1152,7 @@ class TestReplicas:
         wait_until(lambda: servers.has_another_than(old), "another master")
         wait_until(lambda: answers(store), "the store at the new master")
         assert store.end(keys=["ab:key"])
-        assert store._asking._servers._node.address[1] == servers.master.port
+        assert store._client._servers._node.address[1] == servers.master.port
 
     def test_one_server_that_becomes_one_is_not_read_from(
         self, new_redis, opened
@@ -1125,7 +1188,7 @@ class TestSentinels:
     ) -> None:
         store = opened(redis_url("sentinel"))
         assert answers(store)
-        servers = store._asking._servers
+        servers = store._client._servers
         servers._not_before = 0.0
         with servers._looking:
             assert answers(store)
@@ -1184,7 +1247,7 @@ class TestCluster:
 
     def test_a_slot_that_moves_is_followed(self, cluster, store) -> None:
         self.move_sessions(cluster, store)
-        self.move_a_value(cluster, store)
+        self.move_a_value(cluster, store, "eilogin")
 
     def move_sessions(self, cluster, store) -> None:
         make(store, "ab:key", "ab:label")
@@ -1210,8 +1273,9 @@ class TestCluster:
         [ended] = store.end(labels=["cd:told"])
         assert ended.items == ("item",)
 
-    def move_a_value(self, cluster, store) -> None:
-        slot = cluster.servers[0].ask("CLUSTER", "KEYSLOT", "eilogin:v:key")
+    @staticmethod
+    def move_a_value(cluster, store, prefix: str) -> None:
+        slot = cluster.servers[0].ask("CLUSTER", "KEYSLOT", f"{prefix}:v:key")
         here = cluster.of_slot(slot)
         there = next(s for s in cluster.servers if s is not here)
         there.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", here.ask("CLUSTER", "MYID"))
@@ -1219,7 +1283,7 @@ class TestCluster:
         until = clock.now() + 60
         assert store.add("key", "value", until)
         assert not store.add("key", "value", until)
-        assert "eilogin:v:key" in keys_at(there)
+        assert f"{prefix}:v:key" in keys_at(there)
         assert store.take("key") == "value"
         assert store.take("key") is None
 
@@ -1259,13 +1323,60 @@ class TestCluster:
     def test_servers_that_are_none_any_more_are_let_go(self, redis_url, opened) -> None:
         store = opened(redis_url("cluster"))
         assert answers(store)
-        servers = store._asking._servers
+        servers = store._client._servers
         node = next(iter(servers._nodes.values()))
         servers._nodes["127.0.0.1", 1] = gone = type(node)(store.url, ("", 1), 1.0)
         servers._not_before = 0.0
         assert len(servers.masters()) == 3
         assert gone._is_closed
         assert not node._is_closed
+
+    @staticmethod
+    def moved(slot: int) -> Exception:
+        redis = pytest.importorskip("redis")
+        return redis.ResponseError(f"MOVED {slot} 127.0.0.1:1")
+
+    def test_a_server_that_one_is_sent_to_disturbs_nobody_who_goes_through_them(
+        self, redis_url, opened
+    ) -> None:
+        store = opened(redis_url("cluster"))
+        assert answers(store)
+        servers = store._client._servers
+        for node in list(servers._nodes.values()):
+            real = node.close
+
+            def close(real=real) -> None:
+                servers.redirected(self.moved(0))
+                real()
+
+            node.close = close
+        store.close()
+
+    def test_a_server_that_one_is_sent_to_during_a_look_is_not_forgotten(
+        self, redis_url, opened
+    ) -> None:
+        store = opened(redis_url("cluster"))
+        assert answers(store)
+        servers = store._client._servers
+        real, sent = servers._ask_any, []
+
+        def ask(*question: str, **options: object) -> object:
+            answer = real(*question, **options)
+            sent.append(servers.redirected(self.moved(5)))
+            return answer
+
+        servers._ask_any = ask
+        servers._not_before = 0.0
+        assert len(servers.masters()) == 4
+        [node] = sent
+        assert servers._by_slot[5] is node
+        assert not node._is_closed
+        # The next answer is newer than what was said before it.
+        servers._ask_any = real
+        servers._not_before = 0.0
+        assert len(servers.masters()) == 3
+        assert servers._by_slot[5] is not node
+        assert node._is_closed
 
     def test_servers_that_send_each_other_on_are_left(
         self, redis_url, opened, monkeypatch
@@ -1295,7 +1406,7 @@ class TestPatience:
         store = opened(redis_url("redis"))
         store.prepare()
         for module in ("store", "values"):
-            monkeypatch.setattr(f"eilogin.stores.redis.{module}.PATIENCE", 0)
+            monkeypatch.setattr(f"eilogin.stores.redis.{module}.MOST_RETRIES", 0)
         return store
 
     @pytest.mark.parametrize(
@@ -1332,7 +1443,7 @@ def test_a_connection_at_work_is_let_go_when_the_store_was_closed_meanwhile(
 ) -> None:
     store = opened(redis_url("redis"))
     assert answers(store)
-    node = store._asking._servers._node
+    node = store._client._servers._node
     connection = node._kept(is_checked=False)
     store.close()
     node._give(connection)
@@ -1357,7 +1468,7 @@ def test_a_change_that_may_have_been_made_is_not_made_twice(new_redis, opened) -
     server = new_redis()
     store = opened(server.url())
     assert store.add("other", "value", clock.now() + 60)
-    node = store._asking._servers._node
+    node = store._client._servers._node
     # Sound when it was looked at, and lost with the question.
     [connection] = node._idle
 

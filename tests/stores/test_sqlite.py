@@ -16,6 +16,7 @@ import pytest
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import StoredSession
+from eilogin.stores.interface import SWEEP
 from eilogin.stores.sqlite import SQLiteStore, connections, rows, schema
 
 RACER = Path(__file__).with_name("racer.py")
@@ -230,7 +231,7 @@ class TestSweep:
     def test_takes_a_little_away_of_each_table(
         self, store: SQLiteStore, clock_at_noon, now: float
     ) -> None:
-        for number in range(rows.SWEEP + 8):
+        for number in range(SWEEP + 8):
             name = str(number)
             store.add(name, "", now + 60)
             store.end(labels=[name], mark=now, mark_until=now + 60)
@@ -246,7 +247,7 @@ class TestSweep:
         self, store: SQLiteStore, clock_at_noon, now: float
     ) -> None:
         """More is over than one verb sweeps; it counts for nothing all the same."""
-        for number in range(4 * rows.SWEEP):
+        for number in range(4 * SWEEP):
             until = now + 60 + number / 1000
             made = StoredSession(str(number), "old", now, until, (f"old{number}",))
             assert store.create(made, issued=now)
@@ -289,7 +290,7 @@ class TestFaults:
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(rows, "hand_on", fail)
+            patch.setattr(rows, "inherit", fail)
             with pytest.raises(StoreUnavailable, match="disk I/O error"):
                 store.create(session("new"), issued=clock.now(), replaces="key")
         assert store.read("key") is not None

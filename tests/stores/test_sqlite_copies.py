@@ -304,7 +304,7 @@ class TestEpoch:
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(copies, "note", fail)
+            patch.setattr(copies, "write_meta", fail)
             with pytest.raises(StoreUnavailable, match="disk I/O error"):
                 store.read("anna")
         check_nobody_is_in(store)
@@ -352,14 +352,14 @@ class TestAFileThatIsReplacedWhileAtWork:
         other = SQLiteStore(tmp_path / "other.db")
         other.prepare()
         store.close()
-        real = copies.settle
+        real = copies.adopt
 
         def replace(connection: sqlite3.Connection, at: Path) -> None:
             real(connection, at)
             if other.path.exists():
                 other.path.replace(path)
 
-        monkeypatch.setattr(copies, "settle", replace)
+        monkeypatch.setattr(copies, "adopt", replace)
         with pytest.raises(StoreUnavailable, match="replaced by another file"):
             store.read("anna")
         assert store.read("anna") is None
@@ -565,7 +565,8 @@ class TestRestore:
         self, store, backup, monkeypatch
     ) -> None:
         store.backup(backup)
-        monkeypatch.setattr(copies, "_TO_RESTORE", ("INSERT INTO nowhere VALUES (1)",))
+        broken = ("INSERT INTO nowhere VALUES (1)",)
+        monkeypatch.setattr("eilogin.stores.sqlite.backup._TO_RESTORE", broken)
         with pytest.raises(StoreUnavailable, match="nowhere"):
             store.restore(backup)
         assert store.read("anna") is not None

@@ -17,7 +17,8 @@ import pytest
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import StoredSession
-from eilogin.stores.sqlite import SQLiteStore, rows, schema
+from eilogin.stores.interface import SWEEP
+from eilogin.stores.sqlite import SQLiteStore, schema
 from eilogin.stores.sqlite.schema import number_of
 
 LATER = Path(__file__).with_name("later.py")
@@ -334,7 +335,7 @@ class TestPlans:
             assert store._ask(f"SELECT count(*) FROM {table}", ()) == [(0,)]  # noqa: S608
 
     def test_one_verb_sweeps_only_a_little(self, store, clock_at_noon, now) -> None:
-        for number in range(rows.SWEEP + 1):
+        for number in range(SWEEP + 1):
             made = StoredSession(str(number), "{}", now, now + 1, ("label",))
             assert store.create(made, issued=now)
         clock_at_noon.shift(2)

@@ -2,13 +2,14 @@
 
 # ruff: noqa: SLF001 - a disk that hangs is brought about from inside
 
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def fate(verb: Callable[[], object]) -> tuple[str, float]:
     return "done", time.monotonic() - start
 
 
-def test_many_writes_are_all_answered_in_time_and_reads_go_on(store, path) -> None:
+def test_many_writes_are_all_answered_in_time_and_reads_go_on(
+    store, path, caplog
+) -> None:
     def write() -> tuple[str, float]:
         return fate(lambda: store.end(keys=["unknown"]))
 
@@ -99,6 +102,49 @@ def test_many_writes_are_all_answered_in_time_and_reads_go_on(store, path) -> No
         answers = [future.result() for future in [threads.submit(write)] * THREADS]
     assert {said for said, _ in answers} == {"done"}
     assert [one.key for one in store.end(keys=["key"])] == ["key"]
+    # However many they were, the log is told twice.
+    [down, back] = caplog.messages
+    assert down.startswith(f"the store {path} does not answer: ")
+    assert back == f"the store {path} answers again"
+
+
+def test_each_time_that_nobody_can_write_is_told_once(store, path, caplog) -> None:
+    for _ in range(2):
+        caplog.clear()
+        with held_by_another_process(path):
+            for _ in range(3):
+                assert fate(lambda: store.take("unknown"))[0] != "done"
+            assert store.read("key") is not None
+            # Also where the connections were made anew meanwhile.
+            store.close()
+            assert fate(lambda: store.take("unknown"))[0] != "done"
+        for _ in range(3):
+            assert store.take("unknown") is None
+        assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+            ("WARNING", f"the store {path} does not answer: database is locked"),
+            ("WARNING", f"the store {path} answers again"),
+        ]
+
+
+def test_who_came_late_for_a_turn_does_not_say_that_nobody_can_write(
+    store, caplog
+) -> None:
+    """They waited a moment only, because nobody could write when they came."""
+    writer = store._connections.writer
+
+    class Turn:
+        """Somebody has it, and is through with it when the moment is over."""
+
+        def acquire(self, *, timeout: float) -> bool:
+            assert timeout < TIMEOUT / 2
+            writer.is_held = False
+            return False
+
+    real, writer._turn, writer.is_held = writer._turn, Turn(), True
+    assert "others are still writing" in fate(lambda: store.take("value"))[0]
+    writer._turn = real
+    assert store.take("value") == "text"
+    assert caplog.messages == []
 
 
 def test_a_short_wait_is_no_failure(store, path) -> None:
@@ -129,9 +175,41 @@ def test_a_disk_that_hangs_holds_up_one_and_not_all(store) -> None:
     assert store.take("value") == "text"
 
 
-def test_a_store_that_is_only_busy_is_no_fault_of_the_configuration(path) -> None:
+def test_a_store_that_is_only_busy_is_no_fault_of_the_configuration(
+    path, caplog
+) -> None:
     SQLiteStore(path).prepare()
     with held_by_another_process(path), pytest.raises(StoreUnavailable) as busy:
         SQLiteStore(path, 0.1).prepare()
     assert not isinstance(busy.value, ConfigurationError)
     assert "locked" in str(busy.value)
+    # Who starts, or asks, tells it.
+    assert caplog.messages == []
+
+
+@pytest.fixture
+def unknown(path: Path) -> Path:
+    """A file that has to be written before anything can be read from it."""
+    SQLiteStore(path).prepare()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("DELETE FROM meta WHERE name = 'file'")
+    return path
+
+
+def test_who_prepares_a_store_in_a_request_waits_no_longer_than_it_says(
+    unknown,
+) -> None:
+    with held_by_another_process(unknown):
+        said, took = fate(SQLiteStore(unknown, TIMEOUT).prepare)
+    assert "locked" in said
+    assert took < TIMEOUT + 1
+
+
+def test_who_starts_has_more_patience(unknown) -> None:
+    store = SQLiteStore(unknown, 0.1)
+    with ThreadPoolExecutor(1) as threads:
+        with held_by_another_process(unknown):
+            starting = threads.submit(lambda: store.prepare(patience=30))
+            with pytest.raises(TimeoutError):
+                starting.result(0.5)
+        starting.result()

@@ -78,7 +78,8 @@ def _said_in(error: RedisError) -> str:
     # A command that is not allowed.
     return (
         f"{found} a server that lets this user do +@read +@write +@scripting +info"
-        " +wait (and +cluster in a Cluster) with the keys of this prefix"
+        " +wait (and +select with another database than 0, +cluster +asking in a"
+        " Cluster) with the keys of this prefix"
     )
 
 

@@ -38,7 +38,7 @@ SLACK = 60_000
 #: The longest time, in seconds, for which a server is asked to keep anything.
 LONGEST = 10 * 366 * 86400
 
-Argument = str | bytes | float | Sequence[str]
+Argument = str | bytes | float | Sequence[str | bytes]
 
 
 @dataclass(frozen=True)
@@ -354,12 +354,12 @@ end
 return {ended, hints}
 """)
 
-#: now, [keys]. Sessions, whether they are over or not. How many there were, and key,
+#: now, [keys]. Sessions, whether they are over or not. How many were live, and key,
 #: label, key, label … of their labels of other places.
 WIPE = _on_sessions("""
 local keys, count, foreign = args(), 0, {}
 for _, key in ipairs(keys) do
-  count = count + redis.call('EXISTS', name('s', key))
+  if live(key) then count = count + 1 end
   for _, text in ipairs(delete(key)) do
     foreign[#foreign + 1] = key
     foreign[#foreign + 1] = text

@@ -52,8 +52,18 @@ class Servers(ABC):
         """All servers that have keys."""
 
     @abstractmethod
+    def known(self) -> list[Node]:
+        """The servers that are known so far, without a look for more."""
+
+    def let_go(self) -> None:
+        """Let go of the connections that no verb is using."""
+        for node in self.known():
+            node.let_go()
+
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, and of those in use when they come back."""
+        for node in self.known():
+            node.close()
 
     def redirected(self, error: ResponseError) -> Node | None:
         """Where else to ask after an error that says so; None where it does not."""
@@ -148,9 +158,9 @@ class OneServer(Servers):
         """See :class:`Servers`."""
         return [self._node]
 
-    def close(self) -> None:
+    def known(self) -> list[Node]:
         """See :class:`Servers`."""
-        self._node.close()
+        return [self._node]
 
 
 class _Found(Servers):
@@ -277,10 +287,9 @@ class SentinelSet(_Found):
         """See :class:`Servers`."""
         return [self.node_of(b"")]
 
-    def close(self) -> None:
+    def known(self) -> list[Node]:
         """See :class:`Servers`."""
-        if self._node is not None:
-            self._node.close()
+        return [] if self._node is None else [self._node]
 
 
 class Cluster(_Found):
@@ -288,8 +297,13 @@ class Cluster(_Found):
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
         super().__init__(url, timeout)
+        #: Replaced and never changed, for others may be going through it.
         self._nodes: dict[Address, Node] = {}
         self._by_slot: list[Node | None] = []
+        #: Slots of which a server has said where they are, since the last look began.
+        self._moved: dict[int, Node] = {}
+        #: Held by who changes any of these.
+        self._changing = threading.Lock()
 
     def node_of(self, name: bytes) -> Node:
         """See :class:`Servers`."""
@@ -312,7 +326,16 @@ class Cluster(_Found):
         url = self.url
         known = [address for address in self._nodes if address not in self._known]
         self._known += known
+        with self._changing:
+            self._moved = {}
         found = self._ask_any("CLUSTER", "SLOTS", url=url)
+        with self._changing:
+            gone = self._take(found)
+        for node in gone:
+            node.close()
+
+    def _take(self, found: Any) -> list[Node]:
+        """Know the answer to CLUSTER SLOTS; the servers that have no slot any more."""
         by_slot: list[Node | None] = [None] * SLOTS
         nodes: dict[Address, Node] = {}
         for first, last, master, *_replicas in found:
@@ -321,10 +344,12 @@ class Cluster(_Found):
             address = (host, master[1])
             node = nodes[address] = self._node_at(address)
             by_slot[first : last + 1] = [node] * (last + 1 - first)
+        for slot, node in self._moved.items():
+            # Newer than the answer, as likely; the next look will tell.
+            nodes[node.address] = by_slot[slot] = node
         old, self._nodes, self._by_slot = self._nodes, nodes, by_slot
-        self._known = list(dict.fromkeys((self._known[0], *nodes, *url.hosts)))
-        for address in old.keys() - nodes.keys():
-            old[address].close()
+        self._known = list(dict.fromkeys((self._known[0], *nodes, *self.url.hosts)))
+        return [old[address] for address in old.keys() - nodes.keys()]
 
     def _node_at(self, address: Address) -> Node:
         return self._nodes.get(address) or Node(self.url, address, self.timeout)
@@ -333,12 +358,11 @@ class Cluster(_Found):
         """See :class:`Servers`."""
         if None in self._slots():
             raise Misfit(f"the store {self.url}: a slot of the Cluster is at no server")
-        return list(self._nodes.values())
+        return self.known()
 
-    def close(self) -> None:
+    def known(self) -> list[Node]:
         """See :class:`Servers`."""
-        for node in self._nodes.values():
-            node.close()
+        return list(self._nodes.values())
 
     def redirected(self, error: ResponseError) -> Node | None:
         """See :class:`Servers`: a slot that is at another server now."""
@@ -346,9 +370,11 @@ class Cluster(_Found):
             return None
         slot, address = _place_in(error)
         self._look_again(is_known=True)
-        # The server at hand knows best.
-        node = self._nodes.setdefault(address, self._node_at(address))
-        self._by_slot[slot] = node
+        with self._changing:
+            # The server at hand knows best.
+            node = self._node_at(address)
+            self._nodes = {**self._nodes, address: node}
+            self._by_slot[slot] = self._moved[slot] = node
         return node
 
 

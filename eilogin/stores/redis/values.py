@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eilogin import clock
-from eilogin.stores.redis.asking import PATIENCE, Asking, text_of
+from eilogin.stores.redis.client import MOST_RETRIES, Client, text_of
 from eilogin.stores.redis.scripts import ARGUMENTS, LINEAGE, Argument, Script, packed
 
 _VALUES = (
@@ -94,8 +94,8 @@ class _Value:
 class RedisValues:
     """The verbs of :class:`eilogin.stores.Store` on values."""
 
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def add(
         self,
@@ -115,7 +115,7 @@ class RedisValues:
             lineage, heirs, ends = found
             until = min(until, ends)
         over: tuple[bytes, ...] = ()
-        for _ in range(PATIENCE):
+        for _ in range(MOST_RETRIES):
             added = self._run(
                 _ADD,
                 key,
@@ -123,8 +123,7 @@ class RedisValues:
                 until,
                 lineage,
                 heirs,
-                str(len(over)),
-                *over,
+                over,
                 durable=durable,
             )
             if isinstance(added, int):
@@ -132,13 +131,13 @@ class RedisValues:
             over = (added[0], added[1])
             if self._until_of(*over) > clock.now():
                 return False
-        raise self._asking.too_busy()
+        raise self._client.too_busy()
 
     def get(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.get`."""
         name = self._name_of(key)
         value = _value(
-            self._asking.ask(name, packed("HMGET", name, "t", "u", "n", "g"))
+            self._client.ask(name, packed("HMGET", name, "t", "u", "n", "g"))
         )
         if value is None:
             return None
@@ -157,7 +156,7 @@ class RedisValues:
     ) -> bool:
         """See :meth:`eilogin.stores.Store.swap`."""
         lineage, heirs, heirs_now = b"", b"", b""
-        for _ in range(PATIENCE):
+        for _ in range(MOST_RETRIES):
             swapped = self._run(
                 _SWAP,
                 key,
@@ -176,7 +175,7 @@ class RedisValues:
             if _least(untils, heirs) <= clock.now():
                 return False
             heirs_now = b"%d" % (len(untils) - 1)
-        raise self._asking.too_busy()
+        raise self._client.too_busy()
 
     def _is_there(self, value: _Value) -> bool:
         now = clock.now()
@@ -186,23 +185,23 @@ class RedisValues:
 
     def _lineage_of(self, owner: str) -> tuple[bytes, bytes, float] | None:
         """The key of a session's lineage, how many heirs there were, its until."""
-        place = self._asking.place_of(owner)
+        place = self._client.place_of(owner)
         fresh = secrets.token_hex(8)
-        found = self._asking.run(LINEAGE, place, owner, fresh)
+        found = self._client.run(LINEAGE, place, owner, fresh)
         if not found:
             return None
         name, heirs, until = found
         return b"%b:n:%b" % (place, name), heirs, _number(until)
 
     def _untils_of(self, lineage: bytes) -> list[float]:
-        text = self._asking.ask(lineage, packed("GET", lineage))
+        text = self._client.ask(lineage, packed("GET", lineage))
         return [_number(until) for until in (text or b"").split()]
 
     def _until_of(self, lineage: bytes, heirs: bytes) -> float:
         return _least(self._untils_of(lineage), heirs)
 
     def _name_of(self, key: str) -> bytes:
-        return f"{self._asking.url.prefix}:v:{key}".encode()
+        return f"{self._client.url.prefix}:v:{key}".encode()
 
     def _run(
         self,
@@ -212,7 +211,7 @@ class RedisValues:
         durable: bool = True,
     ) -> Any:
         name = self._name_of(key)
-        return self._asking.run_alone(script, name, *arguments, durable=durable)
+        return self._client.run_alone(script, name, *arguments, durable=durable)
 
 
 def _number(octets: bytes | None) -> float:

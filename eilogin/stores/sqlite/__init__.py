@@ -7,9 +7,10 @@ that it may be, the commit does not wait for the disk (``synchronous=NORMAL``), 
 the file is whole all the same (https://www.sqlite.org/wal.html, 2.3).
 
 What belongs here, from the top down: the verbs (``store``), their parts inside a
-transaction (``rows``), what this process holds open (``connections``), what becomes of
-a file that was copied or put back (``copies``), the tables and their versions
-(``schema``), and which files SQLite cannot share (``mounts``).
+transaction (``rows``), what this process holds open (``connections``), what is kept in
+a backup and how it comes back (``backup``), what becomes of a file that was copied or
+put back (``copies``), the tables and their versions (``schema``), and which files
+SQLite cannot share (``mounts``).
 """
 
 from eilogin.stores.sqlite.store import SQLiteStore as SQLiteStore

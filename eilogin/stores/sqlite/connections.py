@@ -5,9 +5,10 @@ own, as SQLite wants it (https://www.sqlite.org/howtocorrupt.html, 2.6). A proce
 file was replaced by another one under the same path lets go of it: it would read what
 nobody else writes any more, and miss every logout.
 
-Readers never wait for a writer. Writers wait for each other, and all together no longer
-than the time-out: those of one process for their turn, and the one whose turn it is for
-other processes.
+Who reads waits for no writer; but a verb that has read what is over writes that down
+(:mod:`.store`). Writers wait for each other, and all together no longer than the
+time-out: those of one process for their turn, and the one whose turn it is for other
+processes.
 """
 
 import errno
@@ -85,7 +86,7 @@ class StoreFile:
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
             bring_up_to_date(connection, self.path)
-            copies.settle(connection, self.path)
+            copies.adopt(connection, self.path)
             self._recognise(before)
         except BaseException:
             connection.close()
@@ -149,8 +150,8 @@ class Writer:
         self._file = file
         self._turn = threading.Lock()
         self._is_closed = False
-        #: Whether the last one who wanted to write waited in vain.
-        self._is_held = False
+        #: Whether the last one who wanted to write could not begin.
+        self.is_held = False
         #: What the connection was told last.
         self._synchronous = ""
         self._waits = file.timeout
@@ -163,15 +164,9 @@ class Writer:
         With ``durable`` it is on the disk when it is over. Whatever goes wrong inside
         undoes it: closing a connection rolls back.
         """
-        patience = A_MOMENT if self._is_held else self._file.timeout
-        deadline = time.monotonic() + patience
-        if not self._turn.acquire(timeout=patience):
-            self._is_held = True
-            raise TimeoutError("others are still writing")
-        try:
-            connection = self._kept_or_new()
+        with self._turn_taken() as deadline:
+            connection = self._begun(deadline, durable=durable)
             try:
-                self._begin(connection, deadline, durable=durable)
                 epoch = self._next_epoch(connection) if durable else None
                 yield connection
                 connection.execute("COMMIT")
@@ -181,15 +176,43 @@ class Writer:
             self.kept.append(connection)
             if epoch is not None:
                 copies.note_beside(self._file.path, epoch)
-        finally:
-            self._turn.release()
-            if self._is_closed:
-                self.close()
 
     def close(self) -> None:
         """Close its connection, now or when its turn is over."""
         self._is_closed = True
         _close_own(self._file.pid, [], self.kept)
+
+    @contextmanager
+    def _turn_taken(self) -> Iterator[float]:
+        """A turn to write, with the instant until which it may wait for others."""
+        was_held = self.is_held
+        patience = A_MOMENT if was_held else self._file.timeout
+        deadline = time.monotonic() + patience
+        if not self._turn.acquire(timeout=patience):
+            # Who has waited a moment only says nothing new.
+            self.is_held = self.is_held or not was_held
+            raise TimeoutError("others are still writing")
+        try:
+            yield deadline
+        finally:
+            self._turn.release()
+            if self._is_closed:
+                self.close()
+
+    def _begun(self, deadline: float, *, durable: bool) -> sqlite3.Connection:
+        """The connection, with a transaction that has begun."""
+        try:
+            connection = self._kept_or_new()
+            try:
+                self._begin(connection, deadline, durable=durable)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError):
+            self.is_held = True
+            raise
+        self.is_held = False
+        return connection
 
     def _kept_or_new(self) -> sqlite3.Connection:
         with suppress(IndexError):
@@ -213,12 +236,7 @@ class Writer:
         if abs(left - self._waits) > min(A_MOMENT, left):
             connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
             self._waits = left
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            self._is_held = True
-            raise
-        self._is_held = False
+        connection.execute("BEGIN IMMEDIATE")
 
     def _next_epoch(self, connection: sqlite3.Connection) -> int | None:
         """Now and then, the next epoch, and a look at whether the file is ours."""

@@ -8,7 +8,8 @@ answer that was made before that moment.
 
 A file tells in three ways that it was copied or put back:
 
-* a *backup* that eilogin made carries a mark (``sealed``), wherever it comes to stand;
+* a *backup* that eilogin made (:mod:`.backup`) carries a mark (``sealed``), wherever it
+  comes to stand;
 * the file remembers which file it is: inode and instant of birth (``file``), which no
   copy has in common with it;
 * every second in which something was written, an *epoch* is counted up, in the file and
@@ -21,21 +22,18 @@ everything on it: then ``eilogin store end-all`` is for who did it.
 
 import ctypes
 import logging
-import math
 import os
-import secrets
 import sqlite3
 import stat
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError
-from eilogin.stores.interface import EVERYBODY, REFUSED_FOR
+from eilogin.stores.interface import EVERYBODY, mark_on_everybody
 from eilogin.stores.sqlite import rows
-from eilogin.stores.sqlite.schema import bring_up_to_date, facts, make_tables, note
+from eilogin.stores.sqlite.schema import read_meta, write_meta
 
 _log = logging.getLogger("eilogin.stores")
 
@@ -43,14 +41,14 @@ _log = logging.getLogger("eilogin.stores")
 # --- telling copies from what they are copies of --------------------------------
 
 
-def settle(connection: sqlite3.Connection, path: Path) -> None:
+def adopt(connection: sqlite3.Connection, path: Path) -> None:
     """Have an opened file be the one at ``path``; end its sessions if it is a copy.
 
     Of several processes that find it one does it, and the others wait.
     """
     # In this order: who is writing counts in the file first, then beside it.
     beside = epoch_beside(path)
-    if _settled(facts(connection), path, beside):
+    if _is_adopted(read_meta(connection), path, beside):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -64,7 +62,7 @@ def settle(connection: sqlite3.Connection, path: Path) -> None:
 
 def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
     """The same inside a transaction, which counts the epoch up; returns it."""
-    told = facts(connection)
+    told = read_meta(connection)
     why = _is_copy(told, path, beside)
     epoch = max(_epoch(told), beside) + 1
     if why:
@@ -78,20 +76,18 @@ def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
             why,
             count,
         )
-    note(connection, epoch=epoch, file=file_at(path))
+    write_meta(connection, epoch=epoch, file=file_at(path))
     return epoch
 
 
 def end_everything(connection: sqlite3.Connection, now: float) -> int:
     """End every session, and refuse answers from before; how many were live."""
     count = rows.delete_all(connection, now)
-    until = now + REFUSED_FOR
-    # What is issued at this very instant is issued afterwards.
-    rows.mark(connection, [EVERYBODY], math.nextafter(now, 0.0), until, now)
+    rows.mark(connection, [EVERYBODY], *mark_on_everybody(now), now)
     return count
 
 
-def _settled(told: Mapping[str, str], path: Path, beside: int) -> bool:
+def _is_adopted(told: Mapping[str, str], path: Path, beside: int) -> bool:
     return "file" in told and not _is_copy(told, path, beside)
 
 
@@ -208,144 +204,3 @@ def _make_like(path: Path, beside: Path) -> None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}-epoch")
-
-
-# --- backup and restore ---------------------------------------------------------
-
-_FOR_BACKUP = (
-    (
-        "INSERT INTO other.marks (label, instant, until)"
-        " SELECT label, instant, until FROM main.marks"
-    ),
-    (
-        "INSERT INTO other.texts (key, until, value)"
-        " SELECT key, until, value FROM main.texts WHERE owner IS NULL"
-    ),
-)
-_TO_RESTORE = (
-    (
-        "INSERT INTO main.marks (label, instant, until)"
-        " SELECT label, instant, until FROM other.marks WHERE TRUE"
-        " ON CONFLICT (label) DO UPDATE SET"
-        " instant = max(marks.instant, excluded.instant),"
-        " until = max(marks.until, excluded.until)"
-    ),
-    (
-        "INSERT INTO main.texts (key, until, value)"
-        " SELECT key, until, value FROM other.texts WHERE owner IS NULL"
-        " ON CONFLICT (key) DO NOTHING"
-    ),
-)
-
-
-def back_up(connection: sqlite3.Connection, to: Path) -> None:
-    """Copy what of a store is worth keeping to a file, while others write.
-
-    Sessions and what belongs to them stay behind: they would be ended by a restore, and
-    what a record says of a citizen need not lie about. Raises
-    :class:`eilogin.errors.ConfigurationError` where ``to`` is there, and is no backup,
-    and where its folder is not there or cannot be written.
-    """
-    try:
-        _back_up(connection, to)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{to} cannot be written: {error.strerror}; expected a folder {to.parent}"
-            " that is there, and that this user may write"
-        ) from error
-
-
-def _back_up(connection: sqlite3.Connection, to: Path) -> None:
-    if to.exists() and not _is_backup(to):
-        raise ConfigurationError(
-            f"{to} is there, and is no backup of a store; expected a new name, or an"
-            " earlier backup to replace"
-        )
-    with _beside_for_a_while(to) as making:
-        with closing(sqlite3.connect(making, isolation_level=None)) as copy:
-            copy.execute("BEGIN")
-            make_tables(copy)
-            note(copy, sealed=clock.utc(clock.now()).isoformat(timespec="seconds"))
-            copy.execute("COMMIT")
-        with _attached(connection, making):
-            connection.execute("BEGIN")
-            for statement in _FOR_BACKUP:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-        making.replace(to)
-
-
-def put_back(connection: sqlite3.Connection, source: Path) -> int:
-    """End every session of a store, and add what a backup has; how many were live.
-
-    What the store has is kept beside it: a message that was used in either is used. One
-    transaction, also for those who are at work in the store. Raises
-    :class:`eilogin.errors.ConfigurationError` where ``source`` is no store.
-    """
-    (path,) = (
-        Path(file)
-        for _, name, file in connection.execute("PRAGMA database_list")
-        if name == "main"
-    )
-    with _beside_for_a_while(path) as reading:
-        _copy_whole(source, reading)
-        with _attached(connection, reading):
-            connection.execute("BEGIN IMMEDIATE")
-            count = end_everything(connection, clock.now())
-            for statement in _TO_RESTORE:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-    return count
-
-
-@contextmanager
-def _attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Another store as ``other``; a transaction that is not finished is undone."""
-    connection.execute("ATTACH ? AS other", (str(path),))
-    try:
-        yield
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        connection.execute("DETACH other")
-
-
-def _copy_whole(source: Path, to: Path) -> None:
-    """All that is in another file, which is only read, in the tables of today."""
-    try:
-        uri = f"{source.absolute().as_uri()}?mode=ro"
-        with (
-            closing(sqlite3.connect(uri, uri=True)) as there,
-            closing(sqlite3.connect(to, isolation_level=None)) as here,
-        ):
-            if not there.execute("SELECT 1 FROM sqlite_master").fetchone():
-                raise ConfigurationError(f"{source} is empty; expected a backup")
-            there.backup(here)
-            # One file, with nothing beside it.
-            here.execute("PRAGMA journal_mode = DELETE")
-            bring_up_to_date(here, source)
-    except sqlite3.Error as error:
-        raise ConfigurationError(
-            f"{source} cannot be read: {error}; expected a backup of a store"
-        ) from error
-
-
-def _is_backup(path: Path) -> bool:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        with closing(sqlite3.connect(uri, uri=True)) as found:
-            return "sealed" in facts(found)
-    except sqlite3.Error:
-        return False
-
-
-@contextmanager
-def _beside_for_a_while(path: Path) -> Iterator[Path]:
-    """A new, empty file beside another one; gone afterwards, unless it was renamed."""
-    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        yield made
-    finally:
-        for tail in ("", "-journal", "-wal", "-shm"):
-            Path(f"{made}{tail}").unlink(missing_ok=True)

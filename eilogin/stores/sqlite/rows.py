@@ -15,12 +15,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from eilogin.stores.interface import EVERYBODY, EndedSession, StoredSession
+from eilogin.stores.interface import EVERYBODY, SWEEP, EndedSession, StoredSession
 from eilogin.stores.sqlite.schema import number_of
-
-#: How many rows that are over a writing verb takes away with it, of each table. A
-#: verb writes fewer than this, so that the file does not grow.
-SWEEP = 32
 
 _DUE = " OR ".join(
     f"EXISTS (SELECT 1 FROM {table} WHERE until <= :now)"  # noqa: S608 - ours
@@ -114,7 +110,7 @@ def add_labels(write: sqlite3.Connection, row: Row, labels: Sequence[str]) -> No
         _label(write, row.number, carried[len(row.labels) :])
 
 
-def hand_on(write: sqlite3.Connection, old: Row, heir: StoredSession) -> None:
+def inherit(write: sqlite3.Connection, old: Row, heir: StoredSession) -> None:
     """Give the items and values of one session to another."""
     number = number_of(heir.key)
     write.execute(

@@ -157,12 +157,12 @@ def make_tables(connection: sqlite3.Connection) -> None:
     _write_version(connection)
 
 
-def facts(connection: sqlite3.Connection) -> Mapping[str, str]:
+def read_meta(connection: sqlite3.Connection) -> Mapping[str, str]:
     """What the file says of itself."""
     return dict(connection.execute("SELECT name, value FROM meta"))
 
 
-def note(connection: sqlite3.Connection, **told: object) -> None:
+def write_meta(connection: sqlite3.Connection, **told: object) -> None:
     """Have the file say something of itself."""
     connection.executemany(
         "INSERT INTO meta (name, value) VALUES (?, ?)"
@@ -186,7 +186,7 @@ def _step_by_step(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _write_version(connection: sqlite3.Connection) -> None:
-    note(connection, schema=SCHEMA_VERSION, oldest=OLDEST_VERSION)
+    write_meta(connection, schema=SCHEMA_VERSION, oldest=OLDEST_VERSION)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
@@ -199,7 +199,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     }
     if not names:
         return 0
-    told = facts(connection) if "meta" in names else {}
+    told = read_meta(connection) if "meta" in names else {}
     try:
         version = int(told["schema"])
         oldest = int(told.get("oldest", version))

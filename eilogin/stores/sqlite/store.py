@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,18 +11,12 @@ from typing import Any, NoReturn
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import TIMEOUT, EndedSession, StoredSession
-from eilogin.stores.sqlite import copies, rows
-from eilogin.stores.sqlite.connections import Connections, StoreFile, text_or_none
+from eilogin.stores.sqlite import backup, copies, rows
+from eilogin.stores.sqlite.connections import Connections, text_or_none
 from eilogin.stores.sqlite.mounts import network_file_system
 from eilogin.stores.sqlite.schema import number_of
-
-#: Seconds that a verb waits for other writers before anything is served, while another
-#: process may be bringing the tables of a large file up to date.
-PATIENCE = 60.0
-
-#: Seconds between two lines in the log about rows that cannot be read.
-_TOLD_EVERY = 60.0
 
 _Row = tuple[Any, ...]
 
@@ -47,16 +41,22 @@ class SQLiteStore:
 
     A new file can be read and written by this user alone (mode 0600); one that is
     there keeps the mode it has. Its folder has to exist. ``timeout`` is the number of
-    seconds that a verb waits for other writers; reads wait for nobody.
+    seconds that a verb waits for other writers. Who reads waits for nobody, but where
+    what she reads is over: that is written down, so that it stays over (:meth:`read`,
+    :meth:`get`), and waits as a verb that writes does.
     """
 
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self.path = path
         self._timeout = timeout
         self._connections = Connections(path, timeout)
-        self._told_at = -_TOLD_EVERY
+        self._garbage = Garbage(f"the store {path}")
+        #: Whether the log was told that nobody can write; the lock is held by who
+        #: changes that.
+        self._is_down = False
+        self._telling = threading.Lock()
 
-    def prepare(self) -> None:
+    def prepare(self, *, patience: float | None = None) -> None:
         """See :meth:`eilogin.stores.Store.prepare`."""
         kind = network_file_system(self.path)
         if kind is not None:
@@ -65,26 +65,25 @@ class SQLiteStore:
                 " where two machines would not see each other's logouts; expected a"
                 " local disk, or a redis:// store for several machines"
             )
+        # Another process may be bringing the tables up to date.
+        own = Connections(self.path, self._timeout if patience is None else patience)
         try:
-            # Another process may be bringing the tables up to date.
-            StoreFile(self.path, max(self._timeout, PATIENCE)).open().close()
-            with self._writing():
-                pass
-        except StoreUnavailable as error:
-            self._refuse(error.__cause__, error)
+            with own.writer.transaction(durable=True) as connection:
+                rows.sweep(connection, clock.now())
         except _FAILURES as error:
-            self._refuse(error, self._unavailable(error))
+            self._refuse(error)
         finally:
+            own.close()
             self.close()
 
-    def _refuse(self, cause: BaseException | None, error: StoreUnavailable) -> NoReturn:
+    def _refuse(self, error: Exception) -> NoReturn:
         """What the sysadmin is told: something is wrong, or only busy."""
-        if isinstance(cause, ConfigurationError):
-            raise cause
-        if _is_busy(cause):
+        if isinstance(error, ConfigurationError):
             raise error
+        if _is_busy(error):
+            raise self._unavailable(error) from error
         raise ConfigurationError(
-            f"the store {self.path} cannot be used: {cause}; expected an SQLite file"
+            f"the store {self.path} cannot be used: {error}; expected an SQLite file"
             " that this user may write, in a folder that exists and that this user may"
             " write too"
         ) from error
@@ -112,7 +111,7 @@ class SQLiteStore:
                 return False
             if old is not None:
                 if inherit:
-                    rows.hand_on(write, old, session)
+                    rows.inherit(write, old, session)
                 rows.delete(write, old.number, old.labels)
             return True
 
@@ -126,7 +125,7 @@ class SQLiteStore:
             return None
         data, seen, until = found[0]
         if not type(seen) is type(until) is float or type(data) is not str:
-            self._note_garbage("a session")
+            self._garbage.note("a session")
             return None
         if until > clock.now():
             return StoredSession(key, data, seen, until)
@@ -226,7 +225,7 @@ class SQLiteStore:
             return None
         value, until = found[0]
         if type(until) is not float or type(value) is not str:
-            self._note_garbage("a value")
+            self._garbage.note("a value")
             return None
         if until > clock.now():
             return value
@@ -244,7 +243,7 @@ class SQLiteStore:
             return None
         value, until = found[0]
         if type(until) is not float or type(value) is not str:
-            self._note_garbage("a value")
+            self._garbage.note("a value")
             return None
         return value if until > now else None
 
@@ -271,12 +270,12 @@ class SQLiteStore:
     def backup(self, to: Path) -> None:
         """Write a backup of the store to a file, while others are at work in it.
 
-        See :mod:`eilogin.stores.sqlite.copies` for what is in it. Raises
+        See :mod:`eilogin.stores.sqlite.backup` for what is in it. Raises
         :class:`eilogin.errors.ConfigurationError` where ``to`` is something else than
         an earlier backup, or its folder is not there or cannot be written.
         """
         with self._apart() as connection:
-            copies.back_up(connection, to)
+            backup.back_up(connection, to)
 
     def restore(self, source: Path) -> int:
         """End every session, and put a backup in; how many sessions were live.
@@ -285,7 +284,7 @@ class SQLiteStore:
         :class:`eilogin.errors.ConfigurationError` where ``source`` is no store.
         """
         with self._apart() as connection:
-            return copies.put_back(connection, source)
+            return backup.restore(connection, source)
 
     def figures(self) -> Figures:
         """How much is in the store."""
@@ -349,15 +348,20 @@ class SQLiteStore:
         writer = self._current().writer
         try:
             with writer.transaction(durable=durable) as connection:
+                if self._is_down:
+                    self._note_up()
                 now = clock.now()
                 rows.sweep(connection, now)
                 yield connection, now
         except _FAILURES as error:
-            raise self._unavailable(error) from error
+            unavailable = self._unavailable(error)
+            if writer.is_held:
+                self._note_down(unavailable)
+            raise unavailable from error
 
     @contextmanager
     def _apart(self) -> Iterator[sqlite3.Connection]:
-        """A connection that is used once, in a transaction of its own."""
+        """A connection that is used once; whoever asks for it begins what it does."""
         connections = self._current()
         try:
             connection = connections.file.open()
@@ -373,25 +377,25 @@ class SQLiteStore:
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(f"the store {self.path} does not answer: {error}")
 
+    def _note_down(self, unavailable: StoreUnavailable) -> None:
+        """Tell the log that nobody can write, once until somebody can again."""
+        with self._telling:
+            was_down, self._is_down = self._is_down, True
+        if not was_down:
+            _log.warning("%s", unavailable)
+
+    def _note_up(self) -> None:
+        with self._telling:
+            was_down, self._is_down = self._is_down, False
+        if was_down:
+            # As loud as the warning before it.
+            _log.warning("the store %s answers again", self.path)
+
     def _texts(self, what: str, found: Sequence[_Row]) -> list[str]:
         texts = [text for (text,) in found if isinstance(text, str)]
         if len(texts) < len(found):
-            self._note_garbage(what)
+            self._garbage.note(what)
         return texts
-
-    def _note_garbage(self, what: str) -> None:
-        """Tell the log of a row that cannot be read, which is as if it were not there.
-
-        Once a minute: whoever is the cause may come with every request.
-        """
-        now = time.monotonic()
-        if now >= self._told_at + _TOLD_EVERY:
-            self._told_at = now
-            _log.warning(
-                "the store %s has a row that cannot be read (%s); it counts as none",
-                self.path,
-                what,
-            )
 
 
 #: What a file that is damaged, locked, replaced or gone raises. UnicodeError: what

@@ -16,10 +16,10 @@ from eilogin.stores.redis.urls import RedisURL
 
 #: How often a verb starts anew because others change what it looks at. Each time one
 #: of them has got what it wanted.
-PATIENCE = 50
+MOST_RETRIES = 50
 
 
-class Asking:
+class Client:
     """The servers of a URL, with all that they may say against it as one error.
 
     That is :class:`eilogin.errors.StoreUnavailable`. ``timeout`` is how many seconds a
@@ -35,21 +35,17 @@ class Asking:
 
     # --- names ---
 
-    def tag_of(self, name: str) -> str:
+    def place_of(self, name: str) -> bytes:
         """What the names of all keys begin with that have to be where this is.
 
         In a Cluster that is the shard that the name of a session or a label names.
         """
         shard = f":{shard_of(name)}" if self._has_shards else ""
-        return f"{{{self.url.prefix}{shard}}}"
+        return f"{{{self.url.prefix}{shard}}}".encode()
 
-    def place_of(self, name: str) -> bytes:
-        """The same, as a script gets it."""
-        return self.tag_of(name).encode()
-
-    def any_tag(self) -> str:
-        """A pattern that fits every tag."""
-        return self.tag_of("*:" if self._has_shards else "")
+    def any_place(self) -> bytes:
+        """A pattern that fits every place."""
+        return self.place_of("*:")
 
     # --- asking ---
 
@@ -114,7 +110,7 @@ class Asking:
         return StoreUnavailable(f"the store {self.url}: {error}")
 
     def too_busy(self) -> StoreUnavailable:
-        """What to raise where :data:`PATIENCE` is at its end."""
+        """What to raise where :data:`MOST_RETRIES` is at its end."""
         return StoreUnavailable(f"the store {self.url}: others keep changing the same")
 
     # --- servers ---
@@ -137,6 +133,10 @@ class Asking:
     def note_checked(self) -> None:
         """The servers were found to fit, and need not be looked at again."""
         self._is_checked = True
+
+    def let_go(self) -> None:
+        """Let go of the connections that no verb is using; what is known stays."""
+        self._servers.let_go()
 
     def close(self) -> None:
         """Let go of all connections; new ones are made when they are needed."""

@@ -1,0 +1,28 @@
+"""What is in a store and cannot be read: it counts as nothing, and the log is told."""
+
+import logging
+import time
+
+#: Seconds between two lines in the log.
+TOLD_EVERY = 60.0
+
+_log = logging.getLogger("eilogin.stores")
+
+
+class Garbage:
+    """What a store has that cannot be read; ``name`` is how the store is called."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told_at = -TOLD_EVERY
+
+    def note(self, what: str) -> None:
+        """Tell the log of it, once a minute: its cause may come with every request."""
+        now = time.monotonic()
+        if now >= self._told_at + TOLD_EVERY:
+            self._told_at = now
+            _log.warning(
+                "%s has something that cannot be read (%s); it counts as none",
+                self._name,
+                what,
+            )

@@ -1,0 +1,104 @@
+"""What looks at every session that the servers have: the end of all, and figures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from eilogin import clock
+from eilogin.stores.interface import EVERYBODY, SHARDS, mark_on_everybody
+from eilogin.stores.redis import scripts
+from eilogin.stores.redis.client import Client, text_of
+from eilogin.stores.redis.hints import Hints, pairs_in
+from eilogin.stores.redis.nodes import Node, facts_of
+from eilogin.stores.redis.scripts import packed
+from eilogin.stores.redis.urls import shown
+
+#: How many sessions one script takes away at most: nothing else is served meanwhile.
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is in the servers, counted one after another while they are at work."""
+
+    #: Each server as it calls itself.
+    servers: tuple[str, ...]
+    sessions: int
+    values: int
+
+
+def end_all(client: Client, hints: Hints) -> int:
+    """End every session; how many were live. See :meth:`eilogin.stores.Store.end_all`.
+
+    Others may be at work meanwhile: of what they make, all is ended or refused that was
+    issued before, and what was issued afterwards may be ended too.
+    """
+    # First the sessions, for a server that is full has no room for marks; and then
+    # those that were made before there were marks everywhere.
+    count = _wipe(client, hints)
+    _mark_everybody(client)
+    return count + _wipe(client, hints)
+
+
+def _mark_everybody(client: Client) -> None:
+    mark = [str(instant) for instant in mark_on_everybody(clock.now())]
+    places = (client.place_of(f"{shard}:") for shard in SHARDS)
+    for place in dict.fromkeys(places):
+        client.run(scripts.END, place, mark, (), [EVERYBODY], ())
+
+
+def _wipe(client: Client, hints: Hints) -> int:
+    count = 0
+    for keys in _sessions(client):
+        by_place: dict[bytes, list[str]] = {}
+        for key in keys:
+            by_place.setdefault(client.place_of(key), []).append(key)
+        for place, some in by_place.items():
+            for start in range(0, len(some), _BATCH):
+                batch = some[start : start + _BATCH]
+                live, foreign = client.run(scripts.WIPE, place, batch)
+                hints.forget(pairs_in(foreign))
+                count += live
+    return count
+
+
+def figures(client: Client) -> Figures:
+    """How much there is, with what is over until the servers take it away.
+
+    That may be a minute later. It looks at every name that the servers have. Raises
+    StoreUnavailable.
+    """
+    with client.guarded():
+        nodes = client.servers().masters()
+        servers = tuple(map(_server_at, nodes))
+    sessions = sum(map(len, _sessions(client)))
+    values = sum(map(len, _scanned(client, f"{client.url.prefix}:v:*".encode())))
+    return Figures(servers, sessions, values)
+
+
+def _server_at(node: Node) -> str:
+    facts = facts_of(node.ask(packed("INFO")))
+    # Valkey says both.
+    name = "valkey" if "valkey_version" in facts else "redis"
+    version = facts.get(f"{name}_version", "of no version")
+    return f"{name.capitalize()} {version} at {shown(node.address)}"
+
+
+def _sessions(client: Client) -> Iterator[list[str]]:
+    """The keys of all sessions, a number of them at a time."""
+    for names in _scanned(client, client.any_place() + b":s:*"):
+        yield [name.partition("}:s:")[2] for name in names]
+
+
+def _scanned(client: Client, pattern: bytes) -> Iterator[list[str]]:
+    """The names that fit, a number of them at a time; one may come twice."""
+    with client.guarded():
+        nodes = client.servers().masters()
+    for node in nodes:
+        cursor = b"0"
+        while True:
+            command = packed("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")
+            with client.guarded():
+                cursor, names = node.ask(command)
+            yield [text_of(name) for name in names]
+            if cursor == b"0":
+                break

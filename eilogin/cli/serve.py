@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Seconds that requests under way get to finish when the server stops.
 _GRACE = 10.0
+
+#: Options of waitress by which a section says itself whom to believe.
+_PROXIES_OF_WAITRESS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
 
 
 @click.command("serve", short_help="Check an ini file, then serve it.")
@@ -69,7 +72,7 @@ def serve(
         raise SystemExit(1)
     try:
         set_up_logging(ini)
-        parts = _servers(ini)
+        parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
         app = _application(file, variables)
         with _listening(file, parts, app) as servers:
             for server in servers:
@@ -112,6 +115,20 @@ def _servers(ini: IniFile) -> list[Part]:
                 "serves egg:waitress#main, and other servers have commands of their own"
             )
     return parts
+
+
+def _hearing_proxies(ini: IniFile, server: Part) -> Part:
+    """A server that leaves us what proxies say, where ``trusted_proxies`` are known.
+
+    waitress would take X-Forwarded-For away, and all visitors would be the proxy.
+    """
+    pipelines, filters = Pipelines(ini), ini.of_kind("filter", "filter-app")
+    ours = (pipelines.part(section).options for section in filters)
+    is_behind_one = any(options.get("trusted_proxies", "").strip() for options in ours)
+    if not is_behind_one or server.options.keys() & _PROXIES_OF_WAITRESS:
+        return server
+    heard = {**server.options, "clear_untrusted_proxy_headers": "false"}
+    return replace(server, options=heard)
 
 
 def _application(file: Path, variables: Mapping[str, str]) -> "WSGIApplication":

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -85,6 +86,11 @@ class Own:
     email: str = ""
     #: What seals our cookies and what we keep for visitors, the newest first.
     secrets: Sequence[bytes] = field(default=(), repr=False)
+
+    @cached_property
+    def mount(self) -> str:
+        """The path of :attr:`public_url`; "" where that has none."""
+        return urlsplit(self.public_url).path
 
     def url(self, address: str) -> str:
         """The full URL of one of our addresses, such as ``acs``."""

@@ -62,7 +62,7 @@ from pydantic import AfterValidator
 
 from eilogin import clock
 from eilogin.errors import PipelineOrder, StoreUnavailable
-from eilogin.sessions import Login, Sessions
+from eilogin.sessions import UNREADABLE, Login, Sessions
 from eilogin.settings import Flag, Options, Seconds, Size, option, read
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
@@ -255,7 +255,7 @@ class _Kept:
             return cls(
                 float(found["created"]), float(found["accessed"]), {**found["keys"]}
             )
-        except (TypeError, LookupError, ValueError, OverflowError, RecursionError):
+        except UNREADABLE:
             return None
 
     def text(self) -> str:

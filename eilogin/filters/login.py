@@ -9,7 +9,7 @@ asks for a fresh proof, None as ``eilogin.session`` on ``off`` paths and (``bind
 ``warn`` puts a script into pages of who is logged in (:mod:`eilogin.visit.warning`);
 and in the place of a page that needs a login: a redirect for a navigation, a page with
 a link where a form was sent (which is kept, :mod:`eilogin.visit.again`), 401 with JSON
-for a background call::
+for a background call and for what a browser fetches in advance::
 
     [filter:login]
     use = egg:eilogin#login
@@ -23,21 +23,13 @@ What no line of ``protect`` names needs ``basis``.
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import unquote
 
 from pydantic import BeforeValidator
 from webob import Response
 
-from eilogin import audit, clock
-from eilogin.errors import (
-    LoginFailed,
-    LoginLoops,
-    NotFound,
-    PathRefused,
-    StoreUnavailable,
-)
+from eilogin import clock
+from eilogin.errors import LoginLoops, NotFound, StoreUnavailable
 from eilogin.federation import Own
-from eilogin.saml import messages
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login
 from eilogin.settings import Flag, Options, Seconds, Size, option, read
@@ -45,21 +37,16 @@ from eilogin.visit import limits, rounds
 from eilogin.visit.again import SecondChance, handle_in
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import go_to, log_in, once_more
-from eilogin.visit.asking import (
-    ask_hub,
-    hub_answers,
-    login_address,
-    remember_asking,
-    was_asked,
-)
+from eilogin.visit.asking import ask_hub, hub_answers, login_address, was_asked
+from eilogin.visit.no_login import NoLogin
 from eilogin.visit.rules import OFF, OPTIONAL, ProtectLines, Rules
-from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.warning import EndWarning, tell_session
 from eilogin.visit.whereabouts import BindAddress, Whereabouts
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, json_answer, language_of
 from eilogin.web.requests import (
     allow_only,
+    is_looked_at,
     is_navigation,
     read_query,
     safe_next,
@@ -73,7 +60,7 @@ if TYPE_CHECKING:
 
 #: Addresses of ours that need the session they are called with, whoever has it: an
 #: answer ends it, a logout does, and the hub comes without any.
-_FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap", "metadata"))
+_FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
 
 
 def _none_where_off(value: object) -> object:
@@ -136,6 +123,7 @@ class LoginFilter:
         self._whereabouts = Whereabouts(options.bind_address)
         self._pages = Pages()
         self._answers = AnswerReader(second_opinion=options.second_opinion)
+        self._no_login = NoLogin(self._pages, self._rules, options.keep_alive)
         self._forms = SecondChance(self._pages, options.keep_post, self._whereabouts)
         self._warns = options.warn is not None
         self._end_warning = EndWarning(options.warn or 0)
@@ -217,8 +205,8 @@ class LoginFilter:
     ) -> Response | None:
         """None where she is logged in at ``level`` or higher; else what to answer.
 
-        See :class:`eilogin.web.environ.LoginService`. Raises
-        :class:`eilogin.errors.StoreUnavailable` where nobody can tell.
+        See :class:`eilogin.web.environ.LoginService`. Raises the
+        :class:`eilogin.errors.EiloginError` for which nobody can tell.
         """
         login = env.session(environ)
         force = force or env.FRESH in environ
@@ -233,18 +221,17 @@ class LoginFilter:
     ) -> Response | None:
         """Note that she is there; the silent question to the hub, where it is due.
 
-        That is asked on a navigation only, for the lowest level (which the hub serves
-        without a prompt), and not while the hub does not answer. Whatever goes wrong
-        with it must not stand between her and the page.
+        Both only where she looks at the page: what a script asks for, or a browser in
+        advance, may be its own doing. The question is for the lowest level (which the
+        hub serves without a prompt), and is not asked while the hub does not answer.
+        A store that fails here must not stand between her and the page.
         """
-        if login is None:
+        if login is None or not is_looked_at(environ):
             return None
         try:
-            # What a script asks for may be its own doing, and not hers.
-            if is_navigation(environ):
-                if self._rules.idle_limits:
-                    limits.note_pause(environ, login, self._rules.idle_limits)
-                env.sessions(environ).touch(login)
+            if self._rules.idle_limits:
+                limits.note_pause(environ, login, self._rules.idle_limits)
+            env.sessions(environ).touch(login)
             is_due = clock.now() - login.confirmed >= self._keep_alive_after
             if not is_due or not self._can_ask_silently(environ):
                 return None
@@ -255,7 +242,6 @@ class LoginFilter:
     def _can_ask_silently(self, environ: "WSGIEnvironment") -> bool:
         return (
             environ["REQUEST_METHOD"] == "GET"
-            and is_navigation(environ)
             and not was_asked(environ)
             and hub_answers(environ)
         )
@@ -264,8 +250,8 @@ class LoginFilter:
         self, environ: "WSGIEnvironment", level: str, *, force: bool, passive: bool
     ) -> Response:
         """A redirect, or what can be answered where none would lead back here."""
-        page = _this_page(environ)
         if wants_page(environ):
+            page = _this_page(environ)
             if environ["REQUEST_METHOD"] == "HEAD":
                 # Nobody comes back from that: nothing is remembered for it.
                 return see_other(login_address(environ, page, level), status=302)
@@ -273,7 +259,7 @@ class LoginFilter:
                 rounds.require_end(environ, page)
             return ask_hub(environ, page, level, force=force, passive=passive)
         address = _first_page(environ, level)
-        if is_navigation(environ):
+        if environ["REQUEST_METHOD"] == "POST" and is_navigation(environ):
             # A form was sent: a redirect would lose what was filled in, and the
             # page's own policy may forbid that it leads to another site.
             return self._pages.page(
@@ -283,11 +269,7 @@ class LoginFilter:
                 login_url=address,
                 name=_own(environ).names[language_of(environ)],
             )
-        reason = _reason(environ, level)
-        told = {"reason": reason, "level": level, "login_url": address}
-        # RFC 9110 11.6.1 wants a scheme; browsers show no prompt for one of ours.
-        challenge = [("WWW-Authenticate", "eilogin")]
-        return json_answer(environ, told, status=401, headers=challenge)
+        return _unauthorized(environ, level, address)
 
     # --- our own addresses ----------------------------------------------------------
 
@@ -299,12 +281,22 @@ class LoginFilter:
         level = query.get("level", LEVELS[0])
         level = level if level in LEVELS else LEVELS[0]
         login = env.session(environ)
-        force = query.get("fresh") == "yes"
+        if query.get("fresh") == "yes":
+            environ[env.FRESH] = True
+        force = env.FRESH in environ
+        is_click = environ["REQUEST_METHOD"] == "GET" and is_looked_at(environ)
         if login is not None and not force and reaches(login.level, level):
+            if not is_click:
+                return go_to(environ, target)
             rounds.require_end(environ, target, period=rounds.QUICK_PERIOD)
             return go_to(environ, target, [rounds.note(environ, target)])
-        rounds.require_end(environ, target)
-        return ask_hub(environ, target, level, force=force)
+        if is_click:
+            rounds.require_end(environ, target)
+            return ask_hub(environ, target, level, force=force)
+        if wants_page(environ):
+            # Only its head: nothing is remembered, and so nothing can be asked.
+            return see_other(env.trust(environ).sso.location, status=302)
+        return _unauthorized(environ, level, login_address(environ, target, level))
 
     def _tell_session(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/session``: how long still; or, by POST, that she is still here."""
@@ -338,7 +330,7 @@ class LoginFilter:
                 self._whereabouts,
             )
         if answer.failure is not None:
-            return self._without_login(environ, answer.pending, answer.failure)
+            return self._no_login.answer(environ, answer.pending, answer.failure)
         return once_more(environ, answer.pending)
 
     def _note_pause(self, environ: "WSGIEnvironment") -> None:
@@ -346,47 +338,6 @@ class LoginFilter:
         login = env.session(environ)
         if login is not None:
             limits.note_pause(environ, login, self._rules.idle_limits)
-
-    def _without_login(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
-    ) -> Response:
-        """What to show where the hub says that there is no login."""
-        audit.event(
-            "login",
-            "refused",
-            peer=env.trust(environ).hub_id,
-            level=pending.level,
-            reason=failure.status_codes[-1].rpartition(":")[2],
-        )
-        if pending.is_passive:
-            asked = remember_asking(self._keep_alive_after)
-            return go_to(environ, pending.target, [asked])
-        if messages.AUTHN_FAILED not in failure.status_codes:
-            raise failure
-        return self._pages.page(
-            environ,
-            "cancelled.html",
-            login_url=login_address(environ, pending.target, pending.level),
-            back_url=self._open_page(environ, pending.target),
-            logged_in=env.session(environ) is not None,
-        )
-
-    def _open_page(self, environ: "WSGIEnvironment", target: str) -> str:
-        """The page where the login was asked for if it is open to her, or the first."""
-        is_open = self._is_open(environ, unquote(target.partition("?")[0]))
-        return target if is_open else root(_own(environ).public_url)
-
-    def _is_open(self, environ: "WSGIEnvironment", path: str) -> bool:
-        try:
-            rule = self._rules.rule_for(path)
-        except PathRefused:
-            return False
-        login = env.session(environ)
-        return rule.need in (OFF, OPTIONAL) or (
-            login is not None
-            and reaches(login.level, rule.need)
-            and not limits.needs_proof(environ, login, rule)
-        )
 
 
 class LoginCall:
@@ -435,6 +386,17 @@ def _reason(environ: "WSGIEnvironment", level: str) -> str:
     # By whatever it ended: idle, its time over, logged out elsewhere.
     had_session = env.cookie(environ).read(environ) is not None
     return "session-expired" if had_session else "login-needed"
+
+
+def _unauthorized(environ: "WSGIEnvironment", level: str, address: str) -> Response:
+    """Where nobody looks: what is missing, and the address at which a login begins.
+
+    A browser that asked in advance drops it, and asks again at the click.
+    """
+    told = {"reason": _reason(environ, level), "level": level, "login_url": address}
+    # RFC 9110 11.6.1 wants a scheme; browsers show no prompt for one of ours.
+    challenge = [("WWW-Authenticate", "eilogin")]
+    return json_answer(environ, told, status=401, headers=challenge)
 
 
 def _first_page(environ: "WSGIEnvironment", level: str) -> str:

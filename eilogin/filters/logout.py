@@ -15,7 +15,6 @@ needs no cookie.
 """
 
 import hmac
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -163,8 +162,7 @@ class LogoutFilter:
         request = _logout_request(trust, login, endpoint.location)
         # Remembered by the ID that the hub's answer will name.
         until = clock.now() + _PENDING
-        remembered = json.dumps({"next": target})
-        env.values(environ).add(_key(request.id), remembered, until, durable=False)
+        env.values(environ).add(_key(request.id), target, until, durable=False)
         under_way = _UNDER_WAY.set(request.id, max_age=int(_PENDING))
         return redirect_with(
             endpoint.location,
@@ -198,7 +196,7 @@ class LogoutFilter:
     def _hub_is_done(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
         """The hub's LogoutResponse (SAML profiles 4.4.3.5)."""
         response = messages.read_logout_response(inbound.element)
-        stored = self._under_way(environ, response.in_response_to)
+        target = self._under_way(environ, response.in_response_to)
         trust = env.trust(environ)
         check_logout_response(
             response,
@@ -215,16 +213,17 @@ class LogoutFilter:
         audit.event(
             "logout.answered", "ok" if everywhere else "failed", peer=inbound.issuer
         )
-        target = json.loads(stored)["next"]
         return self._logged_out(environ, target, everywhere=everywhere)
 
     def _under_way(self, environ: "WSGIEnvironment", request_id: str) -> str:
-        """What was remembered of a logout that this browser started."""
+        """Where the visitor wants to be after a logout that this browser started."""
         stored = env.values(environ).get(_key(request_id))
         held = _UNDER_WAY.read(environ) or ""
-        if stored is None or not hmac.compare_digest(held, request_id):
+        # Bytes, for whatever a client sends.
+        is_held = hmac.compare_digest(held.encode(), request_id.encode())
+        if stored is None or not is_held:
             raise MessageUnexpected("an answer to a logout that was not started here")
-        return stored
+        return safe_next(stored, self.next)
 
     def _hub_asks(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
         """The hub's LogoutRequest by Redirect or POST (SAML profiles 4.4.3.2)."""

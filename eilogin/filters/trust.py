@@ -22,7 +22,6 @@ header: ``public_url`` says where this site is.
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from pydantic import model_validator
@@ -267,7 +266,6 @@ class TrustFilter:
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
         self._is_in_zope = trust.path_style == "zope"
-        self._mount = urlsplit(trust.own.public_url).path
         self._metadata = write_entity(trust.own.descriptor(), trust.own.key)
         audit.event("configuration.loaded", peer=trust.own.entity_id)
 
@@ -298,7 +296,7 @@ class TrustFilter:
 
     def _path_in_zope(self, environ: "WSGIEnvironment") -> str:
         """The path below ``public_url``, as WSGI has it; PathRefused."""
-        seen = zope.visible(environ, self._mount, self.trust.trusted_proxies)
+        seen = zope.visible(environ, self.trust.own.mount, self.trust.trusted_proxies)
         environ[env.VISIBLE] = seen
         return seen.below
 

@@ -14,12 +14,12 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from lxml import etree
+from pydantic import TypeAdapter, ValidationError
 from webob import Response
 
 from eilogin import clock
@@ -65,6 +65,17 @@ class Answer:
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stashed:
+    """An answer that came by POST, and the login for which it came."""
+
+    handle: str
+    assertion: messages.Assertion
+
+
+_stashed = TypeAdapter(_Stashed)
 
 
 class AnswerReader:
@@ -140,7 +151,7 @@ class AnswerReader:
         self._ask_again(trust, received.octets, request_id)
         name = f"{handle}\0{assertion.id}"
         key = hashlib.sha256(name.encode()).hexdigest()
-        outcome = json.dumps({"handle": handle, "assertion": asdict(assertion)})
+        outcome = json.dumps(asdict(_Stashed(handle, assertion)))
         until = clock.now() + _STASHED
         env.values(environ).add(f"answer:{key}", outcome, until, durable=False)
         return _go_on(trust, _STASH_KEY, key)
@@ -170,14 +181,21 @@ def _go_on(trust: Trust, parameter: str, value: str) -> Response:
 
 
 def _fetched(environ: "WSGIEnvironment", key: str) -> Answer:
-    stashed = env.values(environ).get(f"answer:{key}")
-    if stashed is None:
+    text = env.values(environ).get(f"answer:{key}")
+    if text is None:
         raise LoginLost("no answer waits under this name (any more)")
-    outcome = json.loads(stashed)
-    pending = under_way.of_browser(environ, outcome["handle"])
+    try:
+        stashed = _stashed.validate_json(text, strict=True)
+    except ValidationError as error:
+        # Not what was found there: it may say who she is.
+        found = error.errors(include_input=False, include_url=False)[0]
+        raise LoginLost(
+            f"what waits under this name is no answer that we kept: {found['msg']}"
+        ) from None
+    pending = under_way.of_browser(environ, stashed.handle)
     if pending.spent_by:
         return Answer(pending)
-    return Answer(pending, _assertion(outcome["assertion"]))
+    return Answer(pending, stashed.assertion)
 
 
 def _sealed(trust: Trust, handle: str, failure: LoginFailed) -> str:
@@ -243,15 +261,4 @@ def _expected(trust: Trust, request_id: str, *, destination_required: bool) -> E
         keys=trust.hub_keys(trust.hub_id),
         now=clock.now(),
         destination_required=destination_required,
-    )
-
-
-def _assertion(fields: dict[str, object]) -> messages.Assertion:
-    """The assertion that :func:`dataclasses.asdict` took apart."""
-    name_id = messages.NameID(**fields.pop("name_id"))  # type: ignore[arg-type]
-    audiences: Sequence[Sequence[str]] = fields.pop("audiences")  # type: ignore[assignment]
-    return messages.Assertion(
-        **fields,  # type: ignore[arg-type]
-        name_id=name_id,
-        audiences=tuple(tuple(audience) for audience in audiences),
     )

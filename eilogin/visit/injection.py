@@ -9,8 +9,10 @@ held back but this beginning, of which a browser shows nothing, so that a stream
 answer stays streaming; and what does not begin as a document does is left as it is.
 
 Where the application said how long its answer is, the answer is as long as the tag
-longer: if no place was found, blanks follow the document in its stead. Other headers
-that speak of the bytes of the answer are put right too (:meth:`Injection.start`).
+longer: if no place was found, blanks follow the document in its stead. One that is too
+short for any document is left as it is. Other headers that speak of the bytes of the
+answer are put right too (:meth:`Injection.start`); the answer to HEAD has the headers
+that the one to GET has.
 """
 
 import re
@@ -50,11 +52,15 @@ _BEGUN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+#: The least that holds a place: one start tag.
+_SHORTEST = len(b"<head>")
+
 #: Headers that say something of the bytes as the application made them (RFC 9530; RFC
 #: 9110 14.3, for parts are parts of those bytes).
 _OF_THE_BYTES = frozenset(
     {"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"}
 )
+_OF_NOT_MODIFIED = _OF_THE_BYTES | {"content-length"}
 
 
 class Place:
@@ -96,7 +102,7 @@ class Injection:
     """One answer on its way out: ``tag`` is put in where ``choose`` says so.
 
     ``choose`` gets status and headers, and gives a :class:`Place`, or None where the
-    answer is to be left as it is.
+    answer is to be left as it is. ``is_head`` says that it has no body.
     """
 
     def __init__(
@@ -104,10 +110,13 @@ class Injection:
         tag: bytes,
         choose: Callable[[str, Headers], Place | None],
         start_response: "StartResponse",
+        *,
+        is_head: bool,
     ) -> None:
         self._tag = tag
         self._choose = choose
         self._start_response = start_response
+        self._is_head = is_head
         self._place: Place | None = None
         self._held = b""
         self._promised = b""
@@ -117,19 +126,28 @@ class Injection:
         """``start_response`` as the application gets it (PEP 3333).
 
         A longer Content-Length; no digest, and no offer of parts. A strong ETag
-        becomes weak, also with status 304: it means "the same page", and the bytes
-        are others when the visitor is logged in (RFC 9110 8.8.1).
+        becomes weak: it means "the same page", and the bytes are others when the
+        visitor is logged in (RFC 9110 8.8.1). So it is with status 304, which does not
+        say which kind of page it speaks of: there no length is said (8.6).
         """
         if self._held and exc_info:
             # The application has sent something: it only has not gone out yet.
             raise exc_info[1].with_traceback(exc_info[2])
         self._is_started = True
-        self._place = self._choose(status, headers)
         self._promised = b""
+        self._place = self._choose(status, headers)
+        if any(0 <= _length(*header) < _SHORTEST for header in headers):
+            self._place = None
         if self._place is not None:
             headers = self._put_right(headers)
         elif status.startswith("304"):
-            headers = [(name, _weak(name, value)) for name, value in headers]
+            headers = [
+                (name, _weak(name, value))
+                for name, value in headers
+                if name.lower() not in _OF_NOT_MODIFIED
+            ]
+        if self._is_head:
+            self._place, self._promised = None, b""
         # A server may tell "no exc_info" from None.
         more = (exc_info,) if exc_info else ()
         write = self._start_response(status, headers, *more)
@@ -145,9 +163,10 @@ class Injection:
         for name, value in headers:
             if name.lower() in _OF_THE_BYTES:
                 continue
-            if name.lower() == "content-length" and value.isdecimal():
+            length = _length(name, value)
+            if length >= 0:
                 self._promised = b" " * len(self._tag)
-                right.append((name, str(int(value) + len(self._tag))))
+                right.append((name, str(length + len(self._tag))))
             else:
                 right.append((name, _weak(name, value)))
         return right
@@ -176,6 +195,12 @@ class Injection:
         ready, self._held, self._place = self._held + self._promised, b"", None
         self._promised = b""
         return ready
+
+
+def _length(name: str, value: str) -> int:
+    """What a Content-Length says; -1 for another header, and for what is no number."""
+    is_number = name.lower() == "content-length" and value.strip().isdecimal()
+    return int(value) if is_number else -1
 
 
 def _weak(name: str, value: str) -> str:
@@ -217,7 +242,8 @@ def inject(
     choose: Callable[[str, Headers], Place | None],
 ) -> Iterable[bytes]:
     """The answer of ``app``, with ``tag`` in it: see :class:`Injection`."""
-    injection = Injection(tag, choose, start_response)
+    is_head = environ["REQUEST_METHOD"] == "HEAD"
+    injection = Injection(tag, choose, start_response, is_head=is_head)
     chunks = app(environ, injection.start)
     # As it came, where there is nothing to do: a server may send a file by itself.
     return _Chunks(chunks, injection) if injection.is_pending else chunks

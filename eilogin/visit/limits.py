@@ -12,6 +12,8 @@ paths with ``idle=`` ask whether there was one: there it is a second read of the
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from eilogin import clock
@@ -78,7 +80,17 @@ def _note(values: Values, login: Login, limit: float) -> None:
 
 
 def _last_pause(values: Values, login: Login, limit: float) -> float:
-    return float(values.get(_key(login, limit)) or 0.0)
+    """When the last pause ended; what is no time is one that ends now."""
+    said = values.get(_key(login, limit))
+    if said is None:
+        return 0.0
+    with suppress(ValueError):
+        ended = float(said)
+        if isfinite(ended):
+            return ended
+    # Or no proof would ever be later than it.
+    _note(values, login, limit)
+    return inf
 
 
 def _key(login: Login, limit: float) -> str:

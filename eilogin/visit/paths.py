@@ -7,6 +7,9 @@ be walked in two ways (dot and empty segments, backslashes, encoded slashes), an
 only its names could be read in two ways all readings are given, so that the strictest
 rule of all can hold (:mod:`eilogin.visit.rules`). Upper and lower case are kept.
 
+A header may lead an application to another path, and so may a server that lets a client
+say where the path is split (:func:`other_paths`). These are judged too.
+
 Zope and Pyramid know names of two parts: ``@@zaken`` and ``++view++zaken`` are the view
 ``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). Such a name is read without
 its first part too; and other such names, ``++lang++nl``, as if they were not there.
@@ -54,6 +57,20 @@ _MOST_READINGS = 24
 #: Octets of a path; servers take lines of about as much (RFC 9110 4.1).
 LONGEST_PATH = 8192
 
+# Headers by which an application may come to another path than that of the request;
+# Rules.rule_of looks for each of them.
+_DESTINATION = "HTTP_DESTINATION"
+# In the place of the path, as IIS has it: a path, or a whole address.
+_INSTEAD = ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL")
+# Taken off the path where that begins with it, by middleware of many applications.
+_TAKEN_OFF = ("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX")
+# Put before the path, by Pyramid's traversal and repoze.vhm.
+_PUT_BEFORE = "HTTP_X_VHM_ROOT"
+#: Octets of all these paths together, more than any honest request has.
+_MOST_ELSEWHERE = 2 * LONGEST_PATH
+# A path, or an address with one; or nothing.
+_ADDRESS = re.compile(r"(?is)(?:(?:[a-z][a-z0-9+.-]*://[^/?#]*)?(/.*))?")
+
 
 # --- the path of a request ------------------------------------------------------
 
@@ -74,6 +91,66 @@ def path_of(environ: "WSGIEnvironment") -> str:
     if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
         raise PathRefused("the path has an encoded slash")
     return mount + path if mount else path
+
+
+def other_paths(
+    environ: "WSGIEnvironment", script: str, below: str, mount: str
+) -> set[str]:
+    """Paths that an application may take a request to be for, and its destination.
+
+    ``below`` is what was split off behind ``script`` (SCRIPT_NAME). Some servers let a
+    client say where to split, and an application goes by what is behind; so where
+    ``script`` is not the path of ``public_url`` (``mount``), it is below either. Raises
+    :class:`eilogin.errors.PathRefused` for a header that is no path.
+    """
+    for name in (*_TAKEN_OFF, _PUT_BEFORE):
+        canonical(environ.get(name, ""))
+    instead = [environ[name].partition("?")[0] for name in _INSTEAD if name in environ]
+    whole = {_path_in(address) for address in instead}
+    found = {below, *whole}
+    prefixes = _prefixes_in(environ)
+    found |= {_without(prefix, path) for prefix in prefixes for path in found}
+    before = environ.get(_PUT_BEFORE, "").rstrip("/")
+    found |= {before + path for path in found}
+    if _DESTINATION in environ:
+        whole.add(_path_in(environ[_DESTINATION]))
+    found |= {_below(one, path) for one in (script, mount) for path in whole}
+    mounts = {script, mount} if script else {""}
+    paths = whole | {one + path for one in mounts for path in found}
+    if sum(map(len, paths)) > _MOST_ELSEWHERE:
+        raise PathRefused("the request can be for too many paths, or too long ones")
+    return paths
+
+
+def _path_in(address: str) -> str:
+    """The path of a header with an address, as WSGI would give it."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise PathRefused("a header with a path that is none")
+    # Some take an empty header for the first page.
+    path = match[1] or "/"
+    if _ENCODED_SLASH.search(path):
+        raise PathRefused("a header with a path that has an encoded slash")
+    return unquote(path, encoding="latin-1")
+
+
+def _prefixes_in(environ: "WSGIEnvironment") -> set[str]:
+    """What an application may take off the path: a header, or the first of several."""
+    values = [environ[name] for name in _TAKEN_OFF if name in environ]
+    firsts = [value.partition(",")[0].rstrip() for value in values]
+    return {value.rstrip("/") for value in (*values, *firsts)}
+
+
+def _without(prefix: str, path: str) -> str:
+    """What is left of a path; that the cut is within a name keeps nobody from it."""
+    if not path.startswith(prefix):
+        return path
+    return "/" + path.removeprefix(prefix).lstrip("/")
+
+
+def _below(mount: str, path: str) -> str:
+    is_below = path == mount or path.startswith(f"{mount}/")
+    return path[len(mount) :] if is_below else path
 
 
 def is_plain(path: str) -> bool:

@@ -22,7 +22,10 @@ less strict:
   what would hold without them.
 * A request that asks for another method in a header or its query (``_method``) gets the
   stricter rule of both.
-* COPY and MOVE (RFC 4918 9.8, 9.9) need what their destination needs too.
+* A request whose headers may lead an application to another path (``X-Original-URL``)
+  gets the stricter rule of both.
+* One with a Destination (RFC 4918 10.3) needs what that needs too, whatever its method:
+  an application may take it for COPY or MOVE.
 
 ``idle`` and ``max_age`` hold together with the level, see :mod:`eilogin.visit.limits`.
 """
@@ -34,7 +37,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 from unicodedata import normalize
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
@@ -48,6 +51,7 @@ from eilogin.visit.paths import (
     canonical,
     fault_in,
     is_plain,
+    other_paths,
     path_of,
     segments_of,
 )
@@ -80,7 +84,6 @@ _OVERRIDES = (
 _METHOD_IN_QUERY = "_method"
 #: More fields than any query has in earnest.
 _MOST_FIELDS = 1000
-_WITH_DESTINATION = frozenset(("COPY", "MOVE"))
 
 
 # --- what holds -----------------------------------------------------------------
@@ -255,13 +258,24 @@ class Rules:
     def rule_of(self, environ: "WSGIEnvironment") -> Rule:
         """What a request needs; :class:`eilogin.errors.PathRefused`."""
         if env.VISIBLE in environ:
-            return self._rule_in_zope(environ, environ[env.VISIBLE].path)
+            return self._rule_in_zope(environ, environ[env.VISIBLE])
         path = path_of(environ)
         # As in _held, without the call.
         held = self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
-        if not held.by_method and environ["REQUEST_METHOD"] not in _WITH_DESTINATION:
-            return held.rule
-        return self._under(held, environ)
+        script = environ.get("SCRIPT_NAME", "")
+        # Written out: at each request, and the cheapest way.
+        if (
+            "HTTP_DESTINATION" in environ
+            or "HTTP_X_SCRIPT_NAME" in environ
+            or "HTTP_X_FORWARDED_PREFIX" in environ
+            or "HTTP_X_ORIGINAL_URL" in environ
+            or "HTTP_X_REWRITE_URL" in environ
+            or "HTTP_X_VHM_ROOT" in environ
+            or (script and script != env.trust(environ).own.mount)
+        ):
+            below = environ.get("PATH_INFO", "")
+            held = _merged({held, *map(self._held, _others(environ, script, below))})
+        return held.under(_methods_of(environ)) if held.by_method else held.rule
 
     def rule_for(self, path: str, method: str = "GET") -> Rule:
         """What a path of this site needs that is text; PathRefused.
@@ -274,15 +288,6 @@ class Rules:
         """What holds for a path that is as WSGI hands it over."""
         # Longer ones would cost memory, and come seldom.
         return self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
-
-    def _under(self, held: Held, environ: "WSGIEnvironment") -> Rule:
-        """The rule of a request for a path for which ``held`` holds."""
-        method = environ["REQUEST_METHOD"]
-        if method in _WITH_DESTINATION:
-            held = _merged([held, self._held(_destination(environ))])
-        if not held.by_method:
-            return held.rule
-        return held.under(_methods_of(environ))
 
     def _judged(self, path: str) -> Held:
         if is_plain(path):
@@ -322,12 +327,15 @@ class Rules:
 
     # --- in Zope ---
 
-    def _rule_in_zope(self, environ: "WSGIEnvironment", path: str) -> Rule:
+    def _rule_in_zope(self, environ: "WSGIEnvironment", seen: env.Visible) -> Rule:
         form = zope.look_at_form(environ)
-        below = [f"{path.rstrip('/')}/{name}" for name in form.methods]
-        rule = strictest(
-            [self._under(self._held_in_zope(one), environ) for one in (path, *below)]
-        )
+        script = seen.path.removesuffix(seen.below)
+        paths = {seen.path, *_others(environ, script, seen.below)}
+        called = {
+            f"{path.rstrip('/')}/{name}" for path in paths for name in form.methods
+        }
+        held = _merged({self._held_in_zope(path) for path in paths | called})
+        rule = held.under(_methods_of(environ)) if held.by_method else held.rule
         if rule == self._strictest:
             return rule
         if form.may_call_anything:
@@ -371,6 +379,10 @@ def _rules_of(held: Held) -> Iterable[Rule]:
 # --- what a request says --------------------------------------------------------
 
 
+def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
+    return other_paths(environ, script, below, env.trust(environ).own.mount)
+
+
 def _methods_of(environ: "WSGIEnvironment") -> set[str]:
     """The method of a request, and others for which an application may take it."""
     said = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
@@ -390,17 +402,6 @@ def _fields_of(query: str) -> Sequence[tuple[str, str]]:
         return parse_qsl(query.replace(";", "&"), max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise PathRefused(f"a query of more than {_MOST_FIELDS} fields") from None
-
-
-def _destination(environ: "WSGIEnvironment") -> str:
-    """The path of the header Destination (RFC 4918 10.3), as WSGI would give it."""
-    try:
-        path = urlsplit(environ.get("HTTP_DESTINATION", "")).path
-    except ValueError:
-        raise PathRefused("the destination is no address") from None
-    if re.search("%2f", path, re.IGNORECASE):
-        raise PathRefused("the destination has an encoded slash")
-    return unquote(path, encoding="latin-1")
 
 
 # --- reading a line -------------------------------------------------------------

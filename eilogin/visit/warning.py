@@ -7,11 +7,12 @@ session's end. Where the option ``warn`` asks for it, one tag is put into such a
 POST there and loses nothing of what was filled in; or, when the end is final, to save.
 
 It is put in for who looks at a page while logged in: into whole answers with status
-200 to a navigation, in HTML or XHTML. It is left out, and the log is told why, once,
-where it would do harm or nothing: the answer is compressed, its charset is not known,
-it forbids to be changed (``Cache-Control: no-transform``), or its own
-Content-Security-Policy would block the script. The script is a file of this site, has
-no inline parts and needs no more than ``script-src 'self'; connect-src 'self'``.
+200 to a navigation, in HTML or XHTML, also where the browser asks in advance. It is
+left out, and the log is told why, once, where it would do harm or nothing: the answer
+is compressed, its charset is not known, it forbids to be changed (``Cache-Control:
+no-transform``), or its own Content-Security-Policy would block the script. The script
+is a file of this site, has no inline parts and needs no more than ``script-src 'self';
+connect-src 'self'``.
 
 Its texts come from the message catalogue, in all languages; which one is spoken, the
 language of the page decides. They are part of the file, and the file's hash is part of
@@ -67,7 +68,8 @@ def tell_session(environ: "WSGIEnvironment") -> Response:
     as by looking at a page. The hub is not asked, for that would take her away from the
     page; her next page does that, as always (``keep_alive``).
 
-    Raises :class:`eilogin.errors.CrossSite`, StoreUnavailable or MethodNotAllowed.
+    Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError for
+    which nobody can tell.
     """
     allow_only(environ, "GET", "HEAD", "POST")
     login = env.session(environ)
@@ -150,7 +152,7 @@ class EndWarning:
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
         """The answer of ``app``, with the script in it where that makes sense."""
-        if not _is_looked_at_by_who_is_logged_in(environ):
+        if not _is_page_of_who_is_logged_in(environ):
             return app(environ, start_response)
         origin = origin_of(env.trust(environ).own.public_url)
 
@@ -184,15 +186,15 @@ def _script(settings: dict[str, Any]) -> bytes:
     return f"(() => {{\n{source}\n{call}\n}})();\n".encode()
 
 
-def _is_looked_at_by_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
+def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
     """Whether this asks for a whole page, in a window of its own, of the application.
 
-    Its answer to a form counts too: a page is a page.
+    Its answer to a form counts too: a page is a page. So does its head alone.
     """
     return (
         env.session_or_none(environ) is not None
         and env.address(environ) is None
-        and environ["REQUEST_METHOD"] in ("GET", "POST")
+        and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST")
         and "HTTP_RANGE" not in environ
         and is_navigation(environ)
         and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"

@@ -11,8 +11,8 @@ key                       set by                  value
                                                   ``bind_address`` is enforced
 ``eilogin.cookie``        ``session``             :class:`eilogin.web.cookies.Cookie`
                                                   of the session
-``eilogin.session.fault`` ``session``             the StoreUnavailable for which
-                                                  there is no session
+``eilogin.session.fault`` ``session``             the EiloginError for which nobody
+                                                  can tell whether there is a session
 ``eilogin.trust``         ``trust``               :class:`eilogin.federation.Trust`
 ``eilogin.address``       ``trust``               which of eilogin's own addresses
                                                   is asked for, or None
@@ -103,7 +103,8 @@ def sessions(environ: "WSGIEnvironment") -> Sessions:
 def session(environ: "WSGIEnvironment") -> Login | None:
     """The login of this visitor, if there is one.
 
-    Raises :class:`eilogin.errors.StoreUnavailable` where nobody can tell.
+    Raises the :class:`eilogin.errors.EiloginError` for which nobody can tell, such as
+    StoreUnavailable.
     """
     if SESSION_FAULT in environ:
         fault: EiloginError = environ[SESSION_FAULT]

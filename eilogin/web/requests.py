@@ -66,14 +66,13 @@ def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
     """Whether a person went to this address herself: from this site, or typed.
 
     False for what a page of another site leads to, and for what a browser fetches by
-    itself: an image, a frame, a page in advance (Fetch Metadata, 2.1 and 2.2; Fetch
-    standard, Sec-Purpose). Who sends no such headers, such as curl, is believed.
+    itself: an image, a frame, a page in advance (:func:`is_looked_at`; Fetch Metadata,
+    2.1). Who sends no such headers, such as curl, is believed.
     """
     return (
         not is_from_other_site(environ, public_url)
-        and environ.get("HTTP_SEC_FETCH_MODE", "navigate") == "navigate"
+        and is_looked_at(environ)
         and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"
-        and not environ.get("HTTP_SEC_PURPOSE", "").startswith("prefetch")
     )
 
 
@@ -110,10 +109,12 @@ def _origin_or_none(url: str) -> str | None:
 
 
 _FOR_PAGES = ("GET", "HEAD", "POST")
+#: What shows a page inside of another one (Fetch Metadata, 2.1).
+_FRAMES = ("iframe", "frame", "embed", "object")
 
 
 def is_navigation(environ: "WSGIEnvironment") -> bool:
-    """Whether a person looks at what is answered here; else a script reads it.
+    """Whether what is answered here is shown as a page; else a script reads it.
 
     Sec-Fetch-Mode says it, and all browsers of today send it (Fetch Metadata, 2.2).
     Without it, who takes a page gets one: also who takes anything, such as curl (RFC
@@ -131,10 +132,27 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
     return not accepted or "text/html" in accepted or "*/*" in accepted
 
 
+def is_looked_at(environ: "WSGIEnvironment") -> bool:
+    """Whether this is a navigation, and a person looks at what comes of it now.
+
+    Nobody does where a browser asks in advance, for a page that is shown later or
+    never (Sec-Purpose: Fetch standard; Purpose in older ones), nor, as far as this
+    site goes, where a page of another site shows it inside of itself.
+    """
+    # Every page asks this: no more is called here than has to be.
+    if "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ:
+        return False
+    if (
+        environ.get("HTTP_SEC_FETCH_SITE") == "cross-site"
+        and environ.get("HTTP_SEC_FETCH_DEST") in _FRAMES
+    ):
+        return False
+    return is_navigation(environ)
+
+
 def wants_page(environ: "WSGIEnvironment") -> bool:
-    """Whether this is a navigation that can be sent elsewhere and lead back here."""
-    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
-    return is_read and is_navigation(environ)
+    """Whether who looks at this can be sent elsewhere and led back here."""
+    return environ["REQUEST_METHOD"] in ("GET", "HEAD") and is_looked_at(environ)
 
 
 def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:

@@ -6,7 +6,13 @@ known to read it, in any order. Whatever it then serves, the guard must have ask
 what that needs, or have refused.
 """
 
+import contextlib
 import re
+import socket
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
 from unicodedata import normalize
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -49,8 +55,13 @@ def needed_by(said, names):
     return next((said[prefix] for prefix in prefixes if prefix in said), "basis")
 
 
+def mounted_at(mount):
+    return {env.TRUST: SimpleNamespace(own=SimpleNamespace(mount=mount))}
+
+
 def asked_for(rules, environ):
     """What the guard asks for; more than anything where it refuses."""
+    environ = {**mounted_at(""), **environ}
     try:
         return NEEDS.index(rules.rule_of(environ).need)
     except PathRefused:
@@ -141,7 +152,8 @@ def targets(draw, names):
 def attacks(draw):
     """Lines that guard a path in an open site, and a request that may be for it.
 
-    The request is as a server hands it over, mounted wherever it can be.
+    The request is as a server hands it over, mounted wherever it can be, and led by a
+    header or not.
     """
     names = draw(paths.filter(bool))
     said = {
@@ -159,7 +171,30 @@ def attacks(draw):
     }
     if draw(st.booleans()):
         environ["REQUEST_URI"] = target
+    environ.update(mounted_at(draw(st.sampled_from(("", "", "/app")))))
+    environ.update(draw(st.just({}) | detours(target, decoded)))
     return said, environ
+
+
+@st.composite
+def detours(draw, target, decoded):
+    """What makes a request for a harmless path lead to ``target``."""
+    harmless = draw(st.sampled_from(("", "/static", "/static/", "/app", "/nieuws/x")))
+    at = draw(st.sampled_from([m.start() for m in re.finditer("/", decoded)] or [0]))
+    prefix = draw(st.sampled_from(("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX")))
+    address = draw(st.sampled_from(("", "https://uwv.test", "/app"))) + target
+    header = draw(
+        st.sampled_from(
+            ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL", "HTTP_DESTINATION")
+        )
+    )
+    split = {"SCRIPT_NAME": harmless, "PATH_INFO": decoded}
+    put_before = {"HTTP_X_VHM_ROOT": decoded[:at], "PATH_INFO": decoded[at:]}
+    taken_off = {prefix: harmless, "PATH_INFO": harmless + decoded}
+    instead = {header: address, "PATH_INFO": harmless}
+    mounted = {"SCRIPT_NAME": draw(st.sampled_from(("", "/static", "/app")))}
+    ways = (put_before, taken_off, instead, {**put_before, **instead})
+    return draw(st.sampled_from((split, *({**mounted, **way} for way in ways))))
 
 
 # --- what an application may make of it ---------------------------------------------
@@ -196,9 +231,70 @@ READINGS = (
 )
 
 
-def served(environ, readings):
-    """The names of what an application serves that reads paths like this."""
-    path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+def as_it_is(environ, below):
+    return below
+
+
+def with_root_before(environ, below):
+    return environ.get("HTTP_X_VHM_ROOT", "").rstrip("/") + below
+
+
+def without_prefix(environ, below):
+    for name in ("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX"):
+        prefix = environ.get(name, "").partition(",")[0].strip()
+        if prefix and below.startswith(prefix):
+            return "/" + below[len(prefix) :].lstrip("/")
+    return below
+
+
+def replaced(environ, below):
+    for name in ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL"):
+        if name in environ:
+            return path_in(environ[name].partition("?")[0])
+    return below
+
+
+def path_in(address):
+    path = re.sub("^https?://[^/]*", "", address)
+    return unquote(path, encoding="latin-1")
+
+
+def written_to(environ, below):
+    """What WebDAV makes of a destination: what is there below the application."""
+    if "HTTP_DESTINATION" not in environ:
+        return below
+    return path_in(environ["HTTP_DESTINATION"]).removeprefix(environ["SCRIPT_NAME"])
+
+
+def after_another(*ways):
+    def led(environ, below):
+        for way in ways:
+            below = way(environ, below)
+        return below
+
+    return led
+
+
+WAYS = (
+    as_it_is,
+    with_root_before,
+    without_prefix,
+    replaced,
+    written_to,
+    after_another(replaced, without_prefix, with_root_before),
+)
+
+
+def served(environ, readings, way=as_it_is, *, by_mount=False):
+    """The names of what an application serves that reads paths like this.
+
+    ``way`` says how it comes to its path. Where a server splits off what a client says,
+    the lines know that path ``by_mount``: below the path of ``public_url``.
+    """
+    mount = environ["SCRIPT_NAME"]
+    if mount and by_mount:
+        mount = environ[env.TRUST].own.mount
+    path = mount + way(environ, environ["PATH_INFO"])
     path = path.encode("latin-1").decode(errors="replace")
     for read in readings:
         path = read(path)
@@ -213,6 +309,18 @@ def test_no_spelling_reaches_an_application_without_what_it_needs(attack, readin
     for chain in (readings, *([reading] for reading in READINGS)):
         names = [name for name in served(environ, chain) if name]
         assert asked >= NEEDS.index(needed_by(said, names))
+
+
+@settings(max_examples=2000, deadline=None)
+@given(attacks(), st.lists(st.sampled_from(READINGS), max_size=3))
+def test_no_detour_reaches_an_application_without_what_it_needs(attack, readings):
+    said, environ = attack
+    asked = asked_for(rules_of(said), environ)
+    for way in WAYS:
+        for by_mount in (False, True):
+            path = served(environ, readings, way, by_mount=by_mount)
+            names = [name for name in path if name]
+            assert asked >= NEEDS.index(needed_by(said, names))
 
 
 def names_for_flask(environ):
@@ -238,15 +346,16 @@ def names_for_pyramid(environ):
 @given(attack=attacks())
 def test_no_spelling_reaches_a_framework_without_what_it_needs(path_for, attack):
     said, environ = attack
-    rules = rules_of(said)
+    asked = asked_for(rules_of(said), environ)
     try:
-        mount = environ["SCRIPT_NAME"].encode("latin-1").decode()
-        path = mount + path_for({**EMPTY, **environ})
+        script = environ["SCRIPT_NAME"].encode("latin-1").decode()
+        path = path_for({**EMPTY, **environ})
     except ValueError:
         # Not UTF-8, which Pyramid refuses as well.
         return
-    names = [name for name in normalize("NFC", path).split("/") if name]
-    assert asked_for(rules, environ) >= NEEDS.index(needed_by(said, names))
+    for mount in {script, environ[env.TRUST].own.mount} if script else {""}:
+        names = [name for name in normalize("NFC", mount + path).split("/") if name]
+        assert asked >= NEEDS.index(needed_by(said, names))
 
 
 SECRET = "/mijn/bezwaar"
@@ -284,6 +393,15 @@ def test_no_name_of_a_view_in_pyramid_makes_it_open(pyramid_app, path):
     assert rules.rule_of(environ).need == "midden"
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources:UserWarning")
+@pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
+def test_no_root_that_pyramid_obeys_makes_a_page_open(pyramid_app):
+    rules = Rules.parse(["/ optional", f"{SECRET} midden"])
+    environ = create_environ("/bezwaar", headers={"X-Vhm-Root": "/mijn"})
+    assert webob.Request(environ).get_response(pyramid_app).text == "SECRET"
+    assert rules.rule_of({**environ, **mounted_at("")}).need == "midden"
+
+
 @settings(max_examples=300, deadline=None)
 @given(lines, paths, st.data())
 def test_the_plain_spelling_needs_what_the_lines_say(said, names, data):
@@ -294,6 +412,7 @@ def test_the_plain_spelling_needs_what_the_lines_say(said, names, data):
         "SCRIPT_NAME": path[:at],
         "PATH_INFO": path[at:],
         "REQUEST_URI": quote(text_of(names)),
+        **mounted_at(path[:at]),
     }
     assert rules_of(said).rule_of(environ).need == needed_by(said, names)
 
@@ -389,6 +508,7 @@ def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called)
         "REQUEST_METHOD": "POST",
         "PATH_INFO": path,
         "SCRIPT_NAME": "",
+        **mounted_at(mount),
         "CONTENT_TYPE": "application/x-www-form-urlencoded",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": _Body(body.encode()),
@@ -403,6 +523,33 @@ def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called)
     # A page that needs no login may be served as to a stranger.
     needed = NEEDS.index(needed_by(said, where))
     assert needed <= NEEDS.index("optional") or asked_for(rules, environ) >= needed
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    zope_lines,
+    st.sampled_from(("MOVE", "move", "POST")),
+    st.lists(st.sampled_from(ZOPE_NAMES), max_size=6),
+    st.sampled_from(("HTTP_DESTINATION", "HTTP_X_ORIGINAL_URL", "HTTP_X_VHM_ROOT")),
+)
+@example({("mijn",): "hoog"}, "MOVE", ["nieuws", "mijn"], "HTTP_DESTINATION")
+def test_no_detour_reaches_zope_without_what_it_needs(said, method, names, header):
+    said = {(): "optional", **said}
+    path = "".join(f"/{name}" for name in names)
+    host = "" if header == "HTTP_X_VHM_ROOT" else "https://stad.test"
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": f"{BEFORE[0]}/",
+        "CONTENT_TYPE": "text/plain",
+        header: host + path,
+        **mounted_at(""),
+    }
+    environ[env.VISIBLE] = zope.visible(environ, "", ())
+    where = traversed(path)
+    assume(where is not None)
+    needed = NEEDS.index(needed_by(said, where))
+    asked = asked_for(rules_of(said), environ)
+    assert needed <= NEEDS.index("optional") or asked >= needed
 
 
 class _Body:
@@ -420,5 +567,104 @@ def test_a_plain_path_of_zope_needs_what_the_lines_say(before):
     mount = "/app" if before.endswith("_vh_app") else ""
     for path, need in (("/nieuws/2026", "optional"), ("/mijn/zaken", "midden")):
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": before + path}
+        environ.update(mounted_at(mount))
         environ[env.VISIBLE] = zope.visible(environ, mount, ())
         assert rules.rule_of(environ).need == need
+
+
+# --- a real server ----------------------------------------------------------------
+
+SITE_BEHIND_EILOGIN = """
+from pathlib import Path
+
+from flask import Flask
+
+from eilogin.testing import Federation
+
+flask = Flask(__name__)
+flask.add_url_rule("/mijn", "mijn", lambda: "SECRET")
+flask.add_url_rule("/nieuws", "nieuws", lambda: "open")
+lines = "/ optional\\n/static off\\n/mijn midden"
+federation = Federation(
+    Path(__file__).parent, {"uwv.test": flask}, options={"uwv.test": {"protect": lines}}
+)
+app = federation.apps["uwv.test"]
+"""
+
+
+@pytest.fixture(scope="module")
+def port_of_gunicorn(tmp_path_factory):
+    """Where gunicorn serves an application, as it is by default."""
+    folder = tmp_path_factory.mktemp("gunicorn")
+    (folder / "behind.py").write_text(SITE_BEHIND_EILOGIN)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "gunicorn", "-b", address, "behind:app"]
+    log = folder / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=folder, stdout=output, stderr=output) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 30
+            while not is_listening(port):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            yield port
+        finally:
+            process.terminate()
+
+
+def is_listening(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
+
+
+def answer_to(port, target, *headers):
+    """The status and what else an own socket hears."""
+    lines = [f"GET {target} HTTP/1.1", "Host: uwv.test", "Connection: close", *headers]
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    return int(answer.split()[1]), answer
+
+
+@pytest.mark.parametrize(
+    ("target", "header"),
+    [
+        ("/static/mijn", "SCRIPT_NAME: /static"),
+        ("/nieuws/mijn", "SCRIPT_NAME: /nieuws"),
+        ("/mijn", "Accept: text/html"),
+    ],
+)
+def test_no_client_of_gunicorn_splits_a_path_so_that_it_is_open(
+    port_of_gunicorn, target, header
+):
+    status, answer = answer_to(port_of_gunicorn, target, header)
+    assert status == 302
+    assert "https://inloggen.test/" in answer
+    assert "SECRET" not in answer
+
+
+def test_a_client_of_gunicorn_may_split_what_is_open(port_of_gunicorn):
+    status, answer = answer_to(port_of_gunicorn, "/x/nieuws", "SCRIPT_NAME: /x")
+    assert (status, answer[-4:]) == (200, "open")
+
+
+def test_a_client_of_gunicorn_finds_our_addresses_where_they_were(port_of_gunicorn):
+    told = '{"logged_in": false}'
+    for target, header in (
+        ("/eilogin/session", "Accept: */*"),
+        ("/static/eilogin/session", "SCRIPT_NAME: /static"),
+    ):
+        status, answer = answer_to(port_of_gunicorn, target, header)
+        assert status == 200
+        assert told in answer
+    status, _ = answer_to(
+        port_of_gunicorn, "/static", "X-Original-URL: /eilogin/session"
+    )
+    assert status == 404

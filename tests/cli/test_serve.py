@@ -36,12 +36,12 @@ def broken(environ, start_response):
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
-def answer(port, path="/"):
+def answer(port, path="/", host="app.localhost", **headers):
     """The body that a server gives, once it listens."""
     for _ in range(100):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
-            connection.request("GET", path, headers={"Host": "app.localhost"})
+            connection.request("GET", path, headers={"Host": host, **headers})
             return connection.getresponse().read()
         except ConnectionRefusedError:
             time.sleep(0.1)
@@ -181,6 +181,39 @@ class TestAFileInOrder:
         monkeypatch.setattr(threading, "excepthook", lambda args: None)
         assert run("serve", small.file).exit_code == 0
         assert ran
+
+
+class TestBehindAProxy:
+    """The application of ``site`` shows its environ."""
+
+    @pytest.mark.parametrize(
+        ("proxies", "server", "is_heard"),
+        [
+            ("127.0.0.1", {}, True),
+            (None, {}, False),
+            ("127.0.0.1", {"clear_untrusted_proxy_headers": "true"}, False),
+        ],
+        ids=["that is known", "that nobody knows", "that the server does not believe"],
+    )
+    def test_the_address_of_a_visitor_comes_through(
+        self, site, run, proxies, server, is_heard
+    ):
+        site.set("filter:uwv-eilogin", trusted_proxies=proxies, protect="/ optional")
+        site.set("server:main", **server)
+        shown = []
+
+        def visit():
+            forwarded = {"X-Forwarded-For": "203.0.113.5"}
+            shown.append(answer(site.port, host="uwv.localhost", **forwarded))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        result = run("serve", site.file)
+        visitor.join()
+        assert result.exit_code == 0, result.output
+        assert b"PATH_INFO" in shown[0]
+        assert (b"HTTP_X_FORWARDED_FOR = '203.0.113.5'" in shown[0]) is is_heard
 
 
 class TestAFileThatCannotBeServed:

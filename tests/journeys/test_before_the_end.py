@@ -19,9 +19,15 @@ FORM = (
 
 
 def show_form(environ, start_response):
-    """An app with a form, which comes back when it was sent empty."""
-    start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
-    return [FORM.encode()]
+    """An app with a form, which comes back when it was sent empty; and two pages."""
+    kind = "text/plain" if environ["PATH_INFO"] == "/tekst" else "text/html"
+    body = b"" if environ["PATH_INFO"] == "/leeg" else FORM.encode()
+    headers = [("Content-Length", str(len(body))), ("ETag", '"form"')]
+    if "form" in environ.get("HTTP_IF_NONE_MATCH", ""):
+        start_response("304 Not Modified", headers)
+        return []
+    start_response("200 OK", [*headers, ("Content-Type", f"{kind}; charset=utf-8")])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 @pytest.fixture
@@ -56,7 +62,11 @@ def events_of(caplog):
 
 
 def scripts(browser):
-    return re.findall(r'<script src="([^"]+)"', browser.page.text)
+    return scripts_in(browser.page)
+
+
+def scripts_in(page):
+    return re.findall(r'<script src="([^"]+)"', page.text)
 
 
 def told(browser):
@@ -180,6 +190,50 @@ def test_her_pages_get_the_script_and_it_is_there(anna):
     assert page.replace(f'<script src="{source}" async=""></script>', "") == FORM
     anna.browser.press("Verstuur")
     assert scripts(anna.browser) == [source]
+
+
+def ask(anna, url, method="GET", **headers):
+    """What a browser gets there that goes to it, or that looks whether it changed."""
+    request = Request.blank(url, method=method)
+    cookies = anna.browser.cookies("uwv.test").items()
+    request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
+    request.headers.update(headers)
+    response = request.get_response(anna.browser.app)
+    response.body  # noqa: B018 - read whole, and closed (PEP 3333)
+    return response
+
+
+@pytest.mark.parametrize("path", ["/formulier", "/leeg", "/tekst"])
+def test_a_look_at_the_headers_sees_those_of_the_page(anna, path):
+    anna.log_in(UWV)
+    url = f"https://uwv.test{path}"
+    page, head = ask(anna, url), ask(anna, url, "HEAD")
+    assert int(page.headers["Content-Length"]) == len(page.body)
+    assert len(scripts_in(page)) == (path == "/formulier")
+    assert head.body == b""
+    for name in ("Content-Length", "ETag", "Content-Type"):
+        assert head.headers[name] == page.headers[name]
+
+
+def test_an_empty_page_stays_empty(anna):
+    anna.log_in(UWV)
+    assert ask(anna, "https://uwv.test/leeg").body == b""
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_page_that_has_not_changed_is_no_shorter_than_it_was(anna, method):
+    anna.log_in(UWV)
+    etag = ask(anna, UWV).headers["ETag"]
+    answer = ask(anna, UWV, method, **{"If-None-Match": etag})
+    assert answer.status_int == 304
+    assert answer.headers["ETag"] == etag
+    assert "Content-Length" not in answer.headers
+
+
+def test_a_page_that_is_rendered_in_advance_warns_when_it_is_shown(anna):
+    anna.log_in(UWV)
+    in_advance = {"Sec-Fetch-Mode": "navigate", "Sec-Purpose": "prefetch;prerender"}
+    assert len(scripts_in(ask(anna, UWV, **in_advance))) == 1
 
 
 def test_below_another_prefix_too(anna):

@@ -1,5 +1,9 @@
 """A citizen logs out at one, and every session at all of them ends."""
 
+# ruff: noqa: SLF001 - a store is spoilt from inside
+
+from dataclasses import replace
+
 import pytest
 
 UWV = "https://uwv.test/mijn"
@@ -128,3 +132,31 @@ def test_the_way_back_still_works_after_a_look_at_the_page_of_a_partial_logout(
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.page.status_int == 200
     assert "U bent uitgelogd" in everywhere.browser.text
+
+
+class TestTheWayBack:
+    """The hub's page of a partial logout links to it, and it works a second time."""
+
+    @pytest.fixture
+    def back(self, federation, everywhere):
+        federation.down.add("stad.test")
+        everywhere.visit("https://uwv.test/eilogin/logout")
+        everywhere.browser.click("Ga verder")
+        return everywhere.browser.trail[-1]
+
+    def test_is_nobodys_whose_cookie_is_another(self, everywhere, back):
+        for other in ("x", "\xe9", ""):
+            everywhere.browser.set_cookie("uwv.test", "__Host-eilogin-logout", other)
+            everywhere.visit(back)
+            assert everywhere.browser.page.status_int == 400
+
+    def test_leads_to_a_page_of_ours_where_the_store_has_garbage(
+        self, federation, everywhere, back
+    ):
+        store = federation.apps["uwv.test"].sessions.store
+        [key] = [key for key in store._values if "logout:" in key]
+        value = store._values[key]
+        store._values[key] = replace(value, text='{"next": "//evil.test"}')
+        everywhere.visit(back)
+        assert everywhere.browser.url.startswith("https://uwv.test/")
+        assert "U bent uitgelogd" in everywhere.browser.text

@@ -57,6 +57,19 @@ def test_a_look_at_the_headers_of_a_page_leaves_nothing_behind(federation):
     response = request.get_response(federation)
     assert response.status_int == 302
     assert response.location.startswith("https://uwv.test/eilogin/login?next=")
+    assert "Set-Cookie" not in response.headers
+    assert added == []
+
+
+def test_nor_does_one_at_those_of_the_login_address(federation):
+    store = sessions_of(federation, "uwv.test").store
+    added = []
+    store.add = lambda *args, **kwargs: added.append(args)
+    address = "https://uwv.test/eilogin/login?next=/"
+    response = Request.blank(address, method="HEAD").get_response(federation)
+    assert response.status_int == 302
+    assert response.location == "https://inloggen.test/sso", "and asks nothing there"
+    assert "Set-Cookie" not in response.headers
     assert added == []
 
 

@@ -7,6 +7,8 @@ import pytest
 from webob import Request
 
 from eilogin.testing import Browser
+from eilogin.visit import limits
+from eilogin.web import environ as env
 
 MINUTE = 60
 HOME, AT_WORK = "192.0.2.7", "198.51.100.9"
@@ -85,6 +87,81 @@ def test_another_method_can_need_a_higher_level(api):
     assert sent(api, "POST", API, **override).json["level"] == "midden"
 
 
+# --- other paths than that of the request -----------------------------------------
+
+
+@pytest.fixture
+def led(eilogin_federation):
+    lines = "/ optional\n/static off\n/mijn midden"
+    in_zope = {"path_style": "zope", "protect": lines}
+    return sites(eilogin_federation, led={"protect": lines}, dav=in_zope)
+
+
+def needs_login(answer):
+    return answer.status_int == 401 and answer.json["level"] == "midden"
+
+
+def in_background(**headers):
+    said = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"Sec-Fetch-Mode": "cors", **said}
+
+
+@pytest.mark.parametrize(
+    ("path", "header"),
+    [
+        ("/x", {"X_Vhm_Root": "/mijn"}),
+        ("/static/mijn", {"X_Script_Name": "/static"}),
+        ("/static/mijn", {"X_Forwarded_Prefix": "/static"}),
+        ("/static", {"X_Original_URL": "/mijn"}),
+        ("/static", {"X_Rewrite_URL": "/mijn?x=1"}),
+    ],
+)
+@pytest.mark.parametrize("host", ["led.test", "dav.test"])
+def test_no_header_leads_to_a_page_without_what_it_needs(led, host, path, header):
+    url = f"https://{host}{path}"
+    assert needs_login(sent(led, "GET", url, **in_background(**header)))
+    refused = in_background(**dict.fromkeys(header, "/../mijn"))
+    assert sent(led, "GET", url, **refused).status_int == 400
+    harmless = in_background(**dict.fromkeys(header, "/nieuws"))
+    assert sent(led, "GET", "https://led.test/", **harmless).status_int == 200
+
+
+@pytest.mark.parametrize("host", ["led.test", "dav.test"])
+def test_no_split_of_a_path_leads_to_a_page_without_what_it_needs(led, host):
+    def at(script, path):
+        request = Request.blank(path, base_url=f"https://{host}{script}")
+        assert (request.script_name, request.path_info) == (script, path)
+        request.headers.update(in_background())
+        return request.get_response(led)
+
+    assert needs_login(at("/static", "/mijn"))
+    assert at("/static", "/x").status_int == 200
+    assert at("/static", "/eilogin/session").json == {"logged_in": False}
+    assert at("/static", "/eilogin/x").status_int == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "query"),
+    [
+        ("MOVE", {}, ""),
+        ("move", {}, ""),
+        ("Copy", {}, ""),
+        ("POST", {"X_HTTP_Method_Override": "MOVE"}, ""),
+        ("POST", {}, "?_method=MOVE"),
+    ],
+)
+def test_nothing_is_moved_to_where_she_may_not_come(led, method, more, query):
+    for host, paths in {
+        "led.test": ["/mijn/x"],
+        "dav.test": ["/mijn/x", "/nieuws/mijn/x"],
+    }.items():
+        for path in paths:
+            destination = {"Destination": f"https://{host}{path}"}
+            headers = in_background(**destination, **more)
+            url = f"https://{host}/a{query}"
+            assert needs_login(sent(led, method, url, **headers))
+
+
 # --- limits -----------------------------------------------------------------------
 
 MIJN = "https://mijn.test/mijn"
@@ -131,6 +208,29 @@ class TestAStricterIdleLimit:
         clock.shift(6 * MINUTE)
         assert anna.is_let_in(MIJN), "with another pause noted"
         assert has_to_prove(anna, BEZWAAR)
+
+    @pytest.mark.parametrize("garbage", ["abc", "nan", "inf", ""])
+    def test_takes_what_it_cannot_read_for_a_pause(
+        self, eilogin_federation, citizen_at, clock, garbage
+    ):
+        seen = []
+
+        def remember_what_is_seen(environ, start_response):
+            seen.append(environ)
+            return show_visitor(environ, start_response)
+
+        said = {"mijn.test": {"protect": "/bezwaar basis idle=5m"}}
+        apps = {"mijn.test": remember_what_is_seen}
+        anna = citizen_at(eilogin_federation(apps, options=said).browser())
+        anna.log_in(MIJN)
+        login = env.session(seen[-1])
+        key = limits._key(login, 300.0)  # noqa: SLF001 - the key in the store
+        env.values(seen[-1]).add(key, garbage, login.ends)
+        clock.shift(MINUTE)
+        assert has_to_prove(anna, BEZWAAR)
+        anna.type_password()
+        assert anna.browser.url == BEZWAAR
+        assert anna.is_let_in(BEZWAAR)
 
     def test_is_not_met_by_saying_that_she_is_there(self, anna, clock):
         anna.log_in(MIJN)

@@ -174,6 +174,42 @@ class TestABackgroundCall:
         anna.visit(address)
         assert anna.is_asked_for_password
 
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+            {"Sec-Fetch-Mode": "navigate", "X-Requested-With": "XMLHttpRequest"},
+        ],
+        ids=["fetch", "image", "old script"],
+    )
+    @pytest.mark.parametrize("cookies", ["stranger", "known"])
+    def test_to_the_login_address_begins_no_login(self, anna, headers, cookies):
+        """A page of any site can ask for it, by an image too, as often as it likes."""
+        if cookies == "known":
+            anna.log_in(UWV)
+        address = "https://uwv.test/eilogin/login?next=/mijn%3Fa&level=midden"
+        told = self.told(anna, address, **headers).json
+        assert told == {
+            "reason": "login-needed" if cookies == "stranger" else "level-too-low",
+            "level": "midden",
+            "login_url": "https://uwv.test/eilogin/login?next=%2Fmijn%3Fa&level=midden",
+        }
+
+    def test_to_the_login_address_for_a_fresh_proof_begins_none_either(self, anna):
+        anna.log_in(UWV)
+        address = "https://uwv.test/eilogin/login?next=%2F&level=basis&fresh=yes"
+        told = self.told(anna, address).json
+        assert (told["reason"], told["login_url"]) == ("proof-needed", address)
+
+    def test_to_the_login_address_of_who_is_logged_in_is_no_round(self, anna):
+        anna.log_in(UWV)
+        before = anna.browser.cookies("uwv.test")
+        for _ in range(MOST + 1):
+            answer = anna.browser.fetch("https://uwv.test/eilogin/login?next=/mijn")
+            assert answer.location == UWV
+        assert anna.browser.cookies("uwv.test") == before
+
     def test_of_whose_session_is_over_is_told_so(self, anna, clock):
         anna.log_in(UWV)
         clock.shift(16 * MINUTE)
@@ -209,6 +245,89 @@ class TestABackgroundCall:
         answer = request.get_response(federation)
         assert answer.status_int == 401
         assert answer.body == b""
+
+
+# --- what nobody looks at -------------------------------------------------------------
+
+
+class TestAPageInAdvanceOrInAForeignFrame:
+    @pytest.fixture(
+        params=[
+            {"Sec-Purpose": "prefetch"},
+            {"Sec-Purpose": "prefetch;prerender", "Sec-Fetch-Site": "none"},
+            {"Purpose": "prefetch"},
+            {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"},
+        ],
+        ids=["prefetch", "prerender", "old prefetch", "frame"],
+    )
+    def unseen(self, request, anna):
+        """Ask for a page as a browser does whose citizen does not look at it."""
+        headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+        def ask(url):
+            said = {**headers, **request.param}
+            return anna.browser.fetch(url, **said, Accept="text/html")
+
+        return ask
+
+    @pytest.mark.parametrize(
+        "url", [UWV, "https://uwv.test/eilogin/login?next=/mijn"], ids=["page", "login"]
+    )
+    def test_begins_no_login(self, anna, unseen, url):
+        answer = unseen(url)
+        assert answer.status_int == 401
+        assert answer.json["reason"] == "login-needed"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert anna.browser.cookies("uwv.test") == {}
+        anna.visit(url)
+        assert anna.is_asked_for_password, "at the click"
+
+    def test_is_served_to_who_is_logged_in_and_keeps_no_session_alive(
+        self, anna, unseen, clock
+    ):
+        anna.log_in(UWV)
+        for _ in range(2):
+            clock.shift(5 * MINUTE)
+            answer = unseen(UWV)
+            assert (answer.status_int, answer.text) == (200, anna.browser.page.text)
+        clock.shift(5 * MINUTE + 1)
+        anna.visit(UWV)
+        assert anna.is_asked_for_password
+
+    def test_goes_by_no_hub_however_long_ago_that_confirmed_her(
+        self, federation, anna, unseen, clock
+    ):
+        anna.log_in(UWV)
+        clock.shift(11 * MINUTE)
+        before = anna.browser.cookies("uwv.test")
+        assert unseen(UWV).status_int == 200
+        assert anna.browser.cookies("uwv.test") == before
+        anna.visit(UWV)
+        assert any("SAMLRequest=" in url for url in anna.browser.trail)
+
+    def test_does_not_hide_a_pause(self, eilogin_federation, citizen_at, clock):
+        federation = eilogin_federation(
+            {"uwv.test": show_visitor},
+            options={"uwv.test": {"protect": "/ basis\n/strikt basis idle=5m"}},
+        )
+        anna = citizen_at(federation.browser())
+        anna.log_in(UWV)
+        for _ in range(2):
+            clock.shift(4 * MINUTE)
+            anna.browser.fetch(
+                UWV, **{"Sec-Fetch-Mode": "navigate", "Sec-Purpose": "prefetch"}
+            )
+        anna.visit("https://uwv.test/strikt")
+        assert anna.is_asked_for_password
+
+
+def test_a_page_in_a_frame_of_the_site_itself_is_looked_at(anna, clock):
+    anna.log_in(UWV)
+    framed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    for _ in range(2):
+        clock.shift(8 * MINUTE)
+        assert anna.browser.fetch(UWV, **framed).status_int in (200, 302)
+    assert anna.is_let_in(UWV)
 
 
 # --- round and round ------------------------------------------------------------------

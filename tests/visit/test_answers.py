@@ -372,6 +372,48 @@ def test_an_answer_waits_for_two_minutes(begin, hub, send_form, clock, refused):
     refused(tab.browser, "login-lost")
 
 
+@pytest.fixture
+def stashed(federation, begin, hub, send_form, monkeypatch):
+    """A login whose answer waits, its address, and how to change what is kept."""
+    tab = begin()
+    fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
+    address = send_form(ACS, fields).location
+    store = federation.apps["stad.test"].sessions.store
+    read = store.get
+
+    def change(by):
+        def get(key):
+            return by(read(key)) if "answer:" in key else read(key)
+
+        monkeypatch.setattr(store, "get", get)
+
+    return tab, address, change
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(lambda _, garbage=garbage: garbage
+          for garbage in ("", "x", "{", "[]", "null", "7", "{}", '{"handle": 7}',
+                          '"\\ud800"', "[" * 10_000)),
+        lambda text: text[:-1],
+        lambda text: text.replace('"anna"', "7"),
+        lambda text: text.replace('"handle"', '"handel"'),
+        lambda text: re.sub(r'"issued": [0-9.]+', '"issued": "now"', text),
+    ],
+)  # fmt: skip
+def test_what_waits_and_cannot_be_read_is_refused(stashed, refused, caplog, spoil):
+    tab, address, change = stashed
+    change(spoil)
+    tab.browser.visit(address)
+    refused(tab.browser, "login-lost")
+    assert "is no answer that we kept" in caplog.text
+    assert "anna" not in caplog.text
+    change(str)
+    tab.browser.visit(address)
+    assert tab.browser.url == STAD
+
+
 def test_a_name_under_which_no_answer_waits_is_refused(federation, refused):
     browser = federation.browser()
     browser.visit(f"{ACS}?answer=made-up")

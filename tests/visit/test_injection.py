@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eilogin.visit.injection import LONGEST_BEGINNING, Place, inject
 
 TAG = b"<script></script>"
+GET = {"REQUEST_METHOD": "GET"}
 HERE = "#"  # the place in the documents below
 
 
@@ -39,8 +40,8 @@ class Server:
 
         return inject(self.app, environ, start_response, TAG, choose)
 
-    def serve(self):
-        environ = {"QUERY_STRING": ""}
+    def serve(self, method="GET"):
+        environ = {"QUERY_STRING": "", "REQUEST_METHOD": method}
         setup_testing_defaults(environ)
         chunks = validator(self.wrapped)(environ, self.start_response)
         try:
@@ -185,7 +186,7 @@ def test_in_whatever_pieces_it_comes_the_same_bytes_go_out(pieces, is_xml, has_l
     expected = serve(whole, is_xml=is_xml, headers=length)
     served = serve(*pieces, is_xml=is_xml, headers=length)
     assert served.body == expected.body
-    blanks = b" " * len(TAG)
+    blanks = b" " * len(TAG) if len(whole) >= len(b"<head>") else b""
     if served.body.count(TAG):
         assert served.body.replace(TAG, b"", 1) == whole
     else:
@@ -212,7 +213,7 @@ def test_a_stream_stays_one():
             made.append(chunk)
             yield chunk
 
-    chunks = iter(Server(stream).wrapped({}, lambda *_: None))
+    chunks = iter(Server(stream).wrapped(GET, lambda *_: None))
     assert next(chunks) == b"<!doctype html><head>" + TAG
     assert next(chunks) == b"one"
     assert len(made) == 2
@@ -270,7 +271,7 @@ def test_what_needs_no_tag_is_passed_on_as_it_is():
         return chunks
 
     server = Server(app, chooses=False)
-    assert server.wrapped({}, server.start_response) is chunks
+    assert server.wrapped(GET, server.start_response) is chunks
 
 
 def test_an_exception_passes_and_closes():
@@ -308,6 +309,48 @@ def test_headers_say_what_is_true_of_the_longer_answer():
     }
 
 
+@pytest.mark.parametrize("document", [b"<html><head>", b"<p>none</p>", b"<p>", b""])
+def test_head_says_what_get_says(document):
+    """RFC 9110 8.6 and 9.3.2; and it has no body, however long it says that one is."""
+    said = [("ETag", '"abc"'), ("Accept-Ranges", "bytes")]
+    app = page(document, headers=[*said, ("Content-Length", str(len(document)))])
+
+    def headless(environ, start_response):
+        answer = app(environ, start_response)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else answer
+
+    got, head = Server(headless).serve(), Server(headless).serve("HEAD")
+    assert head.headers == got.headers
+    assert head.headers["Content-Length"] == str(len(got.body))
+    assert head.body == b""
+
+
+@pytest.mark.parametrize("document", [b"", b"<p>"])
+def test_what_is_too_short_for_a_document_does_not_grow(document):
+    length = str(len(document))
+    headers = [("ETag", '"abc"'), ("Content-Length", length)]
+    served = serve(document, headers=headers)
+    assert served.body == document
+    assert served.headers["Content-Length"] == length
+    assert served.headers["ETag"] == '"abc"'
+
+
+def test_blanks_around_a_length_are_no_part_of_it():
+    served = Server(page(b"<html><head>", headers=[("Content-Length", " 12 ")]))
+    list(served.wrapped(GET, served.start_response))
+    assert served.headers["Content-Length"] == str(12 + len(TAG))
+
+
+def test_not_modified_says_nothing_of_the_bytes_before_the_tag():
+    """As far as it can: it does not say of which kind the page was (RFC 9110 8.6)."""
+    headers = [("ETag", '"abc"'), ("content-length", "12"), ("Repr-Digest", "x"),
+               ("Cache-Control", "private")]  # fmt: skip
+    server = Server(page(status="304 Not Modified", headers=headers))
+    list(server.wrapped(GET, server.start_response))
+    del server.headers["Content-Type"]
+    assert server.headers == {"ETag": 'W/"abc"', "Cache-Control": "private"}
+
+
 def test_the_same_page_has_the_same_etag_when_it_was_not_changed():
     not_modified = page(status="304 Not Modified", headers=[("ETag", '"abc"')])
 
@@ -321,7 +364,7 @@ def test_the_same_page_has_the_same_etag_when_it_was_not_changed():
 def test_a_weak_etag_and_an_odd_length_stay_as_they_are():
     headers = [("ETag", 'W/"abc"'), ("Content-Length", "twelve")]
     server = Server(page(b"<html><head>", headers=headers))
-    list(server.wrapped({}, server.start_response))
+    list(server.wrapped(GET, server.start_response))
     assert server.headers["ETag"] == 'W/"abc"'
     assert server.headers["Content-Length"] == "twelve"
 

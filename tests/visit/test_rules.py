@@ -1,6 +1,7 @@
 """The rule that holds for each request."""
 
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -25,12 +26,17 @@ EXAMPLE = Rules.parse(
 )
 
 
-def need(rules, path, method="GET", **more):
+def mounted_at(mount):
+    return {env.TRUST: SimpleNamespace(own=SimpleNamespace(mount=mount))}
+
+
+def need(rules, path, method="GET", mount="", **more):
     """What a request needs, for a path that is text."""
     environ = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "PATH_INFO": path.encode().decode("latin-1"),
+        **mounted_at(mount),
         **more,
     }
     return rules.rule_of(environ).need
@@ -168,6 +174,18 @@ def test_the_mount_is_part_of_the_path_however_it_is_split():
     assert need(rules, "/mijn/x") == "off"
 
 
+def test_who_says_where_the_path_is_split_needs_what_both_ways_need():
+    rules = Rules.parse(["/ optional", "/static off", "/mijn midden", "/app/geld hoog"])
+    assert need(rules, "/mijn/x", SCRIPT_NAME="/static") == "midden"
+    assert need(rules, "/x", SCRIPT_NAME="/mijn") == "midden"
+    assert need(rules, "/x", SCRIPT_NAME="/static") == "optional"
+    assert need(rules, "/geld", SCRIPT_NAME="/app/static") == "optional"
+    assert need(rules, "/geld", mount="/app", SCRIPT_NAME="/app/static") == "hoog"
+    assert need(rules, "/mijn", mount="/app", SCRIPT_NAME="/app") == "optional"
+    with pytest.raises(PathRefused):
+        need(rules, "mijn", SCRIPT_NAME="/static/")
+
+
 def test_a_path_that_is_refused_stays_so():
     for _ in range(2):
         with pytest.raises(PathRefused):
@@ -249,17 +267,97 @@ def test_two_readings_with_methods_get_the_stricter_of_each():
     assert need(rules, "/x;y", "POST") == "off"
 
 
-@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+# --- other paths than that of the request -----------------------------------------
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE", "move", "POST", "GET"])
 def test_a_destination_is_reached_too(method):
-    def at(destination):
-        return need(EXAMPLE, "/nieuws", method, HTTP_DESTINATION=destination)
+    def at(destination, **more):
+        return need(EXAMPLE, "/nieuws", method, HTTP_DESTINATION=destination, **more)
 
     assert at("https://uwv.test/mijn/bezw%61ar/x") == "midden"
     assert at("/static/x") == "optional"
     assert at("/caf%C3%A9") == "optional"
-    for wrong in ("/mijn/../x", "/mijn%2fx", "http://[", "mijn"):
+    assert at("/nieuws/intern?x") == "midden"
+    assert at("/app/nieuws", SCRIPT_NAME="/app", mount="/app") == "basis"
+    for wrong in ("/mijn/../x", "/mijn%2fx", "http://[", "mijn", "//nieuws/mijn"):
         with pytest.raises(PathRefused):
             at(wrong)
+
+
+def test_a_destination_is_below_the_mount():
+    rules = Rules.parse(["/app optional", "/app/mijn midden"])
+
+    def at(destination, script="/app", mount="/app"):
+        more = {"HTTP_DESTINATION": destination, "SCRIPT_NAME": script}
+        return need(rules, "/nieuws", "MOVE", mount, **more)
+
+    assert at("https://uwv.test/app/x") == "optional"
+    assert at("https://uwv.test/app/mijn") == "midden"
+    assert at("https://uwv.test/app/x/mijn", script="/app/x") == "midden"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/bezwaar", {"HTTP_X_VHM_ROOT": "/mijn"}),
+        ("/", {"HTTP_X_VHM_ROOT": "/mijn/bezwaar/"}),
+        ("/static/mijn/bezwaar", {"HTTP_X_SCRIPT_NAME": "/static"}),
+        ("/static/mijn/bezwaar", {"HTTP_X_SCRIPT_NAME": "/static/"}),
+        ("/static/xmijn/bezwaar", {"HTTP_X_SCRIPT_NAME": "/static/x"}),
+        ("/static/mijn/bezwaar", {"HTTP_X_FORWARDED_PREFIX": "/static , /x"}),
+        ("/static", {"HTTP_X_ORIGINAL_URL": "/mijn/bezwaar?next=//x"}),
+        ("/static", {"HTTP_X_REWRITE_URL": "https://uwv.test/mijn/bezw%61ar"}),
+        (
+            "/static/bezwaar",
+            {"HTTP_X_SCRIPT_NAME": "/static", "HTTP_X_VHM_ROOT": "/mijn"},
+        ),
+        (
+            "/static",
+            {"HTTP_X_ORIGINAL_URL": "/x/bezwaar", "HTTP_X_SCRIPT_NAME": "/x",
+             "HTTP_X_VHM_ROOT": "/mijn"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_header_that_leads_elsewhere_makes_nothing_open(path, headers):
+    rules = Rules.parse(["/ optional", "/static off", "/mijn/bezwaar midden"])
+    assert need(rules, path, **headers) == "midden"
+    below = Rules.parse(["/app off", "/app/mijn/bezwaar midden"])
+    assert need(below, path, mount="/app", SCRIPT_NAME="/app", **headers) == "midden"
+    for name in headers:
+        assert need(rules, path, **{name: "/"}) != "midden"
+
+
+@pytest.mark.parametrize("name", ["ORIGINAL_URL", "REWRITE_URL"])
+def test_a_path_in_the_place_of_that_of_the_request_may_have_its_mount(name):
+    rules = Rules.parse(["/ optional", "/app off", "/app/mijn midden"])
+    more = {f"HTTP_X_{name}": "/app/mijn", "SCRIPT_NAME": "/app"}
+    assert need(rules, "/static", mount="/app", **more) == "midden"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["VHM_ROOT", "SCRIPT_NAME", "FORWARDED_PREFIX", "ORIGINAL_URL", "REWRITE_URL"],
+)
+@pytest.mark.parametrize("script", ["", "/app"])
+@pytest.mark.parametrize("value", ["mijn", "/../mijn", "//mijn", "/caf\xe9", "/a%2fb"])
+def test_a_header_that_is_no_path_is_refused(name, script, value):
+    with pytest.raises(PathRefused):
+        need(
+            EXAMPLE,
+            "/nieuws",
+            mount=script,
+            **{"SCRIPT_NAME": script, f"HTTP_X_{name}": value},
+        )
+
+
+def test_a_request_can_be_for_too_many_paths():
+    long = "/x" * 2100
+    led = {"HTTP_X_ORIGINAL_URL": long, "HTTP_X_VHM_ROOT": "/y"}
+    assert need(EXAMPLE, long, **led) == "basis"
+    led["HTTP_X_REWRITE_URL"] = long.replace("x", "z")
+    with pytest.raises(PathRefused, match="too many"):
+        need(EXAMPLE, long, **led)
 
 
 # --- limits -----------------------------------------------------------------------
@@ -429,6 +527,29 @@ def test_in_zope_a_form_needs_what_it_calls(body, rule):
     assert zope("/mijn", "POST", **form(body)) == rule
 
 
+def test_in_zope_a_destination_needs_what_its_page_needs():
+    def at(destination):
+        return zope("/a", "MOVE", HTTP_DESTINATION=f"https://uwv.test{destination}")
+
+    assert at("/nieuws/mijn/bezwaar") == zope("/nieuws/mijn/bezwaar") == "midden"
+    assert at("/nieuws/beheer") == "hoog"
+    assert at("/nieuws") == "optional"
+
+
+def test_in_zope_another_path_needs_what_its_page_needs():
+    assert zope("/a", HTTP_X_VHM_ROOT="/x/mijn") == "basis"
+    assert zope("/a", HTTP_X_ORIGINAL_URL="/x/mijn/bezwaar") == "midden"
+    more = {"HTTP_X_VHM_ROOT": "/mijn", **form(b"bezwaar:method=1")}
+    assert zope("/", "POST", **more) == "midden"
+
+
+def test_in_zope_a_client_may_not_say_where_the_path_is_split():
+    rules = Rules.parse(["/ optional", "/app/mijn midden"])
+    seen = env.Visible("/static/mijn", "/mijn")
+    assert need(rules, "", mount="/app", **{env.VISIBLE: seen}) == "midden"
+    assert need(rules, "", mount="/static", **{env.VISIBLE: seen}) == "optional"
+
+
 def test_in_zope_xml_rpc_may_call_anything():
     assert zope("/nieuws", "POST", **form(b"<methodCall/>", "text/xml")) == "hoog"
     assert zope("/nieuws", "POST", **form(b"{}", "application/json")) == "optional"
@@ -439,6 +560,7 @@ def test_in_zope_a_form_with_files_is_watched_unless_it_needs_all_already():
     environ = {
         "REQUEST_METHOD": "POST",
         env.VISIBLE: env.Visible("/nieuws", "/nieuws"),
+        **mounted_at(""),
         **multipart,
     }
     stream = environ["wsgi.input"]

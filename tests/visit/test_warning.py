@@ -64,6 +64,8 @@ def sources(text):
         {"REQUEST_METHOD": "POST"},
         # A browser that says nothing of where it will show the page.
         {"HTTP_SEC_FETCH_MODE": "absent", "HTTP_SEC_FETCH_DEST": "absent"},
+        # What is fetched in advance is shown later.
+        {"HTTP_SEC_PURPOSE": "prefetch;prerender"},
     ],
 )
 def test_it_comes_into_a_page_that_somebody_looks_at(end_warning, changes):
@@ -76,7 +78,6 @@ def test_it_comes_into_a_page_that_somebody_looks_at(end_warning, changes):
     [
         pytest.param({env.SESSION: None}, id="a stranger"),
         pytest.param({env.ADDRESS: "logout"}, id="eilogin's own"),
-        pytest.param({"REQUEST_METHOD": "HEAD"}, id="no body"),
         pytest.param({"REQUEST_METHOD": "PUT"}, id="a script's method"),
         pytest.param({"HTTP_RANGE": "bytes=0-9"}, id="a part"),
         pytest.param({"HTTP_SEC_FETCH_MODE": "cors"}, id="a script"),

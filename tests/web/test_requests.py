@@ -22,6 +22,7 @@ from eilogin.web.requests import (
     allow_only,
     client_address,
     is_from_other_site,
+    is_looked_at,
     is_navigation,
     is_own_navigation,
     origin_of,
@@ -108,6 +109,7 @@ BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
             {"SEC_FETCH_SITE": "none", **BY_HERSELF,
              "SEC_PURPOSE": "prefetch;prerender"}, False, id="while she types",
         ),
+        pytest.param({"PURPOSE": "prefetch"}, False, id="while she types, old"),
     ],
 )  # fmt: skip
 def test_what_a_person_went_to_herself_is_known(headers, is_hers):
@@ -157,9 +159,37 @@ def test_what_has_no_origin_is_refused(url):
 def test_a_background_call_is_told_from_a_navigation(headers, is_seen):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
     assert is_navigation(environ) is is_seen
+    assert is_looked_at(environ) is is_seen
     assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
     assert wants_page({**environ, "REQUEST_METHOD": "HEAD"}) is is_seen
     assert not wants_page({**environ, "REQUEST_METHOD": "POST"})
+
+
+FRAMED = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "iframe"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_seen"),
+    [
+        pytest.param({"SEC_PURPOSE": "prefetch"}, False, id="prefetch"),
+        pytest.param({"SEC_PURPOSE": "prefetch;prerender"}, False, id="prerender"),
+        pytest.param({"PURPOSE": "prefetch"}, False, id="old prefetch"),
+        pytest.param({**FRAMED, "SEC_FETCH_SITE": "cross-site"}, False, id="framed"),
+        pytest.param(
+            {**FRAMED, "SEC_FETCH_SITE": "cross-site", "SEC_FETCH_DEST": "object"},
+            False, id="embedded",
+        ),
+        pytest.param({**FRAMED, "SEC_FETCH_SITE": "same-origin"}, True, id="own frame"),
+        pytest.param(
+            {**BY_HERSELF, "SEC_FETCH_SITE": "cross-site"}, True, id="another's link"
+        ),
+    ],
+)  # fmt: skip
+def test_what_nobody_looks_at_is_known(headers, is_seen):
+    environ = {f"HTTP_{name}": value for name, value in headers.items()}
+    assert is_navigation(environ)
+    assert is_looked_at(environ) is is_seen
+    assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PROPFIND"])

@@ -12,27 +12,20 @@ House rules:
 """
 
 import hashlib
-import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed, TooManyLogins
+from eilogin.sessions.idle import IdleLimit
 from eilogin.sessions.reading import Reader
 from eilogin.sessions.records import Login, Participant, Subject
 from eilogin.stores import Store, StoredSession
 
-#: Seconds between two writes of "she was seen" for one login: each is a commit to
-#: the disk, and a page with fifty pictures would make fifty.
-TOUCH_INTERVAL = 60.0
-
 #: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
 #: has to end them all must not take long.
 MOST_LOGINS = 100
-
-#: How many logins this process remembers as seen since their last write.
-_REMEMBERED = 10_000
 
 # A cookie's value is a shard, and 32 random bytes as secrets.token_urlsafe writes them.
 _TOKEN_LENGTH = 45
@@ -41,7 +34,7 @@ _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 _sha256 = hashlib.sha256
 
 
-class Sessions:
+class Sessions(IdleLimit):
     """The logins of one participant, or of the hub.
 
     ``idle`` is the number of seconds after which a login of which nothing was seen
@@ -49,13 +42,8 @@ class Sessions:
     """
 
     def __init__(self, store: Store, *, idle: float, max_session: float) -> None:
-        self.store = store
-        self.idle = idle
+        super().__init__(store, idle)
         self.max_session = max_session
-        #: When a login was seen since the store was told, by key: the idle limit is
-        #: exact to the second though it is written once a minute. Another process
-        #: does not know it, and there the limit is up to a minute stricter.
-        self._seen: dict[str, float] = {}
         self._reader = Reader()
 
     # --- finding ---
@@ -121,14 +109,6 @@ class Sessions:
         """The store's key of the login with this cookie value."""
         return _key_of(token)
 
-    def is_idle(self, login: Login) -> bool:
-        """Whether nothing was seen of her for longer than the idle limit."""
-        return login.seen >= login.ends or clock.now() > self.idle_at(login)
-
-    def idle_at(self, login: Login) -> float:
-        """From which instant on she is idle, if nothing more is seen of her."""
-        return max(login.seen, self._seen.get(login.key, 0.0)) + self.idle
-
     def is_live(self, login: Login) -> bool:
         """Whether this login has not been ended, on a fresh read.
 
@@ -144,47 +124,6 @@ class Sessions:
         """The key under which a login goes on that was stepped up meanwhile."""
         found = self.store.find(_family_label(login))
         return [key for key in found if key != login.key]
-
-    def _keep_idle(self, login: Login) -> None:
-        # "Last seen when it ends" is what no login can be, and is never moved back.
-        # If somebody was quicker, and she was seen, it changes nothing.
-        if login.seen < login.ends:
-            self.store.touch(
-                login.key, login.ends, math.nextafter(login.seen, math.inf)
-            )
-
-    # --- being seen ---
-
-    def touch(self, login: Login) -> None:
-        """She was seen now; written at most once a minute.
-
-        ``login`` is as :meth:`find` gave it; it does nothing to a login that is idle.
-        """
-        now = clock.now()
-        since = now - login.seen
-        if not 0 <= since <= self.idle and self.is_idle(login):
-            return
-        self._seen[login.key] = now
-        if since > TOUCH_INTERVAL:
-            self._make_room()
-            self.store.touch(login.key, now, now - TOUCH_INTERVAL)
-
-    def rearm(self, login: Login) -> None:
-        """She was seen now; written at once: she has just said so herself.
-
-        A login that was once found idle stays so: her password makes a new one
-        (:meth:`create_login` with ``replaces``).
-        """
-        now = clock.now()
-        self._seen[login.key] = now
-        self._make_room()
-        self.store.touch(login.key, now, now)
-
-    def _make_room(self) -> None:
-        # Each login comes by once a minute. What is forgotten makes the idle limit up
-        # to a minute stricter, once.
-        if len(self._seen) > _REMEMBERED:
-            self._seen.clear()
 
     # --- making ---
 
@@ -310,14 +249,12 @@ class Sessions:
     def end_citizen(self, login: Login) -> list[Participant]:
         """End this login and every other of the same subject, in whatever browser.
 
-        It is ended under whatever key it goes on, so that a step-up in another tab
-        does not outrun the logout. Returns who had been told of any of them, each
+        By the label that it keeps under whatever key it goes on, so that a step-up in
+        another tab does not outrun the logout. Returns who had been told of any of them, each
         entityID once for each login, which is the list that a hub's logout has to
         reach. Idempotent, and one transaction.
         """
-        ended = self.store.end(
-            keys=(login.key,), labels=(_family_label(login), login.who.label())
-        )
+        ended = self.store.end(labels=(login.who.label(),))
         self._forget(*(session.key for session in ended))
         return [
             told
@@ -347,10 +284,6 @@ class Sessions:
         logins = [login for login in read if login is not None]
         self._forget(*(session.key for session in ended))
         return logins
-
-    def _forget(self, *keys: str) -> None:
-        for key in keys:
-            self._seen.pop(key, None)
 
     # --- messages ---
 

@@ -137,12 +137,10 @@ class LogoutFilter:
         return answer
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> None:
-        indexes = (login.session_index,) if login.session_index else ()
-        # By subject, not by key: the mark that this leaves refuses an answer of the
-        # hub that is on its way to another tab; it says by the hub's clock when it was
-        # issued.
+        # The mark that this leaves refuses an answer of the hub that is on its way to
+        # another tab; it says by the hub's clock when it was issued.
         issued = clock.now() + login.ahead
-        env.sessions(environ).end_subject(login.who, indexes, issued=issued)
+        env.sessions(environ).end_login(login, issued=issued)
         audit.event(
             "logout.sent",
             pseudonym=env.trust(environ).own.pseudonym(login.subject),

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 
 import argon2
@@ -58,8 +59,7 @@ class Citizens:
 
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {c.username.casefold(): c for c in citizens}
-        # Checked where there is no such citizen, so that the answer takes as long.
-        self._nobody = _HASHER.hash(os.urandom(16))
+        self._nobody = _hash_of_nobody()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self._by_username)}>"
@@ -130,6 +130,12 @@ class Citizens:
         if not citizen.totp_secret:
             return ""
         return pyotp.TOTP(citizen.totp_secret).at(clock.utc(clock.now()))
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """Checked where there is no such citizen, so that the answer takes as long."""
+    return _HASHER.hash(os.urandom(16))
 
 
 def _citizen(entry: object) -> Citizen:

@@ -250,11 +250,12 @@ class Sessions(IdleLimit):
         """End this login and every other of the same subject, in whatever browser.
 
         By the label that it keeps under whatever key it goes on, so that a step-up in
-        another tab does not outrun the logout. Returns who had been told of any of them, each
-        entityID once for each login, which is the list that a hub's logout has to
-        reach. Idempotent, and one transaction.
+        another tab does not outrun the logout. Returns who had been told of any of
+        them, each entityID once for each login, which is the list that a hub's logout
+        has to reach. Idempotent, and one transaction.
         """
-        ended = self.store.end(labels=(login.who.label(),))
+        # By its key too: it ends though the store's index is damaged.
+        ended = self.store.end(keys=(login.key,), labels=(login.who.label(),))
         self._forget(*(session.key for session in ended))
         return [
             told
@@ -262,17 +263,32 @@ class Sessions(IdleLimit):
             for told in self._reader.participants(session.key, session.items)
         ]
 
+    def end_login(self, login: Login, *, issued: float) -> list[Login]:
+        """End this login, as its citizen asks for it, as :meth:`end_subject` does.
+
+        By its SessionIndex, under whatever key it goes on; where it has none, all
+        logins of the subject end.
+        """
+        indexes = () if login.session_index is None else (login.session_index,)
+        return self.end_subject(login.who, indexes, issued=issued, keys=(login.key,))
+
     def end_subject(
-        self, subject: Subject, session_indexes: Sequence[str] = (), *, issued: float
+        self,
+        subject: Subject,
+        session_indexes: Sequence[str] = (),
+        *,
+        issued: float,
+        keys: Sequence[str] = (),
     ) -> list[Login]:
         """End all logins of a subject, or those that the SessionIndexes name.
 
-        Leaves the marks that keep answers issued at or before ``issued`` from
-        making a new one, for as long as a session can last. Returns the logins that
-        this call ended.
+        Those with one of the ``keys`` end too. Leaves the marks that keep answers
+        issued at or before ``issued`` from making a new one, for as long as a session
+        can last. Returns the logins that this call ended.
         """
         labels = [subject.label(index) for index in session_indexes]
         ended = self.store.end(
+            keys=keys,
             labels=labels or [subject.label()],
             mark=issued,
             mark_until=clock.now() + self.max_session,

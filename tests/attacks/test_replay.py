@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eilogin.testing import Browser, Federation
+from eilogin.visit import under_way
 
 THREADS = 16
 MINE = "https://stad.test/mijn"
@@ -66,20 +67,43 @@ def bring(browser, address):
     return browser.fetch(address, **{"Sec-Fetch-Mode": "navigate"})
 
 
+def twin_of(browser):
+    """Another tab, which holds the same cookies until one of them gets others."""
+    twin = Browser(browser.app)
+    for name, value in browser.cookies("stad.test").items():
+        twin.set_cookie("stad.test", name, value)
+    return twin
+
+
 def test_of_sixteen_threads_one_gets_a_session(answered):
     address = answered.url
-    cookies = answered.cookies("stad.test")
-
-    def bring_it(_):
-        twin = Browser(answered.app)
-        for name, value in cookies.items():
-            twin.set_cookie("stad.test", name, value)
-        return bring(twin, address)
+    twins = [twin_of(answered) for _ in range(THREADS)]
 
     with ThreadPoolExecutor(THREADS) as threads:
-        responses = list(threads.map(bring_it, range(THREADS)))
+        responses = list(threads.map(lambda twin: bring(twin, address), twins))
     assert len(sessions_made(responses)) == 1
-    assert {response.status_int for response in responses} <= {303, 400}
+    assert {response.status_int for response in responses} == {303}
+
+
+def test_of_two_at_the_same_moment_the_late_one_is_led_to_the_page(
+    federation, answered, monkeypatch
+):
+    address, early, in_time = answered.url, twin_of(answered), []
+    claim = under_way.claim
+
+    def claim_too_late(environ, pending):
+        monkeypatch.setattr(under_way, "claim", claim)
+        in_time.append(bring(early, address))
+        return claim(environ, pending)
+
+    monkeypatch.setattr(under_way, "claim", claim_too_late)
+    late = bring(answered, address)
+    assert (late.status_int, late.location) == (303, MINE)
+    assert sessions_made([late]) == []
+    assert len(sessions_made(in_time)) == 1
+    sessions = federation.apps["stad.test"].sessions
+    login = sessions.find(early.cookie("stad.test", "__Host-eilogin"))
+    assert sessions.store.find(login.who.label()) == [login.key]
 
 
 def test_brought_again_after_a_logout_it_makes_none(answered):

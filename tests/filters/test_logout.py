@@ -9,7 +9,7 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.clock import now
-from eilogin.errors import InvalidOptions
+from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import make_logout
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import bindings, messages, signatures, xml
@@ -372,6 +372,20 @@ class TestALogoutOverSoap:
         soap(request_for("anna", "_s2"))
         assert here.is_logged_in
         assert not elsewhere.is_logged_in
+
+    def test_that_the_store_could_not_execute_is_executed_when_it_is_sent_again(
+        self, anna, soap, request_for, federation, monkeypatch
+    ):
+        def fail(**which):
+            raise StoreUnavailable("somebody has pulled the plug")
+
+        request = request_for("anna", "_s1")
+        with monkeypatch.context() as patch:
+            patch.setattr(anna.sessions.store, "end", fail)
+            assert soap(request).status_int == 500
+        assert anna.is_logged_in
+        assert outcome_of(soap(request), federation).status.is_success
+        assert not anna.is_logged_in
 
     def test_that_names_no_session_ends_all_of_hers(self, log_in, soap, request_for):
         mine = [log_in(index="_s1"), log_in(index="_s2"), log_in(index=None)]

@@ -248,6 +248,24 @@ class TestAStricterIdleLimit:
         assert len(anna.browser.trail) > 1, "the hub was asked, and knows her"
         assert has_to_prove(anna, BEZWAAR)
 
+    def test_is_not_met_by_the_hub_s_answer_to_one_that_was_late(
+        self, eilogin_federation, citizen_at, clock
+    ):
+        said = {"protect": "/bezwaar basis idle=2m", "keep_alive": "5m"}
+        anna = citizen_at(sites(eilogin_federation, mijn=said).browser()).log_in(MIJN)
+        for _ in range(2):
+            clock.shift(110)
+            assert anna.is_let_in(BEZWAAR)
+        clock.shift(110)
+        anna.browser.stops_before = "inloggen.test"
+        anna.visit(MIJN)
+        assert "SAMLRequest=" in anna.browser.url
+        clock.shift(130)
+        anna.browser.stops_before = None
+        anna.browser.follow(anna.browser.url)
+        assert anna.browser.url == MIJN
+        assert has_to_prove(anna, BEZWAAR)
+
     def test_is_not_met_by_forgetting_the_session(self, limited, anna, clock):
         anna.log_in(MIJN)
         clock.shift(6 * MINUTE)
@@ -496,11 +514,14 @@ class TestASessionFromAnotherNetwork:
         anna.visit(STAD)
         assert len(anna.browser.trail) > 1
 
-    def test_can_be_logged_out_all_the_same(self, eilogin_federation, citizen_at):
+    def test_can_be_logged_out_all_the_same(
+        self, eilogin_federation, citizen_at, seen_elsewhere
+    ):
         way = bound(eilogin_federation, "enforce")
         anna = citizen_at(way.browser()).log_in(STAD)
         way.address = AT_WORK
         anna.visit("https://stad.test/eilogin/logout")
+        assert not seen_elsewhere(), "nobody is told that it was refused"
         way.address = HOME
         anna.visit(STAD)
         assert anna.is_asked_for_password

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import logging
 import re
+import sqlite3
 import zlib
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -490,6 +492,23 @@ class TestEndCitizen:
         ]
         assert sessions.find(one) is sessions.find(two) is None
         assert sessions.find(his) is not None
+
+
+@pytest.mark.parametrize("sessions", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda sessions, login: sessions.end_citizen(login),
+        lambda sessions, login: sessions.end_login(login, issued=NOON),
+    ],
+    ids=["by the hub", "by the participant"],
+)
+def test_a_login_ends_though_the_index_of_the_store_is_damaged(sessions, anna, end):
+    token = sessions.create_login(anna, issued=NOON)
+    with closing(sqlite3.connect(sessions.store.path)) as spoilt, spoilt:
+        spoilt.execute("DELETE FROM labels")
+    end(sessions, found(sessions, token))
+    assert sessions.find_beyond_idle(token) is None
 
 
 class TestEndSubject:

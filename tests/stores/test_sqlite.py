@@ -207,6 +207,7 @@ class TestDurability:
             pytest.param(
                 lambda s, now: s.swap("value", "old", "new", now + 60), FULL, id="swap"
             ),
+            pytest.param(lambda s, now: s.end_all(), FULL, id="end_all"),
         ],
     )
     def test_is_as_promised_whatever_was_written_before(
@@ -257,6 +258,16 @@ class TestSweep:
         assert store.find("old127") == []
         assert store.read("126") is None
         assert store.read("127") is not None
+
+    def test_is_not_needed_for_a_citizen_who_logs_out_however_often(
+        self, store: SQLiteStore, now: float
+    ) -> None:
+        """Or each logout would look at all that were before it."""
+        for number in range(20):
+            assert store.create(session(str(number)), issued=now)
+            assert store.end(labels=["subject"])
+        labelled = "SELECT count(*) FROM labels WHERE label = 'subject'"
+        assert store._ask(labelled, ()) == [(0,)]
 
     @staticmethod
     def rows(store: SQLiteStore) -> list[int]:

@@ -301,6 +301,19 @@ def test_an_assertion_is_used_once_though_the_hub_itself_says_it_twice(
     refused(second.browser, "message-replayed")
 
 
+def test_an_assertion_that_was_used_changes_no_session(
+    begin, hub, step_up, victim, is_of_no_use
+):
+    used = begin()
+    used.bring(hub.answer(used.request, "admin", id="_once"))
+    sessions = victim.sessions
+    admin = sessions.find(used.browser.cookie("stad.test", "__Host-eilogin"))
+    replayed = hub.answer(step_up.request, "admin", id="_once", level_class=MIDDEN)
+    is_of_no_use(replayed, "message-replayed")
+    assert sessions.store.find(admin.who.label()) == [admin.key]
+    assert sessions.store.find(victim.login.who.label()) == [victim.login.key]
+
+
 # --- another browser's ----------------------------------------------------------
 
 
@@ -477,6 +490,16 @@ def test_a_cancellation_is_told_to_no_other_browser(
     other = begin().browser
     other.visit(address)
     refused(other, "login-lost")
+
+
+def test_a_cancellation_is_told_when_there_is_a_newer_secret(cancelled, federation):
+    tab, address = cancelled
+    filter_ = federation.apps["stad.test"].app
+    own = filter_.trust.own
+    newer = replace(own, secrets=(b"of this year", *own.sealing_secrets))
+    filter_.trust = replace(filter_.trust, own=newer)
+    tab.browser.visit(address)
+    assert "U hebt het inloggen geannuleerd" in tab.browser.text
 
 
 @pytest.mark.parametrize("text", ["", "x", "AAAA", "A" * 300, "%ff"])

@@ -21,6 +21,7 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import cache
 from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
@@ -39,7 +40,7 @@ from urllib3.exceptions import (
 from urllib3.exceptions import TimeoutError as UrllibTimeout
 
 from eilogin.errors import ConfigurationError, PeerUnavailable
-from eilogin.settings import is_loopback
+from eilogin.settings import is_loopback, without_password
 
 #: SAML bindings 3.2.3.2 allows this value; some peers insist on it.
 _SOAP_ACTION = '"http://www.oasis-open.org/committees/security"'
@@ -77,8 +78,8 @@ class BackChannel:
     proxy, which is never used towards this machine itself; ``timeout`` is how many
     seconds a call takes at most, from connecting to the last byte.
 
-    Raises :class:`eilogin.errors.ConfigurationError`, naming the file or the proxy,
-    where one cannot be used.
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the option and the file or
+    the proxy, where one cannot be used.
     """
 
     def __init__(
@@ -213,15 +214,24 @@ class BackChannel:
         return manager
 
 
+@cache
+def _system_context() -> ssl.SSLContext:
+    # Shared by all who add nothing of their own: to read the system's takes 10 ms.
+    return ssl.create_default_context()
+
+
 def _tls_context(
     ca_file: Path | None, client_certificate: tuple[Path, Path] | None
 ) -> ssl.SSLContext:
     # Made at once, not at the first call: a wrong file stops the start.
+    if ca_file is None and client_certificate is None:
+        return _system_context()
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise ConfigurationError(
-            f"{ca_file}: no certificates (PEM) can be read: {error}"
+            f"back_channel_ca: found '{ca_file}'; expected certificates in a PEM file:"
+            f" {error}"
         ) from error
     if client_certificate is not None:
         certificate, key = client_certificate
@@ -230,7 +240,8 @@ def _tls_context(
             context.load_cert_chain(certificate, key, password=_no_pass_phrase)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
-                f"{certificate} and {key}: not a certificate and its key: {error}"
+                f"tls_client_certificate, tls_client_key: found '{certificate}' and"
+                f" '{key}'; expected PEM files with a certificate and its key: {error}"
             ) from error
     return context
 
@@ -240,12 +251,14 @@ def _checked_proxy(url: str) -> str:
         _host_and_port(url)
     except ValueError:
         raise ConfigurationError(
-            "the proxy: expected an address such as 'http://proxy.example.nl:3128'"
+            f"back_channel_proxy: found {without_password(url)!r}; expected an address"
+            " such as 'http://proxy.example.nl:3128'"
         ) from None
     if urlsplit(url).username is not None:
         # urllib3 would leave it out, and each call would fail at the proxy.
         raise ConfigurationError(
-            f"{_named(url)}: a proxy that asks for a user is not supported"
+            f"back_channel_proxy: found '{_named(url)}' with a user; expected a proxy"
+            " that asks for none"
         )
     return url
 

@@ -132,9 +132,12 @@ def lines_of(value: object) -> object:
 
     For validators; what is not a text stays as it is.
     """
-    if not isinstance(value, str):
-        return value
-    return tuple(line.strip() for line in value.splitlines() if line.strip())
+    return split(value) if isinstance(value, str) else value
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The lines of a text that are not blank, each without blanks around it."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 _AN_ADDRESS = "an address such as 'https://uwv.example.nl'"
@@ -319,17 +322,49 @@ def _faults_of(
     for detail in error.errors(include_input=False, include_url=False):
         name = str(detail["loc"][0]) if detail["loc"] else ""
         expected = _expected(declared, name, detail)
+        if not name:
+            name, expected = placed(declared, expected)
         value = str(values.get(name, ""))
         known = name in declared.model_fields and name in values
         found = _shown(declared, name, value) if known else ""
-        if " ;" in value:
-            expected += NO_COMMENTS
-        found_faults.append(Fault(file, section, name, found, expected))
+        if _is_quoted(value, expected):
+            # The lines that are wrong, and not those that are well.
+            found = ""
+        found_faults.append(
+            Fault(file, section, name, found, expected + no_comments(value))
+        )
     return found_faults
 
 
-#: Said wherever a value looks as if a comment had been meant.
-NO_COMMENTS = " (an ini file has no comments behind a value: ' ;' is part of it)"
+def placed(declared: type[Options], text: str) -> tuple[str, str]:
+    """The option that a text such as ``prefix: expected …`` is about, and the rest.
+
+    "" and the text itself where it begins with no option.
+    """
+    name, colon, rest = text.partition(": ")
+    return (name, rest) if colon and name in declared.model_fields else ("", text)
+
+
+def in_line(number: int, line: str) -> str:
+    """What stands behind a fault of one line of a value."""
+    return f" (line {number}: {line!r})"
+
+
+def _is_quoted(value: str, expected: str) -> bool:
+    lines = enumerate(split(value), 1)
+    return any(in_line(number, line) in expected for number, line in lines)
+
+
+def comment_in(value: str) -> str:
+    """What a value has in it that begins a comment elsewhere; "" where nothing does."""
+    return next((mark for mark in (" ;", " #") if mark in value), "")
+
+
+def no_comments(value: str) -> str:
+    """What is said where a value looks as if a comment had been meant; "" elsewhere."""
+    mark = comment_in(value)
+    told = f"an ini file has no comments behind a value: '{mark}' is part of it"
+    return f" ({told})" if mark else ""
 
 
 def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
@@ -338,7 +373,7 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
         case "extra_forbidden":
             return "unknown option" + did_you_mean(name, declared.model_fields)
         case "missing":
-            return f"is required ({declared.model_fields[name].description})"
+            return f"is required ({plain(declared.model_fields[name].description)})"
         case "value_error" if name:
             return f"expected {detail['ctx']['error']}"
         case "value_error":
@@ -348,6 +383,11 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
             return f"expected {detail['ctx']['expected']}"
         case _:
             return f"expected: {detail['msg']}"
+
+
+def plain(text: str | None) -> str:
+    """A text of the documentation as a terminal shows it."""
+    return (text or "").replace("``", "")
 
 
 def _shown(declared: type[Options], name: str, value: str) -> str:
@@ -362,8 +402,25 @@ def without_password(url: str) -> str:
     """A URL as it may be shown: without the user where there is a password.
 
     Of a Redis always: who forgets the colon before the password writes a user's name.
+    A password may have any character in it that should have been encoded, so nothing is
+    shown before the last ``@``, nor anything without one that is no host.
     """
-    return re.sub(r"(redis[^:]*://|://(?=[^/?@]*:))[^?]*@", r"\1***@", url)
+    shown = re.sub(r"(://(?=[^/?@]*:))\S*@", r"\1***@", url)
+    return _REDIS.sub(_redis_without_password, shown)
+
+
+_REDIS = re.compile(
+    r"(?P<scheme>redis[a-z+]*:/*)(?P<user>.*@)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_HOST = r"(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?"
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?:[/?].*)?", re.IGNORECASE | re.DOTALL)
+
+
+def _redis_without_password(match: re.Match[str]) -> str:
+    if match["user"]:
+        return f"{match['scheme']}***@{match['rest']}"
+    is_shown = not match["rest"] or _HOSTS.fullmatch(match["rest"])
+    return match["scheme"] + (match["rest"] if is_shown else "***")
 
 
 #: How much of a value an error shows.

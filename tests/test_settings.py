@@ -1,12 +1,12 @@
 """Options of ini sections: read, refused and described from one declaration."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from eilogin import settings
 from eilogin.errors import Fault, InvalidOptions
@@ -164,9 +164,24 @@ class TestAValue:
         fault = fault_of(wait="x" * 500)
         assert fault.found == repr("x" * 117 + "...")
 
-    def test_with_what_looks_like_a_comment_says_that_it_is_none(self):
-        fault = fault_of(wait="90 ; enough")
-        assert fault.expected.endswith(settings.NO_COMMENTS)
+    @pytest.mark.parametrize("mark", [" ;", " #"])
+    def test_with_what_looks_like_a_comment_says_that_it_is_none(self, mark):
+        fault = fault_of(wait=f"90{mark} enough")
+        assert fault.expected.endswith(
+            f" (an ini file has no comments behind a value: '{mark}' is part of it)"
+        )
+
+    def test_of_lines_shows_those_that_are_wrong_and_no_others(self, registry):
+        def judged(value):
+            raise ValueError(f"a path{settings.in_line(2, 'x')}")
+
+        class Two(Options):
+            """Two lines."""
+
+            lines: Annotated[Lines, BeforeValidator(judged)] = option("lines")
+
+        (fault,) = faults(Two, "", "", {"lines": "\n/a\n  x\n/b"})
+        assert str(fault) == "lines: expected a path (line 2: 'x')"
 
     @given(st.text(max_size=30))
     def test_never_breaks_the_reading(self, text):
@@ -268,8 +283,17 @@ class TestASection:
 
     def test_can_have_options_that_quarrel(self):
         fault = fault_of(idle="60", wait="90")
-        assert (fault.option, fault.found) == ("", "")
-        assert fault.expected == "idle: should not be shorter than wait"
+        assert (fault.option, fault.found) == ("idle", "'60'")
+        assert fault.expected == "should not be shorter than wait"
+
+    def test_that_lacks_an_option_reads_well_on_a_terminal(self, registry):
+        class Marked(Options):
+            """One option."""
+
+            store: str = option("``memory:`` or a file")
+
+        (fault,) = faults(Marked, "", "", {})
+        assert fault.expected == "is required (memory: or a file)"
 
     def test_without_faults_has_none(self):
         assert faults(Sample, "", "", {"hub": "x"}) == []

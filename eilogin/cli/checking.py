@@ -8,6 +8,7 @@ and with the federation.
 
 import logging
 import os
+import pwd
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from waitress.adjustments import Adjustments
 from eilogin import settings
 from eilogin.cli import inventory
 from eilogin.cli.inifile import IniFile
+from eilogin.cli.notes import notes
 from eilogin.cli.ordering import check_stack, remarks
-from eilogin.cli.pipelines import Part, Pipelines, Stack
+from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.compose.hosts import HostsOptions
 from eilogin.errors import (
     ConfigurationError,
@@ -32,7 +34,6 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, Own
 from eilogin.federation.own import HUB
-from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.filters.trust import (
     OwnOptions,
@@ -46,10 +47,10 @@ from eilogin.hub.citizens import Citizens
 from eilogin.saml.keys import SigningKey
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
-from eilogin.stores.sqlite import mounts
+from eilogin.stores.sqlite import mounts, schema
 
-#: How a file of SQLite begins.
-_MAGIC = b"SQLite format 3\0"
+#: How many names a fault shows.
+_SHOWN = 5
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
@@ -108,7 +109,9 @@ def check(file: IniFile) -> Checked:
             _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline])
     noted += [remark for stack in stacks for remark in remarks(stack)]
-    noted += [note for stack in stacks for note in _limits_out_of_reach(stack, read)]
+    noted += notes(file, [*parts, *inline], stacks, read)
+    if not file.sections and not file.faults:
+        file.note("", "", "", "expected sections, such as [app:main]")
     return Checked(
         file.faults, silent, len(file.sections), len(ours), len(stacks), noted
     )
@@ -146,8 +149,9 @@ def _options(file: IniFile, part: Part) -> Options | None:
 
 def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
     for option, value in part.options.items():
-        if " ;" in value and option not in told:
-            file.note(part.title, option, "' ;'", "stray" + settings.NO_COMMENTS)
+        if settings.comment_in(value) == " ;" and option not in told:
+            hint = settings.no_comments(value)
+            file.note(part.title, option, "' ;'", f"stray{hint}")
 
 
 def _check_pair(file: IniFile, part: Part) -> None:
@@ -180,13 +184,21 @@ def _check_server(file: IniFile, part: Part) -> None:
 def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
     """Whether what the options name is there and can be used; what does not answer."""
     if isinstance(options, TrustOptions):
-        # The error names the file or the proxy that it is about.
-        _attempt(file, title, "", lambda: back_channel_of(options))
+        _check_back_channel(file, title, options)
     if isinstance(options, HubOptions):
         _attempt(file, title, "citizens", lambda: Citizens.load(options.citizens))
     if isinstance(options, SessionOptions):
         return _check_store(file, title, options)
     return []
+
+
+def _check_back_channel(file: IniFile, title: str, options: TrustOptions) -> None:
+    try:
+        back_channel_of(options)
+    except ConfigurationError as error:
+        # Which names its options.
+        option, expected = settings.placed(type(options), str(error))
+        file.note(title, option, "", expected)
 
 
 def _attempt(
@@ -239,13 +251,16 @@ class _Warnings(logging.Handler):
 
 def _check_store_file(file: IniFile, title: str, url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
-    fault = _fault_of_store_file(path)
+    fault = _fault_of_place(path)
     if fault:
         file.note(title, "store", repr(str(path)), fault)
+    elif path.exists() and (fault := schema.fault_of(path)):
+        # Which names the file.
+        file.note(title, "store", "", fault)
 
 
-def _fault_of_store_file(path: Path) -> str:
-    """Why the server would not start with a store there; "" if nothing is known."""
+def _fault_of_place(path: Path) -> str:
+    """Why nothing could be kept there; "" if nothing is known."""
     folder = path.parent
     if not folder.is_dir():
         return "its folder is not there"
@@ -253,24 +268,25 @@ def _fault_of_store_file(path: Path) -> str:
     if kind is not None:
         return f"is on a network file system ({kind}); expected a local disk"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return "its folder cannot be written"
-    return _fault_of_file(path) if path.exists() else ""
-
-
-def _fault_of_file(path: Path) -> str:
-    if not path.is_file():
+        return f"its folder cannot be written{_whose(folder)}"
+    if path.exists() and not path.is_file():
         return "is no file"
-    if not os.access(path, os.R_OK | os.W_OK):
-        return "cannot be written"
-    return "" if _is_sqlite(path) else "is no SQLite file"
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return f"cannot be written{_whose(path)}"
+    return ""
 
 
-def _is_sqlite(path: Path) -> bool:
-    """Whether a file begins as one does, or nothing is in it yet (fileformat2 1.3)."""
-    # Nothing has opened it in this process yet: closing it would drop the locks that
-    # SQLite holds (howtocorrupt.html, 2.2).
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) in (_MAGIC, b"")
+def _whose(path: Path) -> str:
+    """Who could, and who is asking."""
+    owner, user = map(_name_of, (path.stat().st_uid, os.geteuid()))
+    return f": it belongs to {owner}, and this user is {user}"
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _check_federation(
@@ -321,8 +337,14 @@ def _check_hub(
         file.note(title, "hub", "", expected)
     elif options.hub and options.hub not in hubs:
         hint = did_you_mean(options.hub, hubs)
-        expected = f"is no hub of this federation{hint}"
+        expected = f"is no hub of this federation{hint} (there are: {_some(hubs)})"
         file.note(title, "hub", repr(options.hub), expected)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, for a message."""
+    more = ["…"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more]) or "none"
 
 
 # --- sections together ----------------------------------------------------------
@@ -355,28 +377,6 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
     for title in in_memory if several else ():
         expected = f"a store that processes share, because of {several[0]}"
         file.note(title, "store", "'memory:'", expected)
-
-
-def _limits_out_of_reach(stack: Stack, read: Mapping[str, Options]) -> list[str]:
-    """Limits of ``login`` that those of ``session`` before it make void."""
-    here = [options for part in stack.parts if (options := read.get(part.title))]
-    session = next((one for one in here if isinstance(one, SessionOptions)), None)
-    login = next((one for one in here if isinstance(one, LoginOptions)), None)
-    if session is None or login is None:
-        return []
-    app, ends = stack.parts[-1].title, min(session.idle, session.max_session)
-    notes = []
-    if any(limit > ends for limit in login.protect.idle_limits):
-        notes.append(
-            f"[{app}]: an idle= of 'protect' is longer than a session may be idle"
-            f" ({ends:g} s), so it never comes into force"
-        )
-    if login.warn is not None and login.warn >= ends:
-        notes.append(
-            f"[{app}]: 'warn' ({login.warn:g} s) is not shorter than a session may be"
-            f" idle ({ends:g} s), so every page has the warning"
-        )
-    return notes
 
 
 # --- what is not ours -----------------------------------------------------------

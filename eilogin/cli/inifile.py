@@ -6,7 +6,7 @@ kept, with its place. What its sections make of each other is in
 """
 
 import configparser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -51,6 +51,8 @@ class IniFile:
     sections: Mapping[str, Section] = field(default_factory=dict)
     #: What stands in ``[DEFAULT]``, with ``here`` and ``__file__``.
     defaults: Mapping[str, str] = field(default_factory=dict)
+    #: What of ``[DEFAULT]`` nothing in the file refers to.
+    unused: Sequence[str] = ()
     #: By their text, so that a fault that is met twice is told once.
     _faults: dict[str, Fault] = field(default_factory=dict)
 
@@ -75,9 +77,10 @@ class IniFile:
         else:
             own = _own_options(path)
             found.sections = {
-                title: found._section(loader.parser, title, own.get(title, ()))
+                title: found._section(loader.parser, title, own.get(title, {}))
                 for title in loader.parser.sections()
             }
+            found.unused = _unused(own)
         return found
 
     @property
@@ -101,7 +104,7 @@ class IniFile:
     # --- reading ---
 
     def _section(
-        self, parser: configparser.ConfigParser, title: str, own: Sequence[str]
+        self, parser: configparser.ConfigParser, title: str, own: Iterable[str]
     ) -> Section:
         prefix, colon, name = title.partition(":")
         kind = _KINDS.get(prefix, "") if colon else ""
@@ -139,10 +142,36 @@ class IniFile:
             values[option] = value
 
 
-def _own_options(path: Path) -> dict[str, list[str]]:
-    """The options that stand in each section itself, not those of ``[DEFAULT]``."""
+_Raw = Mapping[str, Mapping[str, str]]
+
+
+def _own_options(path: Path) -> _Raw:
+    """What stands in each section itself, ``[DEFAULT]`` being one, as it stands."""
     parser = configparser.RawConfigParser(strict=False, default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     # In the encoding of the locale, as PasteDeploy does.
     parser.read(path)
-    return {title: parser.options(title) for title in parser.sections()}
+    return {title: dict(parser.items(title)) for title in parser.sections()}
+
+
+def _unused(own: _Raw) -> list[str]:
+    """The names in ``[DEFAULT]`` that no section repeats and no value refers to."""
+    default = own.get(_DEFAULT, {})
+    others = [section for title, section in own.items() if title != _DEFAULT]
+    repeated = {option for section in others for option in section}
+    fetched = {
+        value
+        for section in others
+        for option, value in section.items()
+        if option.startswith("get ")
+    }
+    values = [value for section in own.values() for value in section.values()]
+    return [
+        name
+        for name in default
+        if name not in repeated | fetched
+        and not any(f"%({name})s" in value for value in values)
+    ]
+
+
+_DEFAULT = "DEFAULT"

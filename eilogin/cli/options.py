@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from eilogin.cli import inventory
-from eilogin.settings import Described, Options, describe, did_you_mean
+from eilogin.settings import Described, Options, describe, did_you_mean, plain
 
 _HEADS = ("option", "default", "meaning")
 
@@ -43,19 +43,15 @@ def as_columns(options: type[Options]) -> str:
     room = max(_NARROWEST, shutil.get_terminal_size().columns - width - 4)
     for row in rows:
         indent = " " * (width + 4)
-        meaning = _plain(row.meaning)
+        meaning = plain(row.meaning)
         if row.default:
             is_required = row.default == "required"
-            told = "required" if is_required else f"default: {_plain(row.default)}"
+            told = "required" if is_required else f"default: {plain(row.default)}"
             meaning = f"{meaning} ({told})"
         first, *more = textwrap.wrap(meaning, room, break_on_hyphens=False)
         lines.append(f"  {row.name:<{width}}  {first}")
         lines += [indent + line for line in more]
     return "\n".join([*lines, ""])
-
-
-def _plain(text: str) -> str:
-    return text.replace("``", "")
 
 
 def as_rst(options: type[Options]) -> str:

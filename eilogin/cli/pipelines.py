@@ -14,8 +14,13 @@ from eilogin.settings import did_you_mean
 #: What can stand where an application is named.
 _APPS = ("app", "composite", "pipeline", "filter-app")
 
-#: Options that PasteDeploy keeps to itself.
-_OF_PASTE = frozenset({"use", "filter-with", "require", "next", "pipeline"})
+#: Options that PasteDeploy keeps to itself, by the kind of section; in the others.
+_OF_PASTE = {
+    "server": frozenset({"use", "require"}),
+    "filter-app": frozenset({"use", "filter-with", "require", "next"}),
+    "pipeline": frozenset({"use", "filter-with", "require", "pipeline"}),
+}
+_OF_PASTE_ELSEWHERE = frozenset({"use", "filter-with", "require"})
 
 #: PasteDeploy: a name with a scheme (``egg:``, ``config:``, ``call:``) is no section.
 _HAS_SCHEME = re.compile(r"[a-zA-Z]+:")
@@ -32,6 +37,8 @@ class Part:
     #: What ``use`` comes down to, such as ``egg:eilogin#session``.
     use: str
     options: Mapping[str, str] = field(default_factory=dict)
+    #: The section that each option stands in, which may be one that ``use`` names.
+    stands_in: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def distribution(self) -> str:
@@ -65,22 +72,25 @@ class Pipelines:
     def part(self, section: Section) -> Part:
         """What a section with ``use`` puts into a pipeline or server."""
         kind = "filter" if section.kind == "filter-app" else section.kind
-        trail = [section.title]
-        merged = dict(section.values)
-        use = merged.get("use", "")
+        trail = [section]
+        use = section.values.get("use", "")
         while use and not _HAS_SCHEME.match(use):
             kinds = (kind,) if kind in ("filter", "server") else _APPS
-            used = self._find(kinds, use, trail[-1], "use")
-            if used is None or used.title in trail:
+            used = self._find(kinds, use, trail[-1].title, "use")
+            if used is None or used in trail:
                 if used is not None:
                     self._file.note(section.title, "use", repr(use), "leads to itself")
                 use = ""
                 break
-            trail.append(used.title)
-            merged = {**used.values, **merged}
+            trail.append(used)
             use = used.values.get("use", "")
-        options = {o: v for o, v in merged.items() if o not in _OF_PASTE}
-        return Part(section.title, kind, use, options)
+        options: dict[str, str] = {}
+        stands_in: dict[str, str] = {}
+        for one in reversed(trail):
+            passed = _passed_on(one)
+            options |= passed
+            stands_in |= dict.fromkeys(passed, one.title)
+        return Part(section.title, kind, use, options, stands_in)
 
     def stacks(self) -> list[Stack]:
         """Each application with the filters around it.
@@ -119,11 +129,14 @@ class Pipelines:
 
     def _named_by(self, section: Section) -> Iterator[str]:
         """The titles of the applications that a section names."""
-        names = set(section.values.get("pipeline", "").split()[-1:])
-        names.add(section.values.get("next", ""))
-        names.add(section.values.get("use", ""))
-        if section.kind == "composite":
-            names.update(section.values.values())
+        names = {section.values.get("use", "")}
+        match section.kind:
+            case "pipeline":
+                names.update(section.values.get("pipeline", "").split()[-1:])
+            case "filter-app":
+                names.add(section.values.get("next", ""))
+            case "composite":
+                names.update(section.values.values())
         yield from (
             s.title
             for s in self._file.of_kind(*_APPS)
@@ -139,6 +152,8 @@ class Pipelines:
         filters = self._filter_with(section, trail)
         match section.kind:
             case "pipeline":
+                for option in _passed_on(section):
+                    self._file.note(section.title, option, "", "only 'pipeline' here")
                 names = section.values.get("pipeline", "").split()
                 for name in names[:-1]:
                     filters += self._filters(name, section, "pipeline", trail)
@@ -205,3 +220,9 @@ class Pipelines:
     def _filter_with(self, section: Section, trail: Sequence[str]) -> list[Part]:
         name = section.values.get("filter-with", "")
         return self._filters(name, section, "filter-with", trail) if name else []
+
+
+def _passed_on(section: Section) -> dict[str, str]:
+    """What a factory gets of what stands in a section."""
+    kept = _OF_PASTE.get(section.kind, _OF_PASTE_ELSEWHERE)
+    return {o: value for o, value in section.values.items() if o not in kept}

@@ -36,6 +36,7 @@ _ENTRY_POINTS = ("main", "session")
 _IN_MEMORY = (
     "memory: is in the process that serves, and nowhere else: it is gone when that ends"
 )
+_NOT_MADE = "not made yet: the first server that starts makes it"
 _ON_A_SERVER = (
     "is kept by a server, which has means of its own to save and bring back what is in"
     " it; afterwards, run: eilogin store end-all"
@@ -44,7 +45,7 @@ _ON_A_SERVER = (
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A store, and the sections that keep their sessions in it."""
+    """A store, and all sections of the file that keep their sessions in it."""
 
     url: str
     #: How long its verbs wait, in seconds.
@@ -54,6 +55,10 @@ class _Kept:
     @property
     def name(self) -> str:
         return without_password(self.url)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name} ({', '.join(self.titles)})"
 
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -84,7 +89,7 @@ def store_command() -> None:
 def show_command(file: Path, section: str | None) -> None:
     """Tell what is in the stores of an ini FILE: how many sessions, how many bytes."""
     for kept in _stores(file, section):
-        click.echo(f"{kept.name} ({', '.join(kept.titles)})")
+        click.echo(kept.shown)
         for line in _opened(kept, _figures):
             click.echo(f"  {line}")
 
@@ -101,6 +106,8 @@ def backup_command(file: Path, to: Path, section: str | None) -> None:
     of a citizen either. TO may be an earlier backup, which it takes the place of.
     """
     kept = _one(file, section)
+    if not _opened(kept, _is_made):
+        raise click.ClickException(f"{kept.name}: {_NOT_MADE}")
     _opened(kept, lambda store: _sqlite(store, kept).backup(to))
     click.echo(f"{to}: the backup of {kept.name}")
 
@@ -136,18 +143,24 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
     Needed after a server's data (Redis: RDB or AOF) or a whole machine was brought back
     from an earlier instant, with sessions in it that were ended since. Answers to a
     login that were made before this moment are refused from now on, for messages that
-    were used since are forgotten too. Nobody is told: the hub and other sites keep
-    their sessions.
+    were used since are forgotten too.
+
+    Whoever shares a store loses the sessions in it: all sections with the same store,
+    also those that --section does not name, and sites of other ini files. Who keeps
+    sessions elsewhere, as the hub may, is not told, and keeps them.
     """
     found = _stores(file, section)
     for kept in found:
         if kept.url == "memory:":
             raise click.ClickException(f"{_IN_MEMORY}; end it")
-    if not yes:
-        names = ", ".join(kept.name for kept in found)
-        _confirm(f"End every session in {names}?")
-    _set_up_logging(file)
+    made = [kept for kept in found if _opened(kept, _is_made)]
     for kept in found:
+        if kept not in made:
+            click.echo(f"{kept.name}: {_NOT_MADE}")
+    if made and not yes:
+        _confirm(f"End every session in {', '.join(kept.shown for kept in made)}?")
+    _set_up_logging(file)
+    for kept in made:
         count = _opened(kept, lambda store: store.end_all())
         _note("store.end-all", f"{kept.name}: {_ended(count)}")
 
@@ -167,13 +180,13 @@ def _stores(file: Path, section: str | None) -> list[_Kept]:
         raise click.ClickException(
             f"{file}: which store? --section takes one of: {known}"
         )
-    wanted = by_title if section is None else {section: by_title[section]}
     by_url: dict[str, dict[str, SessionOptions]] = {}
-    for title, options in wanted.items():
+    for title, options in by_title.items():
         by_url.setdefault(str(options.store), {})[title] = options
     return [
         _Kept(url, max(one.store_timeout for one in its.values()), tuple(its))
         for url, its in by_url.items()
+        if section is None or section in its
     ]
 
 
@@ -225,6 +238,11 @@ def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
         raise click.ClickException(str(error)) from error
 
 
+def _is_made(store: Store) -> bool:
+    """Whether there is anything yet; to look makes nothing."""
+    return not isinstance(store, SQLiteStore) or store.path.exists()
+
+
 def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
     if isinstance(store, SQLiteStore):
         return store
@@ -238,11 +256,14 @@ def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
 
 def _confirm(question: str) -> None:
     try:
-        click.confirm(question, abort=True)
+        is_sure = click.confirm(question)
     except click.Abort as error:
         raise click.ClickException(
             "nothing was done; --yes is for who cannot be asked, such as a script"
         ) from error
+    if not is_sure:
+        click.echo("nothing was done", err=True)
+        raise SystemExit(1)
 
 
 def _set_up_logging(file: Path) -> None:
@@ -268,8 +289,8 @@ def _figures(store: Store) -> Sequence[str]:
         return [_IN_MEMORY]
     if not isinstance(store, SQLiteStore):
         return _figures_of_servers(store)
-    if not store.path.exists():
-        return ["not made yet: the first server that starts makes it"]
+    if not _is_made(store):
+        return [_NOT_MADE]
     found = store.figures()
     each = f", {found.size // found.sessions:,} a session" if found.sessions else ""
     return [

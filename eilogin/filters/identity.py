@@ -15,6 +15,7 @@ The application finds the whole login in ``environ['eilogin.session']``: subject
 level, since, until, and attributes as a mapping of lists of strings.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -24,7 +25,7 @@ from pydantic import BeforeValidator
 
 from eilogin.errors import IdentityMissing, PipelineOrder
 from eilogin.sessions import Login
-from eilogin.settings import Options, option, read
+from eilogin.settings import Options, in_line, option, read, split
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 
@@ -45,17 +46,25 @@ _FORGEABLE = (
 )
 
 
-def _source(word: str) -> Source:
-    """What ``subject``, ``level``, ``bsn`` or ``attribute:NAME`` stands for."""
+#: Request headers by which a server, or eilogin, knows what it is asked: what the
+#: browser said in them would not reach the application.
+_READ_BY_OTHERS = re.compile(
+    r"HTTP_(HOST|COOKIE|ORIGIN|REFERER|DESTINATION|RANGE|ACCEPT(_.*)?|SEC_.*|PURPOSE"
+    r"|CONTENT_.*|CONNECTION|TRANSFER_ENCODING|UPGRADE|EXPECT|FORWARDED"
+    r"|X_FORWARDED_(FOR|HOST|PORT|PREFIX|PROTO|SCHEME|SSL)|X_REQUESTED_WITH|X_HTTP_METHOD"
+    r"|X_(HTTP_)?METHOD_OVERRIDE|X_ORIGINAL_URL|X_REWRITE_URL|X_SCRIPT_NAME|X_VHM_ROOT)"
+).fullmatch
+
+
+def _source(word: str) -> Source | None:
+    """What ``subject``, ``level``, ``bsn`` or ``attribute:NAME`` stands for, if any."""
     if word in ("subject", "level"):
         # No function of ours: it is called at every request.
         return attrgetter(word)
     if word == "bsn":
         return _attribute("bsn")
     kind, _, name = word.partition(":")
-    if kind == "attribute" and name:
-        return _attribute(name)
-    raise ValueError(f"'subject', 'level', 'bsn' or 'attribute:NAME', found {word!r}")
+    return _attribute(name) if kind == "attribute" and name else None
 
 
 def _attribute(name: str) -> Source:
@@ -77,22 +86,39 @@ class Header:
 def _header(line: str) -> Header:
     words = line.split()
     if len(words) != 2 or not words[0].replace("-", "").isalnum():  # noqa: PLR2004
-        raise ValueError(f"lines such as 'X-Name attribute:name', found {line!r}")
+        raise ValueError("lines such as 'X-Name attribute:name'")
     key = "HTTP_" + words[0].upper().replace("-", "_")
-    return Header(key, _source(words[1]))
+    if _READ_BY_OTHERS(key):
+        raise ValueError("a header of your own: servers or eilogin read this one")
+    source = _source(words[1])
+    if source is None:
+        raise ValueError("a name, and 'subject', 'level', 'bsn' or 'attribute:NAME'")
+    return Header(key, source)
 
 
 def _headers(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(_header(line) for line in value.splitlines() if line.strip())
-    return value
+    if not isinstance(value, str):
+        return value
+    found, faults = [], []
+    for number, line in enumerate(split(value), 1):
+        try:
+            found.append(_header(line))
+        except ValueError as fault:
+            faults.append(f"{fault}{in_line(number, line)}")
+    if faults:
+        raise ValueError("; expected ".join(faults))
+    return tuple(found)
 
 
 def _user(value: str | Sequence[str]) -> tuple[Source, ...]:
     words = value.split() if isinstance(value, str) else value
-    if "level" in words:
-        raise ValueError("something that tells people apart, found 'level'")
-    return tuple(_source(word) for word in words)
+    sources = [None if word == "level" else _source(word) for word in words]
+    found = tuple(source for source in sources if source is not None)
+    if len(found) < len(sources):
+        raise ValueError(
+            "'subject', 'bsn' or 'attribute:NAME' (a level tells nobody apart)"
+        )
+    return found
 
 
 class IdentityOptions(Options, name="identity"):

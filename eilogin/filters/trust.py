@@ -97,15 +97,15 @@ class OwnOptions(Options):
         shown="as ``public_url``",
     )
     acs: Literal["artifact", "post"] = option(
-        "how the hub's answers should come: fetched over the back channel, or "
-        "through the browser",
+        "how the hub's answers should come: ``artifact``, fetched over the back "
+        "channel, or ``post``, through the browser",
         default="artifact",
     )
 
     @model_validator(mode="after")
     def _leaves_room_for_the_application(self) -> "OwnOptions":
         if self.role == PARTICIPANT and not self.prefix:
-            raise ValueError("prefix: expected a path such as '/eilogin', found '/'")
+            raise ValueError("prefix: expected a path such as '/eilogin'")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from eilogin.cli import main
 from eilogin.cli.checking import check
 from eilogin.cli.demo import Demo
 from eilogin.cli.inifile import IniFile
+from eilogin.stores.sqlite import mounts
 
 TEMPLATE = """\
 [DEFAULT]
@@ -165,8 +166,10 @@ def made_once(tmp_path_factory):
 
 
 @pytest.fixture
-def bare_site(tmp_path):
+def bare_site(tmp_path, monkeypatch):
     """A clone, as far as the demo can see, in which nothing was made yet."""
+    # Where tests are run may be a file system in memory, which is worth a note.
+    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "no such table")
     (tmp_path / "setup.cfg").touch()
     (tmp_path / "eilogin").mkdir()
     (tmp_path / "eilogin/__init__.py").touch()

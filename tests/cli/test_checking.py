@@ -2,15 +2,27 @@
 
 import ast
 import os
+import pwd
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import time_machine
 
-from eilogin.cli import checking
+from eilogin.cli import checking, inventory
 from eilogin.errors import ConfigurationError
 from eilogin.saml.keys import new_key_pair
+from eilogin.stores.sqlite import SQLiteStore
+
+
+def contents(folder):
+    """What each file of a folder holds; but of SQLite's locks, that they are there."""
+    return {
+        f.name: None if f.name.endswith("-shm") else f.read_bytes()
+        for f in folder.iterdir()
+    }
 
 
 class TestASoundFile:
@@ -128,6 +140,39 @@ class TestAFileWithManyFaults:
         assert run("check", site.file).stderr.splitlines()[-1] == "1 fault"
 
 
+def test_only_the_lines_that_are_wrong_are_shown(site):
+    site.set("filter:g-login", protect="\n  /a basis\n  /b foo\n  /c off\n  d off")
+    told = str(site.fault())
+    assert told.startswith(f"{site.file}: [filter:g-login] protect: expected one of ")
+    assert "(line 2: '/b foo')" in told
+    assert "(line 4: 'd off')" in told
+    assert "/a" not in told
+    assert "/c" not in told
+
+
+def test_a_client_certificate_that_is_none_is_named(site):
+    paths = {
+        option: f"%(here)s/var/{file}"
+        for option, file in (
+            ("tls_client_certificate", "uwv.key"),
+            ("tls_client_key", "uwv.crt"),
+        )
+    }
+    site.set("filter:g-trust", **paths)
+    assert site.fault().expected.startswith(
+        f"tls_client_certificate, tls_client_key: found '{site.var}/uwv.key' and"
+        f" '{site.var}/uwv.crt'; expected PEM files with a certificate and its key: "
+    )
+
+
+def test_a_prefix_that_leaves_no_room_is_told_as_others_are(site):
+    site.set("filter:g-trust", prefix="/")
+    assert str(site.fault()) == (
+        f"{site.file}: [filter:g-trust] prefix: found '/'; expected a path such as"
+        " '/eilogin'"
+    )
+
+
 OPTIONS = [
     ("filter:g-login", "use", "egg:eilogin#logon", "did you mean 'login'?"),
     ("filter:g-login", "use", "egg:eilogin#hub", "is for a section [app:…]"),
@@ -143,8 +188,18 @@ OPTIONS = [
     ("filter:uwv-eilogin", "name", "100%", "expected '%%' for a percent sign"),
     ("filter:uwv-eilogin", "name", "%(nothing)s", "expected '%%' for a percent"),
     ("filter:uwv-eilogin", "store", "sqlite:////no/x.db", "its folder is not there"),
-    ("filter:uwv-eilogin", "back_channel_ca", "%(here)s/paste.ini", "no certificates"),
-    ("filter:uwv-eilogin", "back_channel_proxy", "proxy:3128", "the proxy: expected"),
+    (
+        "filter:uwv-eilogin",
+        "back_channel_ca",
+        "%(here)s/paste.ini",
+        "expected certificates",
+    ),
+    (
+        "filter:uwv-eilogin",
+        "back_channel_proxy",
+        "proxy:3128",
+        "[filter:uwv-eilogin] back_channel_proxy: found 'proxy:3128'; expected an addr",
+    ),
     ("filter:uwv-eilogin", "federation_file", "x", "PasteDeploy then ignores this"),
     ("filter:uwv-eilogin", "get name", "nothing", "is not in [DEFAULT]"),
     ("filter:hub-trust", "role", "participant", "no member of this federation"),
@@ -177,6 +232,132 @@ def test_a_fault_is_told_with_its_section(site, section, option, value, says):
     site.set(section, **{option: value})
     found = [str(fault) for fault in site.faults()]
     assert any(says in text for text in found), found
+
+
+#: A value of each option that cannot be right; none where any text is.
+WRONG = {
+    "session": {
+        "store": "mysql://x",
+        "store_timeout": "31s",
+        "cookie": "a b",
+        "idle": "a day",
+        "max_session": "0",
+    },
+    "trust": {
+        "role": "boss",
+        "public_url": "ftp://uwv.example.nl",
+        "prefix": "/",
+        "entity_id": "urn:stranger",
+        "name": None,
+        "name_en": None,
+        "description": None,
+        "description_en": None,
+        "link": "//elsewhere",
+        "telephone": None,
+        "email": None,
+        "key": "no.key",
+        "certificate": "no.crt",
+        "secret": "short",
+        "back_channel_url": "uwv",
+        "acs": "soap",
+        "federation": "no.xml",
+        "federation_certificate": "no.crt",
+        "hub": "urn:hub",
+        "back_channel_ca": "paste.ini",
+        "back_channel_proxy": "foo",
+        "tls_client_certificate": "no.crt",
+        "tls_client_key": "var/uwv.key",
+        "trusted_proxies": "everybody",
+        "path_style": "django",
+        "back_channel_timeout": "soon",
+    },
+    "login": {
+        "protect": "/mijn",
+        "keep_alive": "never",
+        "bind_address": "maybe",
+        "second_opinion": "maybe",
+        "keep_post": "65m",
+        "store_down": "ignore",
+        "warn": "soon",
+    },
+    "logout": {"next": "https://elsewhere"},
+    "identity": {"user": "foo", "headers": "X-Name"},
+    "appsession": {"timeout": "a day", "auto": "maybe", "max_size": "off"},
+    "hub": {
+        "citizens": "paste.ini",
+        "name_id_key": "env:NO_SUCH_NAME",
+        "logout_timeout": "soon",
+        "demo": "maybe",
+    },
+    "portal": {
+        "title": None,
+        "login_url": "//elsewhere",
+        "logout_url": "javascript:x",
+        "name_attribute": None,
+    },
+    "wsgi": {"path": "/no/such", "app": "nothing"},
+    "factory": {"path": "/no/such", "factory": "nothing"},
+}
+FIVE = ("session", "trust", "login", "logout", "identity")
+WRONG["main"] = {o: value for name in FIVE for o, value in WRONG[name].items()}
+
+#: Where the file has a section of each; for the others one is written.
+PLACES = {
+    "main": "filter:uwv-eilogin",
+    "session": "filter:hub-session",
+    "trust": "filter:g-trust",
+    "login": "filter:g-login",
+    "logout": "filter:g-logout",
+    "identity": "filter:g-identity",
+    "hub": "app:hub",
+    "wsgi": "app:app",
+}
+
+
+class TestEveryOption:
+    def test_is_tried(self):
+        declared = inventory.declared()
+        assert {name: list(WRONG[name]) for name in declared} == {
+            name: list(options.model_fields)
+            for name, options in declared.items()
+            if name != "main"
+        } | {"main": list(WRONG["main"])}
+        assert WRONG["main"].keys() == declared["main"].model_fields.keys()
+
+    @pytest.mark.parametrize(
+        ("name", "option", "value"),
+        [(n, o, v) for n, options in WRONG.items() for o, v in options.items() if v],
+    )
+    def test_is_seen_to_be_wrong(self, site, name, option, value):
+        kind = inventory.kind_of(name)
+        section = PLACES.get(name, f"{kind}:tried")
+        if name not in PLACES:
+            text = site.file.read_text()
+            site.file.write_text(f"{text}\n[{section}]\nuse = egg:eilogin#{name}\n")
+        site.set(section, **{option: value})
+        told = [
+            str(fault)
+            for fault in site.faults()
+            if fault.section == section and "is required" not in fault.expected
+        ]
+        assert told
+        assert all("unknown option" not in text for text in told)
+        # An entityID is told where the federation does not know it.
+        assert any(option in text or value in text for text in told), told
+
+    def test_that_paste_takes_itself_is_not_passed_on(self, site):
+        site.change(
+            "[pipeline:uwv]",
+            "[filter-app:one]\nuse = g-logout\nnext = app\n\n[pipeline:uwv]",
+        )
+        site.set("pipeline:gemeente", pipeline="g-session g-trust g-login one")
+        assert site.faults() == []
+
+    def test_of_a_pipeline_there_is_one(self, site):
+        site.set("pipeline:gemeente", idle="5m")
+        fault = site.fault()
+        assert (fault.section, fault.option) == ("pipeline:gemeente", "idle")
+        assert fault.expected == "only 'pipeline' here"
 
 
 class TestAPipeline:
@@ -378,6 +559,23 @@ class TestKeysAndTheFederation:
         site.set("filter:uwv-eilogin", entity_id=hub)
         assert "is no participant in this federation" in site.fault().expected
 
+    def test_say_which_hubs_there_are(self, site):
+        site.set("filter:uwv-eilogin", hub="urn:hub")
+        assert site.fault().expected == (
+            "is no hub of this federation"
+            " (there are: http://inloggen.localhost:6543/metadata)"
+        )
+
+    def test_say_no_more_than_five(self, site, monkeypatch):
+        hub = checking.Federation.entities.fget
+        monkeypatch.setattr(
+            checking.Federation, "entities", property(lambda f: hub(f)[:1] * 6)
+        )
+        site.set("filter:uwv-eilogin", hub="urn:hub")
+        told = next(str(f) for f in site.faults() if "urn:hub" in f.found)
+        assert told.count("/metadata") == 5
+        assert told.endswith(", …)")
+
     def test_need_a_hub_that_is_named_where_there_are_more(self, site, monkeypatch):
         hub = checking.Federation.entities.fget
         monkeypatch.setattr(
@@ -394,12 +592,116 @@ class TestLimitsThatNeverComeIntoForce:
             "filter:uwv-eilogin", idle="10m", protect="/a basis idle=20m", warn="3h"
         )
         output = run("check", site.file).stdout
-        assert "note: [app:app]: an idle= of 'protect' is longer" in output
-        assert "note: [app:app]: 'warn' (10800 s) is not shorter" in output
+        assert (
+            "note: [filter:uwv-eilogin] protect: an idle= is longer than a session may"
+            " be idle (600 s), so it never comes into force\n" in output
+        )
+        assert (
+            "note: [filter:uwv-eilogin] warn: is more than half of 'idle' (600 s), so"
+            " it warns when half of 'idle' is over\n" in output
+        )
+
+    def test_are_noted_where_they_stand(self, site, run):
+        site.change(
+            "[filter:g-login]",
+            "[filter:strict]\nuse = g-login\n\n[filter:g-login]\nwarn = 10m",
+        )
+        site.change("g-login g-logout", "strict g-logout")
+        assert "note: [filter:g-login] warn: " in run("check", site.file).stdout
+
+    def test_are_noted_where_idle_is_longer_than_a_session(self, site, run):
+        site.set("filter:hub-session", idle="3h")
+        output = run("check", site.file).stdout
+        assert (
+            "note: [filter:hub-session] idle: is longer than 'max_session' (7200 s)"
+            in output
+        )
 
     def test_and_others_are_not(self, site, run):
-        site.set("filter:uwv-eilogin", protect="/a basis idle=5m", warn="2m")
+        site.set(
+            "filter:uwv-eilogin", protect="/a basis idle=5m", warn="5m", idle="10m"
+        )
         assert "note: " not in run("check", site.file).stdout
+
+
+class TestWhatIsHardlyMeant:
+    def notes(self, site, run):
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()[1:]
+
+    def test_an_option_in_default_is_noted(self, site, run):
+        site.set("DEFAULT", idle="5m", bind_address="enforce", of_others="1")
+        assert self.notes(site, run) == [
+            f"note: [DEFAULT] {option}: has no effect there; write it in the section of"
+            " the filter"
+            for option in ("bind_address", "idle")
+        ]
+
+    @pytest.mark.parametrize(
+        "options", [{"idle": "%(name)s"}, {"get idle": "name"}], ids=["value", "get"]
+    )
+    def test_one_that_is_referred_to_is_not(self, site, run, options):
+        site.set("DEFAULT", name="5m")
+        site.set("filter:uwv-eilogin", name=None, **options)
+        assert self.notes(site, run) == []
+
+    @pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.1 ::/0"])
+    def test_trust_in_every_address_is_noted(self, site, run, networks):
+        site.set("filter:g-trust", trusted_proxies=networks)
+        (note,) = self.notes(site, run)
+        assert note.startswith("note: [filter:g-trust] trusted_proxies: takes in every")
+
+    def test_a_method_that_is_none_is_noted(self, site, run):
+        protect = "/a off methods=GET,POTS\n /b off methods=PROPFIND,PATCH"
+        site.set("filter:g-login", protect=protect)
+        (note,) = self.notes(site, run)
+        assert note.startswith("note: [filter:g-login] protect: found methods=POTS, ")
+        assert note.endswith("; did you mean 'POST'?")
+
+    def test_what_looks_like_a_comment_may_be_meant(self, site, run):
+        site.set("filter:uwv-eilogin", name="Desk #1")
+        (note,) = self.notes(site, run)
+        assert note.startswith("note: [filter:uwv-eilogin] name: found ' #' (an ini")
+
+    def test_a_store_that_a_restart_of_the_machine_takes_away_is_noted(
+        self, site, run, tmp_path, monkeypatch
+    ):
+        table = tmp_path / "mountinfo"
+        table.write_text(
+            f"1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+            f"2 1 0:1 / {site.var}/uwv rw - tmpfs x rw\n"
+        )
+        monkeypatch.setattr(checking.mounts, "MOUNTS", table)
+        (note,) = self.notes(site, run)
+        assert note == (
+            "note: [filter:uwv-eilogin] store: is on a file system in memory: gone"
+            " after a restart of the machine"
+        )
+
+    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+    def test_keys_that_are_open_to_others_are_noted(self, site, run, mode):
+        files = {"uwv.key": "key", "name-id.key": "name_id_key", "s": "secret"}
+        (site.var / "s").write_text("a secret of the uwv")
+        site.set("filter:uwv-eilogin", secret="file:var/s")
+        for file in files:
+            (site.var / file).chmod(mode)
+        noted = self.notes(site, run)
+        assert len(noted) == 3
+        for file, option in files.items():
+            assert any(
+                f"] {option}: {site.var / file} is open to others than its owner (mode"
+                f" 0{mode:o}): chmod 600" in note
+                for note in noted
+            ), noted
+
+    def test_a_store_that_is_open_to_others_is_noted(self, site, run):
+        SQLiteStore(site.var / "uwv/eilogin.db").prepare()
+        assert self.notes(site, run) == []
+        (site.var / "uwv/eilogin.db").chmod(0o644)
+        (note,) = self.notes(site, run)
+        assert "[filter:uwv-eilogin] store: " in note
+        assert "(mode 0644)" in note
 
 
 class TestSectionsTogether:
@@ -431,16 +733,15 @@ class TestAStore:
             checking.os, "access", lambda p, m: p != folder and real(p, m)
         )
         fault = site.fault()
-        assert fault.expected == "its folder cannot be written"
+        assert fault.expected.startswith("its folder cannot be written: it belongs to ")
         assert str(folder) in fault.found
 
     @pytest.mark.parametrize(
         ("octets", "fault"),
         [
             pytest.param(b"", "", id="empty"),
-            pytest.param(b"SQLite format 3\0" + bytes(84), "", id="of SQLite"),
-            pytest.param(b"SQLite", "is no SQLite file", id="short"),
-            pytest.param(b"<html>" * 100, "is no SQLite file", id="another"),
+            pytest.param(b"SQLite", "file is not a database", id="short"),
+            pytest.param(b"<html>" * 100, "file is not a database", id="another"),
             pytest.param(None, "is no file", id="a folder"),
         ],
     )
@@ -450,7 +751,83 @@ class TestAStore:
             store.mkdir()
         else:
             store.write_bytes(octets)
-        assert [f.expected for f in site.faults()] == [fault] * bool(fault)
+        found = site.faults()
+        assert len(found) == bool(fault)
+        assert all(fault in f.expected for f in found)
+
+    @pytest.mark.parametrize(
+        ("statements", "says"),
+        [
+            pytest.param(
+                "DROP TABLE sessions; DROP TABLE labels; DROP TABLE items;"
+                " DROP TABLE texts; DROP TABLE marks; DROP TABLE meta;"
+                " CREATE TABLE prices (x)",
+                "has the tables prices and no version that we know",
+                id="another's",
+            ),
+            pytest.param(
+                "UPDATE meta SET value = '99'",
+                "has tables of version 99",
+                id="of a later version",
+            ),
+            pytest.param("DROP TABLE marks", "is damaged: no such table", id="damaged"),
+            pytest.param(
+                "UPDATE meta SET value = '99' WHERE name = 'schema'; DROP TABLE marks",
+                "is damaged: no such table",
+                id="of a later version that we may use, damaged",
+            ),
+            pytest.param(
+                "ALTER TABLE meta DROP COLUMN value", "no such column", id="no meta"
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("is_served", [False, True])
+    def test_is_refused_where_the_server_would_refuse_it(
+        self, site, statements, says, is_served
+    ):
+        store = site.var / "uwv/eilogin.db"
+        SQLiteStore(store).prepare()
+        with closing(sqlite3.connect(store)) as server:
+            server.executescript(statements)
+            if not is_served:
+                server.close()
+            before = contents(store.parent)
+            assert says in site.fault().expected
+            assert contents(store.parent) == before
+        with pytest.raises(ConfigurationError, match=says):
+            SQLiteStore(store).prepare()
+
+    def test_is_refused_where_a_part_of_it_is_missing(self, site):
+        store = site.var / "uwv/eilogin.db"
+        SQLiteStore(store).prepare()
+        octets = store.read_bytes()
+        store.write_bytes(octets[: len(octets) // 2])
+        assert "malformed" in site.fault().expected
+        with pytest.raises(ConfigurationError, match="malformed"):
+            SQLiteStore(store).prepare()
+
+    def test_is_looked_at_without_touching_it(self, site):
+        store = site.var / "uwv/eilogin.db"
+        SQLiteStore(store).prepare()
+        for statement in (None, "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
+            with closing(sqlite3.connect(store, isolation_level=None)) as server:
+                server.execute("UPDATE meta SET value = value")
+                if statement:
+                    server.execute(statement)
+                before = contents(store.parent)
+                assert site.faults() == []
+                assert contents(store.parent) == before
+
+    def test_that_nobody_can_look_into_now_has_no_fault(self, site):
+        store = site.var / "uwv/eilogin.db"
+        with closing(sqlite3.connect(store, isolation_level=None)) as other:
+            other.execute("CREATE TABLE x (y)")
+            other.execute("BEGIN EXCLUSIVE")
+            # As a crash leaves it, or a backup tool: with a log, and nothing of it.
+            store.with_name("eilogin.db-wal").write_bytes(b"x")
+            before = contents(store.parent)
+            assert site.faults() == []
+            assert contents(store.parent) == before
 
     def test_is_on_a_local_disk(self, site, tmp_path, monkeypatch):
         table = tmp_path / "mountinfo"
@@ -478,7 +855,13 @@ class TestAStore:
         monkeypatch.setattr(
             checking.os, "access", lambda p, m: p != store and real(p, m)
         )
-        assert site.fault().expected == "cannot be written"
+        expected = site.fault().expected
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        told = f"cannot be written: it belongs to {user}, and this user is {user}"
+        assert expected == told
+        # As in a container that has no name for its user.
+        monkeypatch.setattr(checking.os, "geteuid", lambda: 4_000_000_000)
+        assert site.fault().expected.endswith("and this user is 4000000000")
 
 
 class TestAFileThatIsNone:
@@ -499,6 +882,13 @@ class TestAFileThatIsNone:
         result = run("check", tmp_path / "no.ini")
         assert result.exit_code == 1
         assert "no.ini: cannot be read: No such file or directory" in result.stderr
+
+    @pytest.mark.parametrize("text", ["", "# nothing\n", "[DEFAULT]\nidle = 5m\n"])
+    def test_has_no_sections(self, bare_site, run, text):
+        bare_site.file.write_text(text)
+        result = run("check", bare_site.file)
+        assert result.exit_code == 1
+        assert "expected sections, such as [app:main]" in result.stderr
 
     def test_may_have_no_application_to_serve(self, bare_site, run):
         bare_site.file.write_text("[loggers]\nformat = 100%\n")

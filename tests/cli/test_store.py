@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from eilogin import clock
+from eilogin.cli import main
 from eilogin.cli.store import _stores
 from eilogin.stores import TIMEOUT, StoredSession, open_store
 from eilogin.stores.sqlite import SQLiteStore
@@ -185,6 +187,13 @@ class TestBackupAndRestore:
         assert result.exit_code == 1
         assert f"expected a folder {tmp_path / 'gone'} that is there" in result.stderr
 
+    def test_make_no_store_to_back_up(self, run, file, tmp_path) -> None:
+        file.write_text(ONE)
+        result = run("store", "backup", file, tmp_path / "backup.db")
+        assert result.exit_code == 1
+        assert "uwv.db: not made yet: " in result.stderr
+        assert list(tmp_path.iterdir()) == [file]
+
     def test_ask_which_store_where_there_are_several(
         self, run, file, tmp_path, uwv, stad
     ) -> None:
@@ -249,8 +258,54 @@ class TestEndAll:
         file.write_text(ONE)
         result = run("store", "end-all", file)
         assert result.exit_code == 1
-        assert f"End every session in sqlite:///{uwv.path}? [y/N]" in result.output
+        assert (
+            f"End every session in sqlite:///{uwv.path}"
+            " (filter:uwv, filter:uwv-session)? [y/N]" in result.output
+        )
         assert uwv.read("anna") is not None
+
+    def test_names_whom_it_hits_beside_the_section_that_was_asked_for(
+        self, run, file, uwv
+    ) -> None:
+        file.write_text(ONE)
+        chosen = ("--section", "filter:uwv-session")
+        output = run("store", "end-all", file, *chosen).output
+        assert "(filter:uwv, filter:uwv-session)? [y/N]" in output
+        said = " ".join(run("store", "end-all", "--help").output.split())
+        assert "also those that --section does not name" in said
+        assert "the hub and other sites keep" not in said
+
+    def test_does_nothing_where_the_answer_is_no(self, file, uwv) -> None:
+        file.write_text(ONE)
+        result = CliRunner().invoke(main, ["store", "end-all", str(file)], input="n\n")
+        assert result.exit_code == 1
+        assert result.stderr == "nothing was done\n"
+        assert uwv.read("anna") is not None
+
+    def test_does_it_where_the_answer_is_yes(self, file, uwv) -> None:
+        file.write_text(ONE)
+        result = CliRunner().invoke(main, ["store", "end-all", str(file)], input="y\n")
+        assert result.exit_code == 0
+        assert uwv.read("anna") is None
+
+    @pytest.mark.parametrize("more", [(), ("--yes",)], ids=["asking", "yes"])
+    def test_makes_no_store(self, run, file, tmp_path, more) -> None:
+        file.write_text(ONE)
+        result = run("store", "end-all", file, *more)
+        assert result.exit_code == 0
+        assert "uwv.db: not made yet: " in result.output
+        assert "End every session" not in result.output
+        assert list(tmp_path.iterdir()) == [file]
+
+    def test_ends_those_that_there_are(self, run, file, tmp_path, stad) -> None:
+        file.write_text(TWO)
+        result = run("store", "end-all", file)
+        assert "uwv.db: not made yet: " in result.output
+        assert f"End every session in sqlite:///{stad.path} (filter:stad)?" in (
+            result.output
+        )
+        assert "1 session ended" in run("store", "end-all", file, "--yes").output
+        assert not (tmp_path / "uwv.db").exists()
 
     def test_says_what_a_script_needs(self, run, file, uwv) -> None:
         file.write_text(ONE)

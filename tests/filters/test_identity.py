@@ -184,9 +184,45 @@ def test_without_a_session_filter_around_it_nobody_is_let_in(witness, caplog):
         ("headers", "X-Name attribute:name extra"),
         ("headers", "X:Name attribute:name"),
         ("headers", "X-Name who"),
+        ("headers", "Host subject"),
+        ("headers", "cookie attribute:name"),
+        ("headers", "X-Forwarded-For subject"),
+        ("headers", "Sec-Fetch-Site subject"),
         ("usr", "subject"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(witness, option, value):
     with pytest.raises(InvalidOptions, match=option):
         make_identity(witness, {}, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        (
+            "user",
+            "foo",
+            (
+                "user: found 'foo'; expected 'subject', 'bsn' or 'attribute:NAME'"
+                " (a level tells nobody apart)"
+            ),
+        ),
+        (
+            "headers",
+            "\nX-Name attribute:name\nX-Level\nHost level",
+            (
+                "headers: expected lines such as 'X-Name attribute:name'"
+                " (line 2: 'X-Level'); expected a header of your own: servers or"
+                " eilogin read this one (line 3: 'Host level')"
+            ),
+        ),
+    ],
+)
+def test_what_was_found_is_told_once(witness, option, value, told):
+    with pytest.raises(InvalidOptions) as caught:
+        make_identity(witness, {}, **{option: value})
+    assert [str(fault) for fault in caught.value.faults] == [told]
+
+
+def test_headers_that_other_proxies_send_too_may_be_written(witness):
+    make_identity(witness, {}, headers="X-Forwarded-User subject")

@@ -22,6 +22,7 @@ that way too, and with a million of them it is nine pages long instead of three.
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from eilogin.errors import ConfigurationError
@@ -139,15 +140,56 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     :class:`eilogin.errors.ConfigurationError` for a file that is not ours, or of a
     version that cannot be used, and where a table or column is missing.
     """
+    _check_library()
+    version = _version(connection, path)
+    if version < SCHEMA_VERSION:
+        _step_by_step(connection, path)
+    _check_columns(connection, path)
+
+
+def fault_of(path: Path) -> str:
+    """Why the file at ``path`` cannot be a store, by looking only; "" for no reason.
+
+    Nothing is written, neither to the file nor beside it, and who has it open notices
+    nothing. A file that nobody can look into at the moment has no fault.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    # Without a log beside it nobody is at work in it. SQLite would make one to read.
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    uri += "&readonly_shm=1" if has_log else "&immutable=1"
+    try:
+        _check_library()
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            if _version(connection, path) >= SCHEMA_VERSION:
+                _check_columns(connection, path)
+    except ConfigurationError as error:
+        return str(error)
+    except (sqlite3.Error, UnicodeError) as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code not in _NOT_NOW:
+            return (
+                f"the store {path} cannot be used: {error}; expected a whole file of"
+                " SQLite, or none"
+            )
+    return ""
+
+
+#: What SQLite says where somebody is at work in a file, or no longer is and has left
+#: a log that has to be written to before it can be read.
+_NOT_NOW = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def _check_library() -> None:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise ConfigurationError(
             f"found SQLite {sqlite3.sqlite_version}; expected"
             f" {'.'.join(map(str, OLDEST_SQLITE))} or later"
         )
-    version = _version(connection, path)
-    if version < SCHEMA_VERSION:
-        _step_by_step(connection, path)
-    _check_columns(connection, path)
 
 
 def make_tables(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,189 @@
+"""What is no fault of an ini file, and hardly what was meant.
+
+A fault stops ``eilogin serve``; a note is only told by ``eilogin check``. What a
+pipeline lacks is in :mod:`eilogin.cli.ordering`.
+"""
+
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from eilogin import settings
+from eilogin.cli import inventory
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.pipelines import Part, Stack
+from eilogin.filters.login import LoginOptions
+from eilogin.filters.session import SessionOptions
+from eilogin.filters.trust import TrustOptions
+from eilogin.settings import Options, did_you_mean
+from eilogin.stores.sqlite import mounts
+
+#: Options whose files are for the server's user alone: those that are a path, and
+#: those of which each line may be ``file:PATH``.
+_SECRET_FILES = ("key", "tls_client_key")
+_SECRETS = ("secret", "name_id_key", "store")
+
+#: RFC 9110 9.3, RFC 5789 and RFC 4918 9.
+_METHODS = (
+    *("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"),
+    *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
+)
+
+#: File systems that are gone when the machine stops.
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+def notes(
+    file: IniFile,
+    parts: Sequence[Part],
+    stacks: Sequence[Stack],
+    read: Mapping[str, Options],
+) -> list[str]:
+    """Every note; ``read`` has the options of each section that has them, by title."""
+    found = list(_of_no_effect(file, parts))
+    for part in parts:
+        if part.entry_point is not None:
+            found += _comments(part)
+        options = read.get(part.title)
+        if options is not None:
+            found += [*_in_one(part, options), *_open_files(file, part, options)]
+    for stack in stacks:
+        found += _out_of_reach(stack, read)
+    # One filter may stand in several pipelines.
+    return list(dict.fromkeys(found))
+
+
+def _note(part: Part, option: str, text: str) -> str:
+    """A note, with the section that the option stands in."""
+    return f"[{part.stands_in.get(option, part.title)}] {option}: {text}"
+
+
+def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[str]:
+    names = {part.entry_point for part in parts}
+    known = {
+        option
+        for name, declared in inventory.declared().items()
+        if name in names
+        for option in declared.model_fields
+    }
+    for name in file.unused:
+        if name in known:
+            yield (
+                f"[DEFAULT] {name}: has no effect there; write it in the section of"
+                " the filter"
+            )
+
+
+def _comments(part: Part) -> Iterator[str]:
+    for option, value in part.options.items():
+        # The other mark is a fault; this one may be meant, as in "Desk #1".
+        if settings.comment_in(value) == " #":
+            yield _note(part, option, f"found ' #'{settings.no_comments(value)}")
+
+
+# --- one section ----------------------------------------------------------------
+
+
+def _in_one(part: Part, options: Options) -> Iterator[str]:
+    if isinstance(options, SessionOptions):
+        if options.idle > options.max_session:
+            yield _note(
+                part,
+                "idle",
+                f"is longer than 'max_session' ({options.max_session:g} s), so it never"
+                " comes into force",
+            )
+        if _is_in_memory(options.store):
+            yield _note(
+                part,
+                "store",
+                "is on a file system in memory: gone after a restart of the machine",
+            )
+    if isinstance(options, TrustOptions) and any(
+        network.prefixlen == 0 for network in options.trusted_proxies
+    ):
+        yield _note(
+            part,
+            "trusted_proxies",
+            "takes in every address, so whoever asks can say that she is another",
+        )
+    if isinstance(options, LoginOptions):
+        yield from _odd_methods(part)
+
+
+def _is_in_memory(store: str) -> bool:
+    if not store.startswith("sqlite:///"):
+        return False
+    try:
+        table = mounts.MOUNTS.read_text(errors="surrogateescape")
+    except OSError:
+        return False
+    path = Path(store.removeprefix("sqlite:///")).resolve()
+    return mounts.file_system_of(path, table) in _IN_MEMORY
+
+
+def _odd_methods(part: Part) -> Iterator[str]:
+    told = re.findall(r"\smethods=(\S+)", part.options.get("protect", ""))
+    for name in dict.fromkeys(",".join(told).split(",")):
+        if name and name not in _METHODS:
+            hint = did_you_mean(name, _METHODS)
+            text = f"found methods={name}, which no standard of HTTP knows{hint}"
+            yield _note(part, "protect", text)
+
+
+# --- who may read it ------------------------------------------------------------
+
+
+def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[str]:
+    """Files with secrets that others than their owner may read or write."""
+    for option, path in _files(file, part, options):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            continue
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            text = f"{path} is open to others than its owner (mode {mode:04o}):"
+            yield _note(part, option, f"{text} chmod 600")
+
+
+def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, Path]]:
+    for option in _SECRET_FILES:
+        if isinstance(path := getattr(options, option, None), Path):
+            yield option, path
+    for option in _SECRETS:
+        for line in settings.split(part.options.get(option, "")):
+            if line.startswith("file:"):
+                name = line.removeprefix("file:").strip()
+                yield option, file.path.absolute().parent / name
+    if isinstance(options, SessionOptions) and options.store.startswith("sqlite:///"):
+        yield "store", Path(options.store.removeprefix("sqlite:///"))
+
+
+# --- a pipeline -----------------------------------------------------------------
+
+
+def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
+    """Limits of ``login`` that those of ``session`` before it make void."""
+    here = [(part, read.get(part.title)) for part in stack.parts]
+    session = next((one for _, one in here if isinstance(one, SessionOptions)), None)
+    if session is None:
+        return
+    ends = min(session.idle, session.max_session)
+    for part, login in here:
+        if not isinstance(login, LoginOptions):
+            continue
+        if any(limit > ends for limit in login.protect.idle_limits):
+            yield _note(
+                part,
+                "protect",
+                f"an idle= is longer than a session may be idle ({ends:g} s), so it"
+                " never comes into force",
+            )
+        if login.warn is not None and login.warn > session.idle / 2:
+            yield _note(
+                part,
+                "warn",
+                f"is more than half of 'idle' ({session.idle:g} s), so it warns when"
+                " half of 'idle' is over",
+            )

@@ -4,18 +4,19 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from measuring import Bench, Row, Size, Variant
+from servers import HAS_REDIS, redis_server
 from sites import site
 
 from eilogin import clock
 from eilogin.backchannel import BackChannel
 from eilogin.sessions import Login, Sessions, Subject
-from eilogin.stores import StoredSession
+from eilogin.stores import Store, StoredSession, open_store
 from eilogin.stores.sqlite import SQLiteStore, rows
 from eilogin.testing import Federation
 from eilogin.testing.federation import HUB
@@ -47,7 +48,27 @@ def _ending(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
         }
 
 
-def _one_more(store: SQLiteStore) -> Variant:
+@contextmanager
+def _ending_in_redis(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+    # Not needed, and not there, where nothing of Redis is measured.
+    from redis import Redis  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        ends = {}
+        for name, count in (("few", FEW), ("many", MANY)):
+            url = stack.enter_context(redis_server(folder / name))
+            client = stack.enter_context(closing(Redis.from_url(url)))
+            store = stack.enter_context(closing(open_store(url)))
+            # Not one by one to the disk until it is measured.
+            client.config_set("appendfsync", "no")
+            for one in _others(size.of(count)):
+                store.create(one, issued=clock.now())
+            client.config_set("appendfsync", "always")
+            ends[name] = _one_more(store)
+        yield {**ends, "floor": Variant(lambda: client.set("mark", "1.0"))}
+
+
+def _one_more(store: Store) -> Variant:
     """She logs in, and then all her sessions are ended."""
     sessions = Sessions(store, idle=900.0, max_session=7200.0)
     subject = Subject("https://inloggen.test", "https://uwv.test", "q7Xw2")
@@ -66,16 +87,20 @@ def _one_more(store: SQLiteStore) -> Variant:
 def _filled(path: Path, count: int) -> SQLiteStore:
     """A store with so many sessions of others, made in one transaction."""
     store = SQLiteStore(path)
-    now = clock.now()
-    with store._writing() as (write, _):  # noqa: SLF001 - a verb for it is not needed
-        for number in range(count):
-            shard = f"{number % 256:02x}"
-            names = [f"{shard}:{secrets.token_hex(32)}" for _ in range(3)]
-            # A record of the usual size; they end within the two hours, one by one.
-            until = now + 3600 + 3600 * number / count
-            one = StoredSession(names[0], "-" * 600, now, until, tuple(names))
+    with store._writing() as (write, now):  # noqa: SLF001 - a verb for it is not needed
+        for one in _others(count):
             rows.insert(write, one, one.labels, now)
     return store
+
+
+def _others(count: int) -> Iterator[StoredSession]:
+    """Sessions of a usual size, which end within the two hours, one by one."""
+    now = clock.now()
+    for number in range(count):
+        shard = f"{number % 256:02x}"
+        names = [f"{shard}:{secrets.token_hex(32)}" for _ in range(3)]
+        until = now + 3600 + 3600 * number / count
+        yield StoredSession(names[0], "-" * 600, now, until, tuple(names))
 
 
 def _one_row(path: Path) -> sqlite3.Connection:
@@ -157,6 +182,29 @@ BENCHES = (
         ),
         setting=_ending,
         samples=20,
+    ),
+    *(
+        (
+            Bench(
+                name="end-redis",
+                what="the same in redis://, beside one SET of redis-py; not without "
+                "its name, for it takes a while to make so many",
+                rows=tuple(
+                    Row(
+                        name=f"sessions ended by subject, redis:, {count:,} live",
+                        this=name,
+                        floor="floor",
+                        goal=1.5,
+                    )
+                    for name, count in (("few", FEW), ("many", MANY))
+                ),
+                setting=_ending_in_redis,
+                samples=20,
+                is_heavy=True,
+            ),
+        )
+        if HAS_REDIS
+        else ()
     ),
     Bench(
         name="logout",

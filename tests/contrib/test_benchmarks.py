@@ -53,6 +53,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("request among 1,000,000 sessions, redis:", "1.30"),
         ("sessions ended by subject, 1,000 live", "1.50"),
         ("sessions ended by subject, 100,000 live", "1.50"),
+        ("sessions ended by subject, redis:, 100,000 live", "1.50"),
         ("logout told to 10", "1.10"),
         ("metadata of 1000 entities read", "2.00"),
         ("key looked up, 1000 against 10", "1.10"),

@@ -7,14 +7,16 @@ from pydantic import BeforeValidator, InstanceOf, TypeAdapter, ValidationError
 from pydantic import ValidationInfo as Info
 
 from eilogin.errors import ConfigurationError
-from eilogin.settings import Secret, from_ini, without_password
+from eilogin.settings import Secret, comment_in, from_ini, without_password
 from eilogin.stores.interface import TIMEOUT, Store
 from eilogin.stores.memory import MemoryStore
-from eilogin.stores.redis.urls import RedisURL, with_ca
+from eilogin.stores.redis.urls import RedisURL, with_files
 from eilogin.stores.sqlite import SQLiteStore
 
 _MEMORY = "memory:"
 _SQLITE = "sqlite:///"
+#: What it is called elsewhere; here it would be a file of that name.
+_NOT_MEMORY = ("sqlite://", "sqlite:///:memory:", "sqlite://:memory:")
 _EXPECTED = (
     f"'{_MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
     " such as 'redis://localhost:6379'"
@@ -26,7 +28,8 @@ def open_store(url: str, timeout: float = TIMEOUT) -> Store:
 
     ``memory:`` is a new store in this process. ``sqlite:///`` is followed by a path:
     one that starts with a slash itself is absolute (four slashes in all, which
-    ``sqlite:///%(here)s/…`` gives), another is relative to the working folder.
+    ``sqlite:///%(here)s/…`` gives), another is relative to the working folder (in an
+    ini file, to the file's own: :data:`StoreURL`).
     ``redis:``, ``rediss:``, ``redis+sentinel:`` and so on are as
     :mod:`eilogin.stores.redis.urls` says, and need the extra ``eilogin[redis]``.
 
@@ -46,6 +49,9 @@ def open_store(url: str, timeout: float = TIMEOUT) -> Store:
 
 def _opened(url: str, timeout: float) -> Store:
     """The same; ``ValueError``, which says what was expected, where there is none."""
+    _check_comment(url)
+    if url in _NOT_MEMORY:
+        raise ValueError(f"'{_MEMORY}' for a store in the memory of this process")
     if url == _MEMORY:
         return MemoryStore()
     if _is_redis(url):
@@ -59,12 +65,17 @@ def _opened(url: str, timeout: float) -> Store:
     return SQLiteStore(Path(path), timeout)
 
 
+def _check_comment(url: str) -> None:
+    if comment_in(url):
+        raise ValueError("a URL alone, without ' #' or ' ;' and what is meant by it")
+
+
 def _is_redis(url: str) -> bool:
     return url.startswith("redis")
 
 
 def _redis_store(url: RedisURL, timeout: float) -> Store:
-    url.check_ca()
+    url.check_files()
     try:
         # An extra: who keeps sessions elsewhere need not have it.
         from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415
@@ -95,10 +106,12 @@ def _store_url(value: object, info: Info) -> object:
     url = value.strip()
     if url.startswith(_REFERENCES):
         url = _content(url, info)
+    _check_comment(url)
     if _is_redis(url):
-        ca = RedisURL.parse(url).ca
-        if ca is not None:
-            url = with_ca(url, from_ini(str(ca), info))
+        files = RedisURL.parse(url).files
+        if files:
+            here = {name: from_ini(str(path), info) for name, path in files.items()}
+            url = with_files(url, here)
     store = _opened(url, TIMEOUT)
     if isinstance(store, SQLiteStore):
         url = f"{_SQLITE}{from_ini(str(store.path), info)}"

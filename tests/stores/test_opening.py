@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis_servers
+from cryptography.hazmat.primitives import serialization
 from pydantic import TypeAdapter, ValidationError
 
 from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
@@ -55,6 +56,21 @@ def test_anything_else_is_refused_with_what_was_found_and_expected(url: str) -> 
     assert "'memory:', a file such as 'sqlite:////var/lib" in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite://"])
+def test_a_store_in_memory_has_one_name(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected 'memory:' for a store in"):
+        open_store(url)
+
+
+@pytest.mark.parametrize("comment", [" # old", " ; old", "  #", " ;"])
+@pytest.mark.parametrize("url", ["sqlite:////srv/x.db", "memory:", "redis://localhost"])
+def test_a_comment_is_not_taken_for_a_part_of_it(url: str, comment: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected a URL alone, without ' #'"):
+        open_store(url + comment)
+    with pytest.raises(ValidationError, match="a URL alone"):
+        TypeAdapter(StoreURL).validate_python(url + comment)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -87,6 +103,16 @@ def test_the_package_is_not_imported_where_no_such_store_is_used() -> None:
         "redis://anna:geheim@host:x",
         "redis://:ge/heim@host",
         "redis://:ge@heim@host?x=y",
+        "redis://anna:ge?heim@host",
+        "redis://anna:ge#heim@host:x",
+        "redis://anna:ge@heim@host:x",
+        "redis://anna:ge:heim@host:x",
+        "redis://anna:ge%heim@host:x",
+        "redis://anna:ge heim@host:x",
+        "redis+sentinel://anna:ge?heim@host/service",
+        "redis://heim@host",
+        "REDIS://anna:ge?heim@host",
+        "redis:anna:geheim@host",
         "redisx://anna:geheim@host",
         "sqlite://anna:geheim@/x",
     ],
@@ -96,6 +122,24 @@ def test_a_password_is_not_shown(url: str) -> None:
         open_store(url)
     assert "heim" not in str(refused.value)
     assert "***@" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://anna:geheim", "redis://***"),
+        ("redis://anna:ge/heim", "redis://***"),
+        ("redis://anna:geheim%40host", "redis://***"),
+        ("redis://host:6379/x", "redis://host:6379/x"),
+        ("redis://[::1]:6379,host", "redis://[::1]:6379,host"),
+        ("redis+sentinel://a,b:1", "redis+sentinel://a,b:1"),
+        ("redis:", "redis:"),
+    ],
+)
+def test_of_an_url_without_a_user_hosts_alone_are_shown(url: str, shown: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        open_store(url)
+    assert f"found {shown!r}" in str(refused.value)
 
 
 def test_sqlite_has_no_options_that_would_be_a_part_of_the_name(tmp_path) -> None:
@@ -170,6 +214,39 @@ class TestOption:
         here = {"here": tmp_path}
         url = self.option.validate_python("rediss://host?ca=ca.crt", context=here)
         assert url == f"rediss://host?ca={tmp_path}/ca.crt"
+
+    def test_means_our_own_certificate_from_there_too(self, tmp_path) -> None:
+        redis_servers.require_redis()
+        redis_servers._write_certificate(tmp_path / "our.crt", tmp_path / "our.key")
+        url = self.option.validate_python(
+            "rediss://host?cert=our.crt&key=our.key", context={"here": tmp_path}
+        )
+        assert url == f"rediss://host?cert={tmp_path}/our.crt&key={tmp_path}/our.key"
+
+    @pytest.mark.parametrize("wrong", ["none", "another", "a password", "no key"])
+    def test_refuses_a_certificate_of_ours_that_is_none(self, tmp_path, wrong) -> None:
+        certificate, key = tmp_path / "our.crt", tmp_path / "our.key"
+        redis_servers._write_certificate(certificate, key)
+        match wrong:
+            case "none":
+                key.unlink()
+            case "another":
+                redis_servers._write_certificate(tmp_path / "crt", key)
+            case "a password":
+                private = serialization.load_pem_private_key(key.read_bytes(), None)
+                key.write_bytes(
+                    private.private_bytes(
+                        serialization.Encoding.PEM,
+                        serialization.PrivateFormat.PKCS8,
+                        serialization.BestAvailableEncryption(b"geheim"),
+                    )
+                )
+            case "no key":
+                key.write_bytes(certificate.read_bytes())
+        with pytest.raises(ConfigurationError) as refused:
+            open_store(f"rediss://host?cert={certificate}&key={key}")
+        assert f"in 'cert={certificate}'" in str(refused.value)
+        assert f"without a password, in 'key={key}'" in str(refused.value)
 
     @pytest.mark.parametrize("octets", [None, b"", b"no certificate"])
     def test_refuses_a_file_of_authorities_that_is_none(self, octets, tmp_path) -> None:

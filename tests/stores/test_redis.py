@@ -91,6 +91,10 @@ def keys_at(server: RedisServer) -> set[str]:
     return {key.decode() for key in server.ask("KEYS", "*")}
 
 
+def not_now(*_: object) -> None:
+    raise StoreUnavailable("not now")
+
+
 def clients_of(server: RedisServer) -> int:
     """How many connections it has, without the one that asks."""
     return int(server.info("connected_clients")) - 1
@@ -264,6 +268,21 @@ class TestPrepare:
     def test_refuses_a_certificate_for_another_host(self, redis_kinds) -> None:
         said = refusal(redis_kinds.rediss.url(host="localhost"))
         assert "expected a server whose certificate is for this host" in said
+
+    def test_shows_our_certificate_to_a_server_that_wants_one(
+        self, new_redis, tmp_path
+    ) -> None:
+        server = new_redis(redis_servers.EncryptedServer, tls_auth_clients="yes")
+        said = refusal(server.url())
+        assert "expected a server that takes us without a certificate" in said
+        assert "'cert=FILE&key=FILE'" in said
+        assert "by an authority in 'ca='" not in said
+        crt, key = tmp_path / "our.crt", tmp_path / "our.key"
+        redis_servers._write_certificate(crt, key)
+        said = refusal(server.url(cert=str(crt), key=str(key)))
+        assert "by an authority that it trusts" in said
+        ours = {"cert": str(server.certificate), "key": str(server.key)}
+        assert answers(open_store(server.url(**ours)))
 
     def test_refuses_authorities_that_are_not_there_any_more(
         self, redis_kinds, tmp_path
@@ -554,32 +573,6 @@ class TestRubbish:
         [line] = [text for text in caplog.messages if "cannot be read" in text]
         assert line.startswith(f"the store {store.url} has something that")
 
-    @pytest.mark.parametrize(
-        ("name", "verb"),
-        [
-            ("{%s}:s:ab:key", lambda s, _: s.read("ab:key")),
-            ("{%s}:s:ab:key", lambda s, _: s.touch("ab:key", 2e9, 2e9)),
-            ("{%s}:s:ab:key", lambda s, _: s.end(keys=["ab:key"])),
-            ("{%s}:s:ab:key", lambda s, new: s.create(new, issued=0)),
-            ("{%s}:x:ab:label", lambda s, _: s.find("ab:label")),
-            ("{%s}:m:ab:label", lambda s, new: s.create(new, issued=0)),
-            ("{%s}:x:ab:label", lambda s, new: s.create(new, issued=0)),
-            ("%s:v:key", lambda s, _: s.get("key")),
-            ("%s:v:key", lambda s, _: s.take("key")),
-            ("%s:v:key", lambda s, _: s.swap("key", "a", "b", 2e9)),
-            ("%s:v:key", lambda s, _: s.add("key", "a", 2e9)),
-        ],
-    )
-    def test_of_another_kind_is_a_store_that_does_not_answer(
-        self, store, server, prefix, name, verb
-    ) -> None:
-        server.ask("RPUSH", name % prefix, "rubbish")
-        before = keys_at(server)
-        with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
-            verb(store, session("ab:key", "ab:label"))
-        assert keys_at(server) == before
-        assert store.read("ab:other") is None
-
     def test_in_an_index_does_not_keep_a_session_alive(
         self, store, server, prefix
     ) -> None:
@@ -753,6 +746,20 @@ class TestLeftovers:
         assert store.get("free") == "value"
         assert not [key for key in ours() if ":s:" in key or ":f:" in key]
 
+    def test_of_who_logs_in_while_all_ends_there_are_none(
+        self, store, monkeypatch
+    ) -> None:
+        housekeeping = pytest.importorskip("eilogin.stores.redis.housekeeping")
+        mark = housekeeping._mark_everybody
+
+        def log_in_first(client) -> None:
+            make(store, "ab:late")
+            mark(client)
+
+        monkeypatch.setattr(housekeeping, "_mark_everybody", log_in_first)
+        assert store.end_all() == 1
+        assert store.read("ab:late") is None
+
     def test_of_the_end_of_all_are_marks_at_every_place(
         self, store, ours, kind
     ) -> None:
@@ -782,6 +789,15 @@ class TestLeftovers:
             assert store.end_all() == 2500
             # The mark for everybody.
             assert [key.partition("}")[2] for key in ours()] == [":m:"]
+
+    def test_of_a_value_that_is_swapped_are_kept_for_as_long_as_the_new_one(
+        self, store, ours
+    ) -> None:
+        now = clock.now()
+        assert store.add("key", "old", now + 60)
+        assert store.swap("key", "old", "new", now + 2 * HOUR)
+        [life] = ours().values()
+        assert 2 * HOUR <= life <= 2 * HOUR + 61
 
     def test_of_requests_with_invented_keys_there_are_none(self, store, ours) -> None:
         for number in range(500):
@@ -832,6 +848,25 @@ class TestShards:
             assert store.create(session(new), issued=clock.now(), replaces=old)
             assert store.find("cd:told") == [new]
         assert [one.key for one in store.end(labels=["cd:told"])] == ["ab:3"]
+
+    def test_no_session_carries_a_label_by_which_it_cannot_be_found(
+        self, store, monkeypatch
+    ) -> None:
+        """The other shard does not answer: then nothing is said of it here either."""
+        make(store, "ab:key")
+        monkeypatch.setattr("eilogin.stores.redis.hints.Hints.write", not_now)
+        with pytest.raises(StoreUnavailable, match="not now"):
+            store.append("ab:key", "item", ("ef:told",))
+        assert store.items("ab:key") == []
+
+    def test_nor_does_its_heir(self, store, monkeypatch) -> None:
+        make(store, "ab:key")
+        assert store.append("ab:key", "item", ("ef:told",))
+        monkeypatch.setattr("eilogin.stores.redis.hints.Hints.write", not_now)
+        with pytest.raises(StoreUnavailable, match="not now"):
+            store.create(session("ab:heir"), issued=clock.now(), replaces="ab:key")
+        assert store.read("ab:heir") is None
+        assert store.find("ef:told") == ["ab:key"]
 
     def test_a_session_replaced_by_one_of_another_ends(self, store) -> None:
         make(store, "ab:key", "ab:label")
@@ -1010,20 +1045,23 @@ class TestFork:
 
 class TestReplicas:
     def test_have_what_was_confirmed_when_the_master_is_lost(
-        self, new_redis, opened
+        self, new_redis, opened, monkeypatch
     ) -> None:
+        monkeypatch.setattr("eilogin.stores.redis.nodes.LONGEST_WAIT", 10.0)
         servers: SentinelSet = new_redis(SentinelSet)
-        store = opened(servers.url())
+        store = opened(servers.url(), 20.0)
         store.prepare()
         for number in range(50):
             make(store, f"ab:{number}", f"ab:label{number}")
         now = clock.now()
+        go_on = self.hold_back(*servers.servers)
         for number in range(25):
             labels = [f"ab:label{number}"]
             assert store.end(labels=labels, mark=now, mark_until=now + 600)
             assert store.add(f"once{number}", "", now + 600)
         lost = servers.master
         lost.kill()
+        go_on.join()
         wait_until(lambda: servers.has_another_than(lost), "another master")
         wait_until(lambda: answers(store), "the store at the new master")
         for number in range(25):
@@ -1034,12 +1072,64 @@ class TestReplicas:
         assert all(store.read(f"ab:{n}") is not None for n in range(25, 50))
         assert store.end(labels=["ab:label30"])
 
+    @staticmethod
+    def hold_back(
+        master: RedisServer, *replicas: RedisServer, seconds: float = 0.7
+    ) -> threading.Timer:
+        """Have the master keep what it is told for itself, for a moment.
+
+        On one machine the replicas would have it all at once, confirmed or not. So
+        they stand still, and what is on its way to them is more than that can hold.
+        """
+        for replica in replicas:
+            replica.pause()
+        told = 0
+        while told < 4 * 2**20:
+            master.ask("SET", "much", "x" * 2**20)
+            clients = master.ask("CLIENT", "LIST", "TYPE", "replica")
+            told = min(map(int, re.findall(rb" omem=([0-9]+)", clients)))
+
+        def resume() -> None:
+            for replica in replicas:
+                replica.resume()
+
+        timer = threading.Timer(seconds, resume)
+        timer.start()
+        return timer
+
     @pytest.fixture
     def pair(self, new_redis) -> tuple[RedisServer, RedisServer]:
         master = new_redis()
         replica = new_redis(replicaof=f"127.0.0.1 {master.port}")
         wait_until(lambda: "state=online" in master.info("slave0"), "the replica")
         return master, replica
+
+    @pytest.mark.parametrize(
+        "verb",
+        [
+            pytest.param(
+                lambda s, now: s.create(session("ab:new"), issued=now), id="create"
+            ),
+            pytest.param(lambda s, now: s.append("ab:key", "item"), id="append"),
+            pytest.param(lambda s, now: s.end(keys=["ab:key"]), id="end"),
+            pytest.param(lambda s, now: s.add("new", "", now + 60), id="add"),
+            pytest.param(lambda s, now: s.take("value"), id="take"),
+            pytest.param(
+                lambda s, now: s.swap("value", "old", "new", now + 60), id="swap"
+            ),
+        ],
+    )
+    def test_are_waited_for_where_it_must_be_durable(
+        self, pair, opened, caplog, verb
+    ) -> None:
+        master, replica = pair
+        store = opened(master.url(), 0.5)
+        make(store)
+        assert store.add("value", "old", clock.now() + 60)
+        replica.pause()
+        assert verb(store, clock.now())
+        assert "0 of 1 replicas have confirmed a change" in caplog.text
+        replica.resume()
 
     def test_that_do_not_confirm_are_told_and_the_answer_stands(
         self, pair, opened, caplog
@@ -1180,8 +1270,47 @@ class TestSentinels:
         make(store)
         assert master.ask("DBSIZE", db=1) > 0
         assert master.ask("DBSIZE") == 0
-        with pytest.raises(ConfigurationError, match="a password that it knows"):
-            open_store(f"redis+sentinel://{host}/eilogin").prepare()
+        for password in ("", ":other@"):
+            said = refusal(f"redis+sentinel://{password}{host}/eilogin")
+            assert f"its sentinel at {host} says: " in said
+            assert "want no password, or the same as their master" in said
+
+    def test_are_told_from_a_master_that_does_not_let_us_in(self, new_redis) -> None:
+        master = new_redis(requirepass="geheim")
+        sentinel = new_redis(lambda folder: redis_servers.Sentinel(folder, master))
+        for password in ("", ":other@"):
+            url = f"redis+sentinel://{password}127.0.0.1:{sentinel.port}/eilogin"
+            said = refusal(url)
+            assert f"found '127.0.0.1:{master.port} says: " in said
+            assert "expected a user and a password that it knows" in said
+
+    def test_tell_who_took_the_place_of_a_master_that_was_lost(
+        self, new_redis, opened, caplog
+    ) -> None:
+        lost, other = new_redis(), new_redis()
+        store = opened("redis+sentinel://127.0.0.1:1/eilogin")
+        servers = store._client._servers
+        servers._ask_any = lambda *_, url: [b"127.0.0.1", str(master.port).encode()]
+        for turn in (lost, other, lost):
+            master = turn
+            servers._not_before = 0.0
+            assert answers(store)
+        # Whoever was well says nothing when it goes.
+        assert "took its place" not in caplog.text
+        lost.kill()
+        assert not answers(store)
+        master = other
+        servers._not_before = 0.0
+        for _ in range(3):
+            assert answers(store)
+        name = f"the store redis://127.0.0.1:{lost.port}"
+        [down, up] = [text for text in caplog.messages if text.startswith(name)]
+        assert "does not answer" in down
+        assert up == f"{name}: 127.0.0.1:{other.port} took its place"
+
+    def test_are_told_from_a_server(self, redis_kinds) -> None:
+        said = refusal(f"redis://127.0.0.1:{redis_kinds.sentinel.sentinels[0].port}")
+        assert "is a sentinel; expected 'redis+sentinel:' for it" in said
 
     def test_are_asked_by_one_thread_while_the_others_go_on(
         self, redis_url, opened
@@ -1330,6 +1459,28 @@ class TestCluster:
         assert len(servers.masters()) == 3
         assert gone._is_closed
         assert not node._is_closed
+
+    def test_a_server_whose_place_was_taken_is_told(
+        self, new_redis, opened, caplog
+    ) -> None:
+        lost, other = new_redis(), new_redis()
+        store = opened("redis+cluster://127.0.0.1:1")
+        # Both are no Clusters, and who asks does not know.
+        store._client.note_checked()
+        servers = store._client._servers
+        servers._ask_any = lambda *_, url: [[0, 16383, [b"127.0.0.1", master.port]]]
+        master = lost
+        assert answers(store)
+        lost.kill()
+        assert not answers(store)
+        master = other
+        servers._not_before = 0.0
+        for _ in range(3):
+            assert answers(store)
+        name = f"the store redis://127.0.0.1:{lost.port}"
+        [down, up] = [text for text in caplog.messages if text.startswith(name)]
+        assert "does not answer" in down
+        assert up == f"{name}: 127.0.0.1:{other.port} took its place"
 
     @staticmethod
     def moved(slot: int) -> Exception:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from eilogin.stores.redis.urls import RedisURL, with_ca
+from eilogin.stores.redis.urls import RedisURL, with_files
 
 
 class TestParse:
@@ -76,6 +76,10 @@ class TestParse:
             ("redis://anna@host", "'user:password@'"),
             ("redis://anna:@host", "'user:password@'"),
             ("redis://host?ca=/ca.crt", "'rediss'"),
+            ("redis://host?cert=/crt&key=/key", "'cert=' and 'key=' only where"),
+            ("rediss://host?cert=/crt", "'cert=FILE' and 'key=FILE' together"),
+            ("rediss://host?key=/key", "'cert=FILE' and 'key=FILE' together"),
+            ("rediss://host?cert=/crt&key=", "the path of a PEM file after 'key='"),
             ("redis://host?password=x", "no other options"),
             ("redis://host?prefix=a&prefix=b", "no other options"),
             ("rediss://host?ca=", "the path of a PEM file after 'ca='"),
@@ -109,7 +113,13 @@ class TestShown:
         assert "geheim" not in repr(parsed)
 
 
-def test_another_file_of_authorities() -> None:
-    url = with_ca("rediss://host/1?prefix=x&ca=ca.crt", Path("/etc/ca x.crt"))
-    assert RedisURL.parse(url).ca == Path("/etc/ca x.crt")
-    assert RedisURL.parse(url).prefix == "x"
+def test_other_files() -> None:
+    url = with_files(
+        "rediss://host/1?prefix=x&ca=ca.crt&cert=our.crt&key=our.key",
+        {"ca": Path("/etc/ca x.crt"), "key": Path("/etc/our.key")},
+    )
+    parsed = RedisURL.parse(url)
+    assert parsed.ca == Path("/etc/ca x.crt")
+    assert parsed.cert == Path("our.crt")
+    assert parsed.key == Path("/etc/our.key")
+    assert parsed.prefix == "x"

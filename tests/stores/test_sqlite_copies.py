@@ -310,6 +310,15 @@ class TestEpoch:
         check_nobody_is_in(store)
 
 
+GONE = "it is not there any more; put it back, or restart to begin with a new one"
+
+
+def move(path: Path, to: Path) -> None:
+    """As ``mv store.db* to/`` does it."""
+    for file in path.parent.glob(f"{path.name}*"):
+        file.rename(to / file.name)
+
+
 class TestAFileThatIsReplacedWhileAtWork:
     """The next verb of every process goes to the file that stands there now."""
 
@@ -329,11 +338,73 @@ class TestAFileThatIsReplacedWhileAtWork:
         assert second.read("dirk") is None
         second.close()
 
-    def test_by_nothing(self, store, path) -> None:
+    @pytest.mark.parametrize("is_prepared", [False, True])
+    def test_by_nothing_until_it_is_back(
+        self, store, path, tmp_path, caplog, is_prepared
+    ) -> None:
+        """A logout that is confirmed meanwhile would be undone then; none is."""
+        if is_prepared:
+            store.prepare()
+        assert store.read("anna") is not None
+        away = tmp_path / "away"
+        away.mkdir()
+        for _ in range(2):
+            caplog.clear()
+            move(path, away)
+            for verb in (
+                lambda: store.read("anna"),
+                lambda: store.end(keys=["anna"]),
+                lambda: create(store, "carla"),
+                store.end_all,
+                store.prepare,
+            ):
+                with pytest.raises(StoreUnavailable, match="put it back, or restart"):
+                    verb()
+            assert list(path.parent.glob(f"{path.name}*")) == []
+            move(away / path.name, path.parent)
+            assert store.read("anna") is not None
+            assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+                ("WARNING", f"the store {path} does not answer: {GONE}"),
+                ("WARNING", f"the store {path} answers again"),
+            ]
+        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert store.read("anna") is None
+
+    def test_by_nothing_in_a_process_that_was_forked(self, store, path) -> None:
         assert store.read("anna") is not None
         path.unlink()
+        child = os.fork()
+        if not child:
+            try:
+                store.read("anna")
+            except StoreUnavailable:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not path.exists()
+
+    def test_by_nothing_is_a_new_file_after_a_restart(self, store, path) -> None:
+        assert store.read("anna") is not None
+        path.unlink()
+        restarted = SQLiteStore(path)
+        restarted.prepare()
+        assert restarted.read("anna") is None
+        # And all others are at work in it.
         assert store.read("anna") is None
-        assert path.exists()
+        assert create(restarted, "carla", issued=clock.now() + 60)
+        assert store.read("carla") is not None
+        restarted.close()
+
+    def test_by_its_copy_after_a_while(self, store, path, tmp_path, caplog) -> None:
+        assert store.read("anna") is not None
+        away = tmp_path / "away"
+        away.mkdir()
+        move(path, away)
+        with pytest.raises(StoreUnavailable):
+            store.read("anna")
+        shutil.copyfile(away / path.name, path)
+        check_nobody_is_in(store)
+        assert f"the store {path} answers again" in caplog.messages
 
     def test_and_its_folder_with_it(self, store, path, tmp_path) -> None:
         store.close()
@@ -342,7 +413,7 @@ class TestAFileThatIsReplacedWhileAtWork:
         inside = SQLiteStore(folder / "store.db")
         assert create(inside, "carla")
         folder.rename(tmp_path / "gone")
-        with pytest.raises(StoreUnavailable, match="No such file"):
+        with pytest.raises(StoreUnavailable, match="is not there any more"):
             inside.read("carla")
         (tmp_path / "gone").rename(folder)
         assert inside.read("carla") is not None

@@ -183,8 +183,13 @@ class TestFiles:
         store.close()
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(ConfigurationError, match="malformed"):
+        with pytest.raises(
+            ConfigurationError, match=r"is damaged: .*malformed"
+        ) as told:
             SQLiteStore(path).prepare()
+        said = str(told.value)
+        assert "put it aside, and 'eilogin store restore' brings back" in said
+        assert "may write" not in said
         no_other_exception(path)
 
     def test_that_were_emptied_are_a_store_in_which_nobody_is(

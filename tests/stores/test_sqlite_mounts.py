@@ -93,8 +93,8 @@ def test_a_disk_without_shared_memory_is_refused(tmp_path, monkeypatch) -> None:
     """Of SQLite's own ways to use a disk, one has no shared memory."""
     real = sqlite3.connect
 
-    def connect(path: Path, **options: object) -> sqlite3.Connection:
-        return real(f"{path.as_uri()}?vfs=unix-dotfile", uri=True, **options)
+    def connect(address: str, **options: object) -> sqlite3.Connection:
+        return real(f"{address}&vfs=unix-dotfile", **options)
 
     monkeypatch.setattr(sqlite3, "connect", connect)
     store = SQLiteStore(tmp_path / "store.db")

@@ -179,6 +179,16 @@ class TestALaterFile:
         for said in (str(later), "version 9", "version 8", "version 2"):
             assert said in str(refused.value)
 
+    def test_is_named_once_in_what_is_said_of_it(self, later: Path) -> None:
+        execute(later, "UPDATE meta SET value = '8' WHERE name = 'oldest'")
+        store = SQLiteStore(later)
+        for verb in (store.figures, store.end_all):
+            with pytest.raises(StoreUnavailable) as refused:
+                verb()
+            assert str(refused.value).startswith(f"the store {later} has tables of")
+            assert "does not answer" not in str(refused.value)
+            assert str(refused.value).count(str(later)) == 1
+
     def test_that_came_in_our_place_answers_nothing_any_more(self, later) -> None:
         store = SQLiteStore(later)
         store.prepare()

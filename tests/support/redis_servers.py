@@ -339,18 +339,18 @@ class Cluster:
 class EncryptedServer(RedisServer):
     """A server that speaks TLS only; its certificate is its own authority."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **options: str) -> None:
         folder.mkdir()
         self.certificate = folder / "server.crt"
-        key = folder / "server.key"
-        _write_certificate(self.certificate, key)
+        self.key = folder / "server.key"
+        _write_certificate(self.certificate, self.key)
         super().__init__(
             folder,
             tls_port="0",
             tls_cert_file=str(self.certificate),
-            tls_key_file=str(key),
+            tls_key_file=str(self.key),
             tls_ca_cert_file=str(self.certificate),
-            tls_auth_clients="no",
+            **{"tls_auth_clients": "no", **options},
         )
         self._options |= {"port": "0", "tls-port": str(self.port)}
 

@@ -92,7 +92,14 @@ def _fault_in(error: BaseException | None) -> str | None:
         return (
             f"{text}; expected the master (redis+sentinel: finds it after a failover)"
         )
-    cause = None if error is None else error.__context__
+    cause = None if error is None else error.__cause__ or error.__context__
+    if isinstance(cause, ssl.SSLError) and "_ALERT_" in str(cause.reason):
+        # Not ours, but of the server, to which we are a stranger.
+        return (
+            f"found {text!r}; expected a server that takes us without a certificate"
+            " ('tls-auth-clients no'), or 'cert=FILE&key=FILE' with one by an authority"
+            " that it trusts"
+        )
     if isinstance(cause, (ssl.SSLError, FileNotFoundError)):
         return (
             f"found {text!r}; expected a server whose certificate is for this host and"

@@ -4,19 +4,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
+from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import shard_of
 from eilogin.stores.redis.checks import check
-from eilogin.stores.redis.scripts import Argument, Script
+from eilogin.stores.redis.scripts import Argument, Script, packed
 from eilogin.stores.redis.servers import Servers, servers_of
 from eilogin.stores.redis.urls import RedisURL
 
 #: How often a verb starts anew because others change what it looks at. Each time one
 #: of them has got what it wanted.
 MOST_RETRIES = 50
+
+#: What every server says of a key at which is something of another type.
+_WRONG_TYPE = "wrong kind of value"
 
 
 class Client:
@@ -29,6 +33,7 @@ class Client:
     def __init__(self, url: RedisURL, timeout: float) -> None:
         self.url = url
         self.timeout = timeout
+        self.garbage = Garbage(f"the store {url}")
         self._has_shards = url.kind == "cluster"
         self._servers = servers_of(url, timeout)
         self._is_checked = False
@@ -43,18 +48,17 @@ class Client:
         shard = f":{shard_of(name)}" if self._has_shards else ""
         return f"{{{self.url.prefix}{shard}}}".encode()
 
-    def any_place(self) -> bytes:
-        """A pattern that fits every place."""
-        return self.place_of("*:")
-
     # --- asking ---
 
     def ask(self, name: bytes, command: bytes) -> Any:
-        """The answer to a question about one key."""
+        """The answer to a question about one key; None where it is of another type."""
         # As guarded does it, at a third of the price: this is in every request.
         try:
             return self.servers().ask(name, command)
         except (RedisError, OSError) as error:
+            if isinstance(error, ResponseError) and _WRONG_TYPE in str(error):
+                self._note_wrong_type(name)
+                return None
             raise self._unavailable(error) from error
 
     def run(
@@ -93,10 +97,19 @@ class Client:
         with self.guarded():
             servers = self.servers()
             try:
-                return servers.ask(name, script.by_digest(name, values), **how)
+                answer = servers.ask(name, script.by_digest(name, values), **how)
             except NoScriptError:
                 # A server that was restarted, or has just become the master.
-                return servers.ask(name, script.by_text(name, values), **how)
+                answer = servers.ask(name, script.by_text(name, values), **how)
+        told, odd = answer
+        for other in odd:
+            self._note_wrong_type(other)
+        return told
+
+    def _note_wrong_type(self, name: bytes) -> None:
+        # How a value is called may be a secret.
+        place, kind, _ = text_of(name).partition(":v:")
+        self.garbage.note(f"{place}{kind} is of another type")
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -112,6 +125,27 @@ class Client:
     def too_busy(self) -> StoreUnavailable:
         """What to raise where :data:`MOST_RETRIES` is at its end."""
         return StoreUnavailable(f"the store {self.url}: others keep changing the same")
+
+    # --- looking at everything ---
+
+    def sessions(self) -> Iterator[list[str]]:
+        """The keys of all sessions, a number of them at a time."""
+        for names in self.scanned(self.place_of("*:") + b":s:*"):
+            yield [name.partition("}:s:")[2] for name in names]
+
+    def scanned(self, pattern: bytes) -> Iterator[list[str]]:
+        """The names that fit, a number of them at a time; one may come twice."""
+        with self.guarded():
+            nodes = self.servers().masters()
+        for node in nodes:
+            cursor = b"0"
+            while True:
+                command = packed("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")
+                with self.guarded():
+                    cursor, names = node.ask(command)
+                yield [text_of(name) for name in names]
+                if cursor == b"0":
+                    break
 
     # --- servers ---
 

@@ -29,7 +29,33 @@ class Hints:
         """Hint at a session from each of the labels."""
         for label in labels:
             place = self._client.place_of(label)
-            self._client.run(scripts.HINT, place, label, until, [key])
+            hint = (key, str(until))
+            if not self._client.run(scripts.HINT, place, label, 0, hint):
+                self.mend(label)
+                self._client.run(scripts.HINT, place, label, 0, hint)
+
+    def mended(self, labels: Iterable[str]) -> set[Hint]:
+        """The hints at labels at which they were lost."""
+        lost = list(labels)
+        for label in lost:
+            self.mend(label)
+        return self.at(lost)
+
+    def mend(self, label: str) -> None:
+        """Write those at a label anew, where something of another type is.
+
+        Every session is asked whether it carries the label. One that comes to carry it
+        meanwhile cannot write its hint until this is done.
+        """
+        found: list[str] = []
+        for keys in self._client.sessions():
+            for there, some in self.by_place((key, label) for key in keys):
+                carrying = self._client.run(
+                    scripts.CARRY, there, flat_pairs(some), is_question=True
+                )
+                found += map(text_of, carrying)
+        place = self._client.place_of(label)
+        self._client.run(scripts.HINT, place, label, 1, found)
 
     def at(self, labels: Sequence[str]) -> set[Hint]:
         """The hints at these labels."""
@@ -37,7 +63,7 @@ class Hints:
         for label in dict.fromkeys(labels):
             place = self._client.place_of(label)
             _, found = self._client.run(scripts.FIND, place, label, is_question=True)
-            hints.update((text_of(key), label) for key in found)
+            hints.update((text_of(key), label) for key in found or ())
         return hints
 
     def forget(self, hints: Iterable[Hint]) -> None:

@@ -1,12 +1,11 @@
 """What looks at every session that the servers have: the end of all, and figures."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eilogin import clock
 from eilogin.stores.interface import EVERYBODY, SHARDS, mark_on_everybody
 from eilogin.stores.redis import scripts
-from eilogin.stores.redis.client import Client, text_of
+from eilogin.stores.redis.client import Client
 from eilogin.stores.redis.hints import Hints, pairs_in
 from eilogin.stores.redis.nodes import Node, facts_of
 from eilogin.stores.redis.scripts import packed
@@ -48,7 +47,7 @@ def _mark_everybody(client: Client) -> None:
 
 def _wipe(client: Client, hints: Hints) -> int:
     count = 0
-    for keys in _sessions(client):
+    for keys in client.sessions():
         by_place: dict[bytes, list[str]] = {}
         for key in keys:
             by_place.setdefault(client.place_of(key), []).append(key)
@@ -70,8 +69,8 @@ def figures(client: Client) -> Figures:
     with client.guarded():
         nodes = client.servers().masters()
         servers = tuple(map(_server_at, nodes))
-    sessions = sum(map(len, _sessions(client)))
-    values = sum(map(len, _scanned(client, f"{client.url.prefix}:v:*".encode())))
+    sessions = sum(map(len, client.sessions()))
+    values = sum(map(len, client.scanned(f"{client.url.prefix}:v:*".encode())))
     return Figures(servers, sessions, values)
 
 
@@ -81,24 +80,3 @@ def _server_at(node: Node) -> str:
     name = "valkey" if "valkey_version" in facts else "redis"
     version = facts.get(f"{name}_version", "of no version")
     return f"{name.capitalize()} {version} at {shown(node.address)}"
-
-
-def _sessions(client: Client) -> Iterator[list[str]]:
-    """The keys of all sessions, a number of them at a time."""
-    for names in _scanned(client, client.any_place() + b":s:*"):
-        yield [name.partition("}:s:")[2] for name in names]
-
-
-def _scanned(client: Client, pattern: bytes) -> Iterator[list[str]]:
-    """The names that fit, a number of them at a time; one may come twice."""
-    with client.guarded():
-        nodes = client.servers().masters()
-    for node in nodes:
-        cursor = b"0"
-        while True:
-            command = packed("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")
-            with client.guarded():
-                cursor, names = node.ask(command)
-            yield [text_of(name) for name in names]
-            if cursor == b"0":
-                break

@@ -11,9 +11,11 @@ House rules:
 
 import logging
 import re
+import socket
+import ssl
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis.backoff import NoBackoff
@@ -190,20 +192,26 @@ class Node:
     # --- connections ---
 
     def _connected(self) -> Connection:
-        connection = connect(self._url, self.address, self._timeout)
-        try:
-            if self._url.kind != "cluster":
-                # A node of a Cluster that is a replica sends us on by itself.
-                self._check_role(connection)
-        except BaseException:
-            connection.disconnect()
-            raise
+        with _named(self.address):
+            connection = connect(self._url, self.address, self._timeout)
+            try:
+                if self._url.kind != "cluster":
+                    # A node of a Cluster that is a replica sends us on by itself.
+                    self._check_role(connection)
+            except BaseException:
+                connection.disconnect()
+                raise
         return connection
 
     def _check_role(self, connection: Connection) -> None:
         connection.send_packed_command((_REPLICATION,))
         facts = facts_of(connection.read_response())
-        if facts.get("role") != "master":
+        if "role" not in facts:
+            # It has no data, and so none of others.
+            raise Misfit(
+                f"{self.name} is a sentinel; expected 'redis+sentinel:' for it"
+            )
+        if facts["role"] != "master":
             raise IsReplica(f"it is a replica of {facts.get('master_host')}")
         self._note_replicas(facts)
 
@@ -223,6 +231,15 @@ class Node:
             # Another thread may be quicker.
             with suppress(IndexError):
                 self._idle.pop().disconnect()
+
+
+@contextmanager
+def _named(address: Address) -> Iterator[None]:
+    """Whoever does not let us in is named: of several servers it may be any."""
+    try:
+        yield
+    except AuthenticationError as error:
+        raise AuthenticationError(f"{shown(address)} says: {error}") from error
 
 
 def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
@@ -249,6 +266,8 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
             "ssl_check_hostname": True,
             "ssl_ca_certs": None if url.ca is None else str(url.ca),
         }
+        if url.cert is not None:
+            options |= {"ssl_certfile": str(url.cert), "ssl_keyfile": str(url.key)}
     connection = kind(**options)
     try:
         connection.connect()
@@ -258,7 +277,31 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
         if url.password and url.password in text:
             raise ResponseError("it does not take a password") from None
         raise
+    except RedisConnectionError as error:
+        if url.is_encrypted and isinstance(error.__context__, ConnectionError):
+            _raise_alert(url, address, timeout / 4)
+        raise
     return connection
+
+
+def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
+    """Raise what a server says against us before it closes the connection, if it does.
+
+    In TLS 1.3 that comes when we are speaking already, and may be lost by it.
+    """
+    context = ssl.create_default_context(cafile=url.ca)
+    if url.cert is not None:
+        context.load_cert_chain(url.cert, url.key)
+    try:
+        with (
+            socket.create_connection(address, within) as plain,
+            context.wrap_socket(plain, server_hostname=address[0]) as encrypted,
+        ):
+            encrypted.recv(1)
+    except ssl.SSLError as error:
+        raise RedisConnectionError(str(error)) from error
+    except OSError:
+        return
 
 
 def _answer(connection: Connection) -> Any:
@@ -295,7 +338,8 @@ def asked_of_any(
         left = max(deadline - time.monotonic(), within / 16)
         share = left if number == len(addresses) else left / 2
         try:
-            return address, _asked_once(url, address, commands, share)
+            with _named(address):
+                return address, _asked_once(url, address, commands, share)
         except AuthenticationError:
             # That is an answer, and the others will say the same.
             raise

@@ -27,11 +27,26 @@ What is over is told by the instant that the caller gives, as in all stores. The
 server's own expiry comes a little later and only takes away what is left. What is
 written first in a script is what a server without memory refuses, so that it refuses
 all of it; an end without a mark needs none.
+
+Somebody else may have put something of another type at any of these names. It counts
+as none, and gives way (``on``), so that it is in nobody's way to log out; what was
+lost by it errs on the side of the logout:
+
+* an index is made anew from what the sessions say of themselves, in the same step;
+* a session of which nobody can say any more what belongs to it may carry any label that
+  is looked for anew, and ends where something should be added to it, or inherited;
+* a mark that cannot be read refuses what was issued until now, which is all that it
+  can have refused, and lets pass what is issued afterwards, so that nobody is locked
+  out;
+* hints stay as they are until others were made (:mod:`.hints`), for they need a look
+  at all servers.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from eilogin.stores.interface import REFUSED_FOR
 
 #: Milliseconds that a server keeps what is over, so that its clock decides nothing.
 SLACK = 60_000
@@ -103,10 +118,32 @@ local function keep(name, till)
   local ms = life(till)
   if redis.call('PTTL', name) < ms then redis.call('PEXPIRE', name, ms) end
 end
+
+-- The names at which something of another type was.
+local odd = {{}}
+-- A command on a key of ours; and whether something else was there, which is gone now.
+local function on(command, name, ...)
+  local answer = redis.pcall(command, name, ...)
+  if type(answer) ~= 'table' or not answer.err then return answer, false end
+  local is_odd = string.find(answer.err, 'WRONGTYPE', 1, true) ~= nil
+  if is_odd then
+    odd[#odd + 1] = name
+    redis.call('DEL', name)
+  end
+  -- Again: whatever else is wrong is raised by it.
+  return redis.call(command, name, ...), is_odd
+end
 """
+
+
+def verb(before: str, text: str) -> Script:
+    """A script of ours; its answer, and the names of what was of another type."""
+    return Script(f"{before}local function verb(){text}end\nreturn {{verb(), odd}}\n")
+
 
 _SESSIONS = (
     ARGUMENTS
+    + f"local refused_for = {REFUSED_FOR}\n"
     + """
 local place = KEYS[1]
 local function name(kind, key) return place .. ':' .. kind .. ':' .. key end
@@ -121,8 +158,15 @@ local function parsed(text)
   return {till = till, seen = tonumber(seen), data = string.sub(text, two + 1)}
 end
 local function live(key)
-  local record = parsed(redis.call('GET', name('s', key)))
+  local record = parsed(on('GET', name('s', key)))
   return record and tonumber(record.till) > now and record or nil
+end
+-- Whether something of another type is at a name, which stays there.
+local function is_lost(kind, key, expected)
+  local found = redis.call('TYPE', name(kind, key)).ok
+  if found == expected or found == 'none' then return false end
+  odd[#odd + 1] = name(kind, key)
+  return true
 end
 
 -- A name without its shard, where it stands beside one of the same.
@@ -141,7 +185,7 @@ end
 -- The labels of a session, those of them that are of another place, and its lineage.
 local function belongings(key)
   local labels, foreign, lineage = {}, {}, nil
-  local fields = redis.call('HGETALL', name('b', key))
+  local fields = on('HGETALL', name('b', key))
   for i = 1, #fields, 2 do
     local text, kind = fields[i], fields[i + 1]
     if text == '=' then
@@ -159,38 +203,82 @@ local function delete(key)
   redis.call('DEL', name('s', key), name('b', key), name('i', key))
   if lineage then redis.call('DEL', name('n', lineage)) end
   for _, text in ipairs(labels) do
-    -- What cannot be removed, because somebody put something else there, stays.
+    -- What is of another type stays: others have to see that the index is lost.
     redis.pcall('ZREM', name('x', text), short(key, text))
   end
   return foreign
 end
+local function carries(key, text, kind)
+  return is_lost('b', key, 'hash')
+    or redis.call('HGET', name('b', key), short(text, key)) == kind
+end
+-- Make the index of a label anew.
+local function index(text)
+  local cursor, before = '0', name('s', '')
+  repeat
+    local found = redis.call('SCAN', cursor, 'MATCH', before .. '*', 'COUNT', 1000)
+    cursor = found[1]
+    for _, session in ipairs(found[2]) do
+      local key = string.sub(session, #before + 1)
+      local record = live(key)
+      if record and carries(key, text, 'l') then
+        redis.call('ZADD', name('x', text), record.till, short(key, text))
+        keep(name('x', text), record.till)
+      end
+    end
+  until cursor == '0'
+end
+-- A live session of which is known what belongs to it; one of which it is not ends.
+local function sound(key)
+  local record = live(key)
+  if record and is_lost('b', key, 'hash') then
+    delete(key)
+    return nil
+  end
+  return record
+end
 local function label(key, text, till)
-  redis.call('ZADD', name('x', text), till, short(key, text))
+  local _, is_odd = on('ZADD', name('x', text), till, short(key, text))
+  if is_odd then index(text) end
   keep(name('x', text), till)
-  redis.call('HSET', name('b', key), short(text, key), 'l')
+  on('HSET', name('b', key), short(text, key), 'l')
 end
 local function foreign_label(key, text)
-  redis.call('HSET', name('b', key), short(text, key), 'f')
-end
-local function carries(key, text)
-  return redis.call('HGET', name('b', key), short(text, key)) == 'f'
+  on('HSET', name('b', key), short(text, key), 'f')
 end
 -- The sessions of this place in the index of a label.
 local function indexed(text)
-  local keys = redis.call('ZRANGE', name('x', text), 0, -1)
+  local keys, is_odd = on('ZRANGE', name('x', text), 0, -1)
+  if is_odd then
+    index(text)
+    keys = redis.call('ZRANGE', name('x', text), 0, -1)
+  end
   for i, key in ipairs(keys) do keys[i] = whole(key, text) end
   return keys
 end
--- Those of other places that may carry it.
+-- Those of other places that may carry it; false where nobody can say.
 local function hinted(text)
+  if is_lost('f', text, 'zset') then return false end
   return redis.call('ZRANGEBYSCORE', name('f', text), '(' .. ARGV[1], '+inf')
+end
+
+-- The instant and the until of a mark that still counts, as texts.
+local function mark_on(text)
+  local found, is_odd = on('GET', name('m', text))
+  if not found and not is_odd then return nil end
+  local instant, ends = string.match(found or '', '^(%S+) (%S+)$')
+  if not (tonumber(instant) and tonumber(ends)) then
+    instant, ends = ARGV[1], tostring(now + refused_for)
+    redis.call('SET', name('m', text), instant .. ' ' .. ends, 'PX', life(ends))
+  end
+  if tonumber(ends) > now then return instant, ends end
 end
 """
 )
 
 
 def _on_sessions(text: str) -> Script:
-    return Script(_SESSIONS + text)
+    return verb(_SESSIONS, text)
 
 
 #: now, key, until, seen, data, issued, [replaces], inherit, [labels], [known].
@@ -200,18 +288,12 @@ def _on_sessions(text: str) -> Script:
 CREATE = _on_sessions("""
 local key, till, seen, data, issued = arg(), arg(), arg(), arg(), tonumber(arg())
 local replaces, inherits, labels, known = args()[1], arg() == '1', args(), args()
-if live(key) or (replaces and not live(replaces)) then return {'refused'} end
+if live(key) then return {'refused'} end
+if replaces and not (inherits and sound or live)(replaces) then return {'refused'} end
 for i = 0, #labels do
   -- Before the first one everybody's.
-  local mark = redis.call('GET', name('m', labels[i] or ''))
-  if mark then
-    local instant, ends = string.match(mark, '^(%S+) (%S+)$')
-    instant, ends = tonumber(instant), tonumber(ends)
-    -- A mark that cannot be read is taken for one.
-    if not (instant and ends) or (instant >= issued and ends > now) then
-      return {'refused'}
-    end
-  end
+  local instant = mark_on(labels[i] or '')
+  if instant and tonumber(instant) >= issued then return {'refused'} end
 end
 local inherited, foreign, lineage = {}, {}, nil
 if replaces and inherits then
@@ -223,12 +305,14 @@ if replaces and inherits then
   end
 end
 -- Not where there is nothing: it would be the first thing to be written.
-if redis.call('EXISTS', name('s', key)) == 1 then delete(key) end
+if redis.call('EXISTS', name('s', key), name('b', key), name('i', key)) > 0 then
+  delete(key)
+end
 for _, text in ipairs(labels) do label(key, text, till) end
 for _, text in ipairs(inherited) do label(key, text, till) end
 for _, text in ipairs(foreign) do foreign_label(key, text) end
 if replaces and inherits then
-  if lineage and redis.call('EXISTS', name('n', lineage)) == 1 then
+  if lineage and on('GET', name('n', lineage)) then
     redis.call('APPEND', name('n', lineage), ' ' .. till)
     keep(name('n', lineage), till)
     redis.call('HSET', name('b', key), '=', lineage)
@@ -247,7 +331,7 @@ return {'made', unpack(replaces and delete(replaces) or {})}
 #: now, key. Takes away a session that is over, and no other.
 FORGET = _on_sessions("""
 local key = arg()
-local record = parsed(redis.call('GET', name('s', key)))
+local record = parsed(on('GET', name('s', key)))
 if record and tonumber(record.till) <= now then delete(key) end
 return 0
 """)
@@ -265,12 +349,12 @@ return 1
 #: now, key, item, [labels], [labels of other places]
 APPEND = _on_sessions("""
 local key, item, labels, foreign = arg(), arg(), args(), args()
-local record = live(key)
+local record = sound(key)
 if not record then return 0 end
 for _, text in ipairs(labels) do label(key, text, record.till) end
 for _, text in ipairs(foreign) do foreign_label(key, text) end
 keep(name('b', key), record.till)
-redis.call('RPUSH', name('i', key), item)
+on('RPUSH', name('i', key), item)
 keep(name('i', key), record.till)
 return 1
 """)
@@ -278,10 +362,11 @@ return 1
 #: now, key
 ITEMS = _on_sessions("""
 local key = arg()
-return live(key) and redis.call('LRANGE', name('i', key), 0, -1) or {}
+return live(key) and on('LRANGE', name('i', key), 0, -1) or {}
 """)
 
-#: now, label. The sessions of this place, and the hints at others.
+#: now, label. The sessions of this place, and the hints at others; or none where they
+#: are lost.
 FIND = _on_sessions("""
 local text, found = arg(), {}
 for _, key in ipairs(indexed(text)) do
@@ -290,68 +375,81 @@ end
 return {found, hinted(text)}
 """)
 
-#: now, [key, label, key, label …]. Those of the keys that live and carry the label.
+#: now, [key, label, key, label …]. Those of the keys that live and carry the label, and
+#: their untils.
 CARRY = _on_sessions("""
 local carried, found = args(), {}
 for i = 1, #carried, 2 do
   local key = carried[i]
-  if carries(key, carried[i + 1]) and live(key) then found[#found + 1] = key end
+  local record = live(key)
+  if record and carries(key, carried[i + 1], 'f') then
+    found[#found + 1] = key
+    found[#found + 1] = record.till
+  end
 end
 return found
 """)
 
-#: now, label, until, [keys]
+#: now, label, are all, [key, until, key, until …]. 1 where they were written; 0, with
+#: nothing changed, where those that were there are lost, and these are not all.
 HINT = _on_sessions("""
-local text, till, keys = arg(), arg(), args()
-for _, key in ipairs(keys) do redis.call('ZADD', name('f', text), till, key) end
-keep(name('f', text), till)
+local text, are_all, hints = arg(), arg() == '1', args()
+if is_lost('f', text, 'zset') then
+  if not are_all then return 0 end
+  redis.call('DEL', name('f', text))
+end
+for i = 1, #hints, 2 do
+  redis.call('ZADD', name('f', text), hints[i + 1], hints[i])
+  keep(name('f', text), hints[i + 1])
+end
 redis.call('ZREMRANGEBYSCORE', name('f', text), '-inf', ARGV[1])
-return 0
+return 1
 """)
 
 #: now, [label, key, label, key …]
 UNHINT = _on_sessions("""
 local hints = args()
-for i = 1, #hints, 2 do redis.call('ZREM', name('f', hints[i]), hints[i + 1]) end
+for i = 1, #hints, 2 do redis.pcall('ZREM', name('f', hints[i]), hints[i + 1]) end
 return 0
 """)
 
 #: now, [mark, mark_until], [keys], [labels], [key, label, key, label …] of which a key
 #: counts only where it carries the label. What was ended: key, data, items, labels of
-#: other places; and the hints at the labels.
+#: other places; the hints at the labels; and the labels of which they are lost.
 END = _on_sessions("""
 local mark, keys, labels, carried = args(), args(), args(), args()
 if #mark == 2 then
   for _, text in ipairs(labels) do
     local instant, till = mark[1], mark[2]
-    local known = redis.call('GET', name('m', text))
-    local before, ends = string.match(known or '', '^(%S+) (%S+)$')
-    if tonumber(before) and tonumber(ends) and tonumber(ends) > now then
+    local before, ends = mark_on(text)
+    if before then
       if tonumber(before) > tonumber(instant) then instant = before end
       if tonumber(ends) > tonumber(till) then till = ends end
     end
     redis.call('SET', name('m', text), instant .. ' ' .. till, 'PX', life(till))
   end
 end
-local ended, hints = {}, {}
+local ended, hints, lost = {}, {}, {}
 local function finish(key)
   local record = live(key)
-  if not record then return end
-  local items = redis.call('LRANGE', name('i', key), 0, -1)
-  ended[#ended + 1] = {key, record.data, items, delete(key)}
+  local items = record and on('LRANGE', name('i', key), 0, -1)
+  local foreign = delete(key)
+  if record then ended[#ended + 1] = {key, record.data, items, foreign} end
 end
 for _, key in ipairs(keys) do finish(key) end
 for i = 1, #carried, 2 do
-  if carries(carried[i], carried[i + 1]) then finish(carried[i]) end
+  if carries(carried[i], carried[i + 1], 'f') then finish(carried[i]) end
 end
 for _, text in ipairs(labels) do
   for _, key in ipairs(indexed(text)) do finish(key) end
-  for _, key in ipairs(hinted(text)) do
+  local found = hinted(text)
+  if not found then lost[#lost + 1] = text end
+  for _, key in ipairs(found or {}) do
     hints[#hints + 1] = key
     hints[#hints + 1] = text
   end
 end
-return {ended, hints}
+return {ended, hints, lost}
 """)
 
 #: now, [keys]. Sessions, whether they are over or not. How many were live, and key,
@@ -372,10 +470,10 @@ return {count, foreign}
 #: lineage, how many heirs it had, and the owner's until; nothing where it is not live.
 LINEAGE = _on_sessions("""
 local key, fresh = arg(), arg()
-local record = live(key)
+local record = sound(key)
 if not record then return {} end
 local lineage = redis.call('HGET', name('b', key), '=')
-local untils = lineage and redis.call('GET', name('n', lineage))
+local untils = lineage and on('GET', name('n', lineage))
 if not untils then
   lineage, untils = lineage or fresh, record.till
   redis.call('SET', name('n', lineage), untils, 'PX', life(untils))

@@ -6,6 +6,7 @@ change is asked for again only where a server has said that it did nothing.
 """
 
 import binascii
+import logging
 import math
 import os
 import re
@@ -21,7 +22,7 @@ from eilogin.errors import StoreUnavailable
 from eilogin.stores.breaker import PAUSE
 from eilogin.stores.redis.nodes import FAILURES, Misfit, Node, asked_of_any
 from eilogin.stores.redis.scripts import packed
-from eilogin.stores.redis.urls import Address, Kind, RedisURL
+from eilogin.stores.redis.urls import Address, Kind, RedisURL, shown
 
 #: Slots of a Cluster.
 SLOTS = 16384
@@ -29,6 +30,8 @@ SLOTS = 16384
 REDIRECTIONS = 4
 
 _ASKING = packed("ASKING")
+
+_log = logging.getLogger("eilogin.stores")
 
 
 class Servers(ABC):
@@ -273,7 +276,7 @@ class SentinelSet(_Found):
         try:
             found = self._ask_any(*question, url=self._without_password)
         except AuthenticationError:
-            found = self._ask_any(*question, url=replace(self.url, db=0))
+            found = self._with_password(*question)
         if found is None:
             raise Misfit(f"the store {self.url}: its sentinels know no such service")
         address = (found[0].decode(), int(found[1]))
@@ -281,7 +284,17 @@ class SentinelSet(_Found):
         if old is None or old.address != address:
             self._node = Node(self.url, address, self.timeout)
             if old is not None:
+                _note_successor(old, self._node)
                 old.close()
+
+    def _with_password(self, *question: str) -> Any:
+        try:
+            return self._ask_any(*question, url=replace(self.url, db=0))
+        except AuthenticationError as error:
+            raise Misfit(
+                f"the store {self.url}: its sentinel at {error}; expected sentinels"
+                " that want no password, or the same as their master"
+            ) from error
 
     def masters(self) -> list[Node]:
         """See :class:`Servers`."""
@@ -347,6 +360,10 @@ class Cluster(_Found):
         for slot, node in self._moved.items():
             # Newer than the answer, as likely; the next look will tell.
             nodes[node.address] = by_slot[slot] = node
+        # There are none before the first look.
+        for before, after in dict(zip(self._by_slot, by_slot, strict=False)).items():
+            if before and after and before.address not in nodes:
+                _note_successor(before, after)
         old, self._nodes, self._by_slot = self._nodes, nodes, by_slot
         self._known = list(dict.fromkeys((self._known[0], *nodes, *self.url.hosts)))
         return [old[address] for address in old.keys() - nodes.keys()]
@@ -376,6 +393,12 @@ class Cluster(_Found):
             self._nodes = {**self._nodes, address: node}
             self._by_slot[slot] = self._moved[slot] = node
         return node
+
+
+def _note_successor(old: Node, new: Node) -> None:
+    """Tell whoever saw the warning about a server that another is asked by now."""
+    if old.breaker.is_open:
+        _log.warning("%s: %s took its place", old.name, shown(new.address))
 
 
 def slot_of(name: bytes) -> int:

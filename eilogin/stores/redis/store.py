@@ -17,7 +17,6 @@ from typing import Any
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
-from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import (
     SHARDS,
     EndedSession,
@@ -45,7 +44,6 @@ class RedisStore(RedisValues):
         super().__init__(Client(url, timeout))
         self.url = url
         self._hints = Hints(self._client)
-        self._garbage = Garbage(f"the store {url}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.url)!r})"
@@ -145,7 +143,7 @@ class RedisStore(RedisValues):
             until, seen, data = text.split(b" ", 2)
             found = StoredSession(key, data.decode(), float(seen), float(until))
         except ValueError:
-            self._garbage.note("a session")
+            self._client.garbage.note("a session")
             return None
         if found.until > clock.now():
             return found
@@ -191,16 +189,19 @@ class RedisStore(RedisValues):
             local, hinted = self._client.run(
                 scripts.FIND, place, label, is_question=True
             )
+            if hinted is None:
+                self._hints.mend(label)
+                continue
             hints = {(text_of(key), label) for key in hinted}
             if hints <= known:
                 return [*map(text_of, local), *found]
             # A session that is not there any more may have an heir, whose hint was
             # written before: whoever looks again finds it.
             for there, some in self._hints.by_place(hints - known):
-                keys = self._client.run(
+                carrying = self._client.run(
                     scripts.CARRY, there, flat_pairs(some), is_question=True
                 )
-                found.update((text_of(key), None) for key in keys)
+                found.update((key, None) for key, _ in pairs_in(carrying))
             if len(found) == len(hints):
                 return [*map(text_of, local), *found]
             known |= hints
@@ -232,6 +233,7 @@ class RedisStore(RedisValues):
                 ended.append(EndedSession(name, text_of(data), texts))
                 foreign.update((name, text_of(label)) for label in elsewhere)
             hints.update(pairs_in(answer[1]))
+            hints.update(self._hints.mended(map(text_of, answer[2])))
 
         for place in dict.fromkeys(map(self._client.place_of, (*keys, *labels))):
             here = [key for key in keys if self._client.place_of(key) == place]

@@ -5,8 +5,9 @@
 ``redis+cluster://host[:6379],host…`` a Cluster, of which some nodes are named. With
 ``rediss`` in the place of ``redis`` the connections are encrypted, and the servers
 known by their certificates. Behind a ``?`` may stand ``ca=FILE`` (the certificates of
-the authorities that are trusted, in the place of the system's) and ``prefix=NAME``
-(what the names of all keys begin with).
+the authorities that are trusted, in the place of the system's), ``cert=FILE&key=FILE``
+(our own certificate, for a server that wants one) and ``prefix=NAME`` (what the names
+of all keys begin with).
 
 A user's name and password are percent-encoded where they hold a character that means
 something in a URL. They are shown nowhere.
@@ -14,6 +15,7 @@ something in a URL. They are shown nowhere.
 
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -30,13 +32,15 @@ _HOST = re.compile(
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _PORTS: dict[Kind, int] = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 _HIGHEST_PORT = 65535
+#: Options that are the path of a PEM file.
+_FILES = ("ca", "cert", "key")
 
 #: What is said to whom no URL is understood from.
 EXPECTED = (
     "'redis://[user:password@]host[:port][/db]',"
     " 'redis+sentinel://host[:port],host[:port]/service[/db]' or"
     " 'redis+cluster://host[:port],host[:port]' (or 'rediss' for TLS), with"
-    " '?ca=FILE' and '?prefix=NAME' as options"
+    " '?ca=FILE', '?cert=FILE&key=FILE' and '?prefix=NAME' as options"
 )
 
 
@@ -54,6 +58,9 @@ class RedisURL:
     is_encrypted: bool = False
     #: The file with the authorities that are trusted; None for the system's.
     ca: Path | None = None
+    #: The files with our certificate and its key; None for none.
+    cert: Path | None = None
+    key: Path | None = None
     prefix: str = "eilogin"
 
     @classmethod
@@ -72,8 +79,12 @@ class RedisURL:
         service, db = _service_and_db(kind, path)
         options = _options(query)
         is_encrypted = bool(match["tls"])
-        if "ca" in options and not is_encrypted:
-            raise ValueError("'ca=' only where the scheme is 'rediss', which is TLS")
+        files = {name: Path(options[name]) for name in _FILES if name in options}
+        if files and not is_encrypted:
+            names = " and ".join(f"'{name}='" for name in files)
+            raise ValueError(f"{names} only where the scheme is 'rediss', which is TLS")
+        if ("cert" in files) != ("key" in files):
+            raise ValueError("'cert=FILE' and 'key=FILE' together, or neither")
         return cls(
             kind=kind,
             hosts=addresses,
@@ -82,8 +93,8 @@ class RedisURL:
             username=username,
             password=password,
             is_encrypted=is_encrypted,
-            ca=Path(options["ca"]) if "ca" in options else None,
             prefix=options.get("prefix", "eilogin"),
+            **files,
         )
 
     def __str__(self) -> str:
@@ -92,17 +103,28 @@ class RedisURL:
         tail = "" if self.kind == "cluster" else f"/{path}"
         return f"{self.scheme}://{hosts}{tail}"
 
-    def check_ca(self) -> None:
-        """``ValueError``, which says what is expected, for a ``ca`` that is none."""
-        if self.ca is None:
-            return
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that are named, by their options."""
+        files = {name: getattr(self, name) for name in _FILES}
+        return {name: path for name, path in files.items() if path is not None}
+
+    def check_files(self) -> None:
+        """``ValueError``, which says what is expected, for files that are not it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.ca)
+            expected = f"a readable PEM file of certificates in 'ca={self.ca}'"
+            if self.ca is not None:
+                context.load_verify_locations(self.ca)
+            expected = (
+                f"readable PEM files of a certificate in 'cert={self.cert}' and of its"
+                f" key, without a password, in 'key={self.key}'"
+            )
+            if self.cert is not None:
+                # Nobody is asked for a password.
+                context.load_cert_chain(self.cert, self.key, password="")
         except OSError as error:
-            raise ValueError(
-                f"a readable PEM file of certificates in 'ca={self.ca}'"
-                f" ({error.strerror or error})"
-            ) from None
+            raise ValueError(f"{expected} ({error.strerror or error})") from None
 
     @property
     def scheme(self) -> str:
@@ -117,10 +139,10 @@ def shown(address: Address) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def with_ca(text: str, ca: Path) -> str:
-    """A URL that was understood, with another file in ``ca``."""
+def with_files(text: str, files: Mapping[str, Path]) -> str:
+    """A URL that was understood, with other files in its options."""
     head, _, query = text.partition("?")
-    return f"{head}?{urlencode({**_options(query), 'ca': str(ca)}, safe='/')}"
+    return f"{head}?{urlencode({**_options(query), **files}, safe='/')}"
 
 
 def _credentials(user: str) -> tuple[str | None, str | None]:
@@ -171,7 +193,7 @@ def _options(query: str) -> dict[str, str]:
         # An empty one is not the same as none: 'ca=' would mean the system's.
         pairs = (
             parse_qsl(
-                query, keep_blank_values=True, strict_parsing=True, max_num_fields=4
+                query, keep_blank_values=True, strict_parsing=True, max_num_fields=9
             )
             if query
             else []
@@ -179,10 +201,13 @@ def _options(query: str) -> dict[str, str]:
     except ValueError:
         raise ValueError("options such as '?prefix=NAME&ca=FILE'") from None
     options = dict(pairs)
-    if len(options) < len(pairs) or not options.keys() <= {"ca", "prefix"}:
-        raise ValueError("no other options than 'ca' and 'prefix', each once")
-    if not options.get("ca", "FILE").strip():
-        raise ValueError("the path of a PEM file after 'ca='")
+    if len(options) < len(pairs) or not options.keys() <= {*_FILES, "prefix"}:
+        raise ValueError(
+            "no other options than 'ca', 'cert', 'key' and 'prefix', each once"
+        )
+    for name in _FILES:
+        if not options.get(name, "FILE").strip():
+            raise ValueError(f"the path of a PEM file after '{name}='")
     if not _PREFIX.fullmatch(options.get("prefix", "eilogin")):
         raise ValueError("a prefix of letters, digits, '_', '.' and '-'")
     return options

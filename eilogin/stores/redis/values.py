@@ -16,13 +16,20 @@ from typing import Any
 
 from eilogin import clock
 from eilogin.stores.redis.client import MOST_RETRIES, Client, text_of
-from eilogin.stores.redis.scripts import ARGUMENTS, LINEAGE, Argument, Script, packed
+from eilogin.stores.redis.scripts import (
+    ARGUMENTS,
+    LINEAGE,
+    Argument,
+    Script,
+    packed,
+    verb,
+)
 
 _VALUES = (
     ARGUMENTS
     + """
 local value = KEYS[1]
-local found = redis.call('HMGET', value, 't', 'u', 'n', 'g')
+local found = on('HMGET', value, 't', 'u', 'n', 'g')
 local text, till, lineage, heirs = found[1], tonumber(found[2]), found[3], found[4]
 local is_there = text and till and till > now
 """
@@ -30,7 +37,7 @@ local is_there = text and till and till > now
 
 
 def _on_values(text: str) -> Script:
-    return Script(_VALUES + text)
+    return verb(_VALUES, text)
 
 
 #: now, text, until, lineage, heirs, [a lineage that is over, heirs]. 1 where it was
@@ -231,8 +238,8 @@ def _least(untils: Sequence[float], heirs: bytes) -> float:
     return min(untils[count:], default=-math.inf)
 
 
-def _value(fields: Sequence[bytes | None]) -> _Value | None:
-    text, until, lineage, heirs = fields
+def _value(fields: Sequence[bytes | None] | None) -> _Value | None:
+    text, until, lineage, heirs = fields or (None,) * 4
     if text is None or until is None:
         return None
     return _Value(text_of(text), until, lineage or b"", heirs or b"")

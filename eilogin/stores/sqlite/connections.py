@@ -3,7 +3,8 @@
 Connections are made when they are needed and kept. A process that was forked makes its
 own, as SQLite wants it (https://www.sqlite.org/howtocorrupt.html, 2.6). A process whose
 file was replaced by another one under the same path lets go of it: it would read what
-nobody else writes any more, and miss every logout.
+nobody else writes any more, and miss every logout. Where nothing stands there any more
+it makes no new one: what is confirmed in that would be undone when the old one is back.
 
 Who reads waits for no writer; but a verb that has read what is over writes that down
 (:mod:`.store`). Writers wait for each other, and all together no longer than the
@@ -12,6 +13,7 @@ processes.
 """
 
 import errno
+import logging
 import os
 import sqlite3
 import threading
@@ -21,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores.sqlite import copies
 from eilogin.stores.sqlite.schema import bring_up_to_date
 
@@ -37,15 +39,82 @@ CACHE = 8192
 #: Seconds between two looks at whether the file is still the one that we wrote.
 PULSE = 1.0
 
+_log = logging.getLogger("eilogin.stores")
+
+
+class Outage:
+    """That something does not go, which the log is told once, and once that it does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        #: Held by who changes whether it was told.
+        self._telling = threading.Lock()
+        self._is_told = False
+
+    def note(self, said: Exception) -> None:
+        """It does not go."""
+        with self._telling:
+            was_told, self._is_told = self._is_told, True
+        if not was_told:
+            _log.warning("%s", said)
+
+    def end(self) -> None:
+        """It goes."""
+        if not self._is_told:
+            return
+        with self._telling:
+            was_told, self._is_told = self._is_told, False
+        if was_told:
+            # As loud as the warning before it.
+            _log.warning("the store %s answers again", self._path)
+
+
+class FileIsGone(OSError):
+    """There was a file, and none is there any more."""
+
+
+class Presence:
+    """What this process has seen of files at ``path``, whichever they were."""
+
+    def __init__(self, path: Path) -> None:
+        self.was_there = False
+        self._path = path
+        self._outage = Outage(path)
+
+    def note(self) -> None:
+        """One was opened."""
+        self.was_there = True
+        self._outage.end()
+
+    def gone(self) -> FileIsGone:
+        """What to raise where one was there before."""
+        error = FileIsGone(
+            "it is not there any more; put it back, or restart to begin with a new one"
+        )
+        self._outage.note(unavailable(self._path, error))
+        return error
+
+
+def unavailable(path: Path, error: Exception) -> StoreUnavailable:
+    """What is said of a store where something fails."""
+    if isinstance(error, ConfigurationError):
+        # That says itself of which store.
+        return StoreUnavailable(str(error))
+    return StoreUnavailable(f"the store {path} does not answer: {error}")
+
 
 class StoreFile:
-    """The file at ``path`` as this process knows it, since it first opened it."""
+    """The file at ``path`` as this process knows it, since it first opened it.
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    One is made where none is, and none was seen before (``presence``).
+    """
+
+    def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
         self.pid = os.getpid()
         self.path = path
         self.timeout = timeout
         self._name = os.fspath(path)
+        self._presence = presence
         #: Device and inode; None before the first connection.
         self._known: tuple[int, int] | None = None
 
@@ -67,15 +136,18 @@ class StoreFile:
         return found.st_ino == inode and found.st_dev == device
 
     def open(self) -> sqlite3.Connection:
-        """A new connection that is ready for use; the file is made if there is none.
+        """A new connection that is ready for use.
 
         Raises :class:`eilogin.errors.ConfigurationError` for a file that cannot be
         used, and ``sqlite3.Error`` or ``OSError`` where something fails.
         """
-        _create_file(self.path)
-        before = self._at_path()
+        if not self._presence.was_there:
+            _create_file(self.path)
+        before = self._found()
         connection = sqlite3.connect(
-            self.path,
+            # SQLite makes none, whatever happens to it meanwhile.
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
             timeout=self.timeout,
             isolation_level=None,
             check_same_thread=False,
@@ -91,7 +163,16 @@ class StoreFile:
         except BaseException:
             connection.close()
             raise
+        self._presence.note()
         return connection
+
+    def _found(self) -> tuple[int, int]:
+        try:
+            return self._at_path()
+        except FileNotFoundError:
+            if self._presence.was_there:
+                raise self._presence.gone() from None
+            raise
 
     def _recognise(self, before: tuple[int, int]) -> None:
         self._known = self._known or before
@@ -110,8 +191,8 @@ class Connections:
     ``sqlite3`` can be used from any thread, one at a time.
     """
 
-    def __init__(self, path: Path, timeout: float) -> None:
-        self.file = StoreFile(path, timeout)
+    def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
+        self.file = StoreFile(path, timeout, presence)
         self.writer = Writer(self.file)
         self._idle: list[sqlite3.Cursor] = []
         self._is_closed = False

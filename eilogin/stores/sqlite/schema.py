@@ -167,11 +167,16 @@ def fault_of(path: Path) -> str:
     except (sqlite3.Error, UnicodeError) as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code not in _NOT_NOW:
-            return (
-                f"the store {path} cannot be used: {error}; expected a whole file of"
-                " SQLite, or none"
-            )
+            return damage(path, error)
     return ""
+
+
+def damage(path: Path, error: Exception) -> str:
+    """What to do about a file that SQLite cannot make sense of."""
+    return (
+        f"the store {path} is damaged: {error}; expected a whole file of SQLite: put it"
+        " aside, and 'eilogin store restore' brings back what a backup has"
+    )
 
 
 #: What SQLite says where somebody is at work in a file, or no longer is and has left

@@ -1,8 +1,6 @@
 """The verbs of a store, over one SQLite file."""
 
-import logging
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,17 +8,22 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.errors import ConfigurationError
 from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import TIMEOUT, EndedSession, StoredSession
 from eilogin.stores.sqlite import backup, copies, rows
-from eilogin.stores.sqlite.connections import Connections, text_or_none
+from eilogin.stores.sqlite.connections import (
+    Connections,
+    FileIsGone,
+    Outage,
+    Presence,
+    text_or_none,
+    unavailable,
+)
 from eilogin.stores.sqlite.mounts import network_file_system
-from eilogin.stores.sqlite.schema import number_of
+from eilogin.stores.sqlite.schema import damage, number_of
 
 _Row = tuple[Any, ...]
-
-_log = logging.getLogger("eilogin.stores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,11 @@ class SQLiteStore:
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self.path = path
         self._timeout = timeout
-        self._connections = Connections(path, timeout)
+        self._presence = Presence(path)
+        self._connections = Connections(path, timeout, self._presence)
         self._garbage = Garbage(f"the store {path}")
-        #: Whether the log was told that nobody can write; the lock is held by who
-        #: changes that.
-        self._is_down = False
-        self._telling = threading.Lock()
+        #: That nobody can write.
+        self._outage = Outage(path)
 
     def prepare(self, *, patience: float | None = None) -> None:
         """See :meth:`eilogin.stores.Store.prepare`."""
@@ -66,7 +68,11 @@ class SQLiteStore:
                 " local disk, or a redis:// store for several machines"
             )
         # Another process may be bringing the tables up to date.
-        own = Connections(self.path, self._timeout if patience is None else patience)
+        own = Connections(
+            self.path,
+            self._timeout if patience is None else patience,
+            self._presence,
+        )
         try:
             with own.writer.transaction(durable=True) as connection:
                 rows.sweep(connection, clock.now())
@@ -74,14 +80,16 @@ class SQLiteStore:
             self._refuse(error)
         finally:
             own.close()
-            self.close()
+            self._renewed()
 
     def _refuse(self, error: Exception) -> NoReturn:
         """What the sysadmin is told: something is wrong, or only busy."""
         if isinstance(error, ConfigurationError):
             raise error
-        if _is_busy(error):
-            raise self._unavailable(error) from error
+        if _is_busy(error) or isinstance(error, FileIsGone):
+            raise unavailable(self.path, error) from error
+        if _code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise ConfigurationError(damage(self.path, error)) from error
         raise ConfigurationError(
             f"the store {self.path} cannot be used: {error}; expected an SQLite file"
             " that this user may write, in a folder that exists and that this user may"
@@ -306,6 +314,7 @@ class SQLiteStore:
 
     def close(self) -> None:
         """See :meth:`eilogin.stores.Store.close`."""
+        self._presence = Presence(self.path)
         self._renewed()
 
     # --- connections ---
@@ -317,7 +326,7 @@ class SQLiteStore:
     def _renewed(self) -> Connections:
         old, self._connections = (
             self._connections,
-            Connections(self.path, self._timeout),
+            Connections(self.path, self._timeout, self._presence),
         )
         old.close()
         return self._connections
@@ -333,7 +342,7 @@ class SQLiteStore:
                 cursor.connection.close()
                 raise
         except _FAILURES as error:
-            raise self._unavailable(error) from error
+            raise unavailable(self.path, error) from error
         connections.give(cursor)
         return found
 
@@ -348,16 +357,16 @@ class SQLiteStore:
         writer = self._current().writer
         try:
             with writer.transaction(durable=durable) as connection:
-                if self._is_down:
-                    self._note_up()
+                self._outage.end()
                 now = clock.now()
                 rows.sweep(connection, now)
                 yield connection, now
         except _FAILURES as error:
-            unavailable = self._unavailable(error)
-            if writer.is_held:
-                self._note_down(unavailable)
-            raise unavailable from error
+            said = unavailable(self.path, error)
+            # Of a file that is gone the log knows.
+            if writer.is_held and not isinstance(error, FileIsGone):
+                self._outage.note(said)
+            raise said from error
 
     @contextmanager
     def _apart(self) -> Iterator[sqlite3.Connection]:
@@ -372,24 +381,7 @@ class SQLiteStore:
         except ConfigurationError:
             raise
         except _FAILURES as error:
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(f"the store {self.path} does not answer: {error}")
-
-    def _note_down(self, unavailable: StoreUnavailable) -> None:
-        """Tell the log that nobody can write, once until somebody can again."""
-        with self._telling:
-            was_down, self._is_down = self._is_down, True
-        if not was_down:
-            _log.warning("%s", unavailable)
-
-    def _note_up(self) -> None:
-        with self._telling:
-            was_down, self._is_down = self._is_down, False
-        if was_down:
-            # As loud as the warning before it.
-            _log.warning("the store %s answers again", self.path)
+            raise unavailable(self.path, error) from error
 
     def _texts(self, what: str, found: Sequence[_Row]) -> list[str]:
         texts = [text for (text,) in found if isinstance(text, str)]
@@ -419,6 +411,11 @@ def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
         connection.text_factory = str
 
 
-def _is_busy(error: BaseException | None) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+def _is_busy(error: BaseException) -> bool:
+    return _code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _code_of(error: BaseException) -> int:
+    """What went wrong for SQLite, without its details; 0 for what is another's."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

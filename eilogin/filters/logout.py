@@ -129,7 +129,8 @@ class LogoutFilter:
         # An idle session is over here and lives at the hub, and so at others.
         login = env.session_to_end(environ)
         if login is None:
-            return self._logged_out(environ, target, everywhere=False)
+            headers = [env.cookie(environ).expire()]
+            return self._logged_out(environ, target, everywhere=False, headers=headers)
         self._end_here(environ, login)
         answer = self._tell_hub(environ, login, target)
         # Who logs out means to log in again, however soon that is.

@@ -76,6 +76,13 @@ def test_logout_without_a_session_is_a_success(anna):
     assert "U bent uitgelogd" in anna.browser.text
 
 
+def test_a_logout_without_a_session_takes_its_cookie_away(anna):
+    anna.browser.set_cookie("uwv.test", "__Host-eilogin", "69" + "x" * 43)
+    anna.visit("https://uwv.test/eilogin/logout")
+    assert "U bent uitgelogd" in anna.browser.text
+    assert anna.browser.cookie("uwv.test", "__Host-eilogin") is None
+
+
 def test_a_link_on_another_site_gets_a_page_with_a_button(everywhere):
     everywhere.visit(STAD)
     everywhere.browser.follow("https://uwv.test/eilogin/logout")

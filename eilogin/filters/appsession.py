@@ -206,13 +206,12 @@ class _Place:
         return self._sessions.store.get(_key(name))
 
     def put(self, name: str, old: str | None, new: str) -> bool:
+        # No login lasts longer than this, and none outlives its own.
+        until = clock.now() + self._sessions.max_session
         if old is not None:
-            # No login lasts longer than this; the store cuts it to when its own ends.
-            until = clock.now() + self._sessions.max_session
             return self._sessions.store.swap(_key(name), old, new, until, durable=False)
-        login = self._login
         return name == self.id and self._sessions.keep_with(
-            login, _key(name), new, login.ends
+            self._login, _key(name), new, until
         )
 
     def remove(self, name: str) -> None:

@@ -8,8 +8,8 @@ asks for a fresh proof, None as ``eilogin.session`` on ``off`` paths and (``bind
 ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself, and with
 ``warn`` puts a script into pages of who is logged in (:mod:`eilogin.visit.warning`);
 and in the place of a page that needs a login: a redirect for a navigation, a page with
-a link where a form was sent (which is kept, :mod:`eilogin.visit.again`), 401 with JSON
-for a background call and for what a browser fetches in advance::
+a link in a frame and where a form was sent (which is kept, :mod:`eilogin.visit.again`),
+401 with JSON for a background call and for what a browser fetches in advance::
 
     [filter:login]
     use = egg:eilogin#login
@@ -28,7 +28,7 @@ from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin import clock
-from eilogin.errors import LoginLoops, NotFound, StoreUnavailable
+from eilogin.errors import LoginLoops, LoginLost, NotFound, StoreUnavailable
 from eilogin.federation import Own
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login
@@ -46,6 +46,8 @@ from eilogin.web import environ as env
 from eilogin.web.pages import Pages, json_answer, language_of
 from eilogin.web.requests import (
     allow_only,
+    fills_window,
+    is_in_frame,
     is_looked_at,
     is_navigation,
     read_query,
@@ -212,7 +214,7 @@ class LoginFilter:
         force = force or env.FRESH in environ
         if login is not None and not force and reaches(login.level, level):
             return self._kept_alive(environ, login)
-        if passive and was_asked(environ):
+        if passive and (was_asked(environ) or is_in_frame(environ)):
             return None
         return self._ask(environ, level, force=force, passive=passive)
 
@@ -242,6 +244,7 @@ class LoginFilter:
     def _can_ask_silently(self, environ: "WSGIEnvironment") -> bool:
         return (
             environ["REQUEST_METHOD"] == "GET"
+            and fills_window(environ)
             and not was_asked(environ)
             and hub_answers(environ)
         )
@@ -258,18 +261,27 @@ class LoginFilter:
             if not passive:
                 rounds.require_end(environ, page)
             return ask_hub(environ, page, level, force=force, passive=passive)
-        address = _first_page(environ, level)
-        if environ["REQUEST_METHOD"] == "POST" and is_navigation(environ):
-            # A form was sent: a redirect would lose what was filled in, and the
-            # page's own policy may forbid that it leads to another site.
-            return self._pages.page(
-                environ,
-                "login_needed.html",
-                status=403,
-                login_url=address,
-                name=_own(environ).names[language_of(environ)],
-            )
-        return _unauthorized(environ, level, address)
+        return self._tell_login(environ, level, _first_page(environ, level))
+
+    def _tell_login(
+        self, environ: "WSGIEnvironment", level: str, address: str
+    ) -> Response:
+        """Where nobody can be sent to the hub: that a login begins at ``address``.
+
+        A redirect would lose what was filled in, and the page's own policy may forbid
+        that its form leads to another site; in a frame the hub shows nothing.
+        """
+        is_form = environ["REQUEST_METHOD"] == "POST" and is_navigation(environ)
+        if not is_form and not is_in_frame(environ):
+            return _unauthorized(environ, level, address)
+        return self._pages.page(
+            environ,
+            "login_needed.html",
+            status=403,
+            login_url=address,
+            name=_own(environ).names[language_of(environ)],
+            was_sent=is_form,
+        )
 
     # --- our own addresses ----------------------------------------------------------
 
@@ -284,7 +296,7 @@ class LoginFilter:
         if query.get("fresh") == "yes":
             environ[env.FRESH] = True
         force = env.FRESH in environ
-        is_click = environ["REQUEST_METHOD"] == "GET" and is_looked_at(environ)
+        is_click = environ["REQUEST_METHOD"] == "GET" and wants_page(environ)
         if login is not None and not force and reaches(login.level, level):
             if not is_click:
                 return go_to(environ, target)
@@ -296,7 +308,8 @@ class LoginFilter:
         if wants_page(environ):
             # Only its head: nothing is remembered, and so nothing can be asked.
             return see_other(env.trust(environ).sso.location, status=302)
-        return _unauthorized(environ, level, login_address(environ, target, level))
+        address = login_address(environ, target, level)
+        return self._tell_login(environ, level, address)
 
     def _tell_session(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/session``: how long still; or, by POST, that she is still here."""
@@ -317,7 +330,12 @@ class LoginFilter:
 
     def _receive(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/acs``: the hub's answer, by artifact or POST."""
-        answer = self._answers.receive(environ)
+        try:
+            answer = self._answers.receive(environ)
+        except LoginLost as error:
+            if self._whereabouts.of_this_network(environ, env.session(environ)) is None:
+                raise
+            return self._no_login.forgotten(environ, error)
         if isinstance(answer, Response):
             return answer
         if answer.assertion is not None:

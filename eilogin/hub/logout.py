@@ -49,13 +49,15 @@ class _Outcome(NamedTuple):
     is_known: bool
     #: entityIDs of who was not reached.
     unreached: Sequence[str]
+    #: Whether another logout has ended it meanwhile, which knows who was not reached.
+    is_overtaken: bool = False
 
     @property
     def status(self) -> messages.Status:
         """The status to answer with (SAML core 3.7.3.2)."""
         if not self.is_known:
             return _UNKNOWN
-        return _PARTLY if self.unreached else _DONE
+        return _PARTLY if self.unreached or self.is_overtaken else _DONE
 
 
 class _Back(NamedTuple):
@@ -144,14 +146,22 @@ class SingleLogout:
         allow_only(environ, "POST")
         require_own_form(environ, env.trust(environ).own.public_url)
         login = env.session_to_end(environ)
-        unreached = [] if login is None else self.end_everywhere(environ, login)
+        unreached = None if login is None else self.end_everywhere(environ, login)
         if unreached:
             return self._partly(environ, unreached, None)
-        return self._done(environ, everywhere=True)
+        # On a second click there is nothing to end, and the first knows who was told.
+        return self._done(environ, everywhere=unreached is not None)
 
-    def end_everywhere(self, environ: "WSGIEnvironment", login: Login) -> list[str]:
-        """End all sessions of a citizen; the entityIDs of who was not reached."""
+    def end_everywhere(
+        self, environ: "WSGIEnvironment", login: Login
+    ) -> list[str] | None:
+        """End all sessions of a citizen; the entityIDs of who was not reached.
+
+        None where another logout has ended them meanwhile: it tells the participants.
+        """
         participants = env.sessions(environ).end_citizen(login)
+        if participants is None:
+            return None
         return self._propagation.tell(env.trust(environ), participants)
 
     # --- doing it -------------------------------------------------------------------
@@ -183,15 +193,16 @@ class SingleLogout:
         if not values.add(seen, "", until):
             return self._recorded(values, seen)
         logins = self._named(environ, request, issuer)
+        ended = [env.sessions(environ).end_citizen(login) for login in logins]
         participants = [
-            participant
-            for login in logins
-            for participant in env.sessions(environ).end_citizen(login)
+            participant for told in ended if told is not None for participant in told
         ]
         audit.event("logout.received", peer=issuer)
         others = _others(participants, request, issuer)
         unreached = self._propagation.tell(trust, others)
-        outcome = _Outcome(bool(logins), unreached)
+        # All are of one citizen, so the first of them has ended all that there were.
+        is_overtaken = bool(ended) and ended[0] is None
+        outcome = _Outcome(bool(logins), unreached, is_overtaken)
         values.swap(seen, "", json.dumps(outcome), until)
         return outcome
 

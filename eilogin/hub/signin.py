@@ -12,12 +12,15 @@ from urllib.parse import urlencode
 from webob import Response
 
 from eilogin import audit, clock
+from eilogin.errors import CookiesRefused, LoginEnded
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.questions import Questions
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login, Subject
+from eilogin.visit.rounds import takes_cookies
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import (
     allow_only,
@@ -26,7 +29,7 @@ from eilogin.web.requests import (
     require_own_form,
     safe_next,
 )
-from eilogin.web.urls import at, root, see_other
+from eilogin.web.urls import at, root, see_other, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -40,6 +43,13 @@ OFFERED = (PASSWORD, WITH_CODE)
 _AT_ONCE = 4
 #: A code is taken while it is shown, and one before and after; then never again.
 _CODE_FOR = 120.0
+
+#: Set with the page: a browser that does not bring it with the form keeps no session.
+_SHOWN = Cookie("eilogin-sign-in")
+_WITHOUT_COOKIES = (
+    "the browser brings none of our cookies, and got one with the sign-in page: they "
+    "are for https, and for http at *.localhost alone"
+)
 
 #: Ends a citizen's sessions everywhere.
 EndEverywhere = Callable[["WSGIEnvironment", Login], object]
@@ -84,12 +94,19 @@ class SignIn:
         if "cancel" in form:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
+        if not takes_cookies(environ):
+            # Before a code is spent, or a session made that nobody can use.
+            error = CookiesRefused(_WITHOUT_COOKIES)
+            again = this_page(environ, own.public_url)
+            return self._pages.refuse(environ, error, event="login", again=again)
+        # Who logs out everywhere while this is looked at has the last word.
+        asked = clock.now()
         citizen, problem = self._proven(environ, form, level)
         if citizen is None:
             username = form.get("username", "")
             audit.event("sign-in", "refused", level=level, reason=problem)
             return self.page(environ, target, level, username=username, problem=problem)
-        return self._sign_in(environ, citizen, level, target)
+        return self._sign_in(environ, citizen, level, target, asked)
 
     def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
         """The level to prove: the participant's question says it, not the form."""
@@ -132,32 +149,31 @@ class SignIn:
         return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
 
     def _sign_in(
-        self, environ: "WSGIEnvironment", citizen: Citizen, level: str, target: str
+        self,
+        environ: "WSGIEnvironment",
+        citizen: Citizen,
+        level: str,
+        target: str,
+        now: float,
     ) -> Response:
-        sessions = env.sessions(environ)
         own = env.trust(environ).own
-        now = clock.now()
         subject = Subject(
             own.entity_id, own.entity_id, citizen.id,
             name_qualifier=own.entity_id, sp_name_qualifier=own.entity_id,
         )  # fmt: skip
-        before = env.session_beyond_idle(environ)
-        if before is not None and before.who != subject:
-            self._end_everywhere(environ, before)
-            before = None
-        login = Login(
+        other = env.session_to_end(environ)
+        if other is not None and other.who != subject:
+            self._end_everywhere(environ, other)
+        proof = Login(
             who=subject,
             level=level,
             started=now,
-            ends=now + sessions.max_session,
+            ends=now + env.sessions(environ).max_session,
             confirmed=now,
             proven={level: now},
             attributes={"bsn": [citizen.bsn], "name": [citizen.name]},
         )
-        if before is not None and not sessions.is_idle(before):
-            # A step-up: a level once proven stays proven.
-            login = before.confirmed_by(login)
-        token = sessions.create_login(login, issued=now, replaces=before)
+        token, login = _log_in(environ, proof)
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(subject.name_id),
@@ -193,6 +209,7 @@ class SignIn:
         return self._pages.page(
             environ,
             "sign_in.html",
+            headers=[_SHOWN.set("yes")],
             # The form's redirects lead on to the participant.
             form_action=[] if question is None else [question.acs_url],
             action=f"{trust.own.url('login')}?{query}",
@@ -218,6 +235,28 @@ class SignIn:
             for citizen in self._citizens
             if citizen.username in DEMO_PASSWORDS
         ]
+
+
+def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login]:
+    """Make the login that was proven, in the place of the one of this browser."""
+    sessions, issued = env.sessions(environ), proof.confirmed
+    before = replaced = env.session_beyond_idle(environ)
+    login = proof
+    if before is not None and not sessions.is_idle(before):
+        # A step-up: a level once proven stays proven.
+        login = before.confirmed_by(proof)
+    while replaced is not None:
+        try:
+            return sessions.create_login(login, issued=issued, replaces=replaced), login
+        except LoginEnded:
+            heir = sessions.as_of_now(replaced)
+            if heir is not None and heir.key == replaced.key:
+                raise
+            # Another tab was faster. Its login gives way too; what was proven for it
+            # is not taken over, for the cookie of before a step-up stands for nothing.
+            replaced = heir
+    # No login was here, or it has ended: if by a logout, that left its mark.
+    return sessions.create_login(proof, issued=issued), proof
 
 
 class SignInService:

@@ -28,13 +28,13 @@ _log = logging.getLogger("eilogin.sessions")
 class Known:
     """A text that was taken apart, and what it said."""
 
-    key: str
-    data: str
+    stored: StoredSession
     login: Login
 
     def is_of(self, stored: StoredSession) -> bool:
         """Whether the store has the same still."""
-        return self.data == stored.data and self.login.seen == stored.seen
+        known = self.stored
+        return known.data == stored.data and known.seen == stored.seen
 
 
 class Reader:
@@ -46,8 +46,8 @@ class Reader:
         self.recent: dict[str, Known] = {}
         #: What was asked for before that.
         self._older: dict[str, Known] = {}
-        #: When something has to be forgotten.
-        self._forgets_at = 0.0
+        #: When what was not asked for of late has to be forgotten.
+        self.forgets_at = 0.0
         self._unreadable: set[str] = set()
 
     def remembered(self, token: str, stored: StoredSession) -> Login | None:
@@ -56,26 +56,22 @@ class Reader:
         What comes back may be given to others too: nobody changes it.
         """
         now = clock.now()
-        if self.is_due(now) or len(self.recent) >= MOST_REMEMBERED:
+        is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
+        if is_due or len(self.recent) >= MOST_REMEMBERED:
             self.forget_older(now)
         known = self._older.get(token)
         if known is None or not known.is_of(stored):
             login = self.login(stored)
             if login is None:
                 return None
-            known = Known(stored.key, stored.data, login)
+            known = Known(stored, login)
         self.recent[token] = known
         return known.login
-
-    def is_due(self, now: float) -> bool:
-        """Whether it is time to forget what was not asked for of late."""
-        # However far, and which way, the clock was set meanwhile.
-        return not 0.0 < self._forgets_at - now <= REMEMBERED_FOR
 
     def forget_older(self, now: float) -> None:
         """Forget what was not asked for of late."""
         self._older, self.recent = self.recent, {}
-        self._forgets_at = now + REMEMBERED_FOR
+        self.forgets_at = now + REMEMBERED_FOR
 
     def forget(self, token: str) -> None:
         """The session with this cookie value is over."""

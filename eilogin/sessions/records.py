@@ -220,13 +220,14 @@ class Login:
 
         A level once proven in this session stays proven. It is over when the newer
         confirmation says; where that says nothing (its ``ends`` is infinite) nothing
-        changes.
+        changes. A clock is ahead by what was seen at best: an answer may be slow.
         """
         return replace(
             newer,
             level=max(self.level, newer.level, key=LEVELS.index),
             proven={**self.proven, **newer.proven},
             ends=self.ends if isinf(newer.ends) else newer.ends,
+            ahead=max(self.ahead, newer.ahead),
         )
 
     # --- as text ---

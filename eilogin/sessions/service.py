@@ -15,11 +15,12 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import nextafter
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed, TooManyLogins
 from eilogin.sessions.idle import IdleLimit
-from eilogin.sessions.reading import Reader
+from eilogin.sessions.reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.records import Login, Participant, Subject
 from eilogin.stores import Store, StoredSession
 
@@ -55,7 +56,8 @@ class Sessions(IdleLimit):
         """
         login = self.find_beyond_idle(token)
         now = clock.now()
-        if self._reader.is_due(now):
+        # However far, and which way, the clock was set meanwhile.
+        if not 0.0 < self._reader.forgets_at - now <= REMEMBERED_FOR:
             self._reader.forget_older(now)
         # The usual case first: seen a while ago, and that within the limit.
         if login is None or 0 <= now - login.seen <= self.idle:
@@ -69,7 +71,7 @@ class Sessions(IdleLimit):
         """The same, idle limit aside: what a hub needs to log out, not to log in."""
         known = self._reader.recent.get(token)
         if known is not None:
-            key = known.key
+            key = known.stored.key
         elif len(token) == _TOKEN_LENGTH and token[:2] in _SHARDS:
             key = _key_of(token)
         else:
@@ -78,7 +80,8 @@ class Sessions(IdleLimit):
         if stored is None:
             self._reader.forget(token)
             return None
-        if known is not None and known.is_of(stored):
+        # The very same is what a store in memory gives where nothing has changed.
+        if known is not None and (known.stored is stored or known.is_of(stored)):
             return known.login
         return self._reader.remembered(token, stored)
 
@@ -89,8 +92,21 @@ class Sessions(IdleLimit):
         under way in another tab, or whose answer the browser never took.
         """
         family = self.store.get(_renewed_name(_key_of(token)))
-        keys = [] if family is None else self.store.find(family)
-        return next((login for login in map(self._read, keys) if login), None)
+        return None if family is None else next(iter(self._carrying(family)), None)
+
+    def _carrying(self, label: str) -> list[Login]:
+        """The logins that carry a label, whatever steps them up meanwhile."""
+        logins: list[Login] = []
+        looked_at: set[str] | None = None
+        keys = self.store.find(label)
+        # One that is gone by now may go on under another key, which is found if looked
+        # for again. One that is found again is there, and cannot be read.
+        while set(keys) != looked_at:
+            logins = [login for login in map(self._read, keys) if login is not None]
+            if len(logins) == len(keys):
+                break
+            looked_at, keys = set(keys), self.store.find(label)
+        return logins
 
     def find_told(
         self, subject: Subject, session_index: str | None = None
@@ -101,8 +117,7 @@ class Sessions(IdleLimit):
         told of them (:meth:`add_participant`). The idle limit is left aside, because
         a logout has to reach idle logins too.
         """
-        keys = self.store.find(subject.told_label(session_index))
-        return [login for login in map(self._read, keys) if login is not None]
+        return self._carrying(subject.told_label(session_index))
 
     @staticmethod
     def key_of(token: str) -> str:
@@ -115,6 +130,11 @@ class Sessions(IdleLimit):
         A login that was stepped up meanwhile lives: it is the same login.
         """
         return self.store.read(login.key) is not None or bool(self._heirs(login))
+
+    def as_of_now(self, login: Login) -> Login | None:
+        """The same login under the key under which it goes on; None where it ended."""
+        found = map(self._read, self._keys_of(login))
+        return next((one for one in found if one is not None), None)
 
     def _read(self, key: str) -> Login | None:
         stored = self.store.read(key)
@@ -240,22 +260,40 @@ class Sessions(IdleLimit):
         return []
 
     def _keys_of(self, login: Login) -> Iterator[str]:
-        """Its own key, which nearly always does; and what is looked up if not."""
+        """Its own key, which nearly always does; and what is looked up if not.
+
+        That is looked up until there is nothing new: who is stepped up once may be
+        stepped up again meanwhile.
+        """
+        tried = {login.key}
         yield login.key
-        yield from self._heirs(login)
+        while new := set(self._heirs(login)) - tried:
+            tried |= new
+            yield from new
 
     # --- ending ---
 
-    def end_citizen(self, login: Login) -> list[Participant]:
+    def end_citizen(self, login: Login) -> list[Participant] | None:
         """End this login and every other of the same subject, in whatever browser.
 
         By the label that it keeps under whatever key it goes on, so that a step-up in
-        another tab does not outrun the logout. Returns who had been told of any of
-        them, each entityID once for each login, which is the list that a hub's logout
-        has to reach. Idempotent, and one transaction.
+        another tab does not outrun the logout. Leaves the mark that refuses a login
+        that was proven before this instant and is not made yet. Returns who had been
+        told of any of them, each entityID once for each login, which is the list that a
+        hub's logout has to reach; None where all had ended, so that whoever ended them
+        has that list. Idempotent, and one transaction.
         """
-        # By its key too: it ends though the store's index is damaged.
-        ended = self.store.end(keys=(login.key,), labels=(login.who.label(),))
+        now = clock.now()
+        ended = self.store.end(
+            # By its key too: it ends though the store's index is damaged.
+            keys=(login.key,),
+            labels=(login.who.label(),),
+            # What is proven at this very instant is proven afterwards.
+            mark=nextafter(now, 0.0),
+            mark_until=now + self.max_session,
+        )
+        if not ended:
+            return None
         self._forget(*(session.key for session in ended))
         return [
             told

@@ -128,8 +128,8 @@ class Store(Protocol):
         mark at or after ``issued``, where its key exists already, or where ``replaces``
         is given and is not live. The session ``replaces`` is ended in the same
         transaction. With ``inherit`` its items move to the new one, and so do the
-        values that it owns and those of its labels that the new one does not have;
-        without, they go with it.
+        values that it owns and those of its labels that the new one does not have,
+        which then go when the new one does; without, they go with the old one.
         """
 
     def read(self, key: str) -> StoredSession | None:

@@ -113,12 +113,8 @@ class MemoryStore:
             self._put(key, replace(self._values[key], owner=heir))
 
     def _put(self, key: str, value: _Value) -> None:
-        # A value is over when its session is.
-        owner = value.owner
-        if owner is not None:
-            ends = self._sessions[owner].until
-            value = replace(value, until=min(value.until, ends))
-            self._belongings[owner].values.add(key)
+        if value.owner is not None:
+            self._belongings[value.owner].values.add(key)
         known = self._values.get(key)
         self._values[key] = value
         # One that is changed often has an entry already, which is looked at in time.
@@ -275,7 +271,11 @@ class MemoryStore:
 
     def _current(self, key: str, now: float) -> _Value | None:
         value = self._values.get(key)
-        return value if value is not None and value.until > now else None
+        if value is None or value.until <= now:
+            return None
+        # It goes with its owner when that is deleted; until then that may be over.
+        is_free = value.owner is None or self._live(value.owner, now) is not None
+        return value if is_free else None
 
     def _delete_session(self, key: str) -> None:
         if self._sessions.pop(key, None) is None:

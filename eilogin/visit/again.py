@@ -141,7 +141,7 @@ class SecondChance:
         except MessageTooLarge as error:
             return self._too_large(environ, level, error)
         except (FormLost, FormSent) as error:
-            return self._pages.refuse(environ, error, event="form")
+            return self._refused(environ, error)
         except StoreUnavailable as error:
             _log.warning("a form was not kept: %s", error)
             return otherwise
@@ -267,10 +267,14 @@ class SecondChance:
     def _refusal(
         self, environ: "WSGIEnvironment", error: Refused, handle: str
     ) -> Response:
-        response = self._pages.refuse(environ, error, event="form")
+        response = self._refused(environ, error)
         if isinstance(error, FormOfAnother):
             response.headerlist.append(_cookie(handle).expire())
         return response
+
+    def _refused(self, environ: "WSGIEnvironment", error: Refused) -> Response:
+        first_page = root(_own(environ).public_url)
+        return self._pages.refuse(environ, error, event="form", again=first_page)
 
 
 def _put_in(environ: "WSGIEnvironment", form: Form) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import json
 import logging
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ from eilogin.errors import (
     LoginFailed,
     LoginLost,
     MalformedMessage,
+    MessageExpired,
     UnknownPeer,
 )
 from eilogin.federation import Trust
@@ -49,6 +51,9 @@ _STASHED = 120.0
 #: The parameter by which the browser fetches it, and the one that tells of a failure.
 _STASH_KEY = "answer"
 _FAILURE = "failure"
+#: How often, and how many seconds apart, who brings an artifact that the hub does not
+#: know any more looks whether another request of the same browser has its answer.
+_LOOKS, _PAUSE = 10, 0.05
 #: Status codes that are told on (SAML core 3.2.2.2 has two), and characters of one.
 _MOST_CODES = 2
 _LONGEST_CODE = 200
@@ -118,7 +123,14 @@ class AnswerReader:
         source = bindings.source_id(trust.hub_id)
         if not hmac.compare_digest(parsed.source_id, source):
             raise UnknownPeer("the artifact is not of the hub that was asked")
-        response = _resolved(artifact, parsed.index, trust)
+        try:
+            response = _resolved(artifact, parsed.index, trust)
+        except (LoginFailed, MessageExpired):
+            # It may be resolved already, for a click before this one.
+            pending = _when_claimed(environ, pending)
+            if not pending.spent_by:
+                raise
+            return Answer(pending)
         try:
             assertion = accept(
                 response,
@@ -223,6 +235,19 @@ def _failed(environ: "WSGIEnvironment", text: str) -> Answer:
 
 def _sealer(trust: Trust) -> Sealer:
     return Sealer(trust.own.sealing_secrets, f"failed login at {trust.own.entity_id}")
+
+
+# --- twice at once --------------------------------------------------------------------
+
+
+def _when_claimed(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
+    """The same login, after another request has had the time to take its answer."""
+    for _ in range(_LOOKS):
+        time.sleep(_PAUSE)
+        pending = under_way.of_browser(environ, pending.handle)
+        if pending.spent_by:
+            break
+    return pending
 
 
 # --- what the hub says ----------------------------------------------------------------

@@ -3,7 +3,7 @@
 What comes before, from the request to the assertion, is :mod:`eilogin.visit.answers`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from eilogin.errors import LevelTooLow, LoginEnded, LoginLost
 from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import LEVEL_OF, reaches
-from eilogin.sessions import Login, Subject
+from eilogin.sessions import Login, Sessions, Subject
 from eilogin.visit import limits, rounds, under_way
 from eilogin.visit.again import SecondChance
 from eilogin.visit.asking import forget_asking
@@ -42,27 +42,17 @@ def log_in(
     nobody is logged in then.
     """
     sessions, own = env.sessions(environ), env.trust(environ).own
-    login = _login_of(assertion, _level_reached(pending, assertion), own.entity_id)
-    login = replace(login, address=whereabouts.mark(environ))
+    said = _login_of(assertion, _level_reached(pending, assertion), own.entity_id)
+    said = replace(said, address=whereabouts.mark(environ))
     current = whereabouts.of_this_network(environ, env.session(environ))
-    if current is not None and current.who == login.who:
-        login = replace(login, proven=_proven(pending, assertion, login, current))
-        login = current.confirmed_by(login)
-    else:
-        login = replace(login, proven=_proven(pending, assertion, login, None))
     name = f"assertion:{assertion.issuer}\0{assertion.id}"
     if not under_way.claim(environ, pending):
-        return once_more(environ, replace(pending, spent_by=under_way.CLAIMED))
+        return once_more(environ, under_way.of_browser(environ, pending.handle))
     sessions.use_once(name, assertion.confirmation_ends + SKEW)
-    try:
-        token = sessions.create_login(login, issued=assertion.issued, replaces=current)
-    except LoginEnded:
-        is_hers = current is not None and current.who == login.who
-        if current is None or not is_hers or not sessions.is_live(current):
-            raise
-        # Another tab was faster, and has renewed the session that we saw: its
-        # cookie is in the browser, or on its way.
+    made = _create(sessions, pending, assertion, said, current)
+    if made is None:
         return go_to(environ, pending.target)
+    token, login = made
     under_way.spend(environ, pending, sessions.key_of(token))
     audit.event(
         _what_happened(current, login),
@@ -128,18 +118,56 @@ def _login_of(assertion: messages.Assertion, level: str, audience: str) -> Login
     )
 
 
-def _proven(
+def _create(
+    sessions: Sessions,
     pending: PendingLogin,
     assertion: messages.Assertion,
-    login: Login,
+    said: Login,
     current: Login | None,
-) -> Mapping[str, float]:
-    return limits.proven_at(
+) -> tuple[str, Login] | None:
+    """Make a login in the place of the current one, if any: cookie value and login.
+
+    Where another tab was faster it takes the place of what that made, with what was
+    proven in this browser's own session until now and no more: who has an old cookie
+    must not gain by a step-up beside it. None where that has a higher level: its
+    cookie is in the browser, or on its way. Where the current one has ended for good it
+    takes nobody's; if that was a logout that concerns this answer, it left a mark.
+    """
+    login = _merged(pending, assertion, said, current)
+    while True:
+        try:
+            token = sessions.create_login(
+                login, issued=assertion.issued, replaces=current
+            )
+        except LoginEnded:
+            heir = None if current is None else sessions.as_of_now(current)
+            if current is None or (heir is not None and heir.key == current.key):
+                raise
+        else:
+            return token, login
+        if heir is None:
+            login = _merged(pending, assertion, said, None)
+        elif heir.who == said.who and not reaches(login.level, heir.level):
+            return None
+        current = heir
+
+
+def _merged(
+    pending: PendingLogin,
+    assertion: messages.Assertion,
+    said: Login,
+    current: Login | None,
+) -> Login:
+    """What the hub said, with what was confirmed of the same citizen before."""
+    before = current if current is not None and current.who == said.who else None
+    proven = limits.proven_at(
         assertion.authn_instant,
-        login.level,
+        said.level,
         asked=pending.asked if pending.is_forced else None,
-        before=current,
+        before=before,
     )
+    login = replace(said, proven=proven)
+    return login if before is None else before.confirmed_by(login)
 
 
 def _what_happened(before: Login | None, now: Login) -> str:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.sessions import Login
-from eilogin.stores import Values
 from eilogin.visit.rules import Rule
 from eilogin.web import environ as env
 
@@ -49,7 +48,7 @@ def _had_pause(
     return (
         _idle_for(environ, login) > limit
         or login.started - since > limit
-        or _last_pause(env.values(environ), login, limit) > since
+        or _last_pause(environ, login, limit) > since
     )
 
 
@@ -62,7 +61,7 @@ def note_pause(
     """
     for limit in limits:
         if _idle_for(environ, login) > limit:
-            _note(env.values(environ), login, limit)
+            _note(environ, login, limit)
 
 
 def _idle_for(environ: "WSGIEnvironment", login: Login) -> float:
@@ -70,18 +69,20 @@ def _idle_for(environ: "WSGIEnvironment", login: Login) -> float:
     return clock.now() - (sessions.idle_at(login) - sessions.idle)
 
 
-def _note(values: Values, login: Login, limit: float) -> None:
-    key, now = _key(login, limit), repr(clock.now())
+def _note(environ: "WSGIEnvironment", login: Login, limit: float) -> None:
+    values, key, now = env.values(environ), _key(login, limit), clock.now()
+    # No login lasts longer than this; the hub may prolong one that ends sooner.
+    until = now + env.sessions(environ).max_session
     known = values.get(key)
     if known is None:
-        values.add(key, now, login.ends, durable=False)
+        values.add(key, repr(now), until, durable=False)
     else:
-        values.swap(key, known, now, login.ends, durable=False)
+        values.swap(key, known, repr(now), until, durable=False)
 
 
-def _last_pause(values: Values, login: Login, limit: float) -> float:
+def _last_pause(environ: "WSGIEnvironment", login: Login, limit: float) -> float:
     """When the last pause ended; what is no time is one that ends now."""
-    said = values.get(_key(login, limit))
+    said = env.values(environ).get(_key(login, limit))
     if said is None:
         return 0.0
     with suppress(ValueError):
@@ -89,7 +90,7 @@ def _last_pause(values: Values, login: Login, limit: float) -> float:
         if isfinite(ended):
             return ended
     # Or no proof would ever be later than it.
-    _note(values, login, limit)
+    _note(environ, login, limit)
     return inf
 
 

@@ -1,4 +1,7 @@
-"""The hub says that there is no login: what the visitor sees, and her way back."""
+"""The hub says that there is no login: what the visitor sees, and her way back.
+
+Also where it says more, and the login that was asked for is lost.
+"""
 
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -6,7 +9,7 @@ from urllib.parse import unquote
 from webob import Response
 
 from eilogin import audit
-from eilogin.errors import LoginFailed, PathRefused
+from eilogin.errors import LoginFailed, LoginLost, PathRefused
 from eilogin.saml import messages
 from eilogin.saml.levels import reaches
 from eilogin.visit import limits
@@ -15,7 +18,7 @@ from eilogin.visit.asking import login_address, remember_asking
 from eilogin.visit.rules import OFF, OPTIONAL, Rules
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, language_of, note_refusal
 from eilogin.web.urls import root
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class NoLogin:
-    """Answers the browser that brings such a word of the hub.
+    """Answers the browser that brings such a word of the hub, or a login that is lost.
 
     ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
     not asked again silently.
@@ -58,6 +61,21 @@ class NoLogin:
             login_url=login_address(environ, pending.target, pending.level),
             back_url=self._open_page(environ, pending.target),
             logged_in=env.session(environ) is not None,
+        )
+
+    def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
+        """The page of a login that is lost, for who is logged in by now all the same.
+
+        Many tabs were opened at once, and she logged in at another one.
+        """
+        note_refusal(error, "login")
+        own = env.trust(environ).own
+        return self._pages.page(
+            environ,
+            "logged_in.html",
+            status=409,
+            name=own.names[language_of(environ)],
+            website_url=root(own.public_url),
         )
 
     def _open_page(self, environ: "WSGIEnvironment", target: str) -> str:

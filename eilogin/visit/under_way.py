@@ -63,7 +63,7 @@ class PendingLogin:
 
     @property
     def asked(self) -> float:
-        """When we asked, in whole seconds."""
+        """When we asked, in seconds."""
         return _instant_of(self.handle)
 
     @property

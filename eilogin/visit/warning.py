@@ -5,6 +5,7 @@ session's end. Where the option ``warn`` asks for it, one tag is put into such a
 (:mod:`eilogin.visit.injection`), which loads one script of ours. It asks
 ``/eilogin/session`` how long still, and shows a dialog in time: to go on, which sends
 POST there and loses nothing of what was filled in; or, when the end is final, to save.
+The same POST says that she sees a page which her browser had asked for in advance.
 
 It is put in for who looks at a page while logged in: into whole answers with status
 200 to a navigation, in HTML or XHTML, also where the browser asks in advance. It is
@@ -38,6 +39,7 @@ from eilogin.web import environ as env
 from eilogin.web.pages import Pages, json_answer
 from eilogin.web.requests import (
     allow_only,
+    fills_window,
     is_navigation,
     origin_of,
     require_own_form,
@@ -197,7 +199,7 @@ def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
         and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST")
         and "HTTP_RANGE" not in environ
         and is_navigation(environ)
-        and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"
+        and fills_window(environ)
     )
 
 

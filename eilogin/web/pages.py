@@ -6,7 +6,8 @@ in the tree is compiled. What a package wants to say otherwise it puts in a temp
 of the same name in its own ``templates`` folder.
 
 Every page forbids what it does not use (DIGID.md 5.2): no script but the one that
-sends a form on, no style but its own, no frame, no cache. ``Referrer-Policy`` is
+sends a form on, no style but its own, no frame (but one of its own site, for the page
+that says there that a login is needed), no cache. ``Referrer-Policy`` is
 ``same-origin``, not ``no-referrer``: the latter makes a browser send ``Origin: null``
 with the forms on the page, and they would be refused.
 """
@@ -68,6 +69,8 @@ _HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
 _LONGEST_WISH = 200
 #: A year, as DIGID.md 5.2 demands.
 _HSTS = "max-age=31536000"
+#: Pages that stand in frames of their own site too. A click there does nothing yet.
+_IN_OWN_FRAMES = ("login_needed.html",)
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
 #: After how many seconds to try again what did not answer: longer than a store is left
@@ -114,9 +117,9 @@ class Pages:
         form on the page may lead, by itself or by a redirect; its own site always is.
         None where the application's answer says where it leads.
         """
-        response = self._html(
-            environ, template, values, _policy(self._style_hash, form_action)
-        )
+        ancestors = "'self'" if template in _IN_OWN_FRAMES else "'none'"
+        policy = _policy(self._style_hash, form_action, ancestors=ancestors)
+        response = self._html(environ, template, values, policy)
         response.status_code = status
         response.headerlist.extend(headers)
         return response
@@ -200,13 +203,14 @@ class Pages:
     ) -> Response:
         language = language_of(environ)
         text = self._by_language[language].get_template(template).render(values)
+        frames = "SAMEORIGIN" if template in _IN_OWN_FRAMES else "DENY"
         return Response(
             body=text.encode(),
             headerlist=[
                 ("Content-Type", "text/html; charset=UTF-8"),
                 ("Content-Language", language),
                 ("Content-Security-Policy", policy),
-                ("X-Frame-Options", "DENY"),
+                ("X-Frame-Options", frames),
                 *_common_headers(environ),
             ],
         )
@@ -325,7 +329,10 @@ def _packaged(name: str) -> str:
 
 
 def _policy(
-    style_hash: str, form_action: Sequence[str] | None, script_hash: str = ""
+    style_hash: str,
+    form_action: Sequence[str] | None,
+    script_hash: str = "",
+    ancestors: str = "'none'",
 ) -> str:
     """The Content-Security-Policy of one page."""
     origins = dict.fromkeys(["'self'", *map(origin_of, form_action or ())])
@@ -339,7 +346,7 @@ def _policy(
             "img-src data:",
             *script,
             *form,
-            "frame-ancestors 'none'",
+            f"frame-ancestors {ancestors}",
             "base-uri 'none'",
         ]
     )

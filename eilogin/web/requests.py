@@ -72,7 +72,7 @@ def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
     return (
         not is_from_other_site(environ, public_url)
         and is_looked_at(environ)
-        and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"
+        and fills_window(environ)
     )
 
 
@@ -150,9 +150,27 @@ def is_looked_at(environ: "WSGIEnvironment") -> bool:
     return is_navigation(environ)
 
 
+def fills_window(environ: "WSGIEnvironment") -> bool:
+    """Whether what is answered here fills a window or a tab, and no frame in a page.
+
+    Another site's page, such as the hub's, may not show itself in a frame, nor find
+    its cookies there (Fetch Metadata, 2.1; who sends no such header is believed).
+    """
+    return bool(environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
+
+
+def is_in_frame(environ: "WSGIEnvironment") -> bool:
+    """Whether a person looks at this in a frame, in a page of this site."""
+    return is_looked_at(environ) and not fills_window(environ)
+
+
 def wants_page(environ: "WSGIEnvironment") -> bool:
     """Whether who looks at this can be sent elsewhere and led back here."""
-    return environ["REQUEST_METHOD"] in ("GET", "HEAD") and is_looked_at(environ)
+    return (
+        environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        and is_looked_at(environ)
+        and fills_window(environ)
+    )
 
 
 def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:

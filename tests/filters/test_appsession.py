@@ -253,6 +253,19 @@ class TestWithALogin:
         visitor.sessions.end_citizen(visitor.login)
         assert visitor.stored() is None
 
+    def test_it_is_kept_for_as_long_as_a_login_that_is_prolonged(
+        self, visitor, travel
+    ) -> None:
+        """The hub says by and by how long she is logged in."""
+        visitor.log_in(replace(ANNA, ends=NOON + 900))
+        visitor.get("/write?note=one")
+        travel.shift(600)
+        visitor.log_in(replace(ANNA, ends=NOON + 1500), replaces=visitor.login)
+        travel.shift(899)
+        assert visitor.get("/write?more=two") == {"note": "one", "more": "two"}
+        travel.shift(1)
+        assert visitor.stored() is None
+
     def test_its_id_says_nothing_and_is_not_for_the_browser_to_choose(
         self, visitor: Visitor
     ) -> None:

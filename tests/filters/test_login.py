@@ -8,6 +8,7 @@ from wsgiref.validate import validator
 import pytest
 from webtest import TestApp as Client
 
+from eilogin.clock import now
 from eilogin.errors import InvalidOptions
 from eilogin.filters.login import LoginOptions, make_login
 from eilogin.saml import bindings, messages, xml
@@ -143,7 +144,7 @@ class TestAStranger:
         handles = []
         for _ in range(7):
             handles.append(citizen.begin()[1])
-            clock.shift(1)
+            clock.shift(0.01)
         held = [
             citizen.browser.cookie("stad.test", f"__Host-eilogin-login-{handle}")
             for handle in handles
@@ -241,6 +242,12 @@ class TestTheCall:
         assert citizen.browser.page.text == "nobody"
         citizen.browser.reload()
         assert not citizen.was_asked()
+
+    def test_lets_be_in_a_frame_who_can_only_be_asked_passively(self, citizen, app):
+        app.demand = ("basis", {"passive": True})
+        framed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+        assert citizen.browser.fetch(STAD, **framed).text == "nobody"
+        assert citizen.browser.cookies("stad.test") == {}
 
     def test_asks_passively_again_after_a_while(self, citizen, app, clock):
         app.demand = ("basis", {"passive": True})
@@ -423,7 +430,7 @@ class TestAStepUp:
         def find_and_log_out(token):
             login = find(token)
             if login is not None:
-                sessions.end_citizen(login)
+                sessions.end_login(login, issued=now())
             return login
 
         monkeypatch.setattr(sessions, "find", find_and_log_out)

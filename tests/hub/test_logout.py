@@ -329,6 +329,26 @@ class TestALogoutOverSoap:
         assert answer.status_int == 500
         assert "soap-env:Server" in answer.text
 
+    def test_that_another_is_faster_than_does_not_say_everywhere(
+        self, anna, soap, logout_of, outcome_of, monkeypatch
+    ):
+        """It does not know whom the other one reached."""
+        anna.federation.down.add("land.test")
+        sessions = anna.federation.apps["inloggen.test"].sessions
+        end, others = sessions.end_citizen, []
+
+        def end_citizen(login):
+            monkeypatch.setattr(sessions, "end_citizen", end)
+            others.append(soap(logout_of("stad.test"), "stad.test"))
+            return end(login)
+
+        monkeypatch.setattr(sessions, "end_citizen", end_citizen)
+        request = logout_of()
+        partly = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert outcome_of(soap(request)).status.codes == partly
+        assert outcome_of(others[0]).status.codes == partly
+        assert outcome_of(soap(request)).status.codes == partly, "as recorded"
+
     def test_that_names_no_session_ends_all_of_hers_in_every_browser(
         self, anna, elsewhere, soap, logout_of, told
     ):
@@ -456,8 +476,34 @@ class TestTheButton:
 
     def test_does_nothing_for_who_is_not_signed_in(self, citizen, told):
         citizen.browser.post(f"{HUB}/logout", site="same-origin")
-        assert "U bent overal uitgelogd" in citizen.browser.text
+        assert "U bent uitgelogd" in citizen.browser.text
         assert told() == []
+
+    @pytest.mark.parametrize("when", ["afterwards", "meanwhile"])
+    def test_pressed_twice_does_not_say_everywhere_for_what_it_does_not_know(
+        self, anna, federation, sessions, monkeypatch, when
+    ):
+        """The second click is answered; what the first one found out is not seen."""
+        federation.down.add("land.test")
+        hub = federation.browser()
+        hub.set_cookie("inloggen.test", "__Host-eilogin", anna.cookie)
+        hub.visit(f"{HUB}/")
+        end = sessions.end_citizen
+
+        def click_first(login):
+            monkeypatch.setattr(sessions, "end_citizen", end)
+            hub.press("Overal uitloggen")
+            return end(login)
+
+        anna.browser.visit(f"{HUB}/")
+        if when == "afterwards":
+            hub.press("Overal uitloggen")
+        else:
+            monkeypatch.setattr(sessions, "end_citizen", click_first)
+        anna.browser.press("Overal uitloggen")
+        assert "nog niet overal uitgelogd" in hub.text
+        assert "U bent uitgelogd" in anna.browser.text
+        assert anna.is_in == {"land.test"}
 
     def test_is_not_on_another_site(self, anna, refused):
         anna.browser.post(f"{HUB}/logout", site="cross-site")

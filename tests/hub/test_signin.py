@@ -1,11 +1,14 @@
 """The hub's own sign-in: who proves what, and what comes of it."""
 
+from dataclasses import replace
 from html import unescape
 from urllib.parse import quote
 
 import pytest
 
-from eilogin.errors import StoreUnavailable
+from eilogin import clock as instants
+from eilogin.errors import LoginEnded, StoreUnavailable
+from eilogin.hub.citizens import Citizens
 
 HUB = "https://inloggen.test"
 LOGIN = f"{HUB}/login"
@@ -17,6 +20,36 @@ MINUTE = 60
 def login_of(sessions):
     """The hub's session of a citizen's browser."""
     return lambda citizen: sessions.find(citizen.cookie or "")
+
+
+@pytest.fixture
+def step_up(sessions):
+    """Another tab of a citizen's browser proves a level; its cookie, on its way."""
+
+    def prove(citizen, level="basis"):
+        before = sessions.find(citizen.cookie)
+        newer = replace(before, level=level, proven={level: instants.now()})
+        after = before.confirmed_by(newer)
+        return sessions.create_login(after, issued=instants.now(), replaces=before)
+
+    return prove
+
+
+@pytest.fixture
+def meanwhile(sessions, monkeypatch):
+    """Let something happen between a proof and the login that comes of it, once."""
+
+    def arrange(happen):
+        real = sessions.create_login
+
+        def create_login(*arguments, **more):
+            monkeypatch.setattr(sessions, "create_login", real)
+            happen()
+            return real(*arguments, **more)
+
+        monkeypatch.setattr(sessions, "create_login", create_login)
+
+    return arrange
 
 
 class TestAPassword:
@@ -229,6 +262,18 @@ class TestWhoIsSignedInAlready:
         assert uwv.find(at_uwv) is None
         assert login_of(citizen).attributes["name"] == ["Bram van den Test"]
 
+    def test_gives_way_to_another_though_a_step_up_is_on_its_way(
+        self, citizen, federation, sessions, step_up
+    ):
+        citizen.sign_in(url="https://uwv.test/mijn")
+        uwv = federation.apps["uwv.test"].sessions
+        at_uwv = citizen.browser.cookie("uwv.test", "__Host-eilogin")
+        citizen.visit(LOGIN)
+        hers = step_up(citizen)
+        citizen.sign_in("bram", url=None)
+        assert sessions.find(hers) is None
+        assert uwv.find(at_uwv) is None
+
     def test_is_told_so_while_the_store_is_down(
         self, citizen, service, sessions, monkeypatch, refused
     ):
@@ -241,6 +286,113 @@ class TestWhoIsSignedInAlready:
         citizen.visit(service.address(service.request()))
         refused(citizen.browser.page, "store-unavailable", 503)
         assert service.came == []
+
+
+class TestTwoTabsAtOnce:
+    @pytest.fixture
+    def signed_in(self, citizen, service):
+        citizen.sign_in()
+        return citizen.visit(service.address(service.request()))
+
+    @pytest.fixture
+    def others_are_faster(self, signed_in, step_up, meanwhile):
+        def arrange(level="basis", tabs=1):
+            def prove():
+                for _ in range(tabs):
+                    token = step_up(signed_in, level)
+                    signed_in.browser.set_cookie(
+                        "inloggen.test", "__Host-eilogin", token
+                    )
+
+            meanwhile(prove)
+
+        return arrange
+
+    @pytest.mark.parametrize("tabs", [1, 2])
+    def test_sign_in_both_and_the_last_has_it_all(
+        self, signed_in, service, sessions, others_are_faster, tabs
+    ):
+        """She has one session, which a logout reaches with all that it told."""
+        signed_in.visit(WITH_CODE)
+        others_are_faster(tabs=tabs)
+        signed_in.sign_in(url=None, code=signed_in.code())
+        assert signed_in.browser.url == f"{HUB}/"
+        login = sessions.find(signed_in.cookie)
+        assert login.level == "midden"
+        assert sessions.store.find(login.who.label()) == [login.key]
+        told = sessions.participants(login)
+        assert [p.entity_id for p in told] == [service.entity_id]
+
+    def test_prove_nothing_for_each_other(self, signed_in, login_of, others_are_faster):
+        """The cookie of before a step-up, and her password, are no code."""
+        signed_in.visit(LOGIN)
+        others_are_faster("midden")
+        signed_in.sign_in(url=None)
+        assert login_of(signed_in).level == "basis"
+
+    def test_begin_anew_where_the_session_came_to_its_end(
+        self, signed_in, login_of, sessions, meanwhile, clock
+    ):
+        before = login_of(signed_in)
+        signed_in.visit(WITH_CODE)
+        meanwhile(lambda: sessions.store.end(keys=[before.key]))
+        signed_in.sign_in(url=None, code=signed_in.code())
+        after = login_of(signed_in)
+        assert after.level == "midden"
+        assert after.family != before.family
+
+
+class TestALogoutEverywhereMeanwhile:
+    """She signs in here, and logs out in another browser."""
+
+    @pytest.fixture
+    def log_out(self, another, clock):
+        another.sign_in()
+        another.visit(f"{HUB}/")
+
+        def press():
+            clock.shift(1)
+            another.browser.press("Overal uitloggen")
+            assert "U bent overal uitgelogd" in another.browser.text
+
+        return press
+
+    @pytest.fixture(params=["anew", "once more"])
+    def asked(self, request, citizen):
+        if request.param == "once more":
+            citizen.sign_in()
+        return citizen.visit(LOGIN)
+
+    def test_has_the_last_word(self, asked, login_of, log_out, meanwhile):
+        meanwhile(log_out)
+        asked.sign_in(url=None)
+        assert asked.browser.page.status_int == LoginEnded.status
+        assert login_of(asked) is None
+
+    def test_has_it_also_while_her_password_is_looked_at(
+        self, asked, login_of, log_out, monkeypatch
+    ):
+        real = Citizens.verify
+
+        def verify(*arguments):
+            monkeypatch.setattr(Citizens, "verify", real)
+            log_out()
+            return real(*arguments)
+
+        monkeypatch.setattr(Citizens, "verify", verify)
+        asked.sign_in(url=None)
+        assert asked.browser.page.status_int == LoginEnded.status
+        assert login_of(asked) is None
+
+    def test_keeps_nobody_from_signing_in_and_stepping_up_at_once(
+        self, asked, login_of, log_out
+    ):
+        log_out()
+        asked.sign_in(url=None)
+        assert login_of(asked).level == "basis"
+        asked.visit(WITH_CODE)
+        asked.sign_in(url=None, code=asked.code())
+        assert login_of(asked).level == "midden"
 
 
 def test_what_happens_is_told_to_the_audit_log(citizen, events, sessions):

@@ -5,9 +5,10 @@ import re
 import secrets
 import sqlite3
 from contextlib import closing
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
+from lxml import html
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
@@ -17,6 +18,7 @@ from eilogin.visit.rounds import MOST
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"
 LAND = "https://land.test/mijn"
+HUB = "https://inloggen.test"
 MINUTE = 60
 
 
@@ -65,6 +67,44 @@ def test_three_tabs_log_in_in_any_order_and_each_is_where_it_wanted(anna, site, 
     for name in order:
         tabs[name].log_in()
     assert all(anna.is_let_in(tab.url) for tab in tabs.values())
+
+
+class TestATabWhoseLoginIsForgotten:
+    """More tabs were opened at once than a browser keeps logins for."""
+
+    @pytest.fixture(params=["https://uwv.test", "https://stad.test"])
+    def tabs(self, request, anna, clock):
+        tabs = []
+        for number in range(6):
+            tabs.append(Tab(anna, f"{request.param}/{number}"))
+            clock.shift(0.01)
+        return tabs
+
+    def try_it(self, anna, tab):
+        anna.browser.url, anna.browser.page = tab.shown
+        anna.type_password()
+
+    def test_is_the_one_that_was_opened_first(self, tabs):
+        for tab in tabs[1:]:
+            tab.log_in()
+
+    def test_tells_calmly_who_is_logged_in_by_then(self, anna, tabs, caplog):
+        tabs[-1].log_in()
+        self.try_it(anna, tabs[0])
+        assert anna.browser.page.status_int == 409
+        assert anna.browser.title.startswith("U bent ingelogd bij")
+        assert "(login-lost)" in caplog.text
+        anna.browser.language = "en"
+        anna.browser.reload()
+        assert anna.browser.title.startswith("You are logged in at")
+        anna.browser.click("To the website")
+        assert anna.browser.url == urljoin(tabs[0].url, "/")
+        assert anna.user
+
+    def test_says_that_it_did_not_work_to_who_is_not(self, anna, tabs):
+        self.try_it(anna, tabs[0])
+        assert anna.browser.page.status_int == 400
+        assert anna.browser.title.startswith("Inloggen is niet gelukt")
 
 
 @pytest.mark.parametrize("url", [UWV, STAD])
@@ -321,13 +361,63 @@ class TestAPageInAdvanceOrInAForeignFrame:
         assert anna.is_asked_for_password
 
 
-def test_a_page_in_a_frame_of_the_site_itself_is_looked_at(anna, clock):
-    anna.log_in(UWV)
-    framed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
-    for _ in range(2):
-        clock.shift(8 * MINUTE)
-        assert anna.browser.fetch(UWV, **framed).status_int in (200, 302)
-    assert anna.is_let_in(UWV)
+class TestAFrameOfTheSiteItself:
+    """The hub shows nothing there, and may find none of its cookies."""
+
+    @pytest.fixture(params=["iframe", "object"])
+    def framed(self, request, anna):
+        """Ask for a page as a browser does for a frame."""
+
+        def ask(url, **more):
+            headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": request.param}
+            return anna.browser.fetch(url, **more, **headers)
+
+        return ask
+
+    @pytest.mark.parametrize("url", [UWV, STAD], ids=["artifact", "post"])
+    def test_is_looked_at_and_goes_by_no_hub(self, anna, framed, clock, url):
+        anna.log_in(url)
+        before = anna.browser.cookies(host_of(url))
+        for _ in range(2):
+            clock.shift(11 * MINUTE)
+            answer = framed(url)
+            assert answer.status_int == 200
+            assert "user=[" in answer.text
+        assert anna.browser.cookies(host_of(url)) == before
+        assert anna.is_let_in(url)
+        assert len(anna.browser.trail) > 1, "her next page goes by it"
+
+    @pytest.mark.parametrize("page", ["/mijn", "/eilogin/login?next=/mijn"])
+    @pytest.mark.parametrize("url", [UWV, STAD], ids=["artifact", "post"])
+    def test_tells_a_stranger_where_to_log_in(self, anna, framed, url, page):
+        answer = framed(urljoin(url, page))
+        assert answer.status_int == 403
+        assert "om dit deel van de pagina te zien" in answer.text
+        assert "verstuurd" not in answer.text
+        assert "autofocus" not in answer.text
+        assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert framed(urljoin(url, page), method="HEAD").status_int == 403
+        assert anna.browser.cookies(host_of(url)) == {}
+        [link] = html.document_fromstring(answer.text).iter("a")
+        assert link.get("target") == "_top"
+        anna.visit(link.get("href"))
+        assert anna.is_asked_for_password
+
+    def test_tells_who_needs_more_so_too(self, anna, framed):
+        anna.log_in(LAND)
+        answer = framed("https://land.test/percelen")
+        assert answer.status_int == 403
+        [link] = html.document_fromstring(answer.text).iter("a")
+        anna.visit(link.get("href")).type_password(anna.code)
+        assert framed("https://land.test/percelen").status_int == 200
+
+    def test_tells_it_to_who_sends_a_form_there(self, anna):
+        anna.browser.post(UWV, site="same-origin", text="bezwaar")
+        policy = anna.browser.page.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'self'" in policy
+        assert 'target="_top"' in anna.browser.page.text
+        assert "niet verwerkt" in anna.browser.text
 
 
 # --- round and round ------------------------------------------------------------------
@@ -518,6 +608,60 @@ def test_a_browser_that_takes_no_cookies_is_told_so(
     assert session_of(anna, url) is None
     assert site.requests <= 3, "the page, the answer, by POST once more: no loop"
     assert "(cookies-refused): the browser brings none" in caplog.text
+
+
+@pytest.fixture
+def forgetful(federation, anna):
+    """Her browser, which brings no cookie back to the hub until it is told to."""
+    hub = federation.apps["inloggen.test"]
+    WithoutCookies(federation, "inloggen.test")
+
+    def allow_cookies():
+        federation.apps["inloggen.test"] = hub
+
+    anna.allow_cookies = allow_cookies
+    return anna
+
+
+@pytest.mark.parametrize(
+    ("url", "led_to"),
+    [(UWV, UWV), (STAD, STAD), (f"{HUB}/login", f"{HUB}/")],
+    ids=["artifact", "post", "hub"],
+)
+def test_it_is_told_so_by_the_hub_too_and_can_go_on_when_it_takes_them(
+    forgetful, caplog, events, url, led_to
+):
+    forgetful.visit(url)
+    forgetful.type_password()
+    assert forgetful.browser.page.status_int == 400
+    assert "Uw browser bewaart onze cookie niet" in forgetful.browser.title
+    assert "(cookies-refused): the browser brings none" in caplog.text
+    assert events("sign-in") == [], "no session that nobody can use"
+    forgetful.browser.click("Probeer het opnieuw")
+    forgetful.type_password()
+    assert forgetful.browser.page.status_int == 400, "and so on, as long as that is so"
+    forgetful.allow_cookies()
+    forgetful.browser.click("Probeer het opnieuw")
+    forgetful.type_password()
+    assert forgetful.browser.url == led_to
+    assert forgetful.is_let_in(UWV)
+
+
+def test_its_code_is_not_spent_for_nothing(forgetful):
+    forgetful.visit(f"{HUB}/login?level=midden")
+    code = forgetful.code
+    forgetful.type_password(code)
+    forgetful.allow_cookies()
+    forgetful.browser.click("Probeer het opnieuw")
+    forgetful.type_password(code)
+    assert forgetful.browser.url == f"{HUB}/"
+
+
+def test_it_can_cancel(forgetful):
+    forgetful.visit(UWV)
+    forgetful.browser.press("Annuleren")
+    assert forgetful.browser.url.startswith("https://uwv.test/eilogin/acs")
+    assert "U hebt het inloggen geannuleerd" in forgetful.browser.text
 
 
 # --- cookies of others, and cookies that are invented ---------------------------------

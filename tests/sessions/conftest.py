@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis_servers
 import time_machine
 
 from eilogin.sessions import Login, Sessions, Subject
@@ -24,8 +25,12 @@ def travel() -> Iterator[time_machine.Traveller]:
 def sessions(
     request: pytest.FixtureRequest, tmp_path: Path, travel: time_machine.Traveller
 ) -> Iterator[Sessions]:
-    urls = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/store.db"}
-    store = open_store(urls[request.param])
+    if request.param in redis_servers.KINDS:
+        url = request.getfixturevalue("redis_url")(request.param)
+    else:
+        urls = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/store.db"}
+        url = urls[request.param]
+    store = open_store(url)
     yield Sessions(store, idle=15 * 60, max_session=120 * 60)
     store.close()
 

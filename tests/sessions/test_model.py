@@ -1,6 +1,7 @@
 """Any sequence of logins, logouts and time, against a model of who may be logged in."""
 
 from dataclasses import dataclass
+from math import nextafter
 
 import time_machine
 from hypothesis import settings
@@ -121,16 +122,20 @@ class SessionsMachine(RuleBasedStateMachine):
         login = self.sessions.find_beyond_idle(token)
         if login is not None:
             self.sessions.end_citizen(login)
-            self.bury(self.of(self.live[token].name))
+            name = self.live[token].name
+            self.mark((name, None), nextafter(self.now, 0.0))
+            self.bury(self.of(name))
 
     @rule(name=names, index=st.none() | indexes, age=st.integers(-60, 60))
     def the_hub_says_so(self, name, index, age) -> None:
         issued = self.now - age
         named = [] if index is None else [index]
         self.sessions.end_subject(self.subject(name), named, issued=issued)
-        mark = (name, index)
-        self.marks[mark] = max(issued, self.marks.get(mark, issued))
+        self.mark((name, index), issued)
         self.bury(self.of(name, index))
+
+    def mark(self, whom: tuple[str, str | None], issued: float) -> None:
+        self.marks[whom] = max(issued, self.marks.get(whom, issued))
 
     def of(self, name: str, index: str | None = None) -> list[str]:
         return [

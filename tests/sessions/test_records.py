@@ -167,6 +167,11 @@ class TestLogin:
     def test_ends_as_it_would_have_where_the_newer_says_nothing(self):
         assert LOGIN.confirmed_by(replace(LOGIN, ends=float("inf"))).ends == 8200.0
 
+    @pytest.mark.parametrize("seconds", [(5.0, 0.0), (0.0, 5.0)])
+    def test_knows_a_clock_by_the_answer_that_was_quickest(self, seconds):
+        before, newer = (replace(LOGIN, ahead=ahead) for ahead in seconds)
+        assert before.confirmed_by(newer).ahead == 5.0
+
 
 def test_a_participant_is_the_same_after_the_store():
     told = Participant(UWV, ANNA, "_1", 1000.0)

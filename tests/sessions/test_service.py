@@ -153,6 +153,106 @@ class TestRenewed:
         assert sessions.find_renewed("é") is None
 
 
+@pytest.mark.parametrize(
+    "sessions", ["memory", "sqlite", "redis", "cluster"], indirect=True
+)
+class TestStepUpsMeanwhile:
+    """In another tab, between two questions to the store."""
+
+    @pytest.fixture
+    def tokens(self, sessions: Sessions, anna: Login) -> list[str]:
+        """Of one login; the last one has it now."""
+        return [sessions.create_login(anna, issued=NOON)]
+
+    @pytest.fixture
+    def step_up(self, sessions, anna, tokens):
+        def step_up() -> None:
+            login = found(sessions, tokens[-1])
+            tokens.append(sessions.create_login(anna, issued=NOON, replaces=login))
+
+        return step_up
+
+    @pytest.fixture
+    def after(self, sessions, monkeypatch):
+        """Let something happen once, after the store has looked for a label."""
+
+        def after(label: str, act, looks: int = 1) -> None:
+            find, looked = sessions.store.find, []
+
+            def find_and_act(wanted: str) -> list[str]:
+                keys = find(wanted)
+                if wanted == label:
+                    looked.append(label)
+                    if len(looked) == looks:
+                        act()
+                return keys
+
+            monkeypatch.setattr(sessions.store, "find", find_and_act)
+
+        return after
+
+    def test_hide_no_login_from_the_logout_of_who_was_told(
+        self, sessions, tokens, step_up, after
+    ) -> None:
+        sessions.add_participant(found(sessions, tokens[0]), told("uwv"))
+        subject = told("uwv").subject
+        after(subject.told_label("1"), step_up)
+        assert sessions.find_told(subject, "1") == [found(sessions, tokens[1])]
+
+    def test_hide_none_from_a_logout_with_an_older_cookie(
+        self, sessions, tokens, step_up, after
+    ) -> None:
+        step_up()
+        after(module._family_label(found(sessions, tokens[1])), step_up)
+        assert sessions.find_renewed(tokens[0]) == found(sessions, tokens[2])
+
+    def test_keep_no_value_from_being_kept(
+        self, sessions, tokens, step_up, after
+    ) -> None:
+        login = found(sessions, tokens[0])
+        step_up()
+        after(module._family_label(login), step_up)
+        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store.get("key") == "value"
+
+    def test_hide_nobody_who_was_told(self, sessions, tokens, step_up, after) -> None:
+        login = found(sessions, tokens[0])
+        sessions.add_participant(login, told("uwv"))
+        step_up()
+        after(module._family_label(login), step_up)
+        assert sessions.participants(login) == [told("uwv")]
+
+    def test_keep_nobody_from_being_told(
+        self, sessions, tokens, step_up, after
+    ) -> None:
+        login = found(sessions, tokens[0])
+        step_up()
+        # The first look is for who is known, the second for where to put this one.
+        after(module._family_label(login), step_up, looks=2)
+        assert sessions.add_participant(login, told("uwv")) == told("uwv")
+        assert sessions.participants(found(sessions, tokens[2])) == [told("uwv")]
+
+    def test_leave_it_the_same_login(self, sessions, tokens, step_up, after) -> None:
+        login = found(sessions, tokens[0])
+        assert sessions.as_of_now(login) == login
+        step_up()
+        after(module._family_label(login), step_up)
+        assert sessions.as_of_now(login) == found(sessions, tokens[2])
+        sessions.end_citizen(login)
+        assert sessions.as_of_now(login) is None
+
+    def test_are_not_waited_for_where_a_record_cannot_be_read(
+        self, sessions, tokens
+    ) -> None:
+        login = found(sessions, tokens[0])
+        label = told("uwv").subject.told_label()
+        stored = StoredSession(f"{login.who.shard}:x", "{}", NOON, NOON + 60)
+        sessions.store.create(stored, issued=NOON)
+        sessions.store.append(stored.key, "", [label])
+        sessions.add_participant(login, told("uwv"))
+        assert sessions.find_told(told("uwv").subject) == [login]
+
+
 class TestManyLogins:
     def test_of_one_subject_have_an_end(self, sessions, anna, bert, monkeypatch):
         monkeypatch.setattr(module, "MOST_LOGINS", 3)
@@ -462,8 +562,27 @@ class TestEndCitizen:
         login = found(sessions, token)
         sessions.add_participant(login, told("uwv"))
         assert sessions.end_citizen(login) == [told("uwv")]
-        assert sessions.end_citizen(login) == []
+        assert sessions.end_citizen(login) is None
         assert sessions.find(token) is None
+
+    def test_tells_a_login_of_which_nobody_was_told_from_none(
+        self, sessions: Sessions, anna: Login
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        assert sessions.end_citizen(login) == []
+        assert sessions.end_citizen(login) is None
+
+    def test_refuses_what_was_proven_before_and_nothing_since(
+        self, sessions, anna, bert, travel
+    ) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        travel.shift(2)
+        sessions.end_citizen(login)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(anna, issued=NOON + 1)
+        assert sessions.create_login(bert, issued=NOON + 1)
+        again = found(sessions, sessions.create_login(anna, issued=NOON + 2))
+        assert sessions.create_login(anna, issued=NOON + 2, replaces=again)
 
     def test_is_not_outrun_by_a_step_up_in_another_tab(
         self, sessions: Sessions, anna: Login

@@ -247,6 +247,20 @@ class TestReplacing:
         assert not store.create(new, issued=made.seen, replaces=made.key)
         assert store.read(made.key) == replace(made, labels=())
 
+    def test_gives_a_value_the_time_that_the_new_owner_has(
+        self, store, made, clock_at_noon
+    ) -> None:
+        for name, until in (("long", made.until + HOUR), ("short", made.until + 60)):
+            store.add(name, "text", until, owner=made.key)
+        new = session(made.seen, "new", until=made.until + HOUR / 2)
+        assert store.create(new, issued=made.seen, replaces=made.key)
+        for seconds, has_long, has_short in ((HOUR, True, True), (60, True, False),
+                                             (HOUR / 2 - 61, True, False),
+                                             (1, False, False)):  # fmt: skip
+            clock_at_noon.shift(seconds)
+            assert store.get("long") == ("text" if has_long else None)
+            assert store.get("short") == ("text" if has_short else None)
+
     def test_cuts_the_life_of_a_value_to_that_of_the_new_owner(
         self, store, made, clock_at_noon
     ) -> None:
@@ -473,6 +487,24 @@ class TestOwners:
         clock_at_noon.shift(HOUR)
         assert store.get("key") is None
         assert not store.add("new", "one", made.until + 60, owner=made.key)
+
+    @pytest.mark.parametrize("verb", ["get", "take"])
+    def test_that_are_over_keep_nothing_when_the_clock_is_stepped_back(
+        self, store, made, clock_at_noon, verb
+    ) -> None:
+        store.add("key", "one", made.until + HOUR, owner=made.key)
+        clock_at_noon.shift(HOUR)
+        assert getattr(store, verb)("key") is None
+        clock_at_noon.shift(-1)
+        assert store.get("key") is None
+
+    def test_that_are_over_are_in_nobodys_way(self, store, made, clock_at_noon) -> None:
+        for name in ("one", "two"):
+            store.add(name, "old", made.until + HOUR, owner=made.key)
+        clock_at_noon.shift(HOUR)
+        assert not store.swap("one", "old", "new", made.until + 60)
+        assert store.add("two", "new", made.until + 60)
+        assert store.get("two") == "new"
 
     def test_that_are_over_take_along_what_was_swapped(
         self, store, made, clock_at_noon

@@ -128,7 +128,6 @@ class StoreMachine(RuleBasedStateMachine):
                 for value in self.values.values():
                     if value.owner == replaces:
                         value.owner = key
-                        value.until = min(value.until, new.until)
         self.forget_values()
 
     @rule(key=keys, step=ages, before=ages)
@@ -188,10 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
         added = self.store.add(key, text, self.now + life, owner=owner, durable=durable)
         assert added == may_be
         if may_be:
-            until = self.now + life
-            if owner is not None:
-                until = min(until, self.sessions[owner].until)
-            self.values[key] = Value(text, until, owner)
+            self.values[key] = Value(text, self.now + life, owner)
 
     @rule(key=keys)
     def take(self, key) -> None:
@@ -205,8 +201,6 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.swap(key, old, new, self.now + life) == may_be
         if value is not None and may_be:
             value.text, value.until = new, self.now + life
-            if value.owner is not None:
-                value.until = min(value.until, self.sessions[value.owner].until)
 
     @rule()
     def end_all(self) -> None:

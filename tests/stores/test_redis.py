@@ -22,6 +22,7 @@ from redis_servers import RedisServer, SentinelSet, wait_until
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import Store, StoredSession, open_store
+from eilogin.stores.redis import scripts
 from eilogin.stores.redis.scripts import Script
 from eilogin.stores.redis.urls import RedisURL
 
@@ -848,6 +849,37 @@ class TestShards:
             assert store.create(session(new), issued=clock.now(), replaces=old)
             assert store.find("cd:told") == [new]
         assert [one.key for one in store.end(labels=["cd:told"])] == ["ab:3"]
+
+    def test_no_heir_is_overlooked_for_one_that_has_ended(
+        self, store, monkeypatch
+    ) -> None:
+        """At last as many were found as are there, and not the same."""
+        make(store, "aa:one")
+        make(store, "bb:two")
+        for key in ("aa:one", "bb:two"):
+            assert store.append(key, "item", ("cc:told",))
+        run, looks = store._client.run, []
+
+        def meanwhile(script: Script) -> None:
+            if script is scripts.CARRY:
+                looks.append(script)
+                heirs = {2: ("bb:three", "bb:two"), 3: ("bb:four", "bb:three")}
+                if len(looks) in heirs:
+                    new, old = heirs[len(looks)]
+                    heir = session(new)
+                    assert store.create(heir, issued=clock.now(), replaces=old)
+            elif script is scripts.FIND and len(looks) == 2:
+                store.end(keys=["aa:one"])
+
+        def run_later(script: Script, *arguments: object, **more: object) -> object:
+            monkeypatch.setattr(store._client, "run", run)
+            meanwhile(script)
+            monkeypatch.setattr(store._client, "run", run_later)
+            return run(script, *arguments, **more)
+
+        monkeypatch.setattr(store._client, "run", run_later)
+        assert "bb:four" in store.find("cc:told")
+        assert len(looks) > 2
 
     def test_no_session_carries_a_label_by_which_it_cannot_be_found(
         self, store, monkeypatch

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
 """Answers of the hub, good and forged, brought to a participant by a browser.
 
 Whatever is refused changes nothing: who was logged in is it still, under the same
@@ -14,6 +15,7 @@ from eilogin.errors import OpinionsDiffer
 from eilogin.saml import bindings, messages, toolkit, xml
 from eilogin.saml.levels import CLASS_OF
 from eilogin.testing import Browser
+from eilogin.visit import answers
 
 STAD = "https://stad.test/mijn"
 ACS = "https://stad.test/eilogin/acs"
@@ -21,6 +23,12 @@ UWV = "https://uwv.test/mijn"
 UWV_ACS = "https://uwv.test/eilogin/acs"
 MINUTE = 60
 MIDDEN = CLASS_OF["midden"]
+
+
+STEP_UP = "https://stad.test/eilogin/login?next=/ander&level=midden"
+LOGOUT = "https://stad.test/eilogin/logout"
+SOAP = "https://stad.test/eilogin/slo/soap"
+COOKIE = "__Host-eilogin"
 
 
 @dataclass
@@ -42,6 +50,14 @@ class Tab:
     def bring_artifact(self, artifact):
         self.browser.visit(bindings.artifact_url(UWV_ACS, artifact, self.handle))
         return self.browser
+
+
+def twin(federation, browser, host):
+    """Another request of a browser that waits for an answer: the same cookies."""
+    other = federation.browser()
+    for name, value in browser.cookies(host).items():
+        other.set_cookie(host, name, value)
+    return other
 
 
 @pytest.fixture
@@ -67,6 +83,18 @@ def refused(caplog):
         line = next(m for m in caplog.messages if m.startswith(reference))
         assert f"({code}):" in line
         assert code not in browser.text
+
+    return check
+
+
+@pytest.fixture
+def forgotten(caplog):
+    """Assert the calm page of a login that is lost, of who is logged in."""
+
+    def check(browser):
+        assert browser.page.status_int == 409
+        assert browser.title.startswith("U bent ingelogd bij")
+        assert "(login-lost):" in caplog.text
 
     return check
 
@@ -102,8 +130,7 @@ def victim(federation, hub, begin, witness):
 @pytest.fixture
 def step_up(begin, victim):
     """A login under way in the browser of who is logged in."""
-    address = "https://stad.test/eilogin/login?next=/ander&level=midden"
-    return begin(address, victim.browser)
+    return begin(STEP_UP, victim.browser)
 
 
 @pytest.fixture
@@ -263,13 +290,13 @@ def test_a_double_click_leads_to_the_page(begin, hub):
     assert tab.browser.cookie("stad.test", "__Host-eilogin") == cookie
 
 
-def test_an_answer_brought_again_later_is_refused(begin, hub, clock, refused):
+def test_an_answer_brought_again_later_is_refused(begin, hub, clock, forgotten):
     tab = begin()
     answer = hub.answer(tab.request)
     tab.bring(answer)
     clock.shift(2 * MINUTE + 1)
     tab.bring(answer)
-    refused(tab.browser, "login-lost")
+    forgotten(tab.browser)
 
 
 def test_an_answer_brought_again_after_a_logout_logs_nobody_in(
@@ -333,12 +360,12 @@ def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
 
 
 def test_an_attackers_answer_does_not_take_the_place_of_who_is_logged_in(
-    begin, hub, victim, refused
+    begin, hub, victim, forgotten
 ):
     attacker = begin()
     answer = hub.answer(attacker.request, "attacker")
     Tab(victim.browser, attacker.request, attacker.handle).bring(answer)
-    refused(victim.browser, "login-lost")
+    forgotten(victim.browser)
     assert victim.is_untouched()
 
 
@@ -346,7 +373,6 @@ def test_the_relay_state_of_another_browser_does_not_fit(begin, hub, is_of_no_us
     attacker = begin()
     answer = hub.answer(attacker.request, "attacker", level_class=MIDDEN)
     is_of_no_use(answer, "message-unexpected")
-    is_of_no_use(answer, "login-lost", attacker.handle)
 
 
 def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
@@ -646,6 +672,129 @@ def test_a_hub_that_does_not_answer_is_told(fetched, hub, federation, refused):
     federation.down.add("inloggen.test")
     fetched.bring_artifact(hub.artifact())
     refused(fetched.browser, "peer-unavailable", status=502)
+
+
+def test_an_artifact_brought_twice_at_once_leads_to_the_page(
+    fetched, hub, federation, monkeypatch
+):
+    """The hub has given it to the first click, which is at work with it still."""
+    artifact, answer = hub.artifact(), hub.answer(fetched.request)
+
+    def first_click(_):
+        hub.carried = answer
+        browser = twin(federation, fetched.browser, "uwv.test")
+        Tab(browser, fetched.request, fetched.handle).bring_artifact(artifact)
+        assert browser.url == UWV
+        cookie = browser.cookie("uwv.test", COOKIE)
+        fetched.browser.set_cookie("uwv.test", COOKIE, cookie)
+
+    monkeypatch.setattr(answers.time, "sleep", first_click)
+    hub.carried = None
+    fetched.bring_artifact(artifact)
+    assert fetched.browser.url == UWV
+    assert fetched.browser.page.status_int == 200
+
+
+# --- while something else happens -----------------------------------------------
+
+
+@pytest.fixture
+def meanwhile(federation, monkeypatch):
+    """Let something happen once, when an answer is about to make a session."""
+    store = federation.apps["stad.test"].sessions.store
+    create, left = store.create, []
+
+    def create_later(*session, **more):
+        if left:
+            left.pop()()
+        return create(*session, **more)
+
+    monkeypatch.setattr(store, "create", create_later)
+    return left.append
+
+
+@pytest.fixture
+def known(begin, hub):
+    """The tab of who is logged in by a session that the hub calls ``_one``."""
+    tab = begin()
+    tab.bring(hub.answer(tab.request, session_index="_one"))
+    return tab
+
+
+@pytest.fixture
+def find(federation):
+    """The session that a tab's browser has."""
+    sessions = federation.apps["stad.test"].sessions
+    return lambda tab: sessions.find(tab.browser.cookie("stad.test", COOKIE) or "")
+
+
+def test_a_step_up_that_a_keep_alive_overtakes_counts(
+    federation, hub, begin, known, find, meanwhile
+):
+    sessions, before = federation.apps["stad.test"].sessions, find(known)
+    tab = begin(f"{STEP_UP}&fresh=yes", known.browser)
+
+    def keep_alive():
+        newer = before.confirmed_by(replace(before, attributes={}))
+        sessions.create_login(newer, issued=before.confirmed, replaces=before)
+
+    meanwhile(keep_alive)
+    tab.bring(hub.answer(tab.request, session_index="_one", level_class=MIDDEN))
+    assert tab.browser.url == "https://stad.test/ander"
+    assert find(tab).level == "midden"
+    assert find(tab).family == before.family
+    # Of two tabs at once one session is left.
+    assert sessions.store.find(before.who.label()) == [find(tab).key]
+
+
+def test_a_keep_alive_that_a_step_up_overtakes_takes_no_level_away(
+    federation, hub, begin, known, find, meanwhile
+):
+    sessions, before = federation.apps["stad.test"].sessions, find(known)
+    tab = begin("https://stad.test/eilogin/login?fresh=yes", known.browser)
+    step_up = before.confirmed_by(replace(before, level="midden"))
+    meanwhile(
+        lambda: sessions.create_login(step_up, issued=before.confirmed, replaces=before)
+    )
+    old = tab.browser.cookie("stad.test", COOKIE)
+    tab.bring(hub.answer(tab.request, session_index="_one"))
+    [key] = sessions.store.find(before.who.label())
+    heir = sessions.find_renewed(old)
+    assert (heir.key, heir.level) == (key, "midden")
+    # Its cookie is on its way: who has the old one alone does not get it by this.
+    assert tab.browser.cookie("stad.test", COOKIE) == old
+
+
+def test_the_logout_of_an_older_session_refuses_no_answer_of_a_newer_one(
+    hub, begin, known, find, meanwhile, call, clock
+):
+    """It was slow on its way; the answer is of a session that the hub made since."""
+    logout = hub.logout_request(messages.NameID("anna"), SOAP, "_one")
+    clock.shift(5)
+    tab = begin(STEP_UP, known.browser)
+    told = []
+
+    def log_out():
+        answer = call("POST", SOAP, hub.by_soap(logout), Content_Type="text/xml")
+        told.append(answer.status_int)
+
+    meanwhile(log_out)
+    tab.bring(hub.answer(tab.request, session_index="_two", level_class=MIDDEN))
+    assert told == [200]
+    assert tab.browser.url == "https://stad.test/ander"
+    assert find(tab).session_index == "_two"
+
+
+def test_a_logout_of_the_session_that_an_answer_is_of_refuses_it(
+    hub, begin, known, find, meanwhile, call, refused
+):
+    tab = begin(STEP_UP, known.browser)
+    answer = hub.answer(tab.request, session_index="_one", level_class=MIDDEN)
+    logout = hub.logout_request(messages.NameID("anna"), SOAP, "_one")
+    meanwhile(lambda: call("POST", SOAP, hub.by_soap(logout), Content_Type="text/xml"))
+    tab.bring(answer)
+    refused(tab.browser, "login-ended")
+    assert find(tab) is None
 
 
 # --- the second opinion ---------------------------------------------------------

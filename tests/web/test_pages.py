@@ -92,6 +92,7 @@ VALUES = {
         "idle_hours": 0.25,
         "kept_hours": 1.0,
     },
+    "logged_in.html": {"name": HOSTILE, "website_url": "/"},
     "send_again.html": {
         "action": "/mijn?a=1&b=2",
         "field": "again",
@@ -105,6 +106,7 @@ VALUES = {
         "code": "form-lost",
         "reference": "K7F-4MP",
         "telephone": "14 0123",
+        "again": "/",
     },
     "unknown_host.html": {},
     "sign_in.html": {

@@ -22,6 +22,7 @@ from eilogin.web.requests import (
     allow_only,
     client_address,
     is_from_other_site,
+    is_in_frame,
     is_looked_at,
     is_navigation,
     is_own_navigation,
@@ -179,7 +180,6 @@ FRAMED = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "iframe"}
             {**FRAMED, "SEC_FETCH_SITE": "cross-site", "SEC_FETCH_DEST": "object"},
             False, id="embedded",
         ),
-        pytest.param({**FRAMED, "SEC_FETCH_SITE": "same-origin"}, True, id="own frame"),
         pytest.param(
             {**BY_HERSELF, "SEC_FETCH_SITE": "cross-site"}, True, id="another's link"
         ),
@@ -190,6 +190,21 @@ def test_what_nobody_looks_at_is_known(headers, is_seen):
     assert is_navigation(environ)
     assert is_looked_at(environ) is is_seen
     assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
+
+
+@pytest.mark.parametrize("frame", ["iframe", "frame", "embed", "object"])
+def test_in_a_frame_of_the_site_itself_a_page_is_seen_and_leads_nowhere(frame):
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "HTTP_SEC_FETCH_MODE": "navigate",
+        "HTTP_SEC_FETCH_DEST": frame,
+        "HTTP_SEC_FETCH_SITE": "same-origin",
+    }
+    assert is_looked_at(environ)
+    assert is_in_frame(environ)
+    assert not wants_page(environ)
+    environ["HTTP_SEC_FETCH_SITE"] = "cross-site"
+    assert not is_in_frame(environ)
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PROPFIND"])

@@ -15,7 +15,7 @@ its way. Under a place are
 ``:f:LABEL``        zset    those of other places that may carry it: a hint, which
                             only they can confirm
 ``:m:LABEL``        string  a mark: "instant until"; without a label it is for everybody
-``:n:NAME``         string  a lineage: the until of a session, and of each heir
+``:n:NAME``         string  a lineage: the until of its session, or of its last heir
 ==================  ======  =====================================================
 
 In indexes and in what belongs to a session, a name that is of the same shard as the one
@@ -313,8 +313,7 @@ for _, text in ipairs(inherited) do label(key, text, till) end
 for _, text in ipairs(foreign) do foreign_label(key, text) end
 if replaces and inherits then
   if lineage and on('GET', name('n', lineage)) then
-    redis.call('APPEND', name('n', lineage), ' ' .. till)
-    keep(name('n', lineage), till)
+    redis.call('SET', name('n', lineage), till, 'PX', life(till))
     redis.call('HSET', name('b', key), '=', lineage)
     redis.call('HDEL', name('b', replaces), '=')
   end
@@ -466,20 +465,17 @@ end
 return {count, foreign}
 """)
 
-#: now, owner, a new name. What a value of this owner has to know: the name of the
-#: lineage, how many heirs it had, and the owner's until; nothing where it is not live.
+#: now, owner, a new name. The name of the owner's lineage; none where it is not live.
 LINEAGE = _on_sessions("""
 local key, fresh = arg(), arg()
 local record = sound(key)
-if not record then return {} end
+if not record then return false end
 local lineage = redis.call('HGET', name('b', key), '=')
-local untils = lineage and on('GET', name('n', lineage))
-if not untils then
-  lineage, untils = lineage or fresh, record.till
-  redis.call('SET', name('n', lineage), untils, 'PX', life(untils))
+if not (lineage and on('GET', name('n', lineage))) then
+  lineage = lineage or fresh
+  redis.call('SET', name('n', lineage), record.till, 'PX', life(record.till))
   redis.call('HSET', name('b', key), '=', lineage)
   keep(name('b', key), record.till)
 end
-local _, heirs = string.gsub(untils, ' ', '')
-return {lineage, tostring(heirs), record.till}
+return lineage
 """)

@@ -5,7 +5,7 @@ lineage is, which ends with the session or its last heir. The lineage is looked 
 the value was, so that nothing is given out whose owner ended before that.
 
 A value is a hash: ``t`` (text), ``u`` (until), and where it has an owner ``n`` (the key
-of its lineage) and ``g`` (how many heirs that had).
+of its lineage).
 """
 
 import math
@@ -29,8 +29,8 @@ _VALUES = (
     ARGUMENTS
     + """
 local value = KEYS[1]
-local found = on('HMGET', value, 't', 'u', 'n', 'g')
-local text, till, lineage, heirs = found[1], tonumber(found[2]), found[3], found[4]
+local found = on('HMGET', value, 't', 'u', 'n')
+local text, till, lineage = found[1], tonumber(found[2]), found[3]
 local is_there = text and till and till > now
 """
 )
@@ -40,17 +40,15 @@ def _on_values(text: str) -> Script:
     return verb(_VALUES, text)
 
 
-#: now, text, until, lineage, heirs, [a lineage that is over, heirs]. 1 where it was
-#: added, 0 where another is there; or that one's lineage and heirs, if it has any: it
-#: is there only while they are, which the caller has to find out.
+#: now, text, until, lineage, a lineage that is over. 1 where it was added, 0 where
+#: another is there; or that one's lineage, if it has any: it is there only while that
+#: is, which the caller has to find out.
 _ADD = _on_values("""
-local new, till, of, its_heirs, over = arg(), arg(), arg(), arg(), args()
+local new, till, of, over = arg(), arg(), arg(), arg()
 if is_there and not lineage then return 0 end
-if is_there and not (over[1] == lineage and over[2] == heirs) then
-  return {lineage, heirs}
-end
+if is_there and lineage ~= over then return lineage end
 redis.call('DEL', value)
-local owner = of ~= '' and {'n', of, 'g', its_heirs} or {}
+local owner = of ~= '' and {'n', of} or {}
 -- In one: a log that breaks off in between must not leave a value that nobody owns.
 redis.call('HSET', value, 't', new, 'u', till, unpack(owner))
 redis.call('PEXPIRE', value, life(till))
@@ -63,27 +61,21 @@ redis.call('DEL', value)
 return found
 """)
 
-#: now, old, new, until, lineage, heirs before, heirs now. 1 where it was swapped, 0
-#: where ``old`` is not there; or its lineage and heirs, where it has others than those.
+#: now, old, new, until, lineage. 1 where it was swapped, 0 where ``old`` is not there;
+#: or its lineage, where it has another than this.
 _SWAP = _on_values("""
-local old, new, till = arg(), arg(), arg()
-local of, before, after = arg(), arg(), arg()
+local old, new, till, of = arg(), arg(), arg(), arg()
 if not is_there or text ~= old then return 0 end
-if (lineage or '') ~= of or (heirs or '') ~= before then
-  return {lineage or '', heirs or ''}
-end
+if (lineage or '') ~= of then return lineage or '' end
 redis.call('HSET', value, 't', new, 'u', till)
-if of ~= '' then redis.call('HSET', value, 'g', after) end
 redis.call('PEXPIRE', value, life(till))
 return 1
 """)
 
-#: now, until, lineage, heirs: a value that was found to be over, unless it is another.
+#: now, until, lineage: a value that was found to be over, unless it is another.
 _DISCARD = _on_values("""
-local is_it = found[2] == arg()
-is_it = (lineage or '') == arg() and is_it
-is_it = (heirs or '') == arg() and is_it
-if is_it then redis.call('DEL', value) end
+local its_until, of = arg(), arg()
+if found[2] == its_until and (lineage or '') == of then redis.call('DEL', value) end
 return 0
 """)
 
@@ -95,7 +87,6 @@ class _Value:
     text: str
     until: bytes
     lineage: bytes
-    heirs: bytes
 
 
 class RedisValues:
@@ -114,43 +105,31 @@ class RedisValues:
         durable: bool = True,
     ) -> bool:
         """See :meth:`eilogin.stores.Store.add`."""
-        lineage, heirs = b"", b""
+        lineage = b""
         if owner is not None:
             found = self._lineage_of(owner)
             if found is None:
                 return False
-            lineage, heirs, ends = found
-            until = min(until, ends)
-        over: tuple[bytes, ...] = ()
+            lineage = found
+        over = b""
         for _ in range(MOST_RETRIES):
-            added = self._run(
-                _ADD,
-                key,
-                value,
-                until,
-                lineage,
-                heirs,
-                over,
-                durable=durable,
-            )
+            added = self._run(_ADD, key, value, until, lineage, over, durable=durable)
             if isinstance(added, int):
                 return bool(added)
-            over = (added[0], added[1])
-            if self._until_of(*over) > clock.now():
+            over = added
+            if self._until_of(over) > clock.now():
                 return False
         raise self._client.too_busy()
 
     def get(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.get`."""
         name = self._name_of(key)
-        value = _value(
-            self._client.ask(name, packed("HMGET", name, "t", "u", "n", "g"))
-        )
+        value = _value(self._client.ask(name, packed("HMGET", name, "t", "u", "n")))
         if value is None:
             return None
         if self._is_there(value):
             return value.text
-        self._run(_DISCARD, key, value.until, value.lineage, value.heirs)
+        self._run(_DISCARD, key, value.until, value.lineage)
         return None
 
     def take(self, key: str) -> str | None:
@@ -162,50 +141,30 @@ class RedisValues:
         self, key: str, old: str, new: str, until: float, *, durable: bool = True
     ) -> bool:
         """See :meth:`eilogin.stores.Store.swap`."""
-        lineage, heirs, heirs_now = b"", b"", b""
+        lineage = b""
         for _ in range(MOST_RETRIES):
-            swapped = self._run(
-                _SWAP,
-                key,
-                old,
-                new,
-                until,
-                lineage,
-                heirs,
-                heirs_now,
-                durable=durable,
-            )
+            swapped = self._run(_SWAP, key, old, new, until, lineage, durable=durable)
             if isinstance(swapped, int):
                 return bool(swapped)
-            lineage, heirs = swapped
-            untils = self._untils_of(lineage)
-            if _least(untils, heirs) <= clock.now():
+            lineage = swapped
+            if lineage and self._until_of(lineage) <= clock.now():
                 return False
-            heirs_now = b"%d" % (len(untils) - 1)
         raise self._client.too_busy()
 
     def _is_there(self, value: _Value) -> bool:
         now = clock.now()
         if _number(value.until) <= now:
             return False
-        return not value.lineage or self._until_of(value.lineage, value.heirs) > now
+        return not value.lineage or self._until_of(value.lineage) > now
 
-    def _lineage_of(self, owner: str) -> tuple[bytes, bytes, float] | None:
-        """The key of a session's lineage, how many heirs there were, its until."""
+    def _lineage_of(self, owner: str) -> bytes | None:
+        """The key of a session's lineage; None where the session is not live."""
         place = self._client.place_of(owner)
-        fresh = secrets.token_hex(8)
-        found = self._client.run(LINEAGE, place, owner, fresh)
-        if not found:
-            return None
-        name, heirs, until = found
-        return b"%b:n:%b" % (place, name), heirs, _number(until)
+        name = self._client.run(LINEAGE, place, owner, secrets.token_hex(8))
+        return None if name is None else b"%b:n:%b" % (place, name)
 
-    def _untils_of(self, lineage: bytes) -> list[float]:
-        text = self._client.ask(lineage, packed("GET", lineage))
-        return [_number(until) for until in (text or b"").split()]
-
-    def _until_of(self, lineage: bytes, heirs: bytes) -> float:
-        return _least(self._untils_of(lineage), heirs)
+    def _until_of(self, lineage: bytes) -> float:
+        return _number(self._client.ask(lineage, packed("GET", lineage)))
 
     def _name_of(self, key: str) -> bytes:
         return f"{self._client.url.prefix}:v:{key}".encode()
@@ -229,17 +188,8 @@ def _number(octets: bytes | None) -> float:
         return -math.inf
 
 
-def _least(untils: Sequence[float], heirs: bytes) -> float:
-    """When a value is over whose owner had so many heirs when it was written.
-
-    No heir makes it live longer than the ones before did.
-    """
-    count = int(heirs) if heirs.isdigit() else 0
-    return min(untils[count:], default=-math.inf)
-
-
 def _value(fields: Sequence[bytes | None] | None) -> _Value | None:
-    text, until, lineage, heirs = fields or (None,) * 4
+    text, until, lineage = fields or (None,) * 3
     if text is None or until is None:
         return None
-    return _Value(text_of(text), until, lineage or b"", heirs or b"")
+    return _Value(text_of(text), until, lineage or b"")

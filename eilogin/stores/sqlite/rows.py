@@ -18,6 +18,11 @@ from typing import Any, NamedTuple
 from eilogin.stores.interface import EVERYBODY, SWEEP, EndedSession, StoredSession
 from eilogin.stores.sqlite.schema import number_of
 
+#: When a value is over: when its time is, or its owner's.
+VALUE_UNTIL = (
+    "min(texts.until, coalesce((SELECT sessions.until FROM sessions"
+    " WHERE sessions.id = texts.owner), texts.until))"
+)
 _DUE = " OR ".join(
     f"EXISTS (SELECT 1 FROM {table} WHERE until <= :now)"  # noqa: S608 - ours
     for table in ("sessions", "texts", "marks")
@@ -116,10 +121,7 @@ def inherit(write: sqlite3.Connection, old: Row, heir: StoredSession) -> None:
     write.execute(
         "UPDATE items SET session = ? WHERE session = ?", (number, old.number)
     )
-    write.execute(
-        "UPDATE texts SET owner = ?, until = min(until, ?) WHERE owner = ?",
-        (number, heir.until, old.number),
-    )
+    write.execute("UPDATE texts SET owner = ? WHERE owner = ?", (number, old.number))
 
 
 def mark(
@@ -221,6 +223,14 @@ def delete_over(write: sqlite3.Connection, key: str, now: float) -> None:
     ).fetchone()
     if row is not None:
         delete(write, number, _labels_of(row[0]))
+
+
+def delete_value_over(write: sqlite3.Connection, key: str, now: float) -> None:
+    """Take the value with this key away, if its time is over."""
+    write.execute(
+        f"DELETE FROM texts WHERE key = ? AND {VALUE_UNTIL} <= ?",  # noqa: S608 - ours
+        (key, now),
+    )
 
 
 def delete_all(write: sqlite3.Connection, now: float) -> int:

@@ -216,19 +216,21 @@ class SQLiteStore:
                 row = rows.live(write, owner, now)
                 if row is None:
                     return False
-                number, until = row.number, min(until, row.until)
+                number = row.number
+            rows.delete_value_over(write, key, now)
             added = write.execute(
                 "INSERT INTO texts (key, until, owner, value) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
-                " until = excluded.until, owner = excluded.owner"
-                " WHERE texts.until <= ?",
-                (key, until, number, value, now),
+                " ON CONFLICT (key) DO NOTHING",
+                (key, until, number, value),
             )
             return added.rowcount > 0
 
     def get(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.get`."""
-        found = self._ask("SELECT value, until FROM texts WHERE key = ?", (key,))
+        found = self._ask(
+            f"SELECT value, {rows.VALUE_UNTIL} FROM texts WHERE key = ?",  # noqa: S608 - ours
+            (key,),
+        )
         if not found:
             return None
         value, until = found[0]
@@ -238,12 +240,13 @@ class SQLiteStore:
         if until > clock.now():
             return value
         with self._writing() as (write, now):
-            write.execute("DELETE FROM texts WHERE key = ? AND until <= ?", (key, now))
+            rows.delete_value_over(write, key, now)
         return None
 
     def take(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.take`."""
         with self._writing() as (write, now):
+            rows.delete_value_over(write, key, now)
             found = write.execute(
                 "DELETE FROM texts WHERE key = ? RETURNING value, until", (key,)
             ).fetchall()
@@ -253,18 +256,17 @@ class SQLiteStore:
         if type(until) is not float or type(value) is not str:
             self._garbage.note("a value")
             return None
-        return value if until > now else None
+        return value
 
     def swap(
         self, key: str, old: str, new: str, until: float, *, durable: bool = True
     ) -> bool:
         """See :meth:`eilogin.stores.Store.swap`."""
         with self._writing(durable=durable) as (write, now):
+            rows.delete_value_over(write, key, now)
             swapped = write.execute(
-                "UPDATE texts SET value = :new, until = min(:until, coalesce((SELECT"
-                " until FROM sessions WHERE sessions.id = texts.owner), :until))"
-                " WHERE key = :key AND value = :old AND until > :now",
-                {"new": new, "until": until, "key": key, "old": old, "now": now},
+                "UPDATE texts SET value = ?, until = ? WHERE key = ? AND value = ?",
+                (new, until, key, old),
             )
             return swapped.rowcount > 0
 
@@ -300,7 +302,10 @@ class SQLiteStore:
         (sessions,) = self._ask(
             "SELECT count(*) FROM sessions WHERE until > ? AND key IS NOT NULL", (now,)
         )
-        (values,) = self._ask("SELECT count(*) FROM texts WHERE until > ?", (now,))
+        (values,) = self._ask(
+            f"SELECT count(*) FROM texts WHERE {rows.VALUE_UNTIL} > ?",  # noqa: S608 - ours
+            (now,),
+        )
         (marks,) = self._ask("SELECT count(*) FROM marks WHERE until > ?", (now,))
         (schema,) = self._ask("SELECT value FROM meta WHERE name = 'schema'", ())
         files = [Path(f"{self.path}{tail}") for tail in ("", "-wal", "-shm")]

@@ -3,7 +3,8 @@
 //
 // - Nothing is said that the server has not just confirmed: it is asked again before
 //   each dialog. Where it does not answer, nothing is said, and it is asked again later.
-// - Asking keeps no session alive. Only the button does.
+// - Asking keeps no session alive. Only the button does, and that she sees a page which
+//   her browser fetched in advance: of that click the server hears nothing else.
 // - The page is never left or reloaded, and what is filled in on it stays.
 // - The dialog stands in a shadow tree, and gets its looks by the CSSOM: neither the
 //   page's styles nor its Content-Security-Policy reach it.
@@ -161,19 +162,36 @@ function warnBeforeTheEnd({ warnSeconds, texts }) {
     return now >= known.idleEnd - slack ? "idle" : "elsewhere";
   }
 
-  // What is done in one tab counts for all. Who says nothing now asks before it does.
-  if (otherTabs) {
-    otherTabs.onmessage = () => {
-      if (isOver || dialog.isOpen) ask();
-    };
+  async function begin(method) {
+    // What is done in one tab counts for all. Who says nothing now asks before it does.
+    if (otherTabs) {
+      otherTabs.onmessage = () => {
+        if (isOver || dialog.isOpen) ask();
+      };
+    }
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") ask();
+    });
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) ask();
+    });
+    if (await ask(method)) otherTabs?.postMessage("seen");
   }
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") ask();
-  });
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) ask();
-  });
-  ask().then((isTold) => isTold && otherTabs?.postMessage("seen"));
+
+  if (document.prerendering) {
+    // Nobody is here yet.
+    const isShown = () => begin("POST");
+    document.addEventListener("prerenderingchange", isShown, { once: true });
+  } else {
+    begin(cameInAdvance() ? "POST" : "GET");
+  }
+}
+
+// Whether her click was answered by what the browser had fetched or shown before it.
+function cameInAdvance() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  return navigation?.deliveryType === "navigational-prefetch"
+    || navigation?.activationStart > 0;
 }
 
 // The texts in the language of the page; else in one that the browser prefers.

@@ -288,7 +288,8 @@ def unplugged_demo(tmp_path):
 
 @pytest.fixture
 def at_browser(chromium):
-    """Set a citizen at a new browser before a demo.
+    """Set a citizen at a new browser before a demo; ``profile`` is a folder with its
+    settings.
 
     Afterwards none of her pages may have complained: a policy that blocks what the
     page needs is told on the console only.
@@ -296,8 +297,17 @@ def at_browser(chromium):
     complaints = []
     with contextlib.ExitStack() as stack:
 
-        def sit_down(demo, name="anna", **options):
-            context = chromium.new_context(**{"locale": "nl-NL", **options})
+        def sit_down(demo, name="anna", *, profile=None, **options):
+            options = {"locale": "nl-NL", **options}
+            if profile is None:
+                context = chromium.new_context(**options)
+            else:
+                context = chromium.browser_type.launch_persistent_context(
+                    profile,
+                    executable_path=CHROMIUM,
+                    args=list(CHROMIUM_OPTIONS),
+                    **options,
+                )
             stack.callback(context.close)
             context.set_default_timeout(PAGE_PATIENCE)
             context.on("console", lambda m: complaints.append((m.type, m.text)))

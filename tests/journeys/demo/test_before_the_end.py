@@ -205,3 +205,64 @@ def test_it_looks_well_and_can_be_pressed_with_a_thumb(writer, name, options):
         assert box["x"] + box["width"] <= 320
         assert box["y"] + box["height"] <= 480
     anna.press("Uitloggen").citizen.sees("U bent overal uitgelogd")
+
+
+# --- pages that her browser asks for in advance ---------------------------------------
+
+A_WHILE_LATER = "new Promise(go => setTimeout(go, 4000))"
+UNTIL_SHE_IS_HEARD_OF = """async () => {
+    const look = async () => (await fetch("/eilogin/session")).json();
+    while ((await look()).idle_seconds_left < 10) {
+        await new Promise(resolve => setTimeout(resolve, 100));
+    }
+}"""
+
+
+def test_a_click_on_a_page_that_was_fetched_in_advance_counts(hasty_demo, at_browser):
+    # The sites of the demonstration allow no scripts, and these rules are one.
+    reader = Writer(at_browser(hasty_demo, bypass_csp=True).log_in("uwv", "/notitie"))
+    with reader.page.expect_request("**/?vooraf"):
+        reader.page.evaluate(
+            """() => {
+                const rules = document.createElement("script");
+                rules.type = "speculationrules";
+                rules.text = JSON.stringify({prefetch: [{urls: ["/?vooraf"]}]});
+                document.body.innerHTML = "<a href='/?vooraf'>verder</a>";
+                document.body.append(rules);
+            }"""
+        )
+    reader.page.evaluate(A_WHILE_LATER)
+    assert reader.seconds_left() <= 8
+    # On a slow machine the warning is before it.
+    reader.page.evaluate("document.querySelector('a').click()")
+    reader.citizen.arrives("uwv", "/")
+    reader.page.evaluate(UNTIL_SHE_IS_HEARD_OF)
+    entry = "performance.getEntriesByType('navigation')[0]"
+    assert reader.page.evaluate(f"{entry}.deliveryType") == "navigational-prefetch"
+
+
+def test_a_page_that_was_rendered_in_advance_says_so_when_it_is_shown(
+    hasty_demo, at_browser
+):
+    """As if: Playwright has Chromium render nothing in advance."""
+    anna = at_browser(hasty_demo).log_in("uwv")
+    anna.page.add_init_script(
+        """(() => {
+            let isAway = true;
+            Object.defineProperty(document, "prerendering", { get: () => isAway });
+            window.show = () => {
+                isAway = false;
+                document.dispatchEvent(new Event("prerenderingchange"));
+            };
+        })()"""
+    )
+    asked = []
+    anna.page.on("request", lambda request: asked.append(request.url))
+    reader = Writer(anna.visit("uwv", "/notitie").arrives("uwv", "/notitie"))
+    reader.page.evaluate(A_WHILE_LATER)
+    assert any("/eilogin/warning.js" in url for url in asked)
+    assert not any("/eilogin/session" in url for url in asked)
+    assert reader.seconds_left() <= 8
+    reader.page.evaluate("show()")
+    reader.page.evaluate(UNTIL_SHE_IS_HEARD_OF)
+    reader.is_told()

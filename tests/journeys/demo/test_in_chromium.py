@@ -3,6 +3,8 @@
 Pictures of the pages are kept under ``var/screenshots`` of the checkout.
 """
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.real
@@ -13,6 +15,15 @@ SERVICES = {
     "gemeente": "Gemeente Voorbeeldstad",
     "kadaster": "Kadaster",
 }
+
+
+@pytest.fixture
+def profile_without_cookies(tmp_path):
+    """The settings of a Chromium that blocks all cookies."""
+    (tmp_path / "Default").mkdir()
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked))
+    return tmp_path
 
 
 class TestLoggingIn:
@@ -198,6 +209,19 @@ class TestHerBrowser:
         assert is_dark(anna)
         anna.photograph("uwv-dark").visit("mijnoverheid").arrives("mijnoverheid")
         anna.photograph("portal-dark")
+
+    def test_that_takes_no_cookies_is_told_so_once_she_has_typed_her_password(
+        self, demo, at_browser, profile_without_cookies
+    ):
+        anna = at_browser(demo, profile=profile_without_cookies)
+        for host, path, name in (
+            ("uwv", "/", "UWV"),
+            ("inloggen", "/login", "Eenmalig inloggen"),
+        ):
+            anna.visit(host, path).sees(f"Inloggen bij {name}").type_password()
+            anna.sees("Uw browser bewaart onze cookie niet").photograph("no-cookies")
+            anna.click("Probeer het opnieuw").sees(f"Inloggen bij {name}")
+        assert "login refused (cookies-refused)" in demo.output
 
     @pytest.mark.parametrize(
         ("host", "heading"),

@@ -52,6 +52,7 @@ def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
     assert headers["sec-fetch-site"] == "same-origin"
     anna.page.go_back()
     anna.sees("Dit is al verstuurd").photograph("form-sent")
+    anna.click("Naar de website").arrives("uwv")
 
 
 def test_what_is_too_large_is_told_so(demo, at_browser):

@@ -33,7 +33,7 @@ from eilogin.errors import (
     InvalidOptions,
     StoreUnavailable,
 )
-from eilogin.sessions import Login, Sessions
+from eilogin.sessions import Sessions
 from eilogin.settings import Options, Seconds, option, read, section_of
 from eilogin.stores import START_TIMEOUT, TIMEOUT, StoreURL, open_store
 from eilogin.stores.breaker import Breaker
@@ -113,7 +113,17 @@ class SessionFilter:
         """Put the visitor's session in environ and pass on."""
         environ[env.SESSIONS] = self.sessions
         environ[env.COOKIE] = self.cookie
-        environ[env.SESSION] = self._find(environ)
+        login = None
+        token = self.cookie.read(environ)
+        # Strangers need no store, and do not wait for one.
+        if token is not None:
+            try:
+                if not self._is_ready:
+                    self._prepare()
+                login = self.sessions.find(token)
+            except EiloginError as error:
+                environ[env.SESSION_FAULT] = error
+        environ[env.SESSION] = login
         if self._is_alone and environ.get("wsgi.multiprocess"):
             # Another process would not see a login, and not a logout either.
             environ[env.SESSION] = None
@@ -121,19 +131,6 @@ class SessionFilter:
                 "store = memory: is for one process, and this server runs several"
             )
         return self.app(environ, start_response)
-
-    def _find(self, environ: "WSGIEnvironment") -> Login | None:
-        token = self.cookie.read(environ)
-        if token is None:
-            # Strangers need no store, and do not wait for one.
-            return None
-        try:
-            if not self._is_ready:
-                self._prepare()
-            return self.sessions.find(token)
-        except EiloginError as error:
-            environ[env.SESSION_FAULT] = error
-        return None
 
     def _prepare(self) -> None:
         """Have the store look whether it can work, until it has answered once.

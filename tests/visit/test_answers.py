@@ -26,7 +26,6 @@ MIDDEN = CLASS_OF["midden"]
 
 
 STEP_UP = "https://stad.test/eilogin/login?next=/ander&level=midden"
-LOGOUT = "https://stad.test/eilogin/logout"
 SOAP = "https://stad.test/eilogin/slo/soap"
 COOKIE = "__Host-eilogin"
 

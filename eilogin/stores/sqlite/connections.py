@@ -34,7 +34,7 @@ A_MOMENT = 0.05
 
 #: Most kibibytes of the file that a connection keeps in memory: the way to a thousand
 #: sessions among a million, so that reading one costs what it costs among ten.
-CACHE = 8192
+CACHE = 16_384
 
 #: Seconds between two looks at whether the file is still the one that we wrote.
 PULSE = 1.0

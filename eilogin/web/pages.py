@@ -49,7 +49,7 @@ from eilogin.errors import (
 )
 from eilogin.web import environ as env
 from eilogin.web.references import new_reference
-from eilogin.web.requests import is_navigation, origin_of
+from eilogin.web.requests import fills_window, is_navigation, origin_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -69,7 +69,8 @@ _HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
 _LONGEST_WISH = 200
 #: A year, as DIGID.md 5.2 demands.
 _HSTS = "max-age=31536000"
-#: Pages that stand in frames of their own site too. A click there does nothing yet.
+#: Pages that may stand in frames of their own site, where the browser says that this is
+#: one. A click there does nothing yet.
 _IN_OWN_FRAMES = ("login_needed.html",)
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
@@ -117,7 +118,7 @@ class Pages:
         form on the page may lead, by itself or by a redirect; its own site always is.
         None where the application's answer says where it leads.
         """
-        ancestors = "'self'" if template in _IN_OWN_FRAMES else "'none'"
+        ancestors = "'self'" if _may_be_framed(environ, template) else "'none'"
         policy = _policy(self._style_hash, form_action, ancestors=ancestors)
         response = self._html(environ, template, values, policy)
         response.status_code = status
@@ -203,7 +204,7 @@ class Pages:
     ) -> Response:
         language = language_of(environ)
         text = self._by_language[language].get_template(template).render(values)
-        frames = "SAMEORIGIN" if template in _IN_OWN_FRAMES else "DENY"
+        frames = "SAMEORIGIN" if _may_be_framed(environ, template) else "DENY"
         return Response(
             body=text.encode(),
             headerlist=[
@@ -326,6 +327,10 @@ def _packaged(name: str) -> str:
 
 
 # --- headers --------------------------------------------------------------------
+
+
+def _may_be_framed(environ: "WSGIEnvironment", template: str) -> bool:
+    return template in _IN_OWN_FRAMES and not fills_window(environ)
 
 
 def _policy(

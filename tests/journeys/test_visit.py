@@ -415,7 +415,7 @@ class TestAFrameOfTheSiteItself:
     def test_tells_it_to_who_sends_a_form_there(self, anna):
         anna.browser.post(UWV, site="same-origin", text="bezwaar")
         policy = anna.browser.page.headers["Content-Security-Policy"]
-        assert "frame-ancestors 'self'" in policy
+        assert "frame-ancestors 'none'" in policy, "it is in no frame"
         assert 'target="_top"' in anna.browser.page.text
         assert "niet verwerkt" in anna.browser.text
 

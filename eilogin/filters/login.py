@@ -28,7 +28,13 @@ from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin import clock
-from eilogin.errors import LoginLoops, LoginLost, NotFound, StoreUnavailable
+from eilogin.errors import (
+    LoginLoops,
+    LoginLost,
+    NotFound,
+    PathRefused,
+    StoreUnavailable,
+)
 from eilogin.federation import Own
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login
@@ -389,6 +395,8 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
     """Where the visitor can try again what ended in an error."""
     if environ.get(env.ADDRESS) == "acs":
         return _first_page(environ, LEVELS[0])
+    if isinstance(error, PathRefused | NotFound):
+        return root(_own(environ).public_url)
     if isinstance(error, LoginLoops | StoreUnavailable) and wants_page(environ):
         return _this_page(environ)
     return None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import MalformedMessage, MessageUnexpected
+from eilogin.errors import MalformedMessage, MessageUnexpected, StoreUnavailable
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import (
@@ -110,7 +110,10 @@ class LogoutFilter:
             and environ["REQUEST_METHOD"] == "POST"
         ):
             return soap_fault(error, note_refusal(error, "logout"))
-        return self.pages.refuse(environ, error, event="logout")
+        is_start = environ.get(env.ADDRESS) == "logout"
+        can_try = is_start and isinstance(error, StoreUnavailable)
+        again = env.trust(environ).own.url("logout") if can_try else None
+        return self.pages.refuse(environ, error, event="logout", again=again)
 
     # --- /eilogin/logout: the visitor wants to go -----------------------------------
 

@@ -285,7 +285,7 @@ class TrustFilter:
                 # Of another site that keeps its sessions in the same store.
                 environ[env.SESSION] = None
         except (PathRefused, PipelineOrder) as error:
-            refusal = self.pages.refuse(environ, error, event="path")
+            refusal = self._refused(environ, error, "path")
             return refusal(environ, start_response)
         address = environ[env.ADDRESS] = self._addresses.get(path)
         if address == "metadata":
@@ -307,7 +307,13 @@ class TrustFilter:
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
         error = NotFound("no address of eilogin below its prefix")
-        return self.pages.refuse(environ, error, event="address")
+        return self._refused(environ, error, "address")
+
+    def _refused(
+        self, environ: "WSGIEnvironment", error: Exception, event: str
+    ) -> Response:
+        website = root(self.trust.own.public_url)
+        return self.pages.refuse(environ, error, event=event, again=website)
 
 
 def make_trust(

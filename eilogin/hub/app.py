@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from webob import Response
 
-from eilogin.errors import ConfigurationError, NotFound
+from eilogin.errors import ConfigurationError, NotFound, StoreUnavailable
 from eilogin.federation import Trust
 from eilogin.hub.citizens import Citizens
 from eilogin.hub.logout import SingleLogout
@@ -38,7 +38,8 @@ from eilogin.settings import (
 from eilogin.web import environ as env
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal
-from eilogin.web.urls import see_other
+from eilogin.web.requests import wants_page
+from eilogin.web.urls import see_other, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -101,7 +102,10 @@ class Hub:
         is_soap = address in ("slo_soap", "artifact")
         if is_soap and environ["REQUEST_METHOD"] == "POST":
             return soap_fault(error, note_refusal(error, event))
-        return self.pages.refuse(environ, error, event=event)
+        again = None
+        if isinstance(error, StoreUnavailable) and wants_page(environ):
+            again = this_page(environ, env.trust(environ).own.public_url)
+        return self.pages.refuse(environ, error, event=event, again=again)
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         respond = self._addresses.get(env.address(environ) or "")

@@ -48,7 +48,7 @@ _CODE_FOR = 120.0
 _SHOWN = Cookie("eilogin-sign-in")
 _WITHOUT_COOKIES = (
     "the browser brings none of our cookies, and got one with the sign-in page: they "
-    "are for https, and for http at *.localhost alone"
+    "are for https, and for http on this machine alone (*.localhost)"
 )
 
 #: Ends a citizen's sessions everywhere.

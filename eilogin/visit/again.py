@@ -219,6 +219,7 @@ class SecondChance:
             "form_too_large.html",
             status=error.status,
             limit=_shown(self._limit),
+            name=_own(environ).names[language_of(environ)],
             login_url=login_address(environ, root(_own(environ).public_url), level),
         )
 

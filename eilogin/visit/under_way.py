@@ -162,7 +162,7 @@ def _without_cookies(environ: "WSGIEnvironment") -> str:
     public_url = env.trust(environ).own.public_url
     return (
         f"the browser brings none of the cookies that it got at {public_url} ({others})"
-        ": they are for https, and for http at *.localhost alone"
+        ": they are for https, and for http on this machine alone (*.localhost)"
     )
 
 

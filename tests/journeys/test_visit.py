@@ -416,7 +416,7 @@ class TestAFrameOfTheSiteItself:
         anna.browser.post(UWV, site="same-origin", text="bezwaar")
         policy = anna.browser.page.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in policy, "it is in no frame"
-        assert 'target="_top"' in anna.browser.page.text
+        assert 'target="_blank"' in anna.browser.page.text
         assert "niet verwerkt" in anna.browser.text
 
 

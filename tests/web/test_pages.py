@@ -101,7 +101,7 @@ VALUES = {
         "path": HOSTILE,
         "back_url": "/",
     },
-    "form_too_large.html": {"limit": "1 MB", "login_url": "/l"},
+    "form_too_large.html": {"limit": "1 MB", "login_url": "/l", "name": HOSTILE},
     "form_not_sent.html": {
         "code": "form-lost",
         "reference": "K7F-4MP",
@@ -158,7 +158,8 @@ def policy(response):
 
 def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
-    no_pages = {"base.html", "help_desk.html", "auto_post.html", "warning_texts.json"}
+    parts = {"base.html", "help_desk.html", "login_beside.html"}
+    no_pages = {*parts, "auto_post.html", "warning_texts.json"}
     assert names - no_pages == set(VALUES)
 
 

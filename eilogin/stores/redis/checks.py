@@ -15,7 +15,13 @@ from redis.exceptions import (
 )
 
 from eilogin.errors import StoreUnavailable
-from eilogin.stores.redis.nodes import IsReplica, Misfit, Node, facts_of
+from eilogin.stores.redis.nodes import (
+    IsReplica,
+    Misfit,
+    Node,
+    facts_of,
+    has_hung_up,
+)
 from eilogin.stores.redis.scripts import Script, packed
 from eilogin.stores.redis.servers import Servers
 
@@ -100,7 +106,8 @@ def _fault_in(error: BaseException | None) -> str | None:
             " ('tls-auth-clients no'), or 'cert=FILE&key=FILE' with one by an authority"
             " that it trusts"
         )
-    if isinstance(cause, (ssl.SSLError, FileNotFoundError)):
+    is_certificate = isinstance(cause, (ssl.SSLError, FileNotFoundError))
+    if is_certificate and not has_hung_up(cause):
         return (
             f"found {text!r}; expected a server whose certificate is for this host and"
             " by an authority in 'ca='"

@@ -278,10 +278,20 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
             raise ResponseError("it does not take a password") from None
         raise
     except RedisConnectionError as error:
-        if url.is_encrypted and isinstance(error.__context__, ConnectionError):
+        if url.is_encrypted and has_hung_up(error.__context__):
             _raise_alert(url, address, timeout / 4)
         raise
     return connection
+
+
+def has_hung_up(error: BaseException | None) -> bool:
+    """Whether the other end of a connection, TLS or not, has gone, and did not say why.
+
+    Python 3.11 has no class of its own for all of these.
+    """
+    if isinstance(error, ssl.SSLError):
+        return error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF)
+    return isinstance(error, ConnectionError)
 
 
 def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
@@ -298,10 +308,9 @@ def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
             context.wrap_socket(plain, server_hostname=address[0]) as encrypted,
         ):
             encrypted.recv(1)
-    except ssl.SSLError as error:
-        raise RedisConnectionError(str(error)) from error
-    except OSError:
-        return
+    except OSError as error:
+        if isinstance(error, ssl.SSLError) and not has_hung_up(error):
+            raise RedisConnectionError(str(error)) from error
 
 
 def _answer(connection: Connection) -> Any:

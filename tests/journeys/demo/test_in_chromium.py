@@ -169,7 +169,13 @@ class TestLoggingOut:
         anna.page.get_by_label("Notitie", exact=True).fill("te laat")
         anna.click("Bewaren").sees("Log in om verder te gaan")
         anna.photograph("login-needed")
-        anna.click("Inloggen").sees("Inloggen bij UWV")
+        # What the page says that she does.
+        with anna.page.expect_popup() as beside:
+            anna.click("Log in in een nieuw tabblad")
+        beside.value.get_by_text("Inloggen bij UWV").first.wait_for()
+        anna.page.go_back()
+        note = anna.page.get_by_label("Notitie", exact=True)
+        assert note.input_value() == "te laat"
 
     def test_by_a_link_on_another_site_is_asked_first(self, anna):
         anna.go_everywhere().enter("gemeente")

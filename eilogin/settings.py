@@ -19,7 +19,7 @@ import configparser
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
@@ -64,6 +64,7 @@ class Options(BaseModel):
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
+_T = TypeVar("_T")
 
 
 def option(
@@ -345,14 +346,26 @@ def placed(declared: type[Options], text: str) -> tuple[str, str]:
     return (name, rest) if colon and name in declared.model_fields else ("", text)
 
 
-def in_line(number: int, line: str) -> str:
-    """What stands behind a fault of one line of a value."""
+def read_lines(lines: Sequence[str], read_line: Callable[[str], _T]) -> tuple[_T, ...]:
+    """What ``read_line`` makes of each line; ValueError with the faults of all."""
+    found, faults = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(read_line(line))
+        except ValueError as fault:
+            faults.append(f"{fault}{_in_line(number, line)}")
+    if faults:
+        raise ValueError("; expected ".join(faults))
+    return tuple(found)
+
+
+def _in_line(number: int, line: str) -> str:
     return f" (line {number}: {line!r})"
 
 
 def _is_quoted(value: str, expected: str) -> bool:
     lines = enumerate(split(value), 1)
-    return any(in_line(number, line) in expected for number, line in lines)
+    return any(_in_line(number, line) in expected for number, line in lines)
 
 
 def comment_in(value: str) -> str:

@@ -172,16 +172,22 @@ class TestAValue:
         )
 
     def test_of_lines_shows_those_that_are_wrong_and_no_others(self, registry):
+        def path(line):
+            if not line.startswith("/"):
+                raise ValueError("a path")
+
         def judged(value):
-            raise ValueError(f"a path{settings.in_line(2, 'x')}")
+            return settings.read_lines(settings.split(value), path)
 
         class Two(Options):
             """Two lines."""
 
             lines: Annotated[Lines, BeforeValidator(judged)] = option("lines")
 
-        (fault,) = faults(Two, "", "", {"lines": "\n/a\n  x\n/b"})
-        assert str(fault) == "lines: expected a path (line 2: 'x')"
+        (fault,) = faults(Two, "", "", {"lines": "\n/a\n  x\n/b\ny"})
+        assert str(fault) == (
+            "lines: expected a path (line 2: 'x'); expected a path (line 4: 'y')"
+        )
 
     @given(st.text(max_size=30))
     def test_never_breaks_the_reading(self, text):

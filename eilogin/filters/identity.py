@@ -25,7 +25,7 @@ from pydantic import BeforeValidator
 
 from eilogin.errors import IdentityMissing, PipelineOrder
 from eilogin.sessions import Login
-from eilogin.settings import Options, in_line, option, read, split
+from eilogin.settings import Options, option, read, read_lines, split
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 
@@ -97,17 +97,7 @@ def _header(line: str) -> Header:
 
 
 def _headers(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    found, faults = [], []
-    for number, line in enumerate(split(value), 1):
-        try:
-            found.append(_header(line))
-        except ValueError as fault:
-            faults.append(f"{fault}{in_line(number, line)}")
-    if faults:
-        raise ValueError("; expected ".join(faults))
-    return tuple(found)
+    return read_lines(split(value), _header) if isinstance(value, str) else value
 
 
 def _user(value: str | Sequence[str]) -> tuple[Source, ...]:

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import CookiesRefused, LoginEnded
+from eilogin.errors import CookiesRefused
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.questions import Questions
 from eilogin.saml.levels import LEVELS, reaches
-from eilogin.sessions import Login, Subject
+from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit.rounds import takes_cookies
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -173,7 +173,11 @@ class SignIn:
             proven={level: now},
             attributes={"bsn": [citizen.bsn], "name": [citizen.name]},
         )
-        token, login = _log_in(environ, proof)
+        made = _log_in(environ, proof)
+        if made is None:
+            # Another tab was faster, at a higher level.
+            return see_other(at(own.public_url, target))
+        token, login = made
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(subject.name_id),
@@ -237,26 +241,16 @@ class SignIn:
         ]
 
 
-def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login]:
+def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login] | None:
     """Make the login that was proven, in the place of the one of this browser."""
-    sessions, issued = env.sessions(environ), proof.confirmed
-    before = replaced = env.session_beyond_idle(environ)
+    sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
     login = proof
-    if before is not None and not sessions.is_idle(before):
+    if current is not None and not sessions.is_idle(current):
         # A step-up: a level once proven stays proven.
-        login = before.confirmed_by(proof)
-    while replaced is not None:
-        try:
-            return sessions.create_login(login, issued=issued, replaces=replaced), login
-        except LoginEnded:
-            heir = sessions.as_of_now(replaced)
-            if heir is not None and heir.key == replaced.key:
-                raise
-            # Another tab was faster. Its login gives way too; what was proven for it
-            # is not taken over, for the cookie of before a step-up stands for nothing.
-            replaced = heir
-    # No login was here, or it has ended: if by a logout, that left its mark.
-    return sessions.create_login(proof, issued=issued), proof
+        login = current.confirmed_by(proof)
+    return create_in_place(
+        sessions, login, alone=proof, issued=proof.confirmed, current=current
+    )
 
 
 class SignInService:

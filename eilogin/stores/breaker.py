@@ -8,6 +8,8 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 from eilogin.errors import StoreUnavailable
@@ -37,7 +39,6 @@ class Breaker:
         self._failures = failures
         self._pause = pause
         self._lock = threading.Lock()
-        self._trial = _HalfOpenTrial(self)
         #: The instant, by a clock that is never set, until which nobody asks: without
         #: end while one call tries. None while all is well, which is all that a call
         #: has to look at.
@@ -48,14 +49,14 @@ class Breaker:
         """Whether the last that was heard of the store is that it does not answer."""
         return self._open_until is not None
 
-    def call(self) -> "Breaker | _HalfOpenTrial":
+    def call(self) -> AbstractContextManager[None]:
         """One call of the store: ``with breaker.call():``.
 
         Raises :class:`eilogin.errors.StoreUnavailable`, at once while the store is
         left alone, and in the place of a failure.
         """
         if self._open_until is not None and self._is_mine_to_try():
-            return self._trial
+            return self._trial()
         return self
 
     # Not a generator: this is in the way of every request.
@@ -109,27 +110,14 @@ class Breaker:
             self._open_until = math.inf
             return True
 
-    def end_trial(self) -> None:
-        """Whatever the one call that tried has found: after a pause another one may."""
-        with self._lock:
-            if self._open_until is not None:
-                self._open_until = time.monotonic() + self._pause
-
-
-class _HalfOpenTrial:
-    """The one call that tries whether the store answers again."""
-
-    def __init__(self, breaker: Breaker) -> None:
-        self._breaker = breaker
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._breaker.end_trial()
-        self._breaker.__exit__(kind, error, traceback)
+    @contextmanager
+    def _trial(self) -> Iterator[None]:
+        """The one call that tries whether the store answers again."""
+        try:
+            with self:
+                yield
+        finally:
+            # Whatever it has found: after a pause another one may.
+            with self._lock:
+                if self._open_until is not None:
+                    self._open_until = time.monotonic() + self._pause

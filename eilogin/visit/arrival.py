@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import LevelTooLow, LoginEnded, LoginLost
+from eilogin.errors import LevelTooLow, LoginLost
 from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import LEVEL_OF, reaches
-from eilogin.sessions import Login, Sessions, Subject
+from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit import limits, rounds, under_way
 from eilogin.visit.again import SecondChance
 from eilogin.visit.asking import forget_asking
@@ -49,7 +49,13 @@ def log_in(
     if not under_way.claim(environ, pending):
         return once_more(environ, under_way.of_browser(environ, pending.handle))
     sessions.use_once(name, assertion.confirmation_ends + SKEW)
-    made = _create(sessions, pending, assertion, said, current)
+    made = create_in_place(
+        sessions,
+        _merged(pending, assertion, said, current),
+        alone=_merged(pending, assertion, said, None),
+        issued=assertion.issued,
+        current=current,
+    )
     if made is None:
         return go_to(environ, pending.target)
     token, login = made
@@ -116,40 +122,6 @@ def _login_of(assertion: messages.Assertion, level: str, audience: str) -> Login
         session_index=assertion.session_index,
         ahead=max(0.0, assertion.issued - now),
     )
-
-
-def _create(
-    sessions: Sessions,
-    pending: PendingLogin,
-    assertion: messages.Assertion,
-    said: Login,
-    current: Login | None,
-) -> tuple[str, Login] | None:
-    """Make a login in the place of the current one, if any: cookie value and login.
-
-    Where another tab was faster it takes the place of what that made, with what was
-    proven in this browser's own session until now and no more: who has an old cookie
-    must not gain by a step-up beside it. None where that has a higher level: its
-    cookie is in the browser, or on its way. Where the current one has ended for good it
-    takes nobody's; if that was a logout that concerns this answer, it left a mark.
-    """
-    login = _merged(pending, assertion, said, current)
-    while True:
-        try:
-            token = sessions.create_login(
-                login, issued=assertion.issued, replaces=current
-            )
-        except LoginEnded:
-            heir = None if current is None else sessions.as_of_now(current)
-            if current is None or (heir is not None and heir.key == current.key):
-                raise
-        else:
-            return token, login
-        if heir is None:
-            login = _merged(pending, assertion, said, None)
-        elif heir.who == said.who and not reaches(login.level, heir.level):
-            return None
-        current = heir
 
 
 def _merged(

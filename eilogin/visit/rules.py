@@ -43,7 +43,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from eilogin.errors import PathRefused
 from eilogin.saml.levels import LEVELS
-from eilogin.settings import Seconds, did_you_mean, lines_of
+from eilogin.settings import Seconds, did_you_mean, lines_of, read_lines
 from eilogin.visit import zope
 from eilogin.visit.paths import (
     Segment,
@@ -226,14 +226,7 @@ class Rules:
         was found. A trailing slash means nothing; a path may be written encoded.
         """
         rules = cls()
-        faults = []
-        for number, line in enumerate(lines, 1):
-            try:
-                rules._add(line)
-            except ValueError as fault:
-                faults.append(f"{fault} (line {number}: {line!r})")
-        if faults:
-            raise ValueError("; expected ".join(faults))
+        read_lines(lines, rules._add)
         rules._settle()
         return rules
 

@@ -323,12 +323,25 @@ class TestTwoTabsAtOnce:
         told = sessions.participants(login)
         assert [p.entity_id for p in told] == [service.entity_id]
 
-    def test_prove_nothing_for_each_other(self, signed_in, login_of, others_are_faster):
-        """The cookie of before a step-up, and her password, are no code."""
+    def test_take_nothing_that_was_proven_away(
+        self, signed_in, login_of, others_are_faster
+    ):
         signed_in.visit(LOGIN)
         others_are_faster("midden")
         signed_in.sign_in(url=None)
-        assert login_of(signed_in).level == "basis"
+        assert login_of(signed_in).level == "midden"
+
+    def test_prove_nothing_for_each_other(
+        self, signed_in, sessions, step_up, meanwhile
+    ):
+        """The cookie of before a step-up, and her password, are no code."""
+        old, made = signed_in.cookie, []
+        signed_in.visit(LOGIN)
+        meanwhile(lambda: made.append(step_up(signed_in, "midden")))
+        signed_in.sign_in(url=None)
+        assert signed_in.cookie == old
+        assert sessions.find(old) is None
+        assert sessions.find(made[0]).level == "midden"
 
     def test_begin_anew_where_the_session_came_to_its_end(
         self, signed_in, login_of, sessions, meanwhile, clock

@@ -4,24 +4,12 @@
 
 import pytest
 
-from eilogin.sessions import Login, Participant, Sessions, Subject
+from eilogin.sessions import Sessions
 from eilogin.sessions import idle as idle_room
 from eilogin.sessions.idle import TOUCH_INTERVAL
+from tests.sessions.said import NOON, found, told
 
-NOON = 1_800_000_000.0
 MINUTE = 60.0
-HUB = "https://hub.example/metadata"
-
-
-def found(sessions: Sessions, token: str) -> Login:
-    login = sessions.find(token)
-    assert login is not None
-    return login
-
-
-def told(name: str, index: str = "1") -> Participant:
-    entity_id = f"https://{name}.example/metadata"
-    return Participant(entity_id, Subject(HUB, entity_id, f"anna@{name}"), index, NOON)
 
 
 class TestLimits:

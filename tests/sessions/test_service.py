@@ -18,30 +18,18 @@ from eilogin.errors import (
     StoreUnavailable,
     TooManyLogins,
 )
-from eilogin.sessions import Login, Participant, Sessions, Subject, reading
+from eilogin.sessions import Login, Sessions, reading
 from eilogin.sessions import service as module
 from eilogin.sessions.reading import REMEMBERED_FOR
 from eilogin.stores import StoredSession, shard_of
+from tests.sessions.said import NOON, found, told
 
-NOON = 1_800_000_000.0
 MINUTE = 60.0
-HUB = "https://hub.example/metadata"
-
-
-def found(sessions: Sessions, token: str) -> Login:
-    login = sessions.find(token)
-    assert login is not None
-    return login
 
 
 def checked(body: str) -> str:
     """A record with the checksum that it should have."""
     return f"{zlib.crc32(body.encode())}\n{body}"
-
-
-def told(name: str, index: str = "1") -> Participant:
-    entity_id = f"https://{name}.example/metadata"
-    return Participant(entity_id, Subject(HUB, entity_id, f"anna@{name}"), index, NOON)
 
 
 @pytest.fixture

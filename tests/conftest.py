@@ -18,7 +18,7 @@ from webob import Request
 from eilogin import clock as now
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 
 START = "2026-11-24T09:00:00Z"
 
@@ -119,7 +119,7 @@ class HubParty(Party):
             authn_instant=instant,
             session_index="_s1",
             session_ends=instant + 7200,
-            level_class=CLASS_OF["basis"],
+            level_class=DIGID.class_of("basis"),
             attributes={"name": ["Anna"]},
         )
         return messages.write_assertion(replace(assertion, **changes))

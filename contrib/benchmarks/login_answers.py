@@ -16,7 +16,7 @@ from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from eilogin import clock
 from eilogin.saml.answers import Expected, accept
 from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 from eilogin.saml.messages import (
     PERSISTENT,
     Assertion,
@@ -54,7 +54,7 @@ def _assertion() -> Assertion:
         authn_instant=now,
         session_index=new_id(),
         session_ends=now + 7200,
-        level_class=CLASS_OF["basis"],
+        level_class=DIGID.class_of("basis"),
         attributes={"bsn": ["999991772"], "name": ["Anna de Vries"]},
     )
 

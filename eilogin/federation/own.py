@@ -84,6 +84,10 @@ class Own:
     #: Telephone number and e-mail address of the help desk, or "".
     telephone: str = ""
     email: str = ""
+    #: What others encrypt for us with, the newest first.
+    decryption_keys: Sequence[SigningKey] = ()
+    #: ``saml``, or ``digid``: the interface of DigiD (DIGID.md) to the letter.
+    profile: str = "saml"
     #: What seals our cookies and what we keep for visitors, the newest first.
     secrets: Sequence[bytes] = field(default=(), repr=False)
 

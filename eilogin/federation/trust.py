@@ -11,6 +11,7 @@ from eilogin.errors import UnknownPeer
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
 from eilogin.saml import bindings
+from eilogin.saml.levels import DIGID, Classes
 from eilogin.saml.metadata import (
     Endpoint,
     EntityDescriptor,
@@ -26,34 +27,37 @@ class Trust:
     own: Own
     federation: Federation
     back_channel: BackChannel
-    #: entityID of the hub that a participant sends its visitors to.
-    hub_id: str
+    #: entityIDs of the hubs that a participant may send its visitors to, the usual one
+    #: first; of a hub its own.
+    hub_ids: tuple[str, ...]
     #: Our own proxies: who speaks to us through them is believed to be whom they name.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: How a proxy before us writes paths: ``plain``, or ``zope``.
     path_style: str = "plain"
+    #: Which AuthnContext classes say which level.
+    classes: Classes = DIGID
+    #: Weak algorithms that are taken all the same: see :mod:`eilogin.saml.algorithms`.
+    weak: frozenset[str] = frozenset()
 
-    @property
-    def hub(self) -> IdentityProvider:
-        """The hub in its role, or :class:`eilogin.errors.UnknownPeer`."""
-        role = self.federation.entity(self.hub_id).identity_provider
+    def hub(self, entity_id: str) -> IdentityProvider:
+        """One of our hubs in its role, or :class:`eilogin.errors.UnknownPeer`."""
+        if entity_id not in self.hub_ids:
+            raise UnknownPeer(f"{entity_id!r} is not a hub of this participant")
+        role = self.federation.entity(entity_id).identity_provider
         if role is None:
-            raise UnknownPeer(f"{self.hub_id!r} is not an identity provider")
+            raise UnknownPeer(f"{entity_id!r} is not an identity provider")
         return role
 
-    @property
-    def sso(self) -> Endpoint:
-        """Where the hub takes our AuthnRequest, by Redirect."""
-        endpoint = self.hub.single_sign_on(bindings.REDIRECT)
+    def sso(self, entity_id: str) -> Endpoint:
+        """Where one of our hubs takes our AuthnRequest, by Redirect."""
+        endpoint = self.hub(entity_id).single_sign_on(bindings.REDIRECT)
         if endpoint is None:
-            raise UnknownPeer(f"{self.hub_id!r} takes no AuthnRequest by Redirect")
+            raise UnknownPeer(f"{entity_id!r} takes no AuthnRequest by Redirect")
         return endpoint
 
     def hub_keys(self, entity_id: str) -> Sequence[RSAPublicKey]:
-        """The keys of the hub's messages, where ``entity_id`` is our hub."""
-        if entity_id != self.hub_id:
-            raise UnknownPeer(f"{entity_id!r} is not the hub of this participant")
-        return self.hub.keys
+        """The keys of the messages of one of our hubs."""
+        return self.hub(entity_id).keys
 
     def participant(self, entity_id: str) -> tuple[EntityDescriptor, ServiceProvider]:
         """A member in the role of a participant, or UnknownPeer."""

@@ -43,7 +43,13 @@ from eilogin.visit import limits, rounds
 from eilogin.visit.again import SecondChance, handle_in
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import go_to, log_in, once_more
-from eilogin.visit.asking import ask_hub, hub_answers, login_address, was_asked
+from eilogin.visit.asking import (
+    ask_hub,
+    hub_answers,
+    hub_of,
+    login_address,
+    was_asked,
+)
 from eilogin.visit.no_login import NoLogin
 from eilogin.visit.rules import OFF, OPTIONAL, ProtectLines, Rules
 from eilogin.visit.warning import EndWarning, tell_session
@@ -313,7 +319,9 @@ class LoginFilter:
             return ask_hub(environ, target, level, force=force)
         if wants_page(environ):
             # Only its head: nothing is remembered, and so nothing can be asked.
-            return see_other(env.trust(environ).sso.location, status=302)
+            return see_other(
+                env.trust(environ).sso(hub_of(environ)).location, status=302
+            )
         address = login_address(environ, target, level)
         return self._tell_login(environ, level, address)
 

@@ -157,7 +157,7 @@ class LogoutFilter:
         """Send her on to the hub, which tells all others (SAML profiles 4.4.3.1)."""
         trust = env.trust(environ)
         expired = env.cookie(environ).expire()
-        endpoint = trust.hub.single_logout(bindings.REDIRECT)
+        endpoint = trust.hub(login.who.issuer).single_logout(bindings.REDIRECT)
         if endpoint is None:
             headers = [expired]
             return self._logged_out(environ, target, everywhere=False, headers=headers)
@@ -184,7 +184,11 @@ class LogoutFilter:
             name=own.names[language_of(environ)],
             back_url=at(own.public_url, root(own.public_url)),
             # The form's redirect leads to the hub.
-            form_action=[endpoint.location for endpoint in trust.hub.single_logouts],
+            form_action=[
+                endpoint.location
+                for hub in trust.hub_ids
+                for endpoint in trust.hub(hub).single_logouts
+            ],
         )
 
     # --- /eilogin/slo: messages through the browser ---------------------------------
@@ -232,7 +236,7 @@ class LogoutFilter:
         trust = env.trust(environ)
         request = messages.read_logout_request(inbound.element)
         self._execute(environ, request, inbound.issuer, "slo", is_direct=False)
-        endpoint = trust.hub.single_logout(bindings.REDIRECT)
+        endpoint = trust.hub(inbound.issuer).single_logout(bindings.REDIRECT)
         if endpoint is None:
             raise MalformedMessage("the hub takes no LogoutResponse by Redirect")
         destination = endpoint.response_location or endpoint.location

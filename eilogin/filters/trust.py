@@ -223,7 +223,7 @@ def trust_of(options: TrustOptions) -> Trust:
         own,
         federation,
         back_channel_of(options),
-        hub,
+        (hub,),
         options.trusted_proxies,
         options.path_style,
     )

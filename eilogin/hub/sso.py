@@ -20,7 +20,7 @@ from eilogin.hub.questions import PARAMETER, Question, Questions
 from eilogin.hub.signin import OFFERED, SignIn
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.checks import check_artifact_resolve, check_authn_request
-from eilogin.saml.levels import CLASS_OF, LEVEL_OF, LEVELS
+from eilogin.saml.levels import LEVELS, Classes
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
@@ -81,7 +81,7 @@ class SingleSignOn:
             acs_url=url,
             binding=binding,
             relay_state=inbound.relay_state,
-            level=_level(request),
+            level=_level(request, trust.classes),
             is_exact=request.comparison == "exact",
             force=request.force_authn,
             passive=request.is_passive,
@@ -258,13 +258,14 @@ def _consumer(
     return endpoint.location, endpoint.binding
 
 
-def _level(request: messages.AuthnRequest) -> str:
+def _level(request: messages.AuthnRequest, classes: Classes) -> str:
     """The lowest level that would be enough; the highest where we know none such."""
     if not request.level_classes:
         return LEVELS[0]
     if request.comparison not in ("minimum", "exact"):
         return LEVELS[-1]
-    known = [LEVEL_OF[uri] for uri in request.level_classes if uri in LEVEL_OF]
+    named = map(classes.level_of, request.level_classes)
+    known = [level for level in named if level is not None]
     return min(known, key=LEVELS.index, default=LEVELS[-1])
 
 
@@ -303,7 +304,7 @@ def _assertion(
         authn_instant=login.proven_at(level),
         session_index=participant.session_index,
         session_ends=login.ends,
-        level_class=CLASS_OF[level],
+        level_class=trust.classes.class_of(level),
         attributes=login.attributes,
     )
 

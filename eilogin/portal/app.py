@@ -94,7 +94,7 @@ class Portal:
         trust = env.trust(environ)
         login = env.session(environ)
         language = language_of(environ)
-        hub = trust.federation.entity(trust.hub_id)
+        hub = login.who.issuer if login else trust.hub_ids[0]
         return self.pages.page(
             environ,
             "portal.html",
@@ -102,7 +102,7 @@ class Portal:
             login=login,
             name=self._name_of(login),
             services=self._services(trust, language),
-            hub_url=hub.information_url(language),
+            hub_url=trust.federation.link_of(hub, language),
             login_url=self.options.login_url,
             logout_url=self.options.logout_url,
         )

@@ -4,6 +4,9 @@ DIGID.md 1.4: the classes are those of DigiD; a level that was delivered may be 
 than the one that was asked for.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 #: Lowest first: password; password and code; and two by stronger means.
 LEVELS = ("basis", "midden", "substantieel", "hoog")
 
@@ -12,16 +15,46 @@ _height = {level: height for height, level in enumerate(LEVELS)}.__getitem__
 
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
-#: AuthnContextClassRef of each level.
-CLASS_OF = {
-    "basis": _CLASSES + "PasswordProtectedTransport",
-    "midden": _CLASSES + "MobileTwoFactorContract",
-    "substantieel": _CLASSES + "Smartcard",
-    "hoog": _CLASSES + "SmartcardPKI",
-}
 
-#: Level of each AuthnContextClassRef; another class has none.
-LEVEL_OF = {uri: level for level, uri in CLASS_OF.items()}
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Which AuthnContextClassRefs say which level, in one federation.
+
+    ``by_level`` has the classes of each level that can be said, the preferred one
+    first; a class stands at one level only.
+    """
+
+    by_level: Mapping[str, tuple[str, ...]]
+
+    def class_of(self, level: str) -> str:
+        """The class that says ``level``, or "" where none does."""
+        return next(iter(self.by_level.get(level, ())), "")
+
+    def level_of(self, level_class: str) -> str | None:
+        """The level that a class says; None for a class that says none."""
+        return next(
+            (level for level, uris in self.by_level.items() if level_class in uris),
+            None,
+        )
+
+    def reaching(self, level: str) -> tuple[str, ...]:
+        """Every class that says ``level`` or a higher one, the lowest level first."""
+        return tuple(
+            uri
+            for one in LEVELS[LEVELS.index(level) :]
+            for uri in self.by_level.get(one, ())
+        )
+
+
+#: The classes of DigiD (DIGID.md 1.4).
+DIGID = Classes(
+    {
+        "basis": (_CLASSES + "PasswordProtectedTransport",),
+        "midden": (_CLASSES + "MobileTwoFactorContract",),
+        "substantieel": (_CLASSES + "Smartcard",),
+        "hoog": (_CLASSES + "SmartcardPKI",),
+    }
+)
 
 
 def reaches(level: str, wanted: str) -> bool:

@@ -91,7 +91,7 @@ class AnswerReader:
 
     def __init__(self, *, second_opinion: bool) -> None:
         self._is_asked_twice = second_opinion
-        self._second: toolkit.SecondOpinion | None = None
+        self._second: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, environ: "WSGIEnvironment") -> Answer | Response:
         """The answer in a request, or the redirect by which the browser fetches it.
@@ -120,11 +120,11 @@ class AnswerReader:
             return Answer(pending)
         parsed = bindings.read_artifact(artifact)
         trust = env.trust(environ)
-        source = bindings.source_id(trust.hub_id)
+        source = bindings.source_id(pending.hub)
         if not hmac.compare_digest(parsed.source_id, source):
             raise UnknownPeer("the artifact is not of the hub that was asked")
         try:
-            response = _resolved(artifact, parsed.index, trust)
+            response = _resolved(artifact, parsed.index, trust, pending.hub)
         except (LoginFailed, MessageExpired):
             # It may be resolved already, for a click before this one.
             pending = _when_claimed(environ, pending)
@@ -134,12 +134,16 @@ class AnswerReader:
         try:
             assertion = accept(
                 response,
-                _expected(trust, pending.request_id, destination_required=False),
+                _expected(
+                    trust, pending.hub, pending.request_id, destination_required=False
+                ),
             )
         except LoginFailed as failure:
             return Answer(pending, failure=failure)
         if toolkit.can_judge(response):
-            self._ask_again(trust, toolkit.standalone(response), pending.request_id)
+            self._ask_again(
+                trust, pending.hub, toolkit.standalone(response), pending.request_id
+            )
         else:
             _log.info("only its ArtifactResponse is signed: no second opinion")
         return Answer(pending, assertion)
@@ -153,14 +157,15 @@ class AnswerReader:
             raise MalformedMessage("an answer to a login is a SAMLResponse")
         handle = received.relay_state
         request_id = request_id_of(handle)
+        response = xml.parse(received.octets)
+        hub = _issuer_of(response)
         try:
             assertion = accept(
-                xml.parse(received.octets),
-                _expected(trust, request_id, destination_required=True),
+                response, _expected(trust, hub, request_id, destination_required=True)
             )
         except LoginFailed as failure:
-            return _go_on(trust, _FAILURE, _sealed(trust, handle, failure))
-        self._ask_again(trust, received.octets, request_id)
+            return _go_on(trust, _FAILURE, _sealed(trust, hub, handle, failure))
+        self._ask_again(trust, hub, received.octets, request_id)
         name = f"{handle}\0{assertion.id}"
         key = hashlib.sha256(name.encode()).hexdigest()
         outcome = json.dumps(asdict(_Stashed(handle, assertion)))
@@ -170,18 +175,20 @@ class AnswerReader:
 
     # --- the second opinion ---------------------------------------------------------
 
-    def _ask_again(self, trust: Trust, octets: bytes, request_id: str) -> None:
+    def _ask_again(
+        self, trust: Trust, hub: str, octets: bytes, request_id: str
+    ) -> None:
         if not self._is_asked_twice:
             return
-        if self._second is None:
-            self._second = toolkit.SecondOpinion(
+        if hub not in self._second:
+            self._second[hub] = toolkit.SecondOpinion(
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
-                hub_entity_id=trust.hub_id,
-                hub_sso_url=trust.sso.location,
-                hub_certificates=trust.hub.signing_certificates,
+                hub_entity_id=hub,
+                hub_sso_url=trust.sso(hub).location,
+                hub_certificates=trust.hub(hub).signing_certificates,
             )
-        self._second.confirm(octets, request_id)
+        self._second[hub].confirm(octets, request_id)
 
 
 # --- what waits for the browser -------------------------------------------------------
@@ -207,14 +214,15 @@ def _fetched(environ: "WSGIEnvironment", key: str) -> Answer:
     pending = under_way.of_browser(environ, stashed.handle)
     if pending.spent_by:
         return Answer(pending)
+    _require_asked(pending, stashed.assertion.issuer)
     return Answer(pending, stashed.assertion)
 
 
-def _sealed(trust: Trust, handle: str, failure: LoginFailed) -> str:
+def _sealed(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> str:
     """The hub's word that there is no login, for a while, in the browser's hands."""
     # Perhaps not signed: no longer than what the hub says in earnest.
     codes = [code[:_LONGEST_CODE] for code in failure.status_codes[:_MOST_CODES]]
-    fields = [handle, codes, clock.now() + _STASHED]
+    fields = [hub, handle, codes, clock.now() + _STASHED]
     return as_text(_sealer(trust).seal(json.dumps(fields).encode()))
 
 
@@ -223,14 +231,21 @@ def _failed(environ: "WSGIEnvironment", text: str) -> Answer:
         octets = _sealer(env.trust(environ)).open(from_text(text))
     except NotSealed as error:
         raise LoginLost(f"what should say why there is no login: {error}") from None
-    handle, codes, until = json.loads(octets)
+    hub, handle, codes, until = json.loads(octets)
     if clock.now() >= until:
         raise LoginLost("this answer came too long ago")
     pending = under_way.of_browser(environ, handle)
     if pending.spent_by:
         return Answer(pending)
+    _require_asked(pending, hub)
     reason = "the hub answers that there is no login"
     return Answer(pending, failure=LoginFailed(reason, codes))
+
+
+def _require_asked(pending: PendingLogin, hub: str) -> None:
+    """Refuse the answer of another hub of ours than the one that was asked."""
+    if hub != pending.hub:
+        raise UnknownPeer("the answer is not of the hub that was asked")
 
 
 def _sealer(trust: Trust) -> Sealer:
@@ -253,9 +268,10 @@ def _when_claimed(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingL
 # --- what the hub says ----------------------------------------------------------------
 
 
-def _resolved(artifact: str, index: int, trust: Trust) -> etree._Element:
+def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Element:
     """The Response that an artifact stands for, in the tree that it came in."""
-    endpoint = trust.hub.artifact_resolution(index)
+    role = trust.hub(hub)
+    endpoint = role.artifact_resolution(index)
     if endpoint is None:
         raise UnknownPeer(f"the hub resolves no artifacts with index {index}")
     request = messages.ArtifactResolve(
@@ -270,20 +286,29 @@ def _resolved(artifact: str, index: int, trust: Trust) -> etree._Element:
     answer = trust.back_channel.post(endpoint.location, bindings.wrap_soap(element))
     return open_artifact_response(
         bindings.unwrap_soap(answer),
-        keys=trust.hub.keys,
-        issuer=trust.hub_id,
+        keys=role.keys,
+        issuer=hub,
         in_response_to=request.id,
         now=clock.now(),
     )
 
 
-def _expected(trust: Trust, request_id: str, *, destination_required: bool) -> Expected:
+def _issuer_of(response: etree._Element) -> str:
+    """Who says that the answer is of theirs: nothing is proven yet."""
+    paths = ("saml:Issuer", "saml:Assertion/saml:Issuer")
+    found = (response.findtext("/".join(map(xml.q, path.split("/")))) for path in paths)
+    return next(filter(None, found), "")
+
+
+def _expected(
+    trust: Trust, hub: str, request_id: str, *, destination_required: bool
+) -> Expected:
     return Expected(
         request_id=request_id,
         acs_url=trust.own.url("acs"),
         audience=trust.own.entity_id,
-        issuer=trust.hub_id,
-        keys=trust.hub_keys(trust.hub_id),
+        issuer=hub,
+        keys=trust.hub_keys(hub),
         now=clock.now(),
         destination_required=destination_required,
     )

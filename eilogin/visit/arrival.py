@@ -13,7 +13,7 @@ from eilogin import audit, clock
 from eilogin.errors import LevelTooLow, LoginLost
 from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
-from eilogin.saml.levels import LEVEL_OF, reaches
+from eilogin.saml.levels import Classes, reaches
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit import limits, rounds, under_way
 from eilogin.visit.again import SecondChance
@@ -41,8 +41,9 @@ def log_in(
     :class:`eilogin.errors.LoginEnded` or :class:`eilogin.errors.StoreUnavailable`;
     nobody is logged in then.
     """
-    sessions, own = env.sessions(environ), env.trust(environ).own
-    said = _login_of(assertion, _level_reached(pending, assertion), own.entity_id)
+    sessions, trust = env.sessions(environ), env.trust(environ)
+    own, level = trust.own, _level_reached(pending, assertion, trust.classes)
+    said = _login_of(assertion, level, own.entity_id)
     said = replace(said, address=whereabouts.mark(environ))
     current = whereabouts.of_this_network(environ, env.session(environ))
     name = f"assertion:{assertion.issuer}\0{assertion.id}"
@@ -94,9 +95,11 @@ def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
     return go_to(environ, pending.target, [rounds.note(environ, pending.target)])
 
 
-def _level_reached(pending: PendingLogin, assertion: messages.Assertion) -> str:
+def _level_reached(
+    pending: PendingLogin, assertion: messages.Assertion, classes: Classes
+) -> str:
     """The level that was confirmed, if that is what was asked for; or LevelTooLow."""
-    level = LEVEL_OF.get(assertion.level_class)
+    level = classes.level_of(assertion.level_class)
     if level is None or not reaches(level, pending.level):
         raise LevelTooLow(
             f"{pending.level} was asked for; {assertion.level_class!r} came"

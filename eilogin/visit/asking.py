@@ -11,7 +11,6 @@ from webob import Response
 from eilogin import clock
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.saml import bindings, messages
-from eilogin.saml.levels import CLASS_OF
 from eilogin.visit import under_way
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
@@ -41,20 +40,22 @@ def ask_hub(
     not answer.
     """
     trust = env.trust(environ)
-    asked = PendingLogin(target, level, is_passive=passive, is_forced=force)
+    hub = hub_of(environ)
+    sso = trust.sso(hub)
+    asked = PendingLogin(target, level, hub, is_passive=passive, is_forced=force)
     under_way.require_store(environ)
     request = messages.AuthnRequest(
         id=asked.request_id,
         issued=clock.now(),
         issuer=trust.own.entity_id,
-        destination=trust.sso.location,
+        destination=sso.location,
         force_authn=force,
         is_passive=passive,
         acs_url=trust.own.url("acs"),
         protocol_binding=(
             bindings.POST if trust.own.acs == "post" else bindings.ARTIFACT
         ),
-        level_classes=(CLASS_OF[level],),
+        level_classes=(trust.classes.class_of(level),),
     )
     return redirect_with(
         request.destination,
@@ -64,6 +65,14 @@ def ask_hub(
         relay_state=asked.handle,
         headers=under_way.keep(environ, asked),
     )
+
+
+def hub_of(environ: "WSGIEnvironment") -> str:
+    """The hub to ask, by entityID: the one that knows her here, or else the usual."""
+    login = env.session_or_none(environ)
+    if login is not None and login.who.issuer in env.trust(environ).hub_ids:
+        return login.who.issuer
+    return env.trust(environ).hub_ids[0]
 
 
 def was_asked(environ: "WSGIEnvironment") -> bool:
@@ -83,9 +92,9 @@ def forget_asking() -> tuple[str, str]:
 
 def hub_answers(environ: "WSGIEnvironment") -> bool:
     """Whether the hub can be asked now, as far as a quick look tells."""
-    trust = env.trust(environ)
+    trust, hub = env.trust(environ), hub_of(environ)
     try:
-        endpoint = trust.hub.artifact_resolution(0) or trust.sso
+        endpoint = trust.hub(hub).artifact_resolution(0) or trust.sso(hub)
         return trust.back_channel.is_reachable(endpoint.location)
     except (UnknownPeer, Unavailable):
         return False

@@ -47,7 +47,7 @@ class NoLogin:
         audit.event(
             "login",
             "refused",
-            peer=env.trust(environ).hub_id,
+            peer=pending.hub,
             level=pending.level,
             reason=failure.status_codes[-1].rpartition(":")[2],
         )

@@ -53,6 +53,8 @@ class PendingLogin:
     #: Path and query on this site.
     target: str
     level: str
+    #: entityID of the hub that was asked.
+    hub: str
     is_passive: bool = False
     #: Whether a fresh proof was asked for (ForceAuthn).
     is_forced: bool = False
@@ -103,7 +105,13 @@ def keep(
 
     The oldest ones make room for it.
     """
-    fields = [pending.target, pending.level, pending.is_passive, pending.is_forced]
+    fields = [
+        pending.target,
+        pending.level,
+        pending.hub,
+        pending.is_passive,
+        pending.is_forced,
+    ]
     octets = json.dumps(fields, separators=(",", ":")).encode()
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
     room = _MOST_ROOM - len(text)
@@ -131,10 +139,10 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
         raise LoginLost("this login was begun in another browser, or is spent")
     try:
         octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
-        target, level, is_passive, is_forced = json.loads(octets)
+        target, level, hub, is_passive, is_forced = json.loads(octets)
     except ValueError as error:
         raise LoginLost(f"the cookie of this login: {error}") from None
-    return PendingLogin(target, level, is_passive, is_forced, handle, spent_by)
+    return PendingLogin(target, level, hub, is_passive, is_forced, handle, spent_by)
 
 
 def spent_cookie(environ: "WSGIEnvironment", pending: PendingLogin) -> tuple[str, str]:
@@ -152,9 +160,8 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 
 
 def _bound_to(environ: "WSGIEnvironment", handle: str) -> tuple[str, ...]:
-    """A login is taken for no other one, and at no other site, nor of another hub."""
-    trust = env.trust(environ)
-    return (trust.own.entity_id, trust.hub_id, handle)
+    """A login is taken for no other one, and at no other site."""
+    return (env.trust(environ).own.entity_id, handle)
 
 
 def _without_cookies(environ: "WSGIEnvironment") -> str:

@@ -12,7 +12,7 @@ from eilogin.clock import now
 from eilogin.errors import InvalidOptions
 from eilogin.filters.login import LoginOptions, make_login
 from eilogin.saml import bindings, messages, xml
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 from eilogin.settings import read
 from eilogin.web import environ as env
 
@@ -107,7 +107,7 @@ class TestAStranger:
         assert request.acs_url == f"{site}/acs"
         assert request.protocol_binding == bindings.POST
         assert request.comparison == "minimum"
-        assert request.level_classes == (CLASS_OF[level],)
+        assert request.level_classes == (DIGID.class_of(level),)
         assert not request.force_authn
         assert not request.is_passive
         assert len(handle.encode()) <= 80
@@ -168,8 +168,8 @@ class TestTheLoginAddress:
     )
     def test_asks_for_a_level_and_leads_on(self, citizen, query, level, target):
         question = citizen.begin(self.LOGIN + query)
-        assert question[0].level_classes == (CLASS_OF[level],)
-        answer = citizen.hub.answer(question[0], level_class=CLASS_OF[level])
+        assert question[0].level_classes == (DIGID.class_of(level),)
+        answer = citizen.hub.answer(question[0], level_class=DIGID.class_of(level))
         citizen.bring(answer, question)
         assert citizen.browser.url == f"https://land.test{target}"
 
@@ -230,7 +230,7 @@ class TestTheCall:
         citizen.log_in()
         app.demand = (level, how)
         request, _ = citizen.begin()
-        assert request.level_classes == (CLASS_OF[level],)
+        assert request.level_classes == (DIGID.class_of(level),)
         assert request.force_authn == ("force" in how)
 
     def test_asks_passively_once_and_then_lets_be(self, citizen, app):
@@ -277,10 +277,10 @@ class TestAnAnswer:
     @pytest.mark.parametrize("url", ["https://land.test/percelen?a=b"])
     @pytest.mark.parametrize("level", ["midden", "substantieel", "hoog"])
     def test_at_the_level_or_higher_logs_in(self, citizen, witness, url, level):
-        citizen.log_in(url, level_class=CLASS_OF[level])
+        citizen.log_in(url, level_class=DIGID.class_of(level))
         assert witness.environ[env.SESSION].level == level
 
-    @pytest.mark.parametrize("level_class", [CLASS_OF["basis"], "urn:unknown"])
+    @pytest.mark.parametrize("level_class", [DIGID.class_of("basis"), "urn:unknown"])
     def test_below_the_level_lets_nobody_in(
         self, citizen, witness, caplog, level_class
     ):
@@ -375,7 +375,7 @@ class TestCancelling:
         self.cancel(citizen, "https://land.test/percelen")
         assert not citizen.was_asked()
         citizen.browser.click("Inloggen")
-        assert citizen.question()[0].level_classes == (CLASS_OF["midden"],)
+        assert citizen.question()[0].level_classes == (DIGID.class_of("midden"),)
 
 
 # --- confirmed once more --------------------------------------------------------
@@ -388,7 +388,9 @@ class TestAStepUp:
         citizen.log_in(LAND)
         before = witness.environ[env.SESSION]
         old = citizen.browser.cookie("land.test", "__Host-eilogin")
-        citizen.log_in("https://land.test/percelen", level_class=CLASS_OF["midden"])
+        citizen.log_in(
+            "https://land.test/percelen", level_class=DIGID.class_of("midden")
+        )
         after = witness.environ[env.SESSION]
         assert (after.level, after.family) == ("midden", before.family)
         sessions = federation.apps["land.test"].sessions
@@ -403,7 +405,7 @@ class TestAStepUp:
         before = witness.environ[env.SESSION]
         sessions = federation.apps["land.test"].sessions
         question = citizen.begin("https://land.test/percelen")
-        answer = citizen.hub.answer(question[0], level_class=CLASS_OF["midden"])
+        answer = citizen.hub.answer(question[0], level_class=DIGID.class_of("midden"))
         find = sessions.find
 
         def find_and_be_overtaken(token):
@@ -424,7 +426,7 @@ class TestAStepUp:
         citizen.log_in(LAND)
         sessions = federation.apps["land.test"].sessions
         question = citizen.begin("https://land.test/percelen")
-        answer = citizen.hub.answer(question[0], level_class=CLASS_OF["midden"])
+        answer = citizen.hub.answer(question[0], level_class=DIGID.class_of("midden"))
         find = sessions.find
 
         def find_and_log_out(token):

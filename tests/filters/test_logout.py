@@ -13,14 +13,14 @@ from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import make_logout
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"
 LOGOUT = "https://stad.test/eilogin/logout"
 SLO = "https://stad.test/eilogin/slo"
 SOAP = "https://stad.test/eilogin/slo/soap"
-MIDDEN = CLASS_OF["midden"]
+MIDDEN = DIGID.class_of("midden")
 ENTITY = "https://stad.test/eilogin/metadata"
 HUB = "https://inloggen.test/metadata"
 UWV_SOAP = "https://uwv.test/eilogin/slo/soap"

@@ -223,11 +223,11 @@ class TestASession:
 
 class TestTheFederation:
     def test_names_the_hub_where_it_has_only_one(self, site):
-        assert site().filter.trust.hub_id == "https://inloggen.test/metadata"
+        assert site().filter.trust.hub_ids == ("https://inloggen.test/metadata",)
 
     def test_has_the_hub_that_an_option_names(self, site):
         other = "https://other.test/metadata"
-        assert site(hub=other).filter.trust.hub_id == other
+        assert site(hub=other).filter.trust.hub_ids == (other,)
 
     def test_without_a_hub_stops_the_start(self, site, federation):
         members = federation.trusts["uwv.test"].federation.entities

@@ -10,7 +10,7 @@ import pytest
 from eilogin import clock as instants
 from eilogin.federation import Federation
 from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import FederationMetadata
 
 HUB = "https://inloggen.test"
@@ -48,7 +48,7 @@ class Service:
             destination=f"{HUB}/sso",
             acs_url=self.acs,
             protocol_binding=self.binding,
-            level_classes=(CLASS_OF[level],),
+            level_classes=(DIGID.class_of(level),),
         )
         return replace(request, **changes)
 

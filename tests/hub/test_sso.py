@@ -7,7 +7,7 @@ import pytest
 from eilogin.errors import LoginEnded
 from eilogin.hub.signin import SignInService
 from eilogin.saml import bindings, messages, xml
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 
 HUB = "https://inloggen.test"
 SSO = f"{HUB}/sso"
@@ -15,6 +15,8 @@ ENTITY = f"{HUB}/metadata"
 UWV_ACS = "https://uwv.test/eilogin/acs"
 START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
 MINUTE = 60
+
+MIDDEN = DIGID.class_of("midden")
 
 
 @pytest.fixture
@@ -279,33 +281,33 @@ class TestTheLevel:
         ("changes", "confirmed"),
         [
             ({"level_classes": ()}, "midden"),
-            ({"level_classes": (CLASS_OF["basis"],)}, "midden"),
-            ({"level_classes": (CLASS_OF["midden"],)}, "midden"),
-            ({"level_classes": (CLASS_OF["midden"], CLASS_OF["basis"])}, "midden"),
-            ({"level_classes": ("urn:unknown", CLASS_OF["basis"])}, "midden"),
+            ({"level_classes": (DIGID.class_of("basis"),)}, "midden"),
+            ({"level_classes": (DIGID.class_of("midden"),)}, "midden"),
+            ({"level_classes": (MIDDEN, DIGID.class_of("basis"))}, "midden"),
+            ({"level_classes": ("urn:unknown", DIGID.class_of("basis"))}, "midden"),
             ({"comparison": "exact"}, "basis"),
             ({"comparison": "exact",
-              "level_classes": (CLASS_OF["midden"],)}, "midden"),
+              "level_classes": (DIGID.class_of("midden"),)}, "midden"),
         ],
         ids=["none", "minimum", "just that", "the lowest of two", "a known one",
              "exact below", "exact"],
     )  # fmt: skip
     def test_that_is_confirmed(self, with_code, service, ask, changes, confirmed):
         ask(**changes)
-        assert service.answer()[1].level_class == CLASS_OF[confirmed]
+        assert service.answer()[1].level_class == DIGID.class_of(confirmed)
 
     def test_that_is_higher_asks_for_a_code(self, signed_in, service, ask):
         ask(level="midden")
         assert signed_in.is_asked
         assert service.came == []
         signed_in.sign_in(url=None, code=signed_in.code())
-        assert service.answer()[1].level_class == CLASS_OF["midden"]
+        assert service.answer()[1].level_class == DIGID.class_of("midden")
 
     @pytest.mark.parametrize(
         "changes",
         [
-            {"level_classes": (CLASS_OF["substantieel"],)},
-            {"level_classes": (CLASS_OF["hoog"],)},
+            {"level_classes": (DIGID.class_of("substantieel"),)},
+            {"level_classes": (DIGID.class_of("hoog"),)},
             {"level_classes": ("urn:unknown",)},
             {"comparison": "better"},
             {"comparison": "maximum"},

@@ -69,12 +69,12 @@ OWN = SimpleNamespace(
 
 def trust_in(federation):
     hub_id = "https://inloggen.example/metadata"
-    return SimpleNamespace(federation=federation, hub_id=hub_id, own=OWN)
+    return SimpleNamespace(federation=federation, hub_ids=(hub_id,), own=OWN)
 
 
 TRUST = trust_in(FEDERATION)
 LOGIN = Login(
-    who=Subject("hub", "portal", "opaque-name-id"),
+    who=Subject("https://inloggen.example/metadata", "portal", "opaque-name-id"),
     level="basis",
     started=1767951060.0,
     ends=1767958260.0,

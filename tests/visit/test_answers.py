@@ -13,7 +13,7 @@ import pytest
 
 from eilogin.errors import OpinionsDiffer
 from eilogin.saml import bindings, messages, toolkit, xml
-from eilogin.saml.levels import CLASS_OF
+from eilogin.saml.levels import DIGID
 from eilogin.testing import Browser
 from eilogin.visit import answers
 
@@ -22,7 +22,7 @@ ACS = "https://stad.test/eilogin/acs"
 UWV = "https://uwv.test/mijn"
 UWV_ACS = "https://uwv.test/eilogin/acs"
 MINUTE = 60
-MIDDEN = CLASS_OF["midden"]
+MIDDEN = DIGID.class_of("midden")
 
 
 STEP_UP = "https://stad.test/eilogin/login?next=/ander&level=midden"

@@ -1,0 +1,17 @@
+"""Algorithms that are too weak to be taken by default, by the names of our options.
+
+Some peers know no others. Who trusts such a peer says so by ``accept_weak``, and the
+log warns at each start.
+"""
+
+#: AES in CBC mode without authentication: a decryption oracle breaks it (Jager and
+#: Somorovsky, 2011).
+CBC = "cbc"
+#: RSA with PKCS #1 v1.5 padding to transport keys: Bleichenbacher, 1998.
+RSA_1_5 = "rsa-1.5"
+#: SHA-1 in the signature of a redirect, as DigiD signs its LogoutResponse (DIGID.md
+#: 3.2).
+SHA1_REDIRECT = "sha1-redirect"
+
+#: All of them.
+WEAK = (CBC, RSA_1_5, SHA1_REDIRECT)

@@ -76,6 +76,48 @@ class PipelineOrder(ConfigurationError):
     code = "pipeline-order"
 
 
+class MetadataUnusable(ConfigurationError):
+    """A file that should hold SAML metadata, and holds none that can be read."""
+
+    code = "metadata-unusable"
+
+
+class MetadataUntrusted(ConfigurationError):
+    """Metadata that its operator did not sign, or that nothing vouches for."""
+
+    code = "metadata-untrusted"
+
+
+class MetadataExpired(ConfigurationError):
+    """Metadata whose validUntil is over."""
+
+    code = "metadata-expired"
+
+
+class MetadataLifetime(ConfigurationError):
+    """Metadata that lasts longer than is taken, or does not say how long."""
+
+    code = "metadata-lifetime"
+
+
+class HubUnknown(ConfigurationError):
+    """The metadata does not say who our hub is, or does not know whom we call so."""
+
+    code = "hub-unknown"
+
+
+class PeerUnusable(ConfigurationError):
+    """The metadata of one party cannot be used; it is left out of the federation."""
+
+    code = "peer-unusable"
+
+
+class PeerWithoutKeys(PeerUnusable):
+    """The metadata of one party has no key that its messages could be checked with."""
+
+    code = "peer-without-keys"
+
+
 # --- what somebody sent, and we do not take -------------------------------------
 
 
@@ -105,10 +147,34 @@ class UntrustedSignature(Refused):
     code = "signature-untrusted"
 
 
+class DecryptionFailed(Refused):
+    """Encrypted, and not for us, not as we take it, or changed since."""
+
+    code = "decryption-failed"
+
+
 class UnknownPeer(Refused):
     """Sent by, or naming, a party that is not a member of the federation."""
 
     code = "peer-unknown"
+
+
+class BindingMissing(UnknownPeer, ConfigurationError):
+    """A peer that takes a message over no binding that can be used here.
+
+    Where we can do nothing without that, it stops the start.
+    """
+
+    code = "binding-missing"
+
+
+class AlgorithmMissing(UnknownPeer, ConfigurationError):
+    """A peer whose metadata lists only algorithms that we do not have.
+
+    Where it is our hub, that stops the start.
+    """
+
+    code = "algorithm-missing"
 
 
 class MessageExpired(Refused):
@@ -166,6 +232,49 @@ class IdentityMissing(Refused):
     """The login says nothing of what the application must know."""
 
     code = "identity-missing"
+    status = 403
+
+
+class AttributeMissing(Refused):
+    """The hub says nothing of the citizen that is needed here: an attribute is missing.
+
+    At a login by ``require_attributes``, on a path by a line of ``protect``.
+    """
+
+    code = "attribute-missing"
+    status = 403
+
+    def __init__(self, message: str, names: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        #: The names of what is missing.
+        self.names = tuple(names)
+
+
+class AttributeRefused(Refused):
+    """The hub says something else of the citizen than a line of ``protect`` needs."""
+
+    code = "attribute-refused"
+    status = 403
+
+
+class SubjectMissing(Refused):
+    """The hub confirmed somebody, and does not say whom in a way that is taken here."""
+
+    code = "subject-missing"
+    status = 403
+
+
+class SectorRefused(Refused):
+    """DigiD names somebody by a number that is not taken here, or that is none."""
+
+    code = "sector-refused"
+    status = 403
+
+
+class SubjectChanged(Refused):
+    """DigiD names somebody else than is logged in here: that session is ended."""
+
+    code = "subject-changed"
     status = 403
 
 
@@ -284,3 +393,23 @@ class PeerUnavailable(Unavailable):
 
     code = "peer-unavailable"
     status = 502
+
+
+# --- what stops nothing ---------------------------------------------------------
+
+#: Codes of what ``eilogin check`` notes, and the log warns of: our hub has no address
+#: for a logout, its answers may name nobody who could be logged out, the certificate of
+#: a peer has expired, metadata is trusted that nobody signed, a weak algorithm is
+#: taken, and something in a peer's metadata was passed over.
+LOGOUT_IMPOSSIBLE = "logout-impossible"
+CERTIFICATE_EXPIRED = "certificate-expired"
+METADATA_UNSIGNED = "metadata-unsigned"
+WEAK_ALGORITHM = "weak-algorithm"
+METADATA_PASSED_OVER = "metadata-passed-over"
+NOTES = (
+    LOGOUT_IMPOSSIBLE,
+    CERTIFICATE_EXPIRED,
+    METADATA_UNSIGNED,
+    WEAK_ALGORITHM,
+    METADATA_PASSED_OVER,
+)

@@ -136,6 +136,11 @@ def lines_of(value: object) -> object:
     return split(value) if isinstance(value, str) else value
 
 
+def words_of(value: object) -> object:
+    """The words of a text, once each; for validators, as :func:`lines_of`."""
+    return tuple(dict.fromkeys(value.split())) if isinstance(value, str) else value
+
+
 def split(text: str) -> tuple[str, ...]:
     """The lines of a text that are not blank, each without blanks around it."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
@@ -203,14 +208,37 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
 
 
 def _readable_file(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, str):
-        return value
-    path = from_ini(value, info)
+    return readable_file(value, info) if isinstance(value, str) else value
+
+
+def readable_file(text: str, info: ValidationInfo) -> Path:
+    """A file that an ini file names; for validators, as :func:`from_ini`."""
+    path = from_ini(text, info)
     if not path.is_file():
         raise ValueError("an existing file")
     if not os.access(path, os.R_OK):
         raise ValueError("a file that this user may read")
     return path
+
+
+def _readable_files(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    found = read_lines(split(value), lambda line: _readable_file(line, info))
+    if not found:
+        raise ValueError("the path of a file, or of several, one a line")
+    return found
+
+
+def _web_address(value: object) -> object:
+    """As :func:`_public_url`, with what stands behind it kept: a slash, a query."""
+    if isinstance(value, str):
+        text = value.strip()
+        _public_url(text.partition("?")[0])
+        if not re.fullmatch(r"[!-\"$-~]+", text):
+            raise ValueError(_AN_ADDRESS)
+        return text
+    return value
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
@@ -263,9 +291,14 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Size = Annotated[int, BeforeValidator(_size)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines_of)]
+Words = Annotated[tuple[str, ...], BeforeValidator(words_of)]
 PublicURL = Annotated[str, BeforeValidator(_public_url)]
 PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
+#: An address with whatever query it has.
+WebAddress = Annotated[str, BeforeValidator(_web_address)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
+#: Several, one a line.
+ReadableFiles = Annotated[tuple[Path, ...], BeforeValidator(_readable_files)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
 #: Several, one a line: the newest first.
 Secrets = Annotated[tuple[SecretBytes, ...], BeforeValidator(_secrets)]

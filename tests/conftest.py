@@ -211,6 +211,12 @@ def hub(federation):
 
 
 @pytest.fixture
+def hub_of():
+    """The same for a federation that the test makes itself."""
+    return lambda federation: HubParty(federation.trusts["inloggen.test"])
+
+
+@pytest.fixture
 def party(federation):
     """A participant by its host, for messages that a real one would not send."""
 

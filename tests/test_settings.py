@@ -17,10 +17,12 @@ from eilogin.settings import (
     PathPrefix,
     PublicURL,
     ReadableFile,
+    ReadableFiles,
     Seconds,
     Secret,
     Secrets,
     Size,
+    WebAddress,
     attempt,
     describe,
     is_loopback,
@@ -51,6 +53,13 @@ class Sample(Options):
         if self.idle < self.wait:
             raise ValueError("idle: should not be shorter than wait")
         return self
+
+
+class Places(Options):
+    """Files and addresses, as a federation has them."""
+
+    files: ReadableFiles = option("files", default=())
+    address: WebAddress = option("where", default="")
 
 
 def sample(file="", **values):
@@ -457,3 +466,46 @@ class TestADeclaration:
 )
 def test_loopback_is_what_can_only_be_this_machine(host, expected):
     assert is_loopback(host) is expected
+
+
+class TestPlaces:
+    def read(self, tmp_path, **values):
+        return read(Places, {"__file__": str(tmp_path / "app.ini")}, values)
+
+    def test_are_files_one_a_line_from_the_folder_of_the_ini_file(self, tmp_path):
+        for name in ("a.xml", "b c.xml"):
+            (tmp_path / name).touch()
+        found = self.read(tmp_path, files="\n a.xml\n\n b c.xml\n").files
+        assert found == (tmp_path / "a.xml", tmp_path / "b c.xml")
+
+    def test_of_files_that_are_not_there_are_told_line_by_line(self, tmp_path):
+        (tmp_path / "a.xml").touch()
+        with pytest.raises(InvalidOptions) as caught:
+            self.read(tmp_path, files="a.xml\nb.xml\n")
+        (fault,) = caught.value.faults
+        assert fault.expected == "expected an existing file (line 2: 'b.xml')"
+
+    def test_of_no_file_are_told(self, tmp_path):
+        with pytest.raises(InvalidOptions, match="the path of a file, or of several"):
+            self.read(tmp_path, files="\n")
+
+    @pytest.mark.parametrize(
+        "address",
+        ["https://ds.test/", "https://ds.test/a?b=c&d=", "http://x.localhost"],
+    )
+    def test_are_addresses_as_they_stand(self, tmp_path, address):
+        assert self.read(tmp_path, address=f" {address} ").address == address
+        assert Places(address=address).address == address
+
+    @pytest.mark.parametrize(
+        "address",
+        ["ds.test", "http://ds.test/", "https://ds.test/?a b", "https://ds.test/?#"],
+    )
+    def test_are_no_other_addresses(self, tmp_path, address):
+        with pytest.raises(InvalidOptions, match=r"an (https )?address"):
+            self.read(tmp_path, address=address)
+
+    @pytest.mark.parametrize("name", ["files", "address"])
+    def test_of_no_text_are_left_to_pydantic(self, name):
+        with pytest.raises(InvalidOptions, match="expected: "):
+            read(Places, {}, {name: object()})  # type: ignore[dict-item]

@@ -32,15 +32,17 @@ from eilogin.errors import (
     Fault,
     StoreUnavailable,
 )
-from eilogin.federation import Federation, Own
+from eilogin.federation import Federation, Own, peers
 from eilogin.federation.own import HUB
 from eilogin.filters.session import SessionOptions
 from eilogin.filters.trust import (
     OwnOptions,
     TrustOptions,
     back_channel_of,
-    operator_key,
+    federation_of,
+    operator_keys,
     own_of,
+    remarks_on,
 )
 from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizens
@@ -48,9 +50,6 @@ from eilogin.saml.keys import SigningKey
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
 from eilogin.stores.sqlite import mounts, schema
-
-#: How many names a fault shows.
-_SHOWN = 5
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
@@ -99,7 +98,7 @@ def check(file: IniFile) -> Checked:
             silent += _check_reach(file, title, options)
         noted += [f"[{title}]: {text}" for text in warnings]
         if isinstance(options, TrustOptions):
-            _check_federation(file, title, options, owns[title])
+            noted += _check_federation(file, title, options, owns[title])
     _check_twins(file, owns)
     _check_processes(file, read)
     # An egg that a pipeline names itself stands in no section: it has no options.
@@ -185,8 +184,9 @@ def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
     """Whether what the options name is there and can be used; what does not answer."""
     if isinstance(options, TrustOptions):
         _check_back_channel(file, title, options)
-    if isinstance(options, HubOptions):
-        _attempt(file, title, "citizens", lambda: Citizens.load(options.citizens))
+    if isinstance(options, HubOptions) and options.citizens is not None:
+        citizens = options.citizens
+        _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
     if isinstance(options, SessionOptions):
         return _check_store(file, title, options)
     return []
@@ -291,32 +291,47 @@ def _name_of(user: int) -> str:
 
 def _check_federation(
     file: IniFile, title: str, options: TrustOptions, own: Own
-) -> None:
-    """Whether the federation's metadata is sound, and knows us and our hub."""
+) -> list[str]:
+    """Whether the federation's metadata is sound, and knows us and our hubs.
+
+    Gives what is no fault.
+    """
     try:
-        operator = operator_key(options)
+        operator_keys(options)
     except ConfigurationError as error:
         file.note(title, "federation_certificate", "", str(error))
-        return
+        return []
     try:
-        federation = Federation.from_file(options.federation, [operator])
+        federation = federation_of(options)
     except ConfigurationError as error:
-        file.note(title, "federation", "", str(error))
-        return
-    _check_membership(file, title, own, federation)
-    _check_hub(file, title, options, own, federation)
+        file.note(title, "federation", "", _with_code(error))
+        return []
+    noted = _check_membership(file, title, options, own, federation)
+    hubs = _check_hub(file, title, options, own, federation)
+    noted += [str(remark) for remark in remarks_on(options, own, federation, hubs)]
+    return [f"[{title}] {text}" for text in noted]
+
+
+def _with_code(error: EiloginError) -> str:
+    """What is wrong, and the name under which the documentation has its cure."""
+    return f"{error} ({error.code})"
 
 
 def _check_membership(
-    file: IniFile, title: str, own: Own, federation: Federation
-) -> None:
+    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
+) -> list[str]:
     members = {entity.entity_id: entity for entity in federation.entities}
     entity = members.get(own.entity_id)
+    if entity is None and (options.federation_unsigned or not federation.is_aggregate):
+        # The metadata of a hub of another kind: its operator has ours elsewhere.
+        return [
+            f"federation: we, {own.entity_id}, are not in it; does the hub know us?"
+        ]
     if entity is None:
         hint = did_you_mean(own.entity_id, members)
         expected = f"we, {own.entity_id}, are no member of this federation{hint}"
         file.note(title, "federation", "", expected)
-        return
+        return []
     role = entity.identity_provider if own.role == HUB else entity.service_provider
     if role is None:
         expected = f"{own.entity_id} is no {own.role} in this federation"
@@ -324,27 +339,29 @@ def _check_membership(
     elif own.key.public not in role.keys:
         expected = f"the federation knows {own.entity_id} by another key than ours"
         file.note(title, "certificate", "", expected)
+    return []
 
 
 def _check_hub(
     file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
-) -> None:
+) -> Sequence[str]:
+    """Whether each of our hubs is one that we can use; those that are."""
     if own.role == HUB:
-        return
-    hubs = [e.entity_id for e in federation.entities if e.identity_provider]
-    if not options.hub and federation.only_hub() is None:
-        expected = f"is required: the federation has {len(hubs)} hubs"
-        file.note(title, "hub", "", expected)
-    elif options.hub and options.hub not in hubs:
-        hint = did_you_mean(options.hub, hubs)
-        expected = f"is no hub of this federation{hint} (there are: {_some(hubs)})"
-        file.note(title, "hub", repr(options.hub), expected)
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few, for a message."""
-    more = ["…"] if len(names) > _SHOWN else []
-    return ", ".join([*names[:_SHOWN], *more]) or "none"
+        return []
+    try:
+        wanted = peers.wanted(options.hub, federation)
+    except ConfigurationError as error:
+        file.note(title, "hub", "", _with_code(error))
+        return []
+    usable = []
+    for name in wanted:
+        try:
+            peers.require(own, federation, name)
+        except ConfigurationError as error:
+            file.note(title, "hub", "", _with_code(error))
+        else:
+            usable.append(name)
+    return usable
 
 
 # --- sections together ----------------------------------------------------------

@@ -121,20 +121,23 @@ class Demo:
         wrong, or names a file outside of ``var/``.
         """
         self._var.mkdir(exist_ok=True)
+        # First: who a member is may be made with one of them.
+        for path in self._secrets():
+            yield self._made(path, "secret", _write_secret)
         for part in self._members:
             yield self._key_pair(
                 self._path(part, "key"),
                 self._path(part, "certificate"),
                 part.options.get("public_url", "").partition("//")[2],
             )
-        for federation, certificate in self._federations():
+        federations = self._federations()
+        for certificate in dict.fromkeys(certificate for _, certificate in federations):
             key = certificate.with_suffix(".key")
             yield self._key_pair(key, certificate, "operator of the federation")
-            yield self._metadata(federation, certificate, key)
+        for federation, certificate in federations:
+            yield self._metadata(federation, certificate, certificate.with_suffix(".key"))
         for path in self._of_option("citizens"):
             yield self._made(path, "citizens to log in with", _write_citizens)
-        for path in self._secrets():
-            yield self._made(path, "secret", _write_secret)
         for path in self._folders():
             yield self._made(path, "folder", _make_folder)
 
@@ -243,7 +246,7 @@ class Demo:
         what = "signed metadata of the federation"
         operator = SigningKey.load(key.read_bytes(), certificate.read_bytes())
         members = [
-            own_of_part(self._ini, part).descriptor()
+            own_of_part(self._ini, part).entry()
             for part in self._members
             if self._path(part, "federation") == federation
         ]

@@ -32,14 +32,15 @@ def parts_of(ini: IniFile) -> list[Part]:
     return [part for part in parts if part.entry_point is not None]
 
 
-def own_of_part(ini: IniFile, part: Part) -> Own:
+def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
     """Who a section is, whether or not there is a federation's metadata yet.
 
-    Raises :class:`eilogin.errors.InvalidOptions`.
+    ``instead`` are options that hold and not those of the section. Raises
+    :class:`eilogin.errors.InvalidOptions`.
     """
     known = {
         option: value
-        for option, value in part.options.items()
+        for option, value in {**part.options, **instead}.items()
         if option in OwnOptions.model_fields
     }
     file = str(ini.path)

@@ -19,18 +19,25 @@ from eilogin.saml.metadata import write_entity
 @click.command("metadata", short_help="Print the metadata of a site.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
+    "--profile",
+    type=click.Choice(["saml", "digid"]),
+    help="As this profile has it, whatever the section says.",
+)
+@click.option(
     "--section",
     help="Its section, such as filter:eilogin; needed where FILE has several sites.",
 )
-def metadata_command(file: Path, section: str | None) -> None:
+def metadata_command(file: Path, section: str | None, profile: str | None) -> None:
     """Print the metadata (EntityDescriptor) of a site of FILE, for the operator.
 
     It comes from the options of the section that uses egg:eilogin or egg:eilogin#trust;
-    the federation's own metadata need not be there yet.
+    the federation's own metadata need not be there yet. With --profile digid it is what
+    DigiD asks for, signed, and nothing else.
     """
     try:
         ini = IniFile.read(file)
-        own = own_of_part(ini, _chosen(ini, section))
+        told = {} if profile is None else {"profile": profile}
+        own = own_of_part(ini, _chosen(ini, section), **told)
     except InvalidOptions as error:
         tell(error.faults)
         raise SystemExit(1) from error

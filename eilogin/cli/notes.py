@@ -13,6 +13,7 @@ from eilogin import settings
 from eilogin.cli import inventory
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
+from eilogin.federation.own import HUB
 from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.filters.trust import TrustOptions
@@ -22,7 +23,7 @@ from eilogin.stores.sqlite import mounts
 #: Options whose files are for the server's user alone: those that are a path, and
 #: those of which each line may be ``file:PATH``.
 _SECRET_FILES = ("key", "tls_client_key")
-_SECRETS = ("secret", "name_id_key", "store")
+_SECRETS = ("secret", "name_id_key", "pseudonym_key", "store")
 
 #: RFC 9110 9.3, RFC 5789 and RFC 4918 9.
 _METHODS = (
@@ -49,7 +50,7 @@ def notes(
         if options is not None:
             found += [*_in_one(part, options), *_open_files(file, part, options)]
     for stack in stacks:
-        found += _out_of_reach(stack, read)
+        found += [*_out_of_reach(stack, read), *_not_asked_for(stack, read)]
     # One filter may stand in several pipelines.
     return list(dict.fromkeys(found))
 
@@ -108,8 +109,31 @@ def _in_one(part: Part, options: Options) -> Iterator[str]:
             "trusted_proxies",
             "takes in every address, so whoever asks can say that she is another",
         )
+    if isinstance(options, TrustOptions) and options.profile == "digid":
+        yield from _without_certificates(part, options)
     if isinstance(options, LoginOptions):
         yield from _odd_methods(part)
+
+
+def _without_certificates(part: Part, options: TrustOptions) -> Iterator[str]:
+    """What DigiD's own back channel asks for, and one to rehearse with does not."""
+    if options.role == HUB:
+        return
+    if options.pseudonym_key is None:
+        text = (
+            "the application will not know a citizen again when you take another 'key',"
+            " for her 'subject' is made of it"
+        )
+        yield _note(part, "pseudonym_key", text)
+    if options.tls_client_key is None:
+        text = "DigiD speaks on the back channel only to who shows a certificate"
+        yield _note(part, "tls_client_certificate", text)
+    if options.back_channel_ca is None:
+        text = (
+            "DigiD's back channel is certified by the private root of PKIoverheid,"
+            " which a system does not know by itself"
+        )
+        yield _note(part, "back_channel_ca", text)
 
 
 def _is_in_memory(store: str) -> bool:
@@ -187,3 +211,24 @@ def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
                 f"is more than half of 'idle' ({session.idle:g} s), so it warns when"
                 " half of 'idle' is over",
             )
+
+
+def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
+    """Attributes that a filter needs, and our metadata does not ask the hub for."""
+    here = [(part, read.get(part.title)) for part in stack.parts]
+    trust = next((one for _, one in here if isinstance(one, TrustOptions)), None)
+    if trust is None or not trust.requested_attributes:
+        # A hub may tell what it likes to who asks for nothing.
+        return
+    asked = {attribute.name for attribute in trust.requested_attributes}
+    for part, login in here:
+        if not isinstance(login, LoginOptions):
+            continue
+        used = {
+            "protect": login.protect.attributes,
+            "require_attributes": login.require_attributes,
+        }
+        for name, attributes in used.items():
+            for attribute in sorted(set(attributes) - asked):
+                text = f"{attribute!r} is not in requested_attributes: will the hub"
+                yield _note(part, name, f"{text} tell it?")

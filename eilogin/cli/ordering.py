@@ -1,14 +1,18 @@
 """The faults of one pipeline: what stands in it, in which order, and in which role."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
 from eilogin.federation.own import HUB, PARTICIPANT
-from eilogin.filters.trust import OwnOptions
-from eilogin.hub.app import HubOptions, is_for_trying
+from eilogin.filters.login import LoginOptions, digid_faults
+from eilogin.filters.session import SessionOptions
+from eilogin.filters.trust import OwnOptions, TrustOptions
+from eilogin.hub.app import HubOptions, contradictions
 from eilogin.settings import Options
+from eilogin.visit.digid import session_faults
 from eilogin.web.environ import ORDER
 
 #: What each filter or app of eilogin finds in environ, and who must have left it.
@@ -47,6 +51,10 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
 
     ``read`` has the options of each section that has them, by its title.
     """
+    around = _around_hub_inside(stack, read)
+    if around is not None:
+        _check_before_hub(file, *around, read)
+        stack = replace(stack, parts=around[1])
     _check_order(file, stack)
     trusts = [
         (part.title, options)
@@ -59,11 +67,78 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
         if bool(hubs) != bool(theirs):
             _check_role(file, title, own, HUB if hubs else PARTICIPANT)
         for hub in hubs:
-            _check_demo(file, hub, read.get(hub.title), own)
+            _check_hub(file, hub, read.get(hub.title), own)
+    if any(own.profile == "digid" for _, own in trusts) and not hubs:
+        for part in stack.parts:
+            _check_profile(file, part, read.get(part.title))
+    _check_levels(file, stack, read)
     # A hub could only stand there if they signed in for it, which they do not.
     for part in theirs if hubs else ():
         expected = f"is a participant's, and cannot stand before [{hubs[0].title}]"
         file.note(part.title, "", "", expected)
+
+
+def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
+    """Whether each level that a path needs is one that a hub can say."""
+    here = [(part, read.get(part.title)) for part in stack.parts]
+    for _, trust in here:
+        for part, login in here:
+            if isinstance(trust, TrustOptions) and isinstance(login, LoginOptions):
+                fault = login.protect.beyond(trust.level_classes)
+                if fault:
+                    file.note(part.title, "protect", "", fault)
+
+
+def _around_hub_inside(
+    stack: Stack, read: Mapping[str, Options]
+) -> tuple[Sequence[Part], Sequence[Part]] | None:
+    """The filters before a hub that signs in above, and it with its own filters.
+
+    None for all other applications.
+    """
+    parts = stack.parts
+    hub = read.get(parts[-1].title) if parts else None
+    if not isinstance(hub, HubOptions) or hub.sign_in != "above":
+        return None
+    own = [i for i, part in enumerate(parts) if part.entry_point == "session"]
+    start = own[-1] if own else 0
+    return parts[:start], parts[start:]
+
+
+def _check_before_hub(
+    file: IniFile,
+    outer: Sequence[Part],
+    inner: Sequence[Part],
+    read: Mapping[str, Options],
+) -> None:
+    """What stands before a hub that signs in above is a whole participant."""
+    _check_order(file, Stack("", outer))
+    here = {name for part in outer for name in _provided(part)}
+    missing = [name for name in ("login", "logout") if name not in here]
+    if missing:
+        needed = f"needs {_quoted(missing)} of a participant before its own filters"
+        file.note(inner[-1].title, "sign_in", "'above'", needed)
+    cookies: dict[str, str] = {}
+    for part in (*outer, *inner):
+        options = read.get(part.title)
+        if isinstance(options, SessionOptions):
+            other = cookies.setdefault(options.cookie, part.title)
+            if other != part.title:
+                expected = f"expected another name than that of [{other}]"
+                file.note(part.title, "cookie", repr(options.cookie), expected)
+    for part in outer:
+        own = read.get(part.title)
+        if not isinstance(own, OwnOptions):
+            continue
+        _check_role(file, part.title, own, PARTICIPANT)
+        if own.hub_inside is None:
+            expected = f"expected the prefix of [{inner[-1].title}], such as '/'"
+            file.note(part.title, "hub_inside", "", expected)
+
+
+def _provided(part: Part) -> Sequence[str]:
+    name = part.entry_point or ""
+    return _MAIN if name == "main" else (name,)
 
 
 def remarks(stack: Stack) -> list[str]:
@@ -90,14 +165,30 @@ def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
         file.note(title, "role", repr(own.role), expected)
 
 
-def _check_demo(
+def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
+    """Whether a filter of its own keeps to DigiD's interface, as another one says."""
+    if isinstance(options, OwnOptions):
+        return  # which has looked itself
+    faults: list[tuple[str, str]] = []
+    if isinstance(options, SessionOptions):
+        faults += session_faults(options.idle)
+    if isinstance(options, LoginOptions):
+        faults += digid_faults(options)
+    for option, expected in faults:
+        found = repr(part.options.get(option, ""))
+        file.note(part.title, option, found, f"{expected} (profile = digid)")
+
+
+def _check_hub(
     file: IniFile, hub: Part, options: Options | None, own: OwnOptions
 ) -> None:
-    """Passwords are shown where nobody in earnest can be."""
-    is_demo = isinstance(options, HubOptions) and options.demo
-    if is_demo and not is_for_trying(own.public_url):
-        expected = f"expected a loopback address for it, not {own.public_url}"
-        file.note(hub.title, "demo", repr(hub.options["demo"]), expected)
+    """What of the hub goes with the filters before it."""
+    if not isinstance(options, HubOptions):
+        return
+    is_digid = own.profile == "digid"
+    for name, expected in contradictions(options, own.public_url, is_digid=is_digid):
+        found = hub.options.get(name, getattr(options, name))
+        file.note(hub.title, name, repr(found), expected)
 
 
 def _check_order(file: IniFile, stack: Stack) -> None:
@@ -108,7 +199,7 @@ def _check_order(file: IniFile, stack: Stack) -> None:
         missing = [need for need in _NEEDS.get(name, ()) if need not in here]
         if missing:
             _out_of_order(file, part, f"needs {_quoted(missing)} before it")
-        for provided in _MAIN if name == "main" else [name]:
+        for provided in _provided(part):
             _check_place(file, part, provided, here)
             here.append(provided)
 

@@ -1,40 +1,80 @@
-"""The members of the federation, as the operator's signed metadata names them."""
+"""The members of the federation, as the metadata names them that we trust."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
 from eilogin import clock
-from eilogin.errors import ConfigurationError, Refused, UnknownPeer
-from eilogin.saml.metadata import EntityDescriptor, FederationMetadata, read_federation
+from eilogin.errors import (
+    MetadataExpired,
+    MetadataLifetime,
+    MetadataUntrusted,
+    MetadataUnusable,
+    PeerUnusable,
+    Refused,
+    UnknownPeer,
+    UntrustedSignature,
+)
+from eilogin.saml.checks import SKEW
+from eilogin.saml.keys import PublicKey
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    EntityDescriptor,
+    FederationMetadata,
+    read_federation,
+    read_unsigned,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataFile:
+    """A file with metadata, and the keys of who may have signed it.
+
+    Where ``keys`` is None it is believed as it lies there, signed or not.
+    """
+
+    path: Path
+    keys: Sequence[PublicKey] | None
 
 
 class Federation:
-    """The members by entityID. What is expired is not there: checked at every use."""
+    """The members by entityID. What is expired is not there: checked at every use.
 
-    def __init__(self, metadata: FederationMetadata) -> None:
-        self._entities = {entity.entity_id: entity for entity in metadata.entities}
+    ``sources`` are pieces of metadata that have no member in common.
+    """
+
+    def __init__(self, *sources: FederationMetadata) -> None:
+        self._entities = {e.entity_id: e for one in sources for e in one.entities}
+        #: Why a member is left out, by its entityID.
+        self.left_out = {k: v for one in sources for k, v in one.left_out.items()}
+        #: What was passed over in the metadata of members.
+        self.remarks = tuple(text for one in sources for text in one.remarks)
+        #: Whether any is an aggregate, of which one is a member or not.
+        self.is_aggregate = any(one.is_aggregate for one in sources)
         #: The name that the operator gave it.
-        self.name = metadata.name
+        self.name = next((one.name for one in sources if one.name), "")
 
     @classmethod
-    def from_file(cls, path: Path, keys: Sequence[RSAPublicKey]) -> "Federation":
-        """Read metadata that one of the operator's ``keys`` signed.
+    def from_files(
+        cls, files: Sequence[MetadataFile], longest: float | None = None
+    ) -> "Federation":
+        """Read metadata; ``longest`` is how many seconds each may last from now on.
 
-        Raises :class:`eilogin.errors.ConfigurationError`, naming the file, where it
-        cannot be read, is not well signed, or has expired.
+        Where ``longest`` is None it may last for ever. Raises a
+        :class:`eilogin.errors.ConfigurationError` that names the file: what cannot be
+        read is MetadataUnusable, what is not well signed MetadataUntrusted, what is
+        over MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable
+        where that is all that there is.
         """
-        try:
-            metadata = read_federation(path.read_bytes(), keys)
-        except OSError as error:
-            raise ConfigurationError(f"{path}: {error.strerror}") from None
-        except Refused as error:
-            raise ConfigurationError(f"{path}: {error}") from error
-        if metadata.valid_until is not None and metadata.valid_until <= clock.now():
-            ended = clock.utc(metadata.valid_until).isoformat()
-            raise ConfigurationError(f"{path}: this metadata expired at {ended}")
-        return cls(metadata)
+        sources = [_read(file, longest) for file in files]
+        seen: set[str] = set()
+        for path, source in zip([f.path for f in files], sources, strict=True):
+            members = {*(e.entity_id for e in source.entities), *source.left_out}
+            if twice := sorted(seen & members):
+                told = f"{path}: {twice[0]!r} is in another file of 'federation' too"
+                raise MetadataUnusable(f"{told}; one of them should go")
+            seen |= members
+        return cls(*sources)
 
     @property
     def entities(self) -> list[EntityDescriptor]:
@@ -45,6 +85,8 @@ class Federation:
         """The member with this entityID, or :class:`eilogin.errors.UnknownPeer`."""
         found = self._entities.get(entity_id)
         if found is None:
+            if entity_id in self.left_out:
+                raise UnknownPeer(f"left out: {self.left_out[entity_id]}")
             raise UnknownPeer(f"{entity_id!r} is not a member of the federation")
         if not _is_valid(found):
             raise UnknownPeer(f"the metadata of {entity_id!r} has expired")
@@ -60,11 +102,69 @@ class Federation:
         found = self._entities.get(entity_id)
         return "" if found is None else found.information_url(language)
 
+    @property
+    def hubs(self) -> list[str]:
+        """The entityIDs of all hubs, in the order of the metadata."""
+        return [e.entity_id for e in self.entities if e.identity_provider]
+
     def only_hub(self) -> str | None:
         """The entityID of the hub, where the federation has exactly one."""
-        hubs = [e.entity_id for e in self.entities if e.identity_provider]
+        hubs = self.hubs
         return hubs[0] if len(hubs) == 1 else None
 
 
+def _read(file: MetadataFile, longest: float | None) -> FederationMetadata:
+    path, keys = file.path, file.keys
+    try:
+        octets = path.read_bytes()
+        metadata = (
+            read_unsigned(octets) if keys is None else read_federation(octets, keys)
+        )
+    except OSError as error:
+        raise MetadataUnusable(f"{path}: {error.strerror}") from None
+    except PeerUnusable as error:
+        raise type(error)(f"{path}: {error}") from error
+    except UntrustedSignature as error:
+        raise MetadataUntrusted(
+            f"{path}: {error}; expected the signature of its operator, whose"
+            " certificate 'federation_certificate' names, or the file's own line: ask"
+            " the operator which it is"
+        ) from error
+    except Refused as error:
+        raise MetadataUnusable(
+            f"{path}: {error}; expected SAML metadata: ask the operator for it"
+        ) from error
+    _require_in_time(path, metadata.valid_until, longest)
+    return metadata
+
+
+def _require_in_time(
+    path: Path, valid_until: float | None, longest: float | None
+) -> None:
+    """Refuse what is over, or was not made to be so soon enough."""
+    now = clock.now()
+    if valid_until is not None and _is_over(valid_until):
+        ended, told = map(write_instant, (valid_until, now))
+        raise MetadataExpired(
+            f"{path}: this metadata expired at {ended}, and it is {told} here; ask the"
+            " operator for a newer one"
+        )
+    if longest is None:
+        return
+    latest = now + longest
+    if valid_until is None or valid_until > latest + SKEW:
+        found = "for ever" if valid_until is None else write_instant(valid_until)
+        raise MetadataLifetime(
+            f"{path}: this metadata is valid until {found}; expected a validUntil on"
+            f" its root, by {write_instant(latest)} at the latest"
+            f" (federation_validity): ask the operator"
+        )
+
+
+def _is_over(valid_until: float) -> bool:
+    """Whether an end has come, by whichever clock is behind."""
+    return clock.now() >= valid_until + SKEW
+
+
 def _is_valid(entity: EntityDescriptor) -> bool:
-    return entity.valid_until is None or clock.now() < entity.valid_until
+    return entity.valid_until is None or not _is_over(entity.valid_until)

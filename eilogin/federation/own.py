@@ -7,9 +7,10 @@ in the metadata, and every URL that we send.
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import (
@@ -19,15 +20,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from eilogin.saml import bindings
+from eilogin.saml.encryption import ENCRYPTION_METHODS, EncryptionMethod
 from eilogin.saml.keys import SigningKey
-from eilogin.saml.messages import PERSISTENT
+from eilogin.saml.messages import PERSISTENT, TRANSIENT
 from eilogin.saml.metadata import (
+    IDPDISC,
+    AttributeService,
     Contact,
     Endpoint,
     EntityDescriptor,
     IdentityProvider,
     ServiceProvider,
 )
+from eilogin.saml.signatures import DIGEST_METHODS, SIGNATURE_METHODS
 
 PARTICIPANT = "participant"
 HUB = "hub"
@@ -38,6 +43,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         PARTICIPANT: {
             "metadata": "/metadata",
             "login": "/login",
+            "discovery": "/discovery",
             "acs": "/acs",
             "logout": "/logout",
             "slo": "/slo",
@@ -84,17 +90,42 @@ class Own:
     #: Telephone number and e-mail address of the help desk, or "".
     telephone: str = ""
     email: str = ""
-    #: What others encrypt for us with, the newest first.
+    #: What others encrypt for us with, the newest first: that one is published.
     decryption_keys: Sequence[SigningKey] = ()
+    #: The formats of NameID that a participant takes, the one that it asks for first;
+    #: none where it asks for no NameID.
+    name_id_formats: tuple[str, ...] = (PERSISTENT,)
+    #: Whether it asks for one, of whatever format.
+    asks_for_any_name: bool = False
+    #: The attributes that a participant asks for, and those that it cannot do without.
+    requested_attributes: tuple[str, ...] = ()
+    required_attributes: frozenset[str] = frozenset()
+    #: What a participant is; of a hub, to whom it gives what they ask for.
+    entity_categories: frozenset[str] = frozenset()
     #: ``saml``, or ``digid``: the interface of DigiD (DIGID.md) to the letter.
     profile: str = "saml"
+    #: Where the hub is, by its prefix, that stands inside of a participant's filters
+    #: and signs its citizens in there; None where none does.
+    hub_inside: str | None = None
     #: What seals our cookies and what we keep for visitors, the newest first.
     secrets: Sequence[bytes] = field(default=(), repr=False)
+    #: What the pseudonyms of citizens are made with; b"" for our private key.
+    pseudonym_key: bytes = field(default=b"", repr=False)
 
     @cached_property
     def mount(self) -> str:
         """The path of :attr:`public_url`; "" where that has none."""
         return urlsplit(self.public_url).path
+
+    @property
+    def name_id_format(self) -> str:
+        """The format of NameID that a participant asks for, or "" for none."""
+        return next(iter(self.name_id_formats), "")
+
+    @cached_property
+    def is_digid(self) -> bool:
+        """Whether we follow the interface of DigiD."""
+        return self.profile == "digid"
 
     def url(self, address: str) -> str:
         """The full URL of one of our addresses, such as ``acs``."""
@@ -121,15 +152,25 @@ class Own:
     def _pseudonym_key(self) -> bytes:
         # Not of the secrets, which are there to be changed: in an audit log one
         # citizen has to keep her pseudonym.
-        return self._derived(b"eilogin pseudonym")
+        return self.pseudonym_key or self._derived(b"eilogin pseudonym")
 
     def pseudonym(self, identifier: str) -> str:
         """Sixteen hexadecimal digits that stand for a citizen in our audit log.
 
         Keyed: a NameID that is a BSN could be guessed from a plain hash of it.
         """
-        octets = identifier.encode()
-        return hmac.digest(self._pseudonym_key, octets, hashlib.sha256).hex()[:16]
+        return self._pseudonym(identifier.encode())[:16]
+
+    def subject(self, name: str) -> str:
+        """Forty hexadecimal digits that stand for a citizen towards our application.
+
+        In the place of a name that is a number of hers: keyed, because of a plain hash
+        all numbers can be tried, and as long as no two citizens will ever share.
+        """
+        return self._pseudonym(b"subject\0" + name.encode())[:40]
+
+    def _pseudonym(self, octets: bytes) -> str:
+        return hmac.digest(self._pseudonym_key, octets, hashlib.sha256).hex()
 
     @cached_property
     def by_path(self) -> Mapping[str, str]:
@@ -137,38 +178,82 @@ class Own:
         return {self.prefix + path: name for name, path in ADDRESSES[self.role].items()}
 
     def descriptor(self) -> EntityDescriptor:
-        """Our EntityDescriptor, as the federation's operator publishes it."""
+        """Our EntityDescriptor, as we publish it.
+
+        With profile ``digid`` it has what DigiD wants in it and nothing else
+        (DIGID.md 4): see :meth:`entry`.
+        """
         is_hub = self.role == HUB
-        return EntityDescriptor(
+        own = EntityDescriptor(
             entity_id=self.entity_id,
             service_provider=None if is_hub else self._service_provider(),
             identity_provider=self._identity_provider() if is_hub else None,
-            names=self.names,
-            descriptions=self.descriptions,
-            information_urls=dict.fromkeys(
-                self.names, self.link or self.public_url + "/"
-            ),
-            contacts=self._contacts(),
+        )
+        if self.is_digid:
+            return own
+        return replace(
+            own,
+            **self._about(),
+            entity_categories=frozenset() if is_hub else self.entity_categories,
+            supported_categories=self.entity_categories if is_hub else frozenset(),
+            digest_methods=DIGEST_METHODS,
+            signing_methods=SIGNATURE_METHODS,
         )
 
+    def entry(self) -> EntityDescriptor:
+        """Our EntityDescriptor, as an operator has it who asked our name by a form."""
+        return replace(self.descriptor(), **self._about())
+
+    def _about(self) -> "_About":
+        link = self.link or self.public_url + "/"
+        return {
+            "names": self.names,
+            "descriptions": self.descriptions,
+            "information_urls": dict.fromkeys(self.names, link),
+            "contacts": self._contacts(),
+        }
+
     def _service_provider(self) -> ServiceProvider:
-        kinds = {"artifact": bindings.ARTIFACT, "post": bindings.POST}
-        # The preferred one first: the hub takes the default of who names none.
-        wanted = [kinds[self.acs], *(b for a, b in kinds.items() if a != self.acs)]
-        return ServiceProvider(
+        found = ServiceProvider(
             signing_certificates=(self.key.certificate_text,),
-            assertion_consumers=tuple(
-                Endpoint(binding, self.url("acs"), index=i, is_default=i == 0)
-                for i, binding in enumerate(wanted)
-            ),
-            single_logouts=self._single_logouts(),
-            name_id_formats=(PERSISTENT,),
             authn_requests_signed=True,
             want_assertions_signed=True,
         )
+        if self.is_digid:
+            return replace(
+                found,
+                names_keys=True,
+                assertion_consumers=(
+                    Endpoint(bindings.ARTIFACT, self.url("acs"), index=0),
+                ),
+                single_logouts=self._single_logouts(bindings.REDIRECT, bindings.SOAP),
+            )
+        return replace(
+            found,
+            **self._encryption(),
+            assertion_consumers=self._consumers(),
+            single_logouts=self._single_logouts(),
+            name_id_formats=self.name_id_formats,
+            attribute_services=self._attribute_services(),
+            discovery_responses=(Endpoint(IDPDISC, self.url("discovery"), index=0),),
+        )
+
+    def _attribute_services(self) -> tuple[AttributeService, ...]:
+        if not self.requested_attributes:
+            return ()
+        return (AttributeService(self.requested_attributes, self.required_attributes),)
+
+    def _consumers(self) -> tuple[Endpoint, ...]:
+        kinds = {"artifact": bindings.ARTIFACT, "post": bindings.POST}
+        # The preferred one first: the hub takes the default of who names none.
+        wanted = [kinds[self.acs], *(b for a, b in kinds.items() if a != self.acs)]
+        return tuple(
+            Endpoint(binding, self.url("acs"), index=i, is_default=i == 0)
+            for i, binding in enumerate(wanted)
+        )
 
     def _identity_provider(self) -> IdentityProvider:
-        return IdentityProvider(
+        found = IdentityProvider(
             signing_certificates=(self.key.certificate_text,),
             single_sign_ons=(
                 Endpoint(bindings.REDIRECT, self.url("sso")),
@@ -178,18 +263,54 @@ class Own:
             artifact_resolutions=(
                 Endpoint(bindings.SOAP, self.url("artifact"), index=0, is_default=True),
             ),
-            name_id_formats=(PERSISTENT,),
             want_authn_requests_signed=True,
         )
-
-    def _single_logouts(self) -> tuple[Endpoint, ...]:
-        return (
-            Endpoint(bindings.REDIRECT, self.url("slo")),
-            Endpoint(bindings.POST, self.url("slo")),
-            Endpoint(bindings.SOAP, self.url("slo_soap")),
+        if self.is_digid:
+            # DigiD's own says no more (DIGID.md 1.7), and has one key for everything.
+            return replace(
+                found,
+                encryption_certificates=found.signing_certificates,
+                names_keys=True,
+                single_logouts=self._single_logouts(bindings.REDIRECT),
+            )
+        return replace(
+            found, **self._encryption(), name_id_formats=(PERSISTENT, TRANSIENT)
         )
+
+    def _encryption(self) -> "_Encryption":
+        """The key to encrypt for us with, and how; nothing where there is none."""
+        newest = [key.certificate_text for key in self.decryption_keys[:1]]
+        return {
+            "encryption_certificates": tuple(newest),
+            "encryption_methods": ENCRYPTION_METHODS if newest else (),
+        }
+
+    def _single_logouts(self, *wanted: str) -> tuple[Endpoint, ...]:
+        """All addresses for a logout, or those over the bindings ``wanted``."""
+        addresses = {
+            bindings.REDIRECT: self.url("slo"),
+            bindings.POST: self.url("slo"),
+            bindings.SOAP: self.url("slo_soap"),
+        }
+        return tuple(Endpoint(b, addresses[b]) for b in wanted or addresses)
 
     def _contacts(self) -> tuple[Contact, ...]:
         if not (self.telephone or self.email):
             return ()
         return (Contact("support", email=self.email, telephone=self.telephone),)
+
+
+class _About(TypedDict):
+    """What people want to know, as the fields of an EntityDescriptor."""
+
+    names: Mapping[str, str]
+    descriptions: Mapping[str, str]
+    information_urls: Mapping[str, str]
+    contacts: tuple[Contact, ...]
+
+
+class _Encryption(TypedDict):
+    """How to encrypt for us, as the fields of a role."""
+
+    encryption_certificates: tuple[str, ...]
+    encryption_methods: tuple[EncryptionMethod, ...]

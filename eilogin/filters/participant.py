@@ -22,9 +22,11 @@ This is the one filter that knows the others.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pydantic import model_validator
+
 from eilogin.federation import Trust
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
-from eilogin.filters.login import LoginFilter, LoginOptions
+from eilogin.filters.login import LoginFilter, LoginOptions, digid_faults
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
 from eilogin.filters.session import (
     SessionFilter,
@@ -33,6 +35,7 @@ from eilogin.filters.session import (
 )
 from eilogin.filters.trust import TrustFilter, TrustOptions, trust_of
 from eilogin.settings import read
+from eilogin.visit.digid import session_faults
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -47,6 +50,22 @@ class ParticipantOptions(
     name="main",
 ):
     """What ``[filter:…] use = egg:eilogin`` understands."""
+
+    @model_validator(mode="after")
+    def _levels_can_be_said(self) -> "ParticipantOptions":
+        if fault := self.protect.beyond(self.level_classes):
+            raise ValueError(f"protect: {fault}")
+        return self
+
+    @model_validator(mode="after")
+    def _all_filters_keep_to_the_profile(self) -> "ParticipantOptions":
+        if self.profile != "digid":
+            return self
+        faults = [*session_faults(self.idle), *digid_faults(self)]
+        if faults:
+            told = "; ".join(f"{name}: {expected}" for name, expected in faults)
+            raise ValueError(f"{told} (profile = digid)")
+        return self
 
 
 def participant(

@@ -111,6 +111,8 @@ class SessionFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the visitor's session in environ and pass on."""
+        if env.COOKIE in environ:
+            environ = self._inside(environ)
         environ[env.SESSIONS] = self.sessions
         environ[env.COOKIE] = self.cookie
         login = None
@@ -131,6 +133,20 @@ class SessionFilter:
                 "store = memory: is for one process, and this server runs several"
             )
         return self.app(environ, start_response)
+
+    def _inside(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+        """An environ of its own, inside of another site's filters: these keep theirs.
+
+        A hub stands there that takes its sign-in from them.
+        """
+        inner = environ.copy()
+        inner.pop(env.SESSION_FAULT, None)
+        if environ[env.COOKIE].name == self.cookie.name:
+            inner[env.SESSION_FAULT] = ConfigurationError(
+                f"two filters 'session' around one application set a cookie of the "
+                f"name {self.cookie.name!r}: give one of them another 'cookie'"
+            )
+        return inner
 
     def _prepare(self) -> None:
         """Have the store look whether it can work, until it has answered once.

@@ -12,25 +12,32 @@ the members::
     name_id_key = file:%(here)s/var/name-id.key
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from pydantic import model_validator
 from webob import Response
 
 from eilogin.errors import ConfigurationError, NotFound, StoreUnavailable
-from eilogin.federation import Trust
+from eilogin.hub import rehearsal
+from eilogin.hub.above import SignInAbove, subject_here
+from eilogin.hub.answers import Answers, Encrypt, Sign
 from eilogin.hub.citizens import Citizens
+from eilogin.hub.digid import SingleLogoutAsDigid, SingleSignOnAsDigid
 from eilogin.hub.logout import SingleLogout
+from eilogin.hub.names import FORMATS, NameAttributes, Names
+from eilogin.hub.release import AttributeNames, Release, ReleaseLines
+from eilogin.hub.services import services_of
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
-from eilogin.sessions import Participant
 from eilogin.settings import (
     Flag,
     Options,
     ReadableFile,
     Seconds,
     Secret,
+    Words,
     is_loopback,
     option,
     read,
@@ -38,7 +45,7 @@ from eilogin.settings import (
 from eilogin.web import environ as env
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal
-from eilogin.web.requests import wants_page
+from eilogin.web.requests import read_form, require_own_form, wants_page
 from eilogin.web.urls import see_other, this_page
 
 if TYPE_CHECKING:
@@ -48,7 +55,20 @@ if TYPE_CHECKING:
 class HubOptions(Options, name="hub"):
     """What ``[app:…] use = egg:eilogin#hub`` understands."""
 
-    citizens: ReadableFile = option("JSON file with who can sign in")
+    sign_in: Literal["own", "above"] = option(
+        "``own``: citizens sign in here; ``above``: another hub signs them in, for the "
+        "filters of a participant that stand before this hub (``hub_inside``)",
+        default="own",
+    )
+    citizens: ReadableFile | None = option(
+        "JSON file with who can sign in; ``own`` needs it", default=None, shown="none"
+    )
+    passed_on_to: Words = option(
+        "entityIDs of who is answered with a login from above: the applications of "
+        "those whose connection it is; ``above`` needs them",
+        default=(),
+        shown="none",
+    )
     name_id_key: Secret = option(
         "secret from which the NameIDs are derived; another secret makes every citizen "
         "a stranger at every participant"
@@ -56,10 +76,84 @@ class HubOptions(Options, name="hub"):
     logout_timeout: Seconds = option(
         "how long each participant may take to confirm a logout", default="5s"
     )
+    name_id: Literal["persistent", "transient", "email", "unspecified"] = option(
+        "format of the NameIDs for who neither asks for one nor names one in its "
+        "metadata: ``persistent`` (the same at every login), ``transient`` (another in "
+        "every session), ``email`` or ``unspecified`` (an attribute)",
+        default="persistent",
+    )
+    name_id_attributes: NameAttributes = option(
+        "lines of ``email`` or ``unspecified`` and the attribute that is the NameID in "
+        "that format, for who may have that attribute",
+        default={"email": "mail"},
+        shown="``email mail``",
+    )
+    nameless: Words = option(
+        "entityIDs of participants that get no NameID, and know a citizen by her "
+        "attributes alone: no logout can reach them",
+        default=(),
+        shown="none",
+    )
+    release: ReleaseLines = option(
+        "who gets which attributes: lines of an entityID, of ``category:`` and the URI "
+        "of an entity category, or of ``*``, and names; ``requested`` are those that "
+        "its metadata asks for, ``required`` those that it cannot do without; the line "
+        "of the entityID counts alone, and ``*`` where there is no other",
+        default={"*": ("requested",)},
+        shown="``* requested``",
+    )
+    default_attributes: Words = option(
+        "what ``requested`` is for a participant whose metadata asks for none",
+        default=("name",),
+        shown="``name``",
+    )
+    attribute_names: AttributeNames = option(
+        "lines of an attribute and the name by which participants know it, such as "
+        "``mail urn:oid:0.9.2342.19200300.100.1.3``, and its NameFormat behind it or "
+        "not: ``uri``, ``basic`` or ``unspecified``",
+        default={},
+        shown="as ours",
+    )
+    sign: Sign = option(
+        "what of an answer is signed: ``assertion``, ``response`` or ``both``; the "
+        "assertion in any case for who wants it so in its metadata",
+        default="assertion",
+    )
+    encrypt: Encrypt = option(
+        "encrypt assertions: ``off``, ``when-possible`` (for who has a key for it in "
+        "its metadata) or ``required`` (nobody else gets a login)",
+        default="off",
+    )
+    encrypt_name_id: Flag = option(
+        "encrypt who it is that is logged out, for participants that have a key for "
+        "that",
+        default=False,
+    )
     demo: Flag = option(
         "show codes and passwords on the sign-in page; on a loopback address only",
         default=False,
     )
+    show_session: Flag = option(
+        "with ``profile = digid``: name the services where somebody is logged in "
+        "already, before the login goes on to another one",
+        default=False,
+    )
+    rehearsal: Flag = option(
+        "with ``profile = digid``: have a tester choose on the pages how DigiD "
+        "answers; on a loopback address only",
+        default=False,
+    )
+
+    @model_validator(mode="after")
+    def _says_who_can_sign_in(self) -> "HubOptions":
+        if self.sign_in == "own" and self.citizens is None:
+            raise ValueError("citizens: is required with sign_in = own")
+        if self.sign_in == "above" and not self.passed_on_to:
+            raise ValueError(
+                "passed_on_to: is required with sign_in = above: nobody else gets a "
+                "login"
+            )
+        return self
 
 
 class Hub:
@@ -67,14 +161,26 @@ class Hub:
 
     def __init__(self, options: HubOptions) -> None:
         self.pages = Pages("eilogin.hub")
-        self._is_demo = options.demo
-        citizens = Citizens.load(options.citizens)
-        logout = SingleLogout(self.pages, options.logout_timeout)
-        sign_in = SignIn(
-            citizens, self.pages, logout.end_everywhere, is_demo=options.demo
+        self._options = options
+        self._names = _names(options)
+        self._logout = logout = SingleLogout(
+            self.pages,
+            options.logout_timeout,
+            encrypts=options.encrypt_name_id,
+            is_below=options.sign_in == "above",
         )
-        key = options.name_id_key.get_secret_value()
-        sso = SingleSignOn(sign_in, self.pages, key)
+        self._rehearses = options.rehearsal
+        sign_in = self._sign_in(options)
+        sso = SingleSignOn(
+            sign_in,
+            self.pages,
+            self._names,
+            Release(
+                options.release, options.default_attributes, options.attribute_names
+            ),
+            Answers(options.sign, options.encrypt),
+            options.passed_on_to if options.sign_in == "above" else None,
+        )
         self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
             "home": self._home,
             "health": self._health,
@@ -85,6 +191,42 @@ class Hub:
             "slo": logout.respond,
             "slo_soap": logout.respond_soap,
         }
+        self._as_digid = {**self._addresses, **self._addresses_of_digid(sign_in)}
+
+    def _addresses_of_digid(
+        self, sign_in: SignIn | SignInAbove
+    ) -> Mapping[str, "Callable[[WSGIEnvironment], Response]"]:
+        """What answers in the place of the others with ``profile = digid``."""
+        if not isinstance(sign_in, SignIn):
+            return {}
+        logout = SingleLogoutAsDigid(self.pages, self._options.logout_timeout)
+        sso = SingleSignOnAsDigid(
+            sign_in,
+            self.pages,
+            self._names,
+            logout.end_everywhere,
+            shows_session=self._options.show_session,
+            rehearses=self._options.rehearsal,
+        )
+        return {
+            "sso": sso.respond,
+            "artifact": sso.resolve,
+            "slo": logout.respond,
+            "slo_soap": logout.respond_soap,
+        }
+
+    def _sign_in(self, options: HubOptions) -> SignIn | SignInAbove:
+        end_everywhere = self._logout.end_everywhere
+        if options.sign_in == "above" or options.citizens is None:
+            return SignInAbove(self._names, end_everywhere)
+        citizens = Citizens.load(options.citizens)
+        return SignIn(
+            citizens,
+            self.pages,
+            end_everywhere,
+            is_demo=options.demo,
+            rehearses=options.rehearsal,
+        )
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -100,7 +242,9 @@ class Hub:
         address = environ.get(env.ADDRESS)
         event = "logout" if address in ("logout", "slo", "slo_soap") else "login"
         is_soap = address in ("slo_soap", "artifact")
-        if is_soap and environ["REQUEST_METHOD"] == "POST":
+        # DigiD has nothing to say to who is nobody (DIGID.md 1.6).
+        is_told = not isinstance(error, NotFound)
+        if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
             return soap_fault(error, note_refusal(error, event))
         again = None
         if isinstance(error, StoreUnavailable) and wants_page(environ):
@@ -108,14 +252,27 @@ class Hub:
         return self.pages.refuse(environ, error, event=event, again=again)
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
-        respond = self._addresses.get(env.address(environ) or "")
-        if respond is None:
+        if env.ENDED in environ:
+            return self._ended_above(environ)
+        address = env.address(environ) or ""
+        if address not in self._addresses:
             raise NotFound("no address of the hub")
-        if self._is_demo and not is_for_trying(env.trust(environ).own.public_url):
-            raise ConfigurationError(
-                "demo = true shows codes and passwords: on a loopback address only"
-            )
-        return respond(environ)
+        own = env.trust(environ).own
+        for name, expected in contradictions(
+            self._options, own.public_url, is_digid=own.is_digid
+        ):
+            raise ConfigurationError(f"{name}: {expected}")
+        addresses = self._as_digid if own.is_digid else self._addresses
+        return addresses[address](environ)
+
+    def _ended_above(self, environ: "WSGIEnvironment") -> Response:
+        """End here what has ended above, and tell all of it."""
+        ended: env.Ended = environ[env.ENDED]
+        subjects = {
+            subject_here(environ, login.who, self._names) for login in ended.logins
+        }
+        ended.is_everywhere = self._logout.end_subjects(environ, subjects)
+        return Response(status=204)
 
     def _health(self, environ: "WSGIEnvironment") -> Response:
         return Response(text="ok\n", content_type="text/plain")
@@ -123,6 +280,8 @@ class Hub:
     def _home(self, environ: "WSGIEnvironment") -> Response:
         """Where the citizen is logged in, and how she logs out everywhere."""
         trust, sessions = env.trust(environ), env.sessions(environ)
+        if environ["REQUEST_METHOD"] == "POST":
+            return self._choose(environ)
         if environ.get("QUERY_STRING"):
             # A sign-in that was cancelled leads here too.
             return see_other(trust.own.url("home"))
@@ -135,10 +294,49 @@ class Hub:
             environ,
             "home.html",
             login=login,
-            services=_services(
+            services=services_of(
                 trust, sessions.participants(login), language_of(environ)
             ),
             logout_action=trust.own.url("logout"),
+            home_action=trust.own.url("home"),
+            choices=rehearsal.CHOICES if self._rehearses else (),
+            chosen=rehearsal.kept(env.values(environ), login),
+        )
+
+    def _choose(self, environ: "WSGIEnvironment") -> Response:
+        """Keep what a tester wants to happen to the next answer."""
+        own = env.trust(environ).own
+        require_own_form(environ, own.public_url)
+        login = env.session_beyond_idle(environ)
+        if login is not None and self._rehearses:
+            choice = rehearsal.chosen(read_form(environ))
+            rehearsal.keep(env.values(environ), login, choice)
+        return see_other(own.url("home"))
+
+
+def _names(options: HubOptions) -> Names:
+    return Names(
+        options.name_id_key.get_secret_value(),
+        FORMATS[options.name_id],
+        {FORMATS[word]: name for word, name in options.name_id_attributes.items()},
+        options.nameless,
+    )
+
+
+def contradictions(
+    options: HubOptions, public_url: str, *, is_digid: bool
+) -> Iterator[tuple[str, str]]:
+    """Options of the hub that do not go with who we are: each, and what is expected."""
+    for name in ("demo", "rehearsal"):
+        if getattr(options, name) and not is_for_trying(public_url):
+            yield name, f"expected a loopback address for it, not {public_url}"
+    for name in ("rehearsal", "show_session"):
+        if getattr(options, name) and not is_digid:
+            yield name, "expected 'profile = digid' with it, in the filter 'trust'"
+    if is_digid and options.sign_in == "above":
+        yield (
+            "sign_in",
+            "expected 'own' with 'profile = digid': DigiD asks nobody else",
         )
 
 
@@ -146,21 +344,6 @@ def is_for_trying(public_url: str) -> bool:
     """Whether nobody in earnest can be there: loopback, or .test (RFC 6761 6.2)."""
     host = urlsplit(public_url).hostname or ""
     return is_loopback(host) or host.endswith(".test")
-
-
-def _services(
-    trust: Trust, participants: Iterable[Participant], language: str
-) -> list[tuple[str, str | None, float]]:
-    """Name, link and since when, of every participant that is a member still or was."""
-    federation = trust.federation
-    return [
-        (
-            federation.name_of(told.entity_id, language),
-            federation.link_of(told.entity_id, language) or None,
-            told.since,
-        )
-        for told in participants
-    ]
 
 
 def make_hub(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":

@@ -52,6 +52,14 @@ class Citizen:
     password: str = field(repr=False)
     #: Base32 secret of her one-time codes; empty where she has none.
     totp_secret: str = field(default="", repr=False)
+    #: Her e-mail address; empty where it is not known.
+    email: str = field(default="", repr=False)
+
+    @property
+    def attributes(self) -> dict[str, list[str]]:
+        """What can be told of her, by name."""
+        told = {"bsn": self.bsn, "name": self.name, "mail": self.email}
+        return {name: [text] for name, text in told.items() if text}
 
 
 class Citizens:
@@ -181,9 +189,9 @@ def to_json(citizens: Iterable[Citizen]) -> bytes:
 DEMO_PASSWORDS = {"anna": "demo-anna", "bram": "demo-bram", "chaima": "demo-chaima"}
 
 _DEMO_NAMES = {
-    "anna": ("Anna de Proef", "900000016"),
-    "bram": ("Bram van den Test", "900000028"),
-    "chaima": ("Chaima Voorbeeld", "900000041"),
+    "anna": ("Anna de Proef", "900000016", "anna@burger.test"),
+    "bram": ("Bram van den Test", "900000028", "bram@burger.test"),
+    "chaima": ("Chaima Voorbeeld", "900000041", ""),
 }
 
 
@@ -197,6 +205,7 @@ def demo_citizens() -> list[Citizen]:
             bsn=bsn,
             password=_HASHER.hash(DEMO_PASSWORDS[username]),
             totp_secret=pyotp.random_base32(),
+            email=email,
         )
-        for number, (username, (name, bsn)) in enumerate(_DEMO_NAMES.items(), 1)
+        for number, (username, (name, bsn, email)) in enumerate(_DEMO_NAMES.items(), 1)
     ]

@@ -33,13 +33,21 @@ class Question:
     acs_url: str
     binding: str
     relay_state: str
+    #: The level that she has to prove; "" where none that we offer would do.
     level: str
-    #: Whether exactly this level is to be confirmed, or at least this level.
-    is_exact: bool
+    #: Every level that would do, the lowest first, and the classes that were named.
+    levels: tuple[str, ...]
+    classes: tuple[str, ...]
+    #: The Format of its NameIDPolicy, or "".
+    name_id_format: str
     force: bool
     passive: bool
     #: When we received it.
     received: float
+    #: Which of the lists of attributes in its metadata it means; None for the default.
+    service_index: int | None = None
+    #: What a tester has chosen that comes of it (hub.rehearsal); "" in earnest.
+    rehearsal: str = ""
 
     @property
     def handle(self) -> str:
@@ -67,7 +75,10 @@ class Questions:
         if text is None:
             raise LoginLost("this login was not asked for, or too long ago")
         try:
-            return Question(**json.loads(text))
+            found = json.loads(text)
+            for name in ("levels", "classes"):
+                found[name] = tuple(found[name])
+            return Question(**found)
         except UNREADABLE:
             raise LoginLost("this login was asked for at another version") from None
 

@@ -5,7 +5,7 @@ It answers the same call as the filter ``login`` does for a participant,
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -13,17 +13,20 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import CookiesRefused
+from eilogin.hub import rehearsal
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.questions import Questions
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit.rounds import takes_cookies
+from eilogin.visit.whereabouts import network_of
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import (
     allow_only,
+    client_address,
     read_form,
     read_query,
     require_own_form,
@@ -56,11 +59,15 @@ EndEverywhere = Callable[["WSGIEnvironment", Login], object]
 
 
 class SignIn:
-    """Signs citizens in.
+    """Signs citizens in at one of the levels of ``offered``.
 
     ``end_everywhere`` is called for a citizen whose browser another one signs in in;
-    ``is_demo`` shows codes and passwords on the page.
+    ``is_demo`` shows codes and passwords on the page. Who ``rehearses`` chooses there
+    what is answered, and has the code for higher levels too, as if it proved them.
     """
+
+    #: She is signed in on a page of ours, at whatever address.
+    leads_away = False
 
     def __init__(
         self,
@@ -69,7 +76,10 @@ class SignIn:
         end_everywhere: EndEverywhere,
         *,
         is_demo: bool,
+        rehearses: bool = False,
     ) -> None:
+        self.offered = LEVELS if rehearses else OFFERED
+        self._rehearses = rehearses
         self._citizens = citizens
         self._pages = pages
         self._end_everywhere = end_everywhere
@@ -91,7 +101,8 @@ class SignIn:
             return self.page(environ, target, level)
         require_own_form(environ, own.public_url)
         form = read_form(environ)
-        if "cancel" in form:
+        choice = rehearsal.chosen(form) if self._rehearses else ""
+        if "cancel" in form or choice == rehearsal.CANCEL:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
         if not takes_cookies(environ):
@@ -105,14 +116,23 @@ class SignIn:
         if citizen is None:
             username = form.get("username", "")
             audit.event("sign-in", "refused", level=level, reason=problem)
-            return self.page(environ, target, level, username=username, problem=problem)
+            return self.page(
+                environ,
+                target,
+                level,
+                username=username,
+                problem=problem,
+                chosen=choice,
+            )
+        if choice:
+            target = rehearsal.added(target, choice)
         return self._sign_in(environ, citizen, level, target, asked)
 
     def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
         """The level to prove: the participant's question says it, not the form."""
         question = Questions(env.values(environ)).behind(target)
         level = wanted if question is None else question.level
-        return level if level in OFFERED else PASSWORD
+        return level if level in self.offered else PASSWORD
 
     # --- what was filled in ---------------------------------------------------------
 
@@ -171,7 +191,8 @@ class SignIn:
             ends=now + env.sessions(environ).max_session,
             confirmed=now,
             proven={level: now},
-            attributes={"bsn": [citizen.bsn], "name": [citizen.name]},
+            attributes=citizen.attributes,
+            address=network(environ) if own.is_digid else "",
         )
         made = _log_in(environ, proof)
         if made is None:
@@ -194,7 +215,7 @@ class SignIn:
 
     # --- the page -------------------------------------------------------------------
 
-    def page(
+    def page(  # noqa: PLR0913 - the parts of one page
         self,
         environ: "WSGIEnvironment",
         target: str,
@@ -202,6 +223,7 @@ class SignIn:
         *,
         username: str = "",
         problem: str | None = None,
+        chosen: str = "",
     ) -> Response:
         """The sign-in page; whoever signs in goes to ``target``."""
         trust = env.trust(environ)
@@ -209,7 +231,7 @@ class SignIn:
         question = Questions(env.values(environ)).behind(target)
         service = trust.own.entity_id if question is None else question.issuer
         query = urlencode({"next": target, "level": level})
-        wants_code = level == WITH_CODE
+        wants_code = level != PASSWORD
         return self._pages.page(
             environ,
             "sign_in.html",
@@ -224,6 +246,8 @@ class SignIn:
             wants_code=wants_code,
             shown_codes=self._shown_codes() if wants_code else {},
             demo_citizens=self._demo_citizens(),
+            choices=rehearsal.CHOICES if self._rehearses and question else (),
+            chosen=chosen,
         )
 
     def _shown_codes(self) -> dict[str, str]:
@@ -241,6 +265,13 @@ class SignIn:
         ]
 
 
+def network(environ: "WSGIEnvironment") -> str:
+    """What tells the network of a request from others, for a login: a keyed hash."""
+    trust = env.trust(environ)
+    found = network_of(client_address(environ, trust.trusted_proxies))
+    return trust.own.pseudonym(f"network\0{found}")
+
+
 def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login] | None:
     """Make the login that was proven, in the place of the one of this browser."""
     sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
@@ -256,6 +287,9 @@ def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login] | Non
 class SignInService:
     """The hub's answer to ``environ['eilogin.login']`` (web.environ.LoginService)."""
 
+    #: Her session is made at the sign-in page.
+    headers: Sequence[tuple[str, str]] = ()
+
     def __init__(
         self, sign_in: SignIn, environ: "WSGIEnvironment", target: str
     ) -> None:
@@ -263,12 +297,22 @@ class SignInService:
         self._environ = environ
         self._target = target
 
+    @property
+    def login(self) -> Login | None:
+        """The login of this visitor, if there is one."""
+        return env.session(self._environ)
+
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """None where she is signed in at ``level``; else the sign-in page."""
-        login = env.session(self._environ)
+        """None where she is signed in at ``level``; else the sign-in page.
+
+        None too where no page may be shown to her: :attr:`login` tells what she has.
+        """
+        login = self.login
         if login is not None and not force and reaches(login.level, level):
+            return None
+        if passive:
             return None
         return self._sign_in.page(
             self._environ, self._target, level, username=self._username(login)

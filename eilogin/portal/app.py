@@ -24,11 +24,12 @@ from webob import Response
 from eilogin import clock
 from eilogin.errors import EiloginError, NotFound
 from eilogin.federation import Trust
+from eilogin.saml.checks import SKEW
 from eilogin.sessions import Login
-from eilogin.settings import Options, option, read
+from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
-from eilogin.web.requests import SitePath, allow_only, origin_of, site_path
+from eilogin.web.requests import allow_only, origin_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -143,7 +144,7 @@ class _Services:
             )
             for entity in others
         ]
-        ends = [e.valid_until for e in others if e.valid_until is not None]
+        ends = [e.valid_until + SKEW for e in others if e.valid_until is not None]
         return cls(
             trust,
             sorted(services, key=lambda service: service[0].casefold()),

@@ -10,26 +10,31 @@ messages are judged in :mod:`eilogin.saml.checks`, by the same rules.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
 from eilogin.errors import (
+    DecryptionFailed,
     LoginFailed,
     MalformedMessage,
     MessageExpired,
     MessageMisdirected,
+    MessageUnexpected,
+    Refused,
     UnknownPeer,
     UntrustedSignature,
 )
 from eilogin.saml.checks import (
     SKEW,
     check_artifact_response,
+    off,
     require_answer,
     require_destination,
     require_issuer,
     require_recent,
     verified,
 )
+from eilogin.saml.encryption import NOT_OPENED, Decrypter
+from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import (
     SUCCESS,
     Assertion,
@@ -37,6 +42,7 @@ from eilogin.saml.messages import (
     read_artifact_response,
     read_assertion,
     read_response,
+    write_instant,
 )
 from eilogin.saml.signatures import Signature, check_structure, content
 from eilogin.saml.xml import q, validate
@@ -51,7 +57,7 @@ class Expected:
     """What a participant knows about the answer that it waits for."""
 
     #: ID of its AuthnRequest. No secret: what ties the answer to this browser is the
-    #: caller's to check.
+    #: caller's to check. Of an answer that nobody asked for it is "".
     request_id: str
     #: The address, as in its metadata, at which the answer came in.
     acs_url: str
@@ -60,12 +66,19 @@ class Expected:
     #: entityID of the hub that was asked.
     issuer: str
     #: The signing keys of that hub.
-    keys: Sequence[RSAPublicKey]
+    keys: Sequence[PublicKey]
     #: The present instant, in seconds since 1970-01-01T00:00:00Z.
     now: float
     #: True where the answer came by POST; by artifact a Destination may be absent
     #: (DigiD sends none), but is exact if it is there (bindings 3.5.5.2).
     destination_required: bool
+    #: What opens encrypted answers, names and attributes.
+    decrypter: Decrypter | None = None
+    #: True where an answer is taken that nobody asked for: one that names no request,
+    #: and no other. ``request_id`` is "" then.
+    unsolicited: bool = False
+    #: True where a signature must cover the Response, and not its assertion alone.
+    response_signed: bool = False
 
 
 # --- the answer to a login ----------------------------------------------------------
@@ -78,21 +91,24 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     or inside an ArtifactResponse, as :func:`open_artifact_response` gives it. The
     assertion must be signed, or the Response or ArtifactResponse around it; every
     signature in the tree must be of one of ``expected.keys``; and values are read only
-    from the octets that a signature covers.
+    from the octets that a signature covers. An encrypted assertion is opened when the
+    signatures around it have held, and is then verified standing alone.
 
     Raises :class:`~eilogin.errors.LoginFailed` where the hub says that there is no
     login; for what is not taken :class:`~eilogin.errors.MalformedMessage`,
-    :class:`~eilogin.errors.UntrustedSignature`, :class:`~eilogin.errors.UnknownPeer`
+    :class:`~eilogin.errors.UntrustedSignature`,
+    :class:`~eilogin.errors.DecryptionFailed`, :class:`~eilogin.errors.UnknownPeer`
     (another Issuer), :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo,
     or none), :class:`~eilogin.errors.MessageMisdirected` and
     :class:`~eilogin.errors.MessageExpired`.
     Source: SAML profiles 4.1.4.2 and 4.1.4.3, core 2.5 and 5.
     """
-    signatures = check_structure(response.getroottree().getroot())
+    signatures = check_structure(response.getroottree().getroot(), ids_are_unique=True)
     validate(response, "protocol")
     unsigned_envelope = read_response(response)
     _refuse_failure(unsigned_envelope, expected)
-    signed_envelope, assertion = _read_signed(response, signatures, expected.keys)
+    signed_envelope, element = _read_signed(response, signatures, expected)
+    assertion = read_assertion(element, expected.decrypter)
     _check_envelope(
         signed_envelope or unsigned_envelope,
         expected,
@@ -112,53 +128,103 @@ def _refuse_failure(response: Response, expected: Expected) -> None:
     """
     if response.status.codes == (SUCCESS,):
         return
-    require_answer(response.in_response_to, expected.request_id)
+    _require_asked(response.in_response_to, expected)
     if response.issuer:
         require_issuer(response.issuer, expected.issuer)
     raise LoginFailed("the hub says that there is no login", response.status.codes)
 
 
+def _require_asked(in_response_to: str, expected: Expected) -> None:
+    """Refuse what answers another request than ours, or none where we asked."""
+    if not expected.unsolicited:
+        require_answer(in_response_to, expected.request_id)
+    elif in_response_to:
+        raise MessageUnexpected("InResponseTo names a request, and we expected none")
+
+
 def _only_assertion(response: etree._Element) -> etree._Element:
-    """The assertion of a Response, if the whole tree holds no other one.
+    """The assertion of a Response, clear or encrypted, if its tree holds no other one.
 
     Wrapping attacks need two: the signed one, put away somewhere, and the one that is
     read.
     """
     root = response.getroottree().getroot()
-    if next(root.iter(q("saml:EncryptedAssertion")), None) is not None:
-        raise MalformedMessage("an EncryptedAssertion is not supported yet")
-    if next(response.iterchildren(q("samlp:Extensions")), None) is not None:
-        raise MalformedMessage("Extensions of a Response are not supported")
-    assertions = list(root.iter(q("saml:Assertion")))
-    if len(assertions) != 1 or assertions[0].getparent() is not response:
+    found = list(root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion")))
+    if len(found) != 1 or found[0].getparent() is not response:
         raise MalformedMessage("a Response does not hold exactly one assertion")
-    return assertions[0]
+    return found[0]
 
 
 def _read_signed(
     response: etree._Element,
     signatures: Sequence[Signature],
-    keys: Sequence[RSAPublicKey],
-) -> tuple[Response | None, Assertion]:
+    expected: Expected,
+) -> tuple[Response | None, etree._Element]:
     """The envelope, if a signature covers it, and the assertion, which one must cover.
 
     ``signatures`` are all those of the tree, the outermost first, and each of them is
     verified; what is read comes from the octets of the innermost one that covers it.
     """
+    keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
     if not all(signature.element in path for signature in signatures):
         raise MalformedMessage("something is signed that is not part of a login answer")
     content_of = {s.element: content(s, keys) for s in signatures}
-    if not content_of:
-        raise UntrustedSignature("neither the assertion nor what holds it is signed")
-    assertion = content_of.get(path[0])
     around = [content_of[element] for element in path[1:] if element in content_of]
-    if not around:
-        return None, read_assertion(assertion)
-    envelope = _response_of(around[0])
+    envelope = _response_of(around[0]) if around else None
+    if envelope is None and expected.response_signed:
+        raise UntrustedSignature(
+            "the Response is not signed itself; expected it to be, and not its"
+            " assertion alone (want_response_signed): ask the hub to sign its responses"
+        )
+    assertion = content_of.get(path[0])
     if assertion is None:
-        assertion = _only_assertion(envelope)
-    return read_response(envelope), read_assertion(assertion)
+        assertion = path[0] if envelope is None else _only_assertion(envelope)
+        is_covered = envelope is not None
+        if assertion.tag == q("saml:EncryptedAssertion"):
+            assertion = _opened(assertion, expected, is_covered=is_covered)
+        elif not is_covered:
+            raise UntrustedSignature(
+                "neither the assertion nor what holds it is signed"
+            )
+    return (None if envelope is None else read_response(envelope)), assertion
+
+
+def _opened(
+    wrapper: etree._Element, expected: Expected, *, is_covered: bool
+) -> etree._Element:
+    """The assertion in an EncryptedAssertion, verified standing alone.
+
+    ``is_covered`` tells that a signature of the hub covers the wrapper. Where none
+    does, anybody may have made it, and what is wrong inside must not be told from what
+    cannot be decrypted: see :mod:`eilogin.saml.encryption`.
+    """
+    assertion = (expected.decrypter or Decrypter(())).open(wrapper)
+    try:
+        return _verified_alone(assertion, expected.keys, is_covered=is_covered)
+    except Refused:
+        if is_covered:
+            raise
+        raise DecryptionFailed(f"what is encrypted {NOT_OPENED}") from None
+
+
+def _verified_alone(
+    root: etree._Element, keys: Sequence[PublicKey], *, is_covered: bool
+) -> etree._Element:
+    """An assertion that was decrypted, from its own signature's octets if it has one.
+
+    The pattern is that of a clear one: one assertion, nothing else that is signed.
+    """
+    signatures = check_structure(root)
+    validate(root, "assertion")
+    found = list(root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion")))
+    if found != [root] or any(s.element is not root for s in signatures):
+        raise MalformedMessage("what was encrypted is not exactly one assertion")
+    if signatures:
+        return content(signatures[0], keys)
+    if not is_covered:
+        raise UntrustedSignature("neither the assertion nor what holds it is signed")
+    return root
 
 
 def _response_of(cover: etree._Element) -> etree._Element:
@@ -179,7 +245,7 @@ def _expect_response(carried: etree._Element | None) -> etree._Element:
 
 def _check_envelope(response: Response, expected: Expected, *, is_signed: bool) -> None:
     if is_signed or response.in_response_to:
-        require_answer(response.in_response_to, expected.request_id)
+        _require_asked(response.in_response_to, expected)
     require_issuer(response.issuer, expected.issuer)
     require_destination(
         response.destination, expected.acs_url, required=expected.destination_required
@@ -190,7 +256,7 @@ def _check_envelope(response: Response, expected: Expected, *, is_signed: bool) 
 def _check_party(assertion: Assertion, expected: Expected) -> None:
     """From whom, for whom, and in answer to what (profiles 4.1.4.3, core 2.5.1.4)."""
     require_issuer(assertion.issuer, expected.issuer)
-    require_answer(assertion.in_response_to, expected.request_id)
+    _require_asked(assertion.in_response_to, expected)
     if assertion.recipient != expected.acs_url:
         raise MessageMisdirected("the Recipient is another address")
     is_for_us = bool(assertion.audiences) and all(
@@ -203,6 +269,8 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
 def _check_name_id(assertion: Assertion, expected: Expected) -> None:
     """A NameID in the name of somebody else is not one that we understand."""
     name_id = assertion.name_id
+    if name_id is None:
+        return
     if name_id.name_qualifier not in ("", expected.issuer):
         raise UnknownPeer("the NameQualifier of the NameID is another party")
     if name_id.sp_name_qualifier not in ("", expected.audience):
@@ -212,24 +280,28 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
 def _check_windows(assertion: Assertion, expected: Expected) -> None:
     now = expected.now
     require_recent(assertion.issued, now)
-    _require_within(None, assertion.confirmation_ends, now)
+    _require_within("SubjectConfirmationData", None, assertion.confirmation_ends, now)
     if assertion.not_on_or_after is None:
         raise MalformedMessage("the Conditions have no NotOnOrAfter")
-    _require_within(assertion.not_before, assertion.not_on_or_after, now)
+    _require_within("Conditions", assertion.not_before, assertion.not_on_or_after, now)
     if assertion.authn_instant > now + SKEW:
-        raise MessageExpired("the AuthnInstant is in the future")
+        raise MessageExpired(off("the AuthnInstant", assertion.authn_instant, now))
     # A session that is over is not begun: no skew can lengthen what the hub grants.
     if assertion.session_ends is not None and assertion.session_ends <= now:
-        raise MessageExpired("the session at the hub is over")
+        ends = write_instant(assertion.session_ends)
+        raise MessageExpired(
+            f"the session at the hub is over: it ended at {ends}, and it is "
+            f"{write_instant(now)} here"
+        )
 
 
-def _require_within(start: float | None, end: float, now: float) -> None:
+def _require_within(place: str, start: float | None, end: float, now: float) -> None:
     if start is not None and start >= end:
         raise MalformedMessage("a NotBefore is not before its NotOnOrAfter")
     if start is not None and now + SKEW < start:
-        raise MessageExpired("a NotBefore is in the future")
+        raise MessageExpired(off(f"the NotBefore of the {place}", start, now))
     if now >= end + SKEW:
-        raise MessageExpired("a NotOnOrAfter is over")
+        raise MessageExpired(off(f"the NotOnOrAfter of the {place}", end, now))
     if end > now + LONGEST_WINDOW:
         raise MalformedMessage("a NotOnOrAfter is further away than we remember")
 
@@ -240,7 +312,7 @@ def _require_within(start: float | None, end: float, now: float) -> None:
 def open_artifact_response(
     element: etree._Element,
     *,
-    keys: Sequence[RSAPublicKey],
+    keys: Sequence[PublicKey],
     issuer: str,
     in_response_to: str,
     now: float,

@@ -16,14 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_plus
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, MessageTooLarge, UntrustedSignature
-from eilogin.saml.keys import SigningKey
-from eilogin.saml.signatures import RSA_SHA256, sign_octets, verify_octets
+from eilogin.saml.algorithms import SHA1_REDIRECT
+from eilogin.saml.keys import PublicKey, SigningKey
+from eilogin.saml.signatures import method_of, sign_octets, verify_octets
 from eilogin.saml.text import CONTROL, to_base64
-from eilogin.saml.xml import MESSAGE, Limits, parse, q, serialize
+from eilogin.saml.xml import DS, MESSAGE, Limits, parse, q, serialize
 from eilogin.saml.xml import SOAP as SOAP_NAMESPACE
 
 _BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
@@ -37,6 +38,9 @@ REQUEST = "SAMLRequest"
 RESPONSE = "SAMLResponse"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
+
+#: What SHA1_REDIRECT allows: the URI of the algorithm, and with what it hashes.
+_SHA1 = {DS + "rsa-sha1": hashes.SHA1()}  # noqa: S303 - by an explicit option
 
 #: Bytes of the longest query that is read.
 LONGEST_QUERY = 16 * 1024
@@ -72,6 +76,8 @@ class Received:
     octets: bytes = field(repr=False)
     #: At most 80 bytes in UTF-8, no control characters; "" where there is none.
     relay_state: str = field(repr=False)
+    #: :data:`REDIRECT` or :data:`POST`.
+    binding: str
     #: By Redirect: what the signature covers, as it was received.
     signed_octets: bytes = field(default=b"", repr=False)
     #: By Redirect: the signature, and the URI of its algorithm; empty when unsigned.
@@ -95,7 +101,9 @@ def redirect_url(
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(message) + deflate.flush()
     signed = _query(
-        (kind, to_base64(packed)), ("RelayState", relay_state), ("SigAlg", RSA_SHA256)
+        (kind, to_base64(packed)),
+        ("RelayState", relay_state),
+        ("SigAlg", method_of(key)),
     )
     signature = to_base64(sign_octets(key, signed.encode("ascii")))
     return _with_query(location, f"{signed}&{_query(('Signature', signature))}")
@@ -117,21 +125,33 @@ def read_redirect(query: str) -> Received:
         kind=kind,
         octets=_inflated(_from_base64(_decoded(raw[kind]))),
         relay_state=_relay_state(raw),
+        binding=REDIRECT,
         signed_octets="&".join(signed).encode("ascii") if "Signature" in raw else b"",
         signature=_from_base64(_decoded(raw.get("Signature", ""))),
         algorithm=_decoded(raw.get("SigAlg", "")),
     )
 
 
-def verify_redirect(received: Received, keys: Sequence[RSAPublicKey]) -> None:
+def verify_redirect(
+    received: Received, keys: Sequence[PublicKey], weak: frozenset[str] = frozenset()
+) -> None:
     """Check the signature of a message that came by Redirect.
 
-    ``keys`` are all those of the party that should have signed. Raises
+    ``keys`` are all those of the party that should have signed. ``weak`` names what is
+    taken though it is weak (:mod:`eilogin.saml.algorithms`). Raises
     UntrustedSignature, also where there is no signature.
     """
     if not received.signature:
         raise UntrustedSignature("not signed")
-    verify_octets(keys, received.signed_octets, received.signature, received.algorithm)
+    taken = _SHA1 if SHA1_REDIRECT in weak else {}
+    if received.algorithm in _SHA1 and not taken:
+        raise UntrustedSignature(
+            "the address is signed with rsa-sha1; expected rsa-sha256: ask the peer to"
+            f" sign with that, or take this one by 'accept_weak = {SHA1_REDIRECT}'"
+        )
+    verify_octets(
+        keys, received.signed_octets, received.signature, received.algorithm, taken
+    )
 
 
 def _inflated(packed: bytes) -> bytes:
@@ -173,7 +193,9 @@ def read_post(body: bytes) -> Received:
     octets = _from_base64(_decoded(raw[kind]))
     if len(octets) > MESSAGE.octets:
         raise MessageTooLarge(f"larger than {MESSAGE.octets} bytes")
-    return Received(kind=kind, octets=octets, relay_state=_relay_state(raw))
+    return Received(
+        kind=kind, octets=octets, relay_state=_relay_state(raw), binding=POST
+    )
 
 
 # --- Artifact (SAML bindings 3.6) ---------------------------------------------------

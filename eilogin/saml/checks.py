@@ -12,7 +12,6 @@ Host header, never by prefix. One skew serves all instants.
 import hmac
 from collections.abc import Sequence
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
 from eilogin.errors import (
@@ -22,12 +21,14 @@ from eilogin.errors import (
     MessageUnexpected,
     UnknownPeer,
 )
+from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import (
     ArtifactResolve,
     ArtifactResponse,
     AuthnRequest,
     LogoutRequest,
     LogoutResponse,
+    write_instant,
 )
 from eilogin.saml.signatures import check_structure, signed
 from eilogin.saml.xml import validate
@@ -38,7 +39,7 @@ SKEW = 60.0
 LIFETIME = 120.0
 
 
-def verified(element: etree._Element, keys: Sequence[RSAPublicKey]) -> etree._Element:
+def verified(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
     """What a message says that came by POST or SOAP, signed itself.
 
     ``element`` is the message in the tree in which it was parsed. Structure, schema and
@@ -129,7 +130,9 @@ def check_logout_request(
     require_destination(request.destination, destination, required=destination_required)
     require_recent(request.issued, now)
     if request.not_on_or_after is not None and now >= request.not_on_or_after + SKEW:
-        raise MessageExpired("the NotOnOrAfter of a LogoutRequest is over")
+        raise MessageExpired(
+            off("the NotOnOrAfter of the LogoutRequest", request.not_on_or_after, now)
+        )
 
 
 def check_logout_response(  # noqa: PLR0913 - facts, each by its name
@@ -167,6 +170,8 @@ def require_issuer(found: str, expected: str) -> None:
 
 def require_answer(found: str, request_id: str) -> None:
     """Refuse an InResponseTo that is not ``request_id``: MessageUnexpected."""
+    if not found:
+        raise MessageUnexpected("there is no InResponseTo: nobody here asked for this")
     # The ID of a request is known to one browser: compared so that time tells nothing.
     if not hmac.compare_digest(found.encode(), request_id.encode()):
         raise MessageUnexpected("InResponseTo does not name our request")
@@ -183,7 +188,16 @@ def require_destination(found: str, address: str, *, required: bool) -> None:
 
 def require_recent(issued: float, now: float) -> None:
     """Refuse an IssueInstant that is not within LIFETIME before now: MessageExpired."""
-    if issued > now + SKEW:
-        raise MessageExpired("the IssueInstant is in the future")
-    if now >= issued + LIFETIME + SKEW:
-        raise MessageExpired("the IssueInstant is too long ago")
+    if not issued - SKEW <= now < issued + LIFETIME + SKEW:
+        raise MessageExpired(
+            off("the IssueInstant", issued, now)
+            + f", and a message lasts {LIFETIME:.0f} s"
+        )
+
+
+def off(name: str, instant: float, now: float) -> str:
+    """What a log says of an instant that does not fit: with both clocks, in UTC."""
+    return (
+        f"{name} is {write_instant(instant)}, and it is {write_instant(now)} here: "
+        f"clocks may differ by {SKEW:.0f} s"
+    )

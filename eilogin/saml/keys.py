@@ -1,4 +1,4 @@
-"""RSA keys and certificates: read, checked, made.
+"""Keys and certificates, of RSA and of elliptic curves: read, checked, made.
 
 A certificate is only an envelope for a key here. Trust comes from metadata that the
 federation's operator signed, so neither its issuer nor its validity is looked at
@@ -7,14 +7,22 @@ federation's operator signed, so neither its issuer nor its validity is looked a
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    SECP384R1,
+    SECP521R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.x509.oid import NameOID
 
@@ -25,6 +33,17 @@ from eilogin.saml.text import to_base64
 #: Bits of the smallest RSA key that is taken, and of those that we make.
 SMALLEST_KEY = 2048
 
+#: The elliptic curves that are taken: those of NIST that XML signature names.
+CURVES = (SECP256R1, SECP384R1, SECP521R1)
+_TAKEN = (
+    f"an RSA key of {SMALLEST_KEY} bits or more, or one of the elliptic curves P-256, "
+    "P-384 and P-521"
+)
+
+#: Keys that sign, and those with which others verify. RSA encrypts as well.
+PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
+
 #: Characters of the longest certificate that is read from a message: those of real
 #: authorities stay under 4,000.
 _LONGEST_CERTIFICATE = 20_000
@@ -32,22 +51,28 @@ _LONGEST_CERTIFICATE = 20_000
 
 @dataclass(frozen=True, eq=False)
 class SigningKey:
-    """A private RSA key and the certificate by which others know it."""
+    """A private key and the certificate by which others know it."""
 
-    private: RSAPrivateKey = field(repr=False)
+    private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
+    #: Whether signatures with it are as DigiD has them (DIGID.md 1.3): they say the
+    #: :func:`key_name` too, and name prefixes whose namespaces count.
+    is_digid: bool = False
+    #: URIs of the algorithms of signature and digest that a peer wants; "" for those
+    #: that all know: see :func:`eilogin.saml.signatures.suited`.
+    method: str = ""
+    digest: str = ""
 
     @classmethod
     def load(cls, key_pem: bytes, certificate_pem: bytes) -> "SigningKey":
         """Read a key (PEM, without a password) and its certificate (PEM).
 
         Raises ConfigurationError, in a sentence for the sysadmin, where either cannot
-        be read, is not RSA of 2048 bits or more, or belongs to another.
+        be read, is of a kind that is not taken, or belongs to another.
         """
         private = _load_private(key_pem)
         certificate = load_certificate(certificate_pem)
-        public = rsa_public_key(certificate)
-        if public.public_numbers() != private.public_key().public_numbers():
+        if certificate_key(certificate) != private.public_key():
             raise ConfigurationError(
                 "the key and the certificate do not belong together: "
                 "the certificate is for another key"
@@ -55,11 +80,11 @@ class SigningKey:
         return cls(private, certificate)
 
     @property
-    def public(self) -> RSAPublicKey:
+    def public(self) -> PublicKey:
         """The key with which others verify."""
         return self.private.public_key()
 
-    @property
+    @cached_property
     def certificate_text(self) -> str:
         """The certificate as ds:X509Certificate has it: base64 of DER, in one line."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
@@ -76,54 +101,99 @@ def load_certificate(pem: bytes) -> x509.Certificate:
         ) from error
 
 
-def rsa_public_key(certificate: x509.Certificate) -> RSAPublicKey:
+def certificate_key(certificate: x509.Certificate) -> PublicKey:
     """The key of a certificate of our own or our operator's.
 
-    Raises ConfigurationError where it is not RSA of 2048 bits or more.
+    Raises ConfigurationError where it is too weak, or of another kind than is taken.
     """
     try:
-        return _strong_rsa(certificate)
+        return _strong(certificate)
     except ValueError as error:
         raise ConfigurationError(f"the certificate {error}") from error
 
 
-def public_key(certificate_text: str) -> RSAPublicKey:
+def public_key(certificate_text: str) -> PublicKey:
     """The key in the text of a ds:X509Certificate (XML signature 4.5.4.1).
 
     ``certificate_text`` is base64 of DER; white space in it is tolerated. Raises
-    MalformedMessage where it is no certificate, or not of RSA of 2048 bits or more.
+    MalformedMessage where it is no certificate, or its key is too weak, or of another
+    kind than is taken.
     """
-    if len(certificate_text) > _LONGEST_CERTIFICATE:
-        raise MalformedMessage("a certificate is too long")
+    certificate = _read_certificate(certificate_text)
     try:
-        der = base64.b64decode("".join(certificate_text.split()), validate=True)
-        certificate = x509.load_der_x509_certificate(der)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedMessage("a certificate cannot be read") from error
-    try:
-        return _strong_rsa(certificate)
+        return _strong(certificate)
     except ValueError as error:
         raise MalformedMessage(f"a certificate {error}") from error
 
 
-def new_key_pair(common_name: str, days: int = 3650) -> tuple[bytes, bytes]:
-    """Make an RSA key and a self-signed certificate for it.
+def encryption_key(certificate_text: str) -> RSAPublicKey:
+    """The same for a key to encrypt with, which is RSA: or MalformedMessage."""
+    key = public_key(certificate_text)
+    if not isinstance(key, RSAPublicKey):
+        raise MalformedMessage("a certificate is not for an RSA key, which encrypts")
+    return key
+
+
+def key_name(certificate_text: str) -> str:
+    """How DigiD names a key: the SHA-1 of its certificate, in hex (DIGID.md 1.3).
+
+    It points at a certificate that is trusted already, and proves nothing.
+    """
+    der = base64.b64decode(certificate_text)
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest()
+
+
+def certificate_ends(certificate_text: str) -> float:
+    """When the certificate in the text of a ds:X509Certificate is over.
+
+    Raises MalformedMessage where it is no certificate.
+    """
+    return _read_certificate(certificate_text).not_valid_after_utc.timestamp()
+
+
+def certificate_begins(certificate_text: str) -> float:
+    """From when on the same certificate is valid."""
+    return _read_certificate(certificate_text).not_valid_before_utc.timestamp()
+
+
+def _read_certificate(certificate_text: str) -> x509.Certificate:
+    if len(certificate_text) > _LONGEST_CERTIFICATE:
+        raise MalformedMessage("a certificate is too long")
+    try:
+        der = base64.b64decode("".join(certificate_text.split()), validate=True)
+        return x509.load_der_x509_certificate(der)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedMessage("a certificate cannot be read") from error
+
+
+def new_key_pair(
+    common_name: str,
+    days: int = 3650,
+    private: PrivateKey | None = None,
+    *,
+    begins: float | None = None,
+) -> tuple[bytes, bytes]:
+    """Make a self-signed certificate for an RSA key that is made too.
+
+    Or for the ``private`` key that is given.
 
     ``common_name`` (at most 64 characters, RFC 5280 appendix A) is what people read in
-    the certificate; it is valid from now for ``days`` days. Gives the key (PEM,
-    PKCS #8, without a password) and the certificate (PEM).
+    the certificate; it is valid for ``days`` days from now, or from ``begins``. Gives
+    the key (PEM, PKCS #8, without a password) and the certificate (PEM).
     """
-    private = rsa.generate_private_key(public_exponent=65537, key_size=SMALLEST_KEY)
+    if private is None:
+        private = rsa.generate_private_key(public_exponent=65537, key_size=SMALLEST_KEY)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    begins = clock.utc(clock.now()).replace(microsecond=0)
+    start = clock.now() if begins is None else begins
+    valid_from = clock.utc(start).replace(microsecond=0)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(begins + timedelta(days=days))
+        .not_valid_before(valid_from)
+        .not_valid_after(valid_from + timedelta(days=days))
         .sign(private, hashes.SHA256())
     )
     return (
@@ -139,7 +209,7 @@ def new_key_pair(common_name: str, days: int = 3650) -> tuple[bytes, bytes]:
 # Checking the numbers of a key takes 40 ms, and a start reads the same key several
 # times: for `check`, for the metadata and for the filter.
 @lru_cache(maxsize=32)
-def _load_private(key_pem: bytes) -> RSAPrivateKey:
+def _load_private(key_pem: bytes) -> PrivateKey:
     try:
         private = serialization.load_pem_private_key(key_pem, password=None)
     except TypeError as error:
@@ -150,19 +220,21 @@ def _load_private(key_pem: bytes) -> RSAPrivateKey:
         raise ConfigurationError(
             "not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
         ) from error
-    if not isinstance(private, RSAPrivateKey):
-        raise ConfigurationError("the key is not an RSA key")
+    if not isinstance(private, PrivateKey):
+        raise ConfigurationError(f"the key is of another kind than {_TAKEN}")
     return private
 
 
-def _strong_rsa(certificate: x509.Certificate) -> RSAPublicKey:
+def _strong(certificate: x509.Certificate) -> PublicKey:
     """The key of a certificate; ValueError ends the sentence "the certificate …"."""
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ValueError("holds a key that cannot be read") from error
+    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, CURVES):
+        return key
     if not isinstance(key, RSAPublicKey):
-        raise ValueError("is not for an RSA key")  # noqa: TRY004 (it is what was sent)
+        raise ValueError(f"is not for {_TAKEN}")  # noqa: TRY004 (it is what was sent)
     if key.key_size < SMALLEST_KEY:
         raise ValueError(
             f"is for an RSA key of {key.key_size} bits; "

@@ -1,9 +1,9 @@
 """Enveloped XML signatures: see only what is signed.
 
 SAML uses a small part of XML signature (SAML core 5.4): one reference, to the element
-around the signature; two transforms; RSA. This room knows that part and no more.
-:func:`check_structure` refuses all else before anything is computed, in every signature
-of a message, so that other libraries are only shown what they cannot be misled or kept
+around the signature; two transforms; RSA or ECDSA. This room knows that part and no
+more. :func:`check_structure` refuses all else before anything is computed, in every
+signature of a message, so that other libraries are only shown what they cannot be misled or kept
 busy by. :func:`signed` verifies one signature and gives what it covers, parsed anew
 from the very octets that were hashed: there is no other way to a value.
 
@@ -15,31 +15,58 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, UntrustedSignature
-from eilogin.saml.keys import SigningKey
+from eilogin.errors import AlgorithmMissing, MalformedMessage, UntrustedSignature
+from eilogin.saml.keys import PublicKey, SigningKey, key_name
 from eilogin.saml.text import to_base64
-from eilogin.saml.xml import DS, SAML, canonical, parse_canonical, q, repeated_ids
+from eilogin.saml.xml import (
+    DS,
+    SAML,
+    SAMLP,
+    canonical,
+    parse_canonical,
+    q,
+    repeated_ids,
+    serialize,
+)
 
 ENVELOPED = DS + "enveloped-signature"
 EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 
-#: The signature algorithms that are taken, and with what they hash.
-_SIGNATURES: dict[str, hashes.HashAlgorithm] = {
+#: The signature algorithms that are taken, by the kind of key, and with what they hash.
+_BY_RSA: dict[str, hashes.HashAlgorithm] = {
     RSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": hashes.SHA384(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": hashes.SHA512(),
 }
+_BY_CURVE: dict[str, hashes.HashAlgorithm] = {
+    ECDSA_SHA256: hashes.SHA256(),
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384": hashes.SHA384(),
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": hashes.SHA512(),
+}
+_SIGNATURES = {**_BY_RSA, **_BY_CURVE}
 
 #: The digest algorithms that are taken, by their names in hashlib.
 _DIGESTS = {
@@ -47,6 +74,10 @@ _DIGESTS = {
     "http://www.w3.org/2001/04/xmldsig-more#sha384": "sha384",
     "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
 }
+
+#: The same, as metadata lists them: that with which we sign is first.
+SIGNATURE_METHODS = tuple(_SIGNATURES)
+DIGEST_METHODS = tuple(_DIGESTS)
 
 #: What SAML signs: messages, assertions (core 5), metadata and its roles (metadata 3).
 _SIGNABLE = frozenset(
@@ -81,7 +112,7 @@ _SIGNABLE = frozenset(
     )
 )
 
-#: What may stand in KeyInfo: a name, certificates, a bare RSA key. Not what points
+#: What may stand in KeyInfo: a name, certificates, a bare key. Not what points
 #: elsewhere (RetrievalMethod) and not what holds content of the sender's own.
 _KEY_INFO = frozenset(
     map(
@@ -92,6 +123,9 @@ _KEY_INFO = frozenset(
             "ds:RSAKeyValue",
             "ds:Modulus",
             "ds:Exponent",
+            "ds11:ECKeyValue",
+            "ds11:NamedCurve",
+            "ds11:PublicKey",
             "ds:X509Data",
             "ds:X509Certificate",
             "ds:X509CRL",
@@ -104,9 +138,43 @@ _KEY_INFO = frozenset(
     )
 )
 
+#: How many algorithms of a peer an error names, and characters of one.
+_MOST_NAMED, _LONGEST_NAME = 10, 80
+
 _INCLUSIVE_NAMESPACES = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
 #: Prefixes in one PrefixList; DigiD sends four.
 _MOST_PREFIXES = 20
+
+_C14N = re.escape(EXCLUSIVE_C14N)
+#: A Signature in canonical form, as most are: with a prefix, without a PrefixList, and
+#: with one certificate or none. Between its lines there may be white space.
+_USUAL = re.compile(
+    rf"""
+<(?P<p>\w+):Signature xmlns:(?P=p)="{re.escape(DS)}">
+<@:SignedInfo>(?P<info>
+<@:CanonicalizationMethod Algorithm="{_C14N}"></@:CanonicalizationMethod>
+<@:SignatureMethod Algorithm="(?P<method>[^"<]+)"></@:SignatureMethod>
+<@:Reference URI="[#](?P<id>[\w.-]+)">
+<@:Transforms>
+<@:Transform Algorithm="{re.escape(ENVELOPED)}"></@:Transform>
+<@:Transform Algorithm="{_C14N}"></@:Transform>
+</@:Transforms>
+<@:DigestMethod Algorithm="(?P<digest_method>[^"<]+)"></@:DigestMethod>
+<@:DigestValue>(?P<digest>[^<]*)</@:DigestValue>
+</@:Reference>
+</@:SignedInfo>)
+<@:SignatureValue>(?P<value>[^<]*)</@:SignatureValue>
+(?:<@:KeyInfo>
+<@:X509Data>
+<@:X509Certificate>[^<]*</@:X509Certificate>
+</@:X509Data>
+</@:KeyInfo>
+)?</@:Signature>
+""".strip()
+    .replace("\n", r"\s*")
+    .replace("@:", "(?P=p):")
+    .encode()
+)
 
 # --- structure ----------------------------------------------------------------------
 
@@ -129,24 +197,30 @@ class Signature:
     digest_algorithm: str
     digest: bytes
     value: bytes
+    #: SignedInfo and what is signed, both canonical, where they were found already.
+    found: tuple[bytes, bytes] | None = None
 
 
-def check_structure(root: etree._Element) -> list[Signature]:
+def check_structure(
+    root: etree._Element, *, ids_are_unique: bool = False
+) -> list[Signature]:
     """Refuse a message in which any signature is of a shape that SAML does not need.
 
     ``root`` is the root of a document of :func:`eilogin.saml.xml.parse`. Every
     ds:Signature in it must stand in an element that SAML signs, refer to exactly that
     element by an ID that is unique, use the enveloped-signature and exclusive-c14n
     transforms and algorithms of the allow-list, hold no ds:Object, and in its KeyInfo
-    nothing but names, certificates and RSA keys. Nothing is computed. Gives the
-    signatures, the outermost first: :func:`content` verifies one.
+    nothing but names, certificates and keys. No digest or signature is computed.
+    Gives the signatures, the outermost first: :func:`content` verifies one.
+    ``ids_are_unique`` tells that :func:`~eilogin.saml.xml.parse` has seen to that, with
+    limits that say so.
 
     Raises MalformedMessage. Source: SAML core 5.4, XML signature 4.
     """
-    signatures = [_read(node) for node in root.iter(q("ds:Signature"))]
+    signatures = _read_all(root)
     if len({signature.element for signature in signatures}) < len(signatures):
         raise MalformedMessage("an element has more than one signature")
-    repeated = repeated_ids(root) if signatures else ()
+    repeated = repeated_ids(root) if signatures and not ids_are_unique else ()
     if any(signature.element.get("ID") in repeated for signature in signatures):
         raise MalformedMessage("the ID that a signature refers to is not unique")
     return signatures
@@ -154,13 +228,63 @@ def check_structure(root: etree._Element) -> list[Signature]:
 
 def is_signed(element: etree._Element) -> bool:
     """Whether the element has a ds:Signature of its own; not whether it is valid."""
-    return element.find(q("ds:Signature")) is not None
+    return next(element.iterchildren(q("ds:Signature")), None) is not None
 
 
-def _read(node: etree._Element) -> Signature:
+def _read_all(root: etree._Element) -> list[Signature]:
+    """All signatures in ``root``, in document order."""
+    nodes = list(root.iter(q("ds:Signature")))
+    if len(nodes) == 1:
+        usual = _read_usual(nodes[0])
+        if usual is not None:
+            return [usual]
+    return [_read(node) for node in nodes]
+
+
+def _read_usual(node: etree._Element) -> Signature | None:
+    """What :func:`_read` gives, at a fifth of its time; None where it has to be asked.
+
+    Most signatures look the same but for the prefix. Of one that is alone in its
+    message the canonical octets are matched as a whole: they leave no second way to
+    write a thing. SignedInfo standing alone differs by the namespace that it inherits.
+    """
+    parent = _signable(node)
+    try:
+        octets = canonical(parent)
+    except MalformedMessage:
+        return None
+    start = octets.rfind(b"<", 0, octets.find(b":Signature xmlns:"))
+    found = _USUAL.match(octets, start) if start >= 0 else None
+    if found is None or found["id"].decode() != parent.get("ID"):
+        return None
+    method, digest_method = found["method"].decode(), found["digest_method"].decode()
+    if method not in _SIGNATURES or digest_method not in _DIGESTS:
+        return None
+    declared = b'<%b:SignedInfo xmlns:%b="%b">' % (found["p"], found["p"], DS.encode())
+    return Signature(
+        element=parent,
+        node=node,
+        signed_info=node[0],
+        info_prefixes=(),
+        prefixes=(),
+        algorithm=method,
+        digest_algorithm=digest_method,
+        digest=_decoded(found["digest"]),
+        value=_decoded(found["value"]),
+        found=(declared + found["info"], octets[:start] + octets[found.end() :]),
+    )
+
+
+def _signable(node: etree._Element) -> etree._Element:
+    """The element around a signature, which must be one that SAML signs."""
     parent = node.getparent()
     if parent is None or parent.tag not in _SIGNABLE:
         raise MalformedMessage("a signature where SAML has none")
+    return parent
+
+
+def _read(node: etree._Element) -> Signature:
+    parent = _signable(node)
     signed_info, value, *rest = _children(
         node, "ds:SignedInfo", "ds:SignatureValue", optional="ds:KeyInfo"
     )
@@ -239,16 +363,20 @@ def _check_key_info(key_info: etree._Element) -> None:
 def _octets(element: etree._Element) -> bytes:
     """The value of an element with base64 in it, and nothing else in it."""
     _children(element)
+    return _decoded((element.text or "").encode())
+
+
+def _decoded(text: bytes) -> bytes:
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
-    except (binascii.Error, ValueError):
+        return base64.b64decode(b"".join(text.split()), validate=True)
+    except binascii.Error:
         raise MalformedMessage("a signature whose base64 cannot be read") from None
 
 
 # --- verifying ----------------------------------------------------------------------
 
 
-def signed(element: etree._Element, keys: Sequence[RSAPublicKey]) -> etree._Element:
+def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
     """What the signature of ``element`` covers: read this, and not ``element``.
 
     ``element`` stands in the tree in which it was parsed, at the root or deeper, and
@@ -267,16 +395,18 @@ def signed(element: etree._Element, keys: Sequence[RSAPublicKey]) -> etree._Elem
     return content(_read(nodes[0]), keys)
 
 
-def content(signature: Signature, keys: Sequence[RSAPublicKey]) -> etree._Element:
+def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
     """What a signature covers, as :func:`signed` does for one that was read already.
 
     Gives the root of a new tree, parsed from the canonical octets whose hash was
     signed; the signature itself is not in it. Raises UntrustedSignature where it is not
     by one of ``keys``, or does not hold. Source: XML signature 3.2, SAML core 5.4.
     """
-    info = canonical(signature.signed_info, signature.info_prefixes)
+    info, covered = signature.found or (
+        canonical(signature.signed_info, signature.info_prefixes),
+        _covered(signature),
+    )
     verify_octets(keys, info, signature.value, signature.algorithm)
-    covered = _covered(signature)
     digest = hashlib.new(_DIGESTS[signature.digest_algorithm], covered).digest()
     if not hmac.compare_digest(digest, signature.digest):
         raise UntrustedSignature("changed after it was signed")
@@ -312,22 +442,56 @@ def _covered(signature: Signature) -> bytes:
 
 
 def verify_octets(
-    keys: Sequence[RSAPublicKey], octets: bytes, signature: bytes, algorithm: str
+    keys: Sequence[PublicKey],
+    octets: bytes,
+    signature: bytes,
+    algorithm: str,
+    weak: Mapping[str, hashes.HashAlgorithm] = MappingProxyType({}),
 ) -> None:
     """Check a signature over ``octets`` by any of ``keys``.
 
     ``algorithm`` is the URI that came with it (SigAlg, SAML bindings 3.4.4.1); there is
-    no default. Raises UntrustedSignature.
+    no default. ``weak`` are algorithms that are taken here besides ours, and with what
+    they hash. Raises UntrustedSignature.
     """
-    if algorithm not in _SIGNATURES:
-        raise UntrustedSignature("signed with an algorithm that is not taken")
+    hashed_with = _SIGNATURES.get(algorithm) or weak.get(algorithm)
+    if hashed_with is None:
+        raise UntrustedSignature(
+            f"signed with the algorithm {algorithm[:80]!r}, which is not taken;"
+            f" expected one of {', '.join(_SIGNATURES)}"
+        )
+    is_by_curve = algorithm in _BY_CURVE
     for key in keys:
         try:
-            key.verify(signature, octets, PKCS1v15(), _SIGNATURES[algorithm])
+            if isinstance(key, RSAPublicKey) and not is_by_curve:
+                key.verify(signature, octets, PKCS1v15(), hashed_with)
+                return
+            if isinstance(key, EllipticCurvePublicKey) and is_by_curve:
+                key.verify(_as_der(signature, key), octets, ECDSA(hashed_with))
+                return
         except InvalidSignature:
             continue
-        return
     raise UntrustedSignature("not signed by a key of the party that should have")
+
+
+def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
+    """An ECDSA signature as ``cryptography`` takes it (RFC 3279 2.2.3).
+
+    XML signature 6.4.3 has its two numbers one behind the other. In the query of a
+    redirect some stacks write what their library gives, which is the other form.
+    """
+    half = _half(key)
+    if len(signature) != 2 * half:
+        return signature
+    r, s = (
+        int.from_bytes(part, "big") for part in (signature[:half], signature[half:])
+    )
+    return encode_dss_signature(r, s)
+
+
+def _half(key: EllipticCurvePublicKey) -> int:
+    """The bytes of one of the two numbers in a signature (RFC 4050 3.3)."""
+    return (key.curve.key_size + 7) // 8
 
 
 # --- signing ------------------------------------------------------------------------
@@ -336,19 +500,30 @@ def verify_octets(
 def sign(element: etree._Element, key: SigningKey) -> None:
     """Add a signature to an element that has an ID and no signature yet.
 
-    RSA-SHA256 over the exclusive canonical form. The signature stands where the schemas
+    Over the exclusive canonical form, with the algorithms of the key: see
+    :func:`suited`. The signature stands where the schemas
     want it: after saml:Issuer in messages and assertions, first in metadata. What is
     inside must be complete, signatures included; nothing may be changed afterwards.
+    A ``key`` of DigiD's profile signs as DigiD does.
     """
     identifier = element.get("ID")
     if not identifier or is_signed(element):
         raise ValueError("only an element with an ID and no signature can be signed")
-    digest = hashlib.sha256(canonical(element)).digest()
-    signature = etree.fromstring(
-        _TEMPLATE.format(digest=to_base64(digest), certificate=key.certificate_text)
-    )
+    prefixes: tuple[str, ...] = ()
+    if key.is_digid:
+        prefixes = _DIGID_PREFIXES
+        # They count where they are in scope, used or not. What is signed declares them
+        # itself, lest they come into scope when it is put into another message.
+        etree.cleanup_namespaces(
+            element, top_nsmap=_DIGID_SCOPE, keep_ns_prefixes=prefixes
+        )
+    name = _DIGESTS[key.digest or SHA256]
+    # lxml overlooks a prefix of the list that was not read here in any document yet.
+    covered = etree.fromstring(serialize(element)) if prefixes else element
+    digest = hashlib.new(name, canonical(covered, prefixes)).digest()
+    signature = etree.fromstring(_template(key).format(digest=to_base64(digest)))
     signed_info, value = signature[0], signature[1]
-    signed_info.find(q("ds:Reference")).set("URI", f"#{identifier}")
+    signed_info[-1].set("URI", f"#{identifier}")
     first = element[0] if len(element) else None
     has_issuer = first is not None and first.tag == f"{{{SAML}}}Issuer"
     element.insert(1 if has_issuer else 0, signature)
@@ -357,20 +532,85 @@ def sign(element: etree._Element, key: SigningKey) -> None:
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
-    """The RSA-SHA256 signature (PKCS #1 v1.5) of ``octets``."""
-    return key.private.sign(octets, PKCS1v15(), hashes.SHA256())
+    """The signature of ``octets`` by :func:`method_of` a key.
+
+    By RSA it is that of PKCS #1 v1.5, by a curve that of XML signature 6.4.3.
+    """
+    hashed_with = _SIGNATURES[method_of(key)]
+    private = key.private
+    if not isinstance(private, EllipticCurvePrivateKey):
+        return private.sign(octets, PKCS1v15(), hashed_with)
+    numbers = decode_dss_signature(private.sign(octets, ECDSA(hashed_with)))
+    half = _half(private.public_key())
+    return b"".join(number.to_bytes(half, "big") for number in numbers)
 
 
-_TEMPLATE = (
-    f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>'
-    f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"/>'
-    f'<ds:SignatureMethod Algorithm="{RSA_SHA256}"/>'
-    "<ds:Reference><ds:Transforms>"
-    f'<ds:Transform Algorithm="{ENVELOPED}"/>'
-    f'<ds:Transform Algorithm="{EXCLUSIVE_C14N}"/>'
-    f'</ds:Transforms><ds:DigestMethod Algorithm="{SHA256}"/>'
-    "<ds:DigestValue>{digest}</ds:DigestValue>"
-    "</ds:Reference></ds:SignedInfo><ds:SignatureValue/>"
-    "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate>"
-    "</ds:X509Data></ds:KeyInfo></ds:Signature>"
+def method_of(key: SigningKey) -> str:
+    """The URI of the algorithm by which a key signs."""
+    return key.method or next(iter(_methods_of(key)))
+
+
+def _methods_of(key: SigningKey) -> Mapping[str, hashes.HashAlgorithm]:
+    """Those that this kind of key can be used with."""
+    is_curve = isinstance(key.private, EllipticCurvePrivateKey)
+    return _BY_CURVE if is_curve else _BY_RSA
+
+
+def suited(
+    key: SigningKey, methods: Sequence[str], digests: Sequence[str]
+) -> SigningKey:
+    """A key of ours for a peer that takes these algorithms, the preferred one first.
+
+    Where its metadata lists none it is taken to know what all know. Raises
+    :class:`~eilogin.errors.AlgorithmMissing` where none of them is ours.
+    """
+    method = _first_of(methods, _methods_of(key), "signature")
+    digest = _first_of(digests, _DIGESTS, "digest")
+    if method == key.method and digest == key.digest:
+        return key
+    return replace(key, method=method, digest=digest)
+
+
+def _first_of(listed: Sequence[str], ours: Iterable[str], what: str) -> str:
+    if not listed:
+        return ""
+    known = list(ours)
+    found = next((one for one in listed if one in known), None)
+    if found is None:
+        took = ", ".join(uri[:_LONGEST_NAME] for uri in listed[:_MOST_NAMED])
+        raise AlgorithmMissing(
+            f"the peer's metadata lists {took} as algorithms of a {what}; expected one "
+            f"of {', '.join(known)}: ask who runs it for metadata with one"
+        )
+    return found
+
+
+#: The PrefixList of DigiD (DIGID.md 1.3), and what of it our messages declare.
+_DIGID_PREFIXES = ("ds", "saml", "samlp", "xs")
+_DIGID_SCOPE = {"saml": SAML, "samlp": SAMLP}
+_PREFIX_LIST = (
+    f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE_C14N}"'
+    f' PrefixList="{" ".join(_DIGID_PREFIXES)}"/>'
 )
+
+
+def _template(key: SigningKey) -> str:
+    """A Signature by this key, but for its ``{digest}``, URI and value."""
+    scope, name = "", ""
+    if key.is_digid:
+        scope = _PREFIX_LIST
+        name = f"<ds:KeyName>{key_name(key.certificate_text)}</ds:KeyName>"
+    return (
+        f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>'
+        f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"/>'
+        f'<ds:SignatureMethod Algorithm="{method_of(key)}"/>'
+        "<ds:Reference><ds:Transforms>"
+        f'<ds:Transform Algorithm="{ENVELOPED}"/>'
+        f'<ds:Transform Algorithm="{EXCLUSIVE_C14N}">{scope}</ds:Transform>'
+        f'</ds:Transforms><ds:DigestMethod Algorithm="{key.digest or SHA256}"/>'
+        "<ds:DigestValue>{digest}</ds:DigestValue>"
+        "</ds:Reference></ds:SignedInfo><ds:SignatureValue/>"
+        f"<ds:KeyInfo>{name}<ds:X509Data>"
+        f"<ds:X509Certificate>{key.certificate_text}</ds:X509Certificate>"
+        "</ds:X509Data></ds:KeyInfo></ds:Signature>"
+    )

@@ -21,7 +21,10 @@ from eilogin.errors import MalformedMessage, MessageTooLarge
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 DS = "http://www.w3.org/2000/09/xmldsig#"
+DS11 = "http://www.w3.org/2009/xmldsig11#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
+XENC11 = "http://www.w3.org/2009/xmlenc11#"
+ASLO = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
 MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
@@ -37,7 +40,10 @@ NAMESPACES = {
     "saml": SAML,
     "samlp": SAMLP,
     "ds": DS,
+    "ds11": DS11,
     "xenc": XENC,
+    "xenc11": XENC11,
+    "aslo": ASLO,
     "md": MD,
     "mdui": MDUI,
     "mdattr": MDATTR,
@@ -87,14 +93,15 @@ class Limits:
     unique_ids: bool
 
 
-#: For one message: a login answer with a hundred attributes fits several times.
+#: For one message: a login answer with a hundred attributes fits several times. What is
+#: encrypted is one text.
 MESSAGE = Limits(
     octets=256 * 1024,
     depth=40,
     elements=5_000,
     attributes=40,
     namespaces=500,
-    text=64 * 1024,
+    text=120 * 1024,
     unique_ids=True,
 )
 
@@ -119,6 +126,10 @@ _DECLARATION = re.compile(
 #: Characters of one namespace.
 _LONGEST_NAMESPACE = 256
 
+_LONG_NAMESPACE = re.compile(
+    rb"""xmlns[^=]*=\s*(?:"[^"]{%d}|'[^']{%d})"""
+    % (_LONGEST_NAMESPACE + 1, _LONGEST_NAMESPACE + 1)
+)
 _COUNT_ELEMENTS = etree.XPath("count(//*)")
 #: ID as SAML writes it, Id as XML signature and encryption do, and their like.
 _IDENTIFIERS = etree.XPath("//@ID | //@Id | //@id | //@xml:id", smart_strings=False)
@@ -136,7 +147,7 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
         raise MessageTooLarge(f"larger than {limits.octets} bytes")
     _check_octets(octets)
     root = parse_canonical(octets)
-    _check_shape(root, limits, length=len(octets))
+    _check_shape(root, limits, octets)
     if limits.unique_ids and repeated_ids(root):
         raise MalformedMessage("an ID occurs more than once")
     return root
@@ -147,23 +158,37 @@ def parse_canonical(octets: bytes) -> etree._Element:
 
     Raises MalformedMessage where they are not well-formed.
     """
-    parser = etree.XMLParser(
-        encoding="UTF-8",
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        remove_comments=True,
-        # What the parser bounds by itself is bounded by our limits too.
-        huge_tree=len(octets) > MESSAGE.octets,
-    )
+    is_huge = len(octets) > MESSAGE.octets
     try:
-        return etree.fromstring(octets, parser)
+        return etree.fromstring(octets, _parser(huge=True) if is_huge else _own.parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         # The parser's own words quote the document.
         raise MalformedMessage(
             f"not well-formed XML (line {line}, column {column})"
         ) from None
+
+
+def _parser(*, huge: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="UTF-8",
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        remove_comments=True,
+        # What the parser bounds by itself is bounded by our limits too.
+        huge_tree=huge,
+    )
+
+
+class _Own(threading.local):
+    """What a thread makes once: threads that share a parser wait for each other."""
+
+    def __init__(self) -> None:
+        self.parser = _parser(huge=False)
+
+
+_own = _Own()
 
 
 def repeated_ids(root: etree._Element) -> set[str]:
@@ -240,23 +265,35 @@ def _check_octets(octets: bytes) -> None:
         raise MalformedMessage("a DOCTYPE")
 
 
-def _check_shape(root: etree._Element, limits: Limits, length: int) -> None:
-    """Refuse a document of ``length`` bytes for the number and size of its parts."""
-    _check_namespaces(root, limits)
-    if _COUNT_ELEMENTS(root) > limits.elements:
-        raise MessageTooLarge(f"more than {limits.elements} elements")
+def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
+    """Refuse a document, which was parsed from ``octets``, for its parts.
+
+    The tree is asked only where the octets do not tell: no element takes less than four
+    of them, and none holds another without an end tag.
+    """
+    _check_namespaces(root, limits, octets)
     deeper, wider, longer = _shape_paths(limits)
-    if deeper(root):
+    may_be_many = len(octets) > 4 * limits.elements
+    if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
+        raise MessageTooLarge(f"more than {limits.elements} elements")
+    if octets.count(b"</") >= limits.depth and deeper(root):
         raise MessageTooLarge(f"deeper than {limits.depth} elements")
     if wider(root):
         raise MessageTooLarge(f"more than {limits.attributes} attributes on an element")
     # A text cannot be longer than the document.
-    if length > limits.text and longer(root):
+    if len(octets) > limits.text and longer(root):
         raise MessageTooLarge(f"a text of more than {limits.text} characters")
 
 
-def _check_namespaces(root: etree._Element, limits: Limits) -> None:
-    """Refuse many or long namespaces: a canonical form can repeat each many times."""
+def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> None:
+    """Refuse many or long namespaces: a canonical form can repeat each many times.
+
+    Here too the octets tell most: no declaration is without an ``xmlns`` that stands
+    there as it is, and none is longer in the tree.
+    """
+    is_long = _LONG_NAMESPACE.search(octets) is not None
+    if not is_long and octets.count(b"xmlns") <= limits.namespaces:
+        return
     count = 0
     for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)):
         count += 1
@@ -281,6 +318,18 @@ def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]
 
 # --- schemas ------------------------------------------------------------------------
 
+_SCHEMA_NAMESPACES = {"protocol": SAMLP, "assertion": SAML, "metadata": MD}
+
+# XML encryption wants a declaration of what it lets others add; of version 1.1 the one
+# addition is meant that RSA-OAEP needs.
+_SCHEMA = (
+    f'<xs:schema xmlns:xs="{XS}" targetNamespace="{XENC11}">'
+    '<xs:import namespace="{namespace}" schemaLocation="{file}"/>'
+    '<xs:element name="MGF"><xs:complexType>'
+    '<xs:attribute name="Algorithm" type="xs:anyURI" use="required"/>'
+    "</xs:complexType></xs:element></xs:schema>"
+)
+
 
 class _Schema:
     """One compiled schema, used by one thread at a time: its error log is its own."""
@@ -289,8 +338,11 @@ class _Schema:
         # The schemas of OASIS and W3C as python3-saml brings them, with all that
         # they import beside them: nothing is fetched.
         with as_file(files("onelogin.saml2") / "schemas") as folder:
-            file = str(folder / f"saml-schema-{name}-2.0.xsd")
-            self._schema = etree.XMLSchema(file=file)
+            text = _SCHEMA.format(
+                namespace=_SCHEMA_NAMESPACES[name], file=f"saml-schema-{name}-2.0.xsd"
+            )
+            base = (folder.resolve() / "eilogin.xsd").as_uri()
+            self._schema = etree.XMLSchema(etree.fromstring(text, base_url=base))
         self._lock = threading.Lock()
 
     def check(self, element: etree._Element) -> None:

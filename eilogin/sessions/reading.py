@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eilogin import clock
-from eilogin.sessions.records import UNREADABLE, Login, Participant
+from eilogin.sessions.records import UNREADABLE, Login, Participant, Subject
 from eilogin.stores import StoredSession
 
 #: Seconds for which a text that nobody asks for is remembered, up to twice that.
@@ -87,15 +87,19 @@ class Reader:
             return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        """Who was told of the session with this key, each entityID once."""
-        first: dict[str, Participant] = {}
+        """Who was told of the session with this key, each once.
+
+        By entityID and by whom she is there: who knows her by two names was told twice.
+        """
+        first: dict[tuple[str, Subject], Participant] = {}
         for item in items:
             try:
                 participant = Participant.from_json(item)
             except UNREADABLE as error:
                 self._note(key, error)
                 continue
-            first.setdefault(participant.entity_id, participant)
+            known_as = (participant.entity_id, participant.subject)
+            first.setdefault(known_as, participant)
         return list(first.values())
 
     def _note(self, key: str, error: Exception) -> None:

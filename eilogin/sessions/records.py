@@ -28,6 +28,9 @@ from eilogin.saml.messages import UNSPECIFIED, NameID
 #: must not read them: where to overlook a field would let somebody in.
 FORMAT = 1
 
+#: What the format of a subject begins with that no NameID names, but an attribute.
+BY_ATTRIBUTE = "attribute:"
+
 _decode = json.JSONDecoder().raw_decode
 
 #: What a text raises that was not written here, or by a version that cannot be read.
@@ -81,6 +84,11 @@ class Subject:
         known = _known(cls, found)
         _require(str, *known.values())
         return cls(**known)
+
+    @property
+    def has_name_id(self) -> bool:
+        """Whether messages can name her: no where an attribute says who she is."""
+        return not self.format.startswith(BY_ATTRIBUTE)
 
     def as_name_id(self) -> NameID:
         """The NameID that says whom we mean."""

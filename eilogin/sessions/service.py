@@ -136,6 +136,10 @@ class Sessions(IdleLimit):
         found = map(self._read, self._keys_of(login))
         return next((one for one in found if one is not None), None)
 
+    def with_key(self, key: str) -> Login | None:
+        """The login that has this key in the store, if it is there still."""
+        return self._read(key)
+
     def _read(self, key: str) -> Login | None:
         stored = self.store.read(key)
         return None if stored is None else self._reader.login(stored)
@@ -252,7 +256,7 @@ class Sessions(IdleLimit):
         )
 
     def participants(self, login: Login) -> list[Participant]:
-        """Who was told, each entityID once, the first time it was."""
+        """Who was told, each once for a name of hers, the first time it was."""
         for key in self._keys_of(login):
             items = self.store.items(key)
             if items:
@@ -279,15 +283,24 @@ class Sessions(IdleLimit):
         By the label that it keeps under whatever key it goes on, so that a step-up in
         another tab does not outrun the logout. Leaves the mark that refuses a login
         that was proven before this instant and is not made yet. Returns who had been
-        told of any of them, each entityID once for each login, which is the list that a
+        told of any of them, each once for a login and a name, which is the list that a
         hub's logout has to reach; None where all had ended, so that whoever ended them
         has that list. Idempotent, and one transaction.
         """
+        # By its key too: it ends though the store's index is damaged.
+        return self._end_all(login.who, (login.key,))
+
+    def end_all_of(self, subject: Subject) -> list[Participant] | None:
+        """The same for whoever a subject is, in whatever browsers."""
+        return self._end_all(subject, ())
+
+    def _end_all(
+        self, subject: Subject, keys: Sequence[str]
+    ) -> list[Participant] | None:
         now = clock.now()
         ended = self.store.end(
-            # By its key too: it ends though the store's index is damaged.
-            keys=(login.key,),
-            labels=(login.who.label(),),
+            keys=keys,
+            labels=(subject.label(),),
             # What is proven at this very instant is proven afterwards.
             mark=nextafter(now, 0.0),
             mark_until=now + self.max_session,
@@ -309,6 +322,14 @@ class Sessions(IdleLimit):
         """
         indexes = () if login.session_index is None else (login.session_index,)
         return self.end_subject(login.who, indexes, issued=issued, keys=(login.key,))
+
+    def drop(self, login: Login) -> None:
+        """End this login and no other one, under whatever key it goes on.
+
+        It leaves no mark: a login of the same subject that is proven already is made.
+        """
+        ended = self.store.end(keys=(login.key,), labels=(_family_label(login),))
+        self._forget(*(session.key for session in ended))
 
     def end_subject(
         self,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _MOST_REDIRECTS = 20
+_REDIRECTS = (301, 302, 303, 307, 308)
+#: What is on a page whose form sends itself.
+_POSTS_ITSELF = "document.forms[0].submit()"
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,16 @@ class Browser:
         request.headers.update(headers)
         return self._send(request)
 
+    def open_frames(self) -> list[Response | None]:
+        """Load the frames of the page, as a browser does: what is shown in each.
+
+        The page stays. In a frame of another site no cookies come along, as browsers
+        have it that keep sites apart. None is shown of what may not stand there, and
+        AssertionError is raised where the page's frame-src forbids an address.
+        """
+        frames = self._tree().iter("iframe")
+        return [self._framed(urljoin(self.url, f.get("src"))) for f in frames]
+
     def post(self, url: str, *, site: str = "none", **fields: "str | File") -> Response:
         """Send a form that no page showed; ``site`` is what Sec-Fetch-Site says."""
         return self._go("POST", url, fields, site=site)
@@ -129,6 +142,10 @@ class Browser:
         jar = self._cookies.setdefault(host, {})
         jar[name] = _StoredCookie(value, "lax", float("inf"))
 
+    def forget(self, host: str) -> None:
+        """Throw the cookies of a host away, as people do."""
+        self._cookies.pop(host, None)
+
     # --- how it is done -------------------------------------------------------------
 
     def _tree(self) -> html.HtmlElement:
@@ -140,11 +157,7 @@ class Browser:
         button: html.HtmlElement,
         fields: Mapping[str, str | File],
     ) -> Response:
-        values: dict[str, str | File] = {
-            field.get("name"): field.get("value", "")
-            for field in form.iter("input")
-            if field.get("name")
-        }
+        values = _fields_of(form)
         for area in form.iter("textarea"):
             values[area.get("name")] = area.text or ""
         if button.get("name"):
@@ -164,12 +177,12 @@ class Browser:
         site: str,
     ) -> Response:
         self.trail = []
-        policy = self.page.headers.get("Content-Security-Policy", "")
+        policy = _policy(self.page)
         is_form = method == "POST" and site != "none"
         for _ in range(_MOST_REDIRECTS):
             self.trail.append(url)
             response = self._send(self._request(method, url, fields, site))
-            if response.status_int not in (301, 302, 303, 307, 308):
+            if response.status_int not in _REDIRECTS:
                 break
             target = urljoin(url, response.headers["Location"])
             if is_form:
@@ -182,22 +195,66 @@ class Browser:
         else:
             raise AssertionError(f"too many redirects: {self.trail}")
         self.url, self.page = url, response
-        if "document.forms[0].submit()" in response.text:
+        if _POSTS_ITSELF in response.text:
             return self.press()
+        if "Refresh" in response.headers:
+            return self._refresh(response.headers["Refresh"])
         return response
+
+    def _refresh(self, header: str) -> Response:
+        """Go on as a page says: a navigation of its own, which no form began."""
+        before, url = self.trail, urljoin(self.url, header.partition("url=")[2])
+        if self.stops_before is not None and self.stops_before in url:
+            self.url = url
+            return self.page
+        response = self._go("GET", url, None, site=self._site_of(url))
+        self.trail = [*before, *self.trail]
+        return response
+
+    def _framed(self, url: str) -> Response | None:
+        """What a frame of the page shows that begins at an address."""
+        method, fields, site = "GET", None, self._site_of(url)
+        for _ in range(_MOST_REDIRECTS):
+            _require_allowed("frame-src", _policy(self.page), url, self.url)
+            request = self._request(method, url, fields, site)
+            request.headers["Sec-Fetch-Dest"] = "iframe"
+            is_own = _host(url) == _host(self.url)
+            if not is_own:
+                request.headers.pop("Cookie", None)
+            response = self._send(request, keeps_cookies=is_own)
+            method, fields = "GET", None
+            if response.status_int in _REDIRECTS:
+                target = urljoin(url, response.headers["Location"])
+            elif not self._may_show(response, url):
+                return None
+            elif _POSTS_ITSELF in response.text:
+                [form] = html.document_fromstring(response.text).iter("form")
+                target = urljoin(url, form.get("action"))
+                _require_allowed("form-action", _policy(response), target, url)
+                method, fields = "POST", _fields_of(form)
+            else:
+                return response
+            if _host(target) != _host(url):
+                site = "cross-site"
+            url = target
+        raise AssertionError(f"too many redirects: {url}")
+
+    def _may_show(self, response: Response, url: str) -> bool:
+        """Whether an answer may stand in a frame of the page (CSP 3, 6.4.2)."""
+        policy = _policy(response)
+        if "frame-ancestors" not in policy:
+            return "X-Frame-Options" not in response.headers
+        try:
+            _require_allowed("frame-ancestors", policy, self.url, url)
+        except AssertionError:
+            return False
+        return True
 
     def _check_policy(self, target: str, policy: str | None = None) -> None:
         """Refuse where the page's form-action would (CSP 3, 6.4.3; as Chromium)."""
         if policy is None:
-            policy = self.page.headers.get("Content-Security-Policy", "")
-        match = re.search(r"form-action ([^;]+)", policy)
-        if not match:
-            return
-        parts = urlsplit(target)
-        allowed = match[1].split()
-        is_own = "'self'" in allowed and _host(target) == _host(self.url)
-        if not is_own and f"{parts.scheme}://{parts.netloc}" not in allowed:
-            raise AssertionError(f"form-action {match[1]} forbids {target}")
+            policy = _policy(self.page)
+        _require_allowed("form-action", policy, target, self.url)
 
     def _request(
         self,
@@ -234,14 +291,15 @@ class Browser:
         if sent:
             request.headers["Cookie"] = "; ".join(sent)
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, *, keeps_cookies: bool = True) -> Response:
         # What WebOb notes of the body here, apps that use it would believe there.
         request.environ.pop("webob.is_body_seekable", None)
         response = request.get_response(self.app)
         # Read whole, and closed: PEP 3333.
         response.body  # noqa: B018
-        for header in response.headers.getall("Set-Cookie"):
-            self._store(_host(request.url), header)
+        if keeps_cookies:
+            for header in response.headers.getall("Set-Cookie"):
+                self._store(_host(request.url), header)
         return response
 
     def _store(self, host: str, header: str) -> None:
@@ -267,6 +325,37 @@ class Browser:
     def _site_of(self, url: str) -> str:
         is_own = _host(urljoin(self.url, url)) == _host(self.url)
         return "same-origin" if is_own else "cross-site"
+
+
+def _policy(response: Response) -> str:
+    policy: str = response.headers.get("Content-Security-Policy", "")
+    return policy
+
+
+def _require_allowed(directive: str, policy: str, target: str, own: str) -> None:
+    """AssertionError where a policy of the page at ``own`` forbids an address."""
+    match = re.search(rf"{directive} ([^;]+)", policy)
+    if not match:
+        return
+    parts = urlsplit(target)
+    allowed = match[1].split()
+    is_own = "'self'" in allowed and _host(target) == _host(own)
+    if not is_own and f"{parts.scheme}://{parts.netloc}" not in allowed:
+        raise AssertionError(f"{directive} {match[1]} forbids {target}")
+
+
+def _fields_of(form: html.HtmlElement) -> dict[str, str | File]:
+    return {
+        field.get("name"): field.get("value", "")
+        for field in form.iter("input")
+        if field.get("name") and _is_sent(field)
+    }
+
+
+def _is_sent(field: html.HtmlElement) -> bool:
+    """Whether a field says anything as it is: of a choice that one that is made."""
+    is_choice = field.get("type") in ("radio", "checkbox")
+    return not is_choice or field.get("checked") is not None
 
 
 def _encoded(fields: Mapping[str, str | File]) -> tuple[str, bytes]:

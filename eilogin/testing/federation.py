@@ -36,10 +36,14 @@ if TYPE_CHECKING:
 #: The host of the hub.
 HUB = "inloggen.test"
 _DAY = 86400.0
+#: The certificates of its members: from 2020-01-01 on, for a hundred years.
+_CERTIFIED_FROM, _CERTIFIED_DAYS = 1_577_836_800.0, 36_525
 
 
 class Federation:
     """A hub at ``https://inloggen.test`` and a participant for each host in ``apps``.
+
+    ``hub`` is another host for the hub.
 
     ``folder`` takes keys, certificates and metadata. ``options`` are those of
     ``egg:eilogin`` by host, over sensible defaults (a memory store, answers by
@@ -56,6 +60,7 @@ class Federation:
         *,
         options: Mapping[str, Mapping[str, str]] | None = None,
         hub_options: Mapping[str, str] | None = None,
+        hub: str = HUB,
     ) -> None:
         self.folder = folder
         #: Hosts that do not answer on the back channel.
@@ -63,10 +68,11 @@ class Federation:
         #: Requests on the back channel, as (url, body).
         self.back_channel_log: list[tuple[str, bytes]] = []
         self.trusts: dict[str, Trust] = {}
+        self._hub_host = hub
         self._hub_options = dict(hub_options or {})
         said = {host: dict((options or {}).get(host, {})) for host in apps}
-        self._write_members({HUB: {"role": "hub"}, **said})
-        self.apps: dict[str, WSGIApplication] = {HUB: self._hub()}
+        self._write_members({hub: {"role": "hub", **self._hub_options}, **said})
+        self.apps: dict[str, WSGIApplication] = {hub: self._hub()}
         for host, app in apps.items():
             self.apps[host] = self._participant(host, app, said[host])
 
@@ -93,7 +99,7 @@ class Federation:
             self._write(f"{host}.crt", certificate)
             own = {k: v for k, v in said.items() if k in OwnOptions.model_fields}
             options = read(OwnOptions, {}, {**self._own(host), **own})
-            descriptors.append(own_of(options).descriptor())
+            descriptors.append(own_of(options).entry())
         octets = write_federation(
             descriptors,
             name="Test",
@@ -131,11 +137,12 @@ class Federation:
             "demo": "true",
             "store": "memory:",
             "role": "hub",
-            **self._trusting(HUB),
+            **self._trusting(self._hub_host),
             **self._hub_options,
         }
         hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
-        trust = self._trust(HUB, read(TrustOptions, {}, _of(TrustOptions, said)))
+        trusting = read(TrustOptions, {}, _of(TrustOptions, said))
+        trust = self._trust(self._hub_host, trusting)
         session = read(SessionOptions, {}, _of(SessionOptions, said))
         return SessionFilter(TrustFilter(hub, trust), session)
 
@@ -182,8 +189,11 @@ def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _pair(host: str) -> tuple[bytes, bytes]:
-    """A key and certificate, made once in a process: that takes a while."""
-    return new_key_pair(host)
+    """A key and certificate, made once in a process: that takes a while.
+
+    Valid whatever time a test, then or later, lets it be.
+    """
+    return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
 
 
 @cache

@@ -14,8 +14,9 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -25,21 +26,31 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.errors import (
+    BindingMissing,
     LoginFailed,
     LoginLost,
     MalformedMessage,
     MessageExpired,
+    MessageUnexpected,
     UnknownPeer,
 )
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures, toolkit, xml
 from eilogin.saml.answers import Expected, accept, open_artifact_response
 from eilogin.visit import under_way
+from eilogin.visit.handles import is_handle, new_handle
 from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.web import environ as env
-from eilogin.web.requests import allow_only, read_body, read_query
-from eilogin.web.urls import see_other
+from eilogin.web.requests import (
+    allow_only,
+    origin_of,
+    read_body,
+    read_query,
+    require_own_form,
+    safe_next,
+)
+from eilogin.web.urls import root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -51,6 +62,8 @@ _STASHED = 120.0
 #: The parameter by which the browser fetches it, and the one that tells of a failure.
 _STASH_KEY = "answer"
 _FAILURE = "failure"
+# The form by which she agrees to an answer that nobody asked for.
+_AGREED = re.compile(f"{_STASH_KEY}=([0-9a-f]{{64}})").fullmatch
 #: How often, and how many seconds apart, who brings an artifact that the hub does not
 #: know any more looks whether another request of the same browser has its answer.
 _LOOKS, _PAUSE = 10, 0.05
@@ -63,21 +76,27 @@ _LONGEST_CODE = 200
 class Answer:
     """What the hub answered to a login that this browser started.
 
-    One of ``assertion`` and ``failure`` is given; neither where the login was spent
-    already: then the browser brings an answer for the second time.
+    One of ``assertion``, ``failure`` and ``unasked`` is given; neither where the login
+    was spent already: then the browser brings an answer for the second time.
     """
 
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
+    #: The name of an answer that nobody asked for, which she has not agreed to yet.
+    unasked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stashed:
-    """An answer that came by POST, and the login for which it came."""
+    """An answer that came by POST, and the login for which it came.
+
+    Where nobody asked for it, ``target`` is where it leads.
+    """
 
     handle: str
     assertion: messages.Assertion
+    target: str = ""
 
 
 _stashed = TypeAdapter(_Stashed)
@@ -86,11 +105,21 @@ _stashed = TypeAdapter(_Stashed)
 class AnswerReader:
     """Reads answers for one participant.
 
-    ``second_opinion`` says whether python3-saml is asked too.
+    ``second_opinion`` says whether python3-saml is asked too, ``unsolicited`` whether
+    an answer is taken for which nobody asked, and ``response_signed`` whether none is
+    of which only the assertion is signed.
     """
 
-    def __init__(self, *, second_opinion: bool) -> None:
+    def __init__(
+        self,
+        *,
+        second_opinion: bool,
+        unsolicited: bool = False,
+        response_signed: bool = False,
+    ) -> None:
         self._is_asked_twice = second_opinion
+        self._takes_unsolicited = unsolicited
+        self._wants_signed = response_signed
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, environ: "WSGIEnvironment") -> Answer | Response:
@@ -101,7 +130,12 @@ class AnswerReader:
         """
         allow_only(environ, "GET", "POST")
         if environ["REQUEST_METHOD"] == "POST":
-            return self._stash(environ)
+            if env.trust(environ).own.is_digid:
+                raise MessageUnexpected(
+                    "an answer by POST: expected an artifact, for DigiD answers in no"
+                    " other way; somebody may have made this one"
+                )
+            return self._posted(environ)
         query = environ.get("QUERY_STRING", "")
         if query.startswith(f"{_STASH_KEY}="):
             return _fetched(environ, read_query(environ).get(_STASH_KEY, ""))
@@ -131,64 +165,128 @@ class AnswerReader:
             if not pending.spent_by:
                 raise
             return Answer(pending)
+        expected = replace(
+            _expected(trust, pending.hub, pending.request_id),
+            destination_required=False,
+        )
         try:
-            assertion = accept(
-                response,
-                _expected(
-                    trust, pending.hub, pending.request_id, destination_required=False
-                ),
-            )
+            assertion = accept(response, expected)
         except LoginFailed as failure:
             return Answer(pending, failure=failure)
-        if toolkit.can_judge(response):
-            self._ask_again(
-                trust, pending.hub, toolkit.standalone(response), pending.request_id
-            )
-        else:
-            _log.info("only its ArtifactResponse is signed: no second opinion")
+        self._ask_again(trust, response, expected)
         return Answer(pending, assertion)
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
 
-    def _stash(self, environ: "WSGIEnvironment") -> Response:
-        trust = env.trust(environ)
-        received = bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
+    def _posted(self, environ: "WSGIEnvironment") -> Answer | Response:
+        body = read_body(environ, bindings.LONGEST_FORM)
+        if body.startswith(f"{_STASH_KEY}=".encode()):
+            return self._agreed(environ, body)
+        received = bindings.read_post(body)
         if received.kind != "SAMLResponse":
             raise MalformedMessage("an answer to a login is a SAMLResponse")
-        handle = received.relay_state
-        request_id = request_id_of(handle)
         response = xml.parse(received.octets)
+        handle = received.relay_state
+        if not is_handle(handle) and not response.get("InResponseTo"):
+            return self._stash_unasked(environ, response, received)
+        return self._stash(environ, response, received)
+
+    def _stash(
+        self,
+        environ: "WSGIEnvironment",
+        response: etree._Element,
+        received: bindings.Received,
+    ) -> Response:
+        trust, handle = env.trust(environ), received.relay_state
+        request_id = request_id_of(handle)
         hub = _issuer_of(response)
+        expected = self._expected(trust, hub, request_id)
         try:
-            assertion = accept(
-                response, _expected(trust, hub, request_id, destination_required=True)
-            )
+            assertion = accept(response, expected)
         except LoginFailed as failure:
             return _go_on(trust, _FAILURE, _sealed(trust, hub, handle, failure))
-        self._ask_again(trust, hub, received.octets, request_id)
-        name = f"{handle}\0{assertion.id}"
-        key = hashlib.sha256(name.encode()).hexdigest()
-        outcome = json.dumps(asdict(_Stashed(handle, assertion)))
-        until = clock.now() + _STASHED
-        env.values(environ).add(f"answer:{key}", outcome, until, durable=False)
-        return _go_on(trust, _STASH_KEY, key)
+        self._ask_again(trust, response, expected, received.octets)
+        return _kept(environ, _Stashed(handle, assertion))
+
+    # --- for which nobody asked (SAML profiles 4.1.5) -------------------------------
+
+    def _stash_unasked(
+        self,
+        environ: "WSGIEnvironment",
+        response: etree._Element,
+        received: bindings.Received,
+    ) -> Response:
+        """Keep it until the visitor has agreed.
+
+        Its RelayState is a path of this site, or nothing that is looked at.
+        """
+        trust, hub = env.trust(environ), _issuer_of(response)
+        if not self._takes_unsolicited:
+            raise MessageUnexpected(
+                f"an answer to no question of ours came from {hub[:_LONGEST_CODE]!r}: "
+                "expected one with an InResponseTo (unsolicited = true takes others)"
+            )
+        expected = replace(self._expected(trust, hub, ""), unsolicited=True)
+        assertion = accept(response, expected)
+        self._ask_again(trust, response, expected, received.octets)
+        public_url = trust.own.public_url
+        path = received.relay_state.removeprefix(origin_of(public_url))
+        target = safe_next(path, root(public_url))
+        return _kept(environ, _Stashed(new_handle(), assertion, target))
+
+    def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> Answer:
+        """The answer that the visitor has agreed to, by a form of our own page."""
+        require_own_form(environ, env.trust(environ).own.public_url)
+        match = _AGREED(body.decode("latin-1"))
+        if match is None:
+            raise MalformedMessage("not the form of our own page")
+        stashed = _waiting(environ, match[1])
+        if not self._takes_unsolicited or not stashed.target:
+            raise MalformedMessage("an answer that needs nobody's word")
+        pending = _unasked(environ, stashed)
+        if pending.spent_by:
+            return Answer(pending)
+        return Answer(pending, stashed.assertion)
+
+    def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
+        """What is known of an answer by POST to this question, or to none."""
+        expected = _expected(trust, hub, request_id)
+        return replace(expected, response_signed=self._wants_signed)
 
     # --- the second opinion ---------------------------------------------------------
 
     def _ask_again(
-        self, trust: Trust, hub: str, octets: bytes, request_id: str
+        self,
+        trust: Trust,
+        response: etree._Element,
+        expected: Expected,
+        octets: bytes = b"",
     ) -> None:
+        """Have python3-saml judge an answer too, where it can.
+
+        ``octets`` are the answer as it came; cut out of an ArtifactResponse it is
+        written anew.
+        """
         if not self._is_asked_twice:
             return
+        if not toolkit.can_judge(response):
+            _log.info(
+                "what is signed is encrypted, or only its ArtifactResponse: no second "
+                "opinion"
+            )
+            return
+        hub = expected.issuer
         if hub not in self._second:
             self._second[hub] = toolkit.SecondOpinion(
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=hub,
-                hub_sso_url=trust.sso(hub).location,
+                # It only wants one to be there.
+                hub_sso_url=trust.hub(hub).single_sign_ons[0].location,
                 hub_certificates=trust.hub(hub).signing_certificates,
             )
-        self._second[hub].confirm(octets, request_id)
+        octets = octets or toolkit.standalone(response)
+        self._second[hub].confirm(octets, expected.request_id)
 
 
 # --- what waits for the browser -------------------------------------------------------
@@ -199,23 +297,45 @@ def _go_on(trust: Trust, parameter: str, value: str) -> Response:
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
 
+def _kept(environ: "WSGIEnvironment", stashed: _Stashed) -> Response:
+    """Keep an answer for a short while, and have the browser fetch it."""
+    name = f"{stashed.handle}\0{stashed.assertion.id}"
+    key = hashlib.sha256(name.encode()).hexdigest()
+    until = clock.now() + _STASHED
+    outcome = json.dumps(asdict(stashed))
+    env.values(environ).add(f"answer:{key}", outcome, until, durable=False)
+    return _go_on(env.trust(environ), _STASH_KEY, key)
+
+
 def _fetched(environ: "WSGIEnvironment", key: str) -> Answer:
+    stashed = _waiting(environ, key)
+    if stashed.target:
+        pending = _unasked(environ, stashed)
+        return Answer(pending, unasked="" if pending.spent_by else key)
+    pending = under_way.of_browser(environ, stashed.handle)
+    if pending.spent_by:
+        return Answer(pending)
+    _require_asked(pending, stashed.assertion.issuer)
+    return Answer(pending, stashed.assertion)
+
+
+def _unasked(environ: "WSGIEnvironment", stashed: _Stashed) -> PendingLogin:
+    issuer = stashed.assertion.issuer
+    return under_way.unsolicited(environ, stashed.target, issuer, stashed.handle)
+
+
+def _waiting(environ: "WSGIEnvironment", key: str) -> _Stashed:
     text = env.values(environ).get(f"answer:{key}")
     if text is None:
         raise LoginLost("no answer waits under this name (any more)")
     try:
-        stashed = _stashed.validate_json(text, strict=True)
+        return _stashed.validate_json(text, strict=True)
     except ValidationError as error:
         # Not what was found there: it may say who she is.
         found = error.errors(include_input=False, include_url=False)[0]
         raise LoginLost(
             f"what waits under this name is no answer that we kept: {found['msg']}"
         ) from None
-    pending = under_way.of_browser(environ, stashed.handle)
-    if pending.spent_by:
-        return Answer(pending)
-    _require_asked(pending, stashed.assertion.issuer)
-    return Answer(pending, stashed.assertion)
 
 
 def _sealed(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> str:
@@ -273,7 +393,10 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     role = trust.hub(hub)
     endpoint = role.artifact_resolution(index)
     if endpoint is None:
-        raise UnknownPeer(f"the hub resolves no artifacts with index {index}")
+        raise BindingMissing(
+            f"an artifact of {hub!r} cannot be resolved: its metadata has no "
+            f"ArtifactResolutionService over SOAP: {trust.whom_to_ask(hub)}"
+        )
     request = messages.ArtifactResolve(
         id=messages.new_id(),
         issued=clock.now(),
@@ -282,7 +405,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
         destination=endpoint.location,
     )
     element = messages.write_artifact_resolve(request)
-    signatures.sign(element, trust.own.key)
+    signatures.sign(element, trust.key_for(hub))
     answer = trust.back_channel.post(endpoint.location, bindings.wrap_soap(element))
     return open_artifact_response(
         bindings.unwrap_soap(answer),
@@ -300,9 +423,8 @@ def _issuer_of(response: etree._Element) -> str:
     return next(filter(None, found), "")
 
 
-def _expected(
-    trust: Trust, hub: str, request_id: str, *, destination_required: bool
-) -> Expected:
+def _expected(trust: Trust, hub: str, request_id: str) -> Expected:
+    """What is known of an answer to this question, or to none."""
     return Expected(
         request_id=request_id,
         acs_url=trust.own.url("acs"),
@@ -310,5 +432,6 @@ def _expected(
         issuer=hub,
         keys=trust.hub_keys(hub),
         now=clock.now(),
-        destination_required=destination_required,
+        destination_required=True,
+        decrypter=trust.decrypter,
     )

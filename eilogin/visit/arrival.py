@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import LevelTooLow, LoginLost
+from eilogin.errors import LevelTooLow, LoginLost, SubjectChanged
+from eilogin.federation import Own, Trust
 from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
-from eilogin.saml.levels import Classes, reaches
-from eilogin.sessions import Login, Subject, create_in_place
-from eilogin.visit import limits, rounds, under_way
+from eilogin.saml.levels import reaches
+from eilogin.sessions import Login, create_in_place
+from eilogin.visit import cancelled, choosing, digid, limits, rounds, under_way
 from eilogin.visit.again import SecondChance
-from eilogin.visit.asking import forget_asking
+from eilogin.visit.asking import forget_asking, remember_asking
+from eilogin.visit.silence import way_back
+from eilogin.visit.subjects import subject_of
 from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
@@ -27,56 +30,105 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-def log_in(
-    environ: "WSGIEnvironment",
-    pending: PendingLogin,
-    assertion: messages.Assertion,
-    forms: SecondChance,
-    whereabouts: Whereabouts,
-) -> Response:
-    """Make the login that an assertion speaks of, and go on to the page.
+class Arrivals:
+    """Logs visitors in at one participant.
 
-    ``assertion`` was verified and answers ``pending``, which is this browser's. Raises
-    :class:`eilogin.errors.LevelTooLow`, :class:`eilogin.errors.MessageReplayed`,
-    :class:`eilogin.errors.LoginEnded` or :class:`eilogin.errors.StoreUnavailable`;
-    nobody is logged in then.
+    ``subject`` says by what the hub names them (:data:`SubjectSources`), ``sectors`` by
+    which numbers DigiD may; ``quiet`` is for how many seconds a hub that confirmed a
+    stranger silently is not asked again in that way.
     """
-    sessions, trust = env.sessions(environ), env.trust(environ)
-    own, level = trust.own, _level_reached(pending, assertion, trust.classes)
-    said = _login_of(assertion, level, own.entity_id)
-    said = replace(said, address=whereabouts.mark(environ))
-    current = whereabouts.of_this_network(environ, env.session(environ))
-    name = f"assertion:{assertion.issuer}\0{assertion.id}"
-    if not under_way.claim(environ, pending):
-        return once_more(environ, under_way.of_browser(environ, pending.handle))
-    sessions.use_once(name, assertion.confirmation_ends + SKEW)
-    made = create_in_place(
-        sessions,
-        _merged(pending, assertion, said, current),
-        alone=_merged(pending, assertion, said, None),
-        issued=assertion.issued,
-        current=current,
-    )
-    if made is None:
-        return go_to(environ, pending.target)
-    token, login = made
-    under_way.spend(environ, pending, sessions.key_of(token))
-    audit.event(
-        _what_happened(current, login),
-        pseudonym=own.pseudonym(login.subject),
-        session=own.pseudonym(token),
-        peer=assertion.issuer,
-        level=login.level,
-    )
-    headers = [
-        env.cookie(environ).set(token),
-        forget_asking(),
-        *forms.whose_cookie(environ, login, token),
-        under_way.spent_cookie(environ, pending),
-    ]
-    if not pending.is_passive:
-        headers.append(rounds.note(environ, pending.target))
-    return go_to(environ, pending.target, headers)
+
+    def __init__(
+        self,
+        forms: SecondChance,
+        whereabouts: Whereabouts,
+        *,
+        subject: Sequence[str],
+        sectors: Sequence[str] = digid.ONLY_BSN,
+        quiet: float,
+    ) -> None:
+        self._forms = forms
+        self._whereabouts = whereabouts
+        self._subject = subject
+        self._sectors = sectors
+        self._quiet = quiet
+
+    def log_in(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        assertion: messages.Assertion,
+    ) -> Response:
+        """Make the login that an assertion speaks of, and go on to the page.
+
+        ``assertion`` was verified and answers ``pending``, which is this browser's.
+        Raises :class:`eilogin.errors.LevelTooLow`,
+        :class:`eilogin.errors.SubjectMissing`, :class:`eilogin.errors.MessageReplayed`,
+        :class:`eilogin.errors.LoginEnded` or :class:`eilogin.errors.StoreUnavailable`,
+        and of DigiD :class:`eilogin.errors.SectorRefused` or
+        :class:`eilogin.errors.SubjectChanged`; nobody is logged in then.
+        """
+        sessions, trust = env.sessions(environ), env.trust(environ)
+        own, level = trust.own, _level_reached(trust, pending, assertion)
+        said = _login_of(assertion, level, self._identified(trust, assertion))
+        said = replace(said, address=self._whereabouts.mark(environ))
+        current = self._whereabouts.of_this_network(environ, env.session(environ))
+        if own.is_digid:
+            _require_same(current, said)
+        name = f"assertion:{assertion.issuer}\0{assertion.id}"
+        if not under_way.claim(environ, pending):
+            return once_more(environ, under_way.again(environ, pending))
+        sessions.use_once(name, assertion.confirmation_ends + SKEW)
+        instant = _proven(own, pending, assertion)
+        made = create_in_place(
+            sessions,
+            _merged(pending, instant, said, current),
+            alone=_merged(pending, instant, said, None),
+            issued=assertion.issued,
+            current=current,
+        )
+        if made is None:
+            return go_to(environ, pending.target)
+        token, login = made
+        under_way.spend(environ, pending, sessions.key_of(token))
+        audit.event(
+            _what_happened(current, login),
+            pseudonym=own.pseudonym(login.subject),
+            session=own.pseudonym(token),
+            peer=assertion.issuer,
+            level=login.level,
+        )
+        headers = [
+            env.cookie(environ).set(token),
+            self._whether_asked(pending, current),
+            *self._forms.whose_cookie(environ, login, token),
+            *under_way.spent_cookie(environ, pending),
+            *cancelled.forget(environ),
+            *choosing.remember(environ, assertion.issuer),
+        ]
+        if not pending.is_passive:
+            headers.append(rounds.note(environ, pending.target))
+        return go_to(environ, way_back(environ, pending.target), headers)
+
+    def _identified(
+        self, trust: Trust, assertion: messages.Assertion
+    ) -> digid.Identified:
+        if trust.own.is_digid:
+            return digid.identified(trust, assertion, self._sectors)
+        who = subject_of(trust, assertion, self._subject)
+        return digid.Identified(who, assertion.attributes)
+
+    def _whether_asked(
+        self, pending: PendingLogin, current: Login | None
+    ) -> tuple[str, str]:
+        """Whether the hub may be asked silently again.
+
+        Not at once where a stranger was let in silently: if her session cookie does not
+        come back, she is a stranger to the page that asked, and it would ask for ever.
+        """
+        if pending.is_passive and current is None:
+            return remember_asking(self._quiet)
+        return forget_asking()
 
 
 def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
@@ -96,47 +148,85 @@ def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
 
 
 def _level_reached(
-    pending: PendingLogin, assertion: messages.Assertion, classes: Classes
+    trust: Trust, pending: PendingLogin, assertion: messages.Assertion
 ) -> str:
     """The level that was confirmed, if that is what was asked for; or LevelTooLow."""
-    level = classes.level_of(assertion.level_class)
-    if level is None or not reaches(level, pending.level):
+    level, hub = trust.classes.level_of(assertion.level_class), assertion.issuer
+    if level is None:
         raise LevelTooLow(
-            f"{pending.level} was asked for; {assertion.level_class!r} came"
+            f"{pending.level} was asked for, and {hub!r} answers with the class "
+            f"{assertion.level_class!r}, which no line of level_classes knows: "
+            f"{trust.whom_to_ask(hub)}"
+        )
+    if not reaches(level, pending.level):
+        raise LevelTooLow(
+            f"{pending.level} was asked for, and {hub!r} answers with {level} "
+            f"({assertion.level_class!r}): {trust.whom_to_ask(hub)}"
         )
     if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
-        raise LevelTooLow("a fresh proof was asked for; an old one came")
+        came, asked = map(_clock_time, (assertion.authn_instant, pending.asked))
+        raise LevelTooLow(
+            f"a fresh proof was asked for at {asked}, and {hub!r} answers with one of "
+            f"{came}: does it know ForceAuthn? {trust.whom_to_ask(hub)}"
+        )
     return level
 
 
-def _login_of(assertion: messages.Assertion, level: str, audience: str) -> Login:
+def _clock_time(instant: float) -> str:
+    return clock.utc(instant).isoformat(timespec="seconds")
+
+
+def _require_same(current: Login | None, said: Login) -> None:
+    """Somebody else than is logged in here is not logged in unasked (DIGID.md 2.2)."""
+    if current is not None and current.who != said.who:
+        hub = said.who.issuer
+        raise SubjectChanged(
+            f"{hub!r} names another citizen than is logged in here, whose session ends;"
+            " the other one has to ask for hers: nobody needs to be told"
+        )
+
+
+def _login_of(
+    assertion: messages.Assertion, level: str, identified: digid.Identified
+) -> Login:
     now = clock.now()
     return Login(
-        who=Subject.named(
-            assertion.name_id, issuer=assertion.issuer, audience=audience
-        ),
+        who=identified.who,
         level=level,
         # First sight of her here: a hub may tell no end, and may have confirmed her
         # long ago.
         started=now,
         ends=assertion.session_ends or float("inf"),
         confirmed=now,
-        attributes=assertion.attributes,
+        attributes=identified.attributes,
         session_index=assertion.session_index,
         ahead=max(0.0, assertion.issued - now),
     )
 
 
+def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> float:
+    """When she proved who she is, 0 where nobody can tell.
+
+    DigiD calls each answer a new proof, also one that it gives without asking her
+    (DIGID.md 1.5). It asks her where that was demanded, and for its higher levels.
+    """
+    is_asked = pending.is_forced or reaches(pending.level, digid.NEVER_SHARED)
+    return assertion.authn_instant if is_asked or not own.is_digid else 0.0
+
+
 def _merged(
     pending: PendingLogin,
-    assertion: messages.Assertion,
+    instant: float,
     said: Login,
     current: Login | None,
 ) -> Login:
-    """What the hub said, with what was confirmed of the same citizen before."""
+    """What the hub said, with what was confirmed of the same citizen before.
+
+    ``instant`` is when she proved who she is, as far as is known.
+    """
     before = current if current is not None and current.who == said.who else None
     proven = limits.proven_at(
-        assertion.authn_instant,
+        instant,
         said.level,
         asked=pending.asked if pending.is_forced else None,
         before=before,

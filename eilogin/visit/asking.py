@@ -1,82 +1,185 @@
 """Asking the hub who a visitor is: the question that leaves, in this very browser.
 
-The way back is :mod:`eilogin.visit.answers`.
+The way back is :mod:`eilogin.visit.answers`; which hub is asked, where there are
+several, is :mod:`eilogin.visit.choosing`'s.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 from webob import Response
 
 from eilogin import clock
-from eilogin.errors import Unavailable, UnknownPeer
+from eilogin.errors import (
+    BindingMissing,
+    ConfigurationError,
+    Unavailable,
+    UnknownPeer,
+)
+from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages
-from eilogin.visit import under_way
+from eilogin.saml.metadata import Endpoint
+from eilogin.visit import cancelled, under_way
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
-from eilogin.web.outbound import redirect_with
+from eilogin.web.outbound import send_through_browser
+from eilogin.web.pages import LANGUAGES, Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The hub was asked silently whether it knows this browser, and did not say yes.
+#: The types of the options ``request_binding`` and ``comparison``.
+RequestBinding = Literal["auto", "redirect", "post"]
+Comparison = Literal["minimum", "exact", "none"]
+
+#: What may be taken for each, the preferred one first.
+_BINDINGS: Mapping[str, tuple[str, ...]] = {
+    "auto": (bindings.REDIRECT, bindings.POST),
+    "redirect": (bindings.REDIRECT,),
+    "post": (bindings.POST,),
+}
+
+#: The hub was asked silently whether it knows this browser, and need not be again.
 _ASKED = Cookie("eilogin-asked")
 
 
-def ask_hub(
-    environ: "WSGIEnvironment",
-    target: str,
-    level: str,
-    *,
-    force: bool = False,
-    passive: bool = False,
-) -> Response:
-    """A redirect to the hub with an AuthnRequest (SAML profiles 4.1.4.1).
+class Questions:
+    """How one participant asks: over which binding, and for a level in which words."""
 
-    When the hub has answered, the visitor is at ``target``, a path of this site with
-    its query. ``force`` asks for a fresh proof, ``passive`` for no prompt. Nobody is
-    sent who could not be logged in afterwards: StoreUnavailable where the store does
-    not answer.
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        binding: RequestBinding = "auto",
+        comparison: Comparison = "minimum",
+    ) -> None:
+        self._pages = pages
+        self._binding = binding
+        self._comparison = comparison
+
+    def ask(  # noqa: PLR0913 - what is asked, each by its name
+        self,
+        environ: "WSGIEnvironment",
+        hub: str,
+        target: str,
+        level: str,
+        *,
+        force: bool = False,
+        passive: bool = False,
+        began: str = "",
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Response:
+        """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
+
+        When the hub has answered, the visitor is at ``target``, a path of this site
+        with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt;
+        ``began`` is the page where she began it, if that is another one.
+        Nobody is sent who could not be logged in afterwards: StoreUnavailable where the
+        store does not answer, UnknownPeer where the hub takes no question of ours.
+        """
+        trust = env.trust(environ)
+        endpoint = self.endpoint(trust, hub)
+        asked = PendingLogin(
+            target, level, hub, is_passive=passive, is_forced=force, began=began
+        )
+        under_way.require_store(environ)
+        request = messages.AuthnRequest(
+            id=asked.request_id,
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            destination=endpoint.location,
+            force_authn=force,
+            is_passive=passive,
+            comparison="exact" if self._comparison == "exact" else "minimum",
+            level_classes=self._classes(trust, level),
+            name_id_format=trust.own.name_id_format,
+            asks_for_any_name=trust.own.asks_for_any_name,
+        )
+        request = _with_way_back(request, trust.own)
+        return send_through_browser(
+            environ,
+            self._pages,
+            endpoint,
+            "SAMLRequest",
+            messages.write_authn_request(request),
+            key=trust.key_for(hub),
+            relay_state=asked.handle,
+            headers=[
+                *under_way.keep(environ, asked),
+                *cancelled.forget(environ),
+                *headers,
+            ],
+        )
+
+    def endpoint(self, trust: Trust, hub: str) -> Endpoint:
+        """Where a hub takes our questions, or UnknownPeer (BindingMissing)."""
+        role = trust.hub(hub)
+        endpoint = role.single_sign_on(*_BINDINGS[self._binding])
+        if endpoint is None:
+            known = (e.binding.rpartition(":")[2] for e in role.single_sign_ons)
+            raise BindingMissing(
+                f"{hub!r} should take AuthnRequests over "
+                f"{_named(_BINDINGS[self._binding])} (request_binding = "
+                f"{self._binding}); its metadata has {', '.join(known) or 'nothing'}: "
+                f"{trust.whom_to_ask(hub)}"
+            )
+        return endpoint
+
+    def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
+        """The classes that say what is needed; none where the hub is told of none.
+
+        What is *reached* is looked at whatever was asked for.
+        """
+        reaching = trust.classes.reaching(level)
+        if not reaching:
+            raise ConfigurationError(
+                f"no line of level_classes says a class for {level!r} or higher: "
+                "no answer could ever reach it"
+            )
+        match self._comparison:
+            case "none":
+                return ()
+            case "exact":
+                return reaching
+        return (trust.classes.class_of(level) or reaching[0],)
+
+    def hub_answers(self, environ: "WSGIEnvironment", hub: str) -> bool:
+        """Whether a hub can be asked now, as far as a quick look tells."""
+        trust = env.trust(environ)
+        try:
+            resolver = trust.hub(hub).artifact_resolution(0)
+            endpoint = resolver or self.endpoint(trust, hub)
+            return trust.back_channel.is_reachable(endpoint.location)
+        except (UnknownPeer, Unavailable):
+            return False
+
+
+def _with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnRequest:
+    """The same, with where and how the answer is to come.
+
+    DigiD refuses an address beside the index of one, and may show our name (DIGID.md
+    1.2).
     """
-    trust = env.trust(environ)
-    hub = hub_of(environ)
-    sso = trust.sso(hub)
-    asked = PendingLogin(target, level, hub, is_passive=passive, is_forced=force)
-    under_way.require_store(environ)
-    request = messages.AuthnRequest(
-        id=asked.request_id,
-        issued=clock.now(),
-        issuer=trust.own.entity_id,
-        destination=sso.location,
-        force_authn=force,
-        is_passive=passive,
-        acs_url=trust.own.url("acs"),
-        protocol_binding=(
-            bindings.POST if trust.own.acs == "post" else bindings.ARTIFACT
-        ),
-        level_classes=(trust.classes.class_of(level),),
-    )
-    return redirect_with(
-        request.destination,
-        "SAMLRequest",
-        messages.write_authn_request(request),
-        key=trust.own.key,
-        relay_state=asked.handle,
-        headers=under_way.keep(environ, asked),
-    )
+    if own.is_digid:
+        return replace(
+            request, acs_index=0, provider_name=own.names.get(LANGUAGES[0], "")
+        )
+    binding = bindings.POST if own.acs == "post" else bindings.ARTIFACT
+    return replace(request, acs_url=own.url("acs"), protocol_binding=binding)
 
 
-def hub_of(environ: "WSGIEnvironment") -> str:
-    """The hub to ask, by entityID: the one that knows her here, or else the usual."""
-    login = env.session_or_none(environ)
-    if login is not None and login.who.issuer in env.trust(environ).hub_ids:
-        return login.who.issuer
-    return env.trust(environ).hub_ids[0]
+def _named(uris: Iterable[str]) -> str:
+    return " or ".join(uri.rpartition(":")[2] for uri in uris)
+
+
+# --- silently, and not again ----------------------------------------------------------
 
 
 def was_asked(environ: "WSGIEnvironment") -> bool:
-    """Whether the hub was asked silently a short while ago, in vain."""
+    """Whether the hub was asked silently a short while ago, and is not to be again."""
     return _ASKED.read(environ) is not None
 
 
@@ -90,22 +193,30 @@ def forget_asking() -> tuple[str, str]:
     return _ASKED.expire()
 
 
-def hub_answers(environ: "WSGIEnvironment") -> bool:
-    """Whether the hub can be asked now, as far as a quick look tells."""
-    trust, hub = env.trust(environ), hub_of(environ)
-    try:
-        endpoint = trust.hub(hub).artifact_resolution(0) or trust.sso(hub)
-        return trust.back_channel.is_reachable(endpoint.location)
-    except (UnknownPeer, Unavailable):
-        return False
+# --- where a login begins -------------------------------------------------------------
 
 
-def login_address(environ: "WSGIEnvironment", target: str, level: str) -> str:
+def login_address(  # noqa: PLR0913 - a query, each part by its name
+    environ: "WSGIEnvironment",
+    target: str,
+    level: str,
+    *,
+    address: str = "login",
+    force: bool = False,
+    hub: str = "",
+    choose: bool = False,
+) -> str:
     """The address of ours at which a login begins that leads to ``target``.
 
-    With a fresh proof where a limit of the path that is asked for wants one.
+    With a fresh proof where it is asked for by ``force`` or by a limit of the path that
+    is asked for; at ``hub``, or at the one that she is to ``choose``. ``address`` is
+    another one of ours that takes the same.
     """
-    query = urlencode({"next": target, "level": level})
-    if env.FRESH in environ:
-        query += "&fresh=yes"
-    return f"{env.trust(environ).own.url('login')}?{query}"
+    query = {"next": target, "level": level}
+    if force or env.FRESH in environ:
+        query["fresh"] = "yes"
+    if hub:
+        query["hub"] = hub
+    if choose:
+        query["choose"] = "yes"
+    return f"{env.trust(environ).own.url(address)}?{urlencode(query)}"

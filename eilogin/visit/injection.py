@@ -1,12 +1,14 @@
 """Put one tag into a page of an application, while the page streams by.
 
-The tag goes to the very beginning of the document: before all that is in its head,
-behind the doctype and the start tags ``<html>`` and ``<head>``. That place, and no
-other, is found for certain without reading the page: what may stand before it is a
-handful of tokens, read here one by one from the first byte on. A look for ``</head>``
-or ``</body>`` would find them in a script, a comment or an attribute too. Nothing is
-held back but this beginning, of which a browser shows nothing, so that a streaming
-answer stays streaming; and what does not begin as a document does is left as it is.
+What is for the browser (:class:`Place`) goes to the very beginning of the document:
+before all that is in its head, behind the doctype and the start tags ``<html>`` and
+``<head>``. That place, and no other, is found for certain without reading the page:
+what may stand before it is a handful of tokens, read here one by one from the first
+byte on. A look for ``</head>`` or ``</body>`` would find them in a script, a comment or
+an attribute too. Nothing is held back but this beginning, of which a browser shows
+nothing, so that a streaming answer stays streaming; and what does not begin as a
+document does is left as it is. What is for a person (:class:`BodyPlace`) goes to the
+beginning of the body, which is found in the same way, head included.
 
 Where the application said how long its answer is, the answer is as long as the tag
 longer: if no place was found, blanks follow the document in its stead. One that is too
@@ -27,6 +29,8 @@ Write = Callable[[bytes], object]
 
 #: Bytes that may come before the place: a banner in a comment is long at times.
 LONGEST_BEGINNING = 8192
+#: Bytes that may come before the body: heads with their own styles are long.
+LONGEST_HEAD = 262_144
 
 _BOM = b"\xef\xbb\xbf"
 # What may come before the place, one by one (HTML standard, 13.2.6.4.1 to 13.2.6.4.4),
@@ -61,6 +65,38 @@ _OF_THE_BYTES = frozenset(
     {"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"}
 )
 _OF_NOT_MODIFIED = _OF_THE_BYTES | {"content-length"}
+
+
+# What may come before the body of an HTML document (13.2.6.4.4 to 13.2.6.4.6): the
+# same, and what a head holds. A script with a comment may go on behind its end tag.
+_TAG_ENDS = rb"""(?> (?: [ \t\n\f\r/]+ [^ \t\n\f\r"'<>/=]+
+      (?: [ \t\n\f\r]* = [ \t\n\f\r]*
+          (?: "[^"]*" | '[^']*' | [^ \t\n\f\r"'=<>`]+ ) )? )* )
+      [ \t\n\f\r]* /? >"""
+_IN_HEAD = re.compile(
+    rb"""
+    [ \t\n\f\r]++
+    | <!-- (?: -?> | .*?--!?> )
+    | <\?[^>]*>
+    | <!doctype [^>]* >
+    | </head[ \t\n\f\r]*>
+    | < (?: html | head | meta | link | base ) %(ends)s
+    | < (?P<raw> script | style | title | noscript ) %(ends)s
+      (?: (?!<!--) . )*? </ (?P=raw) [ \t\n\f\r]* >
+    | (?P<body> < body %(ends)s )
+    | (?P<frames> < frameset [ \t\n\f\r>] )
+    """
+    % {b"ends": _TAG_ENDS},
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+_HEAD_BEGUN = re.compile(
+    rb"""
+    < (?: !-- | \? | !doctype | [^>]*\Z
+        | (?: html | head | meta | link | base | body ) [ \t\n\f\r/>] [^<]* \Z
+        | (?: script | style | title | noscript ) [ \t\n\f\r/>] (?: (?!<!--) . )* \Z )
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
 
 
 class Place:
@@ -98,17 +134,47 @@ class Place:
         return self._is_document and not self._is_xml and not is_markup
 
 
+class BodyPlace:
+    """Where the body of an HTML document begins, for what a person is to see.
+
+    What stands in a head is passed by, token by token, as a browser reads it; at what
+    is not known to stand there the body begins. A browser reads it so as well, or puts
+    the rest of the head into the body, where it works all the same. -1 where there is
+    no body, but frames.
+    """
+
+    def __init__(self) -> None:
+        self._position = 0
+
+    def look(self, beginning: bytes) -> int | None:
+        """The place in ``beginning``, as :meth:`Place.look` gives it."""
+        if self._position == 0 and beginning.startswith(_BOM):
+            self._position = len(_BOM)
+        while step := _IN_HEAD.match(beginning, self._position):
+            if step["body"]:
+                return step.end()
+            if step["frames"]:
+                return -1
+            self._position = step.end()
+        rest = beginning[self._position :]
+        is_begun = not rest or _BOM.startswith(rest) or _HEAD_BEGUN.match(rest)
+        if is_begun and len(beginning) <= LONGEST_HEAD:
+            return None
+        return self._position
+
+
 class Injection:
     """One answer on its way out: ``tag`` is put in where ``choose`` says so.
 
-    ``choose`` gets status and headers, and gives a :class:`Place`, or None where the
-    answer is to be left as it is. ``is_head`` says that it has no body.
+    ``choose`` gets status and headers, and gives a :class:`Place` or
+    :class:`BodyPlace`, or None where the answer is to be left as it is. ``is_head``
+    says that it has no body.
     """
 
     def __init__(
         self,
         tag: bytes,
-        choose: Callable[[str, Headers], Place | None],
+        choose: Callable[[str, Headers], "Place | BodyPlace | None"],
         start_response: "StartResponse",
         *,
         is_head: bool,
@@ -117,7 +183,7 @@ class Injection:
         self._choose = choose
         self._start_response = start_response
         self._is_head = is_head
-        self._place: Place | None = None
+        self._place: Place | BodyPlace | None = None
         self._held = b""
         self._promised = b""
         self._is_started = False
@@ -239,7 +305,7 @@ def inject(
     environ: "WSGIEnvironment",
     start_response: "StartResponse",
     tag: bytes,
-    choose: Callable[[str, Headers], Place | None],
+    choose: Callable[[str, Headers], Place | BodyPlace | None],
 ) -> Iterable[bytes]:
     """The answer of ``app``, with ``tag`` in it: see :class:`Injection`."""
     is_head = environ["REQUEST_METHOD"] == "HEAD"

@@ -3,23 +3,33 @@
 Also where it says more, and the login that was asked for is lost.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from webob import Response
 
 from eilogin import audit
-from eilogin.errors import LoginFailed, LoginLost, PathRefused
+from eilogin.errors import (
+    LevelTooLow,
+    LoginFailed,
+    LoginLost,
+    PathRefused,
+    Refused,
+)
+from eilogin.federation import Trust
 from eilogin.saml import messages
 from eilogin.saml.levels import reaches
-from eilogin.visit import limits
+from eilogin.visit import access, cancelled, choosing, limits, under_way
 from eilogin.visit.arrival import go_to
 from eilogin.visit.asking import login_address, remember_asking
+from eilogin.visit.ending import end_here
 from eilogin.visit.rules import OFF, OPTIONAL, Rules
+from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of, note_refusal
-from eilogin.web.urls import root
+from eilogin.web.urls import root, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -29,20 +39,24 @@ class NoLogin:
     """Answers the browser that brings such a word of the hub, or a login that is lost.
 
     ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
-    not asked again silently.
+    not asked again silently; ``words`` are what she reads by language, of whom DigiD
+    says that she cancelled.
     """
 
-    def __init__(self, pages: Pages, rules: Rules, silence: float) -> None:
+    def __init__(
+        self, pages: Pages, rules: Rules, silence: float, words: Mapping[str, str]
+    ) -> None:
         self._pages = pages
         self._rules = rules
         self._silence = silence
+        self._words = words
 
     def answer(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
     ) -> Response:
         """The page of a login that she cancelled, or on to where she was silently.
 
-        Raises ``failure`` where it is something else.
+        Raises LoginFailed, in words for the log, where it is something else.
         """
         audit.event(
             "login",
@@ -52,16 +66,73 @@ class NoLogin:
             reason=failure.status_codes[-1].rpartition(":")[2],
         )
         if pending.is_passive:
-            return go_to(environ, pending.target, [remember_asking(self._silence)])
+            target = way_back(environ, pending.target)
+            return go_to(environ, target, [remember_asking(self._silence)])
+        trust = env.trust(environ)
+        if trust.own.hub_inside is not None:
+            code = failure.status_codes[-1]
+            return _to_hub_inside(environ, pending, code, _ended(environ, failure))
         if messages.AUTHN_FAILED not in failure.status_codes:
-            raise failure
+            raise LoginFailed(_told(trust, pending, failure), failure.status_codes)
+        if trust.own.is_digid:
+            ended = [*_ended(environ, failure), under_way.drop(pending.handle)]
+            return cancelled.lead_back(environ, pending.began or pending.target, ended)
+        return self._cancelled(environ, pending)
+
+    def _cancelled(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
+        target, level = pending.target, pending.level
+        # At the same hub, where she would have to choose one.
+        is_needed = choosing.is_needed(env.trust(environ))
+        hub = pending.hub if is_needed else ""
         return self._pages.page(
             environ,
             "cancelled.html",
-            login_url=login_address(environ, pending.target, pending.level),
+            login_url=login_address(environ, target, level, hub=hub),
+            choose_url=choosing.address(environ, target, level),
             back_url=self._open_page(environ, pending.target),
             logged_in=env.session(environ) is not None,
         )
+
+    def cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
+        """In the place of the page where she began, for it needs a login itself."""
+        own = env.trust(environ).own
+        target = this_page(environ, own.public_url)
+        return self._pages.page(
+            environ,
+            "cancelled.html",
+            status=403,
+            headers=cancelled.forget(environ),
+            login_url=login_address(environ, target, level),
+            choose_url=choosing.address(environ, target, level),
+            back_url=self._open_page(environ, target),
+            words=self._words[language_of(environ)],
+        )
+
+    def too_low(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, error: LevelTooLow
+    ) -> Response:
+        """On to a hub that stands inside, which answers who asks it for that level.
+
+        Where none does as :meth:`lacking`.
+        """
+        if env.trust(environ).own.hub_inside is None:
+            return self.lacking(environ, pending, error)
+        note_refusal(error, "login")
+        ended = _ended(environ, error)
+        return _to_hub_inside(environ, pending, messages.NO_AUTHN_CONTEXT, ended)
+
+    def lacking(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
+    ) -> Response:
+        """On to where a stranger was silently, whose login lacks what it must have.
+
+        Raises ``error`` where she wanted to log in, or is logged in.
+        """
+        if not pending.is_passive or env.session(environ) is not None:
+            raise error
+        note_refusal(error, "login")
+        target = way_back(environ, pending.target)
+        return go_to(environ, target, [remember_asking(self._silence)])
 
     def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
         """The page of a login that is lost, for who is logged in by now all the same.
@@ -93,4 +164,61 @@ class NoLogin:
             login is not None
             and reaches(login.level, rule.need)
             and not limits.needs_proof(environ, login, rule)
+            and not access.unmet(login, rule)
         )
+
+
+def _ended(environ: "WSGIEnvironment", error: Refused) -> list[tuple[str, str]]:
+    """End her session where DigiD wants it: also if she has one at a lower level."""
+    if not env.trust(environ).own.is_digid:
+        return []
+    return end_here(environ, error.code)
+
+
+def _to_hub_inside(
+    environ: "WSGIEnvironment",
+    pending: PendingLogin,
+    code: str,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """On to where a hub inside asked, with the reason (see LoginService.require)."""
+    separator = "&" if "?" in pending.target else "?"
+    reason = urlencode({env.REFUSED: code.rpartition(":")[2]})
+    return go_to(environ, f"{pending.target}{separator}{reason}", headers)
+
+
+# --- what the log says ----------------------------------------------------------------
+
+#: What is likely, by the last part of a status code (SAML core 3.2.2.2).
+_LIKELY = {
+    "NoAuthnContext": "it has no way of logging in at that level, or she did not reach "
+    "it; see comparison and level_classes",
+    "NoPassive": "it would have had to ask her, and was not to; nothing of ours asked "
+    "for that",
+    "RequestDenied": "it does not serve this site: is our metadata known there, and as "
+    "it is now",
+    "UnknownPrincipal": "it knows her, and not as somebody of ours",
+    "InvalidNameIDPolicy": "it gives no NameID in the format of name_id_format",
+    "InvalidAttrNameOrValue": "an attribute in our metadata is not known there",
+    "RequestUnsupported": "it cannot do what was asked",
+    "UnsupportedBinding": "it does not answer over the binding of acs",
+    "NoSupportedIDP": "the hubs behind it cannot log her in",
+    "NoAvailableIDP": "no hub behind it can be reached",
+    "ProxyCountExceeded": "there are too many hubs between it and hers",
+    "VersionMismatch": "it does not speak SAML 2.0",
+    "Requester": "it takes the fault to be in our question",
+    "Responder": "the fault is on its side",
+}
+#: Most characters of a status code in the log.
+_SHOWN = 80
+
+
+def _told(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
+    """What was expected, what came, what is likely, and whom to ask."""
+    words = [code.rpartition(":")[2][:_SHOWN] for code in failure.status_codes]
+    likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
+    reason = f" ({likely})" if likely else ""
+    return (
+        f"expected a login at level {pending.level} and Success of {pending.hub!r}; it "
+        f"answers {'/'.join(words)!a}{reason}: {trust.whom_to_ask(pending.hub)}"
+    )

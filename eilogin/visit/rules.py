@@ -7,6 +7,7 @@
         /nieuws         optional
         /static         off
         /mijn/bezwaar   midden   idle=5m max_age=10m
+        /beheer         hoog     role=beheerder
         /api            basis    methods=GET
         /api            midden
         /hooks          off      methods=POST
@@ -27,7 +28,8 @@ less strict:
 * One with a Destination (RFC 4918 10.3) needs what that needs too, whatever its method:
   an application may take it for COPY or MOVE.
 
-``idle`` and ``max_age`` hold together with the level, see :mod:`eilogin.visit.limits`.
+``idle`` and ``max_age`` hold together with the level, see :mod:`eilogin.visit.limits`;
+so do attributes, see :mod:`eilogin.visit.conditions`.
 """
 
 import re
@@ -42,9 +44,10 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from eilogin.errors import PathRefused
-from eilogin.saml.levels import LEVELS
+from eilogin.saml.levels import LEVELS, Classes
 from eilogin.settings import Seconds, did_you_mean, lines_of, read_lines
 from eilogin.visit import zope
+from eilogin.visit.conditions import PREFIX, Condition
 from eilogin.visit.paths import (
     Segment,
     called_plainly,
@@ -99,11 +102,15 @@ class Rule:
     idle: float | None = None
     #: Seconds that her last proof may be old, or None.
     max_age: float | None = None
-    #: Whether there are such limits.
+    #: What the hub must have told of her: all of it.
+    conditions: frozenset[Condition] = frozenset()
+    #: Whether there is anything beside the level.
     has_limits: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        has_limits = self.idle is not None or self.max_age is not None
+        has_limits = (
+            self.idle is not None or self.max_age is not None or bool(self.conditions)
+        )
         object.__setattr__(self, "has_limits", has_limits)
 
 
@@ -113,6 +120,7 @@ def strictest(rules: Collection[Rule]) -> Rule:
         max((rule.need for rule in rules), key=NEEDS.index),
         min((rule.idle for rule in rules if rule.idle is not None), default=None),
         min((rule.max_age for rule in rules if rule.max_age is not None), default=None),
+        frozenset(chain.from_iterable(rule.conditions for rule in rules)),
     )
 
 
@@ -215,6 +223,10 @@ class Rules:
         self._root = _Node()
         #: The limits of idleness that lines ask for, the shortest first.
         self.idle_limits: tuple[float, ...] = ()
+        #: The attributes that lines name.
+        self.attributes: frozenset[str] = frozenset()
+        #: The levels that lines need.
+        self.levels: frozenset[str] = frozenset()
         # A path is judged once, for as long as it is asked for now and then.
         self._kept = lru_cache(_KEPT)(self._judged)
 
@@ -229,6 +241,17 @@ class Rules:
         read_lines(lines, rules._add)
         rules._settle()
         return rules
+
+    def beyond(self, classes: Classes) -> str:
+        """What is wrong with lines whose level no hub could say; "" if nothing is."""
+        found = [one for one in LEVELS if one in self.levels]
+        wanted = ", ".join(one for one in found if not classes.reaching(one))
+        if not wanted:
+            return ""
+        return (
+            f"a line needs {wanted}; expected a level that 'level_classes' has a class"
+            " of, or a higher one: no answer could ever reach it"
+        )
 
     def _add(self, line: str) -> None:
         path, rule, methods = _read(line)
@@ -247,6 +270,8 @@ class Rules:
         rules = {rule for held in everything for rule in _rules_of(held)}
         self._strictest = strictest(rules)
         self.idle_limits = tuple(sorted({rule.idle for rule in rules if rule.idle}))
+        self.levels = frozenset(rule.need for rule in rules) & frozenset(LEVELS)
+        self.attributes = frozenset(one.name for one in self._strictest.conditions)
 
     def rule_of(self, environ: "WSGIEnvironment") -> Rule:
         """What a request needs; :class:`eilogin.errors.PathRefused`."""
@@ -410,31 +435,48 @@ def _read(line: str) -> tuple[str, Rule, Sequence[str]]:
             pass
         case _:
             raise ValueError(_EXAMPLE)
-    settings = _settings_of(more)
+    settings, conditions = _behind(more)
     path = _path_of(written)
     if need not in NEEDS:
         hint = did_you_mean(need, NEEDS)
         raise ValueError(f"one of {', '.join(NEEDS)}, found {need!r}{hint}")
     limits = {name: _limit(name, settings) for name in _SHORTEST if name in settings}
-    if limits and need not in LEVELS:
-        raise ValueError(f"a level beside {' and '.join(limits)}, found {need!r}")
-    return path, Rule(need, **limits), _methods_in(settings.get("methods"))
+    beside = [*limits, *sorted(one.name for one in conditions)]
+    if beside and need not in LEVELS:
+        raise ValueError(f"a level beside {' and '.join(beside)}, found {need!r}")
+    rule = Rule(need, **limits, conditions=frozenset(conditions))
+    return path, rule, _methods_in(settings.get("methods"))
 
 
-def _settings_of(words: Sequence[str]) -> dict[str, str]:
+def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
+    """What stands behind a path and its need: settings, and conditions."""
     settings: dict[str, str] = {}
+    conditions = set()
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals or name not in _SETTINGS:
-            hint = did_you_mean(name, _SETTINGS)
+        if not equals:
             raise ValueError(
-                f"{_EXAMPLE}, and then only methods=, idle= or max_age=,"
-                f" found {word!r}{hint}"
+                f"{_EXAMPLE}, and then only methods=, idle=, max_age= or attributes"
+                f" as in role=admin, found {word!r}"
             )
         if name in settings:
             raise ValueError(f"{name}= once, found {word!r} too")
-        settings[name] = value
-    return settings
+        if name in _SETTINGS:
+            settings[name] = value
+        else:
+            _require_no_typo(name, word)
+            conditions.add(Condition.parse(word))
+    return settings, conditions
+
+
+def _require_no_typo(name: str, word: str) -> None:
+    """ValueError for what is nearly a setting: it would be no limit."""
+    hint = did_you_mean(name.lower(), _SETTINGS)
+    if hint and not word.startswith(PREFIX):
+        raise ValueError(
+            f"methods=, idle= or max_age=, found {word!r}{hint} (an attribute of that"
+            f" name is '{PREFIX}{word}')"
+        )
 
 
 def _path_of(written: str) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from eilogin import clock
 from eilogin.errors import CookiesRefused, LoginLost
 from eilogin.saml.checks import SKEW
+from eilogin.saml.levels import LEVELS
 from eilogin.visit.handles import instant_of, new_handle
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.sealing import Sealer, as_text, from_text
@@ -58,7 +59,11 @@ class PendingLogin:
     is_passive: bool = False
     #: Whether a fresh proof was asked for (ForceAuthn).
     is_forced: bool = False
+    #: Path and query of the page where she began it, "" where that is the target.
+    began: str = ""
     handle: str = field(default_factory=new_handle)
+    #: Whether nobody asked: the hub sent her by itself, and she has agreed.
+    is_unsolicited: bool = False
     #: The store's key of the login that came of it, :data:`CLAIMED` before there is
     #: one, or "" before an answer came.
     spent_by: str = ""
@@ -111,6 +116,7 @@ def keep(
         pending.hub,
         pending.is_passive,
         pending.is_forced,
+        pending.began,
     ]
     octets = json.dumps(fields, separators=(",", ":")).encode()
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
@@ -139,16 +145,45 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
         raise LoginLost("this login was begun in another browser, or is spent")
     try:
         octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
-        target, level, hub, is_passive, is_forced = json.loads(octets)
+        target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
     except ValueError as error:
         raise LoginLost(f"the cookie of this login: {error}") from None
-    return PendingLogin(target, level, hub, is_passive, is_forced, handle, spent_by)
+    # A version before this one kept nothing more.
+    began = rest[0] if rest else ""
+    return PendingLogin(
+        target, level, hub, is_passive, is_forced, began, handle, spent_by=spent_by
+    )
 
 
-def spent_cookie(environ: "WSGIEnvironment", pending: PendingLogin) -> tuple[str, str]:
-    """The header that lets the browser keep a spent login for a short while only."""
-    cookie = _cookie(pending.handle)
-    return cookie.set(cookie.read(environ) or "", max_age=int(SPENT_LIFETIME))
+def unsolicited(
+    environ: "WSGIEnvironment", target: str, hub: str, handle: str
+) -> PendingLogin:
+    """A login that no question of ours began, and to which the visitor has agreed."""
+    spent_by = env.values(environ).get(_key(handle)) or ""
+    return PendingLogin(
+        target, LEVELS[0], hub, handle=handle, is_unsolicited=True, spent_by=spent_by
+    )
+
+
+def again(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
+    """The same login under way, as it is now."""
+    if pending.is_unsolicited:
+        return unsolicited(environ, pending.target, pending.hub, pending.handle)
+    return of_browser(environ, pending.handle)
+
+
+def spent_cookie(
+    environ: "WSGIEnvironment", pending: PendingLogin
+) -> Iterator[tuple[str, str]]:
+    """The headers that let the browser keep a spent login for a short while only."""
+    if not pending.is_unsolicited:
+        cookie = _cookie(pending.handle)
+        yield cookie.set(cookie.read(environ) or "", max_age=int(SPENT_LIFETIME))
+
+
+def drop(handle: str) -> tuple[str, str]:
+    """The header after which this browser holds no login with this handle any more."""
+    return _cookie(handle).expire()
 
 
 def _cookie(handle: str) -> Cookie:

@@ -164,7 +164,7 @@ class EndWarning:
         return inject(app, environ, start_response, self._tag(environ), choose)
 
     def _choose(self, status: str, headers: Headers, origin: str) -> Place | None:
-        said = _Said(headers)
+        said = Said(headers)
         if not status.startswith("200") or said.kind not in (_HTML, _XHTML):
             return None
         if said.is_download:
@@ -203,7 +203,7 @@ def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
     )
 
 
-class _Said:
+class Said:
     """What an answer says of itself."""
 
     def __init__(self, headers: Headers) -> None:
@@ -225,14 +225,20 @@ class _Said:
         kind = self._value("content-disposition").partition(";")[0]
         return kind.strip().lower() == "attachment"
 
-    def obstacle(self, origin: str) -> str:
-        """Why a page of the site at ``origin`` should be left as it is, or ""."""
+    def unreadable(self) -> str:
+        """Why nobody can tell what its bytes mean, or ""."""
         if self._value("content-encoding").strip().lower() not in ("", "identity"):
             return "it is compressed already; let the server before eilogin do that"
-        if "no-transform" in self._value("cache-control").lower():
-            return "it says Cache-Control: no-transform"
         if not self._is_charset_known:
             return "its Content-Type should name a charset such as utf-8"
+        return ""
+
+    def obstacle(self, origin: str) -> str:
+        """Why a page of the site at ``origin`` should be left as it is, or ""."""
+        if "no-transform" in self._value("cache-control").lower():
+            return "it says Cache-Control: no-transform"
+        if unreadable := self.unreadable():
+            return unreadable
         policies = self._value("content-security-policy").split(",")
         if not all(_lets_in(policy, origin) for policy in policies):
             return (

@@ -21,12 +21,18 @@ key                       set by                  value
 ``eilogin.fresh``         ``login``               True where a limit of the path asks
                                                   for a fresh proof
 ``eilogin.login``         ``login``               :class:`LoginService`
+``eilogin.logout``        ``logout``              :class:`LogoutService`, where a hub
+                                                  stands inside
+``eilogin.ended``         ``logout``              :class:`Ended`, in a request that it
+                                                  makes itself to the hub inside
 ========================= ======================= =================================
 
 A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which names
 the filter that should stand before it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from webob import Response
@@ -49,6 +55,8 @@ ADDRESS = "eilogin.address"
 VISIBLE = "eilogin.visible"
 FRESH = "eilogin.fresh"
 LOGIN = "eilogin.login"
+LOGOUT = "eilogin.logout"
+ENDED = "eilogin.ended"
 
 #: The order in which the filters of a participant stand, the outermost first.
 ORDER = ("session", "trust", "login", "logout", "identity", "appsession")
@@ -74,14 +82,53 @@ class Visible(NamedTuple):
 class LoginService(Protocol):
     """What ``login`` leaves in environ: "I need her at this level now"."""
 
+    @property
+    def login(self) -> Login | None:
+        """The login of this visitor, if there is one."""
+
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
         """None where she is logged in at ``level`` or higher; else what to answer.
 
         ``force`` asks for a fresh proof whatever she has; ``passive`` never shows her
-        a prompt.
+        a prompt, so that None says nothing then: :attr:`login` does. Before a hub
+        (``hub_inside``) she is back at this page also where there is no such login,
+        and the parameter :data:`REFUSED` of its query says why.
         """
+
+
+#: See :meth:`LoginService.require`; the last part of a status code of SAML.
+REFUSED = "refused"
+
+
+class LogoutService(Protocol):
+    """What ``logout`` leaves in environ for a hub inside: "she is logging out"."""
+
+    def leave(self, target: str) -> Response | None:
+        """End the login of this visitor, and tell the hub of it, maybe through her.
+
+        What to answer; she is at ``target``, a path of this site, afterwards, and
+        :meth:`outcome` knows what came of it. None where she has no login.
+        """
+
+    def end(self, keys: Sequence[str]) -> bool:
+        """End logins without her browser, by their keys in the store.
+
+        Whether the hub has said that all of them are logged out everywhere.
+        """
+
+    def outcome(self, target: str) -> bool | None:
+        """Whether she is logged out everywhere, after :meth:`leave`; None before."""
+
+
+@dataclass
+class Ended:
+    """Logins that have ended above; the hub inside says what came of it there."""
+
+    logins: Sequence[Login]
+    #: Whether all participants of the hub inside know it.
+    is_everywhere: bool = False
 
 
 def _missing(key: str) -> PipelineOrder:

@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
 from eilogin.errors import MalformedMessage
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.checks import verified
+from eilogin.saml.keys import PublicKey
 from eilogin.web.requests import allow_only, read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: The keys of a party by its entityID; raises UnknownPeer.
-KeysOf = Callable[[str], Sequence[RSAPublicKey]]
+KeysOf = Callable[[str], Sequence[PublicKey]]
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,50 @@ class Inbound:
     element: etree._Element
     issuer: str
     relay_state: str
+    #: By which it came: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
+    binding: str = ""
 
 
-def receive(environ: "WSGIEnvironment", keys_of: KeysOf) -> Inbound:
+def receive(
+    environ: "WSGIEnvironment", keys_of: KeysOf, weak: frozenset[str] = frozenset()
+) -> Inbound:
     """The message of a Redirect (GET) or POST request (SAML bindings 3.4, 3.5).
 
+    ``weak`` names what is taken though it is weak (:mod:`eilogin.saml.algorithms`).
     Raises :class:`eilogin.errors.Refused` of the kind that fits.
     """
+    return verify(read_message(environ), keys_of, weak)
+
+
+def read_message(environ: "WSGIEnvironment") -> bindings.Received:
+    """The message of a Redirect or POST request, of which nothing is proven yet."""
     allow_only(environ, "GET", "POST")
     if environ["REQUEST_METHOD"] == "POST":
-        received = bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
-        root = xml.parse(received.octets)
-        issuer = _issuer_of(root)
-        element = verified(root, keys_of(issuer))
-        return Inbound(received.kind, element, issuer, received.relay_state)
-    received = bindings.read_redirect(environ.get("QUERY_STRING", ""))
+        return bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
+    return bindings.read_redirect(environ.get("QUERY_STRING", ""))
+
+
+def verify(
+    received: bindings.Received, keys_of: KeysOf, weak: frozenset[str] = frozenset()
+) -> Inbound:
+    """The same message, proven to be of who says that it is of theirs."""
     root = xml.parse(received.octets)
     issuer = _issuer_of(root)
-    bindings.verify_redirect(received, keys_of(issuer))
+    if received.binding == bindings.POST:
+        element = verified(root, keys_of(issuer))
+        return _inbound(received, element, issuer)
+    bindings.verify_redirect(received, keys_of(issuer), weak)
     signatures.check_structure(root)
     xml.validate(root, "protocol")
-    return Inbound(received.kind, root, issuer, received.relay_state)
+    return _inbound(received, root, issuer)
+
+
+def _inbound(
+    received: bindings.Received, element: etree._Element, issuer: str
+) -> Inbound:
+    return Inbound(
+        received.kind, element, issuer, received.relay_state, received.binding
+    )
 
 
 def receive_soap(

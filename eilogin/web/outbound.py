@@ -1,34 +1,106 @@
-"""Messages that leave through a browser's redirect, or as the answer over SOAP."""
+"""Messages that leave through a browser, or as the answer over SOAP."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 from webob import Response
 
 from eilogin import clock
-from eilogin.errors import Refused
-from eilogin.federation import Trust
+from eilogin.errors import BindingMissing, Refused
+from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.keys import SigningKey
+from eilogin.saml.metadata import Endpoint, Role
 from eilogin.saml.xml import serialize
+from eilogin.web.pages import Pages
 from eilogin.web.urls import see_other
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
-def redirect_with(  # noqa: PLR0913 - the parts of one redirect
-    location: str,
+
+def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
+    environ: "WSGIEnvironment",
+    pages: Pages,
+    endpoint: Endpoint,
     kind: str,
     message: etree._Element,
     *,
     key: SigningKey,
     relay_state: str = "",
     headers: Iterable[tuple[str, str]] = (),
+    is_response: bool = False,
+    framed_by: str = "",
 ) -> Response:
-    """Send the browser to ``location`` with a signed message (SAML bindings 3.4).
+    """Have the browser bring a message to ``endpoint``, over the binding that it has.
 
-    ``kind`` is ``SAMLRequest`` or ``SAMLResponse``.
+    By Redirect in a signed query (SAML bindings 3.4), by POST signed itself, in a page
+    whose form sends it on (3.5). ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a
+    response (``is_response``) goes where the endpoint takes answers. ``message``, not
+    signed yet, names that very address as its Destination. ``framed_by`` is the address
+    of who may show that page in a frame.
     """
-    url = bindings.redirect_url(location, kind, serialize(message), relay_state, key)
-    return see_other(url, headers, status=302)
+    location = endpoint.for_answers if is_response else endpoint.location
+    if endpoint.binding == bindings.REDIRECT:
+        url = bindings.redirect_url(
+            location, kind, serialize(message), relay_state, key
+        )
+        return see_other(url, headers, status=302)
+    signatures.sign(message, key)
+    fields = bindings.post_fields(kind, serialize(message), relay_state)
+    # Who takes a request may send the browser on to a third party (a hub that has a hub
+    # above it), and form-action would have Chromium stop that.
+    return pages.auto_post(
+        environ,
+        location,
+        fields,
+        headers=headers,
+        leads_on=not is_response,
+        framed_by=framed_by,
+    )
+
+
+def browser_bindings(own: Own) -> tuple[str, str]:
+    """The bindings through a browser, the preferred one first, for a NameID of ours.
+
+    One that is a BSN stays out of addresses, which end up in logs.
+    """
+    wanted = (bindings.REDIRECT, bindings.POST)
+    return (bindings.POST, bindings.REDIRECT) if own.profile == "digid" else wanted
+
+
+def binding_missing(
+    trust: Trust,
+    entity_id: str,
+    what: str,
+    wanted: Sequence[str],
+    found: Sequence[Endpoint],
+) -> BindingMissing:
+    """What to raise where a peer takes a message over none of the ``wanted`` bindings.
+
+    ``what`` names the message, such as ``a LogoutResponse``; ``found`` are the
+    addresses that its metadata has for it.
+    """
+    has = ", ".join(dict.fromkeys(_short(e.binding) for e in found)) or "none"
+    return BindingMissing(
+        f"{entity_id!r} takes {what} by none of {', '.join(map(_short, wanted))}; its"
+        f" metadata has: {has}; {trust.whom_to_ask(entity_id)}"
+    )
+
+
+def _short(binding: str) -> str:
+    """The name of a binding as people say it, such as ``HTTP-POST``."""
+    return binding.rpartition(":")[2]
+
+
+def encryption_key(role: Role, *, wanted: bool) -> RSAPublicKey | None:
+    """With what to encrypt for a peer; None where that is not ``wanted``, or not there.
+
+    A peer without a key for it gets what others may read, as it always did.
+    """
+    return next(iter(role.encryption_keys), None) if wanted else None
 
 
 def logout_response(

@@ -71,7 +71,13 @@ _LONGEST_WISH = 200
 _HSTS = "max-age=31536000"
 #: Pages that may stand in frames of their own site, where the browser says that this is
 #: one. A click there does nothing yet.
-_IN_OWN_FRAMES = ("login_needed.html",)
+_IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
+_NOBODY = "'none'"
+#: The same as frame-ancestors for an older browser, which knows no other sites.
+_FRAMING = {
+    "": [("X-Frame-Options", "DENY")],
+    "'self'": [("X-Frame-Options", "SAMEORIGIN")],
+}
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
 #: After how many seconds to try again what did not answer: longer than a store is left
@@ -79,8 +85,11 @@ _LONGEST_CAUSE = 1000
 _RETRY_AFTER = "10"
 #: Errors that have a page of their own, by their code.
 _PAGE_OF = {
+    "subject-missing": "subject_missing.html",
     "login-loops": "login_loops.html",
     "cookies-refused": "no_cookies.html",
+    "attribute-missing": "attribute_missing.html",
+    "identity-missing": "attribute_missing.html",
     "form-lost": "form_not_sent.html",
     "form-of-another": "form_not_sent.html",
     "form-sent": "form_not_sent.html",
@@ -100,9 +109,11 @@ class Pages:
         self._script = _packaged("templates/auto_post.js")
         self._style_hash = _hash_of(stylesheet)
         self._script_hash = _hash_of(self._script)
+        self._frames_script = _packaged("templates/frames.js")
+        self._frames_hash = _hash_of(self._frames_script)
         self._by_language = _environments(packages, stylesheet)
 
-    def page(
+    def page(  # noqa: PLR0913 - the parts of one answer
         self,
         environ: "WSGIEnvironment",
         template: str,
@@ -110,17 +121,30 @@ class Pages:
         status: int = 200,
         headers: Headers = (),
         form_action: Sequence[str] | None = (),
+        frames: Sequence[str] = (),
         **values: Any,
     ) -> Response:
         """The page that ``template`` makes of ``values``.
 
         ``headers`` are added to its own. ``form_action`` are URLs to whose origins a
         form on the page may lead, by itself or by a redirect; its own site always is.
-        None where the application's answer says where it leads.
+        None where the application's answer says where it leads. ``frames`` are URLs to
+        whose origins a frame on the page may lead; such a page has a script, which
+        goes on when all of them are done (``script`` in its template).
         """
-        ancestors = "'self'" if _may_be_framed(environ, template) else "'none'"
-        policy = _policy(self._style_hash, form_action, ancestors=ancestors)
-        response = self._html(environ, template, values, policy)
+        is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
+        ancestor = "'self'" if is_framed else ""
+        policy = _policy(
+            self._style_hash,
+            form_action,
+            self._frames_hash if frames else "",
+            ancestor=ancestor,
+            frames=frames,
+        )
+        if frames:
+            # Our own file, whose hash is in the policy.
+            values["script"] = Markup(self._frames_script)  # noqa: S704
+        response = self._html(environ, template, values, policy, ancestor)
         response.status_code = status
         response.headerlist.extend(headers)
         return response
@@ -132,17 +156,22 @@ class Pages:
             for language, environment in self._by_language.items()
         }
 
-    def auto_post(
+    def auto_post(  # noqa: PLR0913 - the parts of one answer
         self,
         environ: "WSGIEnvironment",
         action: str,
         fields: Mapping[str, str],
         *,
         headers: Headers = (),
+        leads_on: bool = False,
+        framed_by: str = "",
     ) -> Response:
         """A page whose form sends ``fields`` to ``action`` by itself (POST binding).
 
-        SAML bindings 3.5.4. Without JavaScript the citizen presses its button.
+        SAML bindings 3.5.4. Without JavaScript the citizen presses its button. Who is
+        at ``action`` may redirect the form within that site and ours, and where the
+        form ``leads_on``, to any site. ``framed_by`` is the address of who may show it
+        in a frame, where a click does nothing but this.
         """
         values = {
             "action": action,
@@ -150,8 +179,14 @@ class Pages:
             # Our own file, whose hash is in the policy.
             "script": Markup(self._script),  # noqa: S704
         }
-        policy = _policy(self._style_hash, [action], self._script_hash)
-        response = self._html(environ, "auto_post.html", values, policy)
+        # ValueError for what is no address.
+        own = origin_of(action)
+        form_action = None if leads_on else [own]
+        ancestor = origin_of(framed_by) if framed_by else ""
+        policy = _policy(
+            self._style_hash, form_action, self._script_hash, ancestor=ancestor
+        )
+        response = self._html(environ, "auto_post.html", values, policy, ancestor)
         response.headerlist.extend(headers)
         return response
 
@@ -162,14 +197,17 @@ class Pages:
         *,
         event: str,
         again: str | None = None,
+        template: str | None = None,
+        **values: Any,
     ) -> Response:
         """The calm page of an error; its cause goes to the logs, never to the page.
 
         ``event`` is the code of the audit event, such as ``login``; ``again`` is a
-        path of this site where the visitor can start anew. A background call gets
-        JSON with the error's code as its ``reason``. Page, log and audit event share a
-        new reference; there is no audit event where the store is down and nobody was
-        about to log in.
+        path of this site where the visitor can start anew. ``template`` is another
+        than that of the error's code, and ``values`` are what it needs besides. A
+        background call gets JSON with the error's code as its ``reason``. Page, log and
+        audit event share a new reference; there is no audit event where the store is
+        down and nobody was about to log in.
         """
         if isinstance(error, StoreUnavailable) and _is_nobodys_login(environ, event):
             # It would be one for every request, and nobody has done anything.
@@ -184,7 +222,7 @@ class Pages:
             return json_answer(environ, answer, status=status, headers=headers)
         return self.page(
             environ,
-            _PAGE_OF.get(code, "error.html"),
+            template or _PAGE_OF.get(code, "error.html"),
             status=status,
             headers=headers,
             code=code,
@@ -193,6 +231,7 @@ class Pages:
             reference=reference,
             telephone=_telephone(environ),
             again=again,
+            **values,
         )
 
     def _html(
@@ -201,17 +240,17 @@ class Pages:
         template: str,
         values: Mapping[str, Any],
         policy: str,
+        ancestor: str = "",
     ) -> Response:
         language = language_of(environ)
         text = self._by_language[language].get_template(template).render(values)
-        frames = "SAMEORIGIN" if _may_be_framed(environ, template) else "DENY"
         return Response(
             body=text.encode(),
             headerlist=[
                 ("Content-Type", "text/html; charset=UTF-8"),
                 ("Content-Language", language),
                 ("Content-Security-Policy", policy),
-                ("X-Frame-Options", frames),
+                *_FRAMING.get(ancestor, ()),
                 *_common_headers(environ),
             ],
         )
@@ -329,20 +368,20 @@ def _packaged(name: str) -> str:
 # --- headers --------------------------------------------------------------------
 
 
-def _may_be_framed(environ: "WSGIEnvironment", template: str) -> bool:
-    return template in _IN_OWN_FRAMES and not fills_window(environ)
-
-
 def _policy(
     style_hash: str,
     form_action: Sequence[str] | None,
     script_hash: str = "",
-    ancestors: str = "'none'",
+    *,
+    ancestor: str = "",
+    frames: Sequence[str] = (),
 ) -> str:
     """The Content-Security-Policy of one page."""
     origins = dict.fromkeys(["'self'", *map(origin_of, form_action or ())])
     form = [] if form_action is None else [f"form-action {' '.join(origins)}"]
     script = [f"script-src {script_hash}"] if script_hash else []
+    framed = dict.fromkeys(["'self'", *map(origin_of, frames)])
+    frame = [f"frame-src {' '.join(framed)}"] if frames else []
     return "; ".join(
         [
             "default-src 'none'",
@@ -351,7 +390,8 @@ def _policy(
             "img-src data:",
             *script,
             *form,
-            f"frame-ancestors {ancestors}",
+            *frame,
+            f"frame-ancestors {ancestor or _NOBODY}",
             "base-uri 'none'",
         ]
     )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from eilogin.errors import (
+    DecryptionFailed,
     MalformedMessage,
     MessageExpired,
     MessageMisdirected,
@@ -23,6 +24,7 @@ from eilogin.errors import (
     UntrustedSignature,
 )
 from eilogin.saml.answers import Expected, accept
+from eilogin.saml.encryption import Decrypter, encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import (
     Assertion,
@@ -321,6 +323,109 @@ def test_a_wrapped_assertion_is_refused_though_the_schema_is_not_asked(
         accept(received(attack(with_signed_assertion(hub_key))), expected)
 
 
+# --- the same, with an encryption key that everybody can read in metadata -----------
+
+
+@pytest.fixture(scope="module")
+def reader_key():
+    return SigningKey.load(*new_key_pair("reader"))
+
+
+@pytest.fixture(scope="module")
+def reading(expected, reader_key):
+    return replace(expected, decrypter=Decrypter([reader_key.private]))
+
+
+def encrypted(assertion, key):
+    return encrypt(assertion, "saml:EncryptedAssertion", key.public)
+
+
+def with_encrypted(key, reader):
+    """The attacker's own good answer: its assertion signed, and encrypted for us."""
+    return write_response(RESPONSE, encrypted(signed_assertion(key), reader))
+
+
+REFUSALS = (MalformedMessage, UntrustedSignature, DecryptionFailed)
+
+
+def test_the_good_encrypted_twin_is_accepted(hub_key, reader_key, reading):
+    assert accept(received(with_encrypted(hub_key, reader_key)), reading) == ASSERTION
+
+
+@pytest.mark.parametrize("attack", OF_A_SIGNED_ASSERTION, ids=lambda f: f.__name__)
+def test_a_wrapping_assertion_that_is_encrypted_is_refused(
+    attack, hub_key, reader_key, reading
+):
+    """The evil one for our eyes only, the honest one where the attack left it."""
+    response = attack(with_signed_assertion(hub_key))
+    name = f"{q('saml:Subject')}/{q('saml:NameID')}"
+    assertions = response.iter(q("saml:Assertion"))
+    evil = next(each for each in assertions if each.findtext(name) == "admin")
+    evil.getparent().replace(evil, encrypted(evil, reader_key))
+    with pytest.raises(REFUSALS):
+        accept(received(response), reading)
+
+
+@pytest.fixture(params=["by-the-schema", "whatever-the-schema"])
+def schema(request, monkeypatch):
+    if request.param == "whatever-the-schema":
+        monkeypatch.setattr("eilogin.saml.answers.validate", lambda *_: None)
+
+
+@pytest.mark.usefixtures("schema")
+@pytest.mark.parametrize("attack", OF_A_SIGNED_ASSERTION, ids=lambda f: f.__name__)
+def test_a_wrapped_assertion_within_a_ciphertext_is_refused(
+    attack, hub_key, reader_key, reading
+):
+    response = attack(with_signed_assertion(hub_key))
+    for assertion in response.findall(q("saml:Assertion")):
+        response.replace(assertion, encrypted(assertion, reader_key))
+    with pytest.raises(REFUSALS):
+        accept(received(response), reading)
+
+
+def test_an_encrypted_assertion_beside_a_signed_one_is_refused(
+    hub_key, reader_key, reading
+):
+    """CVE-2024-9487."""
+    for place in (0, 2, 3):
+        response = with_signed_assertion(hub_key)
+        response.insert(place, encrypted(evil_assertion(), reader_key))
+        with pytest.raises(MalformedMessage):
+            accept(received(response), reading)
+
+
+def test_an_encrypted_assertion_that_nobody_signed_is_refused(
+    hub_key, attacker_key, reader_key, reading
+):
+    own = evil_assertion()
+    sign(own, attacker_key)
+    for evil in (evil_assertion(), own):
+        response = write_response(RESPONSE, encrypted(evil, reader_key))
+        with pytest.raises(DecryptionFailed):
+            accept(received(response), reading)
+        sign(response, attacker_key)
+        with pytest.raises(UntrustedSignature):
+            accept(received(response), reading)
+
+
+def test_an_encrypted_name_in_a_clear_assertion_is_covered_by_its_signature(
+    hub_key, reader_key, reading
+):
+    assertion = write_assertion(ASSERTION)
+    name_id = next(assertion.iter(q("saml:NameID")))
+    evil = etree.fromstring(serialize(name_id).replace(b"mallory", b"admin"))
+    hidden = encrypt(name_id, "saml:EncryptedID", reader_key.public)
+    name_id.getparent().replace(name_id, hidden)
+    sign(assertion, hub_key)
+    response = write_response(RESPONSE, assertion)
+    assert accept(received(response), reading) == ASSERTION
+    other = encrypt(evil, "saml:EncryptedID", reader_key.public)
+    hidden.getparent().replace(hidden, other)
+    with pytest.raises(UntrustedSignature):
+        accept(received(response), reading)
+
+
 # --- signatures that are missing, foreign or about something else -------------------
 
 
@@ -476,19 +581,14 @@ _OPERATIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    made_by=st.sampled_from([with_signed_assertion, with_signed_response]),
-    steps=st.lists(
-        st.tuples(_OPERATIONS, st.integers(0, 999), st.integers(0, 999)),
-        min_size=1,
-        max_size=4,
-    ),
+_STEPS = st.lists(
+    st.tuples(_OPERATIONS, st.integers(0, 999), st.integers(0, 999)),
+    min_size=1,
+    max_size=4,
 )
-def test_a_mutant_is_refused_or_says_what_the_hub_signed(
-    made_by, steps, hub_key, expected
-):
-    response = made_by(hub_key)
+
+
+def _is_refused_or_true(response, steps, expected):
     for step in steps:
         _mutate(response, *step)
     try:
@@ -496,3 +596,30 @@ def test_a_mutant_is_refused_or_says_what_the_hub_signed(
     except Refused:
         return
     assert accepted == ASSERTION
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    made_by=st.sampled_from([with_signed_assertion, with_signed_response]),
+    steps=_STEPS,
+)
+def test_a_mutant_is_refused_or_says_what_the_hub_signed(
+    made_by, steps, hub_key, expected
+):
+    _is_refused_or_true(made_by(hub_key), steps, expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=_STEPS, is_within=st.booleans())
+def test_an_encrypted_mutant_is_refused_or_says_what_the_hub_signed(
+    steps, is_within, hub_key, reader_key, reading
+):
+    """The changes to the message, or to what is in the ciphertext."""
+    if not is_within:
+        _is_refused_or_true(with_encrypted(hub_key, reader_key), steps, reading)
+        return
+    assertion = signed_assertion(hub_key)
+    for step in steps:
+        _mutate(assertion, *step)
+    response = write_response(RESPONSE, encrypted(assertion, reader_key))
+    _is_refused_or_true(response, [], reading)

@@ -7,13 +7,20 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import time_machine
 
 from eilogin.cli import checking, inventory
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import own_of_part, parts_of
 from eilogin.errors import ConfigurationError
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.bindings import REDIRECT
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.metadata import Contact, Endpoint, write_entity
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import parse, serialize
 from eilogin.stores.sqlite import SQLiteStore
 
 
@@ -182,7 +189,7 @@ OPTIONS = [
     ("filter:uwv-eilogin", "key", "%(here)s/var/gemeente.key", "another key"),
     ("filter:uwv-eilogin", "key", "%(here)s/paste.ini", "not a private key"),
     ("filter:uwv-eilogin", "federation", "%(here)s/var/no.xml", "an existing file"),
-    ("filter:uwv-eilogin", "hub", "http://hub/metadata", "is no hub of this"),
+    ("filter:uwv-eilogin", "hub", "http://hub/metadata", "is not a member of the"),
     ("filter:uwv-eilogin", "entity_id", "urn:x", "no member of this federation"),
     ("filter:uwv-eilogin", "name", "UWV ; the one", "no comments behind a value"),
     ("filter:uwv-eilogin", "name", "100%", "expected '%%' for a percent sign"),
@@ -257,12 +264,25 @@ WRONG = {
         "email": None,
         "key": "no.key",
         "certificate": "no.crt",
+        "decryption_key": "no.key",
+        "decryption_certificate": "var/uwv.crt",
         "secret": "short",
+        "pseudonym_key": "env:NO_SUCH_NAME",
         "back_channel_url": "uwv",
         "acs": "soap",
+        "hub_inside": "hub",
+        "profile": "eidas",
+        "name_id_format": "opaque",
+        "requested_attributes": "bsn\x7f",
+        "entity_categories": "research",
         "federation": "no.xml",
         "federation_certificate": "no.crt",
+        "federation_unsigned": "maybe",
+        "federation_validity": "a month",
         "hub": "urn:hub",
+        "discovery": "kies",
+        "level_classes": "basis",
+        "accept_weak": "md5",
         "back_channel_ca": "paste.ini",
         "back_channel_proxy": "foo",
         "tls_client_certificate": "no.crt",
@@ -273,21 +293,56 @@ WRONG = {
     },
     "login": {
         "protect": "/mijn",
+        "require_attributes": None,
         "keep_alive": "never",
         "bind_address": "maybe",
+        "request_binding": "soap",
+        "comparison": "better",
+        "subject": "bsn",
+        "sectors": "bsn",
+        "error_text": None,
+        "error_text_en": None,
+        "cancel_text": None,
+        "cancel_text_en": None,
+        "silent": "maybe",
+        "unsolicited": "maybe",
+        "want_response_signed": "maybe",
         "second_opinion": "maybe",
         "keep_post": "65m",
         "store_down": "ignore",
         "warn": "soon",
     },
-    "logout": {"next": "https://elsewhere"},
-    "identity": {"user": "foo", "headers": "X-Name"},
+    "logout": {
+        "next": "https://elsewhere",
+        "logout_binding": "pigeon",
+        "logout_timeout": "soon",
+        "encrypt_name_id": "maybe",
+    },
+    "identity": {
+        "user": "foo",
+        "attributes": "naam HTTP_NAAM",
+        "allow_attributes": None,
+        "headers": "X-Name",
+    },
     "appsession": {"timeout": "a day", "auto": "maybe", "max_size": "off"},
     "hub": {
+        "sign_in": "elsewhere",
         "citizens": "paste.ini",
+        "passed_on_to": None,
         "name_id_key": "env:NO_SUCH_NAME",
         "logout_timeout": "soon",
+        "name_id": "opaque",
+        "name_id_attributes": "persistent mail",
+        "nameless": None,
+        "release": "* naam\n    * bsn",
+        "default_attributes": None,
+        "attribute_names": "mail",
+        "sign": "nothing",
+        "encrypt": "maybe",
+        "encrypt_name_id": "maybe",
         "demo": "maybe",
+        "show_session": "maybe",
+        "rehearsal": "maybe",
     },
     "portal": {
         "title": None,
@@ -498,6 +553,65 @@ class TestARole:
         assert any(text.endswith(said) for text in found), found
 
 
+class TestAHubThatSignsInAbove:
+    @pytest.fixture
+    def below(self, site):
+        """The site's hub behind the filters of a participant."""
+        site.set("app:hub", sign_in="above", passed_on_to="https://uwv.test/")
+        site.set("filter:uwv-eilogin", hub_inside="/", cookie="eilogin-above")
+        site.set("pipeline:inloggen", pipeline="uwv-eilogin hub-session hub-trust hub")
+        site.set("pipeline:uwv", pipeline="app")
+        return site
+
+    def test_stands_behind_a_participant(self, below):
+        assert below.faults() == []
+
+    def test_may_stand_behind_its_filters_one_by_one(self, below):
+        below.set("filter:g-trust", hub_inside="/")
+        below.set("filter:hub-session", cookie="eilogin-hub")
+        below.set("filter:g-session", cookie="eilogin-above")
+        filters = "g-session g-trust g-login g-logout g-identity"
+        below.set("pipeline:inloggen", pipeline=f"{filters} hub-session hub-trust hub")
+        below.set("pipeline:gemeente", pipeline="app")
+        assert below.faults() == []
+
+    @pytest.mark.parametrize(
+        ("section", "options", "told"),
+        [
+            (
+                "filter:uwv-eilogin",
+                {"hub_inside": None},
+                "[filter:uwv-eilogin] hub_inside: expected the prefix of [app:hub]",
+            ),
+            (
+                "filter:uwv-eilogin",
+                {"cookie": None},
+                "[filter:hub-session] cookie: found 'eilogin'; expected another name",
+            ),
+            (
+                "filter:uwv-eilogin",
+                {"role": "hub"},
+                "[filter:uwv-eilogin] role: found 'hub'; expected 'participant'",
+            ),
+            (
+                "pipeline:inloggen",
+                {"pipeline": "g-session g-trust hub-session hub-trust hub"},
+                "[app:hub] sign_in: found 'above'; needs 'login', 'logout' of a",
+            ),
+            (
+                "pipeline:inloggen",
+                {"pipeline": "hub-session hub-trust hub"},
+                "[app:hub] sign_in: found 'above'; needs 'login', 'logout' of a",
+            ),
+            ("app:hub", {"passed_on_to": None}, "passed_on_to: is required with"),
+        ],
+    )
+    def test_is_told_what_it_lacks(self, below, section, options, told):
+        below.set(section, **options)
+        found = [str(fault) for fault in below.faults()]
+        assert any(told in text for text in found), found
+
+
 class TestADemo:
     @pytest.mark.parametrize(
         ("demo", "public_url", "is_fine"),
@@ -517,6 +631,20 @@ class TestADemo:
             (fault,) = found
             assert (fault.section, fault.found) == ("app:hub", "'yes'")
             assert public_url in fault.expected
+
+    @pytest.mark.parametrize("option", ["rehearsal", "show_session"])
+    def test_of_digid_is_for_that_profile_only(self, site, option):
+        site.set("app:hub", **{option: "true"})
+        (fault,) = [fault for fault in site.faults() if fault.option == option]
+        assert "expected 'profile = digid'" in fault.expected
+        site.set("filter:hub-trust", profile="digid")
+        assert [fault for fault in site.faults() if fault.option == option] == []
+
+    def test_of_digid_signs_its_citizens_in_itself(self, site):
+        site.set("app:hub", sign_in="above", passed_on_to="https://uwv.test/")
+        site.set("filter:hub-trust", profile="digid")
+        found = [str(fault) for fault in site.faults() if fault.option == "sign_in"]
+        assert any("expected 'own' with 'profile = digid'" in text for text in found)
 
     def test_is_looked_at_although_other_options_are_wrong(self, site):
         site.set("app:hub", demo="true", logout_timeout="soon")
@@ -562,8 +690,8 @@ class TestKeysAndTheFederation:
     def test_say_which_hubs_there_are(self, site):
         site.set("filter:uwv-eilogin", hub="urn:hub")
         assert site.fault().expected == (
-            "is no hub of this federation"
-            " (there are: http://inloggen.localhost:6543/metadata)"
+            "'urn:hub' is not a member of the federation"
+            " (there are: http://inloggen.localhost:6543/metadata) (hub-unknown)"
         )
 
     def test_say_no_more_than_five(self, site, monkeypatch):
@@ -572,9 +700,9 @@ class TestKeysAndTheFederation:
             checking.Federation, "entities", property(lambda f: hub(f)[:1] * 6)
         )
         site.set("filter:uwv-eilogin", hub="urn:hub")
-        told = next(str(f) for f in site.faults() if "urn:hub" in f.found)
+        told = next(str(f) for f in site.faults() if "urn:hub" in f.expected)
         assert told.count("/metadata") == 5
-        assert told.endswith(", …)")
+        assert ", …)" in told
 
     def test_need_a_hub_that_is_named_where_there_are_more(self, site, monkeypatch):
         hub = checking.Federation.entities.fget
@@ -583,7 +711,184 @@ class TestKeysAndTheFederation:
         )
         found = [str(fault) for fault in site.faults()]
         assert len(found) == 2
-        assert all("the federation has 2 hubs" in text for text in found)
+        assert all("has more than one hub (2)" in text for text in found)
+
+
+class TestALevelThatNoHubCouldSay:
+    def test_is_a_fault_where_the_filters_stand_alone(self, site):
+        site.set("filter:g-trust", level_classes="basis urn:b")
+        site.set("filter:g-login", protect="/ basis\n    /mijn midden")
+        told = site.fault()
+        assert (told.section, told.option) == ("filter:g-login", "protect")
+        assert "a line needs midden; expected a level that 'level" in told.expected
+
+    def test_is_one_in_one_section_too(self, site):
+        site.set("filter:uwv-eilogin", level_classes="basis urn:b", protect="/ hoog")
+        assert "a line needs hoog; expected" in site.fault().expected
+
+
+class TestTheMetadataOfAPeer:
+    @pytest.fixture
+    def hub_file(self, site):
+        """Write the hub's own metadata, changed, and let a participant trust that."""
+
+        def write(section="filter:uwv-eilogin", **changes):
+            ini = IniFile.read(site.file)
+            parts = parts_of(ini)
+            (part,) = [part for part in parts if part.title == "filter:hub-trust"]
+            descriptor = own_of_part(ini, part).descriptor()
+            role = replace(descriptor.identity_provider, **changes)
+            contact = Contact("technical", "De Hub", "beheer@hub.test")
+            hub = replace(descriptor, identity_provider=role, contacts=(contact,))
+            (site.var / "hub.xml").write_bytes(write_entity(hub))
+            site.set(
+                section,
+                federation="%(here)s/var/hub.xml",
+                federation_certificate=None,
+                federation_unsigned="true",
+            )
+
+        return write
+
+    def test_that_nobody_signed_is_noted(self, site, run, hub_file):
+        hub_file()
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.endswith(
+            "note: [filter:uwv-eilogin] federation: we,"
+            " http://uwv.localhost:6543/eilogin/metadata, are not in it; does the hub"
+            " know us?\n"
+            f"note: [filter:uwv-eilogin] federation_unsigned: {site.var}/hub.xml is not"
+            " signed: whoever can write it decides whom we trust (metadata-unsigned)\n"
+        )
+
+    def test_that_is_signed_by_itself_need_not_name_us_either(
+        self, site, run, hub_file
+    ):
+        hub_file()
+        key, certificate = (
+            (site.var / f"inloggen.{end}").read_bytes() for end in ("key", "crt")
+        )
+        root = parse((site.var / "hub.xml").read_bytes())
+        root.set("ID", "_signed")
+        sign(root, SigningKey.load(key, certificate))
+        (site.var / "hub.xml").write_bytes(serialize(root))
+        site.set(
+            "filter:uwv-eilogin",
+            federation_certificate="%(here)s/var/inloggen.crt",
+            federation_unsigned=None,
+        )
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.stderr
+        assert "are not in it; does the hub know us?" in result.stdout
+        assert "not signed" not in result.stdout
+
+    def test_without_keys_is_a_fault(self, site, hub_file):
+        hub_file(signing_certificates=())
+        told = site.fault()
+        assert told.option == "federation"
+        assert "has no signing certificate that can be used" in told.expected
+        assert told.expected.endswith("(peer-without-keys)")
+
+    def test_without_a_binding_that_is_needed_is_a_fault(self, site, hub_file):
+        hub_file(artifact_resolutions=())
+        told = site.fault()
+        assert told.option == "hub"
+        assert "resolves no artifacts over SOAP" in told.expected
+        assert "ask De Hub beheer@hub.test" in told.expected
+        assert told.expected.endswith("(binding-missing)")
+        site.set("filter:uwv-eilogin", acs="post")
+        assert site.faults() == []
+
+    def test_that_says_of_no_logout_is_noted(self, site, run, hub_file):
+        hub_file(single_logouts=())
+        result = run("check", site.file)
+        assert result.exit_code == 0
+        assert "note: [filter:uwv-eilogin] hub: single logout is" in result.stdout
+        assert "(logout-impossible)" in result.stdout
+
+    def test_whose_certificate_has_expired_is_noted(self, site, run, hub_file):
+        with time_machine.travel("2021-01-01T00:00:00Z", tick=False):
+            old = SigningKey.load(*new_key_pair("inloggen.localhost", days=1))
+        hub_file(signing_certificates=(old.certificate_text,))
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.stderr
+        assert "expired at 2021-01-02T00:00:00Z: its key is trusted" in result.stdout
+        assert "ask De Hub beheer@hub.test" in result.stdout
+        assert "(certificate-expired)" in result.stdout
+
+    def test_of_which_a_part_was_passed_over_is_noted(self, site, run, hub_file):
+        hub_file(
+            single_logouts=(
+                Endpoint("urn:x-test:carrier-pigeon", "http://hub.test/loft"),
+                Endpoint(REDIRECT, "https://hub.test/slo"),
+            )
+        )
+        result = run("check", site.file)
+        assert "'http://hub.test/loft' (metadata-passed-over)" in result.stdout
+
+    def test_that_has_expired_is_a_fault_with_its_code(self, site):
+        with time_machine.travel("2126-01-01T00:00:00Z", tick=False):
+            told = {fault.expected[-18:] for fault in site.faults()}
+        assert told == {"(metadata-expired)"}
+
+
+class TestWhatIsWorthAWord:
+    def test_is_each_weak_algorithm(self, site, run):
+        site.set("filter:uwv-eilogin", accept_weak="cbc rsa-1.5")
+        result = run("check", site.file)
+        assert result.exit_code == 0
+        for name in ("cbc", "rsa-1.5"):
+            assert f"note: [filter:uwv-eilogin] accept_weak: {name} is" in result.stdout
+
+    def test_is_that_answers_may_name_nobody(self, site, run):
+        site.set("filter:uwv-eilogin", name_id_format="none")
+        assert "single logout is impossible" in run("check", site.file).stdout
+
+    def test_is_what_digid_asks_for_on_the_back_channel(self, site, run):
+        site.set("filter:uwv-eilogin", profile="digid")
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.stderr
+        told = [line for line in result.stdout.splitlines() if "note" in line]
+        assert [line.split(": ")[1] for line in told] == [
+            "[filter:uwv-eilogin] pseudonym_key",
+            "[filter:uwv-eilogin] tls_client_certificate",
+            "[filter:uwv-eilogin] back_channel_ca",
+        ]
+
+    def test_is_not_there_where_that_is_there(self, site, run):
+        site.set(
+            "filter:uwv-eilogin",
+            profile="digid",
+            pseudonym_key="a secret that stays",
+            tls_client_key="%(here)s/var/uwv.key",
+            tls_client_certificate="%(here)s/var/uwv.crt",
+            back_channel_ca="%(here)s/var/uwv.crt",
+        )
+        assert "note" not in run("check", site.file).stdout
+
+    def test_is_a_fault_where_a_filter_of_its_own_contradicts_it(self, site, run):
+        site.set("filter:g-trust", profile="digid")
+        site.set("filter:g-login", keep_alive="5m", silent="true", comparison="exact")
+        site.set("filter:g-session", idle="20m")
+        result = run("check", site.file)
+        assert result.exit_code == 1
+        for told in (
+            "[filter:g-session] idle: found '20m'; expected at most '15m'",
+            "[filter:g-login] keep_alive: found '5m'; expected '10m' to '15m'",
+            "[filter:g-login] silent: found 'true'; expected 'false'",
+            "[filter:g-login] comparison: found 'exact'; expected 'minimum'",
+        ):
+            assert told in result.stderr
+
+    def test_is_no_fault_with_high_levels_and_a_keep_alive(self, site, run):
+        site.set("filter:g-trust", profile="digid")
+        site.set("filter:g-login", keep_alive="12m", protect="/ substantieel")
+        assert run("check", site.file).exit_code == 0
+
+    def test_is_not_that_of_a_hub_that_plays_digid(self, site, run):
+        site.set("filter:hub-trust", profile="digid")
+        assert "note" not in run("check", site.file).stdout
 
 
 class TestLimitsThatNeverComeIntoForce:
@@ -645,6 +950,17 @@ class TestWhatIsHardlyMeant:
         site.set("DEFAULT", name="5m")
         site.set("filter:uwv-eilogin", name=None, **options)
         assert self.notes(site, run) == []
+
+    def test_an_attribute_that_is_not_asked_for_is_noted(self, site, run):
+        needed = {"protect": "/a basis role=x mail=*", "require_attributes": "mail bsn"}
+        site.set("filter:uwv-eilogin", **needed)
+        assert self.notes(site, run) == [], "who asks for nothing may get anything"
+        site.set("filter:uwv-eilogin", requested_attributes="mail")
+        assert self.notes(site, run) == [
+            f"note: [filter:uwv-eilogin] {option}: {name!r} is not in"
+            " requested_attributes: will the hub tell it?"
+            for option, name in (("protect", "role"), ("require_attributes", "bsn"))
+        ]
 
     @pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.1 ::/0"])
     def test_trust_in_every_address_is_noted(self, site, run, networks):

@@ -8,7 +8,7 @@ import time_machine
 import eilogin
 from eilogin.cli import demo
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizens
-from eilogin.saml.keys import load_certificate, rsa_public_key
+from eilogin.saml.keys import certificate_key, load_certificate
 from eilogin.saml.metadata import read_federation
 
 
@@ -23,7 +23,7 @@ def contents(site):
 def federation(site):
     certificate = load_certificate((site.var / "federation.crt").read_bytes())
     octets = (site.var / "federation.xml").read_bytes()
-    return read_federation(octets, [rsa_public_key(certificate)])
+    return read_federation(octets, [certificate_key(certificate)])
 
 
 class TestInAnEmptyClone:

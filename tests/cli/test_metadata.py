@@ -3,7 +3,7 @@ from click.testing import CliRunner
 
 from eilogin.cli import main
 from eilogin.saml.keys import new_key_pair
-from eilogin.saml.xml import parse, validate
+from eilogin.saml.xml import parse, q, validate
 
 ONE_SITE = """
 [filter:mine]
@@ -39,6 +39,33 @@ def test_prints_the_metadata_before_there_is_a_federation(run):
     document = parse(result.stdout_bytes)
     validate(document, "metadata")
     assert document.get("entityID") == "https://mine.test/eilogin/metadata"
+
+
+class TestForDigid:
+    def test_is_signed_and_holds_what_digid_wants_alone(self, run):
+        result = run(ONE_SITE, "--profile", "digid")
+        assert result.exit_code == 0, result.output
+        document = parse(result.stdout_bytes)
+        validate(document, "metadata")
+        assert document.find(q("ds:Signature")) is not None
+        (role,) = document.findall(q("md:SPSSODescriptor"))
+        (key,) = role.findall(q("md:KeyDescriptor"))
+        assert key.get("use") == "signing"
+        assert key.find(f".//{q('ds:KeyName')}") is not None
+        assert b"Mijn" not in result.stdout_bytes
+        assert b"cacheDuration" not in result.stdout_bytes
+
+    def test_is_not_there_for_what_digid_cannot_do(self, run):
+        text = ONE_SITE + "acs = post\n"
+        result = run(text, "--profile", "digid")
+        assert result.exit_code == 1
+        assert "acs: found 'post'; expected 'artifact': DigiD" in result.output
+
+    def test_is_what_the_file_says_where_nothing_is_said(self, run):
+        digid = run(ONE_SITE + "profile = digid\n").stdout_bytes
+        assert b"KeyName" in digid
+        plain = run(ONE_SITE + "profile = digid\n", "--profile", "saml").stdout_bytes
+        assert b"KeyName" not in plain
 
 
 def test_asks_which_site_where_there_are_several(run):

@@ -1,13 +1,27 @@
+import re
+
 import pytest
 import time_machine
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError, UnknownPeer
-from eilogin.federation import Federation
-from eilogin.saml.metadata import write_federation
+from eilogin.errors import (
+    MetadataExpired,
+    MetadataLifetime,
+    MetadataUntrusted,
+    MetadataUnusable,
+    PeerWithoutKeys,
+    UnknownPeer,
+)
+from eilogin.federation import Federation, MetadataFile
+from eilogin.saml.metadata import write_entity, write_federation
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
-HOUR = 3600.0
+HOUR, DAY, SKEW = 3600.0, 86400.0, 60.0
+
+
+def read(keys, *paths, **options):
+    """The federation of some files, which may all be signed by the same keys."""
+    return Federation.from_files([MetadataFile(p, keys) for p in paths], **options)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +47,7 @@ def file(tmp_path, make_own, operator):
 
 @pytest.fixture
 def federation(file, operator):
-    return Federation.from_file(file, [operator.public])
+    return read([operator.public], file)
 
 
 def test_knows_its_members_in_their_order(federation):
@@ -48,7 +62,9 @@ def test_does_not_know_a_stranger(federation):
 
 
 def test_knows_nobody_any_more_when_it_has_expired(federation, traveller):
-    traveller.shift(HOUR)
+    traveller.shift(HOUR + SKEW - 1)
+    assert federation.entity(UWV), "the operator's clock may be behind ours"
+    traveller.shift(1)
     assert federation.entities == []
     with pytest.raises(UnknownPeer, match="expired"):
         federation.entity(UWV)
@@ -69,26 +85,128 @@ def test_does_not_choose_between_hubs(tmp_path, make_own, operator):
     path.write_bytes(
         write_federation(hubs, name="", valid_until=clock.now() + HOUR, key=operator)
     )
-    assert Federation.from_file(path, [operator.public]).only_hub() is None
+    assert read([operator.public], path).only_hub() is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path, operator):
-    with pytest.raises(ConfigurationError, match=r"gone\.xml: No such file"):
-        Federation.from_file(tmp_path / "gone.xml", [operator.public])
+    with pytest.raises(MetadataUnusable, match=r"gone\.xml: No such file"):
+        read([operator.public], tmp_path / "gone.xml")
 
 
 def test_a_file_that_another_key_signed_is_named(file, key):
-    with pytest.raises(ConfigurationError, match=r"federation\.xml: "):
-        Federation.from_file(file, [key.public])
+    told = r"federation\.xml: .*'federation_certificate' names, or .*: ask the operator"
+    with pytest.raises(MetadataUntrusted, match=told):
+        read([key.public], file)
 
 
 def test_a_file_that_was_altered_is_named(file, operator):
     file.write_bytes(file.read_bytes().replace(b"De hub", b"De dub"))
-    with pytest.raises(ConfigurationError, match=r"federation\.xml: "):
-        Federation.from_file(file, [operator.public])
+    with pytest.raises(MetadataUntrusted, match=r"federation\.xml: "):
+        read([operator.public], file)
 
 
 def test_a_file_that_has_expired_is_named_with_when(file, operator, traveller):
-    traveller.shift(HOUR)
-    with pytest.raises(ConfigurationError, match=r"expired at 2026-11-24T10:00"):
-        Federation.from_file(file, [operator.public])
+    traveller.shift(HOUR + SKEW - 1)
+    assert read([operator.public], file).hubs == [HUB]
+    traveller.shift(1)
+    told = r"expired at 2026-11-24T10:00:00Z, and it is 2026-11-24T10:01:00Z here; ask"
+    with pytest.raises(MetadataExpired, match=told):
+        read([operator.public], file)
+
+
+def test_a_file_that_is_no_metadata_is_named(tmp_path, operator):
+    path = tmp_path / "page.xml"
+    path.write_text("<html/>")
+    with pytest.raises(MetadataUnusable, match=r"page\.xml: .*expected SAML metadata"):
+        read([operator.public], path)
+
+
+class TestHowLongItLasts:
+    def test_may_be_bounded(self, file, operator):
+        assert read([operator.public], file, longest=HOUR).hubs == [HUB]
+        # A clock that is a little ahead made no false promise.
+        assert read([operator.public], file, longest=HOUR - SKEW).hubs == [HUB]
+        told = (
+            r"federation\.xml: .*valid until 2026-11-24T10:00:00Z; expected a"
+            r" validUntil on its root, by 2026-11-24T09:58:59Z .*ask the oper"
+        )
+        with pytest.raises(MetadataLifetime, match=told):
+            read([operator.public], file, longest=HOUR - SKEW - 1)
+
+    def test_has_to_be_said_where_it_is_bounded(self, file_of, make_own):
+        path = file_of("one.xml", make_own("hub", entity_id=HUB))
+        assert read(None, path).hubs == [HUB]
+        with pytest.raises(MetadataLifetime, match=r"one\.xml: .*valid until for ever"):
+            read(None, path, longest=365 * DAY)
+
+
+@pytest.fixture
+def file_of(tmp_path):
+    """A file with the metadata of one party, which nobody signed."""
+
+    def write(name, own):
+        path = tmp_path / name
+        path.write_bytes(write_entity(own.descriptor()))
+        return path
+
+    return write
+
+
+class TestSeveralFiles:
+    def test_are_one_federation(self, file, file_of, make_own):
+        other = file_of("other.xml", make_own("hub", entity_id="https://two.test/"))
+        federation = read(None, other, file)
+        assert federation.hubs == ["https://two.test/", HUB]
+        assert federation.name == "Proef"
+        assert federation.is_aggregate
+
+    def test_of_single_parties_are_no_federation_of_which_one_is_a_member(
+        self, file_of, make_own
+    ):
+        one = file_of("one.xml", make_own("hub"))
+        assert not read(None, one).is_aggregate
+
+    def test_must_all_be_signed_where_one_is(self, file, file_of, make_own, operator):
+        one = file_of("one.xml", make_own("hub", entity_id="https://two.test/"))
+        with pytest.raises(MetadataUntrusted, match=r"one\.xml"):
+            read([operator.public], file, one)
+
+    def test_may_each_have_a_key_that_is_good_for_no_other(
+        self, file, tmp_path, make_own, operator, key
+    ):
+        one = tmp_path / "one.xml"
+        hub = make_own("hub", entity_id="https://two.test/").descriptor()
+        one.write_bytes(write_entity(hub, key))
+        files = MetadataFile(file, [operator.public]), MetadataFile(one, [key.public])
+        assert Federation.from_files(files).hubs == [HUB, hub.entity_id]
+        swapped = MetadataFile(file, [key.public]), MetadataFile(one, [key.public])
+        with pytest.raises(MetadataUntrusted, match=r"federation\.xml"):
+            Federation.from_files(swapped)
+
+    def test_may_not_both_tell_of_a_party(self, file, file_of, make_own):
+        again = file_of("again.xml", make_own())
+        told = rf"again\.xml: '{UWV}' is in another file of 'federation' too"
+        with pytest.raises(MetadataUnusable, match=told):
+            read(None, file, again)
+
+
+class TestAPartyWithoutKeys:
+    def test_alone_in_a_file_is_named_with_it(self, file_of, make_own, monkeypatch):
+        path = file_of("bare.xml", make_own())
+        bare = re.sub(
+            rb"<md:KeyDescriptor.*?</md:KeyDescriptor>", b"", path.read_bytes()
+        )
+        path.write_bytes(bare)
+        with pytest.raises(PeerWithoutKeys, match=rf"bare\.xml: entity '{UWV}'"):
+            read(None, path)
+
+    def test_among_others_is_unknown_and_the_log_can_say_why(self, file):
+        octets = file.read_bytes()
+        start = octets.index(UWV.encode())
+        bare = re.sub(rb"<md:KeyDescriptor.*?</md:KeyDescriptor>", b"", octets[start:])
+        file.write_bytes(octets[:start] + bare)
+        federation = read(None, file)
+        assert federation.hubs == [HUB]
+        assert federation.left_out.keys() == {UWV}
+        with pytest.raises(UnknownPeer, match=r"left out: .*no signing certificate"):
+            federation.entity(UWV)

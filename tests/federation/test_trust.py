@@ -46,3 +46,25 @@ def test_only_participants_have_keys_at_the_hub(make_trust):
     assert make_trust().participant_keys(UWV)
     with pytest.raises(UnknownPeer, match="not a service provider"):
         make_trust().participant_keys(HUB)
+
+
+def test_signs_for_a_peer_in_its_role_as_that_wants_it(make_trust, key):
+    sha512 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"
+    other = EntityDescriptor(
+        entity_id="x", identity_provider=IdentityProvider(signing_methods=(sha512,))
+    )
+    trust = make_trust(HUB, other)
+    assert trust.key_for(HUB).private is key.private
+    assert trust.key_for("x").method == sha512
+    with pytest.raises(UnknownPeer, match="no role that we sign for"):
+        trust.key_for(UWV)
+    with pytest.raises(UnknownPeer, match="not a member"):
+        trust.key_for("https://gone.test/")
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "whom"),
+    [(HUB, f"ask who runs '{HUB}'"), ("urn:gone", "'urn:gone' is in no metadata of")],
+)
+def test_says_whom_to_ask_of_anybody(make_trust, entity_id, whom):
+    assert make_trust().whom_to_ask(entity_id).startswith(whom)

@@ -1,13 +1,20 @@
 """The filter that tells the application who its visitor is, and nobody else."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from wsgiref.validate import validator
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
 from eilogin.filters.identity import make_identity
+from eilogin.saml.messages import read_assertion
+from eilogin.saml.xml import parse
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 
@@ -130,6 +137,12 @@ class TestWhoIsLoggedIn:
         seen = visitor(ANNA, user=user).get()
         assert seen["REMOTE_USER"].encode("latin-1").decode() == expected
 
+    def test_is_named_by_no_text_that_controls_something(self, visitor):
+        odd = replace(ANNA, attributes={"name": ["an\r\nna"], "mail": ["a@b.test"]})
+        names = "attribute:name attribute:mail"
+        assert visitor(odd, user="attribute:name").refused().status_int == 403
+        assert visitor(odd, user=names).get()["REMOTE_USER"] == "a@b.test"
+
     @pytest.mark.parametrize("user", ["attribute:none", "attribute:mail", "bsn"])
     def test_is_let_in_by_no_other_name_than_was_asked_for(self, visitor, caplog, user):
         nameless = Login(ANNA.who, "basis", 0.0, 7200.0, 0.0, {"mail": []})
@@ -189,6 +202,17 @@ def test_without_a_session_filter_around_it_nobody_is_let_in(witness, caplog):
         ("headers", "X-Forwarded-For subject"),
         ("headers", "Sec-Fetch-Site subject"),
         ("usr", "subject"),
+        ("attributes", "mail"),
+        ("attributes", "mail HTTP_MAIL"),
+        ("attributes", "mail http_mail"),
+        ("attributes", "mail REMOTE_USER"),
+        ("attributes", "mail REMOTE_ADDR"),
+        ("attributes", "mail PATH_INFO"),
+        ("attributes", "mail wsgi.input"),
+        ("attributes", "mail eilogin.session"),
+        ("attributes", "mail 2MAIL"),
+        ("attributes", "mail wsgi_multithread"),
+        ("allow_attributes", ""),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(witness, option, value):
@@ -216,6 +240,16 @@ def test_options_that_cannot_be_used_are_refused(witness, option, value):
                 " eilogin read this one (line 3: 'Host level')"
             ),
         ),
+        (
+            "attributes",
+            "mail MAIL\nmail\nmail SCRIPT_NAME",
+            (
+                "attributes: expected lines of an attribute and a key of environ:"
+                " 'mail MAIL' (line 2: 'mail'); expected a key of your own: servers"
+                " speak by this one (for headers there is 'headers', for REMOTE_USER"
+                " 'user') (line 3: 'mail SCRIPT_NAME')"
+            ),
+        ),
     ],
 )
 def test_what_was_found_is_told_once(witness, option, value, told):
@@ -226,3 +260,168 @@ def test_what_was_found_is_told_once(witness, option, value, told):
 
 def test_headers_that_other_proxies_send_too_may_be_written(witness):
     make_identity(witness, {}, headers="X-Forwarded-User subject")
+
+
+# --- attributes -------------------------------------------------------------------
+
+MAIL = "urn:oid:0.9.2342.19200300.100.1.3"
+PIET = Login(
+    who=ANNA.who,
+    level="basis",
+    started=0.0,
+    ends=7200.0,
+    confirmed=0.0,
+    attributes={
+        MAIL: ["piet@uwv.test"],
+        "role": ["lezer", "hoofd;zaken", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"],
+        "Given Name": ["Piet"],
+        "none": [],
+        "empty": [""],
+    },
+)
+
+
+class TestTheAttributes:
+    def test_of_several_lines_are_in_one_for_the_application(self, visitor):
+        """An address has lines; a header that a server makes of it has none."""
+        text = "Kade 1\r\nX-Admin: yes\n9711 AA\tGroningen\x85\u2028é"
+        moved = replace(ANNA, attributes={"post": [text, "b\nc"]})
+        seen = visitor(
+            moved, attributes="post POST", headers="X-Post attribute:post"
+        ).get()
+        line = "Kade 1  X-Admin: yes 9711 AA Groningen  é"
+        assert seen["HTTP_X_POST"].encode("latin-1").decode() == line
+        assert seen["POST"].encode("latin-1").decode() == f"{line};b c"
+        assert seen[env.SESSION].attributes["post"] == [text, "b\nc"]
+
+    def test_stand_under_the_keys_that_are_asked_for(self, visitor):
+        lines = f"""
+            {MAIL}      MAIL
+            role        affiliation-roles
+            Given Name  givenName
+            none        NONE
+            unknown     UNKNOWN
+            empty       EMPTY
+        """
+        seen = visitor(PIET, attributes=lines).get()
+        assert seen["MAIL"] == "piet@uwv.test"
+        roles = seen["affiliation-roles"].encode("latin-1").decode()
+        assert roles == r"lezer;hoofd\;zaken;café"
+        assert seen["givenName"] == "Piet"
+        assert seen["EMPTY"] == ""
+        assert "NONE" not in seen
+        assert "UNKNOWN" not in seen
+
+    def test_may_come_by_other_names_of_which_the_first_counts(self, visitor):
+        lines = f"mail MAIL\n none MAIL\n {MAIL} MAIL\n role MAIL"
+        assert visitor(PIET, attributes=lines).get()["MAIL"] == "piet@uwv.test"
+
+    @pytest.mark.parametrize("login", [None, PIET])
+    def test_are_no_others_than_the_hub_told(self, visitor, login):
+        seen = visitor(login, attributes="unknown MAIL").get(MAIL="/var/mail/www")
+        assert "MAIL" not in seen
+
+    def test_are_told_to_the_application_and_to_no_access_log(self, visitor):
+        visit = visitor(PIET, attributes=f"{MAIL} MAIL")
+        visit.get()
+        assert "MAIL" not in visit.outer
+
+    def test_can_name_her_by_a_name_with_colons(self, visitor):
+        seen = visitor(PIET, user=f"bsn attribute:{MAIL} subject").get()
+        assert seen["REMOTE_USER"] == "piet@uwv.test"
+
+    @pytest.mark.parametrize(
+        ("allowed", "names"),
+        [
+            ("all", set(PIET.attributes)),
+            ("none", set()),
+            (f"{MAIL} unknown", {MAIL}),
+            ("role none", {"role", "none"}),
+        ],
+    )
+    def test_are_all_in_the_session_but_where_others_are_not_allowed(
+        self, visitor, allowed, names
+    ):
+        visit = visitor(PIET, allow_attributes=allowed, attributes="role ROLE")
+        seen = visit.get()
+        told = seen[env.SESSION]
+        assert dict(told.attributes) == {n: PIET.attributes[n] for n in names}
+        assert (told.subject, told.until, told.level) == ("q7Xw2", PIET.until, "basis")
+        assert seen["ROLE"].startswith("lezer;"), "that was asked for by name"
+        assert visit.outer[env.SESSION] is PIET
+
+    def test_nobody_has_none(self, visitor):
+        assert visitor(None, allow_attributes="role").get()[env.SESSION] is None
+
+
+ASSERTION = """
+<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" Version="2.0"
+    xmlns:xs="http://www.w3.org/2001/XMLSchema" ID="_a" IssueInstant="{now}"
+    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <saml:Issuer>https://hub.test/</saml:Issuer>
+  <saml:Subject><saml:NameID>q7Xw2</saml:NameID>
+    <saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">
+      <saml:SubjectConfirmationData NotOnOrAfter="{now}"/>
+    </saml:SubjectConfirmation>
+  </saml:Subject>
+  <saml:Conditions/>
+  <saml:AuthnStatement AuthnInstant="{now}"><saml:AuthnContext>
+    <saml:AuthnContextClassRef>urn:x</saml:AuthnContextClassRef>
+  </saml:AuthnContext></saml:AuthnStatement>
+  {statements}
+</saml:Assertion>
+"""
+#: What XML 1.0 can hold on one line.
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]).filter(
+        lambda character: character not in "\ufffe\uffff"
+    ),
+    max_size=20,
+)
+NAMES = st.sampled_from([MAIL, "role", "https://x.test/claims/naam", "Given Name"])
+KINDS = st.sampled_from(["", ' xsi:type="xs:string"', ' xsi:type="xs:anyType"'])
+FORMATS = st.sampled_from(["", ' NameFormat="urn:x:any"'])
+
+
+def written(told):
+    """The text of an assertion; ``told`` are the attributes, each as it is written."""
+    attributes = [
+        f"<saml:Attribute Name={quoteattr(name)}{name_format}>"
+        + "".join(
+            f"<saml:AttributeValue{kind}>{escape(value)}</saml:AttributeValue>"
+            for value in values
+        )
+        + "</saml:Attribute>"
+        for name, name_format, kind, values in told
+    ]
+    statements = "".join(
+        f"<saml:AttributeStatement>{attribute}</saml:AttributeStatement>"
+        for attribute in attributes
+    )
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return ASSERTION.format(now=now, statements=statements).strip()
+
+
+@given(st.lists(st.tuples(NAMES, FORMATS, KINDS, st.lists(TEXTS, max_size=4))))
+def test_what_an_assertion_says_is_what_the_application_finds(told):
+    """A dict of lists of text, and the keys of environ made of it."""
+    expected = {}
+    for name, _, _, values in told:
+        expected.setdefault(name, []).extend(values)
+    assertion = read_assertion(parse(written(told).encode()))
+    login = Login(ANNA.who, "basis", 0.0, 7200.0, 0.0, assertion.attributes)
+    stored = Login.from_json(login.to_json(), "key", 0.0)
+    seen = []
+    lines = {"attributes": f"{MAIL} MAIL\nrole ROLE\nGiven Name NAME"}
+    app = make_identity(lambda environ, _: seen.append(environ), {}, **lines)
+    app({env.SESSION: stored}, None)
+    [environ] = seen
+    assert environ[env.SESSION].attributes == expected
+    for key, name in {"MAIL": MAIL, "ROLE": "role", "NAME": "Given Name"}.items():
+        values = expected.get(name)
+        if not values:
+            assert key not in environ
+        elif "\\" not in "".join(values):
+            text = environ[key].encode("latin-1").decode()
+            parts = re.split(r"(?<!\\);", text)
+            assert [part.replace(r"\;", ";") for part in parts] == values

@@ -1,19 +1,28 @@
 """The filter that starts a logout, receives one, and ends what it names."""
 
+import base64
 import re
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from wsgiref.validate import validator
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from lxml import etree, html
 from webtest import TestApp as Client
 
 from eilogin.clock import now
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.filters.logout import make_logout
+from eilogin.federation import Federation
+from eilogin.filters.logout import LogoutFilter, LogoutOptions, make_logout
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import bindings, messages, signatures, xml
+from eilogin.saml.encryption import Decrypter
 from eilogin.saml.levels import DIGID
+from eilogin.saml.metadata import Endpoint, FederationMetadata
+from eilogin.sessions import Subject
+from eilogin.settings import read
 from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"
@@ -226,31 +235,297 @@ class TestLoggingOut:
         else:
             assert answer.location == url
 
-    def test_at_a_hub_that_takes_none_is_done_here(self, federation, anna):
-        filter_ = federation.apps["stad.test"].app
-        assert isinstance(filter_, TrustFilter)
-        filter_.trust = _without_logouts(filter_.trust, bindings.REDIRECT)
+    def test_at_a_hub_that_takes_none_is_done_here(self, anna, hub_takes, caplog):
+        hub_takes()
         anna.browser.visit(LOGOUT)
         assert anna.browser.trail == [LOGOUT]
-        assert "U bent uitgelogd" in anna.browser.text
+        assert "U bent alleen bij deze dienst uitgelogd" in anna.browser.text
         assert not anna.is_logged_in
         assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
+        assert (
+            f"{HUB!r} takes a LogoutRequest by none of HTTP-Redirect, HTTP-POST, SOAP;"
+            " its metadata has: none; ask who runs"
+        ) in caplog.text
+
+    @pytest.mark.parametrize(
+        ("binding", "options"),
+        [
+            (bindings.REDIRECT, {"signing_methods": ("urn:x:newer",)}),
+            (bindings.SOAP, {"signing_methods": ("urn:x:newer",)}),
+        ],
+    )
+    def test_at_a_hub_that_takes_no_algorithm_of_ours_is_done_here(
+        self, anna, hub_takes, caplog, binding, options
+    ):
+        hub_takes(binding, **options)
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.trail == [LOGOUT]
+        assert anna.browser.page.status_int == 200
+        assert not anna.is_logged_in
+        assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
+        assert "(algorithm-missing)" in caplog.text
+
+    def test_at_a_hub_that_gave_no_name_is_done_here(self, anna, monkeypatch, caplog):
+        """An attribute says who she is: no message can name her (SAML core 3.7.1)."""
+        monkeypatch.setattr(Subject, "has_name_id", False)
+        anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
+        assert "U bent alleen bij deze dienst uitgelogd" in anna.browser.text
+        assert "gave this citizen no NameID" in caplog.text
+        assert not anna.is_logged_in
+        anna.browser.stops_before = "/sso"
+        anna.browser.click("Naar de website")
+        assert anna.browser.trail[0] == "https://stad.test/tot-ziens"
 
 
-def _without_logouts(trust, binding):
-    """Trust in a hub that takes no logout over a binding."""
+@pytest.fixture
+def hub_takes(federation):
+    """Let stad know a hub that takes a logout over these bindings and no other."""
 
-    class Federation:
-        def __getattr__(self, name):
-            return getattr(trust.federation, name)
+    def change(*kinds, **changes):
+        filter_ = federation.apps["stad.test"].app
+        assert isinstance(filter_, TrustFilter)
+        known = filter_.trust.federation
 
-        def entity(self, entity_id):
-            entity = trust.federation.entity(entity_id)
-            role = entity.identity_provider
-            kept = tuple(e for e in role.single_logouts if e.binding != binding)
-            return replace(entity, identity_provider=replace(role, single_logouts=kept))
+        class Known:
+            def __getattr__(self, name):
+                return getattr(known, name)
 
-    return replace(trust, federation=Federation())
+            def entity(self, entity_id):
+                entity = known.entity(entity_id)
+                role = entity.identity_provider
+                kept = tuple(e for e in role.single_logouts if e.binding in kinds)
+                changed = replace(role, single_logouts=kept, **changes)
+                return replace(entity, identity_provider=changed)
+
+        filter_.trust = replace(filter_.trust, federation=Known())
+
+    return change
+
+
+@pytest.fixture
+def logging_out(federation):
+    """Give the logout filter of stad other options."""
+
+    def give(**options):
+        filter_ = federation.apps["stad.test"].app.app.app
+        assert isinstance(filter_, LogoutFilter)
+        filter_.__init__(filter_.app, read(LogoutOptions, {}, options))
+
+    return give
+
+
+class TestHowTheHubIsTold:
+    """What its metadata has, in the order that the options want."""
+
+    @pytest.fixture
+    def sent(self, anna, call, federation):
+        """The LogoutRequest that leaves, and over what binding, signed by stad."""
+        key = federation.trusts["stad.test"].own.key.public
+
+        def log_out():
+            answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={anna.cookie}")
+            if federation.back_channel_log:
+                url, body = federation.back_channel_log[0]
+                assert url == "https://inloggen.test/slo/soap"
+                element = bindings.unwrap_soap(body)
+                return "soap", signatures.signed(element, [key]), answer
+            if answer.status_int == 302:
+                query = urlsplit(answer.location).query
+                received = bindings.read_redirect(query)
+                bindings.verify_redirect(received, [key])
+                return "redirect", xml.parse(received.octets), answer
+            [form] = html.document_fromstring(answer.text).iter("form")
+            assert form.get("action") == "https://inloggen.test/slo"
+            octets = base64.b64decode(form.fields["SAMLRequest"])
+            return "post", signatures.signed(xml.parse(octets), [key]), answer
+
+        return log_out
+
+    @pytest.mark.parametrize(
+        "case",
+        [
+            ("auto", (bindings.SOAP, bindings.POST, bindings.REDIRECT), "redirect"),
+            ("auto", (bindings.SOAP, bindings.POST), "post"),
+            ("auto", (bindings.SOAP,), "soap"),
+            ("post redirect", (bindings.REDIRECT, bindings.POST), "post"),
+            ("post redirect", (bindings.REDIRECT,), "redirect"),
+            ("soap post", (bindings.POST, bindings.SOAP), "soap"),
+        ],
+    )
+    def test_follows_its_metadata_and_the_option(
+        self, sent, hub_takes, logging_out, anna, case
+    ):
+        wanted, has, used = case
+        logging_out(logout_binding=wanted)
+        hub_takes(*has)
+        kind, element, _ = sent()
+        request = messages.read_logout_request(element)
+        assert kind == used
+        assert request.name_id.value == "anna"
+        assert request.session_indexes == ("_s1",)
+        address = "slo/soap" if used == "soap" else "slo"
+        assert request.destination == f"https://inloggen.test/{address}"
+        assert not anna.is_logged_in
+
+    def test_keeps_a_name_that_is_a_bsn_out_of_addresses(self, sent, federation):
+        filter_ = federation.apps["stad.test"].app
+        own = replace(filter_.trust.own, profile="digid")
+        filter_.trust = replace(filter_.trust, own=own)
+        kind, _, _ = sent()
+        assert kind == "post"
+
+    def test_by_post_may_lead_on_to_a_hub_above_it(self, sent, logging_out):
+        logging_out(logout_binding="post")
+        _, _, answer = sent()
+        policy = answer.headers["Content-Security-Policy"]
+        assert "form-action" not in policy
+        assert "frame-ancestors 'none'" in policy
+
+    @pytest.mark.parametrize("binding", ["redirect", "post"])
+    def test_by_the_browser_leads_back(self, anna, log_in, logging_out, binding):
+        """The real hub, which does not know her: it says so, and that is not all."""
+        logging_out(logout_binding=binding)
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.url.startswith("https://stad.test/eilogin/slo")
+        assert "U bent uitgelogd" in anna.browser.text
+        assert "Wij konden niet controleren" in anna.browser.text
+
+    @pytest.mark.parametrize("binding", ["redirect", "post", "soap"])
+    @pytest.mark.parametrize("encrypts", ["true", "false"])
+    def test_encrypts_who_it_is_where_the_hub_has_a_key(  # noqa: PLR0913, PLR0917
+        self, sent, hub_takes, logging_out, federation, binding, encrypts
+    ):
+        key = federation.trusts["inloggen.test"].own.key
+        hub_takes(
+            *(bindings.REDIRECT, bindings.POST, bindings.SOAP),
+            encryption_certificates=(key.certificate_text,),
+        )
+        logging_out(logout_binding=binding, encrypt_name_id=encrypts)
+        kind, element, _ = sent()
+        assert kind == binding
+        is_encrypted = element.find(xml.q("saml:EncryptedID")) is not None
+        assert is_encrypted == (encrypts == "true")
+        assert (b"anna" in xml.serialize(element)) != is_encrypted
+        request = messages.read_logout_request(element, Decrypter([key.private]))
+        assert request.name_id.value == "anna"
+
+    def test_encrypts_nothing_for_a_hub_without_a_key(
+        self, sent, hub_takes, logging_out
+    ):
+        hub_takes(bindings.REDIRECT, encryption_certificates=())
+        logging_out(encrypt_name_id="true")
+        _, element, _ = sent()
+        assert messages.read_logout_request(element).name_id.value == "anna"
+
+    @pytest.mark.parametrize(
+        "wrong", ["", " ", "auto post", "post post", "artifact", "redirect, post"]
+    )
+    def test_is_one_of_those_words(self, witness, wrong):
+        if wrong.strip():
+            with pytest.raises(InvalidOptions, match="'redirect', 'post' and 'soap'"):
+                make_logout(witness, {}, logout_binding=wrong)
+        else:
+            assert LogoutOptions(logout_binding=()).logout_binding == ()
+
+
+class TestALogoutToldOverSoap:
+    """From server to server: she stays here."""
+
+    @pytest.fixture
+    def hub_says(self, anna, federation, hub, logging_out):
+        """What the hub answers when she has logged in; gives what it was asked."""
+        assert anna.is_logged_in
+        logging_out(logout_binding="soap redirect")
+        requests = []
+
+        def answer(*codes, speaker=hub, **changes):
+            def app(environ, start_response):
+                body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+                element = bindings.unwrap_soap(body)
+                requests.append(messages.read_logout_request(element))
+                status = messages.Status(codes or (messages.SUCCESS,))
+                made = {"status": status, **changes}
+                response = speaker.logout_response(requests[-1], **made)
+                start_response("200 OK", [("Content-Type", "text/xml")])
+                return [speaker.by_soap(response)]
+
+            federation.apps["inloggen.test"] = app
+            return requests
+
+        return answer
+
+    def test_ends_it_everywhere_and_shows_that(self, anna, hub_says, events):
+        requests = hub_says()
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.trail == [LOGOUT]
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
+        assert not anna.is_logged_in
+        assert len(requests) == 1
+        assert events("logout.answered")[-1]["outcome"] == "ok"
+
+    def test_leads_where_the_link_said(self, anna, hub_says):
+        hub_says()
+        anna.browser.stops_before = "/sso"
+        anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
+        assert anna.browser.trail[1] == "https://stad.test/tot-ziens"
+
+    def test_says_where_not_all_were_reached(self, anna, hub_says):
+        hub_says(messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
+        assert anna.browser.trail == [f"{LOGOUT}?next=/tot-ziens"]
+        assert "Bij een of meer andere diensten" in anna.browser.text
+        anna.browser.stops_before = "/sso"
+        anna.browser.click("Naar de website")
+        assert anna.browser.trail[0] == "https://stad.test/tot-ziens"
+
+    @pytest.fixture(
+        params=["by another key", "another's", "to another request", "old", "down"]
+    )
+    def no_good_answer(self, request, hub_says, federation, party, attacker_key):
+        if request.param == "by another key":
+            hub_says(speaker=party("inloggen.test", attacker_key))
+        elif request.param == "another's":
+            hub_says(speaker=party("uwv.test"))
+        elif request.param == "to another request":
+            hub_says(in_response_to="_other")
+        elif request.param == "old":
+            hub_says(issued=START - 4 * MINUTE)
+        else:
+            hub_says()
+            federation.down.add("inloggen.test")
+
+    @pytest.mark.usefixtures("no_good_answer")
+    def test_goes_on_in_the_browser_where_no_good_answer_comes(self, anna):
+        anna.browser.stops_before = "SAMLRequest="
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.url.startswith("https://inloggen.test/slo?SAMLRequest=")
+
+    def test_says_that_nothing_is_known_where_there_is_no_other_way(
+        self, anna, federation, logging_out, refused
+    ):
+        logging_out(logout_binding="soap")
+        federation.down.add("inloggen.test")
+        anna.browser.visit(LOGOUT)
+        assert "Wij konden niet controleren" in anna.browser.text
+        refused(anna.browser.page, "peer-unavailable", 200)
+        assert not anna.is_logged_in
+
+    def test_waits_as_long_as_the_option_says(
+        self, anna, federation, logging_out, monkeypatch
+    ):
+        logging_out(logout_binding="soap", logout_timeout="42s")
+        seen = []
+        channel = type(federation.trusts["stad.test"].back_channel)
+        post = channel.post
+
+        def note(self, url, body, *, timeout=None):
+            seen.append(timeout)
+            return post(self, url, body, timeout=timeout)
+
+        monkeypatch.setattr(channel, "post", note)
+        anna.browser.visit(LOGOUT)
+        assert seen == [42.0]
 
 
 # --- the hub is done ------------------------------------------------------------
@@ -286,14 +561,14 @@ class TestTheHubsAnswer:
         [
             (messages.SUCCESS, messages.PARTIAL_LOGOUT),
             (messages.RESPONDER, messages.PARTIAL_LOGOUT),
-            (messages.RESPONDER,),
         ],
-        ids=["partial", "partly failed", "failed"],
+        ids=["as SAML has it", "as DigiD has it"],
     )
     def test_of_less_says_here_and_no_more(self, anna, under_way, codes, events):
         anna.browser.visit(under_way(*codes))
         assert "U bent uitgelogd" in anna.browser.text
         assert "overal" not in anna.browser.title
+        assert "Bij een of meer andere diensten" in anna.browser.text
         assert events("logout.answered")[-1]["outcome"] == "failed"
 
     def test_says_nothing_in_another_browser(self, under_way, federation, refused):
@@ -318,19 +593,107 @@ class TestTheHubsAnswer:
         anna.browser.visit(under_way())
         refused(anna.browser.page, "message-unexpected")
 
+    @pytest.fixture
+    def is_unconfirmed(self, anna, refused):
+        """Assert that she is told that she is out here, and what is not known."""
+
+        def check(code):
+            assert "U bent uitgelogd" in anna.browser.text
+            assert "overal" not in anna.browser.title
+            assert "Wij konden niet controleren" in anna.browser.text
+            refused(anna.browser.page, code, 200)
+
+        return check
+
+    def test_of_a_failure_says_nothing_of_the_others(
+        self, anna, under_way, is_unconfirmed, caplog
+    ):
+        anna.browser.visit(under_way(messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
+        is_unconfirmed("message-unexpected")
+        assert messages.UNKNOWN_PRINCIPAL in caplog.text
+
     @pytest.mark.parametrize("destination", ["", LOGOUT, "https://uwv.test/"])
-    def test_for_another_address_is_refused(
-        self, anna, under_way, refused, destination
+    def test_for_another_address_says_nothing_of_the_others(
+        self, anna, under_way, is_unconfirmed, destination
     ):
         anna.browser.visit(under_way(destination=destination))
-        refused(anna.browser.page, "message-misdirected")
+        is_unconfirmed("message-misdirected")
 
-    def test_by_an_attacker_is_refused(
-        self, anna, under_way, hub, attacker_key, refused
+    def test_that_is_old_says_nothing_of_the_others(
+        self, anna, under_way, is_unconfirmed
+    ):
+        anna.browser.visit(under_way(issued=START - 4 * MINUTE))
+        is_unconfirmed("message-expired")
+
+    def test_by_an_attacker_says_nothing_of_the_others(
+        self, anna, under_way, hub, attacker_key, is_unconfirmed
     ):
         hub.key = attacker_key
         anna.browser.visit(under_way())
-        refused(anna.browser.page, "signature-untrusted")
+        is_unconfirmed("signature-untrusted")
+
+    def test_by_another_hub_says_nothing_of_the_others(
+        self, anna, under_way, party, federation, is_unconfirmed
+    ):
+        """One of ours too, and not the one that was asked."""
+        filter_ = federation.apps["stad.test"].app
+        uwv = party("uwv.test")
+        known = filter_.trust.federation
+        hub_role = known.entity(HUB).identity_provider
+        uwv_role = replace(hub_role, signing_certificates=(uwv.key.certificate_text,))
+        entities = [
+            known.entity(HUB),
+            replace(known.entity(uwv.entity_id), identity_provider=uwv_role),
+        ]
+        both = Federation(FederationMetadata(tuple(entities), None, "Test", None))
+        filter_.trust = replace(
+            filter_.trust, federation=both, hub_ids=(HUB, uwv.entity_id)
+        )
+        response = uwv.logout_response(under_way.request, SLO)
+        anna.browser.visit(uwv.by_redirect(SLO, "SAMLResponse", response))
+        is_unconfirmed("peer-unknown")
+
+    def test_that_is_not_believed_leads_on_by_hand(
+        self, federation, anna, hub, attacker_key
+    ):
+        federation.apps["inloggen.test"] = waiting
+        anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
+        query = urlsplit(anna.browser.trail[1]).query
+        request = messages.read_logout_request(
+            xml.parse(bindings.read_redirect(query).octets)
+        )
+        hub.key = attacker_key
+        response = hub.logout_response(request, SLO)
+        anna.browser.visit(hub.by_redirect(SLO, "SAMLResponse", response))
+        assert "Wij konden niet controleren" in anna.browser.text
+        anna.browser.stops_before = "/sso"
+        anna.browser.click("Naar de website")
+        assert anna.browser.trail[0] == "https://stad.test/tot-ziens"
+
+    def test_by_an_attacker_is_refused_where_nobody_logs_out(
+        self, under_way, federation, hub, attacker_key, refused
+    ):
+        hub.key = attacker_key
+        browser = federation.browser()
+        browser.visit(under_way())
+        refused(browser.page, "signature-untrusted")
+
+    def test_signed_with_sha_1_says_nothing_of_the_others(
+        self, anna, under_way, hub, is_unconfirmed, caplog
+    ):
+        anna.browser.visit(signed_with_sha_1(under_way(), hub.key))
+        is_unconfirmed("signature-untrusted")
+        assert "'accept_weak = sha1-redirect'" in caplog.text
+
+    def test_signed_with_sha_1_is_believed_by_an_explicit_option(
+        self, anna, under_way, hub, federation
+    ):
+        """As DigiD signs it (DIGID.md 3.2)."""
+        filter_ = federation.apps["stad.test"].app
+        weak = frozenset({"sha1-redirect"})
+        filter_.trust = replace(filter_.trust, weak=weak)
+        anna.browser.visit(signed_with_sha_1(under_way(), hub.key))
+        assert "U bent overal uitgelogd" in anna.browser.text
 
     def test_leads_where_the_link_said(self, federation, anna, hub):
         federation.apps["inloggen.test"] = waiting
@@ -342,6 +705,17 @@ class TestTheHubsAnswer:
         response = hub.logout_response(request, SLO)
         anna.browser.visit(hub.by_redirect(SLO, "SAMLResponse", response))
         assert anna.browser.trail[1] == "https://stad.test/tot-ziens"
+
+
+def signed_with_sha_1(url, key):
+    """The same address with another signature."""
+    location, _, query = url.partition("?")
+    message = query.partition("&SigAlg")[0]
+    algorithm = quote("http://www.w3.org/2000/09/xmldsig#rsa-sha1", safe="")
+    octets = f"{message}&SigAlg={algorithm}"
+    signature = key.private.sign(octets.encode(), PKCS1v15(), hashes.SHA1())  # noqa: S303
+    text = quote(base64.b64encode(signature).decode(), safe="")
+    return f"{location}?{octets}&Signature={text}"
 
 
 def waiting(environ, start_response):
@@ -586,14 +960,103 @@ class TestALogoutThroughTheBrowser:
         assert anna.is_logged_in
 
     def test_of_a_hub_that_takes_no_answer_is_told(
-        self, anna, federation, hub, request_for, refused
+        self, anna, hub_takes, hub, request_for, refused
     ):
-        filter_ = federation.apps["stad.test"].app
-        filter_.trust = _without_logouts(filter_.trust, bindings.REDIRECT)
+        hub_takes(bindings.SOAP)
         request = request_for("anna", destination=SLO)
         anna.browser.visit(hub.by_redirect(SLO, "SAMLRequest", request))
-        refused(anna.browser.page, "message-malformed")
+        refused(anna.browser.page, "binding-missing")
         assert not anna.is_logged_in
+
+    def test_of_a_hub_that_takes_its_answer_by_post_is_answered_by_post(
+        self, hub_takes, hub, request_for, call, federation
+    ):
+        """Its page may stand in a frame of that hub, and of nobody else."""
+        hub_takes(bindings.POST)
+        request = request_for("anna", destination=SLO)
+        answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request, "handle"))
+        policy = answer.headers["Content-Security-Policy"]
+        assert "frame-ancestors https://inloggen.test;" in policy
+        assert "form-action 'self' https://inloggen.test;" in policy
+        assert "X-Frame-Options" not in answer.headers
+        [form] = html.document_fromstring(answer.text).iter("form")
+        assert form.get("action") == "https://inloggen.test/slo"
+        assert form.fields["RelayState"] == "handle"
+        element = xml.parse(base64.b64decode(form.fields["SAMLResponse"]))
+        key = federation.trusts["stad.test"].own.key.public
+        response = messages.read_logout_response(signatures.signed(element, [key]))
+        assert response.status.is_success
+        assert response.destination == "https://inloggen.test/slo"
+
+    @pytest.mark.parametrize("kind", [bindings.REDIRECT, bindings.POST])
+    def test_is_answered_where_the_hub_takes_answers(
+        self, federation, hub, request_for, call, kind
+    ):
+        """Metadata 2.2.2: ResponseLocation, where there is one."""
+        filter_ = federation.apps["stad.test"].app
+        known = filter_.trust.federation
+        entity = known.entity(HUB)
+        klaar = "https://inloggen.test/klaar"
+        endpoint = Endpoint(kind, "https://inloggen.test/slo", klaar)
+        role = replace(entity.identity_provider, single_logouts=(endpoint,))
+        metadata = FederationMetadata(
+            (replace(entity, identity_provider=role),), None, "Test", None
+        )
+        filter_.trust = replace(filter_.trust, federation=Federation(metadata))
+        request = request_for("anna", destination=SLO)
+        answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
+        if kind == bindings.REDIRECT:
+            assert answer.location.startswith(f"{klaar}?SAMLResponse=")
+            octets = bindings.read_redirect(urlsplit(answer.location).query).octets
+        else:
+            [form] = html.document_fromstring(answer.text).iter("form")
+            assert form.get("action") == klaar
+            octets = base64.b64decode(form.fields["SAMLResponse"])
+        assert messages.read_logout_response(xml.parse(octets)).destination == klaar
+
+    def test_may_ask_for_no_answer_and_gets_it(self, anna, hub, request_for, call):
+        """Shibboleth sends this extension; who asks may come for the answer or not."""
+        request = request_for("anna", destination=SLO)
+        namespace = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
+        extensions = etree.Element(xml.q("samlp:Extensions"))
+        etree.SubElement(extensions, f"{{{namespace}}}Asynchronous")
+        request.insert(1, extensions)
+        answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
+        assert answer.location.startswith("https://inloggen.test/slo?SAMLResponse=")
+        assert not anna.is_logged_in
+
+
+class TestAnEncryptedName:
+    @pytest.fixture
+    def request_of(self, request_for, federation):
+        """A LogoutRequest about somebody whom only stad can read."""
+        filter_ = federation.apps["stad.test"].app
+        key = filter_.trust.own.key
+        own = replace(filter_.trust.own, decryption_keys=(key,))
+        filter_.trust = replace(filter_.trust, own=own)
+
+        def make(destination, encrypt_for=key):
+            clear = messages.read_logout_request(
+                request_for("anna", destination=destination)
+            )
+            return messages.write_logout_request(clear, encrypt_for.public)
+
+        return make
+
+    def test_is_opened_over_soap(self, anna, soap, request_of, federation):
+        assert outcome_of(soap(request_of(SOAP)), federation).status.is_success
+        assert not anna.is_logged_in
+
+    def test_is_opened_in_the_browser(self, anna, hub, request_of, call):
+        request = request_of(SLO)
+        assert b"anna" not in xml.serialize(request)
+        call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
+        assert not anna.is_logged_in
+
+    def test_for_another_key_ends_nothing(
+        self, soap, request_of, attacker_key, ends_nothing
+    ):
+        ends_nothing(soap(request_of(SOAP, attacker_key)), "decryption-failed")
 
 
 # --- where the filter stands ----------------------------------------------------

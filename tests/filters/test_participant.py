@@ -63,6 +63,22 @@ def test_an_option_reaches_its_filter(said, witness):
     assert gone.location == "https://uwv.test/tot-ziens"
 
 
+@pytest.mark.parametrize(
+    ("protect", "needs"),
+    [
+        ("/ midden", "midden"),
+        ("/ basis\n/a hoog methods=POST\n/b midden", "midden, hoog"),
+    ],
+)
+def test_a_level_that_no_class_says_is_a_fault(said, witness, protect, needs):
+    said |= {"protect": protect, "level_classes": "basis urn:b"}
+    with pytest.raises(InvalidOptions, match=rf"protect: .*a line needs {needs};"):
+        make_participant(witness, {}, **said)
+    # What is higher than a level reaches it.
+    said["level_classes"] = "basis urn:b\nhoog urn:h"
+    make_participant(witness, {}, **said)
+
+
 def test_a_stranger_is_sent_to_the_hub_and_forges_nothing(app, witness):
     answer = Client(validator(app)).get(
         "https://uwv.test/mijn", headers={"Remote-User": "admin"}

@@ -1,20 +1,30 @@
 """The filter that holds the federation and publishes our own metadata."""
 
 import re
+from dataclasses import replace
 from wsgiref.validate import validator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from webtest import TestApp as Client
 
-from eilogin.errors import ConfigurationError, InvalidOptions
+from eilogin.errors import (
+    BindingMissing,
+    ConfigurationError,
+    HubUnknown,
+    InvalidOptions,
+    MetadataLifetime,
+    MetadataUntrusted,
+)
 from eilogin.filters.trust import TrustOptions, make_trust, own_of
 from eilogin.saml import bindings, signatures, xml
-from eilogin.saml.metadata import write_federation
+from eilogin.saml.keys import new_key_pair
+from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.sessions import Login, Subject
 from eilogin.settings import read
 from eilogin.web import environ as env
 
-UWV = "https://uwv.test/eilogin/metadata"
+UWV, UWV_HOST = "https://uwv.test/eilogin/metadata", "uwv.test"
 
 
 @pytest.fixture
@@ -225,9 +235,123 @@ class TestTheFederation:
     def test_names_the_hub_where_it_has_only_one(self, site):
         assert site().filter.trust.hub_ids == ("https://inloggen.test/metadata",)
 
-    def test_has_the_hub_that_an_option_names(self, site):
-        other = "https://other.test/metadata"
-        assert site(hub=other).filter.trust.hub_ids == (other,)
+    def test_has_the_hub_that_an_option_names(self, site, federation, said):
+        own = federation.trusts["inloggen.test"].own
+        members = [
+            federation.trusts["uwv.test"].own.descriptor(),
+            own.descriptor(),
+            replace(own, entity_id="https://two.test/").descriptor(),
+        ]
+        file = federation.folder / "two-hubs.xml"
+        octets = write_federation(members, name="", valid_until=4e9, key=federation.key)
+        file.write_bytes(octets)
+        said["federation"] = str(file)
+        with pytest.raises(HubUnknown, match=r"two-hubs\.xml: .*'hub'.*'all'"):
+            site()
+        one, two = own.entity_id, "https://two.test/"
+        assert site(hub=two).filter.trust.hub_ids == (two,)
+        assert site(hub=f"{two} {one}").filter.trust.hub_ids == (two, one)
+        assert site(hub="all").filter.trust.hub_ids == (one, two)
+
+    def test_without_the_hub_that_an_option_names_stops_the_start(self, site):
+        with pytest.raises(HubUnknown, match=r"federation\.xml: .*other\.test"):
+            site(hub="https://other.test/metadata")
+
+    def test_may_be_the_metadata_of_one_party_that_nobody_signed(
+        self, site, federation, said, caplog
+    ):
+        hub = federation.trusts["inloggen.test"].own
+        file = federation.folder / "hub.xml"
+        file.write_bytes(write_entity(hub.descriptor()))
+        del said["federation_certificate"]
+        uwv = site(federation=str(file), federation_unsigned="true")
+        assert uwv.filter.trust.hub_ids == (hub.entity_id,)
+        assert uwv.filter.trust.sso(hub.entity_id).location.endswith("/sso")
+        assert f"{file} is not signed: whoever can write it decides" in caplog.text
+        assert "(metadata-unsigned)" in caplog.text
+
+    def test_may_be_in_several_files(self, site, federation, said, caplog):
+        paths = []
+        for host in ("inloggen.test", "stad.test"):
+            path = federation.folder / f"{host}.xml"
+            own = federation.trusts[host].own
+            path.write_bytes(write_entity(own.descriptor(), own.key))
+            paths.append(str(path))
+        del said["federation_certificate"]
+        uwv = site(federation="\n".join(paths), federation_unsigned="true")
+        known = uwv.filter.trust.federation.entities
+        assert [e.entity_id.split("/")[2] for e in known] == [
+            "inloggen.test",
+            "stad.test",
+        ]
+
+    def test_may_have_a_certificate_for_each_file(self, site, federation, said):
+        folder = federation.folder
+        lines, owns = (
+            [],
+            [federation.trusts[h].own for h in ("inloggen.test", UWV_HOST)],
+        )
+        for own in owns:
+            path = folder / f"of {own.public_url[8:]}.xml"
+            path.write_bytes(write_entity(own.descriptor(), own.key))
+            lines.append(f"{path} {folder / own.public_url[8:]}.crt")
+        del said["federation_certificate"]
+        uwv = site(federation="\n".join(lines))
+        known = uwv.filter.trust.federation.entities
+        assert [e.entity_id for e in known] == [own.entity_id for own in owns]
+        swapped = "\n".join(
+            [lines[0], lines[1].replace("uwv.test.crt", "stad.test.crt")]
+        )
+        with pytest.raises(MetadataUntrusted, match=r"of uwv\.test\.xml"):
+            site(federation=swapped)
+
+    def test_may_have_a_certificate_for_one_file_where_another_is_unsigned(
+        self, site, federation, said, caplog
+    ):
+        folder, hub = federation.folder, federation.trusts["inloggen.test"].own
+        (folder / "hub.xml").write_bytes(write_entity(hub.descriptor(), hub.key))
+        other = replace(hub, entity_id="https://two.test/")
+        (folder / "two.xml").write_bytes(write_entity(other.descriptor()))
+        del said["federation_certificate"]
+        signed = f"{folder}/hub.xml {folder}/inloggen.test.crt"
+        uwv = site(
+            federation=f"{signed}\n{folder}/two.xml",
+            federation_unsigned="true",
+            hub="all",
+        )
+        assert uwv.filter.trust.hub_ids == (hub.entity_id, other.entity_id)
+        assert f": {folder}/two.xml is not signed" in caplog.text
+        caplog.clear()
+        site(federation=signed, federation_unsigned="true")
+        assert "is not signed" not in caplog.text
+
+    @pytest.mark.parametrize("line", ["{0}/gone.xml", "{0}/uwv.test.crt {0}/gone.crt"])
+    def test_is_in_files_that_are_there(self, site, federation, line):
+        with pytest.raises(InvalidOptions, match=r"federation: .*an existing file"):
+            site(federation=line.format(federation.folder))
+
+    def test_lasts_no_longer_than_an_option_takes(self, site):
+        # The operator's lasts 400 days.
+        assert site(federation_validity="400d").filter.trust.hub_ids
+        assert site(federation_validity="off").filter.trust.hub_ids
+        with pytest.raises(MetadataLifetime, match=r"federation\.xml.*validUntil"):
+            site(federation_validity="30d")
+        told = r"(?s)1 fault in[^:]*:.*'30d', or 'off'"
+        with pytest.raises(InvalidOptions, match=told):
+            site(federation_validity="a month")
+
+    def test_that_lacks_what_we_need_stops_the_start(self, site, federation, said):
+        own = federation.trusts["inloggen.test"].own
+        descriptor = own.descriptor()
+        role = replace(descriptor.identity_provider, artifact_resolutions=())
+        file = federation.folder / "hub.xml"
+        file.write_bytes(
+            write_entity(replace(descriptor, identity_provider=role), federation.key)
+        )
+        said["federation"] = str(file)
+        with pytest.raises(BindingMissing, match="resolves no artifacts"):
+            site()
+        assert site(acs="post").filter.trust.own.acs == "post"
 
     def test_without_a_hub_stops_the_start(self, site, federation):
         members = federation.trusts["uwv.test"].federation.entities
@@ -244,15 +368,183 @@ class TestTheFederation:
 
     def test_signed_by_another_stops_the_start(self, site, federation):
         stranger = str(federation.folder / "stad.test.crt")
-        with pytest.raises(ConfigurationError, match=r"federation\.xml"):
+        with pytest.raises(MetadataUntrusted, match=r"federation\.xml"):
             site(federation_certificate=stranger)
+
+    def test_of_an_operator_whose_certificate_is_none_stops_the_start(self, site):
+        with pytest.raises(ConfigurationError, match=r"test_trust\.py: .*PEM form"):
+            site(federation_certificate=__file__)
 
     def test_is_told_to_the_audit_log(self, site, events):
         site()
         assert events("configuration.loaded")[-1]["peer"] == UWV
 
 
+class TestTheLog:
+    def test_warns_of_each_weak_algorithm_at_each_start(self, site, caplog):
+        trust = site(accept_weak="cbc sha1-redirect").filter.trust
+        assert trust.weak == {"cbc", "sha1-redirect"}
+        warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+        assert [text.split(": ")[1:3] for text in warned] == [
+            ["accept_weak", "cbc is taken"],
+            ["accept_weak", "sha1-redirect is taken"],
+        ]
+        assert all(text.endswith("(weak-algorithm)") for text in warned)
+
+    def test_warns_where_answers_may_name_nobody(self, site, caplog):
+        assert site(name_id_format="none").filter.trust.own.name_id_format == ""
+        assert "single logout is impossible" in caplog.text
+        assert "(logout-impossible)" in caplog.text
+
+    def test_is_calm_where_nothing_is_odd(self, site, caplog):
+        site()
+        assert [r for r in caplog.records if r.levelname == "WARNING"] == []
+
+
+class TestWhatOthersEncryptFor:
+    def test_is_our_key_unless_there_are_others(self, site):
+        own = site().filter.trust.own
+        assert own.decryption_keys == (own.key,)
+
+    def test_may_have_keys_of_its_own_the_newest_first(self, site, federation):
+        names = ("stad.test", "inloggen.test")
+        own = site(
+            decryption_key="\n".join(f"{federation.folder}/{n}.key" for n in names),
+            decryption_certificate="\n".join(
+                f"{federation.folder}/{n}.crt" for n in names
+            ),
+        ).filter.trust.own
+        keys = [federation.trusts[name].own.key.public for name in names]
+        assert [key.public for key in own.decryption_keys] == keys
+        assert own.key.public not in keys
+
+    @pytest.mark.parametrize(
+        ("keys", "certificates", "says"),
+        [
+            (["stad.test"], [], "as many of the one as of the other"),
+            (["stad.test"], ["uwv.test"], "do not belong together"),
+            (["stad.test", "gone"], ["stad.test"], "an existing file"),
+        ],
+    )
+    def test_has_a_certificate_for_each_key(
+        self, site, federation, keys, certificates, says
+    ):
+        said = {
+            "decryption_key": [f"{federation.folder}/{n}.key" for n in keys],
+            "decryption_certificate": [
+                f"{federation.folder}/{n}.crt" for n in certificates
+            ],
+        }
+        with pytest.raises(InvalidOptions, match=says):
+            site(**{k: "\n".join(v) for k, v in said.items() if v})
+
+
+class TestAnEllipticKey:
+    @pytest.fixture
+    def elliptic(self, tmp_path):
+        private = ec.generate_private_key(ec.SECP256R1())
+        files = tmp_path / "elliptic.key", tmp_path / "elliptic.crt"
+        for file, pem in zip(files, new_key_pair("uwv", private=private), strict=True):
+            file.write_bytes(pem)
+        return {"key": str(files[0]), "certificate": str(files[1])}
+
+    def test_signs_and_does_not_encrypt(self, site, elliptic):
+        uwv = site(**elliptic)
+        root = xml.parse(uwv.get("/eilogin/metadata").body)
+        own = uwv.filter.trust.own
+        assert signatures.signed(root, [own.key.public]).get("entityID") == UWV
+        assert own.decryption_keys == ()
+        uses = [e.get("use") for e in root.iter(xml.q("md:KeyDescriptor"))]
+        assert uses == ["signing"]
+
+    def test_may_stand_beside_one_that_encrypts(self, site, said, elliptic):
+        rsa = {f"decryption_{name}": said[name] for name in ("key", "certificate")}
+        trust = site(**elliptic, **rsa).filter.trust
+        assert len(trust.decrypter.keys) == len(trust.own.decryption_keys) == 1
+
+    def test_is_not_what_others_encrypt_for(self, site, elliptic):
+        names = ("key", "certificate")
+        options = {f"decryption_{name}": elliptic[name] for name in names}
+        with pytest.raises(InvalidOptions, match="expected RSA keys"):
+            site(**options)
+
+    def test_is_unknown_to_digid(self, site, elliptic):
+        with pytest.raises(InvalidOptions, match=r"key: found.*expected RSA, which is"):
+            site(profile="digid", **elliptic)
+
+
+class TestProfileDigid:
+    def test_asks_for_no_name_and_publishes_nothing_else(self, site):
+        uwv = site(profile="digid", name="UWV", description="Uitkeringen")
+        own = uwv.filter.trust.own
+        assert own.is_digid
+        assert own.name_id_formats == ()
+        body = uwv.get("/eilogin/metadata").text
+        assert "UWV" not in body
+        assert "encryption" not in body
+
+    def test_may_say_that_it_asks_for_no_name(self, site):
+        assert site(profile="digid", name_id_format="none").filter.trust.own.is_digid
+
+    @pytest.mark.parametrize(
+        ("option", "text"),
+        [
+            ("acs", "post"),
+            ("name_id_format", "persistent"),
+            ("requested_attributes", "bsn"),
+            ("entity_categories", "urn:x"),
+            ("level_classes", "basis urn:x"),
+        ],
+    )
+    def test_takes_no_option_that_contradicts_it(self, site, option, text):
+        with pytest.raises(InvalidOptions, match=rf"{option}: .*DigiD"):
+            site(profile="digid", **{option: text})
+
+
 class TestOptions:
+    def test_say_what_a_participant_is_and_asks_for(self, site):
+        own = site(
+            requested_attributes="naam\nbsn required",
+            entity_categories="https://example.nl/category",
+            name_id_format="email",
+        ).filter.trust.own
+        assert own.requested_attributes == ("naam", "bsn")
+        assert own.required_attributes == {"bsn"}
+        assert own.entity_categories == {"https://example.nl/category"}
+        assert own.name_id_format.endswith("emailAddress")
+
+    def test_say_where_a_visitor_chooses_and_what_a_level_is(self, site):
+        trust = site(
+            discovery="https://wayf.test/ds/?style=nl", level_classes="hoog urn:x:high"
+        ).filter.trust
+        assert trust.discovery == "https://wayf.test/ds/?style=nl"
+        assert trust.classes.level_of("urn:x:high") == "hoog"
+        assert trust.classes.class_of("basis") == ""
+
+    @pytest.mark.parametrize(
+        "address", ["http://wayf.test/", "https://wayf.test/?a#b", "wayf.test"]
+    )
+    def test_send_visitors_to_no_odd_address(self, site, address):
+        with pytest.raises(InvalidOptions, match=r"discovery: .*address"):
+            site(discovery=address)
+
+    @pytest.mark.parametrize(
+        "options", [{"name_id_format": "none"}, {"requested_attributes": "bsn"}]
+    )
+    def test_of_a_participant_are_not_for_the_hub(self, site, options):
+        with pytest.raises(InvalidOptions, match="is for participants"):
+            site(role="hub", **options)
+
+    def test_say_who_vouches_for_the_metadata(self, site, said):
+        with pytest.raises(InvalidOptions, match="expected one of them"):
+            site(federation_unsigned="true")
+        del said["federation_certificate"]
+        told = r"federation_certificate: is required.*'federation_unsigned = true'"
+        with pytest.raises(InvalidOptions, match=told):
+            site()
+        with pytest.raises(InvalidOptions, match="the path of a file, or of several"):
+            site(federation=" ")
+
     def test_refuse_a_key_of_another_certificate(self, site, federation):
         other = str(federation.folder / "stad.test.key")
         with pytest.raises(InvalidOptions, match="key, certificate"):

@@ -14,6 +14,7 @@ from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import FederationMetadata
 
 HUB = "https://inloggen.test"
+HOSTS = ("uwv.test", "stad.test", "land.test")
 
 
 class Service:
@@ -96,6 +97,21 @@ class Service:
 
 
 @pytest.fixture
+def hub_options():
+    """Options of the hub, for a test that wants others."""
+    return {}
+
+
+@pytest.fixture
+def federation(clock, witness, eilogin_federation, hub_options):
+    return eilogin_federation(
+        {"uwv.test": witness, "stad.test": witness, "land.test": witness},
+        options={"stad.test": {"acs": "post"}, "land.test": {"acs": "post"}},
+        hub_options=hub_options,
+    )
+
+
+@pytest.fixture
 def service_of(federation, party, call):
     """Speak for a participant by its host, from now on."""
 
@@ -151,6 +167,38 @@ class Citizen:
         return urlsplit(self.browser.url).path
 
 
+class Everywhere:
+    """A citizen who is logged in at all participants."""
+
+    def __init__(self, federation, citizen):
+        self.federation, self.citizen = federation, citizen
+        self.browser = citizen.browser
+        for host in HOSTS:
+            citizen.visit(f"https://{host}/mijn")
+            if citizen.is_asked:
+                citizen.sign_in(url=None)
+            assert self.browser.url == f"https://{host}/mijn"
+        self.logins = {host: self.login_at(host) for host in HOSTS}
+        self.cookie = citizen.cookie
+
+    def login_at(self, host):
+        cookie = self.browser.cookie(host, "__Host-eilogin")
+        sessions = self.federation.apps[host].sessions
+        return sessions.find(cookie) if cookie else None
+
+    def is_in_at(self, host):
+        login = self.logins[host]
+        store = self.federation.apps[host].sessions.store
+        return store.read(login.key) is not None
+
+    @property
+    def is_in(self):
+        """The hosts where she is logged in, the hub's included."""
+        hub = self.federation.apps["inloggen.test"].sessions
+        known = {host for host in HOSTS if self.is_in_at(host)}
+        return known | ({"inloggen.test"} if hub.find(self.cookie) else set())
+
+
 @pytest.fixture
 def citizen(federation):
     return Citizen(federation.browser())
@@ -159,6 +207,59 @@ def citizen(federation):
 @pytest.fixture
 def another(federation):
     return Citizen(federation.browser())
+
+
+@pytest.fixture
+def everywhere(federation):
+    """Log a citizen in at all participants, of another federation if need be."""
+    return lambda citizen, of=federation: Everywhere(of, citizen)
+
+
+@pytest.fixture
+def anna(federation, citizen):
+    return Everywhere(federation, citizen)
+
+
+@pytest.fixture
+def elsewhere(federation, another):
+    """The same citizen, logged in everywhere in another browser too."""
+    return Everywhere(federation, another)
+
+
+@pytest.fixture
+def logout_of(anna, party):
+    """The LogoutRequest of a participant about her session there."""
+
+    def make(
+        host="uwv.test", *, with_index=True, destination=f"{HUB}/slo/soap", **changes
+    ):
+        login = anna.logins[host]
+        name_id = messages.NameID(
+            login.who.name_id,
+            login.who.format,
+            login.who.name_qualifier,
+            login.who.sp_name_qualifier,
+        )
+        indexes = (login.session_index,) if with_index else ()
+        return party(host).logout_request(name_id, destination, *indexes, **changes)
+
+    return make
+
+
+@pytest.fixture
+def told(federation):
+    """Who was told over the back channel to log out, as hosts, since the last look."""
+
+    def read():
+        hosts = [
+            urlsplit(url).hostname
+            for url, body in federation.back_channel_log
+            if b"LogoutRequest" in body
+        ]
+        federation.back_channel_log.clear()
+        return sorted(hosts)
+
+    return read
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
 """Single logout at the hub: who asks for it, who is told, and what she is told."""
 
+import base64
 import threading
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from lxml import etree
 
+from eilogin.federation import Federation
 from eilogin.hub import propagation
 from eilogin.hub.propagation import Propagation
 from eilogin.saml import bindings, messages, signatures, xml
+from eilogin.saml.metadata import FederationMetadata
 
 HUB = "https://inloggen.test"
 SLO = f"{HUB}/slo"
@@ -21,68 +25,7 @@ MINUTE = 60
 PATIENCE = 10
 
 
-class Everywhere:
-    """A citizen who is logged in at all participants."""
-
-    def __init__(self, federation, citizen):
-        self.federation, self.citizen = federation, citizen
-        self.browser = citizen.browser
-        for host in HOSTS:
-            citizen.visit(f"https://{host}/mijn")
-            if citizen.is_asked:
-                citizen.sign_in(url=None)
-            assert self.browser.url == f"https://{host}/mijn"
-        self.logins = {host: self.login_at(host) for host in HOSTS}
-        self.cookie = citizen.cookie
-
-    def login_at(self, host):
-        cookie = self.browser.cookie(host, "__Host-eilogin")
-        sessions = self.federation.apps[host].sessions
-        return sessions.find(cookie) if cookie else None
-
-    def is_in_at(self, host):
-        login = self.logins[host]
-        store = self.federation.apps[host].sessions.store
-        return store.read(login.key) is not None
-
-    @property
-    def is_in(self):
-        """The hosts where she is logged in, the hub's included."""
-        hub = self.federation.apps["inloggen.test"].sessions
-        known = {host for host in HOSTS if self.is_in_at(host)}
-        return known | ({"inloggen.test"} if hub.find(self.cookie) else set())
-
-
 EVERYWHERE = {*HOSTS, "inloggen.test"}
-
-
-@pytest.fixture
-def anna(federation, citizen):
-    return Everywhere(federation, citizen)
-
-
-@pytest.fixture
-def elsewhere(federation, another):
-    """The same citizen, logged in everywhere in another browser too."""
-    return Everywhere(federation, another)
-
-
-@pytest.fixture
-def logout_of(anna, party):
-    """The LogoutRequest of a participant about her session there."""
-
-    def make(host="uwv.test", *, with_index=True, destination=SOAP, **changes):
-        login = anna.logins[host]
-        name_id = messages.NameID(
-            login.who.name_id,
-            login.who.format,
-            login.who.name_qualifier,
-            login.who.sp_name_qualifier,
-        )
-        indexes = (login.session_index,) if with_index else ()
-        return party(host).logout_request(name_id, destination, *indexes, **changes)
-
-    return make
 
 
 @pytest.fixture
@@ -105,22 +48,6 @@ def outcome_of(federation):
         element = bindings.unwrap_soap(answer.body)
         key = federation.trusts["inloggen.test"].own.key.public
         return messages.read_logout_response(signatures.signed(element, [key]))
-
-    return read
-
-
-@pytest.fixture
-def told(federation):
-    """Who was told over the back channel to log out, as hosts, since the last look."""
-
-    def read():
-        hosts = [
-            urlsplit(url).hostname
-            for url, body in federation.back_channel_log
-            if b"LogoutRequest" in body
-        ]
-        federation.back_channel_log.clear()
-        return sorted(hosts)
 
     return read
 
@@ -168,6 +95,18 @@ class TestALogoutThroughTheBrowser:
         assert answer.status_int == 302
         assert anna.is_in == {"uwv.test"}
 
+    def test_by_post_leaves_a_cookie_that_it_does_not_see(
+        self, anna, another, party, logout_of
+    ):
+        """The form came from another site, and so without a cookie."""
+        another.sign_in("bram")
+        another.visit("https://land.test/")
+        request = logout_of(destination=SLO)
+        fields = party("uwv.test").by_post("SAMLRequest", request)
+        another.browser.post(SLO, site="cross-site", **fields)
+        assert another.cookie
+        assert anna.is_in == {"uwv.test"}
+
     def test_that_does_not_reach_all_names_them_and_leads_on_later(
         self, anna, party, logout_of, federation
     ):
@@ -175,6 +114,8 @@ class TestALogoutThroughTheBrowser:
         request = logout_of(destination=SLO)
         url = party("uwv.test").by_redirect(SLO, "SAMLRequest", request, "handle")
         anna.browser.visit(url)
+        assert "U wordt uitgelogd" in anna.browser.text
+        anna.browser.click("Ga verder")
         assert "nog niet overal uitgelogd" in anna.browser.text
         assert "stad.test" in anna.browser.text
         assert "land.test" not in anna.browser.text
@@ -190,18 +131,43 @@ class TestALogoutThroughTheBrowser:
         federation.down.add("stad.test")
         request = logout_of(destination=SLO)
         anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        anna.browser.click("Ga verder")
         clock.shift(60 * MINUTE)
         anna.browser.click("Ga verder")
         assert anna.browser.page.status_int == 400
 
     def test_of_a_participant_that_takes_no_answer_ends_here(
-        self, anna, party, logout_of, hub_believes
+        self, anna, party, logout_of, hub_believes, caplog
     ):
-        hub_believes("uwv.test", without(bindings.REDIRECT))
+        hub_believes("uwv.test", without(bindings.REDIRECT, bindings.POST))
         request = logout_of(destination=SLO)
         anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
         assert "U bent overal uitgelogd" in anna.browser.text
         assert anna.browser.url.startswith(SLO)
+        assert (
+            "'https://uwv.test/eilogin/metadata' takes a LogoutResponse by none of"
+            " HTTP-Redirect, HTTP-POST; its metadata has: SOAP; ask who runs"
+            " 'https://uwv.test/eilogin/metadata'"
+        ) in caplog.text
+
+    def test_of_a_participant_that_takes_its_answer_by_post_brings_it_by_post(
+        self, anna, party, logout_of, hub_believes, service_of
+    ):
+        hub_believes("uwv.test", without(bindings.REDIRECT))
+        service = service_of("uwv.test")
+        request = logout_of(destination=SLO)
+        url = party("uwv.test").by_redirect(SLO, "SAMLRequest", request, "handle")
+        anna.browser.visit(url)
+        assert anna.browser.url == "https://uwv.test/eilogin/slo"
+        [fields] = service.came
+        assert fields["RelayState"] == "handle"
+        element = xml.parse(base64.b64decode(fields["SAMLResponse"]))
+        response = messages.read_logout_response(
+            signatures.signed(element, [service.hub_key])
+        )
+        assert response.status.codes == (messages.SUCCESS,)
+        assert response.in_response_to == request.get("ID")
+        assert response.destination == "https://uwv.test/eilogin/slo"
 
     def test_answers_at_the_address_for_answers(
         self, anna, party, logout_of, hub_believes
@@ -280,16 +246,16 @@ class TestALogoutOverSoap:
         assert outcome_of(soap(request)).status == first.status
 
     def test_that_comes_again_ends_nothing(
-        self, anna, federation, soap, logout_of, clock
+        self, anna, everywhere, soap, logout_of, clock
     ):
         request = logout_of()
         soap(request)
         clock.shift(1)
-        again = Everywhere(federation, anna.citizen)
-        federation.back_channel_log.clear()
+        again = everywhere(anna.citizen)
+        anna.federation.back_channel_log.clear()
         soap(request)
         assert again.is_in == EVERYWHERE
-        assert federation.back_channel_log == []
+        assert anna.federation.back_channel_log == []
 
     def test_that_comes_again_while_it_is_under_way_waits_for_its_outcome(
         self, federation, soap, logout_of, outcome_of, party
@@ -364,9 +330,9 @@ class TestALogoutOverSoap:
         assert elsewhere.is_in == set(), "also at who asks, who ended only one"
         assert told() == ["land.test", "stad.test", "uwv.test"]
 
-    def test_leaves_all_others_alone(self, anna, another, federation, soap, logout_of):
+    def test_leaves_all_others_alone(self, anna, everywhere, another, soap, logout_of):
         another.sign_in("bram")
-        bram = Everywhere(federation, another)
+        bram = everywhere(another)
         soap(logout_of())
         assert bram.is_in == EVERYWHERE
 
@@ -382,6 +348,133 @@ class TestALogoutOverSoap:
         assert events("logout.received")
         peers = sorted(event["peer"] for event in events("logout.delivered"))
         assert peers == [f"https://{h}/eilogin/metadata" for h in sorted(HOSTS[1:])]
+
+
+class TestAnEncryptedName:
+    @pytest.fixture
+    def request_of(self, logout_of, federation):
+        """The LogoutRequest of uwv, about somebody whom only the hub can read."""
+        outermost = federation.apps["inloggen.test"].app
+        key = outermost.trust.own.key
+        own = replace(outermost.trust.own, decryption_keys=(key,))
+        outermost.trust = replace(outermost.trust, own=own)
+
+        def make(encrypt_for=key, **changes):
+            clear = messages.read_logout_request(logout_of(**changes))
+            return messages.write_logout_request(clear, encrypt_for.public)
+
+        return make
+
+    def test_is_opened_over_soap(self, anna, soap, request_of, outcome_of):
+        outcome = outcome_of(soap(request_of()))
+        assert outcome.status.codes == (messages.SUCCESS,)
+        assert anna.is_in == {"uwv.test"}
+
+    def test_is_opened_in_the_browser(self, anna, party, request_of, call):
+        request = request_of(destination=SLO)
+        call("GET", party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert anna.is_in == {"uwv.test"}
+
+    def test_for_another_key_ends_nothing(
+        self, anna, soap, request_of, attacker_key, refused
+    ):
+        refused(soap(request_of(attacker_key)), "decryption-failed")
+        assert anna.is_in == EVERYWHERE
+
+    @pytest.mark.parametrize("encrypts", ["true", "false"])
+    def test_is_for_whom_has_a_key_where_an_option_says_so(
+        self, eilogin_federation, witness, everywhere, another, encrypts
+    ):
+        federation = eilogin_federation(
+            dict.fromkeys(HOSTS, witness), hub_options={"encrypt_name_id": encrypts}
+        )
+        outermost = federation.apps["inloggen.test"].app
+        keyless = "https://land.test/eilogin/metadata"
+        outermost.trust = replace(
+            outermost.trust, federation=_without_key(outermost.trust, keyless)
+        )
+        another.browser = federation.browser()
+        anna = everywhere(another, federation)
+        federation.back_channel_log.clear()
+        anna.browser.visit(f"{HUB}/")
+        anna.browser.press("Overal uitloggen")
+        assert anna.is_in == set()
+        told = {urlsplit(url).hostname: body for url, body in
+                federation.back_channel_log}  # fmt: skip
+        encrypted = {host for host, body in told.items() if b"EncryptedID" in body}
+        assert encrypted == ({"uwv.test", "stad.test"} if encrypts == "true" else set())
+        for host in encrypted:
+            assert anna.logins[host].who.name_id.encode() not in told[host]
+
+
+def _without_key(trust, entity_id):
+    """The federation, in which one member has no key to encrypt with."""
+    members = []
+    for entity in trust.federation.entities:
+        role = entity.service_provider
+        if entity.entity_id == entity_id:
+            role = replace(role, encryption_certificates=())
+        members.append(replace(entity, service_provider=role))
+    return Federation(FederationMetadata(tuple(members), None, "Test", None))
+
+
+def test_who_lists_algorithms_is_told_by_those(anna, party, logout_of, hub_believes):
+    rsa_sha512 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"
+    hub_believes(
+        "stad.test", lambda entity: replace(entity, signing_methods=(rsa_sha512,))
+    )
+    request = logout_of(destination=SLO)
+    anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+    assert anna.is_in == {"uwv.test"}
+    told = {
+        urlsplit(url).hostname: body
+        for url, body in anna.federation.back_channel_log
+        if b"LogoutRequest" in body
+    }
+    assert b"#rsa-sha512" in told["stad.test"]
+    assert b"#rsa-sha512" not in told["land.test"]
+
+
+class TestAnAsynchronousLogout:
+    @pytest.fixture
+    def request_of(self, logout_of):
+        """A LogoutRequest with the extension that Shibboleth sends, and another one."""
+
+        def make(destination):
+            return _with_extensions(logout_of(destination=destination))
+
+        return make
+
+    def test_gets_no_answer_and_shows_her_what_came_of_it(
+        self, anna, party, request_of
+    ):
+        request = request_of(SLO)
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert len(anna.browser.trail) == 1, "she stays here"
+        assert anna.browser.page.status_int == 200
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert anna.is_in == {"uwv.test"}
+
+    def test_names_to_her_whom_it_has_not_reached(self, anna, party, request_of):
+        anna.federation.down.add("stad.test")
+        request = request_of(SLO)
+        anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert "stad.test" in anna.browser.text
+        assert not any("SAMLResponse" in url for url in anna.browser.trail)
+
+    def test_over_soap_is_answered_for_something_has_to_be(self, soap, request_of):
+        response = soap(request_of(SOAP))
+        assert response.status_int == 200
+        assert b"LogoutResponse" in response.body
+
+
+def _with_extensions(request):
+    namespace = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
+    extensions = etree.Element(xml.q("samlp:Extensions"))
+    etree.SubElement(extensions, f"{{{namespace}}}Asynchronous")
+    etree.SubElement(extensions, "{urn:x}Unknown").text = "whatever"
+    request.insert(1, extensions)
+    return request
 
 
 class TestWhatEndsNothing:
@@ -469,6 +562,7 @@ class TestTheButton:
         federation.down.add("stad.test")
         anna.browser.visit(f"{HUB}/")
         anna.browser.press("Overal uitloggen")
+        anna.browser.click("Ga verder")
         assert "nog niet overal uitgelogd" in anna.browser.text
         assert "stad.test" in anna.browser.text
         assert "Ga verder" not in anna.browser.text
@@ -501,6 +595,7 @@ class TestTheButton:
         else:
             monkeypatch.setattr(sessions, "end_citizen", click_first)
         anna.browser.press("Overal uitloggen")
+        hub.click("Ga verder")
         assert "nog niet overal uitgelogd" in hub.text
         assert "U bent uitgelogd" in anna.browser.text
         assert anna.is_in == {"land.test"}
@@ -630,13 +725,13 @@ class TestTellingTheOthers:
         assert log_out() == set()
 
     def test_is_not_held_up_by_one_that_never_answers(
-        self, eilogin_federation, witness, another, party
+        self, eilogin_federation, witness, everywhere, another, party
     ):
         federation = eilogin_federation(
             dict.fromkeys(HOSTS, witness), hub_options={"logout_timeout": "1s"}
         )
         another.browser = federation.browser()
-        anna = Everywhere(federation, another)
+        anna = everywhere(another, federation)
         over = threading.Event()
 
         def wait(request):

@@ -9,6 +9,8 @@ import pytest
 from eilogin import clock as instants
 from eilogin.errors import LoginEnded, StoreUnavailable
 from eilogin.hub.citizens import Citizens
+from eilogin.hub.signin import SignIn
+from eilogin.web.pages import Pages
 
 HUB = "https://inloggen.test"
 LOGIN = f"{HUB}/login"
@@ -406,6 +408,47 @@ class TestALogoutEverywhereMeanwhile:
         asked.visit(WITH_CODE)
         asked.sign_in(url=None, code=asked.code())
         assert login_of(asked).level == "midden"
+
+
+class TestTheCall:
+    """The hub's answer to ``require``, whoever asks it."""
+
+    @pytest.fixture
+    def answers(self, federation, citizen):
+        """What comes of ``require`` in the citizen's browser; None is nothing."""
+        outermost = federation.apps["inloggen.test"].app
+        real = outermost.app
+
+        def ask(*arguments, **more):
+            found = []
+
+            def probe(environ, start_response):
+                sign_in = SignIn(
+                    Citizens([]), Pages("eilogin.hub"), None, is_demo=False
+                )
+                found.append(sign_in.service(environ, "/").require(*arguments, **more))
+                return real(environ, start_response)
+
+            outermost.app = probe
+            citizen.visit(f"{HUB}/")
+            outermost.app = real
+            return found[0]
+
+        return ask
+
+    def test_is_nothing_where_she_is_signed_in_high_enough(self, citizen, answers):
+        citizen.sign_in()
+        assert answers("basis") is None
+
+    @pytest.mark.parametrize(
+        ("level", "more"), [("midden", {}), ("basis", {"force": True})]
+    )
+    def test_is_the_page_where_more_is_needed(self, citizen, answers, level, more):
+        citizen.sign_in()
+        assert "Wachtwoord" in answers(level, **more).text
+
+    def test_shows_nothing_where_nothing_may_be_shown(self, answers):
+        assert answers("basis", passive=True) is None
 
 
 def test_what_happens_is_told_to_the_audit_log(citizen, events, sessions):

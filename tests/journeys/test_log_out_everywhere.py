@@ -59,6 +59,8 @@ def test_a_participant_that_is_down_is_named_and_stops_nobody(federation, everyw
     federation.down.add("stad.test")
     everywhere.visit("https://uwv.test/eilogin/logout")
     assert everywhere.browser.url.startswith("https://inloggen.test/")
+    # Nothing comes of the frame that would have told it.
+    everywhere.browser.click("Ga verder")
     assert "nog niet overal uitgelogd" in everywhere.browser.text
     assert "stad.test" in everywhere.browser.text
     assert "land.test" not in everywhere.browser.text
@@ -68,6 +70,41 @@ def test_a_participant_that_is_down_is_named_and_stops_nobody(federation, everyw
     assert "overal" not in everywhere.browser.title
     everywhere.visit(LAND)
     assert everywhere.is_asked_for_password
+
+
+def test_a_participant_that_servers_cannot_reach_is_told_in_her_browser(
+    federation, everywhere
+):
+    federation.down.add("stad.test")
+    everywhere.visit("https://uwv.test/eilogin/logout")
+    everywhere.browser.open_frames()
+    everywhere.browser.click("Ga verder")
+    assert "U bent overal uitgelogd" in everywhere.browser.text
+    for url in ALL:
+        everywhere.visit(url)
+        assert everywhere.is_asked_for_password, url
+
+
+@pytest.mark.parametrize("binding", ["redirect", "post", "soap"])
+def test_whatever_way_the_hub_is_told_everything_ends(
+    eilogin_federation, witness, citizen_of, binding
+):
+    options = {"acs": "post", "logout_binding": binding, "encrypt_name_id": "true"}
+    hosts = ("uwv.test", "stad.test", "land.test")
+    federation = eilogin_federation(
+        dict.fromkeys(hosts, witness), options=dict.fromkeys(hosts, options)
+    )
+    anna = citizen_of("anna")
+    anna.browser = federation.browser()
+    anna.log_in(UWV)
+    for url in ALL:
+        anna.visit(url)
+        assert anna.browser.url == url
+    anna.visit("https://uwv.test/eilogin/logout")
+    assert "U bent overal uitgelogd" in anna.browser.text
+    for url in ALL:
+        anna.visit(url)
+        assert anna.is_asked_for_password, url
 
 
 def test_logout_without_a_session_is_a_success(anna):
@@ -135,6 +172,7 @@ def test_the_way_back_still_works_after_a_look_at_the_page_of_a_partial_logout(
     everywhere.visit("https://uwv.test/")
     federation.down.add("stad.test")
     everywhere.visit("https://uwv.test/eilogin/logout")
+    everywhere.browser.click("Ga verder")
     clock.shift(9 * 60)
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.page.status_int == 200
@@ -148,6 +186,7 @@ class TestTheWayBack:
     def back(self, federation, everywhere):
         federation.down.add("stad.test")
         everywhere.visit("https://uwv.test/eilogin/logout")
+        everywhere.browser.click("Ga verder")
         everywhere.browser.click("Ga verder")
         return everywhere.browser.trail[-1]
 

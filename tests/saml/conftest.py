@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
 from eilogin.saml.answers import Expected
+from eilogin.saml.encryption import encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import (
     ArtifactResponse,
@@ -66,6 +68,8 @@ class Answer:
     response: Response = RESPONSE
     #: What is signed: any of "assertion", "response", "artifact".
     signs: frozenset[str] = frozenset({"assertion"})
+    #: Whom the assertion is encrypted for, after it was signed.
+    reader: RSAPublicKey | None = None
 
     def with_assertion(self, **changes: object) -> "Answer":
         return replace(self, assertion=replace(ASSERTION, **changes))
@@ -75,6 +79,9 @@ class Answer:
 
     def signed(self, *parts: str) -> "Answer":
         return replace(self, signs=frozenset(parts))
+
+    def for_reader(self, key: SigningKey) -> "Answer":
+        return replace(self, reader=key.public)
 
     def by(self, key: SigningKey) -> "Answer":
         return replace(self, key=key)
@@ -91,6 +98,8 @@ class Answer:
             edit_assertion(assertion)
             if "assertion" in self.signs:
                 sign(assertion, self.key)
+            if self.reader is not None:
+                assertion = encrypt(assertion, "saml:EncryptedAssertion", self.reader)
         response = write_response(self.response, assertion)
         edit_response(response)
         if "response" in self.signs:
@@ -120,6 +129,12 @@ def hub_key() -> SigningKey:
 def other_key() -> SigningKey:
     """The key of another member of the federation."""
     return _new_key("other")
+
+
+@pytest.fixture(scope="session")
+def reader_key() -> SigningKey:
+    """The key with which the participant decrypts."""
+    return _new_key("reader")
 
 
 @pytest.fixture

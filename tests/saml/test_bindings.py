@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import zlib
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,8 +31,8 @@ from eilogin.saml.bindings import (
     verify_redirect,
     wrap_soap,
 )
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.signatures import RSA_SHA256, sign, signed
+from eilogin.saml.keys import CURVES, SigningKey, new_key_pair
+from eilogin.saml.signatures import RSA_SHA256, sign, signed, suited
 from eilogin.saml.xml import MESSAGE, parse, q
 
 SSO = "https://hub.test/sso"
@@ -64,6 +65,14 @@ def query_of(url):
 def good_query(key, relay_state="handle"):
     url = redirect_url(SSO, "SAMLRequest", MESSAGE_OCTETS, relay_state, key)
     return query_of(url)
+
+
+def by_sha_1(key):
+    """A query as DigiD signs it."""
+    algorithm = quote("http://www.w3.org/2000/09/xmldsig#rsa-sha1", safe="")
+    octets = f"{UNSIGNED}&SigAlg={algorithm}"
+    signature = key.private.sign(octets.encode(), PKCS1v15(), hashes.SHA1())  # noqa: S303
+    return f"{octets}&Signature={parameter(signature)}"
 
 
 UNSIGNED = f"SAMLRequest={parameter(deflated(MESSAGE_OCTETS))}"
@@ -109,6 +118,26 @@ class TestRedirect:
             == MESSAGE_OCTETS
         )
 
+    @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+    def test_may_be_signed_by_an_elliptic_key(self, curve, key):
+        private = ec.generate_private_key(curve())
+        elliptic = SigningKey.load(*new_key_pair("curve", private=private))
+        query = good_query(elliptic)
+        assert "ecdsa-sha256" in query
+        verify_redirect(read_redirect(query), [key.public, elliptic.public])
+        octets = query.partition("&Signature=")[0]
+        der = private.sign(octets.encode(), ec.ECDSA(hashes.SHA256()))
+        received = read_redirect(f"{octets}&Signature={parameter(der)}")
+        verify_redirect(received, [elliptic.public])
+        with pytest.raises(UntrustedSignature):
+            verify_redirect(received, [key.public])
+
+    def test_is_signed_by_the_algorithm_that_the_peer_wants(self, key):
+        rsa_sha512 = RSA_SHA256.replace("256", "512")
+        query = good_query(suited(key, [rsa_sha512], []))
+        assert "rsa-sha512" in query
+        verify_redirect(read_redirect(query), [key.public])
+
     def test_lower_case_escapes_verify_as_they_were_signed(self, key):
         octets = f"{UNSIGNED.replace('%2B', '%2b')}&RelayState=%c3%a9&SigAlg=" + quote(
             RSA_SHA256, safe=""
@@ -142,6 +171,29 @@ class TestRedirect:
         query = good_query(key).replace("rsa-sha256", "rsa-sha0")
         with pytest.raises(UntrustedSignature, match="algorithm"):
             verify_redirect(read_redirect(query), [key.public])
+
+    @pytest.mark.parametrize("weak", [frozenset(), frozenset({"cbc", "rsa-1.5"})])
+    def test_sha_1_is_refused_with_what_to_do(self, key, weak):
+        received = read_redirect(by_sha_1(key))
+        with pytest.raises(UntrustedSignature, match="accept_weak = sha1-redirect"):
+            verify_redirect(received, [key.public], weak)
+
+    def test_sha_1_is_taken_where_an_option_says_so(self, key, other):
+        received = read_redirect(by_sha_1(key))
+        weak = frozenset({"sha1-redirect"})
+        verify_redirect(received, [other.public, key.public], weak)
+        with pytest.raises(UntrustedSignature, match="not signed by a key"):
+            verify_redirect(received, [other.public], weak)
+
+    def test_a_strong_signature_is_none_the_worse_for_that_option(self, key):
+        received = read_redirect(good_query(key))
+        verify_redirect(received, [key.public], frozenset({"sha1-redirect"}))
+
+    def test_it_is_known_how_a_message_came(self, key):
+        assert read_redirect(good_query(key)).binding == bindings.REDIRECT
+        fields = post_fields("SAMLRequest", MESSAGE_OCTETS, "")
+        body = urlencode(fields).encode()
+        assert read_post(body).binding == bindings.POST
 
     def test_nothing_of_the_message_is_in_its_repr(self):
         shown = repr(read_redirect(f"{UNSIGNED}&RelayState=handle"))

@@ -19,6 +19,7 @@ from eilogin.saml.checks import (
     check_authn_request,
     check_logout_request,
     check_logout_response,
+    require_answer,
     verified,
 )
 from eilogin.saml.messages import (
@@ -256,6 +257,28 @@ class TestTheOtherMessages:
         else:
             with pytest.raises(MessageExpired):
                 check(message, NOW + age)
+
+    @pytest.mark.parametrize(("check", "message"), MESSAGES)
+    @pytest.mark.parametrize(
+        ("age", "here"), [(-600, "11:50:00"), (600, "12:10:00")], ids=["early", "late"]
+    )
+    def test_out_of_time_are_told_by_both_clocks(self, check, message, age, here):
+        with pytest.raises(MessageExpired) as caught:
+            check(message, NOW + age)
+        assert str(caught.value) == (
+            f"the IssueInstant is 2026-01-01T12:00:00Z, and it is 2026-01-01T{here}Z"
+            " here: clocks may differ by 60 s, and a message lasts 120 s"
+        )
+
+    def test_a_logout_request_that_is_over_is_told_by_both_clocks(self):
+        said = r"NotOnOrAfter of the LogoutRequest is .*11:58:20Z.*12:00:00Z here"
+        with pytest.raises(MessageExpired, match=said):
+            _logout_request(replace(LOGOUT_REQUEST, not_on_or_after=NOW - 100))
+
+    @pytest.mark.parametrize("request_id", ["", "_q"])
+    def test_an_answer_to_nothing_is_never_ours(self, request_id):
+        with pytest.raises(MessageUnexpected, match="nobody here asked"):
+            require_answer("", request_id)
 
     @pytest.mark.parametrize(("check", "message", "changes", "error"), FAULTS)
     def test_are_refused_when_they_are_not(self, check, message, changes, error):

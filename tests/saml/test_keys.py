@@ -7,16 +7,20 @@ import pytest
 import time_machine
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from eilogin.errors import ConfigurationError, MalformedMessage
 from eilogin.saml.keys import (
+    CURVES,
     SigningKey,
+    certificate_begins,
+    certificate_ends,
+    certificate_key,
+    encryption_key,
     load_certificate,
     new_key_pair,
     public_key,
-    rsa_public_key,
 )
 
 
@@ -55,11 +59,6 @@ def pair():
 
 
 @pytest.fixture(scope="module")
-def elliptic():
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-@pytest.fixture(scope="module")
 def small():
     return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505
 
@@ -67,7 +66,7 @@ def small():
 class TestANewPair:
     def test_belongs_together(self, pair):
         key = SigningKey.load(*pair)
-        public = rsa_public_key(load_certificate(pair[1]))
+        public = certificate_key(load_certificate(pair[1]))
         assert key.public.public_numbers() == public.public_numbers()
         assert public.key_size == 2048
 
@@ -79,6 +78,12 @@ class TestANewPair:
         begins = datetime(2024, 2, 29, 12, tzinfo=UTC)
         assert certificate.not_valid_before_utc == begins
         assert certificate.not_valid_after_utc == begins + timedelta(days=10)
+
+    def test_is_valid_from_when_it_is_asked_for(self):
+        pair = new_key_pair("uwv.example.nl", days=1, begins=1_577_836_800.5)
+        text = SigningKey.load(*pair).certificate_text
+        assert certificate_begins(text) == 1_577_836_800
+        assert certificate_ends(text) == 1_577_836_800 + 86400
 
     def test_is_another_one_each_time(self, pair):
         assert new_key_pair("hub.example.nl")[0] != pair[0]
@@ -126,10 +131,22 @@ class TestASigningKey:
         with pytest.raises(ConfigurationError, match="locked with a password"):
             SigningKey.load(pem_of(private, b"secret"), pair[1])
 
-    def test_refuses_an_elliptic_key(self, elliptic):
-        pem = certificate_of(elliptic).public_bytes(serialization.Encoding.PEM)
-        with pytest.raises(ConfigurationError, match="the key is not an RSA key"):
-            SigningKey.load(pem_of(elliptic), pem)
+    @pytest.mark.parametrize("curve", CURVES)
+    def test_may_be_of_an_elliptic_curve(self, curve):
+        private = ec.generate_private_key(curve())
+        key = SigningKey.load(*new_key_pair("hub.example.nl", private=private))
+        assert key.public == private.public_key() == public_key(key.certificate_text)
+
+    def test_refuses_a_key_of_another_kind(self, pair):
+        strange = ed25519.Ed25519PrivateKey.generate()
+        with pytest.raises(ConfigurationError, match=r"an RSA key of 2048.*or.*P-256"):
+            SigningKey.load(pem_of(strange), pair[1])
+
+    def test_refuses_another_curve(self):
+        strange = ec.generate_private_key(ec.SECP256K1())
+        pem = certificate_of(strange).public_bytes(serialization.Encoding.PEM)
+        with pytest.raises(ConfigurationError, match=r"certificate is not for.*P-256"):
+            SigningKey.load(pem_of(strange), pem)
 
     def test_refuses_a_small_key(self, small):
         pem = certificate_of(small).public_bytes(serialization.Encoding.PEM)
@@ -163,9 +180,17 @@ class TestACertificateInAMessage:
         with pytest.raises(MalformedMessage, match="too long"):
             public_key("A" * 20_001)
 
-    def test_is_refused_for_an_elliptic_key(self, elliptic):
-        with pytest.raises(MalformedMessage, match="is not for an RSA key"):
-            public_key(text_of(certificate_of(elliptic)))
+    def test_is_refused_for_another_curve(self):
+        strange = ec.generate_private_key(ec.SECP256K1())
+        with pytest.raises(MalformedMessage, match=r"is not for an RSA key.*P-256"):
+            public_key(text_of(certificate_of(strange)))
+
+    def test_is_refused_for_an_elliptic_key_where_it_has_to_encrypt(self, pair):
+        elliptic = ec.generate_private_key(ec.SECP256R1())
+        with pytest.raises(MalformedMessage, match="is not for an RSA key, which enc"):
+            encryption_key(text_of(certificate_of(elliptic)))
+        key = SigningKey.load(*pair)
+        assert encryption_key(key.certificate_text) == key.public
 
     def test_is_refused_for_a_small_key(self, small):
         with pytest.raises(MalformedMessage, match="1024 bits"):

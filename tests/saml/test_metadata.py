@@ -4,20 +4,30 @@ from dataclasses import replace
 
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.hashes import SHA1
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, UntrustedSignature
+from eilogin.errors import (
+    MalformedMessage,
+    PeerUnusable,
+    PeerWithoutKeys,
+    UntrustedSignature,
+)
+from eilogin.saml.encryption import Decrypter, EncryptionMethod, encrypt
 from eilogin.saml.metadata import (
+    IDPDISC,
+    AttributeService,
     Contact,
     Endpoint,
     EntityDescriptor,
     IdentityProvider,
     ServiceProvider,
     read_federation,
+    read_unsigned,
     write_entity,
     write_federation,
 )
-from eilogin.saml.signatures import ENVELOPED, sign
+from eilogin.saml.signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
 from eilogin.saml.xml import METADATA, parse, q, serialize, validate
 
 NOW = 1_767_268_800.0
@@ -26,6 +36,11 @@ REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 SOAP = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
+AES_256_GCM = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
+RSA_OAEP = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"
+RSA_OAEP_11 = "http://www.w3.org/2009/xmlenc11#rsa-oaep"
+MGF1_SHA256 = "http://www.w3.org/2009/xmlenc11#mgf1sha256"
+SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
 UWV = "https://uwv.example.nl"
 HUB = "https://inloggen.example.nl"
 
@@ -37,6 +52,13 @@ def participant(other_key):
         service_provider=ServiceProvider(
             signing_certificates=(other_key.certificate_text,),
             encryption_certificates=(other_key.certificate_text,),
+            encryption_methods=(
+                EncryptionMethod(AES_256_GCM),
+                EncryptionMethod(RSA_OAEP_11, digest=SHA256, mask=MGF1_SHA256),
+                EncryptionMethod(RSA_OAEP),
+            ),
+            digest_methods=(SHA512,),
+            signing_methods=("urn:x-test:of-the-role",),
             assertion_consumers=(
                 Endpoint(POST, f"{UWV}/eilogin/acs", index=0),
                 Endpoint(ARTIFACT, f"{UWV}/eilogin/acs", index=1, is_default=True),
@@ -46,7 +68,11 @@ def participant(other_key):
                 Endpoint(SOAP, f"{UWV}:8443/eilogin/slo/soap"),
             ),
             name_id_formats=("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",),
-            requested_attributes=("naam", "bsn"),
+            attribute_services=(
+                AttributeService(("naam", "urn:oid:2.5.4.42"), frozenset({"naam"})),
+                AttributeService(("mail",), index=3, is_default=True),
+            ),
+            discovery_responses=(Endpoint(IDPDISC, f"{UWV}/eilogin/disc", index=0),),
             authn_requests_signed=True,
             want_assertions_signed=True,
         ),
@@ -58,6 +84,9 @@ def participant(other_key):
             Contact("support"),
             Contact("other", email="vragen@uwv.example.nl"),
         ),
+        entity_categories=frozenset({"https://example.nl/b", "https://example.nl/a"}),
+        digest_methods=(SHA256,),
+        signing_methods=(RSA_SHA256, "urn:x-test:newer"),
         valid_until=TOMORROW,
     )
 
@@ -75,8 +104,21 @@ def hub(hub_key):
             single_logouts=(Endpoint(REDIRECT, f"{HUB}/slo"),),
             artifact_resolutions=(Endpoint(SOAP, f"{HUB}/artifact", index=0),),
             want_authn_requests_signed=True,
+            names_keys=True,
         ),
+        supported_categories=frozenset({"https://example.nl/a"}),
     )
+
+
+def signed_by(key):
+    """Octets of a message that this key has signed."""
+    message = etree.Element(q("samlp:LogoutRequest"), ID="_q")
+    sign(message, key)
+    return serialize(message)
+
+
+def _role(root):
+    return root.find(q("md:SPSSODescriptor"))
 
 
 @pytest.fixture
@@ -124,7 +166,7 @@ class TestAnEntity:
 
     def test_without_a_role_of_ours_is_read_without_one(self, read_edited):
         def change_protocol(root):
-            root[0].set("protocolSupportEnumeration", "urn:oasis:names:tc:SAML:1.1")
+            _role(root).set("protocolSupportEnumeration", "urn:oasis:names:tc:SAML:1.1")
 
         entity = read_edited(change_protocol)
         assert entity.service_provider is None
@@ -132,13 +174,16 @@ class TestAnEntity:
 
     def test_may_support_other_protocols_too(self, read_edited, participant):
         def add_protocol(root):
-            mine = root[0].get("protocolSupportEnumeration")
-            root[0].set("protocolSupportEnumeration", f"urn:x-other {mine}")
+            mine = _role(root).get("protocolSupportEnumeration")
+            _role(root).set("protocolSupportEnumeration", f"urn:x-other {mine}")
 
         assert read_edited(add_protocol) == participant
 
     def test_may_ask_for_no_attributes(self, participant, hub_key, read):
-        role = replace(participant.service_provider, requested_attributes=())
+        role = replace(
+            participant.service_provider,
+            attribute_services=(),
+        )
         modest = replace(participant, service_provider=role)
         assert read(write_entity(modest, hub_key)).entities == (modest,)
 
@@ -151,6 +196,12 @@ class TestAnEntity:
         octets = write_entity(nameless, hub_key)
         validate(parse(octets), "metadata")
         assert read(octets).entities == (nameless,)
+
+    def test_needs_no_extensions(self, hub, hub_key, read):
+        bare = replace(hub, supported_categories=frozenset())
+        octets = write_entity(bare, hub_key)
+        assert b"Extensions" not in octets
+        assert read(octets).entities == (bare,)
 
     def test_has_names_on_one_line_however_they_were_indented(self, read_edited):
         def indent(root):
@@ -177,15 +228,43 @@ class TestAnEntity:
         role = read_edited(drop_uses).service_provider
         assert role.signing_certificates == (other_key.certificate_text,)
         assert role.encryption_certificates == (other_key.certificate_text,)
+        signed(parse(signed_by(other_key)), role.keys)
+        (key,) = role.encryption_keys
+        sealed = encrypt(parse(b"<secret/>"), "saml:EncryptedID", key)
+        assert Decrypter([other_key.private]).open(sealed).tag == "secret"
 
     def test_has_its_public_keys_at_hand(self, participant, other_key):
-        (key,) = participant.service_provider.keys
-        assert key.public_numbers() == other_key.public.public_numbers()
+        role = participant.service_provider
+        for (key,) in (role.keys, role.encryption_keys):
+            assert key.public_numbers() == other_key.public.public_numbers()
+
+    def test_names_its_keys_as_digid_does(self, hub, hub_key):
+        root = parse(write_entity(hub))
+        named = root.find(f".//{q('ds:KeyInfo')}")
+        digest = hub_key.certificate.fingerprint(SHA1())  # noqa: S303 - DigiD's
+        assert named[0].tag == q("ds:KeyName")
+        assert named[0].text == digest.hex()
+
+    @pytest.mark.parametrize("text", ["another", ""])
+    def test_names_its_keys_in_another_way_or_not(self, read_edited, hub, text):
+        def rename(root):
+            next(root.iter(q("ds:KeyName"))).text = text
+
+        assert read_edited(rename, hub).identity_provider.names_keys is False
+
+    def test_says_which_names_of_attributes_are_uris(self, participant):
+        root = parse(write_entity(participant))
+        formats = {
+            element.get("Name"): element.get("NameFormat")
+            for element in root.iter(q("md:RequestedAttribute"))
+        }
+        uri = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
+        assert formats == {"naam": None, "urn:oid:2.5.4.42": uri, "mail": None}
 
     @pytest.mark.parametrize(("text", "flag"), [("1", True), ("0", False)])
     def test_may_spell_flags_as_digits(self, read_edited, text, flag):
         def respell(root):
-            root[0].set("AuthnRequestsSigned", text)
+            _role(root).set("AuthnRequestsSigned", text)
             next(root.iter(q("md:AssertionConsumerService"))).set("isDefault", text)
 
         role = read_edited(respell).service_provider
@@ -223,7 +302,21 @@ class TestLookingUp:
 
     def test_a_resolver_is_found_by_its_index(self, hub):
         assert hub.identity_provider.artifact_resolution(0).binding == SOAP
-        assert hub.identity_provider.artifact_resolution(1) is None
+
+    def test_a_resolver_of_an_index_that_is_not_there_is_the_default_one(self, hub):
+        """As of pysaml2, which writes the digits of its index."""
+        one = Endpoint(SOAP, f"{HUB}/one", index=1)
+        two = Endpoint(SOAP, f"{HUB}/two", index=2, is_default=True)
+        old = Endpoint(
+            "urn:oasis:names:tc:SAML:1.0:bindings:SOAP-binding", HUB, index=3
+        )
+        role = replace(hub.identity_provider, artifact_resolutions=(old, one, two))
+        assert role.artifact_resolution(1) == one
+        assert role.artifact_resolution(12336) == two
+        # Not over SOAP 2.0, so no use to us.
+        assert role.artifact_resolution(3) == two
+        role = replace(role, artifact_resolutions=(old,))
+        assert role.artifact_resolution(3) is None
 
     @pytest.mark.parametrize(
         ("wanted", "index"),
@@ -281,6 +374,9 @@ class TestAFederation:
         assert federation.name == "Voorbeeld"
         assert federation.valid_until == TOMORROW + 1
         assert federation.created == NOW
+        assert federation.is_aggregate
+        assert federation.remarks == ()
+        assert federation.left_out == {}
 
     def test_of_one_entity_has_no_name_and_no_age(self, hub, hub_key, read):
         federation = read(write_entity(hub, hub_key))
@@ -304,11 +400,15 @@ class TestAFederation:
         }
 
     def test_takes_the_end_of_a_role_for_that_of_its_entity(self, read_edited):
-        entity = read_edited(lambda r: r[0].set("validUntil", "2026-01-01T13:00:00Z"))
+        def end(root):
+            _role(root).set("validUntil", "2026-01-01T13:00:00Z")
+
+        entity = read_edited(end)
         assert entity.valid_until == NOW + 3600
 
     def test_with_extensions_of_others_has_no_age(self, hub_key, hub, read):
-        root = parse(write_entity(hub), METADATA)
+        bare = replace(hub, supported_categories=frozenset())
+        root = parse(write_entity(bare), METADATA)
         extensions = etree.Element(q("md:Extensions"))
         etree.SubElement(extensions, "{urn:x-test}Anything")
         root.insert(0, extensions)
@@ -406,12 +506,28 @@ def _name_key_only(root):
 
 
 def _double_role(root):
-    copy = parse(serialize(root[0]), METADATA)
-    root[0].addnext(copy)
+    copy = parse(serialize(_role(root)), METADATA)
+    _role(root).addnext(copy)
 
 
 def _end_locally(root):
     root.set("validUntil", "2026-01-01T13:00:00+01:00")
+
+
+class TestWhatNobodyVouchesFor:
+    def test_is_read_where_that_is_wanted(self, participant, hub, other_key):
+        for key in (None, other_key):
+            octets = write_entity(participant, key)
+            assert read_unsigned(octets).entities == (participant,)
+        assert not read_unsigned(write_entity(hub)).is_aggregate
+
+    def test_is_read_no_less_strictly(self, participant, other_key):
+        octets = write_entity(participant, other_key)
+        xslt = b"http://www.w3.org/TR/1999/REC-xslt-19991116"
+        with pytest.raises(MalformedMessage):
+            read_unsigned(octets.replace(ENVELOPED.encode(), xslt))
+        with pytest.raises(MalformedMessage):
+            read_unsigned(b"<!DOCTYPE a []>" + write_entity(participant))
 
 
 class TestAnEntityThatCannotBeUsed:
@@ -427,8 +543,42 @@ class TestAnEntityThatCannotBeUsed:
         ],
     )
     def test_is_refused_by_its_name(self, read_edited, edit):
-        with pytest.raises(MalformedMessage, match=r"entity 'https://uwv\.example"):
+        with pytest.raises(PeerUnusable, match=r"entity 'https://uwv\.example"):
             read_edited(edit)
+
+    @pytest.mark.parametrize(
+        "edit", [_drop_signing_key, _name_key_only, _break_certificate]
+    )
+    def test_without_a_key_says_what_it_should_have(self, read_edited, edit):
+        with pytest.raises(
+            PeerWithoutKeys,
+            match="RSA key of 2048 bits or more, or for an elliptic key; ask",
+        ):
+            read_edited(edit)
+
+    def test_is_left_out_and_the_others_are_there(
+        self, participant, hub, hub_key, read
+    ):
+        bad = replace(hub.identity_provider, signing_certificates=())
+        octets = write_federation(
+            [replace(hub, identity_provider=bad), participant],
+            name="",
+            valid_until=TOMORROW,
+            key=hub_key,
+        )
+        found = read(octets)
+        assert found.entities == (participant,)
+        assert found.left_out.keys() == {hub.entity_id}
+        assert found.left_out[hub.entity_id].code == "peer-without-keys"
+
+    def test_may_not_be_there_a_second_time_either(self, hub, hub_key, read):
+        bad = replace(hub.identity_provider, signing_certificates=())
+        bad_hub = replace(hub, identity_provider=bad)
+        octets = write_federation(
+            [bad_hub, hub], name="", valid_until=TOMORROW, key=hub_key
+        )
+        with pytest.raises(MalformedMessage, match="twice"):
+            read(octets)
 
     @pytest.mark.parametrize("place", ["Location", "ResponseLocation"])
     @pytest.mark.parametrize(
@@ -463,7 +613,8 @@ class TestAnEntityThatCannotBeUsed:
         def readdress(root):
             next(root.iter(q("md:SingleLogoutService"))).set(place, address)
 
-        with pytest.raises(MalformedMessage):
+        # Some of these are against the schema too.
+        with pytest.raises((PeerUnusable, MalformedMessage)):
             read_edited(readdress)
 
     @pytest.mark.parametrize(
@@ -484,12 +635,14 @@ class TestAnEntityThatCannotBeUsed:
         assert role.single_logouts[0].location == address
 
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "www.uwv.example.nl", ""])
-    def test_is_refused_for_a_link_that_is_not_one(self, read_edited, link):
-        def relink(root):
-            next(root.iter(q("mdui:InformationURL"))).text = link
-
-        with pytest.raises(MalformedMessage):
-            read_edited(relink)
+    def test_is_not_one_whose_link_is_none_but_the_link_is_gone(
+        self, participant, link
+    ):
+        root = parse(write_entity(participant), METADATA)
+        next(root.iter(q("mdui:InformationURL"))).text = link
+        found = read_unsigned(serialize(root))
+        assert found.entities[0].information_url("nl") == ""
+        assert "InformationURL" in found.remarks[0]
 
     def test_may_link_to_a_page_over_http(self, read_edited):
         def relink(root):

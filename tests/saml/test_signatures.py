@@ -1,25 +1,31 @@
 """Enveloped signatures: made, verified, and nothing read but what they cover."""
 
+import re
 from copy import deepcopy
 
 import pytest
 import xmlsec
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, UntrustedSignature
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.errors import AlgorithmMissing, MalformedMessage, UntrustedSignature
+from eilogin.saml.keys import CURVES, SigningKey, new_key_pair
 from eilogin.saml.signatures import (
+    ECDSA_SHA256,
     EXCLUSIVE_C14N,
     RSA_SHA256,
+    SHA256,
     check_structure,
+    content,
     is_signed,
     sign,
     sign_octets,
     signed,
+    suited,
     verify_octets,
 )
 from eilogin.saml.xml import METADATA, canonical, parse, q, serialize
@@ -40,6 +46,7 @@ RESPONSE = (
     f"/></samlp:Status>{ASSERTION}</samlp:Response>"
 )
 DS = "http://www.w3.org/2000/09/xmldsig#"
+MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 INCLUSIVE = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
 
 
@@ -125,6 +132,128 @@ class TestSigning:
         text = RESPONSE.replace('"_r"', '"_{digest}&lt;&quot;"')
         octets = signed_response(key, assertion=False, text=text)
         assert signed(parse(octets), [key.public]).get("ID") == '_{digest}<"'
+
+
+@pytest.fixture(scope="module", params=CURVES, ids=lambda curve: curve.name)
+def its(request):
+    """The pair of an elliptic key, in PEM."""
+    private = ec.generate_private_key(request.param())
+    return new_key_pair("curve.test", private=private)
+
+
+@pytest.fixture(scope="module")
+def curve(its):
+    return SigningKey.load(*its)
+
+
+class TestAnEllipticKey:
+    """ECDSA, with the curves that XML signature has names for."""
+
+    @pytest.mark.parametrize("bits", ["256", "384", "512"])
+    def test_verifies_what_xmlsec_signs(self, its, curve, key, bits):
+        root = parse(Foreign(its).signed(f"ECDSA_SHA{bits}", f"SHA{bits}"))
+        check_structure(root)
+        read = signed(assertion_of(root), [key.public, curve.public])
+        assert read.findtext(f".//{q('saml:NameID')}") == "merel"
+        with pytest.raises(UntrustedSignature):
+            signed(assertion_of(root), [key.public])
+
+    @pytest.mark.parametrize("bits", ["256", "384", "512"])
+    def test_signs_what_xmlsec_verifies(self, its, curve, bits):
+        wanted = suited(curve, [f"{MORE}ecdsa-sha{bits}"], [])
+        octets = signed_response(wanted)
+        assert octets.count(f"#ecdsa-sha{bits}".encode()) == 2
+        assert verified_by_xmlsec(octets, its[1]) == 2
+
+    def test_signs_with_sha256_where_nothing_else_is_wanted(self, its, curve):
+        octets = signed_response(curve)
+        assert octets.count(b"#ecdsa-sha256") == 2
+        assert verified_by_xmlsec(octets, its[1]) == 2
+
+    def test_is_of_no_use_for_what_is_changed_or_of_another_key(self, curve):
+        signature = sign_octets(curve, b"octets")
+        verify_octets([curve.public], b"octets", signature, ECDSA_SHA256)
+        with pytest.raises(UntrustedSignature):
+            verify_octets([curve.public], b"octet", signature, ECDSA_SHA256)
+        another = ec.generate_private_key(curve.private.curve).public_key()
+        with pytest.raises(UntrustedSignature):
+            verify_octets([another], b"octets", signature, ECDSA_SHA256)
+        verify_octets([another, curve.public], b"octets", signature, ECDSA_SHA256)
+
+    def test_may_sign_octets_as_libraries_write_it(self, curve):
+        der = curve.private.sign(b"octets", ec.ECDSA(hashes.SHA256()))
+        verify_octets([curve.public], b"octets", der, ECDSA_SHA256)
+
+    @pytest.mark.parametrize("signature", [b"", b"0", bytes(64), bytes(96), bytes(132)])
+    def test_is_not_misled_by_what_is_no_signature(self, curve, signature):
+        with pytest.raises(UntrustedSignature):
+            verify_octets([curve.public], b"octets", signature, ECDSA_SHA256)
+
+    def test_does_not_verify_what_says_to_be_by_rsa(self, key, curve):
+        for one, algorithm in ((key, ECDSA_SHA256), (curve, RSA_SHA256)):
+            signature = sign_octets(one, b"octets")
+            with pytest.raises(UntrustedSignature, match="not signed by a key"):
+                verify_octets([one.public], b"octets", signature, algorithm)
+
+    def test_may_be_written_out_beside_the_signature(self, its, curve):
+        octets = Foreign(its).signed("ECDSA_SHA256")
+        value = (
+            b'<dsig:KeyValue><d:ECKeyValue xmlns:d="http://www.w3.org/2009/xmldsig11#">'
+            b'<d:NamedCurve URI="urn:oid:1.2.840.10045.3.1.7"/>'
+            b"<d:PublicKey>AQAB</d:PublicKey></d:ECKeyValue></dsig:KeyValue>"
+        )
+        root = parse(octets.replace(b"<dsig:X509Data>", value + b"<dsig:X509Data>", 1))
+        check_structure(root)
+        assert signed(assertion_of(root), [curve.public]).get("ID") == "_a"
+
+
+class TestAPeerThatListsAlgorithms:
+    """SAML metadata profile for algorithm support 2.4: it gets no others."""
+
+    @pytest.mark.parametrize(
+        ("methods", "digests", "found"),
+        [
+            ((), (), ("rsa-sha256", "#sha256")),
+            ((f"{MORE}rsa-sha512",), (), ("rsa-sha512", "#sha256")),
+            ((), (f"{MORE}sha384",), ("rsa-sha256", "#sha384")),
+            (
+                ("urn:x-test:newer", f"{MORE}ecdsa-sha256", f"{MORE}rsa-sha384"),
+                ("urn:x-test:newer", "http://www.w3.org/2001/04/xmlenc#sha512"),
+                ("rsa-sha384", "#sha512"),
+            ),
+            ((RSA_SHA256, f"{MORE}rsa-sha512"), (SHA256,), ("rsa-sha256", "#sha256")),
+        ],
+        ids=["none", "method", "digest", "first of ours", "usual"],
+    )
+    def test_gets_the_first_that_we_have(self, pair, key, methods, digests, found):
+        octets = signed_response(suited(key, methods, digests))
+        told = re.findall(rb'(?:Signature|Digest)Method Algorithm="([^"]*)"', octets)
+        assert len(told) == 4
+        for uri, end in zip(told, found * 2, strict=True):
+            assert uri.endswith(end.encode())
+        assert verified_by_xmlsec(octets, pair[1]) == 2
+        signed(parse(octets), [key.public])
+
+    def test_that_we_use_anyway_gets_the_very_key(self, key):
+        assert suited(key, (), ()) is key
+
+    @pytest.mark.parametrize(
+        ("methods", "digests", "what"),
+        [
+            ((f"{MORE}ecdsa-sha256", "urn:x-test:newer"), (), "signature"),
+            ((), (DS + "sha1",), "digest"),
+        ],
+    )
+    def test_that_we_do_not_have_is_told_both_lists(self, key, methods, digests, what):
+        with pytest.raises(AlgorithmMissing) as missing:
+            suited(key, methods, digests)
+        for uri in (*methods, *digests, "sha512", f"algorithms of a {what}"):
+            assert uri in str(missing.value)
+
+    def test_that_we_do_not_have_are_not_told_without_end(self, key):
+        with pytest.raises(AlgorithmMissing) as missing:
+            suited(key, ["x" * 1000] * 1000, ())
+        assert len(str(missing.value)) < 1500
 
 
 class TestVerifying:
@@ -305,6 +434,105 @@ class TestWhatOtherStacksSign:
         assert serialize(root) == octets
 
 
+class TestTheUsualShape:
+    """Most signatures are matched as a whole, much sooner and to the same end."""
+
+    FIELDS = ("algorithm", "digest_algorithm", "digest", "value")
+
+    @pytest.fixture
+    def read_both_ways(self, monkeypatch):
+        """The one signature of a message, matched as a whole and part by part."""
+
+        def read_both_ways(octets):
+            root = parse(octets)
+            whole = check_structure(root)[0]
+            with monkeypatch.context() as patched:
+                patched.setattr("eilogin.saml.signatures._read_usual", lambda _: None)
+                return whole, check_structure(root)[0]
+
+        return read_both_ways
+
+    @pytest.mark.parametrize("part", ["assertion", "response"])
+    def test_holds_as_it_does_part_by_part(self, key, read_both_ways, part):
+        only = {"assertion": False, "response": False, part: True}
+        whole, by_parts = read_both_ways(signed_response(key, **only))
+        assert whole.found is not None
+        assert by_parts.found is None
+        assert canonical(content(whole, [key.public])) == canonical(
+            content(by_parts, [key.public])
+        )
+        assert whole.element is by_parts.element
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda text: text, id="as-we-write-it"),
+            pytest.param(
+                lambda text: text.replace("ds:", "n2:").replace(":ds=", ":n2="),
+                id="another-prefix",
+            ),
+            pytest.param(
+                lambda text: text.replace("><ds:", ">\n  <ds:"), id="indented"
+            ),
+        ],
+    )
+    def test_has_any_prefix_and_white_space(self, key, read_both_ways, change):
+        text = signed_response(key, response=False).decode()
+        whole, by_parts = read_both_ways(change(text).encode())
+        assert whole.found[0] == canonical(by_parts.signed_info)
+        assert all(getattr(whole, f) == getattr(by_parts, f) for f in self.FIELDS)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(
+                lambda text: (
+                    text.replace("<ds:", "<")
+                    .replace("</ds:", "</")
+                    .replace("xmlns:ds", "xmlns")
+                ),
+                id="default-namespace",
+            ),
+            pytest.param(
+                lambda text: text.replace(
+                    'exc-c14n#"/></ds:Transforms>',
+                    'exc-c14n#"><e:InclusiveNamespaces PrefixList="xs" xmlns:e='
+                    '"http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transform>'
+                    "</ds:Transforms>",
+                ),
+                id="list-of-prefixes",
+            ),
+            pytest.param(
+                lambda text: text.replace(
+                    "<ds:X509Data>", "<ds:KeyName>k</ds:KeyName><ds:X509Data>"
+                ),
+                id="key-name",
+            ),
+            pytest.param(
+                lambda text: text.replace('ID="_a"', 'ID="_é"').replace("#_a", "#_é"),
+                id="odd-id",
+            ),
+            pytest.param(
+                lambda text: text.replace(
+                    "<saml:NameID", '<saml:NameID xmlns:x="relative" x:y=""'
+                ),
+                id="no-canonical-form",
+            ),
+        ],
+    )
+    def test_is_left_for_what_is_not_usual(self, key, read_both_ways, change):
+        text = signed_response(key, response=False).decode()
+        assert change(text) != text
+        whole, by_parts = read_both_ways(change(text).encode())
+        assert whole.found is None
+        assert all(getattr(whole, f) == getattr(by_parts, f) for f in self.FIELDS)
+
+    def test_is_not_asked_where_there_are_several(self, key, monkeypatch):
+        """Each would cost a canonical form of all that is inside."""
+        monkeypatch.setattr("eilogin.saml.signatures._read_usual", None)
+        assert len(check_structure(parse(signed_response(key)))) == 2
+
+
 # --- shapes -------------------------------------------------------------------------
 
 
@@ -373,7 +601,6 @@ XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 XPATH2 = "http://www.w3.org/2002/06/xmldsig-filter2"
 BASE64 = DS + "base64"
-MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 
 SHAPES = {
     "xslt transform": transform(1, XSLT),
@@ -401,7 +628,7 @@ SHAPES = {
     "hmac-sha1": set_algorithm("ds:SignatureMethod", DS + "hmac-sha1"),
     "hmac-sha256": set_algorithm("ds:SignatureMethod", MORE + "hmac-sha256"),
     "dsa": set_algorithm("ds:SignatureMethod", DS + "dsa-sha1"),
-    "ecdsa": set_algorithm("ds:SignatureMethod", MORE + "ecdsa-sha256"),
+    "ecdsa-sha1": set_algorithm("ds:SignatureMethod", MORE + "ecdsa-sha1"),
     "no algorithm": lambda node: within(node, "ds:SignatureMethod").attrib.clear(),
     "truncated hmac": append("ds:SignatureMethod", "ds:HMACOutputLength"),
     "digest sha1": set_algorithm("ds:DigestMethod", DS + "sha1"),
@@ -453,8 +680,8 @@ class TestShapes:
         root = parse(signed_response(key, response=False))
         check_structure(root)
         SHAPES[shape](signature_of(assertion_of(root)))
-        monkeypatch.setattr("eilogin.saml.signatures.canonical", None)
-        monkeypatch.setattr("eilogin.saml.signatures.verify_octets", None)
+        for computing in ("_covered", "verify_octets", "hashlib", "parse_canonical"):
+            monkeypatch.setattr(f"eilogin.saml.signatures.{computing}", None)
         with pytest.raises(MalformedMessage):
             check_structure(root)
         with pytest.raises(MalformedMessage):

@@ -9,6 +9,7 @@ from onelogin.saml2 import response as onelogin
 
 from eilogin.errors import OpinionsDiffer
 from eilogin.saml import xml
+from eilogin.saml.encryption import encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.signatures import sign
 from eilogin.saml.toolkit import SecondOpinion, can_judge, standalone
@@ -205,6 +206,37 @@ def test_a_response_taken_out_of_an_artifact_response_can_be_judged(
     response = in_artifact_response(answer(key, signs))
     assert can_judge(response)
     opinion.confirm(standalone(response), "_q")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrapper"),
+    [
+        ("saml:Assertion", "saml:EncryptedAssertion"),
+        ("saml:NameID", "saml:EncryptedID"),
+        ("saml:Attribute", "saml:EncryptedAttribute"),
+    ],
+)
+@pytest.mark.parametrize("signs", ["assertion", "response"])
+def test_what_is_encrypted_cannot(key, name, wrapper, signs):
+    attribute = (
+        '<saml:AttributeStatement><saml:Attribute Name="a"/></saml:AttributeStatement>'
+        "</saml:Assertion>"
+    )
+    root = etree.fromstring(ANSWER.replace("</saml:Assertion>", attribute))
+    part = next(root.iter(q(name)))
+    part.getparent().replace(part, encrypt(part, wrapper, key.public))
+    signed = root if signs == "response" else root.find(q("saml:Assertion"))
+    if signed is not None:
+        sign(signed, key)
+    assert not can_judge(parse(serialize(root)))
+
+
+@pytest.mark.parametrize("signs", ["assertion", "response"])
+def test_an_answer_that_names_nobody_can_be_judged(opinion, key, signs):
+    text = ANSWER.replace("<saml:NameID>999991772</saml:NameID>", "")
+    octets = answer(key, signs, text=text)
+    assert can_judge(parse(octets))
+    opinion.confirm(octets, "_q")
 
 
 def test_what_only_the_artifact_response_covers_cannot():

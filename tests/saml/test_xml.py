@@ -205,6 +205,22 @@ class TestLimits:
         said = refused(form.format(longer).encode(), error=MessageTooLarge)
         assert "a text of more than" in said
 
+    def test_namespace_declarations_are_not_what_looks_like_them(self):
+        said = "xmlns " * (MESSAGE.namespaces + 1)
+        long = f"xmlns='{'x' * 300}'"
+        assert parse(f"<a>{said}{long}</a>".encode()).text == said + long
+
+    @pytest.mark.parametrize("quote", ["'", '"'])
+    @pytest.mark.parametrize("space", ["", "\n", " \t"])
+    @pytest.mark.parametrize("name", ["xmlns", "xmlns:x", "xmlns:long-name"])
+    def test_a_namespace_is_not_long_however_it_is_written(self, name, space, quote):
+        def declared(length):
+            uri = "urn:" + "x" * (length - 4)
+            return f"<a><b {name}{space}={space}{quote}{uri}{quote}/></a>".encode()
+
+        assert len(parse(declared(256))) == 1
+        assert "too long" in refused(declared(257), error=MessageTooLarge)
+
     def test_namespace_declarations(self):
         def declared(n):
             names = " ".join(f'xmlns:n{i}="urn:n"' for i in range(n))

@@ -37,6 +37,29 @@ def bert(anna: Login) -> Login:
     return replace(anna, who=replace(anna.who, name_id="bert"), session_index="other")
 
 
+class TestDropping:
+    """One login and no other, and nothing that keeps the next one from being made."""
+
+    def test_ends_it_under_whatever_key_it_goes_on(self, sessions, anna) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        old = found(sessions, token)
+        renewed = sessions.create_login(anna, issued=NOON, replaces=old)
+        sessions.drop(old)
+        assert sessions.find(renewed) is None
+
+    def test_leaves_her_other_sessions_and_no_mark(self, sessions, anna) -> None:
+        one, other = (sessions.create_login(anna, issued=NOON) for _ in range(2))
+        sessions.drop(found(sessions, one))
+        assert sessions.find(one) is None
+        assert found(sessions, other)
+        assert found(sessions, sessions.create_login(anna, issued=NOON))
+
+    def test_of_one_that_is_over_does_nothing(self, sessions, anna) -> None:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.drop(login)
+        sessions.drop(login)
+
+
 class TestWhatIsRemembered:
     """Nothing of a session but how its text is taken apart."""
 
@@ -430,6 +453,17 @@ class TestParticipants:
         assert sessions.add_participant(login, told("uwv", index="2"))
         assert sessions.participants(login) == [told("uwv"), told("svb")]
 
+    def test_are_there_for_each_name_that_they_know_her_by(
+        self, sessions: Sessions, login: Login
+    ) -> None:
+        by_another = replace(
+            told("uwv"), subject=replace(told("uwv").subject, name_id="other")
+        )
+        for one in (told("uwv"), by_another, told("uwv")):
+            assert sessions.add_participant(login, one) == one
+        assert sessions.participants(login) == [told("uwv"), by_another]
+        assert len(sessions.store.items(login.key)) == 2
+
     def test_that_are_told_the_same_again_take_no_more_room(
         self, sessions: Sessions, login: Login
     ) -> None:
@@ -542,6 +576,13 @@ class TestKeepWith:
         assert sessions.store.get("key") is None
 
 
+def test_a_login_is_found_by_its_key(sessions: Sessions, anna: Login) -> None:
+    login = found(sessions, sessions.create_login(anna, issued=NOON))
+    assert sessions.with_key(login.key) == login
+    sessions.end_citizen(login)
+    assert sessions.with_key(login.key) is None
+
+
 class TestEndCitizen:
     def test_gives_who_was_told_and_only_once(
         self, sessions: Sessions, anna: Login
@@ -552,6 +593,17 @@ class TestEndCitizen:
         assert sessions.end_citizen(login) == [told("uwv")]
         assert sessions.end_citizen(login) is None
         assert sessions.find(token) is None
+
+    def test_may_name_a_citizen_and_none_of_her_logins(
+        self, sessions: Sessions, anna: Login, bert: Login
+    ) -> None:
+        tokens = [sessions.create_login(anna, issued=NOON) for _ in range(2)]
+        other = sessions.create_login(bert, issued=NOON)
+        sessions.add_participant(found(sessions, tokens[0]), told("uwv"))
+        assert sessions.end_all_of(anna.who) == [told("uwv")]
+        assert sessions.end_all_of(anna.who) is None
+        assert [sessions.find(token) for token in tokens] == [None, None]
+        assert sessions.find(other)
 
     def test_tells_a_login_of_which_nobody_was_told_from_none(
         self, sessions: Sessions, anna: Login

@@ -41,6 +41,25 @@ def test_a_form_by_get_brings_its_fields_in_the_address():
     assert browser.press("Zoek", q="uwv").status_int == 200
 
 
+def test_a_form_brings_of_a_choice_the_one_that_is_made():
+    form = (
+        '<form><input type="radio" name="a" value="1" checked>'
+        '<input type="radio" name="a" value="2">'
+        '<input type="checkbox" name="b" value="3"><button>Kies</button></form>'
+    )
+    asked = []
+
+    def app(environ, start_response):
+        asked.append(environ.get("QUERY_STRING", ""))
+        return Response(form)(environ, start_response)
+
+    browser = Browser(app)
+    browser.visit(HERE)
+    browser.press("Kies")
+    browser.press("Kies", a="2")
+    assert asked == ["", "a=1", "a=2"]
+
+
 def test_a_form_goes_nowhere_that_the_policy_forbids():
     policy = [("Content-Security-Policy", "form-action 'self' https://hub.test")]
     form = '<form method="post" action="{}"><button>Verder</button></form>'
@@ -85,6 +104,99 @@ def test_a_host_cookie_that_is_not_made_as_it_should_be_is_a_fault(cookie):
         browser.visit(HERE)
 
 
+THERE = "https://there.test/"
+
+
+def framing(frame, *, policy="frame-src 'self' https://there.test", **pages):
+    """A page with one frame, and what else there is."""
+    page = f'<iframe src="{frame}"></iframe>'
+    header = ("Content-Security-Policy", policy)
+    browser = site({HERE: Response(page, headerlist=[HTML, header]), **pages})
+    browser.visit(HERE)
+    return browser
+
+
+def test_a_frame_shows_where_its_address_leads():
+    there = Response(status=302, location=f"{HERE}done")
+    pages = {THERE: there, f"{HERE}done": "<p>done</p>"}
+    browser = framing(THERE, **pages)
+    assert [shown.text for shown in browser.open_frames()] == ["<p>done</p>"]
+    assert browser.url == HERE, "the page stays"
+
+
+def test_a_frame_leads_nowhere_that_the_policy_forbids():
+    there = Response(status=302, location="https://evil.test/")
+    browser = framing(THERE, **{THERE: there})
+    with pytest.raises(AssertionError, match=r"frame-src .* forbids https://evil"):
+        browser.open_frames()
+
+
+def test_a_circle_of_redirects_in_a_frame_is_left():
+    browser = framing(THERE, **{THERE: Response(status=302, location=THERE)})
+    with pytest.raises(AssertionError, match="too many redirects"):
+        browser.open_frames()
+
+
+@pytest.mark.parametrize(
+    ("header", "is_shown"),
+    [
+        (("X-Frame-Options", "DENY"), False),
+        (("Content-Security-Policy", "frame-ancestors 'none'"), False),
+        (("Content-Security-Policy", "frame-ancestors 'self'"), False),
+        (("Content-Security-Policy", "frame-ancestors https://here.test"), True),
+        (("Content-Security-Policy", "default-src 'none'"), True),
+    ],
+)
+def test_a_frame_shows_what_may_stand_there(header, is_shown):
+    there = Response("<p>there</p>", headerlist=[HTML, header])
+    [shown] = framing(THERE, **{THERE: there}).open_frames()
+    assert (shown is not None) is is_shown
+
+
+def test_a_form_that_sends_itself_does_so_in_a_frame_too():
+    form = (
+        f'<form method="post" action="{HERE}taken"><input name="a" value="b"></form>'
+        "<script>document.forms[0].submit();</script>"
+    )
+    seen = []
+
+    def taken(environ, start_response):
+        seen.append(Request(environ).POST["a"])
+        return Response("<p>taken</p>")(environ, start_response)
+
+    def app(environ, start_response):
+        url = Request(environ).path_url
+        if url == f"{HERE}taken":
+            return taken(environ, start_response)
+        page = form if url == THERE else f'<iframe src="{THERE}"></iframe>'
+        return Response(page)(environ, start_response)
+
+    browser = Browser(app)
+    browser.visit(HERE)
+    assert [shown.text for shown in browser.open_frames()] == ["<p>taken</p>"]
+    assert seen == ["b"]
+
+
+def test_a_frame_of_another_site_has_no_cookies():
+    seen = {}
+    set_cookie = "__Host-x=1; Secure; Path=/; SameSite=None"
+
+    def app(environ, start_response):
+        request = Request(environ)
+        destination = request.headers.get("Sec-Fetch-Dest", "document")
+        seen[request.domain, destination] = request.headers.get("Cookie", "")
+        page = f'<iframe src="{THERE}"></iframe><iframe src="{HERE}"></iframe>'
+        answer = Response(page, headerlist=[HTML, ("Set-Cookie", set_cookie)])
+        return answer(environ, start_response)
+
+    browser = Browser(app)
+    browser.visit(THERE)
+    browser.visit(HERE)
+    browser.open_frames()
+    assert seen["there.test", "iframe"] == ""
+    assert seen["here.test", "iframe"] == "__Host-x=1"
+
+
 @pytest.mark.parametrize(
     ("same_site", "method", "is_sent"),
     [
@@ -109,3 +221,13 @@ def test_cookies_come_along_from_another_site_as_they_may(same_site, method, is_
     browser.visit("https://there.test/")
     browser.press("Verder")
     assert seen[-1] == ("__Host-x=1" if is_sent else "")
+
+
+def test_the_cookies_of_a_host_can_be_thrown_away():
+    browser = site({HERE: "hier"})
+    browser.set_cookie("here.test", "x", "1")
+    browser.set_cookie("there.test", "x", "1")
+    browser.forget("here.test")
+    browser.forget("nowhere.test")
+    assert browser.cookies("here.test") == {}
+    assert browser.cookies("there.test") == {"x": "1"}

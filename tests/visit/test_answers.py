@@ -611,11 +611,27 @@ def test_an_artifact_of_another_hub_is_not_sent_anywhere(fetched, federation, re
     assert federation.back_channel_log == []
 
 
-def test_an_artifact_for_a_service_that_the_metadata_does_not_name(
-    fetched, hub, federation, refused
+def test_an_artifact_with_an_index_that_the_metadata_does_not_have_is_resolved(
+    fetched, hub, federation
 ):
-    fetched.bring_artifact(hub.artifact(index=7))
-    refused(fetched.browser, "peer-unknown")
+    """At the address of the metadata all the same: pysaml2 means another number."""
+    hub.carried = hub.answer(fetched.request)
+    fetched.bring_artifact(hub.artifact(index=12336))
+    assert fetched.browser.url == UWV
+    [(url, _)] = federation.back_channel_log
+    assert url == "https://inloggen.test/artifact"
+
+
+def test_an_artifact_of_a_hub_whose_metadata_resolves_none_is_sent_nowhere(
+    fetched, hub, federation, refused, monkeypatch
+):
+    known = federation.trusts["uwv.test"].federation
+    entity = known.entity("https://inloggen.test/metadata")
+    role = replace(entity.identity_provider, artifact_resolutions=())
+    without = replace(entity, identity_provider=role)
+    monkeypatch.setattr(known, "entity", lambda _: without)
+    fetched.bring_artifact(hub.artifact())
+    refused(fetched.browser, "binding-missing")
     assert federation.back_channel_log == []
 
 

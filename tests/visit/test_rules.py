@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from eilogin.errors import InvalidOptions, PathRefused
 from eilogin.settings import Options, option, read
+from eilogin.visit.conditions import Condition
 from eilogin.visit.rules import NEEDS, ProtectLines, Rule, Rules, strictest
 from eilogin.web import environ as env
 
@@ -385,6 +386,50 @@ def test_the_strictest_is_so_in_every_respect():
     assert strictest(rules) == Rule("midden", idle=300, max_age=60)
 
 
+# --- attributes -------------------------------------------------------------------
+
+ROLE = Condition("role", frozenset(["beheerder"]))
+CHIEF = Condition("role", frozenset(["hoofd"]))
+ORGANISATION = Condition("urn:oid:2.5.4.10")
+
+
+def test_a_line_can_name_attributes_beside_limits():
+    rules = Rules.parse(
+        [
+            "/beheer       substantieel  role=beheerder max_age=5m urn:oid:2.5.4.10=*",
+            "/beheer/open  basis",
+            "/beheer/geld  hoog          role=hoofd methods=POST",
+        ]
+    )
+    everything = frozenset([ROLE, ORGANISATION])
+    inherited = Rule("substantieel", max_age=300, conditions=everything)
+    assert rules.rule_for("/beheer/x") == inherited
+    assert rules.rule_for("/beheer/open/x") == Rule("basis")
+    both = Rule("hoog", max_age=300, conditions=everything | {CHIEF})
+    assert rules.rule_for("/beheer/geld", "GET") == both, "all that either needs"
+    alone = Rule("hoog", conditions=frozenset([CHIEF]))
+    assert rules.rule_for("/beheer/geld", "POST") == alone
+    assert rules.attributes == {"role", "urn:oid:2.5.4.10"}
+    assert rules.rule_for("/beheer").has_limits
+    assert not rules.rule_for("/beheer/open").has_limits
+
+
+def test_a_path_with_two_readings_needs_the_attributes_of_both():
+    rules = Rules.parse(["/a basis role=beheerder", "/b optional", "/b/a hoog"])
+    assert rules.rule_for("/%61").conditions == {ROLE}
+    assert rules.rule_for("/%61;x=1/b").conditions == {ROLE}
+    assert rules.rule_for("/b").conditions == frozenset()
+
+
+def test_the_strictest_has_every_condition():
+    rules = [
+        Rule("midden", conditions=frozenset([ROLE])),
+        Rule("off"),
+        Rule("basis", conditions=frozenset([CHIEF, ROLE])),
+    ]
+    assert strictest(rules) == Rule("midden", conditions=frozenset([ROLE, CHIEF]))
+
+
 # --- the lines --------------------------------------------------------------------
 
 
@@ -394,6 +439,15 @@ def test_the_strictest_is_so_in_every_respect():
         ("/mijn", "a path and a rule, such as"),
         ("/mijn midden extra", "a path and a rule, such as .* found 'extra'"),
         ("/mijn midden idel=5m", "found 'idel=5m'; did you mean 'idle'"),
+        ("/mijn midden Methods=GET", "of that name is 'attribute:Methods=GET'"),
+        ("/mijn midden role", "or attributes as in role=admin, found 'role'"),
+        ("/mijn midden role=", "such as 'role=admin', found 'role='"),
+        ("/mijn midden role=a||b", "such as 'role=admin', found 'role=a\\|\\|b'"),
+        ("/mijn midden =a", "such as 'role=admin', found '=a'"),
+        ("/mijn midden role=a*", "whole values, or '\\*' alone for any, found"),
+        ("/mijn midden role=caf%e9", "names and values in UTF-8, found"),
+        ("/mijn optional role=a x=*", "a level beside role and x, found 'optional'"),
+        ("/mijn off role=a", "a level beside role, found 'off'"),
         ("/mijn midden idle=5m idle=6m", "idle= once, found 'idle=6m' too"),
         ("/mijn midden idle=x", "such as '10m', at least 2m, found 'x'"),
         ("/mijn midden idle=119s", "at least 2m, found '119s'"),

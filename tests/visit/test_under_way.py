@@ -1,5 +1,6 @@
 """A login under way lives in its browser, sealed; the store learns of it at its end."""
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from eilogin.errors import CookiesRefused, LoginLost, StoreUnavailable
 from eilogin.sessions import Sessions
 from eilogin.stores import open_store
 from eilogin.visit import under_way
+from eilogin.visit.sealing import Sealer, as_text
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -74,7 +76,9 @@ def site():
     return Site()
 
 
-@pytest.mark.parametrize("how", [{}, {"is_passive": True}, {"is_forced": True}])
+@pytest.mark.parametrize(
+    "how", [{}, {"is_passive": True}, {"is_forced": True}, {"began": "/nieuws?x=1"}]
+)
 def test_is_found_by_the_browser_that_began_it(site, how):
     pending = site.begin(level="midden", **how)
     assert site.find(pending) == pending
@@ -99,6 +103,21 @@ def test_is_found_after_a_restart_and_by_another_process(site):
     other = Site(site.store)
     other.jar = site.jar
     assert other.find(pending) == pending
+
+
+def test_is_found_that_an_older_version_has_begun(site):
+    pending = site.begin()
+    fields = json.dumps(["/mijn?a=b", "basis", HUB, False, False]).encode()
+    bound = (site.trust.own.entity_id, pending.handle)
+    sealed = Sealer(site.trust.own.sealing_secrets, "login").seal(fields, *bound)
+    site.jar[f"__Host-eilogin-login-{pending.handle}"] = as_text(sealed)
+    assert site.find(pending) == pending
+
+
+def test_is_dropped_from_the_browser(site):
+    pending = site.begin()
+    site.takes(under_way.drop(pending.handle))
+    assert not site.has(pending)
 
 
 def test_is_found_while_a_secret_is_being_replaced(site):
@@ -278,7 +297,7 @@ def test_is_taken_for_as_long_as_the_cookie_could_be_used(site, clock):
 def test_once_spent_stays_in_the_browser_for_two_minutes(site):
     pending = site.begin()
     before = site.jar[f"__Host-eilogin-login-{pending.handle}"]
-    _, header = under_way.spent_cookie(site.environ, pending)
+    ((_, header),) = under_way.spent_cookie(site.environ, pending)
     assert f"={before}; Max-Age=120; " in header
 
 
@@ -290,3 +309,24 @@ def test_nobody_is_sent_to_log_in_while_the_store_does_not_answer(site, monkeypa
     monkeypatch.setattr(site.store, "get", fail)
     with pytest.raises(StoreUnavailable):
         under_way.require_store(site.environ)
+
+
+# --- for which nobody asked -----------------------------------------------------------
+
+
+def test_that_nobody_asked_for_lives_in_no_cookie_and_is_spent_all_the_same(site):
+    handle = PendingLogin("/mijn", "basis", HUB).handle
+    pending = under_way.unsolicited(site.environ, "/mijn", HUB, handle)
+    assert (pending.target, pending.level, pending.spent_by) == ("/mijn", "basis", "")
+    assert list(under_way.spent_cookie(site.environ, pending)) == []
+    assert under_way.claim(site.environ, pending)
+    assert under_way.again(site.environ, pending).spent_by == under_way.CLAIMED
+    assert not under_way.claim(site.environ, pending)
+    under_way.spend(site.environ, pending, "key")
+    assert under_way.again(site.environ, pending).spent_by == "key"
+
+
+def test_that_somebody_asked_for_is_found_again_as_it_is_by_now(site):
+    pending = site.begin()
+    under_way.claim(site.environ, pending)
+    assert under_way.again(site.environ, pending).spent_by == under_way.CLAIMED

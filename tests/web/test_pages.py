@@ -30,6 +30,8 @@ from eilogin.errors import (
     Refused,
     StoreUnavailable,
 )
+from eilogin.hub.rehearsal import CHOICES
+from eilogin.hub.services import Service
 from eilogin.web.pages import Pages, json_answer, language_of
 
 # 10:31 in the Netherlands, in winter and in summer.
@@ -50,6 +52,7 @@ LOGIN = SimpleNamespace(
     since=clock.utc(WINTER), until=clock.utc(WINTER + 7200), level="basis"
 )
 HOSTILE = "<script>alert('x')</script>"
+SERVICE = Service(HOSTILE, None, WINTER)
 VALUES = {
     "error.html": {
         "code": "internal",
@@ -73,16 +76,59 @@ VALUES = {
         "telephone": "",
         "again": "/mijn",
     },
-    "cancelled.html": {"login_url": "/l", "back_url": "/b"},
+    "cancelled.html": {"login_url": "/l", "choose_url": "/c", "back_url": "/b"},
+    "digid_failed.html": {
+        "words": HOSTILE,
+        "ended": True,
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "again": "/l",
+        "back_url": "/b",
+    },
+    "subject_changed.html": {
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "again": "/l",
+        "back_url": "/b",
+    },
+    "choose_hub.html": {
+        "service": HOSTILE,
+        "last": {"name": HOSTILE, "address": "/l?a=b&c=d"},
+        "hubs": [{"name": HOSTILE, "address": "/l?hub=x&c=d"}],
+    },
+    "agree_to_login.html": {
+        "action": "/a",
+        "answer": "0f",
+        "service": HOSTILE,
+        "hub": HOSTILE,
+        "website_url": "/",
+    },
+    "subject_missing.html": {
+        "code": "subject-missing",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "again": "/mijn",
+    },
     "logged_out.html": {
         "at": WINTER,
-        "everywhere": True,
+        "everywhere": False,
+        "others": "unconfirmed",
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
         "website_url": "/",
         "login_url": "/l",
+    },
+    "logged_out_in_frame.html": {"confirmed": True},
+    "logging_out.html": {
+        "services": [("Kadaster", ["/t"]), (HOSTILE, ["/u", "/v"])],
+        "look_url": "/k",
+        "script": "",
     },
     "partly_logged_out.html": {
         "not_reached": ["Kadaster", HOSTILE],
         "continue_url": "/c",
+        "look_url": "/k",
         "at": WINTER,
     },
     "confirm_logout.html": {"action": "/o", "name": HOSTILE, "back_url": "/b"},
@@ -108,6 +154,24 @@ VALUES = {
         "telephone": "14 0123",
         "again": "/",
     },
+    "attribute_missing.html": {
+        "code": "attribute-missing",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "",
+        "again": "/mijn",
+        "needed": [HOSTILE, "mail"],
+    },
+    "no_access.html": {
+        "code": "attribute-refused",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "again": "/",
+        "needed": [(HOSTILE, (HOSTILE, "beheerder")), ("mail", ())],
+        "name": HOSTILE,
+        "logout_url": "/o?next=%2F&x=y",
+    },
     "unknown_host.html": {},
     "sign_in.html": {
         "action": "/s",
@@ -118,11 +182,30 @@ VALUES = {
         "session_hours": 2,
         "shown_codes": {"jansen": "123456"},
         "demo_citizens": [("jansen", "geheim", HOSTILE)],
+        "choices": CHOICES,
+        "chosen": "broken",
+    },
+    "going_on.html": {"url": "https://a.example/?a=1&b=2"},
+    "known_already.html": {
+        "action": "/s?a=1&b=2",
+        "name": HOSTILE,
+        "services": [SERVICE],
+        "choices": CHOICES,
+        "chosen": "",
+    },
+    "log_out_of_services.html": {
+        "action": "/s?a=1&b=2",
+        "name": HOSTILE,
+        "services": [SERVICE],
+        "website_url": "https://a.example/",
     },
     "home.html": {
         "login": LOGIN,
         "services": [(HOSTILE, "https://a.example/", WINTER), ("B", None, WINTER)],
         "logout_action": "/o",
+        "home_action": "/",
+        "choices": CHOICES,
+        "chosen": "",
     },
     "signed_out.html": {"login_url": "/l"},
     "portal.html": {
@@ -158,7 +241,7 @@ def policy(response):
 
 def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
-    parts = {"base.html", "help_desk.html", "login_beside.html"}
+    parts = {"base.html", "help_desk.html", "login_beside.html", "rehearsal.html"}
     no_pages = {*parts, "auto_post.html", "warning_texts.json"}
     assert names - no_pages == set(VALUES)
 
@@ -172,10 +255,12 @@ def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
     assert page.status_code == 200
     assert page.headers["Content-Language"] == language
     assert f'<html lang="{language}">' in page.text
-    assert re.findall(r"<h1[^>]*>", page.text) == ['<h1 tabindex="-1" autofocus>']
+    # A page in a frame does not take the focus from the page around it.
+    focus = "" if template == "logged_out_in_frame.html" else " autofocus"
+    assert re.findall(r"<h1[^>]*>", page.text) == [f'<h1 tabindex="-1"{focus}>']
     assert re.search("<title>\\S[^<]+ \N{EN DASH} \\S", page.text)
     assert HOSTILE not in page.text
-    assert "<script" not in page.text
+    assert ("<script" in page.text) == (template == "logging_out.html")
     assert not re.search(r"<[^>]+ (style|on\w+)=", page.text)
 
 
@@ -447,6 +532,65 @@ def test_a_form_sends_itself_by_the_one_script_that_is_allowed(pages):
     assert 'name="SAMLResponse" value="PHg+"' in page.text
     assert 'name="RelayState" value="&#34;&gt;&lt;b&gt;"' in page.text
     assert "Ga verder</button>" in page.text
+
+
+def test_a_form_that_leads_on_may_go_to_any_site(pages):
+    """A hub with a hub above it redirects there, which form-action would stop."""
+    page = pages.auto_post(environ(), "https://hub.example/sso", {}, leads_on=True)
+    assert "form-action" not in policy(page)
+    with pytest.raises(ValueError, match="not an http"):
+        pages.auto_post(environ(), "javascript:alert(1)", {}, leads_on=True)
+
+
+def test_a_form_may_stand_in_a_frame_of_the_one_who_is_named(pages):
+    page = pages.auto_post(
+        environ(),
+        "https://hub.example/slo",
+        {},
+        framed_by="https://hub.example/slo",
+    )
+    assert policy(page)["frame-ancestors"] == "https://hub.example"
+    assert "X-Frame-Options" not in page.headers
+
+
+def test_frames_lead_to_the_sites_that_are_named_and_their_script_alone_runs(pages):
+    values = {"services": [("Kadaster", ["/t"])], "look_url": "/k"}
+    slo = "https://kadaster.example/slo?x;y"
+    page = pages.page(environ(), "logging_out.html", frames=[slo], **values)
+    assert policy(page)["frame-src"] == "'self' https://kadaster.example"
+    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy(page)["script-src"] == f"'sha256-{digest}'"
+    assert page.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(("dest", "framing"), [("iframe", "SAMEORIGIN"),
+                                               ("document", "DENY")])  # fmt: skip
+def test_what_is_done_in_a_frame_may_stand_in_one_of_its_own_site(pages, dest, framing):
+    page = pages.page(
+        environ(**{"Sec-Fetch-Dest": dest}), "logged_out_in_frame.html", confirmed=True
+    )
+    assert page.headers["X-Frame-Options"] == framing
+    allowed = "'self'" if dest == "iframe" else "'none'"
+    assert policy(page)["frame-ancestors"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ("partly", "Bij een of meer andere diensten is uitloggen niet gelukt."),
+        ("unconfirmed", "Wij konden niet controleren of u ook bij de andere diensten"),
+        ("not-told", "U bent alleen bij deze dienst uitgelogd."),
+    ],
+)
+def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
+    pages, others, told
+):
+    values = {**VALUES["logged_out.html"], "others": others}
+    text = pages.page(environ(), "logged_out.html", **values).text
+    assert told in text
+    assert "Sluit nu alle vensters" in text
+    assert ("K7F-4MP" in text) == (others == "unconfirmed")
 
 
 # --- errors ---------------------------------------------------------------------

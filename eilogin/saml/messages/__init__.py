@@ -20,18 +20,25 @@ from eilogin.saml.messages.reading import read_logout_response as read_logout_re
 from eilogin.saml.messages.reading import read_response as read_response
 from eilogin.saml.messages.values import AUTHN_FAILED as AUTHN_FAILED
 from eilogin.saml.messages.values import BEARER as BEARER
+from eilogin.saml.messages.values import EMAIL as EMAIL
+from eilogin.saml.messages.values import ENCRYPTED as ENCRYPTED
 from eilogin.saml.messages.values import ENTITY as ENTITY
+from eilogin.saml.messages.values import (
+    INVALID_NAME_ID_POLICY as INVALID_NAME_ID_POLICY,
+)
 from eilogin.saml.messages.values import NO_AUTHN_CONTEXT as NO_AUTHN_CONTEXT
 from eilogin.saml.messages.values import NO_PASSIVE as NO_PASSIVE
 from eilogin.saml.messages.values import PARTIAL_LOGOUT as PARTIAL_LOGOUT
 from eilogin.saml.messages.values import PERSISTENT as PERSISTENT
 from eilogin.saml.messages.values import REQUEST_DENIED as REQUEST_DENIED
+from eilogin.saml.messages.values import REQUEST_UNSUPPORTED as REQUEST_UNSUPPORTED
 from eilogin.saml.messages.values import REQUESTER as REQUESTER
 from eilogin.saml.messages.values import RESPONDER as RESPONDER
 from eilogin.saml.messages.values import SUCCESS as SUCCESS
 from eilogin.saml.messages.values import TRANSIENT as TRANSIENT
 from eilogin.saml.messages.values import UNKNOWN_PRINCIPAL as UNKNOWN_PRINCIPAL
 from eilogin.saml.messages.values import UNSPECIFIED as UNSPECIFIED
+from eilogin.saml.messages.values import UNSUPPORTED_BINDING as UNSUPPORTED_BINDING
 from eilogin.saml.messages.values import ArtifactResolve as ArtifactResolve
 from eilogin.saml.messages.values import ArtifactResponse as ArtifactResponse
 from eilogin.saml.messages.values import Assertion as Assertion

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from eilogin.errors import MalformedMessage
 
@@ -12,16 +13,17 @@ _INSTANT = re.compile(
 )
 
 
+# One message says the same instant in several places.
+@lru_cache(maxsize=16)
 def write_instant(instant: float) -> str:
     """Seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
     Milliseconds are written where there are any (``…:00.250Z``); what is finer is
     rounded to them.
     """
-    milliseconds = round(instant * 1000)
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    fraction = f".{milliseconds % 1000:03d}" if milliseconds % 1000 else ""
-    return f"{moment.isoformat()[:19]}{fraction}Z"
+    seconds, milliseconds = divmod(round(instant * 1000), 1000)
+    text = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
 
 
 def read_instant(text: str) -> float:

@@ -6,15 +6,17 @@ or after schema validation: a reader relies on the schema for nothing that it re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lxml import etree
 
 from eilogin.errors import MalformedMessage
+from eilogin.saml.encryption import Decrypter
 from eilogin.saml.messages.instants import read_instant
 from eilogin.saml.messages.values import (
     BEARER,
     ENTITY,
+    TRANSIENT,
     ArtifactResolve,
     ArtifactResponse,
     Assertion,
@@ -32,24 +34,40 @@ from eilogin.saml.xml import q
 _LONGEST_NAME = 256
 #: Characters of any other text or attribute (SAML core 8.3.6 says 1024 of an entityID).
 _LONGEST_TEXT = 1024
-#: How many attributes, values of them, SessionIndexes, audiences or classes we read.
+#: Characters of the value of an attribute: a small photograph, or a list in one text.
+_LONGEST_VALUE = 32 * 1024
+#: How many attributes, SessionIndexes, audiences or classes we read.
 _MOST = 100
+#: Values of one attribute: somebody may be in many groups.
+_MOST_VALUES = 2_000
+#: Each of them costs several private operations.
+_MOST_ENCRYPTED = 20
+
+_NO_KEYS = Decrypter(())
+# LemonLDAP::NG can send such a NameID (INTEROP.md): everybody would be the same nobody.
+_NOBODY = (
+    ", so it names nobody: a value was expected; ask the sender which format it has a "
+    "value for"
+)
 
 _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
+_COMPARISONS = ("exact", "minimum", "maximum", "better")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
-# What stands in an assertion that we can judge. Advice may hold other assertions, and a
-# decision or statement of another kind would be ignored where it may say no.
+# What stands in an assertion that we can judge, or that may be passed over (core
+# 2.6.1): Advice. A decision or statement of another kind may say no.
 _ASSERTION_PARTS = frozenset(
     q(f"saml:{name}")
     for name in (
         "Issuer",
         "Subject",
         "Conditions",
+        "Advice",
         "AuthnStatement",
         "AttributeStatement",
     )
 ) | {q("ds:Signature")}
+_ATTRIBUTES = frozenset(map(q, ("saml:Attribute", "saml:EncryptedAttribute")))
 # SAML core 2.5.1.1: a condition that is not understood makes an assertion unusable.
 _CONDITIONS = frozenset(
     q(f"saml:{name}")
@@ -66,36 +84,38 @@ _Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other nam
 def read_authn_request(element: etree._Element) -> AuthnRequest:
     """The value of a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    Refuses what we could not honour: a Subject, AuthnContextDeclRefs, the identifiers
-    of another party, and an index beside the URL or binding that it stands for.
-    Conditions and Scoping are passed over, as DigiD does.
+    What we cannot honour is read all the same, for the hub to answer so: a Subject,
+    AuthnContextDeclRefs, the identifiers of another party, and an index beside the URL
+    or binding that it stands for. Conditions, Scoping, Extensions and what else there
+    may be are passed over.
     """
     parts = _open(element, "samlp:AuthnRequest")
-    if _one(parts, "saml:Subject") is not None:
-        raise MalformedMessage("an AuthnRequest that names a Subject is not supported")
-    acs_url = _optional(element, "AssertionConsumerServiceURL")
-    protocol_binding = _optional(element, "ProtocolBinding")
-    acs_index = _index(element, "AssertionConsumerServiceIndex")
-    if acs_index is not None and (acs_url or protocol_binding):
-        raise MalformedMessage(
-            "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
-            "ProtocolBinding"
-        )
     issuer = _read_issuer(parts)
-    comparison, level_classes = _read_requested_context(parts)
+    comparison, level_classes, declarations = _read_requested_context(parts)
+    name_id_format, sp_name_qualifier = _read_name_id_policy(parts)
+    may_create = _read_allow_create(parts)
     return AuthnRequest(
         id=_read_id(element),
         issued=_read_issued(element),
         issuer=issuer,
-        destination=_optional(element, "Destination"),
+        destination=_read_destination(element),
         force_authn=_flag(element, "ForceAuthn"),
         is_passive=_flag(element, "IsPassive"),
-        acs_url=acs_url,
-        acs_index=acs_index,
-        protocol_binding=protocol_binding,
+        acs_url=_optional(element, "AssertionConsumerServiceURL"),
+        acs_index=_index(element, "AssertionConsumerServiceIndex"),
+        protocol_binding=_optional(element, "ProtocolBinding"),
         comparison=comparison,
         level_classes=level_classes,
-        name_id_format=_read_name_id_policy(parts, issuer),
+        level_declarations=declarations,
+        name_id_format=name_id_format,
+        sp_name_qualifier="" if sp_name_qualifier == issuer else sp_name_qualifier,
+        names_subject=_one(parts, "saml:Subject") is not None,
+        allow_create=may_create,
+        asks_for_any_name=may_create
+        and not name_id_format
+        and q("samlp:NameIDPolicy") in parts,
+        provider_name=_optional(element, "ProviderName"),
+        consumer_service_index=_index(element, "AttributeConsumingServiceIndex"),
     )
 
 
@@ -111,18 +131,22 @@ def read_response(element: etree._Element) -> Response:
         issuer=_read_issuer(parts) if q("saml:Issuer") in parts else "",
         status=_read_status(parts),
         in_response_to=_optional(element, "InResponseTo"),
-        destination=_optional(element, "Destination"),
+        destination=_read_destination(element),
     )
 
 
-def read_assertion(element: etree._Element) -> Assertion:
+def read_assertion(
+    element: etree._Element, decrypter: Decrypter | None = None
+) -> Assertion:
     """The value of a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser.
 
     One SubjectConfirmation, which is a bearer's and has a NotOnOrAfter and no NotBefore
     (profiles 4.1.4.2), and one AuthnStatement, with a class, are demanded. An absent
     Recipient or InResponseTo is "", absent audiences are (): the caller refuses them as
-    not meant for us. Attributes of one Name are put together; an AttributeValue that is
-    XML rather than text is left out.
+    not meant for us. There may be no NameID; one that is there is not empty. Attributes
+    of one Name are put together, whatever their NameFormat; of a value that is a NameID
+    the text is taken (eduPersonTargetedID), and one that is nil, or other XML, is left
+    out. ``decrypter`` opens an EncryptedID and EncryptedAttributes.
     """
     parts = _open(element, "saml:Assertion")
     _refuse_unknown(parts, _ASSERTION_PARTS)
@@ -135,7 +159,7 @@ def read_assertion(element: etree._Element) -> Assertion:
         id=_read_id(element),
         issued=_read_issued(element),
         issuer=_read_issuer(parts),
-        name_id=_read_name_id(subject),
+        name_id=_read_name_id(subject, decrypter),
         recipient=_optional(bearer, "Recipient"),
         in_response_to=_optional(bearer, "InResponseTo"),
         confirmation_ends=read_instant(_required(bearer, "NotOnOrAfter")),
@@ -146,25 +170,34 @@ def read_assertion(element: etree._Element) -> Assertion:
         session_index=_optional(statement, "SessionIndex") or None,
         session_ends=_instant(statement, "SessionNotOnOrAfter"),
         level_class=_text(_needed(context, "saml:AuthnContextClassRef")),
-        attributes=_read_attributes(parts),
+        attributes=_read_attributes(parts, decrypter),
     )
 
 
-def read_logout_request(element: etree._Element) -> LogoutRequest:
+def read_logout_request(
+    element: etree._Element, decrypter: Decrypter | None = None
+) -> LogoutRequest:
     """The value of a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    Extensions, such as Shibboleth's asynchronous logout, are passed over.
+    Of its Extensions only that of asynchronous logout, which Shibboleth sends, is
+    known; others are passed over. ``decrypter`` opens an EncryptedID.
     """
     parts = _open(element, "samlp:LogoutRequest")
+    name_id = _read_name_id(parts, decrypter)
+    if name_id is None:
+        raise MalformedMessage("a LogoutRequest names nobody")
+    extensions = _one(parts, "samlp:Extensions")
     return LogoutRequest(
         id=_read_id(element),
         issued=_read_issued(element),
         issuer=_read_issuer(parts),
-        name_id=_read_name_id(parts),
-        destination=_optional(element, "Destination"),
+        name_id=name_id,
+        destination=_read_destination(element),
         session_indexes=_texts(parts, "samlp:SessionIndex"),
         not_on_or_after=_instant(element, "NotOnOrAfter"),
         reason=_optional(element, "Reason"),
+        is_asynchronous=extensions is not None
+        and extensions.find(q("aslo:Asynchronous")) is not None,
     )
 
 
@@ -177,7 +210,7 @@ def read_logout_response(element: etree._Element) -> LogoutResponse:
         issuer=_read_issuer(parts),
         status=_read_status(parts),
         in_response_to=_optional(element, "InResponseTo"),
-        destination=_optional(element, "Destination"),
+        destination=_read_destination(element),
     )
 
 
@@ -189,7 +222,7 @@ def read_artifact_resolve(element: etree._Element) -> ArtifactResolve:
         issued=_read_issued(element),
         issuer=_read_issuer(parts),
         artifact=_text(_needed(parts, "samlp:Artifact")),
-        destination=_optional(element, "Destination"),
+        destination=_read_destination(element),
     )
 
 
@@ -227,9 +260,10 @@ def _open(element: etree._Element, name: str) -> _Parts:
     return _parts(element)
 
 
-def _refuse_unknown(parts: _Parts, known: frozenset[str]) -> None:
-    for tag in parts.keys() - known:
-        raise MalformedMessage(f"{etree.QName(tag).localname} is not supported")
+def _refuse_unknown(tags: Iterable[str], known: frozenset[str]) -> None:
+    for tag in tags:
+        if tag not in known:
+            raise MalformedMessage(f"{etree.QName(tag).localname} is not supported")
 
 
 def _read_id(element: etree._Element) -> str:
@@ -243,21 +277,34 @@ def _read_issued(element: etree._Element) -> float:
     return read_instant(_required(element, "IssueInstant"))
 
 
+def _read_destination(element: etree._Element) -> str:
+    """Where the message was sent; over SOAP pysaml2 writes an empty one for none."""
+    return _capped(element.get("Destination", ""))
+
+
 def _read_issuer(parts: _Parts) -> str:
     """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6)."""
     issuer = _needed(parts, "saml:Issuer")
-    if issuer.attrib and issuer.items() != [("Format", ENTITY)]:
+    if issuer.keys() and issuer.items() != [("Format", ENTITY)]:
         raise MalformedMessage("an Issuer is not an entityID by its attributes")
     return _text(issuer)
 
 
-def _read_name_id(parts: _Parts) -> NameID:
-    for unsupported in ("saml:EncryptedID", "saml:BaseID"):
-        if _one(parts, unsupported) is not None:
-            raise MalformedMessage(f"{unsupported} is not supported yet")
-    element = _needed(parts, "saml:NameID")
+def _read_name_id(parts: _Parts, decrypter: Decrypter | None) -> NameID | None:
+    """Who is named, in clear or encrypted (SAML core 2.2.4); None where nobody is."""
+    if _one(parts, "saml:BaseID") is not None:
+        raise MalformedMessage("saml:BaseID is not supported: send a NameID")
+    clear, encrypted = _one(parts, "saml:NameID"), _one(parts, "saml:EncryptedID")
+    if clear is not None and encrypted is not None:
+        raise MalformedMessage("there is a NameID and an EncryptedID beside it")
+    if encrypted is not None:
+        clear = _opened(encrypted, "saml:NameID", decrypter)
+    return None if clear is None else _name_id(clear)
+
+
+def _name_id(element: etree._Element) -> NameID:
     return NameID(
-        value=_text(element, _LONGEST_NAME),
+        value=_text(element, _LONGEST_NAME, if_empty=_NOBODY),
         format=_capped(element.get("Format", "")),
         name_qualifier=_capped(element.get("NameQualifier", "")),
         sp_name_qualifier=_capped(element.get("SPNameQualifier", "")),
@@ -275,26 +322,48 @@ def _read_status(parts: _Parts) -> Status:
     return Status(tuple(codes), "" if message is None else _line(message))
 
 
-def _read_name_id_policy(parts: _Parts, issuer: str) -> str:
+def _opened(
+    wrapper: etree._Element, name: str, decrypter: Decrypter | None
+) -> etree._Element:
+    """The ``name`` that is in an encrypted element, which is all there may be in it."""
+    found = (decrypter or _NO_KEYS).open(wrapper)
+    if found.tag != q(name):
+        raise MalformedMessage(f"something is encrypted that is no {name}")
+    return found
+
+
+def _read_allow_create(parts: _Parts) -> bool:
+    """Whether a new identifier may be made; where nothing is asked for, it may."""
+    policy = _one(parts, "samlp:NameIDPolicy")
+    if policy is None or policy.get("Format") == TRANSIENT:
+        return True
+    return _flag(policy, "AllowCreate")
+
+
+def _read_name_id_policy(parts: _Parts) -> tuple[str, str]:
+    """Its Format and its SPNameQualifier, each "" where it is not there."""
     policy = _one(parts, "samlp:NameIDPolicy")
     if policy is None:
-        return ""
-    if policy.get("SPNameQualifier", issuer) != issuer:
-        raise MalformedMessage("a NameID of an affiliation is not supported")
-    return _optional(policy, "Format")
+        return "", ""
+    return _optional(policy, "Format"), _optional(policy, "SPNameQualifier")
 
 
-def _read_requested_context(parts: _Parts) -> tuple[str, tuple[str, ...]]:
-    """Comparison and classes; any class is right where none is asked for."""
+def _read_requested_context(
+    parts: _Parts,
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Comparison, classes, declarations; any class is right where none is asked for."""
     asked = _one(parts, "samlp:RequestedAuthnContext")
     if asked is None:
-        return "minimum", ()
+        return "minimum", (), ()
     # SAML core 3.3.2.2.1: an absent Comparison means exact.
     comparison = _optional(asked, "Comparison") or "exact"
-    classes = _texts(_parts(asked), "saml:AuthnContextClassRef")
-    if not classes or comparison not in ("exact", "minimum", "maximum", "better"):
+    named = _parts(asked)
+    classes = _texts(named, "saml:AuthnContextClassRef")
+    declarations = _texts(named, "saml:AuthnContextDeclRef")
+    # One or the other (SAML core 3.3.2.2.1).
+    if bool(classes) == bool(declarations) or comparison not in _COMPARISONS:
         raise MalformedMessage("a RequestedAuthnContext names no class to compare with")
-    return comparison, classes
+    return comparison, classes, declarations
 
 
 def _read_bearer_data(subject: _Parts) -> etree._Element:
@@ -314,22 +383,54 @@ def _read_audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
     return tuple(_texts(_parts(each), "saml:Audience") for each in restrictions)
 
 
-def _read_attributes(parts: _Parts) -> dict[str, list[str]]:
+def _read_attributes(
+    parts: _Parts, decrypter: Decrypter | None
+) -> dict[str, list[str]]:
     """The values of each Name, in their order; bounded in number and length."""
-    statements = [_parts(each) for each in _all(parts, "saml:AttributeStatement")]
-    for statement in statements:
-        _refuse_unknown(statement, frozenset({q("saml:Attribute")}))
-    attributes = [a for each in statements for a in _all(each, "saml:Attribute")]
+    attributes = _attributes_of(parts, decrypter)
     if len(attributes) > _MOST:
         raise MalformedMessage(f"there are more than {_MOST} attributes")
     found: dict[str, list[str]] = {}
     for attribute in attributes:
-        found.setdefault(_required(attribute, "Name"), []).extend(
-            _capped(text)
-            for value in _all(_parts(attribute), "saml:AttributeValue")
-            if (text := _whole_text(value)) is not None
-        )
+        values = found.setdefault(_required(attribute, "Name"), [])
+        for value in attribute.iterchildren(q("saml:AttributeValue")):
+            text = _value_text(value)
+            if text is not None:
+                values.append(_bounded(text, _LONGEST_VALUE))
+        if len(values) > _MOST_VALUES:
+            raise MalformedMessage(f"there are more than {_MOST_VALUES} values")
     return found
+
+
+def _attributes_of(parts: _Parts, decrypter: Decrypter | None) -> list[etree._Element]:
+    """The attributes of all statements, the encrypted ones opened."""
+    children = [
+        child
+        for statement in _all(parts, "saml:AttributeStatement")
+        for child in statement.iterchildren("*")
+    ]
+    tags = [child.tag for child in children]
+    _refuse_unknown(tags, _ATTRIBUTES)
+    if tags.count(q("saml:EncryptedAttribute")) > _MOST_ENCRYPTED:
+        raise MalformedMessage(f"more than {_MOST_ENCRYPTED} attributes are encrypted")
+    return [
+        child
+        if tag == q("saml:Attribute")
+        else _opened(child, "saml:Attribute", decrypter)
+        for child, tag in zip(children, tags, strict=True)
+    ]
+
+
+def _value_text(value: etree._Element) -> str | None:
+    """The text of an AttributeValue; None where it says nothing that is text."""
+    if value.get(q("xsi:nil")) in ("true", "1"):
+        return None
+    text = _whole_text(value)
+    if text is not None:
+        return text
+    inner = list(value.iterchildren("*"))
+    is_name = [each.tag for each in inner] == [q("saml:NameID")]
+    return _whole_text(inner[0]) if is_name else None
 
 
 # --- elements and texts -------------------------------------------------------------
@@ -338,8 +439,12 @@ def _read_attributes(parts: _Parts) -> dict[str, list[str]]:
 def _parts(element: etree._Element) -> _Parts:
     """The children of an element by their names, each name in document order."""
     parts: _Parts = {}
-    for child in element.iterchildren("*"):
-        parts.setdefault(child.tag, []).append(child)
+    for child in element:
+        tag = child.tag
+        if tag in parts:
+            parts[tag].append(child)
+        elif tag.__class__ is str:  # not a comment
+            parts[tag] = [child]
     return parts
 
 
@@ -351,7 +456,9 @@ def _all(parts: _Parts, name: str) -> Sequence[etree._Element]:
 
 
 def _one(parts: _Parts, name: str) -> etree._Element | None:
-    found = parts.get(q(name), (None,))
+    found = parts.get(q(name))
+    if found is None:
+        return None
     if len(found) > 1:
         raise MalformedMessage(f"there is more than one {name}")
     return found[0]
@@ -373,24 +480,35 @@ def _whole_text(element: etree._Element) -> str | None:
     return "".join(element.itertext())
 
 
-def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
+def _bounded(text: str, longest: int) -> str:
     if len(text) > longest:
         raise MalformedMessage(f"a text is longer than {longest} characters")
+    return text
+
+
+def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
+    _bounded(text, longest)
     # What is printable holds no control character, and is sooner seen to be so.
     if not text.isprintable() and CONTROL.search(text):
         raise MalformedMessage("a text holds control characters")
     return text
 
 
-def _text(element: etree._Element, longest: int = _LONGEST_TEXT) -> str:
+def _text(
+    element: etree._Element, longest: int = _LONGEST_TEXT, if_empty: str = ""
+) -> str:
     """The whole text of an element that holds nothing else; not empty."""
-    name = etree.QName(element).localname
     text = _whole_text(element)
     if text is None:
-        raise MalformedMessage(f"{name} holds more than text")
+        raise MalformedMessage(f"{_name_of(element)} holds more than text")
     if not text.strip():
-        raise MalformedMessage(f"{name} is empty")
+        raise MalformedMessage(f"{_name_of(element)} is empty{if_empty}")
     return _capped(text, longest)
+
+
+def _name_of(element: etree._Element) -> str:
+    name: str = etree.QName(element).localname
+    return name
 
 
 def _texts(parts: _Parts, name: str) -> tuple[str, ...]:
@@ -405,14 +523,18 @@ def _line(element: etree._Element) -> str:
 
 def _optional(element: etree._Element, name: str) -> str:
     """An attribute, or "" where there is none; one that is empty says nothing."""
-    return "" if element.get(name) is None else _required(element, name)
+    text = element.get(name)
+    return "" if text is None else _filled(text, name)
 
 
 def _required(element: etree._Element, name: str, longest: int = _LONGEST_TEXT) -> str:
-    text = _capped(element.get(name, ""), longest)
+    return _filled(element.get(name, ""), name, longest)
+
+
+def _filled(text: str, name: str, longest: int = _LONGEST_TEXT) -> str:
     if not text:
         raise MalformedMessage(f"{name} is missing or empty")
-    return text
+    return _capped(text, longest)
 
 
 def _instant(element: etree._Element, name: str) -> float | None:

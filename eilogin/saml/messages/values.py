@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+#: Of a NameIDPolicy: in whatever format, encrypted (SAML core 8.3.9 and 3.4.1.1).
+ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 #: What an Issuer is (SAML core 8.3.6); its Format may say so or be absent.
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
@@ -21,11 +24,14 @@ SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 REQUESTER = "urn:oasis:names:tc:SAML:2.0:status:Requester"
 RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
 AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
+INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 REQUEST_DENIED = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"
+REQUEST_UNSUPPORTED = "urn:oasis:names:tc:SAML:2.0:status:RequestUnsupported"
 UNKNOWN_PRINCIPAL = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
+UNSUPPORTED_BINDING = "urn:oasis:names:tc:SAML:2.0:status:UnsupportedBinding"
 
 
 def new_id() -> str:
@@ -61,7 +67,16 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """SAML core 3.4.1. ``level_classes`` are AuthnContextClassRefs."""
+    """SAML core 3.4.1. ``level_classes`` are AuthnContextClassRefs.
+
+    ``level_declarations`` are AuthnContextDeclRefs, which stand in their place.
+    ``sp_name_qualifier`` of the NameIDPolicy is "" where that is the issuer.
+    ``names_subject`` tells that it is about somebody, whom we do not read.
+    ``allow_create`` says whether a new identifier may be made; it is not said of a
+    transient one, which always is new (errata E14). ``asks_for_any_name`` tells that
+    there is a NameIDPolicy, and no ``name_id_format`` in it. ``consumer_service_index``
+    is that of an AttributeConsumingService in the asker's metadata.
+    """
 
     id: str
     issued: float
@@ -74,7 +89,14 @@ class AuthnRequest:
     protocol_binding: str = ""
     comparison: str = "minimum"
     level_classes: tuple[str, ...] = ()
+    level_declarations: tuple[str, ...] = ()
     name_id_format: str = ""
+    sp_name_qualifier: str = ""
+    names_subject: bool = False
+    allow_create: bool = True
+    asks_for_any_name: bool = False
+    provider_name: str = ""
+    consumer_service_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +105,17 @@ class Assertion:
 
     ``recipient``, ``in_response_to``, ``confirmation_ends`` are of the one bearer
     SubjectConfirmationData; ``audiences`` has one entry for each
-    AudienceRestriction (all of them must hold, SAML core 2.5.1.4).
+    AudienceRestriction (all of them must hold, SAML core 2.5.1.4). Without a
+    ``name_id`` it names nobody who could be logged out; an attribute may say who it is.
+    ``attribute_formats`` are the NameFormats by the Names of attributes, for those
+    whose Name does not say it, and ``address`` is where the login came from (core
+    2.7.2.1); nobody reads them.
     """
 
     id: str
     issued: float
     issuer: str
-    name_id: NameID
+    name_id: NameID | None
     recipient: str
     in_response_to: str
     confirmation_ends: float
@@ -101,6 +127,8 @@ class Assertion:
     session_ends: float | None
     level_class: str
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    attribute_formats: Mapping[str, str] = field(default_factory=dict)
+    address: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +145,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """SAML core 3.7.1."""
+    """SAML core 3.7.1.
+
+    ``is_asynchronous``: who sent it wants no answer (the protocol extension for
+    asynchronous single logout, 2.1).
+    """
 
     id: str
     issued: float
@@ -127,6 +159,7 @@ class LogoutRequest:
     session_indexes: tuple[str, ...] = ()
     not_on_or_after: float | None = None
     reason: str = ""
+    is_asynchronous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,12 @@ written: its value names a prefix that exclusive canonicalisation does not see, 
 signed ``xsi:type="xs:string"`` cannot be parsed anew.
 """
 
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
+from eilogin.saml.encryption import EncryptionMethod, encrypt
 from eilogin.saml.messages.instants import write_instant
 from eilogin.saml.messages.values import (
     BEARER,
@@ -42,8 +46,9 @@ _Message = (
 def write_authn_request(value: AuthnRequest) -> etree._Element:
     """``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    NameIDPolicy is written where ``name_id_format`` is given, and allows a new
-    identifier but for a transient one, for which errata E14 forbids to say so.
+    NameIDPolicy is written where it says something: a format, that any will do, or that
+    no new identifier may be made. Of a transient one errata E14 forbids to say that it
+    may.
     """
     element = _message("samlp:AuthnRequest", value, value.destination)
     _set(
@@ -53,11 +58,18 @@ def write_authn_request(value: AuthnRequest) -> etree._Element:
         ProtocolBinding=value.protocol_binding,
         AssertionConsumerServiceIndex=_index(value.acs_index),
         AssertionConsumerServiceURL=value.acs_url,
+        AttributeConsumingServiceIndex=_index(value.consumer_service_index),
+        ProviderName=value.provider_name,
     )
-    if value.name_id_format:
-        may_create = "" if value.name_id_format == TRANSIENT else "true"
-        policy = add(element, "samlp:NameIDPolicy", Format=value.name_id_format)
-        _set(policy, AllowCreate=may_create)
+    has_policy = value.name_id_format or value.asks_for_any_name
+    if has_policy or not value.allow_create:
+        may_create = value.allow_create and value.name_id_format != TRANSIENT
+        policy = add(element, "samlp:NameIDPolicy")
+        _set(
+            policy,
+            Format=value.name_id_format,
+            AllowCreate="true" if may_create else "",
+        )
     if value.level_classes:
         asked = add(element, "samlp:RequestedAuthnContext", Comparison=value.comparison)
         for level_class in value.level_classes:
@@ -89,11 +101,24 @@ def write_assertion(value: Assertion) -> etree._Element:
     return element
 
 
-def write_logout_request(value: LogoutRequest) -> etree._Element:
-    """``samlp:LogoutRequest`` (SAML core 3.7.1)."""
+def write_logout_request(
+    value: LogoutRequest,
+    encrypt_for: RSAPublicKey | None = None,
+    methods: Sequence[EncryptionMethod] = (),
+) -> etree._Element:
+    """``samlp:LogoutRequest`` (SAML core 3.7.1).
+
+    Where ``encrypt_for`` is given, only the holder of that key can read whom it names;
+    ``methods`` are those that this party takes.
+    """
     element = _message("samlp:LogoutRequest", value, value.destination)
     _set(element, Reason=value.reason, NotOnOrAfter=_instant(value.not_on_or_after))
-    _add_name_id(element, value.name_id)
+    if value.is_asynchronous:
+        add(add(element, "samlp:Extensions"), "aslo:Asynchronous")
+    name_id = _add_name_id(element, value.name_id)
+    if encrypt_for is not None:
+        hidden = encrypt(name_id, "saml:EncryptedID", encrypt_for, methods)
+        element.replace(name_id, hidden)
     for session_index in value.session_indexes:
         add(element, "samlp:SessionIndex", session_index)
     return element
@@ -165,7 +190,7 @@ def _add_status(parent: etree._Element, status: Status) -> None:
         add(element, "samlp:StatusMessage", status.message)
 
 
-def _add_name_id(parent: etree._Element, value: NameID) -> None:
+def _add_name_id(parent: etree._Element, value: NameID) -> etree._Element:
     element = add(parent, "saml:NameID", value.value)
     _set(
         element,
@@ -173,11 +198,13 @@ def _add_name_id(parent: etree._Element, value: NameID) -> None:
         SPNameQualifier=value.sp_name_qualifier,
         Format=value.format,
     )
+    return element
 
 
 def _add_subject(parent: etree._Element, value: Assertion) -> None:
     subject = add(parent, "saml:Subject")
-    _add_name_id(subject, value.name_id)
+    if value.name_id is not None:
+        _add_name_id(subject, value.name_id)
     confirmation = add(subject, "saml:SubjectConfirmation", Method=BEARER)
     data = add(
         confirmation,
@@ -210,6 +237,8 @@ def _add_authn_statement(parent: etree._Element, value: Assertion) -> None:
         SessionIndex=value.session_index or "",
         SessionNotOnOrAfter=_instant(value.session_ends),
     )
+    if value.address:
+        add(statement, "saml:SubjectLocality", Address=value.address)
     context = add(statement, "saml:AuthnContext")
     add(context, "saml:AuthnContextClassRef", value.level_class)
 
@@ -218,7 +247,8 @@ def _add_attributes(parent: etree._Element, value: Assertion) -> None:
     statement = add(parent, "saml:AttributeStatement")
     for name, texts in value.attributes.items():
         is_uri = name.startswith(("urn:", "http://", "https://"))
-        name_format = _URI_NAMES if is_uri else _UNSPECIFIED_NAMES
+        usual = _URI_NAMES if is_uri else _UNSPECIFIED_NAMES
+        name_format = value.attribute_formats.get(name, usual)
         attribute = add(statement, "saml:Attribute", Name=name, NameFormat=name_format)
         for text in texts:
             add(attribute, "saml:AttributeValue", text)

@@ -9,6 +9,9 @@ interface (mdui) and for registration and publication information (mdrpi).
 """
 
 from eilogin.saml.metadata.reading import read_federation as read_federation
+from eilogin.saml.metadata.reading import read_unsigned as read_unsigned
+from eilogin.saml.metadata.values import IDPDISC as IDPDISC
+from eilogin.saml.metadata.values import AttributeService as AttributeService
 from eilogin.saml.metadata.values import Contact as Contact
 from eilogin.saml.metadata.values import Endpoint as Endpoint
 from eilogin.saml.metadata.values import EntityDescriptor as EntityDescriptor

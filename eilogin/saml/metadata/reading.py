@@ -1,17 +1,30 @@
-"""Metadata from XML: what the operator signed, or nothing."""
+"""Metadata from XML: what the operator signed, or what a file says that is trusted.
+
+Stacks write it in many ways, and one member must not shut out all others: what we have
+no use for is passed over, with a remark where somebody may wonder; a member that cannot
+be used is left out, and known to be so.
+"""
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
-from eilogin.errors import MalformedMessage
+from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
+from eilogin.saml import bindings
+from eilogin.saml.encryption import EncryptionMethod
+from eilogin.saml.keys import PublicKey, encryption_key, key_name, public_key
 from eilogin.saml.messages import read_instant
 from eilogin.saml.metadata.values import (
+    DISCOVERY_RESPONSE,
+    ENTITY_CATEGORY,
+    ENTITY_CATEGORY_SUPPORT,
     PUBLICATION_INFO,
+    AttributeService,
     Contact,
     Endpoint,
     EntityDescriptor,
@@ -27,35 +40,73 @@ from eilogin.settings import is_loopback
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
 
+#: Characters of an address that an error shows.
+_SHOWN = 120
 
-def read_federation(octets: bytes, keys: Sequence[RSAPublicKey]) -> FederationMetadata:
+
+#: How a remark is made: a sentence about what was passed over.
+_Tell = Callable[[str], object]
+
+#: The bindings that we speak. An address for another one may be anything.
+_SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
+
+
+def read_federation(octets: bytes, keys: Sequence[PublicKey]) -> FederationMetadata:
     """What the operator signed: ``octets`` of a document, ``keys`` pinned beforehand.
 
     The root is an ``md:EntitiesDescriptor``, nested or not, or one
     ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
     read before that has been verified. Roles of other protocols than SAML 2.0 are left
-    out. Whether it is still valid is the caller's to judge by ``valid_until``.
+    out, and so is a member that cannot be used: with a role without a usable signing
+    key, or an address of a binding that we speak that is not https (or http on
+    loopback). Whether it is still valid is the caller's to judge by ``valid_until``.
 
-    Raises :class:`~eilogin.errors.UntrustedSignature`, or
-    :class:`~eilogin.errors.MalformedMessage`, which names the entityID where one entity
-    is at fault: two of one entityID, a role without a usable signing key, or an address
-    that is not https (or http on loopback).
+    Raises :class:`~eilogin.errors.UntrustedSignature`;
+    :class:`~eilogin.errors.MalformedMessage` for what is no metadata, or has two
+    members of one entityID; and where no member can be used, the
+    :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
     """
+    document = _sound(octets)
+    return _read(signed(document, keys))
+
+
+def read_unsigned(octets: bytes) -> FederationMetadata:
+    """What a document says that is trusted for where it lies, signed or not.
+
+    As :func:`read_federation` for the rest.
+    """
+    return _read(_sound(octets))
+
+
+def _sound(octets: bytes) -> etree._Element:
     document = parse(octets, METADATA)
     check_structure(document)
     validate(document, "metadata")
-    root = signed(document, keys)
+    return document
+
+
+def _read(root: etree._Element) -> FederationMetadata:
     entities: dict[str, EntityDescriptor] = {}
+    left_out: dict[str, PeerUnusable] = {}
+    remarks: list[str] = []
     for element, valid_until in _entities(root, None):
-        entity = _read_entity(element, valid_until)
-        if entity.entity_id in entities:
-            raise MalformedMessage(f"entity '{entity.entity_id}' occurs twice")
-        entities[entity.entity_id] = entity
+        entity_id = _entity_id(element)
+        if entity_id in entities or entity_id in left_out:
+            raise MalformedMessage(f"entity '{entity_id}' occurs twice")
+        try:
+            entities[entity_id] = _read_entity(element, entity_id, valid_until, remarks)
+        except PeerUnusable as error:
+            left_out[entity_id] = error
+    if not entities and left_out:
+        raise next(iter(left_out.values()))
     return FederationMetadata(
         entities=tuple(entities.values()),
         valid_until=_valid_until(root),
         name=root.get("Name", ""),
         created=_read_created(root),
+        is_aggregate=root.tag == q("md:EntitiesDescriptor"),
+        left_out=left_out,
+        remarks=tuple(remarks),
     )
 
 
@@ -90,32 +141,66 @@ def _read_created(root: etree._Element) -> float | None:
     return None if text is None else read_instant(text)
 
 
-def _read_entity(element: etree._Element, inherited: float | None) -> EntityDescriptor:
-    entity_id = element.get("entityID")
+def _entity_id(element: etree._Element) -> str:
+    entity_id: str = element.get("entityID")
     if not re.fullmatch(r"[!-~]{1,1024}", entity_id):
         raise MalformedMessage("an entityID is empty, too long or no URI")
+    return entity_id
+
+
+def _read_entity(
+    element: etree._Element,
+    entity_id: str,
+    inherited: float | None,
+    remarks: list[str],
+) -> EntityDescriptor:
+    def tell(text: str) -> None:
+        remarks.append(f"entity '{entity_id}': {text}")
+
     try:
-        return _read_roles(element, entity_id, inherited)
+        return _read_roles(element, entity_id, inherited, tell)
+    except PeerWithoutKeys as error:
+        raise PeerWithoutKeys(f"entity '{entity_id}': {error}") from error
     except MalformedMessage as error:
-        raise MalformedMessage(f"entity '{entity_id}': {error}") from error
+        raise PeerUnusable(f"entity '{entity_id}': {error}") from error
 
 
 def _read_roles(
-    element: etree._Element, entity_id: str, inherited: float | None
+    element: etree._Element, entity_id: str, inherited: float | None, tell: _Tell
 ) -> EntityDescriptor:
     service = _role_element(element, "md:SPSSODescriptor")
     identity = _role_element(element, "md:IDPSSODescriptor")
     roles = [role for role in (service, identity) if role is not None]
     return EntityDescriptor(
         entity_id=entity_id,
-        service_provider=None if service is None else _read_service_provider(service),
-        identity_provider=None if identity is None else _read_identity(identity),
+        service_provider=_read_service_provider(service, tell),
+        identity_provider=_read_identity(identity, tell),
         names=_read_texts(roles, "mdui:DisplayName"),
         descriptions=_read_texts(roles, "mdui:Description"),
-        information_urls=_read_links(roles, "mdui:InformationURL"),
+        information_urls=_read_links(roles, "mdui:InformationURL", tell),
         contacts=tuple(map(_read_contact, element.iterchildren(q("md:ContactPerson")))),
+        entity_categories=_read_categories(element, ENTITY_CATEGORY),
+        supported_categories=_read_categories(element, ENTITY_CATEGORY_SUPPORT),
+        digest_methods=_read_algorithms(element, "alg:DigestMethod"),
+        signing_methods=_read_algorithms(element, "alg:SigningMethod"),
         valid_until=_earliest(inherited, *map(_valid_until, [element, *roles])),
     )
+
+
+def _read_categories(entity: etree._Element, name: str) -> frozenset[str]:
+    path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
+    return frozenset(
+        _line(value)
+        for attribute in entity.iterfind(f"{path}/{q('saml:Attribute')}")
+        if attribute.get("Name") == name
+        for value in attribute.iterchildren(q("saml:AttributeValue"))
+    )
+
+
+def _read_algorithms(element: etree._Element, name: str) -> tuple[str, ...]:
+    """What an entity or a role says that it takes (algorithm support 2.4)."""
+    found = element.iterfind(f"{q('md:Extensions')}/{q(name)}")
+    return tuple(method.get("Algorithm", "") for method in found)
 
 
 def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
@@ -129,73 +214,203 @@ def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
     return roles[0] if roles else None
 
 
-def _read_service_provider(role: etree._Element) -> ServiceProvider:
-    requested = role.iterfind(
-        f"{q('md:AttributeConsumingService')}/{q('md:RequestedAttribute')}"
+def _read_service_provider(
+    role: etree._Element | None, tell: _Tell
+) -> ServiceProvider | None:
+    if role is None:
+        return None
+    services = role.iterchildren(q("md:AttributeConsumingService"))
+    responses = role.findall(f"{q('md:Extensions')}/{DISCOVERY_RESPONSE}")
+    read = ServiceProvider(
+        **_read_keys(role),
+        assertion_consumers=_read_endpoints(role, "md:AssertionConsumerService", tell),
+        single_logouts=_read_endpoints(role, "md:SingleLogoutService", tell),
+        discovery_responses=_read_addresses(responses, tell),
+        name_id_formats=_read_formats(role),
+        attribute_services=tuple(map(_read_attribute_service, services)),
+        authn_requests_signed=_read_flag(role, "AuthnRequestsSigned") is True,
+        want_assertions_signed=_read_flag(role, "WantAssertionsSigned") is True,
     )
-    names = dict.fromkeys(attribute.get("Name") for attribute in requested)
-    return _with_usable_keys(
-        ServiceProvider(
-            signing_certificates=_read_certificates(role, "signing"),
-            encryption_certificates=_read_certificates(role, "encryption"),
-            assertion_consumers=_read_endpoints(role, "md:AssertionConsumerService"),
-            single_logouts=_read_endpoints(role, "md:SingleLogoutService"),
-            name_id_formats=_read_formats(role),
-            requested_attributes=tuple(names),
-            authn_requests_signed=_read_flag(role, "AuthnRequestsSigned") is True,
-            want_assertions_signed=_read_flag(role, "WantAssertionsSigned") is True,
+    return _with_usable_keys(read, tell)
+
+
+def _read_identity(role: etree._Element | None, tell: _Tell) -> IdentityProvider | None:
+    if role is None:
+        return None
+    resolutions = _read_endpoints(role, "md:ArtifactResolutionService", tell)
+    read = IdentityProvider(
+        **_read_keys(role),
+        single_sign_ons=_read_endpoints(role, "md:SingleSignOnService", tell),
+        single_logouts=_read_endpoints(role, "md:SingleLogoutService", tell),
+        artifact_resolutions=resolutions,
+        name_id_formats=_read_formats(role),
+        want_authn_requests_signed=_read_flag(role, "WantAuthnRequestsSigned") is True,
+    )
+    return _with_usable_keys(read, tell)
+
+
+def _read_attribute_service(element: etree._Element) -> AttributeService:
+    wanted = element.findall(q("md:RequestedAttribute"))
+    return AttributeService(
+        requested=tuple(dict.fromkeys(a.get("Name") for a in wanted)),
+        required=frozenset(
+            a.get("Name") for a in wanted if _read_flag(a, "isRequired")
+        ),
+        index=_read_index(element) or 0,
+        is_default=_read_flag(element, "isDefault"),
+    )
+
+
+class _Keys(TypedDict):
+    """What both roles say of keys and algorithms, as the fields of :class:`Role`."""
+
+    signing_certificates: tuple[str, ...]
+    encryption_certificates: tuple[str, ...]
+    encryption_methods: tuple[EncryptionMethod, ...]
+    names_keys: bool
+    digest_methods: tuple[str, ...]
+    signing_methods: tuple[str, ...]
+
+
+def _read_keys(role: etree._Element) -> _Keys:
+    keys = role.findall(q("md:KeyDescriptor"))
+    methods = (
+        _read_encryption_method(method)
+        for key in keys
+        if key.get("use") != "signing"
+        for method in key.iterchildren(q("md:EncryptionMethod"))
+    )
+    return _Keys(
+        signing_certificates=_read_certificates(keys, "signing"),
+        encryption_certificates=_read_certificates(keys, "encryption"),
+        encryption_methods=tuple(dict.fromkeys(methods)),
+        names_keys=any(map(_is_named, keys)),
+        digest_methods=_read_algorithms(role, "alg:DigestMethod"),
+        signing_methods=_read_algorithms(role, "alg:SigningMethod"),
+    )
+
+
+def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
+    def parameter(name: str) -> str:
+        found = element.find(q(name))
+        return "" if found is None else found.get("Algorithm", "")
+
+    return EncryptionMethod(
+        element.get("Algorithm", ""),
+        digest=parameter("ds:DigestMethod"),
+        mask=parameter("xenc11:MGF"),
+    )
+
+
+def _read_certificates(keys: Sequence[etree._Element], use: str) -> tuple[str, ...]:
+    """Base64 texts; a KeyDescriptor without a use is for both (metadata 2.4.1.1).
+
+    Of each the first certificate: those of a chain behind it are not the party's.
+    """
+    found = (
+        next(key.iter(q("ds:X509Certificate")), None)
+        for key in keys
+        if key.get("use", use) == use
+    )
+    return tuple(
+        "".join((certificate.text or "").split())
+        for certificate in found
+        if certificate is not None
+    )
+
+
+def _is_named(key: etree._Element) -> bool:
+    """Whether a key is named as DigiD names it."""
+    name = next(key.iter(q("ds:KeyName")), None)
+    certificates = _read_certificates([key], key.get("use", "signing"))
+    return name is not None and _line(name) in map(key_name, certificates)
+
+
+def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
+    """The role without the certificates that cannot be used.
+
+    No message could be verified of a role that had none left to sign with.
+    """
+    try:
+        # Nearly always all of them can, and most parties have one key for both uses.
+        known = dict(zip(role.signing_certificates, role.keys, strict=True))
+        for text in role.encryption_certificates:
+            if not isinstance(known.get(text), RSAPublicKey):
+                encryption_key(text)
+    except MalformedMessage:
+        signing = _usable(role.signing_certificates, "signing", public_key, tell)
+        encryption = _usable(
+            role.encryption_certificates, "encryption", encryption_key, tell
         )
-    )
-
-
-def _read_identity(role: etree._Element) -> IdentityProvider:
-    wants_signed = _read_flag(role, "WantAuthnRequestsSigned") is True
-    return _with_usable_keys(
-        IdentityProvider(
-            signing_certificates=_read_certificates(role, "signing"),
-            encryption_certificates=_read_certificates(role, "encryption"),
-            single_sign_ons=_read_endpoints(role, "md:SingleSignOnService"),
-            single_logouts=_read_endpoints(role, "md:SingleLogoutService"),
-            artifact_resolutions=_read_endpoints(role, "md:ArtifactResolutionService"),
-            name_id_formats=_read_formats(role),
-            want_authn_requests_signed=wants_signed,
+        role = replace(
+            role, signing_certificates=signing, encryption_certificates=encryption
         )
-    )
-
-
-def _with_usable_keys(role: _RoleT) -> _RoleT:
-    """The role, of which no message could be verified if it had no key."""
     if not role.keys:
-        raise MalformedMessage("a role has no signing certificate")
+        raise PeerWithoutKeys(
+            "a role has no signing certificate that can be used: expected a"
+            " KeyDescriptor with an X509Certificate for an RSA key of 2048 bits or"
+            " more, or for an elliptic key; ask who runs it for its metadata with one"
+        )
     return role
 
 
-def _read_certificates(role: etree._Element, use: str) -> tuple[str, ...]:
-    """Base64 texts; a KeyDescriptor without a use is for both (metadata 2.4.1.1)."""
-    return tuple(
-        "".join((certificate.text or "").split())
-        for key in role.iterchildren(q("md:KeyDescriptor"))
-        if key.get("use", use) == use
-        for certificate in key.iter(q("ds:X509Certificate"))
-    )
+def _usable(
+    certificates: Sequence[str],
+    use: str,
+    read: Callable[[str], object],
+    tell: _Tell,
+) -> tuple[str, ...]:
+    usable = []
+    for text in certificates:
+        try:
+            read(text)
+        except MalformedMessage as error:
+            tell(f"a key for {use} is passed over: {error}")
+        else:
+            usable.append(text)
+    return tuple(usable)
 
 
-def _read_endpoints(role: etree._Element, name: str) -> tuple[Endpoint, ...]:
-    return tuple(_read_endpoint(element) for element in role.iterchildren(q(name)))
+def _read_endpoints(
+    role: etree._Element, name: str, tell: _Tell
+) -> tuple[Endpoint, ...]:
+    return _read_addresses(role.findall(q(name)), tell)
+
+
+def _read_addresses(
+    elements: Sequence[etree._Element], tell: _Tell
+) -> tuple[Endpoint, ...]:
+    """The endpoints; one of a binding that we do not speak only if it is sound."""
+    found = []
+    for element in elements:
+        try:
+            found.append(_read_endpoint(element))
+        except MalformedMessage as error:
+            if element.get("Binding") in _SPOKEN:
+                raise
+            name = etree.QName(element).localname
+            article = "an" if name.startswith("A") else "a"
+            tell(f"{article} {name} is passed over: {error}")
+    return tuple(found)
 
 
 def _read_endpoint(element: etree._Element) -> Endpoint:
-    index = element.get("index")
     response_location = element.get("ResponseLocation", "")
     if response_location:
         _require_address(response_location)
     return Endpoint(
-        binding=element.get("Binding"),
-        location=_require_address(element.get("Location")),
+        binding=element.get("Binding", ""),
+        location=_require_address(element.get("Location", "")),
         response_location=response_location,
-        index=None if index is None else int(index),
+        index=_read_index(element),
         is_default=_read_flag(element, "isDefault"),
     )
+
+
+def _read_index(element: etree._Element) -> int | None:
+    # The schema does not know the index of what is in Extensions.
+    index = re.fullmatch(r"\s*\+?(\d{1,5})\s*", element.get("index", ""), re.ASCII)
+    return int(index[1]) if index else None
 
 
 def _read_flag(element: etree._Element, name: str) -> bool | None:
@@ -220,13 +435,15 @@ def _read_texts(roles: Sequence[etree._Element], name: str) -> dict[str, str]:
     return {}
 
 
-def _read_links(roles: Sequence[etree._Element], name: str) -> dict[str, str]:
+def _read_links(
+    roles: Sequence[etree._Element], name: str, tell: _Tell
+) -> dict[str, str]:
     """By language: what can stand behind a link on a page, and be nothing but that."""
     links = _read_texts(roles, name)
-    for link in links.values():
-        if not _web_host(link):
-            raise MalformedMessage("an InformationURL is not a web address")
-    return links
+    usable = {language: link for language, link in links.items() if _web_host(link)}
+    if usable != links:
+        tell("an InformationURL that is no web address is passed over")
+    return usable
 
 
 def _read_contact(element: etree._Element) -> Contact:
@@ -251,7 +468,9 @@ def _require_address(text: str) -> str:
     """An address that citizens and keys may be sent to: https, or http on loopback."""
     host = _web_host(text)
     if not host or not (text.startswith("https:") or is_loopback(host)):
-        raise MalformedMessage("an address is not https (or http on loopback)")
+        raise MalformedMessage(
+            f"an address is not https (or http on loopback): {text[:_SHOWN]!a}"
+        )
     return text
 
 

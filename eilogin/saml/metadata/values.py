@@ -3,14 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from eilogin.saml.keys import public_key
+from eilogin.errors import PeerUnusable
+from eilogin.saml.bindings import SOAP
+from eilogin.saml.encryption import EncryptionMethod
+from eilogin.saml.keys import PublicKey, encryption_key, public_key
 
 #: Registration and publication information: when metadata was made (mdrpi 2.2).
 MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
 PUBLICATION_INFO = f"{{{MDRPI}}}PublicationInfo"
+
+#: Identity provider discovery 2.5; the same URI is its binding.
+IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
+DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
+
+#: RFC 8409 3 and 4: what an entity is, and which of those it supports.
+ENTITY_CATEGORY = "http://macedir.org/entity-category"
+ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,11 @@ class Endpoint:
     response_location: str = ""
     index: int | None = None
     is_default: bool | None = None
+
+    @property
+    def for_answers(self) -> str:
+        """Where answers go (metadata 2.2.2)."""
+        return self.response_location or self.location
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +68,60 @@ class Role:
 
     signing_certificates: tuple[str, ...] = ()
     encryption_certificates: tuple[str, ...] = ()
+    #: With what it takes what is encrypted for it, the preferred one first; empty where
+    #: it says nothing of that.
+    encryption_methods: tuple[EncryptionMethod, ...] = ()
+    #: The algorithms that this role takes, where it says so itself and not by its
+    #: entity (algorithm support 2.4): see :meth:`EntityDescriptor.algorithms`.
+    digest_methods: tuple[str, ...] = ()
+    signing_methods: tuple[str, ...] = ()
+    #: Whether each key is named by the SHA-1 of its certificate, as DigiD has it.
+    names_keys: bool = False
     single_logouts: tuple[Endpoint, ...] = ()
     name_id_formats: tuple[str, ...] = ()
 
     @cached_property
-    def keys(self) -> tuple[RSAPublicKey, ...]:
+    def keys(self) -> tuple[PublicKey, ...]:
         """The public keys of the signing certificates, in their order."""
         return tuple(public_key(text) for text in self.signing_certificates)
 
-    def single_logout(self, binding: str) -> Endpoint | None:
-        """Where this role takes a logout over ``binding``, or None."""
-        return _over(binding, self.single_logouts)
+    @cached_property
+    def encryption_keys(self) -> tuple[RSAPublicKey, ...]:
+        """The public keys with which to encrypt for this role, in their order."""
+        return tuple(map(encryption_key, self.encryption_certificates))
+
+    def single_logout(self, *bindings: str) -> Endpoint | None:
+        """Where this role takes a logout, or None.
+
+        Over the first of ``bindings`` that it has.
+        """
+        return _over(bindings, self.single_logouts)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeService:
+    """A list of attributes that are asked for by their Names (metadata 2.4.4.1).
+
+    ``required`` are those of them without which there is no service.
+    """
+
+    requested: tuple[str, ...]
+    required: frozenset[str] = frozenset()
+    index: int = 0
+    is_default: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceProvider(Role):
-    """A participant (metadata 2.4.4); ``requested_attributes`` are their Names."""
+    """A participant (metadata 2.4.4).
+
+    ``discovery_responses`` are where a discovery service sends the visitor's choice
+    (identity provider discovery 2.5).
+    """
 
     assertion_consumers: tuple[Endpoint, ...] = ()
-    requested_attributes: tuple[str, ...] = ()
+    attribute_services: tuple[AttributeService, ...] = ()
+    discovery_responses: tuple[Endpoint, ...] = ()
     authn_requests_signed: bool = False
     want_assertions_signed: bool = False
 
@@ -88,17 +140,15 @@ class ServiceProvider(Role):
             and url in ("", endpoint.location)
             and binding in ("", endpoint.binding)
         ]
-        # Metadata 2.2.3: the first that says it is the default, else the first that
-        # does not say that it is none, else the first.
-        return next(
-            (
-                endpoint
-                for said in (True, None, False)
-                for endpoint in wanted
-                if endpoint.is_default is said
-            ),
-            None,
-        )
+        return _default_of(wanted)
+
+    def attribute_service(self, index: int | None = None) -> AttributeService | None:
+        """What is asked for: by index, or else by default; None where nothing is.
+
+        An index that the metadata does not have says nothing (SAML core 3.4.1).
+        """
+        named = [one for one in self.attribute_services if one.index == index]
+        return _default_of(named or self.attribute_services)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +159,22 @@ class IdentityProvider(Role):
     artifact_resolutions: tuple[Endpoint, ...] = ()
     want_authn_requests_signed: bool = False
 
-    def single_sign_on(self, binding: str) -> Endpoint | None:
-        """Where this hub takes an AuthnRequest over ``binding``, or None."""
-        return _over(binding, self.single_sign_ons)
+    def single_sign_on(self, *bindings: str) -> Endpoint | None:
+        """Where this hub takes an AuthnRequest, or None.
+
+        Over the first of ``bindings`` that it has.
+        """
+        return _over(bindings, self.single_sign_ons)
 
     def artifact_resolution(self, index: int) -> Endpoint | None:
-        """Where artifacts with this EndpointIndex are resolved, or None."""
-        return next((e for e in self.artifact_resolutions if e.index == index), None)
+        """Where artifacts with this EndpointIndex are resolved, over SOAP, or None.
+
+        An index that the metadata does not have stands for the default one: pysaml2
+        writes the digits of its index, which are another number.
+        """
+        over_soap = [e for e in self.artifact_resolutions if e.binding == SOAP]
+        named = [e for e in over_soap if e.index == index]
+        return _default_of(named or over_soap)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +182,11 @@ class EntityDescriptor:
     """A member of a federation (metadata 2.3.2).
 
     ``names``, ``descriptions`` and ``information_urls`` (mdui 2.1) are by language,
-    such as ``nl``. ``valid_until`` is the earliest of all validUntil from the root of
-    the metadata down to its roles, or None.
+    such as ``nl``. ``entity_categories`` are what it is, ``supported_categories`` to
+    whom it gives what they ask for (RFC 8409). ``digest_methods`` and
+    ``signing_methods`` are the algorithms that it takes, the preferred one first
+    (algorithm support 2). ``valid_until`` is the earliest of all validUntil from the
+    root of the metadata down to its roles, or None.
     """
 
     entity_id: str
@@ -134,11 +196,36 @@ class EntityDescriptor:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     information_urls: Mapping[str, str] = field(default_factory=dict)
     contacts: tuple[Contact, ...] = ()
+    entity_categories: frozenset[str] = frozenset()
+    supported_categories: frozenset[str] = frozenset()
+    digest_methods: tuple[str, ...] = ()
+    signing_methods: tuple[str, ...] = ()
     valid_until: float | None = None
 
     def name(self, language: str) -> str:
         """What people call it, in ``language`` or else another; or its entityID."""
         return _in(language, self.names) or self.entity_id
+
+    @property
+    def whom_to_ask(self) -> str:
+        """Who can help an administrator, for the log: an address, or who runs it."""
+        kinds = ("technical", "support", "administrative", "other", "billing")
+        known = [c for c in self.contacts if c.email or c.telephone]
+        found = min(known, key=lambda c: kinds.index(c.kind), default=None)
+        if found is None:
+            return f"who runs '{self.entity_id}'"
+        return " ".join(filter(None, (found.company, found.email or found.telephone)))
+
+    def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """How to sign for a role: algorithms of signatures, and of their digests.
+
+        Each empty where nothing is said of it; what a role says counts, and not its
+        entity (algorithm support 2.4).
+        """
+        return (
+            role.signing_methods or self.signing_methods,
+            role.digest_methods or self.digest_methods,
+        )
 
     def description(self, language: str) -> str:
         """What it is for, in ``language`` or else another, or ""."""
@@ -151,7 +238,7 @@ class EntityDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class FederationMetadata:
-    """What the operator signed."""
+    """What the operator signed, or what a file says that is trusted as it is."""
 
     entities: tuple[EntityDescriptor, ...]
     #: validUntil of the whole, or None.
@@ -160,10 +247,36 @@ class FederationMetadata:
     name: str
     #: When the operator made it (mdrpi creationInstant), or None.
     created: float | None
+    #: Whether it is an EntitiesDescriptor: several parties that belong together.
+    is_aggregate: bool = True
+    #: Why a member is left out, by its entityID: its metadata cannot be used.
+    left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
+    #: What was passed over in the metadata of members, in sentences for the log.
+    remarks: tuple[str, ...] = ()
 
 
-def _over(binding: str, endpoints: Sequence[Endpoint]) -> Endpoint | None:
-    return next((e for e in endpoints if e.binding == binding), None)
+_IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)
+
+
+def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
+    """The first that says it is the default, else that does not say it is none.
+
+    Else the first (metadata 2.2.3).
+    """
+    return next(
+        (
+            one
+            for said in (True, None, False)
+            for one in indexed
+            if one.is_default is said
+        ),
+        None,
+    )
+
+
+def _over(bindings: Sequence[str], endpoints: Sequence[Endpoint]) -> Endpoint | None:
+    found = (e for wanted in bindings for e in endpoints if e.binding == wanted)
+    return next(found, None)
 
 
 def _in(language: str, texts: Mapping[str, str]) -> str:

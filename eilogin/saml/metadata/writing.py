@@ -1,15 +1,21 @@
 """Metadata to XML, in the order of its schema; signed by who answers for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lxml import etree
 
 from eilogin import clock
-from eilogin.saml.keys import SigningKey
+from eilogin.saml.encryption import EncryptionMethod
+from eilogin.saml.keys import SigningKey, key_name
 from eilogin.saml.messages import new_id, write_instant
 from eilogin.saml.metadata.values import (
+    DISCOVERY_RESPONSE,
+    ENTITY_CATEGORY,
+    ENTITY_CATEGORY_SUPPORT,
+    IDPDISC,
     MDRPI,
     PUBLICATION_INFO,
+    AttributeService,
     Contact,
     Endpoint,
     EntityDescriptor,
@@ -18,10 +24,25 @@ from eilogin.saml.metadata.values import (
     ServiceProvider,
 )
 from eilogin.saml.signatures import sign
-from eilogin.saml.xml import DS, MD, MDUI, SAMLP, add, q, serialize
+from eilogin.saml.xml import (
+    ALG,
+    DS,
+    MD,
+    MDATTR,
+    MDUI,
+    SAML,
+    SAMLP,
+    XENC11,
+    add,
+    q,
+    serialize,
+)
 
 _NAMESPACES = {"md": MD, "mdui": MDUI, "ds": DS}
 _LANGUAGE = q("xml:lang")
+
+#: SAML core 8.2.2: the name of an attribute is a URI.
+_URI_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 
 
 def write_entity(descriptor: EntityDescriptor, key: SigningKey | None = None) -> bytes:
@@ -67,6 +88,7 @@ def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
     )
     if descriptor.valid_until is not None:
         element.set("validUntil", write_instant(descriptor.valid_until))
+    _add_extensions(element, descriptor)
     if descriptor.identity_provider is not None:
         _add_identity_provider(element, descriptor, descriptor.identity_provider)
     if descriptor.service_provider is not None:
@@ -74,6 +96,39 @@ def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
     for contact in descriptor.contacts:
         _add_contact(element, contact)
     return element
+
+
+def _add_extensions(parent: etree._Element, descriptor: EntityDescriptor) -> None:
+    found = [*_algorithms(descriptor), *_categories(descriptor)]
+    if found:
+        add(parent, "md:Extensions").extend(found)
+
+
+def _algorithms(taker: EntityDescriptor | Role) -> Iterator[etree._Element]:
+    methods = {
+        "alg:DigestMethod": taker.digest_methods,
+        "alg:SigningMethod": taker.signing_methods,
+    }
+    for name, algorithms in methods.items():
+        for algorithm in algorithms:
+            found = {"Algorithm": algorithm}
+            yield etree.Element(q(name), found, nsmap={"alg": ALG})
+
+
+def _categories(descriptor: EntityDescriptor) -> Iterator[etree._Element]:
+    names = {
+        ENTITY_CATEGORY: descriptor.entity_categories,
+        ENTITY_CATEGORY_SUPPORT: descriptor.supported_categories,
+    }
+    told = {name: categories for name, categories in names.items() if categories}
+    if told:
+        namespaces = {"mdattr": MDATTR, "saml": SAML}
+        element = etree.Element(q("mdattr:EntityAttributes"), nsmap=namespaces)
+        for name, categories in told.items():
+            attribute = add(element, "saml:Attribute", Name=name, NameFormat=_URI_NAME)
+            for category in sorted(categories):
+                add(attribute, "saml:AttributeValue", category)
+        yield element
 
 
 def _add_identity_provider(
@@ -94,12 +149,29 @@ def _add_service_provider(
     element.set("WantAssertionsSigned", _word(role.want_assertions_signed))
     _add_logouts_and_formats(element, role)
     _add_endpoints(element, "md:AssertionConsumerService", role.assertion_consumers)
-    if role.requested_attributes:
-        service = add(element, "md:AttributeConsumingService", index="0")
-        names = descriptor.names or {"en": descriptor.entity_id}
-        _add_texts(service, "md:ServiceName", names)
-        for name in role.requested_attributes:
-            add(service, "md:RequestedAttribute", Name=name)
+    for service in role.attribute_services:
+        _add_attribute_service(element, descriptor, service)
+
+
+def _add_attribute_service(
+    parent: etree._Element, descriptor: EntityDescriptor, service: AttributeService
+) -> None:
+    index = str(service.index)
+    element = add(parent, "md:AttributeConsumingService", index=index)
+    if service.is_default is not None:
+        element.set("isDefault", _word(service.is_default))
+    names = descriptor.names or {"en": descriptor.entity_id}
+    _add_texts(element, "md:ServiceName", names)
+    for name in service.requested:
+        _add_requested(element, name, is_required=name in service.required)
+
+
+def _add_requested(parent: etree._Element, name: str, *, is_required: bool) -> None:
+    element = add(parent, "md:RequestedAttribute", Name=name)
+    if name.startswith(("urn:", "http://", "https://")):
+        element.set("NameFormat", _URI_NAME)
+    if is_required:
+        element.set("isRequired", _word(flag=True))
 
 
 def _add_role(
@@ -107,21 +179,58 @@ def _add_role(
 ) -> etree._Element:
     """The role with what is first in both: Extensions and keys."""
     element = add(parent, name, protocolSupportEnumeration=SAMLP)
+    extensions = etree.Element(q("md:Extensions"))
     if descriptor.names or descriptor.descriptions or descriptor.information_urls:
-        about = add(add(element, "md:Extensions"), "mdui:UIInfo")
+        about = add(extensions, "mdui:UIInfo")
         _add_texts(about, "mdui:DisplayName", descriptor.names)
         _add_texts(about, "mdui:Description", descriptor.descriptions)
         _add_texts(about, "mdui:InformationURL", descriptor.information_urls)
+    extensions.extend(_algorithms(role))
+    if isinstance(role, ServiceProvider):
+        _add_discovery_responses(extensions, role.discovery_responses)
+    if len(extensions):
+        element.append(extensions)
     for text in role.signing_certificates:
-        _add_key(element, "signing", text)
+        _add_key(element, "signing", text, is_named=role.names_keys)
     for text in role.encryption_certificates:
-        _add_key(element, "encryption", text)
+        key = _add_key(element, "encryption", text, is_named=role.names_keys)
+        for method in role.encryption_methods:
+            _add_encryption_method(key, method)
     return element
 
 
-def _add_key(parent: etree._Element, use: str, certificate: str) -> None:
-    key_info = add(add(parent, "md:KeyDescriptor", use=use), "ds:KeyInfo")
+def _add_encryption_method(parent: etree._Element, method: EncryptionMethod) -> None:
+    element = add(parent, "md:EncryptionMethod", Algorithm=method.algorithm)
+    if method.digest:
+        add(element, "ds:DigestMethod", Algorithm=method.digest)
+    if method.mask:
+        etree.SubElement(
+            element,
+            q("xenc11:MGF"),
+            {"Algorithm": method.mask},
+            nsmap={"xenc11": XENC11},
+        )
+
+
+def _add_discovery_responses(
+    parent: etree._Element, endpoints: Sequence[Endpoint]
+) -> None:
+    for endpoint in endpoints:
+        element = etree.SubElement(
+            parent, DISCOVERY_RESPONSE, nsmap={"idpdisc": IDPDISC}
+        )
+        _set_address(element, endpoint)
+
+
+def _add_key(
+    parent: etree._Element, use: str, certificate: str, *, is_named: bool
+) -> etree._Element:
+    element = add(parent, "md:KeyDescriptor", use=use)
+    key_info = add(element, "ds:KeyInfo")
+    if is_named:
+        add(key_info, "ds:KeyName", key_name(certificate))
     add(add(key_info, "ds:X509Data"), "ds:X509Certificate", certificate)
+    return element
 
 
 def _add_logouts_and_formats(parent: etree._Element, role: Role) -> None:
@@ -134,15 +243,18 @@ def _add_endpoints(
     parent: etree._Element, name: str, endpoints: Sequence[Endpoint]
 ) -> None:
     for endpoint in endpoints:
-        element = add(
-            parent, name, Binding=endpoint.binding, Location=endpoint.location
-        )
-        if endpoint.response_location:
-            element.set("ResponseLocation", endpoint.response_location)
-        if endpoint.index is not None:
-            element.set("index", str(endpoint.index))
-        if endpoint.is_default is not None:
-            element.set("isDefault", _word(endpoint.is_default))
+        _set_address(add(parent, name), endpoint)
+
+
+def _set_address(element: etree._Element, endpoint: Endpoint) -> None:
+    element.set("Binding", endpoint.binding)
+    element.set("Location", endpoint.location)
+    if endpoint.response_location:
+        element.set("ResponseLocation", endpoint.response_location)
+    if endpoint.index is not None:
+        element.set("index", str(endpoint.index))
+    if endpoint.is_default is not None:
+        element.set("isDefault", _word(endpoint.is_default))
 
 
 def _add_texts(parent: etree._Element, name: str, texts: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ Pictures of the pages are kept under ``var/screenshots`` of the checkout.
 """
 
 import json
+import re
 
 import pytest
 
@@ -184,9 +185,21 @@ class TestLoggingOut:
         anna.sees("Wilt u uitloggen?").photograph("confirm-logout")
         anna.click("Ingelogd blijven").arrives("uwv").sees("Mijn UWV")
 
+    def test_who_servers_do_not_reach_is_told_in_her_browser(
+        self, unplugged_demo, at_browser
+    ):
+        """In a frame on a page of the hub, which goes on when it is done."""
+        anna = at_browser(unplugged_demo).go_everywhere()
+        anna.visit("uwv").click("Uitloggen").sees("U bent overal uitgelogd")
+        anna.visit("gemeente", "/mijn").sees("Inloggen bij Gemeente Voorbeeldstad")
+
     def test_who_was_not_reached_is_named(self, unplugged_demo, at_browser):
         anna = at_browser(unplugged_demo).go_everywhere()
-        anna.visit("uwv").click("Uitloggen")
+        anna.visit("uwv")
+        # Playwright stops no redirect: it is the first address of the frame.
+        frame = re.compile(r"/slo\?tell=")
+        anna.page.route(frame, lambda route: route.fulfill(body="no answer"))
+        anna.click("Uitloggen").sees("U wordt uitgelogd").photograph("logging-out")
         anna.sees("Let op: u bent nog niet overal uitgelogd")
         anna.photograph("partly-logged-out")
         assert "Gemeente Voorbeeldstad" in anna.text

@@ -1,0 +1,193 @@
+"""What the metadata of our hubs must have for what our options want of them.
+
+Told at start and by ``eilogin check``, before a visitor is sent anywhere.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from eilogin import clock
+from eilogin.errors import (
+    CERTIFICATE_EXPIRED,
+    LOGOUT_IMPOSSIBLE,
+    METADATA_PASSED_OVER,
+    AlgorithmMissing,
+    BindingMissing,
+    HubUnknown,
+    UnknownPeer,
+)
+from eilogin.federation.members import Federation
+from eilogin.federation.own import HUB, Own
+from eilogin.saml import bindings
+from eilogin.saml.keys import certificate_ends
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import Endpoint, EntityDescriptor, IdentityProvider, Role
+from eilogin.saml.signatures import suited
+from eilogin.settings import did_you_mean
+
+#: The word of the option ``hub`` that means every hub of the federation.
+ALL = "all"
+
+#: How many remarks of one kind are told: a large federation has a lot of them.
+_TOLD = 20
+
+
+#: How many names a message shows.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What stops nothing, and somebody should know."""
+
+    #: The option that it is about.
+    option: str
+    #: One of ``eilogin.errors.NOTES``.
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.text} ({self.code})"
+
+
+def our_hubs(own: Own, said: Sequence[str], federation: Federation) -> tuple[str, ...]:
+    """The entityIDs of our hubs, each one that we can use.
+
+    ``said`` is what the option ``hub`` says, or nothing. Raises the errors of
+    :func:`wanted` and :func:`require`.
+    """
+    hubs = wanted(said, federation)
+    for name in hubs:
+        require(own, federation, name)
+    return hubs
+
+
+def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
+    """The entityIDs that the option ``hub`` means, which nobody need know.
+
+    Raises :class:`eilogin.errors.HubUnknown` where it names none, and it is not clear
+    which is meant.
+    """
+    hubs = federation.hubs
+    if hubs and (ALL in said or (not said and len(hubs) == 1)):
+        return tuple(hubs)
+    if not said or ALL in said:
+        raise HubUnknown(_which(federation))
+    return tuple(said)
+
+
+def hub(
+    federation: Federation, entity_id: str
+) -> tuple[EntityDescriptor, IdentityProvider]:
+    """A member and its role as a hub.
+
+    Raises :class:`eilogin.errors.HubUnknown`, or the
+    :class:`eilogin.errors.PeerUnusable` of one that is left out.
+    """
+    if entity_id in federation.left_out:
+        raise federation.left_out[entity_id]
+    hubs = federation.hubs
+    there_are = f"{did_you_mean(entity_id, hubs)} (there are: {_some(hubs)})"
+    try:
+        entity = federation.entity(entity_id)
+    except UnknownPeer as error:
+        raise HubUnknown(f"{error}{there_are}") from error
+    if entity.identity_provider is None:
+        raise HubUnknown(f"{entity_id!r} is no hub of this federation{there_are}")
+    return entity, entity.identity_provider
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, for a message."""
+    more = ["…"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more]) or "none"
+
+
+def _which(federation: Federation) -> str:
+    if federation.hubs:
+        return (
+            f"has more than one hub ({len(federation.hubs)}); the option 'hub' should"
+            f" name the entityID of ours, or say '{ALL}'"
+        )
+    reasons = "".join(f"; left out: {error}" for error in federation.left_out.values())
+    return f"has no hub, so the option 'hub' can name none{reasons}"
+
+
+def require(own: Own, federation: Federation, entity_id: str) -> None:
+    """Look whether a hub has what we cannot log anybody in without.
+
+    Raises the errors of :func:`hub`, or :class:`eilogin.errors.BindingMissing` or
+    :class:`eilogin.errors.AlgorithmMissing`.
+    """
+    entity, role = hub(federation, entity_id)
+    if role.single_sign_on(bindings.REDIRECT, bindings.POST) is None:
+        raise BindingMissing(
+            f"the hub '{entity_id}' takes no AuthnRequest by Redirect or POST"
+            f" (SingleSignOnService: {_told(role.single_sign_ons)});"
+            f" ask {entity.whom_to_ask} for metadata with one"
+        )
+    resolvers = role.artifact_resolutions
+    if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
+        raise BindingMissing(
+            f"the hub '{entity_id}' resolves no artifacts over SOAP"
+            f" (ArtifactResolutionService: {_told(resolvers)}), and 'acs' is"
+            f" 'artifact'; write 'acs = post', or ask {entity.whom_to_ask} for metadata"
+            " with one"
+        )
+    try:
+        suited(own.key, *entity.algorithms(role))
+    except AlgorithmMissing as error:
+        raise AlgorithmMissing(f"the hub '{entity_id}': {error}") from error
+
+
+def remarks(own: Own, federation: Federation, hubs: Sequence[str]) -> Iterator[Remark]:
+    """On the metadata of everybody, and on that of those whom we have to do with."""
+    yield from _on_members(federation)
+    if own.role == HUB:
+        for entity in federation.entities:
+            if entity.service_provider is not None:
+                yield from _expired(entity, entity.service_provider)
+        return
+    for name in hubs:
+        entity, role = hub(federation, name)
+        yield from _on_logout(entity, role)
+        yield from _expired(entity, role)
+
+
+def _on_members(federation: Federation) -> Iterator[Remark]:
+    texts = [
+        *(f"left out: {error}" for error in federation.left_out.values()),
+        *federation.remarks,
+    ]
+    more = len(texts) - _TOLD
+    for text in [*texts[:_TOLD], *([f"and {more} more"] if more > 0 else [])]:
+        yield Remark("federation", METADATA_PASSED_OVER, text)
+
+
+def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Remark]:
+    wanted = (bindings.REDIRECT, bindings.POST, bindings.SOAP)
+    if role.single_logout(*wanted) is None:
+        text = (
+            f"single logout is impossible: the hub '{entity.entity_id}' takes no logout"
+            f" (SingleLogoutService: {_told(role.single_logouts)}), so who logs out"
+            f" here stays logged in there; ask {entity.whom_to_ask} for one"
+        )
+        yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
+
+
+def _expired(entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
+    for text in dict.fromkeys(role.signing_certificates):
+        ends = certificate_ends(text)
+        if ends < clock.now():
+            told = (
+                f"a certificate of '{entity.entity_id}' expired at"
+                f" {write_instant(ends)}: its key is trusted all the same, because the"
+                " metadata names it, but DigiD and some others refuse such a one; ask"
+                f" {entity.whom_to_ask} for new metadata"
+            )
+            yield Remark("federation", CERTIFICATE_EXPIRED, told)
+
+
+def _told(endpoints: Sequence[Endpoint]) -> str:
+    names = (e.binding.rpartition(":")[2] for e in endpoints)
+    return ", ".join(dict.fromkeys(names)) or "none"

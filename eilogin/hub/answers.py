@@ -1,0 +1,175 @@
+"""The answer to a question as XML: a login, or why there is none (SAML core 3.3.3).
+
+What is signed and what is encrypted is said by options of the hub; a participant that
+wants its assertions signed (metadata 2.4.4) gets them so, whatever they say.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from lxml import etree
+
+from eilogin import clock
+from eilogin.errors import AlgorithmMissing
+from eilogin.federation import Trust
+from eilogin.hub import contexts
+from eilogin.hub.questions import Question
+from eilogin.saml import messages, signatures, xml
+from eilogin.saml.encryption import EncryptionMethod, encrypt, require_common
+from eilogin.saml.metadata import ServiceProvider
+from eilogin.sessions import Login, Participant
+
+_log = logging.getLogger("eilogin")
+
+#: How long a participant may take to use an answer, in seconds.
+ANSWER_FOR = 120.0
+#: NotBefore is set back by so much: participants' clocks are not ours.
+_SET_BACK = 60.0
+
+Sign = Literal["assertion", "response", "both"]
+Encrypt = Literal["off", "when-possible", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a participant is told: her login, in answer to its question."""
+
+    question: Question
+    #: Who is told, and whom she is there.
+    participant: Participant
+    login: Login
+    attributes: Mapping[str, Sequence[str]]
+    #: From when on it is true.
+    now: float
+    #: NameFormats of attributes, by their names, where they were chosen.
+    formats: Mapping[str, str] = field(default_factory=dict)
+    #: The address that she comes from, where it is told.
+    address: str = field(default="", repr=False)
+
+
+class Answers:
+    """Writes answers, signed and encrypted as two options say."""
+
+    def __init__(self, sign: Sign, encrypt: Encrypt) -> None:
+        self._sign = sign
+        self._encrypt = encrypt
+
+    def obstacle(self, role: ServiceProvider, question: Question) -> Sequence[str]:
+        """The status codes where what has to be encrypted cannot be; else none."""
+        if role.encryption_keys:
+            return self._obstacle_in_methods(role, question)
+        if self._encrypt == "required":
+            _log.warning(
+                "%s gets no login: encrypt = required, and its metadata has no key to "
+                "encrypt with; ask it for a KeyDescriptor for encryption",
+                question.issuer,
+            )
+            return (messages.RESPONDER, messages.REQUEST_DENIED)
+        if _wants_encrypted_name(question):
+            return (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+        return ()
+
+    def _obstacle_in_methods(
+        self, role: ServiceProvider, question: Question
+    ) -> Sequence[str]:
+        """The same of who has a key, and takes nothing that we could encrypt with."""
+        if self._encrypt == "off" and not _wants_encrypted_name(question):
+            return ()
+        try:
+            require_common(role.encryption_methods)
+        except AlgorithmMissing as error:
+            _log.warning("%s gets no login: %s", question.issuer, error)
+            return (messages.RESPONDER, messages.REQUEST_DENIED)
+        return ()
+
+    def login(
+        self, trust: Trust, role: ServiceProvider, told: Confirmed
+    ) -> etree._Element:
+        """The answer that she is logged in.
+
+        Where :meth:`obstacle` has found nothing in the way.
+        """
+        question = told.question
+        assertion = messages.write_assertion(assertion_of(trust, told))
+        key = next(iter(role.encryption_keys), None)
+        if key is not None and _wants_encrypted_name(question):
+            _encrypt_name(assertion, key, role.encryption_methods)
+        if self._sign != "response" or role.want_assertions_signed:
+            signatures.sign(assertion, trust.key_for(question.issuer))
+        if key is not None and self._encrypt != "off":
+            assertion = encrypt(
+                assertion, "saml:EncryptedAssertion", key, role.encryption_methods
+            )
+        response = messages.write_response(
+            response_to(trust, question, messages.Status()), assertion
+        )
+        if self._sign != "assertion":
+            signatures.sign(response, trust.key_for(question.issuer))
+        return response
+
+    def refusal(
+        self, trust: Trust, question: Question, codes: Sequence[str]
+    ) -> etree._Element:
+        """The answer that there is no login, signed (SAML core 3.2.2.2)."""
+        status = messages.Status(tuple(codes))
+        response = messages.write_response(response_to(trust, question, status), None)
+        signatures.sign(response, trust.key_for(question.issuer))
+        return response
+
+
+def _wants_encrypted_name(question: Question) -> bool:
+    return question.name_id_format == messages.ENCRYPTED
+
+
+def _encrypt_name(
+    assertion: etree._Element, key: RSAPublicKey, methods: Sequence[EncryptionMethod]
+) -> None:
+    """Put an EncryptedID in the place of the NameID (SAML core 2.2.4)."""
+    name_id = assertion.find(f"{xml.q('saml:Subject')}/{xml.q('saml:NameID')}")
+    assert name_id is not None  # noqa: S101 - written a moment ago
+    subject = name_id.getparent()
+    assert subject is not None  # noqa: S101
+    subject.insert(0, encrypt(name_id, "saml:EncryptedID", key, methods))
+    subject.remove(name_id)
+
+
+def response_to(
+    trust: Trust, question: Question, status: messages.Status
+) -> messages.Response:
+    """The envelope of an answer."""
+    return messages.Response(
+        id=messages.new_id(),
+        issued=clock.now(),
+        issuer=trust.own.entity_id,
+        status=status,
+        in_response_to=question.request_id,
+        destination=question.acs_url,
+    )
+
+
+def assertion_of(trust: Trust, told: Confirmed) -> messages.Assertion:
+    """What is said of her."""
+    question, login, now = told.question, told.login, told.now
+    subject = told.participant.subject
+    level = contexts.to_confirm(question.levels, login.level)
+    return messages.Assertion(
+        id=messages.new_id(),
+        issued=now,
+        issuer=trust.own.entity_id,
+        name_id=subject.as_name_id() if subject.has_name_id else None,
+        recipient=question.acs_url,
+        in_response_to=question.request_id,
+        confirmation_ends=now + ANSWER_FOR,
+        not_before=now - _SET_BACK,
+        not_on_or_after=now + ANSWER_FOR,
+        audiences=((question.issuer,),),
+        authn_instant=login.proven_at(level),
+        session_index=told.participant.session_index,
+        session_ends=login.ends,
+        level_class=contexts.class_to_say(level, question.classes, trust.classes),
+        attributes=told.attributes,
+        attribute_formats=told.formats,
+    )

@@ -1,0 +1,268 @@
+"""Single sign-on as DigiD does it: in its order, and with its timers (DIGID.md 2.4).
+
+What is no message of a connected party gets a 404. Everything else is answered by an
+artifact: with a login, which may need a page before, or with the reason why there is
+none. The page that names where she is logged in already is shown where ``show_session``
+says so, to who comes from somewhere else.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lxml import etree
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import Refused
+from eilogin.federation import Trust
+from eilogin.hub import rehearsal
+from eilogin.hub.above import ServiceAbove
+from eilogin.hub.answers import ANSWER_FOR, Confirmed
+from eilogin.hub.digid.answers import AnswersAsDigid
+from eilogin.hub.digid.peers import keys_for, require_recent, telling_nobody
+from eilogin.hub.digid.presence import Presence
+from eilogin.hub.intake import DENIED, Asked, read_question
+from eilogin.hub.names import Names
+from eilogin.hub.questions import PARAMETER, Question
+from eilogin.hub.release import Release
+from eilogin.hub.services import services_of
+from eilogin.hub.signin import EndEverywhere, SignIn, SignInService
+from eilogin.hub.sso import FAILED, NO_LEVEL, SingleSignOn, artifact_key, way_on
+from eilogin.saml import messages, xml
+from eilogin.saml.checks import require_destination, require_issuer
+from eilogin.saml.sectors import BSN, SectorName
+from eilogin.sessions import Login, Participant, Subject
+from eilogin.web import environ as env
+from eilogin.web.inbound import receive, receive_soap
+from eilogin.web.outbound import soap_answer
+from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.requests import (
+    client_address,
+    read_form,
+    read_query,
+    require_own_form,
+)
+from eilogin.web.urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long an artifact is known whose answer cannot be had any more, in seconds.
+_KNOWN_FOR = 15 * 60.0
+
+#: The button of the page that names where she is logged in already.
+_NOT_ME = "not-me"
+
+_DENIED = messages.Status(DENIED)
+
+#: What a tester may choose instead of a login.
+_INSTEAD = {rehearsal.CANCEL: FAILED, rehearsal.NOT_REACHED: NO_LEVEL}
+
+
+class SingleSignOnAsDigid(SingleSignOn):
+    """Answers participants as DigiD does.
+
+    ``end_everywhere`` is called for who says that it is somebody else who is logged in;
+    ``shows_session`` and ``rehearses`` are options of the hub.
+    """
+
+    def __init__(  # noqa: PLR0913 - its parts
+        self,
+        sign_in: SignIn,
+        pages: Pages,
+        names: Names,
+        end_everywhere: EndEverywhere,
+        *,
+        shows_session: bool,
+        rehearses: bool,
+    ) -> None:
+        super().__init__(sign_in, pages, names, Release({}), AnswersAsDigid())
+        self._own = sign_in
+        self._end_everywhere = end_everywhere
+        self._shows_session = shows_session
+        self._rehearses = rehearses
+
+    # --- /sso -----------------------------------------------------------------------
+
+    def respond(self, environ: "WSGIEnvironment") -> Response:
+        """The same, and the form of the page that names where she is logged in."""
+        text = environ.get("QUERY_STRING", "")
+        if environ["REQUEST_METHOD"] == "POST" and text.startswith(f"{PARAMETER}="):
+            return self._by_form(environ)
+        return super().respond(environ)
+
+    def _asked(self, environ: "WSGIEnvironment") -> Asked:
+        trust = env.trust(environ)
+        with telling_nobody():
+            inbound = receive(environ, keys_for(trust), trust.weak)
+            return read_question(inbound, trust, self._names, self._sign_in.offered)
+
+    def _question(
+        self, environ: "WSGIEnvironment", query: Mapping[str, str]
+    ) -> Question:
+        question = super()._question(environ, query)
+        return replace(question, rehearsal=self._choice(query))
+
+    def _choice(self, fields: Mapping[str, str]) -> str:
+        return rehearsal.chosen(fields) if self._rehearses else ""
+
+    def _answer(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        service: SignInService | ServiceAbove,
+    ) -> Response:
+        # The fault too, for which nobody can tell.
+        known = env.session(environ)
+        login = env.session_beyond_idle(environ)
+        if login is None or Presence(environ, login).must_prove(question):
+            here = urlsplit(way_on(environ, question))
+            username = self._own.username_of(known.subject) if known else ""
+            target = f"{here.path}?{here.query}"
+            return self._own.page(environ, target, question.level, username=username)
+        presence = Presence(environ, login)
+        is_elsewhere = not presence.has(question.issuer)
+        if (
+            self._shows_session
+            and is_elsewhere
+            and not presence.is_proven_for(question)
+        ):
+            return self._known_page(environ, question, login)
+        return self._decide(environ, question, login)
+
+    def _decide(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Response:
+        """A login, or what a tester has chosen in its place."""
+        if self._rehearses and not question.rehearsal:
+            choice = rehearsal.take(env.values(environ), login)
+            question = replace(question, rehearsal=choice)
+        codes = _INSTEAD.get(question.rehearsal)
+        if codes is not None:
+            return self._refuse(environ, question, codes)
+        answer = self._confirm(environ, question, login)
+        Presence(environ, login).enter(question.issuer)
+        return answer
+
+    def _refuse(
+        self, environ: "WSGIEnvironment", question: Question, codes: Sequence[str]
+    ) -> Response:
+        login = env.session_beyond_idle(environ)
+        if login is not None:
+            Presence(environ, login).leave(question.issuer)
+        return super()._refuse(environ, question, codes)
+
+    def _told(
+        self, environ: "WSGIEnvironment", question: Question, login: Login, now: float
+    ) -> Confirmed:
+        trust = env.trust(environ)
+        # Everybody who can sign in here has one.
+        name = SectorName(BSN, login.attributes["bsn"][0])
+        subject = Subject(trust.own.entity_id, question.issuer, str(name))
+        index = _forty(self._names.session_index(login, question.issuer))
+        return Confirmed(
+            question,
+            Participant(question.issuer, subject, index, now),
+            login,
+            {},
+            now,
+            address=client_address(environ, trust.trusted_proxies),
+        )
+
+    def _kept(self, question: Question, text: str) -> tuple[str, float]:
+        until = clock.now() + ANSWER_FOR
+        return json.dumps([until, text, question.rehearsal]), until + _KNOWN_FOR
+
+    # --- where she is logged in already ---------------------------------------------
+
+    def _known_page(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Response:
+        trust, language = env.trust(environ), language_of(environ)
+        participants = env.sessions(environ).participants(login)
+        return self._pages.page(
+            environ,
+            "known_already.html",
+            # Its redirects lead on to the participant.
+            form_action=[question.acs_url],
+            action=way_on(environ, question),
+            name=trust.federation.name_of(question.issuer, language),
+            services=services_of(
+                trust, Presence(environ, login).services(participants), language
+            ),
+            choices=rehearsal.CHOICES if self._rehearses else (),
+            chosen=question.rehearsal,
+        )
+
+    def _by_form(self, environ: "WSGIEnvironment") -> Response:
+        """What she says to that: go on, or that it is somebody else."""
+        require_own_form(environ, env.trust(environ).own.public_url)
+        fields = read_form(environ)
+        question = self._question(environ, {**fields, **read_query(environ)})
+        login = env.session_beyond_idle(environ)
+        if login is not None and _NOT_ME in fields:
+            self._end_everywhere(environ, login)
+            expired = [env.cookie(environ).expire()]
+            return see_other(way_on(environ, question), expired)
+        if login is None or Presence(environ, login).must_prove(question):
+            # It took her too long.
+            return see_other(way_on(environ, question))
+        return self._decide(environ, question, login)
+
+    # --- /artifact ------------------------------------------------------------------
+
+    def resolve(self, environ: "WSGIEnvironment") -> Response:
+        """Give an answer to who it was made for, once; or say that it is over."""
+        trust = env.trust(environ)
+        with telling_nobody():
+            element, issuer = receive_soap(environ, keys_for(trust))
+            request = messages.read_artifact_resolve(element)
+            require_issuer(request.issuer, issuer)
+        key = trust.key_for(issuer)
+        try:
+            require_recent(request.issued, clock.now())
+            require_destination(
+                request.destination, trust.own.url("artifact"), required=False
+            )
+        except Refused as error:
+            note_refusal(error, "login")
+            return soap_answer(_artifact_response(trust, "", _DENIED), key)
+        store = env.sessions(environ).store
+        kept = store.take(artifact_key(request.artifact, issuer))
+        if kept is None:
+            return soap_answer(_artifact_response(trust, request.id, _DENIED), key)
+        until, text, choice = json.loads(kept)
+        rehearsal.hold_back(choice)
+        is_over = clock.now() >= until or choice == rehearsal.EXPIRED
+        carried = None if is_over else xml.parse(text.encode())
+        answer = soap_answer(
+            _artifact_response(trust, request.id, messages.Status(), carried), key
+        )
+        return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer
+
+
+def _artifact_response(
+    trust: Trust,
+    request_id: str,
+    status: messages.Status,
+    carried: etree._Element | None = None,
+) -> etree._Element:
+    return messages.write_artifact_response(
+        messages.ArtifactResponse(
+            id=messages.new_id(),
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            status=status,
+            in_response_to=request_id,
+        ),
+        carried,
+    )
+
+
+def _forty(index: str) -> str:
+    """A SessionIndex of the form that DigiD's have (DIGID.md 1.5)."""
+    digits = index.lstrip("_")
+    return f"{digits}{int(digits, 16) % 10**8:08}"

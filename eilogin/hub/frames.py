@@ -1,0 +1,266 @@
+"""Telling participants of a logout through the citizen's browser (SAML profiles 4.4).
+
+For those whom no message from server to server has reached. The hub's page shows a
+small frame for each: it leads to the participant with a LogoutRequest, and comes back
+to the hub's ``/slo`` with its LogoutResponse, which is noted in the store. No cookie
+arrives in such a frame, so a participant finds the session by what the request names.
+One that does not come back stops no other, and nobody waits for it longer than a while:
+who has confirmed is looked up when the citizen goes on, and all others are named to
+her.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
+
+from webob import Response
+
+from eilogin import audit, clock
+from eilogin.errors import MessageUnexpected, Refused, UnknownPeer
+from eilogin.federation import Trust
+from eilogin.hub.propagation import (
+    Propagation,
+    Told,
+    is_partial,
+    note_undelivered,
+    require_done,
+)
+from eilogin.saml import messages
+from eilogin.saml.metadata import Endpoint
+from eilogin.web import environ as env
+from eilogin.web.inbound import Inbound
+from eilogin.web.outbound import browser_bindings, send_through_browser
+from eilogin.web.pages import Pages, language_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long a citizen may look at the pages of a logout, in seconds.
+_KEPT_FOR = 60 * 60.0
+
+#: The parameters of ``/slo`` that are no SAML: show the truth, go back with it, and
+#: send one participant its request.
+LOOK, CONTINUE, TELL = "look", "continue", "tell"
+
+
+class Back(NamedTuple):
+    """To whom a logout is answered."""
+
+    entity_id: str
+    request_id: str
+    relay_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A logout that has not reached all; the store keeps it for its pages."""
+
+    #: Names it in the addresses of its pages.
+    handle: str
+    #: Who is told through the browser, by the ID of the LogoutRequest.
+    asked: Mapping[str, Told]
+    #: entityIDs of who cannot be told.
+    unreached: Sequence[str]
+    #: Who asked for it; None where the citizen did, on the hub's own page.
+    back: Back | None = None
+    #: Whether another logout has told some, and nobody here knows whom it reached.
+    is_overtaken: bool = False
+
+    def to_json(self) -> str:
+        """JSON text, as the store keeps it."""
+        asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
+        return json.dumps([asked, self.unreached, self.back, self.is_overtaken])
+
+    @classmethod
+    def from_json(cls, handle: str, text: str) -> "Unfinished":
+        """The value of which :meth:`to_json` made this."""
+        asked, unreached, back, is_overtaken = json.loads(text)
+        return cls(
+            handle,
+            {request_id: Told.from_json(told) for request_id, told in asked.items()},
+            tuple(unreached),
+            back and Back(*back),
+            is_overtaken,
+        )
+
+    def without(self, confirmed: Iterable[str]) -> "Unfinished":
+        """The same after some have confirmed, by the IDs of their LogoutRequests."""
+        done = set(confirmed)
+        left = {one: told for one, told in self.asked.items() if one not in done}
+        return replace(self, asked=left)
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """Who has not confirmed, by entityID, each once, sorted."""
+        asked = {told.entity_id for told in self.asked.values()}
+        return sorted({*self.unreached, *asked})
+
+
+class Frames:
+    """The pages and messages of logouts that go on in the browser."""
+
+    def __init__(self, pages: Pages, propagation: Propagation) -> None:
+        self._pages = pages
+        self._propagation = propagation
+
+    def begin(
+        self,
+        environ: "WSGIEnvironment",
+        handle: str,
+        missed: Sequence[Told],
+        back: Back | None,
+        *,
+        is_overtaken: bool,
+    ) -> Unfinished:
+        """A logout that goes on in the browser for those whom SOAP has ``missed``.
+
+        One that has begun by this ``handle`` goes on as it is: its page was reloaded.
+        """
+        trust = env.trust(environ)
+        asked = [
+            one
+            for one in missed
+            if not one.is_partial
+            and one.subject.has_name_id
+            and _endpoint(trust, one.entity_id) is not None
+        ]
+        each_apart = [each for one in asked for each in _one_by_one(one)]
+        unfinished = Unfinished(
+            handle,
+            {messages.new_id(): one for one in each_apart},
+            [one.entity_id for one in missed if one not in asked],
+            back,
+            is_overtaken,
+        )
+        values, until = env.values(environ), clock.now() + _KEPT_FOR
+        for request_id in unfinished.asked:
+            values.add(_asked(request_id), handle, until, durable=False)
+        values.add(_key(handle), unfinished.to_json(), until, durable=False)
+        return self.find(environ, handle)
+
+    def find(self, environ: "WSGIEnvironment", handle: str) -> Unfinished:
+        """One that is under way, and whom it has not reached by now."""
+        values = env.values(environ)
+        stored = values.get(_key(handle))
+        if stored is None:
+            raise MessageUnexpected("this logout is over")
+        unfinished = Unfinished.from_json(handle, stored)
+        done = [one for one in unfinished.asked if values.get(_done(one)) is not None]
+        return unfinished.without(done)
+
+    def page(
+        self,
+        environ: "WSGIEnvironment",
+        unfinished: Unfinished,
+        headers: Iterable[tuple[str, str]],
+    ) -> Response:
+        """The page whose frames tell those who are left."""
+        trust, language = env.trust(environ), language_of(environ)
+        endpoints = [
+            _endpoint(trust, told.entity_id) for told in unfinished.asked.values()
+        ]
+        frames: dict[str, list[str]] = {}
+        for request_id, told in unfinished.asked.items():
+            way = address(trust, TELL, request_id)
+            frames.setdefault(told.entity_id, []).append(way)
+        return self._pages.page(
+            environ,
+            "logging_out.html",
+            headers=headers,
+            frames=[endpoint.location for endpoint in endpoints if endpoint],
+            services=[
+                (trust.federation.name_of(entity_id, language), ways)
+                for entity_id, ways in frames.items()
+            ],
+            look_url=address(trust, LOOK, unfinished.handle),
+        )
+
+    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+        """What a frame shows first: the way to a participant, with its request."""
+        trust, told = env.trust(environ), self._told(environ, request_id)
+        endpoint = _endpoint(trust, told.entity_id)
+        if endpoint is None:
+            raise UnknownPeer(f"{told.entity_id!r} takes no logout any more")
+        return send_through_browser(
+            environ,
+            self._pages,
+            endpoint,
+            "SAMLRequest",
+            self._propagation.request(trust, told, endpoint, request_id),
+            key=trust.key_for(told.entity_id),
+            framed_by=trust.own.public_url,
+        )
+
+    def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+        """A participant's LogoutResponse, which is noted (SAML profiles 4.4.3.3)."""
+        response = messages.read_logout_response(inbound.element)
+        request_id = response.in_response_to
+        told = self._told(environ, request_id)
+        destination = env.trust(environ).own.url("slo")
+        try:
+            require_done(response, inbound.issuer, told, request_id, destination)
+        except Refused as error:
+            note_undelivered(told.entity_id, error)
+            return self._pages.page(
+                environ, "logged_out_in_frame.html", confirmed=False
+            )
+        if is_partial(response.status):
+            return self._pages.page(
+                environ, "logged_out_in_frame.html", confirmed=False
+            )
+        until = clock.now() + _KEPT_FOR
+        if env.values(environ).add(_done(request_id), "", until, durable=False):
+            audit.event("logout.delivered", peer=told.entity_id)
+        return self._pages.page(environ, "logged_out_in_frame.html", confirmed=True)
+
+    def _told(self, environ: "WSGIEnvironment", request_id: str) -> Told:
+        """Who was asked, and about whom, by the ID of the LogoutRequest."""
+        handle = env.values(environ).get(_asked(request_id))
+        stored = env.values(environ).get(_key(handle)) if handle else None
+        if handle is None or stored is None:
+            raise MessageUnexpected("nobody was asked to log out by this message")
+        return Unfinished.from_json(handle, stored).asked[request_id]
+
+
+def address(trust: Trust, what: str, name: str) -> str:
+    """The address of ours for one of the parameters, such as :data:`LOOK`."""
+    return f"{trust.own.url('slo')}?{urlencode({what: name})}"
+
+
+def _one_by_one(told: Told) -> Sequence[Told]:
+    """What is told, each session in a message and a frame of its own.
+
+    mod_auth_mellon ends one session for a message that names several, the oldest that
+    has this NameID, and says that it is done; for a message about a later one it does
+    not look any further. So the oldest comes first.
+    """
+    indexes = told.session_indexes
+    return [replace(told, session_indexes=(each,)) for each in indexes] or [told]
+
+
+def _endpoint(trust: Trust, entity_id: str) -> Endpoint | None:
+    """Where a participant takes a LogoutRequest through the browser, if it does.
+
+    Nowhere of DigiD, which tells everybody over SOAP (DIGID.md 3.2).
+    """
+    if trust.own.is_digid:
+        return None
+    try:
+        _, role = trust.participant(entity_id)
+    except UnknownPeer:
+        return None
+    return role.single_logout(*browser_bindings(trust.own))
+
+
+def _key(name: str) -> str:
+    return f"unfinished-logout:{name}"
+
+
+def _asked(request_id: str) -> str:
+    return f"asked-logout:{request_id}"
+
+
+def _done(request_id: str) -> str:
+    return f"confirmed-logout:{request_id}"

@@ -1,0 +1,177 @@
+"""From an AuthnRequest, whose signature holds, to a question that can be answered.
+
+The order is that of DIGID.md 2.4. Where nobody can tell to whom an answer would go,
+none goes anywhere: that is an error with a page. Everything else that is wrong with a
+member's request is told to that member, at an address of its metadata.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from eilogin import clock
+from eilogin.errors import MalformedMessage, MessageMisdirected
+from eilogin.federation import Trust
+from eilogin.hub import contexts
+from eilogin.hub.names import Names
+from eilogin.hub.questions import Question
+from eilogin.saml import bindings, messages
+from eilogin.saml.checks import check_authn_request, require_destination
+from eilogin.saml.metadata import Endpoint, ServiceProvider
+from eilogin.web.inbound import Inbound
+
+#: The bindings by which our answers leave.
+_OURS = (bindings.POST, bindings.ARTIFACT)
+
+#: By how many seconds an IssueInstant may differ from DigiD's clock (DIGID.md 1.2).
+_DIGID_OFFSET = 120.0
+
+#: Status codes, the outermost first, of what cannot be answered with a login.
+DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
+_NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+_NO_SUCH_BINDING = (messages.REQUESTER, messages.UNSUPPORTED_BINDING)
+_NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
+
+
+class Asked(NamedTuple):
+    """What a participant asks, and the status codes where it gets no login for that."""
+
+    question: Question
+    refusal: Sequence[str] = ()
+
+
+def read_question(
+    inbound: Inbound, trust: Trust, names: Names, offered: Collection[str]
+) -> Asked:
+    """What an AuthnRequest asks; ``offered`` are the levels that can be proven here.
+
+    Raises :class:`eilogin.errors.Refused` where nothing may be sent: no AuthnRequest,
+    for another address, one that is not recent (but ``profile = digid`` answers that),
+    or to an address that the metadata does not have.
+    """
+    if inbound.kind != bindings.REQUEST:
+        raise MalformedMessage("an AuthnRequest is a SAMLRequest")
+    request = messages.read_authn_request(inbound.element)
+    now = clock.now()
+    denied = _denied(request, trust, inbound.binding, now)
+    _, role = trust.participant(inbound.issuer)
+    if trust.own.is_digid:
+        request = _as_digid_reads_it(request)
+        role = _over(role, bindings.ARTIFACT)
+    consumer, is_as_asked = _consumer(role, request, inbound.issuer)
+    levels = contexts.sufficient(request, trust.classes)
+    question = Question(
+        request_id=request.id,
+        issuer=inbound.issuer,
+        acs_url=consumer.location,
+        binding=consumer.binding,
+        relay_state=inbound.relay_state,
+        level=contexts.to_prove(levels, offered, request.comparison),
+        levels=levels,
+        classes=request.level_classes,
+        name_id_format=request.name_id_format,
+        force=request.force_authn,
+        passive=request.is_passive,
+        received=now,
+        service_index=request.consumer_service_index,
+    )
+    return Asked(question, denied or _refusal(request, names, is_as_asked=is_as_asked))
+
+
+def _denied(
+    request: messages.AuthnRequest, trust: Trust, binding: str, now: float
+) -> Sequence[str]:
+    """Refuse what is not recent, or names the address of its answer in two ways.
+
+    ``profile = digid`` answers that (DIGID.md 1.6), as it does an unknown class: these
+    are the status codes.
+    """
+    destination = trust.own.url("sso")
+    if trust.own.is_digid:
+        require_destination(
+            request.destination, destination, required=binding == bindings.POST
+        )
+        is_known = all(map(trust.classes.level_of, request.level_classes))
+        is_sound = is_recent(request.issued, now) and not _is_named_twice(request)
+        return () if is_sound and is_known else DENIED
+    check_authn_request(request, destination=destination, now=now)
+    if _is_named_twice(request):
+        raise MalformedMessage(
+            "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
+            "ProtocolBinding"
+        )
+    return ()
+
+
+def is_recent(issued: float, now: float) -> bool:
+    """Whether DigiD takes a message that was issued then (DIGID.md 1.2)."""
+    return abs(now - issued) <= _DIGID_OFFSET
+
+
+def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
+    """Without what DigiD passes over (DIGID.md 1.2): it answers by artifact alone."""
+    return replace(
+        request,
+        is_passive=False,
+        protocol_binding="",
+        name_id_format="",
+        sp_name_qualifier="",
+    )
+
+
+def _over(role: ServiceProvider, binding: str) -> ServiceProvider:
+    """A role with those of its addresses only that take answers over a binding."""
+    taken = (one for one in role.assertion_consumers if one.binding == binding)
+    return replace(role, assertion_consumers=tuple(taken))
+
+
+def _is_named_twice(request: messages.AuthnRequest) -> bool:
+    is_said = bool(request.acs_url or request.protocol_binding)
+    return request.acs_index is not None and is_said
+
+
+def _refusal(
+    request: messages.AuthnRequest, names: Names, *, is_as_asked: bool
+) -> Sequence[str]:
+    """Why a sound request cannot be honoured, whoever she turns out to be."""
+    if not is_as_asked:
+        return _NO_SUCH_BINDING
+    if request.names_subject:
+        return _NO_SUCH_REQUEST
+    if request.sp_name_qualifier or not names.knows(request.name_id_format):
+        return _NO_SUCH_NAME
+    return ()
+
+
+def _consumer(
+    role: ServiceProvider, request: messages.AuthnRequest, issuer: str
+) -> tuple[Endpoint, bool]:
+    """Where the answer goes, and whether that is over the binding that is asked for.
+
+    SAML profiles 4.1.4.1: an address of the issuer's metadata, never one that the
+    request alone names. A binding that is not ours, or that its address does not have,
+    can be told at another address of it.
+    """
+    known = replace(
+        role,
+        assertion_consumers=tuple(
+            one for one in role.assertion_consumers if one.binding in _OURS
+        ),
+    )
+    index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
+    if index is not None:
+        url = binding = ""
+    found = known.consumer(index=index, url=url, binding=binding)
+    if found is not None:
+        return found, True
+    instead = None
+    if role.consumer(index=index, url=url) is not None:
+        instead = known.consumer(url=url) or known.consumer()
+    if instead is None:
+        asked = url or ("the default one" if index is None else f"index {index}")
+        has = [f"{one.location} ({one.binding})" for one in known.assertion_consumers]
+        raise MessageMisdirected(
+            f"the AssertionConsumerService that is asked for ({asked}) is not in the "
+            f"metadata of {issuer!r}, which has {', '.join(has) or 'none'}"
+        )
+    return instead, False

@@ -1,0 +1,50 @@
+"""Names of citizens as DigiD gives them: a sector code and a number (DIGID.md 1.4).
+
+Such a name *is* a citizen's number. No message of an error here repeats what it was
+given, for a number would end up in a log.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+#: The sector codes, and how applications call their numbers.
+BSN = "s00000000"
+SOFI = "s00000001"
+NUMBERS = {BSN: "bsn", SOFI: "sofi"}
+
+# One spelling: DigiD writes the code in lower case, and leading zeros.
+_NAME = re.compile(r"(s[0-9]{8}):([0-9]{9})", re.ASCII)
+#: What each digit counts for in the eleven test (Wet algemene bepalingen BSN).
+_WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+_ELEVEN = 11
+
+
+@dataclass(frozen=True, slots=True)
+class SectorName:
+    """A sector code and a number in it."""
+
+    sector: str
+    number: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.sector}:{self.number}"
+
+    @classmethod
+    def read(cls, text: str) -> "SectorName":
+        """The parts of a NameID; ValueError, which ends "the NameID …"."""
+        match = _NAME.fullmatch(text)
+        if match is None:
+            raise ValueError("is not a sector code, a colon and nine digits")
+        name = cls(match[1], match[2])
+        if name.sector not in NUMBERS:
+            raise ValueError("has a sector code that nobody knows")
+        if not passes_eleven_test(name.number):
+            raise ValueError("has a number that fails the eleven test")
+        return name
+
+
+def passes_eleven_test(number: str) -> bool:
+    """Whether nine digits can be a BSN (or SOFI number): a typing error cannot."""
+    digits = [int(digit) for digit in number]
+    total = sum(a * b for a, b in zip(_WEIGHTS, digits, strict=True))
+    return any(digits) and total % _ELEVEN == 0

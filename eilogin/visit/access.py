@@ -1,0 +1,118 @@
+"""Who is kept out by what the hub told of her, or did not tell.
+
+At her login by the option ``require_attributes``: then there is no session. On a path
+by the attributes that a line of ``protect`` names (:mod:`eilogin.visit.conditions`):
+then she stays logged in, and gets a page that says what is missing. Neither the page
+nor the log says what the hub told of her: only which attributes, by name.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from webob import Response
+
+from eilogin.errors import AttributeMissing, AttributeRefused
+from eilogin.saml.levels import reaches
+from eilogin.saml.messages import Assertion
+from eilogin.sessions import Login
+from eilogin.visit.conditions import Attributes, Condition, is_told
+from eilogin.visit.rules import Rule
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.urls import root, this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Names of attributes that one line of the log says.
+_MOST_NAMES = 20
+
+
+# --- at a login -----------------------------------------------------------------
+
+
+def require_attributes(
+    environ: "WSGIEnvironment", assertion: Assertion, names: Sequence[str]
+) -> None:
+    """Raise AttributeMissing where the hub did not tell each of these of somebody."""
+    missing = _not_told(assertion.attributes, names)
+    if missing:
+        raise AttributeMissing(
+            f"require_attributes expects {_listed(missing)};"
+            f" {_what_came(environ, assertion.issuer, assertion.attributes)}",
+            missing,
+        )
+
+
+# --- on a path ------------------------------------------------------------------
+
+
+def unmet(login: Login | None, rule: Rule) -> Sequence[Condition]:
+    """The conditions of a rule that keep this login out, in the order of their names.
+
+    None of them where it does not reach the level: that she is asked for first.
+    """
+    if not rule.conditions or login is None or not reaches(login.level, rule.need):
+        return ()
+    attributes = login.attributes
+    found = [one for one in rule.conditions if not one.is_met(attributes)]
+    return sorted(found, key=lambda one: (one.name, sorted(one.values or ())))
+
+
+def refuse(
+    environ: "WSGIEnvironment",
+    pages: Pages,
+    login: Login,
+    conditions: Sequence[Condition],
+) -> Response:
+    """The page for whom these conditions keep out; for a script 403 and JSON."""
+    own = env.trust(environ).own
+    after = urlencode({"next": this_page(environ, own.public_url)})
+    return pages.refuse(
+        environ,
+        _error(environ, login, conditions),
+        event="access",
+        again=root(own.public_url),
+        template="no_access.html",
+        needed=[(one.name, one.shown) for one in conditions],
+        name=own.names[language_of(environ)],
+        logout_url=f"{own.url('logout')}?{after}",
+    )
+
+
+def _error(
+    environ: "WSGIEnvironment", login: Login, conditions: Sequence[Condition]
+) -> AttributeMissing | AttributeRefused:
+    names, attributes = [one.name for one in conditions], login.attributes
+    came = _what_came(environ, login.who.issuer, attributes)
+    missing = _not_told(attributes, names)
+    if missing:
+        return AttributeMissing(
+            f"a line of protect expects {_listed(missing)}; {came}", missing
+        )
+    return AttributeRefused(
+        f"a line of protect expects another value of {_listed(names)}; {came}"
+    )
+
+
+# --- small parts ----------------------------------------------------------------
+
+
+def _not_told(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
+    wanted = dict.fromkeys(names)
+    return tuple(name for name in wanted if not is_told(attributes, name))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names of attributes for the log, and never a value."""
+    found = sorted(set(names))
+    more = ", …" if len(found) > _MOST_NAMES else ""
+    listed = ", ".join(map(repr, found[:_MOST_NAMES]))
+    return f"the attributes {listed}{more}" if found else "no attributes"
+
+
+def _what_came(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
+    """For the log: of what the hub told, and whom to ask for more."""
+    whom = env.trust(environ).whom_to_ask(hub)
+    return f"{hub!r} told {_listed(attributes)}; what it tells us is its choice: {whom}"

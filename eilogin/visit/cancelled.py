@@ -1,0 +1,170 @@
+"""She cancelled logging in: back to the page where she began, with a word that says so.
+
+DigiD demands the same page, in the same window (DIGID.md 6); a page of its own that
+says no more is refused. Where she began was open to everybody: that page is shown by
+the application as ever, with one paragraph of ours at the beginning of its body
+(:mod:`eilogin.visit.injection`), which needs no script and no style and so is stopped
+by no Content-Security-Policy. Where that page needs a login: a page of ours stands in
+its place.
+
+The way back has a mark in its query (``eilogin=cancelled``), so that no copy which a
+browser has kept of the page is shown in its stead, and a cookie, so that the word is
+said once: who opens the marked address later is sent to the plain one. The application
+never sees the mark. A page to which the application leads on from there says it too.
+"""
+
+import html
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from webob import Response
+
+from eilogin.federation import Own
+from eilogin.visit.injection import BodyPlace, Headers, inject
+from eilogin.visit.warning import Said
+from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
+from eilogin.web.pages import language_of
+from eilogin.web.requests import is_looked_at, origin_of, safe_next, wants_page
+from eilogin.web.urls import at, see_other, this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: What stands in the query of the page that she is led back to.
+MARK = "eilogin=cancelled"
+
+_WORD = Cookie("eilogin-cancelled")
+#: How long the word waits for a page that can say it, in seconds.
+_WAITS = 120
+#: What a browser says that has kept a page, or wants it packed or in parts: that is no
+#: page in which something could be put.
+_OF_COPIES = (
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_RANGE",
+)
+
+
+#: Characters of the longest target that is remembered as where she began.
+_LONGEST = 500
+
+# --- the way back -----------------------------------------------------------------
+
+
+def page_before(environ: "WSGIEnvironment", own: Own) -> str:
+    """The page of this site on which she followed a link to log in, or "".
+
+    Her browser says it (Referer, RFC 9110 10.1.3). None of our own addresses: there she
+    began somewhere else.
+    """
+    referer = environ.get("HTTP_REFERER", "")
+    site = origin_of(own.public_url)
+    if not referer.startswith(f"{site}/"):
+        return ""
+    path, _, query = referer.removeprefix(site).partition("#")[0].partition("?")
+    if f"{path}/".startswith(f"{own.mount}{own.prefix}/"):
+        return ""
+    query = _unmarked(query)
+    whole = f"{path}?{query}" if query else path
+    found = next((one for one in (whole, path) if len(one) <= _LONGEST), "")
+    return safe_next(found, "")
+
+
+def lead_back(
+    environ: "WSGIEnvironment", target: str, headers: Iterable[tuple[str, str]]
+) -> Response:
+    """The redirect to the page where she began, a target of this site."""
+    path, _, query = target.partition("?")
+    rest = _unmarked(query)
+    marked = f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
+    public_url = env.trust(environ).own.public_url
+    word = _WORD.set("1", max_age=_WAITS)
+    return see_other(at(public_url, marked), [word, *headers])
+
+
+def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    """The header after which nothing is said: she tries again."""
+    return [] if _WORD.read(environ) is None else [_WORD.expire()]
+
+
+# --- at the page ------------------------------------------------------------------
+
+
+def is_near(environ: "WSGIEnvironment") -> bool:
+    """Whether a request may have to do with it at all; asked at every one."""
+    return MARK in environ.get("QUERY_STRING", "") or _WORD.name in environ.get(
+        "HTTP_COOKIE", ""
+    )
+
+
+def take_mark(environ: "WSGIEnvironment") -> bool:
+    """Take the mark out of the query; whether it was there."""
+    query = environ.get("QUERY_STRING", "")
+    environ["QUERY_STRING"] = _unmarked(query)
+    return bool(environ["QUERY_STRING"] != query)
+
+
+def is_due(environ: "WSGIEnvironment") -> bool:
+    """Whether the word is to be said on this page, to a stranger who looks at it."""
+    return (
+        _WORD.read(environ) is not None
+        and environ["REQUEST_METHOD"] == "GET"
+        and wants_page(environ)
+        and env.session_or_none(environ) is None
+    )
+
+
+def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
+    """For who opens the marked address once more: the redirect to the plain one."""
+    if environ["REQUEST_METHOD"] != "GET" or not is_looked_at(environ):
+        return None
+    public_url = env.trust(environ).own.public_url
+    return see_other(at(public_url, this_page(environ, public_url)))
+
+
+def saying(
+    app: "WSGIApplication",
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    texts: Mapping[str, str],
+) -> Iterable[bytes]:
+    """The answer of ``app``, with the word in it if it is a page of HTML.
+
+    Where it is none, such as a redirect, the word waits for the next page.
+    """
+    for name in _OF_COPIES:
+        environ.pop(name, None)
+    is_said = False
+
+    def choose(status: str, headers: Headers) -> BodyPlace | None:
+        nonlocal is_said
+        said = Said(headers)
+        is_said = (
+            status.startswith("200")
+            and said.kind == "text/html"
+            and not said.is_download
+            and not said.unreadable()
+        )
+        return BodyPlace() if is_said else None
+
+    def start(status: str, headers: Headers, *error: Any) -> Callable[[bytes], object]:
+        if is_said:
+            kept = [(n, v) for n, v in headers if n.lower() != "cache-control"]
+            headers = [*kept, ("Cache-Control", "no-store"), _WORD.expire()]
+        return start_response(status, headers, *error)
+
+    return inject(app, environ, start, _tag(environ, texts), choose)
+
+
+def _tag(environ: "WSGIEnvironment", texts: Mapping[str, str]) -> bytes:
+    language = language_of(environ)
+    text = html.escape(texts[language])
+    tag = f'<p role="status" lang="{language}"><strong>{text}</strong></p>'
+    # In ASCII: whatever the charset of the page is.
+    return tag.encode("ascii", "xmlcharrefreplace")
+
+
+def _unmarked(query: str) -> str:
+    return "&".join(part for part in query.split("&") if part != MARK)

@@ -1,0 +1,172 @@
+"""Which hub is asked, where a participant may send its visitors to several.
+
+Who is logged in is asked about at the hub that knows her: a step-up or keep-alive goes
+nowhere else. A stranger is asked where she wants to log in: by a page of ours, or by
+the discovery service of her federation (``discovery``), which answers at
+``/eilogin/discovery`` with the entityID of a hub; one that is none of ours is not
+believed, and where it gives none our own page asks.
+
+A hub at which a login succeeded is remembered in a cookie, which says no more than
+which of the hubs it is. For half a day she is then sent there unasked; for a year it
+stands first on the page. ``/eilogin/login?choose=yes`` always asks.
+"""
+
+import hashlib
+import logging
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import UnknownPeer
+from eilogin.federation import Trust
+from eilogin.visit.asking import login_address
+from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+_CHOSEN = Cookie("eilogin-hub")
+# Digits of the hash of an entityID, and an instant in whole seconds.
+_CHOICE = re.compile(r"([0-9a-f]{16})([0-9a-f]{8,9})").fullmatch
+#: For how long a visitor is sent to the hub of her last login without being asked, and
+#: for how long it stands first, in seconds.
+USED = 12 * 3600.0
+REMEMBERED = 365 * 24 * 3600.0
+#: Most characters of what is no hub of ours in the log.
+_SHOWN = 200
+
+
+class Choice(NamedTuple):
+    """One hub on the page."""
+
+    name: str
+    address: str
+
+
+def is_needed(trust: Trust) -> bool:
+    """Whether there is anything to choose."""
+    return len(trust.hub_ids) > 1
+
+
+def known_hub(environ: "WSGIEnvironment") -> str:
+    """The hub to ask, by entityID, or "" where the visitor has to choose.
+
+    The one that knows her here, the only one, or that of her last login.
+    """
+    login = env.session_or_none(environ)
+    hub_ids = env.trust(environ).hub_ids
+    if login is not None and login.who.issuer in hub_ids:
+        return login.who.issuer
+    if len(hub_ids) == 1:
+        return hub_ids[0]
+    hub, at = _chosen(environ)
+    return hub if abs(clock.now() - at) < USED else ""
+
+
+def named_hub(environ: "WSGIEnvironment", said: str | None) -> str:
+    """The hub that a link or a discovery service names, or "" where it is none of ours.
+
+    One of which the metadata has expired is none.
+    """
+    if not said:
+        return ""
+    try:
+        env.trust(environ).hub(said)
+    except UnknownPeer as error:
+        _log.warning("a hub was chosen that is not taken: %s", str(error)[:_SHOWN])
+        return ""
+    return said
+
+
+def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
+    """The header that remembers where a login succeeded, if there was a choice."""
+    if not is_needed(env.trust(environ)):
+        return []
+    value = f"{_digest(hub)}{int(clock.now()):08x}"
+    return [_CHOSEN.set(value, max_age=int(REMEMBERED))]
+
+
+def address(environ: "WSGIEnvironment", target: str, level: str) -> str:
+    """Where she can choose another hub, or "" where there is none."""
+    if not is_needed(env.trust(environ)):
+        return ""
+    return login_address(environ, target, level, choose=True)
+
+
+def have_chosen(
+    environ: "WSGIEnvironment", target: str, level: str, *, force: bool = False
+) -> Response:
+    """Send a visitor to where she chooses a hub; the login then goes on by itself.
+
+    By the Identity Provider Discovery Service Protocol (sstc-saml-idp-discovery 2.4.1)
+    where the federation has such a service.
+    """
+    trust = env.trust(environ)
+    if not trust.discovery:
+        return see_other(login_address(environ, target, level, force=force), status=302)
+    back = login_address(environ, target, level, force=force, address="discovery")
+    query = {
+        "entityID": trust.own.entity_id,
+        "return": back,
+        "returnIDParam": "hub",
+    }
+    mark = "&" if urlsplit(trust.discovery).query else "?"
+    return see_other(f"{trust.discovery}{mark}{urlencode(query)}", status=302)
+
+
+def page(environ: "WSGIEnvironment", pages: Pages, target: str, level: str) -> Response:
+    """Our own page: the hubs by name, that of the last login first.
+
+    Links and no form: they work with a keyboard and without scripts, and no policy of
+    the page stands between them and the hub.
+    """
+    trust, language = env.trust(environ), language_of(environ)
+    last, _ = _chosen(environ)
+    choices = {
+        hub: Choice(
+            trust.federation.name_of(hub, language),
+            login_address(environ, target, level, hub=hub),
+        )
+        for hub in trust.hub_ids
+        if _is_usable(trust, hub)
+    }
+    if not choices:
+        raise UnknownPeer("the metadata of every hub has expired")
+    known = choices.pop(last, None)
+    return pages.page(
+        environ,
+        "choose_hub.html",
+        service=trust.own.names[language],
+        last=known,
+        hubs=sorted(choices.values(), key=lambda choice: choice.name.casefold()),
+    )
+
+
+def _is_usable(trust: Trust, hub: str) -> bool:
+    try:
+        trust.hub(hub)
+    except UnknownPeer:
+        return False
+    return True
+
+
+def _chosen(environ: "WSGIEnvironment") -> tuple[str, float]:
+    """The hub of the last login, and when that was; "" where none is remembered."""
+    match = _CHOICE(_CHOSEN.read(environ) or "")
+    if match is None:
+        return "", 0.0
+    hub_ids = env.trust(environ).hub_ids
+    hub = next((one for one in hub_ids if _digest(one) == match[1]), "")
+    return hub, float(int(match[2], 16))
+
+
+def _digest(hub: str) -> str:
+    return hashlib.sha256(hub.encode()).hexdigest()[:16]

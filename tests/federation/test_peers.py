@@ -1,0 +1,175 @@
+"""What the metadata of a hub must have, and what is worth a word."""
+
+from dataclasses import replace
+
+import pytest
+import time_machine
+
+from eilogin.errors import (
+    AlgorithmMissing,
+    BindingMissing,
+    ConfigurationError,
+    HubUnknown,
+    PeerWithoutKeys,
+)
+from eilogin.federation import Federation, peers
+from eilogin.saml import bindings
+from eilogin.saml.metadata import Contact, Endpoint, FederationMetadata
+from eilogin.saml.signatures import SHA256
+
+RSA_SHA512 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"
+HUB, TWO = "https://hub.test/metadata", "https://two.test/metadata"
+
+
+@pytest.fixture
+def make_hub(make_own):
+    """A hub's metadata, with changes to its role."""
+
+    def make(entity_id=HUB, contacts=(), **changes):
+        own = make_own("hub", entity_id=entity_id, public_url="https://hub.test")
+        descriptor = own.descriptor()
+        role = replace(descriptor.identity_provider, **changes)
+        return replace(descriptor, identity_provider=role, contacts=contacts)
+
+    return make
+
+
+def federation_of(*members, **facts):
+    return Federation(FederationMetadata(members, None, "", None, **facts))
+
+
+class TestOurHubs:
+    def test_are_the_only_one_where_none_is_named(self, make_own, make_hub):
+        federation = federation_of(make_hub(), make_own().descriptor())
+        assert peers.our_hubs(make_own(), (), federation) == (HUB,)
+
+    def test_are_those_that_are_named_in_their_order(self, make_own, make_hub):
+        federation = federation_of(make_hub(), make_hub(TWO))
+        assert peers.our_hubs(make_own(), (TWO, HUB), federation) == (TWO, HUB)
+        assert peers.our_hubs(make_own(), (TWO,), federation) == (TWO,)
+
+    def test_may_be_all_of_them(self, make_own, make_hub):
+        federation = federation_of(make_hub(), make_own().descriptor(), make_hub(TWO))
+        assert peers.our_hubs(make_own(), ("all",), federation) == (HUB, TWO)
+
+    def test_must_be_named_where_there_are_more(self, make_own, make_hub):
+        federation = federation_of(make_hub(), make_hub(TWO))
+        with pytest.raises(HubUnknown, match=r"more than one hub \(2\).*say 'all'"):
+            peers.our_hubs(make_own(), (), federation)
+
+    @pytest.mark.parametrize("said", [(), ("all",)])
+    def test_must_be_there(self, make_own, said):
+        federation = federation_of(make_own().descriptor())
+        with pytest.raises(HubUnknown, match="has no hub"):
+            peers.our_hubs(make_own(), said, federation)
+
+    def test_that_are_left_out_are_told_with_the_reason(self, make_own):
+        left_out = {HUB: PeerWithoutKeys("no key at all")}
+        federation = federation_of(make_own().descriptor(), left_out=left_out)
+        with pytest.raises(HubUnknown, match="left out: no key at all"):
+            peers.our_hubs(make_own(), (), federation)
+        with pytest.raises(PeerWithoutKeys, match="no key at all"):
+            peers.our_hubs(make_own(), (HUB,), federation)
+
+    def test_must_be_members(self, make_own, make_hub):
+        federation = federation_of(make_hub())
+        told = rf"not a member.*did you mean '{HUB}'\?.*there are: {HUB}"
+        with pytest.raises(HubUnknown, match=told):
+            peers.our_hubs(make_own(), ("https://hub.test/metadat",), federation)
+
+    def test_must_be_hubs(self, make_own, make_hub):
+        federation = federation_of(make_hub(), make_own().descriptor())
+        with pytest.raises(HubUnknown, match="is no hub of this federation"):
+            peers.our_hubs(make_own(), (make_own().entity_id,), federation)
+
+    def test_must_be_valid_still(self, make_own, make_hub):
+        federation = federation_of(replace(make_hub(), valid_until=1.0))
+        with pytest.raises(HubUnknown, match=r"the metadata of .* has expired"):
+            peers.our_hubs(make_own(), (HUB,), federation)
+
+
+class TestAHubThatLacksABinding:
+    def test_for_questions_is_refused(self, make_own, make_hub):
+        soap = (Endpoint(bindings.SOAP, "https://hub.test/sso"),)
+        hub = make_hub(
+            single_sign_ons=soap, contacts=(Contact("support", email="h@hub.test"),)
+        )
+        told = (
+            rf"'{HUB}' takes no AuthnRequest by Redirect or POST"
+            r" \(SingleSignOnService: SOAP\); ask h@hub\.test for metadata"
+        )
+        with pytest.raises(BindingMissing, match=told):
+            peers.our_hubs(make_own(), (), federation_of(hub))
+
+    @pytest.mark.parametrize("binding", [bindings.REDIRECT, bindings.POST])
+    def test_is_none_with_one_of_two(self, make_own, make_hub, binding):
+        hub = make_hub(single_sign_ons=(Endpoint(binding, "https://hub.test/sso"),))
+        assert peers.our_hubs(make_own(), (), federation_of(hub)) == (HUB,)
+
+    def test_for_artifacts_is_refused_where_we_want_them(self, make_own, make_hub):
+        federation = federation_of(make_hub(artifact_resolutions=()))
+        told = r"\(ArtifactResolutionService: none\).*'acs = post', or ask who runs"
+        with pytest.raises(BindingMissing, match=told):
+            peers.our_hubs(make_own(acs="artifact"), (), federation)
+        assert peers.our_hubs(make_own(acs="post"), (), federation) == (HUB,)
+
+
+class TestAHubThatTakesOtherAlgorithms:
+    def test_than_we_have_is_refused(self, make_own, make_hub):
+        hub = replace(make_hub(), signing_methods=("urn:x-test:a", "urn:x-test:b"))
+        told = (
+            rf"the hub '{HUB}': .*lists urn:x-test:a, urn:x-test:b as algorithms of a"
+            r" signature; expected one of http\S*#rsa-sha256, .*: ask who runs it"
+        )
+        with pytest.raises(AlgorithmMissing, match=told) as refused:
+            peers.our_hubs(make_own(), (), federation_of(hub))
+        assert isinstance(refused.value, ConfigurationError)
+
+    def test_beside_one_that_we_have_is_none(self, make_own, make_hub):
+        methods = ("urn:x-test:a", RSA_SHA512)
+        hub = replace(make_hub(), signing_methods=methods, digest_methods=(SHA256,))
+        assert peers.our_hubs(make_own(), (), federation_of(hub)) == (HUB,)
+
+
+class TestRemarks:
+    def of(self, own, *members, **facts):
+        federation = federation_of(*members, **facts)
+        return list(peers.remarks(own, federation, federation.hubs))
+
+    def test_are_none_where_all_is_well(self, make_own, make_hub):
+        assert self.of(make_own(), make_hub(), make_own().descriptor()) == []
+
+    def test_tell_where_single_logout_is_impossible(self, make_own, make_hub):
+        artifact = (Endpoint(bindings.ARTIFACT, "https://hub.test/slo"),)
+        (remark,) = self.of(make_own(), make_hub(single_logouts=artifact))
+        assert remark.code == "logout-impossible"
+        assert "(SingleLogoutService: HTTP-Artifact)" in remark.text
+        assert str(remark).startswith("hub: single logout is impossible: the hub '")
+
+    def test_tell_a_participant_of_its_hubs_that_have_expired(
+        self, make_own, make_hub, key
+    ):
+        after = key.certificate.not_valid_after_utc.timestamp() + 1
+        with time_machine.travel(after, tick=False):
+            (remark,) = self.of(make_own(), make_hub(), make_own().descriptor())
+        assert remark.code == "certificate-expired"
+        ended = key.certificate.not_valid_after_utc
+        assert f"'{HUB}' expired at {ended:%Y-%m-%dT%H:%M:%S}Z" in remark.text
+        assert "ask who runs" in remark.text
+
+    def test_tell_a_hub_of_its_participants(self, make_own, make_hub, key):
+        after = key.certificate.not_valid_after_utc.timestamp() + 1
+        with time_machine.travel(after, tick=False):
+            (remark,) = self.of(make_own("hub"), make_hub(), make_own().descriptor())
+        assert make_own().entity_id in remark.text
+
+    def test_tell_what_was_passed_over_and_not_without_end(self, make_own, make_hub):
+        left_out = {"x": PeerWithoutKeys("no key")}
+        texts = tuple(f"number {n}" for n in range(30))
+        found = self.of(make_own(), make_hub(), left_out=left_out, remarks=texts)
+        assert {remark.code for remark in found} == {"metadata-passed-over"}
+        assert [remark.text for remark in found] == [
+            "left out: no key",
+            *texts[:19],
+            "and 11 more",
+        ]

@@ -1,0 +1,74 @@
+"""Which levels would do, and what is said of the one that was reached."""
+
+import pytest
+
+from eilogin.hub import contexts
+from eilogin.saml.levels import DIGID, LEVELS, Classes
+from eilogin.saml.messages import AuthnRequest
+
+BASIS, MIDDEN, SUBSTANTIEEL, HOOG = (DIGID.class_of(level) for level in LEVELS)
+
+
+def asked(comparison, *classes):
+    return AuthnRequest(
+        "_1", 0.0, "https://uwv.test/", comparison=comparison, level_classes=classes
+    )
+
+
+@pytest.mark.parametrize(
+    ("comparison", "classes", "levels"),
+    [
+        ("minimum", (), LEVELS),
+        ("minimum", (BASIS,), LEVELS),
+        ("minimum", (SUBSTANTIEEL,), LEVELS[2:]),
+        ("minimum", (HOOG, MIDDEN), LEVELS[1:]),
+        ("minimum", ("urn:unknown", HOOG), LEVELS[3:]),
+        ("minimum", ("urn:unknown",), ()),
+        ("exact", (MIDDEN,), ("midden",)),
+        ("exact", (HOOG, BASIS), ("basis", "hoog")),
+        ("exact", ("urn:unknown", BASIS), ("basis",)),
+        ("maximum", (BASIS,), ("basis",)),
+        ("maximum", (BASIS, SUBSTANTIEEL), LEVELS[:3]),
+        ("better", (BASIS,), LEVELS[1:]),
+        ("better", (BASIS, SUBSTANTIEEL), ("hoog",)),
+        ("better", (HOOG,), ()),
+    ],
+)
+def test_the_levels_that_would_do(comparison, classes, levels):
+    assert contexts.sufficient(asked(comparison, *classes), DIGID) == tuple(levels)
+
+
+def test_a_level_that_no_class_says_does_for_nobody():
+    classes = Classes({"basis": (BASIS,), "hoog": (HOOG,)})
+    found = contexts.sufficient(asked("minimum", BASIS), classes)
+    assert found == ("basis", "hoog")
+
+
+@pytest.mark.parametrize(
+    ("levels", "comparison", "level"),
+    [
+        (LEVELS, "minimum", "basis"),
+        (LEVELS[1:], "minimum", "midden"),
+        (LEVELS[2:], "minimum", ""),
+        (("basis", "hoog"), "exact", "basis"),
+        (LEVELS, "maximum", "midden"),
+        (LEVELS[2:], "maximum", ""),
+        ((), "exact", ""),
+    ],
+)
+def test_the_level_to_prove(levels, comparison, level):
+    assert contexts.to_prove(levels, ("basis", "midden"), comparison) == level
+
+
+@pytest.mark.parametrize(
+    ("levels", "reached", "level"),
+    [
+        (LEVELS, "midden", "midden"),
+        (("basis",), "hoog", "basis"),
+        (("basis", "hoog"), "substantieel", "basis"),
+        (("midden",), "basis", ""),
+        ((), "hoog", ""),
+    ],
+)
+def test_the_level_to_confirm(levels, reached, level):
+    assert contexts.to_confirm(levels, reached) == level

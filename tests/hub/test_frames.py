@@ -1,0 +1,404 @@
+"""Whom no message between servers reaches is told in the citizen's browser."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+
+from eilogin.saml import bindings, messages, xml
+
+HUB = "https://inloggen.test"
+SLO = f"{HUB}/slo"
+STAD = "https://stad.test/eilogin/slo"
+STAD_ENTITY = "https://stad.test/eilogin/metadata"
+LAND_ENTITY = "https://land.test/eilogin/metadata"
+
+
+def takes_only(*kinds):
+    """A participant that takes a logout over these bindings and no other."""
+
+    def change(entity):
+        role = entity.service_provider
+        kept = tuple(e for e in role.single_logouts if e.binding in kinds)
+        return replace(entity, service_provider=replace(role, single_logouts=kept))
+
+    return change
+
+
+@pytest.fixture
+def log_out(anna, party, logout_of):
+    """Log out at uwv, which asks the hub in her browser."""
+
+    def visit(**changes):
+        uwv = party("uwv.test")
+        request = logout_of(destination=SLO, **changes)
+        anna.browser.visit(uwv.by_redirect(SLO, "SAMLRequest", request, "handle"))
+        return request
+
+    return visit
+
+
+@pytest.fixture
+def outcome(anna):
+    """The LogoutResponse with which the hub has sent her back to uwv."""
+
+    def read():
+        back = next(url for url in anna.browser.trail if "SAMLResponse=" in url)
+        assert back.startswith("https://uwv.test/eilogin/slo?")
+        received = bindings.read_redirect(urlsplit(back).query)
+        assert received.relay_state == "handle"
+        return messages.read_logout_response(xml.parse(received.octets))
+
+    return read
+
+
+@pytest.fixture
+def delivered(events):
+    """To whom a logout was delivered, and with what outcome, by entityID."""
+
+    def read():
+        return [(e["peer"], e["outcome"]) for e in events("logout.delivered")]
+
+    return read
+
+
+class TestAParticipantWithoutSoap:
+    @pytest.mark.parametrize("kind", [bindings.REDIRECT, bindings.POST])
+    def test_is_told_in_a_frame_and_then_all_are_done(
+        self, anna, log_out, outcome, hub_believes, kind
+    ):
+        hub_believes("stad.test", takes_only(kind))
+        request = log_out()
+        assert anna.is_in == {"uwv.test", "stad.test"}
+        assert "Wij loggen u nu uit bij: stad.test" in anna.browser.text
+        [shown] = anna.browser.open_frames()
+        assert 'id="done"' in shown.text
+        assert anna.is_in == {"uwv.test"}
+        anna.browser.click("Ga verder")
+        assert outcome().status.codes == (messages.SUCCESS,)
+        assert outcome().in_response_to == request.get("ID")
+
+    def test_is_told_of_each_of_her_sessions_the_oldest_first(
+        self, federation, anna, elsewhere, log_out, hub_believes
+    ):
+        """mod_auth_mellon ends one for a message, the oldest that has the NameID."""
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        seen, stad = [], federation.apps["stad.test"]
+
+        def app(environ, start_response):
+            received = bindings.read_redirect(environ["QUERY_STRING"])
+            seen.append(messages.read_logout_request(xml.parse(received.octets)))
+            return stad(environ, start_response)
+
+        federation.apps["stad.test"] = app
+        log_out(with_index=False)
+        assert "Wij loggen u nu uit bij: stad.test Gebeurt" in anna.browser.text
+        assert len(anna.browser.open_frames()) == 2
+        federation.apps["stad.test"] = stad
+        assert [one.session_indexes for one in seen] == [
+            (one.logins["stad.test"].session_index,) for one in (anna, elsewhere)
+        ]
+        assert anna.is_in == elsewhere.is_in == {"uwv.test"}
+        anna.browser.click("Ga verder")
+        assert anna.browser.url.startswith("https://uwv.test/eilogin/slo")
+
+    def test_is_not_asked_over_soap(self, log_out, hub_believes, told, delivered):
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        log_out()
+        assert told() == ["land.test"]
+        assert delivered() == [(LAND_ENTITY, "ok")]
+
+    def test_may_answer_by_post(self, anna, log_out, outcome, hub_believes, federation):
+        """Its answer is on a page that only the hub may show in a frame."""
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        trust_filter = federation.apps["stad.test"].app
+        known = trust_filter.trust.federation
+
+        class Known:
+            def __getattr__(self, name):
+                return getattr(known, name)
+
+            def entity(self, entity_id):
+                entity = known.entity(entity_id)
+                role = entity.identity_provider
+                by_post = tuple(
+                    e for e in role.single_logouts if e.binding == bindings.POST
+                )
+                changed = replace(role, single_logouts=by_post)
+                return replace(entity, identity_provider=changed)
+
+        trust_filter.trust = replace(trust_filter.trust, federation=Known())
+        log_out()
+        [shown] = anna.browser.open_frames()
+        assert 'id="done"' in shown.text
+        anna.browser.click("Ga verder")
+        assert outcome().status.codes == (messages.SUCCESS,)
+
+    def test_that_takes_none_at_all_is_named_at_once(
+        self, anna, log_out, outcome, hub_believes, caplog
+    ):
+        hub_believes("stad.test", takes_only())
+        log_out()
+        assert "nog niet overal uitgelogd" in anna.browser.text
+        assert "stad.test" in anna.browser.text
+        assert "Kijk opnieuw" not in anna.browser.text
+        assert (
+            f"{STAD_ENTITY!r} takes a LogoutRequest by none of SOAP, HTTP-Redirect,"
+            " HTTP-POST; its metadata has: none"
+        ) in caplog.text
+        anna.browser.click("Ga verder")
+        partly = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert outcome().status.codes == partly
+
+
+class TestAParticipantThatDoesNotAnswer:
+    """Over SOAP; mellon says that it takes that, and answers 400."""
+
+    def test_is_told_in_a_frame(self, anna, log_out, federation, outcome, delivered):
+        federation.down.add("stad.test")
+        log_out()
+        anna.browser.open_frames()
+        assert anna.is_in == {"uwv.test"}
+        anna.browser.click("Ga verder")
+        assert outcome().status.codes == (messages.SUCCESS,)
+        told = [outcome for peer, outcome in delivered() if peer == STAD_ENTITY]
+        assert told == ["failed", "ok"]
+
+    def test_counts_once_however_often_it_confirms(
+        self, anna, log_out, federation, delivered
+    ):
+        federation.down.add("stad.test")
+        log_out()
+        anna.browser.open_frames()
+        anna.browser.open_frames()
+        assert delivered().count((STAD_ENTITY, "ok")) == 1
+
+    def test_there_either_stops_no_other(self, anna, log_out, federation, outcome):
+        federation.down.update(["stad.test", "land.test"])
+        log_out()
+        federation.apps["stad.test"] = silent
+        silence, shown = anna.browser.open_frames()[::-1]
+        assert "nothing" in silence.text
+        assert 'id="done"' in shown.text
+        anna.browser.click("Ga verder")
+        assert "nog niet overal uitgelogd" in anna.browser.text
+        assert "stad.test" in anna.browser.text
+        assert "land.test" not in anna.browser.text
+        anna.browser.click("Ga verder")
+        partly = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert outcome().status.codes == partly
+
+    def test_in_time_is_there_at_the_next_look(
+        self, anna, log_out, federation, outcome
+    ):
+        federation.down.add("stad.test")
+        log_out()
+        frames = anna.browser.url, anna.browser.page
+        anna.browser.click("Ga verder")
+        assert "nog niet overal uitgelogd" in anna.browser.text
+        partly = anna.browser.url, anna.browser.page
+        anna.browser.url, anna.browser.page = frames
+        anna.browser.open_frames()
+        anna.browser.url, anna.browser.page = partly
+        anna.browser.click("Kijk opnieuw")
+        assert outcome().status.codes == (messages.SUCCESS,)
+
+    def test_is_not_waited_for_by_who_goes_on(self, anna, log_out, federation, outcome):
+        """What came in meanwhile counts, though she did not look."""
+        federation.down.add("stad.test")
+        log_out()
+        frames = anna.browser.url, anna.browser.page
+        anna.browser.click("Ga verder")
+        way_on = anna.browser.url, anna.browser.page
+        anna.browser.url, anna.browser.page = frames
+        anna.browser.open_frames()
+        anna.browser.url, anna.browser.page = way_on
+        anna.browser.click("Ga verder")
+        assert outcome().status.codes == (messages.SUCCESS,)
+
+    def test_is_named_where_it_refuses(
+        self, anna, log_out, federation, party, delivered
+    ):
+        federation.down.add("stad.test")
+        stad = party("stad.test")
+        status = messages.Status((messages.RESPONDER,))
+        federation.apps["stad.test"] = answering(stad, status=status)
+        log_out()
+        [shown] = anna.browser.open_frames()
+        assert "U bent misschien nog ingelogd" in shown.text
+        anna.browser.click("Ga verder")
+        assert "stad.test" in anna.browser.text
+        assert (STAD_ENTITY, "ok") not in delivered()
+
+    def test_is_named_where_somebody_behind_it_was_not_reached(
+        self, anna, log_out, federation, party, delivered
+    ):
+        federation.down.add("stad.test")
+        status = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
+        federation.apps["stad.test"] = answering(party("stad.test"), status=status)
+        log_out()
+        [shown] = anna.browser.open_frames()
+        assert "U bent misschien nog ingelogd" in shown.text
+        anna.browser.click("Ga verder")
+        assert "stad.test" in anna.browser.text
+
+    def test_is_named_where_another_answers_for_it(
+        self, anna, log_out, federation, party, delivered
+    ):
+        federation.down.add("stad.test")
+        federation.apps["stad.test"] = answering(party("land.test"))
+        log_out()
+        anna.browser.open_frames()
+        anna.browser.click("Ga verder")
+        assert "stad.test" in anna.browser.text
+        assert (STAD_ENTITY, "ok") not in delivered()
+
+    def test_is_named_where_its_answer_is_by_another_key(
+        self, anna, log_out, federation, party, attacker_key
+    ):
+        federation.down.add("stad.test")
+        federation.apps["stad.test"] = answering(party("stad.test", attacker_key))
+        log_out()
+        assert anna.browser.open_frames() == [None], "our page of errors is in no frame"
+        anna.browser.click("Ga verder")
+        assert "stad.test" in anna.browser.text
+
+    def test_is_named_where_its_answer_goes_elsewhere(
+        self, anna, log_out, federation, party
+    ):
+        federation.down.add("stad.test")
+        stad = answering(party("stad.test"), destination="https://uwv.test/slo")
+        federation.apps["stad.test"] = stad
+        log_out()
+        anna.browser.open_frames()
+        anna.browser.click("Ga verder")
+        assert "stad.test" in anna.browser.text
+
+
+def silent(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [b"<p>nothing</p>"]
+
+
+def answering(speaker, **changes):
+    """A participant that answers a LogoutRequest by Redirect, as a test wants it."""
+
+    def app(environ, start_response):
+        octets = bindings.read_redirect(environ["QUERY_STRING"]).octets
+        request = messages.read_logout_request(xml.parse(octets))
+        made = {"destination": SLO, **changes}
+        response = speaker.logout_response(request, **made)
+        url = speaker.by_redirect(SLO, "SAMLResponse", response)
+        start_response("302 Found", [("Location", url), ("Content-Type", "text/plain")])
+        return [b""]
+
+    return app
+
+
+class TestThePage:
+    @pytest.fixture
+    def page(self, anna, log_out, federation):
+        federation.down.add("stad.test")
+        log_out()
+        return anna.browser.page
+
+    def test_lets_frames_lead_to_whom_they_tell_and_nowhere_else(self, page):
+        policy = page.headers["Content-Security-Policy"]
+        assert "frame-src 'self' https://stad.test;" in policy
+        assert "frame-ancestors 'none'" in policy
+
+    def test_holds_no_message_and_no_name_of_hers(self, page, anna):
+        assert "SAML" not in page.text
+        assert anna.logins["stad.test"].who.name_id not in page.text
+
+    def test_names_in_the_frame_whom_it_is_about(self, page, anna, federation):
+        seen = []
+
+        def app(environ, start_response):
+            seen.append(bindings.read_redirect(environ["QUERY_STRING"]))
+            return silent(environ, start_response)
+
+        federation.apps["stad.test"] = app
+        anna.browser.open_frames()
+        bindings.verify_redirect(
+            seen[0], [federation.trusts["inloggen.test"].own.key.public]
+        )
+        request = messages.read_logout_request(xml.parse(seen[0].octets))
+        login = anna.logins["stad.test"]
+        assert request.name_id == login.who.as_name_id()
+        assert request.session_indexes == (login.session_index,)
+        assert request.destination == STAD
+
+    def test_shows_on_reload_who_is_left(self, page, anna):
+        anna.browser.open_frames()
+        anna.browser.reload()
+        assert anna.browser.url.startswith("https://uwv.test/eilogin/slo?SAMLResponse=")
+
+    def test_tells_the_same_again_by_the_same_request(self, page, anna):
+        before = page.text
+        anna.browser.reload()
+        assert anna.browser.page.text == before
+
+    def test_is_over_after_an_hour(self, page, anna, clock, refused):
+        clock.shift(60 * 60)
+        assert anna.browser.open_frames() == [None]
+        anna.browser.click("Ga verder")
+        refused(anna.browser.page, "message-unexpected")
+
+    def test_tells_nobody_who_has_left_meanwhile(self, page, anna, leaves, caplog):
+        leaves("stad.test")
+        assert anna.browser.open_frames() == [None]
+        assert "takes no logout any more" in caplog.text
+        anna.browser.click("Ga verder")
+        assert STAD_ENTITY in anna.browser.text
+
+    def test_knows_no_logout_but_its_own(self, page, anna, refused, federation):
+        for way in ("look", "continue", "tell"):
+            anna.browser.visit(f"{SLO}?{way}=made-up")
+            refused(anna.browser.page, "message-unexpected")
+
+
+class TestTheButton:
+    def test_ends_all_of_it_in_frames_too(self, anna, federation):
+        federation.down.add("stad.test")
+        anna.browser.visit(f"{HUB}/")
+        anna.browser.press("Overal uitloggen")
+        anna.browser.open_frames()
+        assert anna.is_in == set()
+        anna.browser.click("Ga verder")
+        assert "U bent overal uitgelogd" in anna.browser.text
+
+
+class TestOverSoap:
+    def test_there_is_no_browser_to_do_it_in(
+        self, party, logout_of, hub_believes, call
+    ):
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        body = party("uwv.test").by_soap(logout_of())
+        answer = call("POST", f"{HUB}/slo/soap", body, Content_Type="text/xml")
+        response = messages.read_logout_response(bindings.unwrap_soap(answer.body))
+        assert response.status.codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+
+
+class TestAnotherLogout:
+    @pytest.fixture
+    def overtaken(self, sessions, monkeypatch):
+        """The first session that is looked at was ended by another a moment ago."""
+        end = sessions.end_citizen
+
+        def end_citizen(login):
+            monkeypatch.setattr(sessions, "end_citizen", end)
+
+        monkeypatch.setattr(sessions, "end_citizen", end_citizen)
+
+    @pytest.mark.usefixtures("elsewhere", "overtaken")
+    def test_that_was_faster_may_have_missed_some(
+        self, anna, log_out, outcome, hub_believes
+    ):
+        """All frames have answered; of whom the other one told nothing is known."""
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        log_out(with_index=False)
+        anna.browser.open_frames()
+        anna.browser.click("Ga verder")
+        partly = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert outcome().status.codes == partly

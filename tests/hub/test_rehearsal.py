@@ -1,0 +1,232 @@
+"""The answers that a tester chooses, and what our own participant makes of each."""
+
+import time
+
+import pytest
+
+from eilogin.hub import rehearsal
+
+HUB = "https://inloggen.test"
+PAGE = "https://uwv.test/mijn"
+MINUTE = 60
+
+#: What is shown for all that goes wrong with DigiD (DIGID.md 6, CL7 T6).
+WRONG = "Er is een fout opgetreden in de communicatie met DigiD."
+
+#: Why there is no login, in the log of the participant.
+CODES = {
+    rehearsal.NOT_REACHED: "login-failed",
+    rehearsal.LOWER: "level-too-low",
+    rehearsal.EXPIRED: "message-expired",
+    rehearsal.SILENT: "peer-unavailable",
+    rehearsal.OVER: "message-expired",
+    rehearsal.OLD: "message-expired",
+    rehearsal.BROKEN: "signature-untrusted",
+}
+
+
+@pytest.fixture
+def hub_options():
+    return {"profile": "digid", "rehearsal": "true"}
+
+
+@pytest.fixture
+def protect():
+    return "/ basis"
+
+
+@pytest.fixture
+def federation(clock, witness, eilogin_federation, hub_options, protect):
+    return eilogin_federation(
+        {"uwv.test": witness, "stad.test": witness},
+        options={
+            "uwv.test": {"profile": "digid", "protect": protect},
+            "stad.test": {"profile": "digid"},
+        },
+        hub_options=hub_options,
+    )
+
+
+@pytest.fixture
+def is_silent(monkeypatch):
+    """So long nothing is said, in this test."""
+    monkeypatch.setattr(rehearsal, "SILENT_FOR", 0.2)
+
+
+class TestAChoice:
+    def test_is_there_for_every_answer(self, citizen):
+        citizen.visit(PAGE)
+        assert "Oefenen: hoe antwoordt DigiD?" in citizen.browser.text
+        for choice in ("", *rehearsal.CHOICES):
+            assert f'name="rehearsal" value="{choice}"' in citizen.browser.page.text
+
+    def test_is_the_ordinary_one_if_none_is_made(self, citizen, witness):
+        citizen.visit(PAGE).sign_in(url=None)
+        assert citizen.browser.url == PAGE
+        assert witness.seen
+
+    @pytest.mark.parametrize("choice", CODES)
+    def test_leads_to_what_goes_wrong(
+        self, citizen, choice, caplog, witness, is_silent
+    ):
+        citizen.visit(PAGE).sign_in(url=None, rehearsal=choice)
+        assert WRONG in citizen.browser.text
+        assert citizen.browser.url.startswith("https://uwv.test/")
+        assert f"({CODES[choice]})" in caplog.text
+        assert witness.seen == [], "she is not logged in"
+
+    def test_is_told_by_its_message(self, citizen, another, caplog):
+        """The clocks that a tester compares."""
+        citizen.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.OVER)
+        assert "NotOnOrAfter" in caplog.text
+        another.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.OLD)
+        assert "IssueInstant is 2026-11-24T08:50:00Z" in caplog.text
+
+    def test_to_cancel_needs_no_password(self, citizen, witness):
+        citizen.visit(PAGE)
+        citizen.browser.press("Inloggen", rehearsal=rehearsal.CANCEL)
+        assert "geannuleerd" in citizen.browser.text
+        assert citizen.cookie is None
+        assert witness.seen == []
+
+    def test_is_kept_where_the_password_is_wrong(self, citizen):
+        citizen.visit(PAGE)
+        citizen.sign_in(url=None, password="wrong", rehearsal=rehearsal.BROKEN)
+        assert 'value="broken" checked' in citizen.browser.page.text
+        assert "<details" in citizen.browser.page.text
+        assert " open>" in citizen.browser.page.text
+
+    def test_that_nobody_knows_is_the_ordinary_one(self, citizen):
+        citizen.visit(PAGE).sign_in(url=None, rehearsal="explode")
+        assert citizen.browser.url == PAGE
+
+    def test_is_for_one_answer(self, citizen):
+        citizen.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.BROKEN)
+        citizen.visit(PAGE)
+        assert citizen.browser.url == PAGE
+
+    def test_not_to_answer_takes_longer_than_anybody_waits(self, citizen, is_silent):
+        began = time.monotonic()
+        citizen.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.SILENT)
+        assert time.monotonic() - began >= rehearsal.SILENT_FOR
+
+
+class TestAHigherLevel:
+    @pytest.fixture
+    def protect(self):
+        return "/ hoog"
+
+    def test_is_had_with_a_code_as_if_it_proved_it(self, citizen, witness):
+        citizen.visit(PAGE)
+        citizen.sign_in(url=None, code=citizen.code())
+        assert citizen.browser.url == PAGE
+        assert witness.environ["eilogin.session"].level == "hoog"
+
+    def test_is_lowered_by_one(self, citizen, caplog):
+        citizen.visit(PAGE)
+        code = citizen.code()
+        citizen.sign_in(url=None, code=code, rehearsal=rehearsal.LOWER)
+        assert "hoog was asked for" in caplog.text
+        assert "answers with substantieel" in caplog.text
+
+
+class TestTheNextAnswer:
+    """Of who is logged in already, and is shown no page."""
+
+    @pytest.fixture
+    def signed_in(self, citizen):
+        return citizen.visit("https://stad.test/").sign_in(url=None)
+
+    def choose(self, citizen, choice):
+        citizen.visit(f"{HUB}/")
+        citizen.browser.press("Bewaren voor het volgende antwoord", rehearsal=choice)
+        assert citizen.browser.url == f"{HUB}/"
+
+    def test_is_as_it_was_chosen_once(self, signed_in):
+        self.choose(signed_in, rehearsal.BROKEN)
+        assert 'value="broken" checked' in signed_in.browser.page.text
+        assert WRONG in signed_in.visit(PAGE).browser.text
+        assert signed_in.visit(PAGE).browser.url == PAGE
+
+    def test_may_be_that_there_is_none(self, signed_in):
+        self.choose(signed_in, rehearsal.CANCEL)
+        assert "geannuleerd" in signed_in.visit(PAGE).browser.text
+
+    def test_is_what_was_chosen_last(self, signed_in):
+        self.choose(signed_in, rehearsal.BROKEN)
+        self.choose(signed_in, "")
+        assert signed_in.visit(PAGE).browser.url == PAGE
+
+    def test_is_chosen_on_our_own_page(self, signed_in, refused):
+        signed_in.browser.post(f"{HUB}/", site="cross-site", rehearsal="broken")
+        refused(signed_in.browser.page, "cross-site", 403)
+
+    def test_is_nobodys_who_is_logged_in_nowhere(self, citizen):
+        citizen.visit(f"{HUB}/")
+        assert "Oefenen" not in citizen.browser.text
+        citizen.browser.post(f"{HUB}/", site="same-origin", rehearsal="broken")
+        assert "U bent niet ingelogd" in citizen.browser.text
+
+
+class TestWhereSheIsLoggedInAlready:
+    @pytest.fixture
+    def hub_options(self):
+        return {"profile": "digid", "rehearsal": "true", "show_session": "true"}
+
+    def test_it_is_chosen_too(self, citizen, clock):
+        citizen.visit("https://stad.test/").sign_in(url=None)
+        clock.shift(1)
+        citizen.visit(PAGE)
+        assert "Oefenen: hoe antwoordt DigiD?" in citizen.browser.text
+        citizen.browser.press("Ga verder", rehearsal=rehearsal.LOWER)
+        assert WRONG in citizen.browser.text
+
+
+class TestWithoutTheOption:
+    @pytest.fixture
+    def hub_options(self):
+        return {"profile": "digid"}
+
+    def test_nobody_can_choose(self, citizen):
+        citizen.visit(PAGE)
+        assert "Oefenen" not in citizen.browser.text
+        citizen.sign_in(url=None, rehearsal=rehearsal.BROKEN)
+        assert citizen.browser.url == PAGE
+
+    def test_an_address_says_nothing(self, citizen):
+        citizen.browser.stops_before = "?request="
+        citizen.visit(PAGE).sign_in(url=None)
+        address = citizen.browser.url
+        citizen.browser.stops_before = None
+        citizen.visit(f"{address}&rehearsal=broken")
+        assert citizen.browser.url == PAGE
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "expected"),
+    [
+        ({"rehearsal": "true"}, "rehearsal", "'profile = digid'"),
+        ({"show_session": "true"}, "show_session", "'profile = digid'"),
+        (
+            {"rehearsal": "true", "profile": "digid", "public_url": "https://x.nl"},
+            "rehearsal",
+            "a loopback address",
+        ),
+        (
+            {
+                "sign_in": "above",
+                "passed_on_to": "https://uwv.test/",
+                "profile": "digid",
+            },
+            "sign_in",
+            "'own'",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("clock")
+def test_it_is_not_for_every_hub(eilogin_federation, caplog, options, name, expected):
+    federation = eilogin_federation({}, hub_options={"demo": "false", **options})
+    browser = federation.browser()
+    browser.visit(f"{HUB}/health")
+    assert browser.page.status_int == 500
+    assert f"{name}: expected {expected}" in caplog.text

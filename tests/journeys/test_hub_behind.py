@@ -1,0 +1,417 @@
+"""A hub behind another one: a municipality's one connection for all that it has.
+
+The hub above (``inloggen.test``) knows the municipality's hub as one participant; the
+municipality's own applications stand behind the hub of ``gemeente.test``.
+"""
+
+import pytest
+
+from eilogin import clock as instants
+from eilogin.saml import bindings, messages, signatures, xml
+
+HUB = "https://gemeente.test"
+ZORG = "https://zorg.test/mijn"
+WERK = "https://werk.test/mijn"
+MINUTE = 60
+
+
+def show_visitor(environ, start_response):
+    """An app that says who it sees, at which level and until when."""
+    start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+    login = environ["eilogin.session"]
+    user = environ.get("REMOTE_USER", "")
+    facts = "" if login is None else f"{login.level} until {login.until:%H.%M}"
+    name = "" if login is None else "".join(login.attributes.get("name", []))
+    return [f"<p>user=[{user}] {name} {facts}</p>".encode()]
+
+
+@pytest.fixture
+def above_options():
+    """Options of the hub above, for a test that wants others."""
+    return {}
+
+
+@pytest.fixture
+def below(eilogin_federation, clock):
+    """The municipality's federation: its hub, two applications and one of others."""
+    needs = {
+        "protect": "/ optional\n/mijn basis\n/percelen midden\n/kluis hoog"
+        "\n/vers basis max_age=2m"
+    }
+    return eilogin_federation(
+        dict.fromkeys(("zorg.test", "werk.test", "derde.test"), show_visitor),
+        options={
+            "zorg.test": {**needs, "silent": "true"},
+            "werk.test": {"acs": "post", **needs},
+            "derde.test": needs,
+        },
+        hub="gemeente.test",
+        hub_options={
+            "sign_in": "above",
+            "passed_on_to": "https://zorg.test/eilogin/metadata "
+            "https://werk.test/eilogin/metadata",
+        },
+    )
+
+
+@pytest.fixture
+def federation(eilogin_federation, below, above_options):
+    """All of it: the hub above, and the municipality's hub as its participant."""
+    above = eilogin_federation(
+        {"gemeente.test": below.apps["gemeente.test"], "elders.test": show_visitor},
+        options={
+            "gemeente.test": {
+                "hub_inside": "/",
+                "cookie": "eilogin-above",
+                "protect": "/ optional",
+                **above_options,
+            }
+        },
+    )
+    below.apps.update(above.apps)
+    above.apps.update(below.apps)
+    below.above = above
+    return below
+
+
+@pytest.fixture
+def everywhere(anna):
+    """Anna, logged in at both applications."""
+    anna.log_in(ZORG)
+    assert anna.is_let_in(WERK)
+    return anna
+
+
+@pytest.fixture
+def sessions_above(federation):
+    """The sessions of the hub above."""
+    return federation.apps["inloggen.test"].sessions
+
+
+class TestALogin:
+    def test_at_the_hub_above_is_one_at_the_application(self, anna):
+        anna.log_in(ZORG)
+        assert "Anna de Proef" in anna.browser.text
+
+    def test_is_one_at_all_applications_of_the_municipality(self, everywhere):
+        assert everywhere.is_let_in(ZORG)
+        assert everywhere.is_let_in(WERK)
+
+    def test_names_her_otherwise_at_every_application_and_the_same_next_time(
+        self, everywhere, citizen_of
+    ):
+        at_werk = everywhere.visit(WERK).user
+        at_zorg = everywhere.visit(ZORG).user
+        assert at_werk != at_zorg
+        assert citizen_of("anna").log_in(ZORG).user == at_zorg
+        assert citizen_of("bram").log_in(ZORG).user != at_zorg
+
+    def test_is_not_passed_on_to_anybody_else(self, anna, caplog):
+        anna.visit("https://derde.test/mijn")
+        assert anna.user is None
+        assert not anna.is_asked_for_password
+        assert "derde.test/eilogin/metadata gets no login: passed_on_to" in caplog.text
+        assert "RequestDenied" in caplog.text
+
+    def test_that_she_cancels_is_told_to_the_application(self, anna):
+        anna.visit(ZORG)
+        anna.browser.press("Annuleren")
+        assert anna.browser.url.startswith("https://zorg.test/eilogin/acs")
+        assert "U hebt het inloggen geannuleerd" in anna.browser.text
+        assert anna.user is None
+
+    def test_may_begin_at_the_hub_itself(self, anna):
+        anna.visit(f"{HUB}/")
+        anna.browser.click("Inloggen")
+        assert anna.is_asked_for_password
+        anna.type_password()
+        assert anna.browser.url == f"{HUB}/"
+        assert "Overal uitloggen" in anna.browser.text
+        assert anna.is_let_in(ZORG)
+
+    def test_at_the_hub_itself_may_be_cancelled(self, anna):
+        anna.visit(f"{HUB}/login")
+        anna.browser.press("Annuleren")
+        assert anna.browser.url == f"{HUB}/"
+        assert "U bent niet ingelogd" in anna.browser.text
+
+    def test_of_who_is_logged_in_at_the_hub_needs_no_prompt(self, everywhere):
+        everywhere.visit(f"{HUB}/login?next=/")
+        assert everywhere.browser.url == f"{HUB}/"
+
+    def test_of_another_citizen_ends_that_of_the_first_everywhere(
+        self, federation, everywhere, citizen_of
+    ):
+        """Somebody else logs in above in the same browser; the hub here hears of it."""
+        at_zorg = everywhere.visit(ZORG).user
+        browser = everywhere.browser
+        browser.visit("https://inloggen.test/login")
+        bram = citizen_of("bram", browser)
+        bram.type_password()
+        assert bram.is_let_in(WERK)
+        bram.visit(ZORG)
+        assert bram.user
+        assert bram.user != at_zorg
+
+    def test_of_another_citizen_that_only_this_hub_hears_of_does_so_too(
+        self, federation, everywhere, citizen_of, ask_as, clock
+    ):
+        """The hub above could not tell us that it has logged out the first one."""
+        at_zorg, browser = everywhere.visit(ZORG).user, everywhere.browser
+        federation.above.down.add("gemeente.test")
+        browser.visit("https://inloggen.test/login")
+        bram = citizen_of("bram", browser)
+        bram.type_password()
+        federation.above.down.clear()
+        clock.shift(1)
+        ask_as(bram, "werk.test", force_authn=True)
+        clock.shift(1)
+        bram.type_password()
+        assert bram.visit(ZORG).user != at_zorg
+        assert bram.user
+
+
+class TestAQuestion:
+    def test_for_more_goes_up_and_the_other_application_stays(self, everywhere):
+        everywhere.visit("https://zorg.test/percelen")
+        assert everywhere.is_asked_for_password
+        everywhere.type_password(everywhere.code)
+        assert everywhere.browser.url == "https://zorg.test/percelen"
+        assert "midden" in everywhere.browser.text
+        assert everywhere.is_let_in("https://werk.test/percelen")
+
+    def test_for_more_than_there_is_above_is_answered_so(self, everywhere, caplog):
+        everywhere.visit("https://zorg.test/kluis")
+        assert everywhere.browser.url.startswith("https://zorg.test/eilogin/acs")
+        assert "NoAuthnContext" in caplog.text
+        assert everywhere.is_let_in(ZORG)
+
+    def test_for_silence_asks_nobody_anything(self, anna):
+        anna.visit("https://zorg.test/")
+        assert anna.browser.url.partition("?")[0] == "https://zorg.test/"
+        assert not anna.is_asked_for_password
+        trail = anna.browser.trail
+        assert any(url.startswith("https://inloggen.test/sso") for url in trail)
+        assert anna.user is None
+
+    def test_for_silence_greets_who_is_known_above(self, anna, federation):
+        anna.visit("https://inloggen.test/login")
+        anna.type_password()
+        anna.visit("https://zorg.test/")
+        assert anna.user
+
+    def test_for_a_fresh_proof_has_her_prove_it_above(
+        self, everywhere, federation, ask_as, clock
+    ):
+        clock.shift(MINUTE)
+        ask_as(everywhere, "zorg.test", force_authn=True)
+        assert everywhere.is_asked_for_password
+        clock.shift(MINUTE)
+        everywhere.type_password()
+        assert everywhere.browser.url.startswith("https://zorg.test/eilogin/acs")
+
+    def test_for_a_fresh_proof_right_after_a_login_goes_up(self, anna, clock):
+        """The form with the first answer leads on to the hub above."""
+        anna.log_in(ZORG)
+        clock.shift(3 * MINUTE)
+        anna.visit("https://werk.test/vers")
+        assert anna.is_asked_for_password
+        clock.shift(1)
+        anna.type_password()
+        assert anna.browser.url == "https://werk.test/vers"
+
+    def test_in_a_long_address_comes_back_from_above(self, anna, ask_as):
+        """What a browser is sent back to is short, whatever the question is."""
+        classes = tuple(f"urn:example:{number}:{'x' * 60}" for number in range(40))
+        basis = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+        ask_as(anna, "zorg.test", level_classes=(basis, *classes))
+        assert anna.is_asked_for_password
+        anna.type_password()
+        assert anna.browser.url.startswith("https://zorg.test/eilogin/acs")
+
+
+@pytest.fixture
+def ask_as(federation):
+    """Bring a question of an application to the hub; it did not ask it itself."""
+
+    def ask(citizen, host, **changes):
+        own = federation.trusts[host].own
+        request = messages.AuthnRequest(
+            id=messages.new_id(),
+            issued=instants.now(),
+            issuer=own.entity_id,
+            destination=f"{HUB}/sso",
+            **changes,
+        )
+        octets = xml.serialize(messages.write_authn_request(request))
+        url = bindings.redirect_url(
+            f"{HUB}/sso", bindings.REQUEST, octets, "handle", own.key
+        )
+        citizen.visit(url)
+
+    return ask
+
+
+class TestALogoutFromBelow:
+    def test_ends_all_below_and_above(self, everywhere, sessions_above):
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        assert everywhere.browser.url.startswith("https://zorg.test/eilogin/slo")
+        assert "U bent overal uitgelogd" in everywhere.browser.text
+        trail = [url.partition("?")[0] for url in everywhere.browser.trail]
+        assert trail.index(f"{HUB}/slo") < trail.index("https://inloggen.test/slo")
+        for url in (ZORG, WERK):
+            everywhere.visit(url)
+            assert everywhere.is_asked_for_password
+
+    def test_tells_the_others_below_before_it_goes_up(self, federation, everywhere):
+        federation.back_channel_log.clear()
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        urls = [url for url, _ in federation.back_channel_log]
+        assert urls[0] == "https://werk.test/eilogin/slo/soap"
+
+    def test_that_does_not_reach_all_above_is_partial(self, federation, everywhere):
+        """The hub above has another participant, which is down."""
+        assert everywhere.is_let_in("https://elders.test/")
+        federation.above.down.add("elders.test")
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        assert "elders.test" in everywhere.browser.text
+        everywhere.browser.click("Ga verder")
+        everywhere.browser.click("Ga verder")
+        assert everywhere.browser.url.startswith("https://zorg.test/eilogin/slo")
+        assert "U bent overal uitgelogd" not in everywhere.browser.text
+        everywhere.visit(WERK)
+        assert everywhere.is_asked_for_password
+
+    def test_by_the_button_of_the_hub_goes_up_too(self, everywhere):
+        everywhere.visit(f"{HUB}/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" in everywhere.browser.text
+        for url in (ZORG, WERK):
+            everywhere.visit(url)
+            assert everywhere.is_asked_for_password
+
+    @pytest.fixture
+    def ask_directly(self, federation, everywhere):
+        """Send the LogoutRequest of an application from server to server."""
+
+        def ask(host="zorg.test"):
+            cookie = everywhere.browser.cookie(host, "__Host-eilogin")
+            login = federation.apps[host].sessions.find(cookie)
+            trust = federation.trusts[host]
+            element = messages.write_logout_request(
+                messages.LogoutRequest(
+                    id=messages.new_id(),
+                    issued=instants.now(),
+                    issuer=trust.own.entity_id,
+                    name_id=login.who.as_name_id(),
+                    destination=f"{HUB}/slo/soap",
+                    session_indexes=(login.session_index,),
+                )
+            )
+            signatures.sign(element, trust.own.key)
+            octets = trust.back_channel.post(
+                f"{HUB}/slo/soap", bindings.wrap_soap(element)
+            )
+            answer = messages.read_logout_response(bindings.unwrap_soap(octets))
+            return answer.status
+
+        return ask
+
+    def test_from_server_to_server_goes_up_the_same_way(
+        self, everywhere, ask_directly, sessions_above
+    ):
+        cookie = everywhere.browser.cookie("inloggen.test", "__Host-eilogin")
+        assert sessions_above.find(cookie)
+        assert ask_directly() == messages.Status()
+        assert sessions_above.find(cookie) is None
+        everywhere.visit(WERK)
+        assert everywhere.is_asked_for_password
+
+    def test_from_server_to_server_that_cannot_go_up_is_partial(
+        self, federation, everywhere, ask_directly, clock
+    ):
+        federation.above.down.add("inloggen.test")
+        assert messages.PARTIAL_LOGOUT in ask_directly().codes
+        clock.shift(1)
+        # That is what partial means: the hub above knows her still.
+        federation.above.down.clear()
+        assert everywhere.is_let_in(WERK)
+
+    @pytest.mark.parametrize("above_options", [{"logout_binding": "redirect"}])
+    def test_from_server_to_server_cannot_go_through_a_browser(self, ask_directly):
+        assert messages.PARTIAL_LOGOUT in ask_directly().codes
+
+    def test_that_another_browser_brings_ends_hers_too(
+        self, federation, everywhere, sessions_above
+    ):
+        everywhere.browser.stops_before = f"{HUB}/slo?SAMLRequest"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        cookie = everywhere.browser.cookie("inloggen.test", "__Host-eilogin")
+        assert sessions_above.find(cookie)
+        federation.browser().visit(everywhere.browser.url)
+        assert sessions_above.find(cookie) is None
+
+    def test_that_has_not_gone_up_yet_logs_nobody_in_again_unasked(
+        self, everywhere, clock
+    ):
+        clock.shift(1)
+        everywhere.browser.stops_before = f"{HUB}/slo?above"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        everywhere.browser.stops_before = None
+        clock.shift(1)
+        everywhere.visit(WERK)
+        assert everywhere.is_asked_for_password
+        everywhere.type_password()
+        assert everywhere.browser.url == WERK
+
+    def test_is_over_an_hour_later(self, everywhere, clock):
+        everywhere.browser.stops_before = "https://inloggen.test/slo"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        way_up = next(u for u in everywhere.browser.trail if "/slo?above=" in u)
+        clock.shift(61 * MINUTE)
+        everywhere.browser.stops_before = None
+        everywhere.visit(way_up)
+        assert everywhere.browser.page.status_int == 400
+
+
+class TestALogoutFromAbove:
+    def test_ends_all_below(self, everywhere):
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" in everywhere.browser.text
+        for url in (ZORG, WERK):
+            everywhere.visit(url)
+            assert everywhere.is_asked_for_password
+
+    def test_that_does_not_reach_all_below_is_partial(self, federation, everywhere):
+        federation.down.add("werk.test")
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" not in everywhere.browser.text
+        everywhere.visit(ZORG)
+        assert everywhere.is_asked_for_password
+
+    def test_by_the_address_of_the_filters_before_the_hub_ends_all_below_too(
+        self, everywhere
+    ):
+        everywhere.visit(f"{HUB}/eilogin/logout")
+        for url in (ZORG, WERK):
+            everywhere.visit(url)
+            assert everywhere.is_asked_for_password
+
+
+class TestTheEnd:
+    def test_is_that_of_the_login_above_for_all(self, anna, clock):
+        anna.log_in(ZORG)
+        assert "until 11.00" in anna.browser.text
+        clock.shift(10 * MINUTE)
+        assert anna.is_let_in(WERK)
+        assert "until 11.00" in anna.browser.text
+
+    def test_is_no_later_than_what_was_left_above(self, anna, federation, clock):
+        """She had logged in above a while ago, at somebody else's site."""
+        anna.visit("https://inloggen.test/login")
+        anna.type_password()
+        clock.shift(14 * MINUTE)
+        assert anna.is_let_in(ZORG)
+        assert "until 11.00" in anna.browser.text

@@ -1,0 +1,93 @@
+"""mod_auth_mellon under Apache as participants of our hub, beside two of ours."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from eilogin_sites import HUB, Ours
+from mellon import Mellon, Site, require_mellon
+from peer_servers import Server, free_ports, metadata_with_key_of, others_key
+
+from eilogin.saml import messages
+from eilogin.saml.levels import DIGID
+
+SITES = (
+    Site("mellon"),
+    Site("artifact", by_artifact=True),
+    Site("lasting", by_artifact=True, name_id=messages.PERSISTENT),
+    Site("mail", by_artifact=True, name_id=messages.EMAIL),
+    Site("certain", level_class=DIGID.class_of("midden")),
+    # Signs with another key than its metadata says.
+    Site("unknown"),
+    # Has the hub's metadata with another key in it.
+    Site("stale", hub="stale.xml"),
+)
+#: Options of the hub, by the name of a run: every test is in each. In the first run the
+#: federation is what its operator signed, in the second it is a folder of files.
+RUNS = {
+    "encrypted": {
+        "sign": "both",
+        "encrypt": "when-possible",
+        "encrypt_name_id": "true",
+    },
+    "clear": {},
+}
+
+
+class Servers(NamedTuple):
+    """What runs, and the sites that are served."""
+
+    theirs: Server
+    ours: Server
+    mellon: Mellon
+    sites: Ours
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def run(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A folder that a server which is not run as root can read, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="eilogin-mellon-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def servers(run, folder, tmp_path_factory):
+    """Apache, and ours: each has the metadata of the other as it publishes it."""
+    require_mellon()
+    (port,) = free_ports(1)
+    mail = f"http://mail.localhost:{port}/mellon/metadata"
+    names = {"uwv": {}, "stad": {"acs": "post"}}
+    sites = Ours(
+        tmp_path_factory.mktemp("ours"),
+        names,
+        hub={**RUNS[run], "release": f"\n    * requested\n    {mail} name mail"},
+        signed=run == "encrypted",
+    )
+    hub, wrong = sites.metadata(HUB), others_key()
+    hubs = {"hub.xml": hub, "stale.xml": metadata_with_key_of(wrong, hub)}
+    mellon = Mellon(folder / run, port, SITES, hubs)
+    with mellon.running() as apache:
+        theirs = {site.name: mellon.metadata(site.name) for site in SITES}
+        theirs["unknown"] = metadata_with_key_of(wrong, theirs["unknown"])
+        sites.join(*map(sites.metadata, (HUB, *names)), *theirs.values())
+        with sites.running() as eilogin:
+            yield Servers(apache, eilogin, mellon, sites)
+
+
+@pytest.fixture
+def mellon(servers):
+    return servers.mellon
+
+
+@pytest.fixture
+def ours(servers):
+    return servers.sites

@@ -1,0 +1,59 @@
+"""The NameIDs of DigiD: one spelling, a known sector, a number that can be one."""
+
+import pytest
+
+from eilogin.saml.sectors import BSN, SOFI, SectorName, passes_eleven_test
+
+
+@pytest.mark.parametrize("number", ["900000041", "012345672", "111222333", "123456782"])
+def test_a_bsn_passes_the_eleven_test(number):
+    assert passes_eleven_test(number)
+    assert SectorName.read(f"s00000000:{number}") == SectorName(BSN, number)
+
+
+@pytest.mark.parametrize("number", ["123456789", "000000000", "900000002"])
+def test_another_number_does_not(number):
+    assert not passes_eleven_test(number)
+    with pytest.raises(ValueError, match="fails the eleven test"):
+        SectorName.read(f"s00000000:{number}")
+
+
+def test_a_sofi_number_is_told_apart():
+    assert SectorName.read("s00000001:123456782").sector == SOFI
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S00000000:123456782",
+        "s00000000:12345678",
+        "s00000000:1234567820",
+        "s00000000:12345678\N{FULLWIDTH DIGIT TWO}",
+        "s00000000 :123456782",
+        "s00000000:123456782\n",
+        " s00000000:123456782",
+        "s0000000:123456782",
+        "123456782",
+        "",
+    ],
+)
+def test_another_spelling_is_none(text):
+    with pytest.raises(ValueError, match="not a sector code, a colon and nine digits"):
+        SectorName.read(text)
+
+
+def test_another_sector_is_none():
+    with pytest.raises(ValueError, match="sector code that nobody knows"):
+        SectorName.read("s00000002:123456782")
+
+
+@pytest.mark.parametrize("text", ["x:123456782", "s00000000:123456789", "s9:123456782"])
+def test_no_message_repeats_a_number(text):
+    with pytest.raises(ValueError, match=r"is |has ") as caught:
+        SectorName.read(text)
+    assert "12345678" not in str(caught.value)
+    assert "12345678" not in repr(SectorName(BSN, "123456782"))
+
+
+def test_it_is_written_as_it_was_read():
+    assert str(SectorName.read("s00000000:012345672")) == "s00000000:012345672"

@@ -1,0 +1,220 @@
+"""mod_auth_mellon under an Apache of our own, as participants of a hub.
+
+One process serves several sites, told apart by host name; each has its own key and its
+own metadata. Nothing of the machine's Apache is used but its program and modules.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from peer_servers import LOOPBACK, Clock, Server, fetch, unavailable
+
+from eilogin.saml.keys import new_key_pair
+from eilogin.saml.messages import TRANSIENT
+
+PROGRAM = Path("/usr/sbin/apache2")
+MODULES = Path("/usr/lib/apache2/modules")
+#: Who Apache runs as where the tests are run by root, as whom it refuses to serve.
+NOBODY = "www-data"
+
+_SERVER = Template("""\
+ServerRoot $folder
+ServerName localhost
+Listen 127.0.0.1:$port
+PidFile $folder/httpd.pid
+ErrorLog $folder/server.log
+LogLevel warn auth_mellon:info
+DefaultRuntimeDir $folder
+Mutex file:$folder default
+
+LoadModule mpm_event_module $modules/mod_mpm_event.so
+LoadModule authn_core_module $modules/mod_authn_core.so
+LoadModule authz_core_module $modules/mod_authz_core.so
+LoadModule authz_user_module $modules/mod_authz_user.so
+LoadModule dir_module $modules/mod_dir.so
+LoadModule filter_module $modules/mod_filter.so
+LoadModule include_module $modules/mod_include.so
+LoadModule mime_module $modules/mod_mime.so
+LoadModule auth_mellon_module $modules/mod_auth_mellon.so
+
+StartServers 1
+ThreadsPerChild 8
+MaxRequestWorkers 8
+MinSpareThreads 1
+MaxSpareThreads 8
+
+MellonCacheSize 50
+MellonLockFile $folder/mellon.lock
+
+<Directory $folder/site>
+    Require all granted
+    Options +IncludesNoExec
+</Directory>
+DirectoryIndex index.html
+TypesConfig /dev/null
+AddType "text/html; charset=utf-8" .html
+AddOutputFilter INCLUDES .html
+""")
+
+_SITE = Template("""\
+<VirtualHost 127.0.0.1:$port>
+    ServerName http://$host:$port
+    DocumentRoot $folder/site
+    UseCanonicalName On
+    <Location />
+        MellonEnable info
+        MellonVariable mellon
+        MellonSecureCookie On
+        MellonEndpointPath /mellon
+        MellonSPPrivateKeyFile $folder/$host.key
+        MellonSPCertFile $folder/$host.crt
+        $more
+        MellonIdPMetadataFile $folder/$hub
+    </Location>
+    <Location /mijn>
+        AuthType Mellon
+        Require valid-user
+        MellonEnable auth
+    </Location>
+</VirtualHost>
+""")
+
+#: What a visitor sees: who mellon says she is.
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="nl"><title>Een site achter mellon</title>
+<p>user=[<!--#echo var="REMOTE_USER" -->]</p>
+<p>name=[<!--#echo var="MELLON_name" -->]</p>
+<a href="/mellon/logout?ReturnTo=/">Uitloggen</a>
+</html>
+"""
+
+#: As mellon's manual says to have answers as artifacts.
+_BY_ARTIFACT = Template("""\
+<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"
+    entityID="$url/mellon/metadata">
+  <SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true"
+      protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+    <KeyDescriptor>
+      <ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>
+        <ds:X509Certificate>
+$certificate
+        </ds:X509Certificate>
+      </ds:X509Data></ds:KeyInfo>
+    </KeyDescriptor>
+    <SingleLogoutService Location="$url/mellon/logout"
+        Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"/>
+    <NameIDFormat>$name_id</NameIDFormat>
+    <AssertionConsumerService index="0" isDefault="true"
+        Location="$url/mellon/artifactResponse"
+        Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"/>
+  </SPSSODescriptor>
+</EntityDescriptor>
+""")
+
+
+def require_mellon() -> None:
+    """Skip the test where a part is missing; fail where there has to be one."""
+    if not PROGRAM.exists():
+        unavailable("needs Apache: apt install apache2-bin")
+    if not (MODULES / "mod_auth_mellon.so").exists():
+        unavailable("needs mod_auth_mellon: apt install libapache2-mod-auth-mellon")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One participant; ``hub`` names the file with the hub's metadata as it knows it.
+
+    With ``by_artifact`` its metadata is written by hand, otherwise it is mellon's own;
+    ``name_id`` is the format that those written by hand ask for. ``level_class`` is the
+    least that it asks a citizen to prove, if it says that.
+    """
+
+    name: str
+    hub: str = "hub.xml"
+    by_artifact: bool = False
+    name_id: str = TRANSIENT
+    level_class: str = ""
+
+
+class Mellon:
+    """Apache with its sites; ``hubs`` are metadata of the hub, by the file's name.
+
+    ``folder`` has to be one that others can read: Apache is not run as root.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        sites: tuple[Site, ...],
+        hubs: Mapping[str, bytes],
+    ) -> None:
+        self.folder = folder
+        self.port = port
+        (folder / "site" / "mijn").mkdir(parents=True)
+        #: The time of day there.
+        self.clock = Clock(folder)
+        for page in ("index.html", "mijn/index.html"):
+            (folder / "site" / page).write_text(_PAGE)
+        for name, metadata in hubs.items():
+            (folder / name).write_bytes(metadata)
+        parts = [self._fill(_SERVER), *(self._site(site) for site in sites)]
+        (folder / "httpd.conf").write_text("".join(parts))
+
+    def url(self, name: str, path: str = "/") -> str:
+        """An address of a site."""
+        return f"http://{name}{LOOPBACK}:{self.port}{path}"
+
+    def metadata(self, name: str) -> bytes:
+        """The metadata of a site, as mellon publishes it."""
+        return fetch(self.url(name, "/mellon/metadata"))
+
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        """Serve, by its clock."""
+        user = None
+        (self.folder / "server.log").touch()
+        if os.geteuid() == 0:
+            user = NOBODY
+            for path in (self.folder, *self.folder.rglob("*")):
+                shutil.chown(path, NOBODY, NOBODY)
+        conf = self.folder / "httpd.conf"
+        command = [PROGRAM, "-D", "FOREGROUND", "-f", conf]
+        server = Server(self.folder, command, self.port, clock=self.clock, user=user)
+        with server:
+            yield server
+
+    def _site(self, site: Site) -> str:
+        host = site.name + LOOPBACK
+        key, certificate = new_key_pair(host)
+        (self.folder / f"{host}.key").write_bytes(key)
+        (self.folder / f"{host}.crt").write_bytes(certificate)
+        more = []
+        if site.by_artifact:
+            file = self.folder / f"{host}.xml"
+            lines = certificate.decode().strip().splitlines()[1:-1]
+            text = _BY_ARTIFACT.substitute(
+                url=self.url(site.name, ""),
+                certificate="\n".join(lines),
+                name_id=site.name_id,
+            )
+            file.write_text(text)
+            more.append(f"MellonSPMetadataFile {file}")
+        if site.level_class:
+            more.append(f"MellonAuthnContextClassRef {site.level_class}")
+            more.append("MellonAuthnContextComparisonType minimum")
+        return self._fill(_SITE, host=host, hub=site.hub, more="\n".join(more))
+
+    def _fill(self, template: Template, **values: str) -> str:
+        return template.substitute(
+            folder=self.folder,
+            port=self.port,
+            modules=MODULES,
+            **values,
+        )

@@ -1,0 +1,95 @@
+"""Where a stack of others is not there, its test says what to install, or fails."""
+
+import sys
+from pathlib import Path
+
+import chromium
+import mellon
+import peer_servers
+import pysaml2_idp
+import pytest
+
+NOWHERE = Path("/nowhere")
+
+
+@pytest.fixture(autouse=True)
+def _debian(monkeypatch):
+    """Whatever this machine has, all programs are there but the one that is not."""
+    for module, name in (
+        (mellon, "PROGRAM"),
+        (pysaml2_idp, "XMLSEC"),
+        (chromium, "PROGRAM"),
+    ):
+        monkeypatch.setattr(module, name, Path(sys.executable))
+
+
+def no_apache(monkeypatch):
+    monkeypatch.setattr(mellon, "PROGRAM", NOWHERE)
+
+
+def no_mellon(monkeypatch):
+    monkeypatch.setattr(mellon, "MODULES", NOWHERE)
+
+
+def no_pysaml2(monkeypatch):
+    monkeypatch.setitem(sys.modules, "saml2", None)
+
+
+def no_xmlsec(monkeypatch):
+    monkeypatch.setattr(pysaml2_idp, "XMLSEC", NOWHERE)
+
+
+def no_faketime(monkeypatch):
+    monkeypatch.setattr(peer_servers, "LIBRARIES", NOWHERE)
+
+
+def no_playwright(monkeypatch):
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+
+
+def no_chromium(monkeypatch):
+    monkeypatch.setattr(chromium, "PROGRAM", NOWHERE)
+
+
+def start_chromium():
+    with chromium.launched():
+        raise AssertionError("it was not missing")
+
+
+def make_clock():
+    peer_servers.Clock(NOWHERE)
+
+
+PARTS = pytest.mark.parametrize(
+    ("remove", "start", "told"),
+    [
+        (no_apache, mellon.require_mellon, "apt install apache2-bin"),
+        (no_mellon, mellon.require_mellon, "apt install libapache2-mod-auth-mellon"),
+        (no_pysaml2, pysaml2_idp.require_pysaml2, r"pip install 'eilogin\[test\]'"),
+        (no_xmlsec, pysaml2_idp.require_pysaml2, "apt install xmlsec1"),
+        (no_faketime, make_clock, "apt install faketime"),
+        (no_playwright, start_chromium, r"pip install 'eilogin\[test\]'"),
+        (no_chromium, start_chromium, "apt install chromium"),
+    ],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
+
+
+@PARTS
+def test_a_test_without_a_part_is_skipped_and_says_what_to_install(
+    monkeypatch, remove, start, told
+):
+    monkeypatch.delenv("EILOGIN_REQUIRE_REAL", raising=False)
+    remove(monkeypatch)
+    with pytest.raises(pytest.skip.Exception, match=f"^needs .*: {told}"):
+        start()
+
+
+@PARTS
+def test_a_test_without_a_part_fails_where_there_has_to_be_one(
+    monkeypatch, remove, start, told
+):
+    monkeypatch.setenv("EILOGIN_REQUIRE_REAL", "1")
+    remove(monkeypatch)
+    with pytest.raises(pytest.fail.Exception, match=f"^needs .*: {told}"):
+        start()

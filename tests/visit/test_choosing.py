@@ -1,0 +1,346 @@
+"""Several hubs: which one is asked, and how a visitor chooses."""
+
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from hub_speaker import Citizen, add_hub, changes, entity_changes
+from lxml import html
+
+from eilogin.clock import now
+from eilogin.saml.checks import SKEW
+from eilogin.saml.levels import DIGID
+
+STAD = "https://stad.test/mijn?a=b"
+LOGIN = "https://stad.test/eilogin/login"
+DISCOVERY = "https://stad.test/eilogin/discovery"
+SERVICE = "https://kies.test/ds"
+FIRST = "https://inloggen.test/metadata"
+SECOND = "https://ander.test/metadata"
+HOUR = 3600
+
+
+class Chooser(Citizen):
+    """A citizen of a participant with two hubs; the test speaks for both."""
+
+    def __init__(self, federation, hub, key):
+        super().__init__(federation, hub)
+        add_hub(federation, "stad.test", "Ander loket", key, SECOND)
+        self.other = type(hub)(federation.trusts["inloggen.test"], key)
+        self.other.entity_id = SECOND
+
+    def hub_asked(self):
+        """The host of the hub at which she is, or None."""
+        host = urlsplit(self.browser.url).hostname
+        return None if host == "stad.test" else host
+
+    def answer_of(self, hub, **said):
+        question = self.question()
+        self.bring(hub.answer(question[0], **said), question)
+
+
+@pytest.fixture
+def federation(clock, witness, eilogin_federation):
+    said = {"acs": "post", "protect": "/midden midden", "second_opinion": "true"}
+    return eilogin_federation({"stad.test": witness}, options={"stad.test": said})
+
+
+@pytest.fixture
+def chooser(federation, hub, attacker_key):
+    return Chooser(federation, hub, attacker_key)
+
+
+def links(browser):
+    tree = html.document_fromstring(browser.page.text)
+    return [" ".join(link.text_content().split()) for link in tree.iter("a")]
+
+
+def with_query(url):
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+# --- our own page ---------------------------------------------------------------
+
+
+def test_a_stranger_chooses_and_gets_to_her_page(chooser, witness):
+    chooser.browser.visit(STAD)
+    assert chooser.browser.title.startswith("Waar wilt u inloggen?")
+    assert "U kunt bij stad.test op meer manieren inloggen" in chooser.browser.text
+    assert links(chooser.browser) == ["Ander loket", "inloggen.test"]
+    chooser.browser.click("Ander loket")
+    assert chooser.hub_asked() == "ander.test"
+    chooser.answer_of(chooser.other)
+    assert chooser.browser.url == STAD
+    login = witness.environ["eilogin.session"]
+    assert login.who.issuer == SECOND
+
+
+def test_the_page_speaks_her_language(chooser):
+    chooser.browser.language = "en"
+    chooser.browser.visit(STAD)
+    assert chooser.browser.title.startswith("Where do you want to log in?")
+    assert "Ander loket (en)" in links(chooser.browser)
+
+
+def test_the_answer_of_the_other_hub_is_refused(chooser, caplog, witness):
+    chooser.browser.visit(STAD)
+    chooser.browser.click("Ander loket")
+    chooser.answer_of(chooser.hub)
+    assert chooser.browser.page.status_int == 400
+    assert "(peer-unknown): the answer is not of the hub that was asked" in caplog.text
+    assert witness.seen == []
+
+
+def test_her_page_and_her_level_survive_the_choice(chooser):
+    chooser.browser.visit("https://stad.test/midden?a=b&c=%C3%A9")
+    chooser.browser.click("Ander loket")
+    assert chooser.question()[0].level_classes == (DIGID.class_of("midden"),)
+    chooser.answer_of(chooser.other, level_class=DIGID.class_of("midden"))
+    assert chooser.browser.url == "https://stad.test/midden?a=b&c=%C3%A9"
+
+
+def test_a_fresh_proof_survives_the_choice(chooser):
+    chooser.browser.visit(f"{LOGIN}?next=/&fresh=yes")
+    chooser.browser.click("Ander loket")
+    assert chooser.question()[0].force_authn
+
+
+@pytest.mark.parametrize("named", ["https://evil.test/metadata", "x" * 3000, "a\0b"])
+def test_a_hub_that_is_none_of_ours_is_not_asked(chooser, caplog, named):
+    chooser.browser.visit(f"{LOGIN}?{urlencode({'next': '/', 'hub': named})}")
+    assert chooser.browser.title.startswith("Waar wilt u inloggen?")
+    assert "a hub was chosen that is not taken" in caplog.text
+    assert max(map(len, caplog.messages)) < 400
+
+
+def test_a_hub_whose_metadata_has_expired_is_not_shown(chooser, clock, caplog):
+    entity_changes(chooser.federation, "stad.test", SECOND, valid_until=now() + 60)
+    clock.shift(60 + SKEW + 1)
+    chooser.browser.visit(STAD)
+    assert links(chooser.browser) == ["inloggen.test"]
+    chooser.browser.visit(f"{LOGIN}?{urlencode({'hub': SECOND})}")
+    assert "the metadata of" in caplog.text
+
+
+def test_where_every_hub_has_expired_that_is_told(chooser, clock, caplog):
+    clock.shift(500 * 24 * HOUR)
+    changes(
+        chooser.federation, "stad.test", hub_ids=(FIRST, "https://weg.test/metadata")
+    )
+    chooser.browser.visit(STAD)
+    assert chooser.browser.page.status_int == 400
+    assert "the metadata of every hub has expired" in caplog.text
+
+
+def test_for_a_script_nothing_is_chosen(chooser):
+    assert chooser.browser.fetch(LOGIN).status_int == 401
+
+
+def test_in_a_frame_she_gets_a_link_that_asks_for_the_same(chooser):
+    framed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    page = chooser.browser.fetch(f"{LOGIN}?choose=yes&next=/ander", **framed)
+    assert "next=%2Fander&amp;level=basis&amp;choose=yes" in page.text
+
+
+def test_a_look_at_the_headers_asks_nothing(chooser, call):
+    headers = {"Sec-Fetch-Mode": "navigate"}
+    assert call("HEAD", LOGIN, **headers).status_int == 200
+    query = urlencode({"hub": SECOND})
+    answer = call("HEAD", f"{LOGIN}?{query}", **headers)
+    assert answer.location == "https://ander.test/sso"
+    assert "Set-Cookie" not in answer.headers
+
+
+# --- remembered -----------------------------------------------------------------
+
+
+@pytest.fixture
+def known(chooser):
+    """A citizen who has logged in at the other hub, and out again."""
+    chooser.browser.visit(STAD)
+    chooser.browser.click("Ander loket")
+    chooser.answer_of(chooser.other)
+    browser = chooser.browser
+    for name in list(browser.cookies("stad.test")):
+        if name != "__Host-eilogin-hub":
+            browser.set_cookie("stad.test", name, "")
+    return chooser
+
+
+def test_the_hub_of_her_last_login_is_asked_at_once(known):
+    known.browser.visit(STAD)
+    assert known.hub_asked() == "ander.test"
+
+
+def test_the_next_day_it_stands_first(known, clock):
+    clock.shift(12 * HOUR)
+    known.browser.visit(STAD)
+    assert links(known.browser) == ["Ander loket", "inloggen.test"]
+    assert "Of ergens anders inloggen" in known.browser.text
+    known.browser.click("Ander loket")
+    assert known.hub_asked() == "ander.test"
+
+
+def test_after_a_year_it_is_forgotten(known, clock):
+    clock.shift(365 * 24 * HOUR)
+    known.browser.visit(STAD)
+    assert "Of ergens anders inloggen" not in known.browser.text
+
+
+def test_she_can_always_choose_anew(known):
+    known.browser.visit(f"{LOGIN}?choose=yes")
+    assert links(known.browser) == ["Ander loket", "inloggen.test"]
+    known.browser.click("inloggen.test")
+    assert known.hub_asked() == "inloggen.test"
+
+
+def test_who_is_logged_in_can_log_in_elsewhere(chooser, witness):
+    chooser.browser.visit(STAD)
+    chooser.browser.click("Ander loket")
+    chooser.answer_of(chooser.other)
+    chooser.browser.visit(f"{LOGIN}?next=/mijn&choose=yes")
+    chooser.browser.click("inloggen.test")
+    chooser.answer_of(chooser.hub, name="bob")
+    assert witness.environ["eilogin.session"].who.issuer == FIRST
+
+
+def test_a_choice_that_led_to_no_login_is_not_remembered(chooser):
+    chooser.browser.visit(STAD)
+    chooser.browser.click("Ander loket")
+    chooser.cancels_at(chooser.other)
+    assert "U hebt het inloggen geannuleerd" in chooser.browser.text
+    assert chooser.browser.cookie("stad.test", "__Host-eilogin-hub") is None
+    chooser.browser.click("Inloggen")
+    assert chooser.hub_asked() == "ander.test"
+    chooser.cancels_at(chooser.other)
+    chooser.browser.click("Ergens anders inloggen")
+    chooser.browser.click("inloggen.test")
+    assert chooser.hub_asked() == "inloggen.test"
+
+
+def test_with_one_hub_there_is_nothing_to_choose(federation, hub):
+    citizen = Citizen(federation, hub)
+    citizen.browser.visit(f"{LOGIN}?next=/mijn&choose=yes")
+    citizen.cancels_at(citizen.hub)
+    assert links(citizen.browser) == ["Inloggen", "Terug"]
+    citizen.browser.click("Inloggen")
+    assert citizen.was_asked()
+    assert "hub=" not in citizen.browser.trail[0]
+
+
+@pytest.mark.parametrize("value", ["x", "f" * 24, "0" * 16 + "6" * 9, ""])
+def test_what_a_browser_invents_is_no_choice(chooser, value):
+    chooser.browser.set_cookie("stad.test", "__Host-eilogin-hub", value)
+    chooser.browser.visit(STAD)
+    assert chooser.browser.title.startswith("Waar wilt u inloggen?")
+
+
+# --- who is logged in is asked about where she is known -------------------------
+
+
+def test_a_step_up_goes_to_the_hub_that_knows_her(chooser):
+    chooser.browser.visit(STAD)
+    chooser.browser.click("Ander loket")
+    chooser.answer_of(chooser.other)
+    chooser.browser.set_cookie("stad.test", "__Host-eilogin-hub", "")
+    chooser.browser.visit("https://stad.test/midden")
+    assert chooser.hub_asked() == "ander.test"
+
+
+def test_a_keep_alive_goes_to_the_hub_that_knows_her(chooser, clock):
+    chooser.browser.visit(STAD)
+    chooser.browser.click("Ander loket")
+    chooser.answer_of(chooser.other)
+    clock.shift(600)
+    chooser.browser.visit(STAD)
+    assert chooser.hub_asked() == "ander.test"
+    assert chooser.question()[0].is_passive
+
+
+# --- a discovery service --------------------------------------------------------
+
+
+@pytest.fixture
+def with_service(chooser):
+    changes(chooser.federation, "stad.test", discovery=SERVICE)
+    chooser.federation.apps["kies.test"] = chooser.waiting
+    return chooser
+
+
+def test_a_discovery_service_is_told_who_asks_and_where_to_answer(with_service):
+    with_service.browser.visit(STAD)
+    url = with_service.browser.url
+    assert url.startswith(f"{SERVICE}?")
+    told = with_query(url)
+    assert told["entityID"] == "https://stad.test/eilogin/metadata"
+    assert told["returnIDParam"] == "hub"
+    assert told["return"].partition("?")[0] == DISCOVERY
+
+
+def test_its_address_may_have_a_query(with_service):
+    service = f"{SERVICE}?lang=nl"
+    changes(with_service.federation, "stad.test", discovery=service)
+    with_service.browser.visit(STAD)
+    assert with_service.browser.url.startswith(f"{service}&entityID=")
+
+
+def test_the_hub_that_it_names_is_asked(with_service, witness):
+    with_service.browser.visit(STAD)
+    back = with_query(with_service.browser.url)["return"]
+    with_service.browser.follow(f"{back}&{urlencode({'hub': SECOND})}")
+    assert with_service.hub_asked() == "ander.test"
+    with_service.answer_of(with_service.other)
+    assert with_service.browser.url == STAD
+
+
+@pytest.mark.parametrize("more", ["", "&hub=https://evil.test/metadata", "&hub="])
+def test_where_it_names_none_of_ours_our_own_page_asks(with_service, more):
+    with_service.browser.visit(STAD)
+    back = with_query(with_service.browser.url)["return"]
+    with_service.browser.follow(back + more)
+    assert with_service.browser.title.startswith("Waar wilt u inloggen?")
+    with_service.browser.click("Ander loket")
+    with_service.answer_of(with_service.other)
+    assert with_service.browser.url == STAD
+
+
+@pytest.mark.parametrize("target", ["https://evil.test/", "//evil.test", "/\\evil"])
+def test_it_leads_to_no_other_site(with_service, target):
+    query = urlencode({"next": target, "hub": SECOND})
+    with_service.browser.visit(f"{DISCOVERY}?{query}")
+    with_service.answer_of(with_service.other)
+    assert with_service.browser.url == "https://stad.test/"
+
+
+def test_a_link_to_the_login_address_goes_by_the_service(with_service):
+    with_service.browser.visit(f"{LOGIN}?next=/mijn&level=midden&fresh=yes")
+    told = with_query(with_service.browser.url)
+    back = with_query(told["return"])
+    assert back == {"next": "/mijn", "level": "midden", "fresh": "yes"}
+
+
+def test_our_own_page_can_be_asked_for_all_the_same(with_service):
+    with_service.browser.visit(f"{LOGIN}?choose=yes")
+    assert with_service.browser.title.startswith("Waar wilt u inloggen?")
+
+
+class TestWhoCanOnlyBeAskedSilently:
+    @pytest.fixture
+    def app(self):
+        def app(environ, start_response):
+            answer = environ["eilogin.login"].require("basis", passive=True)
+            if answer is not None:
+                return answer(environ, start_response)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [environ.get("REMOTE_USER", "nobody").encode()]
+
+        return app
+
+    @pytest.fixture
+    def federation(self, clock, app, eilogin_federation):
+        said = {"acs": "post", "protect": "/ optional"}
+        return eilogin_federation({"stad.test": app}, options={"stad.test": said})
+
+    def test_is_let_be_where_she_would_have_to_choose(self, chooser):
+        chooser.browser.visit(STAD)
+        assert chooser.browser.page.text == "nobody"
+        assert chooser.browser.trail == [STAD]

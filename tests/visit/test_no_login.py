@@ -1,0 +1,132 @@
+"""The hub says that there is no login: a calm page, and the whole story in the log."""
+
+import pytest
+from hub_speaker import Citizen, entity_changes
+
+from eilogin.saml import messages
+from eilogin.saml.levels import DIGID
+from eilogin.saml.metadata import Contact
+
+STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
+STAD = "https://stad.test/mijn"
+HUB = "https://inloggen.test/metadata"
+
+
+@pytest.fixture
+def citizen(clock, witness, eilogin_federation, hub_of):
+    said = {"acs": "post", "protect": "/ midden\n/open optional"}
+    federation = eilogin_federation({"stad.test": witness}, options={"stad.test": said})
+    contacts = (
+        Contact("support", email="helpdesk@inloggen.test"),
+        Contact("technical", company="Inloggen", email="techniek@inloggen.test"),
+    )
+    entity_changes(federation, "stad.test", HUB, contacts=contacts)
+    return Citizen(federation, hub_of(federation))
+
+
+def told(caplog, code):
+    return next(m for m in caplog.messages if f"({code}):" in m)
+
+
+WORDS = {
+    "NoAuthnContext": "no way of logging in at that level",
+    "NoPassive": "nothing of ours asked for that",
+    "RequestDenied": "is our metadata known there",
+    "UnknownPrincipal": "not as somebody of ours",
+    "InvalidNameIDPolicy": "name_id_format",
+    "InvalidAttrNameOrValue": "an attribute in our metadata",
+    "RequestUnsupported": "cannot do what was asked",
+    "UnsupportedBinding": "the binding of acs",
+    "NoSupportedIDP": "the hubs behind it cannot",
+    "NoAvailableIDP": "no hub behind it can be reached",
+    "ProxyCountExceeded": "too many hubs between",
+}
+
+
+@pytest.mark.parametrize(("code", "words"), WORDS.items(), ids=WORDS)
+def test_each_status_has_its_own_words_in_the_log(citizen, caplog, code, words):
+    citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
+    assert citizen.browser.page.status_int == 400
+    assert "Dat ligt niet aan u" in citizen.browser.text
+    assert code not in citizen.browser.text
+    line = told(caplog, "login-failed")
+    assert f"a login at level midden and Success of {HUB!r}" in line
+    assert f"'Responder/{code}' ({words}" in line or words in line
+    assert "ask Inloggen techniek@inloggen.test" in line
+
+
+@pytest.mark.parametrize(
+    ("codes", "shown"),
+    [
+        ([messages.REQUESTER], "'Requester' (it takes the fault to be in our question"),
+        ([STATUS + "VersionMismatch"], "it does not speak SAML 2.0"),
+        (
+            [messages.RESPONDER, "urn:x:Odd"],
+            "'Responder/Odd' (the fault is on its side",
+        ),
+        (["urn:x:Odd"], "it answers 'Odd': ask"),
+        ([messages.SUCCESS, STATUS + "NoPassive"], "'Success/NoPassive'"),
+        (["urn:x:" + "é" * 150], "\\xe9" * 80),
+    ],
+)
+def test_codes_that_nobody_knows_are_told_as_they_are(citizen, caplog, codes, shown):
+    citizen.refuse(citizen.begin(STAD), *codes)
+    line = told(caplog, "login-failed")
+    assert shown in line
+    assert "\n" not in line
+    assert len(line) < 1000
+
+
+def test_what_is_told_is_told_to_the_audit_log_too(citizen, events):
+    citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + "RequestDenied")
+    reasons = [event["reason"] for event in events("login")]
+    assert reasons == ["RequestDenied", "login-failed"]
+
+
+def test_a_cancel_is_no_fault_and_not_told_as_one(citizen, caplog):
+    citizen.refuse(citizen.begin(STAD), messages.RESPONDER, messages.AUTHN_FAILED)
+    assert citizen.browser.page.status_int == 200
+    assert "U hebt het inloggen geannuleerd" in citizen.browser.text
+    assert "(login-failed)" not in caplog.text
+
+
+# --- answers that lack what was asked for ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level_class", "words"),
+    [
+        (DIGID.class_of("basis"), "answers with basis ("),
+        (
+            "urn:unknown",
+            "the class 'urn:unknown', which no line of level_classes knows",
+        ),
+    ],
+)
+def test_a_level_that_is_too_low_is_told_with_what_came(
+    citizen, caplog, level_class, words
+):
+    question = citizen.begin(STAD)
+    answer = citizen.hub.answer(question[0], level_class=level_class)
+    citizen.bring(answer, question)
+    assert citizen.browser.page.status_int == 403
+    line = told(caplog, "level-too-low")
+    assert "midden was asked for" in line
+    assert words in line
+    assert "ask Inloggen techniek@inloggen.test" in line
+
+
+def test_an_old_proof_is_told_with_both_times(citizen, caplog):
+    question = citizen.begin("https://stad.test/eilogin/login?next=/open&fresh=yes")
+    old = question[0].issued - 120
+    citizen.bring(citizen.hub.answer(question[0], authn_instant=old), question)
+    line = told(caplog, "level-too-low")
+    assert "asked for at 2026-11-24T09:00:00+00:00" in line
+    assert "one of 2026-11-24T08:58:00+00:00" in line
+
+
+def test_a_hub_that_has_left_can_be_asked_no_more(citizen, caplog):
+    trust = citizen.federation.trusts["stad.test"]
+    assert trust.whom_to_ask("https://weg.test/") == (
+        "'https://weg.test/' is in no metadata of ours (any more)"
+    )

@@ -1,0 +1,220 @@
+"""Answers that nobody asked for: refused, or taken once the visitor has agreed."""
+
+import re
+
+import pytest
+from hub_speaker import Citizen
+
+from eilogin.saml import bindings, messages, xml
+
+SITE = "https://stad.test"
+ACS = f"{SITE}/eilogin/acs"
+MINUTE = 60
+
+
+class Sender(Citizen):
+    """A citizen whom the hub sends to a participant by itself."""
+
+    def answer(self, **changes):
+        request = messages.AuthnRequest(
+            id="", issued=0.0, issuer=f"{SITE}/eilogin/metadata", acs_url=ACS
+        )
+        return self.hub.answer(request, **changes)
+
+    def is_sent(self, relay_state="/mijn", answer=None, **changes):
+        if answer is None:
+            answer = self.answer(**changes)
+        self.send(ACS, answer, relay_state)
+
+    def agrees(self):
+        self.browser.press("Inloggen")
+
+
+@pytest.fixture
+def taking(clock, witness, eilogin_federation, hub_of):
+    def make(host="stad.test", **options):
+        said = {"acs": "post", "protect": "/midden midden", **options}
+        federation = eilogin_federation({host: witness}, options={host: said})
+        return Sender(federation, hub_of(federation))
+
+    return make
+
+
+@pytest.fixture
+def sender(taking):
+    return taking(unsolicited="true")
+
+
+def refused_as(sender, caplog, code, status=400):
+    assert sender.browser.page.status_int == status
+    assert f"({code}):" in caplog.text
+
+
+# --- off by default -------------------------------------------------------------
+
+
+def test_one_is_refused_and_the_log_says_what_would_take_it(taking, caplog, witness):
+    sender = taking()
+    sender.is_sent()
+    refused_as(sender, caplog, "message-unexpected")
+    assert "unsolicited = true takes others" in caplog.text
+    assert "https://inloggen.test/metadata" in caplog.text
+    assert witness.seen == []
+
+
+# --- taken ----------------------------------------------------------------------
+
+
+def test_she_is_asked_and_then_logged_in(sender, witness):
+    sender.is_sent()
+    assert sender.browser.title.startswith("Wilt u inloggen bij stad.test?")
+    assert "inloggen.test heeft u hierheen gestuurd" in sender.browser.text
+    assert sender.browser.cookie("stad.test", "__Host-eilogin") is None
+    sender.agrees()
+    assert sender.browser.url == f"{SITE}/mijn"
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_who_does_not_agree_is_not_logged_in(sender, witness):
+    sender.is_sent()
+    sender.browser.click("Niet inloggen")
+    assert sender.was_asked()
+    assert witness.seen == []
+
+
+@pytest.mark.parametrize(
+    ("relay_state", "page"),
+    [
+        ("", "/"),
+        ("/mijn?a=b", "/mijn?a=b"),
+        (f"{SITE}/mijn", "/mijn"),
+        ("https://evil.test/", "/"),
+        (f"{SITE}.evil.test/", "/"),
+        ("//evil.test", "/"),
+        ("javascript:alert(1)", "/"),
+        ("0-x", "/"),
+    ],
+)
+def test_it_leads_to_a_page_of_this_site(sender, relay_state, page):
+    sender.is_sent(relay_state)
+    sender.agrees()
+    assert sender.browser.url == f"{SITE}{page}"
+
+
+def test_it_takes_the_place_of_who_was_logged_in_only_if_she_agrees(sender, witness):
+    sender.log_in(f"{SITE}/mijn")
+    before = sender.browser.cookie("stad.test", "__Host-eilogin")
+    sender.is_sent(name="admin")
+    assert sender.browser.cookie("stad.test", "__Host-eilogin") == before
+    sender.browser.click("Niet inloggen")
+    assert witness.environ["REMOTE_USER"] == "anna"
+    sender.is_sent(name="bob")
+    sender.agrees()
+    assert witness.environ["REMOTE_USER"] == "bob"
+
+
+def test_a_page_that_needs_more_asks_for_it(sender):
+    sender.is_sent("/midden")
+    sender.agrees()
+    assert sender.was_asked()
+
+
+def test_a_double_click_does_no_harm(sender, witness):
+    sender.is_sent()
+    page, url = sender.browser.page, sender.browser.url
+    sender.agrees()
+    cookie = sender.browser.cookie("stad.test", "__Host-eilogin")
+    sender.browser.page, sender.browser.url = page, url
+    sender.agrees()
+    assert sender.browser.url == f"{SITE}/mijn"
+    assert sender.browser.cookie("stad.test", "__Host-eilogin") == cookie
+
+
+def test_its_page_leads_on_after_she_has_agreed(sender):
+    sender.is_sent()
+    url = sender.browser.url
+    sender.agrees()
+    sender.browser.visit(url)
+    assert sender.browser.url == f"{SITE}/mijn"
+
+
+# --- refused --------------------------------------------------------------------
+
+
+def test_another_site_cannot_agree_in_her_place(sender, caplog, witness):
+    sender.is_sent()
+    key = re.search(r"answer=([0-9a-f]{64})", sender.browser.url)[1]
+    sender.browser.post(ACS, site="cross-site", answer=key)
+    refused_as(sender, caplog, "cross-site", 403)
+    assert witness.seen == []
+
+
+def test_it_waits_for_two_minutes(sender, clock, caplog):
+    sender.is_sent()
+    clock.shift(2 * MINUTE)
+    sender.agrees()
+    refused_as(sender, caplog, "login-lost")
+
+
+def test_an_assertion_is_used_once(sender, caplog):
+    answer = sender.answer()
+    sender.is_sent(answer=answer)
+    sender.agrees()
+    sender.is_sent(answer=answer)
+    sender.agrees()
+    refused_as(sender, caplog, "message-replayed")
+
+
+def test_an_answer_to_a_question_is_none(sender, caplog, witness):
+    """Who has got one for another browser cannot make an unsolicited one of it."""
+    question = sender.begin(f"{SITE}/mijn")
+    other = sender.federation.browser()
+    element = sender.hub.answer(question[0])
+    del element.attrib["InResponseTo"]
+    octets = xml.serialize(element)
+    fields = bindings.post_fields("SAMLResponse", octets, "/mijn")
+    other.post(ACS, site="cross-site", **fields)
+    assert other.page.status_int == 400
+    assert "(message-unexpected):" in caplog.text
+    assert witness.seen == []
+
+
+def test_an_answer_to_a_question_needs_nobodys_word(sender, caplog):
+    """The form of the page is for the others alone."""
+    question = sender.begin(f"{SITE}/mijn")
+    sender.browser.stops_before = "answer="
+    sender.bring(sender.hub.answer(question[0]), question)
+    key = re.search(r"answer=([0-9a-f]{64})", sender.browser.url)[1]
+    sender.browser.stops_before = None
+    sender.browser.post(ACS, site="same-origin", answer=key)
+    refused_as(sender, caplog, "message-malformed")
+
+
+@pytest.mark.parametrize("body", ["answer=", "answer=x&answer=y", "answer=x&a=b"])
+def test_a_form_that_is_none_of_ours_is_refused(sender, call, body, caplog):
+    kind = "application/x-www-form-urlencoded"
+    answer = call("POST", ACS, body.encode(), Content_Type=kind)
+    assert answer.status_int == 400
+
+
+def test_an_unsigned_one_is_refused(sender, caplog):
+    request = messages.AuthnRequest(
+        id="", issued=0.0, issuer=f"{SITE}/eilogin/metadata", acs_url=ACS
+    )
+    assertion = sender.hub.assertion(request)
+    sender.is_sent(answer=sender.hub.response(request, assertion))
+    refused_as(sender, caplog, "signature-untrusted")
+
+
+def test_a_hub_that_is_none_of_ours_is_refused(sender, caplog, attacker_key):
+    sender.hub.entity_id = "https://evil.test/metadata"
+    sender.is_sent()
+    refused_as(sender, caplog, "peer-unknown")
+
+
+def test_a_failure_that_nobody_asked_for_changes_nothing(sender, caplog):
+    request = messages.AuthnRequest(id="", issued=0.0, issuer="x", acs_url=ACS)
+    answer = sender.hub.refusal(request)
+
+    sender.is_sent(answer=answer)
+    refused_as(sender, caplog, "login-failed")

@@ -1,4 +1,4 @@
-"""HTTP from server to server: SOAP messages to a peer, within a stated time.
+"""HTTP from server to server: SOAP to a peer, metadata from it, within a stated time.
 
 What SAML says in a message is not known here, only how to carry one (SAML bindings
 3.2.3: SOAP 1.1 over HTTP POST). A peer is not trusted with our threads: the time of a
@@ -20,7 +20,8 @@ import socket
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from http.client import HTTPResponse
@@ -45,13 +46,14 @@ from eilogin.settings import is_loopback, without_password
 #: SAML bindings 3.2.3.2 allows this value; some peers insist on it.
 _SOAP_ACTION = '"http://www.oasis-open.org/committees/security"'
 
+_COMMON = {"Accept-Encoding": "identity", "User-Agent": "eilogin"}
+
 _HEADERS = {
     "Content-Type": "text/xml; charset=utf-8",
     "SOAPAction": _SOAP_ACTION,
     "Accept": "text/xml",
-    "Accept-Encoding": "identity",
     "Cache-Control": "no-cache, no-store",
-    "User-Agent": "eilogin",
+    **_COMMON,
 }
 
 #: Peers whose connections are kept, and connections kept for each: as many as threads
@@ -66,7 +68,47 @@ _LONGEST_ANSWER = 1_000_000
 _LOOK_HOLDS = 5.0
 _LOOKS = 1000
 
+#: Faults of a peer's certificate that no authority mends (X509_V_ERR_… of OpenSSL): not
+#: valid yet, expired, for another name, for another address.
+_OF_THE_CERTIFICATE = frozenset((9, 10, 62, 64))
+#: By what a peer says that it wants a certificate of ours, or another one.
+_NOT_TAKEN = frozenset(
+    (
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    )
+)
+
 _PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came to a question; only that of status 200 has a ``body``."""
+
+    status: int
+    #: Where it sends who asked, or "".
+    location: str
+    #: What it says that it is, or "".
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked; ``longest`` is how many bytes the answer may have."""
+
+    method: str
+    headers: Mapping[str, str]
+    longest: int
+    body: bytes | None = None
 
 
 class BackChannel:
@@ -91,6 +133,8 @@ class BackChannel:
         timeout: float = 5.0,
     ) -> None:
         self._tls = _tls_context(ca_file, client_certificate)
+        self._ca_file = ca_file
+        self._certificate = client_certificate[0] if client_certificate else None
         self._proxy = _checked_proxy(proxy) if proxy else None
         self._timeout = timeout
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
@@ -108,53 +152,78 @@ class BackChannel:
         fit, another status (SAML bindings 3.2.3.3 sends a SOAP fault with 500), a
         redirect, too many bytes, too slow.
         """
+        question = _Question("POST", _HEADERS, _LONGEST_ANSWER, body)
+        answer = self._ask(url, question, timeout)
+        if answer.status != HTTPStatus.OK:
+            raise PeerUnavailable(f"{named(url)} answered with status {answer.status}")
+        return answer.body
+
+    def get(
+        self, url: str, accept: str, *, longest: int, timeout: float | None = None
+    ) -> Answer:
+        """Ask for what lies at an address, as a type such as ``text/xml``.
+
+        ``longest`` is how many bytes it may have. It is the caller's to judge a status
+        and to follow a redirect. Raises as :meth:`post` for the rest.
+        """
+        question = _Question("GET", {"Accept": accept, **_COMMON}, longest)
+        return self._ask(url, question, timeout)
+
+    def _ask(self, url: str, question: _Question, timeout: float | None) -> Answer:
         limit = self._timeout if timeout is None else timeout
         try:
             _host_and_port(url)
-            return self._exchange(url, body, limit)
+            response = self._pool_for(url).request(
+                question.method,
+                url,
+                body=question.body,
+                headers=question.headers,
+                timeout=urllib3.Timeout(total=limit),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                return _read(url, response, question.longest)
+            finally:
+                # One that was read whole has given its connection back already; of
+                # another the rest must not become the start of the next answer.
+                response.close()
         except NewConnectionError as error:  # to urllib3 it is a time-out too
-            raise PeerUnavailable(f"{_named(url)} does not answer: {error}") from error
+            raise PeerUnavailable(f"{named(url)} {self._told(error)}") from error
         except (TimeoutError, UrllibTimeout):
             raise PeerUnavailable(
-                f"{_named(url)} did not answer within {limit:g} s"
+                f"{named(url)} did not answer within {limit:g} s"
             ) from None
         except (HTTPError, OSError, ValueError) as error:
-            raise PeerUnavailable(f"{_named(url)} does not answer: {error}") from error
+            raise PeerUnavailable(f"{named(url)} {self._told(error)}") from error
 
-    def _exchange(self, url: str, body: bytes, limit: float) -> bytes:
-        response = self._pool_for(url).request(
-            "POST",
-            url,
-            body=body,
-            headers=_HEADERS,
-            timeout=urllib3.Timeout(total=limit),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        try:
-            return self._read(url, response)
-        finally:
-            # One that was read whole has given its connection back already; of
-            # another the rest must not become the start of the next answer.
-            response.close()
+    def _told(self, error: BaseException) -> str:
+        """What a failure means, in the words of our options where they may mend it."""
+        for cause in _causes(error):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return self._not_trusted(cause)
+            if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TAKEN:
+                return f"{self._not_taken()} ({cause.reason})"
+            if isinstance(cause, ConnectionRefusedError):
+                return f"refuses connections: {error}"
+        return f"does not answer: {error}"
 
-    def _read(self, url: str, response: urllib3.BaseHTTPResponse) -> bytes:
-        if response.status != HTTPStatus.OK:
-            raise PeerUnavailable(
-                f"{_named(url)} answered with status {response.status}"
+    def _not_trusted(self, error: ssl.SSLCertVerificationError) -> str:
+        if error.verify_code in _OF_THE_CERTIFICATE:
+            return (
+                f"shows a certificate that is not good for it: {error.verify_message}"
             )
-        answer = bytearray()
-        # One byte more than the limit is asked for, and never waited for beyond.
-        while chunk := response.read(
-            min(65_536, _LONGEST_ANSWER + 1 - len(answer)), decode_content=False
-        ):
-            answer += chunk
-            if len(answer) > _LONGEST_ANSWER:
-                raise PeerUnavailable(
-                    f"{_named(url)} answered with more than {_LONGEST_ANSWER} bytes"
-                )
-        return bytes(answer)
+        whose = f" ({self._ca_file})" if self._ca_file else ", the system's authorities"
+        return (
+            "shows a certificate that is not vouched for by back_channel_ca"
+            f"{whose}: {error.verify_message}"
+        )
+
+    def _not_taken(self) -> str:
+        if self._certificate is None:
+            return "wants to see a certificate of ours: set tls_client_certificate"
+        return f"does not take our tls_client_certificate ({self._certificate})"
 
     def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
         """Whether a TCP connection to the peer (or the proxy) opens now.
@@ -214,6 +283,36 @@ class BackChannel:
         return manager
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it comes from, which urllib3 hands over as an argument."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        inner = (one for one in found.args if isinstance(one, BaseException))
+        found = found.__cause__ or found.__context__ or next(inner, None)
+
+
+def _read(url: str, response: urllib3.BaseHTTPResponse, longest: int) -> Answer:
+    found = bytearray()
+    # One byte more than the limit is asked for, and never waited for beyond.
+    while response.status == HTTPStatus.OK and (
+        chunk := response.read(
+            min(65_536, longest + 1 - len(found)), decode_content=False
+        )
+    ):
+        found += chunk
+        if len(found) > longest:
+            raise PeerUnavailable(
+                f"{named(url)} answered with more than {longest} bytes"
+            )
+    return Answer(
+        response.status,
+        response.headers.get("Location", ""),
+        response.headers.get("Content-Type", ""),
+        bytes(found),
+    )
+
+
 @cache
 def _system_context() -> ssl.SSLContext:
     # Shared by all who add nothing of their own: to read the system's takes 10 ms.
@@ -257,7 +356,7 @@ def _checked_proxy(url: str) -> str:
     if urlsplit(url).username is not None:
         # urllib3 would leave it out, and each call would fail at the proxy.
         raise ConfigurationError(
-            f"back_channel_proxy: found '{_named(url)}' with a user; expected a proxy"
+            f"back_channel_proxy: found '{named(url)}' with a user; expected a proxy"
             " that asks for none"
         )
     return url
@@ -275,8 +374,8 @@ def _host_and_port(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port or _PORTS[parts.scheme]
 
 
-def _named(url: str) -> str:
-    """The peer as a log may show it: no user, no query."""
+def named(url: str) -> str:
+    """An address as a log may show it: no user, no query."""
     try:
         parts = urlsplit(url)
     except ValueError:

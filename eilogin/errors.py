@@ -14,6 +14,7 @@ password, a BSN or an assertion.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import ClassVar
 
 
@@ -24,6 +25,8 @@ class EiloginError(Exception):
     code: ClassVar[str] = "internal"
     #: HTTP status of the page that the visitor gets.
     status: ClassVar[int] = 500
+    #: entityID of the party in whose name the message came that is refused, or "".
+    peer: str = ""
 
 
 # --- for the sysadmin -----------------------------------------------------------
@@ -82,6 +85,12 @@ class MetadataUnusable(ConfigurationError):
     code = "metadata-unusable"
 
 
+class MetadataUnavailable(ConfigurationError):
+    """Metadata that does not come from the address where it should lie."""
+
+    code = "metadata-unavailable"
+
+
 class MetadataUntrusted(ConfigurationError):
     """Metadata that its operator did not sign, or that nothing vouches for."""
 
@@ -126,6 +135,52 @@ class Refused(EiloginError):
 
     code = "refused"
     status = 400
+    #: Whether it is what a peer said in answer to a question of this very browser.
+    is_proven: bool = False
+
+
+class InNameOf:
+    """``with InNameOf(peer):`` has what is refused inside say whose message it was.
+
+    The log then says whom to ask: see :func:`eilogin.web.pages.note_refusal`.
+    """
+
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Refused):
+            error.peer = error.peer or self._peer
+
+
+class Proven:
+    """``with Proven():`` stands around what is done with an answer of the hub's own.
+
+    It has verified as such, and answers what this very browser brought. Whatever is
+    refused inside is then a failure of that login; but not where what it carries
+    answers another question, or was used already.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        is_another = isinstance(error, LoginLost | MessageUnexpected)
+        if isinstance(error, Refused) and not is_another:
+            error.is_proven = True
 
 
 class MalformedMessage(Refused):
@@ -398,18 +453,23 @@ class PeerUnavailable(Unavailable):
 # --- what stops nothing ---------------------------------------------------------
 
 #: Codes of what ``eilogin check`` notes, and the log warns of: our hub has no address
-#: for a logout, its answers may name nobody who could be logged out, the certificate of
-#: a peer has expired, metadata is trusted that nobody signed, a weak algorithm is
-#: taken, and something in a peer's metadata was passed over.
+#: for a logout, its answers may name nobody who could be logged out, a certificate has
+#: expired or will soon, metadata is trusted that nobody signed, a weak algorithm is
+#: taken, something in a peer's metadata was passed over, and a copy from before stands
+#: in for metadata that did not come.
 LOGOUT_IMPOSSIBLE = "logout-impossible"
 CERTIFICATE_EXPIRED = "certificate-expired"
+CERTIFICATE_ENDS = "certificate-ends"
 METADATA_UNSIGNED = "metadata-unsigned"
 WEAK_ALGORITHM = "weak-algorithm"
 METADATA_PASSED_OVER = "metadata-passed-over"
+METADATA_COPY = "metadata-copy"
 NOTES = (
     LOGOUT_IMPOSSIBLE,
     CERTIFICATE_EXPIRED,
+    CERTIFICATE_ENDS,
     METADATA_UNSIGNED,
     WEAK_ALGORITHM,
     METADATA_PASSED_OVER,
+    METADATA_COPY,
 )

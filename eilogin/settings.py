@@ -17,15 +17,17 @@ not absolute is meant from the folder of the ini file, whatever the working fold
 
 import configparser
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -138,7 +140,29 @@ def lines_of(value: object) -> object:
 
 def words_of(value: object) -> object:
     """The words of a text, once each; for validators, as :func:`lines_of`."""
-    return tuple(dict.fromkeys(value.split())) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    words = tuple(dict.fromkeys(value.split()))
+    for word in words:
+        _require_word(word, ",")
+    return words
+
+
+def names_of(value: object) -> object:
+    """The same of names that are no addresses."""
+    words = words_of(value)
+    return tuple(map(name_of, words)) if isinstance(words, tuple) else words
+
+
+def name_of(text: str) -> str:
+    """A name that stands in a list or table; ValueError for what is a slip."""
+    return _require_word(text, (",", "="))
+
+
+def _require_word(text: str, slips: str | tuple[str, ...]) -> str:
+    if text.endswith(slips):
+        raise ValueError(f"names with blanks between them, found {text!r}")
+    return text
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -195,6 +219,61 @@ def _path_prefix(value: object) -> object:
     return text
 
 
+#: Most characters of a target: longer than any address that a person was sent to.
+LONGEST_TARGET = 2048
+# What stays as it is in an address (RFC 3986 2.2), what is encoded already included.
+_IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
+
+
+def site_path(value: str) -> str:
+    """A path of this site, maybe with a query, in ASCII; ValueError for another.
+
+    What any browser or proxy could take for another site is none.
+    """
+    if not _is_path_of_this_site(value):
+        raise ValueError("a path of this site, such as '/mijn'")
+    # What is not ASCII is encoded: it would not survive in a Location header.
+    return quote(value, safe=_IN_ADDRESS)
+
+
+def _is_path_of_this_site(value: str) -> bool:
+    """Whether every reading of ``value`` is a path with a plain first segment."""
+    if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
+        return False
+    reading = value.partition("?")[0].partition("#")[0]
+    # Encoded once, twice or thrice: whatever still changes after that is a trick.
+    for _ in range(3):
+        if not _is_plain(reading):
+            return False
+        decoded = unquote(reading)
+        if decoded == reading:
+            return True
+        reading = decoded
+    return False
+
+
+def _is_plain(path: str) -> bool:
+    return (
+        path.startswith("/")
+        and path.isprintable()
+        and not re.search(r"//|\\|/\.\.?(?:/|$)", path)
+    )
+
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ipaddress.ip_network(word) for word in value.split())
+    except ValueError:
+        raise ValueError(
+            "addresses or networks such as '127.0.0.1 10.0.0.0/8'"
+        ) from None
+
+
 def from_ini(text: str, info: ValidationInfo) -> Path:
     """A path as an ini file means it: from the folder of that file, if not absolute.
 
@@ -221,6 +300,15 @@ def readable_file(text: str, info: ValidationInfo) -> Path:
     return path
 
 
+def _folder(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    path = from_ini(value, info)
+    if not path.is_dir():
+        raise ValueError("an existing folder")
+    return path
+
+
 def _readable_files(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
@@ -230,7 +318,7 @@ def _readable_files(value: object, info: ValidationInfo) -> object:
     return found
 
 
-def _web_address(value: object) -> object:
+def web_address(value: object) -> object:
     """As :func:`_public_url`, with what stands behind it kept: a slash, a query."""
     if isinstance(value, str):
         text = value.strip()
@@ -279,6 +367,13 @@ def _secrets(value: object, info: ValidationInfo) -> object:
     return secrets
 
 
+def _long_secret(value: object, info: ValidationInfo) -> object:
+    secret = _secret(value, info)
+    if isinstance(secret, bytes) and len(secret) < _SHORTEST_SECRET:
+        raise ValueError(f"a secret of at least {_SHORTEST_SECRET} bytes")
+    return secret
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes().strip()
@@ -292,14 +387,22 @@ Size = Annotated[int, BeforeValidator(_size)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines_of)]
 Words = Annotated[tuple[str, ...], BeforeValidator(words_of)]
+#: The same, for names of attributes.
+Names = Annotated[tuple[str, ...], BeforeValidator(names_of)]
 PublicURL = Annotated[str, BeforeValidator(_public_url)]
 PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
+#: A path of this site, maybe with a query.
+SitePath = Annotated[str, AfterValidator(site_path)]
+Networks = Annotated[tuple[IPNetwork, ...], BeforeValidator(_networks)]
 #: An address with whatever query it has.
-WebAddress = Annotated[str, BeforeValidator(_web_address)]
+WebAddress = Annotated[str, BeforeValidator(web_address)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
+Folder = Annotated[Path, BeforeValidator(_folder)]
 #: Several, one a line.
 ReadableFiles = Annotated[tuple[Path, ...], BeforeValidator(_readable_files)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
+#: One that others must not find by trying.
+LongSecret = Annotated[SecretBytes, BeforeValidator(_long_secret)]
 #: Several, one a line: the newest first.
 Secrets = Annotated[tuple[SecretBytes, ...], BeforeValidator(_secrets)]
 

@@ -429,7 +429,7 @@ def unused_port():
 
 class TestAPeerThatIsNotThere:
     def test_is_unavailable_where_nothing_listens(self, channel):
-        with pytest.raises(PeerUnavailable, match="refused"):
+        with pytest.raises(PeerUnavailable, match=r"/ refuses connections: .*refused"):
             channel().post(f"http://uwv.localhost:{unused_port()}/", b"")
 
     @pytest.mark.parametrize(
@@ -487,19 +487,39 @@ class TestTLS:
     @pytest.mark.parametrize(
         "trusting",
         [
-            pytest.param(("stranger.crt", "uwv.localhost"), id="unknown authority"),
-            pytest.param(("authority.crt", "digid.localhost"), id="another's name"),
-            pytest.param((None, "uwv.localhost"), id="not the system's"),
+            pytest.param(
+                (
+                    "stranger.crt",
+                    "uwv.localhost",
+                    "vouched for by back_channel_ca (…/stranger.crt): ",
+                ),
+                id="unknown authority",
+            ),
+            pytest.param(
+                ("authority.crt", "digid.localhost", "good for it: Hostname mismatch"),
+                id="another's name",
+            ),
+            pytest.param(
+                (
+                    None,
+                    "uwv.localhost",
+                    "vouched for by back_channel_ca, the system's authorities: ",
+                ),
+                id="not the system's",
+            ),
         ],
     )
     def test_refuses_a_peer_that_cannot_be_it(
         self, peer, channel, certificates, tls, trusting
     ):
-        ca, host = trusting
+        ca, host, says = trusting
         server = peer(FINE, tls=tls)
         back = channel(ca_file=certificates / ca if ca else None)
-        with pytest.raises(PeerUnavailable, match=r"(?i)certificate"):
+        with pytest.raises(PeerUnavailable) as caught:
             back.post(server.url(host), b"")
+        assert f"{server.url(host)} shows a certificate that is not {says}" in (
+            str(caught.value).replace(str(certificates), "…")
+        )
         assert server.requests == []
 
     def test_shows_our_certificate_where_we_have_one(
@@ -512,8 +532,31 @@ class TestTLS:
         pair = (certificates / "client.crt", certificates / "client.key")
         back = channel(ca_file=ca, client_certificate=pair)
         assert back.post(server.url(), b"") == b"<fine/>"
-        with pytest.raises(PeerUnavailable):
-            channel(ca_file=ca).post(server.url(), b"")
+
+    @pytest.fixture(params=["TLSv1_2", "TLSv1_3"])
+    def asking(self, peer, certificates, tls, request):
+        """The address of a peer that wants to see a certificate of its authority."""
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(certificates / "authority.crt")
+        tls.maximum_version = ssl.TLSVersion[request.param]
+        return peer(FINE, tls=tls).url()
+
+    def test_says_that_a_peer_wants_to_see_a_certificate(
+        self, channel, certificates, asking
+    ):
+        back = channel(ca_file=certificates / "authority.crt")
+        told = "wants to see a certificate of ours: set tls_client_certificate"
+        with pytest.raises(PeerUnavailable, match=told):
+            back.post(asking, b"")
+
+    def test_says_that_a_peer_wants_to_see_another_certificate(
+        self, channel, certificates, asking
+    ):
+        pair = (certificates / "stranger.crt", certificates / "stranger.key")
+        back = channel(ca_file=certificates / "authority.crt", client_certificate=pair)
+        told = r"does not take our tls_client_certificate \(.*/stranger\.crt\)"
+        with pytest.raises(PeerUnavailable, match=told):
+            back.post(asking, b"")
 
     def test_needs_files_that_are_what_they_should_be(self, certificates, tmp_path):
         not_pem = tmp_path / "not.pem"

@@ -1,18 +1,20 @@
 """Options of ini sections: read, refused and described from one declaration."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_validator
 
 from eilogin import settings
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import (
     Flag,
     Lines,
+    Networks,
     Options,
     PathPrefix,
     PublicURL,
@@ -21,6 +23,7 @@ from eilogin.settings import (
     Seconds,
     Secret,
     Secrets,
+    SitePath,
     Size,
     WebAddress,
     attempt,
@@ -509,3 +512,23 @@ class TestPlaces:
     def test_of_no_text_are_left_to_pydantic(self, name):
         with pytest.raises(InvalidOptions, match="expected: "):
             read(Places, {}, {name: object()})  # type: ignore[dict-item]
+
+
+# --- what a value may be -----------------------------------------------------
+
+
+def test_an_option_holds_a_path_of_this_site():
+    adapter = TypeAdapter(SitePath)
+    assert adapter.validate_python("/café?a=b") == "/caf%C3%A9?a=b"
+    for value in ("", "mijn", "//evil.example", "https://evil.example/", "/a/../b"):
+        with pytest.raises(ValidationError, match="a path of this site, such as"):
+            adapter.validate_python(value)
+
+
+def test_the_option_says_what_networks_look_like():
+    adapter = TypeAdapter(Networks)
+    found = (ip_network("10.0.0.0/8"), ip_network("::1"))
+    assert adapter.validate_python("10.0.0.0/8 ::1") == found
+    assert adapter.validate_python(found) == found
+    with pytest.raises(ValidationError, match="addresses or networks such as"):
+        adapter.validate_python("10.0.0.1/8")

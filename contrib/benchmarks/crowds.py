@@ -12,7 +12,7 @@ from typing import Any
 
 from measuring import Bench, Row, Size, Variant
 from servers import HAS_REDIS, redis_server
-from sites import COOKIE, environ, guarded, requests_to
+from sites import COOKIE, answer, environ, guarded, requests_to
 
 from eilogin import clock
 from eilogin.sessions import Login, Sessions, Subject
@@ -65,7 +65,7 @@ def _requests(
     some = itertools.islice(itertools.cycle(tokens), AT_WORK)
     asked = itertools.cycle([environ(f"{COOKIE}={token}") for token in some])
     gc.freeze()
-    return lambda: app(next(asked), _ignore)
+    return lambda: answer(app, next(asked))
 
 
 def one_more(sessions: Sessions, login: Login) -> str:
@@ -111,10 +111,6 @@ def _fill_redis(store: Any, made: Iterator[StoredSession]) -> None:
             if number % 1_000 == 0:
                 pipeline.execute()
         pipeline.execute()
-
-
-def _ignore(status: str, headers: object, exc_info: object = None) -> Any:
-    """A start_response that starts nothing."""
 
 
 def _rows(kind: str) -> tuple[Row, ...]:

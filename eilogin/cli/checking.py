@@ -10,7 +10,7 @@ import logging
 import os
 import pwd
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
@@ -32,21 +32,21 @@ from eilogin.errors import (
     Fault,
     StoreUnavailable,
 )
-from eilogin.federation import Federation, Own, peers
+from eilogin.federation import Federation, Own, dates, peers
 from eilogin.federation.own import HUB
-from eilogin.filters.session import SessionOptions
-from eilogin.filters.trust import (
-    OwnOptions,
+from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.federation.trust_options import (
     TrustOptions,
     back_channel_of,
     federation_of,
     operator_keys,
-    own_of,
     remarks_on,
+    said_in,
 )
+from eilogin.filters.session import SessionOptions
 from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizens
-from eilogin.saml.keys import SigningKey
+from eilogin.saml.keys import SigningKey, fingerprints
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
 from eilogin.stores.sqlite import mounts, schema
@@ -93,12 +93,14 @@ def check(file: IniFile) -> Checked:
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     silent: list[Fault] = []
     noted: list[str] = []
+    members: dict[str, Collection[str]] = {}
     for title, options in read.items():
         with _heard() as warnings:
             silent += _check_reach(file, title, options)
         noted += [f"[{title}]: {text}" for text in warnings]
         if isinstance(options, TrustOptions):
-            noted += _check_federation(file, title, options, owns[title])
+            told, members[title] = _check_federation(file, title, options, owns[title])
+            noted += told
     _check_twins(file, owns)
     _check_processes(file, read)
     # An egg that a pipeline names itself stands in no section: it has no options.
@@ -108,7 +110,7 @@ def check(file: IniFile) -> Checked:
             _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline])
     noted += [remark for stack in stacks for remark in remarks(stack)]
-    noted += notes(file, [*parts, *inline], stacks, read)
+    noted += notes(file, [*parts, *inline], stacks, read, members)
     if not file.sections and not file.faults:
         file.note("", "", "", "expected sections, such as [app:main]")
     return Checked(
@@ -291,25 +293,31 @@ def _name_of(user: int) -> str:
 
 def _check_federation(
     file: IniFile, title: str, options: TrustOptions, own: Own
-) -> list[str]:
+) -> tuple[list[str], Collection[str]]:
     """Whether the federation's metadata is sound, and knows us and our hubs.
 
-    Gives what is no fault.
+    Gives what is no fault, and who is in it.
     """
     try:
         operator_keys(options)
     except ConfigurationError as error:
         file.note(title, "federation_certificate", "", str(error))
-        return []
+        return [], ()
     try:
         federation = federation_of(options)
     except ConfigurationError as error:
         file.note(title, "federation", "", _with_code(error))
-        return []
+        return [], ()
     noted = _check_membership(file, title, options, own, federation)
     hubs = _check_hub(file, title, options, own, federation)
-    noted += [str(remark) for remark in remarks_on(options, own, federation, hubs)]
-    return [f"[{title}] {text}" for text in noted]
+    over = list(dates.faults(options))
+    for remark in over:
+        expected = f"{remark.text}; DigiD answers whose has expired with 404"
+        file.note(title, remark.option, "", expected)
+    found = remarks_on(options, own, federation, hubs)
+    noted += [str(remark) for remark in found if remark not in over]
+    told = [f"[{title}] {text}" for text in noted]
+    return told, [entity.entity_id for entity in federation.entities]
 
 
 def _with_code(error: EiloginError) -> str:
@@ -322,8 +330,10 @@ def _check_membership(
 ) -> list[str]:
     members = {entity.entity_id: entity for entity in federation.entities}
     entity = members.get(own.entity_id)
-    if entity is None and (options.federation_unsigned or not federation.is_aggregate):
-        # The metadata of a hub of another kind: its operator has ours elsewhere.
+    if entity is None and not federation.is_aggregate:
+        # One party a file, such as a hub of another kind: it has ours elsewhere.
+        return []
+    if entity is None and options.federation_unsigned:
         return [
             f"federation: we, {own.entity_id}, are not in it; does the hub know us?"
         ]
@@ -337,7 +347,13 @@ def _check_membership(
         expected = f"{own.entity_id} is no {own.role} in this federation"
         file.note(title, "role", repr(own.role), expected)
     elif own.key.public not in role.keys:
-        expected = f"the federation knows {own.entity_id} by another key than ours"
+        ours = fingerprints(own.key.certificate_text)
+        theirs = "; ".join(map(fingerprints, role.signing_certificates))
+        expected = (
+            f"the federation knows {own.entity_id} by another key than ours: by that of"
+            f" {theirs}, and ours is {ours}; take the key that it knows, or give its"
+            " operator our new metadata and get the federation's"
+        )
         file.note(title, "certificate", "", expected)
     return []
 
@@ -351,7 +367,8 @@ def _check_hub(
     try:
         wanted = peers.wanted(options.hub, federation)
     except ConfigurationError as error:
-        file.note(title, "hub", "", _with_code(error))
+        expected = f"{said_in(options)}: {_with_code(error)}"
+        file.note(title, "hub", "", expected)
         return []
     usable = []
     for name in wanted:

@@ -135,7 +135,9 @@ class Demo:
             key = certificate.with_suffix(".key")
             yield self._key_pair(key, certificate, "operator of the federation")
         for federation, certificate in federations:
-            yield self._metadata(federation, certificate, certificate.with_suffix(".key"))
+            yield self._metadata(
+                federation, certificate, certificate.with_suffix(".key")
+            )
         for path in self._of_option("citizens"):
             yield self._made(path, "citizens to log in with", _write_citizens)
         for path in self._folders():

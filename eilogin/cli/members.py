@@ -9,7 +9,7 @@ from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.errors import InvalidOptions
 from eilogin.federation import Own
-from eilogin.filters.trust import OwnOptions, own_of
+from eilogin.federation.own_options import OwnOptions, own_of
 
 _ENTRY_POINTS = ("main", "trust")
 

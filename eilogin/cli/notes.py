@@ -6,19 +6,25 @@ pipeline lacks is in :mod:`eilogin.cli.ordering`.
 
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eilogin import settings
 from eilogin.cli import inventory
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
+from eilogin.errors import LOGOUT_IMPOSSIBLE
 from eilogin.federation.own import HUB
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.identity import IdentityOptions
 from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
-from eilogin.filters.trust import TrustOptions
+from eilogin.hub.app import HubOptions
+from eilogin.hub.release import is_entity
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores.sqlite import mounts
+from eilogin.visit.digid import TEXTS
+from eilogin.visit.subjects import NAME_ID
 
 #: Options whose files are for the server's user alone: those that are a path, and
 #: those of which each line may be ``file:PATH``.
@@ -40,8 +46,12 @@ def notes(
     parts: Sequence[Part],
     stacks: Sequence[Stack],
     read: Mapping[str, Options],
+    members: Mapping[str, Collection[str]],
 ) -> list[str]:
-    """Every note; ``read`` has the options of each section that has them, by title."""
+    """Every note; ``read`` has the options of each section that has them, by title.
+
+    ``members`` are the entityIDs of the federation that a section trusts.
+    """
     found = list(_of_no_effect(file, parts))
     for part in parts:
         if part.entry_point is not None:
@@ -50,7 +60,12 @@ def notes(
         if options is not None:
             found += [*_in_one(part, options), *_open_files(file, part, options)]
     for stack in stacks:
-        found += [*_out_of_reach(stack, read), *_not_asked_for(stack, read)]
+        found += [
+            *_out_of_reach(stack, read),
+            *_not_asked_for(stack, read),
+            *_of_any_hub(stack, read),
+        ]
+        found += _strangers(stack, read, members)
     # One filter may stand in several pipelines.
     return list(dict.fromkeys(found))
 
@@ -113,6 +128,9 @@ def _in_one(part: Part, options: Options) -> Iterator[str]:
         yield from _without_certificates(part, options)
     if isinstance(options, LoginOptions):
         yield from _odd_methods(part)
+        yield from _odd_values(part)
+        yield from _odd_texts(part)
+    yield from _without_logout(part, options)
 
 
 def _without_certificates(part: Part, options: TrustOptions) -> Iterator[str]:
@@ -136,6 +154,18 @@ def _without_certificates(part: Part, options: TrustOptions) -> Iterator[str]:
         yield _note(part, "back_channel_ca", text)
 
 
+def _without_logout(part: Part, options: Options) -> Iterator[str]:
+    """Whom no logout can reach, for nobody has a name by which to say whom it means."""
+    impossible = f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
+    if isinstance(options, LoginOptions) and options.subject != (NAME_ID,):
+        told = "where the hub gives no NameID, so that an attribute says who she is,"
+        yield _note(part, "subject", f"{told} {impossible}")
+    if isinstance(options, HubOptions):
+        for name in options.nameless:
+            told = f"{name!r} is told no NameID, so of its sessions"
+            yield _note(part, "nameless", f"{told} {impossible}")
+
+
 def _is_in_memory(store: str) -> bool:
     if not store.startswith("sqlite:///"):
         return False
@@ -154,6 +184,24 @@ def _odd_methods(part: Part) -> Iterator[str]:
             hint = did_you_mean(name, _METHODS)
             text = f"found methods={name}, which no standard of HTTP knows{hint}"
             yield _note(part, "protect", text)
+
+
+def _odd_values(part: Part) -> Iterator[str]:
+    """Where a comma was perhaps meant to stand between two values of an attribute."""
+    lines = part.options.get("protect", "")
+    told = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
+    for name, value in dict.fromkeys(told):
+        if name != "methods":
+            text = f"{name}={value} is one value; several are written"
+            yield _note(part, "protect", f"{text} {name}={value.replace(',', '|')}")
+
+
+def _odd_texts(part: Part) -> Iterator[str]:
+    """One word where a text should stand, which a visitor would read as it is."""
+    text = part.options.get("error_text", "").strip()
+    if text and " " not in text and text not in TEXTS:
+        hint = did_you_mean(text, TEXTS)
+        yield _note(part, "error_text", f"a visitor reads {text!r} and no more{hint}")
 
 
 # --- who may read it ------------------------------------------------------------
@@ -213,10 +261,38 @@ def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
             )
 
 
+def _trust_of(stack: Stack, read: Mapping[str, Options]) -> TrustOptions | None:
+    found = (read.get(part.title) for part in stack.parts)
+    return next((one for one in found if isinstance(one, TrustOptions)), None)
+
+
+def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
+    """What counts by the word of each of several hubs, whichever tells it."""
+    trust = _trust_of(stack, read)
+    if trust is None or not (len(trust.hub) > 1 or trust.hub == ("all",)):
+        return
+    for part in stack.parts:
+        options = read.get(part.title)
+        if isinstance(options, LoginOptions):
+            for name in sorted(options.protect.attributes):
+                text = (
+                    f"{name!r} lets in whom any of the hubs says it of; is that meant?"
+                )
+                yield _note(part, "protect", text)
+        if isinstance(options, IdentityOptions):
+            for word in part.options.get("user", "").split():
+                if word != "subject":
+                    text = (
+                        f"{word}: each of the hubs can say that somebody is anybody;"
+                        " 'subject' tells their citizens apart"
+                    )
+                    yield _note(part, "user", text)
+
+
 def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
     """Attributes that a filter needs, and our metadata does not ask the hub for."""
     here = [(part, read.get(part.title)) for part in stack.parts]
-    trust = next((one for _, one in here if isinstance(one, TrustOptions)), None)
+    trust = _trust_of(stack, read)
     if trust is None or not trust.requested_attributes:
         # A hub may tell what it likes to who asks for nothing.
         return
@@ -232,3 +308,27 @@ def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
             for attribute in sorted(set(attributes) - asked):
                 text = f"{attribute!r} is not in requested_attributes: will the hub"
                 yield _note(part, name, f"{text} tell it?")
+
+
+def _strangers(
+    stack: Stack, read: Mapping[str, Options], members: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    """Whom an option of the hub names that is in no metadata of its federation."""
+    trusted = [members[part.title] for part in stack.parts if part.title in members]
+    hub = stack.parts[-1] if stack.parts else None
+    options = read.get(hub.title) if hub else None
+    if hub is None or not trusted or not isinstance(options, HubOptions):
+        return
+    named = {
+        "passed_on_to": options.passed_on_to,
+        "nameless": options.nameless,
+        # Beside entityIDs there are '*' and categories.
+        "release": [name for name in options.release if is_entity(name)],
+    }
+    for option, names in named.items():
+        for name in names:
+            # Of a hub behind another one: its own filters stand last.
+            if name not in trusted[-1]:
+                hint = did_you_mean(name, trusted[-1])
+                text = f"{name!r} is no member of the federation{hint}"
+                yield _note(hub, option, text)

@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
-from eilogin.federation.own import HUB, PARTICIPANT
+from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT
+from eilogin.federation.own_options import OwnOptions, prefix_of
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.login import LoginOptions, digid_faults
 from eilogin.filters.session import SessionOptions
-from eilogin.filters.trust import OwnOptions, TrustOptions
 from eilogin.hub.app import HubOptions, contradictions
 from eilogin.settings import Options
 from eilogin.visit.digid import session_faults
+from eilogin.visit.rules import OFF, OPTIONAL
 from eilogin.web.environ import ORDER
 
 #: What each filter or app of eilogin finds in environ, and who must have left it.
@@ -44,6 +47,9 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
 
 #: What only a participant has.
 _OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
+
+#: The hub's addresses that see nobody logged in.
+_OF_SERVERS = ("metadata", "artifact", "slo_soap", "health")
 
 
 def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
@@ -97,8 +103,10 @@ def _around_hub_inside(
     None for all other applications.
     """
     parts = stack.parts
-    hub = read.get(parts[-1].title) if parts else None
-    if not isinstance(hub, HubOptions) or hub.sign_in != "above":
+    # As it stands there: other options of the hub may be wrong.
+    if not parts or parts[-1].entry_point != "hub":
+        return None
+    if parts[-1].options.get("sign_in", "").strip() != "above":
         return None
     own = [i for i, part in enumerate(parts) if part.entry_point == "session"]
     start = own[-1] if own else 0
@@ -118,22 +126,78 @@ def _check_before_hub(
     if missing:
         needed = f"needs {_quoted(missing)} of a participant before its own filters"
         file.note(inner[-1].title, "sign_in", "'above'", needed)
+    _check_cookies(file, [*outer, *inner], read)
+    for part in outer:
+        own = read.get(part.title)
+        if isinstance(own, OwnOptions):
+            _check_role(file, part.title, own, PARTICIPANT)
+            if own.hub_inside is None:
+                expected = f"expected the prefix of [{inner[-1].title}], such as '/'"
+                file.note(part.title, "hub_inside", "", expected)
+    for part in inner:
+        hub = read.get(part.title)
+        if isinstance(hub, OwnOptions):
+            _check_leads_inside(file, outer, read, part.title, hub)
+
+
+def _check_cookies(
+    file: IniFile, parts: Sequence[Part], read: Mapping[str, Options]
+) -> None:
     cookies: dict[str, str] = {}
-    for part in (*outer, *inner):
+    for part in parts:
         options = read.get(part.title)
         if isinstance(options, SessionOptions):
             other = cookies.setdefault(options.cookie, part.title)
             if other != part.title:
                 expected = f"expected another name than that of [{other}]"
                 file.note(part.title, "cookie", repr(options.cookie), expected)
+
+
+def _check_leads_inside(
+    file: IniFile,
+    outer: Sequence[Part],
+    read: Mapping[str, Options],
+    title: str,
+    hub: OwnOptions,
+) -> None:
+    """Whether a participant knows where the hub inside is, and lets everybody to it.
+
+    ``hub`` are the options, in the section ``title``, that say where it is.
+    """
+    prefix = prefix_of(hub)
     for part in outer:
-        own = read.get(part.title)
-        if not isinstance(own, OwnOptions):
-            continue
-        _check_role(file, part.title, own, PARTICIPANT)
-        if own.hub_inside is None:
-            expected = f"expected the prefix of [{inner[-1].title}], such as '/'"
-            file.note(part.title, "hub_inside", "", expected)
+        options = read.get(part.title)
+        if isinstance(options, OwnOptions) and options.hub_inside not in (None, prefix):
+            expected = f"expected {prefix or '/'!r}, the prefix of [{title}]"
+            file.note(
+                part.title, "hub_inside", repr(options.hub_inside or "/"), expected
+            )
+        if isinstance(options, LoginOptions):
+            _check_lets_in(file, part, options, hub)
+
+
+def _check_lets_in(
+    file: IniFile, part: Part, login: LoginOptions, hub: OwnOptions
+) -> None:
+    """Whether a participant lets everybody to the hub inside, which asks itself.
+
+    A level there sends her away before the hub has seen who asks; with ``off`` the hub
+    never sees her.
+    """
+    below = urlsplit(hub.public_url).path + prefix_of(hub)
+    for name, path in ADDRESSES[HUB].items():
+        fine = (OFF, OPTIONAL) if name in _OF_SERVERS else (OPTIONAL,)
+        for method in ("GET", "POST"):
+            need = login.protect.rule_for(below + path, method).need
+            if need in fine:
+                continue
+            expected = (
+                f"{below + path!r} needs {need!r}; expected 'optional' for all"
+                " addresses of the hub inside, as by the line '/ optional': it asks"
+                " for a login itself"
+            )
+            file.note(part.title, "protect", "", expected)
+            return
 
 
 def _provided(part: Part) -> Sequence[str]:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from eilogin import clock
 from eilogin.errors import (
+    MalformedMessage,
     MetadataExpired,
     MetadataLifetime,
     MetadataUntrusted,
@@ -24,6 +26,20 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.xml import in_full
+
+
+class MetadataSource(Protocol):
+    """Where metadata comes from; its text names it in errors."""
+
+    @property
+    def only(self) -> str:
+        """The entityID of the only party that it is asked for, or ""."""
+        raise NotImplementedError
+
+    def load(self, longest: float | None) -> FederationMetadata:
+        """The metadata, verified and in time; as :meth:`Federation.from_files`."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,18 @@ class MetadataFile:
 
     path: Path
     keys: Sequence[PublicKey] | None
+    only: str = ""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def load(self, longest: float | None) -> FederationMetadata:
+        """What the file says now."""
+        try:
+            octets = self.path.read_bytes()
+        except OSError as error:
+            raise MetadataUnusable(f"{self}: {error.strerror}") from None
+        return understood(str(self), octets, self.keys, longest)
 
 
 class Federation:
@@ -49,6 +77,8 @@ class Federation:
         self.left_out = {k: v for one in sources for k, v in one.left_out.items()}
         #: What was passed over in the metadata of members.
         self.remarks = tuple(text for one in sources for text in one.remarks)
+        #: What is wrong at sources for which a copy from before stands in.
+        self.copies = tuple(one.instead_of for one in sources if one.instead_of)
         #: Whether any is an aggregate, of which one is a member or not.
         self.is_aggregate = any(one.is_aggregate for one in sources)
         #: The name that the operator gave it.
@@ -56,7 +86,7 @@ class Federation:
 
     @classmethod
     def from_files(
-        cls, files: Sequence[MetadataFile], longest: float | None = None
+        cls, files: Sequence[MetadataSource], longest: float | None = None
     ) -> "Federation":
         """Read metadata; ``longest`` is how many seconds each may last from now on.
 
@@ -64,14 +94,19 @@ class Federation:
         :class:`eilogin.errors.ConfigurationError` that names the file: what cannot be
         read is MetadataUnusable, what is not well signed MetadataUntrusted, what is
         over MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable
-        where that is all that there is.
+        where that is all that there is. Who is asked for one party only is not asked
+        where that one is in an earlier source.
         """
-        sources = [_read(file, longest) for file in files]
+        sources: list[FederationMetadata] = []
         seen: set[str] = set()
-        for path, source in zip([f.path for f in files], sources, strict=True):
+        for file in files:
+            if file.only in seen:
+                continue
+            source = file.load(longest)
+            sources.append(source)
             members = {*(e.entity_id for e in source.entities), *source.left_out}
             if twice := sorted(seen & members):
-                told = f"{path}: {twice[0]!r} is in another file of 'federation' too"
+                told = f"{file}: {twice[0]!r} is in another file of 'federation' too"
                 raise MetadataUnusable(f"{told}; one of them should go")
             seen |= members
         return cls(*sources)
@@ -107,55 +142,73 @@ class Federation:
         """The entityIDs of all hubs, in the order of the metadata."""
         return [e.entity_id for e in self.entities if e.identity_provider]
 
-    def only_hub(self) -> str | None:
-        """The entityID of the hub, where the federation has exactly one."""
-        hubs = self.hubs
-        return hubs[0] if len(hubs) == 1 else None
+    @property
+    def expired(self) -> list[EntityDescriptor]:
+        """The members whose own metadata is over."""
+        return [e for e in self._entities.values() if not _is_valid(e)]
 
 
-def _read(file: MetadataFile, longest: float | None) -> FederationMetadata:
-    path, keys = file.path, file.keys
+def understood(
+    name: str,
+    octets: bytes,
+    keys: Sequence[PublicKey] | None,
+    longest: float | None,
+) -> FederationMetadata:
+    """What octets of metadata say that came from ``name``.
+
+    ``keys`` and ``longest`` are as in :class:`MetadataFile` and
+    :meth:`Federation.from_files`, and so is what it raises.
+    """
     try:
-        octets = path.read_bytes()
         metadata = (
             read_unsigned(octets) if keys is None else read_federation(octets, keys)
         )
-    except OSError as error:
-        raise MetadataUnusable(f"{path}: {error.strerror}") from None
     except PeerUnusable as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
     except UntrustedSignature as error:
         raise MetadataUntrusted(
-            f"{path}: {error}; expected the signature of its operator, whose"
-            " certificate 'federation_certificate' names, or the file's own line: ask"
-            " the operator which it is"
+            f"{name}: {error}; expected the signature of its operator, whose"
+            " certificate 'federation_certificate' names, or its own line: ask the"
+            " operator which it is"
         ) from error
     except Refused as error:
+        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        but = _if_html(octets)
         raise MetadataUnusable(
-            f"{path}: {error}; expected SAML metadata: ask the operator for it"
+            f"{name}: {told}; expected SAML metadata{but}: ask the operator for it"
         ) from error
-    _require_in_time(path, metadata.valid_until, longest)
+    _require_in_time(name, metadata.valid_until, longest)
     return metadata
 
 
+def _if_html(octets: bytes) -> str:
+    start = octets.lstrip()[:100].lower()
+    is_html = start.startswith((b"<!doctype html", b"<html"))
+    return ", and this looks like a page of HTML" if is_html else ""
+
+
 def _require_in_time(
-    path: Path, valid_until: float | None, longest: float | None
+    name: str, valid_until: float | None, longest: float | None
 ) -> None:
     """Refuse what is over, or was not made to be so soon enough."""
     now = clock.now()
     if valid_until is not None and _is_over(valid_until):
         ended, told = map(write_instant, (valid_until, now))
         raise MetadataExpired(
-            f"{path}: this metadata expired at {ended}, and it is {told} here; ask the"
+            f"{name}: this metadata expired at {ended}, and it is {told} here; ask the"
             " operator for a newer one"
         )
     if longest is None:
         return
     latest = now + longest
     if valid_until is None or valid_until > latest + SKEW:
-        found = "for ever" if valid_until is None else write_instant(valid_until)
+        found = (
+            "has no validUntil"
+            if valid_until is None
+            else f"is valid until {write_instant(valid_until)}"
+        )
         raise MetadataLifetime(
-            f"{path}: this metadata is valid until {found}; expected a validUntil on"
+            f"{name}: this metadata {found}; expected a validUntil on"
             f" its root, by {write_instant(latest)} at the latest"
             f" (federation_validity): ask the operator"
         )

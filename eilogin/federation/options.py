@@ -11,15 +11,18 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
 
+from eilogin.backchannel import named
 from eilogin.saml.algorithms import WEAK
 from eilogin.saml.levels import LEVELS, Classes
 from eilogin.settings import (
     Lines,
     did_you_mean,
     from_ini,
+    name_of,
     read_lines,
     readable_file,
     split,
+    web_address,
     words_of,
 )
 
@@ -79,12 +82,14 @@ class RequestedAttribute:
 
 def _requested(line: str) -> RequestedAttribute:
     name, _, word = line.rpartition(" ")
+    # There may be blanks in the name of an attribute.
+    is_slip = name and word != _REQUIRED and _REQUIRED in word.lower()
     if word != _REQUIRED or not name:
         name, word = line, ""
     name = name.strip()
-    if not name.isprintable():
+    if not name.isprintable() or is_slip:
         raise ValueError("the name of an attribute, and 'required' behind it or not")
-    return RequestedAttribute(name, is_required=bool(word))
+    return RequestedAttribute(name_of(name), is_required=bool(word))
 
 
 def _of_lines(read_line: Callable[[str], object]) -> Callable[[object], object]:
@@ -112,11 +117,41 @@ class FederationFile:
         return str(self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class FederationAddress:
+    """A line of ``federation``: where metadata is fetched, and the same certificate."""
+
+    url: str
+    certificate: Path | None = None
+    #: Whether it is of a responder, which is asked for one party at a time.
+    is_query: bool = False
+
+    def __str__(self) -> str:
+        return f"{_QUERY if self.is_query else ''}{named(self.url)}"
+
+
+#: What stands before the address of a responder of the Metadata Query Protocol.
+_QUERY = "mdq:"
+
+
+def _federation_address(line: str, info: ValidationInfo) -> FederationAddress:
+    url, _, certificate = line.partition(" ")
+    is_query = url.startswith(_QUERY)
+    url = url.removeprefix(_QUERY)
+    web_address(url)
+    if is_query and "?" in url:
+        raise ValueError("an address without a query behind 'mdq:'")
+    signer = readable_file(certificate, info) if certificate else None
+    return FederationAddress(url, signer, is_query)
+
+
 def _federation_files(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
 
-    def read(line: str) -> FederationFile:
+    def read(line: str) -> FederationFile | FederationAddress:
+        if re.match(r"(mdq:|https?://)", line):
+            return _federation_address(line, info)
         file, _, certificate = line.rpartition(" ")
         # There may be blanks in the path of a file.
         if not file or from_ini(line, info).exists():
@@ -128,6 +163,8 @@ def _federation_files(value: object, info: ValidationInfo) -> object:
     found = read_lines(split(value), read)
     if not found:
         raise ValueError("the path of a file, or of several, one a line")
+    if sum(isinstance(one, FederationAddress) and one.is_query for one in found) > 1:
+        raise ValueError("at most one line with 'mdq:'")
     return found
 
 
@@ -142,9 +179,10 @@ def _days(value: object) -> object:
     return int(days[1]) * _DAY
 
 
-#: Files of metadata, each with the certificate of who signs it, if that is its own.
+#: Files and addresses of metadata, each with the certificate of who signs it, if that
+#: is its own.
 FederationFiles = Annotated[
-    tuple[FederationFile, ...], BeforeValidator(_federation_files)
+    tuple[FederationFile | FederationAddress, ...], BeforeValidator(_federation_files)
 ]
 #: Days, in seconds; None for ``off``.
 Days = Annotated[float | None, BeforeValidator(_days)]

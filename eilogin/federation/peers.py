@@ -13,7 +13,9 @@ from eilogin.errors import (
     METADATA_PASSED_OVER,
     AlgorithmMissing,
     BindingMissing,
+    ConfigurationError,
     HubUnknown,
+    MetadataExpired,
     UnknownPeer,
 )
 from eilogin.federation.members import Federation
@@ -66,13 +68,14 @@ def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
     """The entityIDs that the option ``hub`` means, which nobody need know.
 
     Raises :class:`eilogin.errors.HubUnknown` where it names none, and it is not clear
-    which is meant.
+    which is meant; where there is no hub because the metadata of one is over, or cannot
+    be used, the error that says so.
     """
     hubs = federation.hubs
     if hubs and (ALL in said or (not said and len(hubs) == 1)):
         return tuple(hubs)
     if not said or ALL in said:
-        raise HubUnknown(_which(federation))
+        raise _unclear(federation)
     return tuple(said)
 
 
@@ -81,11 +84,15 @@ def hub(
 ) -> tuple[EntityDescriptor, IdentityProvider]:
     """A member and its role as a hub.
 
-    Raises :class:`eilogin.errors.HubUnknown`, or the
-    :class:`eilogin.errors.PeerUnusable` of one that is left out.
+    Raises :class:`eilogin.errors.HubUnknown`, the
+    :class:`eilogin.errors.PeerUnusable` of one that is left out, and
+    :class:`eilogin.errors.MetadataExpired` for one whose metadata is over.
     """
     if entity_id in federation.left_out:
         raise federation.left_out[entity_id]
+    for entity in federation.expired:
+        if entity.entity_id == entity_id and entity.valid_until is not None:
+            raise _over(entity, entity.valid_until)
     hubs = federation.hubs
     there_are = f"{did_you_mean(entity_id, hubs)} (there are: {_some(hubs)})"
     try:
@@ -103,14 +110,30 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join([*names[:_NAMED], *more]) or "none"
 
 
-def _which(federation: Federation) -> str:
-    if federation.hubs:
-        return (
-            f"has more than one hub ({len(federation.hubs)}); the option 'hub' should"
-            f" name the entityID of ours, or say '{ALL}'"
+def _unclear(federation: Federation) -> ConfigurationError:
+    """Why it is not clear which hub is meant by none, or by all."""
+    hubs = federation.hubs
+    if hubs:
+        return HubUnknown(
+            f"has more than one hub ({len(hubs)}); the option 'hub' should name the"
+            f" entityID of ours, or say '{ALL}'"
         )
-    reasons = "".join(f"; left out: {error}" for error in federation.left_out.values())
-    return f"has no hub, so the option 'hub' can name none{reasons}"
+    for entity in federation.expired:
+        if entity.identity_provider is not None and entity.valid_until is not None:
+            return _over(entity, entity.valid_until)
+    for error in federation.left_out.values():
+        return type(error)(f"has no hub that can be used: {error}")
+    count = len(federation.entities)
+    parties = "1 participant" if count == 1 else f"{count} participants"
+    return HubUnknown(f"has no hub (IDPSSODescriptor); it has {parties}")
+
+
+def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
+    return MetadataExpired(
+        f"the metadata of the hub '{entity.entity_id}' expired at"
+        f" {write_instant(ended)}, and it is {write_instant(clock.now())} here; ask"
+        f" {entity.whom_to_ask} for a newer one"
+    )
 
 
 def require(own: Own, federation: Federation, entity_id: str) -> None:
@@ -128,11 +151,12 @@ def require(own: Own, federation: Federation, entity_id: str) -> None:
         )
     resolvers = role.artifact_resolutions
     if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
+        # DigiD knows no other way.
+        instead = "" if own.is_digid else "write 'acs = post', or "
         raise BindingMissing(
             f"the hub '{entity_id}' resolves no artifacts over SOAP"
             f" (ArtifactResolutionService: {_told(resolvers)}), and 'acs' is"
-            f" 'artifact'; write 'acs = post', or ask {entity.whom_to_ask} for metadata"
-            " with one"
+            f" 'artifact'; {instead}ask {entity.whom_to_ask} for metadata with one"
         )
     try:
         suited(own.key, *entity.algorithms(role))
@@ -146,12 +170,12 @@ def remarks(own: Own, federation: Federation, hubs: Sequence[str]) -> Iterator[R
     if own.role == HUB:
         for entity in federation.entities:
             if entity.service_provider is not None:
-                yield from _expired(entity, entity.service_provider)
+                yield from _expired(own, entity, entity.service_provider)
         return
     for name in hubs:
         entity, role = hub(federation, name)
         yield from _on_logout(entity, role)
-        yield from _expired(entity, role)
+        yield from _expired(own, entity, role)
 
 
 def _on_members(federation: Federation) -> Iterator[Remark]:
@@ -175,15 +199,22 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
 
-def _expired(entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
+def _expired(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
+    # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
+    refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
     for text in dict.fromkeys(role.signing_certificates):
         ends = certificate_ends(text)
         if ends < clock.now():
+            what = (
+                "as DigiD does, we refuse its messages with 404"
+                if text in refused
+                else "its key is trusted all the same, because the metadata names it,"
+                " but DigiD and some others refuse such a one"
+            )
             told = (
                 f"a certificate of '{entity.entity_id}' expired at"
-                f" {write_instant(ends)}: its key is trusted all the same, because the"
-                " metadata names it, but DigiD and some others refuse such a one; ask"
-                f" {entity.whom_to_ask} for new metadata"
+                f" {write_instant(ends)}: {what}; ask {entity.whom_to_ask} for new"
+                " metadata"
             )
             yield Remark("federation", CERTIFICATE_EXPIRED, told)
 

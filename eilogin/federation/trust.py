@@ -2,26 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from eilogin.backchannel import BackChannel
-from eilogin.errors import UnknownPeer
+from eilogin.errors import (
+    DecryptionFailed,
+    EiloginError,
+    MessageExpired,
+    UnknownPeer,
+    UntrustedSignature,
+)
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
-from eilogin.saml import bindings
 from eilogin.saml.encryption import Decrypter
-from eilogin.saml.keys import PublicKey, SigningKey
+from eilogin.saml.keys import PublicKey, SigningKey, fingerprints
 from eilogin.saml.levels import DIGID, Classes
 from eilogin.saml.metadata import (
-    Endpoint,
     EntityDescriptor,
     IdentityProvider,
     ServiceProvider,
 )
 from eilogin.saml.signatures import suited
+
+#: How many certificates a log tells apart.
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,9 @@ class Trust:
     #: Address of the service at which a visitor chooses a hub, or "": our own page.
     discovery: str = ""
 
-    @cached_property
+    @property
     def decrypter(self) -> Decrypter:
-        """What opens what was encrypted for us."""
+        """What opens what was encrypted for us in one message."""
         found = (key.private for key in self.own.decryption_keys)
         keys = [key for key in found if isinstance(key, RSAPrivateKey)]
         return Decrypter(keys, self.weak)
@@ -75,6 +81,36 @@ class Trust:
         except UnknownPeer:
             return f"{entity_id!r} is in no metadata of ours (any more)"
 
+    def about(self, error: EiloginError) -> str:
+        """What a log says of a refused message: in whose name it came, what to do.
+
+        Of one that has a ``peer``. It says no more of why it was refused than the
+        error does.
+        """
+        ask = self.whom_to_ask(error.peer)
+        match error:
+            case UntrustedSignature():
+                cure = f"{self._keys_of(error.peer)}: get its newest metadata, or {ask}"
+            case DecryptionFailed():
+                ours = [key.certificate_text for key in self.own.decryption_keys]
+                cure = f"we have {_certificates(ours)} to encrypt for: {ask}, and give"
+                cure += " our newest metadata"
+            case MessageExpired():
+                cure = f"set the clock here (NTP), or {ask} about that one"
+            case _:
+                cure = ask
+        return f"it came in the name of {error.peer!r}; {cure}"
+
+    def _keys_of(self, entity_id: str) -> str:
+        try:
+            entity = self.federation.entity(entity_id)
+        except UnknownPeer:
+            return "it has no metadata here (any more)"
+        is_hub = self.own.role == HUB
+        role = entity.service_provider if is_hub else entity.identity_provider
+        found = () if role is None else role.signing_certificates
+        return f"its metadata has {_certificates(found)} to sign with"
+
     def hub(self, entity_id: str) -> IdentityProvider:
         """One of our hubs in its role, or :class:`eilogin.errors.UnknownPeer`."""
         if entity_id not in self.hub_ids:
@@ -83,13 +119,6 @@ class Trust:
         if role is None:
             raise UnknownPeer(f"{entity_id!r} is not an identity provider")
         return role
-
-    def sso(self, entity_id: str) -> Endpoint:
-        """Where one of our hubs takes our AuthnRequest, by Redirect."""
-        endpoint = self.hub(entity_id).single_sign_on(bindings.REDIRECT)
-        if endpoint is None:
-            raise UnknownPeer(f"{entity_id!r} takes no AuthnRequest by Redirect")
-        return endpoint
 
     def hub_keys(self, entity_id: str) -> Sequence[PublicKey]:
         """The keys of the messages of one of our hubs."""
@@ -105,3 +134,14 @@ class Trust:
     def participant_keys(self, entity_id: str) -> Sequence[PublicKey]:
         """The keys of a participant's messages, or UnknownPeer."""
         return self.participant(entity_id)[1].keys
+
+
+def _certificates(texts: Sequence[str]) -> str:
+    """How many certificates there are, and by what people tell them apart."""
+    texts = list(dict.fromkeys(texts))
+    if not texts:
+        return "no certificate"
+    named = "; ".join(map(fingerprints, texts[:_MOST_NAMED]))
+    more = "; …" if len(texts) > _MOST_NAMED else ""
+    count = "1 certificate" if len(texts) == 1 else f"{len(texts)} certificates"
+    return f"{count} ({named}{more})"

@@ -2,8 +2,9 @@ r"""Tell the application who its visitor is, and remove what a client forged.
 
 *Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* REMOTE_USER,
 AUTH_TYPE, the attributes and the request headers that are asked for, and with
-``allow_attributes`` another ``eilogin.session``, all in a copy of environ, so that an
-access log outside never sees them. *Changes in the answer*: nothing::
+``allow_attributes`` another ``eilogin.session`` and ``eilogin.login``, all in a copy of
+environ, so that an access log outside never sees them. *Changes in the answer*:
+nothing::
 
     [filter:identity]
     use = egg:eilogin#identity
@@ -28,17 +29,28 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from urllib.parse import urlencode
 
 from pydantic import BeforeValidator
+from webob import Response
 
 from eilogin.errors import IdentityMissing, PipelineOrder
 from eilogin.saml.sectors import NUMBERS
 from eilogin.saml.text import CONTROL
 from eilogin.sessions import Login
-from eilogin.settings import Options, option, read, read_lines, split
+from eilogin.settings import (
+    Options,
+    name_of,
+    option,
+    read,
+    read_lines,
+    split,
+)
+from eilogin.visit.access import listed
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
+from eilogin.web.urls import root, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -88,7 +100,20 @@ def _source(word: str) -> Source | None:
     if word == "bsn":
         return _attribute("bsn")
     kind, _, name = word.partition(":")
-    return _attribute(name) if kind == "attribute" and name else None
+    return _attribute(name_of(name)) if kind == "attribute" and name else None
+
+
+def _of_one_line(source: Source) -> Source:
+    """The same, but nothing where a character in it controls something.
+
+    Two names must not become one because of what cannot be passed on.
+    """
+
+    def found(login: Login) -> str | None:
+        text = source(login)
+        return None if text is None or CONTROL.search(text) else text
+
+    return found
 
 
 def _attribute(name: str) -> Source:
@@ -131,7 +156,7 @@ class Variable:
 def _variable(line: str) -> Variable:
     match line.rsplit(maxsplit=1):
         case [name, key] if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", key):
-            pass
+            name_of(name)
         case _:
             raise ValueError("lines of an attribute and a key of environ: 'mail MAIL'")
     if _OF_SERVERS(key):
@@ -149,13 +174,12 @@ def _variables(value: object) -> object:
 def _allowed(value: object) -> object:
     if not isinstance(value, str):
         return value
-    names = value.split()
-    match names:
-        case []:
+    match names := tuple(map(name_of, value.split())):
+        case ():
             raise ValueError("names of attributes, 'all' or 'none'")
-        case ["all"]:
+        case ("all",):
             return None
-        case ["none"]:
+        case ("none",):
             return frozenset()
         case _:
             return frozenset(names)
@@ -165,10 +189,26 @@ def _headers(value: object) -> object:
     return read_lines(split(value), _header) if isinstance(value, str) else value
 
 
-def _user(value: str | Sequence[str]) -> tuple[Source, ...]:
+class Name(NamedTuple):
+    """What REMOTE_USER may be."""
+
+    #: What the source is called, on a page too.
+    of: str
+    source: Source
+
+
+def _user(value: str | Sequence[str]) -> tuple[Name, ...]:
     words = value.split() if isinstance(value, str) else value
     sources = [None if word == "level" else _source(word) for word in words]
-    found = tuple(source for source in sources if source is not None)
+    found = tuple(
+        # A subject has been looked at when she logged in.
+        Name(
+            word.removeprefix("attribute:"),
+            source if word == "subject" else _of_one_line(source),
+        )
+        for word, source in zip(words, sources, strict=True)
+        if source is not None
+    )
     if len(found) < len(sources):
         raise ValueError(
             "'subject', 'bsn' or 'attribute:NAME' (a level tells nobody apart)"
@@ -179,7 +219,7 @@ def _user(value: str | Sequence[str]) -> tuple[Source, ...]:
 class IdentityOptions(Options, name="identity"):
     """What ``[filter:…] use = egg:eilogin#identity`` understands."""
 
-    user: Annotated[tuple[Source, ...], BeforeValidator(_user)] = option(
+    user: Annotated[tuple[Name, ...], BeforeValidator(_user)] = option(
         "what REMOTE_USER is, the first that the login has: ``subject`` (opaque, and "
         "another one at every participant), ``bsn`` or ``attribute:NAME``",
         default=("subject",),
@@ -213,14 +253,15 @@ class IdentityFilter:
     def __init__(self, app: "WSGIApplication", options: IdentityOptions) -> None:
         self.app = app
         self.pages = Pages()
-        self._user = options.user
+        self._user = [name.source for name in options.user]
+        self._names = [name.of for name in options.user]
         self._headers = options.headers
         self._variables = options.attributes
         self._allowed = options.allow_attributes
-        # Known when the first visitor comes who is logged in.
-        self._is_digid: bool | None = None
-        # At most requests nobody looks at them, for that takes a while.
-        self._looks_inside = bool(self._variables) or self._allowed is not None
+        # The first visitor who is logged in finds out the one; at most sites nobody
+        # looks inside of a login after that, for it takes a while.
+        self._is_digid = self._has_hub = False
+        self._looks_inside: bool | None = None
         self._removed = (
             *_FORGEABLE,
             *(header.key for header in options.headers),
@@ -234,9 +275,30 @@ class IdentityFilter:
         try:
             inner = self._identified(environ)
         except (IdentityMissing, PipelineOrder) as error:
-            refusal = self.pages.refuse(environ, error, event="identity")
+            refusal = self._refuse(environ, error)
             return refusal(environ, start_response)
         return self.app(inner, start_response)
+
+    def _refuse(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+        """The page for whom the application could not be told who she is."""
+        if not isinstance(error, IdentityMissing):
+            return self.pages.refuse(environ, error, event="identity")
+        trust, ways = environ.get(env.TRUST), {}
+        if trust is not None:
+            own = trust.own
+            after = urlencode({"next": this_page(environ, own.public_url)})
+            ways = {
+                "again": root(own.public_url),
+                "logout_url": f"{own.url('logout')}?{after}",
+            }
+        return self.pages.refuse(
+            environ,
+            error,
+            event="identity",
+            needed=self._names,
+            one_will_do=True,
+            **ways,
+        )
 
     def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         """A copy of environ that says who the visitor is, and nothing forged."""
@@ -246,49 +308,95 @@ class IdentityFilter:
             if key in inner:
                 del inner[key]
         if login is not None:
-            inner["REMOTE_USER"] = _for_environ(self._user_of(login))
+            inner["REMOTE_USER"] = self._user_of(login)
             inner["AUTH_TYPE"] = "eilogin"
             for header in self._headers:
                 value = header.source(login)
                 if value is not None:
                     inner[header.key] = _for_environ(value)
-            if self._is_digid is None:
-                self._is_digid = _is_of_digid(environ)
-            if self._looks_inside or self._is_digid:
+            if self._looks_inside is None:
+                self._looks_inside = self._has_to_look(environ)
+            if self._looks_inside:
                 inner.update(self._attributes_of(login))
+                self._keep_from_application(inner, login)
         return inner
 
-    def _attributes_of(self, login: Login) -> "WSGIEnvironment":
-        """The keys that the login has something for, and what of it may be seen.
+    def _has_to_look(self, environ: "WSGIEnvironment") -> bool:
+        """Whether anything depends on the attributes of a login."""
+        trust = environ.get(env.TRUST)
+        self._is_digid = trust is not None and trust.own.is_digid
+        self._has_hub = trust is not None and trust.own.hub_inside is not None
+        return bool(self._variables) or self._allowed is not None or self._is_digid
 
-        A number by which DigiD names her only where an option names that.
-        """
+    def _attributes_of(self, login: Login) -> "WSGIEnvironment":
+        """The keys that the login has something for."""
         attributes = login.attributes
         found: dict[str, Any] = {}
         for variable in self._variables:
             values = attributes.get(variable.name)
             if values and variable.key not in found:
                 found[variable.key] = _for_environ(_joined(values))
-        if self._allowed is not None:
-            allowed = {n: v for n, v in attributes.items() if n in self._allowed}
-            found[env.SESSION] = replace(login, attributes=allowed)
-        elif self._is_digid:
-            others = {n: v for n, v in attributes.items() if n not in _NUMBERS}
-            found[env.SESSION] = replace(login, attributes=others)
         return found
 
+    def _keep_from_application(self, inner: "WSGIEnvironment", login: Login) -> None:
+        """Take out of it what the application may not see of a login.
+
+        A number by which DigiD names her it sees only where an option names that. A hub
+        inside may tell it its own participants, where no option says otherwise.
+        """
+        if self._allowed is None and not self._is_digid:
+            return
+        inner[env.SESSION] = self._seen(login)
+        service = inner.get(env.LOGIN)
+        if service is not None and (self._allowed is not None or not self._has_hub):
+            inner[env.LOGIN] = _ForApplication(service, self._seen)
+
+    def _seen(self, login: Login) -> Login:
+        """A login as the application may see it."""
+        attributes, allowed = login.attributes, self._allowed
+        if allowed is None:
+            seen = {n: v for n, v in attributes.items() if n not in _NUMBERS}
+        else:
+            seen = {n: v for n, v in attributes.items() if n in allowed}
+        return replace(login, attributes=seen)
+
     def _user_of(self, login: Login) -> str:
+        """REMOTE_USER, as WSGI hands it over."""
         for source in self._user:
             user = source(login)
-            # Two names must not become one because of what cannot be passed on.
-            if user and not _has_control(user):
-                return user
-        raise IdentityMissing("the login has nothing that REMOTE_USER could be")
+            if user:
+                return user if user.isascii() else _for_environ(user)
+        error = IdentityMissing(
+            f"'user' expects one of {' '.join(self._names)}; the hub told"
+            f" {listed(login.attributes)}"
+        )
+        error.peer = login.who.issuer
+        raise error
 
 
-def _is_of_digid(environ: "WSGIEnvironment") -> bool:
-    trust = environ.get(env.TRUST)
-    return trust is not None and trust.own.is_digid
+class _ForApplication:
+    """``environ['eilogin.login']`` with a login as the application may see it."""
+
+    __slots__ = ("_seen", "_service")
+
+    def __init__(
+        self, service: env.LoginService, seen: Callable[[Login], Login]
+    ) -> None:
+        self._service = service
+        self._seen = seen
+
+    @property
+    def login(self) -> Login | None:
+        login = self._service.login
+        return None if login is None else self._seen(login)
+
+    def require(
+        self, level: str, *, force: bool = False, passive: bool = False
+    ) -> Response | None:
+        return self._service.require(level, force=force, passive=passive)
+
+    def take_proof(self) -> bool:
+        return self._service.take_proof()
 
 
 def _joined(values: Sequence[str]) -> str:
@@ -300,14 +408,10 @@ def _for_environ(text: str) -> str:
 
     In one line, whatever the hub told: the ends of lines in an address become blanks.
     """
-    if _has_control(text):
+    # What is printable holds no control character, and is sooner seen to be so.
+    if not text.isprintable():
         text = CONTROL.sub(" ", text)
     return text if text.isascii() else text.encode().decode("latin-1")
-
-
-def _has_control(text: str) -> bool:
-    # What is printable holds no control character, and is sooner seen to be so.
-    return not text.isprintable() and CONTROL.search(text) is not None
 
 
 def make_identity(

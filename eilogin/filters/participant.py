@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from eilogin.federation import Trust
+from eilogin.federation.trust_options import TrustOptions, trust_of
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions, digid_faults
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
@@ -33,7 +34,7 @@ from eilogin.filters.session import (
     SessionOptions,
     naming_section,
 )
-from eilogin.filters.trust import TrustFilter, TrustOptions, trust_of
+from eilogin.filters.trust import TrustFilter
 from eilogin.settings import read
 from eilogin.visit.digid import session_faults
 

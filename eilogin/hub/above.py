@@ -23,14 +23,16 @@ is proven above, and never for longer; a logout here ends it, and then goes up
 (:mod:`eilogin.hub.logout`), and one that comes from above ends all of hers here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import LoginEnded, PipelineOrder
+from eilogin.hub.frames import has_logged_out
 from eilogin.hub.names import Names
+from eilogin.hub.signin import MakeWay
 from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env
@@ -89,7 +91,7 @@ def subject_here(environ: "WSGIEnvironment", who: Subject, names: Names) -> Subj
 class SignInAbove:
     """Has citizens signed in by the hub above.
 
-    ``end_everywhere`` is called for a citizen whose browser another one signs in in.
+    ``make_way`` is called for a citizen whose browser another one signs in in.
     """
 
     offered = LEVELS
@@ -99,14 +101,14 @@ class SignInAbove:
     def __init__(
         self,
         names: Names,
-        end_everywhere: Callable[["WSGIEnvironment", Login], object],
+        make_way: MakeWay,
     ) -> None:
         self._names = names
-        self._end_everywhere = end_everywhere
+        self._make_way = make_way
 
     def service(self, environ: "WSGIEnvironment", target: str) -> "ServiceAbove":
         """The call ``require`` for a request; she comes back to the same address."""
-        return ServiceAbove(environ, self._names, self._end_everywhere)
+        return ServiceAbove(environ, self._names, self._make_way, target)
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """``/login``: a login that nobody but she asks for."""
@@ -117,26 +119,32 @@ class SignInAbove:
         target = safe_next(query.get("next"), root(own.public_url))
         service = self.service(environ, target)
         page = None if service.login else service.require(LEVELS[0])
-        return page or see_other(at(own.public_url, target), service.headers)
+        answer = service.first or page or see_other(at(own.public_url, target))
+        answer.headerlist.extend(service.headers)
+        return answer
 
 
 class ServiceAbove:
     """The answer to ``require`` (web.environ.LoginService) with what is proven above.
 
     ``headers`` are those with which the answer keeps the login that was made here.
+    ``first`` is the page that comes before any answer, if one has to (``make_way``).
     """
 
     def __init__(
         self,
         environ: "WSGIEnvironment",
         names: Names,
-        end_everywhere: Callable[["WSGIEnvironment", Login], object],
+        make_way: MakeWay,
+        target: str,
     ) -> None:
         self._environ = environ
         self._names = names
-        self._end_everywhere = end_everywhere
+        self._make_way = make_way
+        self._target = target
         self._above = login_above(environ)
         self._is_out = False
+        self.first: Response | None = None
         self.headers: list[tuple[str, str]] = []
         self.login = self._taken_over()
 
@@ -147,11 +155,28 @@ class ServiceAbove:
 
         Who has logged out here since gives a fresh proof, though she is known above.
         """
-        force = force or self._is_out
+        force = force or self._is_out or (not passive and self._may_be_out)
         page = self._above.require(level, force=force, passive=passive)
         if page is None:
             self.login = self._taken_over()
         return page
+
+    @property
+    def _may_be_out(self) -> bool:
+        """Whether she would be asked a second time, if not for a fresh proof at once.
+
+        A stranger whose browser says that she has logged out here.
+        """
+        is_stranger = self._above.login is None
+        return (
+            is_stranger
+            and not self._above.tells_proof
+            and has_logged_out(self._environ)
+        )
+
+    def take_proof(self) -> bool:
+        """Whether she has proven herself above for this very question; once."""
+        return self._above.take_proof()
 
     def _taken_over(self) -> Login | None:
         """The login here that says what is proven above, made where there is none."""
@@ -160,16 +185,15 @@ class ServiceAbove:
         if above is None:
             return None
         subject = subject_here(self._environ, above.who, self._names)
-        # By its key there: it is another one with everything that is proven anew.
         if (
             current is not None
             and current.who == subject
-            and current.session_index == above.key
+            and _said(current) == (_name(self._environ, above), *_proof(above))
         ):
             return current
         other = env.session_to_end(self._environ)
         if other is not None and other.who != subject:
-            self._end_everywhere(self._environ, other)
+            self.first = self._make_way(self._environ, other, self._target)
         return self._made(above, subject)
 
     def _made(self, above: Login, subject: Subject) -> Login | None:
@@ -182,14 +206,16 @@ class ServiceAbove:
             confirmed=above.confirmed,
             proven=above.proven,
             attributes=above.attributes,
-            session_index=above.key,
+            session_index=_name(environ, above),
         )
         try:
             made = create_in_place(
                 env.sessions(environ),
                 proof,
                 alone=proof,
-                issued=above.confirmed,
+                # Of the proof: who was logged out here since proves it again, whatever
+                # was confirmed meanwhile without asking her.
+                issued=max(above.proven.values(), default=0.0),
                 current=env.session_beyond_idle(environ),
             )
         except LoginEnded:
@@ -211,3 +237,18 @@ class ServiceAbove:
         # As it is kept; None where it has ended this very moment.
         login = environ[env.SESSION] = env.sessions(environ).find(token)
         return login
+
+
+def _name(environ: "WSGIEnvironment", above: Login) -> str:
+    """What names a login above for as long as it lasts there."""
+    return env.sessions(environ).name_of(above)
+
+
+def _proof(login: Login) -> tuple[object, ...]:
+    """What changes with everything that is confirmed anew."""
+    return login.level, login.confirmed, login.proven
+
+
+def _said(login: Login) -> tuple[object, ...]:
+    """Which login above one here says, and what of it."""
+    return login.session_index, *_proof(login)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 from webob import Response
 
+from eilogin import settings
 from eilogin.errors import ConfigurationError, NotFound, StoreUnavailable
 from eilogin.hub import rehearsal
 from eilogin.hub.above import SignInAbove, subject_here
@@ -33,10 +34,10 @@ from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
 from eilogin.settings import (
     Flag,
+    LongSecret,
     Options,
     ReadableFile,
     Seconds,
-    Secret,
     Words,
     is_loopback,
     option,
@@ -69,9 +70,9 @@ class HubOptions(Options, name="hub"):
         default=(),
         shown="none",
     )
-    name_id_key: Secret = option(
-        "secret from which the NameIDs are derived; another secret makes every citizen "
-        "a stranger at every participant"
+    name_id_key: LongSecret = option(
+        "secret, of at least 16 bytes, from which the NameIDs are derived; another "
+        "secret makes every citizen a stranger at every participant"
     )
     logout_timeout: Seconds = option(
         "how long each participant may take to confirm a logout", default="5s"
@@ -102,7 +103,7 @@ class HubOptions(Options, name="hub"):
         default={"*": ("requested",)},
         shown="``* requested``",
     )
-    default_attributes: Words = option(
+    default_attributes: settings.Names = option(
         "what ``requested`` is for a participant whose metadata asks for none",
         default=("name",),
         shown="``name``",
@@ -130,7 +131,8 @@ class HubOptions(Options, name="hub"):
         default=False,
     )
     demo: Flag = option(
-        "show codes and passwords on the sign-in page; on a loopback address only",
+        "show codes and passwords on the sign-in page; on a loopback address, or below "
+        "``.test``, only",
         default=False,
     )
     show_session: Flag = option(
@@ -140,7 +142,7 @@ class HubOptions(Options, name="hub"):
     )
     rehearsal: Flag = option(
         "with ``profile = digid``: have a tester choose on the pages how DigiD "
-        "answers; on a loopback address only",
+        "answers; on a loopback address, or below ``.test``, only",
         default=False,
     )
 
@@ -204,7 +206,7 @@ class Hub:
             sign_in,
             self.pages,
             self._names,
-            logout.end_everywhere,
+            logout.make_way,
             shows_session=self._options.show_session,
             rehearses=self._options.rehearsal,
         )
@@ -216,14 +218,14 @@ class Hub:
         }
 
     def _sign_in(self, options: HubOptions) -> SignIn | SignInAbove:
-        end_everywhere = self._logout.end_everywhere
+        make_way = self._logout.make_way
         if options.sign_in == "above" or options.citizens is None:
-            return SignInAbove(self._names, end_everywhere)
+            return SignInAbove(self._names, make_way)
         citizens = Citizens.load(options.citizens)
         return SignIn(
             citizens,
             self.pages,
-            end_everywhere,
+            make_way,
             is_demo=options.demo,
             rehearses=options.rehearsal,
         )
@@ -245,7 +247,7 @@ class Hub:
         # DigiD has nothing to say to who is nobody (DIGID.md 1.6).
         is_told = not isinstance(error, NotFound)
         if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
-            return soap_fault(error, note_refusal(error, event))
+            return soap_fault(error, note_refusal(error, event, environ))
         again = None
         if isinstance(error, StoreUnavailable) and wants_page(environ):
             again = this_page(environ, env.trust(environ).own.public_url)
@@ -268,10 +270,12 @@ class Hub:
     def _ended_above(self, environ: "WSGIEnvironment") -> Response:
         """End here what has ended above, and tell all of it."""
         ended: env.Ended = environ[env.ENDED]
-        subjects = {
-            subject_here(environ, login.who, self._names) for login in ended.logins
-        }
-        ended.is_everywhere = self._logout.end_subjects(environ, subjects)
+        name_of = env.sessions(environ).name_of
+        ended.is_everywhere = self._logout.end_subjects(
+            environ,
+            {subject_here(environ, login.who, self._names) for login in ended.logins},
+            [name_of(login) for login in ended.logins],
+        )
         return Response(status=204)
 
     def _health(self, environ: "WSGIEnvironment") -> Response:
@@ -329,7 +333,7 @@ def contradictions(
     """Options of the hub that do not go with who we are: each, and what is expected."""
     for name in ("demo", "rehearsal"):
         if getattr(options, name) and not is_for_trying(public_url):
-            yield name, f"expected a loopback address for it, not {public_url}"
+            yield name, f"expected a loopback address or one in .test, not {public_url}"
     for name in ("rehearsal", "show_session"):
         if getattr(options, name) and not is_digid:
             yield name, "expected 'profile = digid' with it, in the filter 'trust'"

@@ -1,9 +1,10 @@
 """The tries at passwords and codes, counted over all processes of the hub.
 
-Passwords are counted by username together with the client's address, so that who tries
+Passwords are counted by username together with the client's network, so that who tries
 from elsewhere does not lock a citizen out at once; and, with more room, by each of the
-two alone. Codes are counted by citizen. A try is taken before it is made, so that many
-at the same time are counted like any others.
+two alone. In IPv6 that is 64 bits of the address: the rest is the client's to choose.
+Codes are counted by citizen. A try is taken before it is made, so that many at the same
+time are counted like any others.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from eilogin import clock
+from eilogin.visit.whereabouts import network_of
 from eilogin.web import environ as env
 from eilogin.web.requests import client_address
 
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
 #: How long a try counts, in seconds.
 _COUNTS_FOR = 15 * 60.0
-#: Tries at one password from one address, and at one citizen's code.
+#: Tries at one password from one network, and at one citizen's code.
 _MOST = 5
-#: Tries at one password from wherever, and at whatever passwords from one address.
+#: Tries at one password from wherever, and at whatever passwords from one network.
 _MOST_FOR_A_NAME = 25
 _MOST_FROM_A_PLACE = 250
 
@@ -33,10 +35,11 @@ class Attempts:
         self._values = env.values(environ)
         name = username.strip().casefold()
         address = client_address(environ, env.trust(environ).trusted_proxies)
-        self._here = f"password\0{name}\0{address}"
+        network = network_of(address)
+        self._here = f"password\0{name}\0{network}"
         self._wider = (
             (f"name\0{name}", _MOST_FOR_A_NAME),
-            (f"place\0{address}", _MOST_FROM_A_PLACE),
+            (f"place\0{network}", _MOST_FROM_A_PLACE),
         )
         self._taken: list[str] = []
 

@@ -5,9 +5,16 @@ one that it knows. A level that no class says cannot be confirmed to anybody.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
-from eilogin.saml.levels import LEVELS, Classes
+from eilogin.saml.levels import LEVELS, Classes, reaches
 from eilogin.saml.messages import AuthnRequest
+from eilogin.sessions import Login
+
+#: DIGID.md 2.3: who asks for these gets a fresh proof, whatever she has.
+ALWAYS_FRESH = LEVELS[LEVELS.index("substantieel") :]
+#: The level below those.
+_MOST_SHARED = LEVELS[LEVELS.index("substantieel") - 1]
 
 #: What SAML core 3.3.2.2.1 means by each Comparison, of the heights of a level and of
 #: the levels that are named: "better" is better than each of them.
@@ -47,6 +54,20 @@ def to_confirm(levels: Sequence[str], reached: str) -> str:
     """Of the levels that would do, the highest that she has reached; "" for none."""
     height = LEVELS.index(reached)
     return next((one for one in reversed(levels) if LEVELS.index(one) <= height), "")
+
+
+def certain(login: Login, since: float) -> Login:
+    """What may be said of a login to who asks now, of which others were told before.
+
+    Its level, unless that is one of :data:`ALWAYS_FRESH` that was proven before
+    ``since``: then the highest one that may be shared. Who needs more asks for it, and
+    gets a fresh proof (DIGID.md 2.3).
+    """
+    levels = (one for one in reversed(ALWAYS_FRESH) if reaches(login.level, one))
+    fresh = next((one for one in levels if login.proven_at(one) >= since), None)
+    shared = min(login.level, _MOST_SHARED, key=LEVELS.index)
+    level = fresh or shared
+    return login if level == login.level else replace(login, level=level)
 
 
 def class_to_say(level: str, asked: Sequence[str], classes: Classes) -> str:

@@ -6,12 +6,15 @@ to the hub's ``/slo`` with its LogoutResponse, which is noted in the store. No c
 arrives in such a frame, so a participant finds the session by what the request names.
 One that does not come back stops no other, and nobody waits for it longer than a while:
 who has confirmed is looked up when the citizen goes on, and all others are named to
-her.
+her. The pages, and the requests that the frames bring, are for the browser in which she
+was logged in: it has a cookie for them.
 """
 
+import hmac
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
@@ -30,6 +33,7 @@ from eilogin.hub.propagation import (
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound
 from eilogin.web.outbound import browser_bindings, send_through_browser
 from eilogin.web.pages import Pages, language_of
@@ -43,6 +47,9 @@ _KEPT_FOR = 60 * 60.0
 #: The parameters of ``/slo`` that are no SAML: show the truth, go back with it, and
 #: send one participant its request.
 LOOK, CONTINUE, TELL = "look", "continue", "tell"
+
+#: Shows the pages of a logout to the browser whose session it has ended.
+_OURS = Cookie("eilogin-logging-out")
 
 
 class Back(NamedTuple):
@@ -60,29 +67,34 @@ class Unfinished:
     #: Names it in the addresses of its pages.
     handle: str
     #: Who is told through the browser, by the ID of the LogoutRequest.
-    asked: Mapping[str, Told]
+    asked: Mapping[str, Told] = field(default_factory=dict)
     #: entityIDs of who cannot be told.
-    unreached: Sequence[str]
+    unreached: Sequence[str] = ()
     #: Who asked for it; None where the citizen did, on the hub's own page.
     back: Back | None = None
-    #: Whether another logout has told some, and nobody here knows whom it reached.
+    #: Whether another logout or hub has told some, and nobody knows whom it reached.
     is_overtaken: bool = False
+    #: Where she goes on to after it, a path of this site, if that is not ``back``.
+    target: str = ""
+    #: What her browser's cookie says.
+    proof: str = field(default="", repr=False)
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
         asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
-        return json.dumps([asked, self.unreached, self.back, self.is_overtaken])
+        rest = [self.back, self.is_overtaken, self.target, self.proof]
+        return json.dumps([asked, self.unreached, *rest])
 
     @classmethod
     def from_json(cls, handle: str, text: str) -> "Unfinished":
         """The value of which :meth:`to_json` made this."""
-        asked, unreached, back, is_overtaken = json.loads(text)
+        asked, unreached, back, *rest = json.loads(text)
         return cls(
             handle,
             {request_id: Told.from_json(told) for request_id, told in asked.items()},
             tuple(unreached),
             back and Back(*back),
-            is_overtaken,
+            *rest,
         )
 
     def without(self, confirmed: Iterable[str]) -> "Unfinished":
@@ -108,15 +120,13 @@ class Frames:
     def begin(
         self,
         environ: "WSGIEnvironment",
-        handle: str,
+        begun: Unfinished,
         missed: Sequence[Told],
-        back: Back | None,
-        *,
-        is_overtaken: bool,
     ) -> Unfinished:
         """A logout that goes on in the browser for those whom SOAP has ``missed``.
 
-        One that has begun by this ``handle`` goes on as it is: its page was reloaded.
+        ``begun`` says all else of it. One that has begun by its ``handle`` goes on as
+        it is: its page was reloaded.
         """
         trust = env.trust(environ)
         asked = [
@@ -127,28 +137,36 @@ class Frames:
             and _endpoint(trust, one.entity_id) is not None
         ]
         each_apart = [each for one in asked for each in _one_by_one(one)]
-        unfinished = Unfinished(
-            handle,
-            {messages.new_id(): one for one in each_apart},
-            [one.entity_id for one in missed if one not in asked],
-            back,
-            is_overtaken,
+        handle = begun.handle
+        unfinished = replace(
+            begun,
+            asked={messages.new_id(): one for one in each_apart},
+            unreached=[one.entity_id for one in missed if one not in asked],
+            # Whom a hub that is told by us has not reached, nobody here knows either.
+            is_overtaken=begun.is_overtaken or any(one.is_partial for one in missed),
         )
         values, until = env.values(environ), clock.now() + _KEPT_FOR
         for request_id in unfinished.asked:
             values.add(_asked(request_id), handle, until, durable=False)
         values.add(_key(handle), unfinished.to_json(), until, durable=False)
-        return self.find(environ, handle)
+        return self._as_of_now(environ, handle)
 
     def find(self, environ: "WSGIEnvironment", handle: str) -> Unfinished:
-        """One that is under way, and whom it has not reached by now."""
+        """One that is under way in this browser, and whom it has not reached by now."""
+        unfinished = self._as_of_now(environ, handle)
+        _require_hers(environ, unfinished)
+        return unfinished
+
+    def _as_of_now(self, environ: "WSGIEnvironment", handle: str) -> Unfinished:
         values = env.values(environ)
         stored = values.get(_key(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")
         unfinished = Unfinished.from_json(handle, stored)
         done = [one for one in unfinished.asked if values.get(_done(one)) is not None]
-        return unfinished.without(done)
+        left = unfinished.without(done)
+        is_partial = any(values.get(_partial(one)) is not None for one in left.asked)
+        return replace(left, is_overtaken=left.is_overtaken or is_partial)
 
     def page(
         self,
@@ -169,17 +187,21 @@ class Frames:
             environ,
             "logging_out.html",
             headers=headers,
+            of_another=bool(unfinished.target),
             frames=[endpoint.location for endpoint in endpoints if endpoint],
             services=[
                 (trust.federation.name_of(entity_id, language), ways)
                 for entity_id, ways in frames.items()
             ],
+            name=_left(trust, unfinished, language),
             look_url=address(trust, LOOK, unfinished.handle),
         )
 
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
         """What a frame shows first: the way to a participant, with its request."""
-        trust, told = env.trust(environ), self._told(environ, request_id)
+        trust, unfinished = env.trust(environ), self._asking(environ, request_id)
+        _require_hers(environ, unfinished)
+        told = unfinished.asked[request_id]
         endpoint = _endpoint(trust, told.entity_id)
         if endpoint is None:
             raise UnknownPeer(f"{told.entity_id!r} takes no logout any more")
@@ -197,7 +219,7 @@ class Frames:
         """A participant's LogoutResponse, which is noted (SAML profiles 4.4.3.3)."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
-        told = self._told(environ, request_id)
+        told = self._asking(environ, request_id).asked[request_id]
         destination = env.trust(environ).own.url("slo")
         try:
             require_done(response, inbound.issuer, told, request_id, destination)
@@ -206,22 +228,51 @@ class Frames:
             return self._pages.page(
                 environ, "logged_out_in_frame.html", confirmed=False
             )
+        until = clock.now() + _KEPT_FOR
         if is_partial(response.status):
+            env.values(environ).add(_partial(request_id), "", until, durable=False)
             return self._pages.page(
                 environ, "logged_out_in_frame.html", confirmed=False
             )
-        until = clock.now() + _KEPT_FOR
         if env.values(environ).add(_done(request_id), "", until, durable=False):
             audit.event("logout.delivered", peer=told.entity_id)
         return self._pages.page(environ, "logged_out_in_frame.html", confirmed=True)
 
-    def _told(self, environ: "WSGIEnvironment", request_id: str) -> Told:
-        """Who was asked, and about whom, by the ID of the LogoutRequest."""
+    def _asking(self, environ: "WSGIEnvironment", request_id: str) -> Unfinished:
+        """In which logout somebody was asked, by the ID of the LogoutRequest."""
         handle = env.values(environ).get(_asked(request_id))
         stored = env.values(environ).get(_key(handle)) if handle else None
         if handle is None or stored is None:
             raise MessageUnexpected("nobody was asked to log out by this message")
-        return Unfinished.from_json(handle, stored).asked[request_id]
+        return Unfinished.from_json(handle, stored)
+
+
+def new_proof() -> str:
+    """What the cookie of a browser says in which she logs out."""
+    return secrets.token_urlsafe(16)
+
+
+def proof_cookie(proof: str) -> tuple[str, str]:
+    """The header that gives the browser that cookie."""
+    return _OURS.set(proof, max_age=int(_KEPT_FOR))
+
+
+def has_logged_out(environ: "WSGIEnvironment") -> bool:
+    """Whether somebody has logged out in this browser, not long ago."""
+    return _OURS.read(environ) is not None
+
+
+def brings_proof(environ: "WSGIEnvironment", proof: str) -> bool:
+    """Whether a request comes from the browser that has it."""
+    found = _OURS.read(environ)
+    # Bytes, for whatever a client sends.
+    return found is not None and hmac.compare_digest(found.encode(), proof.encode())
+
+
+def _require_hers(environ: "WSGIEnvironment", unfinished: Unfinished) -> None:
+    """Who else has the address learns nothing: neither where she is, nor her names."""
+    if not brings_proof(environ, unfinished.proof):
+        raise MessageUnexpected("a logout of another browser, or its cookie is gone")
 
 
 def address(trust: Trust, what: str, name: str) -> str:
@@ -238,6 +289,14 @@ def _one_by_one(told: Told) -> Sequence[Told]:
     """
     indexes = told.session_indexes
     return [replace(told, session_indexes=(each,)) for each in indexes] or [told]
+
+
+def _left(trust: Trust, unfinished: Unfinished, language: str) -> str:
+    """The name of the participant at which she has logged out by now, or ""."""
+    back = unfinished.back
+    if back is None or back.entity_id in unfinished.missed:
+        return ""
+    return trust.federation.name_of(back.entity_id, language)
 
 
 def _endpoint(trust: Trust, entity_id: str) -> Endpoint | None:
@@ -264,3 +323,7 @@ def _asked(request_id: str) -> str:
 
 def _done(request_id: str) -> str:
     return f"confirmed-logout:{request_id}"
+
+
+def _partial(request_id: str) -> str:
+    return f"partial-logout:{request_id}"

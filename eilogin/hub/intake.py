@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from eilogin import clock
-from eilogin.errors import MalformedMessage, MessageMisdirected
+from eilogin.errors import BindingMissing, MalformedMessage, MessageMisdirected
 from eilogin.federation import Trust
 from eilogin.hub import contexts
 from eilogin.hub.names import Names
@@ -47,7 +47,8 @@ def read_question(
 
     Raises :class:`eilogin.errors.Refused` where nothing may be sent: no AuthnRequest,
     for another address, one that is not recent (but ``profile = digid`` answers that),
-    or to an address that the metadata does not have.
+    to an address that the metadata does not have, or of who has none at which it could
+    be answered.
     """
     if inbound.kind != bindings.REQUEST:
         raise MalformedMessage("an AuthnRequest is a SAMLRequest")
@@ -55,6 +56,7 @@ def read_question(
     now = clock.now()
     denied = _denied(request, trust, inbound.binding, now)
     _, role = trust.participant(inbound.issuer)
+    _require_answerable(trust, role, inbound.issuer)
     if trust.own.is_digid:
         request = _as_digid_reads_it(request)
         role = _over(role, bindings.ARTIFACT)
@@ -76,6 +78,22 @@ def read_question(
         service_index=request.consumer_service_index,
     )
     return Asked(question, denied or _refusal(request, names, is_as_asked=is_as_asked))
+
+
+def _require_answerable(trust: Trust, role: ServiceProvider, issuer: str) -> None:
+    """Raise :class:`eilogin.errors.BindingMissing` for who can be answered nowhere."""
+    ours = (bindings.ARTIFACT,) if trust.own.is_digid else _OURS
+    found = {one.binding for one in role.assertion_consumers}
+    if found.isdisjoint(ours):
+        expected, has = (
+            " or ".join(sorted(one.rpartition(":")[2] for one in those))
+            for those in (ours, found)
+        )
+        raise BindingMissing(
+            f"{issuer!r} cannot be answered: expected an AssertionConsumerService by "
+            f"{expected} in its metadata, found {has or 'none'}: "
+            f"{trust.whom_to_ask(issuer)}"
+        )
 
 
 def _denied(
@@ -172,6 +190,6 @@ def _consumer(
         has = [f"{one.location} ({one.binding})" for one in known.assertion_consumers]
         raise MessageMisdirected(
             f"the AssertionConsumerService that is asked for ({asked}) is not in the "
-            f"metadata of {issuer!r}, which has {', '.join(has) or 'none'}"
+            f"metadata of {issuer!r}, which has {', '.join(has)}"
         )
     return instead, False

@@ -34,6 +34,11 @@ _REQUESTED = "requested"
 _REQUIRED = "required"
 
 
+def is_entity(who: str) -> bool:
+    """Whether the first word of a line is an entityID."""
+    return who != _EVERYBODY and not who.startswith(_CATEGORY)
+
+
 class Outside(NamedTuple):
     """How participants know an attribute."""
 

@@ -19,6 +19,7 @@ from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.questions import Questions
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login, Subject, create_in_place
+from eilogin.visit import proofs
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.whereabouts import network_of
 from eilogin.web import environ as env
@@ -54,14 +55,15 @@ _WITHOUT_COOKIES = (
     "are for https, and for http on this machine alone (*.localhost)"
 )
 
-#: Ends a citizen's sessions everywhere.
-EndEverywhere = Callable[["WSGIEnvironment", Login], object]
+#: Ends a citizen's sessions everywhere; the page that has to come before the address at
+#: which the next one goes on, if any has (hub.logout.SingleLogout.make_way).
+MakeWay = Callable[["WSGIEnvironment", Login, str], Response | None]
 
 
 class SignIn:
     """Signs citizens in at one of the levels of ``offered``.
 
-    ``end_everywhere`` is called for a citizen whose browser another one signs in in;
+    ``make_way`` is called for a citizen whose browser another one signs in in;
     ``is_demo`` shows codes and passwords on the page. Who ``rehearses`` chooses there
     what is answered, and has the code for higher levels too, as if it proved them.
     """
@@ -73,7 +75,7 @@ class SignIn:
         self,
         citizens: Citizens,
         pages: Pages,
-        end_everywhere: EndEverywhere,
+        make_way: MakeWay,
         *,
         is_demo: bool,
         rehearses: bool = False,
@@ -82,7 +84,7 @@ class SignIn:
         self._rehearses = rehearses
         self._citizens = citizens
         self._pages = pages
-        self._end_everywhere = end_everywhere
+        self._make_way = make_way
         self._is_demo = is_demo
         self._hashing = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -181,9 +183,9 @@ class SignIn:
             own.entity_id, own.entity_id, citizen.id,
             name_qualifier=own.entity_id, sp_name_qualifier=own.entity_id,
         )  # fmt: skip
-        other = env.session_to_end(environ)
+        other, first = env.session_to_end(environ), None
         if other is not None and other.who != subject:
-            self._end_everywhere(environ, other)
+            first = self._make_way(environ, other, target)
         proof = Login(
             who=subject,
             level=level,
@@ -199,14 +201,16 @@ class SignIn:
             # Another tab was faster, at a higher level.
             return see_other(at(own.public_url, target))
         token, login = made
+        proofs.note(environ, token, _page_of(environ, target))
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(subject.name_id),
             session=own.pseudonym(token),
             level=login.level,
         )
-        headers = [env.cookie(environ).set(token)]
-        return see_other(at(own.public_url, target), headers)
+        answer = first or see_other(at(own.public_url, target))
+        answer.headerlist.append(env.cookie(environ).set(token))
+        return answer
 
     def username_of(self, citizen_id: str) -> str:
         """What a citizen types as her username, or ""."""
@@ -242,6 +246,7 @@ class SignIn:
             name=trust.federation.name_of(service, language),
             username=username,
             problem=problem,
+            why="" if question is None else _why(environ, level),
             session_hours=env.sessions(environ).max_session / 3600,
             wants_code=wants_code,
             shown_codes=self._shown_codes() if wants_code else {},
@@ -263,6 +268,20 @@ class SignIn:
             for citizen in self._citizens
             if citizen.username in DEMO_PASSWORDS
         ]
+
+
+def _why(environ: "WSGIEnvironment", level: str) -> str:
+    """Why who is logged in signs in once more, as the page has it; "" of a stranger."""
+    login = env.session_or_none(environ)
+    if login is None:
+        return ""
+    return "again" if reaches(login.level, level) else "more"
+
+
+def _page_of(environ: "WSGIEnvironment", target: str) -> str:
+    """What an address of ours goes on with: the question, whatever else it says."""
+    question = Questions(env.values(environ)).behind(target)
+    return target if question is None else question.handle
 
 
 def network(environ: "WSGIEnvironment") -> str:
@@ -289,6 +308,8 @@ class SignInService:
 
     #: Her session is made at the sign-in page.
     headers: Sequence[tuple[str, str]] = ()
+    #: And who was here before her was told of there.
+    first: Response | None = None
 
     def __init__(
         self, sign_in: SignIn, environ: "WSGIEnvironment", target: str
@@ -317,6 +338,11 @@ class SignInService:
         return self._sign_in.page(
             self._environ, self._target, level, username=self._username(login)
         )
+
+    def take_proof(self) -> bool:
+        """Whether she has signed in for this very question, a few minutes ago; once."""
+        page = _page_of(self._environ, self._target)
+        return proofs.take(self._environ, self.login, page)
 
     def _username(self, login: Login | None) -> str:
         """What she need not type again, where more certainty about her is wanted."""

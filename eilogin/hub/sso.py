@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -27,7 +28,6 @@ from eilogin.hub.release import Release
 from eilogin.hub.signin import SignIn, SignInService
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.checks import check_artifact_resolve
-from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
@@ -50,9 +50,6 @@ _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
 
 #: What the hub above says, in words, and is not a failure (web.environ.LoginService).
 _ABOVE = {"NoAuthnContext": NO_LEVEL, "NoPassive": _NOT_SILENTLY}
-
-#: DIGID.md 2.3: who asks for these gets a fresh proof, whatever she has.
-_ALWAYS_FRESH = LEVELS[LEVELS.index("substantieel") :]
 
 
 class SingleSignOn:
@@ -141,7 +138,7 @@ class SingleSignOn:
             return self._refuse(environ, question, obstacle)
         here = urlsplit(way_on(environ, question))
         service = self._sign_in.service(environ, f"{here.path}?{here.query}")
-        answer = self._answer(environ, question, service)
+        answer = service.first or self._answer(environ, question, service)
         answer.headerlist.extend(service.headers)
         return answer
 
@@ -151,14 +148,15 @@ class SingleSignOn:
         question: Question,
         service: SignInService | ServiceAbove,
     ) -> Response:
-        if not _is_satisfied(service.login, question):
+        is_proven = service.take_proof()
+        if satisfying(service.login, question, is_proven=is_proven) is None:
             page = service.require(
                 question.level, force=wants_proof(question), passive=question.passive
             )
             if page is not None:
                 return page
-        login = service.login
-        if login is not None and _is_satisfied(login, question):
+        login = satisfying(service.login, question, is_proven=is_proven)
+        if login is not None:
             return self._confirm(environ, question, login)
         if question.passive:
             return self._refuse(environ, question, _NOT_SILENTLY)
@@ -299,16 +297,24 @@ def way_on(environ: "WSGIEnvironment", question: Question) -> str:
 
 def wants_proof(question: Question) -> bool:
     """Whether only what she proves for this very question is an answer to it."""
-    return question.force or question.level in _ALWAYS_FRESH
+    return question.force or question.level in contexts.ALWAYS_FRESH
 
 
-def _is_satisfied(login: Login | None, question: Question) -> bool:
-    """Whether a login is one that the question can be answered with."""
+def satisfying(
+    login: Login | None, question: Question, *, is_proven: bool
+) -> Login | None:
+    """What of a login the question can be answered with; None where it cannot.
+
+    ``is_proven`` says whether she has proven herself for this very question.
+    """
     if login is None:
-        return False
-    if wants_proof(question) and (login.proven_at(question.level) < question.received):
-        return False
-    return contexts.to_confirm(question.levels, login.level) != ""
+        return None
+    is_fresh = is_proven and login.proven_at(question.level) >= question.received
+    if wants_proof(question) and not is_fresh:
+        return None
+    certain = contexts.certain(login, question.received if is_fresh else inf)
+    found = contexts.to_confirm(question.levels, certain.level)
+    return certain if found else None
 
 
 def artifact_key(artifact: str, entity_id: str) -> str:

@@ -14,11 +14,13 @@ from lxml import etree
 
 from eilogin.errors import (
     DecryptionFailed,
+    InNameOf,
     LoginFailed,
     MalformedMessage,
     MessageExpired,
     MessageMisdirected,
     MessageUnexpected,
+    Proven,
     Refused,
     UnknownPeer,
     UntrustedSignature,
@@ -31,6 +33,7 @@ from eilogin.saml.checks import (
     require_destination,
     require_issuer,
     require_recent,
+    shown,
     verified,
 )
 from eilogin.saml.encryption import NOT_OPENED, Decrypter
@@ -50,6 +53,8 @@ from eilogin.saml.xml import q, validate
 #: Seconds that a window in an assertion may last: what has to be remembered against
 #: replay is thereby bounded. Real hubs give from two minutes (DigiD) to some hours.
 LONGEST_WINDOW = 86400.0
+#: How many audiences a log names.
+_MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,11 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     :class:`~eilogin.errors.MessageExpired`.
     Source: SAML profiles 4.1.4.2 and 4.1.4.3, core 2.5 and 5.
     """
+    with InNameOf(expected.issuer):
+        return _accepted(response, expected)
+
+
+def _accepted(response: etree._Element, expected: Expected) -> Assertion:
     signatures = check_structure(response.getroottree().getroot(), ids_are_unique=True)
     validate(response, "protocol")
     unsigned_envelope = read_response(response)
@@ -116,7 +126,7 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     )
     _check_party(assertion, expected)
     _check_name_id(assertion, expected)
-    _check_windows(assertion, expected)
+    require_in_time(assertion, expected.now)
     return assertion
 
 
@@ -199,7 +209,8 @@ def _opened(
     does, anybody may have made it, and what is wrong inside must not be told from what
     cannot be decrypted: see :mod:`eilogin.saml.encryption`.
     """
-    assertion = (expected.decrypter or Decrypter(())).open(wrapper)
+    decrypter = expected.decrypter or Decrypter(())
+    assertion = decrypter.open(wrapper, is_covered=is_covered)
     try:
         return _verified_alone(assertion, expected.keys, is_covered=is_covered)
     except Refused:
@@ -237,7 +248,10 @@ def _response_of(cover: etree._Element) -> etree._Element:
 
 def _expect_response(carried: etree._Element | None) -> etree._Element:
     if carried is None:
-        raise MessageExpired("the hub does not know the artifact any more")
+        raise MessageExpired(
+            "the hub does not know the artifact any more: expected one that is used for"
+            " the first time, soon after it was made"
+        )
     if carried.tag != q("samlp:Response"):
         raise MalformedMessage("an ArtifactResponse carries something else")
     return carried
@@ -258,12 +272,20 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
     require_issuer(assertion.issuer, expected.issuer)
     _require_asked(assertion.in_response_to, expected)
     if assertion.recipient != expected.acs_url:
-        raise MessageMisdirected("the Recipient is another address")
+        raise MessageMisdirected(
+            f"the Recipient should be {expected.acs_url!r}, found"
+            f" {shown(assertion.recipient)}: is 'public_url' what visitors type, and"
+            " the hub's copy of our metadata the newest?"
+        )
     is_for_us = bool(assertion.audiences) and all(
         expected.audience in audiences for audiences in assertion.audiences
     )
     if not is_for_us:
-        raise MessageMisdirected("the assertion is for another audience")
+        said = [name for names in assertion.audiences for name in names]
+        found = ", ".join(map(shown, said[:_MOST_SHOWN])) or "none"
+        raise MessageMisdirected(
+            f"the Audience should be {expected.audience!r}, our entityID, found {found}"
+        )
 
 
 def _check_name_id(assertion: Assertion, expected: Expected) -> None:
@@ -272,13 +294,23 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
     if name_id is None:
         return
     if name_id.name_qualifier not in ("", expected.issuer):
-        raise UnknownPeer("the NameQualifier of the NameID is another party")
+        raise UnknownPeer(
+            f"the NameQualifier of the NameID should be {expected.issuer!r}, found"
+            f" {shown(name_id.name_qualifier)}"
+        )
     if name_id.sp_name_qualifier not in ("", expected.audience):
-        raise MessageMisdirected("the NameID was made for another party")
+        raise MessageMisdirected(
+            f"the SPNameQualifier of the NameID should be {expected.audience!r}, found"
+            f" {shown(name_id.sp_name_qualifier)}"
+        )
 
 
-def _check_windows(assertion: Assertion, expected: Expected) -> None:
-    now = expected.now
+def require_in_time(assertion: Assertion, now: float) -> None:
+    """Raise MessageExpired where ``now`` is no time at which it may be used.
+
+    For one that was accepted and has waited since. MalformedMessage for times that are
+    none.
+    """
     require_recent(assertion.issued, now)
     _require_within("SubjectConfirmationData", None, assertion.confirmation_ends, now)
     if assertion.not_on_or_after is None:
@@ -325,9 +357,11 @@ def open_artifact_response(
     :class:`~eilogin.errors.MessageExpired` where no message comes with it: then the
     artifact is not known any more (core 3.5.3).
     """
-    value, _ = read_artifact_response(verified(element, keys))
-    check_artifact_response(
-        value, issuer=issuer, in_response_to=in_response_to, now=now
-    )
-    _, carried = read_artifact_response(element)
-    return _expect_response(carried)
+    with InNameOf(issuer):
+        value, _ = read_artifact_response(verified(element, keys))
+        check_artifact_response(
+            value, issuer=issuer, in_response_to=in_response_to, now=now
+        )
+        with Proven():
+            _, carried = read_artifact_response(element)
+            return _expect_response(carried)

@@ -47,6 +47,8 @@ LONGEST_QUERY = 16 * 1024
 #: Bytes of the longest body, a form or a SOAP envelope, that is read: the longest
 #: message fits, in base64 that is percent-encoded.
 LONGEST_FORM = 400_000
+#: Parameters of a query or form, with those that are not of SAML.
+MOST_PARAMETERS = 50
 #: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3).
 LONGEST_RELAY_STATE = 80
 
@@ -326,8 +328,11 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
         raise MessageTooLarge(f"more than {longest} bytes of parameters")
     if not text.isascii():
         raise MalformedMessage("parameters that are not percent-encoded")
+    parts = text.split("&", MOST_PARAMETERS)
+    if len(parts) > MOST_PARAMETERS:
+        raise MessageTooLarge(f"more than {MOST_PARAMETERS} parameters")
     raw: dict[str, str] = {}
-    for part in text.split("&"):
+    for part in parts:
         written, _, value = part.partition("=")
         name = _PARAMETERS.get(_folded(written))
         if name is None:

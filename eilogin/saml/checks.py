@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from eilogin.errors import (
+    InNameOf,
     LoginFailed,
     MessageExpired,
     MessageMisdirected,
@@ -37,6 +38,9 @@ from eilogin.saml.xml import validate
 SKEW = 60.0
 #: Seconds in which a message has to arrive after it was issued.
 LIFETIME = 120.0
+#: Characters that a log repeats of an address or a name in a message, and of a status
+#: code.
+_LONGEST_SHOWN, _LONGEST_NAME = 200, 40
 
 
 def verified(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
@@ -66,13 +70,18 @@ def check_artifact_response(
 
     Raises :class:`~eilogin.errors.UnknownPeer`,
     :class:`~eilogin.errors.MessageUnexpected`, :class:`~eilogin.errors.MessageExpired`,
-    and :class:`~eilogin.errors.LoginFailed` where its status is no success.
+    and :class:`~eilogin.errors.LoginFailed` where its status is no success: that may
+    name no request, for who refuses one may not have read it (core 3.2.2).
     """
-    require_issuer(response.issuer, issuer)
-    require_answer(response.in_response_to, in_response_to)
-    require_recent(response.issued, now)
-    if not response.status.is_success:
-        raise LoginFailed("the hub refuses the artifact", response.status.codes)
+    with InNameOf(issuer):
+        require_issuer(response.issuer, issuer)
+        if response.in_response_to or response.status.is_success:
+            require_answer(response.in_response_to, in_response_to)
+        require_recent(response.issued, now)
+        if not response.status.is_success:
+            codes = response.status.codes
+            names = " ".join(code.rpartition(":")[2][:_LONGEST_NAME] for code in codes)
+            raise LoginFailed(f"the hub refuses the artifact ({names})", codes)
 
 
 def check_artifact_resolve(
@@ -89,9 +98,10 @@ def check_artifact_resolve(
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired`.
     """
-    require_issuer(request.issuer, issuer)
-    require_destination(request.destination, destination, required=False)
-    require_recent(request.issued, now)
+    with InNameOf(issuer):
+        require_issuer(request.issuer, issuer)
+        require_destination(request.destination, destination, required=False)
+        require_recent(request.issued, now)
 
 
 def check_authn_request(
@@ -106,8 +116,9 @@ def check_authn_request(
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML bindings 3.4.5.2 and 3.5.5.2).
     """
-    require_destination(request.destination, destination, required=True)
-    require_recent(request.issued, now)
+    with InNameOf(request.issuer):
+        require_destination(request.destination, destination, required=True)
+        require_recent(request.issued, now)
 
 
 def check_logout_request(
@@ -126,13 +137,17 @@ def check_logout_request(
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.1, core 3.7.1).
     """
-    require_issuer(request.issuer, issuer)
-    require_destination(request.destination, destination, required=destination_required)
-    require_recent(request.issued, now)
-    if request.not_on_or_after is not None and now >= request.not_on_or_after + SKEW:
-        raise MessageExpired(
-            off("the NotOnOrAfter of the LogoutRequest", request.not_on_or_after, now)
+    ends = request.not_on_or_after
+    with InNameOf(issuer):
+        require_issuer(request.issuer, issuer)
+        require_destination(
+            request.destination, destination, required=destination_required
         )
+        require_recent(request.issued, now)
+        if ends is not None and now >= ends + SKEW:
+            raise MessageExpired(
+                off("the NotOnOrAfter of the LogoutRequest", ends, now)
+            )
 
 
 def check_logout_response(  # noqa: PLR0913 - facts, each by its name
@@ -151,12 +166,13 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.2).
     """
-    require_issuer(response.issuer, issuer)
-    require_answer(response.in_response_to, in_response_to)
-    require_destination(
-        response.destination, destination, required=destination_required
-    )
-    require_recent(response.issued, now)
+    with InNameOf(issuer):
+        require_issuer(response.issuer, issuer)
+        require_answer(response.in_response_to, in_response_to)
+        require_destination(
+            response.destination, destination, required=destination_required
+        )
+        require_recent(response.issued, now)
 
 
 # --- what they have in common -------------------------------------------------------
@@ -165,7 +181,9 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
 def require_issuer(found: str, expected: str) -> None:
     """Refuse an Issuer that is another than ``expected``: UnknownPeer."""
     if found != expected:
-        raise UnknownPeer("the Issuer is another party than the one expected")
+        raise UnknownPeer(
+            f"the Issuer is another party: expected {expected!r}, found {shown(found)}"
+        )
 
 
 def require_answer(found: str, request_id: str) -> None:
@@ -183,7 +201,16 @@ def require_destination(found: str, address: str, *, required: bool) -> None:
     It may be absent, that is "", unless it is ``required``.
     """
     if found != address and (found or required):
-        raise MessageMisdirected("the Destination is another address, or none")
+        raise MessageMisdirected(
+            f"the Destination should be {address!r}, found {shown(found)}: is"
+            " 'public_url' what visitors type, and the sender's copy of our metadata"
+            " the newest?"
+        )
+
+
+def shown(found: str) -> str:
+    """What a message says, as a log may repeat it: quoted, short, or that it is not."""
+    return repr(found[:_LONGEST_SHOWN]) if found else "none"
 
 
 def require_recent(issued: float, now: float) -> None:

@@ -15,7 +15,9 @@ shape is checked before anything is computed, and what comes out stands alone.
 So everything that fails once a private key is at work fails in the same words, and
 every key is tried, whatever came of those before it. What a caller finds wrong with
 what was opened, before a signature in it has held, must look the same too
-(:data:`NOT_OPENED`). Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
+(:data:`NOT_OPENED`). CBC tells by the time it takes whether its padding was right: it
+is opened only where a signature of the sender covers what is encrypted.
+Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
 """
 
 import base64
@@ -119,7 +121,9 @@ ENCRYPTION_METHODS = (
 
 _NONCE, _TAG = 12, 16
 #: Locked keys in one wrapper: each costs a private operation for each key of ours.
-_MOST_KEYS = 8
+_MOST_KEYS = 3
+#: Private operations for one message: enough for twenty attributes and two of our keys.
+_MOST_OPERATIONS = 50
 #: Characters of an algorithm's name that an error repeats.
 _LONGEST_NAME = 60
 
@@ -220,9 +224,9 @@ def _add_cipher(parent: etree._Element, octets: bytes) -> None:
 # --- for us -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Decrypter:
-    """Opens what was encrypted for us.
+    """Opens what one message has encrypted for us.
 
     ``keys`` are our decryption keys, the newest first; ``weak`` has those of
     :data:`eilogin.saml.algorithms.CBC` and :data:`~eilogin.saml.algorithms.RSA_1_5`
@@ -231,11 +235,15 @@ class Decrypter:
 
     keys: Sequence[RSAPrivateKey] = field(repr=False)
     weak: frozenset[str] = frozenset()
+    _operations: int = field(default=0, init=False, repr=False)
 
-    def open(self, wrapper: etree._Element) -> etree._Element:
+    def open(
+        self, wrapper: etree._Element, *, is_covered: bool = False
+    ) -> etree._Element:
         """The element that a saml:EncryptedAssertion, EncryptedID … holds.
 
-        ``wrapper`` stands in the tree in which it was parsed. Gives the root of a tree
+        ``wrapper`` stands in the tree in which it was parsed; ``is_covered`` tells that
+        a signature of the sender, which has held, covers it. Gives the root of a tree
         of its own, parsed from the decrypted octets; the namespaces that are declared
         around the wrapper are in scope there (XML encryption 4.5). It is as much to be
         believed as the wrapper: not at all, until a signature of either has held.
@@ -243,18 +251,29 @@ class Decrypter:
         Raises :class:`~eilogin.errors.DecryptionFailed` for whatever fails.
         """
         sealed = _read(wrapper)
-        self._require_taken(sealed)
-        locked = [key for key in sealed.keys if self._is_taken(key.algorithm)]
-        # All of them, whatever came of those before: see the head of this file.
-        opened = [
-            _parsed(_decrypted(sealed, _unlocked(each, key, sealed.key_size)), wrapper)
-            for each in locked
-            for key in self.keys
-        ]
-        found = next((root for root in opened if root is not None), None)
-        if found is None:
+        self._require_taken(sealed, is_covered=is_covered)
+        opened: list[bytes] = []
+        for locked in sealed.keys:
+            if not self._is_taken(locked.algorithm):
+                continue
+            # All of them, whatever came of those before: see the head of this file.
+            for key in self.keys:
+                unlocked = self._unlocked(locked, key, sealed.key_size)
+                opened.append(_decrypted(sealed, unlocked))
+        root = _first_parsed(sealed, opened, wrapper)
+        if root is None:
             raise DecryptionFailed(f"what is encrypted {NOT_OPENED}")
-        return found
+        return root
+
+    def _unlocked(self, locked: "_Locked", key: RSAPrivateKey, size: int) -> bytes:
+        """The key of what is encrypted, within what one message may cost."""
+        self._operations += 1
+        if self._operations > _MOST_OPERATIONS:
+            raise DecryptionFailed(
+                f"one message takes more than {_MOST_OPERATIONS} tries of a decryption "
+                "key: ask the sender to encrypt it as a whole, or with one key of ours"
+            )
+        return _unlocked(locked, key, size)
 
     def _is_taken(self, algorithm: str) -> bool:
         if algorithm == _RSA_PKCS1:
@@ -263,7 +282,7 @@ class Decrypter:
             return True
         return algorithm in _KEY_SIZES and CBC in self.weak
 
-    def _require_taken(self, sealed: "_Sealed") -> None:
+    def _require_taken(self, sealed: "_Sealed", *, is_covered: bool) -> None:
         """Refuse by what everybody can see: nothing is computed yet."""
         if not self.keys:
             raise DecryptionFailed(
@@ -271,13 +290,19 @@ class Decrypter:
                 "set decryption_key, or ask the sender not to encrypt"
             )
         transports = [key.algorithm for key in sealed.keys]
-        if self._is_taken(sealed.algorithm) and any(map(self._is_taken, transports)):
-            return
-        came = ", ".join(map(_named, dict.fromkeys([sealed.algorithm, *transports])))
-        raise DecryptionFailed(
-            f"encrypted with {came}; expected AES-GCM, with a key by RSA-OAEP: ask the "
-            f"sender, or see the option accept_weak"
-        )
+        is_taken = self._is_taken(sealed.algorithm)
+        if not is_taken or not any(map(self._is_taken, transports)):
+            tried = dict.fromkeys([sealed.algorithm, *transports])
+            raise DecryptionFailed(
+                f"encrypted with {', '.join(map(_named, tried))}; expected AES-GCM, "
+                "with a key by RSA-OAEP: ask the sender, or see the option accept_weak"
+            )
+        if sealed.algorithm not in _GCM and not is_covered:
+            raise DecryptionFailed(
+                f"encrypted with {_named(sealed.algorithm)}, and only inside of that "
+                "signed; expected a signature around it too: ask the sender to sign "
+                "its Response, or to encrypt with AES-GCM"
+            )
 
 
 def _named(algorithm: str) -> str:
@@ -433,6 +458,21 @@ def _by_cbc(octets: bytes, cipher: AES | TripleDES) -> bytes:
     padded = context.update(octets[size:]) + context.finalize()
     length = padded[-1]
     return padded[:-length] if 1 <= length <= size else b""
+
+
+def _first_parsed(
+    sealed: _Sealed, opened: Sequence[bytes], wrapper: etree._Element
+) -> etree._Element | None:
+    """The element in the first of these octets that are one.
+
+    What GCM has opened is what the sender made, so that nothing after it is looked at.
+    With CBC a wrong key may seem to fit.
+    """
+    candidates = [octets for octets in dict.fromkeys(opened) if octets]
+    if sealed.algorithm in _GCM:
+        del candidates[1:]
+    parsed = (_parsed(octets, wrapper) for octets in candidates)
+    return next((root for root in parsed if root is not None), None)
 
 
 def _parsed(octets: bytes, wrapper: etree._Element) -> etree._Element | None:

@@ -70,6 +70,11 @@ class SigningKey:
         Raises ConfigurationError, in a sentence for the sysadmin, where either cannot
         be read, is of a kind that is not taken, or belongs to another.
         """
+        if b" CERTIFICATE--" in key_pem and b" PRIVATE KEY--" in certificate_pem:
+            raise ConfigurationError(
+                "the key is a certificate, and the certificate a key: they have changed"
+                " places"
+            )
         private = _load_private(key_pem)
         certificate = load_certificate(certificate_pem)
         if certificate_key(certificate) != private.public_key():
@@ -141,6 +146,17 @@ def key_name(certificate_text: str) -> str:
     """
     der = base64.b64decode(certificate_text)
     return hashlib.sha1(der, usedforsecurity=False).hexdigest()
+
+
+def fingerprints(certificate_text: str) -> str:
+    """Both hashes of a certificate by which people tell one from another, for a log.
+
+    Raises MalformedMessage where it is no certificate.
+    """
+    certificate = _read_certificate(certificate_text)
+    sha1 = certificate.fingerprint(hashes.SHA1())  # noqa: S303 - nothing rests on it
+    sha256 = certificate.fingerprint(hashes.SHA256())
+    return f"SHA-1 {sha1.hex()}, SHA-256 {sha256.hex()}"
 
 
 def certificate_ends(certificate_text: str) -> float:

@@ -3,21 +3,21 @@
 SAML uses a small part of XML signature (SAML core 5.4): one reference, to the element
 around the signature; two transforms; RSA or ECDSA. This room knows that part and no
 more. :func:`check_structure` refuses all else before anything is computed, in every
-signature of a message, so that other libraries are only shown what they cannot be misled or kept
-busy by. :func:`signed` verifies one signature and gives what it covers, parsed anew
-from the very octets that were hashed: there is no other way to a value.
+signature of a message, so that other libraries are only shown what they cannot be
+misled or kept busy by. :func:`signed` verifies one signature and gives what it covers,
+parsed anew from the very octets that were hashed: there is no other way to a value.
 
 Keys are arguments. What a message says about its key (KeyName, X509Data, KeyValue) is
-tolerated, because real hubs send it, and never looked at.
+tolerated, because real hubs send it; a log may repeat it, and nothing else looks at it.
 """
 
-import base64
 import binascii
 import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 
 from cryptography.exceptions import InvalidSignature
@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from lxml import etree
 
 from eilogin.errors import AlgorithmMissing, MalformedMessage, UntrustedSignature
-from eilogin.saml.keys import PublicKey, SigningKey, key_name
+from eilogin.saml.keys import PublicKey, SigningKey, fingerprints, key_name
 from eilogin.saml.text import to_base64
 from eilogin.saml.xml import (
     DS,
@@ -68,11 +68,11 @@ _BY_CURVE: dict[str, hashes.HashAlgorithm] = {
 }
 _SIGNATURES = {**_BY_RSA, **_BY_CURVE}
 
-#: The digest algorithms that are taken, by their names in hashlib.
+#: The digest algorithms that are taken, and how each is computed.
 _DIGESTS = {
-    SHA256: "sha256",
-    "http://www.w3.org/2001/04/xmldsig-more#sha384": "sha384",
-    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
+    SHA256: hashlib.sha256,
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,
+    "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
 }
 
 #: The same, as metadata lists them: that with which we sign is first.
@@ -140,11 +140,15 @@ _KEY_INFO = frozenset(
 
 #: How many algorithms of a peer an error names, and characters of one.
 _MOST_NAMED, _LONGEST_NAME = 10, 80
+#: How many names of its key one quotes of a signature.
+_MOST_SAID = 3
 
 _INCLUSIVE_NAMESPACES = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
-#: Prefixes in one PrefixList; DigiD sends four.
-_MOST_PREFIXES = 20
+#: Prefixes in one PrefixList, each of which a canonical form may repeat; DigiD sends
+#: four.
+_MOST_PREFIXES = 8
 
+_DS = DS.encode()
 _C14N = re.escape(EXCLUSIVE_C14N)
 #: A Signature in canonical form, as most are: with a prefix, without a PrefixList, and
 #: with one certificate or none. Between its lines there may be white space.
@@ -218,11 +222,13 @@ def check_structure(
     Raises MalformedMessage. Source: SAML core 5.4, XML signature 4.
     """
     signatures = _read_all(root)
-    if len({signature.element for signature in signatures}) < len(signatures):
+    elements = {signature.element for signature in signatures}
+    if len(elements) < len(signatures):
         raise MalformedMessage("an element has more than one signature")
-    repeated = repeated_ids(root) if signatures and not ids_are_unique else ()
-    if any(signature.element.get("ID") in repeated for signature in signatures):
-        raise MalformedMessage("the ID that a signature refers to is not unique")
+    if signatures and not ids_are_unique:
+        repeated = repeated_ids(root)
+        if not repeated.isdisjoint(element.get("ID") for element in elements):
+            raise MalformedMessage("the ID that a signature refers to is not unique")
     return signatures
 
 
@@ -255,12 +261,17 @@ def _read_usual(node: etree._Element) -> Signature | None:
         return None
     start = octets.rfind(b"<", 0, octets.find(b":Signature xmlns:"))
     found = _USUAL.match(octets, start) if start >= 0 else None
-    if found is None or found["id"].decode() != parent.get("ID"):
+    if found is None:
         return None
-    method, digest_method = found["method"].decode(), found["digest_method"].decode()
-    if method not in _SIGNATURES or digest_method not in _DIGESTS:
+    prefix, info, *texts, digest, value = found.groups()
+    method, identifier, digest_method = [text.decode() for text in texts]
+    if (
+        identifier != parent.get("ID")
+        or method not in _SIGNATURES
+        or digest_method not in _DIGESTS
+    ):
         return None
-    declared = b'<%b:SignedInfo xmlns:%b="%b">' % (found["p"], found["p"], DS.encode())
+    declared = b'<%b:SignedInfo xmlns:%b="%b">' % (prefix, prefix, _DS)
     return Signature(
         element=parent,
         node=node,
@@ -269,9 +280,9 @@ def _read_usual(node: etree._Element) -> Signature | None:
         prefixes=(),
         algorithm=method,
         digest_algorithm=digest_method,
-        digest=_decoded(found["digest"]),
-        value=_decoded(found["value"]),
-        found=(declared + found["info"], octets[:start] + octets[found.end() :]),
+        digest=_decoded(digest),
+        value=_decoded(value),
+        found=(declared + info, octets[:start] + octets[found.end() :]),
     )
 
 
@@ -368,7 +379,7 @@ def _octets(element: etree._Element) -> bytes:
 
 def _decoded(text: bytes) -> bytes:
     try:
-        return base64.b64decode(b"".join(text.split()), validate=True)
+        return binascii.a2b_base64(b"".join(text.split()), strict_mode=True)
     except binascii.Error:
         raise MalformedMessage("a signature whose base64 cannot be read") from None
 
@@ -406,11 +417,29 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
         canonical(signature.signed_info, signature.info_prefixes),
         _covered(signature),
     )
-    verify_octets(keys, info, signature.value, signature.algorithm)
-    digest = hashlib.new(_DIGESTS[signature.digest_algorithm], covered).digest()
+    try:
+        verify_octets(keys, info, signature.value, signature.algorithm)
+    except UntrustedSignature as error:
+        raise UntrustedSignature(f"{error}{_key_said(signature)}") from None
+    digest = _DIGESTS[signature.digest_algorithm](covered).digest()
     if not hmac.compare_digest(digest, signature.digest):
         raise UntrustedSignature("changed after it was signed")
     return parse_canonical(covered)
+
+
+def _key_said(signature: Signature) -> str:
+    """What a signature says of its key, for a log: it proves nothing."""
+    names = [
+        repr(name[:_LONGEST_NAME])
+        for node in signature.node.iter(q("ds:KeyName"))
+        if (name := (node.text or "").strip())
+    ]
+    for node in islice(signature.node.iter(q("ds:X509Certificate")), 1):
+        try:
+            names.append(fingerprints(node.text or ""))
+        except MalformedMessage:
+            names.append("a certificate that cannot be read")
+    return f"; it names the key {', '.join(names[:_MOST_SAID])}" if names else ""
 
 
 def _covered(signature: Signature) -> bytes:
@@ -517,10 +546,10 @@ def sign(element: etree._Element, key: SigningKey) -> None:
         etree.cleanup_namespaces(
             element, top_nsmap=_DIGID_SCOPE, keep_ns_prefixes=prefixes
         )
-    name = _DIGESTS[key.digest or SHA256]
     # lxml overlooks a prefix of the list that was not read here in any document yet.
     covered = etree.fromstring(serialize(element)) if prefixes else element
-    digest = hashlib.new(name, canonical(covered, prefixes)).digest()
+    octets = canonical(covered, prefixes)
+    digest = _DIGESTS[key.digest or SHA256](octets).digest()
     signature = etree.fromstring(_template(key).format(digest=to_base64(digest)))
     signed_info, value = signature[0], signature[1]
     signed_info[-1].set("URI", f"#{identifier}")

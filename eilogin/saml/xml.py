@@ -86,6 +86,9 @@ class Limits:
     attributes: int
     #: Namespace declarations of the whole.
     namespaces: int
+    #: Characters that its namespaces may take in canonical form, if every element and
+    #: attribute had the longest of them written anew; None where that is not counted.
+    repeated: int | None
     #: Characters of one text or attribute value.
     text: int
     #: Whether every ID of the document must be unique. In an aggregate of metadata only
@@ -101,6 +104,7 @@ MESSAGE = Limits(
     elements=5_000,
     attributes=40,
     namespaces=500,
+    repeated=2 * 1024 * 1024,
     text=120 * 1024,
     unique_ids=True,
 )
@@ -112,6 +116,7 @@ METADATA = Limits(
     elements=10_000_000,
     attributes=100,
     namespaces=3_000_000,
+    repeated=None,
     text=1024 * 1024,
     unique_ids=False,
 )
@@ -125,14 +130,21 @@ _DECLARATION = re.compile(
 
 #: Characters of one namespace.
 _LONGEST_NAMESPACE = 256
+#: Characters of a parser's own words.
+_LONGEST_WORDS = 300
 
+#: A declaration that may be longer, or whose name is: there the tree tells. However
+#: often its beginning stands in a text, what follows is looked at for a short way.
 _LONG_NAMESPACE = re.compile(
-    rb"""xmlns[^=]*=\s*(?:"[^"]{%d}|'[^']{%d})"""
+    rb"""xmlns[^="'<>]{0,64}+(?:[^="'<>]|=\s*+(?:"[^"<]{%d}|'[^'<]{%d}))"""
     % (_LONGEST_NAMESPACE + 1, _LONGEST_NAMESPACE + 1)
 )
 _COUNT_ELEMENTS = etree.XPath("count(//*)")
+_COUNT_NAMES = etree.XPath("count(//*) + count(//@*)")
 #: ID as SAML writes it, Id as XML signature and encryption do, and their like.
-_IDENTIFIERS = etree.XPath("//@ID | //@Id | //@id | //@xml:id", smart_strings=False)
+_IDENTIFIERS = etree.XPath(
+    "//*/@ID | //*/@Id | //*/@id | //*/@xml:id", smart_strings=False
+)
 
 
 def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
@@ -163,10 +175,24 @@ def parse_canonical(octets: bytes) -> etree._Element:
         return etree.fromstring(octets, _parser(huge=True) if is_huge else _own.parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        # The parser's own words quote the document.
+        # The parser's own words quote the document: see in_full.
         raise MalformedMessage(
             f"not well-formed XML (line {line}, column {column})"
-        ) from None
+        ) from error
+
+
+def in_full(error: MalformedMessage) -> str:
+    """The error with the parser's own words, which may quote the document.
+
+    For metadata, in which nothing is secret; never for a message.
+    """
+    cause = error.__cause__
+    told = (
+        f" ({str(cause)[:_LONGEST_WORDS]})"
+        if isinstance(cause, etree.LxmlError)
+        else ""
+    )
+    return f"{error}{told}"
 
 
 def _parser(*, huge: bool) -> etree.XMLParser:
@@ -289,18 +315,22 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
     """Refuse many or long namespaces: a canonical form can repeat each many times.
 
     Here too the octets tell most: no declaration is without an ``xmlns`` that stands
-    there as it is, and none is longer in the tree.
+    there as it is, none is longer in the tree, and no name takes less than four octets.
     """
     is_long = _LONG_NAMESPACE.search(octets) is not None
-    if not is_long and octets.count(b"xmlns") <= limits.namespaces:
+    may_be_many = octets.count(b"xmlns") > limits.namespaces
+    most = limits.repeated
+    may_repeat = most is not None and len(octets) * _LONGEST_NAMESPACE > 4 * most
+    if not (is_long or may_be_many or may_repeat):
         return
-    count = 0
-    for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)):
-        count += 1
-        if len(uri) > _LONGEST_NAMESPACE:
-            raise MessageTooLarge("a namespace that is too long")
-    if count > limits.namespaces:
+    lengths = [len(uri) for _, (_, uri) in etree.iterwalk(root, events=("start-ns",))]
+    longest = max(lengths, default=0)
+    if longest > _LONGEST_NAMESPACE:
+        raise MessageTooLarge("a namespace that is too long")
+    if len(lengths) > limits.namespaces:
         raise MessageTooLarge(f"more than {limits.namespaces} namespace declarations")
+    if most is not None and _COUNT_NAMES(root) * longest > most:
+        raise MessageTooLarge("many elements and attributes, and too long a namespace")
 
 
 @cache
@@ -350,11 +380,11 @@ class _Schema:
             if self._schema.validate(element):
                 return
             fault = self._schema.error_log[0]
-        # The schema processor's own words quote values.
+        # The schema processor's own words quote values: see in_full.
         raise MalformedMessage(
             f"not valid by its schema: {fault.type_name.lower()} at line {fault.line}, "
             f"{fault.path[:200]}"
-        )
+        ) from etree.DocumentInvalid(fault.message)
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any
 from zlib import crc32
 
 from eilogin import clock
+from eilogin.errors import MalformedMessage
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.saml.messages import UNSPECIFIED, NameID
 
@@ -68,7 +69,12 @@ class Subject:
 
     @classmethod
     def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
-        """Whom ``issuer`` means by a NameID towards ``audience``."""
+        """Whom ``issuer`` means by a NameID towards ``audience``.
+
+        Raises MalformedMessage for one that could be taken for an attribute.
+        """
+        if name_id.format.startswith(BY_ATTRIBUTE):
+            raise MalformedMessage("a NameID in a Format that stands for an attribute")
         return cls(
             issuer=issuer,
             audience=audience,
@@ -186,19 +192,26 @@ class Login:
     address: str = field(default="", repr=False)
     #: By how many seconds the clock of who confirmed her was seen to be ahead of ours.
     ahead: float = 0.0
+    #: By what NameID the hub names her too, where ``who`` is an attribute.
+    also: Subject | None = field(default=None, repr=False)
+    #: entityIDs of hubs at which this browser may be logged in still, for another hub
+    #: has taken the place of theirs here.
+    left: Sequence[str] = ()
+    #: Who she is to the application: her NameID, where nothing else is given.
+    subject: str = field(default="", repr=False, compare=False)
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
     #: The store's key and the instant she was last seen; not part of the JSON.
     key: str = field(default="", repr=False)
     seen: float = 0.0
-    # Her NameID and to whom it names her: of ``who``, and read sooner.
-    subject: str = field(init=False, repr=False, compare=False)
+    # To whom she is named: of ``who``, and read sooner.
     audience: str = field(init=False, repr=False, compare=False)
     # Of a record the line that has the attributes: see __getattr__.
     _unread: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "subject", self.who.name_id)
+        if not self.subject:
+            object.__setattr__(self, "subject", self.who.name_id)
         object.__setattr__(self, "audience", self.who.audience)
         object.__setattr__(self, "_unread", "")
 
@@ -217,11 +230,18 @@ class Login:
         instants = (at for one, at in self.proven.items() if reaches(one, level))
         return max(instants, default=0.0)
 
+    @property
+    def named(self) -> Subject | None:
+        """By what messages of the hub, and to it, can name her."""
+        return self.who if self.who.has_name_id else self.also
+
     def labels(self) -> tuple[str, ...]:
         """What this session can be ended by: its subject, and its SessionIndex."""
-        if self.session_index is None:
-            return (self.who.label(),)
-        return (self.who.label(), self.who.label(self.session_index))
+        return _labels(self.who, self.session_index)
+
+    def other_labels(self) -> tuple[str, ...]:
+        """The same by what the hub names her too; of another shard, as likely."""
+        return () if self.also is None else _labels(self.also, self.session_index)
 
     def confirmed_by(self, newer: "Login") -> "Login":
         """This login after the same citizen was confirmed once more.
@@ -245,6 +265,10 @@ class Login:
         first = (FORMAT, *(getattr(self, name) for name in _FIRST))
         rest = {name: getattr(self, name) for name in ("attributes", *_LATER)}
         rest["who"] = asdict(self.who)
+        if self.also is not None:
+            rest["also"] = asdict(self.also)
+        if self.left:
+            rest["left"] = self.left
         body = f"{_compact(first)}\n{_compact(rest)}"
         return f"{crc32(body.encode())}\n{body}"
 
@@ -264,9 +288,14 @@ class Login:
         found = {**rest, **dict(zip(_FIRST, first[1:], strict=False))}
         _check(found)
         found["who"] = Subject.from_parts(rest["who"])
+        # Of few, and of none that an older version wrote.
+        also = rest.get("also")
+        found["also"] = None if also is None else Subject.from_parts(also)
+        found["left"] = tuple(rest.get("left", ()))
+        _require(str, *found["left"])
         login = object.__new__(cls)
         # Past the guard of a frozen dataclass: nobody has seen this value yet.
-        for name in (*_FIRST, *_LATER):
+        for name in (*_FIRST, *_LATER, "also", "left"):
             object.__setattr__(login, name, found[name])
         object.__setattr__(login, "key", key)
         object.__setattr__(login, "seen", seen)
@@ -289,6 +318,12 @@ _LATER = ("who", "started", "session_index", "proven", "ahead", "family")
 _TEXTS = ("subject", "audience", "address", "family")
 _INSTANTS = ("ends", "confirmed", "started", "ahead")
 _NUMBER = (int, float)
+
+
+def _labels(who: Subject, session_index: str | None) -> tuple[str, ...]:
+    if session_index is None:
+        return (who.label(),)
+    return (who.label(), who.label(session_index))
 
 
 def _check(found: Mapping[str, Any]) -> None:

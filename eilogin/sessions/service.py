@@ -12,6 +12,7 @@ House rules:
 """
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +24,8 @@ from eilogin.sessions.idle import IdleLimit
 from eilogin.sessions.reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.records import Login, Participant, Subject
 from eilogin.stores import Store, StoredSession
+
+_log = logging.getLogger("eilogin.sessions")
 
 #: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
 #: has to end them all must not take long.
@@ -136,9 +139,21 @@ class Sessions(IdleLimit):
         found = map(self._read, self._keys_of(login))
         return next((one for one in found if one is not None), None)
 
-    def with_key(self, key: str) -> Login | None:
-        """The login that has this key in the store, if it is there still."""
-        return self._read(key)
+    @staticmethod
+    def name_of(login: Login) -> str:
+        """What names this login for as long as it goes on, under whatever key.
+
+        It does not tell the family, which is a secret.
+        """
+        return _family_label(login)
+
+    def named(self, name: str) -> Login | None:
+        """The login that has this name (:meth:`name_of`), if it lives."""
+        return next(iter(self._carrying(name)), None)
+
+    def find_all_of(self, subject: Subject) -> list[Login]:
+        """The logins of a subject, in whatever browsers, idle ones too."""
+        return self._carrying(subject.label())
 
     def _read(self, key: str) -> Login | None:
         stored = self.store.read(key)
@@ -190,12 +205,60 @@ class Sessions(IdleLimit):
             inherit=is_same,
         )
         if not is_made:
+            if self._lets_nobody_in(made):
+                _log.error(
+                    "the store takes no session of anybody: all were ended ('eilogin"
+                    " store', a copy that was brought back) at an instant that lies in"
+                    " the future of this clock; set the clock (NTP), or wait for it"
+                )
             raise LoginEnded(
                 "the login was over, or was logged out, before its answer came in"
             )
         if replaces is not None:
             self._forget(replaces.key)
+        if made.also is not None:
+            self._be_found_by_other_labels(made, issued)
         return token
+
+    def _lets_nobody_in(self, refused: Login) -> bool:
+        """Whether not even a session of nobody could be made now where one was refused.
+
+        The mark on everybody (:meth:`eilogin.stores.Store.end_all`) is then to come.
+        """
+        now = clock.now()
+        key = _key_of(refused.who.shard + secrets.token_urlsafe(32))
+        probe = StoredSession(key, "", now, now + self.idle)
+        if not self.store.create(probe, issued=now):
+            return True
+        self.store.end(keys=(key,))
+        return False
+
+    def _be_found_by_other_labels(self, made: Login, issued: float) -> None:
+        """Have a login found by what the hub names her too, as by its own labels.
+
+        Raises LoginEnded, with the login ended, where a logout by that has come in
+        since ``issued``.
+        """
+        labels = made.other_labels()
+        # What was told, as the hub has it too: it moves to the heir with the labels.
+        index = made.session_index or ""
+        told = Participant(made.audience, made.also or made.who, index, since=0.0)
+        item = told.to_json()
+        if item in self.store.items(made.key):
+            return
+        # First the labels, and then the marks: a logout comes before the one, or finds
+        # the other. Marks are where their labels are, which may be another shard, so a
+        # session that nobody can use is made there to meet them.
+        is_labelled = self.store.append(made.key, item, labels)
+        shard = labels[0].partition(":")[0]
+        key = _key_of(shard + secrets.token_urlsafe(32))
+        probe = StoredSession(key, "", made.seen, made.ends, labels)
+        is_free = self.store.create(probe, issued=issued)
+        self.store.end(keys=(key,))
+        if not (is_labelled and is_free):
+            self.store.end(keys=(made.key,), labels=(_family_label(made),))
+            self._forget(made.key)
+            raise LoginEnded("the login was logged out before its answer came in")
 
     def _leave_word(self, renewed: Login, heir: Login) -> None:
         """See :meth:`find_renewed`; an heir that nobody uses is idle after that.
@@ -369,8 +432,15 @@ class Sessions(IdleLimit):
         when it would be refused for its age. Of all threads and processes one gets
         through; the others get :class:`eilogin.errors.MessageReplayed`.
         """
-        name = hashlib.sha256(key.encode()).hexdigest()
-        if not self.store.add(f"used:{name}", "", until):
+        if not self.store.add(_used_name(key), "", until):
+            raise MessageReplayed("this message was used before")
+
+    def require_unused(self, key: str) -> None:
+        """Raise :class:`eilogin.errors.MessageReplayed` for what was used before.
+
+        It may be used in the next moment: :meth:`use_once` decides.
+        """
+        if self.store.get(_used_name(key)) is not None:
             raise MessageReplayed("this message was used before")
 
 
@@ -382,6 +452,10 @@ def _family_label(login: Login) -> str:
     # The family is a secret, so its label is a hash.
     digest = hashlib.sha256(b"family\0" + login.family.encode()).hexdigest()
     return f"{login.who.shard}:{digest}"
+
+
+def _used_name(key: str) -> str:
+    return f"used:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _renewed_name(key: str) -> str:

@@ -14,15 +14,11 @@ from eilogin import clock
 from eilogin.backchannel import BackChannel
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
+from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.federation.trust_options import TrustOptions, trust_of
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter, SessionOptions
-from eilogin.filters.trust import (
-    OwnOptions,
-    TrustFilter,
-    TrustOptions,
-    own_of,
-    trust_of,
-)
+from eilogin.filters.trust import TrustFilter
 from eilogin.hub.app import Hub, HubOptions
 from eilogin.hub.citizens import Citizen, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair

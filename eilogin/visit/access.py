@@ -39,7 +39,7 @@ def require_attributes(
     missing = _not_told(assertion.attributes, names)
     if missing:
         raise AttributeMissing(
-            f"require_attributes expects {_listed(missing)};"
+            f"require_attributes expects {listed(missing)};"
             f" {_what_came(environ, assertion.issuer, assertion.attributes)}",
             missing,
         )
@@ -89,10 +89,10 @@ def _error(
     missing = _not_told(attributes, names)
     if missing:
         return AttributeMissing(
-            f"a line of protect expects {_listed(missing)}; {came}", missing
+            f"a line of protect expects {listed(missing)}; {came}", missing
         )
     return AttributeRefused(
-        f"a line of protect expects another value of {_listed(names)}; {came}"
+        f"a line of protect expects another value of {listed(names)}; {came}"
     )
 
 
@@ -104,7 +104,7 @@ def _not_told(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in wanted if not is_told(attributes, name))
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Names of attributes for the log, and never a value."""
     found = sorted(set(names))
     more = ", …" if len(found) > _MOST_NAMES else ""
@@ -115,4 +115,4 @@ def _listed(names: Iterable[str]) -> str:
 def _what_came(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
     """For the log: of what the hub told, and whom to ask for more."""
     whom = env.trust(environ).whom_to_ask(hub)
-    return f"{hub!r} told {_listed(attributes)}; what it tells us is its choice: {whom}"
+    return f"{hub!r} told {listed(attributes)}; what it tells us is its choice: {whom}"

@@ -35,6 +35,7 @@ from eilogin.sessions import Login
 from eilogin.visit.asking import login_address
 from eilogin.visit.handles import HANDLE, HANDLE_LENGTH, is_handle
 from eilogin.visit.kept import LIFETIME, MOST_FORMS, Form, KeptForms
+from eilogin.visit.login_needed import why_again
 from eilogin.visit.under_way import MOST_EXPIRED
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
@@ -208,6 +209,7 @@ class SecondChance:
             name=_own(environ).names[language_of(environ)],
             idle_hours=_idle_hours(environ),
             kept_hours=LIFETIME / 3600,
+            **why_again(environ, level),
         )
 
     def _too_large(
@@ -260,7 +262,7 @@ class SecondChance:
         except Refused as error:
             return self._refusal(environ, error, handle)
         audit.event(
-            "form.sent", pseudonym=own.pseudonym(login.subject), level=login.level
+            "form.sent", pseudonym=own.pseudonym(login.who.name_id), level=login.level
         )
         _put_in(environ, form)
         return None

@@ -32,13 +32,20 @@ from eilogin.errors import (
     MalformedMessage,
     MessageExpired,
     MessageUnexpected,
+    Proven,
     UnknownPeer,
 )
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures, toolkit, xml
-from eilogin.saml.answers import Expected, accept, open_artifact_response
+from eilogin.saml.answers import (
+    Expected,
+    accept,
+    open_artifact_response,
+    require_in_time,
+)
+from eilogin.saml.checks import SKEW
 from eilogin.visit import under_way
-from eilogin.visit.handles import is_handle, new_handle
+from eilogin.visit.handles import handle_of, is_handle
 from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.web import environ as env
@@ -169,11 +176,12 @@ class AnswerReader:
             _expected(trust, pending.hub, pending.request_id),
             destination_required=False,
         )
-        try:
-            assertion = accept(response, expected)
-        except LoginFailed as failure:
-            return Answer(pending, failure=failure)
-        self._ask_again(trust, response, expected)
+        with Proven():
+            try:
+                assertion = accept(response, expected)
+            except LoginFailed as failure:
+                return Answer(pending, failure=failure)
+            self._ask_again(trust, response, expected)
         return Answer(pending, assertion)
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
@@ -228,11 +236,15 @@ class AnswerReader:
             )
         expected = replace(self._expected(trust, hub, ""), unsolicited=True)
         assertion = accept(response, expected)
+        name = name_of(assertion)
+        env.sessions(environ).require_unused(name)
         self._ask_again(trust, response, expected, received.octets)
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
         target = safe_next(path, root(public_url))
-        return _kept(environ, _Stashed(new_handle(), assertion, target))
+        # However often it is sent, it waits once, and is claimed once.
+        handle = handle_of(name, assertion.issued)
+        return _kept(environ, _Stashed(handle, assertion, target))
 
     def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> Answer:
         """The answer that the visitor has agreed to, by a form of our own page."""
@@ -246,6 +258,7 @@ class AnswerReader:
         pending = _unasked(environ, stashed)
         if pending.spent_by:
             return Answer(pending)
+        require_in_time(stashed.assertion, clock.now())
         return Answer(pending, stashed.assertion)
 
     def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
@@ -271,8 +284,8 @@ class AnswerReader:
             return
         if not toolkit.can_judge(response):
             _log.info(
-                "what is signed is encrypted, or only its ArtifactResponse: no second "
-                "opinion"
+                "something in it is encrypted, or only its ArtifactResponse is signed: "
+                "no second opinion"
             )
             return
         hub = expected.issuer
@@ -287,6 +300,24 @@ class AnswerReader:
             )
         octets = octets or toolkit.standalone(response)
         self._second[hub].confirm(octets, expected.request_id)
+
+
+# --- used once ------------------------------------------------------------------------
+
+
+def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
+    """Raise :class:`eilogin.errors.MessageReplayed` for one that was used before.
+
+    It is remembered until it is too late for it, and until one that waits for a browser
+    would have waited in vain.
+    """
+    until = max(assertion.confirmation_ends, clock.now() + _STASHED) + SKEW
+    env.sessions(environ).use_once(name_of(assertion), until)
+
+
+def name_of(assertion: messages.Assertion) -> str:
+    """What no other assertion is called."""
+    return f"assertion:{assertion.issuer}\0{assertion.id}"
 
 
 # --- what waits for the browser -------------------------------------------------------
@@ -316,6 +347,7 @@ def _fetched(environ: "WSGIEnvironment", key: str) -> Answer:
     if pending.spent_by:
         return Answer(pending)
     _require_asked(pending, stashed.assertion.issuer)
+    require_in_time(stashed.assertion, clock.now())
     return Answer(pending, stashed.assertion)
 
 

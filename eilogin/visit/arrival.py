@@ -16,11 +16,21 @@ from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import reaches
 from eilogin.sessions import Login, create_in_place
-from eilogin.visit import cancelled, choosing, digid, limits, rounds, under_way
+from eilogin.visit import (
+    cancelled,
+    choosing,
+    digid,
+    leaving,
+    limits,
+    proofs,
+    rounds,
+    under_way,
+)
 from eilogin.visit.again import SecondChance
+from eilogin.visit.answers import use_once
 from eilogin.visit.asking import forget_asking, remember_asking
 from eilogin.visit.silence import way_back
-from eilogin.visit.subjects import subject_of
+from eilogin.visit.subjects import also_of, for_application, subject_of
 from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
@@ -68,17 +78,15 @@ class Arrivals:
         and of DigiD :class:`eilogin.errors.SectorRefused` or
         :class:`eilogin.errors.SubjectChanged`; nobody is logged in then.
         """
-        sessions, trust = env.sessions(environ), env.trust(environ)
-        own, level = trust.own, _level_reached(trust, pending, assertion)
-        said = _login_of(assertion, level, self._identified(trust, assertion))
-        said = replace(said, address=self._whereabouts.mark(environ))
+        sessions, own = env.sessions(environ), env.trust(environ).own
+        said = self._said(environ, pending, assertion)
         current = self._whereabouts.of_this_network(environ, env.session(environ))
+        said = replace(said, left=_left_behind(current, said))
         if own.is_digid:
             _require_same(current, said)
-        name = f"assertion:{assertion.issuer}\0{assertion.id}"
         if not under_way.claim(environ, pending):
             return once_more(environ, under_way.again(environ, pending))
-        sessions.use_once(name, assertion.confirmation_ends + SKEW)
+        use_once(environ, assertion)
         instant = _proven(own, pending, assertion)
         made = create_in_place(
             sessions,
@@ -91,24 +99,57 @@ class Arrivals:
             return go_to(environ, pending.target)
         token, login = made
         under_way.spend(environ, pending, sessions.key_of(token))
+        if pending.is_forced and own.hub_inside is not None:
+            proofs.note(environ, token, pending.target)
         audit.event(
             _what_happened(current, login),
-            pseudonym=own.pseudonym(login.subject),
+            pseudonym=own.pseudonym(login.who.name_id),
             session=own.pseudonym(token),
             peer=assertion.issuer,
             level=login.level,
         )
         headers = [
             env.cookie(environ).set(token),
-            self._whether_asked(pending, current),
             *self._forms.whose_cookie(environ, login, token),
+            *self._noted(environ, pending, current, assertion.issuer),
+        ]
+        return go_to(environ, way_back(environ, pending.target), headers)
+
+    def _said(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        assertion: messages.Assertion,
+    ) -> Login:
+        """The login that an assertion speaks of, used from where she is now."""
+        trust = env.trust(environ)
+        level = _level_reached(trust, pending, assertion)
+        said = _login_of(assertion, level, self._identified(trust, assertion))
+        return replace(
+            said,
+            subject=for_application(trust, said.who, self._subject),
+            also=also_of(assertion, said.who),
+            address=self._whereabouts.mark(environ),
+        )
+
+    def _noted(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        current: Login | None,
+        hub: str,
+    ) -> Sequence[tuple[str, str]]:
+        """The headers by which her browser knows what came of what it asked."""
+        headers = [
+            self._whether_asked(pending, current),
             *under_way.spent_cookie(environ, pending),
             *cancelled.forget(environ),
-            *choosing.remember(environ, assertion.issuer),
+            *choosing.remember(environ, hub),
+            *leaving.forget(environ),
         ]
         if not pending.is_passive:
             headers.append(rounds.note(environ, pending.target))
-        return go_to(environ, way_back(environ, pending.target), headers)
+        return headers
 
     def _identified(
         self, trust: Trust, assertion: messages.Assertion
@@ -129,6 +170,14 @@ class Arrivals:
         if pending.is_passive and current is None:
             return remember_asking(self._quiet)
         return forget_asking()
+
+
+def _left_behind(current: Login | None, said: Login) -> tuple[str, ...]:
+    """The hubs that do not hear that their login here has ended."""
+    if current is None:
+        return ()
+    hubs = (*current.left, current.who.issuer)
+    return tuple(hub for hub in dict.fromkeys(hubs) if hub != said.who.issuer)
 
 
 def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:

@@ -27,6 +27,7 @@ from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import LANGUAGES, Pages
+from eilogin.web.urls import root
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -86,19 +87,7 @@ class Questions:
             target, level, hub, is_passive=passive, is_forced=force, began=began
         )
         under_way.require_store(environ)
-        request = messages.AuthnRequest(
-            id=asked.request_id,
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            destination=endpoint.location,
-            force_authn=force,
-            is_passive=passive,
-            comparison="exact" if self._comparison == "exact" else "minimum",
-            level_classes=self._classes(trust, level),
-            name_id_format=trust.own.name_id_format,
-            asks_for_any_name=trust.own.asks_for_any_name,
-        )
-        request = _with_way_back(request, trust.own)
+        request = self._request(trust, endpoint, asked)
         return send_through_browser(
             environ,
             self._pages,
@@ -113,6 +102,23 @@ class Questions:
                 *headers,
             ],
         )
+
+    def _request(
+        self, trust: Trust, endpoint: Endpoint, asked: PendingLogin
+    ) -> messages.AuthnRequest:
+        request = messages.AuthnRequest(
+            id=asked.request_id,
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            destination=endpoint.location,
+            force_authn=asked.is_forced,
+            is_passive=asked.is_passive,
+            comparison="exact" if self._comparison == "exact" else "minimum",
+            level_classes=self._classes(trust, asked.level),
+            name_id_format=trust.own.name_id_format,
+            asks_for_any_name=trust.own.asks_for_any_name,
+        )
+        return _with_way_back(request, trust.own)
 
     def endpoint(self, trust: Trust, hub: str) -> Endpoint:
         """Where a hub takes our questions, or UnknownPeer (BindingMissing)."""
@@ -220,3 +226,11 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
     if choose:
         query["choose"] = "yes"
     return f"{env.trust(environ).own.url(address)}?{urlencode(query)}"
+
+
+def to_first_page(
+    environ: "WSGIEnvironment", level: str, *, force: bool = False, choose: bool = False
+) -> str:
+    """The address at which a login begins that leads to the site's first page."""
+    first = root(env.trust(environ).own.public_url)
+    return login_address(environ, first, level, force=force, choose=choose)

@@ -2,7 +2,7 @@
 
 DigiD demands the same page, in the same window (DIGID.md 6); a page of its own that
 says no more is refused. Where she began was open to everybody: that page is shown by
-the application as ever, with one paragraph of ours at the beginning of its body
+the application as ever, with one paragraph of ours where its content begins
 (:mod:`eilogin.visit.injection`), which needs no script and no style and so is stopped
 by no Content-Security-Policy. Where that page needs a login: a page of ours stands in
 its place.
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from webob import Response
 
 from eilogin.federation import Own
-from eilogin.visit.injection import BodyPlace, Headers, inject
+from eilogin.visit.digid import ENDED
+from eilogin.visit.injection import ContentPlace, Headers, inject
 from eilogin.visit.warning import Said
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MARK = "eilogin=cancelled"
 
 _WORD = Cookie("eilogin-cancelled")
+#: What the cookie says where her session has ended with it.
+_AND_OUT = "ended"
 #: How long the word waits for a page that can say it, in seconds.
 _WAITS = 120
 #: What a browser says that has kept a page, or wants it packed or in parts: that is no
@@ -73,15 +76,27 @@ def page_before(environ: "WSGIEnvironment", own: Own) -> str:
 
 
 def lead_back(
-    environ: "WSGIEnvironment", target: str, headers: Iterable[tuple[str, str]]
+    environ: "WSGIEnvironment",
+    target: str,
+    headers: Iterable[tuple[str, str]],
+    *,
+    ended: bool = False,
 ) -> Response:
-    """The redirect to the page where she began, a target of this site."""
+    """The redirect to the page where she began, a target of this site.
+
+    ``ended`` says whether she was logged in until now.
+    """
     path, _, query = target.partition("?")
     rest = _unmarked(query)
     marked = f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
     public_url = env.trust(environ).own.public_url
-    word = _WORD.set("1", max_age=_WAITS)
+    word = _WORD.set(_AND_OUT if ended else "1", max_age=_WAITS)
     return see_other(at(public_url, marked), [word, *headers])
+
+
+def has_ended(environ: "WSGIEnvironment") -> bool:
+    """Whether she was logged in until she cancelled."""
+    return _WORD.read(environ) == _AND_OUT
 
 
 def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
@@ -124,46 +139,74 @@ def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
     return see_other(at(public_url, this_page(environ, public_url)))
 
 
-def saying(
-    app: "WSGIApplication",
-    environ: "WSGIEnvironment",
-    start_response: "StartResponse",
-    texts: Mapping[str, str],
-) -> Iterable[bytes]:
-    """The answer of ``app``, with the word in it if it is a page of HTML.
+class Saying:
+    """An application whose pages say it; ``texts`` by language.
 
-    Where it is none, such as a redirect, the word waits for the next page.
+    ``says_it_at`` tells of a request that has to do with it whether its page does.
     """
-    for name in _OF_COPIES:
-        environ.pop(name, None)
-    is_said = False
 
-    def choose(status: str, headers: Headers) -> BodyPlace | None:
-        nonlocal is_said
-        said = Said(headers)
-        is_said = (
-            status.startswith("200")
-            and said.kind == "text/html"
-            and not said.is_download
-            and not said.unreadable()
-        )
-        return BodyPlace() if is_said else None
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        texts: Mapping[str, str],
+        says_it_at: "Callable[[WSGIEnvironment], bool]",
+    ) -> None:
+        self._app = app
+        self._texts = texts
+        self._says_it_at = says_it_at
 
-    def start(status: str, headers: Headers, *error: Any) -> Callable[[bytes], object]:
-        if is_said:
-            kept = [(n, v) for n, v in headers if n.lower() != "cache-control"]
-            headers = [*kept, ("Cache-Control", "no-store"), _WORD.expire()]
-        return start_response(status, headers, *error)
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """The answer of the application."""
+        if is_near(environ) and self._says_it_at(environ):
+            return self._say(environ, start_response)
+        return self._app(environ, start_response)
 
-    return inject(app, environ, start, _tag(environ, texts), choose)
+    def _say(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """The same with the word in it, if it is a page of HTML.
+
+        Where it is none, such as a redirect, the word waits for the next page.
+        """
+        for name in _OF_COPIES:
+            environ.pop(name, None)
+        is_said = False
+
+        def choose(status: str, headers: Headers) -> ContentPlace | None:
+            nonlocal is_said
+            is_said = _can_say(status, Said(headers))
+            return ContentPlace() if is_said else None
+
+        def start(
+            status: str, headers: Headers, *error: Any
+        ) -> Callable[[bytes], object]:
+            if is_said:
+                kept = [(n, v) for n, v in headers if n.lower() != "cache-control"]
+                headers = [*kept, ("Cache-Control", "no-store"), _WORD.expire()]
+            return start_response(status, headers, *error)
+
+        return inject(self._app, environ, start, self._tag(environ), choose)
+
+    def _tag(self, environ: "WSGIEnvironment") -> bytes:
+        language = language_of(environ)
+        said = self._texts[language]
+        if has_ended(environ):
+            said = f"{said} {ENDED[language]}"
+        text = html.escape(said)
+        tag = f'<p role="status" lang="{language}"><strong>{text}</strong></p>'
+        # In ASCII: whatever the charset of the page is.
+        return tag.encode("ascii", "xmlcharrefreplace")
 
 
-def _tag(environ: "WSGIEnvironment", texts: Mapping[str, str]) -> bytes:
-    language = language_of(environ)
-    text = html.escape(texts[language])
-    tag = f'<p role="status" lang="{language}"><strong>{text}</strong></p>'
-    # In ASCII: whatever the charset of the page is.
-    return tag.encode("ascii", "xmlcharrefreplace")
+def _can_say(status: str, said: Said) -> bool:
+    return (
+        status.startswith("200")
+        and said.kind == "text/html"
+        and not said.is_download
+        and not said.unreadable()
+    )
 
 
 def _unmarked(query: str) -> str:

@@ -13,15 +13,12 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator
 
 from eilogin.errors import (
-    LevelTooLow,
     LoginFailed,
     MessageExpired,
-    MessageMisdirected,
-    MessageReplayed,
-    OpinionsDiffer,
     PeerUnavailable,
+    Refused,
     SectorRefused,
-    SubjectChanged,
+    Unavailable,
 )
 from eilogin.federation import Own, Trust
 from eilogin.saml.messages import Assertion, NameID
@@ -29,20 +26,20 @@ from eilogin.saml.sectors import BSN, NUMBERS, SectorName
 from eilogin.sessions import Login, Subject
 from eilogin.settings import Words
 
-#: Answers of DigiD, and none, after which nobody is logged in here (8, point 10): each
-#: is proven to be its answer to a question of this very browser. What is not proven
-#: ends nothing, or anybody could.
-FAILURES = (
-    LevelTooLow,
-    LoginFailed,
-    MessageExpired,
-    MessageMisdirected,
-    MessageReplayed,
-    OpinionsDiffer,
-    PeerUnavailable,
-    SectorRefused,
-    SubjectChanged,
-)
+# --- what ends a session ----------------------------------------------------------
+
+
+def is_failure(error: Refused | Unavailable) -> bool:
+    """Whether nobody is logged in here after that (8, point 10).
+
+    By an answer that is proven, that the artifact is refused or not known any more, or
+    by silence. What is not proven ends nothing, or anybody could.
+    """
+    by_itself = (LoginFailed, MessageExpired, PeerUnavailable)
+    return isinstance(error, by_itself) or (
+        isinstance(error, Refused) and error.is_proven
+    )
+
 
 # --- who she is -------------------------------------------------------------------
 
@@ -115,7 +112,7 @@ def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
 def name_id_of(own: Own, login: Login) -> NameID:
     """By what the hub knows whose login this is."""
     if not own.is_digid:
-        return login.who.as_name_id()
+        return (login.named or login.who).as_name_id()
     found = (
         str(SectorName(sector, values[0]))
         for sector, name in NUMBERS.items()
@@ -200,10 +197,16 @@ _ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
+#: The words of ``error_text`` that stand for these.
+TEXTS = tuple(_ERRORS)
 _CANCELLED = {
     "nl": "U heeft het inloggen met DigiD geannuleerd.",
     "en": "You cancelled logging in with DigiD.",
 }
+#: What follows on that where she was logged in until then.
+ENDED: Mapping[str, str] = MappingProxyType(
+    {"nl": "U bent uitgelogd.", "en": "You have been logged out."}
+)
 
 
 def error_texts(said: str, said_en: str) -> Mapping[str, str]:

@@ -7,27 +7,34 @@ was asked for (DIGID.md 8, point 10).
 from typing import TYPE_CHECKING
 
 from eilogin import audit
+from eilogin.visit.inside import Inside, note_missed
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-def end_here(environ: "WSGIEnvironment", reason: str) -> list[tuple[str, str]]:
+def end_here(
+    environ: "WSGIEnvironment", reason: str, inside: Inside
+) -> list[tuple[str, str]]:
     """End the session of this visitor, if she has one; the header that says so.
 
     Under whatever key it goes on, and that one only. No mark is left: an answer that is
-    on its way is one that she asked for. ``reason`` is for the audit log. Raises
-    :class:`eilogin.errors.StoreUnavailable`.
+    on its way is one that she asked for. A hub that stands ``inside`` ends what it has
+    of it: afterwards no logout would find who has to be told. ``reason`` is for the
+    audit log. Raises :class:`eilogin.errors.StoreUnavailable`.
     """
     login = env.session_to_end(environ)
     environ[env.SESSION] = None
     if login is None:
         return []
     env.sessions(environ).drop(login)
+    if not inside.tell(environ, [login]):
+        # Nobody asks now; who logs her out later has to hear it.
+        note_missed(environ, login.who)
     audit.event(
         "session.ended",
-        pseudonym=env.trust(environ).own.pseudonym(login.subject),
+        pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
         peer=login.who.issuer,
         reason=reason,
     )

@@ -4,6 +4,8 @@ Each begins with the millisecond in which it was made, so that handles sort by a
 browser that opens its tabs again asks for all of them in one second.
 """
 
+import base64
+import hashlib
 import re
 import secrets
 
@@ -20,8 +22,20 @@ _match = re.compile(HANDLE).fullmatch
 
 def new_handle() -> str:
     """A handle that was never there before, made now."""
-    milliseconds = int(clock.now() * 1000)
-    return f"{milliseconds:0{_DIGITS}x}-{secrets.token_urlsafe(16)}"
+    return _handle(clock.now(), secrets.token_bytes(16))
+
+
+def handle_of(text: str, instant: float) -> str:
+    """The one handle of what has this name, and was made at that instant.
+
+    Who knows both knows the handle: it is no secret.
+    """
+    return _handle(instant, hashlib.sha256(text.encode()).digest()[:16])
+
+
+def _handle(instant: float, octets: bytes) -> str:
+    random = base64.urlsafe_b64encode(octets).decode().rstrip("=")
+    return f"{int(instant * 1000):0{_DIGITS}x}-{random}"
 
 
 def is_handle(text: str) -> bool:

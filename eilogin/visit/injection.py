@@ -7,8 +7,9 @@ what may stand before it is a handful of tokens, read here one by one from the f
 byte on. A look for ``</head>`` or ``</body>`` would find them in a script, a comment or
 an attribute too. Nothing is held back but this beginning, of which a browser shows
 nothing, so that a streaming answer stays streaming; and what does not begin as a
-document does is left as it is. What is for a person (:class:`BodyPlace`) goes to the
-beginning of the body, which is found in the same way, head included.
+document does is left as it is. What is for a person (:class:`ContentPlace`) goes to
+where the content of the page begins, which is found in the same way, head included: so
+much more is held back.
 
 Where the application said how long its answer is, the answer is as long as the tag
 longer: if no place was found, blanks follow the document in its stead. One that is too
@@ -31,6 +32,8 @@ Write = Callable[[bytes], object]
 LONGEST_BEGINNING = 8192
 #: Bytes that may come before the body: heads with their own styles are long.
 LONGEST_HEAD = 262_144
+#: Bytes of the body that may come before its content: menus are long.
+LONGEST_MENU = 65_536
 
 _BOM = b"\xef\xbb\xbf"
 # What may come before the place, one by one (HTML standard, 13.2.6.4.1 to 13.2.6.4.4),
@@ -98,6 +101,36 @@ _HEAD_BEGUN = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
+# What a body is made of, as far as every browser reads it in the same way. A script
+# with a comment may go on behind its end tag, and a quote where none belongs is read
+# otherwise than it looks: nothing is found behind these.
+_IN_BODY = re.compile(
+    rb"""
+    [^<]++
+    | < (?= [^a-z!/?] )
+    | <!-- (?: -?> | .*?--!?> )
+    | < (?!!--) [!?][^>]*>
+    | </ (?P<end> [a-z][^ \t\n\f\r/>]* ) [^>"']* >
+    | < (?P<raw> %(raw)s ) %(ends)s (?: (?!<!--) . )*? </ (?P=raw) [ \t\n\f\r]* >
+    | < (?! %(raw)s [ \t\n\f\r/>] )
+      (?P<start> [a-z][^ \t\n\f\r/>]* ) (?P<rest> %(ends)s )
+    """
+    % {
+        b"raw": rb"(?: script | style | title | textarea | iframe | xmp | noframes )",
+        b"ends": rb"""(?= [ \t\n\f\r/>] )
+      (?> (?: [ \t\n\f\r/]*+ [^ \t\n\f\r"'<>/=]++
+          (?: [ \t\n\f\r]*+ = [ \t\n\f\r]*+
+              (?: "[^"]*" | '[^']*' | [^ \t\n\f\r"'=<>`]++ ) )? )* )
+      [ \t\n\f\r/]*+ >""",
+    },
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+#: Elements with no content of the page in them, or none that is shown.
+_NO_CONTENT = frozenset(
+    b"header nav aside footer dialog template noscript select svg math".split()
+)
+_HIDDEN = re.compile(rb"""[ \t\n\f\r"']hidden(?![a-z0-9_-])""", re.IGNORECASE)
+
 
 class Place:
     """Where in a document the tag goes, looked for in its bytes as they come.
@@ -133,6 +166,10 @@ class Place:
         is_markup = rest.startswith((b"<!", b"<?", b"</"))
         return self._is_document and not self._is_xml and not is_markup
 
+    def last(self) -> int:
+        """The place where all has come, and :meth:`look` says to go on; -1 for none."""
+        return -1
+
 
 class BodyPlace:
     """Where the body of an HTML document begins, for what a person is to see.
@@ -163,18 +200,64 @@ class BodyPlace:
         return self._position
 
 
+class ContentPlace:
+    """Where the content of an HTML document begins, for what a person is to see.
+
+    In front of its first ``<h1>`` or at the beginning of ``<main>``, whichever comes
+    first, but for those in a header or menu. There it stands in the column of the text;
+    a body may be laid out in rows or a grid, in which one paragraph more moves all
+    others. It is the beginning of the body where neither comes early enough.
+    """
+
+    def __init__(self) -> None:
+        self._body = BodyPlace()
+        self._begin = -1
+        self._position = 0
+        #: In how many elements without content.
+        self._depth = 0
+
+    def look(self, beginning: bytes) -> int | None:
+        """The place in ``beginning``, as :meth:`Place.look` gives it."""
+        if self._begin < 0:
+            begin = self._body.look(beginning)
+            if begin is None or begin < 0:
+                return begin
+            self._begin = self._position = begin
+        while step := _IN_BODY.match(beginning, self._position):
+            if self._is_content(step):
+                is_main = step["start"].lower() == b"main"
+                return step.end() if is_main else step.start()
+            self._position = step.end()
+        is_over = len(beginning) - self._begin > LONGEST_MENU
+        return self._begin if is_over else None
+
+    def last(self) -> int:
+        """The place where all has come, as :meth:`Place.last` gives it."""
+        return self._begin
+
+    def _is_content(self, step: "re.Match[bytes]") -> bool:
+        """Whether the content begins at this token; notes where it is."""
+        start, end = (step["start"] or b"").lower(), (step["end"] or b"").lower()
+        if start in _NO_CONTENT and not step["rest"].endswith(b"/>"):
+            self._depth += 1
+        if end in _NO_CONTENT:
+            self._depth = max(0, self._depth - 1)
+        is_one = start in (b"h1", b"main") and not self._depth
+        return is_one and _HIDDEN.search(step["rest"]) is None
+
+
 class Injection:
     """One answer on its way out: ``tag`` is put in where ``choose`` says so.
 
     ``choose`` gets status and headers, and gives a :class:`Place` or
-    :class:`BodyPlace`, or None where the answer is to be left as it is. ``is_head``
+    :class:`ContentPlace`, or None where the answer is to be left as it is. ``is_head``
     says that it has no body.
     """
 
     def __init__(
         self,
         tag: bytes,
-        choose: Callable[[str, Headers], "Place | BodyPlace | None"],
+        choose: Callable[[str, Headers], "Place | ContentPlace | None"],
         start_response: "StartResponse",
         *,
         is_head: bool,
@@ -183,7 +266,7 @@ class Injection:
         self._choose = choose
         self._start_response = start_response
         self._is_head = is_head
-        self._place: Place | BodyPlace | None = None
+        self._place: Place | ContentPlace | None = None
         self._held = b""
         self._promised = b""
         self._is_started = False
@@ -258,9 +341,12 @@ class Injection:
 
     def finish(self) -> bytes:
         """What is to go out when all has come."""
-        ready, self._held, self._place = self._held + self._promised, b"", None
-        self._promised = b""
-        return ready
+        position = -1 if self._place is None else self._place.last()
+        ready, self._held, self._place = self._held, b"", None
+        after, self._promised = self._promised, b""
+        if position < 0:
+            return ready + after
+        return ready[:position] + self._tag + ready[position:]
 
 
 def _length(name: str, value: str) -> int:
@@ -305,7 +391,7 @@ def inject(
     environ: "WSGIEnvironment",
     start_response: "StartResponse",
     tag: bytes,
-    choose: Callable[[str, Headers], Place | BodyPlace | None],
+    choose: Callable[[str, Headers], Place | ContentPlace | None],
 ) -> Iterable[bytes]:
     """The answer of ``app``, with ``tag`` in it: see :class:`Injection`."""
     is_head = environ["REQUEST_METHOD"] == "HEAD"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.sessions import Login
-from eilogin.visit.rules import Rule
+from eilogin.visit.rules import Rule, Rules
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ def needs_proof(environ: "WSGIEnvironment", login: Login | None, rule: Rule) -> 
     if rule.max_age is not None and clock.now() - proven > rule.max_age:
         return True
     return rule.idle is not None and _had_pause(environ, login, rule.idle, proven)
+
+
+def wants_proof_of_stranger(environ: "WSGIEnvironment", rule: Rule) -> bool:
+    """Whether who is not logged in is asked for a fresh proof at once.
+
+    DigiD's answer does not say how old a proof is: where that counts, any other one
+    would be asked for again.
+    """
+    has_age = rule.idle is not None or rule.max_age is not None
+    return has_age and env.trust(environ).own.is_digid
 
 
 def _had_pause(
@@ -62,6 +72,16 @@ def note_pause(
     for limit in limits:
         if _idle_for(environ, login) > limit:
             _note(environ, login, limit)
+
+
+def note_pause_of_visitor(environ: "WSGIEnvironment", rules: Rules) -> None:
+    """The same for who comes, if she is logged in.
+
+    What she did not do until now counts, though a new login begins.
+    """
+    login = env.session(environ)
+    if login is not None:
+        note_pause(environ, login, rules.idle_limits)
 
 
 def _idle_for(environ: "WSGIEnvironment", login: Login) -> float:

@@ -19,12 +19,13 @@ from eilogin.errors import (
 )
 from eilogin.federation import Trust
 from eilogin.saml import messages
-from eilogin.saml.levels import reaches
+from eilogin.saml.levels import LEVELS, reaches
 from eilogin.visit import access, cancelled, choosing, limits, under_way
 from eilogin.visit.arrival import go_to
 from eilogin.visit.asking import login_address, remember_asking
 from eilogin.visit.ending import end_here
-from eilogin.visit.rules import OFF, OPTIONAL, Rules
+from eilogin.visit.inside import Inside
+from eilogin.visit.rules import OFF, OPTIONAL, Rule, Rules
 from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
@@ -40,16 +41,23 @@ class NoLogin:
 
     ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
     not asked again silently; ``words`` are what she reads by language, of whom DigiD
-    says that she cancelled.
+    says that she cancelled; a hub may stand ``inside``.
     """
 
     def __init__(
-        self, pages: Pages, rules: Rules, silence: float, words: Mapping[str, str]
+        self,
+        pages: Pages,
+        rules: Rules,
+        *,
+        silence: float,
+        words: Mapping[str, str],
+        inside: Inside,
     ) -> None:
         self._pages = pages
         self._rules = rules
         self._silence = silence
         self._words = words
+        self._inside = inside
 
     def answer(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
@@ -71,12 +79,18 @@ class NoLogin:
         trust = env.trust(environ)
         if trust.own.hub_inside is not None:
             code = failure.status_codes[-1]
-            return _to_hub_inside(environ, pending, code, _ended(environ, failure))
+            ended = self._ended(environ, failure)
+            return _to_hub_inside(environ, pending, code, ended)
         if messages.AUTHN_FAILED not in failure.status_codes:
             raise LoginFailed(_told(trust, pending, failure), failure.status_codes)
         if trust.own.is_digid:
-            ended = [*_ended(environ, failure), under_way.drop(pending.handle)]
-            return cancelled.lead_back(environ, pending.began or pending.target, ended)
+            ended = self._ended(environ, failure)
+            return cancelled.lead_back(
+                environ,
+                self._page_that_can_say_it(environ, pending.began or pending.target),
+                [*ended, under_way.drop(pending.handle)],
+                ended=bool(ended),
+            )
         return self._cancelled(environ, pending)
 
     def _cancelled(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
@@ -93,7 +107,18 @@ class NoLogin:
             logged_in=env.session(environ) is not None,
         )
 
-    def cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
+    def led_back(self, environ: "WSGIEnvironment") -> Response | None:
+        """Where she is led back after she cancelled, and the page cannot say so."""
+        if not cancelled.take_mark(environ):
+            return None
+        if not cancelled.is_due(environ):
+            return cancelled.to_plain_page(environ)
+        need = self._rules.rule_of(environ).need
+        if need == OPTIONAL:
+            return None
+        return self._cancelled_here(environ, LEVELS[0] if need == OFF else need)
+
+    def _cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
         """In the place of the page where she began, for it needs a login itself."""
         own = env.trust(environ).own
         target = this_page(environ, own.public_url)
@@ -105,6 +130,7 @@ class NoLogin:
             login_url=login_address(environ, target, level),
             choose_url=choosing.address(environ, target, level),
             back_url=self._open_page(environ, target),
+            ended=cancelled.has_ended(environ),
             words=self._words[language_of(environ)],
         )
 
@@ -117,8 +143,8 @@ class NoLogin:
         """
         if env.trust(environ).own.hub_inside is None:
             return self.lacking(environ, pending, error)
-        note_refusal(error, "login")
-        ended = _ended(environ, error)
+        note_refusal(error, "login", environ)
+        ended = self._ended(environ, error)
         return _to_hub_inside(environ, pending, messages.NO_AUTHN_CONTEXT, ended)
 
     def lacking(
@@ -130,7 +156,7 @@ class NoLogin:
         """
         if not pending.is_passive or env.session(environ) is not None:
             raise error
-        note_refusal(error, "login")
+        note_refusal(error, "login", environ)
         target = way_back(environ, pending.target)
         return go_to(environ, target, [remember_asking(self._silence)])
 
@@ -139,7 +165,7 @@ class NoLogin:
 
         Many tabs were opened at once, and she logged in at another one.
         """
-        note_refusal(error, "login")
+        note_refusal(error, "login", environ)
         own = env.trust(environ).own
         return self._pages.page(
             environ,
@@ -149,15 +175,31 @@ class NoLogin:
             website_url=root(own.public_url),
         )
 
+    def _page_that_can_say_it(self, environ: "WSGIEnvironment", target: str) -> str:
+        """The page where she began, or the first: an ``off`` one is left alone."""
+        rule = self._rule_at(target)
+        if rule is None or rule.need == OFF:
+            return root(env.trust(environ).own.public_url)
+        return target
+
+    def says_it_at(self, environ: "WSGIEnvironment") -> bool:
+        """Whether the word may be put into the page that is asked for."""
+        return cancelled.is_due(environ) and self._rules.rule_of(environ).need != OFF
+
     def _open_page(self, environ: "WSGIEnvironment", target: str) -> str:
         """The page where the login was asked for if it is open to her, or the first."""
-        is_open = self._is_open(environ, unquote(target.partition("?")[0]))
+        is_open = self._is_open(environ, self._rule_at(target))
         return target if is_open else root(env.trust(environ).own.public_url)
 
-    def _is_open(self, environ: "WSGIEnvironment", path: str) -> bool:
+    def _rule_at(self, target: str) -> Rule | None:
+        """What a page needs; None of one that is refused to everybody."""
         try:
-            rule = self._rules.rule_for(path)
+            return self._rules.rule_for(unquote(target.partition("?")[0]))
         except PathRefused:
+            return None
+
+    def _is_open(self, environ: "WSGIEnvironment", rule: Rule | None) -> bool:
+        if rule is None:
             return False
         login = env.session(environ)
         return rule.need in (OFF, OPTIONAL) or (
@@ -167,12 +209,13 @@ class NoLogin:
             and not access.unmet(login, rule)
         )
 
-
-def _ended(environ: "WSGIEnvironment", error: Refused) -> list[tuple[str, str]]:
-    """End her session where DigiD wants it: also if she has one at a lower level."""
-    if not env.trust(environ).own.is_digid:
-        return []
-    return end_here(environ, error.code)
+    def _ended(
+        self, environ: "WSGIEnvironment", error: Refused
+    ) -> list[tuple[str, str]]:
+        """End her session where DigiD wants it, though it be at a lower level."""
+        if not env.trust(environ).own.is_digid:
+            return []
+        return end_here(environ, error.code, self._inside)
 
 
 def _to_hub_inside(

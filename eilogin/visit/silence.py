@@ -24,11 +24,12 @@ from webob import Response
 
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.saml.levels import LEVELS
+from eilogin.settings import LONGEST_TARGET
 from eilogin.visit.asking import Questions
 from eilogin.visit.choosing import known_hub
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
-from eilogin.web.requests import LONGEST_TARGET, fills_window, is_looked_at
+from eilogin.web.requests import fills_window, is_looked_at
 from eilogin.web.urls import at, see_other, whole_target
 
 if TYPE_CHECKING:

@@ -2,18 +2,30 @@
 
 Where an attribute serves, she is known by its name and value at this hub: the same
 citizen at each login, though the hub may give her another NameID each time, or none.
-No message of the hub can name her by it, so single logout cannot reach her session from
-there, nor start here.
+No message of the hub can name her by it; by the NameID that came along it can. Where
+none did, single logout cannot reach her session from there, nor start here.
+
+The application knows her by the value alone where nothing else can have the same: one
+hub, and one way in which it names her. Else it gets the way and the hub too
+(:func:`for_application`).
 """
 
 from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import AfterValidator
 
 from eilogin.errors import SubjectMissing
 from eilogin.federation import Trust
-from eilogin.saml.messages import Assertion
+from eilogin.saml.messages import (
+    EMAIL,
+    PERSISTENT,
+    TRANSIENT,
+    UNSPECIFIED,
+    Assertion,
+    NameID,
+)
 from eilogin.saml.text import CONTROL
 from eilogin.sessions import Subject
 from eilogin.sessions.records import BY_ATTRIBUTE
@@ -34,6 +46,39 @@ def _sources(words: tuple[str, ...]) -> tuple[str, ...]:
 
 #: The type of the option ``subject``.
 SubjectSources = Annotated[Words, AfterValidator(_sources)]
+
+
+#: The formats of a NameID that have a word of their own.
+_WORDS = {
+    one: one.rpartition(":")[2] for one in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)
+}
+#: What may stand in a format or an entityID as it is; not what parts them.
+_PLAIN = ":/?#[]@$&'()*+,;="
+
+
+def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
+    """Who somebody is to the application; no two are the same.
+
+    ``VALUE!FORMAT!HUB`` where another hub of ours, or another of ``sources``, could
+    have the same value. It depends on nothing but these three, so it is the same at
+    every login.
+    """
+    if len(trust.hub_ids) == 1 and len(sources) == 1:
+        return who.name_id
+    return "!".join((who.name_id, _kind(who.format), quote(who.issuer, _PLAIN)))
+
+
+def _kind(format_: str) -> str:
+    """How a name is meant, in a word where it has one; never the same for two."""
+    known = format_.startswith(BY_ATTRIBUTE)
+    return _WORDS.get(format_) or f"{'' if known else ':'}{quote(format_, _PLAIN)}"
+
+
+def also_of(assertion: Assertion, who: Subject) -> Subject | None:
+    """By what the hub names her too, where an attribute says who she is here."""
+    if who.has_name_id or assertion.name_id is None:
+        return None
+    return _named(assertion.name_id, assertion.issuer, who.audience)
 
 
 def subject_of(trust: Trust, assertion: Assertion, sources: Sequence[str]) -> Subject:
@@ -61,8 +106,12 @@ def _by(source: str, assertion: Assertion, audience: str) -> Subject | None:
     if source == NAME_ID:
         if assertion.name_id is None:
             return None
-        return Subject.named(assertion.name_id, issuer=issuer, audience=audience)
+        return _named(assertion.name_id, issuer, audience)
     values = assertion.attributes.get(source.removeprefix(BY_ATTRIBUTE), ())
     if len(values) != 1 or not values[0].strip() or CONTROL.search(values[0]):
         return None
     return Subject(issuer, audience, values[0], source)
+
+
+def _named(name_id: NameID, issuer: str, audience: str) -> Subject:
+    return Subject.named(name_id, issuer=issuer, audience=audience)

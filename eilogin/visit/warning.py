@@ -97,7 +97,7 @@ def _told_of(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
     return {
         "level": login.level,
         # What an operator finds in the audit log; never the NameID, which may be a BSN.
-        "pseudonym": env.trust(environ).own.pseudonym(login.subject),
+        "pseudonym": env.trust(environ).own.pseudonym(login.who.name_id),
         "until": login.until.isoformat(timespec="seconds"),
         "absolute_seconds_left": max(0, int(login.ends - now)),
         "idle_seconds_left": max(0, int(sessions.idle_at(login) - now)),

@@ -101,7 +101,7 @@ class Whereabouts:
         audit.event(
             "address-changed",
             outcome,
-            pseudonym=own.pseudonym(login.subject),
+            pseudonym=own.pseudonym(login.who.name_id),
             session=own.pseudonym(env.cookie(environ).read(environ) or ""),
             level=login.level,
             reason="address-changed",

@@ -31,9 +31,10 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 
 from eilogin.errors import MalformedMessage, PathRefused
+from eilogin.settings import IPNetwork
 from eilogin.visit.paths import fault_in
 from eilogin.web import environ as env
-from eilogin.web.requests import IPNetwork, is_among, read_whole_body
+from eilogin.web.requests import is_among, read_whole_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

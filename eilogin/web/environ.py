@@ -20,6 +20,9 @@ key                       set by                  value
                                                   is not what the visitor sees
 ``eilogin.fresh``         ``login``               True where a limit of the path asks
                                                   for a fresh proof
+``eilogin.nameless``      ``login``               True at our own addresses where an
+                                                  attribute may say who somebody is,
+                                                  and the hub means her by a NameID
 ``eilogin.login``         ``login``               :class:`LoginService`
 ``eilogin.logout``        ``logout``              :class:`LogoutService`, where a hub
                                                   stands inside
@@ -31,7 +34,7 @@ A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which n
 the filter that should stand before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -54,6 +57,7 @@ TRUST = "eilogin.trust"
 ADDRESS = "eilogin.address"
 VISIBLE = "eilogin.visible"
 FRESH = "eilogin.fresh"
+NAMELESS = "eilogin.nameless"
 LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
 ENDED = "eilogin.ended"
@@ -97,6 +101,19 @@ class LoginService(Protocol):
         and the parameter :data:`REFUSED` of its query says why.
         """
 
+    @property
+    def tells_proof(self) -> bool:
+        """Whether a login says when she last proved who she is.
+
+        DigiD says so of a proof that was asked for, and of no other one.
+        """
+
+    def take_proof(self) -> bool:
+        """Whether she gave a fresh proof for this very page, a few minutes ago.
+
+        Once: whoever asks again gets a no. Before a hub (``hub_inside``) alone.
+        """
+
 
 #: See :meth:`LoginService.require`; the last part of a status code of SAML.
 REFUSED = "refused"
@@ -105,15 +122,17 @@ REFUSED = "refused"
 class LogoutService(Protocol):
     """What ``logout`` leaves in environ for a hub inside: "she is logging out"."""
 
-    def leave(self, target: str) -> Response | None:
+    def leave(self, target: str, names: Collection[str]) -> Response | None:
         """End the login of this visitor, and tell the hub of it, maybe through her.
 
         What to answer; she is at ``target``, a path of this site, afterwards, and
-        :meth:`outcome` knows what came of it. None where she has no login.
+        :meth:`outcome` knows what came of it. None where she has no login, or one
+        that is not among ``names`` (:meth:`eilogin.sessions.Sessions.name_of`): who
+        brings a message about somebody else stays logged in.
         """
 
-    def end(self, keys: Sequence[str]) -> bool:
-        """End logins without her browser, by their keys in the store.
+    def end(self, names: Collection[str]) -> bool:
+        """End logins without her browser, by their names.
 
         Whether the hub has said that all of them are logged out everywhere.
         """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from eilogin.errors import MalformedMessage
+from eilogin.errors import InNameOf, MalformedMessage
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.checks import verified
 from eilogin.saml.keys import PublicKey
@@ -63,13 +63,14 @@ def verify(
     """The same message, proven to be of who says that it is of theirs."""
     root = xml.parse(received.octets)
     issuer = _issuer_of(root)
-    if received.binding == bindings.POST:
-        element = verified(root, keys_of(issuer))
-        return _inbound(received, element, issuer)
-    bindings.verify_redirect(received, keys_of(issuer), weak)
-    signatures.check_structure(root)
-    xml.validate(root, "protocol")
-    return _inbound(received, root, issuer)
+    keys = keys_of(issuer)
+    with InNameOf(issuer):
+        if received.binding == bindings.POST:
+            return _inbound(received, verified(root, keys), issuer)
+        bindings.verify_redirect(received, keys, weak)
+        signatures.check_structure(root)
+        xml.validate(root, "protocol")
+        return _inbound(received, root, issuer)
 
 
 def _inbound(
@@ -95,7 +96,9 @@ def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
     """The message in a SOAP envelope, verified, and its issuer."""
     inner = bindings.unwrap_soap(octets)
     issuer = _issuer_of(inner)
-    return verified(inner, keys_of(issuer)), issuer
+    keys = keys_of(issuer)
+    with InNameOf(issuer):
+        return verified(inner, keys), issuer
 
 
 def _issuer_of(element: etree._Element) -> str:

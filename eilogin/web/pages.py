@@ -213,7 +213,7 @@ class Pages:
             # It would be one for every request, and nobody has done anything.
             reference = _note_in_log(error, "store")
         else:
-            reference = note_refusal(error, event)
+            reference = note_refusal(error, event, environ)
         code = error.code if isinstance(error, EiloginError) else EiloginError.code
         status = error.status if isinstance(error, EiloginError) else 500
         headers = _headers_of(error)
@@ -433,20 +433,57 @@ def _is_nobodys_login(environ: "WSGIEnvironment", event: str) -> bool:
     return event == "login" and environ.get(env.ADDRESS) not in _LOGIN_ADDRESSES
 
 
-def note_refusal(error: Exception, event: str) -> str:
-    """Write what was refused, and why, to log and audit log; gives the reference."""
-    reference = _note_in_log(error, event)
+def note_refusal(
+    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
+) -> str:
+    """Write what was refused, and why, to log and audit log; gives the reference.
+
+    Where it was a message of a party that ``environ`` knows, the log says whom to ask.
+    """
+    reference = _note_in_log(error, event, environ)
     code = error.code if isinstance(error, EiloginError) else EiloginError.code
     outcome = "refused" if isinstance(error, Refused) else "failed"
-    audit.event(event, outcome, reference=reference, reason=code)
+    who = _who(environ or {}) if event == "access" else {}
+    peer = error.peer if isinstance(error, EiloginError) else ""
+    audit.event(
+        event,
+        outcome,
+        reference=reference,
+        reason=code,
+        **{"peer": peer or None, **who},
+    )
     return reference
 
 
-def _note_in_log(error: Exception, event: str) -> str:
+def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
+    """Of the audit event: who is logged in, in which session, by whose word."""
+    login = env.session_or_none(environ)
+    if login is None:
+        return {}
+    own = env.trust(environ).own
+    return {
+        "pseudonym": own.pseudonym(login.who.name_id),
+        "session": own.pseudonym(env.cookie(environ).read(environ) or ""),
+        "peer": login.who.issuer,
+        "level": login.level,
+    }
+
+
+def _note_in_log(
+    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
+) -> str:
     reference = new_reference()
     code = error.code if isinstance(error, EiloginError) else EiloginError.code
-    _tell_log(error, code, reference, event)
+    _tell_log(error, code, reference, event, _about_peer(error, environ or {}))
     return reference
+
+
+def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
+    """What is known of who sent what is refused, for the log; or ""."""
+    trust = environ.get(env.TRUST)
+    if trust is None or not (isinstance(error, EiloginError) and error.peer):
+        return ""
+    return str(trust.about(error))
 
 
 def _headers_of(error: Exception) -> Headers:
@@ -461,10 +498,16 @@ def _headers_of(error: Exception) -> Headers:
     return []
 
 
-def _tell_log(error: Exception, code: str, reference: str, event: str) -> None:
-    """The cause under its reference: a warning, or a fault of ours, which is worse."""
+def _tell_log(
+    error: Exception, code: str, reference: str, event: str, about: str
+) -> None:
+    """The cause under its reference: a warning, or a fault of ours, which is worse.
+
+    ``about`` is what is known of who sent it.
+    """
+    cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about)))
     # What was sent may stand in the message: it must not start a line of its own.
-    cause = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(error))
+    line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
     is_refused = isinstance(error, Refused)
     _log.log(
         logging.WARNING if is_refused else logging.ERROR,
@@ -473,7 +516,7 @@ def _tell_log(error: Exception, code: str, reference: str, event: str) -> None:
         event,
         "refused" if is_refused else "failed",
         code,
-        cause[:_LONGEST_CAUSE],
+        line,
         exc_info=None if isinstance(error, EiloginError) else error,
     )
 

@@ -9,10 +9,8 @@ import ipaddress
 import logging
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
-
-from pydantic import AfterValidator, BeforeValidator
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 from eilogin.errors import (
     CrossSite,
@@ -20,23 +18,18 @@ from eilogin.errors import (
     MessageTooLarge,
     MethodNotAllowed,
 )
+from eilogin.settings import IPNetwork, site_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _log = logging.getLogger("eilogin")
 
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 _FORM = "application/x-www-form-urlencoded"
 #: More fields than any form of ours has.
 _MOST_FIELDS = 20
-#: Most characters of a target: longer than any address that a person was sent to.
-LONGEST_TARGET = 2048
 #: More proxies than stand before any site in earnest.
 _MOST_PROXIES = 10
-# What stays as it is in an address (RFC 3986 2.2), what is encoded already included.
-_IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
 
 
 # --- where it came from ---------------------------------------------------------
@@ -284,69 +277,15 @@ def safe_next(value: str | None, default: str = "/") -> str:
     """
     if not value:
         return default
-    if not _is_path_of_this_site(value):
+    try:
+        return site_path(value)
+    except ValueError:
         shown = value.partition("?")[0][:80]
         _log.warning("return address ignored, not a path of this site: %a", shown)
         return default
-    return _as_ascii(value)
-
-
-def _as_ascii(address: str) -> str:
-    """What is not ASCII, encoded: it would not survive in a Location header."""
-    return quote(address, safe=_IN_ADDRESS)
-
-
-def site_path(value: str) -> str:
-    """A path of this site as :func:`safe_next` gives it; ValueError for another."""
-    if not _is_path_of_this_site(value):
-        raise ValueError("a path of this site, such as '/mijn'")
-    return _as_ascii(value)
-
-
-#: The type of an option that holds a path of this site, maybe with a query.
-SitePath = Annotated[str, AfterValidator(site_path)]
-
-
-def _is_path_of_this_site(value: str) -> bool:
-    """Whether every reading of ``value`` is a path with a plain first segment."""
-    if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
-        return False
-    reading = value.partition("?")[0].partition("#")[0]
-    # Encoded once, twice or thrice: whatever still changes after that is a trick.
-    for _ in range(3):
-        if not _is_plain(reading):
-            return False
-        decoded = unquote(reading)
-        if decoded == reading:
-            return True
-        reading = decoded
-    return False
-
-
-def _is_plain(path: str) -> bool:
-    return (
-        path.startswith("/")
-        and path.isprintable()
-        and not re.search(r"//|\\|/\.\.?(?:/|$)", path)
-    )
 
 
 # --- who sent it ----------------------------------------------------------------
-
-
-def _networks(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return tuple(ipaddress.ip_network(word) for word in value.split())
-    except ValueError:
-        raise ValueError(
-            "addresses or networks such as '127.0.0.1 10.0.0.0/8'"
-        ) from None
-
-
-#: The type of the option ``trusted_proxies``.
-Networks = Annotated[tuple[IPNetwork, ...], BeforeValidator(_networks)]
 
 
 def client_address(

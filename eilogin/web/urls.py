@@ -10,8 +10,9 @@ from urllib.parse import quote, urlsplit
 
 from webob import Response
 
+from eilogin.settings import LONGEST_TARGET
 from eilogin.web.environ import VISIBLE
-from eilogin.web.requests import LONGEST_TARGET, origin_of
+from eilogin.web.requests import origin_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -322,7 +322,7 @@ def test_a_transform_is_refused_and_not_run(honest, key, algorithm, content):
 
 
 def forged_prefix_list():
-    return " ".join(f"p{i}" for i in range(20))
+    return " ".join(f"p{i}" for i in range(8))
 
 
 def hostile_shapes():
@@ -338,6 +338,14 @@ def hostile_shapes():
     yield (
         "a long namespace",
         b"<a xmlns:p='" + long + b"'>" + b"<p:b/>" * 20_000 + b"</a>",
+    )
+    yield (
+        "namespaces to repeat",
+        b"<a"
+        + b"".join(b" xmlns:p%d='%s%d'" % (i, long[:240], i) for i in range(40))
+        + b">"
+        + b"<b %s/>" % b" ".join(b"p%d:c=''" % i for i in range(20)) * 1_000
+        + b"</a>",
     )
     yield "text", b"<a>" + b"x" * 200_000 + b"</a>"
     yield "white space", b"<a>" + b" " * 8_000_000 + b"</a>"

@@ -1,8 +1,10 @@
 """``eilogin check``: every fault of a file, and nothing built."""
 
 import ast
+import hashlib
 import os
 import pwd
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,12 +14,13 @@ from dataclasses import replace
 import pytest
 import time_machine
 
+from eilogin import clock
 from eilogin.cli import checking, inventory
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part, parts_of
 from eilogin.errors import ConfigurationError
 from eilogin.saml.bindings import REDIRECT
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.metadata import Contact, Endpoint, write_entity
 from eilogin.saml.signatures import sign
 from eilogin.saml.xml import parse, serialize
@@ -222,6 +225,21 @@ OPTIONS = [
     ("filter:g-session", "filter-with", "g-session", "leads to itself"),
     ("pipeline:uwv", "pipeline", "uwv", "leads to itself"),
     ("server:main", "use", None, "expected 'egg:waitress#main'"),
+    ("filter:g-login", "require_attributes", "mail, cn", "between them, found 'mail,'"),
+    ("filter:g-login", "require_attributes", "mail =", "between them, found '='"),
+    ("filter:uwv-eilogin", "requested_attributes", "mail,", "found 'mail,'"),
+    (
+        "filter:uwv-eilogin",
+        "requested_attributes",
+        "mail isRequired",
+        "'required' behind it or not (line 1: 'mail isRequired')",
+    ),
+    ("filter:g-identity", "allow_attributes", "mail, cn", "found 'mail,'"),
+    ("filter:g-identity", "attributes", "mail = MAIL", "found 'mail ='"),
+    ("filter:g-identity", "attributes", "mail, MAIL", "found 'mail,'"),
+    ("filter:g-identity", "user", "attribute:mail, subject", "found 'mail,'"),
+    ("filter:uwv-eilogin", "hub", "urn:a, urn:b", "found 'urn:a,'"),
+    ("app:hub", "default_attributes", "mail=", "between them, found 'mail='"),
     ("server:main", "thread", "4", "waitress: "),
     ("server:main", "threads", "many", "waitress: "),
     ("app:app", "use", "egg:nothing#main", "is installed: nothing"),
@@ -279,6 +297,7 @@ WRONG = {
         "federation_certificate": "no.crt",
         "federation_unsigned": "maybe",
         "federation_validity": "a month",
+        "federation_copies": "no-folder",
         "hub": "urn:hub",
         "discovery": "kies",
         "level_classes": "basis",
@@ -305,6 +324,7 @@ WRONG = {
         "cancel_text": None,
         "cancel_text_en": None,
         "silent": "maybe",
+        "explain_step_up": "maybe",
         "unsolicited": "maybe",
         "want_response_signed": "maybe",
         "second_opinion": "maybe",
@@ -558,7 +578,12 @@ class TestAHubThatSignsInAbove:
     def below(self, site):
         """The site's hub behind the filters of a participant."""
         site.set("app:hub", sign_in="above", passed_on_to="https://uwv.test/")
-        site.set("filter:uwv-eilogin", hub_inside="/", cookie="eilogin-above")
+        site.set(
+            "filter:uwv-eilogin",
+            hub_inside="/",
+            cookie="eilogin-above",
+            protect="/ optional",
+        )
         site.set("pipeline:inloggen", pipeline="uwv-eilogin hub-session hub-trust hub")
         site.set("pipeline:uwv", pipeline="app")
         return site
@@ -568,6 +593,7 @@ class TestAHubThatSignsInAbove:
 
     def test_may_stand_behind_its_filters_one_by_one(self, below):
         below.set("filter:g-trust", hub_inside="/")
+        below.set("filter:g-login", protect="/ optional")
         below.set("filter:hub-session", cookie="eilogin-hub")
         below.set("filter:g-session", cookie="eilogin-above")
         filters = "g-session g-trust g-login g-logout g-identity"
@@ -610,6 +636,54 @@ class TestAHubThatSignsInAbove:
         below.set(section, **options)
         found = [str(fault) for fault in below.faults()]
         assert any(told in text for text in found), found
+
+    @pytest.mark.parametrize(
+        ("prefix", "found", "expected"),
+        [(None, "/idp", "/"), ("/idp", "/", "/idp"), ("/idp", "/hub", "/idp")],
+    )
+    def test_has_the_prefix_that_its_own_filters_say(
+        self, below, prefix, found, expected
+    ):
+        hub = "http://inloggen.localhost:6543/metadata"
+        below.set("filter:uwv-eilogin", hub_inside=found)
+        below.set("filter:hub-trust", prefix=prefix, entity_id=hub)
+        assert str(below.fault()).endswith(
+            f"[filter:uwv-eilogin] hub_inside: found '{found}'; expected '{expected}',"
+            " the prefix of [filter:hub-trust]"
+        )
+
+    @pytest.mark.parametrize(
+        ("protect", "told"),
+        [
+            (None, "protect: '/' needs 'basis'; expected 'optional' for all"),
+            ("/ optional\n    /sso midden", "protect: '/sso' needs 'midden'"),
+            ("/ optional\n    /login off", "protect: '/login' needs 'off'"),
+            (
+                "/ optional\n    /slo basis methods=POST",
+                "protect: '/slo' needs 'basis'",
+            ),
+        ],
+    )
+    def test_is_asked_for_a_login_by_nobody_but_itself(self, below, protect, told):
+        below.set("filter:uwv-eilogin", protect=protect)
+        assert told in str(below.fault())
+
+    def test_may_answer_servers_without_a_look_at_sessions(self, below):
+        protect = "/ optional\n    /artifact off\n    /health off\n    /slo/soap off"
+        below.set("filter:uwv-eilogin", protect=protect)
+        assert below.faults() == []
+
+    def test_is_looked_for_where_its_prefix_is(self, below):
+        protect = "/ basis\n    /idp optional"
+        below.set("filter:uwv-eilogin", hub_inside="/idp", protect=protect)
+        hub = "http://inloggen.localhost:6543/metadata"
+        below.set("filter:hub-trust", prefix="/idp", entity_id=hub)
+        assert below.faults() == []
+
+    def test_is_one_too_where_other_options_are_wrong(self, below):
+        """Nothing is said of an order that is well."""
+        below.set("app:hub", name_id_key=None)
+        assert "[app:hub] name_id_key: is required" in str(below.fault())
 
 
 class TestADemo:
@@ -664,7 +738,11 @@ class TestKeysAndTheFederation:
             key="%(here)s/var/other.key",
             certificate="%(here)s/var/other.crt",
         )
-        assert "by another key than ours" in site.fault().expected
+        told = site.fault().expected
+        assert "by another key than ours" in told
+        for name in ("uwv", "other"):
+            pair = [(site.var / f"{name}.{end}").read_bytes() for end in ("key", "crt")]
+            assert fingerprints(SigningKey.load(*pair).certificate_text) in told
 
     def test_are_the_operators(self, site):
         self.other_key(site)
@@ -714,6 +792,34 @@ class TestKeysAndTheFederation:
         assert all("has more than one hub (2)" in text for text in found)
 
 
+class TestMetadataAtAnAddress:
+    ADDRESS = "http://localhost:1/federation.xml?token=geheim"
+
+    def test_that_does_not_give_it_is_told_with_whom_to_ask(self, site):
+        site.set("filter:uwv-eilogin", federation=self.ADDRESS)
+        told = site.fault()
+        assert told.option == "federation"
+        assert "http://localhost:1/federation.xml" in told.expected
+        assert "refuses connections" in told.expected
+        assert "ask who runs that address (metadata-unavailable)" in told.expected
+        assert "geheim" not in str(told)
+
+    def test_is_noted_where_a_copy_stands_in_for_it(self, site):
+        folder = site.var / "copies"
+        folder.mkdir()
+        name = hashlib.sha256(self.ADDRESS.encode()).hexdigest()[:32]
+        shutil.copy(site.var / "federation.xml", folder / f"{name}.xml")
+        site.set(
+            "filter:uwv-eilogin",
+            federation=self.ADDRESS,
+            federation_copies="%(here)s/var/copies",
+        )
+        found = checking.check(IniFile.read(site.file, {})).remarks
+        (note,) = [text for text in found if "(metadata-copy)" in text]
+        assert "[filter:uwv-eilogin] federation: a copy from before stands in" in note
+        assert site.faults() == []
+
+
 class TestALevelThatNoHubCouldSay:
     def test_is_a_fault_where_the_filters_stand_alone(self, site):
         site.set("filter:g-trust", level_classes="basis urn:b")
@@ -755,12 +861,25 @@ class TestTheMetadataOfAPeer:
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
         assert result.stdout.endswith(
-            "note: [filter:uwv-eilogin] federation: we,"
-            " http://uwv.localhost:6543/eilogin/metadata, are not in it; does the hub"
-            " know us?\n"
             f"note: [filter:uwv-eilogin] federation_unsigned: {site.var}/hub.xml is not"
             " signed: whoever can write it decides whom we trust (metadata-unsigned)\n"
         )
+        # It is one party's, and not a list that we should be on.
+        assert "are not in it" not in result.stdout
+
+    def test_that_nobody_signed_and_does_not_list_us_is_noted(self, site, run):
+        octets = (site.var / "federation.xml").read_bytes()
+        (site.var / "all.xml").write_bytes(
+            octets.replace(b"http://uwv.localhost", b"http://other.localhost")
+        )
+        site.set(
+            "filter:uwv-eilogin",
+            federation="%(here)s/var/all.xml",
+            federation_certificate=None,
+            federation_unsigned="true",
+        )
+        told = run("check", site.file).stdout
+        assert "uwv.localhost:6543/eilogin/metadata, are not in it; does the" in told
 
     def test_that_is_signed_by_itself_need_not_name_us_either(
         self, site, run, hub_file
@@ -780,7 +899,7 @@ class TestTheMetadataOfAPeer:
         )
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
-        assert "are not in it; does the hub know us?" in result.stdout
+        assert "are not in it" not in result.stdout
         assert "not signed" not in result.stdout
 
     def test_without_keys_is_a_fault(self, site, hub_file):
@@ -788,6 +907,7 @@ class TestTheMetadataOfAPeer:
         told = site.fault()
         assert told.option == "federation"
         assert "has no signing certificate that can be used" in told.expected
+        assert "found none; ask" in told.expected
         assert told.expected.endswith("(peer-without-keys)")
 
     def test_without_a_binding_that_is_needed_is_a_fault(self, site, hub_file):
@@ -816,6 +936,38 @@ class TestTheMetadataOfAPeer:
         assert "expired at 2021-01-02T00:00:00Z: its key is trusted" in result.stdout
         assert "ask De Hub beheer@hub.test" in result.stdout
         assert "(certificate-expired)" in result.stdout
+
+    @pytest.fixture
+    def ours(self, site, hub_file):
+        """Take a certificate of ours that ends in so many days; what is told of it."""
+        hub_file()
+
+        def take(days, profile):
+            begins = clock.now() - 10 * 86400
+            pair = new_key_pair("uwv.localhost", begins=begins, days=10 + days)
+            for end, octets in zip(("key", "crt"), pair, strict=True):
+                (site.var / f"uwv.{end}").write_bytes(octets)
+            site.set("filter:uwv-eilogin", profile=profile)
+            file = site.var / "uwv.crt"
+            return f"[filter:uwv-eilogin] certificate: {file} (CN=uwv.localhost)"
+
+        return take
+
+    @pytest.mark.parametrize("profile", ["saml", "digid"])
+    def test_of_which_our_own_is_nearly_over_is_noted(self, site, run, ours, profile):
+        told = ours(20, profile)
+        result = run("check", site.file)
+        assert f"{told} ends at " in result.stdout
+        assert "(certificate-ends)" in result.stdout
+
+    def test_of_which_our_own_is_over_is_noted(self, site, run, ours):
+        assert f"{ours(-1, 'saml')} expired at " in run("check", site.file).stdout
+
+    def test_of_which_our_own_is_over_is_a_fault_with_digid(self, site, ours):
+        ours(-1, "digid")
+        fault = site.fault()
+        assert fault.option == "certificate"
+        assert fault.expected.endswith("DigiD answers whose has expired with 404")
 
     def test_of_which_a_part_was_passed_over_is_noted(self, site, run, hub_file):
         hub_file(
@@ -962,6 +1114,42 @@ class TestWhatIsHardlyMeant:
             for option, name in (("protect", "role"), ("require_attributes", "bsn"))
         ]
 
+    @pytest.mark.parametrize("subject", ["attribute:mail", "name-id attribute:mail"])
+    def test_that_an_attribute_may_name_her_is_noted(self, site, run, subject):
+        site.set("filter:uwv-eilogin", subject=subject)
+        assert self.notes(site, run) == [
+            (
+                "note: [filter:uwv-eilogin] subject: where the hub gives no NameID, so"
+                " that an attribute says who she is, single logout is impossible"
+                " (logout-impossible)"
+            )
+        ]
+
+    def test_a_participant_without_names_is_noted(self, site, run):
+        uwv = "http://uwv.localhost:6543/eilogin/metadata"
+        site.set("app:hub", nameless=uwv)
+        assert self.notes(site, run) == [
+            (
+                f"note: [app:hub] nameless: {uwv!r} is told no NameID, so of its"
+                " sessions single logout is impossible (logout-impossible)"
+            )
+        ]
+
+    def test_what_each_of_several_hubs_can_say_is_noted(self, site, run):
+        told = {"protect": "/a basis role=x", "user": "attribute:mail subject"}
+        site.set("filter:uwv-eilogin", **told)
+        assert self.notes(site, run) == []
+        site.set("filter:uwv-eilogin", hub="all")
+        told = "'role' lets in whom any of the hubs says it of; is that meant?"
+        named = (
+            "attribute:mail: each of the hubs can say that somebody is anybody;"
+            " 'subject' tells their citizens apart"
+        )
+        assert self.notes(site, run) == [
+            f"note: [filter:uwv-eilogin] protect: {told}",
+            f"note: [filter:uwv-eilogin] user: {named}",
+        ]
+
     @pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.1 ::/0"])
     def test_trust_in_every_address_is_noted(self, site, run, networks):
         site.set("filter:g-trust", trusted_proxies=networks)
@@ -974,6 +1162,43 @@ class TestWhatIsHardlyMeant:
         (note,) = self.notes(site, run)
         assert note.startswith("note: [filter:g-login] protect: found methods=POTS, ")
         assert note.endswith("; did you mean 'POST'?")
+
+    def test_one_word_in_the_place_of_a_text_is_noted(self, site, run):
+        site.set("filter:uwv-eilogin", profile="digid", error_text="c17")
+        assert any(
+            note.endswith(
+                "error_text: a visitor reads 'c17' and no more; did you mean 'cl7'?"
+            )
+            for note in self.notes(site, run)
+        )
+        for fine in ("tvs", "Het lukt niet."):
+            site.set("filter:uwv-eilogin", error_text=fine)
+            assert "a visitor reads" not in "".join(self.notes(site, run))
+
+    @pytest.mark.parametrize("option", ["nameless", "release", "passed_on_to"])
+    def test_whom_the_federation_does_not_know_is_noted(self, site, run, option):
+        uwv = "http://uwv.localhost:6543/eilogin/metadata"
+        lines = {
+            "nameless": f"{uwv} {uwv}x",
+            "release": f"{uwv} name\n {uwv}x name\n category:urn:c name\n * name",
+            "passed_on_to": f"{uwv} {uwv}x",
+        }
+        site.set("app:hub", **{option: lines[option]})
+        notes = [note for note in self.notes(site, run) if "no member" in note]
+        (note,) = notes
+        assert note.startswith(
+            f"note: [app:hub] {option}: '{uwv}x' is no member of the"
+        )
+        assert note.endswith(f"; did you mean '{uwv}'?")
+
+    def test_a_comma_between_values_is_noted(self, site, run):
+        protect = "=/x,y off\n /a=b,c off methods=GET,PUT\n /c basis role=chief,admin"
+        site.set("filter:g-login", protect=protect)
+        (note,) = self.notes(site, run)
+        assert note.startswith(
+            "note: [filter:g-login] protect: role=chief,admin is one"
+        )
+        assert note.endswith("several are written role=chief|admin")
 
     def test_what_looks_like_a_comment_may_be_meant(self, site, run):
         site.set("filter:uwv-eilogin", name="Desk #1")

@@ -12,6 +12,12 @@ def signing_key(name):
 
 
 @pytest.fixture
+def key_of():
+    """The key of a name, made once."""
+    return signing_key
+
+
+@pytest.fixture
 def key():
     return signing_key("member")
 

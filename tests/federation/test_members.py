@@ -76,16 +76,7 @@ def test_has_a_name_for_everybody(federation):
 
 
 def test_says_who_the_only_hub_is(federation):
-    assert federation.only_hub() == HUB
-
-
-def test_does_not_choose_between_hubs(tmp_path, make_own, operator):
-    hubs = [make_own("hub", entity_id=f"https://{n}.test/").descriptor() for n in "ab"]
-    path = tmp_path / "two.xml"
-    path.write_bytes(
-        write_federation(hubs, name="", valid_until=clock.now() + HOUR, key=operator)
-    )
-    assert read([operator.public], path).only_hub() is None
+    assert list(federation.hubs) == [HUB]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path, operator):
@@ -136,8 +127,30 @@ class TestHowLongItLasts:
     def test_has_to_be_said_where_it_is_bounded(self, file_of, make_own):
         path = file_of("one.xml", make_own("hub", entity_id=HUB))
         assert read(None, path).hubs == [HUB]
-        with pytest.raises(MetadataLifetime, match=r"one\.xml: .*valid until for ever"):
+        with pytest.raises(MetadataLifetime, match=r"one\.xml: .*has no validUntil;"):
             read(None, path, longest=365 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<a><b></a>", r"line 1, column 11\) \(Opening and ending tag mismatch: b"),
+        (
+            '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"/>',
+            "'entityID' is required but missing",
+        ),
+        (
+            "<!DOCTYPE html><html/>",
+            "and this looks like a page of HTML: ask the operat",
+        ),
+        ("\n<html><p></html>", "and this looks like a page of HTML: ask the operator"),
+    ],
+)
+def test_what_is_no_metadata_is_told_in_full(tmp_path, text, told):
+    path = tmp_path / "federation.xml"
+    path.write_text(text)
+    with pytest.raises(MetadataUnusable, match=told):
+        read(None, path)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from eilogin.errors import (
     BindingMissing,
     ConfigurationError,
     HubUnknown,
+    MetadataExpired,
     PeerWithoutKeys,
 )
 from eilogin.federation import Federation, peers
@@ -60,13 +61,14 @@ class TestOurHubs:
     @pytest.mark.parametrize("said", [(), ("all",)])
     def test_must_be_there(self, make_own, said):
         federation = federation_of(make_own().descriptor())
-        with pytest.raises(HubUnknown, match="has no hub"):
+        told = r"^has no hub \(IDPSSODescriptor\); it has 1 participant$"
+        with pytest.raises(HubUnknown, match=told):
             peers.our_hubs(make_own(), said, federation)
 
     def test_that_are_left_out_are_told_with_the_reason(self, make_own):
         left_out = {HUB: PeerWithoutKeys("no key at all")}
         federation = federation_of(make_own().descriptor(), left_out=left_out)
-        with pytest.raises(HubUnknown, match="left out: no key at all"):
+        with pytest.raises(PeerWithoutKeys, match="can be used: no key at all"):
             peers.our_hubs(make_own(), (), federation)
         with pytest.raises(PeerWithoutKeys, match="no key at all"):
             peers.our_hubs(make_own(), (HUB,), federation)
@@ -83,9 +85,12 @@ class TestOurHubs:
             peers.our_hubs(make_own(), (make_own().entity_id,), federation)
 
     def test_must_be_valid_still(self, make_own, make_hub):
-        federation = federation_of(replace(make_hub(), valid_until=1.0))
-        with pytest.raises(HubUnknown, match=r"the metadata of .* has expired"):
-            peers.our_hubs(make_own(), (HUB,), federation)
+        over = replace(make_own(entity_id="x").descriptor(), valid_until=1.0)
+        federation = federation_of(over, replace(make_hub(), valid_until=1.0))
+        told = rf"the hub '{HUB}' expired at 1970-01-01T00:00:01Z, and it is 20"
+        for said in ((HUB,), (), ("all",)):
+            with pytest.raises(MetadataExpired, match=told):
+                peers.our_hubs(make_own(), said, federation)
 
 
 class TestAHubThatLacksABinding:
@@ -112,6 +117,11 @@ class TestAHubThatLacksABinding:
         with pytest.raises(BindingMissing, match=told):
             peers.our_hubs(make_own(acs="artifact"), (), federation)
         assert peers.our_hubs(make_own(acs="post"), (), federation) == (HUB,)
+
+    def test_for_artifacts_has_no_way_around_it_at_digid(self, make_own, make_hub):
+        federation = federation_of(make_hub(artifact_resolutions=()))
+        with pytest.raises(BindingMissing, match="'acs' is 'artifact'; ask who runs"):
+            peers.our_hubs(make_own(profile="digid"), (), federation)
 
 
 class TestAHubThatTakesOtherAlgorithms:
@@ -162,6 +172,15 @@ class TestRemarks:
         with time_machine.travel(after, tick=False):
             (remark,) = self.of(make_own("hub"), make_hub(), make_own().descriptor())
         assert make_own().entity_id in remark.text
+
+    def test_tell_who_plays_digid_whom_it_refuses_for_that(
+        self, make_own, make_hub, key
+    ):
+        own = make_own("hub", profile="digid")
+        after = key.certificate.not_valid_after_utc.timestamp() + 1
+        with time_machine.travel(after, tick=False):
+            (remark,) = self.of(own, make_hub(), make_own().descriptor())
+        assert "as DigiD does, we refuse its messages with 404; ask who" in remark.text
 
     def test_tell_what_was_passed_over_and_not_without_end(self, make_own, make_hub):
         left_out = {"x": PeerWithoutKeys("no key")}

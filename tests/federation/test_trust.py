@@ -1,8 +1,17 @@
+from dataclasses import replace
+
 import pytest
 
 from eilogin.backchannel import BackChannel
-from eilogin.errors import UnknownPeer
+from eilogin.errors import (
+    DecryptionFailed,
+    MessageExpired,
+    MessageMisdirected,
+    UnknownPeer,
+    UntrustedSignature,
+)
 from eilogin.federation import Federation, Trust
+from eilogin.saml.keys import fingerprints
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata, IdentityProvider
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
@@ -20,18 +29,12 @@ def make_trust(make_own):
 
 
 def test_knows_the_hub_and_where_it_takes_questions(make_trust):
-    assert make_trust().sso(HUB).location == "https://hub.test/sso"
+    assert make_trust().hub(HUB).single_sign_ons[0].location == "https://hub.test/sso"
 
 
 def test_a_hub_that_is_none_is_refused(make_trust):
     with pytest.raises(UnknownPeer, match="not an identity provider"):
         make_trust(UWV).hub(UWV)
-
-
-def test_a_hub_without_redirect_is_refused(make_trust):
-    other = EntityDescriptor(entity_id="x", identity_provider=IdentityProvider())
-    with pytest.raises(UnknownPeer, match="by Redirect"):
-        make_trust("x", other).sso("x")
 
 
 def test_only_our_hub_has_keys(make_trust, key):
@@ -68,3 +71,55 @@ def test_signs_for_a_peer_in_its_role_as_that_wants_it(make_trust, key):
 )
 def test_says_whom_to_ask_of_anybody(make_trust, entity_id, whom):
     assert make_trust().whom_to_ask(entity_id).startswith(whom)
+
+
+class TestWhatALogSaysOfARefusal:
+    @staticmethod
+    def told(trust, error, peer=HUB):
+        error.peer = peer
+        return trust.about(error)
+
+    def test_is_whom_to_ask(self, make_trust):
+        told = self.told(make_trust(), MessageMisdirected())
+        assert told == f"it came in the name of '{HUB}'; ask who runs '{HUB}'"
+
+    def test_is_which_keys_the_metadata_has(self, make_trust, key):
+        told = self.told(make_trust(), UntrustedSignature())
+        named = fingerprints(key.certificate_text)
+        assert f"its metadata has 1 certificate ({named})" in told
+        assert told.endswith(f"get its newest metadata, or ask who runs '{HUB}'")
+
+    def test_is_which_keys_a_participants_metadata_has(self, make_trust, make_own):
+        from_hub = replace(make_trust(), own=make_own("hub"))
+        told = self.told(from_hub, UntrustedSignature(), UWV)
+        assert "its metadata has 1 certificate (SHA-1 " in told
+
+    def test_is_the_first_of_many_keys(self, make_trust, key_of):
+        many = tuple(key_of(f"key {i}").certificate_text for i in range(4))
+        role = IdentityProvider(signing_certificates=(*many, many[0]))
+        other = EntityDescriptor(entity_id="x", identity_provider=role)
+        told = self.told(make_trust(HUB, other), UntrustedSignature(), "x")
+        assert "its metadata has 4 certificates (" in told
+        assert [fingerprints(text) in told for text in many] == [True] * 3 + [False]
+        assert "; …)" in told
+
+    @pytest.mark.parametrize(
+        ("peer", "says"),
+        [
+            (UWV, "its metadata has no certificate to sign with"),
+            ("https://gone.test/", "it has no metadata here (any more)"),
+        ],
+    )
+    def test_is_that_there_is_no_key(self, make_trust, peer, says):
+        assert says in self.told(make_trust(), UntrustedSignature(), peer)
+
+    def test_is_which_key_of_ours_to_encrypt_for(self, make_own, make_trust, key_of):
+        ours = key_of("to encrypt for")
+        trust = replace(make_trust(), own=make_own(decryption_keys=(ours,)))
+        told = self.told(trust, DecryptionFailed())
+        assert f"we have 1 certificate ({fingerprints(ours.certificate_text)})" in told
+        assert told.endswith("and give our newest metadata")
+
+    def test_is_that_a_clock_may_be_off(self, make_trust):
+        told = self.told(make_trust(), MessageExpired())
+        assert f"set the clock here (NTP), or ask who runs '{HUB}'" in told

@@ -152,6 +152,10 @@ class TestWhoIsLoggedIn:
         line = next(m for m in caplog.messages if m.startswith(reference))
         assert "(identity-missing)" in line
         assert "q7Xw2" not in line
+        wanted = user.removeprefix("attribute:")
+        assert f"'user' expects one of {wanted}; the hub told the attributes" in line
+        missing = re.search("<li>(.*)</li>", answer.text)[1]
+        assert missing == user.removeprefix("attribute:")
 
     def test_is_told_to_the_application_and_to_no_access_log(self, visitor):
         visit = visitor(ANNA, headers="X-Level level")

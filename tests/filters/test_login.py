@@ -536,14 +536,18 @@ class TestTheOrderOfFilters:
         ("missing", "keys"),
         [
             ("trust", {}),
-            ("session", {env.TRUST: None, env.ADDRESS: None}),
+            ("session", {env.ADDRESS: None}),
             ("session", {env.ADDRESS: "session"}),
         ],
     )
-    def test_that_is_wrong_lets_nobody_in(self, witness, caplog, missing, keys):
+    def test_that_is_wrong_lets_nobody_in(
+        self, witness, federation, caplog, missing, keys
+    ):
         login = make_login(validator(witness), {})
 
         def outer(environ, start_response):
+            if missing != "trust":
+                environ[env.TRUST] = federation.trusts["uwv.test"]
             environ.update(keys)
             return login(environ, start_response)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
 """The filter that starts a logout, receives one, and ends what it names."""
 
 import base64
@@ -23,6 +24,7 @@ from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint, FederationMetadata
 from eilogin.sessions import Subject
 from eilogin.settings import read
+from eilogin.stores import Values
 from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"
@@ -54,8 +56,8 @@ class Visitor:
 def log_in(federation, hub, asked):
     """Log somebody in, as the hub of this test says it."""
 
-    def log_in(name="anna", index="_s1", **said):
-        browser = federation.browser()
+    def log_in(name="anna", index="_s1", browser=None, **said):
+        browser = browser or federation.browser()
         browser.visit(STAD)
         request, handle = asked(browser.trail[1])
         answer = hub.answer(request, name, session_index=index, **said)
@@ -392,7 +394,7 @@ class TestHowTheHubIsTold:
 
     @pytest.mark.parametrize("binding", ["redirect", "post", "soap"])
     @pytest.mark.parametrize("encrypts", ["true", "false"])
-    def test_encrypts_who_it_is_where_the_hub_has_a_key(  # noqa: PLR0913, PLR0917
+    def test_encrypts_who_it_is_where_the_hub_has_a_key(
         self, sent, hub_takes, logging_out, federation, binding, encrypts
     ):
         key = federation.trusts["inloggen.test"].own.key
@@ -463,6 +465,25 @@ class TestALogoutToldOverSoap:
         assert not anna.is_logged_in
         assert len(requests) == 1
         assert events("logout.answered")[-1]["outcome"] == "ok"
+
+    @pytest.mark.parametrize("is_up", [True, False], ids=["asked", "raises"])
+    def test_ends_it_here_before_the_hub_hears_of_it(
+        self, anna, hub_says, federation, is_up
+    ):
+        hub_says()
+        answers, seen = federation.apps["inloggen.test"], []
+
+        def hub(environ, start_response):
+            seen.append(anna.is_logged_in)
+            if not is_up:
+                raise RuntimeError("the line is cut")
+            return answers(environ, start_response)
+
+        federation.apps["inloggen.test"] = hub
+        anna.browser.stops_before = "SAMLRequest="
+        anna.browser.visit(LOGOUT)
+        assert seen == [False]
+        assert not anna.is_logged_in
 
     def test_leads_where_the_link_said(self, anna, hub_says):
         hub_says()
@@ -581,6 +602,55 @@ class TestTheHubsAnswer:
         fields = hub.by_post("SAMLResponse", response)
         anna.browser.post(SLO, site="cross-site", **fields)
         assert "U bent overal uitgelogd" in anna.browser.text
+
+    def test_brought_twice_says_it_twice_and_later_no_more(
+        self, anna, under_way, clock, refused
+    ):
+        for _ in range(2):
+            anna.browser.visit(under_way())
+            assert "U bent overal uitgelogd" in anna.browser.text
+            clock.shift(MINUTE)
+        anna.browser.visit(under_way())
+        refused(anna.browser.page, "message-unexpected")
+
+    @pytest.mark.parametrize("is_answered", [True, False])
+    def test_says_nothing_to_who_has_logged_in_again(
+        self, anna, under_way, log_in, hub, is_answered, refused, clock
+    ):
+        """Not even that it cannot be believed: she is not logged out."""
+        if is_answered:
+            anna.browser.visit(under_way())
+        clock.shift(1)
+        log_in(browser=anna.browser)
+        anna.browser.visit(under_way())
+        refused(anna.browser.page, "message-unexpected")
+        assert "U bent uitgelogd" not in anna.browser.text
+        unsigned = xml.serialize(hub.logout_response(under_way.request, SLO))
+        fields = bindings.post_fields("SAMLResponse", unsigned, "")
+        anna.browser.post(SLO, site="cross-site", **fields)
+        refused(anna.browser.page, "signature-untrusted")
+        anna.browser.visit(STAD)
+        assert anna.browser.url == STAD
+
+    def test_says_nothing_to_who_is_logged_in_whatever_her_browser_kept(
+        self, anna, under_way, log_in, refused, clock
+    ):
+        clock.shift(1)
+        held = anna.browser.cookie("stad.test", "__Host-eilogin-logout")
+        log_in(browser=anna.browser)
+        anna.browser.set_cookie("stad.test", "__Host-eilogin-logout", held)
+        anna.browser.visit(under_way())
+        refused(anna.browser.page, "message-unexpected")
+
+    @pytest.mark.parametrize("text", ["", f"{HUB}\0\0/", "[]", "{}", '[""]'])
+    def test_to_a_logout_of_which_nothing_can_be_read_says_nothing_of_the_others(
+        self, anna, under_way, text, is_unconfirmed
+    ):
+        values = Values(anna.sessions.store, ENTITY)
+        name = f"logout:{under_way.request.id}"
+        assert values.swap(name, values.get(name), text, now() + MINUTE)
+        anna.browser.visit(under_way())
+        is_unconfirmed("peer-unknown")
 
     def test_to_a_logout_that_was_not_started_is_refused(
         self, anna, under_way, refused
@@ -1071,10 +1141,11 @@ def test_without_a_trust_filter_around_it_nothing_is_reached(witness, caplog):
     assert "trust" not in answer.text
 
 
-def test_all_other_addresses_pass(witness):
+def test_all_other_addresses_pass(witness, federation):
     logout = make_logout(validator(witness), {})
 
     def outer(environ, start_response):
+        environ[env.TRUST] = federation.trusts["uwv.test"]
         environ[env.ADDRESS] = None
         return logout(environ, start_response)
 

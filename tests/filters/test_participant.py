@@ -6,12 +6,13 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
 from eilogin.filters.participant import ParticipantOptions, make_participant
 from eilogin.filters.session import SessionFilter, SessionOptions
-from eilogin.filters.trust import TrustFilter, TrustOptions
+from eilogin.filters.trust import TrustFilter
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from eilogin.errors import (
     MetadataLifetime,
     MetadataUntrusted,
 )
-from eilogin.filters.trust import TrustOptions, make_trust, own_of
+from eilogin.federation.own_options import own_of
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.trust import make_trust
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.keys import new_key_pair
 from eilogin.saml.metadata import write_entity, write_federation
@@ -266,7 +268,11 @@ class TestTheFederation:
         del said["federation_certificate"]
         uwv = site(federation=str(file), federation_unsigned="true")
         assert uwv.filter.trust.hub_ids == (hub.entity_id,)
-        assert uwv.filter.trust.sso(hub.entity_id).location.endswith("/sso")
+        assert (
+            uwv.filter.trust.hub(hub.entity_id)
+            .single_sign_ons[0]
+            .location.endswith("/sso")
+        )
         assert f"{file} is not signed: whoever can write it decides" in caplog.text
         assert "(metadata-unsigned)" in caplog.text
 
@@ -363,7 +369,7 @@ class TestTheFederation:
         )
         file = federation.folder / "no-hub.xml"
         file.write_bytes(octets)
-        with pytest.raises(ConfigurationError, match=r"no-hub\.xml.*'hub'"):
+        with pytest.raises(ConfigurationError, match=r"no-hub\.xml: has no hub"):
             site(federation=str(file))
 
     def test_signed_by_another_stops_the_start(self, site, federation):
@@ -544,6 +550,28 @@ class TestOptions:
             site()
         with pytest.raises(InvalidOptions, match="the path of a file, or of several"):
             site(federation=" ")
+
+    @pytest.mark.parametrize(
+        ("role", "profile", "is_taken"),
+        [
+            ("hub", "digid", False),
+            ("hub", "saml", True),
+            ("participant", "digid", True),
+        ],
+    )
+    def test_have_a_hub_as_digid_take_no_unsigned_metadata(
+        self, said, role, profile, is_taken
+    ):
+        said |= {"role": role, "profile": profile, "federation_unsigned": "true"}
+        del said["federation_certificate"]
+        if role == "hub":
+            said.pop("hub", None)
+        if is_taken:
+            assert read(TrustOptions, {}, said).profile == profile
+        else:
+            told = "expected 'false' on a hub with 'profile = digid'"
+            with pytest.raises(InvalidOptions, match=told):
+                read(TrustOptions, {}, said)
 
     def test_refuse_a_key_of_another_certificate(self, site, federation):
         other = str(federation.folder / "stad.test.key")

@@ -109,4 +109,4 @@ class TestOptions:
         file = tmp_path / "citizens.json"
         file.write_text("{")
         with pytest.raises(ConfigurationError, match=str(file)):
-            make_hub({}, citizens=str(file), name_id_key="a secret")
+            make_hub({}, citizens=str(file), name_id_key="a secret of this test")

@@ -5,6 +5,7 @@ import pytest
 from eilogin.hub import contexts
 from eilogin.saml.levels import DIGID, LEVELS, Classes
 from eilogin.saml.messages import AuthnRequest
+from eilogin.sessions import Login, Subject
 
 BASIS, MIDDEN, SUBSTANTIEEL, HOOG = (DIGID.class_of(level) for level in LEVELS)
 
@@ -72,3 +73,21 @@ def test_the_level_to_prove(levels, comparison, level):
 )
 def test_the_level_to_confirm(levels, reached, level):
     assert contexts.to_confirm(levels, reached) == level
+
+
+@pytest.mark.parametrize(
+    ("proven", "level"),
+    [
+        ({"midden": 1.0}, "midden"),
+        ({"basis": 1.0}, "basis"),
+        ({"hoog": 9.0}, "hoog"),
+        ({"hoog": 1.0}, "midden"),
+        ({"hoog": 1.0, "substantieel": 9.0}, "substantieel"),
+        ({"hoog": 1.0, "basis": 9.0}, "midden"),
+    ],
+)
+def test_a_higher_level_that_was_proven_before_is_not_said_again(proven, level):
+    reached = max(proven, key=LEVELS.index)
+    who = Subject("https://hub.test/", "https://hub.test/", "anna")
+    login = Login(who, reached, started=0, ends=99, confirmed=9, proven=proven)
+    assert contexts.certain(login, 9.0).level == level

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from eilogin import clock as instants
 from eilogin.errors import StoreUnavailable
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.keys import SigningKey, key_name, new_key_pair
@@ -194,6 +195,15 @@ class TestAMessageThatIsNobodys:
     ):
         stad.ask(citizen, **changes)
         nothing_there(citizen.browser.page, "message-misdirected", stad)
+
+    def test_is_one_of_who_takes_no_artifact(
+        self, citizen, stad, hub_believes, nothing_there, caplog
+    ):
+        by_post = (Endpoint(bindings.POST, stad.service.acs, index=0),)
+        hub_believes("stad.test", as_participant(assertion_consumers=by_post))
+        stad.ask(citizen)
+        nothing_there(citizen.browser.page, "binding-missing", stad)
+        assert "by HTTP-Artifact in its metadata, found HTTP-POST" in caplog.text
 
     def test_is_one_for_another_address_of_ours(self, citizen, stad, nothing_there):
         stad.ask(citizen, destination=f"{HUB}/login")
@@ -530,6 +540,38 @@ class TestWhoIsAskedAgain:
         signed_in.sign_in(url=None)
         assert stad.assertion().name_id.value == ANNA
 
+    def test_is_who_proved_it_for_another_one_meanwhile(
+        self, citizen, stad, uwv, clock
+    ):
+        """The page of a forced question was left alone, by whoever is there now."""
+        question = uwv.request(force_authn=True)
+        citizen.visit(uwv.service.address(question))
+        clock.shift(1)
+        stad.ask(citizen)
+        citizen.sign_in(url=None)
+        assert stad.is_answered
+        clock.shift(28 * MINUTE)
+        citizen.visit(uwv.service.address(replace(question, issued=instants.now())))
+        assert citizen.is_asked
+        assert not uwv.is_answered
+
+    def test_is_who_signed_in_for_it_somewhere_else(self, citizen, uwv, clock):
+        """Beside the proof her address is looked at, as ever."""
+        question = uwv.request(force_authn=True)
+        citizen.browser.stops_before = f"{HUB}/sso?request="
+        citizen.visit(uwv.service.address(question)).sign_in(url=None)
+        way_on, citizen.browser.stops_before = citizen.browser.url, None
+        federation = citizen.browser.app
+
+        def elsewhere(environ, start_response):
+            environ["REMOTE_ADDR"] = "198.51.100.7"
+            return federation(environ, start_response)
+
+        citizen.browser.app = elsewhere
+        citizen.visit(way_on)
+        assert citizen.is_asked
+        assert not uwv.is_answered
+
     def test_is_who_has_to_prove_more(self, signed_in, stad):
         stad.ask(signed_in, level="midden")
         assert "Code" in signed_in.browser.text
@@ -562,6 +604,10 @@ class TestWhoIsAskedAgain:
         uwv.ask(signed_in, force_authn=True)
         told()
         signed_in.sign_in("bram", url=None)
+        # Of whom nobody could tell that she is logged out there, he is told.
+        assert "In deze browser was iemand anders ingelogd" in signed_in.browser.text
+        assert "stad.test" in signed_in.browser.text
+        signed_in.browser.click("Ga verder")
         assert uwv.assertion().name_id.value == BRAM
         assert told() == ["stad.test"]
 
@@ -574,6 +620,46 @@ class TestWhoIsAskedAgain:
         monkeypatch.setattr(sessions, "find", down)
         stad.ask(signed_in)
         refused(signed_in.browser.page, "store-unavailable", 503)
+
+
+class TestTheHighestLevels:
+    """DIGID.md 2.3: they are never given from a session."""
+
+    @pytest.fixture
+    def hub_options(self):
+        return {"profile": "digid", "rehearsal": "true"}
+
+    @pytest.fixture
+    def high_up(self, citizen, stad, clock):
+        stad.ask(citizen, level="hoog")
+        citizen.sign_in(url=None, code=citizen.code())
+        assert stad.assertion().level_class == DIGID.class_of("hoog")
+        clock.shift(14 * MINUTE)
+        return citizen
+
+    @pytest.mark.parametrize("level", ["substantieel", "hoog"])
+    def test_are_proven_for_every_question(self, citizen, stad, clock, level):
+        """However soon it is asked again, and by the same one."""
+        stad.ask(citizen, level=level)
+        citizen.sign_in(url=None, code=citizen.code())
+        assert stad.assertion().level_class == DIGID.class_of(level)
+        stad.service.came.clear()
+        clock.shift(MINUTE)
+        stad.ask(citizen, level=level)
+        assert citizen.is_asked
+        assert stad.service.came == []
+
+    def test_are_not_said_to_who_asks_for_less(self, high_up, uwv):
+        uwv.ask(high_up)
+        assert uwv.assertion().level_class == DIGID.class_of("midden")
+
+    def test_are_said_of_who_has_proven_them_for_this_very_question(
+        self, high_up, uwv, stad
+    ):
+        uwv.ask(high_up, level="substantieel")
+        assert high_up.is_asked
+        high_up.sign_in(url=None, code=high_up.code())
+        assert uwv.assertion().level_class == DIGID.class_of("substantieel")
 
 
 class TestWhoIsLoggedInAlready:
@@ -621,8 +707,10 @@ class TestWhoIsLoggedInAlready:
         assert "Waar u bent ingelogd" not in shown.browser.text
 
     def test_may_be_somebody_else(self, shown, uwv, told):
-        shown.browser.press("Dit ben ik niet")
+        shown.browser.press("Dit ben ik niet: log overal uit")
         assert told() == ["stad.test"]
+        assert "stad.test" in shown.browser.text
+        shown.browser.click("Ga verder")
         assert shown.is_asked
         assert shown.cookie is None
         shown.sign_in("bram", url=None)
@@ -636,7 +724,7 @@ class TestWhoIsLoggedInAlready:
 
     def test_is_asked_where_she_logged_out_meanwhile(self, shown, sessions, uwv):
         sessions.end_citizen(sessions.find(shown.cookie))
-        shown.browser.press("Dit ben ik niet")
+        shown.browser.press("Dit ben ik niet: log overal uit")
         assert shown.is_asked
 
     def test_says_so_herself(self, shown, uwv, refused):
@@ -730,7 +818,7 @@ class TestALogout:
         text = anna.browser.text
         assert "Wilt u overal uitloggen?" in text
         for host in HOSTS:
-            assert f"{host} Sinds 10.00 uur" in text
+            assert (f"{host} Sinds 10.00 uur" in text) == (host != "stad.test")
         assert told() == []
         assert is_in(anna) == EVERYWHERE
 
@@ -799,6 +887,13 @@ class TestALogout:
         response, _ = outcome(stad, another)
         assert words(response.status) == "Success"
         assert is_in(anna) == EVERYWHERE
+
+    @pytest.mark.parametrize("way", ["look", "continue", "tell", "above", "here"])
+    def test_has_no_page_at_an_address_that_is_made_up(
+        self, citizen, nothing_there, way
+    ):
+        citizen.visit(f"{SLO}?{way}=made-up")
+        nothing_there(citizen.browser.page, "message-unexpected")
 
     def test_by_post_finds_it_too(self, anna, stad, logs_out, outcome):
         logs_out(stad, anna.citizen, by_post=True)

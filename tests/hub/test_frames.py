@@ -1,5 +1,6 @@
 """Whom no message between servers reaches is told in the citizen's browser."""
 
+import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -70,7 +71,9 @@ class TestAParticipantWithoutSoap:
         hub_believes("stad.test", takes_only(kind))
         request = log_out()
         assert anna.is_in == {"uwv.test", "stad.test"}
-        assert "Wij loggen u nu uit bij: stad.test" in anna.browser.text
+        text = anna.browser.text
+        assert "Bij uwv.test bent u nu uitgelogd. Wij loggen u ook uit bij: sta" in text
+        assert "Laat deze pagina open." in text
         [shown] = anna.browser.open_frames()
         assert 'id="done"' in shown.text
         assert anna.is_in == {"uwv.test"}
@@ -92,7 +95,7 @@ class TestAParticipantWithoutSoap:
 
         federation.apps["stad.test"] = app
         log_out(with_index=False)
-        assert "Wij loggen u nu uit bij: stad.test Gebeurt" in anna.browser.text
+        assert "Wij loggen u ook uit bij: stad.test Dit duurt" in anna.browser.text
         assert len(anna.browser.open_frames()) == 2
         federation.apps["stad.test"] = stad
         assert [one.session_indexes for one in seen] == [
@@ -141,7 +144,8 @@ class TestAParticipantWithoutSoap:
         log_out()
         assert "nog niet overal uitgelogd" in anna.browser.text
         assert "stad.test" in anna.browser.text
-        assert "Kijk opnieuw" not in anna.browser.text
+        assert "Ververs" not in anna.browser.text
+        assert "Bij alle andere diensten bent u uitgelogd." in anna.browser.text
         assert (
             f"{STAD_ENTITY!r} takes a LogoutRequest by none of SOAP, HTTP-Redirect,"
             " HTTP-POST; its metadata has: none"
@@ -200,7 +204,7 @@ class TestAParticipantThatDoesNotAnswer:
         anna.browser.url, anna.browser.page = frames
         anna.browser.open_frames()
         anna.browser.url, anna.browser.page = partly
-        anna.browser.click("Kijk opnieuw")
+        anna.browser.click("Ververs")
         assert outcome().status.codes == (messages.SUCCESS,)
 
     def test_is_not_waited_for_by_who_goes_on(self, anna, log_out, federation, outcome):
@@ -241,6 +245,8 @@ class TestAParticipantThatDoesNotAnswer:
         assert "U bent misschien nog ingelogd" in shown.text
         anna.browser.click("Ga verder")
         assert "stad.test" in anna.browser.text
+        assert "Ook bij andere diensten bent u misschien nog" in anna.browser.text
+        assert "Bij alle andere diensten" not in anna.browser.text
 
     def test_is_named_where_another_answers_for_it(
         self, anna, log_out, federation, party, delivered
@@ -356,6 +362,108 @@ class TestThePage:
         for way in ("look", "continue", "tell"):
             anna.browser.visit(f"{SLO}?{way}=made-up")
             refused(anna.browser.page, "message-unexpected")
+
+
+class TestWhoeverElseBringsTheRequest:
+    """Such as uwv itself, which has signed it: it learns nothing of stad."""
+
+    @pytest.fixture
+    def url(self, hub_believes, party, logout_of):
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        request = logout_of(destination=SLO)
+        return party("uwv.test").by_redirect(SLO, "SAMLRequest", request, "handle")
+
+    def test_is_answered_at_once_and_named_nobody(self, anna, url, call):
+        answer = call("GET", url)
+        assert answer.location.startswith("https://uwv.test/eilogin/slo?SAMLResponse=")
+        received = bindings.read_redirect(urlsplit(answer.location).query)
+        response = messages.read_logout_response(xml.parse(received.octets))
+        partly = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert response.status.codes == partly
+        assert "stad" not in answer.text
+        assert anna.is_in == {"uwv.test", "stad.test"}
+
+    def test_takes_the_page_from_nobody(self, anna, url, call):
+        """She comes after that, with the same request."""
+        call("GET", url)
+        anna.browser.visit(url)
+        assert "Wij loggen u ook uit bij: stad.test" in anna.browser.text
+        anna.browser.open_frames()
+        assert anna.is_in == {"uwv.test"}
+
+    def test_is_answered_so_with_the_cookie_of_another_citizen(self, another, url):
+        another.sign_in("bram")
+        another.browser.visit(url)
+        assert not any("/slo?look" in step for step in another.browser.trail)
+        assert another.browser.url.startswith("https://uwv.test/eilogin/slo")
+
+    @pytest.mark.parametrize("cookie", [None, "__Host-eilogin-logging-out=made-up"])
+    def test_gets_no_page_by_its_address(self, anna, url, call, refused, cookie):
+        """Nor the NameID that is hers at stad."""
+        anna.browser.visit(url)
+        ways = re.findall(r'/slo\?[a-z]+=[^"]+', anna.browser.page.text)
+        look = next(way for way in ways if "look=" in way)
+        ways.append(look.replace("look=", "continue="))
+        assert len(ways) == 3
+        headers = {} if cookie is None else {"Cookie": cookie}
+        for way in ways:
+            answer = call("GET", f"{HUB}{way}", **headers)
+            refused(answer, "message-unexpected")
+            assert "stad" not in answer.text
+
+    @pytest.fixture
+    def fields(self, hub_believes, party, logout_of):
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        return party("uwv.test").by_post("SAMLRequest", logout_of(destination=SLO))
+
+    def test_by_post_is_told_apart_by_her_cookie(self, anna, fields, send_form, call):
+        answer = send_form(SLO, fields)
+        assert answer.status_int == 303
+        assert call("GET", answer.location).location.startswith("https://uwv.test/")
+        anna.browser.post(SLO, site="cross-site", **fields)
+        assert "Wij loggen u ook uit bij: stad.test" in anna.browser.text
+        assert anna.citizen.cookie is None
+        anna.browser.open_frames()
+        anna.browser.click("Ga verder")
+        assert anna.browser.url.startswith("https://uwv.test/eilogin/slo")
+
+    def test_and_wants_no_answer_reads_that_she_is_logged_out_and_no_more(
+        self, url, party, logout_of, call
+    ):
+        request = logout_of(destination=SLO, is_asynchronous=True)
+        answer = call("GET", party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
+        assert answer.status_int == 200
+        assert "stad" not in answer.text
+
+
+class TestAnotherCitizenInTheSameBrowser:
+    @pytest.fixture
+    def bram(self, anna, hub_believes, clock):
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        clock.shift(1)
+        return anna.citizen.sign_in("bram")
+
+    def test_is_signed_in_and_told_who_is_logged_out(self, bram, anna, sessions):
+        assert "Iemand anders wordt uitgelogd" in bram.browser.title
+        assert "uit bij: stad.test" in bram.browser.text
+        bram.browser.open_frames()
+        assert not anna.is_in
+        bram.browser.click("Ga verder")
+        assert bram.browser.url == f"{HUB}/"
+        assert sessions.find(bram.cookie).attributes["name"] == ["Bram van den Test"]
+
+    def test_is_told_where_she_may_be_met_still(self, bram, anna):
+        bram.browser.click("Ga verder")
+        assert "iemand anders is misschien nog ingelogd" in bram.browser.title
+        assert "stad.test" in bram.browser.text
+        assert bram.cookie, "he is signed in all the same"
+        bram.browser.click("Ga verder")
+        assert bram.browser.url == f"{HUB}/"
+
+    def test_reads_nothing_where_all_know_it(self, anna, clock):
+        clock.shift(1)
+        anna.citizen.sign_in("bram")
+        assert anna.browser.url == f"{HUB}/"
 
 
 class TestTheButton:

@@ -186,7 +186,10 @@ class TestALogoutThroughTheBrowser:
         hub_believes("uwv.test", elsewhere)
         request = logout_of(destination=SLO)
         anna.browser.visit(party("uwv.test").by_redirect(SLO, "SAMLRequest", request))
-        assert anna.browser.trail[1].startswith("https://uwv.test/klaar?SAMLResponse=")
+        came = anna.browser.trail[1]
+        assert came.startswith("https://uwv.test/klaar?SAMLResponse=")
+        element = xml.parse(bindings.read_redirect(urlsplit(came).query).octets)
+        assert element.get("Destination") == "https://uwv.test/klaar"
 
     def test_is_no_answer_to_one(self, anna, party, logout_of, refused):
         uwv = party("uwv.test")
@@ -566,6 +569,7 @@ class TestTheButton:
         assert "nog niet overal uitgelogd" in anna.browser.text
         assert "stad.test" in anna.browser.text
         assert "Ga verder" not in anna.browser.text
+        assert "Bij alle andere diensten bent u uitgelogd." in anna.browser.text
         assert anna.is_in == {"stad.test"}
 
     def test_does_nothing_for_who_is_not_signed_in(self, citizen, told):
@@ -598,6 +602,7 @@ class TestTheButton:
         hub.click("Ga verder")
         assert "nog niet overal uitgelogd" in hub.text
         assert "U bent uitgelogd" in anna.browser.text
+        assert "Wij weten nu niet of u ook bij alle andere" in anna.browser.text
         assert anna.is_in == {"land.test"}
 
     def test_is_not_on_another_site(self, anna, refused):

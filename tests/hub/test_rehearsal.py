@@ -1,10 +1,20 @@
 """The answers that a tester chooses, and what our own participant makes of each."""
 
+import contextlib
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import urlsplit
 
 import pytest
+from hub_speaker import changes
+from pydantic import TypeAdapter
+from webob import Request
 
+from eilogin.backchannel import BackChannel
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.hub import rehearsal
+from eilogin.settings import Seconds
 
 HUB = "https://inloggen.test"
 PAGE = "https://uwv.test/mijn"
@@ -109,6 +119,67 @@ class TestAChoice:
         began = time.monotonic()
         citizen.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.SILENT)
         assert time.monotonic() - began >= rehearsal.SILENT_FOR
+
+
+class ByHttp(BackChannel):
+    """Asks the hub over a real connection, with this patience."""
+
+    def __init__(self, port, timeout):
+        super().__init__(timeout=timeout)
+        self._port = port
+
+    def post(self, url, body, *, timeout=None):
+        address = f"http://127.0.0.1:{self._port}{urlsplit(url).path}"
+        return super().post(address, body, timeout=timeout)
+
+    def is_reachable(self, url, *, timeout=1.0):
+        return True
+
+
+class TestNotToAnswer:
+    @pytest.fixture
+    def port(self, federation):
+        """Where the hub answers over HTTP."""
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                request = Request.blank(f"{HUB}{self.path}", method="POST", body=body)
+                request.content_type = "text/xml"
+                answer = request.get_response(federation)
+                with contextlib.suppress(OSError):
+                    self.send_response(answer.status_int)
+                    self.send_header("Content-Length", str(len(answer.body)))
+                    self.end_headers()
+                    self.wfile.write(answer.body)
+
+            def log_message(self, *args):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+    def test_outlasts_whoever_waits_as_long_as_is_usual(self):
+        usual = TrustOptions.model_fields["back_channel_timeout"].default
+        assert TypeAdapter(Seconds).validate_python(usual) * 2 < rehearsal.SILENT_FOR
+
+    def test_is_given_up_by_a_participant_before_it_is_over(
+        self, federation, port, citizen, caplog, monkeypatch
+    ):
+        monkeypatch.setattr(rehearsal, "SILENT_FOR", 3.0)
+        changes(federation, "uwv.test", back_channel=ByHttp(port, 0.5))
+        began = time.monotonic()
+        citizen.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.SILENT)
+        assert 0.5 <= time.monotonic() - began < rehearsal.SILENT_FOR
+        assert citizen.browser.page.status_int == 502
+        assert WRONG in citizen.browser.text
+        assert "(peer-unavailable)" in caplog.text
+        assert citizen.browser.cookie("uwv.test", "__Host-eilogin") is None
 
 
 class TestAHigherLevel:

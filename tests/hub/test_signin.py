@@ -155,6 +155,7 @@ class TestACode:
     def test_that_a_service_asks_for_cannot_be_left_out(self, citizen, service):
         """The question says what is to be proven, not the address of the form."""
         citizen.visit(service.address(service.request("midden")))
+        assert "Deze dienst vraagt om meer zekerheid." in citizen.browser.text
         form = citizen.browser.page.text.partition('action="')[2].partition('"')[0]
         lower = unescape(form).replace("level=midden", "level=basis")
         citizen.browser.post(
@@ -162,6 +163,14 @@ class TestACode:
         )
         assert service.came == []
         assert citizen.cookie is None
+
+    def test_explains_itself_to_who_is_signed_in(self, citizen, service):
+        citizen.sign_in()
+        citizen.visit(service.address(service.request("midden")))
+        text = citizen.browser.text
+        assert "U bent al ingelogd. Voor deze pagina is meer zekerheid nodig." in text
+        assert "Daarna kunt u zonder opnieuw inloggen" not in text
+        assert "Deze dienst vraagt" not in text
 
 
 class TestThePage:

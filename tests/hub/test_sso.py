@@ -255,9 +255,13 @@ class TestWhereTheAnswerGoes:
         ecp = (Endpoint(PAOS, f"{STAD_ACS}/ecp", index=0),)
         hub_believes("stad.test", as_participant(assertion_consumers=ecp))
         ask(acs_url="", protocol_binding="")
-        refused(signed_in.browser.page, "message-misdirected")
-        assert "(the default one) is not in" in caplog.text
-        assert "which has none" in caplog.text
+        refused(signed_in.browser.page, "binding-missing")
+        told = (
+            "'https://stad.test/eilogin/metadata' cannot be answered: expected an"
+            " AssertionConsumerService by HTTP-Artifact or HTTP-POST in its metadata,"
+            " found PAOS: ask who runs"
+        )
+        assert told in caplog.text
 
     def test_is_nowhere_where_it_is_named_in_two_ways(
         self, signed_in, service, ask, refused
@@ -469,6 +473,10 @@ class TestAForcedRequest:
         clock.shift(MINUTE)
         ask(force_authn=True)
         assert signed_in.is_asked
+        assert "U bent al ingelogd. Voor deze pagina moet u opnieuw laten zien" in (
+            signed_in.browser.text
+        )
+        assert "Daarna kunt u zonder opnieuw inloggen" not in signed_in.browser.text
         assert service.came == []
         clock.shift(MINUTE)
         signed_in.sign_in(url=None)
@@ -481,6 +489,60 @@ class TestAForcedRequest:
         request = ask(force_authn=True)
         signed_in.visit(service.address(request))
         assert signed_in.is_asked
+
+    @pytest.fixture
+    def left_alone(self, service, citizen, clock):
+        """The address of one that she was asked about, and did not answer."""
+        request = service.request(force_authn=True)
+        citizen.visit(service.address(request))
+        assert citizen.is_asked
+        clock.shift(5)
+        return service.address(request)
+
+    def test_is_not_satisfied_by_a_sign_in_for_another_one(
+        self, citizen, service, service_of, left_alone, clock
+    ):
+        other = service_of("land.test")
+        citizen.visit(other.address(other.request()))
+        citizen.sign_in(url=None)
+        assert other.came
+        clock.shift(MINUTE)
+        citizen.visit(left_alone)
+        assert citizen.is_asked
+        assert service.came == []
+        citizen.sign_in(url=None)
+        assert service.answer()[1].authn_instant == START + 5 + MINUTE
+
+    def test_is_satisfied_once(self, citizen, service, left_alone):
+        citizen.visit(left_alone).sign_in(url=None)
+        assert len(service.came) == 1
+        citizen.visit(left_alone)
+        assert citizen.is_asked
+        assert len(service.came) == 1
+
+    def test_is_not_satisfied_some_minutes_later(
+        self, citizen, service, left_alone, clock
+    ):
+        citizen.browser.stops_before = f"{SSO}?request="
+        citizen.visit(left_alone).sign_in(url=None)
+        way_on, citizen.browser.stops_before = citizen.browser.url, None
+        clock.shift(5 * MINUTE)
+        citizen.visit(way_on)
+        assert citizen.is_asked
+        assert service.came == []
+
+    def test_is_not_satisfied_by_who_signed_in_in_her_place(
+        self, citizen, service, left_alone, clock
+    ):
+        """The answer waits; somebody else signs in in the same browser meanwhile."""
+        citizen.browser.stops_before = f"{SSO}?request="
+        citizen.visit(left_alone).sign_in(url=None)
+        way_on, citizen.browser.stops_before = citizen.browser.url, None
+        clock.shift(1)
+        citizen.sign_in("bram")
+        citizen.visit(way_on)
+        assert citizen.is_asked
+        assert service.came == []
 
     def test_asks_who_was_not_signed_in_once(self, citizen, service, ask):
         ask(force_authn=True)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -12,8 +13,10 @@ from digid_speaker import ANNA, BRAM, Citizen, Digid, name_of, query_of
 from hub_speaker import hub_changes, own_changes
 from webob import Request
 
-from eilogin.errors import StoreUnavailable
-from eilogin.saml import bindings, messages, xml
+from eilogin import clock as instants
+from eilogin.errors import OpinionsDiffer, StoreUnavailable
+from eilogin.saml import bindings, messages, toolkit, xml
+from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.saml.signatures import EXCLUSIVE_C14N, signed
@@ -38,8 +41,13 @@ class Site:
     def __init__(self):
         self.seen = []
         self.headers = [("Content-Security-Policy", "default-src 'none'")]
+        self.asks_silently = False
 
     def __call__(self, environ, start_response):
+        if self.asks_silently:
+            answer = environ["eilogin.login"].require("basis", passive=True)
+            if answer is not None:
+                return answer(environ, start_response)
         self.seen.append(environ)
         kind = ("Content-Type", "text/html; charset=utf-8")
         start_response("200 OK", [kind, *self.headers])
@@ -149,15 +157,10 @@ class TestTheQuestion:
         assert not anna.is_asked
 
     def test_never_is_one_without_a_prompt(self, anna, site):
-        def asks(environ, start_response):
-            answer = environ["eilogin.login"].require("basis", passive=True)
-            assert answer is None
-            return site(environ, start_response)
-
-        login = anna.federation.apps["uwv.test"].app.app
-        login.app = asks
+        site.asks_silently = True
         anna.browser.visit(f"{UWV}/")
         assert anna.digid.questions == []
+        assert site.environ["PATH_INFO"] == "/"
 
 
 class TestTheAnswer:
@@ -242,6 +245,22 @@ class TestWhoSheIs:
         make(allow_attributes="bsn").logs_in()
         assert site.environ["eilogin.session"].attributes == {"bsn": [ANNA]}
 
+    @pytest.mark.parametrize(
+        ("options", "told"),
+        [
+            ({}, {}),
+            ({"allow_attributes": "none"}, {}),
+            ({"allow_attributes": "bsn"}, {"bsn": [ANNA]}),
+        ],
+    )
+    def test_is_told_by_the_call_for_a_login_no_sooner(self, make, site, options, told):
+        make(**options).logs_in()
+        service = site.environ["eilogin.login"]
+        assert service.login.attributes == told
+        assert service.login.subject == site.environ["eilogin.session"].subject
+        assert service.require("basis") is None
+        assert service.take_proof() is False
+
     def test_is_in_no_log_address_or_cookie(self, anna, caplog, events):
         caplog.set_level("DEBUG")
         anna.logs_in()
@@ -278,6 +297,24 @@ class TestTheLevel:
         assert [e["reason"] for e in events("session.ended")] == ["level-too-low"]
 
 
+def two_assertions(digid):
+    digid.confirms()
+    digid.carried.append(digid.signed(digid.assertion()))
+
+
+def another_key_inside(digid):
+    good, digid.key = digid.key, ANOTHER
+    digid.confirms()
+    digid.key = good
+
+
+def no_response_inside(digid):
+    element = xml.parse(digid.questions[-1].octets)
+    element.set("ID", messages.new_id())
+    digid.carried = element
+
+
+ANOTHER = SigningKey.load(*new_key_pair("another"))
 FAILURES = {
     "no class": lambda digid: digid.refuses(
         messages.RESPONDER, messages.NO_AUTHN_CONTEXT
@@ -291,6 +328,15 @@ FAILURES = {
     "another address": lambda digid: digid.confirms(recipient=f"{UWV}/"),
     "too old": lambda digid: digid.confirms(not_before=1.0, not_on_or_after=2.0),
     "another sector": lambda digid: digid.confirms(name_id=name_of(ANNA, "s00000001")),
+    "an empty name": lambda digid: digid.confirms(name_id=messages.NameID("")),
+    "an end far away": lambda digid: digid.confirms(not_on_or_after=4e9),
+    "a name of another party": lambda digid: digid.confirms(
+        name_id=replace(name_of(ANNA), name_qualifier="https://x.test")
+    ),
+    "another issuer inside": lambda digid: digid.confirms(issuer="https://x.test"),
+    "another key inside": another_key_inside,
+    "two assertions": two_assertions,
+    "no response inside": no_response_inside,
 }
 FORGED = {
     "another key": lambda digid, key: setattr(digid, "key", key),
@@ -312,6 +358,55 @@ class TestAFailure:
         assert "https://www.digid.nl" in anna.browser.text
         assert not anna.is_logged_in
         assert anna.browser.cookie("uwv.test", "__Host-eilogin") is None
+
+    def test_that_was_used_before_ends_it_too(self, anna, caplog):
+        anna.logs_in(id="_once")
+        anna.begins("/bezwaar")
+        anna.digid.confirms(level="midden", id="_once")
+        anna.comes_back()
+        assert "(message-replayed)" in caplog.text
+        assert "U bent uitgelogd." in anna.browser.text
+        assert not anna.is_logged_in
+
+    def test_on_which_opinions_differ_ends_it_too(self, anna, caplog, monkeypatch):
+        def confirm(*_):
+            raise OpinionsDiffer("python3-saml sees something that we do not")
+
+        anna.logs_in()
+        anna.begins("/bezwaar")
+        anna.digid.confirms(level="midden")
+        monkeypatch.setattr(toolkit.SecondOpinion, "confirm", confirm)
+        anna.comes_back()
+        assert "(opinions-differ)" in caplog.text
+        assert "U bent uitgelogd." in anna.browser.text
+        assert not anna.is_logged_in
+
+    def test_of_a_clock_that_is_off_is_told_with_both_times(self, anna, caplog):
+        """Our question is too old for DigiD, so its refusal names none."""
+        anna.begins()
+        denied = messages.Status((messages.REQUESTER, messages.REQUEST_DENIED))
+        anna.digid.changes = {
+            "status": denied,
+            "in_response_to": "",
+            "issued": instants.now() + 600,
+        }
+        anna.comes_back()
+        assert CL7 in anna.browser.text
+        (told,) = [text for text in caplog.messages if "(message-expired)" in text]
+        assert "the IssueInstant is 2026" in told
+        assert f"it came in the name of '{anna.digid.entity_id}'; set the clock" in told
+
+    def test_of_who_has_another_key_is_told_with_both_keys(
+        self, anna, attacker_key, caplog
+    ):
+        anna.begins()
+        good, anna.digid.key = anna.digid.key, attacker_key
+        anna.digid.confirms()
+        anna.comes_back()
+        (told,) = [text for text in caplog.messages if "(signature-untrusted)" in text]
+        for certificate in (good.certificate_text, attacker_key.certificate_text):
+            assert fingerprints(certificate) in told
+        assert "SHA-256" not in anna.browser.text
 
     def test_so_does_its_silence(self, anna):
         anna.logs_in()
@@ -408,7 +503,9 @@ class TestCancelling:
         anna.begins("/mijn?jaar=2026").cancels()
         assert anna.browser.url == f"{UWV}/mijn?jaar=2026&eilogin=cancelled"
         assert anna.browser.page.status_int == 403
-        assert CANCELLED in anna.browser.text
+        heading = CANCELLED.rstrip(".")
+        assert anna.browser.title.startswith(f"{heading} ")
+        assert f"{heading} U bent niet ingelogd." in anna.browser.text
         assert not anna.is_logged_in
         anna.browser.click("Inloggen met DigiD")
         assert anna.is_asked
@@ -422,7 +519,7 @@ class TestCancelling:
         assert anna.browser.url == f"{UWV}/"
         assert CANCELLED not in anna.browser.text
 
-    @pytest.mark.parametrize("path", ["/", "/nieuws/vandaag?x=1&y=%20", "/static/a"])
+    @pytest.mark.parametrize("path", ["/", "/nieuws/vandaag?x=1&y=%20"])
     def test_at_a_public_page_is_said_there_once(self, anna, site, path):
         target = quote(path, safe="")
         anna.browser.visit(f"{UWV}/eilogin/login?next={target}")
@@ -438,6 +535,30 @@ class TestCancelling:
         assert anna.browser.url == f"{UWV}{path}"
         assert CANCELLED not in anna.browser.text
         assert "Cache-Control" not in anna.browser.page.headers
+
+    def test_at_a_page_that_is_left_alone_is_said_on_the_first_page(self, anna):
+        anna.browser.visit(f"{UWV}/eilogin/login?next=/static/a")
+        anna.cancels()
+        assert anna.browser.url.startswith(f"{UWV}/?")
+        assert CANCELLED in anna.browser.text
+
+    def test_is_said_on_no_page_that_is_left_alone(self, anna, site):
+        site.headers = [("Content-Encoding", "br")]
+        anna.browser.visit(f"{UWV}/eilogin/login?next=/")
+        anna.cancels()
+        site.headers = []
+        anna.browser.visit(f"{UWV}/static/a")
+        assert CANCELLED not in anna.browser.text
+        assert "Cache-Control" not in anna.browser.page.headers
+        anna.browser.visit(f"{UWV}/nieuws")
+        assert CANCELLED in anna.browser.text
+
+    def test_is_said_by_us_where_the_first_page_is_left_alone_too(self, make):
+        anna = make(protect="/ off\n/mijn basis")
+        anna.browser.visit(f"{UWV}/eilogin/login?next=/static")
+        anna.cancels()
+        assert anna.browser.title.startswith(CANCELLED.rstrip("."))
+        assert anna.browser.page.status_int == 403
 
     def test_leads_to_the_page_on_which_she_pressed_the_button(self, anna):
         referer = {"Referer": f"{UWV}/nieuws?x=1"}
@@ -456,8 +577,14 @@ class TestCancelling:
     def test_a_step_up_ends_her_session(self, anna):
         anna.logs_in()
         anna.begins("/bezwaar").cancels()
-        assert CANCELLED in anna.browser.text
+        assert "met DigiD geannuleerd U bent uitgelogd." in anna.browser.text
         assert not anna.is_logged_in
+
+    def test_a_step_up_is_said_to_have_logged_her_out_at_a_public_page_too(self, anna):
+        anna.logs_in()
+        anna.browser.visit(f"{UWV}/eilogin/login?next=/&level=midden")
+        anna.cancels()
+        assert f"{CANCELLED} U bent uitgelogd." in anna.browser.text
 
     def test_is_not_said_any_more_when_she_tries_again(self, anna, site):
         site.headers = [("Content-Encoding", "br")]
@@ -473,10 +600,10 @@ class TestCancelling:
     def test_has_words_of_its_own_where_an_option_says_so(self, make):
         anna = make(cancel_text="Geannuleerd.", cancel_text_en="Cancelled.")
         anna.begins().cancels()
-        assert anna.browser.title.startswith("Geannuleerd.")
+        assert anna.browser.title.startswith("Geannuleerd ")
         anna.browser.language = "en"
         anna.begins().cancels()
-        assert anna.browser.title.startswith("Cancelled.")
+        assert anna.browser.title.startswith("Cancelled ")
 
     def test_the_marked_address_of_another_day_is_that_of_the_page(self, anna, site):
         anna.browser.visit(f"{UWV}/nieuws?eilogin=cancelled&x=1")
@@ -575,6 +702,8 @@ class TestKeepingAlive:
         assert "(subject-changed)" in caplog.text
         anna.browser.click("Inloggen met DigiD")
         assert anna.is_asked
+        # DigiD knows him still: to go on as herself she has to be asked.
+        assert anna.digid.question[0].force_authn
         anna.digid.confirms(BRAM)
         anna.comes_back()
         assert anna.is_logged_in

@@ -14,7 +14,7 @@ from digid_speaker import Citizen, Digid
 from hub_speaker import changes, hub_changes
 from webob import Request
 
-from eilogin.filters.trust import TrustOptions, back_channel_of
+from eilogin.federation.trust_options import TrustOptions, back_channel_of
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
 from eilogin.settings import read

@@ -4,10 +4,13 @@ The hub above (``inloggen.test``) knows the municipality's hub as one participan
 municipality's own applications stand behind the hub of ``gemeente.test``.
 """
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from eilogin import clock as instants
 from eilogin.saml import bindings, messages, signatures, xml
+from eilogin.saml.levels import DIGID
 
 HUB = "https://gemeente.test"
 ZORG = "https://zorg.test/mijn"
@@ -170,6 +173,30 @@ class TestALogin:
         assert bram.visit(ZORG).user != at_zorg
         assert bram.user
 
+    def test_of_another_citizen_says_where_the_first_one_may_be_met_still(
+        self, federation, everywhere, citizen_of, clock
+    ):
+        """Neither hub could tell werk that she is logged out."""
+        federation.above.down.add("gemeente.test")
+        clock.shift(MINUTE)
+        browser = everywhere.browser
+        browser.visit("https://inloggen.test/login")
+        bram = citizen_of("bram", browser)
+        bram.type_password()
+        federation.above.down.clear()
+        federation.down.add("werk.test")
+        # Nobody goes on to her session there before he has seen this.
+        browser.visit(f"{HUB}/eilogin/login?next=/login&fresh=yes")
+        clock.shift(1)
+        bram.type_password()
+        assert "Iemand anders wordt uitgelogd" in browser.title
+        assert "werk.test" in browser.text
+        browser.open_frames()
+        browser.click("Ga verder")
+        assert browser.url == f"{HUB}/"
+        assert bram.is_let_in(ZORG)
+        assert bram.is_let_in(WERK)
+
 
 class TestAQuestion:
     def test_for_more_goes_up_and_the_other_application_stays(self, everywhere):
@@ -209,6 +236,18 @@ class TestAQuestion:
         clock.shift(MINUTE)
         everywhere.type_password()
         assert everywhere.browser.url.startswith("https://zorg.test/eilogin/acs")
+
+    def test_for_a_fresh_proof_takes_none_that_was_given_for_another(
+        self, anna, federation, ask_as, clock
+    ):
+        """One page was left alone above; in another tab she logs in at werk."""
+        ask_as(anna, "zorg.test", force_authn=True)
+        way_on = next(url for url in anna.browser.trail if "/sso?request=" in url)
+        clock.shift(5)
+        anna.log_in(WERK)
+        clock.shift(MINUTE)
+        anna.visit(way_on)
+        assert anna.is_asked_for_password
 
     def test_for_a_fresh_proof_right_after_a_login_goes_up(self, anna, clock):
         """The form with the first answer leads on to the hub above."""
@@ -337,6 +376,18 @@ class TestALogoutFromBelow:
         federation.above.down.clear()
         assert everywhere.is_let_in(WERK)
 
+    def test_from_server_to_server_finds_a_login_that_was_renewed_above(
+        self, everywhere, ask_directly, sessions_above, clock
+    ):
+        clock.shift(11 * MINUTE)
+        everywhere.visit(f"{HUB}/")
+        trail = everywhere.browser.trail
+        assert any(url.startswith("https://inloggen.test/sso") for url in trail)
+        cookie = everywhere.browser.cookie("inloggen.test", "__Host-eilogin")
+        clock.shift(1)
+        assert ask_directly() == messages.Status()
+        assert sessions_above.find(cookie) is None
+
     @pytest.mark.parametrize("above_options", [{"logout_binding": "redirect"}])
     def test_from_server_to_server_cannot_go_through_a_browser(self, ask_directly):
         assert messages.PARTIAL_LOGOUT in ask_directly().codes
@@ -350,6 +401,52 @@ class TestALogoutFromBelow:
         assert sessions_above.find(cookie)
         federation.browser().visit(everywhere.browser.url)
         assert sessions_above.find(cookie) is None
+
+    def test_that_another_citizen_brings_ends_hers_and_not_his(
+        self, federation, everywhere, citizen_of, sessions_above
+    ):
+        bram = citizen_of("bram").log_in(ZORG)
+        his, hers = (
+            one.browser.cookie("inloggen.test", "__Host-eilogin")
+            for one in (bram, everywhere)
+        )
+        everywhere.browser.stops_before = f"{HUB}/slo?SAMLRequest"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        bram.browser.stops_before = "https://zorg.test/eilogin/slo"
+        bram.visit(everywhere.browser.url)
+        received = bindings.read_redirect(urlsplit(bram.browser.url).query)
+        response = messages.read_logout_response(xml.parse(received.octets))
+        assert response.status == messages.Status()
+        assert sessions_above.find(hers) is None
+        assert sessions_above.find(his)
+        bram.browser.stops_before = None
+        assert bram.is_let_in(ZORG)
+        everywhere.browser.stops_before = None
+        assert everywhere.visit(WERK).is_asked_for_password
+
+    def test_shows_where_she_is_to_her_own_browser_alone(self, federation, everywhere):
+        federation.down.add("werk.test")
+        everywhere.browser.stops_before = f"{HUB}/slo?SAMLRequest"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        url, stranger = everywhere.browser.url, federation.browser()
+        stranger.visit(url)
+        assert stranger.url.startswith("https://zorg.test/eilogin/slo")
+        assert "werk" not in stranger.text
+        everywhere.browser.stops_before = None
+        everywhere.visit(url)
+        assert "werk.test" in everywhere.browser.text
+
+    def test_that_has_not_gone_up_yet_logs_nobody_in_again_later_either(
+        self, everywhere, clock
+    ):
+        """The filters have kept the login above alive meanwhile."""
+        clock.shift(1)
+        everywhere.browser.stops_before = f"{HUB}/slo?above"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        everywhere.browser.stops_before = None
+        clock.shift(11 * MINUTE)
+        everywhere.visit(WERK)
+        assert everywhere.is_asked_for_password
 
     def test_that_has_not_gone_up_yet_logs_nobody_in_again_unasked(
         self, everywhere, clock
@@ -391,6 +488,49 @@ class TestALogoutFromAbove:
         everywhere.visit(ZORG)
         assert everywhere.is_asked_for_password
 
+    def test_after_one_below_knows_whom_that_has_missed(
+        self, federation, everywhere, clock
+    ):
+        """She began at zorg, and did not go on to the hub above."""
+        federation.down.add("werk.test")
+        everywhere.browser.stops_before = f"{HUB}/slo?above"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        everywhere.browser.stops_before = None
+        clock.shift(5)
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" not in everywhere.browser.text
+        assert "gemeente.test" in everywhere.browser.text
+
+    def test_after_one_below_that_reached_all_is_everywhere(self, everywhere, clock):
+        everywhere.browser.stops_before = f"{HUB}/slo?above"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        everywhere.browser.stops_before = None
+        clock.shift(5)
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" in everywhere.browser.text
+
+    @pytest.mark.parametrize("query", ["", "?next=/"])
+    def test_by_the_address_of_the_filters_says_whom_it_missed_below(
+        self, federation, everywhere, query
+    ):
+        federation.down.add("werk.test")
+        everywhere.visit(f"{HUB}/eilogin/logout{query}")
+        assert "Bij een of meer andere diensten" in everywhere.browser.text
+
+    def test_by_the_address_of_the_filters_leads_on_where_all_know(self, everywhere):
+        everywhere.visit(f"{HUB}/eilogin/logout?next=/")
+        assert everywhere.browser.url == f"{HUB}/"
+
+    def test_of_nobody_leaves_nothing_behind(self, federation, citizen_of):
+        kept = federation.apps["gemeente.test"].sessions.store._values  # noqa: SLF001
+        before = set(kept)
+        stranger = citizen_of("anna")
+        stranger.visit(f"{HUB}/eilogin/logout?next=/x")
+        assert stranger.browser.url == f"{HUB}/x"
+        assert set(kept) == before
+
     def test_by_the_address_of_the_filters_before_the_hub_ends_all_below_too(
         self, everywhere
     ):
@@ -398,6 +538,24 @@ class TestALogoutFromAbove:
         for url in (ZORG, WERK):
             everywhere.visit(url)
             assert everywhere.is_asked_for_password
+
+    @pytest.mark.parametrize("above_options", [{"hub_inside": "/idp"}])
+    @pytest.mark.parametrize(
+        "address", ["https://inloggen.test/", f"{HUB}/eilogin/logout"]
+    )
+    def test_is_never_everywhere_where_no_hub_is_below_the_prefix(
+        self, everywhere, address, caplog
+    ):
+        """``eilogin check`` says so too; other servers do not ask it."""
+        everywhere.visit(address)
+        if "inloggen" in address:
+            everywhere.browser.press("Overal uitloggen")
+        assert "uitgelogd" in everywhere.browser.text
+        assert "U bent overal uitgelogd" not in everywhere.browser.text
+        told = "the hub inside does not answer (status 404)"
+        records = [r for r in caplog.records if told in r.getMessage()]
+        assert [record.levelname for record in records] == ["ERROR"]
+        assert "is '/idp', our 'hub_inside', its 'prefix'?" in records[0].getMessage()
 
 
 class TestTheEnd:
@@ -415,3 +573,122 @@ class TestTheEnd:
         clock.shift(14 * MINUTE)
         assert anna.is_let_in(ZORG)
         assert "until 11.00" in anna.browser.text
+
+
+class TestDigidAbove:
+    """A municipality's one DigiD connection, and an application of others beside it."""
+
+    @pytest.fixture
+    def federation(self, eilogin_federation, below):
+        digid = {"profile": "digid"}
+        above = eilogin_federation(
+            {"gemeente.test": below.apps["gemeente.test"], "elders.test": show_visitor},
+            options={
+                "gemeente.test": {
+                    "hub_inside": "/",
+                    "cookie": "eilogin-above",
+                    "protect": "/ optional",
+                    **digid,
+                },
+                "elders.test": digid,
+            },
+            hub_options={"rehearsal": "true", **digid},
+        )
+        below.apps.update(above.apps)
+        above.apps.update(below.apps)
+        below.above = above
+        return below
+
+    @pytest.fixture
+    def is_in_at(self, federation, everywhere):
+        """Whether a session of before lives at an application."""
+        cookies = {
+            host: everywhere.browser.cookie(host, "__Host-eilogin")
+            for host in ("zorg.test", "werk.test")
+        }
+        sessions = {host: federation.apps[host].sessions for host in cookies}
+        return lambda host: sessions[host].find(cookies[host]) is not None
+
+    def test_a_step_up_that_is_cancelled_ends_what_the_filters_have_and_all_below(
+        self, everywhere, is_in_at, clock
+    ):
+        """DIGID.md 8, point 10; else nobody would know later whom to tell."""
+        clock.shift(5)
+        everywhere.visit("https://zorg.test/percelen")
+        assert everywhere.is_asked_for_password
+        everywhere.browser.press("Annuleren")
+        assert "U hebt het inloggen geannuleerd" in everywhere.browser.text
+        assert not is_in_at("zorg.test")
+        assert not is_in_at("werk.test")
+
+    @pytest.mark.parametrize("down", [[], ["werk.test"]], ids=["all", "partly"])
+    def test_a_logout_after_that_says_who_may_not_know(
+        self, federation, everywhere, is_in_at, clock, down
+    ):
+        assert everywhere.is_let_in("https://elders.test/")
+        clock.shift(5)
+        federation.down.update(down)
+        everywhere.visit("https://zorg.test/percelen")
+        everywhere.browser.press("Annuleren")
+        clock.shift(5)
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        is_everywhere = "U bent overal uitgelogd" in everywhere.browser.text
+        assert is_everywhere == (not down)
+        assert is_in_at("werk.test") == bool(down)
+
+    def test_another_citizen_ends_all_of_the_first_below(
+        self, federation, everywhere, citizen_of, is_in_at, clock
+    ):
+        """DigiD tells nobody of another account (DIGID.md 2.3)."""
+        clock.shift(11 * MINUTE)
+        federation.above.down.add("gemeente.test")
+        browser = everywhere.browser
+        browser.visit("https://inloggen.test/login")
+        bram = citizen_of("bram", browser)
+        bram.type_password()
+        federation.above.down.clear()
+        bram.visit(WERK)
+        assert "U bent uitgelogd" in browser.title
+        assert not is_in_at("zorg.test")
+        assert not is_in_at("werk.test")
+
+    def test_who_has_logged_out_is_asked_once_when_she_comes_again(
+        self, everywhere, clock
+    ):
+        clock.shift(5)
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        assert "U bent overal uitgelogd" in everywhere.browser.text
+        clock.shift(5)
+        everywhere.log_in(ZORG)
+        assert everywhere.is_let_in(WERK)
+
+    def test_who_has_logged_out_below_alone_is_asked(self, everywhere, clock):
+        everywhere.browser.stops_before = f"{HUB}/slo?above"
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        everywhere.browser.stops_before = None
+        clock.shift(11 * MINUTE)
+        everywhere.visit(WERK)
+        assert everywhere.is_asked_for_password
+        clock.shift(1)
+        everywhere.type_password()
+        assert everywhere.browser.url == WERK
+
+    def test_a_higher_level_is_proven_for_every_question(self, anna, ask_as, clock):
+        """However soon it is asked again, and by the same one."""
+        anna.visit("https://zorg.test/kluis")
+        anna.type_password(anna.code)
+        assert anna.browser.url == "https://zorg.test/kluis"
+        clock.shift(MINUTE)
+        ask_as(anna, "zorg.test", level_classes=(DIGID.class_of("hoog"),))
+        assert anna.is_asked_for_password
+
+    def test_a_higher_level_is_not_passed_on_without_its_proof(self, anna, clock):
+        anna.visit("https://zorg.test/kluis")
+        anna.type_password(anna.code)
+        assert anna.browser.url == "https://zorg.test/kluis"
+        clock.shift(9 * MINUTE)
+        assert anna.is_let_in(WERK)
+        assert "midden" in anna.browser.text
+        anna.visit("https://werk.test/kluis")
+        assert anna.is_asked_for_password

@@ -60,7 +60,7 @@ class Citizen:
         return self.waits()
 
     def waits(self):
-        if "Wij loggen u nu uit bij" in self.browser.text:
+        if "U wordt uitgelogd" in self.browser.text:
             self.browser.open_frames()
             self.browser.click("Ga verder")
         return self

@@ -1,8 +1,13 @@
 """A login answer is accepted when everything about it is right, and only then."""
 
+import secrets
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.hashes import SHA1
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -14,9 +19,11 @@ from eilogin.errors import (
     MessageExpired,
     MessageMisdirected,
     MessageUnexpected,
+    Refused,
     UnknownPeer,
     UntrustedSignature,
 )
+from eilogin.saml.algorithms import CBC
 from eilogin.saml.answers import (
     LONGEST_WINDOW,
     accept,
@@ -38,7 +45,8 @@ from eilogin.saml.messages import (
     write_response,
 )
 from eilogin.saml.signatures import sign
-from eilogin.saml.xml import parse, q, serialize
+from eilogin.saml.text import to_base64
+from eilogin.saml.xml import XENC, parse, q, serialize
 
 NOW = 1_767_268_800.0
 HUB = "https://inloggen.example.nl/metadata"
@@ -190,6 +198,37 @@ class TestAFaultyAnswer:
         with pytest.raises(error):
             accept(element, expected)
 
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            (
+                {"recipient": ACS + "2"},
+                f"the Recipient should be '{ACS}', found '{ACS}2'",
+            ),
+            (
+                {"audiences": (("urn:a", "urn:b"),)},
+                f"should be '{PARTICIPANT}', our entityID, found 'urn:a', 'urn:b'",
+            ),
+            ({"audiences": ()}, "our entityID, found none"),
+            (
+                {"name_id": NameID("q7Xw2", name_qualifier="urn:a")},
+                f"the NameQualifier of the NameID should be '{HUB}', found 'urn:a'",
+            ),
+            (
+                {"name_id": NameID("q7Xw2", sp_name_qualifier="urn:a")},
+                f"of the NameID should be '{PARTICIPANT}', found 'urn:a'",
+            ),
+        ],
+    )
+    def test_is_told_with_what_was_expected_and_what_came(
+        self, answer, expected, changes, told
+    ):
+        element = answer.signed("assertion").with_assertion(**changes).element()
+        with pytest.raises(Refused) as refused:
+            accept(element, expected)
+        assert told in str(refused.value)
+        assert refused.value.peer == HUB
+
     @pytest.mark.parametrize(("changes", "error"), RESPONSE_FAULTS)
     @pytest.mark.parametrize("signs", [("assertion",), ("response",), ("artifact",)])
     def test_is_refused_for_its_envelope(self, answer, expected, changes, error, signs):
@@ -271,6 +310,22 @@ def _extensions():
     return extensions
 
 
+def sealed_by_cbc(assertion, key):
+    """An EncryptedAssertion as of a hub that knows nothing newer."""
+    octets, session_key = serialize(assertion), secrets.token_bytes(16)
+    wrapper = encrypt(assertion, "saml:EncryptedAssertion", key.public)
+    start, filling = secrets.token_bytes(16), 16 - len(octets) % 16
+    cipher = Cipher(AES(session_key), modes.CBC(start)).encryptor()
+    sealed = start + cipher.update(octets + bytes([filling]) * filling)
+    oaep = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303 - as peers have it
+    values = (key.public.encrypt(session_key, oaep), sealed)
+    places = wrapper.iter(q("xenc:CipherValue"))
+    for place, value in zip(places, values, strict=True):
+        place.text = to_base64(value)
+    wrapper[0].find(q("xenc:EncryptionMethod")).set("Algorithm", XENC + "aes128-cbc")
+    return wrapper
+
+
 #: How an encrypted answer may be signed.
 COVERS = [
     pytest.param(("assertion",), id="inside"),
@@ -336,6 +391,21 @@ class TestAnEncryptedAssertion:
         sign(element, hub_key)
         with pytest.raises(UntrustedSignature):
             accept(parse(serialize(element)), reading)
+
+    def test_by_cbc_is_opened_only_where_the_hub_vouches_for_the_wrapper(
+        self, answer, expected, reader_key, hub_key
+    ):
+        """How long it takes tells anybody else whether the padding was right."""
+        assertion = write_assertion(answer.assertion)
+        sign(assertion, hub_key)
+        wrapper = sealed_by_cbc(assertion, reader_key)
+        element = write_response(answer.response, wrapper)
+        decrypter = Decrypter([reader_key.private], frozenset([CBC]))
+        reading = replace(expected, decrypter=decrypter)
+        with pytest.raises(DecryptionFailed, match="sign its Response"):
+            accept(parse(serialize(element)), reading)
+        sign(element, hub_key)
+        assert accept(parse(serialize(element)), reading) == answer.assertion
 
     def test_is_not_opened_before_what_is_around_it_was_verified(
         self, answer, expected, reader_key, other_key

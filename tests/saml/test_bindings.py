@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 import zlib
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -265,6 +266,20 @@ class TestParametersThatAreRefused:
         assert read_redirect(fits).octets == MESSAGE_OCTETS
         with pytest.raises(MessageTooLarge):
             read_redirect(fits + "x")
+
+    def test_parameters_have_a_number(self):
+        fits = UNSIGNED + "&x=y" * (bindings.MOST_PARAMETERS - 1)
+        assert read_redirect(fits).octets == MESSAGE_OCTETS
+        with pytest.raises(MessageTooLarge, match="more than 50 parameters"):
+            read_redirect(fits + "&x=y")
+
+    @pytest.mark.parametrize("part", [b"%41&", b"&", b"a&", b"%53=&"])
+    def test_a_form_of_many_parts_costs_no_time(self, part):
+        body = part * (bindings.LONGEST_FORM // len(part))
+        began = time.thread_time()
+        with pytest.raises(MessageTooLarge):
+            read_post(body)
+        assert time.thread_time() - began < 0.02
 
     def test_a_message_is_inflated_to_its_largest_size_and_no_further(self):
         fits = b" " * MESSAGE.octets

@@ -309,3 +309,63 @@ class TestTheOtherMessages:
         with pytest.raises(LoginFailed) as caught:
             _artifact_response(replace(ARTIFACT_RESPONSE, status=status))
         assert caught.value.status_codes == (REQUESTER, REQUEST_DENIED)
+        assert "(Requester RequestDenied)" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("issued", "error", "told"),
+        [
+            (NOW, LoginFailed, "refuses the artifact (Requester RequestDenied)"),
+            # Our clock is off, so it did not take our question (DIGID.md 1.2).
+            (
+                NOW + 600,
+                MessageExpired,
+                "is 2026-01-01T12:10:00Z, and it is 2026-01-01T12:00:00Z here",
+            ),
+        ],
+    )
+    def test_a_refusal_may_name_no_question(self, issued, error, told):
+        answer = replace(
+            ARTIFACT_RESPONSE,
+            in_response_to="",
+            issued=issued,
+            status=Status((REQUESTER, REQUEST_DENIED)),
+        )
+        with pytest.raises(error) as caught:
+            _artifact_response(answer)
+        assert told in str(caught.value)
+
+    def test_a_success_names_its_question(self):
+        with pytest.raises(MessageUnexpected, match="no InResponseTo"):
+            _artifact_response(replace(ARTIFACT_RESPONSE, in_response_to=""))
+
+    def test_a_refusal_of_another_question_is_none(self):
+        status = Status((REQUESTER, REQUEST_DENIED))
+        answer = replace(ARTIFACT_RESPONSE, status=status, in_response_to="_x2")
+        with pytest.raises(MessageUnexpected, match="does not name our request"):
+            _artifact_response(answer)
+
+
+class TestWhatIsTold:
+    @pytest.mark.parametrize(("check", "message"), MESSAGES)
+    def test_is_in_whose_name_it_came(self, check, message):
+        with pytest.raises(MessageExpired) as caught:
+            check(replace(message, issued=NOW - 3600))
+        assert caught.value.peer == message.issuer
+
+    def test_is_which_address_was_expected_and_which_came(self):
+        elsewhere = f"https://uwv.example.nl/{'x' * 300}"
+        with pytest.raises(MessageMisdirected) as caught:
+            _logout_request(replace(LOGOUT_REQUEST, destination=elsewhere))
+        told = str(caught.value)
+        assert f"the Destination should be '{SLO}', found '{elsewhere[:200]}'" in told
+        assert elsewhere[:201] not in told
+        assert "public_url" in told
+
+    def test_is_that_there_is_no_address(self):
+        with pytest.raises(MessageMisdirected, match="found none"):
+            _logout_request(replace(LOGOUT_REQUEST, destination=""))
+
+    def test_is_who_was_expected_and_who_came(self):
+        with pytest.raises(UnknownPeer) as caught:
+            _artifact_response(replace(ARTIFACT_RESPONSE, issuer=PARTICIPANT))
+        assert f"expected '{HUB}', found '{PARTICIPANT}'" in str(caught.value)

@@ -138,8 +138,9 @@ def ours(hub_key):
 def opens(ours):
     """What our key opens in a wrapper; ``weak`` algorithms only where they are said."""
 
-    def opens(wrapper, *weak):
-        return Decrypter([ours.private], frozenset(weak)).open(wrapper)
+    def opens(wrapper, *weak, is_covered=True):
+        decrypter = Decrypter([ours.private], frozenset(weak))
+        return decrypter.open(wrapper, is_covered=is_covered)
 
     return opens
 
@@ -383,6 +384,15 @@ class TestWhatOthersEncrypt:
         assert (opened.tag, opened.text) == (q("saml:NameID"), "q")
 
 
+def new_key():
+    return secrets.token_bytes(16)
+
+
+def _seems_to_fit(octets, key):
+    context = Cipher(AES(key), modes.CBC(octets[:16])).decryptor()
+    return 1 <= (context.update(octets[16:]) + context.finalize())[-1] <= 16
+
+
 class TestKeys:
     def _sealed_twice(self, first, second, place="inside"):
         """For two readers, in that order."""
@@ -441,13 +451,54 @@ class TestKeys:
         octets = by_gcm(session_key, NAME_OCTETS)
         assert opens(wrapped(data_xml(octets, info=weak + good))).text == "q7Xw2 é"
 
-    def test_are_at_most_eight(self, ours, opens):
+    def test_are_at_most_three(self, ours, opens):
         session_key = secrets.token_bytes(32)
         octets = by_gcm(session_key, NAME_OCTETS)
         key = key_xml(ours.public.encrypt(session_key, SHA1_OAEP))
-        assert opens(wrapped(data_xml(octets, info=key * 8))).text == "q7Xw2 é"
-        with pytest.raises(DecryptionFailed, match="more than 8"):
-            opens(wrapped(data_xml(octets, info=key * 9)))
+        assert opens(wrapped(data_xml(octets, info=key * 3))).text == "q7Xw2 é"
+        with pytest.raises(DecryptionFailed, match="more than 3"):
+            opens(wrapped(data_xml(octets, info=key * 4)))
+
+    def test_cost_a_message_so_many_tries(self, ours, other_key):
+        """Each is a private operation, for each attribute that is encrypted."""
+        decrypter, one = Decrypter([other_key.private, ours.private]), sealed(ours)
+        for _ in range(25):
+            assert decrypter.open(one, is_covered=True).text == "q7Xw2 é"
+        with pytest.raises(DecryptionFailed, match="more than 50 tries"):
+            decrypter.open(one, is_covered=True)
+
+    def test_lead_to_one_content_that_is_looked_at(self, ours, opens):
+        """However many open the same, it is parsed once."""
+        session_key = secrets.token_bytes(32)
+        inside = f"<a>{'<b/>' * 4_900}</a>".encode()
+        key = key_xml(ours.public.encrypt(session_key, SHA1_OAEP))
+        wrappers = [
+            wrapped(data_xml(by_gcm(session_key, inside), info=key * often))
+            for often in (1, 3)
+        ]
+        parsed = []
+        begin = etree.fromstring
+
+        def counting(octets, parser):
+            parsed.append(len(octets))
+            return begin(octets, parser)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(etree, "fromstring", counting)
+            assert [len(opens(wrapper)) for wrapper in wrappers] == [4_900] * 2
+        assert len(parsed) == 4
+
+    def test_that_seem_to_fit_stop_no_other(self, ours):
+        """CBC does not tell a wrong key: now and then its padding looks right."""
+        algorithm, session_key = XENC + "aes128-cbc", secrets.token_bytes(16)
+        octets = by_cbc(AES, session_key, NAME_OCTETS)
+        wrong = next(filter(partial(_seems_to_fit, octets), iter(new_key, None)))
+        keys = [
+            key_xml(ours.public.encrypt(key, SHA1_OAEP)) for key in (wrong, session_key)
+        ]
+        wrapper = wrapped(data_xml(octets, algorithm, "".join(keys)))
+        decrypter = Decrypter([ours.private], frozenset([CBC]))
+        assert decrypter.open(wrapper, is_covered=True).text == "q7Xw2 é"
 
     def test_are_in_no_repr(self, ours):
         assert "RSAPrivateKey" not in repr(Decrypter([ours.private]))
@@ -478,6 +529,14 @@ class TestWeakAlgorithms:
         )
         assert "expected AES-GCM" in str(caught.value)
         assert "accept_weak" in str(caught.value)
+
+    @pytest.mark.parametrize("algorithm", [a for a in CIPHERS if a.endswith("cbc")])
+    def test_cbc_is_refused_where_no_signature_covers_it(self, ours, opens, algorithm):
+        """The time that it takes would tell whether its padding was right."""
+        wrapper = sealed(ours, algorithm=algorithm)
+        with pytest.raises(DecryptionFailed, match="signature around it") as caught:
+            opens(wrapper, CBC, is_covered=False)
+        assert algorithm.partition("#")[2] in str(caught.value)
 
     @pytest.mark.parametrize("weak", [(), (CBC,)])
     def test_rsa_1_5_is_refused_by_its_name_unless_it_is_asked_for(

@@ -118,6 +118,10 @@ class TestASigningKey:
         with pytest.raises(ConfigurationError, match="not a private key"):
             SigningKey.load(pem, pair[1])
 
+    def test_tells_where_key_and_certificate_have_changed_places(self, pair):
+        with pytest.raises(ConfigurationError, match="have changed places"):
+            SigningKey.load(pair[1], pair[0])
+
     def test_refuses_a_certificate_in_the_place_of_the_key(self, pair):
         with pytest.raises(ConfigurationError, match="not a private key"):
             SigningKey.load(pair[1], pair[1])

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from eilogin.errors import (
@@ -14,6 +16,7 @@ from eilogin.errors import (
     UntrustedSignature,
 )
 from eilogin.saml.encryption import Decrypter, EncryptionMethod, encrypt
+from eilogin.saml.keys import load_certificate, new_key_pair
 from eilogin.saml.metadata import (
     IDPDISC,
     AttributeService,
@@ -28,6 +31,7 @@ from eilogin.saml.metadata import (
     write_federation,
 )
 from eilogin.saml.signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
+from eilogin.saml.text import to_base64
 from eilogin.saml.xml import METADATA, parse, q, serialize, validate
 
 NOW = 1_767_268_800.0
@@ -547,14 +551,31 @@ class TestAnEntityThatCannotBeUsed:
             read_edited(edit)
 
     @pytest.mark.parametrize(
-        "edit", [_drop_signing_key, _name_key_only, _break_certificate]
+        ("edit", "found"),
+        [
+            (_drop_signing_key, "none"),
+            (_name_key_only, "none"),
+            (_break_certificate, "a certificate cannot be read"),
+        ],
     )
-    def test_without_a_key_says_what_it_should_have(self, read_edited, edit):
-        with pytest.raises(
-            PeerWithoutKeys,
-            match="RSA key of 2048 bits or more, or for an elliptic key; ask",
-        ):
+    def test_without_a_key_says_what_it_should_have(self, read_edited, edit, found):
+        told = f"2048 bits or more, or for an elliptic key, found {found}; ask"
+        with pytest.raises(PeerWithoutKeys, match=told):
             read_edited(edit)
+
+    def test_with_a_small_key_says_how_small(self, hub, hub_key, read):
+        small = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505
+        _, pem = new_key_pair("small", private=small)
+        der = load_certificate(pem).public_bytes(Encoding.DER)
+        role = replace(hub.identity_provider, signing_certificates=(to_base64(der),))
+        octets = write_federation(
+            [replace(hub, identity_provider=role)],
+            name="",
+            valid_until=TOMORROW,
+            key=hub_key,
+        )
+        with pytest.raises(PeerWithoutKeys, match=r"found .* RSA key of 1024 bits"):
+            read(octets)
 
     def test_is_left_out_and_the_others_are_there(
         self, participant, hub, hub_key, read

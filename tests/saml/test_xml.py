@@ -1,5 +1,6 @@
 """XML from outside, within limits."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -25,6 +26,12 @@ def refused(octets, limits=MESSAGE, error=MalformedMessage):
     with pytest.raises(error) as caught:
         parse(octets, limits)
     return str(caught.value)
+
+
+def seconds_of(call, tries=5):
+    """Of this thread, at best: others work on this machine too."""
+    began = [(time.thread_time(), call(), time.thread_time()) for _ in range(tries)]
+    return min(after - before for before, _, after in began)
 
 
 def test_a_name_is_told_by_its_usual_prefix():
@@ -221,6 +228,22 @@ class TestLimits:
         assert len(parse(declared(256))) == 1
         assert "too long" in refused(declared(257), error=MessageTooLarge)
 
+    @pytest.mark.parametrize("name", ["xmlns:" + "x" * 300, "xmlns" + " " * 300])
+    def test_a_namespace_is_not_long_however_long_its_name_is(self, name):
+        octets = f'<a {name}="urn:{"x" * 300}"/>'.encode()
+        assert "too long" in refused(octets, error=MessageTooLarge)
+
+    @pytest.mark.parametrize("limits", [MESSAGE, METADATA], ids=["message", "metadata"])
+    @pytest.mark.parametrize(
+        "said",
+        ["xmlns", "xmlns:", "xmlns ", "xmlns:xmlns:", "xmlns='", "xmlns=\"x' ", "= '"],
+    )
+    def test_what_looks_like_many_declarations_costs_no_time(self, said, limits):
+        texts = said * (100_000 // len(said))
+        octets = f"<a><b>{texts}</b><b>{texts}</b><b>{texts[:50_000]}</b></a>".encode()
+        assert len(parse(octets, limits)) == 3
+        assert seconds_of(lambda: parse(octets, limits)) < 0.02
+
     def test_namespace_declarations(self):
         def declared(n):
             names = " ".join(f'xmlns:n{i}="urn:n"' for i in range(n))
@@ -235,6 +258,21 @@ class TestLimits:
         assert parse(f'<a xmlns="urn:{"x" * 252}"/>'.encode()).tag
         said = refused(f'<a xmlns="urn:{"x" * 253}"/>'.encode(), error=MessageTooLarge)
         assert said == "a namespace that is too long"
+
+    def test_long_namespaces_that_many_names_can_repeat(self):
+        """In canonical form each may have its namespace written before it."""
+        uri = "urn:" + "x" * 246
+        fits = (MESSAGE.repeated // len(uri) - 1) // 4
+
+        def of(elements):
+            inside = "<n:b c='' d='' e=''/>" * elements
+            return f'<a xmlns:n="{uri}">{inside}</a>'.encode()
+
+        assert len(parse(of(fits))) == fits
+        said = refused(of(fits + 1), error=MessageTooLarge)
+        assert "too long a namespace" in said
+        assert len(parse(of(fits + 1), METADATA)) == fits + 1
+        assert len(parse(of(fits + 1).replace(uri.encode(), b"urn:x"))) == fits + 1
 
     def test_metadata_may_be_larger_than_a_message(self):
         many = b"<a>" + b"<b>xxxxxxxxxx</b>" * 700_000 + b"</a>"

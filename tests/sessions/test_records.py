@@ -62,6 +62,21 @@ class TestLogin:
         stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
         assert stored == replace(LOGIN, key="key", seen=1234.5)
 
+    def test_is_the_same_though_an_attribute_says_who_she_is(self):
+        by_mail = replace(ANNA, name_id="anna@x", format="attribute:mail")
+        login = replace(LOGIN, who=by_mail, also=ANNA, subject="anna@x!attribute:mail")
+        stored = Login.from_json(login.to_json(), "key", 1234.5)
+        assert stored == replace(login, key="key", seen=1234.5)
+        assert stored.subject == "anna@x!attribute:mail"
+        assert (stored.also, stored.named) == (ANNA, ANNA)
+        assert stored.other_labels() == (ANNA.label(), ANNA.label("_1"))
+        assert replace(stored, session_index=None).other_labels() == (ANNA.label(),)
+
+    def test_is_named_by_what_the_hub_says(self):
+        assert LOGIN.named == ANNA
+        assert LOGIN.other_labels() == ()
+        assert replace(LOGIN, who=replace(ANNA, format="attribute:x")).named is None
+
     def test_has_all_its_values_whichever_is_asked_for_first(self):
         for name in ("who", "attributes", "family", "proven", "subject", "audience"):
             stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)

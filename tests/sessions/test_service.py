@@ -576,11 +576,26 @@ class TestKeepWith:
         assert sessions.store.get("key") is None
 
 
-def test_a_login_is_found_by_its_key(sessions: Sessions, anna: Login) -> None:
+def test_a_login_is_found_by_its_name_under_whatever_key(
+    sessions: Sessions, anna: Login
+) -> None:
     login = found(sessions, sessions.create_login(anna, issued=NOON))
-    assert sessions.with_key(login.key) == login
-    sessions.end_citizen(login)
-    assert sessions.with_key(login.key) is None
+    name = sessions.name_of(login)
+    assert sessions.named(name) == login
+    assert login.family not in name
+    heir = found(sessions, sessions.create_login(anna, issued=NOON, replaces=login))
+    assert heir.key != login.key
+    assert sessions.named(name) == heir
+    sessions.end_citizen(heir)
+    assert sessions.named(name) is None
+
+
+def test_all_logins_of_a_subject_are_found(sessions: Sessions, anna: Login) -> None:
+    here, there = (
+        found(sessions, sessions.create_login(anna, issued=NOON)) for _ in range(2)
+    )
+    keys = {one.key for one in sessions.find_all_of(anna.who)}
+    assert keys == {here.key, there.key}
 
 
 class TestEndCitizen:
@@ -819,12 +834,78 @@ class TestARecordOfAnotherVersion:
         assert len(sessions._reader._unreadable) == 1
 
 
+@pytest.mark.parametrize("sessions", ["memory", "sqlite", "cluster"], indirect=True)
+class TestWhomTheHubNamesInAnotherWay:
+    """An attribute says who she is, and the hub means her by a NameID."""
+
+    @pytest.fixture
+    def known(self, anna) -> Login:
+        by_mail = replace(anna.who, name_id="a@x", format="attribute:mail")
+        return replace(anna, who=by_mail, also=anna.who)
+
+    @pytest.mark.parametrize("indexes", [(), ("index",)])
+    def test_a_logout_by_that_finds_her(self, sessions, known, anna, indexes) -> None:
+        token = sessions.create_login(known, issued=NOON)
+        [ended] = sessions.end_subject(anna.who, indexes, issued=NOON)
+        assert ended.who == known.who
+        assert ended.also == anna.who
+        assert sessions.find(token) is None
+
+    def test_nobody_else_is_found(self, sessions, known, anna) -> None:
+        token = sessions.create_login(known, issued=NOON)
+        other = replace(anna.who, name_id="bert")
+        assert sessions.end_subject(other, issued=NOON) == []
+        assert sessions.end_subject(anna.who, ("other",), issued=NOON) == []
+        assert found(sessions, token).named == anna.who
+
+    def test_a_logout_by_who_she_is_here_finds_her(self, sessions, known) -> None:
+        token = sessions.create_login(known, issued=NOON)
+        assert sessions.end_login(found(sessions, token), issued=NOON)
+        assert sessions.find(token) is None
+
+    def test_a_login_that_was_logged_out_meanwhile_is_not_made(
+        self, sessions, known, anna
+    ) -> None:
+        sessions.end_subject(anna.who, issued=NOON)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(known, issued=NOON)
+        assert sessions.find_all_of(known.who) == []
+        assert sessions.find_all_of(anna.who) == []
+        assert sessions.create_login(known, issued=NOON + 1)
+
+    def test_she_is_found_by_each_name_that_she_had(
+        self, sessions, known, anna
+    ) -> None:
+        """A hub may give her another NameID each time."""
+        token = sessions.create_login(known, issued=NOON)
+        for name in ("z3", "z3", "k9"):
+            again = replace(known, also=replace(anna.who, name_id=name))
+            before = found(sessions, token)
+            token = sessions.create_login(again, issued=NOON, replaces=before)
+        assert len(sessions.participants(found(sessions, token))) == 3
+        assert len(sessions.find_all_of(known.who)) == 1
+        assert sessions.end_subject(anna.who, issued=NOON)
+        assert sessions.find(token) is None
+
+    def test_no_trace_of_finding_out_stays(self, sessions, known, anna) -> None:
+        token = sessions.create_login(known, issued=NOON)
+        [one] = sessions.find_all_of(anna.who)
+        assert one.key == found(sessions, token).key
+
+
 class TestUseOnce:
     def test_lets_a_message_through_once(self, sessions: Sessions) -> None:
         sessions.use_once("issuer id", NOON + 60)
         sessions.use_once("issuer other-id", NOON + 60)
         with pytest.raises(MessageReplayed):
             sessions.use_once("issuer id", NOON + 60)
+
+    def test_can_be_told_before(self, sessions: Sessions) -> None:
+        sessions.require_unused("id")
+        sessions.use_once("id", NOON + 60)
+        with pytest.raises(MessageReplayed):
+            sessions.require_unused("id")
+        sessions.require_unused("other-id")
 
     def test_forgets_it_when_it_is_refused_for_its_age(self, sessions, travel) -> None:
         sessions.use_once("id", NOON + 60)
@@ -849,3 +930,24 @@ def test_the_store_holds_no_name_of_hers_in_a_label(
     [login] = [sessions._read(key) for key in sessions.store.find(stored.labels[0])]
     assert login.family
     assert not any(login.family in label for label in stored.labels)
+
+
+class TestARefusal:
+    """A login that is refused for itself, and one that anybody's would be."""
+
+    def test_where_all_were_ended_in_the_future_is_told(
+        self, sessions, anna, travel, caplog
+    ) -> None:
+        travel.shift(3600)
+        sessions.store.end_all()
+        travel.shift(-3600)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(anna, issued=NOON)
+        assert "lies in the future of this clock" in caplog.text
+
+    def test_of_who_logged_out_is_not(self, sessions, anna, caplog) -> None:
+        sessions.end_subject(anna.who, issued=NOON)
+        with pytest.raises(LoginEnded):
+            sessions.create_login(anna, issued=NOON)
+        assert caplog.text == ""
+        assert sessions.create_login(anna, issued=NOON + 1)

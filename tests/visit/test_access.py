@@ -109,7 +109,7 @@ def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, ev
     assert anna.status == 403
     assert witness.seen == []
     assert "U hebt geen toegang tot deze pagina" in anna.text
-    assert "role: beheerder / hoofd" in anna.text
+    assert "role: beheerder of hoofd" in anna.text
     assert "is niet genoeg voor deze pagina" in anna.text
     line = reason_in(caplog, anna.browser)
     assert "access refused (attribute-refused)" in line
@@ -120,13 +120,17 @@ def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, ev
         assert "Anna" not in kept_to_ourselves
     [event] = events("access")
     assert (event["outcome"], event["reason"]) == ("refused", "attribute-refused")
+    [login] = events("login")
+    for whose in ("pseudonym", "session", "peer", "level"):
+        assert event[whose] == login[whose]
+        assert event[whose]
 
 
 def test_who_has_no_such_attribute_is_told_that_it_is_missing(anna, caplog):
     anna.told = {"role": [" "]}
     anna.visit(f"{SITE}/beheer/twee")
     assert anna.status == 403
-    assert "vertelt ons niet over u wat deze pagina nodig heeft" in anna.text
+    assert "wij kregen van de inlogdienst niet alle gegevens" in anna.text
     assert "role: lezer" in anna.text
     assert "urn:oid:2.5.4.10: UWV" in anna.text
     line = reason_in(caplog, anna.browser)
@@ -248,6 +252,22 @@ def test_without_what_everybody_must_have_nobody_is_logged_in(
     assert "ask " in line
     assert "Anna" not in line
     assert "a@b" not in line
+    assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
+    assert witness.seen == []
+    # The hub knows her still: she would be the same one again.
+    anna.browser.click("Als iemand anders inloggen")
+    request, _ = anna.asked(anna.browser.url)
+    assert request.force_authn
+
+
+def test_whom_the_application_cannot_know_reads_why_and_can_go_on(anna_at, witness):
+    anna = anna_at(user="attribute:employee attribute:mail")
+    anna.visit(OPEN)
+    assert anna.status == 403
+    assert "Zonder deze gegevens kan deze website u niet toelaten." in anna.text
+    assert "Wat ontbreekt: employee of mail" in anna.text
+    assert ">Naar de website</a>" in anna.browser.page.text
+    anna.browser.click("Uitloggen, en als iemand anders inloggen")
     assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
     assert witness.seen == []
 

@@ -10,10 +10,13 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
+from hub_speaker import hub_changes
 
+from eilogin.clock import now as clock_now
 from eilogin.errors import OpinionsDiffer
 from eilogin.saml import bindings, messages, toolkit, xml
 from eilogin.saml.levels import DIGID
+from eilogin.saml.metadata import Endpoint
 from eilogin.testing import Browser
 from eilogin.visit import answers
 
@@ -399,6 +402,20 @@ def test_an_answer_by_post_is_fetched_by_the_browser_itself(begin, hub, send_for
     assert response.status_int == 303
     assert response.location.startswith(f"{ACS}?answer=")
     assert "Set-Cookie" not in response.headers
+
+
+def test_an_answer_that_waited_too_long_for_its_own_time_is_refused(
+    begin, hub, clock, refused
+):
+    tab = begin()
+    tab.browser.stops_before = "answer="
+    ends = clock_now() + 30
+    tab.bring(hub.answer(tab.request, confirmation_ends=ends))
+    clock.shift(30 + MINUTE)
+    tab.browser.stops_before = None
+    tab.browser.visit(tab.browser.url)
+    refused(tab.browser, "message-expired")
+    assert tab.browser.cookie("stad.test", COOKIE) is None
 
 
 def test_an_answer_waits_for_two_minutes(begin, hub, send_form, clock, refused):
@@ -826,6 +843,18 @@ def second(monkeypatch):
 
     monkeypatch.setattr(toolkit.SecondOpinion, "confirm", confirm)
     return asked
+
+
+def test_an_artifact_is_resolved_at_the_service_that_it_names(fetched, federation, hub):
+    services = [
+        Endpoint(bindings.SOAP, f"https://inloggen.test/{name}", index=index)
+        for index, name in enumerate(("artifact", "second", "third"))
+    ]
+    hub_changes(federation, "uwv.test", artifact_resolutions=tuple(services))
+    hub.carried = hub.answer(fetched.request)
+    fetched.bring_artifact(hub.artifact(index=1))
+    assert fetched.browser.url == UWV
+    assert [url for url, _ in federation.back_channel_log] == [services[1].location]
 
 
 def test_when_opinions_differ_nobody_is_logged_in_by_post(begin, hub, second, refused):

@@ -44,7 +44,7 @@ def test_where_she_began_is_a_page_of_this_site_and_none_of_ours(referer, page):
     assert page_before(referer) == page
 
 
-def answered(status="200 OK", body=PAGE, language="nl", **headers):
+def answered(status="200 OK", body=PAGE, language="nl", word="1", **headers):
     """What an application's answer becomes, and what it was asked."""
     seen = {}
 
@@ -62,23 +62,37 @@ def answered(status="200 OK", body=PAGE, language="nl", **headers):
             "If-None-Match": '"x"',
             "If-Modified-Since": "Thu, 26 Nov 2026 00:00:00 GMT",
             "Range": "bytes=0-1",
+            "Cookie": f"__Host-eilogin-cancelled={word}",
         },
+        environ={env.SESSION: None},
     )
-
-    def outer(environ, start_response):
-        return cancelled.saying(app, environ, start_response, TEXTS)
-
-    return request.get_response(outer), seen
+    return request.get_response(cancelled.Saying(app, TEXTS, cancelled.is_due)), seen
 
 
 HTML = {"Content_Type": "text/html; charset=utf-8"}
 
 
-def test_it_is_the_first_thing_in_the_body_whatever_its_charset():
+def test_it_is_the_first_thing_in_a_body_without_heading_whatever_its_charset():
     answer, _ = answered(Content_Type="text/html; charset=windows-1252")
     word = "U heeft &lt;geannuleerd&gt;, &#233;."
     tag = f'<p role="status" lang="nl"><strong>{word}</strong></p>'
     assert answer.body == PAGE.replace(b"<body>", b"<body>" + tag.encode())
+
+
+def test_it_stands_where_the_content_begins_in_an_answer_of_that_length():
+    body = PAGE.replace(b"<p>x", b"<nav></nav><main><h1>x</h1><p>x")
+    answer, _ = answered(body=body, Content_Length=str(len(body)), **HTML)
+    assert b"</nav><main><p role=" in answer.body
+    assert answer.content_length == len(answer.body)
+
+
+def test_of_whom_it_has_logged_out_it_says_that_too():
+    answer, _ = answered(word="ended", **HTML)
+    assert "é. U bent uitgelogd.</strong>".encode("ascii", "xmlcharrefreplace") in (
+        answer.body
+    )
+    answer, _ = answered(word="ended", language="en", **HTML)
+    assert b"You cancelled. You have been logged out.<" in answer.body
 
 
 def test_it_is_said_in_the_language_of_the_browser():

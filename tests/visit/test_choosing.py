@@ -1,5 +1,6 @@
 """Several hubs: which one is asked, and how a visitor chooses."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -7,8 +8,10 @@ from hub_speaker import Citizen, add_hub, changes, entity_changes
 from lxml import html
 
 from eilogin.clock import now
+from eilogin.saml import bindings, messages, xml
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import DIGID
+from eilogin.saml.metadata import Endpoint
 
 STAD = "https://stad.test/mijn?a=b"
 LOGIN = "https://stad.test/eilogin/login"
@@ -203,6 +206,135 @@ def test_who_is_logged_in_can_log_in_elsewhere(chooser, witness):
     assert witness.environ["eilogin.session"].who.issuer == FIRST
 
 
+class TestAnotherHubTakesThePlace:
+    """She is logged in at one, and logs in at another in the same browser."""
+
+    SWITCH = f"{LOGIN}?{urlencode({'next': '/mijn', 'hub': SECOND})}"
+
+    @pytest.fixture
+    def known(self, chooser, federation):
+        for hub in (FIRST, SECOND):
+            site = hub.removesuffix("/metadata")
+            role = replace(
+                federation.trusts["stad.test"].hub(hub),
+                single_logouts=(Endpoint(bindings.REDIRECT, f"{site}/slo"),),
+            )
+            entity_changes(federation, "stad.test", hub, identity_provider=role)
+        chooser.browser.visit(STAD)
+        chooser.browser.click("inloggen.test")
+        chooser.answer_of(chooser.hub)
+        return chooser
+
+    def logs_out_at(self, chooser, hub):
+        """What she reads when the hub says that all know it."""
+        browser = chooser.browser
+        browser.visit("https://stad.test/eilogin/logout")
+        received = bindings.read_redirect(urlsplit(browser.url).query)
+        request = messages.read_logout_request(xml.parse(received.octets))
+        slo = "https://stad.test/eilogin/slo"
+        answer = hub.logout_response(request, slo)
+        browser.follow(hub.by_redirect(slo, "SAMLResponse", answer))
+        return browser.title
+
+    def test_and_a_link_on_another_site_asks_first(self, known):
+        known.browser.visit("https://inloggen.test/")
+        known.browser.follow(self.SWITCH)
+        assert known.browser.title.startswith("Waar wilt u inloggen?")
+        assert known.hub_asked() is None
+        known.browser.click("Ander loket")
+        assert known.hub_asked() == "ander.test"
+
+    def test_and_a_link_of_this_site_does_not(self, known):
+        known.browser.visit(self.SWITCH)
+        assert known.hub_asked() == "ander.test"
+
+    def test_and_a_link_to_her_own_hub_asks_nothing(self, known):
+        known.browser.visit("https://inloggen.test/")
+        known.browser.follow(
+            f"{LOGIN}?{urlencode({'next': '/midden', 'hub': FIRST, 'level': 'midden'})}"
+        )
+        assert known.hub_asked() == "inloggen.test"
+
+    def test_and_a_logout_then_does_not_say_everywhere(self, known):
+        """Nobody told the one that she left."""
+        known.browser.visit(self.SWITCH)
+        known.answer_of(known.other)
+        assert self.logs_out_at(known, known.other).startswith("U bent uitgelogd")
+        assert "Bij een of meer andere diensten" in known.browser.text
+
+    def test_and_a_logout_says_so_too_after_a_step_up(self, known, clock):
+        known.browser.visit(self.SWITCH)
+        known.answer_of(known.other)
+        clock.shift(1)
+        known.browser.visit("https://stad.test/midden")
+        known.answer_of(known.other, level_class=DIGID.class_of("midden"))
+        assert self.logs_out_at(known, known.other).startswith("U bent uitgelogd")
+
+    def test_and_back_again_only_the_other_one_is_left(self, known, clock):
+        known.browser.visit(self.SWITCH)
+        known.answer_of(known.other)
+        clock.shift(1)
+        known.browser.visit(self.SWITCH.replace("ander.test", "inloggen.test"))
+        known.answer_of(known.hub)
+        token = known.browser.cookie("stad.test", "__Host-eilogin")
+        login = known.federation.apps["stad.test"].sessions.find(token)
+        assert (login.who.issuer, login.left) == (FIRST, (SECOND,))
+
+    def test_where_none_did_all_is_well(self, known):
+        assert self.logs_out_at(known, known.hub).startswith("U bent overal uitgelogd")
+
+
+class TestAHubThatIsGone:
+    """Who was logged in by it is a stranger, and can log out all the same."""
+
+    @pytest.fixture
+    def left_over(self, chooser):
+        chooser.browser.visit(STAD)
+        chooser.browser.click("Ander loket")
+        chooser.answer_of(chooser.other)
+        changes(chooser.federation, "stad.test", hub_ids=(FIRST,))
+        return chooser
+
+    def test_logs_nobody_in_any_more(self, left_over, witness):
+        left_over.browser.visit(STAD)
+        assert left_over.hub_asked() == "inloggen.test"
+        assert len(witness.seen) == 1
+
+    def test_is_no_reason_to_stay_logged_in(self, left_over):
+        token = left_over.browser.cookie("stad.test", "__Host-eilogin")
+        left_over.browser.visit("https://stad.test/eilogin/logout")
+        assert "alleen bij deze dienst uitgelogd" in left_over.browser.text
+        sessions = left_over.federation.apps["stad.test"].sessions
+        assert sessions.find_beyond_idle(token) is None
+
+    def test_leaves_the_others_their_logout(self, chooser, clock):
+        """The page with a button names where its form may lead."""
+        entity_changes(
+            chooser.federation, "stad.test", SECOND, valid_until=now() + HOUR
+        )
+        clock.shift(HOUR + SKEW + 1)
+        answer = chooser.browser.fetch(
+            "https://stad.test/eilogin/logout",
+            **{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        )
+        assert answer.status_int == 200
+        policy = answer.headers["Content-Security-Policy"]
+        assert "form-action 'self' https://inloggen.test" in policy
+
+
+def test_two_hubs_can_name_nobody_alike(chooser, witness):
+    """The application would take the one for the other."""
+    users = []
+    for name, hub in (("inloggen.test", chooser.hub), ("Ander loket", chooser.other)):
+        chooser.browser = chooser.federation.browser()
+        chooser.browser.visit(STAD)
+        chooser.browser.click(name)
+        chooser.answer_of(hub, name="anna")
+        users.append(witness.environ["REMOTE_USER"])
+        assert witness.environ["eilogin.session"].subject == users[-1]
+    assert users == [f"anna!unspecified!{FIRST}", f"anna!unspecified!{SECOND}"]
+
+
 def test_a_choice_that_led_to_no_login_is_not_remembered(chooser):
     chooser.browser.visit(STAD)
     chooser.browser.click("Ander loket")
@@ -344,3 +476,24 @@ class TestWhoCanOnlyBeAskedSilently:
         chooser.browser.visit(STAD)
         assert chooser.browser.page.text == "nobody"
         assert chooser.browser.trail == [STAD]
+
+
+# --- where a hub has not told enough of her -------------------------------------------
+
+
+class TestWhoLacksAnAttribute:
+    @pytest.fixture
+    def federation(self, clock, witness, eilogin_federation):
+        said = {"acs": "post", "require_attributes": "mail"}
+        return eilogin_federation({"stad.test": witness}, options={"stad.test": said})
+
+    def test_may_choose_another_hub_which_asks_who_she_is(self, chooser):
+        chooser.browser.visit(STAD)
+        chooser.browser.click("Ander loket")
+        chooser.answer_of(chooser.other)
+        assert "Wat ontbreekt: mail" in chooser.browser.text
+        chooser.browser.click("Als iemand anders inloggen")
+        assert links(chooser.browser) == ["Ander loket", "inloggen.test"]
+        chooser.browser.click("inloggen.test")
+        assert chooser.hub_asked() == "inloggen.test"
+        assert chooser.question()[0].force_authn

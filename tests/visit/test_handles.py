@@ -2,7 +2,13 @@
 
 import pytest
 
-from eilogin.visit.handles import HANDLE_LENGTH, instant_of, is_handle, new_handle
+from eilogin.visit.handles import (
+    HANDLE_LENGTH,
+    handle_of,
+    instant_of,
+    is_handle,
+    new_handle,
+)
 
 
 def test_one_tells_when_it_was_made(clock):
@@ -19,6 +25,14 @@ def test_they_sort_by_age_within_one_second_and_no_two_are_the_same(clock):
     clock.shift(0.002)
     assert first != other
     assert max(first, other) < new_handle()
+
+
+def test_one_can_be_told_by_a_name_and_an_instant():
+    handle = handle_of("hub\0_a1", 1795510800.25)
+    assert is_handle(handle)
+    assert instant_of(handle) == 1795510800.25
+    assert handle == handle_of("hub\0_a1", 1795510800.25)
+    assert handle != handle_of("hub\0_a2", 1795510800.25)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,23 @@ def test_it_is_asked_once_and_after_an_hour_again(browser, clock):
     assert was_asked(browser)
 
 
+def test_the_address_that_asks_does_so_once_too(browser, clock):
+    address = "https://uwv.test/eilogin/login?silent=yes&next=/nieuws"
+    browser.visit(PAGE)
+    assert was_asked(browser)
+    browser.visit(address)
+    assert browser.trail == [address, f"https://uwv.test/nieuws?{MARKED}"]
+    # A page that was asked for in a second tab just before the hour was over.
+    clock.shift(HOUR - 1)
+    browser.set_cookie("uwv.test", "__Host-eilogin-probe", "1")
+    browser.visit(address)
+    assert not was_asked(browser)
+    clock.shift(1)
+    browser.set_cookie("uwv.test", "__Host-eilogin-probe", "1")
+    browser.visit(address)
+    assert was_asked(browser)
+
+
 def test_after_a_logout_nobody_is_logged_in_again_unasked(browser, federation):
     """Where the hub could not be reached she is still known there."""
     log_in(browser, "https://uwv.test/mijn")

@@ -1,15 +1,21 @@
 # ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
 """Who somebody is: by her NameID, or by an attribute in its place."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hub_speaker import Citizen
+from webob import Request
 
 from eilogin.errors import InvalidOptions
 from eilogin.filters.login import LoginOptions
+from eilogin.saml import bindings, messages, xml
 from eilogin.saml.xml import q
 from eilogin.settings import read
 
 STAD = "https://stad.test/mijn"
+SOAP = "https://stad.test/eilogin/slo/soap"
+HUB = "https://inloggen.test/metadata"
 UID = "urn:oid:0.9.2342.19200300.100.1.1"
 BOTH = f"name-id attribute:{UID}"
 
@@ -48,21 +54,50 @@ def test_an_attribute_says_who_she_is_where_there_is_no_name_id(citizen, witness
     brings(visitor, without_name_id, attributes={UID: ["anna"], "name": ["Anna"]})
     assert visitor.browser.url == STAD
     login = witness.environ["eilogin.session"]
-    assert login.subject == "anna"
+    assert login.subject == f"anna!attribute:{UID}!{HUB}"
     assert not login.who.has_name_id
-    assert witness.environ["REMOTE_USER"] == "anna"
+    assert witness.environ["REMOTE_USER"] == login.subject
 
 
 def test_the_first_of_several_that_the_answer_has_is_taken(citizen, witness):
     brings(citizen(BOTH), with_name_id, name="q7", attributes={UID: ["anna"]})
-    assert witness.environ["eilogin.session"].subject == "q7"
+    assert witness.environ["eilogin.session"].subject == f"q7!unspecified!{HUB}"
     assert witness.environ["eilogin.session"].who.has_name_id
 
 
 def test_an_attribute_may_come_first(citizen, witness):
     visitor = citizen(f"attribute:{UID} name-id")
     brings(visitor, with_name_id, name="q7", attributes={UID: ["anna"]})
-    assert witness.environ["eilogin.session"].subject == "anna"
+    assert witness.environ["eilogin.session"].who.name_id == "anna"
+
+
+def test_one_way_to_name_her_is_all_that_the_application_gets(citizen, witness):
+    brings(citizen(f"attribute:{UID}"), with_name_id, attributes={UID: ["anna"]})
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_who_is_named_as_somebody_else_is_is_somebody_else(citizen, witness):
+    """By an attribute and by a NameID, and by NameIDs that mean another thing."""
+    visitor, users = citizen(f"attribute:{UID} name-id"), []
+    names = [
+        messages.NameID("anna"),
+        messages.NameID("anna", messages.EMAIL),
+        messages.NameID("anna", "emailAddress"),
+        messages.NameID("anna", "urn:x!y"),
+        messages.NameID("anna!unspecified"),
+    ]
+    for said in [{"attributes": {UID: ["anna"]}}, *({"name_id": n} for n in names)]:
+        visitor.browser = visitor.federation.browser()
+        brings(visitor, with_name_id, **said)
+        users.append(witness.environ["REMOTE_USER"])
+    assert users == [
+        f"anna!attribute:{UID}!{HUB}",
+        f"anna!unspecified!{HUB}",
+        f"anna!emailAddress!{HUB}",
+        f"anna!:emailAddress!{HUB}",
+        f"anna!:urn:x%21y!{HUB}",
+        f"anna!unspecified!unspecified!{HUB}",
+    ]
 
 
 def test_an_attribute_of_two_lines_names_nobody(citizen, caplog):
@@ -103,7 +138,11 @@ def test_an_answer_that_does_not_say_it_has_its_own_page(
     visitor = citizen(subject)
     brings(visitor, make, attributes=attributes)
     assert visitor.browser.page.status_int == 403
-    assert "Wij kregen niet te horen wie u bent" in visitor.browser.text
+    text = visitor.browser.text
+    assert "Wij kregen niet te horen wie u bent" in text
+    assert "opnieuw proberen helpt niet. Vraag om hulp, en noem code" in text
+    assert "Probeer het opnieuw" not in text
+    assert ">Naar de website</a>" in visitor.browser.page.text
     line = next(m for m in caplog.messages if "(subject-missing):" in m)
     assert told in line
     assert "anna" not in line
@@ -122,3 +161,73 @@ def test_an_empty_name_id_is_refused_and_no_attribute_helps(citizen, witness, ca
 def test_other_words_are_refused(text):
     with pytest.raises(InvalidOptions, match="subject"):
         read(LoginOptions, {}, {"subject": text})
+
+
+# --- logging out ----------------------------------------------------------------
+
+
+class TestSheLogsOut:
+    @pytest.fixture
+    def visitor(self, citizen):
+        return citizen(f"attribute:{UID}")
+
+    def told(self, visitor, name_id, *indexes):
+        """What is answered to the hub's word that somebody logged out elsewhere."""
+        element = visitor.hub.logout_request(name_id, "", *indexes)
+        kind = {"content_type": "text/xml", "body": visitor.hub.by_soap(element)}
+        request = Request.blank(SOAP, method="POST", **kind)
+        answer = request.get_response(visitor.federation.apps["stad.test"])
+        if answer.status_code != 200:
+            return answer.text
+        element = bindings.unwrap_soap(answer.body)
+        return messages.read_logout_response(element).status.codes
+
+    def is_in(self, visitor):
+        visitor.browser.visit(STAD)
+        return visitor.browser.url == STAD
+
+    @pytest.mark.parametrize("indexes", [(), ("_s1",)])
+    def test_elsewhere_and_the_hub_names_her_by_the_name_id_that_came_along(
+        self, visitor, events, indexes
+    ):
+        brings(visitor, with_name_id, name="q7", attributes={UID: ["anna"]})
+        assert self.is_in(visitor)
+        assert self.told(visitor, messages.NameID("q7"), *indexes) == (
+            messages.SUCCESS,
+        )
+        assert not self.is_in(visitor)
+        [login], [logout] = events("login"), events("logout.received")
+        assert login["pseudonym"] == logout["pseudonym"]
+
+    def test_elsewhere_and_nobody_knows_whom_the_hub_means(self, visitor):
+        """Success would not be true: she may be logged in here still."""
+        brings(visitor, without_name_id, attributes={UID: ["anna"]})
+        codes = self.told(visitor, messages.NameID("q7"))
+        assert codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert self.is_in(visitor)
+
+    def test_elsewhere_and_a_name_id_that_looks_like_an_attribute_is_none(
+        self, visitor, caplog
+    ):
+        brings(visitor, with_name_id, name="q7", attributes={UID: ["anna"]})
+        name_id = messages.NameID("anna", f"attribute:{UID}")
+        assert "soap-env:Client" in self.told(visitor, name_id)
+        assert "(message-malformed):" in caplog.text
+        assert self.is_in(visitor)
+
+    def test_here_and_the_hub_is_told_by_the_name_id_that_came_along(self, visitor):
+        brings(visitor, with_name_id, name="q7", attributes={UID: ["anna"]})
+        visitor.browser.visit("https://stad.test/eilogin/logout")
+        received = bindings.read_redirect(urlsplit(visitor.browser.url).query)
+        request = messages.read_logout_request(xml.parse(received.octets))
+        assert request.name_id.value == "q7"
+        assert request.session_indexes == ("_s1",)
+
+
+def test_a_name_id_that_looks_like_an_attribute_logs_nobody_in(
+    citizen, witness, caplog
+):
+    name_id = messages.NameID("anna", f"attribute:{UID}")
+    brings(citizen("name-id"), with_name_id, name_id=name_id)
+    assert "(message-malformed):" in caplog.text
+    assert witness.seen == []

@@ -5,6 +5,7 @@ import re
 import pytest
 from hub_speaker import Citizen
 
+from eilogin.clock import now
 from eilogin.saml import bindings, messages, xml
 
 SITE = "https://stad.test"
@@ -156,13 +157,62 @@ def test_it_waits_for_two_minutes(sender, clock, caplog):
     refused_as(sender, caplog, "login-lost")
 
 
-def test_an_assertion_is_used_once(sender, caplog):
+def test_an_assertion_that_was_used_waits_for_nobody(sender, caplog):
     answer = sender.answer()
     sender.is_sent(answer=answer)
     sender.agrees()
     sender.is_sent(answer=answer)
-    sender.agrees()
     refused_as(sender, caplog, "message-replayed")
+
+
+def test_however_often_it_is_sent_it_waits_once(sender):
+    """Whoever has one could fill the store with it."""
+    answer = sender.answer()
+    urls = set()
+    for relay_state in ("/mijn", "/mijn", "/elders", ""):
+        sender.is_sent(relay_state, answer)
+        urls.add(sender.browser.url)
+    assert len(urls) == 1
+
+
+def test_one_makes_one_session_however_many_agree(sender, witness):
+    answer = sender.answer()
+    browsers = [sender.browser, sender.federation.browser()]
+    for sender.browser in browsers:
+        sender.is_sent(answer=answer)
+    for sender.browser in browsers:
+        sender.agrees()
+    assert browsers[0].cookie("stad.test", "__Host-eilogin")
+    assert browsers[1].cookie("stad.test", "__Host-eilogin") is None
+    assert sender.was_asked()
+    assert len(witness.seen) == 1
+
+
+def test_one_makes_one_session_though_its_own_time_is_over(sender, clock, witness):
+    """Agreed to in the last moment it was not remembered for a moment."""
+    answer = sender.answer(confirmation_ends=now() - MINUTE + 2)
+    first, other = sender.browser, sender.federation.browser()
+    sender.is_sent(answer=answer)
+    sender.agrees()
+    clock.shift(1)
+    sender.browser = other
+    sender.is_sent(answer=answer)
+    assert other.page.status_int == 400
+    assert first.cookie("stad.test", "__Host-eilogin")
+    assert len(witness.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "ends", [{"confirmation_ends": 30}, {"not_on_or_after": 30}, {"session_ends": 30}]
+)
+def test_who_agrees_too_late_for_it_is_not_logged_in(
+    sender, clock, caplog, witness, ends
+):
+    sender.is_sent(**{name: now() + seconds for name, seconds in ends.items()})
+    clock.shift(30 + MINUTE)
+    sender.agrees()
+    refused_as(sender, caplog, "message-expired")
+    assert witness.seen == []
 
 
 def test_an_answer_to_a_question_is_none(sender, caplog, witness):

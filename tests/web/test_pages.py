@@ -122,11 +122,13 @@ VALUES = {
     "logged_out_in_frame.html": {"confirmed": True},
     "logging_out.html": {
         "services": [("Kadaster", ["/t"]), (HOSTILE, ["/u", "/v"])],
+        "name": HOSTILE,
         "look_url": "/k",
         "script": "",
     },
     "partly_logged_out.html": {
         "not_reached": ["Kadaster", HOSTILE],
+        "all_others_done": True,
         "continue_url": "/c",
         "look_url": "/k",
         "at": WINTER,
@@ -581,6 +583,7 @@ def test_what_is_done_in_a_frame_may_stand_in_one_of_its_own_site(pages, dest, f
         ("partly", "Bij een of meer andere diensten is uitloggen niet gelukt."),
         ("unconfirmed", "Wij konden niet controleren of u ook bij de andere diensten"),
         ("not-told", "U bent alleen bij deze dienst uitgelogd."),
+        ("unknown", "U was al uitgelogd. Wij weten nu niet of u ook bij alle andere"),
     ],
 )
 def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
@@ -590,7 +593,106 @@ def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
     text = pages.page(environ(), "logged_out.html", **values).text
     assert told in text
     assert "Sluit nu alle vensters" in text
-    assert ("K7F-4MP" in text) == (others == "unconfirmed")
+    assert ("Vragen? Bel 14 0123 en noem code" in text) == (others == "unconfirmed")
+    assert ("Dit is gelukt om" in text) == (others != "unknown")
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (True, "Bij alle andere diensten bent u uitgelogd."),
+        (False, "Ook bij andere diensten bent u misschien nog ingelogd."),
+    ],
+)
+def test_who_is_not_logged_out_everywhere_reads_what_is_known_of_the_rest(
+    pages, done, told
+):
+    values = {**VALUES["partly_logged_out.html"], "all_others_done": done}
+    text = pages.page(environ(), "partly_logged_out.html", **values).text
+    assert told in text
+    assert ("Bij alle andere" in text) is done
+    values["of_another"] = True
+    text = pages.page(environ(), "partly_logged_out.html", **values).text
+    assert told not in text
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("basis", "wachtwoord"),
+        ("midden", "wachtwoord en code"),
+        ("substantieel", "niveau substantieel (extra zeker)"),
+        ("hoog", "niveau hoog (het meest zeker)"),
+    ],
+)
+def test_the_hub_says_how_she_has_logged_in(pages, level, told):
+    login = SimpleNamespace(**{**vars(LOGIN), "level": level})
+    values = {**VALUES["home.html"], "login": login}
+    text = pages.page(environ(), "home.html", **values).text
+    assert f"<dt>Ingelogd met</dt><dd>{told}</dd>" in text
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("", "Daarna kunt u zonder opnieuw inloggen naar de andere diensten."),
+        ("again", "Voor deze pagina moet u opnieuw laten zien dat u het bent."),
+        ("more", "Voor deze pagina is meer zekerheid nodig."),
+    ],
+)
+def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
+    values = {**VALUES["sign_in.html"], "problem": None, "why": why}
+    text = pages.page(environ(), "sign_in.html", **values).text
+    assert told in text
+    assert ("U bent al ingelogd." in text) is bool(why)
+    assert ("Daarna kunt u" in text) is not bool(why)
+
+
+def test_where_she_logged_in_the_last_time_is_what_is_said_of_it(pages):
+    values = VALUES["choose_hub.html"]
+    text = pages.page(environ(), "choose_hub.html", **values).text
+    assert "De vorige keer logde u in bij:" in text
+    assert "volgende keer" not in text
+    text = pages.page(environ(), "choose_hub.html", **{**values, "last": None}).text
+    assert "De vorige keer" not in text
+    assert "de volgende keer weten wij het nog." in text
+
+
+def test_no_data_are_spoken_of_where_none_are_known_to_be_missing(pages):
+    values = {**VALUES["attribute_missing.html"], "needed": ()}
+    text = pages.page(environ(), "attribute_missing.html", **values).text
+    assert "Deze website kan u nu niet toelaten." in text
+    assert "Zonder deze gegevens" not in text
+
+
+@pytest.mark.parametrize(
+    ("ways", "buttons"),
+    [
+        ({"again": None}, []),
+        ({"again": "/l"}, ["Als iemand anders inloggen"]),
+        ({"again": None, "logout_url": "/o"},
+         ["Uitloggen, en als iemand anders inloggen"]),
+        ({"again": "/", "logout_url": "/o"},
+         ["Uitloggen, en als iemand anders inloggen", "Naar de website"]),
+    ],
+)  # fmt: skip
+def test_who_lacks_an_attribute_has_ways_on(pages, ways, buttons):
+    values = {**VALUES["attribute_missing.html"], **ways}
+    text = pages.page(environ(), "attribute_missing.html", **values).text
+    assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
+
+
+@pytest.mark.parametrize("telephone", ["14 0123", ""])
+def test_whom_nobody_knows_is_not_told_to_try_again(pages, telephone):
+    values = {**VALUES["subject_missing.html"], "telephone": telephone}
+    text = pages.page(environ(), "subject_missing.html", **values).text
+    assert text.count("K7F-4MP") == 1
+    assert ("Bel 14 0123 en noem code" in text) is bool(telephone)
+    assert "Probeer het opnieuw" not in text
+    text = pages.page(
+        environ(), "subject_missing.html", **{**values, "again": None}
+    ).text
+    assert "Naar de website" not in text
 
 
 # --- errors ---------------------------------------------------------------------

@@ -3,12 +3,12 @@
 import contextlib
 import io
 import logging
+from ipaddress import ip_network
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
 
 from eilogin.errors import (
     CrossSite,
@@ -17,8 +17,6 @@ from eilogin.errors import (
     MethodNotAllowed,
 )
 from eilogin.web.requests import (
-    Networks,
-    SitePath,
     allow_only,
     client_address,
     is_from_other_site,
@@ -398,15 +396,7 @@ def test_no_address_leads_to_another_site(value):
     assert result.isprintable()
 
 
-def test_an_option_holds_a_path_of_this_site():
-    adapter = TypeAdapter(SitePath)
-    assert adapter.validate_python("/café?a=b") == "/caf%C3%A9?a=b"
-    for value in ("", "mijn", "//evil.example", "https://evil.example/", "/a/../b"):
-        with pytest.raises(ValidationError, match="a path of this site, such as"):
-            adapter.validate_python(value)
-
-
-NETWORKS = TypeAdapter(Networks).validate_python("10.0.0.0/8 ::1")
+NETWORKS = (ip_network("10.0.0.0/8"), ip_network("::1"))
 
 
 @pytest.mark.parametrize(
@@ -437,10 +427,3 @@ def test_a_long_chain_is_not_followed_to_its_end():
         "HTTP_X_FORWARDED_FOR": ", ".join(["1.2.3.4"] + ["10.0.0.2"] * 50),
     }
     assert client_address(environ, NETWORKS) == "10.0.0.2"
-
-
-def test_the_option_says_what_networks_look_like():
-    adapter = TypeAdapter(Networks)
-    assert adapter.validate_python(NETWORKS) == NETWORKS
-    with pytest.raises(ValidationError, match="addresses or networks such as"):
-        adapter.validate_python("10.0.0.1/8")

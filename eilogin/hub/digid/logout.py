@@ -60,6 +60,9 @@ class SingleLogoutAsDigid(SingleLogout):
             require_own_form(environ, env.trust(environ).own.public_url)
             return self._end(environ, back, env.session_to_end(environ))
         with telling_nobody():
+            page = self._of_ours(environ)
+            if page is not None:
+                return page
             back = _read(environ)
         if is_posted:
             return see_other(_keep(environ, back))
@@ -129,7 +132,12 @@ class SingleLogoutAsDigid(SingleLogout):
             form_action=[endpoint.location] if endpoint else [],
             action=_keep(environ, back),
             name=trust.federation.name_of(back.entity_id, language),
-            services=services_of(trust, told, language),
+            # There she has logged out already.
+            services=services_of(
+                trust,
+                [one for one in told if one.entity_id != back.entity_id],
+                language,
+            ),
             website_url=website or trust.own.url("home"),
         )
 

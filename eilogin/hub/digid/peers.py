@@ -22,9 +22,9 @@ def telling_nobody() -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        raise NotFound(
-            f"nothing is sent, as DigiD does it ({error.code}): {error}"
-        ) from error
+        nothing = NotFound(f"nothing is sent, as DigiD does it ({error.code}): {error}")
+        nothing.peer = error.peer
+        raise nothing from error
 
 
 def keys_for(trust: Trust) -> KeysOf:

@@ -12,10 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import clock
-from eilogin.hub import contexts
-from eilogin.hub.questions import Question
 from eilogin.hub.signin import network
-from eilogin.hub.sso import wants_proof
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
 
@@ -47,22 +44,13 @@ class Presence:
         self._values = env.values(environ)
         self._login = login
 
-    def must_prove(self, question: Question) -> bool:
-        """Whether she has to sign in (again) before this question is answered."""
-        login = self._login
-        if not contexts.to_confirm(question.levels, login.level):
-            return True
-        if self.is_proven_for(question):
-            return False
-        return (
-            wants_proof(question)
-            or login.address != network(self._environ)
-            or self._is_away(question.issuer)
-        )
+    def must_prove(self, issuer: str) -> bool:
+        """Whether she has to sign in (again) before a participant is answered at all.
 
-    def is_proven_for(self, question: Question) -> bool:
-        """Whether she has signed in since the question came, at the level it needs."""
-        return self._login.proven_at(question.level) >= question.received
+        She comes from another network, or was away for too long.
+        """
+        is_here = self._login.address == network(self._environ)
+        return not is_here or self._is_away(issuer)
 
     def has(self, entity_id: str) -> bool:
         """Whether she is in at a participant."""

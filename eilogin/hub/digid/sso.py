@@ -29,8 +29,15 @@ from eilogin.hub.names import Names
 from eilogin.hub.questions import PARAMETER, Question
 from eilogin.hub.release import Release
 from eilogin.hub.services import services_of
-from eilogin.hub.signin import EndEverywhere, SignIn, SignInService
-from eilogin.hub.sso import FAILED, NO_LEVEL, SingleSignOn, artifact_key, way_on
+from eilogin.hub.signin import MakeWay, SignIn, SignInService
+from eilogin.hub.sso import (
+    FAILED,
+    NO_LEVEL,
+    SingleSignOn,
+    artifact_key,
+    satisfying,
+    way_on,
+)
 from eilogin.saml import messages, xml
 from eilogin.saml.checks import require_destination, require_issuer
 from eilogin.saml.sectors import BSN, SectorName
@@ -65,7 +72,7 @@ _INSTEAD = {rehearsal.CANCEL: FAILED, rehearsal.NOT_REACHED: NO_LEVEL}
 class SingleSignOnAsDigid(SingleSignOn):
     """Answers participants as DigiD does.
 
-    ``end_everywhere`` is called for who says that it is somebody else who is logged in;
+    ``make_way`` is called for who says that it is somebody else who is logged in;
     ``shows_session`` and ``rehearses`` are options of the hub.
     """
 
@@ -74,14 +81,13 @@ class SingleSignOnAsDigid(SingleSignOn):
         sign_in: SignIn,
         pages: Pages,
         names: Names,
-        end_everywhere: EndEverywhere,
+        make_way: MakeWay,
         *,
         shows_session: bool,
         rehearses: bool,
     ) -> None:
         super().__init__(sign_in, pages, names, Release({}), AnswersAsDigid())
-        self._own = sign_in
-        self._end_everywhere = end_everywhere
+        self._make_way = make_way
         self._shows_session = shows_session
         self._rehearses = rehearses
 
@@ -116,20 +122,13 @@ class SingleSignOnAsDigid(SingleSignOn):
         service: SignInService | ServiceAbove,
     ) -> Response:
         # The fault too, for which nobody can tell.
-        known = env.session(environ)
-        login = env.session_beyond_idle(environ)
-        if login is None or Presence(environ, login).must_prove(question):
-            here = urlsplit(way_on(environ, question))
-            username = self._own.username_of(known.subject) if known else ""
-            target = f"{here.path}?{here.query}"
-            return self._own.page(environ, target, question.level, username=username)
-        presence = Presence(environ, login)
-        is_elsewhere = not presence.has(question.issuer)
-        if (
-            self._shows_session
-            and is_elsewhere
-            and not presence.is_proven_for(question)
-        ):
+        is_proven = service.take_proof()
+        login = _known(environ, question, is_proven=is_proven)
+        if login is None:
+            page = service.require(question.level, force=True)
+            return page or self._refuse(environ, question, FAILED)
+        is_elsewhere = not Presence(environ, login).has(question.issuer)
+        if self._shows_session and is_elsewhere and not is_proven:
             return self._known_page(environ, question, login)
         return self._decide(environ, question, login)
 
@@ -204,13 +203,16 @@ class SingleSignOnAsDigid(SingleSignOn):
         question = self._question(environ, {**fields, **read_query(environ)})
         login = env.session_beyond_idle(environ)
         if login is not None and _NOT_ME in fields:
-            self._end_everywhere(environ, login)
-            expired = [env.cookie(environ).expire()]
-            return see_other(way_on(environ, question), expired)
-        if login is None or Presence(environ, login).must_prove(question):
+            way = urlsplit(way_on(environ, question))
+            first = self._make_way(environ, login, f"{way.path}?{way.query}")
+            answer = first or see_other(way.geturl())
+            answer.headerlist.append(env.cookie(environ).expire())
+            return answer
+        certain = _known(environ, question, is_proven=False)
+        if certain is None:
             # It took her too long.
             return see_other(way_on(environ, question))
-        return self._decide(environ, question, login)
+        return self._decide(environ, question, certain)
 
     # --- /artifact ------------------------------------------------------------------
 
@@ -228,7 +230,7 @@ class SingleSignOnAsDigid(SingleSignOn):
                 request.destination, trust.own.url("artifact"), required=False
             )
         except Refused as error:
-            note_refusal(error, "login")
+            note_refusal(error, "login", environ)
             return soap_answer(_artifact_response(trust, "", _DENIED), key)
         store = env.sessions(environ).store
         kept = store.take(artifact_key(request.artifact, issuer))
@@ -242,6 +244,20 @@ class SingleSignOnAsDigid(SingleSignOn):
             _artifact_response(trust, request.id, messages.Status(), carried), key
         )
         return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer
+
+
+def _known(
+    environ: "WSGIEnvironment", question: Question, *, is_proven: bool
+) -> Login | None:
+    """What this question can be answered with; None where she has to sign in first.
+
+    ``is_proven`` says whether she has signed in for this very question.
+    """
+    login = env.session_beyond_idle(environ)
+    certain = satisfying(login, question, is_proven=is_proven)
+    if certain is None or Presence(environ, certain).must_prove(question.issuer):
+        return None
+    return certain
 
 
 def _artifact_response(

@@ -13,8 +13,6 @@ _INSTANT = re.compile(
 )
 
 
-# One message says the same instant in several places.
-@lru_cache(maxsize=16)
 def write_instant(instant: float) -> str:
     """Seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
@@ -22,8 +20,14 @@ def write_instant(instant: float) -> str:
     rounded to them.
     """
     seconds, milliseconds = divmod(round(instant * 1000), 1000)
-    text = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    text = _write_second(seconds)
     return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
+
+
+# One message names the same second in several places, and the next one does again.
+@lru_cache(maxsize=64)
+def _write_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def read_instant(text: str) -> float:

@@ -6,7 +6,7 @@ or after schema validation: a reader relies on the schema for nothing that it re
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from lxml import etree
 
@@ -260,10 +260,10 @@ def _open(element: etree._Element, name: str) -> _Parts:
     return _parts(element)
 
 
-def _refuse_unknown(tags: Iterable[str], known: frozenset[str]) -> None:
-    for tag in tags:
-        if tag not in known:
-            raise MalformedMessage(f"{etree.QName(tag).localname} is not supported")
+def _refuse_unknown(tags: Collection[str], known: frozenset[str]) -> None:
+    if not known.issuperset(tags):
+        unknown = next(tag for tag in tags if tag not in known)
+        raise MalformedMessage(f"{etree.QName(unknown).localname} is not supported")
 
 
 def _read_id(element: etree._Element) -> str:
@@ -325,8 +325,11 @@ def _read_status(parts: _Parts) -> Status:
 def _opened(
     wrapper: etree._Element, name: str, decrypter: Decrypter | None
 ) -> etree._Element:
-    """The ``name`` that is in an encrypted element, which is all there may be in it."""
-    found = (decrypter or _NO_KEYS).open(wrapper)
+    """The ``name`` that is in an encrypted element, which is all there may be in it.
+
+    What is read here was signed.
+    """
+    found = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
     if found.tag != q(name):
         raise MalformedMessage(f"something is encrypted that is no {name}")
     return found
@@ -393,7 +396,7 @@ def _read_attributes(
     found: dict[str, list[str]] = {}
     for attribute in attributes:
         values = found.setdefault(_required(attribute, "Name"), [])
-        for value in attribute.iterchildren(q("saml:AttributeValue")):
+        for value in _parts(attribute).get(q("saml:AttributeValue"), ()):
             text = _value_text(value)
             if text is not None:
                 values.append(_bounded(text, _LONGEST_VALUE))
@@ -411,7 +414,10 @@ def _attributes_of(parts: _Parts, decrypter: Decrypter | None) -> list[etree._El
     ]
     tags = [child.tag for child in children]
     _refuse_unknown(tags, _ATTRIBUTES)
-    if tags.count(q("saml:EncryptedAttribute")) > _MOST_ENCRYPTED:
+    encrypted = tags.count(q("saml:EncryptedAttribute"))
+    if not encrypted:
+        return children
+    if encrypted > _MOST_ENCRYPTED:
         raise MalformedMessage(f"more than {_MOST_ENCRYPTED} attributes are encrypted")
     return [
         child
@@ -456,19 +462,16 @@ def _all(parts: _Parts, name: str) -> Sequence[etree._Element]:
 
 
 def _one(parts: _Parts, name: str) -> etree._Element | None:
-    found = parts.get(q(name))
-    if found is None:
-        return None
-    if len(found) > 1:
-        raise MalformedMessage(f"there is more than one {name}")
-    return found[0]
+    return _needed(parts, name) if q(name) in parts else None
 
 
 def _needed(parts: _Parts, name: str) -> etree._Element:
-    found = _one(parts, name)
+    found = parts.get(q(name))
     if found is None:
         raise MalformedMessage(f"{name} is missing")
-    return found
+    if len(found) > 1:
+        raise MalformedMessage(f"there is more than one {name}")
+    return found[0]
 
 
 def _whole_text(element: etree._Element) -> str | None:
@@ -487,10 +490,11 @@ def _bounded(text: str, longest: int) -> str:
 
 
 def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
-    _bounded(text, longest)
     # What is printable holds no control character, and is sooner seen to be so.
-    if not text.isprintable() and CONTROL.search(text):
-        raise MalformedMessage("a text holds control characters")
+    if len(text) > longest or not text.isprintable():
+        _bounded(text, longest)
+        if CONTROL.search(text):
+            raise MalformedMessage("a text holds control characters")
     return text
 
 
@@ -523,15 +527,11 @@ def _line(element: etree._Element) -> str:
 
 def _optional(element: etree._Element, name: str) -> str:
     """An attribute, or "" where there is none; one that is empty says nothing."""
-    text = element.get(name)
-    return "" if text is None else _filled(text, name)
+    return "" if element.get(name) is None else _required(element, name)
 
 
 def _required(element: etree._Element, name: str, longest: int = _LONGEST_TEXT) -> str:
-    return _filled(element.get(name, ""), name, longest)
-
-
-def _filled(text: str, name: str, longest: int = _LONGEST_TEXT) -> str:
+    text: str | None = element.get(name)
     if not text:
         raise MalformedMessage(f"{name} is missing or empty")
     return _capped(text, longest)

@@ -331,6 +331,7 @@ def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
 
     No message could be verified of a role that had none left to sign with.
     """
+    faults: list[str] = []
     try:
         # Nearly always all of them can, and most parties have one key for both uses.
         known = dict(zip(role.signing_certificates, role.keys, strict=True))
@@ -338,7 +339,11 @@ def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
             if not isinstance(known.get(text), RSAPublicKey):
                 encryption_key(text)
     except MalformedMessage:
-        signing = _usable(role.signing_certificates, "signing", public_key, tell)
+        signing = _usable(
+            role.signing_certificates, "signing", public_key, faults.append
+        )
+        for fault in faults:
+            tell(fault)
         encryption = _usable(
             role.encryption_certificates, "encryption", encryption_key, tell
         )
@@ -346,10 +351,12 @@ def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
             role, signing_certificates=signing, encryption_certificates=encryption
         )
     if not role.keys:
+        found = "; ".join(fault.partition(": ")[2] for fault in faults) or "none"
         raise PeerWithoutKeys(
             "a role has no signing certificate that can be used: expected a"
             " KeyDescriptor with an X509Certificate for an RSA key of 2048 bits or"
-            " more, or for an elliptic key; ask who runs it for its metadata with one"
+            f" more, or for an elliptic key, found {found}; ask who runs it for its"
+            " metadata with one"
         )
     return role
 

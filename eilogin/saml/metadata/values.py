@@ -253,6 +253,8 @@ class FederationMetadata:
     left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
     #: What was passed over in the metadata of members, in sentences for the log.
     remarks: tuple[str, ...] = ()
+    #: What is wrong where it comes from, if this is a copy from before; else "".
+    instead_of: str = ""
 
 
 _IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)

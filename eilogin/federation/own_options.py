@@ -1,0 +1,278 @@
+"""The options that say who we are, and what comes of them: :class:`Own`.
+
+They are those of ``egg:eilogin#trust`` that need no federation: our metadata is made
+before anybody has taken us in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urljoin
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from pydantic import SecretBytes, model_validator
+
+from eilogin.errors import ConfigurationError
+from eilogin.federation.options import RequestedAttributes, URIs
+from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, Own
+from eilogin.saml.keys import SigningKey
+from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
+from eilogin.settings import (
+    LongSecret,
+    Options,
+    PathPrefix,
+    PublicURL,
+    ReadableFile,
+    ReadableFiles,
+    Secrets,
+    SitePath,
+    option,
+)
+
+_FORMATS = {
+    "persistent": (PERSISTENT,),
+    "transient": (TRANSIENT,),
+    "email": (EMAIL,),
+    "unspecified": (UNSPECIFIED,),
+    "any": (),
+    "none": (),
+}
+
+#: Options whose subject is not there in DigiD's interface.
+_NOT_OF_DIGID = ("requested_attributes", "entity_categories", "level_classes")
+
+
+class OwnOptions(Options):
+    """The options that say who we are; all of our own metadata comes from them."""
+
+    role: Literal["participant", "hub"] = option(
+        "``participant``, or ``hub`` before the hub itself", default=PARTICIPANT
+    )
+    public_url: PublicURL = option(
+        "where visitors find this site: scheme, host and, where it is mounted below "
+        "one, path"
+    )
+    prefix: PathPrefix = option(
+        "path below which eilogin's own addresses are",
+        default="/eilogin",
+        shown="/eilogin (the hub: /)",
+    )
+    entity_id: str = option(
+        "our name in the federation", default="", shown="the address of our metadata"
+    )
+    name: str = option("our name as people know it", default="", shown="the host name")
+    name_en: str = option("the same in English", default="", shown="as ``name``")
+    description: str = option("what we do, in one sentence", default="")
+    description_en: str = option("the same in English", default="")
+    link: SitePath = option(
+        "path of our page to which the portal leads",
+        default="",
+        shown="the first page",
+    )
+    telephone: str = option("telephone number of our help desk", default="")
+    email: str = option("e-mail address of our help desk", default="")
+    key: ReadableFile = option(
+        "PEM file with our private key: RSA, or, if all peers can verify with it, of "
+        "one of the elliptic curves P-256, P-384 and P-521"
+    )
+    certificate: ReadableFile = option("PEM file with the certificate of that key")
+    decryption_key: ReadableFiles = option(
+        "PEM files with the private RSA keys that others encrypt for us with, one a "
+        "line, the newest first: older ones are still tried",
+        default=(),
+        shown="``key`` if it is RSA",
+    )
+    decryption_certificate: ReadableFiles = option(
+        "PEM files with the certificates of those keys, in the same order; the first "
+        "is published",
+        default=(),
+        shown="``certificate``",
+    )
+    secret: Secrets = option(
+        "what seals our cookies and the forms that we keep for visitors, one a line, "
+        "the newest first: older ones are still read; at least 16 bytes each",
+        default=(),
+        shown="made of ``key``",
+    )
+    pseudonym_key: LongSecret | None = option(
+        "secret, of at least 16 bytes, from which the pseudonyms of citizens in the "
+        "audit log are made, and ``subject`` where a NameID is a BSN: another one "
+        "makes every citizen a stranger to the application",
+        default=None,
+        shown="made of ``key``",
+    )
+    back_channel_url: PublicURL | None = option(
+        "base of the addresses that servers call (SOAP)",
+        default=None,
+        shown="as ``public_url``",
+    )
+    acs: Literal["artifact", "post"] = option(
+        "how the hub's answers should come: ``artifact``, fetched over the back "
+        "channel, or ``post``, through the browser",
+        default="artifact",
+    )
+    hub_inside: PathPrefix | None = option(
+        "``prefix`` of the hub that stands inside of a participant's filters, and has "
+        "its citizens signed in by them (``sign_in = above``); ``/`` where it has none",
+        default=None,
+        shown="none",
+    )
+    profile: Literal["saml", "digid"] = option(
+        "``saml``, or ``digid``: the interface of DigiD to the letter", default="saml"
+    )
+    name_id_format: Literal[
+        "persistent", "transient", "email", "unspecified", "any", "none"
+    ] = option(
+        "which name of a citizen a participant asks for: ``persistent``, "
+        "``transient``, ``email``, ``unspecified``, ``any`` (whichever the hub likes) "
+        "or ``none``",
+        default="persistent",
+        shown="persistent (DigiD: none)",
+    )
+    requested_attributes: RequestedAttributes = option(
+        "the attributes that a participant asks for, one a line; ``required`` behind "
+        "those without which it cannot serve",
+        default=(),
+        shown="none",
+    )
+    entity_categories: URIs = option(
+        "what kind of service a participant is, or (the hub) which kinds get what they "
+        "ask for: URIs of entity categories, one a line",
+        default=(),
+        shown="none",
+    )
+
+    @model_validator(mode="after")
+    def _leaves_room_for_the_application(self) -> "OwnOptions":
+        if self.role == PARTICIPANT and not self.prefix:
+            raise ValueError("prefix: expected a path such as '/eilogin'")
+        return self
+
+    @model_validator(mode="after")
+    def _key_matches_certificate(self) -> "OwnOptions":
+        try:
+            _ = self.signing_key
+        except ConfigurationError as error:
+            raise ValueError(f"key, certificate: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _decryption_keys_match_certificates(self) -> "OwnOptions":
+        if len(self.decryption_key) != len(self.decryption_certificate):
+            raise ValueError(
+                "decryption_key, decryption_certificate: expected as many of the one as"
+                " of the other"
+            )
+        try:
+            _ = self.decryption_keys
+        except ConfigurationError as error:
+            raise ValueError(
+                f"decryption_key, decryption_certificate: {error}"
+            ) from None
+        return self
+
+    @model_validator(mode="after")
+    def _hub_asks_for_nothing(self) -> "OwnOptions":
+        for name in ("name_id_format", "requested_attributes"):
+            if self.role == HUB and name in self.model_fields_set:
+                raise ValueError(f"{name}: is for participants; the hub asks nobody")
+        return self
+
+    @model_validator(mode="after")
+    def _profile_is_kept_to_the_letter(self) -> "OwnOptions":
+        if self.profile != "digid":
+            return self
+        if self.acs != "artifact":
+            raise ValueError(
+                "acs: expected 'artifact': DigiD knows no other way (profile = digid)"
+            )
+        if self.name_id_format != "none" and "name_id_format" in self.model_fields_set:
+            raise ValueError(
+                "name_id_format: expected 'none': DigiD gives the name that it gives"
+                " (profile = digid)"
+            )
+        if not _encrypts(self.signing_key):
+            raise ValueError("key: expected RSA, which is all that DigiD knows")
+        for name in _NOT_OF_DIGID:
+            if name in self.model_fields_set:
+                raise ValueError(f"{name}: is nothing that DigiD knows of")
+        return self
+
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        """The key and its certificate, or ConfigurationError where they differ."""
+        key = _load_pair(self.key, self.certificate)
+        return replace(key, is_digid=True) if self.profile == "digid" else key
+
+    @cached_property
+    def decryption_keys(self) -> Sequence[SigningKey]:
+        """What others encrypt for us with, the newest first; or ConfigurationError."""
+        files = zip(self.decryption_key, self.decryption_certificate, strict=True)
+        found = tuple(_load_pair(*pair) for pair in files)
+        if not all(map(_encrypts, found)):
+            raise ConfigurationError("expected RSA keys: no other encrypts")
+        return found or tuple(filter(_encrypts, (self.signing_key,)))
+
+
+def _encrypts(key: SigningKey) -> bool:
+    return isinstance(key.private, RSAPrivateKey)
+
+
+def _load_pair(key: Path, certificate: Path) -> SigningKey:
+    return SigningKey.load(key.read_bytes(), certificate.read_bytes())
+
+
+def own_of(options: OwnOptions) -> Own:
+    """Who we are, as the options say it."""
+    prefix = prefix_of(options)
+    own_metadata = options.public_url + prefix + ADDRESSES[options.role]["metadata"]
+    name = options.name or options.public_url.split("//", 1)[1]
+    return Own(
+        role=options.role,
+        public_url=options.public_url,
+        prefix=prefix,
+        key=options.signing_key,
+        entity_id=options.entity_id or own_metadata,
+        back_channel_url=options.back_channel_url or options.public_url,
+        acs=options.acs,
+        names=_by_language(name, options.name_en),
+        descriptions=_by_language(options.description, options.description_en),
+        link=urljoin(f"{options.public_url}/", options.link),
+        telephone=options.telephone,
+        email=options.email,
+        hub_inside=options.hub_inside,
+        secrets=tuple(secret.get_secret_value() for secret in options.secret),
+        pseudonym_key=_secret_of(options.pseudonym_key),
+        decryption_keys=options.decryption_keys,
+        profile=options.profile,
+        name_id_formats=_formats_of(options),
+        asks_for_any_name=options.name_id_format == "any",
+        requested_attributes=tuple(a.name for a in options.requested_attributes),
+        required_attributes=frozenset(
+            a.name for a in options.requested_attributes if a.is_required
+        ),
+        entity_categories=frozenset(options.entity_categories),
+    )
+
+
+def prefix_of(options: OwnOptions) -> str:
+    """Below which path our addresses are; a hub has none unless it says so."""
+    is_said = options.role != HUB or "prefix" in options.model_fields_set
+    return options.prefix if is_said else ""
+
+
+def _secret_of(secret: SecretBytes | None) -> bytes:
+    return b"" if secret is None else secret.get_secret_value()
+
+
+def _formats_of(options: OwnOptions) -> tuple[str, ...]:
+    if options.role == HUB or options.profile == "digid":
+        return ()
+    return _FORMATS[options.name_id_format]
+
+
+def _by_language(dutch: str, english: str) -> Mapping[str, str]:
+    texts = {"nl": dutch, "en": english or dutch}
+    return {language: text for language, text in texts.items() if text}

@@ -1,0 +1,142 @@
+"""``/eilogin/acs``: the hub's answer to a login, and what comes of it.
+
+Reading it is :mod:`eilogin.visit.answers`; a session comes of it in
+:mod:`eilogin.visit.arrival`, and none in :mod:`eilogin.visit.no_login`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import (
+    AttributeMissing,
+    LevelTooLow,
+    LoginLost,
+    Proven,
+    Refused,
+    SubjectMissing,
+    Unavailable,
+)
+from eilogin.saml import messages
+from eilogin.saml.bindings import read_artifact_query
+from eilogin.visit import access, limits, under_way
+from eilogin.visit.answers import Answer, AnswerReader
+from eilogin.visit.arrival import Arrivals, once_more
+from eilogin.visit.digid import is_failure
+from eilogin.visit.ending import end_here
+from eilogin.visit.inside import Inside
+from eilogin.visit.no_login import NoLogin
+from eilogin.visit.refusals import Refusals
+from eilogin.visit.rules import Rules
+from eilogin.visit.under_way import PendingLogin
+from eilogin.visit.whereabouts import Whereabouts
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.urls import root
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class AssertionConsumer:
+    """Answers there; ``required`` names attributes without which nobody gets in."""
+
+    def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
+        self,
+        pages: Pages,
+        *,
+        rules: Rules,
+        required: Sequence[str],
+        whereabouts: Whereabouts,
+        answers: AnswerReader,
+        arrivals: Arrivals,
+        no_login: NoLogin,
+        refusals: Refusals,
+        inside: Inside,
+    ) -> None:
+        self._pages = pages
+        self._rules = rules
+        self._required = required
+        self._whereabouts = whereabouts
+        self._answers = answers
+        self._arrivals = arrivals
+        self._no_login = no_login
+        self._refusals = refusals
+        self._inside = inside
+
+    def answer(self, environ: "WSGIEnvironment") -> Response:
+        """On to her page, logged in, or what to read in its place.
+
+        Of DigiD any answer that is proven to be its own, and logs nobody in, ends the
+        session that she had.
+        """
+        try:
+            return self._received(environ)
+        except (Refused, Unavailable) as error:
+            if not env.trust(environ).own.is_digid or not is_failure(error):
+                raise
+            ended = end_here(environ, error.code, self._inside)
+            answer = self._refusals.answer_of_digid(environ, error, ended=bool(ended))
+            # Brought again, it would end the session that she has by then.
+            answer.headerlist.extend([*ended, under_way.drop(_handle_in(environ))])
+            return answer
+
+    def _received(self, environ: "WSGIEnvironment") -> Response:
+        try:
+            answer = self._answers.receive(environ)
+        except LoginLost as error:
+            if self._whereabouts.of_this_network(environ, env.session(environ)) is None:
+                raise
+            return self._no_login.forgotten(environ, error)
+        return answer if isinstance(answer, Response) else self._take(environ, answer)
+
+    def _take(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
+        if answer.unasked:
+            return self._ask_whether(environ, answer)
+        if answer.assertion is not None:
+            with Proven():
+                return self._arrive(environ, answer.pending, answer.assertion)
+        if answer.failure is not None:
+            return self._no_login.answer(environ, answer.pending, answer.failure)
+        return once_more(environ, answer.pending)
+
+    def _arrive(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        assertion: messages.Assertion,
+    ) -> Response:
+        """Where the hub says who she is: on as who she is, if that is enough."""
+        try:
+            access.require_attributes(environ, assertion, self._required)
+            limits.note_pause_of_visitor(environ, self._rules)
+            return self._arrivals.log_in(environ, pending, assertion)
+        except (AttributeMissing, SubjectMissing) as error:
+            return self._no_login.lacking(environ, pending, error)
+        except LevelTooLow as error:
+            return self._no_login.too_low(environ, pending, error)
+
+    def _ask_whether(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
+        """Have her agree to a login that nobody asked for.
+
+        Another site may have made her browser bring it, to have her work in the name
+        of somebody else.
+        """
+        trust, language = env.trust(environ), language_of(environ)
+        return self._pages.page(
+            environ,
+            "agree_to_login.html",
+            # To her page, and that may lead anywhere: to the hub, for a higher level.
+            form_action=None,
+            action=trust.own.url("acs"),
+            answer=answer.unasked,
+            service=trust.own.names[language],
+            hub=trust.federation.name_of(answer.pending.hub, language),
+            website_url=root(trust.own.public_url),
+        )
+
+
+def _handle_in(environ: "WSGIEnvironment") -> str:
+    """The RelayState of an artifact that was read already."""
+    return read_artifact_query(environ["QUERY_STRING"])[1]

@@ -1,0 +1,75 @@
+"""Who is logged in looks at a page: she counts as seen, and her login is kept alive.
+
+Both only where she looks at the page: what a script asks for, or a browser in advance,
+may be its own doing.
+"""
+
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import StoreUnavailable
+from eilogin.saml.levels import LEVELS
+from eilogin.sessions import Login
+from eilogin.visit import limits
+from eilogin.visit.asking import Questions, was_asked
+from eilogin.visit.choosing import known_hub
+from eilogin.visit.digid import is_time_to_renew
+from eilogin.visit.rules import Rules
+from eilogin.web import environ as env
+from eilogin.web.requests import fills_window, is_looked_at
+from eilogin.web.urls import this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class KeepAlive:
+    """Does so at one participant.
+
+    ``after`` is how many seconds ago the hub must have confirmed a login for it to be
+    asked again; ``rules`` say which pauses are to be remembered.
+    """
+
+    def __init__(self, questions: Questions, rules: Rules, after: float) -> None:
+        self._questions = questions
+        self._idle_limits = rules.idle_limits
+        self._after = after
+
+    def seen(self, environ: "WSGIEnvironment", login: Login) -> Response | None:
+        """Note that she is there; the silent question to the hub, where it is due.
+
+        The question is for the lowest level (which the hub serves without a prompt),
+        and is not asked while the hub does not answer. DigiD knows no question without
+        a prompt, and gives none while its own session lasts. A store that fails here
+        must not stand between her and the page.
+        """
+        if not is_looked_at(environ):
+            return None
+        try:
+            if self._idle_limits:
+                limits.note_pause(environ, login, self._idle_limits)
+            env.sessions(environ).touch(login)
+            age = clock.now() - login.confirmed
+            return None if age < self._after else self._renew(environ, age)
+        except StoreUnavailable:
+            return None
+
+    def _renew(self, environ: "WSGIEnvironment", age: float) -> Response | None:
+        own = env.trust(environ).own
+        if own.is_digid and not is_time_to_renew(age, self._after):
+            return None
+        if not self._can_renew(environ):
+            return None
+        page, hub = this_page(environ, own.public_url), known_hub(environ)
+        passive = not own.is_digid
+        return self._questions.ask(environ, hub, page, LEVELS[0], passive=passive)
+
+    def _can_renew(self, environ: "WSGIEnvironment") -> bool:
+        return (
+            environ["REQUEST_METHOD"] == "GET"
+            and fills_window(environ)
+            and not was_asked(environ)
+            and self._questions.hub_answers(environ, known_hub(environ))
+        )

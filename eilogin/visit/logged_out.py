@@ -1,0 +1,75 @@
+"""She is logged out here: what she sees, and what of the others.
+
+Where she wants to be next she is taken at once, unless there is news of the others that
+she should have.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.visit import inside
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages
+from eilogin.web.urls import at, root, see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: What of the others needs no page of ours before she goes on.
+_NO_NEWS = ("everywhere", "no-login")
+
+
+class Afterwards(NamedTuple):
+    """Where she is when a logout is over, and what is known of it already."""
+
+    #: A path of this site, or "" for a page of ours.
+    target: str
+    #: Whether a hub that stands inside began it, and tells her itself what came of it.
+    begun_inside: bool = False
+    #: Whether somebody was not reached, whatever the hub says of the others.
+    is_partial: bool = False
+
+
+class LoggedOut:
+    """Makes the page, or the redirect."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def answer(
+        self,
+        environ: "WSGIEnvironment",
+        then: Afterwards,
+        others: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        reference: str = "",
+    ) -> Response:
+        """Where she wants to be, if the ``others`` have no news for her; else a page.
+
+        ``others`` is one of those of ``logged_out.html``, ``everywhere`` or
+        ``no-login``.
+        """
+        own, target = env.trust(environ).own, then.target
+        if then.is_partial and others == "everywhere":
+            others = "partly"
+        if then.begun_inside:
+            inside.remember_outcome(environ, target, others)
+            return see_other(at(own.public_url, target), headers)
+        if target and others in _NO_NEWS:
+            return see_other(at(own.public_url, target), headers)
+        return self._pages.page(
+            environ,
+            "logged_out.html",
+            headers=headers,
+            at=clock.now(),
+            everywhere=others == "everywhere",
+            others="" if others in _NO_NEWS else others,
+            reference=reference,
+            telephone=own.telephone,
+            website_url=at(own.public_url, target or root(own.public_url)),
+            login_url=own.url("login"),
+        )

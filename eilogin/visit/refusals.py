@@ -1,0 +1,99 @@
+"""What a visitor reads where a login, or a page that needs one, ends in an error.
+
+A page with a way on that fits: to begin anew, to the first page, or to the same page
+again. Of DigiD's answer she reads DigiD's own words (DIGID.md 6).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import (
+    AttributeMissing,
+    LoginLoops,
+    MalformedMessage,
+    MessageUnexpected,
+    NotFound,
+    PathRefused,
+    StoreUnavailable,
+    SubjectChanged,
+    SubjectMissing,
+    UnknownPeer,
+    UntrustedSignature,
+)
+from eilogin.saml.levels import LEVELS
+from eilogin.visit import choosing, rounds
+from eilogin.visit.asking import to_first_page
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.requests import wants_page
+from eilogin.web.urls import root, this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: What is wrong with an answer that is not proven to be the hub's, or not to us.
+_NOT_TAKEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
+
+
+class Refusals:
+    """Makes these pages; ``failed`` are DigiD's words by language."""
+
+    def __init__(self, pages: Pages, failed: Mapping[str, str]) -> None:
+        self._pages = pages
+        self._failed = failed
+
+    def answer(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+        """The page for an error, whatever it is; for a script JSON."""
+        if isinstance(error, _NOT_TAKEN) and _is_answer_of_digid(environ):
+            return self.answer_of_digid(environ, error)
+        answer = self._pages.refuse(
+            environ,
+            error,
+            event="login",
+            again=_again(environ, error),
+            needed=error.names if isinstance(error, AttributeMissing) else (),
+        )
+        if isinstance(error, LoginLoops):
+            answer.headerlist.append(rounds.forget())
+        return answer
+
+    def answer_of_digid(
+        self, environ: "WSGIEnvironment", error: Exception, *, ended: bool = False
+    ) -> Response:
+        """What DigiD wants a visitor to read where its answer logs nobody in.
+
+        ``ended`` says whether the session that she had is over.
+        """
+        is_another = isinstance(error, SubjectChanged)
+        return self._pages.refuse(
+            environ,
+            error,
+            event="login",
+            again=_again(environ, error),
+            template="subject_changed.html" if is_another else "digid_failed.html",
+            words=self._failed[language_of(environ)],
+            ended=ended,
+            back_url=root(env.trust(environ).own.public_url),
+        )
+
+
+def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
+    return environ.get(env.ADDRESS) == "acs" and env.trust(environ).own.is_digid
+
+
+def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
+    """Where the visitor can try again what ended in an error."""
+    if environ.get(env.ADDRESS) == "acs" and not isinstance(error, SubjectMissing):
+        # Who is logged in at the hub would be the same one again, without a proof.
+        force = isinstance(error, AttributeMissing | SubjectChanged)
+        # Another hub may tell more of her.
+        other = isinstance(error, AttributeMissing)
+        choose = other and choosing.is_needed(env.trust(environ))
+        return to_first_page(environ, LEVELS[0], force=force, choose=choose)
+    if isinstance(error, PathRefused | NotFound | SubjectMissing):
+        return root(env.trust(environ).own.public_url)
+    if isinstance(error, LoginLoops | StoreUnavailable) and wants_page(environ):
+        return this_page(environ, env.trust(environ).own.public_url)
+    return None

@@ -1,0 +1,155 @@
+"""``/eilogin/login``: a login that somebody asks for by a link.
+
+And ``/eilogin/discovery``, where a discovery service says at which hub. The query says
+where she wants to be (``next``), at which ``level``, by which ``hub``, or that she
+wants to ``choose`` another one, and whether with a ``fresh`` proof.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from webob import Response
+
+from eilogin.saml.levels import LEVELS, reaches
+from eilogin.visit import choosing, limits, rounds, silence
+from eilogin.visit.arrival import go_to
+from eilogin.visit.asking import Questions, login_address
+from eilogin.visit.login_needed import LoginNeeded
+from eilogin.visit.rules import Rules
+from eilogin.visit.silence import SilentQuestion
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages
+from eilogin.web.requests import (
+    allow_only,
+    is_own_navigation,
+    read_query,
+    safe_next,
+    wants_page,
+)
+from eilogin.web.urls import root, see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class LoginAddress:
+    """Answers there."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        rules: Rules,
+        questions: Questions,
+        silent_question: SilentQuestion,
+        login_needed: LoginNeeded,
+    ) -> None:
+        self._pages = pages
+        self._rules = rules
+        self._questions = questions
+        self._silent_question = silent_question
+        self._login_needed = login_needed
+
+    def answer(self, environ: "WSGIEnvironment") -> Response:
+        """On to her page, to the hub, or to where she chooses one."""
+        allow_only(environ, "GET", "HEAD")
+        query = read_query(environ)
+        wanted = _wanted(environ, query)
+        if silence.PARAMETER in query:
+            return self._silent_question.go_on(environ, wanted.target)
+        if query.get("fresh") == "yes":
+            environ[env.FRESH] = True
+        if _is_enough(environ, wanted):
+            return _lead_on(environ, wanted.target)
+        if not wants_page(environ):
+            address = wanted.address(environ)
+            return self._login_needed.tell(environ, wanted.level, address)
+        hub = "" if wanted.choose else wanted.hub or choosing.known_hub(environ)
+        if not hub:
+            return self._let_choose(environ, wanted)
+        if _would_be_replaced(environ, hub):
+            # Not by a link on another site alone.
+            return choosing.page(environ, self._pages, wanted.target, wanted.level)
+        return self._begin(environ, wanted, hub)
+
+    def _let_choose(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
+        """By the discovery service, unless she was there or asks for our own page."""
+        was_there = env.address(environ) == "discovery"
+        if env.trust(environ).discovery and not was_there and not wanted.choose:
+            return choosing.have_chosen(environ, wanted.target, wanted.level)
+        return choosing.page(environ, self._pages, wanted.target, wanted.level)
+
+    def _begin(
+        self, environ: "WSGIEnvironment", wanted: "_Wanted", hub: str
+    ) -> Response:
+        if environ["REQUEST_METHOD"] == "HEAD":
+            # Only its head: nothing is remembered, and so nothing can be asked.
+            endpoint = self._questions.endpoint(env.trust(environ), hub)
+            return see_other(endpoint.location, status=302)
+        rounds.require_end(environ, wanted.target)
+        force = env.FRESH in environ
+        if env.trust(environ).own.is_digid and not force:
+            path = unquote(wanted.target.partition("?")[0])
+            rule = self._rules.rule_for(path)
+            force = limits.wants_proof_of_stranger(environ, rule)
+        return self._login_needed.send(
+            environ, hub, wanted.target, wanted.level, force=force
+        )
+
+
+class _Wanted(NamedTuple):
+    """What the query asks for."""
+
+    target: str
+    level: str
+    #: The hub that it names, if that is one of ours, or "".
+    hub: str
+    #: Whether she wants to choose another hub.
+    choose: bool
+
+    def address(self, environ: "WSGIEnvironment") -> str:
+        """The address that asks for the same."""
+        return login_address(
+            environ, self.target, self.level, hub=self.hub, choose=self.choose
+        )
+
+
+def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
+    trust = env.trust(environ)
+    level = query.get("level", LEVELS[0])
+    return _Wanted(
+        target=safe_next(query.get("next"), root(trust.own.public_url)),
+        level=level if level in LEVELS else LEVELS[0],
+        hub=choosing.named_hub(environ, query.get("hub")),
+        choose=query.get("choose") == "yes" and choosing.is_needed(trust),
+    )
+
+
+def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
+    """Whether she is logged in as is asked for, at that hub where one is named."""
+    login = env.session(environ)
+    return (
+        login is not None
+        and not wanted.choose
+        and env.FRESH not in environ
+        and reaches(login.level, wanted.level)
+        and wanted.hub in ("", login.who.issuer)
+    )
+
+
+def _would_be_replaced(environ: "WSGIEnvironment", hub: str) -> bool:
+    """Whether another site leads her to a hub that takes the place of hers."""
+    login = env.session(environ)
+    return (
+        login is not None
+        and login.who.issuer != hub
+        and not is_own_navigation(environ, env.trust(environ).own.public_url)
+    )
+
+
+def _lead_on(environ: "WSGIEnvironment", target: str) -> Response:
+    """On to the page, for who is logged in; not for ever."""
+    if not wants_page(environ) or environ["REQUEST_METHOD"] == "HEAD":
+        return go_to(environ, target)
+    rounds.require_end(environ, target, period=rounds.QUICK_PERIOD)
+    return go_to(environ, target, [rounds.note(environ, target)])

@@ -1,0 +1,155 @@
+"""Telling the hub that somebody logs out: where, in which words, and what it answers.
+
+It tells all others (SAML profiles 4.4.3.1). Who goes when with that to it, is
+:mod:`eilogin.visit.leaving`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from lxml import etree
+from pydantic import BeforeValidator
+
+from eilogin import audit, clock
+from eilogin.errors import MessageUnexpected, UnknownPeer
+from eilogin.federation import Trust
+from eilogin.saml import bindings, messages, signatures
+from eilogin.saml.checks import check_logout_response, require_issuer
+from eilogin.saml.metadata import Endpoint
+from eilogin.sessions import Login
+from eilogin.visit.digid import name_id_of
+from eilogin.web import environ as env
+from eilogin.web.inbound import open_soap
+from eilogin.web.outbound import binding_missing, browser_bindings, encryption_key
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_BINDINGS = {
+    "redirect": bindings.REDIRECT,
+    "post": bindings.POST,
+    "soap": bindings.SOAP,
+}
+
+
+def _bindings(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = value.split()
+    if words == ["auto"]:
+        return ()
+    if not words or len({*words}) != len(words) or not _BINDINGS.keys() >= {*words}:
+        raise ValueError(
+            "'auto', or one or more of 'redirect', 'post' and 'soap', the preferred one"
+            " first"
+        )
+    return tuple(_BINDINGS[word] for word in words)
+
+
+#: The type of the option ``logout_binding``; none for ``auto``.
+LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
+
+
+class HubTold:
+    """How one participant tells it.
+
+    ``wanted`` are the bindings, the preferred one first, or none for the usual ones;
+    ``timeout`` is how many seconds the hub may take over SOAP; ``encrypts`` says
+    whether the NameID is encrypted where the hub has a key for that.
+    """
+
+    def __init__(
+        self, wanted: Sequence[str], *, timeout: float, encrypts: bool
+    ) -> None:
+        self._wanted = wanted
+        self._timeout = timeout
+        self._encrypts = encrypts
+
+    def endpoints(self, trust: Trust, login: Login) -> list[Endpoint]:
+        """Where the hub can be told, the preferred one first.
+
+        Raises :class:`eilogin.errors.UnknownPeer` where it cannot.
+        """
+        entity_id = login.who.issuer
+        hub = trust.hub(entity_id)
+        if login.named is None:
+            raise UnknownPeer(
+                f"{entity_id!r} gave this citizen no NameID, so no message can say who"
+                " is to be logged out there"
+            )
+        wanted = self._wanted or (*browser_bindings(trust.own), bindings.SOAP)
+        found = [hub.single_logout(binding) for binding in wanted]
+        endpoints = [endpoint for endpoint in found if endpoint is not None]
+        if not endpoints:
+            raise binding_missing(
+                trust, entity_id, "a LogoutRequest", wanted, hub.single_logouts
+            )
+        return endpoints
+
+    def request(
+        self, trust: Trust, login: Login, endpoint: Endpoint, request_id: str
+    ) -> etree._Element:
+        """The LogoutRequest for that address, not signed yet."""
+        hub = trust.hub(login.who.issuer)
+        # DigiD knows her by her browser there, and no SessionIndex (DIGID.md 3.1).
+        index = "" if trust.own.is_digid else login.session_index
+        return messages.write_logout_request(
+            messages.LogoutRequest(
+                id=request_id,
+                issued=clock.now(),
+                issuer=trust.own.entity_id,
+                name_id=name_id_of(trust.own, login),
+                destination=endpoint.location,
+                session_indexes=(index,) if index else (),
+            ),
+            encryption_key(hub, wanted=self._encrypts),
+            hub.encryption_methods,
+        )
+
+    def directly(
+        self, environ: "WSGIEnvironment", login: Login, endpoint: Endpoint
+    ) -> str:
+        """Tell it over SOAP; what it says of the others, as :func:`judged` gives it.
+
+        Raises :class:`eilogin.errors.EiloginError` where it says nothing.
+        """
+        trust, request_id = env.trust(environ), messages.new_id()
+        element = self.request(trust, login, endpoint, request_id)
+        signatures.sign(element, trust.key_for(login.who.issuer))
+        octets = trust.back_channel.post(
+            endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
+        )
+        signed, issuer = open_soap(octets, trust.hub_keys)
+        require_issuer(issuer, login.who.issuer)
+        response = messages.read_logout_response(signed)
+        # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
+        return judged(response, issuer, request_id, response.destination)
+
+
+def judged(
+    response: messages.LogoutResponse, issuer: str, request_id: str, destination: str
+) -> str:
+    """What the hub says of the others: ``everywhere``, or ``partly``.
+
+    ``issuer`` is the hub that signed it; ``destination`` is "" for an answer that
+    need not have one. Raises :class:`eilogin.errors.Refused` where it is no answer to
+    our request, or says neither.
+    """
+    check_logout_response(
+        response,
+        issuer=issuer,
+        in_response_to=request_id,
+        destination=destination,
+        destination_required=bool(destination),
+        now=clock.now(),
+    )
+    codes = response.status.codes
+    is_partial = messages.PARTIAL_LOGOUT in codes
+    if not response.status.is_success and not is_partial:
+        # Such as for who is not known there any more, and may be logged in elsewhere.
+        raise MessageUnexpected(
+            f"{issuer!r} does not say that it logged her out; its status is"
+            f" {' '.join(codes)[:200]!r}"
+        )
+    audit.event("logout.answered", "failed" if is_partial else "ok", peer=issuer)
+    return "partly" if is_partial else "everywhere"

@@ -1,0 +1,127 @@
+"""The page on joining: its ini files are whole, and its names are those of eilogin."""
+
+import json
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+
+from eilogin.cli.checking import check
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import own_of_part, parts_of
+from eilogin.federation import Own
+from eilogin.hub.citizens import Citizen, Citizens, demo_citizens, to_json
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.metadata import write_entity, write_federation
+
+HOUSE = Path(__file__).parents[2]
+PAGE = HOUSE / "contrib" / "joining.rst"
+
+
+def blocks_of(language):
+    tree = publish_doctree(PAGE.read_text(), settings_overrides={"halt_level": 2})
+    found = tree.findall(nodes.literal_block)
+    return [one.astext() for one in found if language in one["classes"]]
+
+
+MELLON, BEHIND, REHEARSAL = blocks_of("ini")
+
+
+@pytest.fixture(scope="module")
+def key():
+    return SigningKey.load(*new_key_pair("test"))
+
+
+@pytest.fixture
+def site(tmp_path, key):
+    """Write an ini file, and whatever keys and secrets it names."""
+
+    def write(text):
+        path = tmp_path / "site.ini"
+        path.write_text(text)
+        for name in re.findall(r"%\(here\)s/(\S+)\.key", text):
+            key_pem, certificate = new_key_pair(name)
+            (tmp_path / f"{name}.key").write_bytes(key_pem)
+            (tmp_path / f"{name}.crt").write_bytes(certificate)
+        (tmp_path / "name-id.key").write_text("a secret of this very test")
+        (tmp_path / "citizens.json").write_bytes(to_json(demo_citizens()))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def own(key):
+    """A party at an address."""
+
+    def make(host, role="participant", **changes):
+        url = f"https://{host}.example.nl"
+        prefix = "" if role == "hub" else "/eilogin"
+        fields = {"entity_id": f"{url}{prefix}/metadata", "back_channel_url": url}
+        return Own(role, url, prefix, key, **fields | changes)
+
+    return make
+
+
+def faults_of(path):
+    return [str(fault) for fault in check(IniFile.read(path)).faults]
+
+
+def ours(path, title):
+    ini = IniFile.read(path)
+    (part,) = [part for part in parts_of(ini) if part.title == title]
+    return own_of_part(ini, part)
+
+
+def test_a_participant_of_another_make_joins_by_the_file(site, own):
+    path = site(MELLON)
+    for name in ("mellon", "shibboleth"):
+        xml = write_entity(own(name).descriptor())
+        (path.parent / f"{name}.xml").write_bytes(xml)
+    assert faults_of(path) == []
+    assert ours(path, "filter:hub-trust").entity_id in PAGE.read_text()
+
+
+def test_a_hub_behind_another_is_two_parties(site, own):
+    path = site(BEHIND)
+    folder = path.parent
+    (folder / "above.xml").write_bytes(write_entity(own("digid", "hub").descriptor()))
+    operator = new_key_pair("operator")
+    (folder / "federation.crt").write_bytes(operator[1])
+    hub, above = (ours(path, f"filter:{name}") for name in ("hub-trust", "above"))
+    apps = [own(name) for name in ("burgerzaken", "belastingen")]
+    octets = write_federation(
+        [party.descriptor() for party in (hub, *apps)],
+        name="",
+        valid_until=4e9,
+        key=SigningKey.load(*operator),
+    )
+    (folder / "federation.xml").write_bytes(octets)
+    assert faults_of(path) == []
+    assert hub.entity_id != above.entity_id
+    told = check(IniFile.read(path)).remarks
+    assert not [note for note in told if "no member" in note]
+
+
+def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):
+    path = site(REHEARSAL)
+    key, certificate = new_key_pair("saml")
+    signing = replace(SigningKey.load(key, certificate), is_digid=True)
+    mijn = replace(own("mijn"), key=signing, profile="digid")
+    xml = write_entity(mijn.descriptor(), signing)
+    (path.parent / "mijn.xml").write_bytes(xml)
+    (path.parent / "saml.crt").write_bytes(certificate)
+    assert faults_of(path) == []
+
+
+def test_citizens_are_as_the_hub_reads_them(tmp_path):
+    (block,) = blocks_of("json")
+    [citizen] = json.loads(block)
+    assert list(citizen) == [field.name for field in fields(Citizen)]
+    (known, *_) = demo_citizens()
+    file = tmp_path / "citizens.json"
+    file.write_text(json.dumps([{**citizen, "password": known.password}]))
+    assert Citizens.load(file).verify("anna", "demo-anna").name == citizen["name"]

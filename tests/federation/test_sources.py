@@ -1,0 +1,648 @@
+"""Metadata from a real HTTP server on loopback that behaves, and that does not."""
+
+import hashlib
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import time_machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from eilogin import clock
+from eilogin.errors import (
+    ConfigurationError,
+    InvalidOptions,
+    MetadataLifetime,
+    MetadataUnavailable,
+    MetadataUntrusted,
+    MetadataUnusable,
+    PeerWithoutKeys,
+    UnknownPeer,
+)
+from eilogin.federation import Federation, MetadataFile
+from eilogin.federation.sources import MetadataURL, Web
+from eilogin.federation.trust_options import TrustOptions, trust_of
+from eilogin.saml import messages, signatures, xml
+from eilogin.saml.metadata import write_entity, write_federation
+from eilogin.settings import read
+
+UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
+#: The same in the address of a question to a responder.
+HUB_ASKED = "/mdq/entities/https%3A%2F%2Fhub.test%2Fmetadata"
+HOUR, SKEW = 3600.0, 60.0
+
+
+class Server(ThreadingHTTPServer):
+    """Answers by path: ``pages`` has the octets, or what to call for them."""
+
+    daemon_threads = True
+
+    def __init__(self, tls=None):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https" if tls else "http"
+        self.pages, self.asked = {}, []
+        self.released = threading.Event()
+        self.thread = threading.Thread(target=self.serve_forever, args=[0.01])
+        self.thread.start()
+
+    def url(self, path="/federation.xml"):
+        return f"{self.scheme}://localhost:{self.server_port}{path}"
+
+    def close(self):
+        """Nothing answers at its address any more."""
+        self.released.set()
+        if self.thread.is_alive():
+            self.shutdown()
+            self.thread.join()
+            self.server_close()
+
+    def handle_error(self, request, client_address):
+        pass  # a client that hangs up is what some tests are about
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers["Accept"]))
+        page = self.server.pages.get(self.path)
+        if page is None:
+            self.answer(404, {}, b"nothing here")
+        elif callable(page):
+            page(self)
+        else:
+            self.answer(200, {"Content-Type": "application/samlmetadata+xml"}, page)
+
+    def do_CONNECT(self):
+        self.server.asked.append((self.path, ""))
+        self.answer(502, {}, b"")
+
+    def answer(self, status, headers, body):
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def html(handler):
+    page = b"<!DOCTYPE html><html><title>Log in to our wifi</title></html>"
+    handler.answer(200, {"Content-Type": "text/html; charset=utf-8"}, page)
+
+
+def redirect(location, status=302):
+    return lambda handler: handler.answer(status, {"Location": location}, b"")
+
+
+def never(handler):
+    handler.server.released.wait(10)
+
+
+def drop_by_drop(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    while not handler.server.released.wait(0.05):
+        handler.wfile.write(b"<")
+        handler.wfile.flush()
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    while not handler.server.released.is_set():
+        handler.wfile.write(b" " * 65_536)
+
+
+@pytest.fixture
+def start():
+    servers = []
+
+    def start(tls=None):
+        servers.append(Server(tls))
+        return servers[-1]
+
+    yield start
+    for one in servers:
+        one.close()
+
+
+@pytest.fixture
+def members(make_own):
+    hub = make_own("hub", entity_id=HUB, public_url="https://hub.test")
+    return [hub.descriptor(), make_own().descriptor()]
+
+
+@pytest.fixture
+def octets(members, operator):
+    """The metadata of a hub and a participant, valid for an hour."""
+    return write_federation(
+        members, name="Proef", valid_until=clock.now() + HOUR, key=operator
+    )
+
+
+@pytest.fixture
+def server(start, octets):
+    server = start()
+    server.pages["/federation.xml"] = octets
+    return server
+
+
+@pytest.fixture
+def source(server, operator):
+    """What is fetched of the server, in two seconds at most."""
+
+    def make(path="/federation.xml", **changes):
+        web = {"timeout": 2.0, **changes.pop("web", {})}
+        keys = changes.pop("keys", [operator.public])
+        return MetadataURL(server.url(path), keys, Web(**web), **changes)
+
+    return make
+
+
+def names(source, longest=None):
+    return [entity.entity_id for entity in source.load(longest).entities]
+
+
+class TestWhatIsFetched:
+    def test_is_what_the_operator_signed(self, source, server):
+        federation = Federation.from_files([source()])
+        assert [e.entity_id for e in federation.entities] == [HUB, UWV]
+        assert federation.copies == ()
+        assert server.asked == [("/federation.xml", "application/samlmetadata+xml")]
+
+    def test_may_stand_beside_a_file(self, source, server, members, operator, tmp_path):
+        server.pages["/hub.xml"] = write_entity(members[0], operator)
+        file = tmp_path / "uwv.xml"
+        file.write_bytes(write_entity(members[1], operator))
+        local = MetadataFile(file, [operator.public])
+        found = Federation.from_files([local, source("/hub.xml")])
+        assert [e.entity_id for e in found.entities] == [UWV, HUB]
+        with pytest.raises(MetadataUnusable, match=r"federation\.xml: .*another file"):
+            Federation.from_files([local, source()])
+
+    def test_of_another_key_is_refused(self, source, key):
+        told = r"http://localhost:\d+/federation\.xml: .*ask the operator"
+        with pytest.raises(MetadataUntrusted, match=told):
+            source(keys=[key.public]).load(None)
+
+    def test_that_was_changed_on_the_way_is_refused(self, source, server, octets):
+        server.pages["/federation.xml"] = octets.replace(b"hub.test/sso", b"bad.test/x")
+        with pytest.raises(MetadataUntrusted):
+            source().load(None)
+
+    def test_that_is_a_page_is_told_as_what_it_is(self, source, server):
+        server.pages["/federation.xml"] = html
+        told = r"federation\.xml: .*expected SAML metadata.* 61 bytes of 'text/html"
+        with pytest.raises(MetadataUnusable, match=told):
+            source().load(None)
+
+    def test_that_has_no_key_is_told(self, source, server, operator, make_own):
+        entity = write_entity(make_own().descriptor())
+        bare = re.sub(rb"<md:KeyDescriptor.*</md:KeyDescriptor>", b"", entity, flags=16)
+        signed = _signed(bare, operator)
+        server.pages["/federation.xml"] = signed
+        with pytest.raises(PeerWithoutKeys, match=r"localhost:\d+/federation\.xml"):
+            source().load(None)
+
+    def test_must_end_in_time(self, source):
+        with pytest.raises(MetadataLifetime, match=r"localhost:\d+/federation\.xml"):
+            source().load(HOUR / 2)
+
+    def test_is_asked_for_anew_each_time_and_leaves_no_connection(self, source, server):
+        before = threading.active_count()
+        source().load(None)
+        source().load(None)
+        assert len(server.asked) == 2
+        for _ in range(100):
+            if threading.active_count() == before:
+                break
+            time.sleep(0.02)
+        # A connection that was kept would keep its thread at the server.
+        assert threading.active_count() == before
+
+
+def _signed(octets, operator):
+    root = xml.parse(octets)
+    root.set("ID", messages.new_id())
+    signatures.sign(root, operator)
+    return xml.serialize(root)
+
+
+class TestARedirect:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_is_followed(self, source, server, status):
+        server.pages["/old"] = redirect("/federation.xml", status)
+        assert names(source("/old")) == [HUB, UWV]
+
+    def test_is_followed_five_times(self, source, server):
+        for number in range(5):
+            server.pages[f"/{number}"] = redirect(f"/{number + 1}")
+        server.pages["/5"] = server.pages["/federation.xml"]
+        assert names(source("/0")) == [HUB, UWV]
+        server.pages["/first"] = redirect("/0")
+        with pytest.raises(MetadataUnavailable, match=r"/first: more than 5 redirects"):
+            source("/first").load(None)
+
+    def test_in_a_circle_ends(self, source, server):
+        server.pages["/round"] = redirect("/round")
+        with pytest.raises(MetadataUnavailable, match=r"more than 5 redirects, the la"):
+            source("/round").load(None)
+        assert len(server.asked) == 6
+
+    @pytest.mark.parametrize(
+        "location",
+        ["http://example.nl/x", "file:///etc/passwd", "http://[", "ftp://localhost/"],
+    )
+    def test_to_what_is_not_https_is_refused(self, source, server, location):
+        server.pages["/old"] = redirect(location)
+        with pytest.raises(MetadataUnavailable, match="sent us to what is no https"):
+            source("/old").load(None)
+
+    def test_to_nowhere_is_a_status(self, source, server):
+        server.pages["/old"] = lambda handler: handler.answer(302, {}, b"")
+        with pytest.raises(MetadataUnavailable, match="with status 302"):
+            source("/old").load(None)
+
+
+class TestASourceThatDoesNotGiveIt:
+    def test_because_it_is_down_is_named(self, source, server):
+        server.close()
+        told = r"federation\.xml: .*refuses connections.*ask who runs that address"
+        with pytest.raises(MetadataUnavailable, match=told):
+            source().load(None)
+
+    def test_tells_its_status_but_not_what_its_address_asks(self, source):
+        with pytest.raises(MetadataUnavailable, match="with status 404") as caught:
+            source("/gone.xml?token=geheim").load(None)
+        assert "geheim" not in str(caught.value)
+
+    @pytest.mark.parametrize("behaviour", [never, drop_by_drop])
+    def test_in_time_is_not_waited_for(self, source, server, behaviour):
+        server.pages["/federation.xml"] = behaviour
+        begun = time.monotonic()
+        with pytest.raises(MetadataUnavailable, match=r"did not answer within 0\.4 s"):
+            source(web={"timeout": 0.4}).load(None)
+        assert time.monotonic() - begun < 3
+
+    def test_in_time_after_redirects_is_not_waited_for(self, source, server):
+        def slowly(handler):
+            time.sleep(0.2)
+            redirect("/federation.xml")(handler)
+
+        server.pages["/federation.xml"] = slowly
+        begun = time.monotonic()
+        with pytest.raises(
+            MetadataUnavailable, match=r"did not answer within 0\.[12] s"
+        ):
+            source(web={"timeout": 0.4}).load(None)
+        assert time.monotonic() - begun < 3
+
+    @pytest.mark.parametrize("is_endless", [True, False])
+    def test_in_a_size_is_not_read(self, source, server, is_endless):
+        if is_endless:
+            server.pages["/federation.xml"] = endless
+        with pytest.raises(MetadataUnavailable, match="more than 1000 bytes"):
+            source(web={"longest": 1000}).load(None)
+
+
+class TestACopy:
+    @pytest.fixture
+    def kept(self, source, tmp_path):
+        folder = tmp_path / "copies"
+        folder.mkdir()
+        return lambda **changes: source(copies=folder, keeps=True, **changes)
+
+    def file(self, tmp_path):
+        (file,) = (tmp_path / "copies").iterdir()
+        return file
+
+    def test_stands_in_for_a_source_that_is_down(self, kept, server):
+        kept().load(None)
+        server.close()
+        federation = Federation.from_files([kept()])
+        assert [e.entity_id for e in federation.entities] == [HUB, UWV]
+        (told,) = federation.copies
+        assert "refuses connections" in told
+        assert told.endswith("(metadata-unavailable)")
+
+    def test_is_what_came_last(self, kept, server, members, operator, tmp_path):
+        kept().load(None)
+        server.pages["/federation.xml"] = newer = write_federation(
+            members[:1], name="", valid_until=clock.now() + HOUR, key=operator
+        )
+        kept().load(None)
+        assert self.file(tmp_path).read_bytes() == newer
+        assert self.file(tmp_path).stat().st_mode & 0o777 == 0o644
+
+    def test_stands_in_for_what_nobody_signed(self, kept, server, octets, tmp_path):
+        kept().load(None)
+        server.pages["/federation.xml"] = octets.replace(b"hub.test", b"bad.test")
+        metadata = kept().load(None)
+        assert [e.entity_id for e in metadata.entities] == [HUB, UWV]
+        assert "(metadata-untrusted)" in metadata.instead_of
+        assert self.file(tmp_path).read_bytes() == octets, "kept, not overwritten"
+
+    def test_that_was_changed_is_refused(self, kept, server, tmp_path):
+        kept().load(None)
+        file = self.file(tmp_path)
+        file.write_bytes(file.read_bytes().replace(b"hub.test", b"bad.test"))
+        server.close()
+        told = r"refuses connections.*nor can the copy from before be used: .*copies"
+        with pytest.raises(MetadataUnavailable, match=told):
+            kept().load(None)
+
+    def test_of_another_signer_is_refused(self, kept, server, key):
+        kept().load(None)
+        server.close()
+        with pytest.raises(MetadataUnavailable, match="nor can the copy from before"):
+            kept(keys=[key.public]).load(None)
+
+    def test_that_has_expired_is_refused(self, kept, server):
+        kept().load(None)
+        server.close()
+        later = clock.now() + HOUR + SKEW + 1
+        with time_machine.travel(later):
+            told = r"refuses connections.*nor can the copy .* expired at"
+            with pytest.raises(MetadataUnavailable, match=told):
+                kept().load(None)
+
+    def test_that_cannot_be_read_is_told(self, kept, server, tmp_path):
+        kept().load(None)
+        self.file(tmp_path).unlink()
+        name = hashlib.sha256(server.url().encode()).hexdigest()[:32]
+        (tmp_path / "copies" / f"{name}.xml").mkdir()
+        server.close()
+        with pytest.raises(MetadataUnavailable, match=r"nor can the copy .*director"):
+            kept().load(None)
+
+    def test_that_is_not_there_changes_nothing(self, kept, server):
+        server.close()
+        with pytest.raises(MetadataUnavailable, match="refuses connections") as caught:
+            kept().load(None)
+        assert "copy" not in str(caught.value)
+
+    def test_is_not_made_by_who_only_looks(self, source, tmp_path):
+        source(copies=tmp_path).load(None)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_that_cannot_be_kept_is_a_warning(self, source, tmp_path, caplog):
+        gone = tmp_path / "gone"
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            assert names(source(copies=gone, keeps=True)) == [HUB, UWV]
+        assert "federation_copies: no copy of http://localhost" in caplog.text
+
+    def test_that_cannot_be_put_in_place_leaves_nothing(
+        self, source, server, tmp_path, caplog
+    ):
+        name = hashlib.sha256(server.url().encode()).hexdigest()[:32]
+        (tmp_path / f"{name}.xml").mkdir()
+        assert names(source(copies=tmp_path, keeps=True)) == [HUB, UWV]
+        assert [one.name for one in tmp_path.iterdir()] == [f"{name}.xml"]
+        assert "no copy of" in caplog.text
+
+
+class TestAResponder:
+    @pytest.fixture
+    def ask(self, server, operator):
+        def ask(entity_id=HUB):
+            base, keys = server.url("/mdq/"), [operator.public]
+            return MetadataURL.of_entity(base, entity_id, keys, Web(timeout=2.0))
+
+        return ask
+
+    def test_is_asked_for_the_party_by_its_name(self, ask, server, members, operator):
+        server.pages[HUB_ASKED] = write_entity(members[0], operator)
+        assert names(ask()) == [HUB]
+        assert server.asked == [(HUB_ASKED, "application/samlmetadata+xml")]
+
+    def test_that_does_not_know_it_is_named(self, ask):
+        told = r"/mdq/entities/https%3A%2F%2Fhub\.test%2Fmetadata.*with status 404"
+        with pytest.raises(MetadataUnavailable, match=told):
+            ask().load(None)
+
+    def test_that_gives_another_party_is_refused(self, ask, server, members, operator):
+        server.pages[HUB_ASKED] = write_entity(members[1], operator)
+        told = f"expected the metadata of '{HUB}' and of nobody else"
+        with pytest.raises(MetadataUnusable, match=told):
+            ask().load(None)
+
+    def test_that_gives_more_than_was_asked_is_refused(self, ask, server, octets):
+        server.pages[HUB_ASKED] = octets
+        with pytest.raises(MetadataUnusable, match="of nobody else"):
+            ask().load(None)
+
+    def test_that_signs_nothing_is_refused(self, ask, server, members):
+        server.pages[HUB_ASKED] = write_entity(members[0])
+        with pytest.raises(MetadataUntrusted):
+            ask().load(None)
+
+    def test_is_not_asked_for_whom_another_source_has(self, ask, source, server):
+        found = Federation.from_files([source(), ask()])
+        assert found.entity(HUB)
+        assert [path for path, _ in server.asked] == ["/federation.xml"]
+
+
+# --- what stands between us and a source --------------------------------------------
+
+
+def tls_pair(folder):
+    """A server's certificate that is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(clock.utc(clock.now() - HOUR))
+        .not_valid_after(clock.utc(clock.now() + HOUR))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [*map(x509.DNSName, ("localhost", "mdq.example"))]
+            ),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem, file = serialization.Encoding.PEM, folder / "tls.crt"
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "tls.key").write_bytes(private)
+    file.write_bytes(certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, folder / "tls.key")
+    return file, context
+
+
+def test_https_is_by_the_authorities_that_are_named(start, octets, operator, tmp_path):
+    ca_file, context = tls_pair(tmp_path)
+    server = start(context)
+    server.pages["/federation.xml"] = octets
+    keys = [operator.public]
+    assert names(MetadataURL(server.url(), keys, Web(ca_file))) == [HUB, UWV]
+    with pytest.raises(MetadataUnavailable, match="certificate"):
+        MetadataURL(server.url(), keys, Web()).load(None)
+
+
+def test_a_source_that_wants_our_certificate_gets_it(site, start, tmp_path):
+    certificate, context = tls_pair(tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificate)
+    server = start(context)
+    server.pages.update(site.server.pages)
+    said = {"federation": server.url(), "back_channel_ca": str(certificate)}
+    with pytest.raises(MetadataUnavailable):
+        trust_of(site(**said))
+    said["tls_client_certificate"] = str(certificate)
+    said["tls_client_key"] = f"{tmp_path}/tls.key"
+    assert trust_of(site(**said)).hub_ids == (IN,)
+
+
+def test_a_redirect_from_elsewhere_to_this_machine_is_refused(
+    start, octets, operator, tmp_path, monkeypatch
+):
+    ca_file, context = tls_pair(tmp_path)
+    server, inside = start(context), start()
+    inside.pages["/federation.xml"] = octets
+    server.pages["/old"] = redirect(inside.url())
+    here = MetadataURL(server.url("/old"), [operator.public], Web(ca_file))
+    assert names(here) == [HUB, UWV], "on one machine all may be as it likes"
+    # The same server under the name of another machine.
+    found = socket.getaddrinfo("127.0.0.1", server.server_port)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    url = here.url.replace("localhost", "mdq.example")
+    with pytest.raises(MetadataUnavailable, match=r"mdq\.example.*no https address"):
+        replace(here, url=url).load(None)
+    assert len(inside.asked) == 1
+
+
+def test_a_source_elsewhere_is_asked_through_the_proxy(start, operator):
+    proxy = start()
+    web = Web(proxy=proxy.url("/"), timeout=2.0)
+    source = MetadataURL("https://mdq.example/all.xml", [operator.public], web)
+    with pytest.raises(MetadataUnavailable, match=r"https://mdq\.example/all\.xml"):
+        source.load(None)
+    assert proxy.asked == [("mdq.example:443", "")]
+
+
+# --- by the options of a site -------------------------------------------------------
+
+
+@pytest.fixture
+def site(eilogin_federation, start):
+    """A participant, with the federation's metadata at an address."""
+    federation = eilogin_federation({"uwv.test": lambda *_: []})
+    server, folder = start(), federation.folder
+    server.pages["/federation.xml"] = (folder / "federation.xml").read_bytes()
+    hub = federation.trusts["uwv.test"].federation.entity(
+        "https://inloggen.test/metadata"
+    )
+    asked = "/mdq/entities/https%3A%2F%2Finloggen.test%2Fmetadata"
+    server.pages[asked] = write_entity(hub, federation.key)
+
+    def options(**said):
+        common = {
+            "public_url": "https://uwv.test",
+            "key": f"{folder}/uwv.test.key",
+            "certificate": f"{folder}/uwv.test.crt",
+            "federation": server.url(),
+            "federation_certificate": f"{folder}/federation.crt",
+        }
+        chosen = {k: v for k, v in {**common, **said}.items() if v is not None}
+        return read(TrustOptions, {}, chosen)
+
+    options.server, options.folder = server, folder
+    return options
+
+
+IN = "https://inloggen.test/metadata"
+
+
+class TestASite:
+    def test_starts_by_what_it_fetches(self, site):
+        assert (
+            trust_of(site()).hub(IN).single_sign_ons[0].location
+            == "https://inloggen.test/sso"
+        )
+
+    def test_may_have_a_certificate_behind_the_address(self, site):
+        line = f"{site.server.url()}   {site.folder}/federation.crt"
+        options = site(federation=line, federation_certificate=None)
+        assert trust_of(options).hub_ids == (IN,)
+        other = f"{site.server.url()} {site.folder}/uwv.test.crt"
+        with pytest.raises(MetadataUntrusted):
+            trust_of(site(federation=other))
+
+    def test_asks_a_responder_for_its_hub(self, site):
+        base = site.server.url("/mdq")
+        trust = trust_of(site(federation=f"mdq:{base}", hub=IN))
+        assert trust.hub_ids == (IN,)
+        with pytest.raises(UnknownPeer):
+            trust.federation.entity(UWV)
+
+    def test_asks_a_responder_last(self, site):
+        lines = f"mdq:{site.server.url('/mdq')}\n{site.server.url()}"
+        trust_of(site(federation=lines, hub=IN))
+        assert [path for path, _ in site.server.asked] == ["/federation.xml"]
+
+    def test_starts_by_a_copy_and_warns(self, site, tmp_path, caplog):
+        options = site(federation_copies=str(tmp_path))
+        trust_of(options)
+        site.server.close()
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            assert trust_of(options).hub_ids == (IN,)
+        assert "federation: a copy from before stands in" in caplog.text
+        assert "(metadata-copy)" in caplog.text
+
+    def test_does_not_start_without_any(self, site):
+        options = site()
+        site.server.close()
+        with pytest.raises(ConfigurationError, match=r"federation\.xml: .*refuses"):
+            trust_of(options)
+
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [
+            ({"federation": "http://example.nl/x.xml"}, "an https address"),
+            ({"federation": "https://"}, "an address such as"),
+            ({"federation": "mdq:https://example.nl/?x=1"}, "without a query behind"),
+            ({"federation": "https://example.nl/ gone.crt"}, "an existing file"),
+            ({"federation": "mdq:https://a.nl/\nmdq:https://b.nl/"}, "at most one"),
+            ({"federation": "mdq:https://a.nl/"}, "hub: is required .*'mdq:https"),
+            ({"federation": "mdq:https://a.nl/", "hub": "all"}, "is required .*'mdq:"),
+            ({"federation": "mdq:https://a.nl/", "role": "hub"}, "no .* on a hub"),
+            ({"federation_copies": "/gone/folder"}, "an existing folder"),
+        ],
+    )
+    def test_is_told_what_cannot_be(self, site, said, told):
+        with pytest.raises(InvalidOptions, match=told):
+            site(**said)
+
+    def test_believes_nothing_unsigned_that_is_fetched(self, site):
+        unsigned = {"federation_certificate": None, "federation_unsigned": "true"}
+        with pytest.raises(InvalidOptions, match="is never believed unsigned"):
+            site(**unsigned)
+        line = f"{site.server.url()} {site.folder}/federation.crt"
+        assert trust_of(site(federation=line, **unsigned)).hub_ids == (IN,)
+
+
+def test_a_name_that_nobody_has_is_no_answer(operator):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://localhost:{free.getsockname()[1]}/"
+        with pytest.raises(MetadataUnavailable, match="refuses connections"):
+            MetadataURL(url, [operator.public], Web(timeout=1.0)).load(None)

@@ -337,7 +337,7 @@ def names_for_pyramid(environ):
     return "/" + "/".join(traversal_path_info(environ["PATH_INFO"]))
 
 
-@pytest.mark.filterwarnings("ignore:pkg_resources:UserWarning")
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 @pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
 @settings(max_examples=500, deadline=None)
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def pyramid_app():
     return config.make_wsgi_app()
 
 
-@pytest.mark.filterwarnings("ignore:pkg_resources:UserWarning")
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 @pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
 @pytest.mark.parametrize(
     "path",
@@ -393,7 +393,7 @@ def test_no_name_of_a_view_in_pyramid_makes_it_open(pyramid_app, path):
     assert rules.rule_of(environ).need == "midden"
 
 
-@pytest.mark.filterwarnings("ignore:pkg_resources:UserWarning")
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 @pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
 def test_no_root_that_pyramid_obeys_makes_a_page_open(pyramid_app):
     rules = Rules.parse(["/ optional", f"{SECRET} midden"])

@@ -58,6 +58,10 @@ class Proxy:
 
     def close(self):
         for one in (self._listener, *self._open):
+            # Closed alone it would stay open for a thread that reads of it, and the
+            # server behind us would wait for what never comes.
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
 
 

@@ -114,7 +114,10 @@ def other_paths(
     found |= {before + path for path in found}
     if _DESTINATION in environ:
         whole.add(_path_in(environ[_DESTINATION]))
-    found |= {_below(one, path) for one in (script, mount) for path in whole}
+    cuts = (_below, _without)
+    found |= {
+        cut(one, path) for cut in cuts for one in (script, mount) for path in whole
+    }
     mounts = {script, mount} if script else {""}
     paths = whole | {one + path for one in mounts for path in found}
     if sum(map(len, paths)) > _MOST_ELSEWHERE:

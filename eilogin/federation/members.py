@@ -35,11 +35,9 @@ class MetadataSource(Protocol):
     @property
     def only(self) -> str:
         """The entityID of the only party that it is asked for, or ""."""
-        raise NotImplementedError
 
     def load(self, longest: float | None) -> FederationMetadata:
         """The metadata, verified and in time; as :meth:`Federation.from_files`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

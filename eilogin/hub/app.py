@@ -271,7 +271,7 @@ class Hub:
         """End here what has ended above, and tell all of it."""
         ended: env.Ended = environ[env.ENDED]
         name_of = env.sessions(environ).name_of
-        ended.is_everywhere = self._logout.end_subjects(
+        ended.is_everywhere = self._logout.endings.end_subjects(
             environ,
             {subject_here(environ, login.who, self._names) for login in ended.logins},
             [name_of(login) for login in ended.logins],

@@ -13,19 +13,17 @@ it at all, gets the LogoutResponse and no page.
 
 import json
 import logging
-import secrets
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lxml import etree
 from webob import Response
 
-from eilogin import audit, clock
-from eilogin.errors import MessageUnexpected, Unavailable
-from eilogin.hub import untold
+from eilogin import clock
+from eilogin.errors import MessageUnexpected
 from eilogin.hub.above import go_on, logout_above
+from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome, new_handle
 from eilogin.hub.frames import (
     CONTINUE,
     LOOK,
@@ -38,12 +36,10 @@ from eilogin.hub.frames import (
     new_proof,
     proof_cookie,
 )
-from eilogin.hub.propagation import Propagation, Told
+from eilogin.hub.propagation import Propagation
 from eilogin.saml import bindings, messages
-from eilogin.saml.checks import LIFETIME, SKEW, check_logout_request
 from eilogin.saml.metadata import Endpoint, ServiceProvider
-from eilogin.sessions import Login, Participant, Subject
-from eilogin.stores import Values
+from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
 from eilogin.web.outbound import (
@@ -61,9 +57,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: How often to look whether the same logout is done elsewhere, in seconds.
-_LOOK_AGAIN = 0.1
-
 #: The parameter of ``/slo`` with which she goes up to the hub above, and comes back.
 _ABOVE = "above"
 #: The one with which she comes again with her cookies, after a form of another site.
@@ -71,49 +64,8 @@ _HERE = "here"
 #: How long she may take for either, in seconds.
 _KEPT_FOR = 60 * 60.0
 
-_DONE = messages.Status()
-_PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
-#: Nobody is known by what was named, so nobody can be said to be logged out.
-_UNKNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
 #: What the last page says of the others (logged_out.html); "partly" of any other.
-_OTHERS = {_DONE: "", _UNKNOWN: "unknown"}
-
-
-class _Outcome(NamedTuple):
-    """What came of a LogoutRequest."""
-
-    #: Whether any session was named by it.
-    is_known: bool
-    #: Names it in the addresses of its pages, if it has any.
-    handle: str
-    #: Whom no message from server to server has reached.
-    missed: Sequence[Told]
-    #: Whether another logout has ended it meanwhile, which knows who was not reached.
-    is_overtaken: bool = False
-    #: Names of the logins at the hub above that it came from.
-    above: Sequence[str] = ()
-    #: Keys of her sessions that it has ended, in whatever browsers.
-    ended: Sequence[str] = ()
-    #: What the cookie of her browser says by which it is known afterwards.
-    proof: str = ""
-
-    def to_json(self) -> str:
-        """JSON text, as the store keeps it."""
-        missed = [told.as_json() for told in self.missed]
-        return json.dumps([self.is_known, self.handle, missed, *self[3:]])
-
-    @classmethod
-    def from_json(cls, text: str) -> "_Outcome":
-        """The value of which :meth:`to_json` made this."""
-        is_known, handle, missed, *rest = json.loads(text)
-        return cls(is_known, handle, [Told.from_json(one) for one in missed], *rest)
-
-    @property
-    def status(self) -> messages.Status:
-        """The status to answer with (SAML core 3.7.3.2)."""
-        if not self.is_known:
-            return _UNKNOWN
-        return _PARTLY if self.missed or self.is_overtaken else _DONE
+_OTHERS = {DONE: "", UNKNOWN: "unknown"}
 
 
 class SingleLogout:
@@ -134,6 +86,8 @@ class SingleLogout:
         self._pages = pages
         self._is_below = is_below
         self._propagation = Propagation(timeout, encrypts=encrypts)
+        #: What ends sessions, and has others hear of it.
+        self.endings = Endings(self._propagation, is_below=is_below)
         self._frames = Frames(pages, self._propagation)
         #: What a query of ours asks for, by its one parameter.
         self._ways: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
@@ -160,9 +114,7 @@ class SingleLogout:
         if inbound.kind == bindings.RESPONSE:
             return self._frames.answered(environ, inbound)
         request = _read_request(environ, inbound.element)
-        outcome = self._execute(
-            environ, request, inbound.issuer, "slo", is_direct=False
-        )
+        outcome = self.endings.execute(environ, request, inbound.issuer, "slo")
         back: Back | None = Back(inbound.issuer, request.id, inbound.relay_state)
         if request.is_asynchronous:
             # Who asked wants no answer, and she stays here (asynchronous logout 2.3).
@@ -186,7 +138,7 @@ class SingleLogout:
         return self._finish(environ, *_kept(environ, _HERE, handle))
 
     def _finish(
-        self, environ: "WSGIEnvironment", outcome: _Outcome, back: Back | None
+        self, environ: "WSGIEnvironment", outcome: Outcome, back: Back | None
     ) -> Response:
         """The rest of a logout, where all servers were told that could be."""
         if outcome.missed and _is_hers(environ, outcome):
@@ -196,7 +148,7 @@ class SingleLogout:
         return self._back(environ, back, outcome.status)
 
     def _go_up(
-        self, environ: "WSGIEnvironment", outcome: _Outcome, back: Back | None
+        self, environ: "WSGIEnvironment", outcome: Outcome, back: Back | None
     ) -> Response:
         """Tell the hub above, from an address to which she can come back.
 
@@ -230,7 +182,7 @@ class SingleLogout:
     def _go_through_browser(
         self,
         environ: "WSGIEnvironment",
-        outcome: _Outcome,
+        outcome: Outcome,
         back: Back | None,
         target: str = "",
     ) -> Response:
@@ -270,7 +222,7 @@ class SingleLogout:
         if unfinished.target:
             return see_other(at(env.trust(environ).own.public_url, unfinished.target))
         is_done = not unfinished.missed and not unfinished.is_overtaken
-        status = _DONE if is_done else _PARTLY
+        status = DONE if is_done else PARTLY
         if unfinished.back is None:
             return self._done(environ, status)
         return self._back(environ, unfinished.back, status)
@@ -319,7 +271,7 @@ class SingleLogout:
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = _read_request(environ, element)
-        outcome = self._execute(environ, request, issuer, "slo_soap", is_direct=True)
+        outcome = self.endings.execute(environ, request, issuer, "slo_soap")
         if self._is_below and not logout_above(environ).end(outcome.above):
             outcome = outcome._replace(is_overtaken=True)
         answer = logout_response(trust, request.id, status=outcome.status)
@@ -332,10 +284,10 @@ class SingleLogout:
         allow_only(environ, "POST")
         require_own_form(environ, env.trust(environ).own.public_url)
         login = env.session_to_end(environ)
-        missed = None if login is None else self.end_everywhere(environ, login)
-        outcome = _Outcome(
+        missed = None if login is None else self.endings.end_everywhere(environ, login)
+        outcome = Outcome(
             is_known=True,
-            handle=_new_handle(),
+            handle=new_handle(),
             missed=missed or (),
             # On a second click there is nothing to end, and the first knows who was
             # told.
@@ -347,7 +299,7 @@ class SingleLogout:
         if self._is_below and login is not None:
             return self._go_up(environ, outcome, None)
         if missed is None:
-            return self._done(environ, _UNKNOWN)
+            return self._done(environ, UNKNOWN)
         return self._finish(environ, outcome, None)
 
     def make_way(
@@ -358,134 +310,14 @@ class SingleLogout:
         None where everybody knows it; else the page of who does not yet, in whose place
         the first one would be met still. It leads on to ``target``.
         """
-        missed = self.end_everywhere(environ, login)
+        missed = self.endings.end_everywhere(environ, login)
         if not missed:
             # Another logout that was faster has the list, and shows it.
             return None
-        outcome = _Outcome(
-            is_known=True, handle=_new_handle(), missed=missed, proof=new_proof()
+        outcome = Outcome(
+            is_known=True, handle=new_handle(), missed=missed, proof=new_proof()
         )
         return self._go_through_browser(environ, outcome, None, target)
-
-    def end_everywhere(
-        self, environ: "WSGIEnvironment", login: Login
-    ) -> list[Told] | None:
-        """End all sessions of a citizen; whom no message to a server has reached.
-
-        None where another logout has ended them meanwhile: it tells the participants.
-        """
-        noted = untold.note(environ, [login.who]) if self._is_below else []
-        participants = env.sessions(environ).end_citizen(login)
-        if participants is None:
-            return None
-        missed = self._propagation.tell(env.trust(environ), participants)
-        if not missed:
-            untold.forget(environ, noted)
-        return missed
-
-    def end_subjects(
-        self,
-        environ: "WSGIEnvironment",
-        subjects: Collection[Subject],
-        above: Collection[str],
-    ) -> bool:
-        """End all sessions of some; whether all whom they concern know it.
-
-        ``above`` names the logins above that have ended: what a logout before this one
-        did not reach is not reached now either.
-        """
-        sessions = env.sessions(environ)
-        was_missed = untold.is_noted(environ, above)
-        noted = untold.note(environ, subjects)
-        ended = [sessions.end_all_of(subject) for subject in subjects]
-        told = [participant for told in ended if told for participant in told]
-        missed = self._propagation.tell(env.trust(environ), told)
-        if missed or was_missed:
-            return False
-        untold.forget(environ, noted)
-        return True
-
-    # --- doing it -------------------------------------------------------------------
-
-    def _execute(
-        self,
-        environ: "WSGIEnvironment",
-        request: messages.LogoutRequest,
-        issuer: str,
-        address: str,
-        *,
-        is_direct: bool,
-    ) -> _Outcome:
-        """End what is named, and with it all of hers.
-
-        A request that was seen before has the outcome that it had, and ends nothing.
-        """
-        trust, values = env.trust(environ), env.values(environ)
-        now = clock.now()
-        check_logout_request(
-            request,
-            issuer=issuer,
-            destination=trust.own.url(address),
-            destination_required=not is_direct,
-            now=now,
-        )
-        seen = f"logout-request:{issuer}\0{request.id}"
-        until = now + LIFETIME + 2 * SKEW
-        if not values.add(seen, "", until):
-            return _Outcome.from_json(self._recorded(values, seen))
-        logins = self._named(environ, request, issuer)
-        citizens = {login.who for login in logins}
-        keys = [
-            login.key
-            for who in citizens
-            for login in env.sessions(environ).find_all_of(who)
-        ]
-        noted = untold.note(environ, citizens) if self._is_below else []
-        ended = [env.sessions(environ).end_citizen(login) for login in logins]
-        participants = [
-            participant for told in ended if told is not None for participant in told
-        ]
-        audit.event("logout.received", peer=issuer)
-        others = _others(participants, request, issuer)
-        missed = self._propagation.tell(trust, others)
-        # All are of one citizen, so the first of them has ended all that there were.
-        is_overtaken = bool(ended) and ended[0] is None
-        if not missed and not is_overtaken:
-            untold.forget(environ, noted)
-        outcome = _Outcome(
-            bool(logins),
-            _new_handle(),
-            missed,
-            is_overtaken,
-            above=[login.session_index for login in logins if login.session_index],
-            ended=keys,
-            proof=new_proof(),
-        )
-        values.swap(seen, "", outcome.to_json(), until)
-        return outcome
-
-    def _recorded(self, values: Values, seen: str) -> str:
-        """What came of a request that came before, also if it is under way still."""
-        for _ in range(int(self._propagation.deadline / _LOOK_AGAIN) + 1):
-            text = values.get(seen)
-            if text:
-                return text
-            time.sleep(_LOOK_AGAIN)
-        raise Unavailable("the same logout is under way, and takes too long")
-
-    def _named(
-        self, environ: "WSGIEnvironment", request: messages.LogoutRequest, issuer: str
-    ) -> list[Login]:
-        """The sessions that a LogoutRequest names, whoever's browser brings it."""
-        hub = env.trust(environ).own.entity_id
-        subject = Subject.named(request.name_id, issuer=hub, audience=issuer)
-        indexes: Sequence[str | None] = request.session_indexes or (None,)
-        found = [
-            login
-            for index in indexes
-            for login in env.sessions(environ).find_told(subject, index)
-        ]
-        return list({login.key: login for login in found}.values())
 
     # --- pages ----------------------------------------------------------------------
 
@@ -496,7 +328,7 @@ class SingleLogout:
             "logged_out.html",
             headers=_expired_cookie(environ),
             at=clock.now(),
-            everywhere=status == _DONE,
+            everywhere=status == DONE,
             others=_OTHERS.get(status, "partly"),
             website_url=own.url("home"),
             login_url=own.url("login"),
@@ -530,12 +362,8 @@ class SingleLogout:
         )
 
 
-def _new_handle() -> str:
-    return secrets.token_urlsafe(16)
-
-
 def _keep(
-    environ: "WSGIEnvironment", way: str, outcome: _Outcome, back: Back | None
+    environ: "WSGIEnvironment", way: str, outcome: Outcome, back: Back | None
 ) -> str:
     """Keep what has come of a logout; the address of ours that goes on with it."""
     pending = json.dumps([outcome.to_json(), back])
@@ -546,15 +374,15 @@ def _keep(
 
 def _kept(
     environ: "WSGIEnvironment", way: str, handle: str
-) -> tuple[_Outcome, Back | None]:
+) -> tuple[Outcome, Back | None]:
     stored = env.values(environ).get(f"{way}-logout:{handle}")
     if stored is None:
         raise MessageUnexpected("this logout is over")
     text, back = json.loads(stored)
-    return _Outcome.from_json(text), back and Back(*back)
+    return Outcome.from_json(text), back and Back(*back)
 
 
-def _is_hers(environ: "WSGIEnvironment", outcome: _Outcome) -> bool:
+def _is_hers(environ: "WSGIEnvironment", outcome: Outcome) -> bool:
     """Whether a request comes from a browser in which it has ended a session."""
     return brings_proof(environ, outcome.proof) or (
         _key_brought(environ) in outcome.ended
@@ -583,18 +411,3 @@ def _expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     cookie = env.cookie(environ)
     is_over = env.session_beyond_idle(environ) is None
     return [cookie.expire()] if cookie.read(environ) and is_over else []
-
-
-def _others(
-    participants: Iterable[Participant],
-    request: messages.LogoutRequest,
-    issuer: str,
-) -> list[Participant]:
-    """All but the sessions that the participant who asks has ended itself."""
-    own_indexes = request.session_indexes
-    return [
-        participant
-        for participant in participants
-        if participant.entity_id != issuer
-        or (own_indexes and participant.session_index not in own_indexes)
-    ]

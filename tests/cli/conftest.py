@@ -3,12 +3,12 @@
 import logging
 import re
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from real_parts import free_ports
 
 from eilogin.cli import main
 from eilogin.cli.checking import check
@@ -101,12 +101,6 @@ app = wsgiref.simple_server:demo_app
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @dataclass
 class Site:
     """The folder, and the ini file in it."""
@@ -173,7 +167,7 @@ def bare_site(tmp_path, monkeypatch):
     (tmp_path / "setup.cfg").touch()
     (tmp_path / "eilogin").mkdir()
     (tmp_path / "eilogin/__init__.py").touch()
-    site = Site(tmp_path, free_port(), free_port())
+    site = Site(tmp_path, *free_ports(2))
     site.file.write_text(TEMPLATE.format(port=site.port, back=site.back))
     return site
 

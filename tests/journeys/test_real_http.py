@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from real_parts import free_ports
 
 from eilogin.cli.demo import Demo
 from eilogin.testing import Browser
@@ -41,14 +42,6 @@ def over_http(environ, start_response):
     kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
     start_response(f"{answer.status} {answer.reason}", kept)
     return [content]
-
-
-def free_ports(count):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def eilogin_serve(ini_file, ports):

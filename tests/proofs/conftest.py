@@ -23,6 +23,7 @@ import pyotp
 import pytest
 import redis_servers
 import time_machine
+from real_parts import free_ports
 from webob import Request
 
 from eilogin import clock
@@ -45,14 +46,6 @@ SITES = {
 PATIENCE = 60.0
 #: What belongs to one connection, and not to what is sent over it (RFC 9110 7.6.1).
 HOP_BY_HOP = {"connection", "transfer-encoding"}
-
-
-def free_ports(count):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def wait_until(is_so, process, log):

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peer_servers import unavailable
+from real_parts import unavailable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 PROGRAM = shutil.which("chromium") or "/usr/bin/chromium"
-_OPTIONS = (
+OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -34,7 +34,7 @@ def launched() -> "Iterator[Browser]":
         unavailable("needs Chromium: apt install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=PROGRAM, args=list(_OPTIONS)
+            executable_path=PROGRAM, args=list(OPTIONS)
         )
         yield browser
         browser.close()

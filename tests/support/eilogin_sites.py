@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyotp
 from lxml import etree
-from peer_servers import LOOPBACK, EiloginServe, Server, free_ports
+from peer_servers import LOOPBACK, EiloginServe, Server
+from real_parts import free_ports
 
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from peer_servers import LOOPBACK, Clock, Server, fetch, unavailable
+from peer_servers import LOOPBACK, Clock, Server, fetch
+from real_parts import unavailable
 
 from eilogin.saml.keys import new_key_pair
 from eilogin.saml.messages import TRANSIENT

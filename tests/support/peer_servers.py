@@ -13,18 +13,17 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Self
 from urllib.parse import urlsplit
 
-import pytest
 from lxml import etree
+from real_parts import unavailable
 
 from eilogin.saml.keys import new_key_pair
 
@@ -36,21 +35,6 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 LIBRARIES = Path("/usr/lib")
 #: What hosts of a test end with: they are this machine.
 LOOPBACK = ".localhost"
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip the test, because a part is missing; fail where there has to be one."""
-    if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 class Clock:

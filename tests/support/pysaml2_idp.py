@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from peer_servers import LOOPBACK, Clock, Server, fetch, unavailable
+from peer_servers import LOOPBACK, Clock, Server, fetch
+from real_parts import unavailable
 
 from eilogin.saml.keys import new_key_pair
 

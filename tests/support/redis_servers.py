@@ -6,7 +6,6 @@ Each is a process of its own in a folder of its own, and is killed by its number
         open_store(servers.url("cluster", prefix="mine"))
 """
 
-import contextlib
 import datetime as dt
 import ipaddress
 import os
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-import pytest
+from real_parts import free_ports, unavailable
 
 #: Seconds for servers to start, to find each other, or to choose a new master.
 PATIENCE = 30.0
@@ -46,17 +45,7 @@ def require_redis() -> None:
         if Path(EXECUTABLE).exists():
             return
         missing = "needs redis-server: apt install redis-server"
-    if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
+    unavailable(missing)
 
 
 def wait_until(

@@ -94,7 +94,7 @@ class SingleLogoutAsDigid(SingleLogout):
         """End her session, tell the others, and answer who asked."""
         values, until = env.values(environ), clock.now() + _KEPT_FOR
         if not values.add(_done(back), "", until):
-            codes = json.loads(self._recorded(values, _done(back)))
+            codes = json.loads(self.endings.recorded(values, _done(back)))
             return self._back(environ, back, messages.Status(tuple(codes)))
         is_everywhere = login is None or self._ended(environ, back, login)
         audit.event("logout.received", peer=back.entity_id)

@@ -7,30 +7,20 @@ own, with empty cookies.
 
 import configparser
 import contextlib
-import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from chromium import OPTIONS, PROGRAM, launched
+from real_parts import free_ports
 
 CHECKOUT = Path(__file__).parents[3]
 SCREENSHOTS = CHECKOUT / "var" / "screenshots"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-CHROMIUM_OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 #: Where a service knows its visitor: the first page of one is for everybody.
 START = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
 TELEPHONE = {"width": 360, "height": 740}
@@ -38,14 +28,6 @@ DESK = {"width": 1280, "height": 800}
 #: Seconds for the demo to start or stop, and milliseconds for a page.
 PATIENCE = 30.0
 PAGE_PATIENCE = 15_000
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 class RunningDemo:
@@ -221,27 +203,10 @@ class Citizen:
         return self
 
 
-def unavailable(reason):
-    if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def chromium():
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - see below
-    except ImportError:
-        # Other tests of this folder do without.
-        unavailable("needs Playwright: pip install 'eilogin[test]'")
-    if not Path(CHROMIUM).exists():
-        unavailable("needs Chromium: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS)
-        )
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def run_demo(folder, *, unplugged=(), configured=None):
@@ -304,8 +269,8 @@ def at_browser(chromium):
             else:
                 context = chromium.browser_type.launch_persistent_context(
                     profile,
-                    executable_path=CHROMIUM,
-                    args=list(CHROMIUM_OPTIONS),
+                    executable_path=PROGRAM,
+                    args=list(OPTIONS),
                     **options,
                 )
             stack.callback(context.close)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 from eilogin_sites import ABOVE, HUB, Ours
 from lxml import etree
-from peer_servers import Server, free_ports
+from peer_servers import Server
 from pysaml2_idp import Pysaml2IdP, require_pysaml2
+from real_parts import free_ports
 
 from eilogin.saml import bindings, xml
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pytest
 from eilogin_sites import HUB, Ours
 from mellon import Mellon, Site, require_mellon
-from peer_servers import Server, free_ports, metadata_with_key_of, others_key
+from peer_servers import Server, metadata_with_key_of, others_key
+from real_parts import free_ports
 
 from eilogin.saml import messages
 from eilogin.saml.levels import DIGID

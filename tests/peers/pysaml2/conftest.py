@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import pytest
 from eilogin_sites import Ours
-from peer_servers import Server, free_ports, metadata_with_key_of, others_key
+from peer_servers import Server, metadata_with_key_of, others_key
 from pysaml2_idp import Pysaml2IdP, require_pysaml2
+from real_parts import free_ports
 
 #: Each with bindings of its own; all have the same paths.
 SITES = {

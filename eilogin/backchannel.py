@@ -85,6 +85,13 @@ _NOT_TAKEN = frozenset(
         "TLSV1_ALERT_UNKNOWN_CA",
     )
 )
+#: How it shows that a peer closed the connection before it answered.
+_HUNG_UP = (
+    ConnectionResetError,
+    BrokenPipeError,
+    ssl.SSLSyscallError,
+    ssl.SSLEOFError,
+)
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -190,21 +197,27 @@ class BackChannel:
                 # another the rest must not become the start of the next answer.
                 response.close()
         except NewConnectionError as error:  # to urllib3 it is a time-out too
-            raise PeerUnavailable(f"{named(url)} {self._told(error)}") from error
+            raise PeerUnavailable(f"{named(url)} {self._told(url, error)}") from error
         except (TimeoutError, UrllibTimeout):
             raise PeerUnavailable(
                 f"{named(url)} did not answer within {limit:g} s"
             ) from None
         except (HTTPError, OSError, ValueError) as error:
-            raise PeerUnavailable(f"{named(url)} {self._told(error)}") from error
+            raise PeerUnavailable(f"{named(url)} {self._told(url, error)}") from error
 
-    def _told(self, error: BaseException) -> str:
+    def _told(self, url: str, error: BaseException) -> str:
         """What a failure means, in the words of our options where they may mend it."""
         for cause in _causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return self._not_trusted(cause)
             if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TAKEN:
                 return f"{self._not_taken()} ({cause.reason})"
+            if isinstance(cause, _HUNG_UP):
+                # TLS 1.3 refuses a certificate after the handshake, and what a peer
+                # says about it is lost where it hangs up at once.
+                tls = urlsplit(url).scheme == "https"
+                perhaps = f" Perhaps it {self._not_taken()}" if tls else ""
+                return f"hung up without an answer: {error}.{perhaps}"
             if isinstance(cause, ConnectionRefusedError):
                 return f"refuses connections: {error}"
         return f"does not answer: {error}"

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import ssl
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -76,12 +77,28 @@ class Peer:
         with contextlib.suppress(OSError), connection:
             connection.settimeout(10)
             if self.tls:
-                connection = self.tls.wrap_socket(connection, server_side=True)
+                connection = self._handshaken(connection)
                 self.open.append(connection)
             with connection:
                 while request := read_request(connection):
                     self.requests.append(request)
                     self.behave(self, connection)
+
+    def _handshaken(self, connection):
+        wrapped = self.tls.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        )
+        try:
+            wrapped.do_handshake()
+        except ssl.SSLError:
+            # As servers do: bytes left unread would cause a reset, which may overtake
+            # the alert by which the certificate was refused.
+            with socket.socket(fileno=wrapped.detach()) as raw:
+                raw.shutdown(socket.SHUT_WR)
+                while raw.recv(65_536):
+                    pass
+            raise
+        return wrapped
 
     def close(self):
         self.stop.set()
@@ -557,6 +574,24 @@ class TestTLS:
         told = r"does not take our tls_client_certificate \(.*/stranger\.crt\)"
         with pytest.raises(PeerUnavailable, match=told):
             back.post(asking, b"")
+
+    def test_says_what_a_peer_may_want_that_hangs_up_without_a_word(
+        self, peer, channel, certificates, tls
+    ):
+        def hang_up(peer, connection):
+            now = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            connection.close()
+
+        back = channel(ca_file=certificates / "authority.crt")
+        with pytest.raises(PeerUnavailable) as caught:
+            back.post(peer(hang_up, tls=tls).url(), b"")
+        assert "hung up without an answer" in str(caught.value)
+        assert "Perhaps it wants to see a certificate of ours" in str(caught.value)
+        with pytest.raises(PeerUnavailable) as caught:
+            back.post(peer(hang_up).url(), b"")
+        assert "hung up without an answer" in str(caught.value)
+        assert "certificate" not in str(caught.value)
 
     def test_needs_files_that_are_what_they_should_be(self, certificates, tmp_path):
         not_pem = tmp_path / "not.pem"

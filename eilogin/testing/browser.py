@@ -154,15 +154,15 @@ class Browser:
     def _submit(
         self,
         form: html.HtmlElement,
-        button: html.HtmlElement,
-        fields: Mapping[str, str | File],
+        button: html.HtmlElement | None = None,
+        fields: Mapping[str, str | File] | None = None,
     ) -> Response:
         values = _fields_of(form)
         for area in form.iter("textarea"):
             values[area.get("name")] = area.text or ""
-        if button.get("name"):
+        if button is not None and button.get("name"):
             values[button.get("name")] = button.get("value", "")
-        values.update(fields)
+        values.update(fields or {})
         action = urljoin(self.url, form.get("action") or self.url)
         self._check_policy(action)
         method = (form.get("method") or "get").upper()
@@ -196,9 +196,12 @@ class Browser:
             raise AssertionError(f"too many redirects: {self.trail}")
         self.url, self.page = url, response
         if _POSTS_ITSELF in response.text:
-            return self.press()
-        if "Refresh" in response.headers:
-            return self._refresh(response.headers["Refresh"])
+            # Its script presses no button, and there need be none.
+            return self._submit(next(self._tree().iter("form")))
+        refresh = response.headers.get("Refresh", "")
+        # One that lets her read first is not waited for.
+        if refresh.startswith("0;"):
+            return self._refresh(refresh)
         return response
 
     def _refresh(self, header: str) -> Response:

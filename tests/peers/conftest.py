@@ -27,13 +27,15 @@ class Citizen:
         self.name = name
         #: The answers that her browser has carried to somebody by POST, as XML.
         self.carried = []
+        #: The questions, about a login or a logout, that it has.
+        self.questions = []
         #: All addresses that her browser has asked for something.
         self.asked = []
 
     def _over_http(self, environ, start_response):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        for text in parse_qs(body.decode("latin-1")).get("SAMLResponse", []):
-            self.carried.append(base64.b64decode(text).decode())
+        self.carried += _messages(body, "SAMLResponse")
+        self.questions += _messages(body, "SAMLRequest")
         self.asked.append(f"http://{environ['HTTP_HOST']}{environ['PATH_INFO']}")
         environ["wsgi.input"] = BytesIO(body)
         return over_http(environ, start_response)
@@ -87,7 +89,7 @@ class Citizen:
     @property
     def user(self):
         """Who the site says she is, or None."""
-        match = re.search(r"user=\[(?!\(none\))(.+?)\]", self.browser.text)
+        match = re.search(r"user=\[(?!\(none\))([^]]+)\]", self.browser.text)
         return match and match[1]
 
     @property
@@ -95,6 +97,13 @@ class Citizen:
         """For messages of tests."""
         trail = [url.partition("?")[0] for url in self.browser.trail]
         return f"{trail}, {self.browser.page.status}: {self.browser.text}"
+
+
+def _messages(body, name):
+    """The messages in a form as XML; one that is kept from a redirect is left out."""
+    texts = parse_qs(body.decode("latin-1")).get(name, [])
+    all_of_it = map(base64.b64decode, texts)
+    return [octets.decode() for octets in all_of_it if octets.startswith(b"<")]
 
 
 @pytest.fixture(scope="session")

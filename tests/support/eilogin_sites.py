@@ -113,6 +113,8 @@ format = %(asctime)s %(levelname)s %(name)s %(message)s
 
 _OF_OPERATOR = {"federation_certificate": "%(var)s/federation.crt"}
 _AS_IT_LIES = {"federation_unsigned": "true"}
+#: A busy machine must not look like a peer that is down.
+_PATIENT = {"back_channel_timeout": "30s"}
 
 _AGGREGATE = (
     '<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" ID="_all"'
@@ -256,7 +258,7 @@ class Ours:
             filter="" if filter_ == "eilogin" else f"#{filter_}",
             visitors=self.port,
             servers=self._back_port,
-            options=_lines(federation | options),
+            options=_lines(_PATIENT | federation | options),
         )
 
 

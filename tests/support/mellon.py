@@ -1,65 +1,25 @@
 """mod_auth_mellon under an Apache of our own, as participants of a hub.
 
 One process serves several sites, told apart by host name; each has its own key and its
-own metadata. Nothing of the machine's Apache is used but its program and modules.
+own metadata.
 """
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from apache import Apache, require_module
 from peer_servers import LOOPBACK, Clock, Server, fetch
-from real_parts import unavailable
 
 from eilogin.saml.keys import new_key_pair
 from eilogin.saml.messages import TRANSIENT
 
-PROGRAM = Path("/usr/sbin/apache2")
-MODULES = Path("/usr/lib/apache2/modules")
-#: Who Apache runs as where the tests are run by root, as whom it refuses to serve.
-NOBODY = "www-data"
-
-_SERVER = Template("""\
-ServerRoot $folder
-ServerName localhost
-Listen 127.0.0.1:$port
-PidFile $folder/httpd.pid
-ErrorLog $folder/server.log
+_MELLON = Template("""\
 LogLevel warn auth_mellon:info
-DefaultRuntimeDir $folder
-Mutex file:$folder default
-
-LoadModule mpm_event_module $modules/mod_mpm_event.so
-LoadModule authn_core_module $modules/mod_authn_core.so
-LoadModule authz_core_module $modules/mod_authz_core.so
-LoadModule authz_user_module $modules/mod_authz_user.so
-LoadModule dir_module $modules/mod_dir.so
-LoadModule filter_module $modules/mod_filter.so
-LoadModule include_module $modules/mod_include.so
-LoadModule mime_module $modules/mod_mime.so
-LoadModule auth_mellon_module $modules/mod_auth_mellon.so
-
-StartServers 1
-ThreadsPerChild 8
-MaxRequestWorkers 8
-MinSpareThreads 1
-MaxSpareThreads 8
-
 MellonCacheSize 50
 MellonLockFile $folder/mellon.lock
-
-<Directory $folder/site>
-    Require all granted
-    Options +IncludesNoExec
-</Directory>
-DirectoryIndex index.html
-TypesConfig /dev/null
-AddType "text/html; charset=utf-8" .html
-AddOutputFilter INCLUDES .html
 """)
 
 _SITE = Template("""\
@@ -121,10 +81,7 @@ $certificate
 
 def require_mellon() -> None:
     """Skip the test where a part is missing; fail where there has to be one."""
-    if not PROGRAM.exists():
-        unavailable("needs Apache: apt install apache2-bin")
-    if not (MODULES / "mod_auth_mellon.so").exists():
-        unavailable("needs mod_auth_mellon: apt install libapache2-mod-auth-mellon")
+    require_module("mod_auth_mellon.so", "libapache2-mod-auth-mellon")
 
 
 @dataclass(frozen=True)
@@ -157,20 +114,20 @@ class Mellon:
         hubs: Mapping[str, bytes],
     ) -> None:
         self.folder = folder
-        self.port = port
-        (folder / "site" / "mijn").mkdir(parents=True)
-        #: The time of day there.
-        self.clock = Clock(folder)
-        for page in ("index.html", "mijn/index.html"):
-            (folder / "site" / page).write_text(_PAGE)
+        self._apache = Apache(folder, port, "auth_mellon_module", "mod_auth_mellon.so")
         for name, metadata in hubs.items():
             (folder / name).write_bytes(metadata)
-        parts = [self._fill(_SERVER), *(self._site(site) for site in sites)]
-        (folder / "httpd.conf").write_text("".join(parts))
+        configuration = _MELLON.substitute(folder=folder)
+        self._apache.configure(_PAGE, configuration, *map(self._site, sites))
+
+    @property
+    def clock(self) -> Clock:
+        """The time of day there."""
+        return self._apache.clock
 
     def url(self, name: str, path: str = "/") -> str:
         """An address of a site."""
-        return f"http://{name}{LOOPBACK}:{self.port}{path}"
+        return f"http://{name}{LOOPBACK}:{self._apache.port}{path}"
 
     def metadata(self, name: str) -> bytes:
         """The metadata of a site, as mellon publishes it."""
@@ -179,16 +136,7 @@ class Mellon:
     @contextmanager
     def running(self) -> Iterator[Server]:
         """Serve, by its clock."""
-        user = None
-        (self.folder / "server.log").touch()
-        if os.geteuid() == 0:
-            user = NOBODY
-            for path in (self.folder, *self.folder.rglob("*")):
-                shutil.chown(path, NOBODY, NOBODY)
-        conf = self.folder / "httpd.conf"
-        command = [PROGRAM, "-D", "FOREGROUND", "-f", conf]
-        server = Server(self.folder, command, self.port, clock=self.clock, user=user)
-        with server:
+        with self._apache.running() as server:
             yield server
 
     def _site(self, site: Site) -> str:
@@ -210,12 +158,10 @@ class Mellon:
         if site.level_class:
             more.append(f"MellonAuthnContextClassRef {site.level_class}")
             more.append("MellonAuthnContextComparisonType minimum")
-        return self._fill(_SITE, host=host, hub=site.hub, more="\n".join(more))
-
-    def _fill(self, template: Template, **values: str) -> str:
-        return template.substitute(
+        return _SITE.substitute(
             folder=self.folder,
-            port=self.port,
-            modules=MODULES,
-            **values,
+            port=self._apache.port,
+            host=host,
+            hub=site.hub,
+            more="\n".join(more),
         )

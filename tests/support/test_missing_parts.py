@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+import apache
 import chromium
 import mellon
 import peer_servers
 import pysaml2_idp
 import pytest
+import shibboleth
 
 NOWHERE = Path("/nowhere")
 
@@ -16,7 +18,7 @@ NOWHERE = Path("/nowhere")
 def _debian(monkeypatch):
     """Whatever this machine has, all programs are there but the one that is not."""
     for module, name in (
-        (mellon, "PROGRAM"),
+        (apache, "PROGRAM"),
         (pysaml2_idp, "XMLSEC"),
         (chromium, "PROGRAM"),
     ):
@@ -24,11 +26,11 @@ def _debian(monkeypatch):
 
 
 def no_apache(monkeypatch):
-    monkeypatch.setattr(mellon, "PROGRAM", NOWHERE)
+    monkeypatch.setattr(apache, "PROGRAM", NOWHERE)
 
 
-def no_mellon(monkeypatch):
-    monkeypatch.setattr(mellon, "MODULES", NOWHERE)
+def no_module(monkeypatch):
+    monkeypatch.setattr(apache, "MODULES", NOWHERE)
 
 
 def no_pysaml2(monkeypatch):
@@ -64,7 +66,9 @@ PARTS = pytest.mark.parametrize(
     ("remove", "start", "told"),
     [
         (no_apache, mellon.require_mellon, "apt install apache2-bin"),
-        (no_mellon, mellon.require_mellon, "apt install libapache2-mod-auth-mellon"),
+        (no_module, mellon.require_mellon, "apt install libapache2-mod-auth-mellon"),
+        (no_apache, shibboleth.require_shibboleth, "apt install apache2-bin"),
+        (no_module, shibboleth.require_shibboleth, "apt install libapache2-mod-shib"),
         (no_pysaml2, pysaml2_idp.require_pysaml2, r"pip install 'eilogin\[test\]'"),
         (no_xmlsec, pysaml2_idp.require_pysaml2, "apt install xmlsec1"),
         (no_faketime, make_clock, "apt install faketime"),

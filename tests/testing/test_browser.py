@@ -177,6 +177,21 @@ def test_a_form_that_sends_itself_does_so_in_a_frame_too():
     assert seen == ["b"]
 
 
+def test_a_form_that_sends_itself_needs_no_button():
+    form = (
+        '<form method="post" action="/taken"><input name="a" value="b"></form>'
+        "<script>document.forms[0].submit();</script>"
+    )
+
+    def app(environ, start_response):
+        request = Request(environ)
+        return Response(request.POST.get("a", form))(environ, start_response)
+
+    browser = Browser(app)
+    assert browser.visit(HERE).text == "b"
+    assert browser.url == f"{HERE}taken"
+
+
 def test_a_frame_of_another_site_has_no_cookies():
     seen = {}
     set_cookie = "__Host-x=1; Secure; Path=/; SameSite=None"

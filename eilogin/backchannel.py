@@ -225,18 +225,21 @@ class BackChannel:
     def _not_trusted(self, error: ssl.SSLCertVerificationError) -> str:
         if error.verify_code in _OF_THE_CERTIFICATE:
             return (
-                f"shows a certificate that is not good for it: {error.verify_message}"
+                f"shows a certificate that is not good for it: {error.verify_message};"
+                " ask who runs it for one that is"
             )
         whose = f" ({self._ca_file})" if self._ca_file else ", the system's authorities"
         return (
             "shows a certificate that is not vouched for by back_channel_ca"
-            f"{whose}: {error.verify_message}"
+            f"{whose}: {error.verify_message}; ask who runs it which authority does"
         )
 
     def _not_taken(self) -> str:
         if self._certificate is None:
-            return "wants to see a certificate of ours: set tls_client_certificate"
-        return f"does not take our tls_client_certificate ({self._certificate})"
+            told = "wants to see a certificate of ours: set tls_client_certificate"
+        else:
+            told = f"does not take our tls_client_certificate ({self._certificate})"
+        return f"{told}, and ask who runs it which ones it takes"
 
     def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
         """Whether a TCP connection to the peer (or the proxy) opens now.

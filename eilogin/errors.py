@@ -25,7 +25,8 @@ class EiloginError(Exception):
     code: ClassVar[str] = "internal"
     #: HTTP status of the page that the visitor gets.
     status: ClassVar[int] = 500
-    #: entityID of the party in whose name the message came that is refused, or "".
+    #: entityID of the party in whose name the message came that is refused, or that
+    #: does not answer, or "".
     peer: str = ""
 
 
@@ -103,6 +104,12 @@ class MetadataExpired(ConfigurationError):
     code = "metadata-expired"
 
 
+class MetadataOlder(ConfigurationError):
+    """Metadata that was made before what we have of it, or does not say when."""
+
+    code = "metadata-older"
+
+
 class MetadataLifetime(ConfigurationError):
     """Metadata that lasts longer than is taken, or does not say how long."""
 
@@ -142,6 +149,8 @@ class Refused(EiloginError):
 class InNameOf:
     """``with InNameOf(peer):`` has what is refused inside say whose message it was.
 
+    And what does not answer inside, who that is.
+
     The log then says whom to ask: see :func:`eilogin.web.pages.note_refusal`.
     """
 
@@ -157,7 +166,7 @@ class InNameOf:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, Refused):
+        if isinstance(error, Refused | Unavailable):
             error.peer = error.peer or self._peer
 
 
@@ -232,6 +241,18 @@ class AlgorithmMissing(UnknownPeer, ConfigurationError):
     code = "algorithm-missing"
 
 
+class EncryptionKeyMissing(Refused):
+    """A peer for which something must be encrypted, and that has no key for that."""
+
+    code = "encryption-key-missing"
+
+
+class NotServed(Refused):
+    """A participant that an option of this hub leaves without a login."""
+
+    code = "not-served"
+
+
 class MessageExpired(Refused):
     """Outside of the time in which the message may be used."""
 
@@ -266,14 +287,19 @@ class LoginFailed(Refused):
     """The hub answered that there is no login; ``status_codes`` say why.
 
     ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML
-    core 3.2.2.2).
+    core 3.2.2.2). ``way_on`` is what may help her: ``"level"``, another way of logging
+    in; ``"organisation"``, whoever runs the site, for she can do nothing; or ``""``, to
+    try again.
     """
 
     code = "login-failed"
 
-    def __init__(self, message: str, status_codes: Sequence[str]) -> None:
+    def __init__(
+        self, message: str, status_codes: Sequence[str], way_on: str = ""
+    ) -> None:
         super().__init__(message)
         self.status_codes = tuple(status_codes)
+        self.way_on = way_on
 
 
 class LevelTooLow(Refused):
@@ -281,6 +307,18 @@ class LevelTooLow(Refused):
 
     code = "level-too-low"
     status = 403
+
+
+class ProofTooOld(Refused):
+    """A fresh proof was asked for (ForceAuthn), and the hub gave an older one."""
+
+    code = "proof-too-old"
+    status = 403
+
+    def __init__(self, message: str, target: str = "") -> None:
+        super().__init__(message)
+        #: Path and query of the page that needs it, "" where that is not known.
+        self.target = target
 
 
 class IdentityMissing(Refused):
@@ -443,6 +481,12 @@ class StoreUnavailable(Unavailable):
     code = "store-unavailable"
 
 
+class PeerBusy(Unavailable):
+    """A peer is asked about as much as may be at a time already."""
+
+    code = "peer-busy"
+
+
 class PeerUnavailable(Unavailable):
     """A peer does not answer on the back channel, or not with what was asked."""
 
@@ -453,11 +497,12 @@ class PeerUnavailable(Unavailable):
 # --- what stops nothing ---------------------------------------------------------
 
 #: Codes of what ``eilogin check`` notes, and the log warns of: our hub has no address
-#: for a logout, its answers may name nobody who could be logged out, a certificate has
-#: expired or will soon, metadata is trusted that nobody signed, a weak algorithm is
-#: taken, something in a peer's metadata was passed over, and a copy from before stands
-#: in for metadata that did not come.
+#: for a logout, its answers may name nobody who could be logged out, a certificate is
+#: not valid yet, has expired or will soon, metadata is trusted that nobody signed, a
+#: weak algorithm is taken, something in a peer's metadata was passed over, and a copy
+#: from before stands in for metadata that did not come.
 LOGOUT_IMPOSSIBLE = "logout-impossible"
+CERTIFICATE_BEGINS = "certificate-begins"
 CERTIFICATE_EXPIRED = "certificate-expired"
 CERTIFICATE_ENDS = "certificate-ends"
 METADATA_UNSIGNED = "metadata-unsigned"
@@ -466,6 +511,7 @@ METADATA_PASSED_OVER = "metadata-passed-over"
 METADATA_COPY = "metadata-copy"
 NOTES = (
     LOGOUT_IMPOSSIBLE,
+    CERTIFICATE_BEGINS,
     CERTIFICATE_EXPIRED,
     CERTIFICATE_ENDS,
     METADATA_UNSIGNED,

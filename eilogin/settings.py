@@ -2,7 +2,7 @@
 
 A filter or app declares its options as a subclass of :class:`Options`, with
 :func:`option` for each of them. From that one declaration come the check at start,
-the error, ``eilogin options NAME`` and the table in README.rst::
+the error, ``eilogin options NAME`` and the table in contrib/manual/options.rst::
 
     class IdentityOptions(Options, name="identity"):
         user: Lines = option("what REMOTE_USER is, in order", default=("subject",))
@@ -195,6 +195,11 @@ def _public_url(value: object) -> object:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("an https address (http is for loopback only)")
     return text
+
+
+#: A host as it can stand in every address and header of the web, in lower case: a name
+#: in ASCII, an address of IPv4, or of IPv6 without its brackets and without a zone.
+WEB_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 def is_loopback(host: str) -> bool:

@@ -537,6 +537,7 @@ class TestTLS:
         assert f"{server.url(host)} shows a certificate that is not {says}" in (
             str(caught.value).replace(str(certificates), "…")
         )
+        assert "; ask who runs it " in str(caught.value)
         assert server.requests == []
 
     def test_shows_our_certificate_where_we_have_one(
@@ -562,7 +563,7 @@ class TestTLS:
         self, channel, certificates, asking
     ):
         back = channel(ca_file=certificates / "authority.crt")
-        told = "wants to see a certificate of ours: set tls_client_certificate"
+        told = "ours: set tls_client_certificate, and ask who runs it which ones"
         with pytest.raises(PeerUnavailable, match=told):
             back.post(asking, b"")
 
@@ -571,7 +572,7 @@ class TestTLS:
     ):
         pair = (certificates / "stranger.crt", certificates / "stranger.key")
         back = channel(ca_file=certificates / "authority.crt", client_certificate=pair)
-        told = r"does not take our tls_client_certificate \(.*/stranger\.crt\)"
+        told = r"take our tls_client_certificate \(.*/stranger\.crt\), and ask who runs"
         with pytest.raises(PeerUnavailable, match=told):
             back.post(asking, b"")
 

@@ -11,7 +11,7 @@ from eilogin.cli import inventory
 from eilogin.cli.options import as_rst
 
 HOUSE = Path(eilogin.__file__).parent
-README = HOUSE.parent / "README.rst"
+OPTIONS = HOUSE.parent / "contrib/manual/options.rst"
 PACKAGES = sorted(path.parent for path in HOUSE.rglob("__init__.py"))
 FILTERS = sorted(
     set((HOUSE / "filters").glob("*.py")) - {HOUSE / "filters/__init__.py"}
@@ -61,8 +61,8 @@ def test_a_participant_takes_the_options_of_its_filters_and_no_others():
 
 
 @pytest.mark.parametrize("name", sorted(inventory.declared().keys() - {"main"}))
-def test_the_readme_has_the_options_as_they_are_declared(name):
-    text = README.read_text(encoding="utf-8")
+def test_the_manual_has_the_options_as_they_are_declared(name):
+    text = OPTIONS.read_text(encoding="utf-8")
     assert as_rst(inventory.declared()[name]) in text, (
-        f"put the table of 'eilogin options {name} --rst' into README.rst"
+        f"put the table of 'eilogin options {name} --rst' into {OPTIONS.name}"
     )

@@ -10,7 +10,7 @@ import logging
 import os
 import pwd
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
@@ -21,10 +21,11 @@ from waitress.adjustments import Adjustments
 
 from eilogin import settings
 from eilogin.cli import inventory
+from eilogin.cli.capabilities import Known, lacks
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.notes import notes
 from eilogin.cli.ordering import check_stack, remarks
-from eilogin.cli.pipelines import Part, Pipelines
+from eilogin.cli.pipelines import Part, Pipelines, Stack
 from eilogin.compose.hosts import HostsOptions
 from eilogin.errors import (
     ConfigurationError,
@@ -93,14 +94,13 @@ def check(file: IniFile) -> Checked:
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     silent: list[Fault] = []
     noted: list[str] = []
-    members: dict[str, Collection[str]] = {}
+    known: dict[str, Known] = {}
     for title, options in read.items():
         with _heard() as warnings:
             silent += _check_reach(file, title, options)
         noted += [f"[{title}]: {text}" for text in warnings]
         if isinstance(options, TrustOptions):
-            told, members[title] = _check_federation(file, title, options, owns[title])
-            noted += told
+            noted += _check_federation(file, title, options, owns[title], known)
     _check_twins(file, owns)
     _check_processes(file, read)
     # An egg that a pipeline names itself stands in no section: it has no options.
@@ -110,7 +110,12 @@ def check(file: IniFile) -> Checked:
             _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline])
     noted += [remark for stack in stacks for remark in remarks(stack)]
+    members = {
+        title: [entity.entity_id for entity in one.federation.entities]
+        for title, one in known.items()
+    }
     noted += notes(file, [*parts, *inline], stacks, read, members)
+    noted += _check_capabilities(file, stacks, read, known)
     if not file.sections and not file.faults:
         file.note("", "", "", "expected sections, such as [app:main]")
     return Checked(
@@ -292,22 +297,26 @@ def _name_of(user: int) -> str:
 
 
 def _check_federation(
-    file: IniFile, title: str, options: TrustOptions, own: Own
-) -> tuple[list[str], Collection[str]]:
+    file: IniFile,
+    title: str,
+    options: TrustOptions,
+    own: Own,
+    known: dict[str, Known],
+) -> list[str]:
     """Whether the federation's metadata is sound, and knows us and our hubs.
 
-    Gives what is no fault, and who is in it.
+    Gives what is no fault, and puts who is in it into ``known``.
     """
     try:
         operator_keys(options)
     except ConfigurationError as error:
         file.note(title, "federation_certificate", "", str(error))
-        return [], ()
+        return []
     try:
         federation = federation_of(options)
     except ConfigurationError as error:
         file.note(title, "federation", "", _with_code(error))
-        return [], ()
+        return []
     noted = _check_membership(file, title, options, own, federation)
     hubs = _check_hub(file, title, options, own, federation)
     over = list(dates.faults(options))
@@ -316,8 +325,8 @@ def _check_federation(
         file.note(title, remark.option, "", expected)
     found = remarks_on(options, own, federation, hubs)
     noted += [str(remark) for remark in found if remark not in over]
-    told = [f"[{title}] {text}" for text in noted]
-    return told, [entity.entity_id for entity in federation.entities]
+    known[title] = Known(own, federation, hubs)
+    return [f"[{title}] {text}" for text in noted]
 
 
 def _with_code(error: EiloginError) -> str:
@@ -382,6 +391,21 @@ def _check_hub(
 
 
 # --- sections together ----------------------------------------------------------
+
+
+def _check_capabilities(
+    file: IniFile,
+    stacks: Sequence[Stack],
+    read: Mapping[str, Options],
+    known: Mapping[str, Known],
+) -> Sequence[str]:
+    """Whether peers have what our options want of them; what is no fault."""
+    # One filter may stand in several pipelines.
+    found = dict.fromkeys(one for stack in stacks for one in lacks(stack, read, known))
+    for one in found:
+        if one.is_fault:
+            file.note(one.section, one.option, "", one.expected)
+    return [str(one) for one in found if not one.is_fault]
 
 
 def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:

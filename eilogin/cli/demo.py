@@ -268,7 +268,8 @@ def _is_current(
     federation: Path, operator: SigningKey, members: Sequence[EntityDescriptor]
 ) -> bool:
     try:
-        known = read_federation(federation.read_bytes(), [operator.public])
+        octets = federation.read_bytes()
+        known = read_federation(octets, [operator.public], on_loopback=True)
     except (OSError, EiloginError):
         return False
     entities = [replace(entity, valid_until=None) for entity in known.entities]

@@ -21,6 +21,7 @@ from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.app import HubOptions
 from eilogin.hub.release import is_entity
+from eilogin.saml.levels import LEVELS
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores.sqlite import mounts
 from eilogin.visit.digid import TEXTS
@@ -274,11 +275,8 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
     for part in stack.parts:
         options = read.get(part.title)
         if isinstance(options, LoginOptions):
-            for name in sorted(options.protect.attributes):
-                text = (
-                    f"{name!r} lets in whom any of the hubs says it of; is that meant?"
-                )
-                yield _note(part, "protect", text)
+            for text in _said_by_any(options):
+                yield _note(part, "protect", f"{text}; is that meant?")
         if isinstance(options, IdentityOptions):
             for word in part.options.get("user", "").split():
                 if word != "subject":
@@ -287,6 +285,15 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
                         " 'subject' tells their citizens apart"
                     )
                     yield _note(part, "user", text)
+
+
+def _said_by_any(options: LoginOptions) -> Iterator[str]:
+    """What lines of ``protect`` need, and each of several hubs can say."""
+    levels = [level for level in LEVELS[1:] if level in options.protect.levels]
+    if levels:
+        yield f"any of the hubs can say {' or '.join(levels)} of whom it logs in"
+    for name in sorted(options.protect.attributes):
+        yield f"{name!r} lets in whom any of the hubs says it of"
 
 
 def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
@@ -322,8 +329,11 @@ def _strangers(
     named = {
         "passed_on_to": options.passed_on_to,
         "nameless": options.nameless,
+        "logout_binding": [who for who in options.logout_binding if is_entity(who)],
         # Beside entityIDs there are '*' and categories.
         "release": [name for name in options.release if is_entity(name)],
+        "sectors": [name for name in options.sectors if is_entity(name)],
+        "inactive": options.inactive,
     }
     for option, names in named.items():
         for name in names:

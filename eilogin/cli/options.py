@@ -11,7 +11,10 @@ from eilogin.settings import Described, Options, describe, did_you_mean, plain
 
 _HEADS = ("option", "default", "meaning")
 
-#: Columns of a table in README.rst, and of the last column of any table.
+#: As people call the filter of `use = egg:eilogin`, whose name is main.
+_FILTER_OF_ALL = "participant"
+
+#: Columns of a table in the manual's options.rst, and of the last column of any table.
 _RST_WIDTH = 88
 _NARROWEST = 40
 
@@ -22,9 +25,12 @@ _NARROWEST = 40
 def options_command(name: str | None, *, rst: bool) -> None:
     """Print what FILTER understands in an ini file; without it, all of them.
 
-    FILTER is the NAME of `use = egg:eilogin#NAME`; that of `use = egg:eilogin` is main.
+    FILTER is the NAME of `use = egg:eilogin#NAME`; that of `use = egg:eilogin` is main,
+    or participant.
     """
     declared = inventory.declared()
+    if name == _FILTER_OF_ALL:
+        name = "main"
     if name is not None and name not in declared:
         known = ", ".join(declared)
         hint = did_you_mean(name, declared)

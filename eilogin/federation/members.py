@@ -1,7 +1,9 @@
 """The members of the federation, as the metadata names them that we trust."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +28,11 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.text import CONTROL
 from eilogin.saml.xml import in_full
+
+#: Characters of a name, and how many names, that are compared for a hint in a log.
+_LONGEST_COMPARED, _MOST_COMPARED = 120, 50
 
 
 class MetadataSource(Protocol):
@@ -50,6 +56,8 @@ class MetadataFile:
     path: Path
     keys: Sequence[PublicKey] | None
     only: str = ""
+    #: Whether members may be on this machine.
+    on_loopback: bool = False
 
     def __str__(self) -> str:
         return str(self.path)
@@ -60,7 +68,9 @@ class MetadataFile:
             octets = self.path.read_bytes()
         except OSError as error:
             raise MetadataUnusable(f"{self}: {error.strerror}") from None
-        return understood(str(self), octets, self.keys, longest)
+        return understood(
+            str(self), octets, self.keys, longest, on_loopback=self.on_loopback
+        )
 
 
 class Federation:
@@ -119,11 +129,25 @@ class Federation:
         found = self._entities.get(entity_id)
         if found is None:
             if entity_id in self.left_out:
-                raise UnknownPeer(f"left out: {self.left_out[entity_id]}")
+                error = self.left_out[entity_id]
+                raise UnknownPeer(f"left out ({error.code}): {error}")
             raise UnknownPeer(f"{entity_id!r} is not a member of the federation")
         if not _is_valid(found):
             raise UnknownPeer(f"the metadata of {entity_id!r} has expired")
         return found
+
+    def whose(self, entity_id: str) -> str:
+        """What a log adds of an entityID for which :meth:`entity` finds nobody valid.
+
+        Which ones are written much like it, and whom to ask.
+        """
+        if entity_id in self.left_out:
+            return ""  # whom to ask is a part of the reason
+        if entity_id in self._entities:
+            return "; ask the federation's operator for newer metadata"
+        ask = "sk the federation's operator whether it should be one"
+        hint = _did_you_mean(entity_id, self._entities)
+        return f"{hint} A{ask}" if hint else f"; a{ask}"
 
     def name_of(self, entity_id: str, language: str) -> str:
         """What people call a party, also one that has left the federation."""
@@ -151,16 +175,19 @@ def understood(
     octets: bytes,
     keys: Sequence[PublicKey] | None,
     longest: float | None,
+    *,
+    on_loopback: bool,
 ) -> FederationMetadata:
     """What octets of metadata say that came from ``name``.
 
-    ``keys`` and ``longest`` are as in :class:`MetadataFile` and
-    :meth:`Federation.from_files`, and so is what it raises.
+    ``longest`` is as in :meth:`Federation.from_files`, and so is what it raises; the
+    rest is as in :class:`MetadataFile`.
     """
     try:
-        metadata = (
-            read_unsigned(octets) if keys is None else read_federation(octets, keys)
-        )
+        if keys is None:
+            metadata = read_unsigned(octets, on_loopback=on_loopback)
+        else:
+            metadata = read_federation(octets, keys, on_loopback=on_loopback)
     except PeerUnusable as error:
         raise type(error)(f"{name}: {error}") from error
     except UntrustedSignature as error:
@@ -171,12 +198,28 @@ def understood(
         ) from error
     except Refused as error:
         told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        # It may quote what somebody sent.
+        told = CONTROL.sub(" ", told)
         but = _if_html(octets)
         raise MetadataUnusable(
             f"{name}: {told}; expected SAML metadata{but}: ask the operator for it"
         ) from error
     _require_in_time(name, metadata.valid_until, longest)
     return metadata
+
+
+def _did_you_mean(name: str, known: Collection[str]) -> str:
+    """At most three names that are written much like one that somebody sent.
+
+    Bounded in what it costs: among many only those of the same host are compared.
+    """
+    host = "".join(name.split("/", 3)[2:3])
+    if len(name) > _LONGEST_COMPARED or (len(known) > _MOST_COMPARED and not host):
+        return ""
+    few = len(known) <= _MOST_COMPARED
+    found = (one for one in known if few or host in one)
+    close = difflib.get_close_matches(name, islice(found, _MOST_COMPARED), cutoff=0.8)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _if_html(octets: bytes) -> str:

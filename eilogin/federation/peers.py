@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from eilogin import clock
 from eilogin.errors import (
+    CERTIFICATE_BEGINS,
     CERTIFICATE_EXPIRED,
     LOGOUT_IMPOSSIBLE,
     METADATA_PASSED_OVER,
@@ -21,7 +22,7 @@ from eilogin.errors import (
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.saml import bindings
-from eilogin.saml.keys import certificate_ends
+from eilogin.saml.keys import certificate_begins, certificate_ends
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import Endpoint, EntityDescriptor, IdentityProvider, Role
 from eilogin.saml.signatures import suited
@@ -170,17 +171,17 @@ def remarks(own: Own, federation: Federation, hubs: Sequence[str]) -> Iterator[R
     if own.role == HUB:
         for entity in federation.entities:
             if entity.service_provider is not None:
-                yield from _expired(own, entity, entity.service_provider)
+                yield from _out_of_time(own, entity, entity.service_provider)
         return
     for name in hubs:
         entity, role = hub(federation, name)
         yield from _on_logout(entity, role)
-        yield from _expired(own, entity, role)
+        yield from _out_of_time(own, entity, role)
 
 
 def _on_members(federation: Federation) -> Iterator[Remark]:
     texts = [
-        *(f"left out: {error}" for error in federation.left_out.values()),
+        *(f"left out ({e.code}): {e}" for e in federation.left_out.values()),
         *federation.remarks,
     ]
     more = len(texts) - _TOLD
@@ -199,24 +200,31 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
 
-def _expired(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
+def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
+    """On certificates that have expired, or are not valid yet."""
     # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
     refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
     for text in dict.fromkeys(role.signing_certificates):
-        ends = certificate_ends(text)
-        if ends < clock.now():
-            what = (
-                "as DigiD does, we refuse its messages with 404"
-                if text in refused
-                else "its key is trusted all the same, because the metadata names it,"
-                " but DigiD and some others refuse such a one"
-            )
-            told = (
-                f"a certificate of '{entity.entity_id}' expired at"
-                f" {write_instant(ends)}: {what}; ask {entity.whom_to_ask} for new"
-                " metadata"
-            )
-            yield Remark("federation", CERTIFICATE_EXPIRED, told)
+        begins, ends = certificate_begins(text), certificate_ends(text)
+        now = clock.now()
+        if begins <= now <= ends:
+            continue
+        when, code = (
+            (f"expired at {write_instant(ends)}", CERTIFICATE_EXPIRED)
+            if ends < now
+            else (f"is not valid before {write_instant(begins)}", CERTIFICATE_BEGINS)
+        )
+        what = (
+            "as DigiD does, we refuse its messages with 404"
+            if text in refused
+            else "its key is trusted all the same, because the metadata names it,"
+            " but DigiD and some others refuse such a one"
+        )
+        told = (
+            f"a certificate of '{entity.entity_id}' {when}: {what}; ask"
+            f" {entity.whom_to_ask} for new metadata"
+        )
+        yield Remark("federation", code, told)
 
 
 def _told(endpoints: Sequence[Endpoint]) -> str:

@@ -7,6 +7,12 @@ What comes is believed for its signature alone, never for where it came from. It
 fetched once, at the start, by who makes the trust; nothing runs on after that, and no
 connection is kept. Where the source is down, or sends what cannot be taken, the last
 good copy stands in for as long as that is valid: it is verified as if it had just come.
+
+Who is on the way, or runs the address, could bring back what was signed before, with
+the keys that somebody lost since then. So what says that it was made before the copy,
+or does not say when though that does, cannot be taken either (mdrpi 2.2: the
+creationInstant of a PublicationInfo, which says nothing but that; a validUntil may
+become an earlier one). Without a copy nothing is known that it could be older than.
 """
 
 import hashlib
@@ -23,14 +29,17 @@ from urllib.parse import quote, urljoin, urlsplit
 from eilogin.backchannel import Answer, BackChannel, named
 from eilogin.errors import (
     ConfigurationError,
+    MetadataOlder,
     MetadataUnavailable,
     MetadataUntrusted,
     MetadataUnusable,
     PeerUnavailable,
+    Refused,
 )
 from eilogin.federation.members import understood
 from eilogin.saml.keys import PublicKey
-from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import FederationMetadata, read_created
 from eilogin.settings import is_loopback
 
 _log = logging.getLogger("eilogin")
@@ -131,6 +140,8 @@ class MetadataURL:
     copies: Path | None = None
     #: Whether what comes is kept there.
     keeps: bool = False
+    #: Whether members may be on this machine.
+    on_loopback: bool = False
 
     def __str__(self) -> str:
         return named(self.url)
@@ -150,6 +161,7 @@ class MetadataURL:
         """
         try:
             answer, metadata = self._fetched(longest)
+            self._require_no_older(answer.body, metadata.created)
         except ConfigurationError as error:
             return self._from_before(error, longest)
         if self.copies and self.keeps:
@@ -167,7 +179,9 @@ class MetadataURL:
     def _understood(
         self, name: str, octets: bytes, longest: float | None
     ) -> FederationMetadata:
-        metadata = understood(name, octets, self.keys, longest)
+        metadata = understood(
+            name, octets, self.keys, longest, on_loopback=self.on_loopback
+        )
         found = [*(e.entity_id for e in metadata.entities), *metadata.left_out]
         if self.only and found != [self.only]:
             raise MetadataUnusable(
@@ -175,6 +189,33 @@ class MetadataURL:
                 " of nobody else: ask who runs that address"
             )
         return metadata
+
+    def _require_no_older(self, octets: bytes, created: float | None) -> None:
+        """Refuse what was made before the copy, also where that is over by now."""
+        if self.copies is None:
+            return
+        copy = self._place(self.copies)
+        try:
+            kept = copy.read_bytes()
+            before = created if kept == octets else read_created(kept, self.keys)
+        except FileNotFoundError:
+            return
+        except (OSError, Refused) as error:
+            # Such as after the operator took another key: then it is no good copy.
+            _log.warning("federation_copies: no copy of %s to compare: %s", self, error)
+            return
+        if before is None or (created is not None and created >= before):
+            return
+        found = (
+            "which does not say when it was made"
+            if created is None
+            else f"made at {write_instant(created)}"
+        )
+        raise MetadataOlder(
+            f"{self}: found metadata {found}; expected none older than the copy that we"
+            f" have, made at {write_instant(before)}: ask the operator whether somebody"
+            f" brings back what is over; if it is meant so, remove {copy}"
+        )
 
     def _from_before(
         self, error: ConfigurationError, longest: float | None

@@ -11,6 +11,8 @@ from eilogin.errors import (
     DecryptionFailed,
     EiloginError,
     MessageExpired,
+    NotFound,
+    Unavailable,
     UnknownPeer,
     UntrustedSignature,
 )
@@ -26,7 +28,7 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.signatures import suited
 
-#: How many certificates a log tells apart.
+#: How many certificates, or hubs, a log names.
 _MOST_NAMED = 3
 
 
@@ -84,11 +86,15 @@ class Trust:
     def about(self, error: EiloginError) -> str:
         """What a log says of a refused message: in whose name it came, what to do.
 
-        Of one that has a ``peer``. It says no more of why it was refused than the
-        error does.
+        Of one that has a ``peer``; of what does not answer, whom to ask. It says no
+        more of why it was refused than the error does.
         """
         ask = self.whom_to_ask(error.peer)
-        match error:
+        if isinstance(error, Unavailable):
+            return f"it is of {error.peer!r}; {ask}"
+        # Where nothing is said to who sent it, the cause is behind that.
+        why = error.__cause__ if isinstance(error, NotFound) else error
+        match why:
             case UntrustedSignature():
                 cure = f"{self._keys_of(error.peer)}: get its newest metadata, or {ask}"
             case DecryptionFailed():
@@ -114,11 +120,29 @@ class Trust:
     def hub(self, entity_id: str) -> IdentityProvider:
         """One of our hubs in its role, or :class:`eilogin.errors.UnknownPeer`."""
         if entity_id not in self.hub_ids:
-            raise UnknownPeer(f"{entity_id!r} is not a hub of this participant")
-        role = self.federation.entity(entity_id).identity_provider
+            told = f"{entity_id!r} is not a hub of this participant"
+            known = ", ".join([*self.hub_ids[:_MOST_NAMED], *self._more_hubs])
+            raise UnknownPeer(
+                f"{told}; expected one that the option 'hub' names ({known}): ask who"
+                " wrote it, or the federation's operator"
+            )
+        role = self._member(entity_id).identity_provider
         if role is None:
-            raise UnknownPeer(f"{entity_id!r} is not an identity provider")
+            ask = self.whom_to_ask(entity_id)
+            raise UnknownPeer(f"{entity_id!r} is not an identity provider: {ask}")
         return role
+
+    @property
+    def _more_hubs(self) -> Sequence[str]:
+        return ("…",) if len(self.hub_ids) > _MOST_NAMED else ()
+
+    def _member(self, entity_id: str) -> EntityDescriptor:
+        """A member, or UnknownPeer with whom it could have been meant."""
+        try:
+            return self.federation.entity(entity_id)
+        except UnknownPeer as error:
+            whose = self.federation.whose(entity_id)
+            raise UnknownPeer(f"{error}{whose}") from error
 
     def hub_keys(self, entity_id: str) -> Sequence[PublicKey]:
         """The keys of the messages of one of our hubs."""
@@ -126,9 +150,10 @@ class Trust:
 
     def participant(self, entity_id: str) -> tuple[EntityDescriptor, ServiceProvider]:
         """A member in the role of a participant, or UnknownPeer."""
-        entity = self.federation.entity(entity_id)
+        entity = self._member(entity_id)
         if entity.service_provider is None:
-            raise UnknownPeer(f"{entity_id!r} is not a service provider")
+            ask = self.whom_to_ask(entity_id)
+            raise UnknownPeer(f"{entity_id!r} is not a service provider: {ask}")
         return entity, entity.service_provider
 
     def participant_keys(self, entity_id: str) -> Sequence[PublicKey]:

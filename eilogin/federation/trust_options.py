@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
@@ -50,6 +51,7 @@ from eilogin.settings import (
     Seconds,
     WebAddress,
     Words,
+    is_loopback,
     option,
 )
 
@@ -91,7 +93,7 @@ class TrustOptions(OwnOptions, name="trust"):
     )
     federation_copies: Folder | None = option(
         "folder where the last good copy of what was fetched is kept, for a start "
-        "while its address is down",
+        "while its address is down; nothing that is older is taken after that",
         default=None,
         shown="none",
     )
@@ -245,11 +247,22 @@ def federation_of(options: TrustOptions, *, keeps: bool = False) -> Federation:
     for line in sorted(options.federation, key=_is_query):
         keys = _keys_in(line.certificate) if line.certificate else usual
         if isinstance(line, FederationFile):
-            sources.append(MetadataFile(line.path, keys))
+            here = _is_on_loopback(options)
+            sources.append(MetadataFile(line.path, keys, on_loopback=here))
         else:
             # The options have seen to it that somebody signs.
             sources += _fetched_from(line, keys or (), options, keeps=keeps)
     return Federation.from_files(sources, options.federation_validity)
+
+
+def _is_on_loopback(options: TrustOptions) -> bool:
+    """Whether this site is on this machine alone, at one of its addresses at least.
+
+    Peers elsewhere, and whoever makes their metadata, have no business here: what
+    listens on loopback, such as an agent or a store, may do as it is told.
+    """
+    own = (options.public_url, options.back_channel_url or "")
+    return any(is_loopback(urlsplit(url).hostname or "") for url in own)
 
 
 def _is_query(line: FederationFile | FederationAddress) -> bool:
@@ -274,7 +287,12 @@ def _fetched_from(
     else:
         found = [MetadataURL(line.url, keys, web)]
     for source in found:
-        yield replace(source, copies=options.federation_copies, keeps=keeps)
+        yield replace(
+            source,
+            copies=options.federation_copies,
+            keeps=keeps,
+            on_loopback=_is_on_loopback(options),
+        )
 
 
 def _hubs_of(

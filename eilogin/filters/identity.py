@@ -20,9 +20,9 @@ nothing::
 The application finds the whole login in ``environ['eilogin.session']``: subject,
 level, since, until, and attributes as a mapping of lists of strings, of which
 ``allow_attributes`` names those that it may see. A key of ``attributes`` holds all
-values, in their order, with ``;`` between them and ``\;`` for one in a value, as
-Shibboleth writes them. In it and in a header the ends of lines, and other characters
-that control something, are blanks.
+values, in their order, with ``;`` between them; in a value ``\;`` is one, as Shibboleth
+writes it, and ``\\`` a backslash. In it and in a header the ends of lines, and other
+characters that control something, are blanks.
 """
 
 import re
@@ -400,7 +400,9 @@ class _ForApplication:
 
 
 def _joined(values: Sequence[str]) -> str:
-    return ";".join([value.replace(";", "\\;") for value in values])
+    # Or ``x\`` and ``admin`` would be what ``x;admin`` is.
+    plain = [value.replace("\\", "\\\\") for value in values]
+    return ";".join([value.replace(";", "\\;") for value in plain])
 
 
 def _for_environ(text: str) -> str:

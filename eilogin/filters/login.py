@@ -157,7 +157,7 @@ class LoginOptions(Options, name="login"):
         default=False,
     )
     want_response_signed: Flag = option(
-        "take no answer by POST of which only the assertion is signed", default=False
+        "take no answer of which only the assertion is signed", default=False
     )
     second_opinion: Flag = option(
         "let python3-saml judge every answer of the hub too", default=True

@@ -65,9 +65,9 @@ class SessionOptions(Options, name="session"):
         "where sessions are kept: ``memory:`` (one process, gone after a restart), "
         "``sqlite:///path`` (several processes on one machine; the path is meant from "
         "this file's folder, with four slashes from the root) or "
-        "``redis://host:port`` (several machines; see the README for ``rediss``, "
-        "Sentinel, Cluster); or where that stands: ``env:NAME``, ``file:PATH``, "
-        "``credential:NAME``"
+        "``redis://host:port`` (several machines; see stores.rst in the manual for "
+        "``rediss``, Sentinel, Cluster); or where that stands: ``env:NAME``, "
+        "``file:PATH``, ``credential:NAME``"
     )
     store_timeout: Annotated[Seconds, AfterValidator(_no_longer)] = option(
         "how long a request waits for a store that does not answer, at most ``30s``",

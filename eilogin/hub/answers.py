@@ -4,16 +4,15 @@ What is signed and what is encrypted is said by options of the hub; a participan
 wants its assertions signed (metadata 2.4.4) gets them so, whatever they say.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
 from eilogin import clock
-from eilogin.errors import AlgorithmMissing
+from eilogin.errors import AlgorithmMissing, EncryptionKeyMissing, Refused
 from eilogin.federation import Trust
 from eilogin.hub import contexts
 from eilogin.hub.questions import Question
@@ -21,8 +20,6 @@ from eilogin.saml import messages, signatures, xml
 from eilogin.saml.encryption import EncryptionMethod, encrypt, require_common
 from eilogin.saml.metadata import ServiceProvider
 from eilogin.sessions import Login, Participant
-
-_log = logging.getLogger("eilogin")
 
 #: How long a participant may take to use an answer, in seconds.
 ANSWER_FOR = 120.0
@@ -50,6 +47,13 @@ class Confirmed:
     address: str = field(default="", repr=False)
 
 
+class Obstacle(NamedTuple):
+    """Why a participant cannot be told a login: status codes, and more for our log."""
+
+    codes: Sequence[str]
+    cause: Refused
+
+
 class Answers:
     """Writes answers, signed and encrypted as two options say."""
 
@@ -57,33 +61,31 @@ class Answers:
         self._sign = sign
         self._encrypt = encrypt
 
-    def obstacle(self, role: ServiceProvider, question: Question) -> Sequence[str]:
-        """The status codes where what has to be encrypted cannot be; else none."""
+    def obstacle(self, role: ServiceProvider, question: Question) -> Obstacle | None:
+        """What is in the way where something has to be encrypted and cannot be."""
         if role.encryption_keys:
             return self._obstacle_in_methods(role, question)
         if self._encrypt == "required":
-            _log.warning(
-                "%s gets no login: encrypt = required, and its metadata has no key to "
-                "encrypt with; ask it for a KeyDescriptor for encryption",
-                question.issuer,
-            )
-            return (messages.RESPONDER, messages.REQUEST_DENIED)
+            cause = _no_key(question, "encrypt = required")
+            return Obstacle((messages.RESPONDER, messages.REQUEST_DENIED), cause)
         if _wants_encrypted_name(question):
-            return (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
-        return ()
+            cause = _no_key(question, "it asks for an encrypted NameID")
+            codes = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+            return Obstacle(codes, cause)
+        return None
 
     def _obstacle_in_methods(
         self, role: ServiceProvider, question: Question
-    ) -> Sequence[str]:
+    ) -> Obstacle | None:
         """The same of who has a key, and takes nothing that we could encrypt with."""
         if self._encrypt == "off" and not _wants_encrypted_name(question):
-            return ()
+            return None
         try:
             require_common(role.encryption_methods)
         except AlgorithmMissing as error:
-            _log.warning("%s gets no login: %s", question.issuer, error)
-            return (messages.RESPONDER, messages.REQUEST_DENIED)
-        return ()
+            cause = AlgorithmMissing(f"{question.issuer} gets no login: {error}")
+            return Obstacle((messages.RESPONDER, messages.REQUEST_DENIED), cause)
+        return None
 
     def login(
         self, trust: Trust, role: ServiceProvider, told: Confirmed
@@ -118,6 +120,13 @@ class Answers:
         response = messages.write_response(response_to(trust, question, status), None)
         signatures.sign(response, trust.key_for(question.issuer))
         return response
+
+
+def _no_key(question: Question, why: str) -> EncryptionKeyMissing:
+    return EncryptionKeyMissing(
+        f"{question.issuer} gets no login: {why}, and its metadata has no key to"
+        " encrypt with; ask it for a KeyDescriptor for encryption"
+    )
 
 
 def _wants_encrypted_name(question: Question) -> bool:

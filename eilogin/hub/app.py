@@ -20,18 +20,25 @@ from pydantic import model_validator
 from webob import Response
 
 from eilogin import settings
-from eilogin.errors import ConfigurationError, NotFound, StoreUnavailable
+from eilogin.errors import (
+    ConfigurationError,
+    NotFound,
+    Refused,
+    StoreUnavailable,
+)
 from eilogin.hub import rehearsal
 from eilogin.hub.above import SignInAbove, subject_here
 from eilogin.hub.answers import Answers, Encrypt, Sign
 from eilogin.hub.citizens import Citizens
-from eilogin.hub.digid import SingleLogoutAsDigid, SingleSignOnAsDigid
+from eilogin.hub.digid import SectorLines, SingleLogoutAsDigid, SingleSignOnAsDigid
 from eilogin.hub.logout import SingleLogout
 from eilogin.hub.names import FORMATS, NameAttributes, Names
 from eilogin.hub.release import AttributeNames, Release, ReleaseLines
 from eilogin.hub.services import services_of
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
+from eilogin.hub.ways import WayLines, Ways
+from eilogin.saml.sectors import BSN
 from eilogin.settings import (
     Flag,
     LongSecret,
@@ -51,6 +58,12 @@ from eilogin.web.urls import see_other, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+#: Options that mean something with ``profile = digid`` alone.
+_OF_DIGID = ("sectors", "inactive", "rehearsal", "show_session")
+#: What a tester may choose for the answer that comes next, whatever that is to.
+_OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
 
 
 class HubOptions(Options, name="hub"):
@@ -76,6 +89,14 @@ class HubOptions(Options, name="hub"):
     )
     logout_timeout: Seconds = option(
         "how long each participant may take to confirm a logout", default="5s"
+    )
+    logout_binding: WayLines = option(
+        "how participants are told of a logout, of what their metadata has: lines of "
+        "an entityID, or of ``*``, and ``soap`` (from server to server alone) or "
+        "``browser`` (in the citizen's alone, by Redirect or POST); who has no line is "
+        "told over SOAP, and in the browser where that does not reach it",
+        default={},
+        shown="none",
     )
     name_id: Literal["persistent", "transient", "email", "unspecified"] = option(
         "format of the NameIDs for who neither asks for one nor names one in its "
@@ -122,7 +143,9 @@ class HubOptions(Options, name="hub"):
     )
     encrypt: Encrypt = option(
         "encrypt assertions: ``off``, ``when-possible`` (for who has a key for it in "
-        "its metadata) or ``required`` (nobody else gets a login)",
+        "its metadata) or ``required`` (nobody else gets a login); who has a key, and "
+        "lists only algorithms that we do not write (CBC, RSA 1.5), gets no login with "
+        "either",
         default="off",
     )
     encrypt_name_id: Flag = option(
@@ -134,6 +157,19 @@ class HubOptions(Options, name="hub"):
         "show codes and passwords on the sign-in page; on a loopback address, or below "
         "``.test``, only",
         default=False,
+    )
+    sectors: SectorLines = option(
+        "with ``profile = digid``: by which number of a citizen a participant knows "
+        "her: lines of an entityID, or of ``*``, and sector codes, ``s00000000`` (BSN) "
+        "or ``s00000001`` (SOFI), the preferred one first",
+        default={"*": (BSN,)},
+        shown="``* s00000000``",
+    )
+    inactive: Words = option(
+        "with ``profile = digid``: entityIDs of participants whose connection is not "
+        "active (any more); they get no login (RequestDenied)",
+        default=(),
+        shown="none",
     )
     show_session: Flag = option(
         "with ``profile = digid``: name the services where somebody is logged in "
@@ -169,6 +205,7 @@ class Hub:
             self.pages,
             options.logout_timeout,
             encrypts=options.encrypt_name_id,
+            ways=Ways(options.logout_binding),
             is_below=options.sign_in == "above",
         )
         self._rehearses = options.rehearsal
@@ -201,12 +238,16 @@ class Hub:
         """What answers in the place of the others with ``profile = digid``."""
         if not isinstance(sign_in, SignIn):
             return {}
-        logout = SingleLogoutAsDigid(self.pages, self._options.logout_timeout)
+        logout = SingleLogoutAsDigid(
+            self.pages, self._options.logout_timeout, rehearses=self._rehearses
+        )
         sso = SingleSignOnAsDigid(
             sign_in,
             self.pages,
             self._names,
             logout.make_way,
+            sectors=self._options.sectors,
+            inactive=self._options.inactive,
             shows_session=self._options.show_session,
             rehearses=self._options.rehearsal,
         )
@@ -251,7 +292,13 @@ class Hub:
         again = None
         if isinstance(error, StoreUnavailable) and wants_page(environ):
             again = this_page(environ, env.trust(environ).own.public_url)
-        return self.pages.refuse(environ, error, event=event, again=again)
+        return self.pages.refuse(
+            environ,
+            error,
+            event=event,
+            again=again,
+            ways_back=list(_ways_back(environ, error)),
+        )
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         if env.ENDED in environ:
@@ -289,6 +336,9 @@ class Hub:
         if environ.get("QUERY_STRING"):
             # A sign-in that was cancelled leads here too.
             return see_other(trust.own.url("home"))
+        unseen = self._logout.unseen(environ)
+        if unseen is not None:
+            return unseen
         login = env.session_beyond_idle(environ)
         if login is None:
             return self.pages.page(
@@ -303,7 +353,7 @@ class Hub:
             ),
             logout_action=trust.own.url("logout"),
             home_action=trust.own.url("home"),
-            choices=rehearsal.CHOICES if self._rehearses else (),
+            choices=_OF_NEXT if self._rehearses else (),
             chosen=rehearsal.kept(env.values(environ), login),
         )
 
@@ -313,9 +363,28 @@ class Hub:
         require_own_form(environ, own.public_url)
         login = env.session_beyond_idle(environ)
         if login is not None and self._rehearses:
-            choice = rehearsal.chosen(read_form(environ))
+            choice = rehearsal.chosen(read_form(environ), _OF_NEXT)
             rehearsal.keep(env.values(environ), login, choice)
         return see_other(own.url("home"))
+
+
+def _ways_back(
+    environ: "WSGIEnvironment", error: Exception
+) -> Iterator[tuple[str, str]]:
+    """Where a citizen can go on from the page of an error: addresses, with names.
+
+    To the service in whose name she was sent here, if its metadata has a page of it,
+    and to our own first page ("").
+    """
+    trust = environ.get(env.TRUST)
+    if trust is None or not isinstance(error, Refused):
+        return
+    language = language_of(environ)
+    link = trust.federation.link_of(error.peer, language)
+    # DigiD knows nobody there (DIGID.md 1.6).
+    if link and not isinstance(error, NotFound):
+        yield link, trust.federation.name_of(error.peer, language)
+    yield trust.own.url("home"), ""
 
 
 def _names(options: HubOptions) -> Names:
@@ -334,9 +403,15 @@ def contradictions(
     for name in ("demo", "rehearsal"):
         if getattr(options, name) and not is_for_trying(public_url):
             yield name, f"expected a loopback address or one in .test, not {public_url}"
-    for name in ("rehearsal", "show_session"):
-        if getattr(options, name) and not is_digid:
+    for name in _OF_DIGID:
+        is_said = getattr(options, name) != HubOptions.model_fields[name].default
+        if is_said and not is_digid:
             yield name, "expected 'profile = digid' with it, in the filter 'trust'"
+    if is_digid and options.logout_binding:
+        yield (
+            "logout_binding",
+            "expected none with 'profile = digid': DigiD tells everybody over SOAP",
+        )
     if is_digid and options.sign_in == "above":
         yield (
             "sign_in",

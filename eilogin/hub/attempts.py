@@ -37,17 +37,22 @@ class Attempts:
         address = client_address(environ, env.trust(environ).trusted_proxies)
         network = network_of(address)
         self._here = f"password\0{name}\0{network}"
-        self._wider = (
-            (f"name\0{name}", _MOST_FOR_A_NAME),
+        self._password = (
+            # Where none is left here, nothing more is written for whatever names.
             (f"place\0{network}", _MOST_FROM_A_PLACE),
+            (self._here, _MOST),
+            (f"name\0{name}", _MOST_FOR_A_NAME),
         )
         self._taken: list[str] = []
 
     def may_try_password(self) -> bool:
         """Take one of the tries that are left, or say that none is."""
-        return self._take(self._here, _MOST) and all(
-            self._take(what, most) for what, most in self._wider
-        )
+        if all(self._take(what, most) for what, most in self._password):
+            return True
+        # It is not made, so it does not count.
+        for key in self._taken:
+            self._values.take(key)
+        return False
 
     def forget_passwords(self) -> None:
         """The password was right: this try does not count, nor those before it here."""

@@ -52,11 +52,18 @@ class Citizen:
     totp_secret: str = field(default="", repr=False)
     #: Her e-mail address; empty where it is not known.
     email: str = field(default="", repr=False)
+    #: Her SOFI number; empty where she has none. Who has one may have no ``bsn``.
+    sofi: str = field(default="", repr=False)
 
     @property
     def attributes(self) -> dict[str, list[str]]:
         """What can be told of her, by name."""
-        told = {"bsn": self.bsn, "name": self.name, "mail": self.email}
+        told = {
+            "bsn": self.bsn,
+            "sofi": self.sofi,
+            "name": self.name,
+            "mail": self.email,
+        }
         return {name: [text] for name, text in told.items() if text}
 
 
@@ -153,12 +160,8 @@ def _citizen(entry: object) -> Citizen:
         raise ValueError("an object with texts is expected")
     if unknown := sorted(entry.keys() - names):
         raise ValueError(f"unknown field {', '.join(unknown)}")
-    for name in ("id", "username", "name", "bsn", "password"):
-        if not entry.get(name, "").strip():
-            raise ValueError(f"{name} is required")
-    citizen = Citizen(**entry)
-    if not is_valid_bsn(citizen.bsn):
-        raise ValueError("bsn: nine digits that pass the eleven-check are expected")
+    citizen = Citizen(**{**dict.fromkeys(_REQUIRED, ""), **entry})
+    _require_known(citizen)
     try:
         argon2.extract_parameters(citizen.password)
     except argon2.exceptions.InvalidHashError:
@@ -167,6 +170,23 @@ def _citizen(entry: object) -> Citizen:
         # RFC 4226 4, R6: 160 bits are recommended, and 32 letters hold them.
         raise ValueError("totp_secret: base32, 32 letters or more, is expected")
     return citizen
+
+
+#: What everybody has; but who has a SOFI number need have no BSN.
+_REQUIRED = ("id", "username", "name", "bsn", "password")
+
+
+def _require_known(citizen: Citizen) -> None:
+    """ValueError where it does not say who she is, or with which number."""
+    for name in _REQUIRED:
+        is_there = getattr(citizen, name).strip()
+        if not is_there and not (name == "bsn" and citizen.sofi):
+            raise ValueError(f"{name} is required")
+    for name in ("bsn", "sofi"):
+        if getattr(citizen, name) and not is_valid_bsn(getattr(citizen, name)):
+            raise ValueError(
+                f"{name}: nine digits that pass the eleven-check are expected"
+            )
 
 
 def is_valid_bsn(text: str) -> bool:

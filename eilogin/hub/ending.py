@@ -151,7 +151,9 @@ class Endings:
         self, environ: "WSGIEnvironment", request: messages.LogoutRequest, issuer: str
     ) -> Outcome:
         """End what a request names that was not seen before, and tell all others."""
-        logins = self._named(environ, request, issuer)
+        hub = env.trust(environ).own.entity_id
+        named = Subject.named(request.name_id, issuer=hub, audience=issuer)
+        logins = _found(environ, named, request.session_indexes)
         citizens = {login.who for login in logins}
         keys = [
             login.key
@@ -164,7 +166,7 @@ class Endings:
             participant for told in ended if told is not None for participant in told
         ]
         audit.event("logout.received", peer=issuer)
-        others = _others(participants, request, issuer)
+        others = _others(participants, named, request.session_indexes)
         missed = self._propagation.tell(env.trust(environ), others)
         # All are of one citizen, so the first of them has ended all that there were.
         is_overtaken = bool(ended) and ended[0] is None
@@ -189,36 +191,38 @@ class Endings:
             time.sleep(_LOOK_AGAIN)
         raise Unavailable("the same logout is under way, and takes too long")
 
-    def _named(
-        self, environ: "WSGIEnvironment", request: messages.LogoutRequest, issuer: str
-    ) -> list[Login]:
-        """The sessions that a LogoutRequest names, whoever's browser brings it."""
-        hub = env.trust(environ).own.entity_id
-        subject = Subject.named(request.name_id, issuer=hub, audience=issuer)
-        indexes: Sequence[str | None] = request.session_indexes or (None,)
-        found = [
-            login
-            for index in indexes
-            for login in env.sessions(environ).find_told(subject, index)
-        ]
-        return list({login.key: login for login in found}.values())
-
 
 def new_handle() -> str:
     """What names a logout in the addresses of its pages."""
     return secrets.token_urlsafe(16)
 
 
+def _found(
+    environ: "WSGIEnvironment", named: Subject, indexes: Sequence[str]
+) -> list[Login]:
+    """The sessions that a LogoutRequest names, whoever's browser brings it."""
+    sessions = env.sessions(environ)
+    found = [
+        login
+        for index in indexes or (None,)
+        for login in sessions.find_told(named, index)
+    ]
+    return list({login.key: login for login in found}.values())
+
+
 def _others(
-    participants: Iterable[Participant],
-    request: messages.LogoutRequest,
-    issuer: str,
+    participants: Iterable[Participant], named: Subject, indexes: Collection[str]
 ) -> list[Participant]:
-    """All but the sessions that the participant who asks has ended itself."""
-    own_indexes = request.session_indexes
+    """All but the sessions that the participant who asks has ended itself.
+
+    It may know her by more names (a transient one in each browser, say), and has ended
+    none but those of the one that it names.
+    """
+    # Names that mean the same may differ in what is left out of them.
+    label = named.told_label()
     return [
         participant
         for participant in participants
-        if participant.entity_id != issuer
-        or (own_indexes and participant.session_index not in own_indexes)
+        if participant.subject.told_label() != label
+        or (indexes and participant.session_index not in indexes)
     ]

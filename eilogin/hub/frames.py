@@ -30,12 +30,13 @@ from eilogin.hub.propagation import (
     note_undelivered,
     require_done,
 )
+from eilogin.hub.services import name_of
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound
-from eilogin.web.outbound import browser_bindings, send_through_browser
+from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import Pages, language_of
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Frames:
             for one in missed
             if not one.is_partial
             and one.subject.has_name_id
-            and _endpoint(trust, one.entity_id) is not None
+            and self._endpoint(trust, one.entity_id) is not None
         ]
         each_apart = [each for one in asked for each in _one_by_one(one)]
         handle = begun.handle
@@ -151,10 +152,21 @@ class Frames:
         values.add(_key(handle), unfinished.to_json(), until, durable=False)
         return self._as_of_now(environ, handle)
 
+    def unseen(self, environ: "WSGIEnvironment") -> str | None:
+        """The handle of one in this browser of which she has not seen the end."""
+        values, proof = env.values(environ), _OURS.read(environ)
+        handle = values.get(_in_browser(proof)) if proof else None
+        is_known = handle is not None and values.get(_key(handle)) is not None
+        return handle if is_known else None
+
     def find(self, environ: "WSGIEnvironment", handle: str) -> Unfinished:
-        """One that is under way in this browser, and whom it has not reached by now."""
+        """One that is under way in this browser, and whom it has not reached by now.
+
+        She sees it now, or goes on with it.
+        """
         unfinished = self._as_of_now(environ, handle)
         _require_hers(environ, unfinished)
+        env.values(environ).take(_in_browser(unfinished.proof))
         return unfinished
 
     def _as_of_now(self, environ: "WSGIEnvironment", handle: str) -> Unfinished:
@@ -176,8 +188,10 @@ class Frames:
     ) -> Response:
         """The page whose frames tell those who are left."""
         trust, language = env.trust(environ), language_of(environ)
+        mark, until = _in_browser(unfinished.proof), clock.now() + _KEPT_FOR
+        env.values(environ).add(mark, unfinished.handle, until, durable=False)
         endpoints = [
-            _endpoint(trust, told.entity_id) for told in unfinished.asked.values()
+            self._endpoint(trust, told.entity_id) for told in unfinished.asked.values()
         ]
         frames: dict[str, list[str]] = {}
         for request_id, told in unfinished.asked.items():
@@ -190,7 +204,7 @@ class Frames:
             of_another=bool(unfinished.target),
             frames=[endpoint.location for endpoint in endpoints if endpoint],
             services=[
-                (trust.federation.name_of(entity_id, language), ways)
+                (name_of(trust, entity_id, language), ways)
                 for entity_id, ways in frames.items()
             ],
             name=_left(trust, unfinished, language),
@@ -202,7 +216,7 @@ class Frames:
         trust, unfinished = env.trust(environ), self._asking(environ, request_id)
         _require_hers(environ, unfinished)
         told = unfinished.asked[request_id]
-        endpoint = _endpoint(trust, told.entity_id)
+        endpoint = self._endpoint(trust, told.entity_id)
         if endpoint is None:
             raise UnknownPeer(f"{told.entity_id!r} takes no logout any more")
         return send_through_browser(
@@ -245,6 +259,15 @@ class Frames:
         if handle is None or stored is None:
             raise MessageUnexpected("nobody was asked to log out by this message")
         return Unfinished.from_json(handle, stored)
+
+    def _endpoint(self, trust: Trust, entity_id: str) -> Endpoint | None:
+        """Where a participant takes a LogoutRequest through the browser, if it does."""
+        try:
+            _, role = trust.participant(entity_id)
+        except UnknownPeer:
+            return None
+        wanted = self._propagation.ways.in_browser(trust.own, entity_id)
+        return role.single_logout(*wanted)
 
 
 def new_proof() -> str:
@@ -296,25 +319,15 @@ def _left(trust: Trust, unfinished: Unfinished, language: str) -> str:
     back = unfinished.back
     if back is None or back.entity_id in unfinished.missed:
         return ""
-    return trust.federation.name_of(back.entity_id, language)
-
-
-def _endpoint(trust: Trust, entity_id: str) -> Endpoint | None:
-    """Where a participant takes a LogoutRequest through the browser, if it does.
-
-    Nowhere of DigiD, which tells everybody over SOAP (DIGID.md 3.2).
-    """
-    if trust.own.is_digid:
-        return None
-    try:
-        _, role = trust.participant(entity_id)
-    except UnknownPeer:
-        return None
-    return role.single_logout(*browser_bindings(trust.own))
+    return name_of(trust, back.entity_id, language)
 
 
 def _key(name: str) -> str:
     return f"unfinished-logout:{name}"
+
+
+def _in_browser(proof: str) -> str:
+    return f"unseen-logout:{proof}"
 
 
 def _asked(request_id: str) -> str:

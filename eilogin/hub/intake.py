@@ -10,13 +10,21 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from eilogin import clock
-from eilogin.errors import BindingMissing, MalformedMessage, MessageMisdirected
+from eilogin.errors import (
+    BindingMissing,
+    InNameOf,
+    MalformedMessage,
+    MessageExpired,
+    MessageMisdirected,
+    Refused,
+)
 from eilogin.federation import Trust
 from eilogin.hub import contexts
 from eilogin.hub.names import Names
 from eilogin.hub.questions import Question
 from eilogin.saml import bindings, messages
-from eilogin.saml.checks import check_authn_request, require_destination
+from eilogin.saml.checks import check_authn_request, require_destination, shown
+from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.web.inbound import Inbound
 
@@ -26,6 +34,9 @@ _OURS = (bindings.POST, bindings.ARTIFACT)
 #: By how many seconds an IssueInstant may differ from DigiD's clock (DIGID.md 1.2).
 _DIGID_OFFSET = 120.0
 
+#: How many addresses of a participant a log names.
+_MOST_NAMED = 5
+
 #: Status codes, the outermost first, of what cannot be answered with a login.
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
 _NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
@@ -34,10 +45,14 @@ _NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
 
 
 class Asked(NamedTuple):
-    """What a participant asks, and the status codes where it gets no login for that."""
+    """What a participant asks, and the status codes where it gets no login for that.
+
+    ``cause`` is what our log says of those, where it has more to say.
+    """
 
     question: Question
     refusal: Sequence[str] = ()
+    cause: Refused | None = None
 
 
 def read_question(
@@ -46,21 +61,24 @@ def read_question(
     """What an AuthnRequest asks; ``offered`` are the levels that can be proven here.
 
     Raises :class:`eilogin.errors.Refused` where nothing may be sent: no AuthnRequest,
-    for another address, one that is not recent (but ``profile = digid`` answers that),
-    to an address that the metadata does not have, or of who has none at which it could
-    be answered.
+    for another address, to an address that the metadata does not have, or of who has
+    none at which it could be answered.
     """
     if inbound.kind != bindings.REQUEST:
         raise MalformedMessage("an AuthnRequest is a SAMLRequest")
     request = messages.read_authn_request(inbound.element)
-    now = clock.now()
-    denied = _denied(request, trust, inbound.binding, now)
+    # In whole milliseconds, as a login says when she gave a proof: a little later it
+    # would seem not to be of after the question.
+    now = int(clock.now() * 1000) / 1000
+    with InNameOf(inbound.issuer):
+        denied = _denied(request, trust, inbound.binding, now)
     _, role = trust.participant(inbound.issuer)
     _require_answerable(trust, role, inbound.issuer)
     if trust.own.is_digid:
         request = _as_digid_reads_it(request)
         role = _over(role, bindings.ARTIFACT)
-    consumer, is_as_asked = _consumer(role, request, inbound.issuer)
+    with InNameOf(inbound.issuer):
+        consumer, is_as_asked = _consumer(role, request, inbound.issuer)
     levels = contexts.sufficient(request, trust.classes)
     question = Question(
         request_id=request.id,
@@ -77,7 +95,9 @@ def read_question(
         received=now,
         service_index=request.consumer_service_index,
     )
-    return Asked(question, denied or _refusal(request, names, is_as_asked=is_as_asked))
+    if denied is not None:
+        return Asked(question, DENIED, denied)
+    return Asked(question, _refusal(request, names, is_as_asked=is_as_asked))
 
 
 def _require_answerable(trust: Trust, role: ServiceProvider, issuer: str) -> None:
@@ -98,27 +118,42 @@ def _require_answerable(trust: Trust, role: ServiceProvider, issuer: str) -> Non
 
 def _denied(
     request: messages.AuthnRequest, trust: Trust, binding: str, now: float
-) -> Sequence[str]:
-    """Refuse what is not recent, or names the address of its answer in two ways.
+) -> Refused | None:
+    """Why there is never a login for a request that its issuer can be told so.
 
-    ``profile = digid`` answers that (DIGID.md 1.6), as it does an unknown class: these
-    are the status codes.
+    It is not recent, or names the address of its answer in two ways (DIGID.md 1.6); or,
+    with ``profile = digid``, names a class that nobody knows. Raises
+    :class:`eilogin.errors.MessageMisdirected` for one for another address.
     """
     destination = trust.own.url("sso")
     if trust.own.is_digid:
         require_destination(
             request.destination, destination, required=binding == bindings.POST
         )
-        is_known = all(map(trust.classes.level_of, request.level_classes))
-        is_sound = is_recent(request.issued, now) and not _is_named_twice(request)
-        return () if is_sound and is_known else DENIED
-    check_authn_request(request, destination=destination, now=now)
+        for name in request.level_classes:
+            if not trust.classes.level_of(name):
+                return Refused(f"no level_classes has the class {shown(name)}")
+        if not is_recent(request.issued, now):
+            return not_recent(request.issued, now)
+    else:
+        try:
+            check_authn_request(request, destination=destination, now=now)
+        except MessageExpired as error:
+            return error
     if _is_named_twice(request):
-        raise MalformedMessage(
+        return MalformedMessage(
             "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
             "ProtocolBinding"
         )
-    return ()
+    return None
+
+
+def not_recent(issued: float, now: float) -> MessageExpired:
+    """What is wrong with an IssueInstant that DigiD would not take."""
+    return MessageExpired(
+        f"the IssueInstant is {write_instant(issued)}, and it is {write_instant(now)}"
+        " here: DigiD takes a difference of two minutes"
+    )
 
 
 def is_recent(issued: float, now: float) -> bool:
@@ -186,10 +221,26 @@ def _consumer(
     if role.consumer(index=index, url=url) is not None:
         instead = known.consumer(url=url) or known.consumer()
     if instead is None:
-        asked = url or ("the default one" if index is None else f"index {index}")
-        has = [f"{one.location} ({one.binding})" for one in known.assertion_consumers]
-        raise MessageMisdirected(
-            f"the AssertionConsumerService that is asked for ({asked}) is not in the "
-            f"metadata of {issuer!r}, which has {', '.join(has)}"
-        )
+        raise _not_there(request, known, issuer)
     return instead, False
+
+
+def _not_there(
+    request: messages.AuthnRequest, known: ServiceProvider, issuer: str
+) -> MessageMisdirected:
+    """What came, and what the metadata has, as far as a log has room for it."""
+    index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
+    if index is not None:
+        asked = f"index {index}"
+    else:
+        asked = shown(url) if url else "the default one"
+        asked += f" by {shown(binding)}" if binding else ""
+    has = [
+        f"{one.location} ({one.binding.rpartition(':')[2]}, index {one.index})"
+        for one in known.assertion_consumers
+    ]
+    more = ["…"] if len(has) > _MOST_NAMED else []
+    return MessageMisdirected(
+        f"the AssertionConsumerService that is asked for ({asked}) is not in the "
+        f"metadata of {issuer!r}, which has {', '.join([*has[:_MOST_NAMED], *more])}"
+    )

@@ -37,6 +37,8 @@ from eilogin.hub.frames import (
     proof_cookie,
 )
 from eilogin.hub.propagation import Propagation
+from eilogin.hub.services import name_of
+from eilogin.hub.ways import Ways
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login
@@ -71,8 +73,8 @@ _OTHERS = {DONE: "", UNKNOWN: "unknown"}
 class SingleLogout:
     """Logs out everywhere; ``timeout`` is what each participant gets, in seconds.
 
-    ``encrypts`` the NameID for participants that have a key for that. ``is_below``
-    another hub, to which a logout goes up.
+    ``encrypts`` the NameID for participants that have a key for that; ``ways`` say by
+    which bindings each is told. ``is_below`` another hub, to which a logout goes up.
     """
 
     def __init__(
@@ -81,11 +83,12 @@ class SingleLogout:
         timeout: float,
         *,
         encrypts: bool = False,
+        ways: Ways | None = None,
         is_below: bool = False,
     ) -> None:
         self._pages = pages
         self._is_below = is_below
-        self._propagation = Propagation(timeout, encrypts=encrypts)
+        self._propagation = Propagation(timeout, encrypts=encrypts, ways=ways)
         #: What ends sessions, and has others hear of it.
         self.endings = Endings(self._propagation, is_below=is_below)
         self._frames = Frames(pages, self._propagation)
@@ -213,6 +216,13 @@ class SingleLogout:
         if unfinished.missed:
             return self._partly(environ, unfinished, _expired_cookie(environ))
         return self._on(environ, unfinished)
+
+    def unseen(self, environ: "WSGIEnvironment") -> Response | None:
+        """The way to a logout in this browser whose page she left before the end."""
+        handle = self._frames.unseen(environ)
+        if handle is None:
+            return None
+        return see_other(address(env.trust(environ), LOOK, handle))
 
     def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
         return self._on(environ, self._frames.find(environ, handle))
@@ -353,8 +363,7 @@ class SingleLogout:
             of_another=bool(unfinished.target),
             all_others_done=not unfinished.is_overtaken,
             not_reached=[
-                trust.federation.name_of(entity_id, language)
-                for entity_id in unfinished.missed
+                name_of(trust, entity_id, language) for entity_id in unfinished.missed
             ],
             continue_url=continue_url,
             look_url=look_url,

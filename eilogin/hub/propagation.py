@@ -1,33 +1,44 @@
 """Telling participants that a citizen is logged out: all at once, server to server.
 
-Each gets a signed LogoutRequest over SOAP and has a time-out of its own; what goes
-wrong with one stops nobody. Whom that does not reach may be told through the browser
-(:mod:`eilogin.hub.frames`).
+Each gets a signed LogoutRequest over SOAP, and one after another where it knows her by
+more names. For all of them it has one time-out, and stands in a line of its own
+(:mod:`eilogin.hub.lines`): what goes wrong with one stops nobody. Whom that does not
+reach may be told through the browser (:mod:`eilogin.hub.frames`).
 """
 
 import logging
 import os
+import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from lxml import etree
 
 from eilogin import audit, clock
-from eilogin.errors import EiloginError, MessageUnexpected, UnknownPeer
+from eilogin.errors import (
+    EiloginError,
+    MessageUnexpected,
+    PeerUnavailable,
+    UnknownPeer,
+)
 from eilogin.federation import Trust
+from eilogin.hub.lines import Lines
+from eilogin.hub.ways import Ways
 from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.checks import check_logout_response
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Participant, Subject
 from eilogin.web.inbound import open_soap
-from eilogin.web.outbound import binding_missing, browser_bindings, encryption_key
+from eilogin.web.outbound import binding_missing, encryption_key
 
 _log = logging.getLogger("eilogin")
 
-#: So many participants are told at the same time by one process.
-_AT_ONCE = 64
+#: So much is said at the same time by one process, to one participant and to all.
+_AT_ONCE_TO_ONE = 4
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +69,24 @@ class Told:
         )
 
 
+#: What is said to one participant because of one logout, and what comes of each.
+_Said = Mapping[Told, "Future[Told | None]"]
+
+
 class Propagation:
     """Tells participants; ``timeout`` is what each of them gets, in seconds.
 
-    ``encrypts`` the NameID for those who have a key for that.
+    ``encrypts`` the NameID for those who have a key for that; ``ways`` say by which
+    bindings each is told.
     """
 
-    def __init__(self, timeout: float, *, encrypts: bool = False) -> None:
+    def __init__(
+        self, timeout: float, *, encrypts: bool = False, ways: Ways | None = None
+    ) -> None:
         self._timeout = timeout
         self._encrypts = encrypts
-        self._pool: tuple[int, ThreadPoolExecutor] | None = None
+        self.ways = ways or Ways()
+        self._lines: tuple[int, Lines] | None = None
 
     @property
     def deadline(self) -> float:
@@ -77,19 +96,14 @@ class Propagation:
 
     def tell(self, trust: Trust, participants: Iterable[Participant]) -> list[Told]:
         """Tell all of them; who was not reached, in the order of their entityIDs."""
-        indexes: dict[tuple[str, Subject], list[str]] = {}
-        for participant in sorted(participants, key=lambda one: one.since):
-            known_as = (participant.entity_id, participant.subject)
-            indexes.setdefault(known_as, []).append(participant.session_index)
-        threads = self._threads()
-        told = {
-            threads.submit(self._tell_one, trust, one): one
-            for (entity_id, subject), named in indexes.items()
-            for one in [Told(entity_id, subject, tuple(named))]
-        }
-        wait(told, timeout=self.deadline)
+        said = _to_say(participants)
+        lines = self._lines_here()
+        for entity_id, to_one in said.items():
+            lines.put(entity_id, partial(self._tell_one, trust, to_one))
+        told = {one: task for to_one in said.values() for one, task in to_one.items()}
+        wait(told.values(), timeout=self.deadline)
         missed = [
-            left for task, one in told.items() if (left := _left(task, one)) is not None
+            left for one, task in told.items() if (left := _left(one, task)) is not None
         ]
         return sorted(missed, key=lambda one: one.entity_id)
 
@@ -113,38 +127,67 @@ class Propagation:
             role.encryption_methods,
         )
 
-    def _threads(self) -> ThreadPoolExecutor:
-        """The threads of this very process: those of its parent do not run here."""
-        if self._pool is None or self._pool[0] != os.getpid():
-            self._pool = (os.getpid(), ThreadPoolExecutor(_AT_ONCE, "eilogin-logout"))
-        return self._pool[1]
+    def _lines_here(self) -> Lines:
+        """The lines of this very process: the threads of its parent do not run here."""
+        if self._lines is None or self._lines[0] != os.getpid():
+            self._lines = (os.getpid(), Lines(_AT_ONCE_TO_ONE, _AT_ONCE))
+        return self._lines[1]
 
-    def _tell_one(self, trust: Trust, told: Told) -> Told | None:
+    def _tell_one(self, trust: Trust, said: _Said) -> None:
+        """Tell one participant, as far as its time-out and the deadline let it."""
+        ends = time.monotonic() + self._timeout
+        for told, task in said.items():
+            # Not where the deadline was first, while this stood in line.
+            if task.set_running_or_notify_cancel():
+                task.set_result(self._not_done(trust, told, ends))
+
+    def _not_done(self, trust: Trust, told: Told, ends: float) -> Told | None:
         """Who does not confirm that the citizen is logged out there; else None."""
         try:
-            endpoint = _soap_of(trust, told)
+            endpoint = _soap_of(trust, told, self.ways)
             if endpoint is None:
                 return told
-            status = self._deliver(trust, told, endpoint)
+            status = self._deliver(trust, told, endpoint, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(told.entity_id, error)
             return told
         audit.event("logout.delivered", peer=told.entity_id)
         return replace(told, is_partial=True) if is_partial(status) else None
 
-    def _deliver(self, trust: Trust, told: Told, endpoint: Endpoint) -> messages.Status:
-        """Send a LogoutRequest over SOAP and judge the answer (profiles 4.4.3.2)."""
+    def _deliver(
+        self, trust: Trust, told: Told, endpoint: Endpoint, ends: float
+    ) -> messages.Status:
+        """Send a LogoutRequest over SOAP and judge the answer (profiles 4.4.3.2).
+
+        The answer is to be there when its time ``ends``.
+        """
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise PeerUnavailable("it took all its time for what it was told before")
         request_id = messages.new_id()
         element = self.request(trust, told, endpoint, request_id)
         signatures.sign(element, trust.key_for(told.entity_id))
         answer = trust.back_channel.post(
-            endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
+            endpoint.location, bindings.wrap_soap(element), timeout=left
         )
         signed, issuer = open_soap(answer, trust.participant_keys)
         response = messages.read_logout_response(signed)
         # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
         require_done(response, issuer, told, request_id, response.destination)
         return response.status
+
+
+def _to_say(participants: Iterable[Participant]) -> Mapping[str, _Said]:
+    """What is to be said to each, by entityID; the oldest first."""
+    indexes: dict[tuple[str, Subject], list[str]] = {}
+    for participant in sorted(participants, key=lambda one: one.since):
+        known_as = (participant.entity_id, participant.subject)
+        indexes.setdefault(known_as, []).append(participant.session_index)
+    said: dict[str, dict[Told, Future[Told | None]]] = {}
+    for (entity_id, subject), named in indexes.items():
+        one = Told(entity_id, subject, tuple(named))
+        said.setdefault(entity_id, {})[one] = Future()
+    return said
 
 
 def _as_digid(request: messages.LogoutRequest) -> messages.LogoutRequest:
@@ -162,7 +205,7 @@ def is_partial(status: messages.Status) -> bool:
     return messages.PARTIAL_LOGOUT in status.codes
 
 
-def _soap_of(trust: Trust, told: Told) -> Endpoint | None:
+def _soap_of(trust: Trust, told: Told, ways: Ways) -> Endpoint | None:
     """Where it takes a LogoutRequest over SOAP; None where a browser has to bring it.
 
     Raises :class:`eilogin.errors.BindingMissing` where it takes none at all, and
@@ -172,12 +215,12 @@ def _soap_of(trust: Trust, told: Told) -> Endpoint | None:
         raise UnknownPeer("it was told no NameID (nameless), so none can be said")
     entity_id = told.entity_id
     _, role = trust.participant(entity_id)
-    wanted = (bindings.SOAP, *browser_bindings(trust.own))
+    wanted = ways.all_of(trust.own, entity_id)
     if role.single_logout(*wanted) is None:
         raise binding_missing(
             trust, entity_id, "a LogoutRequest", wanted, role.single_logouts
         )
-    return role.single_logout(bindings.SOAP)
+    return role.single_logout(bindings.SOAP) if bindings.SOAP in wanted else None
 
 
 def require_done(
@@ -217,6 +260,11 @@ def note_undelivered(entity_id: str, error: Exception) -> None:
     audit.event("logout.delivered", "failed", peer=entity_id, reason=code)
 
 
-def _left(task: Future[Told | None], told: Told) -> Told | None:
-    """Who has not confirmed, as far as its task has come."""
-    return task.result() if task.done() else told
+def _left(told: Told, task: "Future[Told | None]") -> Told | None:
+    """Who has not confirmed, as far as its task has come; one not begun is dropped."""
+    if task.done():
+        return task.result()
+    if task.cancel():
+        error = PeerUnavailable("its turn did not come: too much is being told to it")
+        note_undelivered(told.entity_id, error)
+    return told

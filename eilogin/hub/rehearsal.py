@@ -6,16 +6,23 @@ the message that is sent is such a message, and what is not sent is waited for.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA1
 from webob import Response
 
-from eilogin.errors import Unavailable
+from eilogin.errors import ConfigurationError, Unavailable
 from eilogin.hub.questions import Question
 from eilogin.saml import messages
+from eilogin.saml.keys import SigningKey
 from eilogin.saml.levels import LEVELS, Classes
+from eilogin.saml.sectors import BSN, SOFI, SectorName
+from eilogin.saml.text import to_base64
+from eilogin.saml.xml import DS
 from eilogin.sessions import Login
 from eilogin.stores import Values
 
@@ -23,15 +30,39 @@ from eilogin.stores import Values
 FIELD = "rehearsal"
 
 CANCEL = "cancel"
+INACTIVE = "inactive"
 NOT_REACHED = "not-reached"
 LOWER = "lower"
+SECTOR = "sector"
+UNKNOWN = "unknown"
 EXPIRED = "expired"
 SILENT = "silent"
 OVER = "over"
 OLD = "old"
 BROKEN = "broken"
-#: All of them, in the order in which a page shows them; beside the ordinary answer.
-CHOICES = (CANCEL, NOT_REACHED, LOWER, EXPIRED, SILENT, OVER, OLD, BROKEN)
+#: What may come of a login, in the order in which a page shows it; beside the ordinary
+#: answer.
+CHOICES = (
+    CANCEL,
+    INACTIVE,
+    NOT_REACHED,
+    LOWER,
+    SECTOR,
+    UNKNOWN,
+    EXPIRED,
+    SILENT,
+    OVER,
+    OLD,
+    BROKEN,
+)
+#: Those for which nobody has to sign in.
+WITHOUT_LOGIN = (CANCEL, INACTIVE)
+
+SHA1_LOGOUT = "sha1-logout"
+PARTIAL_LOGOUT = "partial-logout"
+BROKEN_LOGOUT = "broken-logout"
+#: The same of a logout.
+OF_LOGOUT = (SHA1_LOGOUT, PARTIAL_LOGOUT, BROKEN_LOGOUT)
 
 #: How long nothing is answered, in seconds: longer than anybody waits who should.
 SILENT_FOR = 20.0
@@ -42,12 +73,14 @@ _LATE = 10 * 60.0
 _NO_LEVEL = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 
 _SIGNATURE = re.compile(rb"(<ds:SignatureValue>)(.)")
+_IN_ADDRESS = re.compile(rb"(&Signature=)(.)")
+_RSA_SHA1 = f"{DS}rsa-sha1"
 
 
-def chosen(fields: Mapping[str, str]) -> str:
+def chosen(fields: Mapping[str, str], among: Collection[str] = CHOICES) -> str:
     """What stands in a form or query of ours; "" for the ordinary answer."""
     choice = fields.get(FIELD, "")
-    return choice if choice in CHOICES else ""
+    return choice if choice in among else ""
 
 
 def added(target: str, choice: str) -> str:
@@ -68,9 +101,13 @@ def kept(values: Values, login: Login) -> str:
     return values.get(_name(login)) or ""
 
 
-def take(values: Values, login: Login) -> str:
-    """The same, and gone: the answer after this one is ordinary again."""
-    return values.take(_name(login)) or ""
+def take(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
+    """The same, and gone: the answer after this one is ordinary again.
+
+    A choice of another kind is kept for that.
+    """
+    is_for_this = kept(values, login) in among
+    return (values.take(_name(login)) or "") if is_for_this else ""
 
 
 def _name(login: Login) -> str:
@@ -83,6 +120,8 @@ def changed_assertion(
     """An assertion as the tester of this question wants it."""
     if question.rehearsal == LOWER:
         return replace(said, level_class=_lower(question.level, classes))
+    if question.rehearsal == SECTOR:
+        return replace(said, name_id=_of_another_sector(said.name_id))
     if question.rehearsal == OVER:
         over = said.issued - _LATE
         return replace(
@@ -116,6 +155,32 @@ def broken(answer: Response) -> Response:
     return answer
 
 
+def changed_logout(url: str, choice: str, key: SigningKey) -> str:
+    """The address that carries a LogoutResponse as the tester wants it.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where our key makes no signature
+    of that kind.
+    """
+    if choice == SHA1_LOGOUT:
+        return _signed_with_sha1(url, key)
+    if choice == BROKEN_LOGOUT:
+        return _IN_ADDRESS.sub(_another, url.encode(), count=1).decode()
+    return url
+
+
+def _signed_with_sha1(url: str, key: SigningKey) -> str:
+    """The same message, signed as DigiD signs it (DIGID.md 3.2)."""
+    if not isinstance(key.private, RSAPrivateKey):
+        raise ConfigurationError(
+            "key: expected one of RSA to rehearse with: no other signs with rsa-sha1"
+        )
+    before, _, _ = url.partition("&SigAlg=")
+    location, kind, message = before.partition("SAMLResponse=")
+    signed = f"{kind}{message}&SigAlg={quote(_RSA_SHA1, safe='')}"
+    octets = key.private.sign(signed.encode(), PKCS1v15(), SHA1())  # noqa: S303
+    return f"{location}{signed}&Signature={quote(to_base64(octets), safe='')}"
+
+
 def _another(found: re.Match[bytes]) -> bytes:
     return found[1] + (b"B" if found[2] == b"A" else b"A")
 
@@ -124,3 +189,10 @@ def _lower(level: str, classes: Classes) -> str:
     """The class of the level below, or one that says none where none is."""
     below = LEVELS[: LEVELS.index(level)]
     return classes.class_of(below[-1]) if below else _NO_LEVEL
+
+
+def _of_another_sector(name_id: messages.NameID | None) -> messages.NameID:
+    """The same number, as if it were one of the other sector."""
+    name = SectorName.read((name_id or messages.NameID("")).value)
+    other = SOFI if name.sector == BSN else BSN
+    return messages.NameID(str(replace(name, sector=other)))

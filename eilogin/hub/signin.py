@@ -17,6 +17,7 @@ from eilogin.hub import rehearsal
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.questions import Questions
+from eilogin.hub.services import name_of
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit import proofs
@@ -104,7 +105,9 @@ class SignIn:
         require_own_form(environ, own.public_url)
         form = read_form(environ)
         choice = rehearsal.chosen(form) if self._rehearses else ""
-        if "cancel" in form or choice == rehearsal.CANCEL:
+        if choice in rehearsal.WITHOUT_LOGIN:
+            return see_other(at(own.public_url, rehearsal.added(target, choice)))
+        if "cancel" in form:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
         if not takes_cookies(environ):
@@ -243,7 +246,7 @@ class SignIn:
             # The form's redirects lead on to the participant.
             form_action=[] if question is None else [question.acs_url],
             action=f"{trust.own.url('login')}?{query}",
-            name=trust.federation.name_of(service, language),
+            name=name_of(trust, service, language),
             username=username,
             problem=problem,
             why="" if question is None else _why(environ, level),

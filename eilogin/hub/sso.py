@@ -6,7 +6,6 @@ metadata names, with a login or with the reason why there is none.
 """
 
 import hashlib
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
@@ -17,7 +16,7 @@ from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import LoginEnded
+from eilogin.errors import LoginEnded, NotServed, Refused
 from eilogin.hub import contexts
 from eilogin.hub.above import ServiceAbove, SignInAbove, go_on
 from eilogin.hub.answers import ANSWER_FOR, Answers, Confirmed
@@ -32,14 +31,12 @@ from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
 from eilogin.web.outbound import soap_answer
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, note_refusal
 from eilogin.web.requests import allow_only, read_query
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-_log = logging.getLogger("eilogin")
 
 _TOO_LATE = "the citizen logged out while she was being answered"
 
@@ -60,6 +57,8 @@ class SingleSignOn:
 
     #: The status codes where she has no name that the participant can have.
     _nameless: Sequence[str] = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+    #: Whether who is not answered has to sign in, whatever she has proven.
+    _asks_anew = False
 
     def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
@@ -82,15 +81,19 @@ class SingleSignOn:
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """An AuthnRequest by Redirect or POST, or the way on with one that is kept."""
         allow_only(environ, "GET", "POST")
-        questions = Questions(env.values(environ))
         text = environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] == "GET" and text.startswith(f"{PARAMETER}="):
             return self._go_on(environ, read_query(environ))
-        asked = self._asked(environ)
-        refusal = asked.refusal or self._not_served(asked.question)
-        if refusal:
-            return self._refuse(environ, asked.question, refusal)
-        question = questions.remember(asked.question)
+        return self._begin(environ, self._asked(environ))
+
+    def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
+        """The answer to what was never asked before, or the way to it."""
+        if asked.refusal:
+            return self._refuse(environ, asked.question, asked.refusal, asked.cause)
+        cause = self._not_served(asked.question)
+        if cause is not None:
+            return self._refuse(environ, asked.question, DENIED, cause)
+        question = Questions(env.values(environ)).remember(asked.question)
         if environ["REQUEST_METHOD"] == "POST" or self._sign_in.leads_away:
             return see_other(way_on(environ, question))
         return self._proceed(environ, question)
@@ -115,15 +118,15 @@ class SingleSignOn:
         inbound = receive(environ, trust.participant_keys)
         return read_question(inbound, trust, self._names, self._sign_in.offered)
 
-    def _not_served(self, question: Question) -> Sequence[str]:
+    def _not_served(self, question: Question) -> Refused | None:
+        """Why an option of ours leaves this participant without any login."""
         if self._served is None or question.issuer in self._served:
-            return ()
-        _log.warning(
-            "%s gets no login: passed_on_to does not name it, and a login that comes "
-            "from another hub is for the applications of one connection",
-            question.issuer,
+            return None
+        return NotServed(
+            f"{question.issuer} gets no login: passed_on_to does not name it, and a"
+            " login that comes from another hub is for the applications of one"
+            " connection"
         )
-        return DENIED
 
     def _proceed(self, environ: "WSGIEnvironment", question: Question) -> Response:
         """The answer, or the page that has to come before it."""
@@ -134,8 +137,8 @@ class SingleSignOn:
         trust.key_for(question.issuer)
         _, role = trust.participant(question.issuer)
         obstacle = self._answers.obstacle(role, question)
-        if obstacle:
-            return self._refuse(environ, question, obstacle)
+        if obstacle is not None:
+            return self._refuse(environ, question, *obstacle)
         here = urlsplit(way_on(environ, question))
         service = self._sign_in.service(environ, f"{here.path}?{here.query}")
         answer = service.first or self._answer(environ, question, service)
@@ -149,18 +152,45 @@ class SingleSignOn:
         service: SignInService | ServiceAbove,
     ) -> Response:
         is_proven = service.take_proof()
-        if satisfying(service.login, question, is_proven=is_proven) is None:
+        login = self._certain(environ, question, service, is_proven=is_proven)
+        if login is None:
+            force = self._asks_anew or wants_proof(question)
             page = service.require(
-                question.level, force=wants_proof(question), passive=question.passive
+                question.level, force=force, passive=question.passive
             )
             if page is not None:
                 return page
-        login = satisfying(service.login, question, is_proven=is_proven)
+            login = self._certain(environ, question, service, is_proven=is_proven)
         if login is not None:
-            return self._confirm(environ, question, login)
+            return self._pass_on(environ, question, login, is_proven=is_proven)
         if question.passive:
             return self._refuse(environ, question, _NOT_SILENTLY)
         raise LoginEnded(_TOO_LATE)
+
+    def _certain(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        service: SignInService | ServiceAbove,
+        *,
+        is_proven: bool,
+    ) -> Login | None:
+        """What the question can be answered with; None where it cannot (yet).
+
+        ``is_proven`` says whether she has signed in for this very question.
+        """
+        return satisfying(service.login, question, is_proven=is_proven)
+
+    def _pass_on(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        login: Login,
+        *,
+        is_proven: bool,
+    ) -> Response:
+        """What comes of a login that the question can be answered with."""
+        return self._confirm(environ, question, login)
 
     # --- the answer -----------------------------------------------------------------
 
@@ -215,12 +245,24 @@ class SingleSignOn:
         )
 
     def _refuse(
-        self, environ: "WSGIEnvironment", question: Question, codes: Sequence[str]
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        codes: Sequence[str],
+        cause: Refused | None = None,
     ) -> Response:
-        """Answer that there is no login (SAML core 3.2.2.2)."""
+        """Answer that there is no login (SAML core 3.2.2.2).
+
+        The participant learns the status codes; a ``cause`` that somebody could mend
+        is for our log.
+        """
         response = self._answers.refusal(env.trust(environ), question, codes)
-        reason = codes[-1].rpartition(":")[2]
-        audit.event("login", "refused", peer=question.issuer, reason=reason)
+        if cause is not None:
+            cause.peer = question.issuer
+            note_refusal(cause, "login", environ)
+        else:
+            reason = codes[-1].rpartition(":")[2]
+            audit.event("login", "refused", peer=question.issuer, reason=reason)
         return self._deliver(environ, question, response, None)
 
     def _deliver(

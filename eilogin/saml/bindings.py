@@ -36,6 +36,7 @@ SOAP = _BINDINGS + "SOAP"
 #: The names under which a message travels.
 REQUEST = "SAMLRequest"
 RESPONSE = "SAMLResponse"
+_ARTIFACT = "SAMLart"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
 
@@ -49,8 +50,12 @@ LONGEST_QUERY = 16 * 1024
 LONGEST_FORM = 400_000
 #: Parameters of a query or form, with those that are not of SAML.
 MOST_PARAMETERS = 50
-#: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3).
+#: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3) of ours, which answers bring back.
 LONGEST_RELAY_STATE = 80
+#: And of one that a peer's request has: some put a whole address in it, as
+#: mod_auth_mellon does, and would lose a login or a logout.
+LONGEST_FOREIGN_RELAY_STATE = 2048
+_LONGEST_OF = {REQUEST: LONGEST_FOREIGN_RELAY_STATE, RESPONSE: LONGEST_RELAY_STATE}
 
 #: The parameters of SAML by their names in lower case.
 _PARAMETERS = {
@@ -58,7 +63,7 @@ _PARAMETERS = {
     for name in (
         REQUEST,
         RESPONSE,
-        "SAMLart",
+        _ARTIFACT,
         "SAMLEncoding",
         "RelayState",
         "SigAlg",
@@ -126,7 +131,7 @@ def read_redirect(query: str) -> Received:
     return Received(
         kind=kind,
         octets=_inflated(_from_base64(_decoded(raw[kind]))),
-        relay_state=_relay_state(raw),
+        relay_state=_relay_state(raw, _LONGEST_OF[kind]),
         binding=REDIRECT,
         signed_octets="&".join(signed).encode("ascii") if "Signature" in raw else b"",
         signature=_from_base64(_decoded(raw.get("Signature", ""))),
@@ -196,7 +201,10 @@ def read_post(body: bytes) -> Received:
     if len(octets) > MESSAGE.octets:
         raise MessageTooLarge(f"larger than {MESSAGE.octets} bytes")
     return Received(
-        kind=kind, octets=octets, relay_state=_relay_state(raw), binding=POST
+        kind=kind,
+        octets=octets,
+        relay_state=_relay_state(raw, _LONGEST_OF[kind]),
+        binding=POST,
     )
 
 
@@ -248,7 +256,7 @@ def read_artifact(text: str) -> Artifact:
 
 def artifact_url(location: str, artifact: str, relay_state: str) -> str:
     """The address that carries an artifact; ``relay_state`` may be ""."""
-    query = _query(("SAMLart", artifact), ("RelayState", relay_state))
+    query = _query((_ARTIFACT, artifact), ("RelayState", relay_state))
     return _with_query(location, query)
 
 
@@ -258,9 +266,17 @@ def read_artifact_query(query: str) -> tuple[str, str]:
     Raises MalformedMessage and MessageTooLarge.
     """
     raw = _parameters(query, LONGEST_QUERY)
-    if "SAMLart" not in raw or REQUEST in raw or RESPONSE in raw:
+    if _ARTIFACT not in raw or REQUEST in raw or RESPONSE in raw:
         raise MalformedMessage("not one artifact and nothing else")
-    return _decoded(raw["SAMLart"]), _relay_state(raw)
+    return _decoded(raw[_ARTIFACT]), _relay_state(raw, LONGEST_RELAY_STATE)
+
+
+def read_artifact_form(body: bytes) -> tuple[str, str] | None:
+    """The same of a form (bindings 3.6.3 has both); None of one without an artifact."""
+    text = body.decode("latin-1")
+    if _ARTIFACT not in _parameters(text, LONGEST_FORM):
+        return None
+    return read_artifact_query(text)
 
 
 # --- SOAP (SAML bindings 3.2) -------------------------------------------------------
@@ -351,7 +367,7 @@ def _folded(written: str) -> str:
 
 
 def _kind(raw: dict[str, str]) -> str:
-    kinds = [name for name in (REQUEST, RESPONSE, "SAMLart") if name in raw]
+    kinds = [name for name in (REQUEST, RESPONSE, _ARTIFACT) if name in raw]
     if kinds not in ([REQUEST], [RESPONSE]):
         raise MalformedMessage("not one SAMLRequest or SAMLResponse and nothing else")
     return kinds[0]
@@ -367,10 +383,10 @@ def _decoded(value: str) -> str:
         raise MalformedMessage("a parameter that is not UTF-8") from None
 
 
-def _relay_state(raw: dict[str, str]) -> str:
+def _relay_state(raw: dict[str, str], longest: int) -> str:
     text = _decoded(raw.get("RelayState", ""))
-    if len(text.encode()) > LONGEST_RELAY_STATE:
-        raise MalformedMessage(f"a RelayState of more than {LONGEST_RELAY_STATE} bytes")
+    if len(text.encode()) > longest:
+        raise MalformedMessage(f"a RelayState of more than {longest} bytes")
     if CONTROL.search(text):
         raise MalformedMessage("a control character in RelayState")
     return text

@@ -192,7 +192,12 @@ def require_answer(found: str, request_id: str) -> None:
         raise MessageUnexpected("there is no InResponseTo: nobody here asked for this")
     # The ID of a request is known to one browser: compared so that time tells nothing.
     if not hmac.compare_digest(found.encode(), request_id.encode()):
-        raise MessageUnexpected("InResponseTo does not name our request")
+        # In a log it does no harm: it names a question that is over, and the peer's
+        # signature is what an answer takes.
+        raise MessageUnexpected(
+            f"InResponseTo does not name our request: expected {request_id!r}, found "
+            f"{shown(found)}; the answer is to another question, perhaps of another tab"
+        )
 
 
 def require_destination(found: str, address: str, *, required: bool) -> None:

@@ -67,6 +67,8 @@ _BY_CURVE: dict[str, hashes.HashAlgorithm] = {
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": hashes.SHA512(),
 }
 _SIGNATURES = {**_BY_RSA, **_BY_CURVE}
+#: How RSA signs (RFC 8017, 8.2).
+_PADDING = PKCS1v15()
 
 #: The digest algorithms that are taken, and how each is computed.
 _DIGESTS = {
@@ -219,7 +221,8 @@ def check_structure(
     ``ids_are_unique`` tells that :func:`~eilogin.saml.xml.parse` has seen to that, with
     limits that say so.
 
-    Raises MalformedMessage. Source: SAML core 5.4, XML signature 4.
+    Raises MalformedMessage, and UntrustedSignature for an algorithm that is too weak,
+    or that nobody knows. Source: SAML core 5.4, XML signature 4.
     """
     signatures = _read_all(root)
     elements = {signature.element for signature in signatures}
@@ -322,8 +325,8 @@ def _read(node: etree._Element) -> Signature:
         signed_info=signed_info,
         info_prefixes=_exclusive_prefixes(c14n),
         prefixes=_exclusive_prefixes(exclusive),
-        algorithm=_algorithm(method, _SIGNATURES),
-        digest_algorithm=_algorithm(digest_method, _DIGESTS),
+        algorithm=_strong(method, _SIGNATURES),
+        digest_algorithm=_strong(digest_method, _DIGESTS),
         digest=_octets(digest),
         value=_octets(value),
     )
@@ -350,6 +353,24 @@ def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
         local = etree.QName(element).localname
         raise MalformedMessage(f"a signature with a {local} that is not taken")
     return uri
+
+
+def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
+    """The same of a method by which something is signed or hashed.
+
+    With another one it is as good as not signed: UntrustedSignature.
+    """
+    uri: str = element.get("Algorithm", "")
+    if uri not in allowed:
+        raise _too_weak(etree.QName(element).localname, uri, allowed)
+    return uri
+
+
+def _too_weak(name: str, uri: str, expected: Iterable[str]) -> UntrustedSignature:
+    return UntrustedSignature(
+        f"signed with the {name} {uri[:_LONGEST_NAME]!r}, which is not taken; expected "
+        f"one of {', '.join(expected)}"
+    )
 
 
 def _exclusive_prefixes(element: etree._Element) -> tuple[str, ...]:
@@ -485,17 +506,14 @@ def verify_octets(
     """
     hashed_with = _SIGNATURES.get(algorithm) or weak.get(algorithm)
     if hashed_with is None:
-        raise UntrustedSignature(
-            f"signed with the algorithm {algorithm[:80]!r}, which is not taken;"
-            f" expected one of {', '.join(_SIGNATURES)}"
-        )
+        raise _too_weak("algorithm", algorithm, _SIGNATURES)
     is_by_curve = algorithm in _BY_CURVE
     for key in keys:
         try:
-            if isinstance(key, RSAPublicKey) and not is_by_curve:
-                key.verify(signature, octets, PKCS1v15(), hashed_with)
+            if not is_by_curve and isinstance(key, RSAPublicKey):
+                key.verify(signature, octets, _PADDING, hashed_with)
                 return
-            if isinstance(key, EllipticCurvePublicKey) and is_by_curve:
+            if is_by_curve and isinstance(key, EllipticCurvePublicKey):
                 key.verify(_as_der(signature, key), octets, ECDSA(hashed_with))
                 return
         except InvalidSignature:
@@ -568,7 +586,7 @@ def sign_octets(key: SigningKey, octets: bytes) -> bytes:
     hashed_with = _SIGNATURES[method_of(key)]
     private = key.private
     if not isinstance(private, EllipticCurvePrivateKey):
-        return private.sign(octets, PKCS1v15(), hashed_with)
+        return private.sign(octets, _PADDING, hashed_with)
     numbers = decode_dss_signature(private.sign(octets, ECDSA(hashed_with)))
     half = _half(private.public_key())
     return b"".join(number.to_bytes(half, "big") for number in numbers)

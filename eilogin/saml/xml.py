@@ -139,11 +139,12 @@ _LONG_NAMESPACE = re.compile(
     rb"""xmlns[^="'<>]{0,64}+(?:[^="'<>]|=\s*+(?:"[^"<]{%d}|'[^'<]{%d}))"""
     % (_LONGEST_NAMESPACE + 1, _LONGEST_NAMESPACE + 1)
 )
-_COUNT_ELEMENTS = etree.XPath("count(//*)")
-_COUNT_NAMES = etree.XPath("count(//*) + count(//@*)")
+# Regular expressions in XPath are an extension, which costs something in each call.
+_COUNT_ELEMENTS = etree.XPath("count(//*)", regexp=False)
+_COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
 #: ID as SAML writes it, Id as XML signature and encryption do, and their like.
 _IDENTIFIERS = etree.XPath(
-    "//*/@ID | //*/@Id | //*/@id | //*/@xml:id", smart_strings=False
+    "//*/@ID | //*/@Id | //*/@id | //*/@xml:id", regexp=False, smart_strings=False
 )
 
 
@@ -337,11 +338,12 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
 def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]:
     """Expressions that find an element too deep, one too wide, and a text too long."""
     return (
-        etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")"),
-        etree.XPath(f"boolean(//@*[{limits.attributes + 1}])"),
+        etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")", regexp=False),
+        etree.XPath(f"boolean(//@*[{limits.attributes + 1}])", regexp=False),
         etree.XPath(
             f"boolean(//text()[string-length() > {limits.text}]"
-            f" | //@*[string-length() > {limits.text}])"
+            f" | //@*[string-length() > {limits.text}])",
+            regexp=False,
         ),
     )
 

@@ -87,12 +87,15 @@ def _error(
     names, attributes = [one.name for one in conditions], login.attributes
     came = _what_came(environ, login.who.issuer, attributes)
     missing = _not_told(attributes, names)
+    lines = " and ".join(dict.fromkeys(repr(one.path) for one in conditions))
     if missing:
         return AttributeMissing(
-            f"a line of protect expects {listed(missing)}; {came}", missing
+            f"the line of protect for {lines} expects {listed(missing)}; {came}",
+            missing,
         )
+    wanted = " and ".join(repr(one.told) for one in conditions)
     return AttributeRefused(
-        f"a line of protect expects another value of {listed(names)}; {came}"
+        f"the line of protect for {lines} expects {wanted}; found another value: {came}"
     )
 
 
@@ -115,4 +118,9 @@ def listed(names: Iterable[str]) -> str:
 def _what_came(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
     """For the log: of what the hub told, and whom to ask for more."""
     whom = env.trust(environ).whom_to_ask(hub)
-    return f"{hub!r} told {listed(attributes)}; what it tells us is its choice: {whom}"
+    empty = [name for name in attributes if not is_told(attributes, name)]
+    note = f", but without a value {listed(empty)}" if empty else ""
+    return (
+        f"{hub!r} told {listed(attributes)}{note}; what it tells us is its choice: "
+        f"{whom}"
+    )

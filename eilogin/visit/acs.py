@@ -13,6 +13,7 @@ from eilogin.errors import (
     AttributeMissing,
     LevelTooLow,
     LoginLost,
+    ProofTooOld,
     Proven,
     Refused,
     SubjectMissing,
@@ -21,14 +22,15 @@ from eilogin.errors import (
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
 from eilogin.visit import access, limits, under_way
-from eilogin.visit.answers import Answer, AnswerReader
-from eilogin.visit.arrival import Arrivals, once_more
+from eilogin.visit.answers import Answer, AnswerReader, keep
+from eilogin.visit.arrival import Arrivals, go_to, once_more
 from eilogin.visit.digid import is_failure
 from eilogin.visit.ending import end_here
 from eilogin.visit.inside import Inside
 from eilogin.visit.no_login import NoLogin
 from eilogin.visit.refusals import Refusals
 from eilogin.visit.rules import Rules
+from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
@@ -92,13 +94,15 @@ class AssertionConsumer:
         return answer if isinstance(answer, Response) else self._take(environ, answer)
 
     def _take(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
-        if answer.unasked:
-            return self._ask_whether(environ, answer)
         if answer.assertion is not None:
             with Proven():
+                if self._needs_word(environ, answer):
+                    return self._ask_whether(environ, answer, answer.assertion)
                 return self._arrive(environ, answer.pending, answer.assertion)
         if answer.failure is not None:
             return self._no_login.answer(environ, answer.pending, answer.failure)
+        if answer.is_unusable:
+            return self._no_login.silently(environ, answer.pending)
         return once_more(environ, answer.pending)
 
     def _arrive(
@@ -114,15 +118,34 @@ class AssertionConsumer:
             return self._arrivals.log_in(environ, pending, assertion)
         except (AttributeMissing, SubjectMissing) as error:
             return self._no_login.lacking(environ, pending, error)
-        except LevelTooLow as error:
+        except (LevelTooLow, ProofTooOld) as error:
             return self._no_login.too_low(environ, pending, error)
+        except Refused as error:
+            return self._no_login.refused(environ, pending, error)
 
-    def _ask_whether(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
-        """Have her agree to a login that nobody asked for.
+    def _needs_word(self, environ: "WSGIEnvironment", answer: Answer) -> bool:
+        """Whether nobody asked for it, or she may not want it any more."""
+        return not answer.is_agreed and (
+            answer.pending.is_unsolicited
+            or self._arrivals.would_replace(environ, answer.pending)
+        )
+
+    def _ask_whether(
+        self,
+        environ: "WSGIEnvironment",
+        answer: Answer,
+        assertion: messages.Assertion,
+    ) -> Response:
+        """Have her agree to a login that nobody asked for, or that comes late.
 
         Another site may have made her browser bring it, to have her work in the name
-        of somebody else.
+        of somebody else. Where she was asked about silently she does not hear of it.
         """
+        if answer.pending.is_passive:
+            return go_to(environ, way_back(environ, answer.pending.target))
+        if not answer.key:
+            # By artifact: at an address that can be loaded again.
+            return keep(environ, answer.pending, assertion)
         trust, language = env.trust(environ), language_of(environ)
         return self._pages.page(
             environ,
@@ -130,7 +153,8 @@ class AssertionConsumer:
             # To her page, and that may lead anywhere: to the hub, for a higher level.
             form_action=None,
             action=trust.own.url("acs"),
-            answer=answer.unasked,
+            answer=answer.key,
+            logged_in=env.session(environ) is not None,
             service=trust.own.names[language],
             hub=trust.federation.name_of(answer.pending.hub, language),
             website_url=root(trust.own.public_url),

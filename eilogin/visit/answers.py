@@ -15,7 +15,6 @@ import hmac
 import json
 import logging
 import re
-import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -26,29 +25,26 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.errors import (
-    BindingMissing,
     LoginFailed,
     LoginLost,
     MalformedMessage,
-    MessageExpired,
     MessageUnexpected,
     Proven,
+    Refused,
+    Unavailable,
     UnknownPeer,
 )
 from eilogin.federation import Trust
-from eilogin.saml import bindings, messages, signatures, toolkit, xml
-from eilogin.saml.answers import (
-    Expected,
-    accept,
-    open_artifact_response,
-    require_in_time,
-)
+from eilogin.saml import bindings, messages, toolkit, xml
+from eilogin.saml.answers import Expected, accept, require_in_time
 from eilogin.saml.checks import SKEW
 from eilogin.visit import under_way
-from eilogin.visit.handles import handle_of, is_handle
+from eilogin.visit.handles import handle_of, is_handle, is_silent
+from eilogin.visit.resolving import Resolver
 from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.web import environ as env
+from eilogin.web.pages import note_refusal
 from eilogin.web.requests import (
     allow_only,
     origin_of,
@@ -69,29 +65,34 @@ _STASHED = 120.0
 #: The parameter by which the browser fetches it, and the one that tells of a failure.
 _STASH_KEY = "answer"
 _FAILURE = "failure"
-# The form by which she agrees to an answer that nobody asked for.
+#: The one by which it goes back silently, with the handle of what it was asked for.
+_UNUSABLE = "unusable"
+# The form by which she agrees to an answer.
 _AGREED = re.compile(f"{_STASH_KEY}=([0-9a-f]{{64}})").fullmatch
-#: How often, and how many seconds apart, who brings an artifact that the hub does not
-#: know any more looks whether another request of the same browser has its answer.
-_LOOKS, _PAUSE = 10, 0.05
 #: Status codes that are told on (SAML core 3.2.2.2 has two), and characters of one.
 _MOST_CODES = 2
 _LONGEST_CODE = 200
+#: Characters that the log repeats of the name of a hub.
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the hub answered to a login that this browser started.
+    """What the hub answered to a login that this browser started, or to none.
 
-    One of ``assertion``, ``failure`` and ``unasked`` is given; neither where the login
+    One of ``assertion``, ``failure`` and ``is_unusable`` is given; none where the login
     was spent already: then the browser brings an answer for the second time.
     """
 
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
-    #: The name of an answer that nobody asked for, which she has not agreed to yet.
-    unasked: str = ""
+    #: Whether something came to a silent question that is not taken: the log has it.
+    is_unusable: bool = False
+    #: The name under which it waits for the browser, or "" where it does not.
+    key: str = ""
+    #: Whether she has agreed to it on our own page.
+    is_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class AnswerReader:
         self._is_asked_twice = second_opinion
         self._takes_unsolicited = unsolicited
         self._wants_signed = response_signed
+        self._resolver = Resolver()
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, environ: "WSGIEnvironment") -> Answer | Response:
@@ -148,32 +150,39 @@ class AnswerReader:
             return _fetched(environ, read_query(environ).get(_STASH_KEY, ""))
         if query.startswith(f"{_FAILURE}="):
             return _failed(environ, read_query(environ).get(_FAILURE, ""))
+        if query.startswith(f"{_UNUSABLE}="):
+            return _unusable(environ, read_query(environ).get(_UNUSABLE, ""))
         artifact, handle = bindings.read_artifact_query(query)
-        return self._resolve(environ, artifact, handle)
+        return self._by_artifact(environ, artifact, handle)
 
     # --- by artifact (SAML bindings 3.6) --------------------------------------------
 
-    def _resolve(
+    def _by_artifact(
         self, environ: "WSGIEnvironment", artifact: str, handle: str
     ) -> Answer:
         pending = under_way.of_browser(environ, handle)
         if pending.spent_by:
             return Answer(pending)
+        try:
+            return self._resolve(environ, pending, artifact)
+        except (Refused, Unavailable) as error:
+            if not pending.is_passive:
+                raise
+            # A page that is open to everybody does not depend on it.
+            note_refusal(error, "login", environ)
+            return Answer(pending, is_unusable=True)
+
+    def _resolve(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, artifact: str
+    ) -> Answer:
         parsed = bindings.read_artifact(artifact)
         trust = env.trust(environ)
-        source = bindings.source_id(pending.hub)
-        if not hmac.compare_digest(parsed.source_id, source):
-            raise UnknownPeer("the artifact is not of the hub that was asked")
-        try:
-            response = _resolved(artifact, parsed.index, trust, pending.hub)
-        except (LoginFailed, MessageExpired):
-            # It may be resolved already, for a click before this one.
-            pending = _when_claimed(environ, pending)
-            if not pending.spent_by:
-                raise
-            return Answer(pending)
+        _require_source(trust, pending.hub, parsed.source_id)
+        response = self._resolver.response(environ, pending, artifact, parsed.index)
+        if response is None:
+            return Answer(under_way.again(environ, pending))
         expected = replace(
-            _expected(trust, pending.hub, pending.request_id),
+            self._expected(trust, pending.hub, pending.request_id),
             destination_required=False,
         )
         with Proven():
@@ -190,9 +199,24 @@ class AnswerReader:
         body = read_body(environ, bindings.LONGEST_FORM)
         if body.startswith(f"{_STASH_KEY}=".encode()):
             return self._agreed(environ, body)
+        brought = bindings.read_artifact_form(body)
+        if brought is not None:
+            return _to_query(environ, *brought)
         received = bindings.read_post(body)
         if received.kind != "SAMLResponse":
             raise MalformedMessage("an answer to a login is a SAMLResponse")
+        handle = received.relay_state
+        try:
+            return self._judged(environ, received)
+        except Refused as error:
+            if not is_silent(handle):
+                raise
+            note_refusal(error, "login", environ)
+            return _go_on(env.trust(environ), _UNUSABLE, handle)
+
+    def _judged(
+        self, environ: "WSGIEnvironment", received: bindings.Received
+    ) -> Response:
         response = xml.parse(received.octets)
         handle = received.relay_state
         if not is_handle(handle) and not response.get("InResponseTo"):
@@ -247,22 +271,18 @@ class AnswerReader:
         return _kept(environ, _Stashed(handle, assertion, target))
 
     def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> Answer:
-        """The answer that the visitor has agreed to, by a form of our own page."""
+        """An answer that the visitor has agreed to, by a form of our own page."""
         require_own_form(environ, env.trust(environ).own.public_url)
         match = _AGREED(body.decode("latin-1"))
         if match is None:
             raise MalformedMessage("not the form of our own page")
-        stashed = _waiting(environ, match[1])
-        if not self._takes_unsolicited or not stashed.target:
-            raise MalformedMessage("an answer that needs nobody's word")
-        pending = _unasked(environ, stashed)
-        if pending.spent_by:
-            return Answer(pending)
-        require_in_time(stashed.assertion, clock.now())
-        return Answer(pending, stashed.assertion)
+        answer = _fetched(environ, match[1])
+        if answer.pending.is_unsolicited and not self._takes_unsolicited:
+            raise MessageUnexpected("an answer of when unsolicited was true")
+        return replace(answer, is_agreed=True)
 
     def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
-        """What is known of an answer by POST to this question, or to none."""
+        """What is known of an answer to this question, or to none."""
         expected = _expected(trust, hub, request_id)
         return replace(expected, response_signed=self._wants_signed)
 
@@ -328,6 +348,13 @@ def _go_on(trust: Trust, parameter: str, value: str) -> Response:
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
 
+def keep(
+    environ: "WSGIEnvironment", pending: PendingLogin, assertion: messages.Assertion
+) -> Response:
+    """Keep an answer that came by artifact, and have the browser fetch it too."""
+    return _kept(environ, _Stashed(pending.handle, assertion))
+
+
 def _kept(environ: "WSGIEnvironment", stashed: _Stashed) -> Response:
     """Keep an answer for a short while, and have the browser fetch it."""
     name = f"{stashed.handle}\0{stashed.assertion.id}"
@@ -340,20 +367,16 @@ def _kept(environ: "WSGIEnvironment", stashed: _Stashed) -> Response:
 
 def _fetched(environ: "WSGIEnvironment", key: str) -> Answer:
     stashed = _waiting(environ, key)
+    issuer, handle = stashed.assertion.issuer, stashed.handle
     if stashed.target:
-        pending = _unasked(environ, stashed)
-        return Answer(pending, unasked="" if pending.spent_by else key)
-    pending = under_way.of_browser(environ, stashed.handle)
+        pending = under_way.unsolicited(environ, stashed.target, issuer, handle)
+    else:
+        pending = under_way.of_browser(environ, handle)
     if pending.spent_by:
         return Answer(pending)
-    _require_asked(pending, stashed.assertion.issuer)
+    _require_asked(pending, issuer)
     require_in_time(stashed.assertion, clock.now())
-    return Answer(pending, stashed.assertion)
-
-
-def _unasked(environ: "WSGIEnvironment", stashed: _Stashed) -> PendingLogin:
-    issuer = stashed.assertion.issuer
-    return under_way.unsolicited(environ, stashed.target, issuer, stashed.handle)
+    return Answer(pending, stashed.assertion, key=key)
 
 
 def _waiting(environ: "WSGIEnvironment", key: str) -> _Stashed:
@@ -394,58 +417,48 @@ def _failed(environ: "WSGIEnvironment", text: str) -> Answer:
     return Answer(pending, failure=LoginFailed(reason, codes))
 
 
+def _unusable(environ: "WSGIEnvironment", handle: str) -> Answer:
+    pending = under_way.of_browser(environ, handle)
+    if not pending.is_passive:
+        raise LoginLost("this login was not asked for silently: she is to see why")
+    return Answer(pending, is_unusable=not pending.spent_by)
+
+
+def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Response:
+    """Have the browser bring an artifact again, with its cookies: they are Lax."""
+    bindings.read_artifact(artifact)
+    request_id_of(handle)
+    acs = env.trust(environ).own.url("acs")
+    return see_other(bindings.artifact_url(acs, artifact, handle))
+
+
 def _require_asked(pending: PendingLogin, hub: str) -> None:
     """Refuse the answer of another hub of ours than the one that was asked."""
     if hub != pending.hub:
-        raise UnknownPeer("the answer is not of the hub that was asked")
+        raise UnknownPeer(
+            f"{pending.hub!r} was asked, and {hub[:_LONGEST_NAME]!r} answers: expected "
+            "the answer of the hub that was asked"
+        )
+
+
+def _require_source(trust: Trust, hub: str, found: bytes) -> None:
+    """Refuse the artifact of another hub; nothing is fetched of it."""
+    if hmac.compare_digest(found, bindings.source_id(hub)):
+        return
+    known = (one for one in trust.hub_ids if bindings.source_id(one) == found)
+    other = next(map(repr, known), "no hub of ours")
+    raise UnknownPeer(
+        f"{hub!r} was asked, and the artifact is of {other}: its SourceID should be "
+        f"{bindings.source_id(hub).hex()}, the SHA-1 of that entityID; found "
+        f"{found.hex()}"
+    )
 
 
 def _sealer(trust: Trust) -> Sealer:
     return Sealer(trust.own.sealing_secrets, f"failed login at {trust.own.entity_id}")
 
 
-# --- twice at once --------------------------------------------------------------------
-
-
-def _when_claimed(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
-    """The same login, after another request has had the time to take its answer."""
-    for _ in range(_LOOKS):
-        time.sleep(_PAUSE)
-        pending = under_way.of_browser(environ, pending.handle)
-        if pending.spent_by:
-            break
-    return pending
-
-
 # --- what the hub says ----------------------------------------------------------------
-
-
-def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Element:
-    """The Response that an artifact stands for, in the tree that it came in."""
-    role = trust.hub(hub)
-    endpoint = role.artifact_resolution(index)
-    if endpoint is None:
-        raise BindingMissing(
-            f"an artifact of {hub!r} cannot be resolved: its metadata has no "
-            f"ArtifactResolutionService over SOAP: {trust.whom_to_ask(hub)}"
-        )
-    request = messages.ArtifactResolve(
-        id=messages.new_id(),
-        issued=clock.now(),
-        issuer=trust.own.entity_id,
-        artifact=artifact,
-        destination=endpoint.location,
-    )
-    element = messages.write_artifact_resolve(request)
-    signatures.sign(element, trust.key_for(hub))
-    answer = trust.back_channel.post(endpoint.location, bindings.wrap_soap(element))
-    return open_artifact_response(
-        bindings.unwrap_soap(answer),
-        keys=role.keys,
-        issuer=hub,
-        in_response_to=request.id,
-        now=clock.now(),
-    )
 
 
 def _issuer_of(response: etree._Element) -> str:

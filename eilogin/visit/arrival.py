@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import LevelTooLow, LoginLost, SubjectChanged
+from eilogin.errors import LevelTooLow, LoginLost, ProofTooOld, SubjectChanged
 from eilogin.federation import Own, Trust
 from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
@@ -63,6 +63,22 @@ class Arrivals:
         self._sectors = sectors
         self._quiet = quiet
 
+    def would_replace(self, environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
+        """Whether an answer ends a login that she has got by another hub meanwhile.
+
+        What she had when she went to this one, she means to leave. But a hub can keep
+        its answer back for as long as a login may be under way: she would be somebody
+        else when it pleases.
+        """
+        current = self._whereabouts.of_this_network(environ, env.session(environ))
+        return (
+            current is not None
+            and current.who.issuer != pending.hub
+            and pending.begun_as != under_way.tag_of(current)
+            # It ends the session of who is somebody else.
+            and not env.trust(environ).own.is_digid
+        )
+
     def log_in(
         self,
         environ: "WSGIEnvironment",
@@ -72,7 +88,7 @@ class Arrivals:
         """Make the login that an assertion speaks of, and go on to the page.
 
         ``assertion`` was verified and answers ``pending``, which is this browser's.
-        Raises :class:`eilogin.errors.LevelTooLow`,
+        Raises :class:`eilogin.errors.LevelTooLow`, :class:`eilogin.errors.ProofTooOld`,
         :class:`eilogin.errors.SubjectMissing`, :class:`eilogin.errors.MessageReplayed`,
         :class:`eilogin.errors.LoginEnded` or :class:`eilogin.errors.StoreUnavailable`,
         and of DigiD :class:`eilogin.errors.SectorRefused` or
@@ -199,7 +215,10 @@ def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
 def _level_reached(
     trust: Trust, pending: PendingLogin, assertion: messages.Assertion
 ) -> str:
-    """The level that was confirmed, if that is what was asked for; or LevelTooLow."""
+    """The level that was confirmed, if that is what was asked for.
+
+    Raises LevelTooLow, and ProofTooOld where she was to prove who she is.
+    """
     level, hub = trust.classes.level_of(assertion.level_class), assertion.issuer
     if level is None:
         raise LevelTooLow(
@@ -214,9 +233,11 @@ def _level_reached(
         )
     if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
         came, asked = map(_clock_time, (assertion.authn_instant, pending.asked))
-        raise LevelTooLow(
-            f"a fresh proof was asked for at {asked}, and {hub!r} answers with one of "
-            f"{came}: does it know ForceAuthn? {trust.whom_to_ask(hub)}"
+        raise ProofTooOld(
+            f"a fresh proof was asked for at {asked} (ForceAuthn), and {hub!r} answers "
+            f"with one of {came} (AuthnInstant): does it know ForceAuthn, and is its "
+            f"clock right? {trust.whom_to_ask(hub)}",
+            pending.target,
         )
     return level
 

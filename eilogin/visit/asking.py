@@ -22,6 +22,7 @@ from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.visit import cancelled, under_way
+from eilogin.visit.handles import new_handle
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -84,7 +85,14 @@ class Questions:
         trust = env.trust(environ)
         endpoint = self.endpoint(trust, hub)
         asked = PendingLogin(
-            target, level, hub, is_passive=passive, is_forced=force, began=began
+            target,
+            level,
+            hub,
+            is_passive=passive,
+            is_forced=force,
+            began=began,
+            begun_as=under_way.tag_of(env.session_or_none(environ)),
+            handle=new_handle(is_silent=passive),
         )
         under_way.require_store(environ)
         request = self._request(trust, endpoint, asked)

@@ -9,11 +9,18 @@ believed, and where it gives none our own page asks.
 A hub at which a login succeeded is remembered in a cookie, which says no more than
 which of the hubs it is. For half a day she is then sent there unasked; for a year it
 stands first on the page. ``/eilogin/login?choose=yes`` always asks.
+
+No other site chooses for her: a link that names a hub leads there where it is one of
+this site, or names the hub to which she would go in any case. What a discovery service
+answers comes from another site too; it is believed where it answers to a question of
+ours that this very browser has brought it.
 """
 
 import hashlib
+import hmac
 import logging
 import re
+import secrets
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -26,6 +33,7 @@ from eilogin.visit.asking import login_address
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.pages import Pages, language_of
+from eilogin.web.requests import is_own_navigation
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -40,6 +48,13 @@ _CHOICE = re.compile(r"([0-9a-f]{16})([0-9a-f]{8,9})").fullmatch
 #: for how long it stands first, in seconds.
 USED = 12 * 3600.0
 REMEMBERED = 365 * 24 * 3600.0
+#: Tells, by a word that no other site knows, that this browser was sent to the service.
+_SENT = Cookie("eilogin-discovery")
+_SENT_WORD = re.compile(r"[\w-]{22}", re.ASCII).fullmatch
+#: The parameter in which the word comes back.
+SENT = "sent"
+#: For how long she may choose there, in seconds.
+_SENT_FOR = 30 * 60
 #: Most characters of what is no hub of ours in the log.
 _SHOWN = 200
 
@@ -86,6 +101,19 @@ def named_hub(environ: "WSGIEnvironment", said: str | None) -> str:
     return said
 
 
+def is_hers(environ: "WSGIEnvironment", hub: str, sent: str | None) -> bool:
+    """Whether it is her own choice to go to a hub, as far as a request tells.
+
+    ``sent`` is what came back of the word that went along to the discovery service.
+    """
+    word = _SENT.read(environ) or ""
+    return (
+        hub == known_hub(environ)
+        or is_own_navigation(environ, env.trust(environ).own.public_url)
+        or (word != "" and hmac.compare_digest((sent or "").encode(), word.encode()))
+    )
+
+
 def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
     """The header that remembers where a login succeeded, if there was a choice."""
     if not is_needed(env.trust(environ)):
@@ -113,13 +141,21 @@ def have_chosen(
     if not trust.discovery:
         return see_other(login_address(environ, target, level, force=force), status=302)
     back = login_address(environ, target, level, force=force, address="discovery")
+    # One for all her tabs.
+    word = _SENT.read(environ) or ""
+    if not _SENT_WORD(word):
+        word = secrets.token_urlsafe(16)
     query = {
         "entityID": trust.own.entity_id,
-        "return": back,
+        "return": f"{back}&{urlencode({SENT: word})}",
         "returnIDParam": "hub",
     }
     mark = "&" if urlsplit(trust.discovery).query else "?"
-    return see_other(f"{trust.discovery}{mark}{urlencode(query)}", status=302)
+    return see_other(
+        f"{trust.discovery}{mark}{urlencode(query)}",
+        [_SENT.set(word, max_age=_SENT_FOR)],
+        status=302,
+    )
 
 
 def page(environ: "WSGIEnvironment", pages: Pages, target: str, level: str) -> Response:

@@ -15,7 +15,7 @@ Who is kept out by them is told so in :mod:`eilogin.visit.access`.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 Attributes = Mapping[str, Sequence[str]]
@@ -35,6 +35,8 @@ class Condition:
     name: str
     #: None where any value will do.
     values: frozenset[str] | None = None
+    #: The path of the line that it stands in, as written, for the log.
+    path: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, word: str) -> "Condition":
@@ -58,6 +60,13 @@ class Condition:
         """The values as a page may show them: none where one could name somebody."""
         values = self.values or frozenset()
         return () if any(map(_may_name_somebody, values)) else tuple(sorted(values))
+
+    @property
+    def told(self) -> str:
+        """The condition as a log may repeat it, with no more than a page may show."""
+        hidden = "a value that is not shown here"
+        values = _ANY if self.values is None else "|".join(self.shown) or hidden
+        return f"{self.name}={values}"
 
 
 def is_told(attributes: Attributes, name: str) -> bool:

@@ -17,12 +17,17 @@ _DIGITS = 11
 HANDLE = rf"[0-9a-f]{{{_DIGITS}}}-[A-Za-z0-9_-]{{22}}"
 HANDLE_LENGTH = _DIGITS + 23
 
-_match = re.compile(HANDLE).fullmatch
+#: What stands behind that of a question that is asked silently: an answer by POST comes
+#: without the cookies that would say so.
+_SILENT = "."
+
+_match = re.compile(f"{HANDLE}{re.escape(_SILENT)}?").fullmatch
 
 
-def new_handle() -> str:
+def new_handle(*, is_silent: bool = False) -> str:
     """A handle that was never there before, made now."""
-    return _handle(clock.now(), secrets.token_bytes(16))
+    end = _SILENT if is_silent else ""
+    return _handle(clock.now(), secrets.token_bytes(16)) + end
 
 
 def handle_of(text: str, instant: float) -> str:
@@ -41,6 +46,11 @@ def _handle(instant: float, octets: bytes) -> str:
 def is_handle(text: str) -> bool:
     """Whether a text can be a handle."""
     return _match(text) is not None
+
+
+def is_silent(text: str) -> bool:
+    """Whether a text can be the handle of a question that was asked silently."""
+    return is_handle(text) and text.endswith(_SILENT)
 
 
 def instant_of(text: str) -> float | None:

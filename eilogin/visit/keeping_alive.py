@@ -12,6 +12,7 @@ from eilogin import clock
 from eilogin.errors import StoreUnavailable
 from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login
+from eilogin.settings import LONGEST_TARGET
 from eilogin.visit import limits
 from eilogin.visit.asking import Questions, was_asked
 from eilogin.visit.choosing import known_hub
@@ -19,7 +20,7 @@ from eilogin.visit.digid import is_time_to_renew
 from eilogin.visit.rules import Rules
 from eilogin.web import environ as env
 from eilogin.web.requests import fills_window, is_looked_at
-from eilogin.web.urls import this_page
+from eilogin.web.urls import whole_target
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -62,14 +63,18 @@ class KeepAlive:
             return None
         if not self._can_renew(environ):
             return None
-        page, hub = this_page(environ, own.public_url), known_hub(environ)
+        page, hub = whole_target(environ, own.public_url), known_hub(environ)
         passive = not own.is_digid
         return self._questions.ask(environ, hub, page, LEVELS[0], passive=passive)
 
     def _can_renew(self, environ: "WSGIEnvironment") -> bool:
+        page = whole_target(environ, env.trust(environ).own.public_url)
         return (
             environ["REQUEST_METHOD"] == "GET"
             and fills_window(environ)
+            # What is too long to come back to whole would come back without its query,
+            # which before a hub inside is a message.
+            and len(page) <= LONGEST_TARGET
             and not was_asked(environ)
             and self._questions.hub_answers(environ, known_hub(environ))
         )

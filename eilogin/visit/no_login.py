@@ -15,6 +15,7 @@ from eilogin.errors import (
     LoginFailed,
     LoginLost,
     PathRefused,
+    ProofTooOld,
     Refused,
 )
 from eilogin.federation import Trust
@@ -74,15 +75,15 @@ class NoLogin:
             reason=failure.status_codes[-1].rpartition(":")[2],
         )
         if pending.is_passive:
-            target = way_back(environ, pending.target)
-            return go_to(environ, target, [remember_asking(self._silence)])
+            return self.silently(environ, pending)
         trust = env.trust(environ)
         if trust.own.hub_inside is not None:
             code = failure.status_codes[-1]
             ended = self._ended(environ, failure)
             return _to_hub_inside(environ, pending, code, ended)
         if messages.AUTHN_FAILED not in failure.status_codes:
-            raise LoginFailed(_told(trust, pending, failure), failure.status_codes)
+            codes = failure.status_codes
+            raise LoginFailed(_told(trust, pending, failure), codes, _way_on(codes))
         if trust.own.is_digid:
             ended = self._ended(environ, failure)
             return cancelled.lead_back(
@@ -135,9 +136,12 @@ class NoLogin:
         )
 
     def too_low(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, error: LevelTooLow
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        error: LevelTooLow | ProofTooOld,
     ) -> Response:
-        """On to a hub that stands inside, which answers who asks it for that level.
+        """On to a hub that stands inside, which answers who asks it for that much.
 
         Where none does as :meth:`lacking`.
         """
@@ -154,9 +158,24 @@ class NoLogin:
 
         Raises ``error`` where she wanted to log in, or is logged in.
         """
-        if not pending.is_passive or env.session(environ) is not None:
+        if env.session(environ) is not None:
+            raise error
+        return self.refused(environ, pending, error)
+
+    def refused(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
+    ) -> Response:
+        """On to where she was silently, though an answer is not taken.
+
+        Raises ``error`` where she wanted to log in.
+        """
+        if not pending.is_passive:
             raise error
         note_refusal(error, "login", environ)
+        return self.silently(environ, pending)
+
+    def silently(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
+        """On to where she was, as who she was; the hub is not asked again soon."""
         target = way_back(environ, pending.target)
         return go_to(environ, target, [remember_asking(self._silence)])
 
@@ -252,8 +271,32 @@ _LIKELY = {
     "Requester": "it takes the fault to be in our question",
     "Responder": "the fault is on its side",
 }
+#: What may help her, by the same (LoginFailed). Where the hub does not serve this site
+#: as it asks, or does not serve her here, it will not in a few minutes either.
+_WAY_ON = {
+    "NoAuthnContext": "level",
+    **dict.fromkeys(
+        (
+            "RequestDenied",
+            "UnknownPrincipal",
+            "InvalidNameIDPolicy",
+            "InvalidAttrNameOrValue",
+            "RequestUnsupported",
+            "UnsupportedBinding",
+            "NoSupportedIDP",
+            "ProxyCountExceeded",
+            "VersionMismatch",
+        ),
+        "organisation",
+    ),
+}
 #: Most characters of a status code in the log.
 _SHOWN = 80
+
+
+def _way_on(codes: Sequence[str]) -> str:
+    words = [code.rpartition(":")[2] for code in reversed(codes)]
+    return next((_WAY_ON[word] for word in words if word in _WAY_ON), "")
 
 
 def _told(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:

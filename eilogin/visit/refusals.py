@@ -6,16 +6,19 @@ again. Of DigiD's answer she reads DigiD's own words (DIGID.md 6).
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from webob import Response
 
 from eilogin.errors import (
     AttributeMissing,
+    LoginFailed,
     LoginLoops,
     MalformedMessage,
     MessageUnexpected,
     NotFound,
     PathRefused,
+    ProofTooOld,
     StoreUnavailable,
     SubjectChanged,
     SubjectMissing,
@@ -54,6 +57,8 @@ class Refusals:
             event="login",
             again=_again(environ, error),
             needed=error.names if isinstance(error, AttributeMissing) else (),
+            helps=error.way_on if isinstance(error, LoginFailed) else "",
+            logout_url=_way_out(environ, error),
         )
         if isinstance(error, LoginLoops):
             answer.headerlist.append(rounds.forget())
@@ -85,6 +90,8 @@ def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
     """Where the visitor can try again what ended in an error."""
+    if isinstance(error, ProofTooOld) or _is_in_vain(error):
+        return root(env.trust(environ).own.public_url)
     if environ.get(env.ADDRESS) == "acs" and not isinstance(error, SubjectMissing):
         # Who is logged in at the hub would be the same one again, without a proof.
         force = isinstance(error, AttributeMissing | SubjectChanged)
@@ -97,3 +104,19 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
     if isinstance(error, LoginLoops | StoreUnavailable) and wants_page(environ):
         return this_page(environ, env.trust(environ).own.public_url)
     return None
+
+
+def _is_in_vain(error: Exception) -> bool:
+    """Whether the hub would answer the same once more."""
+    return isinstance(error, LoginFailed) and error.way_on == "organisation"
+
+
+def _way_out(environ: "WSGIEnvironment", error: Exception) -> str:
+    """A logout that leads to the page that needs a proof, for who is logged in.
+
+    The hub that gave an older one then has to ask her. "" where that helps nobody.
+    """
+    if not isinstance(error, ProofTooOld) or env.session_or_none(environ) is None:
+        return ""
+    address = env.trust(environ).own.url("logout")
+    return f"{address}?{urlencode({'next': error.target})}"

@@ -34,7 +34,7 @@ so do attributes, see :mod:`eilogin.visit.conditions`.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
@@ -444,7 +444,8 @@ def _read(line: str) -> tuple[str, Rule, Sequence[str]]:
     beside = [*limits, *sorted(one.name for one in conditions)]
     if beside and need not in LEVELS:
         raise ValueError(f"a level beside {' and '.join(beside)}, found {need!r}")
-    rule = Rule(need, **limits, conditions=frozenset(conditions))
+    placed = frozenset(replace(one, path=written) for one in conditions)
+    rule = Rule(need, **limits, conditions=placed)
     return path, rule, _methods_in(settings.get("methods"))
 
 

@@ -22,7 +22,6 @@ from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 from eilogin.web.requests import (
     allow_only,
-    is_own_navigation,
     read_query,
     safe_next,
     wants_page,
@@ -67,8 +66,7 @@ class LoginAddress:
         hub = "" if wanted.choose else wanted.hub or choosing.known_hub(environ)
         if not hub:
             return self._let_choose(environ, wanted)
-        if _would_be_replaced(environ, hub):
-            # Not by a link on another site alone.
+        if not choosing.is_hers(environ, hub, query.get(choosing.SENT)):
             return choosing.page(environ, self._pages, wanted.target, wanted.level)
         return self._begin(environ, wanted, hub)
 
@@ -134,16 +132,6 @@ def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
         and env.FRESH not in environ
         and reaches(login.level, wanted.level)
         and wanted.hub in ("", login.who.issuer)
-    )
-
-
-def _would_be_replaced(environ: "WSGIEnvironment", hub: str) -> bool:
-    """Whether another site leads her to a hub that takes the place of hers."""
-    login = env.session(environ)
-    return (
-        login is not None
-        and login.who.issuer != hub
-        and not is_own_navigation(environ, env.trust(environ).own.public_url)
     )
 
 

@@ -21,6 +21,7 @@ from eilogin import clock
 from eilogin.errors import CookiesRefused, LoginLost
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import LEVELS
+from eilogin.sessions import Login
 from eilogin.visit.handles import instant_of, new_handle
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.sealing import Sealer, as_text, from_text
@@ -61,6 +62,8 @@ class PendingLogin:
     is_forced: bool = False
     #: Path and query of the page where she began it, "" where that is the target.
     began: str = ""
+    #: Stands for the login that she had then (:func:`tag_of`), "" for a stranger.
+    begun_as: str = ""
     handle: str = field(default_factory=new_handle)
     #: Whether nobody asked: the hub sent her by itself, and she has agreed.
     is_unsolicited: bool = False
@@ -77,6 +80,15 @@ class PendingLogin:
     def request_id(self) -> str:
         """ID of our AuthnRequest, which the answer must name in InResponseTo."""
         return request_id_of(self.handle)
+
+
+def tag_of(login: Login | None) -> str:
+    """What stands for a login, also after a step-up; "" for none."""
+    if login is None:
+        return ""
+    # The family is a secret.
+    digest = hashlib.sha256(b"begun as\0" + login.family.encode())
+    return digest.hexdigest()[:16]
 
 
 def request_id_of(handle: str) -> str:
@@ -117,6 +129,7 @@ def keep(
         pending.is_passive,
         pending.is_forced,
         pending.began,
+        pending.begun_as,
     ]
     octets = json.dumps(fields, separators=(",", ":")).encode()
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
@@ -148,10 +161,18 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
         target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
     except ValueError as error:
         raise LoginLost(f"the cookie of this login: {error}") from None
-    # A version before this one kept nothing more.
-    began = rest[0] if rest else ""
+    # A version before this one kept less.
+    began, begun_as = [*rest, "", ""][:2]
     return PendingLogin(
-        target, level, hub, is_passive, is_forced, began, handle, spent_by=spent_by
+        target,
+        level,
+        hub,
+        is_passive=is_passive,
+        is_forced=is_forced,
+        began=began,
+        begun_as=begun_as,
+        handle=handle,
+        spent_by=spent_by,
     )
 
 
@@ -222,18 +243,19 @@ def require_store(environ: "WSGIEnvironment") -> None:
 def claim(environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
     """Take a login for the one answer that it gets; False where that is taken."""
     # A power failure may undo it: the answer itself is used once, durably.
-    key, until = _key(pending.handle), _until(pending)
-    return env.values(environ).add(key, CLAIMED, until, durable=False)
+    key = _key(pending.handle)
+    return env.values(environ).add(key, CLAIMED, until(pending), durable=False)
 
 
 def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> None:
     """Note that the session with this key in the store came of a claimed login."""
     key = _key(pending.handle)
-    until = _until(pending)
-    env.values(environ).swap(key, CLAIMED, login_key, until, durable=False)
+    values = env.values(environ)
+    values.swap(key, CLAIMED, login_key, until(pending), durable=False)
 
 
-def _until(pending: PendingLogin) -> float:
+def until(pending: PendingLogin) -> float:
+    """Until when the store remembers what came of a login under way."""
     # Longer than its cookie can be used, on whatever machine.
     return pending.asked + LIFETIME + 2 * SKEW
 

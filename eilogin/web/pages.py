@@ -86,6 +86,7 @@ _RETRY_AFTER = "10"
 #: Errors that have a page of their own, by their code.
 _PAGE_OF = {
     "subject-missing": "subject_missing.html",
+    "proof-too-old": "proof_too_old.html",
     "login-loops": "login_loops.html",
     "cookies-refused": "no_cookies.html",
     "attribute-missing": "attribute_missing.html",
@@ -109,8 +110,6 @@ class Pages:
         self._script = _packaged("templates/auto_post.js")
         self._style_hash = _hash_of(stylesheet)
         self._script_hash = _hash_of(self._script)
-        self._frames_script = _packaged("templates/frames.js")
-        self._frames_hash = _hash_of(self._frames_script)
         self._by_language = _environments(packages, stylesheet)
 
     def page(  # noqa: PLR0913 - the parts of one answer
@@ -122,6 +121,7 @@ class Pages:
         headers: Headers = (),
         form_action: Sequence[str] | None = (),
         frames: Sequence[str] = (),
+        script: str = "",
         **values: Any,
     ) -> Response:
         """The page that ``template`` makes of ``values``.
@@ -130,20 +130,22 @@ class Pages:
         form on the page may lead, by itself or by a redirect; its own site always is.
         None where the application's answer says where it leads. ``frames`` are URLs to
         whose origins a frame on the page may lead; such a page has a script, which
-        goes on when all of them are done (``script`` in its template).
+        goes on when all of them are done (``script`` in its template). Another page has
+        the one of this file name, beside our own templates.
         """
         is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
         ancestor = "'self'" if is_framed else ""
+        scripted = "frames.js" if frames else script
+        text = _packaged(f"templates/{scripted}") if scripted else ""
         policy = _policy(
             self._style_hash,
             form_action,
-            self._frames_hash if frames else "",
+            _hash_of(text) if text else "",
             ancestor=ancestor,
             frames=frames,
         )
-        if frames:
-            # Our own file, whose hash is in the policy.
-            values["script"] = Markup(self._frames_script)  # noqa: S704
+        # Our own file, whose hash is in the policy.
+        values["script"] = Markup(text)  # noqa: S704
         response = self._html(environ, template, values, policy, ancestor)
         response.status_code = status
         response.headerlist.extend(headers)

@@ -18,7 +18,7 @@ from eilogin.errors import (
     MessageTooLarge,
     MethodNotAllowed,
 )
-from eilogin.settings import IPNetwork, site_path
+from eilogin.settings import WEB_HOST, IPNetwork, site_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -84,7 +84,7 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     default = {"http": 80, "https": 443}.get(parts.scheme)
-    if default is None or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
+    if default is None or not WEB_HOST.fullmatch(host):
         raise ValueError(f"not an http or https address: {url!r}")
     host = f"[{host}]" if ":" in host else host
     port = "" if parts.port in (None, default) else f":{parts.port}"

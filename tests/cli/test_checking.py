@@ -351,6 +351,7 @@ WRONG = {
         "passed_on_to": None,
         "name_id_key": "env:NO_SUCH_NAME",
         "logout_timeout": "soon",
+        "logout_binding": "https://stad.test/ post",
         "name_id": "opaque",
         "name_id_attributes": "persistent mail",
         "nameless": None,
@@ -361,6 +362,8 @@ WRONG = {
         "encrypt": "maybe",
         "encrypt_name_id": "maybe",
         "demo": "maybe",
+        "sectors": "* bsn",
+        "inactive": None,
         "show_session": "maybe",
         "rehearsal": "maybe",
     },
@@ -706,9 +709,17 @@ class TestADemo:
             assert (fault.section, fault.found) == ("app:hub", "'yes'")
             assert public_url in fault.expected
 
-    @pytest.mark.parametrize("option", ["rehearsal", "show_session"])
-    def test_of_digid_is_for_that_profile_only(self, site, option):
-        site.set("app:hub", **{option: "true"})
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("rehearsal", "true"),
+            ("show_session", "true"),
+            ("sectors", "* s00000001"),
+            ("inactive", "https://uwv.example.nl"),
+        ],
+    )
+    def test_of_digid_is_for_that_profile_only(self, site, option, value):
+        site.set("app:hub", **{option: value})
         (fault,) = [fault for fault in site.faults() if fault.option == option]
         assert "expected 'profile = digid'" in fault.expected
         site.set("filter:hub-trust", profile="digid")
@@ -1136,7 +1147,10 @@ class TestWhatIsHardlyMeant:
         ]
 
     def test_what_each_of_several_hubs_can_say_is_noted(self, site, run):
-        told = {"protect": "/a basis role=x", "user": "attribute:mail subject"}
+        told = {
+            "protect": "/a basis role=x\n /b hoog\n /c midden\n =/ optional",
+            "user": "attribute:mail subject",
+        }
         site.set("filter:uwv-eilogin", **told)
         assert self.notes(site, run) == []
         site.set("filter:uwv-eilogin", hub="all")
@@ -1145,10 +1159,16 @@ class TestWhatIsHardlyMeant:
             "attribute:mail: each of the hubs can say that somebody is anybody;"
             " 'subject' tells their citizens apart"
         )
+        levels = "any of the hubs can say midden or hoog of whom it logs in"
         assert self.notes(site, run) == [
+            f"note: [filter:uwv-eilogin] protect: {levels}; is that meant?",
             f"note: [filter:uwv-eilogin] protect: {told}",
             f"note: [filter:uwv-eilogin] user: {named}",
         ]
+
+    def test_the_lowest_level_is_for_any_hub_to_say(self, site, run):
+        site.set("filter:uwv-eilogin", hub="all", protect="/ basis\n /open optional")
+        assert self.notes(site, run) == []
 
     @pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.1 ::/0"])
     def test_trust_in_every_address_is_noted(self, site, run, networks):
@@ -1175,14 +1195,29 @@ class TestWhatIsHardlyMeant:
             site.set("filter:uwv-eilogin", error_text=fine)
             assert "a visitor reads" not in "".join(self.notes(site, run))
 
-    @pytest.mark.parametrize("option", ["nameless", "release", "passed_on_to"])
+    @pytest.mark.parametrize(
+        "option",
+        [
+            "nameless",
+            "release",
+            "passed_on_to",
+            "sectors",
+            "inactive",
+            "logout_binding",
+        ],
+    )
     def test_whom_the_federation_does_not_know_is_noted(self, site, run, option):
         uwv = "http://uwv.localhost:6543/eilogin/metadata"
         lines = {
             "nameless": f"{uwv} {uwv}x",
             "release": f"{uwv} name\n {uwv}x name\n category:urn:c name\n * name",
             "passed_on_to": f"{uwv} {uwv}x",
+            "sectors": f"{uwv} s00000000\n {uwv}x s00000001\n * s00000000",
+            "inactive": f"{uwv} {uwv}x",
+            "logout_binding": f"{uwv} soap\n {uwv}x browser\n * soap",
         }
+        if option in ("sectors", "inactive"):
+            site.set("filter:hub-trust", profile="digid")
         site.set("app:hub", **{option: lines[option]})
         notes = [note for note in self.notes(site, run) if "no member" in note]
         (note,) = notes

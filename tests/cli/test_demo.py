@@ -23,7 +23,7 @@ def contents(site):
 def federation(site):
     certificate = load_certificate((site.var / "federation.crt").read_bytes())
     octets = (site.var / "federation.xml").read_bytes()
-    return read_federation(octets, [certificate_key(certificate)])
+    return read_federation(octets, [certificate_key(certificate)], on_loopback=True)
 
 
 class TestInAnEmptyClone:

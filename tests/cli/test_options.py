@@ -53,6 +53,10 @@ def test_a_table_is_sound_restructuredtext(run, name):
     assert all(len(line) <= 110 for line in table.splitlines())
 
 
+def test_a_participants_options_are_those_of_all_its_filters(run):
+    assert run("options", "participant").output == run("options", "main").output
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones(run):
     result = run("options", "logn")
     assert result.exit_code == 1

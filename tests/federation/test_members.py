@@ -13,7 +13,12 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.federation import Federation, MetadataFile
-from eilogin.saml.metadata import write_entity, write_federation
+from eilogin.saml.metadata import (
+    EntityDescriptor,
+    FederationMetadata,
+    write_entity,
+    write_federation,
+)
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
 HOUR, DAY, SKEW = 3600.0, 86400.0, 60.0
@@ -68,6 +73,41 @@ def test_knows_nobody_any_more_when_it_has_expired(federation, traveller):
     assert federation.entities == []
     with pytest.raises(UnknownPeer, match="expired"):
         federation.entity(UWV)
+    assert federation.whose(UWV).endswith("operator for newer metadata")
+
+
+class TestWhoseAStrangersNameCouldBe:
+    @staticmethod
+    def of(*names):
+        members = tuple(EntityDescriptor(entity_id=name) for name in names)
+        return Federation(FederationMetadata(members, None, "", None))
+
+    def test_is_told_with_whom_to_ask(self, federation):
+        assert federation.whose(f"{UWV}x") == (
+            f"; did you mean '{UWV}'? Ask the federation's operator whether it should"
+            " be one"
+        )
+
+    def test_is_not_told_where_none_is_like_it(self, federation):
+        told = federation.whose("urn:x")
+        assert told == "; ask the federation's operator whether it should be one"
+
+    def test_is_one_of_three_at_most(self):
+        federation = self.of(*(f"https://a.test/{n}" for n in range(5)))
+        assert federation.whose("https://a.test/").count("' or '") == 2
+
+    def test_is_looked_for_among_few(self):
+        others = [f"https://site-{n}.test/metadata" for n in range(60)]
+        federation = self.of(*others, "https://a.test/metadata")
+        told = federation.whose("https://a.test/metadat")
+        assert told.startswith("; did you mean 'https://a.test/metadata'? Ask")
+        # Nobody has the same host.
+        assert "did you mean" not in federation.whose("https://sit-1.test/metadata")
+        assert "did you mean" not in federation.whose("site-1.test")
+
+    def test_is_not_looked_for_where_that_takes_its_time(self):
+        long = "https://a.test/" + 200 * "x"
+        assert "did you mean" not in self.of(long).whose(f"{long}y")
 
 
 def test_has_a_name_for_everybody(federation):
@@ -153,6 +193,15 @@ def test_what_is_no_metadata_is_told_in_full(tmp_path, text, told):
         read(None, path)
 
 
+def test_what_is_no_metadata_controls_no_terminal(tmp_path, operator):
+    path = tmp_path / "federation.xml"
+    start = '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"'
+    path.write_text(f'{start} entityID="x" validUntil="&#x9b;31m&#x85;&#x2028;"/>')
+    with pytest.raises(MetadataUnusable, match="31m") as caught:
+        read([operator.public], path)
+    assert str(caught.value).isprintable()
+
+
 @pytest.fixture
 def file_of(tmp_path):
     """A file with the metadata of one party, which nobody signed."""
@@ -221,5 +270,8 @@ class TestAPartyWithoutKeys:
         federation = read(None, file)
         assert federation.hubs == [HUB]
         assert federation.left_out.keys() == {UWV}
-        with pytest.raises(UnknownPeer, match=r"left out: .*no signing certificate"):
+        why = r"left out \(peer-without-keys\): entity .*no signing certificate"
+        with pytest.raises(UnknownPeer, match=why):
             federation.entity(UWV)
+        # Whom to ask is told with the reason.
+        assert federation.whose(UWV) == ""

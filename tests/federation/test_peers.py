@@ -173,6 +173,15 @@ class TestRemarks:
             (remark,) = self.of(make_own("hub"), make_hub(), make_own().descriptor())
         assert make_own().entity_id in remark.text
 
+    def test_tell_of_a_certificate_that_is_not_valid_yet(self, make_own, make_hub, key):
+        begins = key.certificate.not_valid_before_utc
+        with time_machine.travel(begins.timestamp() - 1, tick=False):
+            (remark,) = self.of(make_own(), make_hub(), make_own().descriptor())
+        assert remark.code == "certificate-begins"
+        told = f"'{HUB}' is not valid before {begins:%Y-%m-%dT%H:%M:%S}Z: its key is"
+        assert told in remark.text
+        assert "ask who runs" in remark.text
+
     def test_tell_who_plays_digid_whom_it_refuses_for_that(
         self, make_own, make_hub, key
     ):
@@ -188,7 +197,7 @@ class TestRemarks:
         found = self.of(make_own(), make_hub(), left_out=left_out, remarks=texts)
         assert {remark.code for remark in found} == {"metadata-passed-over"}
         assert [remark.text for remark in found] == [
-            "left out: no key",
+            "left out (peer-without-keys): no key",
             *texts[:19],
             "and 11 more",
         ]

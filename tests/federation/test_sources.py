@@ -22,9 +22,11 @@ from eilogin.errors import (
     ConfigurationError,
     InvalidOptions,
     MetadataLifetime,
+    MetadataOlder,
     MetadataUnavailable,
     MetadataUntrusted,
     MetadataUnusable,
+    PeerUnusable,
     PeerWithoutKeys,
     UnknownPeer,
 )
@@ -235,6 +237,8 @@ class TestWhatIsFetched:
 
 def _signed(octets, operator):
     root = xml.parse(octets)
+    for before in root.findall(xml.q("ds:Signature")):
+        root.remove(before)
     root.set("ID", messages.new_id())
     signatures.sign(root, operator)
     return xml.serialize(root)
@@ -322,7 +326,7 @@ class TestACopy:
     def kept(self, source, tmp_path):
         folder = tmp_path / "copies"
         folder.mkdir()
-        return lambda **changes: source(copies=folder, keeps=True, **changes)
+        return lambda **changes: source(copies=folder, **{"keeps": True, **changes})
 
     def file(self, tmp_path):
         (file,) = (tmp_path / "copies").iterdir()
@@ -353,6 +357,95 @@ class TestACopy:
         assert [e.entity_id for e in metadata.entities] == [HUB, UWV]
         assert "(metadata-untrusted)" in metadata.instead_of
         assert self.file(tmp_path).read_bytes() == octets, "kept, not overwritten"
+
+    # --- what is older ---
+
+    NEW, OLD = "2026-11-24T09:00:00Z", "2026-11-20T09:00:00Z"
+
+    @pytest.fixture
+    def made(self, members, operator):
+        """Metadata of a time, or of none: the older, the more members it has."""
+
+        def made(instant, days=30):
+            with time_machine.travel(instant or self.NEW, tick=False):
+                octets = write_federation(
+                    members if instant == self.OLD else members[1:],
+                    name="",
+                    valid_until=clock.now() + days * 24 * HOUR,
+                    key=operator,
+                )
+            if instant:
+                return octets
+            root = xml.parse(octets)
+            root.remove(root.find(xml.q("md:Extensions")))
+            return _signed(xml.serialize(root), operator)
+
+        with time_machine.travel(self.NEW):
+            yield made
+
+    @pytest.fixture
+    def gives(self, kept, server):
+        def gives(octets, **changes):
+            server.pages["/federation.xml"] = octets
+            return kept(**changes).load(None)
+
+        return gives
+
+    @pytest.mark.parametrize("which", [OLD, None])
+    def test_stands_in_for_what_is_older(self, gives, made, tmp_path, which):
+        """Somebody brings back a hub whose key was lost."""
+        new = made(self.NEW)
+        gives(new)
+        found = gives(made(which))
+        assert [e.entity_id for e in found.entities] == [UWV]
+        when = f"made at {which}" if which else "which does not say when it was made"
+        assert re.fullmatch(
+            rf"http://localhost:\d+/federation\.xml: found metadata {when}; expected"
+            rf" none older than the copy that we have, made at {self.NEW}: ask the"
+            rf" operator .*; if it is meant so, remove {self.file(tmp_path)}"
+            r" \(metadata-older\)",
+            found.instead_of,
+        )
+        assert self.file(tmp_path).read_bytes() == new, "kept, not overwritten"
+
+    def test_is_looked_at_by_who_only_looks(self, gives, made):
+        gives(made(self.NEW))
+        assert "(metadata-older)" in gives(made(self.OLD), keeps=False).instead_of
+
+    def test_that_is_over_lets_nothing_older_in(self, gives, made):
+        gives(made(self.NEW, days=1))
+        with time_machine.travel("2026-11-26T09:00:00Z"):
+            told = r"made at 2026-11-20.*; nor can the copy .* expired at 2026-11-25"
+            with pytest.raises(MetadataOlder, match=told):
+                gives(made(self.OLD))
+
+    def test_that_was_removed_lets_older_in(self, gives, made, tmp_path):
+        gives(made(self.NEW))
+        self.file(tmp_path).unlink()
+        assert gives(made(self.OLD)).instead_of == ""
+
+    @pytest.mark.parametrize(
+        ("first", "then"),
+        [(OLD, NEW), (NEW, NEW), (None, NEW), (None, OLD), (None, None)],
+    )
+    def test_goes_for_what_is_not_older(self, gives, made, tmp_path, first, then):
+        gives(made(first))
+        # Signed anew: other octets, though of the same instant.
+        second = made(then, days=10)
+        assert gives(second).instead_of == ""
+        assert self.file(tmp_path).read_bytes() == second
+
+    def test_of_another_signer_is_no_measure(self, gives, made, key, caplog, tmp_path):
+        """As where the operator has another key since then."""
+        gives(_signed(made(self.NEW), key), keys=[key.public])
+        old = made(self.OLD)
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            assert gives(old).instead_of == ""
+        assert "no copy of http://localhost" in caplog.text
+        assert "to compare: not signed by a key" in caplog.text
+        assert self.file(tmp_path).read_bytes() == old
+
+    # --- what cannot be used ---
 
     def test_that_was_changed_is_refused(self, kept, server, tmp_path):
         kept().load(None)
@@ -565,7 +658,7 @@ def site(eilogin_federation, start):
         chosen = {k: v for k, v in {**common, **said}.items() if v is not None}
         return read(TrustOptions, {}, chosen)
 
-    options.server, options.folder = server, folder
+    options.server, options.folder, options.operator = server, folder, federation.key
     return options
 
 
@@ -638,6 +731,47 @@ class TestASite:
             site(**unsigned)
         line = f"{site.server.url()} {site.folder}/federation.crt"
         assert trust_of(site(federation=line, **unsigned)).hub_ids == (IN,)
+
+
+class TestPeersOnThisMachine:
+    """A hub whose artifacts are resolved by what listens here."""
+
+    HERE = "http://127.0.0.1:8500/v1/agent/leave"
+
+    @pytest.fixture
+    def site(self, site):
+        root = xml.parse(site.server.pages["/federation.xml"], xml.METADATA)
+        root.remove(root.find(xml.q("ds:Signature")))
+        (resolver,) = root.iter(xml.q("md:ArtifactResolutionService"))
+        resolver.set("Location", self.HERE)
+        signatures.sign(root, site.operator)
+        site.server.pages["/federation.xml"] = octets = xml.serialize(root)
+        (site.folder / "here.xml").write_bytes(octets)
+        return site
+
+    @pytest.mark.parametrize("is_fetched", [True, False])
+    def test_are_left_out_where_we_are_not_on_it(self, site, is_fetched):
+        line = site.server.url() if is_fetched else f"{site.folder}/here.xml"
+        told = (
+            rf"no hub that can be used: entity '{IN}': its \w+ by [\w-]+: an address"
+            rf" is on .*'{self.HERE}'"
+        )
+        with pytest.raises(PeerUnusable, match=told):
+            trust_of(site(federation=line))
+
+    @pytest.mark.parametrize("is_fetched", [True, False])
+    @pytest.mark.parametrize(
+        "own",
+        [
+            {"public_url": "http://uwv.localhost:6543"},
+            {"back_channel_url": "http://127.0.0.1:6544"},
+        ],
+    )
+    def test_are_taken_where_we_are_on_it_too(self, site, is_fetched, own):
+        line = site.server.url() if is_fetched else f"{site.folder}/here.xml"
+        trust = trust_of(site(federation=line, **own))
+        (resolver,) = trust.hub(IN).artifact_resolutions
+        assert resolver.location == self.HERE
 
 
 def test_a_name_that_nobody_has_is_no_answer(operator):

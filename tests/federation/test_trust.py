@@ -7,6 +7,8 @@ from eilogin.errors import (
     DecryptionFailed,
     MessageExpired,
     MessageMisdirected,
+    NotFound,
+    PeerUnavailable,
     UnknownPeer,
     UntrustedSignature,
 )
@@ -33,7 +35,7 @@ def test_knows_the_hub_and_where_it_takes_questions(make_trust):
 
 
 def test_a_hub_that_is_none_is_refused(make_trust):
-    with pytest.raises(UnknownPeer, match="not an identity provider"):
+    with pytest.raises(UnknownPeer, match="not an identity provider: ask who runs"):
         make_trust(UWV).hub(UWV)
 
 
@@ -41,13 +43,28 @@ def test_only_our_hub_has_keys(make_trust, key):
     assert [k.public_numbers() for k in make_trust().hub_keys(HUB)] == [
         key.public.public_numbers()
     ]
-    with pytest.raises(UnknownPeer, match="not a hub of"):
+    told = rf"not a hub of.*'hub' names \({HUB}\): ask who wrote it"
+    with pytest.raises(UnknownPeer, match=told):
         make_trust().hub_keys(UWV)
+
+
+def test_names_no_more_than_three_of_our_hubs(make_trust):
+    trust = replace(make_trust(), hub_ids=tuple(f"urn:{n}" for n in range(4)))
+    with pytest.raises(UnknownPeer, match=r"names \(urn:0, urn:1, urn:2, …\)"):
+        trust.hub(UWV)
+
+
+def test_says_who_was_perhaps_meant_by_a_name_that_nobody_has(make_trust):
+    told = rf"is not a member .*; did you mean '{UWV}'\? Ask the federation's op"
+    with pytest.raises(UnknownPeer, match=told):
+        make_trust().participant(f"{UWV}x")
+    with pytest.raises(UnknownPeer, match="did you mean"):
+        make_trust(f"{HUB}x").hub(f"{HUB}x")
 
 
 def test_only_participants_have_keys_at_the_hub(make_trust):
     assert make_trust().participant_keys(UWV)
-    with pytest.raises(UnknownPeer, match="not a service provider"):
+    with pytest.raises(UnknownPeer, match="not a service provider: ask who runs"):
         make_trust().participant_keys(HUB)
 
 
@@ -112,6 +129,15 @@ class TestWhatALogSaysOfARefusal:
     )
     def test_is_that_there_is_no_key(self, make_trust, peer, says):
         assert says in self.told(make_trust(), UntrustedSignature(), peer)
+
+    def test_is_the_same_where_nothing_is_said_to_who_sent_it(self, make_trust):
+        nothing = NotFound()
+        nothing.__cause__ = UntrustedSignature()
+        assert "its metadata has 1 certificate (" in self.told(make_trust(), nothing)
+
+    def test_is_who_does_not_answer(self, make_trust):
+        told = self.told(make_trust(), PeerUnavailable())
+        assert told == f"it is of '{HUB}'; ask who runs '{HUB}'"
 
     def test_is_which_key_of_ours_to_encrypt_for(self, make_own, make_trust, key_of):
         ours = key_of("to encrypt for")

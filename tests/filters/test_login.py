@@ -267,7 +267,7 @@ class TestTheCall:
         )
         citizen.bring(old, question)
         assert citizen.browser.page.status_int == 403
-        assert "(level-too-low)" in caplog.text
+        assert "(proof-too-old)" in caplog.text
 
 
 # --- the hub's answer -----------------------------------------------------------

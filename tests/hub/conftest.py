@@ -292,6 +292,22 @@ def leaves(hub_believes):
 
 
 @pytest.fixture
+def tells(caplog, events, service):
+    """Assert what the logs say of a refusal that the participant is told."""
+
+    def check(code, text):
+        event = events("login")[-1]
+        assert (event["outcome"], event["reason"]) == ("refused", code)
+        assert event["peer"] == service.entity_id
+        line = next(m for m in caplog.messages if m.startswith(event["reference"]))
+        assert f"({code}):" in line
+        assert text in line
+        assert f"ask who runs '{service.entity_id}'" in line
+
+    return check
+
+
+@pytest.fixture
 def refused(caplog):
     """Assert a refusal with a reference, whose cause is in the log and nowhere else.
 

@@ -126,12 +126,12 @@ class TestTheAlgorithms:
         assert service.came == []
 
     def test_of_encryption_that_we_do_not_have_get_no_login(
-        self, service, answer, believed, caplog
+        self, service, answer, believed, tells
     ):
         believed(encryption_methods=(EncryptionMethod(f"{XENC}aes256-cbc"),))
         answer(name_id_format=messages.ENCRYPTED)
         assert service.answer()[0].status.codes == DENIED
-        assert "lists aes256-cbc to encrypt for it; expected one of" in caplog.text
+        tells("algorithm-missing", "lists aes256-cbc to encrypt for it; expected one")
         # Nothing is encrypted for who does not want it.
         answer()
         assert service.answer()[1].name_id is not None
@@ -199,12 +199,22 @@ class TestTheEncryption:
 
     @pytest.mark.parametrize("hub_options", [{"encrypt": "required"}])
     def test_that_has_to_be_gives_no_login_to_who_has_no_key(
-        self, citizen, service, answer, believed, caplog
+        self, service, answer, believed, tells
     ):
         believed(encryption_certificates=())
         answer()
         assert service.answer()[0].status.codes == DENIED
-        assert f"{service.entity_id} gets no login: encrypt = required" in caplog.text
+        told = f"{service.entity_id} gets no login: encrypt = required"
+        tells("encryption-key-missing", told)
+
+    def test_of_the_name_alone_gives_no_login_to_who_has_no_key(
+        self, service, answer, believed, tells
+    ):
+        believed(encryption_certificates=())
+        answer(name_id_format=messages.ENCRYPTED)
+        codes = service.answer()[0].status.codes
+        assert codes == (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+        tells("encryption-key-missing", "it asks for an encrypted NameID, and its")
 
     def test_is_of_the_name_where_the_policy_wants_that(
         self, answer, decrypted, is_signed

@@ -38,7 +38,7 @@ class TestItsOwnPage:
         citizen.sign_in(url=service.address(service.request()))
         leaves("stad.test")
         citizen.visit(f"{HUB}/")
-        assert service.entity_id in citizen.browser.text
+        assert "Waar u bent ingelogd stad.test Sinds" in citizen.browser.text
         assert 'href="https://stad.test' not in citizen.browser.page.text
 
     def test_is_there_for_who_was_away_for_a_while(self, citizen, clock):

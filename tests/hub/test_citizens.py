@@ -163,6 +163,7 @@ class TestTheFile:
         [
             pytest.param({"bsn": "900000017"}, "eleven-check", id="bsn"),
             pytest.param({"bsn": ""}, "bsn is required", id="no bsn"),
+            pytest.param({"sofi": "900000017"}, "sofi: nine digits", id="sofi"),
             pytest.param({"username": " "}, "username is required", id="no name"),
             pytest.param({"password": "geheim"}, "Argon2 hash", id="clear password"),
             pytest.param({"totp_secret": "geheim!"}, "base32", id="no base32"),
@@ -182,6 +183,15 @@ class TestTheFile:
         assert str(caught.value).startswith(f"{path}: citizen 2: ")
         for value in ("900000017", "geheim"):
             assert value not in str(caught.value)
+
+    def test_may_hold_who_has_a_sofi_number_alone(self, tmp_path):
+        path = tmp_path / "citizens.json"
+        entry = json.loads(to_json([ANNA]))[0]
+        del entry["bsn"]
+        path.write_text(json.dumps([{**entry, "sofi": "900000053"}]))
+        [citizen] = Citizens.load(path)
+        assert citizen.attributes["sofi"] == ["900000053"]
+        assert "bsn" not in citizen.attributes
 
     @pytest.mark.parametrize(
         ("text", "says"),

@@ -7,11 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from eilogin import clock as instants
-from eilogin.errors import StoreUnavailable
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.hub.app import HubOptions
+from eilogin.hub.citizens import demo_citizens, to_json
+from eilogin.hub.digid import relay_state
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.keys import SigningKey, key_name, new_key_pair
 from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
+from eilogin.settings import read
 
 HUB = "https://inloggen.test"
 SSO = f"{HUB}/sso"
@@ -22,6 +26,8 @@ MINUTE = 60
 
 ANNA = "s00000000:900000016"
 BRAM = "s00000000:900000028"
+#: SOFI numbers that pass the eleven test, where a test gives them to somebody.
+SOFI = {"anna": "900000053", "chaima": "900000065"}
 DENIED = "Requester/RequestDenied"
 FAILED = "Responder/AuthnFailed"
 #: The lifetime of an artifact's answer, and for how long it is known after that.
@@ -168,10 +174,13 @@ class TestAMessageThatIsNobodys:
         stad.ask(citizen, issuer="https://evil.test/")
         nothing_there(citizen.browser.page, "peer-unknown", stad)
 
-    def test_is_one_by_another_key(self, citizen, stad, attacker_key, nothing_there):
+    def test_is_one_by_another_key(
+        self, citizen, stad, attacker_key, nothing_there, caplog
+    ):
         stad.service.party.key = attacker_key
         stad.ask(citizen)
         nothing_there(citizen.browser.page, "signature-untrusted", stad)
+        assert "its metadata has 1 certificate (SHA-1 " in caplog.text
 
     @pytest.mark.parametrize(
         "begins",
@@ -259,19 +268,31 @@ class TestAMessageThatIsNobodys:
 
 class TestARequestOfAMember:
     @pytest.mark.parametrize(
-        "changes",
+        ("changes", "told"),
         [
-            {"issued": START - 2 * MINUTE - 1},
-            {"issued": START + 2 * MINUTE + 1},
-            {"acs_index": 0, "acs_url": "https://stad.test/eilogin/acs"},
-            {"acs_index": 0, "protocol_binding": bindings.ARTIFACT},
-            {"level_classes": ("urn:unknown", DIGID.class_of("basis"))},
+            ({"issued": START - 2 * MINUTE - 1}, "(message-expired): the IssueInstant"),
+            ({"issued": START + 2 * MINUTE + 1}, "(message-expired): the IssueInstant"),
+            (
+                {"acs_index": 0, "acs_url": "https://stad.test/eilogin/acs"},
+                "(message-malformed): AssertionConsumerServiceIndex excludes",
+            ),
+            (
+                {"acs_index": 0, "protocol_binding": bindings.ARTIFACT},
+                "(message-malformed): AssertionConsumerServiceIndex excludes",
+            ),
+            (
+                {"level_classes": ("urn:unknown", DIGID.class_of("basis"))},
+                "(refused): no level_classes has the class 'urn:unknown'",
+            ),
         ],
         ids=["old", "not yet", "index and URL", "index and binding", "unknown class"],
     )
-    def test_is_denied_where_it_is_not_in_order(self, signed_in, stad, changes):
+    def test_is_denied_where_it_is_not_in_order(
+        self, signed_in, stad, caplog, changes, told
+    ):
         stad.ask(signed_in, **changes)
         assert stad.status() == DENIED
+        assert told in caplog.text
 
     @pytest.mark.parametrize("off", [-2 * MINUTE, 2 * MINUTE])
     def test_may_be_two_minutes_off(self, signed_in, stad, off):
@@ -662,6 +683,240 @@ class TestTheHighestLevels:
         assert uwv.assertion().level_class == DIGID.class_of("substantieel")
 
 
+class TestAParticipantThatIsNotActive:
+    """DIGID.md 2.4, 2: before all that could be asked of her."""
+
+    @pytest.fixture
+    def hub_options(self):
+        return {
+            "profile": "digid",
+            "inactive": "https://stad.test/eilogin/metadata https://x.test/",
+        }
+
+    @pytest.fixture
+    def known(self, citizen, uwv):
+        uwv.ask(citizen)
+        citizen.sign_in(url=None)
+        return citizen
+
+    def test_is_denied_and_she_is_asked_nothing(self, citizen, stad, caplog):
+        request = stad.ask(citizen)
+        assert not citizen.is_asked
+        response = messages.read_response(stad.answer()[0])
+        assert words(response.status) == DENIED
+        assert response.in_response_to == request.id
+        assert "(not-served): https://stad.test/eilogin/metadata gets no" in caplog.text
+
+    def test_is_denied_who_is_known_already(self, known, stad, uwv):
+        stad.ask(known)
+        assert stad.status() == DENIED
+        uwv.ask(known)
+        assert len(uwv.service.came) == 2, "all others are served"
+
+    def test_still_has_to_sign_what_it_says(
+        self, citizen, stad, attacker_key, nothing_there
+    ):
+        stad.service.party.key = attacker_key
+        stad.ask(citizen)
+        nothing_there(citizen.browser.page, "signature-untrusted", stad)
+
+    def test_is_denied_by_post_too(self, citizen, stad):
+        element = messages.write_authn_request(stad.request())
+        fields = stad.service.party.by_post("SAMLRequest", element, "handle")
+        citizen.browser.post(SSO, site="cross-site", **fields)
+        assert stad.status() == DENIED
+        assert stad.service.came[-1]["RelayState"] == "handle"
+
+
+class TestTheNumberOfASector:
+    """DIGID.md 1.4, and 2.4, 4. Anna has two, Bram a BSN and Chaima a SOFI number."""
+
+    @pytest.fixture
+    def shows(self):
+        """Whether the page is shown that names where she is in already."""
+        return "false"
+
+    @pytest.fixture
+    def hub_options(self, tmp_path, shows):
+        people = [
+            replace(
+                one,
+                sofi=SOFI.get(one.username, ""),
+                bsn="" if one.username == "chaima" else one.bsn,
+            )
+            for one in demo_citizens()
+        ]
+        file = tmp_path / "people.json"
+        file.write_bytes(to_json(people))
+        sectors = (
+            "* s00000000",
+            "https://uwv.test/eilogin/metadata s00000001",
+            "https://land.test/eilogin/metadata s00000001 s00000000",
+        )
+        return {
+            "profile": "digid",
+            "show_session": shows,
+            "citizens": str(file),
+            "sectors": "\n".join(sectors),
+        }
+
+    @pytest.fixture
+    def land(self, digid_of):
+        return digid_of("land.test")
+
+    def test_is_that_of_the_participant(self, citizen, stad, uwv):
+        stad.ask(citizen)
+        citizen.sign_in(url=None)
+        assert stad.assertion().name_id == messages.NameID(ANNA)
+        uwv.ask(citizen)
+        assert uwv.assertion().name_id == messages.NameID("s00000001:900000053")
+
+    @pytest.mark.parametrize(
+        ("name", "number"),
+        [("anna", "s00000001:900000053"), ("bram", BRAM)],
+        ids=["the preferred one", "the only one"],
+    )
+    def test_is_the_first_that_she_has(self, citizen, land, name, number):
+        land.ask(citizen)
+        citizen.sign_in(name, url=None)
+        assert land.assertion().name_id == messages.NameID(number)
+
+    def test_is_missed_by_who_has_none_and_fails(self, citizen, uwv):
+        uwv.ask(citizen)
+        citizen.sign_in("bram", url=None)
+        assert uwv.status() == FAILED
+
+    def test_is_missed_by_who_is_known_already_and_asked_nothing(
+        self, citizen, stad, uwv
+    ):
+        """The same with force: DigiD has this before that."""
+        stad.ask(citizen)
+        citizen.sign_in("bram", url=None)
+        for force in (False, True):
+            uwv.ask(citizen, force_authn=force)
+            assert not citizen.is_asked
+            assert uwv.status() == FAILED
+        stad.ask(citizen)
+        assert stad.assertion().name_id == messages.NameID(BRAM)
+
+    @pytest.mark.parametrize("shows", ["true"])
+    def test_is_looked_for_of_who_goes_on(self, citizen, stad, uwv, clock, shows):
+        """The page was shown to another one, who was in here before."""
+        stad.ask(citizen)
+        citizen.sign_in(url=None)
+        uwv.ask(citizen)
+        url, page = citizen.browser.url, citizen.browser.page
+        clock.shift(1)
+        stad.ask(citizen, force_authn=True)
+        citizen.sign_in("bram", url=None)
+        citizen.browser.url, citizen.browser.page = url, page
+        citizen.browser.press("Ga verder")
+        assert uwv.status() == FAILED
+
+    def test_is_not_missed_of_who_was_away_for_too_long(
+        self, citizen, stad, uwv, clock
+    ):
+        """Then anybody may sign in."""
+        stad.ask(citizen)
+        citizen.sign_in("bram", url=None)
+        clock.shift(16 * MINUTE)
+        uwv.ask(citizen)
+        assert citizen.is_asked
+
+    def test_may_be_all_that_she_has(self, citizen, stad, uwv):
+        uwv.ask(citizen)
+        citizen.sign_in("chaima", url=None)
+        assert uwv.assertion().name_id.value == "s00000001:900000065"
+        stad.ask(citizen)
+        assert stad.status() == FAILED
+
+    def test_is_the_one_by_which_each_is_told_of_a_logout(
+        self, citizen, stad, logs_out, federation, uwv
+    ):
+        uwv.ask(citizen)
+        citizen.sign_in(url=None)
+        stad.ask(citizen)
+        logs_out(stad, citizen)
+        federation.back_channel_log.clear()
+        citizen.browser.press("Ga verder")
+        [(url, body)] = federation.back_channel_log
+        assert urlsplit(url).hostname == "uwv.test"
+        request = messages.read_logout_request(bindings.unwrap_soap(body))
+        assert request.name_id == messages.NameID("s00000001:900000053")
+
+
+@pytest.mark.parametrize(
+    "sectors",
+    [
+        "s00000000",
+        "*",
+        "* bsn",
+        "https://uwv.test/ s00000002",
+        "* s00000000\n* s00000001",
+    ],
+    ids=["nobody", "no code", "a word", "unknown", "twice"],
+)
+def test_sectors_say_who_gets_which(tmp_path, sectors):
+    with pytest.raises(ConfigurationError, match=r"sectors: (found .*; )?expected"):
+        read(HubOptions, {}, {"name_id_key": "0123456789abcdef", "sectors": sectors})
+
+
+class TestARelayState:
+    """DIGID.md 1.1: it is sticky."""
+
+    def test_is_given_to_the_next_who_sends_none(self, citizen, stad, uwv):
+        stad.ask(citizen, "first")
+        citizen.sign_in(url=None)
+        uwv.ask(citizen, "")
+        assert uwv.service.came[-1]["RelayState"] == "first"
+        uwv.ask(citizen, "second")
+        assert uwv.service.came[-1]["RelayState"] == "second"
+        stad.ask(citizen, "")
+        assert stad.service.came[-1]["RelayState"] == "second"
+
+    def test_of_a_login_that_came_to_nothing_is_kept_too(self, citizen, stad):
+        stad.ask(citizen, "left alone: é")
+        stad.ask(citizen, "")
+        citizen.sign_in(url=None)
+        [fields] = stad.service.came
+        assert fields["RelayState"] == "left alone: é"
+
+    def test_is_none_in_a_browser_that_never_had_one(self, citizen, another, stad):
+        stad.ask(another, "of somebody else")
+        stad.ask(citizen, "")
+        citizen.sign_in(url=None)
+        assert stad.service.came[-1].keys() == {"SAMLart"}
+
+    def test_is_given_with_the_answer_to_a_logout_and_gone_then(
+        self, citizen, stad, logs_out, outcome
+    ):
+        stad.ask(citizen, "of the login")
+        citizen.sign_in(url=None)
+        logs_out(stad, citizen, relay_state="")
+        assert outcome(stad, citizen)[1] == "of the login"
+        stad.ask(citizen, "")
+        citizen.sign_in(url=None)
+        assert stad.service.came[-1].keys() == {"SAMLart"}
+
+    def test_of_a_logout_that_she_cancelled_is_kept(self, citizen, stad, uwv, logs_out):
+        stad.ask(citizen, "of the login")
+        citizen.sign_in(url=None)
+        uwv.ask(citizen, "of another")
+        logs_out(stad, citizen, by_post=True, relay_state="of the logout")
+        citizen.browser.click("Annuleren")
+        uwv.ask(citizen, "")
+        assert uwv.service.came[-1]["RelayState"] == "of the logout"
+
+    @pytest.mark.parametrize(
+        "cookie",
+        ["%%%", "/w", "_w==", "QUFB" * 30, "AAAA"],
+        ids=["no base64", "half of it", "no UTF-8", "too long", "control"],
+    )
+    def test_that_somebody_made_up_is_none(self, cookie):
+        environ = {"HTTP_COOKIE": f"__Host-eilogin-relay-state={cookie}"}
+        assert relay_state.kept(environ) == ""
+
+
 class TestWhoIsLoggedInAlready:
     """DIGID.md 2.4, 7: the page that names where."""
 
@@ -680,6 +935,29 @@ class TestWhoIsLoggedInAlready:
         assert "stad.test Sinds 10.00 uur" in shown.browser.text
         assert "naar uwv.test" in shown.browser.text
         assert not uwv.is_answered
+
+    def test_sees_until_when_and_is_led_on_after_that(self, shown, uwv, clock):
+        """Without a script too; with one, the minutes are counted."""
+        assert "Dat kan tot 10.15 uur. Daarna logt u opnieuw in." in shown.browser.text
+        assert 'data-seconds="840"' in shown.browser.page.text
+        seconds, _, url = shown.browser.page.headers["Refresh"].partition("; url=")
+        assert url.startswith(f"{SSO}?request=")
+        clock.shift(int(seconds))
+        shown.visit(url)
+        assert "U bent al ingelogd" in shown.browser.title
+        clock.shift(int(shown.browser.page.headers["Refresh"].partition(";")[0]))
+        shown.visit(url)
+        assert shown.is_asked
+
+    def test_sees_no_more_than_is_left_of_the_session(
+        self, signed_in, stad, uwv, clock
+    ):
+        for _ in range(8):
+            clock.shift(14 * MINUTE)
+            stad.ask(signed_in)
+        uwv.ask(signed_in)
+        assert "Dat kan tot 12.00 uur." in signed_in.browser.text
+        assert 'data-seconds="480"' in signed_in.browser.page.text
 
     def test_goes_on(self, shown, uwv):
         shown.browser.press("Ga verder")
@@ -743,14 +1021,23 @@ class TestWhoIsLoggedInAlready:
 def logs_out():
     """Bring a participant's LogoutRequest to the hub, in a citizen's browser."""
 
-    def bring(digid, citizen, *, by_post=False, destination=SLO, **changes):
+    def bring(
+        digid,
+        citizen,
+        *,
+        by_post=False,
+        destination=SLO,
+        relay_state="out",
+        **changes,
+    ):
         party = digid.service.party
         element = party.logout_request(messages.NameID(ANNA), destination, **changes)
         if by_post:
-            fields = party.by_post("SAMLRequest", element, "out")
+            fields = party.by_post("SAMLRequest", element, relay_state)
             citizen.browser.post(SLO, site="cross-site", **fields)
         else:
-            citizen.visit(party.by_redirect(SLO, "SAMLRequest", element, "out"))
+            url = party.by_redirect(SLO, "SAMLRequest", element, relay_state)
+            citizen.visit(url)
         return element.get("ID")
 
     return bring
@@ -900,6 +1187,30 @@ class TestALogout:
         assert "Wilt u overal uitloggen?" in anna.browser.text
         anna.browser.press("Ga verder")
         assert words(outcome(stad, anna.citizen)[0].status) == "Success"
+
+    @pytest.fixture
+    def link(self, anna, another, stad, logs_out):
+        """The address of ours to which another browser is led with a LogoutRequest."""
+        another.browser.stops_before = "leaving="
+        logs_out(stad, another, by_post=True)
+        return another.browser.url
+
+    @pytest.mark.parametrize("has_one_too", [False, True])
+    def test_is_no_link_by_which_others_are_logged_out(
+        self, anna, link, stad, logs_out, has_one_too
+    ):
+        if has_one_too:
+            logs_out(stad, anna.citizen)
+        anna.browser.follow(link)
+        assert "Uitloggen is niet gelukt" in anna.browser.title
+        anna.browser.post(link, site="same-origin")
+        assert "Uitloggen is niet gelukt" in anna.browser.title
+        assert is_in(anna) == EVERYWHERE
+
+    def test_where_she_has_no_session_is_answered_in_any_browser(self, link, call):
+        """Who takes no cookies has none, and is not stuck here."""
+        location = call("GET", link).location
+        assert location.startswith("https://stad.test/eilogin/slo?SAMLResponse=")
 
     @pytest.mark.parametrize("is_posted", [False, True])
     def test_may_leave_out_where_it_goes_by_redirect_alone(

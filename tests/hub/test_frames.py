@@ -1,6 +1,8 @@
 """Whom no message between servers reaches is told in the citizen's browser."""
 
+import base64
 import re
+import zlib
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -104,6 +106,37 @@ class TestAParticipantWithoutSoap:
         assert anna.is_in == elsewhere.is_in == {"uwv.test"}
         anna.browser.click("Ga verder")
         assert anna.browser.url.startswith("https://uwv.test/eilogin/slo")
+
+    @pytest.fixture
+    def asking(self, hub_believes, service_of, citizen, another):
+        """Stad, and what it asks that knows her by another name in each browser."""
+        hub_believes("stad.test", takes_only(bindings.REDIRECT))
+        stad = service_of("stad.test")
+        for who in (another, citizen):
+            who.visit(stad.address(stad.request(name_id_format=messages.TRANSIENT)))
+            who.sign_in(url=None)
+        _, assertion = stad.answer()
+        return stad, stad.party.logout_request(assertion.name_id, SLO)
+
+    def test_is_told_itself_of_her_session_by_another_name(
+        self, federation, asking, citizen, delivered
+    ):
+        """Though it waits for the answer to its own LogoutRequest then."""
+        stad, request = asking
+        federation.apps["stad.test"] = answering(stad.party)
+        citizen.visit(stad.party.by_redirect(SLO, "SAMLRequest", request))
+        assert "Wij loggen u nu uit bij: stad.test" in citizen.browser.text
+        [shown] = citizen.browser.open_frames()
+        assert 'id="done"' in shown.text
+        assert delivered() == [(STAD_ENTITY, "ok")]
+        federation.apps["stad.test"] = stad
+        citizen.browser.click("Ga verder")
+        octets = base64.b64decode(stad.came[-1]["SAMLResponse"])
+        response = messages.read_logout_response(
+            xml.parse(zlib.decompress(octets, -15))
+        )
+        assert response.status.codes == (messages.SUCCESS,)
+        assert response.in_response_to == request.get("ID")
 
     def test_is_not_asked_over_soap(self, log_out, hub_believes, told, delivered):
         hub_believes("stad.test", takes_only(bindings.REDIRECT))
@@ -356,7 +389,30 @@ class TestThePage:
         assert anna.browser.open_frames() == [None]
         assert "takes no logout any more" in caplog.text
         anna.browser.click("Ga verder")
-        assert STAD_ENTITY in anna.browser.text
+        assert "stad.test" in anna.browser.text
+
+    def test_keeps_frames_from_leading_it_away(self, page):
+        [frame] = re.findall("<iframe[^>]*>", page.text)
+        # Its own cookies, scripts and forms, and nothing else.
+        may = 'sandbox="allow-scripts allow-forms allow-same-origin"'
+        assert may in frame
+
+    def test_that_she_leaves_is_met_again_at_the_hub(self, page, anna):
+        """Or something led her away from it."""
+        anna.browser.visit(f"{HUB}/")
+        assert "nog niet overal uitgelogd" in anna.browser.text
+        assert "stad.test" in anna.browser.text
+        anna.browser.visit(f"{HUB}/")
+        assert "U bent niet ingelogd" in anna.browser.text, "she has seen it"
+
+    def test_that_she_leaves_leads_on_where_all_know_it(self, page, anna):
+        anna.browser.open_frames()
+        anna.browser.visit(f"{HUB}/")
+        assert anna.browser.url.startswith("https://uwv.test/eilogin/slo?SAMLResponse=")
+
+    def test_is_met_again_in_no_other_browser(self, page, another):
+        another.browser.visit(f"{HUB}/")
+        assert "U bent niet ingelogd" in another.browser.text
 
     def test_knows_no_logout_but_its_own(self, page, anna, refused, federation):
         for way in ("look", "continue", "tell"):
@@ -426,6 +482,15 @@ class TestWhoeverElseBringsTheRequest:
         anna.browser.open_frames()
         anna.browser.click("Ga verder")
         assert anna.browser.url.startswith("https://uwv.test/eilogin/slo")
+
+    def test_by_post_is_not_met_again_when_it_is_over(self, anna, fields, clock):
+        anna.browser.post(SLO, site="cross-site", **fields)
+        clock.shift(59 * 60)
+        anna.browser.reload()
+        assert "Wij loggen u ook uit bij: stad.test" in anna.browser.text
+        clock.shift(60)
+        anna.browser.visit(f"{HUB}/")
+        assert "U bent niet ingelogd" in anna.browser.text
 
     def test_and_wants_no_answer_reads_that_she_is_logged_out_and_no_more(
         self, url, party, logout_of, call

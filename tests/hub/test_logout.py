@@ -3,6 +3,7 @@
 import base64
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -351,6 +352,116 @@ class TestALogoutOverSoap:
         assert events("logout.received")
         peers = sorted(event["peer"] for event in events("logout.delivered"))
         assert peers == [f"https://{h}/eilogin/metadata" for h in sorted(HOSTS[1:])]
+
+
+class TestOneWhoKnowsHerByMoreNames:
+    """It has ended what it names, and no more: of the rest it hears like all others."""
+
+    @pytest.fixture
+    def hub_options(self):
+        return {"release": "* mail"}
+
+    @pytest.fixture
+    def stad(self, service_of):
+        return service_of("stad.test")
+
+    @pytest.fixture
+    def named(self, stad):
+        """What stad is told of a citizen, as NameID and SessionIndex."""
+
+        def ask(who, name_id_format):
+            who.visit(stad.address(stad.request(name_id_format=name_id_format)))
+            if who.is_asked:
+                who.sign_in(url=None)
+            _, assertion = stad.answer()
+            return assertion.name_id, assertion.session_index
+
+        return ask
+
+    @pytest.fixture
+    def in_two_browsers(self, citizen, another, named):
+        return [named(who, messages.TRANSIENT) for who in (citizen, another)]
+
+    @pytest.fixture
+    def heard(self, federation, stad):
+        """What stad hears of itself from now on: a function that begins with it."""
+
+        def listen(meanwhile=lambda: None):
+            heard = []
+
+            def respond(request):
+                heard.append((request.name_id, *request.session_indexes))
+                meanwhile()
+                return stad.party.by_soap(stad.party.logout_response(request))
+
+            federation.apps["stad.test"] = Stubborn(respond)
+            return heard
+
+        return listen
+
+    @pytest.fixture
+    def ends(self, stad, soap, outcome_of):
+        """Log out at stad; how that ends."""
+
+        def send(name_id, *indexes):
+            request = stad.party.logout_request(name_id, SOAP, *indexes)
+            return outcome_of(soap(request, "stad.test")).status.codes
+
+        return send
+
+    @pytest.mark.parametrize("says_which", [True, False])
+    def test_in_each_browser(self, in_two_browsers, ends, heard, says_which):
+        (name_id, index), elsewhere = in_two_browsers
+        told = heard()
+        assert ends(name_id, *([index] if says_which else [])) == (messages.SUCCESS,)
+        assert told == [elsewhere]
+        assert elsewhere[0] != name_id
+
+    @pytest.mark.parametrize("says_which", [True, False])
+    def test_in_one_browser(self, citizen, named, ends, heard, says_which):
+        """The session has the same index by either name."""
+        by_mail, index = named(citizen, messages.EMAIL)
+        transient = named(citizen, messages.TRANSIENT)
+        told = heard()
+        assert ends(by_mail, *([index] if says_which else [])) == (messages.SUCCESS,)
+        assert told == [transient]
+        assert transient[1] == index
+
+    def test_and_does_not_end_the_other_is_no_success(
+        self, federation, in_two_browsers, ends
+    ):
+        (name_id, _), _ = in_two_browsers
+        federation.down.add("stad.test")
+        assert ends(name_id) == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+
+    @pytest.mark.usefixtures("in_two_browsers")
+    def test_hears_of_one_after_another(self, citizen, heard):
+        """Her sessions are no way to have many threads of the hub's wait for it."""
+        inside, second = [], threading.Event()
+
+        def meanwhile():
+            inside.append("came")
+            if len(told) == 2:
+                second.set()
+            # The other one comes meanwhile where it does not wait for this answer.
+            second.wait(0.2)
+            inside.append("went")
+
+        told = heard(meanwhile)
+        citizen.visit(f"{HUB}/").browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" in citizen.browser.text
+        assert inside == ["came", "went"] * 2
+
+    @pytest.mark.usefixtures("in_two_browsers")
+    def test_has_one_time_out_for_all(self, citizen, heard, monkeypatch, caplog):
+        watch = SimpleNamespace(now=0.0, monotonic=lambda: watch.now)
+        monkeypatch.setattr(propagation, "time", watch)
+        told = heard(lambda: setattr(watch, "now", watch.now + 5))
+        citizen.visit(f"{HUB}/").browser.press("Overal uitloggen")
+        assert "Wij loggen u nu uit bij: stad.test" in citizen.browser.text
+        assert len(told) == 1
+        assert citizen.browser.page.text.count("<iframe") == 1
+        assert "it took all its time for what it was told before" in caplog.text
 
 
 class TestAnEncryptedName:
@@ -711,7 +822,7 @@ class TestTellingTheOthers:
     def test_names_who_has_left_by_what_is_known(self, anna, log_out, leaves):
         leaves("stad.test")
         assert log_out() == {"stad.test"}
-        assert "https://stad.test/eilogin/metadata" in anna.browser.text
+        assert "eilogin/metadata" not in anna.browser.text
 
     def test_happens_in_parallel(self, federation, log_out, party):
         """Each answers only when the others have been asked too."""
@@ -756,13 +867,46 @@ class TestTellingTheOthers:
         assert not anna.is_in_at("uwv.test")
         assert not anna.is_in_at("land.test")
 
+    def test_is_not_held_up_by_many_logouts_at_one_that_is_dead(
+        self, anna, federation, sessions, caplog
+    ):
+        """Those of others, say; nor is anything said there that nobody waits for."""
+        trust = federation.apps["inloggen.test"].app.trust
+        told = sessions.participants(sessions.find(anna.cookie))
+        uwv, stad = sorted(told, key=lambda one: one.entity_id, reverse=True)[:2]
+        over, asked = threading.Event(), threading.Semaphore(0)
+
+        def respond(request):
+            asked.release()
+            over.wait(PATIENCE)
+            return b""
+
+        federation.apps["stad.test"] = Stubborn(respond)
+        tells = Propagation(2.0)
+        others = [
+            threading.Thread(target=tells.tell, args=(trust, [stad])) for _ in range(70)
+        ]
+        for thread in others:
+            thread.start()
+        try:
+            for _ in range(4):
+                assert asked.acquire(timeout=PATIENCE)
+            [missed] = tells.tell(trust, [stad, uwv])
+            for thread in others:
+                thread.join(PATIENCE)
+        finally:
+            over.set()
+        assert missed.entity_id == stad.entity_id
+        assert not anna.is_in_at("uwv.test")
+        assert "its turn did not come" in caplog.text
+        tells.tell(trust, [stad])
+        assert asked.acquire(blocking=False)
+        assert not asked.acquire(blocking=False), "that one was next in line"
+
     def test_has_threads_of_the_very_process(self, monkeypatch):
         """Those of a parent do not run in its child (gunicorn --preload)."""
         tells = Propagation(1.0)
-        parents = tells._threads()  # noqa: SLF001 - a fork in a test ends badly
-        assert tells._threads() is parents  # noqa: SLF001
+        parents = tells._lines_here()  # noqa: SLF001 - a fork in a test ends badly
+        assert tells._lines_here() is parents  # noqa: SLF001
         monkeypatch.setattr("os.getpid", lambda: -1)
-        childs = tells._threads()  # noqa: SLF001
-        assert childs is not parents
-        parents.shutdown()
-        childs.shutdown()
+        assert tells._lines_here() is not parents  # noqa: SLF001

@@ -3,17 +3,21 @@
 import contextlib
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from hub_speaker import changes
 from pydantic import TypeAdapter
 from webob import Request
 
 from eilogin.backchannel import BackChannel
+from eilogin.errors import ConfigurationError
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.hub import rehearsal
+from eilogin.saml import bindings
 from eilogin.settings import Seconds
 
 HUB = "https://inloggen.test"
@@ -25,8 +29,11 @@ WRONG = "Er is een fout opgetreden in de communicatie met DigiD."
 
 #: Why there is no login, in the log of the participant.
 CODES = {
+    rehearsal.INACTIVE: "login-failed",
     rehearsal.NOT_REACHED: "login-failed",
     rehearsal.LOWER: "level-too-low",
+    rehearsal.SECTOR: "sector-refused",
+    rehearsal.UNKNOWN: "login-failed",
     rehearsal.EXPIRED: "message-expired",
     rehearsal.SILENT: "peer-unavailable",
     rehearsal.OVER: "message-expired",
@@ -98,6 +105,18 @@ class TestAChoice:
         assert "geannuleerd" in citizen.browser.text
         assert citizen.cookie is None
         assert witness.seen == []
+
+    def test_to_be_inactive_needs_none_either(self, citizen, witness):
+        citizen.visit(PAGE)
+        citizen.browser.press("Inloggen", rehearsal=rehearsal.INACTIVE)
+        assert WRONG in citizen.browser.text
+        assert citizen.cookie is None
+        assert witness.seen == []
+
+    def test_of_another_sector_names_it_and_no_number(self, citizen, caplog):
+        citizen.visit(PAGE).sign_in(url=None, rehearsal=rehearsal.SECTOR)
+        assert "the NameID is a sofi number (s00000001)" in caplog.text
+        assert "900000016" not in caplog.text
 
     def test_is_kept_where_the_password_is_wrong(self, citizen):
         citizen.visit(PAGE)
@@ -228,6 +247,16 @@ class TestTheNextAnswer:
         self.choose(signed_in, "")
         assert signed_in.visit(PAGE).browser.url == PAGE
 
+    def test_may_be_that_the_connection_is_not_active(self, signed_in):
+        self.choose(signed_in, rehearsal.INACTIVE)
+        assert WRONG in signed_in.visit(PAGE).browser.text
+
+    def test_of_a_logout_is_kept_for_that(self, signed_in):
+        self.choose(signed_in, rehearsal.PARTIAL_LOGOUT)
+        assert signed_in.visit(PAGE).browser.url == PAGE
+        signed_in.visit(f"{HUB}/")
+        assert 'value="partial-logout" checked' in signed_in.browser.page.text
+
     def test_is_chosen_on_our_own_page(self, signed_in, refused):
         signed_in.browser.post(f"{HUB}/", site="cross-site", rehearsal="broken")
         refused(signed_in.browser.page, "cross-site", 403)
@@ -237,6 +266,118 @@ class TestTheNextAnswer:
         assert "Oefenen" not in citizen.browser.text
         citizen.browser.post(f"{HUB}/", site="same-origin", rehearsal="broken")
         assert "U bent niet ingelogd" in citizen.browser.text
+
+
+#: What she reads who has logged out: everywhere, not everywhere, and nobody knows.
+OUT = "U bent overal uitgelogd"
+PARTLY = "Bij een of meer andere diensten is uitloggen niet gelukt."
+UNCONFIRMED = (
+    "Wij konden niet controleren of u ook bij de andere diensten bent uitgelogd."
+)
+
+
+class TestALogout:
+    """As DigiD signs it, or not as it should be."""
+
+    @pytest.fixture
+    def accepted(self):
+        """Weak algorithms that the participant takes."""
+        return {}
+
+    @pytest.fixture
+    def federation(self, clock, witness, eilogin_federation, hub_options, accepted):
+        return eilogin_federation(
+            {"uwv.test": witness, "stad.test": witness},
+            options={
+                "uwv.test": {"profile": "digid", **accepted},
+                "stad.test": {"profile": "digid"},
+            },
+            hub_options=hub_options,
+        )
+
+    @pytest.fixture
+    def logs_out(self, citizen):
+        """Log out at one participant, with what was chosen on the hub's own page."""
+
+        def out(choice):
+            citizen.visit(PAGE).sign_in(url=None)
+            citizen.visit(f"{HUB}/")
+            citizen.browser.press(
+                "Bewaren voor het volgende antwoord", rehearsal=choice
+            )
+            citizen.visit("https://uwv.test/eilogin/logout")
+            return citizen.browser
+
+        return out
+
+    def answer_of(self, browser):
+        [url] = [url for url in browser.trail if "SAMLResponse" in url]
+        return bindings.read_redirect(urlsplit(url).query)
+
+    def test_is_confirmed_in_the_ordinary_way(self, logs_out):
+        """With the RelayState of her login, which DigiD has kept (DIGID.md 1.1)."""
+        browser = logs_out("")
+        [question] = [url for url in browser.trail if "SAMLRequest" in url]
+        assert "RelayState" not in question
+        assert self.answer_of(browser).relay_state
+        assert OUT in browser.title
+
+    def test_signed_as_digid_does_is_not_believed(self, logs_out, caplog, citizen):
+        browser = logs_out(rehearsal.SHA1_LOGOUT)
+        assert UNCONFIRMED in browser.text
+        assert "(signature-untrusted)" in caplog.text
+        assert "accept_weak = sha1-redirect" in caplog.text
+        assert citizen.visit(PAGE).is_asked, "she is logged out all the same"
+
+    @pytest.mark.parametrize("accepted", [{"accept_weak": "sha1-redirect"}])
+    def test_signed_as_digid_does_is_taken_where_that_is_said(self, logs_out, accepted):
+        browser = logs_out(rehearsal.SHA1_LOGOUT)
+        assert self.answer_of(browser).algorithm.endswith("#rsa-sha1")
+        assert OUT in browser.title
+
+    @pytest.mark.parametrize("accepted", [{"accept_weak": "sha1-redirect"}])
+    def test_with_a_broken_signature_is_never_believed(
+        self, logs_out, caplog, accepted
+    ):
+        browser = logs_out(rehearsal.BROKEN_LOGOUT)
+        assert UNCONFIRMED in browser.text
+        assert "(signature-untrusted)" in caplog.text
+
+    def test_may_be_partial(self, logs_out, citizen):
+        browser = logs_out(rehearsal.PARTIAL_LOGOUT)
+        assert PARTLY in browser.text
+        assert citizen.visit(PAGE).is_asked
+
+    def test_is_chosen_on_the_page_that_names_the_services(self, citizen):
+        citizen.visit(PAGE).sign_in(url=None)
+        citizen.visit("https://stad.test/")
+        citizen.visit("https://uwv.test/eilogin/logout")
+        assert 'value="partial-logout"' in citizen.browser.page.text
+        assert 'value="cancel"' not in citizen.browser.page.text
+        citizen.browser.press("Ga verder", rehearsal=rehearsal.PARTIAL_LOGOUT)
+        assert PARTLY in citizen.browser.text
+
+    def test_is_on_that_page_as_it_was_kept(self, citizen):
+        citizen.visit(PAGE).sign_in(url=None)
+        citizen.visit("https://stad.test/").visit(f"{HUB}/")
+        keep = "Bewaren voor het volgende antwoord"
+        citizen.browser.press(keep, rehearsal=rehearsal.PARTIAL_LOGOUT)
+        citizen.visit("https://uwv.test/eilogin/logout")
+        assert 'value="partial-logout" checked' in citizen.browser.page.text
+        citizen.browser.press("Ga verder", rehearsal="")
+        assert OUT in citizen.browser.title, "what was said last counts"
+
+    def test_is_ordinary_for_who_was_logged_out_already(self, citizen, sessions):
+        citizen.visit(PAGE).sign_in(url=None)
+        sessions.end_citizen(sessions.find(citizen.cookie))
+        citizen.visit("https://uwv.test/eilogin/logout")
+        assert OUT in citizen.browser.title
+
+    def test_signed_as_digid_does_needs_a_key_of_rsa(self, federation):
+        own = federation.trusts["inloggen.test"].own
+        curve = replace(own.key, private=ec.generate_private_key(ec.SECP256R1()))
+        with pytest.raises(ConfigurationError, match="expected one of RSA"):
+            rehearsal.changed_logout("https://x/", rehearsal.SHA1_LOGOUT, curve)
 
 
 class TestWhereSheIsLoggedInAlready:
@@ -278,6 +419,8 @@ class TestWithoutTheOption:
     [
         ({"rehearsal": "true"}, "rehearsal", "'profile = digid'"),
         ({"show_session": "true"}, "show_session", "'profile = digid'"),
+        ({"sectors": "* s00000001"}, "sectors", "'profile = digid'"),
+        ({"inactive": "https://uwv.test/"}, "inactive", "'profile = digid'"),
         (
             {"rehearsal": "true", "profile": "digid", "public_url": "https://x.nl"},
             "rehearsal",

@@ -408,6 +408,17 @@ class TestAFailure:
             assert fingerprints(certificate) in told
         assert "SHA-256" not in anna.browser.text
 
+    def test_that_is_not_signed_around_it_is_not_taken(self, anna, caplog):
+        """DigiD signs each ArtifactResponse; whoever does not is another one."""
+        anna.begins()
+        anna.digid.signs_envelope = False
+        anna.digid.confirms()
+        anna.comes_back()
+        assert CL7 in anna.browser.text
+        (told,) = [text for text in caplog.messages if "(signature-untrusted)" in text]
+        assert "the ArtifactResponse is not signed; expected a signature of" in told
+        assert not anna.is_logged_in
+
     def test_so_does_its_silence(self, anna):
         anna.logs_in()
         anna.begins("/bezwaar")

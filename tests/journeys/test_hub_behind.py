@@ -237,6 +237,24 @@ class TestAQuestion:
         everywhere.type_password()
         assert everywhere.browser.url.startswith("https://zorg.test/eilogin/acs")
 
+    def test_for_a_fresh_proof_that_is_not_given_above(  # noqa: PLR0913, PLR0917
+        self, everywhere, federation, asked, hub_of, clock, caplog
+    ):
+        """The hub above lets her through without a prompt, as some do."""
+        clock.shift(5 * MINUTE)
+        everywhere.browser.stops_before = "https://inloggen.test/sso"
+        everywhere.visit("https://zorg.test/vers")
+        everywhere.browser.stops_before = None
+        request, handle = asked(everywhere.browser.url)
+        assert request.force_authn
+        above = federation.above.apps["inloggen.test"] = hub_of(federation.above)
+        above.carried = above.answer(request, authn_instant=instants.now() - 5 * MINUTE)
+        address = bindings.artifact_url(request.acs_url, above.artifact(), handle)
+        everywhere.visit(address)
+        assert "(proof-too-old)" in caplog.text
+        assert everywhere.browser.url.startswith("https://zorg.test/eilogin/acs")
+        assert "NoAuthnContext" in caplog.text
+
     def test_for_a_fresh_proof_takes_none_that_was_given_for_another(
         self, anna, federation, ask_as, clock
     ):
@@ -258,6 +276,24 @@ class TestAQuestion:
         clock.shift(1)
         anna.type_password()
         assert anna.browser.url == "https://werk.test/vers"
+
+    def test_for_a_fresh_proof_that_is_given_at_once_is_asked_only_once(
+        self, anna, ask_as, clock
+    ):
+        """What the hub above tells of it has whole milliseconds."""
+        clock.shift(0.0007)
+        ask_as(anna, "zorg.test", force_authn=True)
+        anna.type_password()
+        assert anna.browser.url.startswith("https://zorg.test/eilogin/acs")
+
+    def test_that_is_long_is_not_cut_to_keep_her_login_above_alive(
+        self, everywhere, ask_as, clock
+    ):
+        clock.shift(11 * MINUTE)
+        classes = tuple(f"urn:example:{number}:{'x' * 60}" for number in range(40))
+        basis = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+        ask_as(everywhere, "zorg.test", level_classes=(basis, *classes))
+        assert everywhere.browser.url.startswith("https://zorg.test/eilogin/acs")
 
     def test_in_a_long_address_comes_back_from_above(self, anna, ask_as):
         """What a browser is sent back to is short, whatever the question is."""

@@ -79,6 +79,14 @@ def test_a_hub_that_does_not_know_her_any_more_is_not_asked_at_every_page(anna, 
     assert anna.browser.trail == [UWV]
 
 
+def test_a_long_address_is_not_cut_by_the_keep_alive(anna, clock):
+    anna.log_in(UWV)
+    clock.shift(11 * MINUTE)
+    page = f"{UWV}?question={'x' * 2048}"
+    anna.visit(page)
+    assert anna.browser.trail == [page]
+
+
 def test_a_form_is_never_interrupted_by_the_keep_alive(anna, clock):
     anna.log_in(UWV)
     clock.shift(11 * MINUTE)

@@ -820,7 +820,7 @@ def _one_character_edits(text):
 
 # The fixtures are values that no example changes.
 _SHARED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     max_examples=60,
     deadline=None,
 )
@@ -889,8 +889,37 @@ class TestOpeningAnArtifactResponse:
         assert accept(response, expected) == answer.assertion
 
     def test_needs_a_signature_of_its_own(self, answer, open_it):
-        with pytest.raises(UntrustedSignature):
+        with pytest.raises(UntrustedSignature) as caught:
             open_it(answer.signed("assertion", "response").in_artifact_response())
+        assert f"not signed; expected a signature of '{HUB}'" in str(caught.value)
+
+    @pytest.mark.parametrize("signs", [("assertion",), ("response",)])
+    def test_needs_none_where_the_channel_tells_whose_it_is(
+        self, answer, expected, open_it, signs
+    ):
+        outer = answer.signed(*signs).in_artifact_response()
+        response = open_it(outer, must_be_signed=False)
+        assert accept(response, expected) == answer.assertion
+
+    def test_of_which_nothing_is_signed_is_never_taken(self, answer, expected, open_it):
+        outer = answer.signed().in_artifact_response()
+        response = open_it(outer, must_be_signed=False)
+        with pytest.raises(UntrustedSignature, match="expected the hub to sign"):
+            accept(response, expected)
+
+    def test_must_hold_where_it_need_not_be_signed_and_is(
+        self, answer, open_it, other_key
+    ):
+        outer = answer.signed("artifact", "assertion").by(other_key)
+        with pytest.raises(UntrustedSignature):
+            open_it(outer.in_artifact_response(), must_be_signed=False)
+
+    @pytest.mark.parametrize("signs", [("artifact",), ("assertion",)])
+    def test_is_by_the_schema(self, answer, open_it, signs):
+        outer = answer.signed(*signs).in_artifact_response()
+        etree.SubElement(outer, q("samlp:Status"))
+        with pytest.raises(MalformedMessage):
+            open_it(outer, must_be_signed=False)
 
     def test_needs_the_key_of_the_hub(self, answer, open_it, other_key):
         outer = answer.signed("artifact").by(other_key).in_artifact_response()
@@ -911,12 +940,13 @@ class TestOpeningAnArtifactResponse:
             ),
         ],
     )
+    @pytest.mark.parametrize("signs", [("artifact",), ("assertion",)])
     def test_refuses_what_is_no_answer_to_our_question(
-        self, answer, open_it, changes, error
+        self, answer, open_it, signs, changes, error
     ):
-        outer = answer.signed("artifact").in_artifact_response(**changes)
+        outer = answer.signed(*signs).in_artifact_response(**changes)
         with pytest.raises(error):
-            open_it(outer)
+            open_it(outer, must_be_signed=False)
 
     def _carrying(self, message, key):
         answer_of = etree.fromstring(

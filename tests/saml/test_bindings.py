@@ -22,6 +22,7 @@ from eilogin.saml.bindings import (
     new_artifact,
     post_fields,
     read_artifact,
+    read_artifact_form,
     read_artifact_query,
     read_post,
     read_redirect,
@@ -254,11 +255,27 @@ class TestParametersThatAreRefused:
         with pytest.raises(MalformedMessage):
             read_redirect(query)
 
-    def test_a_relay_state_has_at_most_eighty_bytes(self):
-        fits = "é" * 40
-        assert read_redirect(f"{UNSIGNED}&RelayState={quote(fits)}").relay_state == fits
-        with pytest.raises(MalformedMessage, match="more than 80 bytes"):
-            read_redirect(f"{UNSIGNED}&RelayState={quote(fits)}x")
+    @pytest.mark.parametrize(
+        ("kind", "longest"), [("SAMLResponse", 80), ("SAMLRequest", 2048)]
+    )
+    def test_a_relay_state_has_an_end(self, kind, longest):
+        message = UNSIGNED.replace("SAMLRequest", kind)
+        fits = "é" * (longest // 2)
+        query = f"{message}&RelayState={quote(fits)}"
+        assert read_redirect(query).relay_state == fits
+        with pytest.raises(MalformedMessage, match=f"more than {longest} bytes"):
+            read_redirect(f"{query}x")
+
+    @pytest.mark.parametrize(
+        ("kind", "longest"), [("SAMLResponse", 80), ("SAMLRequest", 2048)]
+    )
+    def test_a_relay_state_has_an_end_in_a_form_too(self, kind, longest):
+        message = f"{kind}={parameter(MESSAGE_OCTETS)}".encode()
+        fits = "x" * longest
+        body = message + f"&RelayState={fits}".encode()
+        assert read_post(body).relay_state == fits
+        with pytest.raises(MalformedMessage, match=f"more than {longest} bytes"):
+            read_post(body + b"x")
 
     def test_a_query_has_an_end(self):
         rest = bindings.LONGEST_QUERY - len(f"{UNSIGNED}&x=")
@@ -402,6 +419,18 @@ class TestArtifacts:
     def test_a_query_that_could_be_read_two_ways_is_refused(self, query):
         with pytest.raises(MalformedMessage):
             read_artifact_query(query)
+        if "SAMLart" in query:
+            with pytest.raises(MalformedMessage):
+                read_artifact_form(query.encode())
+
+    def test_a_form_carries_one_too(self):
+        artifact = new_artifact("https://a.test/metadata")
+        body = urlencode({"RelayState": "a b", "SAMLart": artifact}).encode()
+        assert read_artifact_form(body) == (artifact, "a b")
+
+    @pytest.mark.parametrize("body", [b"", b"SAMLResponse=x&RelayState=y", b"a=b"])
+    def test_a_form_without_one_is_left_to_others(self, body):
+        assert read_artifact_form(body) is None
 
 
 ENVELOPE = (

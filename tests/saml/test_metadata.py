@@ -1,5 +1,6 @@
 """Metadata says what was written, and is believed only where the operator signed it."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -129,8 +130,8 @@ def _role(root):
 def read(hub_key):
     """Read what the operator signed; here the operator has the hub's key."""
 
-    def read(octets):
-        return read_federation(octets, [hub_key.public])
+    def read(octets, **options):
+        return read_federation(octets, [hub_key.public], **options)
 
     return read
 
@@ -139,12 +140,12 @@ def read(hub_key):
 def read_edited(hub_key, read, participant):
     """Read a participant's metadata that the operator changed before signing."""
 
-    def read_edited(edit, descriptor=participant):
+    def read_edited(edit, descriptor=participant, **options):
         root = parse(write_entity(descriptor), METADATA)
         edit(root)
         root.set("ID", "_signed")
         sign(root, hub_key)
-        (entity,) = read(serialize(root)).entities
+        (entity,) = read(serialize(root), **options).entities
         return entity
 
     return read_edited
@@ -613,6 +614,10 @@ class TestAnEntityThatCannotBeUsed:
             "https://uwv.example.nl/slo#",
             "https://uwv.example.nl\\@evil.test/",
             "https:///slo",
+            # What no Content-Security-Policy can name would break the page for all.
+            "https://uwv,example.nl/slo",
+            "https://*.example.nl/slo",
+            "https://[fe80::1%25eth0]/slo",
             "https://",
             "https://[::1/slo",
             "https://uwv.example.nl:port/",
@@ -640,13 +645,7 @@ class TestAnEntityThatCannotBeUsed:
 
     @pytest.mark.parametrize(
         "address",
-        [
-            "http://uwv.localhost:8080/slo",
-            "http://127.0.0.1:8080/slo",
-            "http://[::1]:8080/slo",
-            "https://uwv.example.nl/slo?a=b",
-            "https://[2001:db8::1]/slo",
-        ],
+        ["https://uwv.example.nl/slo?a=b", "https://[2001:db8::1]/slo"],
     )
     def test_is_not_one_with_a_safe_address(self, read_edited, address):
         def readdress(root):
@@ -654,6 +653,43 @@ class TestAnEntityThatCannotBeUsed:
 
         role = read_edited(readdress).service_provider
         assert role.single_logouts[0].location == address
+
+    @pytest.mark.parametrize("place", ["Location", "ResponseLocation"])
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "http://uwv.localhost:8080/slo",
+            "http://127.0.0.1:8500/v1/agent/leave",
+            "http://[::1]:8080/slo",
+            "https://LOCALHOST./slo",
+            "https://127.0.0.1/slo",
+        ],
+    )
+    def test_may_be_on_this_machine_only_where_that_is_said(
+        self, read_edited, place, address
+    ):
+        def readdress(root):
+            next(root.iter(q("md:SingleLogoutService"))).set(place, address)
+
+        told = rf"'{UWV}/.*this machine \(loopback\), where neither our 'public_url'.*"
+        with pytest.raises(PeerUnusable, match=told + re.escape(repr(address))):
+            read_edited(readdress)
+        role = read_edited(readdress, on_loopback=True).service_provider
+        (logout, *_) = role.single_logouts
+        assert address in (logout.location, logout.response_location)
+
+    def test_is_not_one_whose_address_here_is_of_a_binding_that_nobody_speaks(
+        self, participant
+    ):
+        root = parse(write_entity(participant), METADATA)
+        first = next(root.iter(q("md:SingleLogoutService")))
+        first.set("Binding", "urn:x:other")
+        first.set("Location", "http://localhost/slo")
+        found = read_unsigned(serialize(root))
+        (entity,) = found.entities
+        before = participant.service_provider.single_logouts
+        assert entity.service_provider.single_logouts == before[1:]
+        assert "a SingleLogoutService is passed over" in found.remarks[0]
 
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "www.uwv.example.nl", ""])
     def test_is_not_one_whose_link_is_none_but_the_link_is_gone(
@@ -671,9 +707,168 @@ class TestAnEntityThatCannotBeUsed:
 
         assert read_edited(relink).information_url("nl") == "http://www.example.nl/"
 
+
+def _signed_with_edit(members, key, edit):
+    """A federation in which the operator signed what ``edit`` made of a member."""
+    facts = {"name": "Voorbeeld", "valid_until": TOMORROW, "key": key}
+    root = parse(write_federation(members, **facts), METADATA)
+    root.remove(root.find(q("ds:Signature")))
+    edit(root)
+    sign(root, key)
+    return serialize(root)
+
+
+class TestAMemberThatIsNotValid:
+    """It is left out, and the others are there."""
+
+    @pytest.fixture
+    def read_with(self, hub, participant, hub_key, read):
+        def read_with(edit, *more):
+            def edit_member(root):
+                edit(root.findall(q("md:EntityDescriptor"))[1])
+
+            members = [hub, participant, *more]
+            return read(_signed_with_edit(members, hub_key, edit_member))
+
+        return read_with
+
     @pytest.mark.parametrize(
-        "entity_id", ["", "x" * 1025, "https://uwv.example.nl/ x", "https://uwv\n"]
+        ("entity_id", "told"),
+        [
+            ("", "entity '': its entityID is empty"),
+            ("x" * 1025, "entity 'xxx"),
+            ("https://uwv.example.nl/ x", r"entity 'https://uwv\.example\.nl/ x': its"),
+            ("https://gemeente.example/é", r"example/\\xe9': its entityID is"),
+            ("https://a.nl/\x9b31m\u2028", r"a\.nl/\\x9b31m\\u2028': its entityID"),
+        ],
     )
-    def test_is_refused_for_an_entity_id_that_is_no_uri(self, read_edited, entity_id):
-        with pytest.raises(MalformedMessage):
-            read_edited(lambda root: root.set("entityID", entity_id))
+    def test_for_its_entity_id(self, read_with, hub, entity_id, told):
+        found = read_with(lambda member: member.set("entityID", entity_id))
+        assert [e.entity_id for e in found.entities] == [hub.entity_id]
+        assert found.left_out.keys() == {entity_id}
+        assert re.search(told, str(found.left_out[entity_id]))
+        assert str(found.left_out[entity_id]).isprintable()
+        assert len(str(found.left_out[entity_id])) < 400
+
+    @pytest.mark.parametrize("around", [" {}", "{}\n", "\t{} "])
+    def test_has_white_space_around_its_entity_id_for_nothing(
+        self, read_with, participant, around
+    ):
+        said = around.format(participant.entity_id)
+        found = read_with(lambda member: member.set("entityID", said))
+        assert [e.entity_id for e in found.entities][1] == participant.entity_id
+        assert found.left_out == {}
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_that_is_another_but_for_white_space(
+        self, read_with, hub, participant, is_first
+    ):
+        """Who gets such a one into the metadata shuts nobody out by it."""
+        other = replace(participant, entity_id=f"{UWV}/other")
+        taken = other.entity_id if is_first else hub.entity_id
+        found = read_with(lambda member: member.set("entityID", f" {taken}"), other)
+        names = [e.entity_id for e in found.entities]
+        assert names == [hub.entity_id, other.entity_id]
+        assert "another one is called so" in str(found.left_out[f" {taken}"])
+
+    def test_that_is_another_which_has_white_space_too(
+        self, hub, participant, hub_key, read
+    ):
+        def rename(root):
+            _, second, third = root.iter(q("md:EntityDescriptor"))
+            second.set("entityID", f" {UWV}/x")
+            third.set("entityID", f"{UWV}/x ")
+
+        members = [hub, participant, replace(participant, entity_id=f"{UWV}/2")]
+        found = read(_signed_with_edit(members, hub_key, rename))
+        assert [e.entity_id for e in found.entities] == [hub.entity_id, f"{UWV}/x"]
+        assert found.left_out.keys() == {f"{UWV}/x "}
+
+    def test_by_the_schema(self, read_with, hub, participant):
+        found = read_with(lambda member: _role(member).set("foo", "b\x9bar\u2028"))
+        assert [e.entity_id for e in found.entities] == [hub.entity_id]
+        told = str(found.left_out[participant.entity_id])
+        start = f"entity '{participant.entity_id}': not valid by its schema"
+        assert told.startswith(start)
+        assert "/md:EntityDescriptor/md:SPSSODescriptor" in told
+        assert "'foo' is not allowed" in told
+        assert told.isprintable()
+
+    def test_by_the_schema_shows_no_character_that_controls(self, read_with):
+        found = read_with(lambda member: member.set("validUntil", "\x9b31m\x85x"))
+        (error,) = found.left_out.values()
+        assert "31m x' is not a valid" in str(error)
+        assert str(error).isprintable()
+
+    def test_may_be_all_that_there_is_in_a_group(self, hub, participant, hub_key, read):
+        def group(root):
+            member = root.findall(q("md:EntityDescriptor"))[1]
+            etree.SubElement(root, q("md:EntitiesDescriptor")).append(member)
+            member.set("foo", "bar")
+
+        found = read(_signed_with_edit([hub, participant], hub_key, group))
+        assert [e.entity_id for e in found.entities] == [hub.entity_id]
+        assert found.left_out.keys() == {participant.entity_id}
+
+    def test_may_not_be_all_of_them(self, hub, participant, hub_key, read):
+        def spoil(root):
+            for member in root.iter(q("md:EntityDescriptor")):
+                member.set("foo", "bar")
+
+        told = rf"entity '{HUB}/metadata': not valid by its schema"
+        with pytest.raises(PeerUnusable, match=told):
+            read(_signed_with_edit([hub, participant], hub_key, spoil))
+
+    def test_is_not_what_is_around_them(self, hub, participant, hub_key, read):
+        def spoil(root):
+            root.set("foo", "bar")
+            root.find(q("md:EntityDescriptor")).set("foo", "bar")
+
+        with pytest.raises(MalformedMessage, match=r"not valid by its schema.*line"):
+            read(_signed_with_edit([hub, participant], hub_key, spoil))
+
+    def test_alone_is_told_as_a_document_that_is_not_valid(
+        self, participant, hub_key, read
+    ):
+        octets = write_entity(participant, hub_key).replace(b" ID=", b' foo="" ID=')
+        with pytest.raises(MalformedMessage, match="not valid by its schema"):
+            read(octets)
+
+    def test_is_left_out_only_of_what_the_operator_signed(
+        self, hub, participant, hub_key, other_key, read
+    ):
+        def spoil(root):
+            root.find(q("md:EntityDescriptor")).set("foo", "bar")
+
+        with pytest.raises(UntrustedSignature):
+            read(_signed_with_edit([hub, participant], other_key, spoil))
+
+
+class TestATextOfAMember:
+    HOSTILE = "\x9b31mEVIL\x85\u2028next\x7f"
+    CLEAN = "31mEVIL next"
+
+    def test_is_one_line_without_what_controls_a_terminal(self, hub, hub_key, read):
+        member = replace(
+            hub,
+            names={"nl": self.HOSTILE},
+            descriptions={"nl": self.HOSTILE},
+            contacts=(Contact("technical", self.HOSTILE, self.HOSTILE, self.HOSTILE),),
+            signing_methods=(f"{RSA_SHA256}\x9b",),
+        )
+        facts = {"valid_until": TOMORROW, "key": hub_key}
+        octets = write_federation([member], name=self.HOSTILE, **facts)
+        found = read(octets)
+        (entity,) = found.entities
+        assert found.name == self.CLEAN
+        assert entity.name("nl") == entity.description("nl") == self.CLEAN
+        assert entity.contacts == (
+            Contact("technical", self.CLEAN, self.CLEAN, self.CLEAN),
+        )
+        assert entity.whom_to_ask == f"{self.CLEAN} {self.CLEAN}"
+        assert entity.signing_methods == (f"{RSA_SHA256} ",)
+
+    def test_is_of_a_length_that_is_bounded(self, hub, hub_key, read):
+        member = replace(hub, names={"nl": "x" * 70_000})
+        (entity,) = read(write_entity(member, hub_key)).entities
+        assert entity.name("nl") == "x" * 2048

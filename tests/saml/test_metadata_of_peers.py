@@ -76,7 +76,7 @@ def tabbed(text):
 
 
 def read(text):
-    return read_unsigned(text.encode())
+    return read_unsigned(text.encode(), on_loopback=True)
 
 
 def only(text):

@@ -650,16 +650,7 @@ SHAPES = {
     ),
     "c14n method xslt": set_algorithm("ds:CanonicalizationMethod", XSLT),
     "too long a prefix list": prefix_list(9),
-    "rsa-sha1": set_algorithm("ds:SignatureMethod", DS + "rsa-sha1"),
-    "rsa-md5": set_algorithm("ds:SignatureMethod", MORE + "rsa-md5"),
-    "hmac-sha1": set_algorithm("ds:SignatureMethod", DS + "hmac-sha1"),
-    "hmac-sha256": set_algorithm("ds:SignatureMethod", MORE + "hmac-sha256"),
-    "dsa": set_algorithm("ds:SignatureMethod", DS + "dsa-sha1"),
-    "ecdsa-sha1": set_algorithm("ds:SignatureMethod", MORE + "ecdsa-sha1"),
-    "no algorithm": lambda node: within(node, "ds:SignatureMethod").attrib.clear(),
     "truncated hmac": append("ds:SignatureMethod", "ds:HMACOutputLength"),
-    "digest sha1": set_algorithm("ds:DigestMethod", DS + "sha1"),
-    "digest md5": set_algorithm("ds:DigestMethod", MORE + "md5"),
     "content in the digest method": append("ds:DigestMethod", "ds:X509Data"),
     "content in the digest value": append("ds:DigestValue", "ds:X509Data"),
     "content in the signature value": append("ds:SignatureValue", "ds:X509Data"),
@@ -698,6 +689,19 @@ SHAPES = {
     ),
 }
 
+#: Of the right shape, and worth nothing.
+WEAK = {
+    "rsa-sha1": set_algorithm("ds:SignatureMethod", DS + "rsa-sha1"),
+    "rsa-md5": set_algorithm("ds:SignatureMethod", MORE + "rsa-md5"),
+    "hmac-sha1": set_algorithm("ds:SignatureMethod", DS + "hmac-sha1"),
+    "hmac-sha256": set_algorithm("ds:SignatureMethod", MORE + "hmac-sha256"),
+    "dsa": set_algorithm("ds:SignatureMethod", DS + "dsa-sha1"),
+    "ecdsa-sha1": set_algorithm("ds:SignatureMethod", MORE + "ecdsa-sha1"),
+    "no algorithm": lambda node: within(node, "ds:SignatureMethod").attrib.clear(),
+    "digest sha1": set_algorithm("ds:DigestMethod", DS + "sha1"),
+    "digest md5": set_algorithm("ds:DigestMethod", MORE + "md5"),
+}
+
 
 class TestShapes:
     @pytest.mark.parametrize("shape", SHAPES)
@@ -713,6 +717,29 @@ class TestShapes:
             check_structure(root)
         with pytest.raises(MalformedMessage):
             signed(assertion_of(root), [key.public])
+
+    @pytest.mark.parametrize("shape", WEAK)
+    def test_with_a_weak_algorithm_are_not_trusted_and_say_which(
+        self, key, shape, monkeypatch
+    ):
+        root = parse(signed_response(key, response=False))
+        node = signature_of(assertion_of(root))
+        WEAK[shape](node)
+        for computing in ("_covered", "verify_octets", "hashlib", "parse_canonical"):
+            monkeypatch.setattr(f"eilogin.saml.signatures.{computing}", None)
+        methods = [within(node, f"ds:{name}Method") for name in ("Signature", "Digest")]
+        strong = [RSA_SHA256, SHA256]
+        [(found, expected)] = [
+            (method.get("Algorithm", ""), expected)
+            for method, expected in zip(methods, strong, strict=True)
+            if method.get("Algorithm") != expected
+        ]
+        for read in (check_structure, lambda _: signed(assertion_of(root), [])):
+            with pytest.raises(UntrustedSignature) as refused:
+                read(root)
+            assert f"{found!r}, which is not taken; expected one of {expected}" in str(
+                refused.value
+            )
 
     @pytest.mark.parametrize(
         "place",

@@ -26,7 +26,7 @@ from eilogin.stores.redis import scripts
 from eilogin.stores.redis.scripts import Script
 from eilogin.stores.redis.urls import RedisURL
 
-README = Path(__file__).parents[2] / "README.rst"
+MANUAL = Path(__file__).parents[2] / "contrib/manual/stores.rst"
 RACER = Path(__file__).with_name("racer.py")
 FORKER = Path(__file__).with_name("forker.py")
 HOUR = 3600.0
@@ -66,8 +66,8 @@ def refusal(url: str) -> str:
 
 
 def rights(*, db: bool = False, cluster: bool = False) -> list[str]:
-    """What README.rst says that a user needs, for the prefix "mine"."""
-    text = " ".join(README.read_text(encoding="utf-8").split())
+    """What the manual says that a user needs, for the prefix "mine"."""
+    text = " ".join(MANUAL.read_text(encoding="utf-8").split())
     said = re.search(
         "user needs ``([^`]+)`` on ``([^`]+)`` and ``([^`]+)``, ``([^`]+)`` with"
         " another database than 0, ``([^`]+)`` in a Cluster,",

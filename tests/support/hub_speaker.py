@@ -14,6 +14,9 @@ from eilogin.saml.metadata import (
     IdentityProvider,
 )
 
+#: The entityID of the second hub of a :class:`Chooser`.
+SECOND_HUB = "https://ander.test/metadata"
+
 
 class Waiting:
     """A hub's page that does nothing until the test answers; it keeps what came."""
@@ -76,6 +79,26 @@ class Citizen:
         question = self.begin(url)
         self.bring(self.hub.answer(question[0], **said), question)
         assert self.browser.url == url, self.browser.text
+
+
+class Chooser(Citizen):
+    """A citizen of a participant with two hubs; the test speaks for both."""
+
+    def __init__(self, federation, hub, key, host="stad.test"):
+        super().__init__(federation, hub)
+        add_hub(federation, host, "Ander loket", key, SECOND_HUB)
+        self.host = host
+        self.other = type(hub)(federation.trusts["inloggen.test"], key)
+        self.other.entity_id = SECOND_HUB
+
+    def hub_asked(self):
+        """The host of the hub at which she is, or None."""
+        host = urlsplit(self.browser.url).hostname
+        return None if host == self.host else host
+
+    def answer_of(self, hub, **said):
+        question = self.question()
+        self.bring(hub.answer(question[0], **said), question)
 
 
 def trust_filter(federation, host):

@@ -113,7 +113,7 @@ def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, ev
     assert "is niet genoeg voor deze pagina" in anna.text
     line = reason_in(caplog, anna.browser)
     assert "access refused (attribute-refused)" in line
-    assert "'role'" in line
+    assert "the line of protect for '/beheer' expects 'role=beheerder|hoofd'" in line
     assert "'https://inloggen.test/metadata' told the attributes 'name', 'role'" in line
     for kept_to_ourselves in (anna.text, line):
         assert "geheim-lid" not in kept_to_ourselves
@@ -135,7 +135,10 @@ def test_who_has_no_such_attribute_is_told_that_it_is_missing(anna, caplog):
     assert "urn:oid:2.5.4.10: UWV" in anna.text
     line = reason_in(caplog, anna.browser)
     assert "access refused (attribute-missing)" in line
-    assert "expects the attributes 'role', 'urn:oid:2.5.4.10'" in line
+    assert "protect for '/beheer/twee' expects the attributes 'role', 'urn:oid" in line
+    assert "told the attributes 'role', but without a value the attributes 'role'" in (
+        line
+    )
 
 
 def test_every_condition_must_hold_and_only_what_does_not_is_told(anna):
@@ -146,11 +149,16 @@ def test_every_condition_must_hold_and_only_what_does_not_is_told(anna):
     assert "urn:oid:2.5.4.10: UWV" in anna.text
 
 
-def test_nobody_is_told_a_value_that_could_be_of_somebody(anna):
+def test_nobody_is_told_a_value_that_could_be_of_somebody(anna, caplog):
+    anna.told = {"mail": ["piet@uwv.test"]}
     anna.visit(f"{SITE}/beheer/een")
     assert anna.status == 403
     assert "mail" in anna.text
-    assert "jan" not in anna.text
+    line = reason_in(caplog, anna.browser)
+    assert "'/beheer/een' expects 'mail=a value that is not shown here'" in line
+    for told in (anna.text, line):
+        assert "jan" not in told
+        assert "piet" not in told
 
 
 def test_she_stays_logged_in_elsewhere(anna, witness):
@@ -249,6 +257,8 @@ def test_without_what_everybody_must_have_nobody_is_logged_in(
     assert "login refused (attribute-missing)" in line
     assert "require_attributes expects the attributes 'mail'" in line
     assert "'name', 'urn:oid:2.5.4.10'" in line
+    is_empty = "mail" in told
+    assert ("but without a value the attributes 'mail'" in line) is is_empty
     assert "ask " in line
     assert "Anna" not in line
     assert "a@b" not in line

@@ -18,7 +18,6 @@ from eilogin.saml import bindings, messages, toolkit, xml
 from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.testing import Browser
-from eilogin.visit import answers
 
 STAD = "https://stad.test/mijn"
 ACS = "https://stad.test/eilogin/acs"
@@ -622,10 +621,118 @@ def test_a_cancelled_login_by_artifact_is_told(fetched, hub):
     assert "U hebt het inloggen geannuleerd" in fetched.browser.text
 
 
-def test_an_artifact_of_another_hub_is_not_sent_anywhere(fetched, federation, refused):
-    fetched.bring_artifact(bindings.new_artifact("https://hub.example/metadata"))
+def test_an_artifact_of_another_hub_is_not_sent_anywhere(
+    fetched, federation, refused, caplog
+):
+    other = "https://hub.example/metadata"
+    fetched.bring_artifact(bindings.new_artifact(other))
     refused(fetched.browser, "peer-unknown")
     assert federation.back_channel_log == []
+    assert "'https://inloggen.test/metadata' was asked" in caplog.text
+    assert "the artifact is of no hub of ours" in caplog.text
+    assert f"found {bindings.source_id(other).hex()}" in caplog.text
+
+
+def test_an_artifact_may_come_by_a_form(fetched, hub, federation, send_form, witness):
+    """SAML bindings 3.6.3; the cookies come with the GET that follows."""
+    hub.carried = hub.answer(fetched.request)
+    fields = {"SAMLart": hub.artifact(), "RelayState": fetched.handle}
+    answer = send_form(UWV_ACS, fields)
+    assert answer.status_int == 303
+    assert answer.location == bindings.artifact_url(
+        UWV_ACS, fields["SAMLart"], fetched.handle
+    )
+    assert federation.back_channel_log == [], "nobody's cookies, nobody's artifact"
+    fetched.browser.post(UWV_ACS, site="cross-site", **fields)
+    assert fetched.browser.url == UWV
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_an_artifact_by_a_form_is_of_no_use_to_another_browser(
+    fetched, hub, federation, refused
+):
+    hub.carried = hub.answer(fetched.request)
+    thief = federation.browser()
+    fields = {"SAMLart": hub.artifact(), "RelayState": fetched.handle}
+    thief.post(UWV_ACS, site="cross-site", **fields)
+    refused(thief, "cookies-refused")
+    assert federation.back_channel_log == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"SAMLart": "AAQ="}, "message-malformed"),
+        ({"SAMLart": ""}, "message-malformed"),
+        ({"SAMLResponse": "x"}, "message-malformed"),
+        ({"RelayState": "made-up"}, "login-lost"),
+        ({"RelayState": ""}, "login-lost"),
+    ],
+)
+def test_a_form_with_an_artifact_is_judged_as_a_query(
+    fetched, hub, federation, refused, changes, code
+):
+    fields = {"SAMLart": hub.artifact(), "RelayState": fetched.handle, **changes}
+    fetched.browser.post(UWV_ACS, site="cross-site", **fields)
+    refused(fetched.browser, code)
+    assert federation.back_channel_log == []
+
+
+# --- an ArtifactResponse that is not signed itself -------------------------------
+
+
+def of_a_signed_assertion(hub, request):
+    return hub.answer(request)
+
+
+def of_a_signed_response(hub, request):
+    return hub.signed(hub.response(request, hub.assertion(request)))
+
+
+@pytest.mark.parametrize("answer_of", [of_a_signed_assertion, of_a_signed_response])
+def test_over_tls_the_envelope_need_not_be_signed(fetched, hub, witness, answer_of):
+    """So Shibboleth's identity provider answers on a port of mutual TLS."""
+    hub.signs_envelope = False
+    hub.carried = answer_of(hub, fetched.request)
+    fetched.bring_artifact(hub.artifact())
+    assert fetched.browser.url == UWV
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_what_an_unsigned_envelope_holds_must_be_signed(fetched, hub, refused, caplog):
+    hub.signs_envelope = False
+    hub.carried = hub.response(fetched.request, hub.assertion(fetched.request))
+    fetched.bring_artifact(hub.artifact())
+    refused(fetched.browser, "signature-untrusted")
+    assert "expected the hub to sign the assertion, its Response, or" in caplog.text
+    assert "it came in the name of 'https://inloggen.test/metadata'" in caplog.text
+
+
+def test_without_tls_the_envelope_must_be_signed(
+    fetched, hub, federation, refused, caplog
+):
+    plain = Endpoint(bindings.SOAP, "http://inloggen.test/artifact", index=0)
+    hub_changes(federation, "uwv.test", artifact_resolutions=(plain,))
+    hub.signs_envelope = False
+    hub.carried = hub.answer(fetched.request)
+    fetched.bring_artifact(hub.artifact())
+    refused(fetched.browser, "signature-untrusted")
+    assert "the ArtifactResponse is not signed; expected a signature" in caplog.text
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_who_wants_the_response_signed_wants_it_by_artifact_too(
+    eilogin_federation, hub_of, witness, begin, is_signed
+):
+    federation = eilogin_federation(
+        {"uwv.test": witness}, options={"uwv.test": {"want_response_signed": "true"}}
+    )
+    tab = begin(UWV, federation.browser())
+    hub = federation.apps["inloggen.test"] = hub_of(federation)
+    hub.signs_envelope = is_signed
+    hub.carried = hub.answer(tab.request)
+    tab.bring_artifact(hub.artifact())
+    assert (tab.browser.url == UWV) is is_signed
 
 
 def test_an_artifact_with_an_index_that_the_metadata_does_not_have_is_resolved(
@@ -665,6 +772,16 @@ def by_attacker(hub, key):
     hub.key = key
 
 
+def unsigned_for_another(hub, key):
+    hub.signs_envelope = False
+    for_another(hub, key)
+
+
+def unsigned_and_denied(hub, key):
+    hub.signs_envelope = False
+    denied(hub, key)
+
+
 def for_another(hub, key):
     hub.changes = {"in_response_to": "_other"}
 
@@ -686,8 +803,10 @@ def denied(hub, key):
         (for_another, "message-unexpected"),
         (with_nothing, "message-expired"),
         (denied, "login-failed"),
+        (unsigned_for_another, "message-unexpected"),
+        (unsigned_and_denied, "login-failed"),
     ],
-    ids=["by an attacker", "for another", "with nothing", "denied"],
+    ids=lambda spoiling: spoiling[0].__name__,
 )
 def test_an_artifact_response_that_is_not_good_is_refused(
     fetched, hub, refused, attacker_key, spoiling
@@ -700,31 +819,12 @@ def test_an_artifact_response_that_is_not_good_is_refused(
     assert fetched.browser.cookie("uwv.test", "__Host-eilogin") is None
 
 
-def test_a_hub_that_does_not_answer_is_told(fetched, hub, federation, refused):
+def test_a_hub_that_does_not_answer_is_told(fetched, hub, federation, refused, caplog):
     federation.down.add("inloggen.test")
     fetched.bring_artifact(hub.artifact())
     refused(fetched.browser, "peer-unavailable", status=502)
-
-
-def test_an_artifact_brought_twice_at_once_leads_to_the_page(
-    fetched, hub, federation, monkeypatch
-):
-    """The hub has given it to the first click, which is at work with it still."""
-    artifact, answer = hub.artifact(), hub.answer(fetched.request)
-
-    def first_click(_):
-        hub.carried = answer
-        browser = twin(federation, fetched.browser, "uwv.test")
-        Tab(browser, fetched.request, fetched.handle).bring_artifact(artifact)
-        assert browser.url == UWV
-        cookie = browser.cookie("uwv.test", COOKIE)
-        fetched.browser.set_cookie("uwv.test", COOKIE, cookie)
-
-    monkeypatch.setattr(answers.time, "sleep", first_click)
-    hub.carried = None
-    fetched.bring_artifact(artifact)
-    assert fetched.browser.url == UWV
-    assert fetched.browser.page.status_int == 200
+    told = f"it is of '{hub.entity_id}'; ask who runs '{hub.entity_id}'"
+    assert told in caplog.text
 
 
 # --- while something else happens -----------------------------------------------

@@ -4,7 +4,8 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from hub_speaker import Citizen, add_hub, changes, entity_changes
+from hub_speaker import SECOND_HUB as SECOND
+from hub_speaker import Chooser, Citizen, changes, entity_changes
 from lxml import html
 
 from eilogin.clock import now
@@ -18,27 +19,7 @@ LOGIN = "https://stad.test/eilogin/login"
 DISCOVERY = "https://stad.test/eilogin/discovery"
 SERVICE = "https://kies.test/ds"
 FIRST = "https://inloggen.test/metadata"
-SECOND = "https://ander.test/metadata"
 HOUR = 3600
-
-
-class Chooser(Citizen):
-    """A citizen of a participant with two hubs; the test speaks for both."""
-
-    def __init__(self, federation, hub, key):
-        super().__init__(federation, hub)
-        add_hub(federation, "stad.test", "Ander loket", key, SECOND)
-        self.other = type(hub)(federation.trusts["inloggen.test"], key)
-        self.other.entity_id = SECOND
-
-    def hub_asked(self):
-        """The host of the hub at which she is, or None."""
-        host = urlsplit(self.browser.url).hostname
-        return None if host == "stad.test" else host
-
-    def answer_of(self, hub, **said):
-        question = self.question()
-        self.bring(hub.answer(question[0], **said), question)
 
 
 @pytest.fixture
@@ -89,7 +70,8 @@ def test_the_answer_of_the_other_hub_is_refused(chooser, caplog, witness):
     chooser.browser.click("Ander loket")
     chooser.answer_of(chooser.hub)
     assert chooser.browser.page.status_int == 400
-    assert "(peer-unknown): the answer is not of the hub that was asked" in caplog.text
+    assert "(peer-unknown):" in caplog.text
+    assert f"{SECOND!r} was asked, and {FIRST!r} answers" in caplog.text
     assert witness.seen == []
 
 
@@ -435,6 +417,23 @@ def test_where_it_names_none_of_ours_our_own_page_asks(with_service, more):
     assert with_service.browser.url == STAD
 
 
+@pytest.mark.parametrize("planted", ["x", "x&hub=y", "x" * 23, "-" * 21 + "="])
+def test_what_a_browser_invents_does_not_go_along_to_it(with_service, planted):
+    browser = with_service.browser
+    browser.set_cookie("stad.test", "__Host-eilogin-discovery", planted)
+    browser.visit(STAD)
+    sent = with_query(with_query(browser.url)["return"])["sent"]
+    assert sent != planted
+    assert browser.cookie("stad.test", "__Host-eilogin-discovery") == sent
+
+
+@pytest.mark.parametrize("sent", ["", "&sent=", "&sent=x", "&sent=%C3%A9"])
+def test_what_another_site_says_in_its_place_is_asked_about(with_service, sent):
+    with_service.browser.visit(STAD)
+    with_service.browser.follow(f"{DISCOVERY}?{urlencode({'hub': SECOND})}{sent}")
+    assert with_service.browser.title.startswith("Waar wilt u inloggen?")
+
+
 @pytest.mark.parametrize("target", ["https://evil.test/", "//evil.test", "/\\evil"])
 def test_it_leads_to_no_other_site(with_service, target):
     query = urlencode({"next": target, "hub": SECOND})
@@ -447,6 +446,7 @@ def test_a_link_to_the_login_address_goes_by_the_service(with_service):
     with_service.browser.visit(f"{LOGIN}?next=/mijn&level=midden&fresh=yes")
     told = with_query(with_service.browser.url)
     back = with_query(told["return"])
+    assert len(back.pop("sent")) == 22
     assert back == {"next": "/mijn", "level": "midden", "fresh": "yes"}
 
 

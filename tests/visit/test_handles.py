@@ -7,6 +7,7 @@ from eilogin.visit.handles import (
     handle_of,
     instant_of,
     is_handle,
+    is_silent,
     new_handle,
 )
 
@@ -25,6 +26,15 @@ def test_they_sort_by_age_within_one_second_and_no_two_are_the_same(clock):
     clock.shift(0.002)
     assert first != other
     assert max(first, other) < new_handle()
+
+
+def test_one_tells_whether_the_question_is_a_silent_one(clock):
+    silent, aloud = new_handle(is_silent=True), new_handle()
+    assert is_handle(silent)
+    assert instant_of(silent) == instant_of(aloud)
+    assert is_silent(silent)
+    assert not is_silent(aloud)
+    assert not is_silent("x.")
 
 
 def test_one_can_be_told_by_a_name_and_an_instant():

@@ -1,5 +1,9 @@
 """The hub says that there is no login: a calm page, and the whole story in the log."""
 
+import html
+import re
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from hub_speaker import Citizen, entity_changes
 
@@ -9,7 +13,9 @@ from eilogin.saml.metadata import Contact
 
 STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 STAD = "https://stad.test/mijn"
+OPEN = "https://stad.test/open"
 HUB = "https://inloggen.test/metadata"
+MIDDEN = DIGID.class_of("midden")
 
 
 @pytest.fixture
@@ -47,12 +53,42 @@ WORDS = {
 def test_each_status_has_its_own_words_in_the_log(citizen, caplog, code, words):
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
     assert citizen.browser.page.status_int == 400
-    assert "Dat ligt niet aan u" in citizen.browser.text
     assert code not in citizen.browser.text
     line = told(caplog, "login-failed")
     assert f"a login at level midden and Success of {HUB!r}" in line
     assert f"'Responder/{code}' ({words}" in line or words in line
     assert "ask Inloggen techniek@inloggen.test" in line
+
+
+MAY_PASS = {"NoAuthnContext", "NoPassive", "NoAvailableIDP"}
+AGAIN = "over een paar minuten opnieuw"
+
+
+@pytest.mark.parametrize("code", sorted(WORDS.keys() - MAY_PASS))
+def test_who_cannot_be_let_in_is_sent_to_the_organisation(citizen, caplog, code):
+    citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
+    text = citizen.browser.text
+    assert "Neem contact op met de organisatie van de website" in text
+    assert "opnieuw proberen helpt niet" in text
+    assert AGAIN not in text
+    assert told(caplog, "login-failed")[:7] in text
+    link = re.search(
+        r'class="button" href="([^"]+)">([^<]+)', citizen.browser.page.text
+    )
+    assert link.groups() == ("/", "Naar de website")
+
+
+def test_who_cannot_reach_the_level_is_told_to_log_in_in_another_way(citizen):
+    code = STATUS + "NoAuthnContext"
+    citizen.refuse(citizen.begin(STAD), messages.RESPONDER, code)
+    assert "U moet op een zwaardere manier inloggen" in citizen.browser.text
+    assert AGAIN not in citizen.browser.text
+
+
+@pytest.mark.parametrize("code", ["NoAvailableIDP", "NoPassive"])
+def test_what_may_pass_by_itself_can_be_tried_again(citizen, code):
+    citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
+    assert AGAIN in citizen.browser.text
 
 
 @pytest.mark.parametrize(
@@ -120,9 +156,29 @@ def test_an_old_proof_is_told_with_both_times(citizen, caplog):
     question = citizen.begin("https://stad.test/eilogin/login?next=/open&fresh=yes")
     old = question[0].issued - 120
     citizen.bring(citizen.hub.answer(question[0], authn_instant=old), question)
-    line = told(caplog, "level-too-low")
-    assert "asked for at 2026-11-24T09:00:00+00:00" in line
-    assert "one of 2026-11-24T08:58:00+00:00" in line
+    assert citizen.browser.page.status_int == 403
+    text = citizen.browser.text
+    assert "U moet opnieuw laten zien dat u het bent" in text
+    assert "zwaardere manier" not in text
+    assert "Sluit alle vensters van uw browser" in text, "she is not logged in here"
+    line = told(caplog, "proof-too-old")
+    assert "asked for at 2026-11-24T09:00:00+00:00 (ForceAuthn)" in line
+    assert "one of 2026-11-24T08:58:00+00:00 (AuthnInstant)" in line
+
+
+def test_who_is_logged_in_gets_a_fresh_proof_by_a_logout(citizen):
+    """The hub knows no ForceAuthn; after a logout it has to ask her."""
+    citizen.log_in(STAD, level_class=MIDDEN)
+    again = "https://stad.test/eilogin/login?next=/open?a%3Db&fresh=yes"
+    question = citizen.begin(again)
+    old = question[0].issued - 120
+    citizen.bring(citizen.hub.answer(question[0], authn_instant=old), question)
+    assert "Log eerst uit." in citizen.browser.text
+    [link] = re.findall(r'href="([^"]*/logout[^"]*)"', citizen.browser.page.text)
+    assert parse_qs(urlsplit(html.unescape(link)).query) == {"next": ["/open?a=b"]}
+    citizen.browser.click("Uitloggen, en opnieuw inloggen")
+    assert "SAMLRequest=" in citizen.browser.url, "the hub is told"
+    assert citizen.browser.cookie("stad.test", "__Host-eilogin") is None
 
 
 def test_a_hub_that_has_left_can_be_asked_no_more(citizen, caplog):

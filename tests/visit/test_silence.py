@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eilogin.errors import StoreUnavailable
-from eilogin.saml import bindings, messages
+from eilogin.saml import bindings, messages, xml
 from eilogin.testing import Federation
 from eilogin.testing.browser import Browser
 from eilogin.visit import silence
 
 PAGE = "https://uwv.test/nieuws?a=b"
+UWV_ACS = "https://uwv.test/eilogin/acs"
 HOUR = 3600
 MARKED = "eilogin=asked"
 OPTIONS = {"protect": "/mijn basis\n/ optional\n/static off", "silent": "true"}
@@ -129,6 +130,156 @@ def test_it_is_off_unless_it_is_asked_for(federation):
     browser = federation.browser()
     browser.visit("https://stad.test/eilogin/login?silent=yes&next=/x")
     assert browser.trail[1] == f"https://stad.test/x?{MARKED}"
+
+
+# --- answers that are not taken -------------------------------------------------
+
+
+def of_an_attacker(hub, request, key):
+    hub.key = key
+    return hub.answer(request)
+
+
+def of_nobody(hub, request, key):
+    return hub.response(request, hub.assertion(request))
+
+
+def too_old(hub, request, key):
+    return hub.answer(request, confirmation_ends=request.issued - 100)
+
+
+def to_another(hub, request, key):
+    return hub.answer(request, in_response_to="_other")
+
+
+def of_no_form(hub, request, key):
+    answer = hub.answer(request)
+    answer.remove(answer.find(xml.q("samlp:Status")))
+    return answer
+
+
+def used(hub, request, key):
+    return hub.answer(request, id="_used")
+
+
+BAD = {
+    of_an_attacker: "signature-untrusted",
+    of_nobody: "signature-untrusted",
+    too_old: "message-expired",
+    to_another: "message-unexpected",
+    of_no_form: "message-malformed",
+    used: "message-replayed",
+}
+
+
+@pytest.fixture
+def stranger_by(clock, eilogin_federation, hub_of):
+    """Who is asked about silently; her hub answers what the test says."""
+
+    def make(acs):
+        said = {**OPTIONS, "acs": acs}
+        apps = {"uwv.test": greet, "stad.test": greet}
+        federation = eilogin_federation(apps, options={"uwv.test": said})
+        citizen = Citizen(federation, hub_of(federation))
+        citizen.is_by_artifact = acs == "artifact"
+        return citizen
+
+    return make
+
+
+@pytest.fixture(params=["post", "artifact"])
+def stranger(request, stranger_by):
+    return stranger_by(request.param)
+
+
+def bring(citizen, element, question):
+    """Bring an answer in the way that is asked for."""
+    if not citizen.is_by_artifact:
+        citizen.bring(element, question)
+        return
+    _, handle = question
+    citizen.federation.apps["inloggen.test"] = citizen.hub
+    # What is wrong is inside.
+    citizen.hub.signs_envelope = False
+    citizen.hub.carried = element
+    citizen.browser.visit(
+        bindings.artifact_url(UWV_ACS, citizen.hub.artifact(), handle)
+    )
+    citizen.federation.apps["inloggen.test"] = citizen.waiting
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
+def test_an_answer_that_is_not_taken_leaves_the_page_open(
+    stranger, caplog, attacker_key, bad
+):
+    if bad is used:
+        first = Citizen(stranger.federation, stranger.hub)
+        question = first.begin("https://uwv.test/mijn")
+        first.is_by_artifact = stranger.is_by_artifact
+        bring(first, used(first.hub, question[0], None), question)
+        assert first.browser.url == "https://uwv.test/mijn"
+    question = stranger.begin(PAGE)
+    bring(stranger, bad(stranger.hub, question[0], attacker_key), question)
+    assert stranger.browser.page.status_int == 200
+    assert stranger.browser.page.text == "hello stranger [a=b]"
+    assert f"login refused ({BAD[bad]})" in caplog.text
+    assert stranger.browser.cookie("uwv.test", "__Host-eilogin") is None
+    stranger.browser.visit(PAGE)
+    assert stranger.browser.trail == [PAGE], "once is enough"
+
+
+def test_a_hub_that_does_not_tell_its_answer_leaves_the_page_open(stranger_by, caplog):
+    stranger = stranger_by("artifact")
+    _, handle = stranger.begin(PAGE)
+    stranger.federation.down.add("inloggen.test")
+    artifact = stranger.hub.artifact()
+    stranger.browser.visit(bindings.artifact_url(UWV_ACS, artifact, handle))
+    assert stranger.browser.page.text == "hello stranger [a=b]"
+    assert "login failed (peer-unavailable)" in caplog.text
+
+
+def test_to_who_wanted_to_log_in_a_bad_answer_is_an_error(stranger, attacker_key):
+    question = stranger.begin("https://uwv.test/mijn")
+    bring(stranger, of_an_attacker(stranger.hub, question[0], attacker_key), question)
+    assert stranger.browser.page.status_int == 400
+    assert "Inloggen is niet gelukt" in stranger.browser.text
+
+
+def test_the_way_back_of_a_bad_answer_is_for_silent_questions_alone(stranger):
+    for url, title in [
+        ("https://uwv.test/mijn", "Inloggen is niet gelukt"),
+        (PAGE, "hello stranger"),
+    ]:
+        _, handle = stranger.begin(url)
+        stranger.browser.visit(f"{UWV_ACS}?unusable={handle}")
+        assert title in stranger.browser.page.text
+    thief = stranger.federation.browser()
+    thief.visit(f"{UWV_ACS}?unusable={handle}")
+    assert thief.page.status_int == 400
+
+
+def test_a_bad_answer_ends_no_session_and_is_not_asked_for_again_at_once(
+    stranger, clock, attacker_key
+):
+    """The silent question to keep alive whom the hub knows."""
+    question = stranger.begin("https://uwv.test/mijn")
+    bring(stranger, stranger.hub.answer(question[0]), question)
+    session = stranger.browser.cookie("uwv.test", "__Host-eilogin")
+    clock.shift(11 * 60)
+    question = stranger.begin(PAGE)
+    assert question[0].is_passive
+    bring(stranger, of_an_attacker(stranger.hub, question[0], attacker_key), question)
+    assert stranger.browser.page.text == "hello you [a=b]"
+    assert stranger.browser.cookie("uwv.test", "__Host-eilogin") == session
+    stranger.browser.visit(PAGE)
+    assert stranger.browser.trail == [PAGE]
+
+
+def test_a_silent_login_that_came_of_it_is_not_undone_by_a_bad_answer(stranger):
+    question = stranger.begin(PAGE)
+    bring(stranger, stranger.hub.answer(question[0]), question)
+    stranger.browser.visit(f"{UWV_ACS}?unusable={question[1]}")
+    assert stranger.browser.page.text == "hello you [a=b]"
 
 
 # --- who is not asked -----------------------------------------------------------

@@ -77,7 +77,14 @@ def site():
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"is_passive": True}, {"is_forced": True}, {"began": "/nieuws?x=1"}]
+    "how",
+    [
+        {},
+        {"is_passive": True},
+        {"is_forced": True},
+        {"began": "/nieuws?x=1"},
+        {"begun_as": "a login"},
+    ],
 )
 def test_is_found_by_the_browser_that_began_it(site, how):
     pending = site.begin(level="midden", **how)
@@ -105,9 +112,10 @@ def test_is_found_after_a_restart_and_by_another_process(site):
     assert other.find(pending) == pending
 
 
-def test_is_found_that_an_older_version_has_begun(site):
+@pytest.mark.parametrize("rest", [[], [""], ["", "", "of a later version"]])
+def test_is_found_that_another_version_has_begun(site, rest):
     pending = site.begin()
-    fields = json.dumps(["/mijn?a=b", "basis", HUB, False, False]).encode()
+    fields = json.dumps(["/mijn?a=b", "basis", HUB, False, False, *rest]).encode()
     bound = (site.trust.own.entity_id, pending.handle)
     sealed = Sealer(site.trust.own.sealing_secrets, "login").seal(fields, *bound)
     site.jar[f"__Host-eilogin-login-{pending.handle}"] = as_text(sealed)

@@ -229,15 +229,31 @@ def test_an_answer_to_a_question_is_none(sender, caplog, witness):
     assert witness.seen == []
 
 
-def test_an_answer_to_a_question_needs_nobodys_word(sender, caplog):
-    """The form of the page is for the others alone."""
+def test_an_answer_to_a_question_is_taken_by_the_form_too(sender):
+    """Of her own login, that is: it may need her word, where she has another one."""
     question = sender.begin(f"{SITE}/mijn")
     sender.browser.stops_before = "answer="
     sender.bring(sender.hub.answer(question[0]), question)
     key = re.search(r"answer=([0-9a-f]{64})", sender.browser.url)[1]
     sender.browser.stops_before = None
+    thief = sender.federation.browser()
+    thief.post(ACS, site="same-origin", answer=key)
+    assert thief.page.status_int == 400
     sender.browser.post(ACS, site="same-origin", answer=key)
-    refused_as(sender, caplog, "message-malformed")
+    assert sender.browser.url == f"{SITE}/mijn"
+
+
+def test_one_that_waited_while_they_were_taken_is_not_taken_any_more(
+    sender, taking, caplog
+):
+    """The option was switched off since, and the store is the same."""
+    sender.is_sent()
+    apps = sender.federation.apps
+    before, after = apps["stad.test"], taking().federation.apps["stad.test"]
+    after.sessions, after.app.trust = before.sessions, before.app.trust
+    apps["stad.test"] = after
+    sender.agrees()
+    refused_as(sender, caplog, "message-unexpected")
 
 
 @pytest.mark.parametrize("body", ["answer=", "answer=x&answer=y", "answer=x&a=b"])

@@ -27,6 +27,7 @@ from eilogin.errors import (
     MethodNotAllowed,
     NotFound,
     PeerUnavailable,
+    ProofTooOld,
     Refused,
     StoreUnavailable,
 )
@@ -99,9 +100,18 @@ VALUES = {
     "agree_to_login.html": {
         "action": "/a",
         "answer": "0f",
+        "logged_in": True,
         "service": HOSTILE,
         "hub": HOSTILE,
         "website_url": "/",
+    },
+    "proof_too_old.html": {
+        "code": "proof-too-old",
+        "is_logout": False,
+        "reference": "K7F-4MP",
+        "telephone": "14 0123",
+        "logout_url": "/o",
+        "again": "/mijn",
     },
     "subject_missing.html": {
         "code": "subject-missing",
@@ -192,6 +202,9 @@ VALUES = {
         "action": "/s?a=1&b=2",
         "name": HOSTILE,
         "services": [SERVICE],
+        "until": WINTER,
+        "seconds_left": 840,
+        "script": "count_down.js",
         "choices": CHOICES,
         "chosen": "",
     },
@@ -262,7 +275,8 @@ def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
     assert re.findall(r"<h1[^>]*>", page.text) == [f'<h1 tabindex="-1"{focus}>']
     assert re.search("<title>\\S[^<]+ \N{EN DASH} \\S", page.text)
     assert HOSTILE not in page.text
-    assert ("<script" in page.text) == (template == "logging_out.html")
+    scripted = ("logging_out.html", "known_already.html")
+    assert ("<script" in page.text) == (template in scripted)
     assert not re.search(r"<[^>]+ (style|on\w+)=", page.text)
 
 
@@ -566,6 +580,15 @@ def test_frames_lead_to_the_sites_that_are_named_and_their_script_alone_runs(pag
     assert page.headers["X-Frame-Options"] == "DENY"
 
 
+def test_a_page_may_have_one_script_of_ours_and_no_other(pages):
+    values = VALUES["known_already.html"]
+    page = pages.page(environ(), "known_already.html", **values)
+    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    assert "setInterval" in script
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy(page)["script-src"] == f"'sha256-{digest}'"
+
+
 @pytest.mark.parametrize(("dest", "framing"), [("iframe", "SAMEORIGIN"),
                                                ("document", "DENY")])  # fmt: skip
 def test_what_is_done_in_a_frame_may_stand_in_one_of_its_own_site(pages, dest, framing):
@@ -682,6 +705,36 @@ def test_who_lacks_an_attribute_has_ways_on(pages, ways, buttons):
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
 
 
+@pytest.mark.parametrize(
+    ("ways", "told", "buttons"),
+    [
+        ({"again": "/", "logout_url": "/o"}, "Log eerst uit.",
+         ["Uitloggen, en opnieuw inloggen", "Naar de website"]),
+        ({"again": None, "logout_url": "/o"}, "Log eerst uit.",
+         ["Uitloggen, en opnieuw inloggen"]),
+        ({"again": "/", "logout_url": ""}, "Sluit alle vensters",
+         ["Naar de website"]),
+        ({"again": None, "logout_url": ""}, "Sluit alle vensters", []),
+    ],
+)  # fmt: skip
+def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
+    values = {**VALUES["proof_too_old.html"], **ways}
+    text = pages.page(environ(), "proof_too_old.html", **values).text
+    assert "U moet opnieuw laten zien dat u het bent" in text
+    assert "zwaardere manier" not in text
+    assert told in text
+    assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
+
+
+def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
+    values = {**VALUES["error.html"], "code": "login-failed", "helps": "organisation"}
+    text = pages.page(environ(), "error.html", **values).text
+    assert "Neem contact op met de organisatie van de website." in text
+    assert "opnieuw proberen helpt niet. Bel 14 0123 en noem code" in text
+    assert "over een paar minuten" not in text
+    assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ["Naar de website"]
+
+
 @pytest.mark.parametrize("telephone", ["14 0123", ""])
 def test_whom_nobody_knows_is_not_told_to_try_again(pages, telephone):
     values = {**VALUES["subject_missing.html"], "telephone": telephone}
@@ -769,6 +822,7 @@ def test_a_long_cause_is_cut(pages, caplog):
         (PeerUnavailable(""), "logout.sent", "Uitloggen is niet gelukt"),
         (LoginLost(""), "login", "Deze inlogpoging is niet meer geldig."),
         (LevelTooLow(""), "login", "U moet op een zwaardere manier inloggen"),
+        (ProofTooOld(""), "login", "U moet opnieuw laten zien dat u het bent"),
         (CrossSite(""), "logout", "Wij hebben dit niet uitgevoerd"),
         (StoreUnavailable(""), "login", "Wij kunnen deze pagina nu niet tonen"),
         (StoreUnavailable(""), "logout", "Uitloggen is niet gelukt"),

@@ -7,4 +7,5 @@ the answers that a tester chooses. What does not: the bugs of DigiD's own code (
 """
 
 from eilogin.hub.digid.logout import SingleLogoutAsDigid as SingleLogoutAsDigid
+from eilogin.hub.digid.numbers import SectorLines as SectorLines
 from eilogin.hub.digid.sso import SingleSignOnAsDigid as SingleSignOnAsDigid

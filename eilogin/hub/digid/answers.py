@@ -15,6 +15,7 @@ from eilogin.hub.answers import (
     ANSWER_FOR,
     Answers,
     Confirmed,
+    Obstacle,
     assertion_of,
     response_to,
 )
@@ -29,9 +30,9 @@ class AnswersAsDigid(Answers):
     def __init__(self) -> None:
         super().__init__("assertion", "off")
 
-    def obstacle(self, role: ServiceProvider, question: Question) -> Sequence[str]:
+    def obstacle(self, role: ServiceProvider, question: Question) -> Obstacle | None:
         """None: DigiD encrypts nothing."""
-        return ()
+        return None
 
     def login(
         self, trust: Trust, role: ServiceProvider, told: Confirmed

@@ -6,12 +6,16 @@ hears of it then. All others are told over SOAP, by her name alone, and who aske
 that all of them know it, or not; no browser brings a message to them.
 
 Without the cookie of the hub there is nothing to end, and that is a success. A form of
-another site comes without it (it is Lax), so she is led on to an address of ours.
+another site comes without it (it is Lax), so she is led on to an address of ours. That
+is good in the browser that was led there; in any other it would be a link by which
+whoever follows it is logged out.
 """
 
 import hashlib
+import hmac
 import json
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,19 +23,27 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, NotFound
+from eilogin.hub import rehearsal
+from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.peers import keys_for, require_recent, telling_nobody
 from eilogin.hub.digid.presence import Presence
 from eilogin.hub.frames import Back, address
 from eilogin.hub.logout import SingleLogout
-from eilogin.hub.services import services_of
+from eilogin.hub.services import name_of, services_of
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import require_destination, require_issuer
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import receive
-from eilogin.web.pages import language_of
-from eilogin.web.requests import allow_only, read_query, require_own_form
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.requests import (
+    allow_only,
+    read_form,
+    read_query,
+    require_own_form,
+)
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -41,13 +53,19 @@ if TYPE_CHECKING:
 _LEAVING = "leaving"
 #: How long she may take for that, in seconds.
 _KEPT_FOR = 60 * 60.0
+#: Known to the browser that such a logout is of, and part of its name.
+_ITS_OWN = Cookie("eilogin-leaving")
 
 _DONE = messages.Status()
 _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
 
 
 class SingleLogoutAsDigid(SingleLogout):
-    """Logs out as DigiD does."""
+    """Logs out as DigiD does; ``rehearses`` is an option of the hub."""
+
+    def __init__(self, pages: Pages, timeout: float, *, rehearses: bool) -> None:
+        super().__init__(pages, timeout)
+        self._rehearses = rehearses
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """A LogoutRequest of a participant, or what she says to our page."""
@@ -58,19 +76,25 @@ class SingleLogoutAsDigid(SingleLogout):
             if not is_posted:
                 return self._leave(environ, back)
             require_own_form(environ, env.trust(environ).own.public_url)
-            return self._end(environ, back, env.session_to_end(environ))
+            return self._end(
+                environ, back, env.session_to_end(environ), read_form(environ)
+            )
         with telling_nobody():
             page = self._of_ours(environ)
             if page is not None:
                 return page
             back = _read(environ)
         if is_posted:
-            return see_other(_keep(environ, back))
+            url, headers = _keep(environ, back)
+            return see_other(url, headers)
         return self._leave(environ, back)
 
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
         """Nobody logs out here over SOAP: there is no browser behind it."""
-        raise NotFound("DigiD takes no LogoutRequest over SOAP (DIGID.md 1.7)")
+        raise NotFound(
+            "DigiD takes no LogoutRequest over SOAP: expected one by Redirect or POST,"
+            " in the citizen's browser"
+        )
 
     def _answered_at(self, role: ServiceProvider) -> Endpoint | None:
         # Its ResponseLocation is not looked at.
@@ -85,22 +109,56 @@ class SingleLogoutAsDigid(SingleLogout):
         told = env.sessions(environ).participants(login)
         services = Presence(environ, login).services(told)
         if len({one.entity_id for one in services}) > 1:
-            return self._confirm_page(environ, back, services)
+            return self._confirm_page(environ, back, login, services)
         return self._end(environ, back, login)
 
     def _end(
-        self, environ: "WSGIEnvironment", back: Back, login: Login | None
+        self,
+        environ: "WSGIEnvironment",
+        back: Back,
+        login: Login | None,
+        form: Mapping[str, str] | None = None,
     ) -> Response:
-        """End her session, tell the others, and answer who asked."""
+        """End her session, tell the others, and answer who asked.
+
+        ``form`` is what she says on the page before that, if there was one.
+        """
         values, until = env.values(environ), clock.now() + _KEPT_FOR
+        choice = self._choice(environ, login, form)
         if not values.add(_done(back), "", until):
             codes = json.loads(self.endings.recorded(values, _done(back)))
             return self._back(environ, back, messages.Status(tuple(codes)))
         is_everywhere = login is None or self._ended(environ, back, login)
         audit.event("logout.received", peer=back.entity_id)
-        status = _DONE if is_everywhere else _PARTLY
+        is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
+        status = _DONE if is_told else _PARTLY
         values.swap(_done(back), "", json.dumps(status.codes), until)
-        return self._back(environ, back, status)
+        answer = self._back(environ, back, status)
+        if choice and answer.location:
+            key = env.trust(environ).key_for(back.entity_id)
+            answer.location = rehearsal.changed_logout(answer.location, choice, key)
+        return answer
+
+    def _choice(
+        self,
+        environ: "WSGIEnvironment",
+        login: Login | None,
+        form: Mapping[str, str] | None,
+    ) -> str:
+        """What a tester wants to come of it: as chosen now, or kept for it."""
+        if not self._rehearses or login is None:
+            return ""
+        if form is not None:
+            return rehearsal.chosen(form, rehearsal.OF_LOGOUT)
+        return rehearsal.take(env.values(environ), login, rehearsal.OF_LOGOUT)
+
+    def _back(
+        self, environ: "WSGIEnvironment", back: Back, status: messages.Status
+    ) -> Response:
+        state = back.relay_state or relay_state.kept(environ)
+        answer = super()._back(environ, back._replace(relay_state=state), status)
+        answer.headerlist.append(relay_state.forget())
+        return answer
 
     def _ended(self, environ: "WSGIEnvironment", back: Back, login: Login) -> bool:
         """End all sessions of hers; whether all know it who have to be told.
@@ -119,19 +177,25 @@ class SingleLogoutAsDigid(SingleLogout):
         return not self._propagation.tell(env.trust(environ), others)
 
     def _confirm_page(
-        self, environ: "WSGIEnvironment", back: Back, told: Sequence[Participant]
+        self,
+        environ: "WSGIEnvironment",
+        back: Back,
+        login: Login,
+        told: Sequence[Participant],
     ) -> Response:
         trust, language = env.trust(environ), language_of(environ)
         _, role = trust.participant(back.entity_id)
         endpoint = self._answered_at(role)
         website = trust.federation.link_of(back.entity_id, language)
+        action, of_browser = _keep(environ, back)
         return self._pages.page(
             environ,
             "log_out_of_services.html",
+            headers=[*relay_state.keep(back.relay_state), *of_browser],
             # Its redirect leads on to who asked.
             form_action=[endpoint.location] if endpoint else [],
-            action=_keep(environ, back),
-            name=trust.federation.name_of(back.entity_id, language),
+            action=action,
+            name=name_of(trust, back.entity_id, language),
             # There she has logged out already.
             services=services_of(
                 trust,
@@ -139,6 +203,8 @@ class SingleLogoutAsDigid(SingleLogout):
                 language,
             ),
             website_url=website or trust.own.url("home"),
+            choices=rehearsal.OF_LOGOUT if self._rehearses else (),
+            chosen=rehearsal.kept(env.values(environ), login),
         )
 
 
@@ -156,24 +222,44 @@ def _read(environ: "WSGIEnvironment") -> Back:
         required=inbound.binding == bindings.POST,
     )
     require_recent(request.issued, clock.now())
+    relay_state.require_short(inbound.relay_state)
     return Back(inbound.issuer, request.id, inbound.relay_state)
 
 
-def _keep(environ: "WSGIEnvironment", back: Back) -> str:
-    """Keep who asked; the address of ours that goes on with it."""
-    handle = hashlib.sha256(_done(back).encode()).hexdigest()[:32]
-    until = clock.now() + _KEPT_FOR
+def _keep(
+    environ: "WSGIEnvironment", back: Back
+) -> tuple[str, Sequence[tuple[str, str]]]:
+    """Keep who asked; the address of ours that goes on with it in this browser.
+
+    And the headers by which the browser is known there.
+    """
+    brought = _ITS_OWN.read(environ)
+    own = brought or secrets.token_urlsafe(16)
+    handle, until = _handle(back, own), clock.now() + _KEPT_FOR
     env.values(environ).add(
         f"{_LEAVING}:{handle}", json.dumps(back), until, durable=False
     )
-    return address(env.trust(environ), _LEAVING, handle)
+    headers = [] if brought else [_ITS_OWN.set(own)]
+    return address(env.trust(environ), _LEAVING, handle), headers
 
 
 def _kept(environ: "WSGIEnvironment", handle: str) -> Back:
+    """Who asked; not in another browser, where somebody is logged in."""
     text = env.values(environ).get(f"{_LEAVING}:{handle}")
     if text is None:
         raise MessageUnexpected("this logout is over")
-    return Back(*json.loads(text))
+    back = Back(*json.loads(text))
+    expected = _handle(back, _ITS_OWN.read(environ) or "")
+    is_here = hmac.compare_digest(handle.encode(), expected.encode())
+    # Who takes no cookies has no session here, and is answered like anybody without.
+    if not is_here and env.session_to_end(environ) is not None:
+        raise MessageUnexpected("a logout of another browser, or its cookie is gone")
+    return back
+
+
+def _handle(back: Back, own: str) -> str:
+    """What names a logout in its address, in the browser whose ``own`` cookie is so."""
+    return hashlib.sha256(f"{own}\0{_done(back)}".encode()).hexdigest()[:32]
 
 
 def _done(back: Back) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from eilogin import clock
 from eilogin.errors import MessageExpired, NotFound, Refused
 from eilogin.federation import Trust
-from eilogin.hub.intake import is_recent
+from eilogin.hub.intake import is_recent, not_recent
 from eilogin.saml.keys import PublicKey, certificate_begins, certificate_ends
 from eilogin.saml.messages import write_instant
 from eilogin.web.inbound import KeysOf
@@ -55,7 +55,4 @@ def _require_valid(entity_id: str, certificate: str, now: float) -> None:
 def require_recent(issued: float, now: float) -> None:
     """Refuse an IssueInstant that DigiD would not take: MessageExpired."""
     if not is_recent(issued, now):
-        raise MessageExpired(
-            f"the IssueInstant is {write_instant(issued)}, and it is "
-            f"{write_instant(now)} here: DigiD takes a difference of two minutes"
-        )
+        raise not_recent(issued, now)

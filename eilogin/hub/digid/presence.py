@@ -52,6 +52,13 @@ class Presence:
         is_here = self._login.address == network(self._environ)
         return not is_here or self._is_away(issuer)
 
+    @property
+    def lasts_until(self) -> float:
+        """Until when who is in nowhere yet is answered without a question to her."""
+        # Who has just signed in was not answered to anybody yet.
+        last = max(self._run.last, self._login.confirmed)
+        return min(last + IDLE, self._login.ends)
+
     def has(self, entity_id: str) -> bool:
         """Whether she is in at a participant."""
         return self._since(entity_id) is not None

@@ -7,7 +7,8 @@ says so, to who comes from somewhere else.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,19 +17,21 @@ from lxml import etree
 from webob import Response
 
 from eilogin import clock
-from eilogin.errors import Refused
+from eilogin.errors import NotServed, Refused
 from eilogin.federation import Trust
 from eilogin.hub import rehearsal
 from eilogin.hub.above import ServiceAbove
 from eilogin.hub.answers import ANSWER_FOR, Confirmed
+from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.answers import AnswersAsDigid
+from eilogin.hub.digid.numbers import name_for
 from eilogin.hub.digid.peers import keys_for, require_recent, telling_nobody
 from eilogin.hub.digid.presence import Presence
 from eilogin.hub.intake import DENIED, Asked, read_question
 from eilogin.hub.names import Names
 from eilogin.hub.questions import PARAMETER, Question
 from eilogin.hub.release import Release
-from eilogin.hub.services import services_of
+from eilogin.hub.services import name_of, services_of
 from eilogin.hub.signin import MakeWay, SignIn, SignInService
 from eilogin.hub.sso import (
     FAILED,
@@ -40,7 +43,6 @@ from eilogin.hub.sso import (
 )
 from eilogin.saml import messages, xml
 from eilogin.saml.checks import require_destination, require_issuer
-from eilogin.saml.sectors import BSN, SectorName
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
@@ -66,15 +68,24 @@ _NOT_ME = "not-me"
 _DENIED = messages.Status(DENIED)
 
 #: What a tester may choose instead of a login.
-_INSTEAD = {rehearsal.CANCEL: FAILED, rehearsal.NOT_REACHED: NO_LEVEL}
+_INSTEAD = {
+    rehearsal.CANCEL: FAILED,
+    rehearsal.INACTIVE: DENIED,
+    rehearsal.NOT_REACHED: NO_LEVEL,
+}
 
 
 class SingleSignOnAsDigid(SingleSignOn):
     """Answers participants as DigiD does.
 
     ``make_way`` is called for who says that it is somebody else who is logged in;
-    ``shows_session`` and ``rehearses`` are options of the hub.
+    ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are options of the
+    hub.
     """
+
+    # DIGID.md 1.6: who has no number for them is refused like who cancels.
+    _nameless = FAILED
+    _asks_anew = True
 
     def __init__(  # noqa: PLR0913 - its parts
         self,
@@ -83,10 +94,14 @@ class SingleSignOnAsDigid(SingleSignOn):
         names: Names,
         make_way: MakeWay,
         *,
+        sectors: Mapping[str, Sequence[str]],
+        inactive: Collection[str],
         shows_session: bool,
         rehearses: bool,
     ) -> None:
         super().__init__(sign_in, pages, names, Release({}), AnswersAsDigid())
+        self._sectors = sectors
+        self._inactive = inactive
         self._make_way = make_way
         self._shows_session = shows_session
         self._rehearses = rehearses
@@ -104,7 +119,21 @@ class SingleSignOnAsDigid(SingleSignOn):
         trust = env.trust(environ)
         with telling_nobody():
             inbound = receive(environ, keys_for(trust), trust.weak)
+            relay_state.require_short(inbound.relay_state)
             return read_question(inbound, trust, self._names, self._sign_in.offered)
+
+    def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
+        answer = super()._begin(environ, asked)
+        answer.headerlist.extend(relay_state.keep(asked.question.relay_state))
+        return answer
+
+    def _not_served(self, question: Question) -> Refused | None:
+        if question.issuer not in self._inactive:
+            return None
+        return NotServed(
+            f"{question.issuer} gets no login: 'inactive' says that its connection is"
+            " not active"
+        )
 
     def _question(
         self, environ: "WSGIEnvironment", query: Mapping[str, str]
@@ -121,12 +150,42 @@ class SingleSignOnAsDigid(SingleSignOn):
         question: Question,
         service: SignInService | ServiceAbove,
     ) -> Response:
-        # The fault too, for which nobody can tell.
-        is_proven = service.take_proof()
-        login = _known(environ, question, is_proven=is_proven)
-        if login is None:
-            page = service.require(question.level, force=True)
-            return page or self._refuse(environ, question, FAILED)
+        if question.rehearsal in rehearsal.WITHOUT_LOGIN:
+            return self._refuse(environ, question, _INSTEAD[question.rehearsal])
+        if self._has_no_number(environ, question):
+            return self._refuse(environ, question, FAILED)
+        return super()._answer(environ, question, service)
+
+    def _has_no_number(self, environ: "WSGIEnvironment", question: Question) -> bool:
+        """Whether who is in has none that this participant gets.
+
+        Nobody else is asked to sign in then: DIGID.md 2.4 has this before that.
+        """
+        login = env.session_beyond_idle(environ)
+        return (
+            login is not None
+            and name_for(self._sectors, question.issuer, login.attributes) is None
+            and not Presence(environ, login).must_prove(question.issuer)
+        )
+
+    def _certain(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        service: SignInService | ServiceAbove,
+        *,
+        is_proven: bool,
+    ) -> Login | None:
+        return _known(environ, question, is_proven=is_proven)
+
+    def _pass_on(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        login: Login,
+        *,
+        is_proven: bool,
+    ) -> Response:
         is_elsewhere = not Presence(environ, login).has(question.issuer)
         if self._shows_session and is_elsewhere and not is_proven:
             return self._known_page(environ, question, login)
@@ -147,19 +206,24 @@ class SingleSignOnAsDigid(SingleSignOn):
         return answer
 
     def _refuse(
-        self, environ: "WSGIEnvironment", question: Question, codes: Sequence[str]
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        codes: Sequence[str],
+        cause: Refused | None = None,
     ) -> Response:
         login = env.session_beyond_idle(environ)
         if login is not None:
             Presence(environ, login).leave(question.issuer)
-        return super()._refuse(environ, question, codes)
+        return super()._refuse(environ, question, codes, cause)
 
     def _told(
         self, environ: "WSGIEnvironment", question: Question, login: Login, now: float
-    ) -> Confirmed:
+    ) -> Confirmed | None:
         trust = env.trust(environ)
-        # Everybody who can sign in here has one.
-        name = SectorName(BSN, login.attributes["bsn"][0])
+        name = name_for(self._sectors, question.issuer, login.attributes)
+        if name is None:
+            return None
         subject = Subject(trust.own.entity_id, question.issuer, str(name))
         index = _forty(self._names.session_index(login, question.issuer))
         return Confirmed(
@@ -170,6 +234,17 @@ class SingleSignOnAsDigid(SingleSignOn):
             now,
             address=client_address(environ, trust.trusted_proxies),
         )
+
+    def _deliver(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        response: etree._Element,
+        login: Login | None,
+    ) -> Response:
+        state = question.relay_state or relay_state.kept(environ)
+        question = replace(question, relay_state=state)
+        return super()._deliver(environ, question, response, login)
 
     def _kept(self, question: Question, text: str) -> tuple[str, float]:
         until = clock.now() + ANSWER_FOR
@@ -182,16 +257,21 @@ class SingleSignOnAsDigid(SingleSignOn):
     ) -> Response:
         trust, language = env.trust(environ), language_of(environ)
         participants = env.sessions(environ).participants(login)
+        action, presence = way_on(environ, question), Presence(environ, login)
+        left = max(1, math.ceil(presence.lasts_until - clock.now()))
         return self._pages.page(
             environ,
             "known_already.html",
+            # Then she has to sign in, and nobody reads here any more where she was.
+            headers=[("Refresh", f"{left}; url={action}")],
+            script="count_down.js",
             # Its redirects lead on to the participant.
             form_action=[question.acs_url],
-            action=way_on(environ, question),
-            name=trust.federation.name_of(question.issuer, language),
-            services=services_of(
-                trust, Presence(environ, login).services(participants), language
-            ),
+            action=action,
+            name=name_of(trust, question.issuer, language),
+            services=services_of(trust, presence.services(participants), language),
+            until=presence.lasts_until,
+            seconds_left=left,
             choices=rehearsal.CHOICES if self._rehearses else (),
             chosen=question.rehearsal,
         )
@@ -234,10 +314,10 @@ class SingleSignOnAsDigid(SingleSignOn):
             return soap_answer(_artifact_response(trust, "", _DENIED), key)
         store = env.sessions(environ).store
         kept = store.take(artifact_key(request.artifact, issuer))
-        if kept is None:
-            return soap_answer(_artifact_response(trust, request.id, _DENIED), key)
-        until, text, choice = json.loads(kept)
+        until, text, choice = json.loads(kept) if kept else (0, "", rehearsal.UNKNOWN)
         rehearsal.hold_back(choice)
+        if choice == rehearsal.UNKNOWN:
+            return soap_answer(_artifact_response(trust, request.id, _DENIED), key)
         is_over = clock.now() >= until or choice == rehearsal.EXPIRED
         carried = None if is_over else xml.parse(text.encode())
         answer = soap_answer(

@@ -8,6 +8,7 @@ Source: SAML metadata 2.0 with its errata, and the metadata extensions for the u
 interface (mdui) and for registration and publication information (mdrpi).
 """
 
+from eilogin.saml.metadata.reading import read_created as read_created
 from eilogin.saml.metadata.reading import read_federation as read_federation
 from eilogin.saml.metadata.reading import read_unsigned as read_unsigned
 from eilogin.saml.metadata.values import IDPDISC as IDPDISC

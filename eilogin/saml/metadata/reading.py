@@ -6,8 +6,9 @@ be used is left out, and known to be so.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,15 +35,24 @@ from eilogin.saml.metadata.values import (
     ServiceProvider,
 )
 from eilogin.saml.signatures import check_structure, signed
-from eilogin.saml.xml import METADATA, SAMLP, parse, q, validate
-from eilogin.settings import is_loopback
+from eilogin.saml.text import CONTROL
+from eilogin.saml.xml import MD, METADATA, SAMLP, in_full, parse, q, validate
+from eilogin.settings import WEB_HOST, is_loopback
 
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
 
-#: Characters of an address that an error shows.
+#: Characters of an address, or of an odd entityID, that an error shows.
 _SHOWN = 120
+#: Characters of a text for people, or of a link.
+_LONGEST_TEXT = 2048
 
+#: A member that is valid by the schema, and nothing else.
+_ANYBODY = (
+    f'<EntityDescriptor xmlns="{MD}" entityID="x">'
+    '<AffiliationDescriptor affiliationOwnerID="x">'
+    "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
+)
 
 #: How a remark is made: a sentence about what was passed over.
 _Tell = Callable[[str], object]
@@ -51,50 +61,128 @@ _Tell = Callable[[str], object]
 _SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
 
 
-def read_federation(octets: bytes, keys: Sequence[PublicKey]) -> FederationMetadata:
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member that is being read."""
+
+    entity_id: str
+    #: Whether it may be on this machine.
+    on_loopback: bool
+    #: The remarks on all members.
+    remarks: list[str]
+
+    def tell(self, text: str) -> None:
+        self.remarks.append(f"entity '{self.entity_id}': {text}")
+
+
+def read_federation(
+    octets: bytes, keys: Sequence[PublicKey], *, on_loopback: bool = False
+) -> FederationMetadata:
     """What the operator signed: ``octets`` of a document, ``keys`` pinned beforehand.
 
     The root is an ``md:EntitiesDescriptor``, nested or not, or one
     ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
     read before that has been verified. Roles of other protocols than SAML 2.0 are left
-    out, and so is a member that cannot be used: with a role without a usable signing
-    key, or an address of a binding that we speak that is not https (or http on
-    loopback). Whether it is still valid is the caller's to judge by ``valid_until``.
+    out, and so is a member that cannot be used: one that is not valid by the schema,
+    whose entityID is no URI, with a role without a usable signing key, or with an
+    address of a binding that we speak that is not https. Where ``on_loopback`` is said
+    it may be http on loopback too; else an address there is as bad, by https as well.
+    Whether it is still valid is the caller's to judge by ``valid_until``.
 
     Raises :class:`~eilogin.errors.UntrustedSignature`;
     :class:`~eilogin.errors.MalformedMessage` for what is no metadata, or has two
     members of one entityID; and where no member can be used, the
     :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
     """
-    document = _sound(octets)
-    return _read(signed(document, keys))
+    document, is_valid = _sound(octets)
+    return _read(signed(document, keys), is_valid=is_valid, on_loopback=on_loopback)
 
 
-def read_unsigned(octets: bytes) -> FederationMetadata:
+def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
     """What a document says that is trusted for where it lies, signed or not.
 
     As :func:`read_federation` for the rest.
     """
-    return _read(_sound(octets))
+    document, is_valid = _sound(octets)
+    return _read(document, is_valid=is_valid, on_loopback=on_loopback)
 
 
-def _sound(octets: bytes) -> etree._Element:
+def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
+    """When the operator made what was read before as metadata, or None.
+
+    Its signature is verified anew; raises as :func:`read_federation`.
+    """
     document = parse(octets, METADATA)
     check_structure(document)
-    validate(document, "metadata")
-    return document
+    return _read_created(signed(document, keys))
 
 
-def _read(root: etree._Element) -> FederationMetadata:
+def _sound(octets: bytes) -> tuple[etree._Element, bool]:
+    """The document, and whether all of it is valid by the schema.
+
+    Where it is not, what is around its members is, and so are some of those.
+    """
+    document = parse(octets, METADATA)
+    check_structure(document)
+    try:
+        validate(document, "metadata")
+    except MalformedMessage:
+        if document.tag != q("md:EntitiesDescriptor"):
+            raise
+        _require_sound_around(document)
+        return document, False
+    return document, True
+
+
+def _require_sound_around(document: etree._Element) -> None:
+    """Refuse what would not be valid either with other members for the bad ones."""
+    copy = deepcopy(document)
+    found = [element for element, _ in _entities(copy, None)]
+    faults: list[PeerUnusable] = []
+    for element in found:
+        try:
+            _require_valid(element)
+        except PeerUnusable as error:
+            faults.append(error)
+            other = etree.fromstring(_ANYBODY)
+            other.tail = element.tail
+            element.getparent().replace(element, other)
+    validate(copy, "metadata")
+    if len(faults) == len(found):
+        raise faults[0]
+
+
+def _require_valid(element: etree._Element) -> None:
+    try:
+        validate(element, "metadata")
+    except MalformedMessage as error:
+        told = f"{_shown(element.get('entityID', ''))}: {_clean(in_full(error))}"
+        raise PeerUnusable(f"entity {told}") from error
+
+
+def _read(
+    root: etree._Element, *, is_valid: bool, on_loopback: bool
+) -> FederationMetadata:
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
-    for element, valid_until in _entities(root, None):
-        entity_id = _entity_id(element)
+    found = list(_entities(root, None))
+    taken = {element.get("entityID", "") for element, _ in found}
+    for element, valid_until in found:
+        said = element.get("entityID", "")
+        try:
+            entity_id = _entity_id(said, taken)
+        except PeerUnusable as error:
+            left_out[said] = error
+            continue
         if entity_id in entities or entity_id in left_out:
             raise MalformedMessage(f"entity '{entity_id}' occurs twice")
+        taken.add(entity_id)
         try:
-            entities[entity_id] = _read_entity(element, entity_id, valid_until, remarks)
+            if not is_valid:
+                _require_valid(element)
+            member = _Member(entity_id, on_loopback, remarks)
+            entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
             left_out[entity_id] = error
     if not entities and left_out:
@@ -102,7 +190,7 @@ def _read(root: etree._Element) -> FederationMetadata:
     return FederationMetadata(
         entities=tuple(entities.values()),
         valid_until=_valid_until(root),
-        name=root.get("Name", ""),
+        name=_clean(root.get("Name", "")),
         created=_read_created(root),
         is_aggregate=root.tag == q("md:EntitiesDescriptor"),
         left_out=left_out,
@@ -141,43 +229,54 @@ def _read_created(root: etree._Element) -> float | None:
     return None if text is None else read_instant(text)
 
 
-def _entity_id(element: etree._Element) -> str:
-    entity_id: str = element.get("entityID")
+def _entity_id(said: str, taken: Collection[str]) -> str:
+    """The entityID that an attribute says, which is an xs:anyURI.
+
+    White space around it is not part of it; but then it may not be one of those that
+    are ``taken``, so that nobody shuts out another.
+    """
+    entity_id = said.strip(" \t\r\n")
     if not re.fullmatch(r"[!-~]{1,1024}", entity_id):
-        raise MalformedMessage("an entityID is empty, too long or no URI")
+        raise PeerUnusable(
+            f"entity {_shown(said)}: its entityID is empty, too long or no URI; ask who"
+            " runs it for its metadata with one"
+        )
+    if entity_id != said and entity_id in taken:
+        raise PeerUnusable(
+            f"entity {_shown(said)}: but for the white space another one is called so"
+        )
     return entity_id
 
 
-def _read_entity(
-    element: etree._Element,
-    entity_id: str,
-    inherited: float | None,
-    remarks: list[str],
-) -> EntityDescriptor:
-    def tell(text: str) -> None:
-        remarks.append(f"entity '{entity_id}': {text}")
+def _shown(text: str) -> str:
+    """A text of whoever, as it may stand in a log."""
+    return ascii(text)[:_SHOWN]
 
+
+def _read_entity(
+    element: etree._Element, member: _Member, inherited: float | None
+) -> EntityDescriptor:
     try:
-        return _read_roles(element, entity_id, inherited, tell)
+        return _read_roles(element, inherited, member)
     except PeerWithoutKeys as error:
-        raise PeerWithoutKeys(f"entity '{entity_id}': {error}") from error
+        raise PeerWithoutKeys(f"entity '{member.entity_id}': {error}") from error
     except MalformedMessage as error:
-        raise PeerUnusable(f"entity '{entity_id}': {error}") from error
+        raise PeerUnusable(f"entity '{member.entity_id}': {error}") from error
 
 
 def _read_roles(
-    element: etree._Element, entity_id: str, inherited: float | None, tell: _Tell
+    element: etree._Element, inherited: float | None, member: _Member
 ) -> EntityDescriptor:
     service = _role_element(element, "md:SPSSODescriptor")
     identity = _role_element(element, "md:IDPSSODescriptor")
     roles = [role for role in (service, identity) if role is not None]
     return EntityDescriptor(
-        entity_id=entity_id,
-        service_provider=_read_service_provider(service, tell),
-        identity_provider=_read_identity(identity, tell),
+        entity_id=member.entity_id,
+        service_provider=_read_service_provider(service, member),
+        identity_provider=_read_identity(identity, member),
         names=_read_texts(roles, "mdui:DisplayName"),
         descriptions=_read_texts(roles, "mdui:Description"),
-        information_urls=_read_links(roles, "mdui:InformationURL", tell),
+        information_urls=_read_links(roles, "mdui:InformationURL", member.tell),
         contacts=tuple(map(_read_contact, element.iterchildren(q("md:ContactPerson")))),
         entity_categories=_read_categories(element, ENTITY_CATEGORY),
         supported_categories=_read_categories(element, ENTITY_CATEGORY_SUPPORT),
@@ -200,7 +299,7 @@ def _read_categories(entity: etree._Element, name: str) -> frozenset[str]:
 def _read_algorithms(element: etree._Element, name: str) -> tuple[str, ...]:
     """What an entity or a role says that it takes (algorithm support 2.4)."""
     found = element.iterfind(f"{q('md:Extensions')}/{q(name)}")
-    return tuple(method.get("Algorithm", "") for method in found)
+    return tuple(_said(method, "Algorithm") for method in found)
 
 
 def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
@@ -215,7 +314,7 @@ def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
 
 
 def _read_service_provider(
-    role: etree._Element | None, tell: _Tell
+    role: etree._Element | None, member: _Member
 ) -> ServiceProvider | None:
     if role is None:
         return None
@@ -223,38 +322,42 @@ def _read_service_provider(
     responses = role.findall(f"{q('md:Extensions')}/{DISCOVERY_RESPONSE}")
     read = ServiceProvider(
         **_read_keys(role),
-        assertion_consumers=_read_endpoints(role, "md:AssertionConsumerService", tell),
-        single_logouts=_read_endpoints(role, "md:SingleLogoutService", tell),
-        discovery_responses=_read_addresses(responses, tell),
+        assertion_consumers=_read_endpoints(
+            role, "md:AssertionConsumerService", member
+        ),
+        single_logouts=_read_endpoints(role, "md:SingleLogoutService", member),
+        discovery_responses=_read_addresses(responses, member),
         name_id_formats=_read_formats(role),
         attribute_services=tuple(map(_read_attribute_service, services)),
         authn_requests_signed=_read_flag(role, "AuthnRequestsSigned") is True,
         want_assertions_signed=_read_flag(role, "WantAssertionsSigned") is True,
     )
-    return _with_usable_keys(read, tell)
+    return _with_usable_keys(read, member.tell)
 
 
-def _read_identity(role: etree._Element | None, tell: _Tell) -> IdentityProvider | None:
+def _read_identity(
+    role: etree._Element | None, member: _Member
+) -> IdentityProvider | None:
     if role is None:
         return None
-    resolutions = _read_endpoints(role, "md:ArtifactResolutionService", tell)
+    resolutions = _read_endpoints(role, "md:ArtifactResolutionService", member)
     read = IdentityProvider(
         **_read_keys(role),
-        single_sign_ons=_read_endpoints(role, "md:SingleSignOnService", tell),
-        single_logouts=_read_endpoints(role, "md:SingleLogoutService", tell),
+        single_sign_ons=_read_endpoints(role, "md:SingleSignOnService", member),
+        single_logouts=_read_endpoints(role, "md:SingleLogoutService", member),
         artifact_resolutions=resolutions,
         name_id_formats=_read_formats(role),
         want_authn_requests_signed=_read_flag(role, "WantAuthnRequestsSigned") is True,
     )
-    return _with_usable_keys(read, tell)
+    return _with_usable_keys(read, member.tell)
 
 
 def _read_attribute_service(element: etree._Element) -> AttributeService:
     wanted = element.findall(q("md:RequestedAttribute"))
     return AttributeService(
-        requested=tuple(dict.fromkeys(a.get("Name") for a in wanted)),
+        requested=tuple(dict.fromkeys(_said(a, "Name") for a in wanted)),
         required=frozenset(
-            a.get("Name") for a in wanted if _read_flag(a, "isRequired")
+            _said(a, "Name") for a in wanted if _read_flag(a, "isRequired")
         ),
         index=_read_index(element) or 0,
         is_default=_read_flag(element, "isDefault"),
@@ -293,10 +396,10 @@ def _read_keys(role: etree._Element) -> _Keys:
 def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
     def parameter(name: str) -> str:
         found = element.find(q(name))
-        return "" if found is None else found.get("Algorithm", "")
+        return "" if found is None else _said(found, "Algorithm")
 
     return EncryptionMethod(
-        element.get("Algorithm", ""),
+        _said(element, "Algorithm"),
         digest=parameter("ds:DigestMethod"),
         mask=parameter("xenc11:MGF"),
     )
@@ -379,35 +482,41 @@ def _usable(
 
 
 def _read_endpoints(
-    role: etree._Element, name: str, tell: _Tell
+    role: etree._Element, name: str, member: _Member
 ) -> tuple[Endpoint, ...]:
-    return _read_addresses(role.findall(q(name)), tell)
+    return _read_addresses(role.findall(q(name)), member)
 
 
 def _read_addresses(
-    elements: Sequence[etree._Element], tell: _Tell
+    elements: Sequence[etree._Element], member: _Member
 ) -> tuple[Endpoint, ...]:
     """The endpoints; one of a binding that we do not speak only if it is sound."""
     found = []
     for element in elements:
         try:
-            found.append(_read_endpoint(element))
+            found.append(_read_endpoint(element, on_loopback=member.on_loopback))
         except MalformedMessage as error:
-            if element.get("Binding") in _SPOKEN:
-                raise
             name = etree.QName(element).localname
+            binding = element.get("Binding", "")
+            if binding in _SPOKEN:
+                raise MalformedMessage(
+                    f"its {name} by {binding.rpartition(':')[2]}: {error}; ask who runs"
+                    " it for its metadata with another address"
+                ) from error
             article = "an" if name.startswith("A") else "a"
-            tell(f"{article} {name} is passed over: {error}")
+            member.tell(f"{article} {name} is passed over: {error}")
     return tuple(found)
 
 
-def _read_endpoint(element: etree._Element) -> Endpoint:
+def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
+    location = element.get("Location", "")
     response_location = element.get("ResponseLocation", "")
+    _require_address(location, on_loopback=on_loopback)
     if response_location:
-        _require_address(response_location)
+        _require_address(response_location, on_loopback=on_loopback)
     return Endpoint(
-        binding=element.get("Binding", ""),
-        location=_require_address(element.get("Location", "")),
+        binding=_said(element, "Binding"),
+        location=location,
         response_location=response_location,
         index=_read_index(element),
         is_default=_read_flag(element, "isDefault"),
@@ -461,24 +570,42 @@ def _read_contact(element: etree._Element) -> Contact:
     return Contact(
         kind=element.get("contactType"),
         company=text("md:Company"),
-        email=text("md:EmailAddress").removeprefix("mailto:"),
+        email=text("md:EmailAddress").removeprefix("mailto:").strip(),
         telephone=text("md:TelephoneNumber"),
     )
 
 
 def _line(element: etree._Element) -> str:
     """Text for people, on one line whatever way the metadata was indented."""
-    return " ".join("".join(element.itertext()).split())
+    return _clean("".join(element.itertext()))
 
 
-def _require_address(text: str) -> str:
-    """An address that citizens and keys may be sent to: https, or http on loopback."""
+def _clean(text: str) -> str:
+    # What is printable holds no control character, and is sooner seen to be so.
+    if not text.isprintable():
+        text = CONTROL.sub(" ", text)
+    return " ".join(text.split())[:_LONGEST_TEXT]
+
+
+def _said(element: etree._Element, name: str) -> str:
+    """An attribute that an error may show, or ""."""
+    return CONTROL.sub(" ", element.get(name, ""))
+
+
+def _require_address(text: str, *, on_loopback: bool) -> None:
+    """Refuse what is no address that citizens and keys may be sent to."""
     host = _web_host(text)
-    if not host or not (text.startswith("https:") or is_loopback(host)):
+    is_here = is_loopback(host)
+    if not host or not (text.startswith("https:") or is_here):
         raise MalformedMessage(
-            f"an address is not https (or http on loopback): {text[:_SHOWN]!a}"
+            f"an address is not https (or http on loopback): {_shown(text)}"
         )
-    return text
+    if is_here and not on_loopback:
+        # What listens here may do as it is told, for nobody else can reach it.
+        raise MalformedMessage(
+            "an address is on this machine (loopback), where neither our 'public_url'"
+            f" nor our 'back_channel_url' is: {_shown(text)}"
+        )
 
 
 def _web_host(text: str) -> str:
@@ -491,4 +618,5 @@ def _web_host(text: str) -> str:
         is_plain = parts.username is None and "#" not in text and parts.port != 0
     except ValueError:
         return ""
-    return parts.hostname or "" if is_plain else ""
+    host = parts.hostname or ""
+    return host if is_plain and WEB_HOST.fullmatch(host) else ""

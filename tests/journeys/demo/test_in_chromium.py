@@ -194,11 +194,15 @@ class TestLoggingOut:
         anna.visit("gemeente", "/mijn").sees("Inloggen bij Gemeente Voorbeeldstad")
 
     def test_who_was_not_reached_is_named(self, unplugged_demo, at_browser):
+        """And cannot lead her away, so that she does not see it."""
         anna = at_browser(unplugged_demo).go_everywhere()
         anna.visit("uwv")
+        away = unplugged_demo.url("mijnoverheid")
+        body = f"<script>try {{ top.location = '{away}' }} catch (e) {{}}</script>"
         # Playwright stops no redirect: it is the first address of the frame.
         frame = re.compile(r"/slo\?tell=")
-        anna.page.route(frame, lambda route: route.fulfill(body="no answer"))
+        page = {"content_type": "text/html", "body": body}
+        anna.page.route(frame, lambda route: route.fulfill(**page))
         anna.click("Uitloggen").sees("U wordt uitgelogd").photograph("logging-out")
         anna.sees("Let op: u bent nog niet overal uitgelogd")
         anna.photograph("partly-logged-out")

@@ -1,5 +1,7 @@
 """A tester rehearses the connection to DigiD, in a real browser before the demo."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.real
@@ -57,7 +59,12 @@ def test_a_cancel_that_is_chosen_is_one_too(tester):
 @pytest.mark.parametrize(
     "answer",
     [
+        "De aansluiting van de dienst is niet actief",
+        "Het niveau wordt niet gehaald",
+        "Een nummer van een andere sector",
+        "DigiD kent het artifact niet",
         "Te laat: DigiD kent het artifact",
+        "Niets: de verbinding tussen de servers antwoordt niet op tijd",
         "Een antwoord waarvan de tijd voorbij is",
         "Een antwoord van tien minuten geleden",
         "Een handtekening die niet klopt",
@@ -78,3 +85,80 @@ def test_a_level_that_is_too_low_ends_the_session(demo, at_browser):
     tester.type_password(code=tester.shown_code).sees(FAILED)
     tester.photograph("svb-failed").visit("svb").sees("Welkom bij de SVB")
     assert "U bent hier niet ingelogd" in tester.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        ("Het gewone antwoord", "U bent overal uitgelogd"),
+        ("Bij uitloggen: ondertekend met rsa-sha1", "U bent uitgelogd"),
+        ("Bij uitloggen: niet overal", "U bent uitgelogd"),
+        ("Bij uitloggen: een handtekening die niet klopt", "U bent uitgelogd"),
+    ],
+)
+def test_a_logout_is_answered_as_it_was_chosen(tester, answer, seen):
+    tester.type_password().arrives("svb", "/mijn").visit("digid")
+    choose(tester, answer).click("Bewaren voor het volgende antwoord")
+    tester.page.wait_for_load_state()
+    tester.visit("svb", "/mijn").click("Uitloggen").sees(seen)
+    tester.visit("svb").sees("Welkom bij de SVB")
+    assert "U bent hier niet ingelogd" in tester.text
+
+
+@pytest.fixture
+def shown_where(demo, at_browser):
+    """Before the page that says where a citizen is in: at one a step-up has failed."""
+
+    def shown(sign_in="Inloggen bij Sociale Verzekeringsbank", **options):
+        tester = at_browser(demo, "chaima", **options).visit("svb", "/mijn")
+        tester.sees(sign_in).type_password().arrives("svb", "/mijn")
+        tester.visit("svb", "/mijn/gezin").sees(sign_in)
+        tester.page.locator("[name=cancel]").click()
+        tester.page.get_by_text(re.compile("geannuleerd|cancelled")).first.wait_for()
+        return tester.visit("svb", "/mijn")
+
+    return shown
+
+
+def test_the_page_that_says_where_she_is_counts_how_long_still(shown_where):
+    tester = shown_where().sees("U bent al ingelogd").photograph("known-already")
+    shown = tester.page.get_by_role("timer")
+    first = shown.inner_text()
+    assert re.fullmatch("1[45]:[0-5][0-9]", first)
+    changed = "before => document.querySelector('[role=timer]').innerText !== before"
+    tester.page.wait_for_function(changed, arg=first)
+    tester.click("Ga verder").arrives("svb", "/mijn")
+
+
+def test_and_says_it_without_javascript(shown_where):
+    tester = shown_where(java_script_enabled=False).sees("U bent al ingelogd")
+    assert re.search(r"Dat kan tot [0-9]+\.[0-9]{2} uur", tester.text)
+    assert not tester.page.get_by_role("timer").is_visible()
+    choose(tester, "Een lager niveau dan de dienst vraagt").click("Ga verder")
+    tester.sees(FAILED)
+
+
+def test_in_english_in_the_dark_on_the_smallest_telephone_and_by_keyboard(shown_where):
+    tester = shown_where(
+        "Log in at Social Insurance Bank",
+        locale="en-GB",
+        color_scheme="dark",
+        viewport={"width": 320, "height": 640},
+    ).sees("You are already logged in")
+    assert "You can do so until" in tester.text
+    press = tester.page.keyboard.press
+    press("Tab")
+    assert tester.focused() == "Practise: how does DigiD answer?"
+    press("Enter")
+    for key in ("Tab", *["ArrowDown"] * 5):
+        press(key)
+    chosen = tester.page.locator("[name=rehearsal]:checked")
+    assert chosen.get_attribute("value") == "sector"
+    wide = tester.page.evaluate("document.scrollingElement.scrollWidth")
+    assert wide <= 320
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert tester.page.evaluate(ground) == "rgb(16, 23, 24)"
+    press("Tab")
+    assert tester.focused() == "Continue"
+    press("Enter")
+    tester.sees("Logging in did not work")

@@ -1,5 +1,7 @@
 """A citizen goes between sites of mod_auth_mellon and ours, all behind our hub."""
 
+from urllib.parse import quote
+
 import pytest
 from eilogin_sites import HUB, PASSWORD, code
 
@@ -32,6 +34,24 @@ def test_a_citizen_logs_in_at_ours_and_is_known_there(mellon, ours, anna, site):
     name_at_ours = anna.user
     assert anna.is_let_in(mellon.url(site, MIJN)), anna.where
     assert anna.user != name_at_ours
+
+
+@ONCE
+def test_a_page_with_a_long_address_is_where_she_comes_after_logging_in(mellon, anna):
+    """mellon puts all of it in RelayState."""
+    page = mellon.url("mellon", MIJN) + "?zaak=" + "2026-" * 20
+    anna.log_in(page)
+    assert "name=[Anna de Proef]" in anna.browser.text
+
+
+@ONCE
+def test_a_logout_there_with_a_long_way_back_ends_ours(mellon, ours, anna):
+    anna.log_in(mellon.url("mellon", MIJN))
+    assert anna.is_let_in(ours.url("uwv"))
+    back = mellon.url("mellon", "/?weg=" + "2026-" * 20)
+    anna.visit(mellon.url("mellon", f"/mellon/logout?ReturnTo={quote(back, safe='')}"))
+    assert anna.browser.url == back, anna.where
+    assert not anna.is_let_in(ours.url("uwv"))
 
 
 @ONCE
@@ -159,6 +179,20 @@ def test_a_logout_ends_both_her_sessions_where_she_has_one_lasting_name(
 
 
 @ONCE
+def test_a_logout_there_ends_her_session_by_another_name_there(
+    mellon, ours, anna, elsewhere
+):
+    """In a frame of the browser in which it waits for the answer to its own request."""
+    there = elsewhere(anna.log_in(mellon.url("mellon", MIJN)))
+    there.log_in(mellon.url("mellon", MIJN))
+    assert there.user != anna.user
+    anna.visit(mellon.url("mellon")).log_out()
+    assert anna.browser.url == mellon.url("mellon"), anna.where
+    for each in (anna, there):
+        assert each.visit(mellon.url("mellon")).user is None, each.where
+
+
+@ONCE
 def test_a_logout_at_the_hub_itself_ends_a_site_that_only_seems_to_take_soap(
     mellon, ours, anna
 ):
@@ -218,7 +252,8 @@ def test_a_clock_that_is_off_by_ten_minutes_is_refused_and_both_times_are_told(
 ):
     with mellon.clock.shifted(minutes=minutes):
         anna.visit(mellon.url("mellon", MIJN))
-    assert anna.browser.url.startswith(ours.url(HUB)), anna.where
+    # It is told RequestDenied, and she is back there.
+    assert not anna.browser.url.startswith(ours.url(HUB)), anna.where
     assert anna.browser.page.status_int >= 400
     assert not anna.is_asked_for_password
     theirs, here = told_times()

@@ -295,6 +295,21 @@ def test_a_logout_ends_her_sessions_in_both_her_browsers(
 
 
 @ONCE
+def test_a_logout_there_ends_her_session_by_another_name_there(
+    shibboleth, ours, anna, elsewhere
+):
+    """Over SOAP, while it waits for the answer to its own request."""
+    fleeting = shibboleth.url("fleeting")
+    there = elsewhere(anna.log_in(shibboleth.url("fleeting", MIJN)))
+    there.log_in(shibboleth.url("fleeting", MIJN))
+    assert there.user != anna.user
+    anna.visit(fleeting).log_out()
+    assert anna.browser.url == fleeting, anna.where
+    for each in (anna, there):
+        assert each.visit(fleeting).user is None, each.where
+
+
+@ONCE
 def test_a_site_that_is_down_is_named_to_who_logs_out(servers, ours, anna):
     anna.log_in(servers.shibboleth.url("shib", MIJN))
     assert anna.is_let_in(ours.url("uwv"))
@@ -345,7 +360,8 @@ def test_a_clock_that_is_off_by_ten_minutes_is_refused_and_both_times_are_told(
 ):
     with shibboleth.clock.shifted(minutes=minutes):
         anna.visit(shibboleth.url("shib", MIJN))
-    assert anna.browser.url.startswith(ours.url(HUB)), anna.where
+    # It is told RequestDenied, and she is back there.
+    assert not anna.browser.url.startswith(ours.url(HUB)), anna.where
     assert anna.browser.page.status_int >= 400
     assert not anna.is_asked_for_password
     theirs, here = told_times()

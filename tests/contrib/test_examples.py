@@ -1,4 +1,4 @@
-"""The page on joining: its ini files are whole, and its names are those of eilogin."""
+"""The ini files of the pages are whole: ``check`` finds no fault in them."""
 
 import json
 import re
@@ -18,16 +18,18 @@ from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_entity, write_federation
 
 HOUSE = Path(__file__).parents[2]
-PAGE = HOUSE / "contrib" / "joining.rst"
+MANUAL = HOUSE / "contrib" / "manual"
 
 
-def blocks_of(language):
-    tree = publish_doctree(PAGE.read_text(), settings_overrides={"halt_level": 2})
+def blocks_of(page, language):
+    tree = publish_doctree(page.read_text(), settings_overrides={"halt_level": 2})
     found = tree.findall(nodes.literal_block)
     return [one.astext() for one in found if language in one["classes"]]
 
 
-MELLON, BEHIND, REHEARSAL = blocks_of("ini")
+(FIRST,) = blocks_of(HOUSE / "README.rst", "ini")
+(DIGID,) = blocks_of(MANUAL / "digid.rst", "ini")
+KEYCLOAK, MELLON, BEHIND, REHEARSAL = blocks_of(MANUAL / "joining.rst", "ini")
 
 
 @pytest.fixture(scope="module")
@@ -76,30 +78,66 @@ def ours(path, title):
     return own_of_part(ini, part)
 
 
+@pytest.fixture
+def signed():
+    """Write the metadata of a federation, and the certificate of who signs it."""
+
+    def write(folder, parties):
+        operator = new_key_pair("operator")
+        (folder / "federation.crt").write_bytes(operator[1])
+        octets = write_federation(
+            [party.descriptor() for party in parties],
+            name="",
+            valid_until=4e9,
+            key=SigningKey.load(*operator),
+        )
+        (folder / "federation.xml").write_bytes(octets)
+
+    return write
+
+
+def test_the_first_one_protects_an_application(site, own, signed):
+    path = site(FIRST)
+    signed(path.parent, [ours(path, "filter:eilogin"), own("inloggen", "hub")])
+    assert faults_of(path) == []
+
+
+def test_behind_digid_it_is_as_digid_wants_it(site, own):
+    path = site(DIGID)
+    folder = path.parent
+    (folder / "var").mkdir()
+    (folder / "pseudonym.key").write_text("a secret of this very test")
+    (folder / "pkioverheid-private-root.pem").write_bytes(new_key_pair("root")[1])
+    hub = replace(own("digid", "hub"), profile="digid")
+    (folder / "digid.xml").write_bytes(write_entity(hub.descriptor()))
+    assert faults_of(path) == []
+    assert ours(path, "filter:eilogin").is_digid
+
+
+def test_a_site_joins_a_hub_of_another_make_by_the_file(site, own):
+    path = site(KEYCLOAK)
+    xml = write_entity(own("keycloak", "hub").descriptor())
+    (path.parent / "keycloak.xml").write_bytes(xml)
+    assert faults_of(path) == []
+
+
 def test_a_participant_of_another_make_joins_by_the_file(site, own):
     path = site(MELLON)
     for name in ("mellon", "shibboleth"):
         xml = write_entity(own(name).descriptor())
         (path.parent / f"{name}.xml").write_bytes(xml)
     assert faults_of(path) == []
-    assert ours(path, "filter:hub-trust").entity_id in PAGE.read_text()
+    page = (MANUAL / "joining.rst").read_text()
+    assert ours(path, "filter:hub-trust").entity_id in page
 
 
-def test_a_hub_behind_another_is_two_parties(site, own):
+def test_a_hub_behind_another_is_two_parties(site, own, signed):
     path = site(BEHIND)
     folder = path.parent
     (folder / "above.xml").write_bytes(write_entity(own("digid", "hub").descriptor()))
-    operator = new_key_pair("operator")
-    (folder / "federation.crt").write_bytes(operator[1])
     hub, above = (ours(path, f"filter:{name}") for name in ("hub-trust", "above"))
     apps = [own(name) for name in ("burgerzaken", "belastingen")]
-    octets = write_federation(
-        [party.descriptor() for party in (hub, *apps)],
-        name="",
-        valid_until=4e9,
-        key=SigningKey.load(*operator),
-    )
-    (folder / "federation.xml").write_bytes(octets)
+    signed(folder, [hub, *apps])
     assert faults_of(path) == []
     assert hub.entity_id != above.entity_id
     told = check(IniFile.read(path)).remarks
@@ -118,7 +156,7 @@ def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):
 
 
 def test_citizens_are_as_the_hub_reads_them(tmp_path):
-    (block,) = blocks_of("json")
+    (block,) = blocks_of(MANUAL / "hub.rst", "json")
     [citizen] = json.loads(block)
     assert list(citizen) == [field.name for field in fields(Citizen)]
     (known, *_) = demo_citizens()

@@ -1,0 +1,297 @@
+"""What options want of peers that their metadata does not have.
+
+What no login goes without is a fault; the rest is a note, each with the code under
+which the documentation has its cure. What is wrong with a hub whatever the options of
+our filters are, :mod:`eilogin.federation.peers` tells.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from eilogin.cli.pipelines import Part, Stack
+from eilogin.errors import (
+    LOGOUT_IMPOSSIBLE,
+    AlgorithmMissing,
+    BindingMissing,
+    EncryptionKeyMissing,
+)
+from eilogin.federation import Federation, Own, peers
+from eilogin.federation.own import HUB
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.login import LoginOptions
+from eilogin.filters.logout import LogoutOptions
+from eilogin.hub.app import HubOptions
+from eilogin.hub.ways import Ways
+from eilogin.saml import bindings
+from eilogin.saml.encryption import require_common
+from eilogin.saml.metadata import (
+    Endpoint,
+    EntityDescriptor,
+    IdentityProvider,
+    Role,
+    ServiceProvider,
+)
+from eilogin.settings import Options
+
+#: How many participants are named for one reason: a large federation has a lot.
+_TOLD = 20
+
+#: What ``request_binding`` means; any will do for ``auto``.
+_ASKED_BY = {"redirect": bindings.REDIRECT, "post": bindings.POST}
+
+_LOGOUTS = (bindings.SOAP, bindings.REDIRECT, bindings.POST)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom a section of ``trust`` knows: us, all members, and our usable hubs."""
+
+    own: Own
+    federation: Federation
+    hubs: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a peer lacks: the section and option that want it, and the cure's code."""
+
+    section: str
+    option: str
+    text: str
+    code: str
+    #: Whether every login fails for it.
+    is_fault: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.section}] {self.option}: {self.expected}"
+
+    @property
+    def expected(self) -> str:
+        """What should be there instead, for a fault of this option."""
+        return f"{self.text} ({self.code})"
+
+
+def lacks(
+    stack: Stack, read: Mapping[str, Options], known: Mapping[str, Known]
+) -> Iterator[Lack]:
+    """All that a pipeline's peers lack; ``read`` and ``known`` are by section."""
+    here: Known | None = None
+    trusting = ""
+    for part in stack.parts:
+        options = read.get(part.title)
+        if isinstance(options, TrustOptions):
+            here, trusting = known.get(part.title), part.title
+        if here is None:
+            continue
+        if here.own.role != HUB:
+            for name in here.hubs:
+                entity, role = peers.hub(here.federation, name)
+                yield from _of_hub(part, options, entity, role)
+        elif isinstance(options, HubOptions):
+            yield from _of_participants(part, trusting, options, here)
+
+
+# --- a participant's hubs -----------------------------------------------------------
+
+
+def _of_hub(
+    part: Part,
+    options: Options | None,
+    entity: EntityDescriptor,
+    role: IdentityProvider,
+) -> Iterator[Lack]:
+    if isinstance(options, LoginOptions):
+        yield from _of_question(part, options, entity, role)
+    if isinstance(options, LogoutOptions):
+        yield from _of_logout(part, options, entity, role)
+        if options.encrypt_name_id:
+            yield from _of_encrypted_logout(part, entity, role)
+
+
+def _of_question(
+    part: Part, options: LoginOptions, entity: EntityDescriptor, role: IdentityProvider
+) -> Iterator[Lack]:
+    wanted = _ASKED_BY.get(options.request_binding)
+    if wanted is not None and role.single_sign_on(wanted) is None:
+        text = (
+            f"the hub '{entity.entity_id}' takes no AuthnRequest by {_short(wanted)}"
+            f" (SingleSignOnService: {_told(role.single_sign_ons)}), so nobody could"
+            f" log in; write 'request_binding = auto', or ask {entity.whom_to_ask} for"
+            " metadata with one"
+        )
+        yield _lack(part, "request_binding", text, BindingMissing.code, is_fault=True)
+
+
+def _of_logout(
+    part: Part, options: LogoutOptions, entity: EntityDescriptor, role: IdentityProvider
+) -> Iterator[Lack]:
+    wanted = options.logout_binding
+    # Of who takes no logout at all that is said already.
+    takes_any = role.single_logout(*_LOGOUTS) is not None
+    if wanted and takes_any and role.single_logout(*wanted) is None:
+        text = (
+            f"the hub '{entity.entity_id}' takes no logout by"
+            f" {' or '.join(map(_short, wanted))} (SingleLogoutService:"
+            f" {_told(role.single_logouts)}), so who logs out here stays logged in"
+            f" there; write 'logout_binding = auto', or ask {entity.whom_to_ask} for"
+            " metadata with one"
+        )
+        yield _lack(part, "logout_binding", text, BindingMissing.code)
+
+
+def _of_encrypted_logout(
+    part: Part, entity: EntityDescriptor, role: IdentityProvider
+) -> Iterator[Lack]:
+    if not role.encryption_certificates:
+        text = (
+            f"the hub '{entity.entity_id}' has no key to encrypt with in its metadata,"
+            " so it is told in the clear who logs out; ask"
+            f" {entity.whom_to_ask} for metadata with one"
+        )
+        yield _lack(part, "encrypt_name_id", text, EncryptionKeyMissing.code)
+    elif (missing := _not_common(role)) is not None:
+        text = (
+            f"the hub '{entity.entity_id}' cannot be told of a logout, so who logs out"
+            f" here stays logged in there: {missing}"
+        )
+        yield _lack(part, "encrypt_name_id", text, AlgorithmMissing.code)
+
+
+# --- a hub's participants -----------------------------------------------------------
+
+_Lacking = Callable[[EntityDescriptor, ServiceProvider], str]
+
+
+def _of_participants(
+    part: Part, trusting: str, options: HubOptions, here: Known
+) -> Iterator[Lack]:
+    members = [
+        (entity, entity.service_provider)
+        for entity in here.federation.entities
+        if entity.service_provider is not None
+        and (options.sign_in == "own" or entity.entity_id in options.passed_on_to)
+    ]
+    for section, option, code, lacking in _reasons(part, trusting, options, here.own):
+        texts = [
+            f"'{entity.entity_id}' {text}"
+            for entity, role in members
+            if (text := lacking(entity, role))
+        ]
+        more = len(texts) - _TOLD
+        for text in [*texts[:_TOLD], *([f"and {more} more"] if more > 0 else [])]:
+            yield Lack(section, option, text, code)
+
+
+def _reasons(
+    part: Part, trusting: str, options: HubOptions, own: Own
+) -> Iterator[tuple[str, str, str, _Lacking]]:
+    """Section and option, code, and what says of one participant what it lacks."""
+    yield trusting, "federation", BindingMissing.code, _no_answer(own)
+    yield trusting, "federation", LOGOUT_IMPOSSIBLE, _no_logout(options.nameless)
+    lacking = _not_told_so(own, Ways(options.logout_binding))
+    place = _place(part, "logout_binding")
+    yield place, "logout_binding", BindingMissing.code, lacking
+    # DigiD encrypts nothing.
+    if own.is_digid:
+        return
+    if options.encrypt == "required":
+        yield _place(part, "encrypt"), "encrypt", EncryptionKeyMissing.code, _no_key
+    if options.encrypt != "off":
+        lacking = _no_algorithm("gets no login")
+        yield _place(part, "encrypt"), "encrypt", AlgorithmMissing.code, lacking
+    if options.encrypt_name_id:
+        lacking, option = _no_algorithm("cannot be told of a logout"), "encrypt_name_id"
+        yield _place(part, option), option, AlgorithmMissing.code, lacking
+
+
+def _no_answer(own: Own) -> _Lacking:
+    ours = (bindings.ARTIFACT,) if own.is_digid else (bindings.ARTIFACT, bindings.POST)
+
+    def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        if any(one.binding in ours for one in role.assertion_consumers):
+            return ""
+        return (
+            f"takes no answer by {' or '.join(map(_short, ours))}"
+            f" (AssertionConsumerService: {_told(role.assertion_consumers)}), so it"
+            f" gets no login; ask {entity.whom_to_ask} for metadata with one"
+        )
+
+    return lacking
+
+
+def _no_logout(nameless: Collection[str]) -> _Lacking:
+    def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        # Of who gets no NameID that is said already.
+        if role.single_logout(*_LOGOUTS) or entity.entity_id in nameless:
+            return ""
+        return (
+            f"takes no logout (SingleLogoutService: {_told(role.single_logouts)}), so"
+            " who logs out stays logged in there: single logout is impossible; ask"
+            f" {entity.whom_to_ask} for one"
+        )
+
+    return lacking
+
+
+def _not_told_so(own: Own, ways: Ways) -> _Lacking:
+    def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        wanted = ways.all_of(own, entity.entity_id)
+        # Of who takes none at all that is said already.
+        if role.single_logout(*wanted) or not role.single_logout(*_LOGOUTS):
+            return ""
+        return (
+            f"takes no logout by {' or '.join(map(_short, wanted))}"
+            f" (SingleLogoutService: {_told(role.single_logouts)}), so who logs out"
+            f" stays logged in there; ask {entity.whom_to_ask} for metadata with one"
+        )
+
+    return lacking
+
+
+def _no_key(entity: EntityDescriptor, role: ServiceProvider) -> str:
+    if role.encryption_certificates:
+        return ""
+    return (
+        "has no key to encrypt with in its metadata, so it gets no login; ask"
+        f" {entity.whom_to_ask} for metadata with one"
+    )
+
+
+def _no_algorithm(what: str) -> _Lacking:
+    def lacking(_: EntityDescriptor, role: ServiceProvider) -> str:
+        missing = _not_common(role) if role.encryption_certificates else None
+        return "" if missing is None else f"{what}: {missing}"
+
+    return lacking
+
+
+# --- both ---------------------------------------------------------------------------
+
+
+def _lack(
+    part: Part, option: str, text: str, code: str, *, is_fault: bool = False
+) -> Lack:
+    return Lack(_place(part, option), option, text, code, is_fault=is_fault)
+
+
+def _place(part: Part, option: str) -> str:
+    """The section that an option stands in, or would."""
+    return part.stands_in.get(option, part.title)
+
+
+def _not_common(role: Role) -> AlgorithmMissing | None:
+    """Why nothing can be encrypted for a role that has a key for that."""
+    try:
+        require_common(role.encryption_methods)
+    except AlgorithmMissing as error:
+        return error
+    return None
+
+
+def _short(binding: str) -> str:
+    return binding.rpartition(":")[2]
+
+
+def _told(endpoints: Sequence[Endpoint]) -> str:
+    names = dict.fromkeys(_short(one.binding) for one in endpoints)
+    return ", ".join(names) or "none"

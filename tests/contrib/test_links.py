@@ -1,0 +1,73 @@
+"""What the pages link to and name is there, and the README leads to all of them."""
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+
+HOUSE = Path(__file__).parents[2]
+README = HOUSE / "README.rst"
+PAGES = sorted([README, HOUSE / "CHANGES.rst", *(HOUSE / "contrib").rglob("*.rst")])
+#: Who opens the README should have read it to the end.
+_LONGEST = 350
+
+
+@cache
+def tree_of(page):
+    """A page that is read without a remark."""
+    return publish_doctree(
+        page.read_text(encoding="utf-8"),
+        source_path=str(page),
+        settings_overrides={"halt_level": 2},
+    )
+
+
+def links_of(page):
+    """What a page refers to: (the address as it is written, file, anchor)."""
+    for reference in tree_of(page).findall(nodes.reference):
+        uri = reference.get("refuri", "")
+        parts = urlsplit(uri)
+        if uri and not parts.scheme:
+            file = page.parent / unquote(parts.path) if parts.path else page
+            yield uri, file.resolve(), parts.fragment
+
+
+def is_there(file, anchor):
+    if not anchor:
+        return file.exists()
+    return file.suffix == ".rst" and file.exists() and anchor in tree_of(file).ids
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOUSE)))
+class TestAPage:
+    def test_links_to_what_is_there(self, page):
+        broken = [uri for uri, *target in links_of(page) if not is_there(*target)]
+        assert broken == []
+
+    def test_names_files_that_are_there(self, page):
+        named = re.findall(
+            r"``((?:contrib|tests|eilogin|\.ci)/[\w./-]+)", page.read_text("utf-8")
+        )
+        assert [name for name in named if not (HOUSE / name).exists()] == []
+
+
+def test_the_readme_leads_to_every_page():
+    linked = {file for _, file, _ in links_of(README)}
+    assert [page.name for page in PAGES if page not in {README, *linked}] == []
+
+
+def test_the_readme_is_short_enough_to_be_read():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= _LONGEST
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path):
+    page = tmp_path / "page.rst"
+    page.write_text(
+        "Page\n====\n\n`a <gone.rst>`__ `b <page.rst#gone>`__ `c <#page>`__ `d <.>`__"
+    )
+    found = [uri for uri, *target in links_of(page) if not is_there(*target)]
+    assert found == ["gone.rst", "page.rst#gone"]

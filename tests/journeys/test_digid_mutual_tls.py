@@ -1,0 +1,198 @@
+"""A rehearsal of DigiD whose back channel wants to see a certificate, as the real one.
+
+The hub has two servers on one store: the one for visitors, and gunicorn, which speaks
+TLS, for servers. Everything in it is real but the browser.
+"""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from paste.deploy import loadapp
+from real_parts import free_ports
+
+from eilogin.cli import main
+from eilogin.hub.citizens import demo_citizens, to_json
+from eilogin.saml.keys import new_key_pair
+from eilogin.testing import Browser
+from tests.test_backchannel import certificate
+
+DIGID, MIJN = "digid.localhost", "mijn.localhost"
+WRONG = "Er is een fout opgetreden in de communicatie met DigiD."
+
+REHEARSAL = """
+[pipeline:main]
+pipeline = session trust hub
+
+[filter:session]
+use = egg:eilogin#session
+store = sqlite:///%(here)s/rehearsal.db
+
+[filter:trust]
+use = egg:eilogin#trust
+role = hub
+profile = digid
+public_url = http://digid.localhost:8090
+back_channel_url = https://digid.localhost:PORT
+name = DigiD (oefening)
+key = %(here)s/rehearsal.key
+certificate = %(here)s/rehearsal.crt
+federation =
+    %(here)s/mijn.xml   %(here)s/mijn.crt
+
+[app:hub]
+use = egg:eilogin#hub
+citizens = %(here)s/citizens.json
+name_id_key = file:%(here)s/name-id.key
+rehearsal = true
+"""
+
+SITE = """
+[pipeline:main]
+pipeline = eilogin app
+
+[filter:eilogin]
+use = egg:eilogin
+profile = digid
+public_url = http://mijn.localhost:8080
+name = Mijn
+key = %(here)s/mijn.key
+certificate = %(here)s/mijn.crt
+federation = %(here)s/digid.xml
+federation_unsigned = true
+store = memory:
+OPTIONS
+
+[app:app]
+use = egg:eilogin#wsgi
+app = mijn_site:application
+path = %(here)s
+"""
+
+APPLICATION = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"welcome"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, capsys):
+    """Both ini files, keys, certificates of TLS, and the metadata of both."""
+    for name in ("rehearsal", "mijn"):
+        for ending, octets in zip(("key", "crt"), new_key_pair(name), strict=True):
+            (tmp_path / f"{name}.{ending}").write_bytes(octets)
+    certificate(tmp_path, "was", certificate(tmp_path, "root"), hosts=(DIGID,))
+    certificate(tmp_path, "tls", certificate(tmp_path, "ours"))
+    certificate(tmp_path, "stranger")
+    (tmp_path / "name-id.key").write_text("a secret of this very test")
+    (tmp_path / "citizens.json").write_bytes(to_json(demo_citizens()))
+    (tmp_path / "mijn_site.py").write_text(APPLICATION)
+    return tmp_path
+
+
+@pytest.fixture
+def port(folder, capsys):
+    """Where the hub answers to servers, by TLS."""
+    [found] = free_ports(1)
+    (folder / "rehearsal.ini").write_text(REHEARSAL.replace("PORT", str(found)))
+    (folder / "mijn.ini").write_text(SITE.replace("OPTIONS", ""))
+    for ini, metadata in (("mijn", "mijn"), ("rehearsal", "digid")):
+        main(["metadata", str(folder / f"{ini}.ini")], standalone_mode=False)
+        (folder / f"{metadata}.xml").write_text(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture
+def served(folder, port):
+    """gunicorn, which lets in who shows a certificate of ours."""
+    log = folder / "gunicorn.log"
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--paste", "rehearsal.ini"),
+        *("-k", "gthread", "-b", f"127.0.0.1:{port}"),
+        *("--certfile", "was.crt", "--keyfile", "was.key"),
+        *("--ca-certs", "ours.crt", "--cert-reqs", "2"),
+    ]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=folder, stdout=output, stderr=output) as process,
+    ):
+        try:
+            wait_until_it_listens(port, process, log)
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_until_it_listens(port, process, log):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.05)
+    pytest.fail(log.read_text())
+
+
+@pytest.fixture
+def anna(folder, served):
+    """Log a citizen in at a site with these options; her browser."""
+
+    def logs_in(**options):
+        said = {"back_channel_ca": "root.crt", **options}
+        lines = [f"{name} = %(here)s/{file}" for name, file in said.items()]
+        text = SITE.replace("OPTIONS", "\n".join(lines))
+        (folder / "mijn.ini").write_text(text)
+        apps = {
+            host: loadapp(f"config:{folder}/{ini}.ini")
+            for host, ini in ((DIGID, "rehearsal"), (MIJN, "mijn"))
+        }
+
+        def everything(environ, start_response):
+            host = environ["HTTP_HOST"].partition(":")[0]
+            return apps[host](environ, start_response)
+
+        browser = Browser(everything)
+        browser.visit("http://mijn.localhost:8080/")
+        browser.press("Inloggen", username="anna", password="demo-anna")
+        return browser
+
+    return logs_in
+
+
+def test_who_shows_a_certificate_is_answered(anna):
+    browser = anna(tls_client_certificate="tls.crt", tls_client_key="tls.key")
+    assert browser.url == "http://mijn.localhost:8080/"
+    assert browser.text == "welcome"
+    browser.visit("http://mijn.localhost:8080/eilogin/session")
+    assert json.loads(browser.page.text)["logged_in"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        pytest.param(
+            {}, "wants to see a certificate of ours: set tls_client_certificate"
+        ),
+        pytest.param(
+            {
+                "tls_client_certificate": "stranger.crt",
+                "tls_client_key": "stranger.key",
+            },
+            "does not take our tls_client_certificate",
+        ),
+    ],
+    ids=["none", "another"],
+)
+def test_who_shows(anna, caplog, port, shown, said):
+    browser = anna(**shown)
+    assert WRONG in browser.text
+    assert "(peer-unavailable)" in caplog.text
+    assert f"https://digid.localhost:{port}/artifact" in caplog.text
+    assert said in caplog.text

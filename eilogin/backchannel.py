@@ -14,14 +14,20 @@ Nothing is opened before the first call. Each process opens its own connections,
 server may fork after this was made.
 """
 
+import html
 import io
+import logging
 import os
+import re
 import socket
 import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from http.client import HTTPResponse
@@ -37,11 +43,15 @@ from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
     NewConnectionError,
+    ProxyError,
 )
 from urllib3.exceptions import TimeoutError as UrllibTimeout
 
+from eilogin import clock
 from eilogin.errors import ConfigurationError, PeerUnavailable
 from eilogin.settings import is_loopback, without_password
+
+_log = logging.getLogger("eilogin")
 
 #: SAML bindings 3.2.3.2 allows this value; some peers insist on it.
 _SOAP_ACTION = '"http://www.oasis-open.org/committees/security"'
@@ -64,6 +74,16 @@ _CONNECTIONS = 32
 #: Bytes of the longest answer that is read: a message, or a SOAP fault with its page.
 _LONGEST_ANSWER = 1_000_000
 
+#: Bytes that are read of an answer of another status, and characters that the log shows
+#: of the words in it: nobody vouches for them.
+_LONGEST_FAULT = 4096
+_LONGEST_WORDS = 200
+#: Where a SOAP fault has its words for people (SOAP 1.1, 4.4).
+_FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
+
+#: By how many seconds a peer's clock may differ from ours, as in its messages.
+_SKEW = 60.0
+
 #: For how many seconds a quick look holds, and for how many peers it is remembered.
 _LOOK_HOLDS = 5.0
 _LOOKS = 1000
@@ -85,6 +105,10 @@ _NOT_TAKEN = frozenset(
         "TLSV1_ALERT_UNKNOWN_CA",
     )
 )
+#: By what OpenSSL says that an answer is none of TLS.
+_NO_TLS = frozenset(
+    ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+)
 #: How it shows that a peer closed the connection before it answered.
 _HUNG_UP = (
     ConnectionResetError,
@@ -98,7 +122,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came to a question; only that of status 200 has a ``body``."""
+    """What came to a question; only that of status 200 is sure to have a ``body``."""
 
     status: int
     #: Where it sends who asked, or "".
@@ -106,6 +130,8 @@ class Answer:
     #: What it says that it is, or "".
     content_type: str
     body: bytes
+    #: When it was made, as it says itself (its ``Date``), or None.
+    dated: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +142,8 @@ class _Question:
     headers: Mapping[str, str]
     longest: int
     body: bytes | None = None
+    #: How many bytes are read of the answer that something is wrong (400 and more).
+    longest_fault: int = 0
 
 
 class BackChannel:
@@ -150,19 +178,31 @@ class BackChannel:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._timeout:g}s>"
 
+    @property
+    def timeout(self) -> float:
+        """How many seconds a call takes at most, where it does not say so itself."""
+        return self._timeout
+
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
         """Send a SOAP 1.1 envelope; the body of the answer, which has status 200.
 
         ``timeout`` in seconds replaces the one of this back channel. Raises
         :class:`eilogin.errors.PeerUnavailable`, naming the peer, for whatever is not
         a whole answer in time: no connection, a name or certificate that does not
-        fit, another status (SAML bindings 3.2.3.3 sends a SOAP fault with 500), a
-        redirect, too many bytes, too slow.
+        fit, another status (SAML bindings 3.2.3.3 sends a SOAP fault with 500, whose
+        words the error repeats), a redirect, too many bytes, too slow. A clock of the
+        peer that is not ours stands in the error, or in the log where there is none.
         """
-        question = _Question("POST", _HEADERS, _LONGEST_ANSWER, body)
+        question = _Question("POST", _HEADERS, _LONGEST_ANSWER, body, _LONGEST_FAULT)
         answer = self._ask(url, question, timeout)
+        clocks = _clocks(answer.dated)
         if answer.status != HTTPStatus.OK:
-            raise PeerUnavailable(f"{named(url)} answered with status {answer.status}")
+            told = [f"answered with status {answer.status}"]
+            if words := _fault_words(answer.body):
+                told.append(f"it says {words!r}")
+            raise PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
+        for told_apart in clocks:
+            _log.warning("%s answers, but %s", named(url), told_apart)
         return answer.body
 
     def get(
@@ -191,7 +231,7 @@ class BackChannel:
                 preload_content=False,
             )
             try:
-                return _read(url, response, question.longest)
+                return _read(url, response, question)
             finally:
                 # One that was read whole has given its connection back already; of
                 # another the rest must not become the start of the next answer.
@@ -207,11 +247,14 @@ class BackChannel:
 
     def _told(self, url: str, error: BaseException) -> str:
         """What a failure means, in the words of our options where they may mend it."""
-        for cause in _causes(error):
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return self._not_trusted(cause)
-            if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TAKEN:
-                return f"{self._not_taken()} ({cause.reason})"
+        if isinstance(error, ProxyError):
+            proxy = self._proxy or ""
+            told = self._told(proxy, error.original_error)
+            return f"is behind back_channel_proxy ({named(proxy)}), which {told}"
+        causes = list(_causes(error))
+        if told := next(filter(None, map(self._told_of_tls, causes)), ""):
+            return told
+        for cause in causes:
             if isinstance(cause, _HUNG_UP):
                 # TLS 1.3 refuses a certificate after the handshake, and what a peer
                 # says about it is lost where it hangs up at once.
@@ -219,8 +262,24 @@ class BackChannel:
                 perhaps = f" Perhaps it {self._not_taken()}" if tls else ""
                 return f"hung up without an answer: {error}.{perhaps}"
             if isinstance(cause, ConnectionRefusedError):
-                return f"refuses connections: {error}"
+                return f"refuses connections: {cause}"
+        if isinstance(error, ConnectTimeoutError):  # its own words name a class of ours
+            return f"does not answer: {error.__cause__}"
         return f"does not answer: {error}"
+
+    def _told_of_tls(self, cause: BaseException) -> str:
+        """The same of what is wrong with certificates; "" where nothing is."""
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return self._not_trusted(cause)
+        reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
+        if reason in _NOT_TAKEN:
+            return f"{self._not_taken()} ({reason})"
+        if reason in _NO_TLS:
+            return (
+                f"answers, but not by TLS ({reason}): does it have a certificate, and"
+                " is this the port of https? Ask who runs it"
+            )
+        return ""
 
     def _not_trusted(self, error: ssl.SSLCertVerificationError) -> str:
         if error.verify_code in _OF_THE_CERTIFICATE:
@@ -239,7 +298,7 @@ class BackChannel:
             told = "wants to see a certificate of ours: set tls_client_certificate"
         else:
             told = f"does not take our tls_client_certificate ({self._certificate})"
-        return f"{told}, and ask who runs it which ones it takes"
+        return f"{told}; ask who runs it which ones it takes"
 
     def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
         """Whether a TCP connection to the peer (or the proxy) opens now.
@@ -308,25 +367,62 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__ or next(inner, None)
 
 
-def _read(url: str, response: urllib3.BaseHTTPResponse, longest: int) -> Answer:
-    found = bytearray()
-    # One byte more than the limit is asked for, and never waited for beyond.
-    while response.status == HTTPStatus.OK and (
-        chunk := response.read(
-            min(65_536, longest + 1 - len(found)), decode_content=False
-        )
-    ):
-        found += chunk
-        if len(found) > longest:
+def _read(url: str, response: urllib3.BaseHTTPResponse, question: _Question) -> Answer:
+    body = b""
+    if response.status == HTTPStatus.OK:
+        # One byte more than the limit is asked for, and never waited for beyond.
+        body = b"".join(_chunks(response, question.longest + 1))
+        if len(body) > question.longest:
             raise PeerUnavailable(
-                f"{named(url)} answered with more than {longest} bytes"
+                f"{named(url)} answered with more than {question.longest} bytes"
             )
+    elif response.status >= HTTPStatus.BAD_REQUEST and question.longest_fault:
+        # The status is what counts, also where the rest does not come.
+        with suppress(HTTPError, OSError):
+            body = b"".join(_chunks(response, question.longest_fault))
     return Answer(
         response.status,
         response.headers.get("Location", ""),
         response.headers.get("Content-Type", ""),
-        bytes(found),
+        body,
+        _instant(response.headers.get("Date", "")),
     )
+
+
+def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
+    """The body of an answer, or its first ``most`` bytes."""
+    left = most
+    while left and (chunk := response.read(min(65_536, left), decode_content=False)):
+        left -= len(chunk)
+        yield chunk
+
+
+def _instant(date: str) -> float | None:
+    """When a ``Date`` (RFC 9110 6.6.1) says that it is; None where it is none."""
+    try:
+        found = parsedate_to_datetime(date)
+        aware = found.replace(tzinfo=found.tzinfo or UTC)
+        return aware.astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _clocks(dated: float | None) -> list[str]:
+    """Both clocks, where one of them must be wrong: then no message is taken."""
+    moment = clock.now()
+    if dated is None or abs(dated - moment) <= _SKEW:
+        return []
+    theirs, ours = (f"{clock.utc(t):%Y-%m-%dT%H:%M:%SZ}" for t in (dated, moment))
+    return [f"its clock says {theirs} and ours {ours}"]
+
+
+def _fault_words(body: bytes) -> str:
+    """What a SOAP fault says to people, for one line of a log; "" where it is none."""
+    # Read as text: nobody signed it, and nothing but these words is wanted of it.
+    found = _FAULT_WORDS.search(body.decode(errors="replace"))
+    words = html.unescape(found[1]) if found else ""
+    readable = "".join(c if c.isprintable() else " " for c in words)
+    return " ".join(readable.split())[:_LONGEST_WORDS]
 
 
 @cache

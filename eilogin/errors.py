@@ -15,7 +15,7 @@ password, a BSN or an assertion.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class EiloginError(Exception):
@@ -283,11 +283,15 @@ class OpinionsDiffer(Refused):
     code = "opinions-differ"
 
 
+#: What may help whom the hub does not log in (:class:`LoginFailed`).
+Help = Literal["", "level", "organisation"]
+
+
 class LoginFailed(Refused):
     """The hub answered that there is no login; ``status_codes`` say why.
 
     ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML
-    core 3.2.2.2). ``way_on`` is what may help her: ``"level"``, another way of logging
+    core 3.2.2.2). ``helps`` is what may help her: ``"level"``, another way of logging
     in; ``"organisation"``, whoever runs the site, for she can do nothing; or ``""``, to
     try again.
     """
@@ -295,11 +299,11 @@ class LoginFailed(Refused):
     code = "login-failed"
 
     def __init__(
-        self, message: str, status_codes: Sequence[str], way_on: str = ""
+        self, message: str, status_codes: Sequence[str], helps: Help = ""
     ) -> None:
         super().__init__(message)
         self.status_codes = tuple(status_codes)
-        self.way_on = way_on
+        self.helps = helps
 
 
 class LevelTooLow(Refused):

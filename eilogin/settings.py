@@ -442,7 +442,15 @@ def attempt(
     try:
         return _validated(declared, file, values), []
     except ValidationError as error:
-        return None, _faults_of(error, declared, file, section, values)
+        faults = _faults_of(error, declared, file, section, values)
+        details = error.errors(include_input=False, include_url=False)
+    # Rules between options are looked at where each option is well: here without those
+    # that nobody knows, so that what is missing because of a slip is told with it.
+    if all(detail["type"] == "extra_forbidden" for detail in details):
+        fields = declared.model_fields
+        known = {name: value for name, value in values.items() if name in fields}
+        faults += attempt(declared, file, section, known)[1]
+    return None, faults
 
 
 def _validated(
@@ -586,10 +594,18 @@ def is_secret(annotation: Any) -> bool:
     return annotation is SecretBytes or any(map(is_secret, get_args(annotation)))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'NAME'?`` where a known name is close, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+def did_you_mean(
+    name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6
+) -> str:
+    """``; did you mean 'NAME'?`` where known names are close, else nothing.
+
+    It has ``most`` of them, each as close as ``cutoff`` says at least: 1 is the same.
+    What begins with all of ``name`` comes before what is closer: it was cut short.
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
+    close.sort(key=lambda one: not one.startswith(name))
+    return f"; did you mean {' or '.join(map(repr, close[:most]))}?" if close else ""
 
 
 def section_of(

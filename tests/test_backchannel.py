@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import errno
 import ipaddress
 import os
 import re
@@ -13,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import time_machine
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -425,6 +427,132 @@ class TestAPeerThatMisbehaves:
             assert time.monotonic() - start < 2
 
 
+def refusing(body, *headers, status=b"500 Oops"):
+    length = b"Content-Length: %d" % len(body)
+    return b"\r\n".join([b"HTTP/1.1 " + status, length, *headers, b"", body])
+
+
+def saying(words):
+    return (
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'
+        "<soap:Body><soap:Fault><faultcode>soap:Client</faultcode>"
+        f"<faultstring>{words}</faultstring></soap:Fault></soap:Body></soap:Envelope>"
+    ).encode()
+
+
+class TestASoapFault:
+    """What a peer says when it refuses, which joins its log to ours."""
+
+    def told(self, peer, channel, answer):
+        server = peer(answer)
+        with pytest.raises(PeerUnavailable) as caught:
+            channel().post(server.url(), b"")
+        return str(caught.value).removeprefix(server.url())
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            pytest.param("refused, see 2G3-EZP", "'refused, see 2G3-EZP'", id="ours"),
+            pytest.param("a &lt;b&gt; &amp; c", "'a <b> & c'", id="written as XML"),
+            pytest.param("één\u2028twee", "'één twee'", id="two lines"),
+            pytest.param("a\r\n b&#27;&#10;c", "'a b c'", id="control characters"),
+            pytest.param("x" * 300, f"'{'x' * 200}'", id="cut"),
+        ],
+    )
+    def test_is_told_in_one_line(self, peer, channel, words, told):
+        said = self.told(peer, channel, refusing(saying(words)))
+        assert said == f" answered with status 500; it says {told}"
+
+    def test_is_told_of_a_prefix_and_a_language(self, peer, channel):
+        body = b'<s:Fault><s:faultstring xml:lang="nl">nee</s:faultstring></s:Fault>'
+        told = self.told(peer, channel, refusing(body, status=b"403 No"))
+        assert told == " answered with status 403; it says 'nee'"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(b"<html><h1>Oops</h1></html>", id="a page"),
+            pytest.param(b"\xff\xfe\x00", id="no text"),
+            pytest.param(saying(" &#13; "), id="no words"),
+            pytest.param(b" " * 4096 + saying("too far"), id="beyond what is read"),
+        ],
+    )
+    def test_of_no_use_leaves_the_status(self, peer, channel, body):
+        assert self.told(peer, channel, refusing(body)) == " answered with status 500"
+
+    def test_that_does_not_come_leaves_the_status(self, peer, channel):
+        # Neither one that stops halfway, nor one that is waited for in vain.
+        answer = refusing(saying("refused")) + b" "
+        halfway = answer.replace(b"Length: ", b"Length: 9")
+
+        def behave(peer, connection):
+            connection.sendall(halfway)
+            connection.shutdown(socket.SHUT_RDWR)
+
+        told = " answered with status 500"
+        assert self.told(peer, channel, behave) == told
+        with pytest.raises(PeerUnavailable, match=f"{told}$"):
+            channel().post(peer(halfway).url(), b"", timeout=0.2)
+
+    def test_is_not_read_of_who_sends_us_elsewhere(self, peer, channel):
+        answer = refusing(saying("refused"), status=b"302 Found")
+        assert self.told(peer, channel, answer) == " answered with status 302"
+
+
+class TestTwoClocks:
+    """Ours says 2026-03-29T01:00:00Z."""
+
+    @pytest.fixture(autouse=True)
+    def ours(self):
+        with time_machine.travel("2026-03-29T01:00:00Z", tick=False):
+            yield
+
+    @pytest.mark.parametrize(
+        ("date", "theirs"),
+        [
+            (b"Sun, 29 Mar 2026 00:50:00 GMT", "2026-03-29T00:50:00Z"),
+            (b"Sun, 29 Mar 2026 01:01:01 GMT", "2026-03-29T01:01:01Z"),
+            (b"Sun, 29 Mar 2026 04:00:00 -0000", "2026-03-29T04:00:00Z"),
+        ],
+    )
+    def test_that_differ_are_told(self, peer, channel, caplog, date, theirs):
+        dated = b"Date: " + date
+        told = f"its clock says {theirs} and ours 2026-03-29T01:00:00Z"
+        server = peer(refusing(saying("refused, see 2G3-EZP"), dated))
+        with pytest.raises(PeerUnavailable) as caught:
+            channel().post(server.url(), b"")
+        assert str(caught.value).endswith(
+            f"500; it says 'refused, see 2G3-EZP'; {told}"
+        )
+        assert caplog.text == ""
+        server = peer(refusing(b"<fine/>", dated, status=b"200 OK"))
+        assert channel().post(server.url(), b"") == b"<fine/>"
+        (record,) = caplog.records
+        assert (record.levelname, record.getMessage()) == (
+            "WARNING",
+            f"{server.url()} answers, but {told}",
+        )
+
+    @pytest.mark.parametrize(
+        "date",
+        [
+            pytest.param(b"Sun, 29 Mar 2026 01:01:00 GMT", id="a minute ahead"),
+            pytest.param(b"Sun, 29 Mar 2026 00:59:00 GMT", id="a minute behind"),
+            pytest.param(b"yesterday", id="no date"),
+            pytest.param(b"Sun, 29 Mar 2026 00:00:00 +" + b"9" * 20, id="no zone"),
+            pytest.param(b"Fri, 31 Dec 9999 23:59:59 -2300", id="after all time"),
+            pytest.param(b"", id="nothing"),
+        ],
+    )
+    def test_that_need_not_differ_are_not(self, peer, channel, caplog, date):
+        server = peer(refusing(b"", b"Date: " + date))
+        with pytest.raises(PeerUnavailable, match=r"status 500$"):
+            channel().post(server.url(), b"")
+        server = peer(refusing(b"<fine/>", b"Date: " + date, status=b"200 OK"))
+        assert channel().post(server.url(), b"") == b"<fine/>"
+        assert caplog.text == ""
+
+
 @contextlib.contextmanager
 def full_listener():
     """A port whose queue is full, so that connecting takes forever."""
@@ -445,9 +573,12 @@ def unused_port():
 
 
 class TestAPeerThatIsNotThere:
-    def test_is_unavailable_where_nothing_listens(self, channel):
-        with pytest.raises(PeerUnavailable, match=r"/ refuses connections: .*refused"):
-            channel().post(f"http://uwv.localhost:{unused_port()}/", b"")
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_is_unavailable_where_nothing_listens(self, channel, scheme):
+        url = f"{scheme}://uwv.localhost:{unused_port()}/"
+        told = f"{url} refuses connections: [Errno {errno.ECONNREFUSED}] Connection ref"
+        with pytest.raises(PeerUnavailable, match=re.escape(told)):
+            channel().post(url, b"")
 
     @pytest.mark.parametrize(
         "url",
@@ -464,8 +595,9 @@ class TestAPeerThatIsNotThere:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        with pytest.raises(PeerUnavailable):
+        with pytest.raises(PeerUnavailable) as caught:
             channel().post(url, b"")
+        assert "Connection(" not in str(caught.value)
         assert not channel().is_reachable(url)
 
     def test_is_unavailable_where_no_address_belongs_to_its_name(
@@ -563,7 +695,7 @@ class TestTLS:
         self, channel, certificates, asking
     ):
         back = channel(ca_file=certificates / "authority.crt")
-        told = "ours: set tls_client_certificate, and ask who runs it which ones"
+        told = "ours: set tls_client_certificate; ask who runs it which ones"
         with pytest.raises(PeerUnavailable, match=told):
             back.post(asking, b"")
 
@@ -572,9 +704,30 @@ class TestTLS:
     ):
         pair = (certificates / "stranger.crt", certificates / "stranger.key")
         back = channel(ca_file=certificates / "authority.crt", client_certificate=pair)
-        told = r"take our tls_client_certificate \(.*/stranger\.crt\), and ask who runs"
+        told = r"take our tls_client_certificate \(.*/stranger\.crt\); ask who runs it"
         with pytest.raises(PeerUnavailable, match=told):
             back.post(asking, b"")
+
+    def test_says_that_a_peer_speaks_none(self, peer, channel, certificates):
+        plain = b"HTTP/1.0 400 Bad Request\r\n\r\n"
+
+        def behave(connection):
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(plain)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}/soap"
+            thread = threading.Thread(
+                target=lambda: behave(listener.accept()[0]), daemon=True
+            )
+            thread.start()
+            back = channel(ca_file=certificates / "authority.crt")
+            with pytest.raises(PeerUnavailable) as caught:
+                back.post(url, b"")
+            thread.join(5)
+        told = rf"{url} answers, but not by TLS \([A-Z_]+\): does it have a certificate"
+        assert re.match(told, str(caught.value))
 
     def test_says_what_a_peer_may_want_that_hangs_up_without_a_word(
         self, peer, channel, certificates, tls
@@ -636,6 +789,32 @@ class TestAProxy:
         assert b"<ask/>" not in proxy.requests[0]
         assert back.post(near.url("uwv.localhost"), b"") == b"<fine/>"
         assert len(proxy.requests) == 1
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_that_is_not_there_is_named(self, channel, scheme):
+        proxy = f"http://localhost:{unused_port()}"
+        back = channel(proxy=proxy)
+        with pytest.raises(PeerUnavailable) as caught:
+            back.post(f"{scheme}://uwv.example/soap", b"<ask/>")
+        told = (
+            f"/soap is behind back_channel_proxy ({proxy}), which refuses connections"
+        )
+        assert told in str(caught.value)
+        assert "Connection(" not in str(caught.value)
+
+    def test_that_accepts_nothing_is_named(self, channel):
+        with full_listener() as port:
+            back = channel(proxy=f"http://127.0.0.1:{port}", timeout=0.3)
+            with pytest.raises(PeerUnavailable) as caught:
+                back.post("https://uwv.example/soap", b"")
+        assert f":{port}), which does not answer: timed out" in str(caught.value)
+
+    def test_whose_certificate_is_not_vouched_for_is_named(self, peer, channel, tls):
+        proxy = peer(FINE, tls=tls).url(path="")
+        with pytest.raises(PeerUnavailable) as caught:
+            channel(proxy=proxy).post("https://uwv.example/soap", b"")
+        told = f"({proxy}), which shows a certificate that is not vouched for by back_c"
+        assert told in str(caught.value)
 
     @pytest.mark.parametrize(
         "url", ["proxy:3128", "proxy", "socks5://proxy", "http://"]

@@ -514,6 +514,28 @@ class TestPlaces:
             read(Places, {}, {name: object()})  # type: ignore[dict-item]
 
 
+class TestNamesThatAreClose:
+    def test_are_one_where_no_more_are_wanted(self):
+        told = settings.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"])
+        assert told in ("; did you mean 'hub-1'?", "; did you mean 'hub-2'?")
+
+    def test_are_as_many_as_are_wanted(self):
+        told = settings.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"], most=3)
+        assert sorted(told[15:-1].split(" or ")) == ["'hub-1'", "'hub-2'"]
+
+    def test_are_as_close_as_is_wanted(self):
+        assert settings.did_you_mean("hub-x", ["hub-1"], cutoff=0.8).endswith("-1'?")
+        assert settings.did_you_mean("hub-x", ["hub-1"], cutoff=0.81) == ""
+
+    def test_are_first_those_that_begin_so(self):
+        names = ["federation_copies", "federation", "federation_certificate"]
+        told = settings.did_you_mean("federation_cert", names)
+        assert told == "; did you mean 'federation_certificate'?"
+
+    def test_are_none_of_none(self):
+        assert settings.did_you_mean("hub", []) == ""
+
+
 # --- what a value may be -----------------------------------------------------
 
 

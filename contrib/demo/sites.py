@@ -26,7 +26,7 @@ h1 { margin: 1.75rem 0 1rem; font-size: 1.75rem; line-height: 1.25; }
 a { color: inherit; text-underline-offset: .2em; }
 a[aria-current] { font-weight: 600; text-decoration-thickness: 3px;
   text-decoration-color: var(--colour); }
-:focus-visible { outline: 3px solid var(--colour); outline-offset: 3px; }
+:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px; }
 dt { font-weight: 600; } dd { margin: 0 0 .75rem; }
 label { display: block; margin-bottom: .3rem; font-weight: 600; }
 textarea { width: 100%; min-height: 6rem; padding: .5rem .75rem; font: inherit; }

@@ -17,6 +17,7 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, Own, peers
 from eilogin.federation.own import HUB
+from eilogin.federation.peers import Remark
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.login import LoginOptions
 from eilogin.filters.logout import LogoutOptions
@@ -25,13 +26,15 @@ from eilogin.hub.ways import Ways
 from eilogin.saml import bindings
 from eilogin.saml.encryption import require_common
 from eilogin.saml.metadata import (
-    Endpoint,
     EntityDescriptor,
     IdentityProvider,
     Role,
     ServiceProvider,
+    bindings_of,
 )
+from eilogin.saml.text import first_of, short
 from eilogin.settings import Options
+from eilogin.web.outbound import answer_bindings
 
 #: How many participants are named for one reason: a large federation has a lot.
 _TOLD = 20
@@ -51,29 +54,9 @@ class Known:
     hubs: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
-    """What a peer lacks: the section and option that want it, and the cure's code."""
-
-    section: str
-    option: str
-    text: str
-    code: str
-    #: Whether every login fails for it.
-    is_fault: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.section}] {self.option}: {self.expected}"
-
-    @property
-    def expected(self) -> str:
-        """What should be there instead, for a fault of this option."""
-        return f"{self.text} ({self.code})"
-
-
 def lacks(
     stack: Stack, read: Mapping[str, Options], known: Mapping[str, Known]
-) -> Iterator[Lack]:
+) -> Iterator[Remark]:
     """All that a pipeline's peers lack; ``read`` and ``known`` are by section."""
     here: Known | None = None
     trusting = ""
@@ -99,7 +82,7 @@ def _of_hub(
     options: Options | None,
     entity: EntityDescriptor,
     role: IdentityProvider,
-) -> Iterator[Lack]:
+) -> Iterator[Remark]:
     if isinstance(options, LoginOptions):
         yield from _of_question(part, options, entity, role)
     if isinstance(options, LogoutOptions):
@@ -110,38 +93,38 @@ def _of_hub(
 
 def _of_question(
     part: Part, options: LoginOptions, entity: EntityDescriptor, role: IdentityProvider
-) -> Iterator[Lack]:
+) -> Iterator[Remark]:
     wanted = _ASKED_BY.get(options.request_binding)
     if wanted is not None and role.single_sign_on(wanted) is None:
         text = (
-            f"the hub '{entity.entity_id}' takes no AuthnRequest by {_short(wanted)}"
-            f" (SingleSignOnService: {_told(role.single_sign_ons)}), so nobody could"
-            f" log in; write 'request_binding = auto', or ask {entity.whom_to_ask} for"
-            " metadata with one"
+            f"the hub '{entity.entity_id}' takes no AuthnRequest by {short(wanted)}"
+            f" (SingleSignOnService: {bindings_of(role.single_sign_ons)}), so nobody"
+            " could log in; write 'request_binding = auto', or ask"
+            f" {entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "request_binding", text, BindingMissing.code, is_fault=True)
 
 
 def _of_logout(
     part: Part, options: LogoutOptions, entity: EntityDescriptor, role: IdentityProvider
-) -> Iterator[Lack]:
+) -> Iterator[Remark]:
     wanted = options.logout_binding
     # Of who takes no logout at all that is said already.
     takes_any = role.single_logout(*_LOGOUTS) is not None
     if wanted and takes_any and role.single_logout(*wanted) is None:
         text = (
             f"the hub '{entity.entity_id}' takes no logout by"
-            f" {' or '.join(map(_short, wanted))} (SingleLogoutService:"
-            f" {_told(role.single_logouts)}), so who logs out here stays logged in"
-            f" there; write 'logout_binding = auto', or ask {entity.whom_to_ask} for"
-            " metadata with one"
+            f" {' or '.join(map(short, wanted))} (SingleLogoutService:"
+            f" {bindings_of(role.single_logouts)}), so who logs out here stays logged"
+            " in there; write 'logout_binding = auto', or ask"
+            f" {entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "logout_binding", text, BindingMissing.code)
 
 
 def _of_encrypted_logout(
     part: Part, entity: EntityDescriptor, role: IdentityProvider
-) -> Iterator[Lack]:
+) -> Iterator[Remark]:
     if not role.encryption_certificates:
         text = (
             f"the hub '{entity.entity_id}' has no key to encrypt with in its metadata,"
@@ -164,7 +147,7 @@ _Lacking = Callable[[EntityDescriptor, ServiceProvider], str]
 
 def _of_participants(
     part: Part, trusting: str, options: HubOptions, here: Known
-) -> Iterator[Lack]:
+) -> Iterator[Remark]:
     members = [
         (entity, entity.service_provider)
         for entity in here.federation.entities
@@ -177,9 +160,8 @@ def _of_participants(
             for entity, role in members
             if (text := lacking(entity, role))
         ]
-        more = len(texts) - _TOLD
-        for text in [*texts[:_TOLD], *([f"and {more} more"] if more > 0 else [])]:
-            yield Lack(section, option, text, code)
+        for text in first_of(texts, _TOLD):
+            yield Remark(option, code, text, section)
 
 
 def _reasons(
@@ -188,9 +170,12 @@ def _reasons(
     """Section and option, code, and what says of one participant what it lacks."""
     yield trusting, "federation", BindingMissing.code, _no_answer(own)
     yield trusting, "federation", LOGOUT_IMPOSSIBLE, _no_logout(options.nameless)
-    lacking = _not_told_so(own, Ways(options.logout_binding))
-    place = _place(part, "logout_binding")
-    yield place, "logout_binding", BindingMissing.code, lacking
+    lacking, option = _not_told_so(own, Ways(options.logout_binding)), "logout_binding"
+    place = _place(part, option)
+    if own.is_digid:
+        # That option says nothing there.
+        place, option = trusting, "federation"
+    yield place, option, BindingMissing.code, lacking
     # DigiD encrypts nothing.
     if own.is_digid:
         return
@@ -205,15 +190,15 @@ def _reasons(
 
 
 def _no_answer(own: Own) -> _Lacking:
-    ours = (bindings.ARTIFACT,) if own.is_digid else (bindings.ARTIFACT, bindings.POST)
+    ours = answer_bindings(own)
 
     def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
         if any(one.binding in ours for one in role.assertion_consumers):
             return ""
         return (
-            f"takes no answer by {' or '.join(map(_short, ours))}"
-            f" (AssertionConsumerService: {_told(role.assertion_consumers)}), so it"
-            f" gets no login; ask {entity.whom_to_ask} for metadata with one"
+            f"takes no answer by {' or '.join(map(short, ours))}"
+            f" (AssertionConsumerService: {bindings_of(role.assertion_consumers)}), so"
+            f" it gets no login; ask {entity.whom_to_ask} for metadata with one"
         )
 
     return lacking
@@ -225,9 +210,9 @@ def _no_logout(nameless: Collection[str]) -> _Lacking:
         if role.single_logout(*_LOGOUTS) or entity.entity_id in nameless:
             return ""
         return (
-            f"takes no logout (SingleLogoutService: {_told(role.single_logouts)}), so"
-            " who logs out stays logged in there: single logout is impossible; ask"
-            f" {entity.whom_to_ask} for one"
+            "takes no logout (SingleLogoutService:"
+            f" {bindings_of(role.single_logouts)}), so who logs out stays logged in"
+            f" there: single logout is impossible; ask {entity.whom_to_ask} for one"
         )
 
     return lacking
@@ -240,9 +225,10 @@ def _not_told_so(own: Own, ways: Ways) -> _Lacking:
         if role.single_logout(*wanted) or not role.single_logout(*_LOGOUTS):
             return ""
         return (
-            f"takes no logout by {' or '.join(map(_short, wanted))}"
-            f" (SingleLogoutService: {_told(role.single_logouts)}), so who logs out"
-            f" stays logged in there; ask {entity.whom_to_ask} for metadata with one"
+            f"takes no logout by {' or '.join(map(short, wanted))}"
+            f" (SingleLogoutService: {bindings_of(role.single_logouts)}), so who logs"
+            f" out stays logged in there; ask {entity.whom_to_ask} for metadata with"
+            " one"
         )
 
     return lacking
@@ -270,8 +256,8 @@ def _no_algorithm(what: str) -> _Lacking:
 
 def _lack(
     part: Part, option: str, text: str, code: str, *, is_fault: bool = False
-) -> Lack:
-    return Lack(_place(part, option), option, text, code, is_fault=is_fault)
+) -> Remark:
+    return Remark(option, code, text, _place(part, option), is_fault=is_fault)
 
 
 def _place(part: Part, option: str) -> str:
@@ -286,12 +272,3 @@ def _not_common(role: Role) -> AlgorithmMissing | None:
     except AlgorithmMissing as error:
         return error
     return None
-
-
-def _short(binding: str) -> str:
-    return binding.rpartition(":")[2]
-
-
-def _told(endpoints: Sequence[Endpoint]) -> str:
-    names = dict.fromkeys(_short(one.binding) for one in endpoints)
-    return ", ".join(names) or "none"

@@ -25,8 +25,9 @@ from eilogin.cli.capabilities import Known, lacks
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.notes import notes
 from eilogin.cli.ordering import check_stack, remarks
-from eilogin.cli.pipelines import Part, Pipelines, Stack
+from eilogin.cli.pipelines import APPS, Part, Pipelines, Stack
 from eilogin.compose.hosts import HostsOptions
+from eilogin.compose.wsgi import CodeOptions, fault_of_module
 from eilogin.errors import (
     ConfigurationError,
     EiloginError,
@@ -35,25 +36,31 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, Own, dates, peers
 from eilogin.federation.own import HUB
-from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.federation.own_options import OwnOptions, load_pair, own_of
+from eilogin.federation.remarks import remarks_on
 from eilogin.federation.trust_options import (
     TrustOptions,
     back_channel_of,
     federation_of,
     operator_keys,
-    remarks_on,
     said_in,
 )
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizens
-from eilogin.saml.keys import SigningKey, fingerprints
+from eilogin.saml.keys import fingerprints
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
 from eilogin.stores.sqlite import mounts, schema
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
+
+#: The application that every server serves.
+_MAIN = "main"
+
+_HIGHEST_PORT = 65_535
+_SQLITE = "sqlite:///"
 
 #: How PasteDeploy calls what stands in a section of each kind.
 _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
@@ -88,19 +95,12 @@ def check(file: IniFile) -> Checked:
     servers = [pipelines.part(section) for section in file.of_kind("server")]
     for server in servers:
         _check_server(file, server)
+    _check_main(file)
     for stack in stacks:
         check_stack(file, stack, read)
     # Reading a key takes its time: once for each party.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
-    silent: list[Fault] = []
-    noted: list[str] = []
-    known: dict[str, Known] = {}
-    for title, options in read.items():
-        with _heard() as warnings:
-            silent += _check_reach(file, title, options)
-        noted += [f"[{title}]: {text}" for text in warnings]
-        if isinstance(options, TrustOptions):
-            noted += _check_federation(file, title, options, owns[title], known)
+    noted, silent, known = _federations(file, read, owns)
     _check_twins(file, owns)
     _check_processes(file, read)
     # An egg that a pipeline names itself stands in no section: it has no options.
@@ -110,11 +110,7 @@ def check(file: IniFile) -> Checked:
             _options(file, part)
     _check_foreign(file, [*parts, *servers, *inline])
     noted += [remark for stack in stacks for remark in remarks(stack)]
-    members = {
-        title: [entity.entity_id for entity in one.federation.entities]
-        for title, one in known.items()
-    }
-    noted += notes(file, [*parts, *inline], stacks, read, members)
+    noted += notes(file, [*parts, *inline], stacks, read, known)
     noted += _check_capabilities(file, stacks, read, known)
     if not file.sections and not file.faults:
         file.note("", "", "", "expected sections, such as [app:main]")
@@ -150,6 +146,8 @@ def _options(file: IniFile, part: Part) -> Options | None:
     _check_comments(file, part, {fault.option for fault in faults})
     if options is None and issubclass(declared, OwnOptions):
         _check_pair(file, part)
+    if options is None and issubclass(declared, SessionOptions):
+        _check_place(file, part)
     return options
 
 
@@ -163,15 +161,20 @@ def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
 def _check_pair(file: IniFile, part: Part) -> None:
     """Whether key and certificate match, where other faults hid the question."""
     here = file.path.absolute().parent
-    names = ("key", "certificate")
     try:
-        key, certificate = ((here / part.options[n]).read_bytes() for n in names)
+        load_pair(*(here / part.options[n].strip() for n in ("key", "certificate")))
     except (KeyError, OSError):
         return  # which has been told
-    try:
-        SigningKey.load(key, certificate)
     except ConfigurationError as error:
         file.note(part.title, "", "", f"key, certificate: {error}")
+
+
+def _check_place(file: IniFile, part: Part) -> None:
+    """Whether a file of SQLite has a place, where other faults hid the question."""
+    values = {"store": part.options.get("store", "")}
+    store, _ = settings.attempt(SessionOptions, str(file.path), part.title, values)
+    if store is not None and store.store.startswith(_SQLITE):
+        _check_store_file(file, part.title, store.store)
 
 
 def _check_server(file: IniFile, part: Part) -> None:
@@ -182,9 +185,57 @@ def _check_server(file: IniFile, part: Part) -> None:
             Adjustments(**part.options)
         except (ValueError, TypeError) as error:
             file.note(part.title, "", "", f"waitress: {error}")
+        else:
+            _check_ports(file, part)
+
+
+def _check_ports(file: IniFile, part: Part) -> None:
+    """Of a port that is too high, the system takes what is left of it in 16 bits."""
+    for option in ("listen", "port"):
+        for word in part.options.get(option, "").split():
+            port = word.rpartition(":")[2]
+            if port.isdecimal() and int(port) > _HIGHEST_PORT:
+                expected = f"expected a port of 1 to {_HIGHEST_PORT}"
+                file.note(part.title, option, repr(word), expected)
+
+
+def _check_main(file: IniFile) -> None:
+    """Whether there is an application for the servers to serve."""
+    if not file.of_kind("server"):
+        return
+    apps = file.of_kind(*APPS)
+    if any(section.name == _MAIN for section in apps):
+        return
+    wanted = ", ".join(f"[{kind}:{_MAIN}]" for kind in APPS)
+    hints = {one.title: did_you_mean(one.name, [_MAIN]) for one in apps}
+    near = next((title for title, hint in hints.items() if hint), "")
+    told = f"there is nothing to serve: expected one of {wanted}{hints.get(near, '')}"
+    file.note(near, "", "", told)
 
 
 # --- what lies outside of the file ----------------------------------------------
+
+
+def _federations(
+    file: IniFile, read: Mapping[str, Options], owns: Mapping[str, Own]
+) -> tuple[list[str], list[Fault], dict[str, Known]]:
+    """Look at what each section needs from elsewhere: metadata, and stores and files.
+
+    Gives what is no fault, what does not answer, and by section whom it knows.
+    """
+    noted: list[str] = []
+    silent: list[Fault] = []
+    known: dict[str, Known] = {}
+    for title, options in read.items():
+        with _heard() as warnings:
+            silent += _check_reach(file, title, options)
+        noted += [f"[{title}]: {text}" for text in warnings]
+        if isinstance(options, TrustOptions):
+            told, here = _check_federation(file, title, options, owns[title])
+            noted += told
+            if here is not None:
+                known[title] = here
+    return noted, silent, known
 
 
 def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
@@ -194,9 +245,18 @@ def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
     if isinstance(options, HubOptions) and options.citizens is not None:
         citizens = options.citizens
         _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
+    if isinstance(options, CodeOptions):
+        _check_code(file, title, options)
     if isinstance(options, SessionOptions):
         return _check_store(file, title, options)
     return []
+
+
+def _check_code(file: IniFile, title: str, options: CodeOptions) -> None:
+    for option in ("app", "factory"):
+        name = getattr(options, option, None)
+        if name is not None and (fault := fault_of_module(options, name)):
+            file.note(title, option, repr(name), fault)
 
 
 def _check_back_channel(file: IniFile, title: str, options: TrustOptions) -> None:
@@ -219,7 +279,7 @@ def _attempt(
 
 def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fault]:
     """Whether a store can be used, without making its file; whether it answers."""
-    if options.store.startswith("sqlite:///"):
+    if options.store.startswith(_SQLITE):
         _check_store_file(file, title, options.store)
         return []
     try:
@@ -257,7 +317,7 @@ class _Warnings(logging.Handler):
 
 
 def _check_store_file(file: IniFile, title: str, url: str) -> None:
-    path = Path(url.removeprefix("sqlite:///"))
+    path = Path(url.removeprefix(_SQLITE))
     fault = _fault_of_place(path)
     if fault:
         file.note(title, "store", repr(str(path)), fault)
@@ -297,26 +357,22 @@ def _name_of(user: int) -> str:
 
 
 def _check_federation(
-    file: IniFile,
-    title: str,
-    options: TrustOptions,
-    own: Own,
-    known: dict[str, Known],
-) -> list[str]:
+    file: IniFile, title: str, options: TrustOptions, own: Own
+) -> tuple[list[str], Known | None]:
     """Whether the federation's metadata is sound, and knows us and our hubs.
 
-    Gives what is no fault, and puts who is in it into ``known``.
+    Gives what is no fault, and who is in it; None where it cannot be used.
     """
     try:
         operator_keys(options)
     except ConfigurationError as error:
         file.note(title, "federation_certificate", "", str(error))
-        return []
+        return [], None
     try:
         federation = federation_of(options)
     except ConfigurationError as error:
         file.note(title, "federation", "", _with_code(error))
-        return []
+        return [], None
     noted = _check_membership(file, title, options, own, federation)
     hubs = _check_hub(file, title, options, own, federation)
     over = list(dates.faults(options))
@@ -325,8 +381,7 @@ def _check_federation(
         file.note(title, remark.option, "", expected)
     found = remarks_on(options, own, federation, hubs)
     noted += [str(remark) for remark in found if remark not in over]
-    known[title] = Known(own, federation, hubs)
-    return [f"[{title}] {text}" for text in noted]
+    return [f"[{title}] {text}" for text in noted], Known(own, federation, hubs)
 
 
 def _with_code(error: EiloginError) -> str:
@@ -404,7 +459,7 @@ def _check_capabilities(
     found = dict.fromkeys(one for stack in stacks for one in lacks(stack, read, known))
     for one in found:
         if one.is_fault:
-            file.note(one.section, one.option, "", one.expected)
+            file.note(one.section, one.option, "", one.told)
     return [str(one) for one in found if not one.is_fault]
 
 

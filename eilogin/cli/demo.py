@@ -162,43 +162,67 @@ class Demo:
 
     def _path(self, part: Part, option: str) -> Path:
         """The file that a required option names, which has to be under ``var/``."""
-        value = part.options.get(option, "")
+        value = part.options.get(option, "").strip()
         if not value:
-            raise ConfigurationError(
-                f"{self._ini.path}: [{part.title}] {option}: is required"
-            )
+            raise self._wrong(part, option, "is required")
         return self._inside(Path(value), part, option)
 
     def _inside(self, path: Path, part: Part, option: str) -> Path:
         path = Path(os.path.normpath(self._var.parent / path))
-        if not path.is_relative_to(self._var):
-            raise ConfigurationError(
-                f"{self._ini.path}: [{part.title}] {option}: found '{path}'; "
-                f"the demo makes files under {self._var} only"
-            )
+        if not self._is_ours(path):
+            expected = f"the demo makes files under {self._var} only"
+            raise self._wrong(part, option, f"found '{path}'; {expected}")
         return path
+
+    def _wrong(self, part: Part, option: str, told: str) -> ConfigurationError:
+        return ConfigurationError(f"{self._ini.path}: [{part.title}] {option}: {told}")
 
     def _federations(self) -> list[tuple[Path, Path]]:
         """Metadata and operator's certificate; in most files all have the same."""
-        options = ("federation", "federation_certificate")
-        pairs = [tuple(self._path(p, o) for o in options) for p in self._members]
-        return [(pair[0], pair[1]) for pair in dict.fromkeys(pairs)]
+        pairs = [
+            (self._federation(part), self._path(part, "federation_certificate"))
+            for part in self._members
+        ]
+        return list(dict.fromkeys(pairs))
+
+    def _federation(self, part: Part) -> Path:
+        """The file of metadata, which is one, without a certificate of its own."""
+        lines = settings.split(part.options.get("federation", ""))
+        if len(lines) > 1 or any(map(self._has_certificate, lines)):
+            told = (
+                "the demo takes one file, signed by who 'federation_certificate' names;"
+                f" found {' and '.join(map(repr, lines))}"
+            )
+            raise self._wrong(part, "federation", told)
+        return self._path(part, "federation")
+
+    def _has_certificate(self, line: str) -> bool:
+        """Whether there are two paths in a line; one path may have blanks in it."""
+        here = self._var.parent
+        file, _, certificate = line.rpartition(" ")
+        is_path = Path(certificate).is_absolute() or self._is_ours(here / certificate)
+        return bool(file) and is_path and self._is_ours(here / file)
+
+    def _is_ours(self, path: Path) -> bool:
+        return Path(os.path.normpath(path)).is_relative_to(self._var)
 
     def _of_option(self, name: str) -> list[Path]:
         found = [
-            self._inside(Path(part.options[name]), part, name)
+            self._inside(Path(value), part, name)
             for part in self._parts
-            if part.options.get(name)
+            if (value := part.options.get(name, "").strip())
         ]
         return list(dict.fromkeys(found))
 
     def _secrets(self) -> list[Path]:
         """The files that options for secrets name as ``file:PATH``."""
         found = [
-            self._inside(Path(value.removeprefix("file:")), part, option)
+            self._inside(Path(line.removeprefix("file:").strip()), part, option)
             for part in self._parts
             for option, value in part.options.items()
-            if _is_secret(part, option) and value.startswith("file:")
+            if _is_secret(part, option)
+            for line in settings.split(value)
+            if line.startswith("file:")
         ]
         return list(dict.fromkeys(found))
 
@@ -206,7 +230,7 @@ class Demo:
         found = [
             self._inside(Path(url.removeprefix("sqlite:///")), part, "store")
             for part in self._parts
-            if (url := part.options.get("store", "")).startswith("sqlite:///")
+            if (url := part.options.get("store", "").strip()).startswith("sqlite:///")
         ]
         return list(dict.fromkeys(found))
 
@@ -250,7 +274,7 @@ class Demo:
         members = [
             own_of_part(self._ini, part).entry()
             for part in self._members
-            if self._path(part, "federation") == federation
+            if self._federation(part) == federation
         ]
         if _is_current(federation, operator, members):
             return Step(federation, what, made=False)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from paste.deploy.loadwsgi import ConfigLoader
 
 from eilogin.errors import Fault
+from eilogin.settings import did_you_mean
 
 #: The prefixes of sections, and what PasteDeploy takes them for.
 _KINDS = {
@@ -73,7 +74,8 @@ class IniFile:
             expected = f"cannot be read: it is not {error.encoding.upper()}"
             found.note("", "", "", f"{expected}, the encoding of the locale")
         except configparser.Error as error:
-            found.note("", "", "", " ".join(str(error).split()))
+            told = " ".join(str(error).split())
+            found.note("", "", "", f"{told}{_cure_of(error)}")
         else:
             own = _own_options(path)
             found.sections = {
@@ -128,9 +130,8 @@ class IniFile:
             return
         try:
             value = parser.get(title, option)
-        except configparser.InterpolationError:
-            expected = "expected '%%' for a percent sign, or '%(NAME)s' of a known NAME"
-            self.note(title, option, "", expected)
+        except configparser.InterpolationError as error:
+            self.note(title, option, *self._told(error))
             return
         word, _, name = option.partition(" ")
         if word == "get" and name:
@@ -140,6 +141,23 @@ class IniFile:
                 self.note(title, option, repr(value), "is not in [DEFAULT]")
         elif word != "set" or not name:  # "set" is for the sections this one names
             values[option] = value
+
+    def _told(self, error: configparser.InterpolationError) -> tuple[str, str]:
+        """What of a value was found, which may be a secret itself, and expected."""
+        expected = "expected '%%' for a percent sign, or '%(NAME)s' of a known NAME"
+        if not isinstance(error, configparser.InterpolationMissingOptionError):
+            return "", expected
+        hint = did_you_mean(error.reference, self.defaults)
+        names = ", ".join(self.defaults)
+        return repr(f"%({error.reference})s"), f"{expected} ({names}){hint}"
+
+
+def _cure_of(error: configparser.Error) -> str:
+    """What is most often the matter with a line that is no option."""
+    is_line = isinstance(error, configparser.ParsingError)
+    if not is_line or isinstance(error, configparser.MissingSectionHeaderError):
+        return ""
+    return "; expected 'NAME = VALUE': the lines of a value of several are indented"
 
 
 _Raw = Mapping[str, Mapping[str, str]]

@@ -41,7 +41,7 @@ def metadata_command(file: Path, section: str | None, profile: str | None) -> No
     except InvalidOptions as error:
         tell(error.faults)
         raise SystemExit(1) from error
-    click.echo(write_entity(own.descriptor(), own.key), nl=False)
+    click.echo(write_entity(own.descriptor(), own.key))
 
 
 def _chosen(ini: IniFile, section: str | None) -> Part:

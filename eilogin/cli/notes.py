@@ -6,11 +6,12 @@ pipeline lacks is in :mod:`eilogin.cli.ordering`.
 
 import re
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eilogin import settings
 from eilogin.cli import inventory
+from eilogin.cli.capabilities import Known
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
 from eilogin.errors import LOGOUT_IMPOSSIBLE
@@ -20,7 +21,8 @@ from eilogin.filters.identity import IdentityOptions
 from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.app import HubOptions
-from eilogin.hub.release import is_entity
+from eilogin.hub.citizens import ATTRIBUTES
+from eilogin.hub.release import WORDS, is_entity
 from eilogin.saml.levels import LEVELS
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores.sqlite import mounts
@@ -38,6 +40,8 @@ _METHODS = (
     *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
 )
 
+_MINUTE = 60
+
 #: File systems that are gone when the machine stops.
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -47,11 +51,11 @@ def notes(
     parts: Sequence[Part],
     stacks: Sequence[Stack],
     read: Mapping[str, Options],
-    members: Mapping[str, Collection[str]],
+    known: Mapping[str, Known],
 ) -> list[str]:
     """Every note; ``read`` has the options of each section that has them, by title.
 
-    ``members`` are the entityIDs of the federation that a section trusts.
+    ``known`` says in the same way whom a section trusts.
     """
     found = list(_of_no_effect(file, parts))
     for part in parts:
@@ -66,7 +70,7 @@ def notes(
             *_not_asked_for(stack, read),
             *_of_any_hub(stack, read),
         ]
-        found += _strangers(stack, read, members)
+        found += [*_strangers(stack, read, known), *_alone(stack, known)]
     # One filter may stand in several pipelines.
     return list(dict.fromkeys(found))
 
@@ -117,6 +121,9 @@ def _in_one(part: Part, options: Options) -> Iterator[str]:
                 "store",
                 "is on a file system in memory: gone after a restart of the machine",
             )
+        yield from _without_units(part)
+    if isinstance(options, HubOptions) and options.sign_in == "own":
+        yield from _of_nobody(part, options)
     if isinstance(options, TrustOptions) and any(
         network.prefixlen == 0 for network in options.trusted_proxies
     ):
@@ -132,6 +139,25 @@ def _in_one(part: Part, options: Options) -> Iterator[str]:
         yield from _odd_values(part)
         yield from _odd_texts(part)
     yield from _without_logout(part, options)
+
+
+def _without_units(part: Part) -> Iterator[str]:
+    """Seconds, where minutes were perhaps meant."""
+    for option in ("idle", "max_session"):
+        value = part.options.get(option, "").strip()
+        if value.isdecimal() and int(value) < _MINUTE:
+            text = f"{value} is {value} seconds; minutes are written '{value}m'"
+            yield _note(part, option, text)
+
+
+def _of_nobody(part: Part, options: HubOptions) -> Iterator[str]:
+    """Attributes to release that no citizen of ours can have."""
+    known = (*ATTRIBUTES, *WORDS)
+    for name in dict.fromkeys(n for names in options.release.values() for n in names):
+        if name not in known:
+            hint = did_you_mean(name, known)
+            text = f"{name!r} is no attribute of the hub's citizens{hint}"
+            yield _note(part, "release", text)
 
 
 def _without_certificates(part: Part, options: TrustOptions) -> Iterator[str]:
@@ -317,11 +343,22 @@ def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
                 yield _note(part, name, f"{text} tell it?")
 
 
+def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[str]:
+    """A hub of which nobody is a participant."""
+    for part in stack.parts:
+        here = known.get(part.title)
+        if here is None or here.own.role != HUB:
+            continue
+        if not any(entity.service_provider for entity in here.federation.entities):
+            text = "there is no participant in it, so nobody is sent here to log in"
+            yield _note(part, "federation", text)
+
+
 def _strangers(
-    stack: Stack, read: Mapping[str, Options], members: Mapping[str, Collection[str]]
+    stack: Stack, read: Mapping[str, Options], known: Mapping[str, Known]
 ) -> Iterator[str]:
     """Whom an option of the hub names that is in no metadata of its federation."""
-    trusted = [members[part.title] for part in stack.parts if part.title in members]
+    trusted = [known[part.title] for part in stack.parts if part.title in known]
     hub = stack.parts[-1] if stack.parts else None
     options = read.get(hub.title) if hub else None
     if hub is None or not trusted or not isinstance(options, HubOptions):
@@ -335,10 +372,11 @@ def _strangers(
         "sectors": [name for name in options.sectors if is_entity(name)],
         "inactive": options.inactive,
     }
+    # Of a hub behind another one: its own filters stand last.
+    members = [entity.entity_id for entity in trusted[-1].federation.entities]
     for option, names in named.items():
         for name in names:
-            # Of a hub behind another one: its own filters stand last.
-            if name not in trusted[-1]:
-                hint = did_you_mean(name, trusted[-1])
+            if name not in members:
+                hint = did_you_mean(name, members)
                 text = f"{name!r} is no member of the federation{hint}"
                 yield _note(hub, option, text)

@@ -12,7 +12,7 @@ from eilogin.cli.inifile import IniFile, Section
 from eilogin.settings import did_you_mean
 
 #: What can stand where an application is named.
-_APPS = ("app", "composite", "pipeline", "filter-app")
+APPS = ("app", "composite", "pipeline", "filter-app")
 
 #: Options that PasteDeploy keeps to itself, by the kind of section; in the others.
 _OF_PASTE = {
@@ -75,7 +75,7 @@ class Pipelines:
         trail = [section]
         use = section.values.get("use", "")
         while use and not _HAS_SCHEME.match(use):
-            kinds = (kind,) if kind in ("filter", "server") else _APPS
+            kinds = (kind,) if kind in ("filter", "server") else APPS
             used = self._find(kinds, use, trail[-1].title, "use")
             if used is None or used in trail:
                 if used is not None:
@@ -97,7 +97,7 @@ class Pipelines:
 
         Begins at the applications that no other section names.
         """
-        apps = self._file.of_kind(*_APPS)
+        apps = self._file.of_kind(*APPS)
         named = {title for section in apps for title in self._named_by(section)}
         return [
             Stack(section.title, parts)
@@ -139,7 +139,7 @@ class Pipelines:
                 names.update(section.values.values())
         yield from (
             s.title
-            for s in self._file.of_kind(*_APPS)
+            for s in self._file.of_kind(*APPS)
             if s.name in names and s.title != section.title
         )
 
@@ -184,7 +184,7 @@ class Pipelines:
         """A composite's applications; of a foreign one, what can be recognised."""
         part = self.part(section)
         of_eilogin = part.entry_point == "hosts"
-        known = {s.name for s in self._file.of_kind(*_APPS)}
+        known = {s.name for s in self._file.of_kind(*APPS)}
         return [
             [part, *parts]
             for option, name in part.options.items()
@@ -200,7 +200,7 @@ class Pipelines:
             return [[]]
         if _HAS_SCHEME.match(name):
             return [[Part(section.title, "app", name)]]
-        found = self._find(_APPS, name, section.title, option)
+        found = self._find(APPS, name, section.title, option)
         return [[]] if found is None else self._around(found, trail)
 
     def _filters(

@@ -12,16 +12,18 @@ finds it by its name::
 console script has neither the working folder nor that of the ini file on it.
 """
 
-import importlib
+import importlib.util
+import pkgutil
 import sys
 from collections.abc import Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import Lines, Options, option, read, section_of
+from eilogin.settings import Lines, Options, did_you_mean, option, read, section_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -116,10 +118,31 @@ def _imported(module: str) -> Any:
         missing = error.name or ""
         if module != missing and not module.startswith(f"{missing}."):
             raise
-        raise _NotThere(
-            f"expected a module that can be imported; there is no {missing!r} in the "
-            "folders of 'path', nor among what is installed"
-        ) from None
+        raise _NotThere(_no_module(missing)) from None
+
+
+def _no_module(missing: str) -> str:
+    return (
+        f"expected a module that can be imported; there is no {missing!r} in the "
+        "folders of 'path', nor among what is installed"
+    )
+
+
+def fault_of_module(options: CodeOptions, name: str) -> str:
+    """Why ``name`` cannot be imported, as far as that is seen without importing it.
+
+    "" where nothing is known: only the first part of its module is looked for, because
+    to look further inside is to import it.
+    """
+    top = name.partition(":")[0].partition(".")[0]
+    # Files may have been written since somebody looked.
+    importlib.invalidate_caches()
+    if top in sys.modules or PathFinder.find_spec(top, options.path):
+        return ""
+    if importlib.util.find_spec(top) is not None:
+        return ""
+    near = [module.name for module in pkgutil.iter_modules(options.path)]
+    return f"{_no_module(top)}{did_you_mean(top, near)}"
 
 
 def _kind_of(value: object) -> str:

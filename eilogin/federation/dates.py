@@ -6,7 +6,6 @@ Peers take our key from metadata and look no further (metadata interoperability 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -14,10 +13,8 @@ from eilogin import clock
 from eilogin.errors import CERTIFICATE_ENDS, CERTIFICATE_EXPIRED
 from eilogin.federation.own import HUB
 from eilogin.federation.peers import Remark
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
-
-if TYPE_CHECKING:
-    from eilogin.federation.trust_options import TrustOptions
 
 #: How long before that it is said: to get a certificate signed takes weeks.
 _SOON = 30 * 86400.0
@@ -36,14 +33,14 @@ _SEEN_BY_DIGID = ("certificate", "tls_client_certificate")
 _MOST_NAMED = 3
 
 
-def remarks(options: "TrustOptions") -> Iterator[Remark]:
+def remarks(options: TrustOptions) -> Iterator[Remark]:
     """On each certificate in our files that is over, or ends within a month."""
     for name in _OPTIONS:
         for path in _files(options, name):
             yield from _on_file(name, path)
 
 
-def faults(options: "TrustOptions") -> Iterator[Remark]:
+def faults(options: TrustOptions) -> Iterator[Remark]:
     """Those of :func:`remarks` that are more than that.
 
     DigiD answers who has such a certificate with 404 and not a word (DIGID.md 4).
@@ -54,7 +51,7 @@ def faults(options: "TrustOptions") -> Iterator[Remark]:
                 yield remark
 
 
-def _files(options: "TrustOptions", name: str) -> Sequence[Path]:
+def _files(options: TrustOptions, name: str) -> Sequence[Path]:
     found = getattr(options, name)
     if isinstance(found, Path):
         return (found,)

@@ -1,11 +1,11 @@
 """The members of the federation, as the metadata names them that we trust."""
 
-import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from eilogin import clock
 from eilogin.errors import (
@@ -30,6 +30,7 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.text import CONTROL
 from eilogin.saml.xml import in_full
+from eilogin.settings import did_you_mean
 
 #: Characters of a name, and how many names, that are compared for a hint in a log.
 _LONGEST_COMPARED, _MOST_COMPARED = 120, 50
@@ -76,13 +77,19 @@ class MetadataFile:
 class Federation:
     """The members by entityID. What is expired is not there: checked at every use.
 
-    ``sources`` are pieces of metadata that have no member in common.
+    ``sources`` are pieces of metadata that have no member in common, but such as can
+    be used in one of them only.
     """
 
     def __init__(self, *sources: FederationMetadata) -> None:
         self._entities = {e.entity_id: e for one in sources for e in one.entities}
-        #: Why a member is left out, by its entityID.
-        self.left_out = {k: v for one in sources for k, v in one.left_out.items()}
+        #: Why a member is left out, by its entityID: of all that there is of it.
+        self.left_out = {
+            entity_id: error
+            for one in sources
+            for entity_id, error in one.left_out.items()
+            if entity_id not in self._entities
+        }
         #: What was passed over in the metadata of members.
         self.remarks = tuple(text for one in sources for text in one.remarks)
         #: What is wrong at sources for which a copy from before stands in.
@@ -103,7 +110,8 @@ class Federation:
         read is MetadataUnusable, what is not well signed MetadataUntrusted, what is
         over MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable
         where that is all that there is. Who is asked for one party only is not asked
-        where that one is in an earlier source.
+        where that one is in an earlier source. One that cannot be used does not count:
+        it may be in another source too, and be used as that has it.
         """
         sources: list[FederationMetadata] = []
         seen: set[str] = set()
@@ -112,7 +120,7 @@ class Federation:
                 continue
             source = file.load(longest)
             sources.append(source)
-            members = {*(e.entity_id for e in source.entities), *source.left_out}
+            members = {e.entity_id for e in source.entities}
             if twice := sorted(seen & members):
                 told = f"{file}: {twice[0]!r} is in another file of 'federation' too"
                 raise MetadataUnusable(f"{told}; one of them should go")
@@ -132,11 +140,12 @@ class Federation:
                 error = self.left_out[entity_id]
                 raise UnknownPeer(f"left out ({error.code}): {error}")
             raise UnknownPeer(f"{entity_id!r} is not a member of the federation")
-        if not _is_valid(found):
-            raise UnknownPeer(f"the metadata of {entity_id!r} has expired")
+        if found.valid_until is not None and _is_over(found.valid_until):
+            ended = write_instant(found.valid_until)
+            raise UnknownPeer(f"the metadata of {entity_id!r} expired at {ended}")
         return found
 
-    def whose(self, entity_id: str) -> str:
+    def hint_for(self, entity_id: str) -> str:
         """What a log adds of an entityID for which :meth:`entity` finds nobody valid.
 
         Which ones are written much like it, and whom to ask.
@@ -144,15 +153,29 @@ class Federation:
         if entity_id in self.left_out:
             return ""  # whom to ask is a part of the reason
         if entity_id in self._entities:
-            return "; ask the federation's operator for newer metadata"
-        ask = "sk the federation's operator whether it should be one"
-        hint = _did_you_mean(entity_id, self._entities)
-        return f"{hint} A{ask}" if hint else f"; a{ask}"
+            return (
+                "; metadata is read at the start: restart to read the newer one, or ask"
+                " the federation's operator for it"
+            )
+        known = _compared(entity_id, self._entities)
+        hint = did_you_mean(entity_id, known, most=3, cutoff=0.8)
+        cure = (
+            "it should be one, add its metadata to 'federation' and restart, or ask"
+            " the federation's operator"
+        )
+        return f"{hint} If {cure}" if hint else f"; if {cure}"
 
     def name_of(self, entity_id: str, language: str) -> str:
-        """What people call a party, also one that has left the federation."""
+        """What people call a party, or else the host of its site, or else its entityID.
+
+        Also one whose metadata is over, or that has left. Some metadata has no names
+        for people: that of Shibboleth, as it comes.
+        """
         found = self._entities.get(entity_id)
-        return entity_id if found is None else found.name(language)
+        name = entity_id if found is None else found.name(language)
+        if name != entity_id:
+            return name
+        return _host(entity_id) or (_site(found) if found else "") or entity_id
 
     def link_of(self, entity_id: str, language: str) -> str:
         """A party's page for visitors, or ""."""
@@ -191,11 +214,7 @@ def understood(
     except PeerUnusable as error:
         raise type(error)(f"{name}: {error}") from error
     except UntrustedSignature as error:
-        raise MetadataUntrusted(
-            f"{name}: {error}; expected the signature of its operator, whose"
-            " certificate 'federation_certificate' names, or its own line: ask the"
-            " operator which it is"
-        ) from error
+        raise MetadataUntrusted(f"{name}: {error}; {_instead(keys)}") from error
     except Refused as error:
         told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
         # It may quote what somebody sent.
@@ -208,18 +227,49 @@ def understood(
     return metadata
 
 
-def _did_you_mean(name: str, known: Collection[str]) -> str:
-    """At most three names that are written much like one that somebody sent.
+def _compared(name: str, known: Collection[str]) -> Iterable[str]:
+    """The names that one that somebody sent is compared with for a hint.
 
-    Bounded in what it costs: among many only those of the same host are compared.
+    Bounded in what it costs: among many those of the same host, and not all of them.
     """
     host = "".join(name.split("/", 3)[2:3])
     if len(name) > _LONGEST_COMPARED or (len(known) > _MOST_COMPARED and not host):
-        return ""
+        return ()
     few = len(known) <= _MOST_COMPARED
-    found = (one for one in known if few or host in one)
-    close = difflib.get_close_matches(name, islice(found, _MOST_COMPARED), cutoff=0.8)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return islice((one for one in known if few or host in one), _MOST_COMPARED)
+
+
+def _site(entity: EntityDescriptor) -> str:
+    """The host of an address of a member, or ""."""
+    participant, hub = entity.service_provider, entity.identity_provider
+    endpoints = [
+        *(participant.assertion_consumers if participant else ()),
+        *(hub.single_sign_ons if hub else ()),
+    ]
+    return next((_host(one.location) for one in endpoints), "")
+
+
+def _host(url: str) -> str:
+    """The host of an address; "" of what is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
+
+
+def _instead(keys: Sequence[PublicKey] | None) -> str:
+    """What was expected of a signature that is not taken, and whom to ask."""
+    if keys is None:
+        return (
+            "'federation_unsigned' asks for no signature, but that of the whole has to"
+            " be sound if there is one: ask who made this metadata for one signed"
+            " otherwise, or not at all"
+        )
+    return (
+        "expected the signature of its operator, whose certificate"
+        " 'federation_certificate' names, or its own line: ask the operator which it is"
+    )
 
 
 def _if_html(octets: bytes) -> str:

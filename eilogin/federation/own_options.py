@@ -203,14 +203,14 @@ class OwnOptions(Options):
     @cached_property
     def signing_key(self) -> SigningKey:
         """The key and its certificate, or ConfigurationError where they differ."""
-        key = _load_pair(self.key, self.certificate)
+        key = load_pair(self.key, self.certificate)
         return replace(key, is_digid=True) if self.profile == "digid" else key
 
     @cached_property
     def decryption_keys(self) -> Sequence[SigningKey]:
         """What others encrypt for us with, the newest first; or ConfigurationError."""
         files = zip(self.decryption_key, self.decryption_certificate, strict=True)
-        found = tuple(_load_pair(*pair) for pair in files)
+        found = tuple(load_pair(*pair) for pair in files)
         if not all(map(_encrypts, found)):
             raise ConfigurationError("expected RSA keys: no other encrypts")
         return found or tuple(filter(_encrypts, (self.signing_key,)))
@@ -220,8 +220,12 @@ def _encrypts(key: SigningKey) -> bool:
     return isinstance(key.private, RSAPrivateKey)
 
 
-def _load_pair(key: Path, certificate: Path) -> SigningKey:
-    return SigningKey.load(key.read_bytes(), certificate.read_bytes())
+def load_pair(key: Path, certificate: Path) -> SigningKey:
+    """A key with its certificate, or ConfigurationError that names both files."""
+    try:
+        return SigningKey.load(key.read_bytes(), certificate.read_bytes())
+    except ConfigurationError as error:
+        raise ConfigurationError(f"'{key}' and '{certificate}': {error}") from error
 
 
 def own_of(options: OwnOptions) -> Own:

@@ -24,8 +24,14 @@ from eilogin.federation.own import HUB, Own
 from eilogin.saml import bindings
 from eilogin.saml.keys import certificate_begins, certificate_ends
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import Endpoint, EntityDescriptor, IdentityProvider, Role
+from eilogin.saml.metadata import (
+    EntityDescriptor,
+    IdentityProvider,
+    Role,
+    bindings_of,
+)
 from eilogin.saml.signatures import suited
+from eilogin.saml.text import first_of, some
 from eilogin.settings import did_you_mean
 
 #: The word of the option ``hub`` that means every hub of the federation.
@@ -34,23 +40,32 @@ ALL = "all"
 #: How many remarks of one kind are told: a large federation has a lot of them.
 _TOLD = 20
 
-
 #: How many names a message shows.
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What stops nothing, and somebody should know."""
+    """What somebody should know of what options have brought."""
 
     #: The option that it is about.
     option: str
-    #: One of ``eilogin.errors.NOTES``.
+    #: One of ``eilogin.errors.NOTES``, or the code of an error: where its cure is.
     code: str
     text: str
+    #: The section that the option stands in; "" where that is clear.
+    section: str = ""
+    #: Whether every login fails for it; else it stops nothing.
+    is_fault: bool = False
 
     def __str__(self) -> str:
-        return f"{self.option}: {self.text} ({self.code})"
+        place = f"[{self.section}] " if self.section else ""
+        return f"{place}{self.option}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The text with its code, where the option is said already."""
+        return f"{self.text} ({self.code})"
 
 
 def our_hubs(own: Own, said: Sequence[str], federation: Federation) -> tuple[str, ...]:
@@ -95,7 +110,8 @@ def hub(
         if entity.entity_id == entity_id and entity.valid_until is not None:
             raise _over(entity, entity.valid_until)
     hubs = federation.hubs
-    there_are = f"{did_you_mean(entity_id, hubs)} (there are: {_some(hubs)})"
+    named = some(hubs, _NAMED) or "none"
+    there_are = f"{did_you_mean(entity_id, hubs)} (there are: {named})"
     try:
         entity = federation.entity(entity_id)
     except UnknownPeer as error:
@@ -103,12 +119,6 @@ def hub(
     if entity.identity_provider is None:
         raise HubUnknown(f"{entity_id!r} is no hub of this federation{there_are}")
     return entity, entity.identity_provider
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few, for a message."""
-    more = ["…"] if len(names) > _NAMED else []
-    return ", ".join([*names[:_NAMED], *more]) or "none"
 
 
 def _unclear(federation: Federation) -> ConfigurationError:
@@ -147,7 +157,7 @@ def require(own: Own, federation: Federation, entity_id: str) -> None:
     if role.single_sign_on(bindings.REDIRECT, bindings.POST) is None:
         raise BindingMissing(
             f"the hub '{entity_id}' takes no AuthnRequest by Redirect or POST"
-            f" (SingleSignOnService: {_told(role.single_sign_ons)});"
+            f" (SingleSignOnService: {bindings_of(role.single_sign_ons)});"
             f" ask {entity.whom_to_ask} for metadata with one"
         )
     resolvers = role.artifact_resolutions
@@ -156,7 +166,7 @@ def require(own: Own, federation: Federation, entity_id: str) -> None:
         instead = "" if own.is_digid else "write 'acs = post', or "
         raise BindingMissing(
             f"the hub '{entity_id}' resolves no artifacts over SOAP"
-            f" (ArtifactResolutionService: {_told(resolvers)}), and 'acs' is"
+            f" (ArtifactResolutionService: {bindings_of(resolvers)}), and 'acs' is"
             f" 'artifact'; {instead}ask {entity.whom_to_ask} for metadata with one"
         )
     try:
@@ -184,8 +194,7 @@ def _on_members(federation: Federation) -> Iterator[Remark]:
         *(f"left out ({e.code}): {e}" for e in federation.left_out.values()),
         *federation.remarks,
     ]
-    more = len(texts) - _TOLD
-    for text in [*texts[:_TOLD], *([f"and {more} more"] if more > 0 else [])]:
+    for text in first_of(texts, _TOLD):
         yield Remark("federation", METADATA_PASSED_OVER, text)
 
 
@@ -194,8 +203,8 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
     if role.single_logout(*wanted) is None:
         text = (
             f"single logout is impossible: the hub '{entity.entity_id}' takes no logout"
-            f" (SingleLogoutService: {_told(role.single_logouts)}), so who logs out"
-            f" here stays logged in there; ask {entity.whom_to_ask} for one"
+            f" (SingleLogoutService: {bindings_of(role.single_logouts)}), so who logs"
+            f" out here stays logged in there; ask {entity.whom_to_ask} for one"
         )
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
@@ -225,8 +234,3 @@ def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Rem
             f" {entity.whom_to_ask} for new metadata"
         )
         yield Remark("federation", code, told)
-
-
-def _told(endpoints: Sequence[Endpoint]) -> str:
-    names = (e.binding.rpartition(":")[2] for e in endpoints)
-    return ", ".join(dict.fromkeys(names)) or "none"

@@ -13,6 +13,7 @@ the keys that somebody lost since then. So what says that it was made before the
 or does not say when though that does, cannot be taken either (mdrpi 2.2: the
 creationInstant of a PublicationInfo, which says nothing but that; a validUntil may
 become an earlier one). Without a copy nothing is known that it could be older than.
+What says that it is made in a time to come cannot be taken: nothing would be newer.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
+from eilogin import clock
 from eilogin.backchannel import Answer, BackChannel, named
 from eilogin.errors import (
     ConfigurationError,
@@ -37,6 +39,7 @@ from eilogin.errors import (
     Refused,
 )
 from eilogin.federation.members import understood
+from eilogin.saml.checks import SKEW
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import FederationMetadata, read_created
@@ -120,10 +123,17 @@ def _led_to(url: str, here: str, location: str) -> str:
     return there
 
 
+def _is_to_come(made: float) -> bool:
+    """Whether an instant is yet to come, by whichever clock is behind."""
+    return made > clock.now() + SKEW
+
+
 def _failed(url: str, what: str) -> MetadataUnavailable:
+    # What went wrong may have been after a redirect, at another address.
+    asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
     return MetadataUnavailable(
-        f"{named(url)}: {what}; expected SAML metadata, with status 200: ask who runs"
-        " that address"
+        f"{asked}{what}; expected SAML metadata, with status 200: ask who runs that"
+        " address"
     )
 
 
@@ -161,6 +171,7 @@ class MetadataURL:
         """
         try:
             answer, metadata = self._fetched(longest)
+            self._require_made(metadata.created)
             self._require_no_older(answer.body, metadata.created)
         except ConfigurationError as error:
             return self._from_before(error, longest)
@@ -190,6 +201,16 @@ class MetadataURL:
             )
         return metadata
 
+    def _require_made(self, created: float | None) -> None:
+        """Refuse what is of a time to come."""
+        if created is not None and _is_to_come(created):
+            made, told = map(write_instant, (created, clock.now()))
+            raise MetadataUnusable(
+                f"{self}: found metadata made at {made}, and it is {told} here;"
+                " expected no time to come: look at the clock here, or ask the operator"
+                " to sign it anew by the right one"
+            )
+
     def _require_no_older(self, octets: bytes, created: float | None) -> None:
         """Refuse what was made before the copy, also where that is over by now."""
         if self.copies is None:
@@ -204,7 +225,9 @@ class MetadataURL:
             # Such as after the operator took another key: then it is no good copy.
             _log.warning("federation_copies: no copy of %s to compare: %s", self, error)
             return
-        if before is None or (created is not None and created >= before):
+        if before is None or _is_to_come(before):
+            return
+        if created is not None and created >= before:
             return
         found = (
             "which does not say when it was made"

@@ -27,6 +27,7 @@ from eilogin.saml.metadata import (
     ServiceProvider,
 )
 from eilogin.saml.signatures import suited
+from eilogin.saml.text import some
 
 #: How many certificates, or hubs, a log names.
 _MOST_NAMED = 3
@@ -121,7 +122,7 @@ class Trust:
         """One of our hubs in its role, or :class:`eilogin.errors.UnknownPeer`."""
         if entity_id not in self.hub_ids:
             told = f"{entity_id!r} is not a hub of this participant"
-            known = ", ".join([*self.hub_ids[:_MOST_NAMED], *self._more_hubs])
+            known = some(self.hub_ids, _MOST_NAMED)
             raise UnknownPeer(
                 f"{told}; expected one that the option 'hub' names ({known}): ask who"
                 " wrote it, or the federation's operator"
@@ -132,17 +133,13 @@ class Trust:
             raise UnknownPeer(f"{entity_id!r} is not an identity provider: {ask}")
         return role
 
-    @property
-    def _more_hubs(self) -> Sequence[str]:
-        return ("…",) if len(self.hub_ids) > _MOST_NAMED else ()
-
     def _member(self, entity_id: str) -> EntityDescriptor:
         """A member, or UnknownPeer with whom it could have been meant."""
         try:
             return self.federation.entity(entity_id)
         except UnknownPeer as error:
-            whose = self.federation.whose(entity_id)
-            raise UnknownPeer(f"{error}{whose}") from error
+            hint = self.federation.hint_for(entity_id)
+            raise UnknownPeer(f"{error}{hint}") from error
 
     def hub_keys(self, entity_id: str) -> Sequence[PublicKey]:
         """The keys of the messages of one of our hubs."""

@@ -1,11 +1,10 @@
-"""The options that say whom we trust, and what comes of them: :class:`Trust`.
+"""The options that say whom we trust, and what each of them brings.
 
 With those of :mod:`eilogin.federation.own_options` they are the options of
 ``egg:eilogin#trust``. They stand here because more than that filter reads them: the
 checks before a start, and the commands that make metadata.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,17 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 
 from eilogin.backchannel import BackChannel
-from eilogin.errors import (
-    LOGOUT_IMPOSSIBLE,
-    METADATA_COPY,
-    METADATA_UNSIGNED,
-    WEAK_ALGORITHM,
-    ConfigurationError,
-    HubUnknown,
-    MetadataExpired,
-    PeerUnusable,
-)
-from eilogin.federation import dates, peers
+from eilogin.errors import ConfigurationError
+from eilogin.federation import peers
 from eilogin.federation.members import Federation, MetadataFile, MetadataSource
 from eilogin.federation.options import (
     Days,
@@ -35,12 +25,9 @@ from eilogin.federation.options import (
     LevelClasses,
     WeakAlgorithms,
 )
-from eilogin.federation.own import HUB, Own
-from eilogin.federation.own_options import OwnOptions, own_of
-from eilogin.federation.peers import Remark
+from eilogin.federation.own import HUB
+from eilogin.federation.own_options import OwnOptions
 from eilogin.federation.sources import MetadataURL, Web
-from eilogin.federation.trust import Trust
-from eilogin.saml.algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 from eilogin.saml.keys import PublicKey, certificate_key, load_certificate
 from eilogin.saml.levels import DIGID
 from eilogin.settings import (
@@ -54,15 +41,6 @@ from eilogin.settings import (
     is_loopback,
     option,
 )
-
-_log = logging.getLogger("eilogin")
-
-#: What each weak algorithm opens.
-_RISKS = {
-    CBC: "who can send us answers may decrypt others, a byte at a time",
-    RSA_1_5: "who can send us answers may find the keys of others",
-    SHA1_REDIRECT: "the signature of a redirect could be forged",
-}
 
 
 class TrustOptions(OwnOptions, name="trust"):
@@ -211,30 +189,6 @@ class TrustOptions(OwnOptions, name="trust"):
         return self
 
 
-def trust_of(options: TrustOptions) -> Trust:
-    """Who we are and whom we trust, as the options say it; what is odd goes to the log.
-
-    Raises :class:`eilogin.errors.ConfigurationError` where the metadata cannot be
-    used, does not say who the hub is, or lacks what we need of it.
-    """
-    own = own_of(options)
-    federation = federation_of(options, keeps=True)
-    trust = Trust(
-        own,
-        federation,
-        back_channel_of(options),
-        _hubs_of(options, own, federation),
-        options.trusted_proxies,
-        options.path_style,
-        options.level_classes,
-        options.accept_weak,
-        options.discovery,
-    )
-    for remark in remarks_on(options, own, federation, trust.hub_ids):
-        _log.warning("%s: %s", own.entity_id, remark)
-    return trust
-
-
 def federation_of(options: TrustOptions, *, keeps: bool = False) -> Federation:
     """The federation, from the files and addresses that the options name.
 
@@ -295,45 +249,9 @@ def _fetched_from(
         )
 
 
-def _hubs_of(
-    options: TrustOptions, own: Own, federation: Federation
-) -> tuple[str, ...]:
-    if own.role == HUB:
-        return (own.entity_id,)
-    try:
-        return peers.our_hubs(own, options.hub, federation)
-    except (HubUnknown, MetadataExpired, PeerUnusable) as error:
-        raise type(error)(f"{said_in(options)}: {error}") from error
-
-
 def said_in(options: TrustOptions) -> str:
     """Where the metadata comes from, for an error about it."""
     return ", ".join(map(str, options.federation))
-
-
-def remarks_on(
-    options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
-) -> Iterator[Remark]:
-    """What stops nothing, and somebody should know: of ``hubs``, that can be used."""
-    files = ", ".join(str(f) for f in options.federation if not f.certificate)
-    if options.federation_unsigned and files:
-        text = f"{files} is not signed: whoever can write it decides whom we trust"
-        yield Remark("federation_unsigned", METADATA_UNSIGNED, text)
-    for why in federation.copies:
-        text = f"a copy from before stands in, for as long as it is valid: {why}"
-        yield Remark("federation", METADATA_COPY, text)
-    for name in sorted(options.accept_weak):
-        text = f"{name} is taken: {_RISKS[name]}"
-        yield Remark("accept_weak", WEAK_ALGORITHM, text)
-    is_named = own.name_id_formats or own.asks_for_any_name or own.is_digid
-    if own.role != HUB and not is_named:
-        text = (
-            "where the hub's answer names nobody, only attributes say who she is, and"
-            " single logout is impossible: neither side can tell whom to log out"
-        )
-        yield Remark("name_id_format", LOGOUT_IMPOSSIBLE, text)
-    yield from dates.remarks(options)
-    yield from peers.remarks(own, federation, hubs)
 
 
 def operator_keys(options: TrustOptions) -> Sequence[PublicKey] | None:

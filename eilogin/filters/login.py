@@ -7,7 +7,8 @@ asks for a fresh proof, None as ``eilogin.session`` on ``off`` paths and (``bind
 *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
 ``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
 itself, and with ``warn`` puts a script into pages of who is logged in
-(:mod:`eilogin.visit.warning`);
+(:mod:`eilogin.visit.warning`), of which browsers keep none where the application does
+not say so (``no_store``, :mod:`eilogin.visit.caches`);
 and in the place of a page that needs a login: a redirect for a navigation, a page with
 a link in a frame and where a form was sent (which is kept, :mod:`eilogin.visit.again`),
 401 with JSON for a background call and for what a browser fetches in advance::
@@ -38,6 +39,7 @@ from eilogin.visit.again import SecondChance
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import Arrivals
 from eilogin.visit.asking import Comparison, Questions, RequestBinding
+from eilogin.visit.caches import keeping_nothing
 from eilogin.visit.digid import (
     ONLY_BSN,
     Sectors,
@@ -174,6 +176,11 @@ class LoginOptions(Options, name="login"):
         "stranger",
         default="refuse",
     )
+    no_store: Flag = option(
+        "have browsers keep no page of who is logged in, where the application says "
+        "nothing of caching (``Cache-Control: no-store``)",
+        default=True,
+    )
     warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
         "this long before a session ends, say so on the page that the visitor looks "
         "at, and let her go on; puts a script into HTML answers; ``2m`` is a good "
@@ -212,6 +219,7 @@ class LoginFilter:
             forms=self._forms,
             refuses_when_down=options.store_down == "refuse",
         )
+        self._keeps_nothing = options.no_store
         self._warns = options.warn is not None
         self._end_warning = EndWarning(options.warn or 0)
         self._cancelled = cancel_texts(options.cancel_text, options.cancel_text_en)
@@ -292,10 +300,19 @@ class LoginFilter:
         if answer is not None:
             return answer(environ, start_response)
         if address is None:
+            # On "off" paths nobody is.
+            if self._keeps_nothing and environ[env.SESSION] is not None:
+                start_response = keeping_nothing(environ, start_response)
             return self._pass_on(environ, start_response)
+        return self._pass_address(environ, start_response)
+
+    def _pass_address(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """One of our own addresses, at which another filter answers."""
         if self._has_nameless:
             environ[env.NAMELESS] = True
-        if address in _LOGOUTS:
+        if env.address(environ) in _LOGOUTS:
             start_response = self._silence.quietly(start_response)
         return self.app(environ, start_response)
 

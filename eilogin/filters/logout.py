@@ -27,9 +27,10 @@ from eilogin.federation import Trust
 from eilogin.saml import bindings
 from eilogin.settings import Flag, Options, Seconds, SitePath, option, read
 from eilogin.visit.inside import Inside
-from eilogin.visit.leaving import Leaving, LogoutCall
+from eilogin.visit.leaving import Leaving, LogoutCall, was_here
 from eilogin.visit.logged_out import Afterwards, LoggedOut
 from eilogin.visit.logged_out_elsewhere import LoggedOutElsewhere
+from eilogin.visit.refusals import ways_back
 from eilogin.visit.telling import HubTold, LogoutBindings
 from eilogin.web import environ as env
 from eilogin.web.inbound import read_message, verify
@@ -138,7 +139,13 @@ class LogoutFilter:
             return soap_fault(error, note_refusal(error, "logout", environ))
         can_try = address == "logout" and isinstance(error, StoreUnavailable)
         again = env.trust(environ).own.url("logout") if can_try else None
-        return self._pages.refuse(environ, error, event="logout", again=again)
+        return self._pages.refuse(
+            environ,
+            error,
+            event="logout",
+            again=again,
+            ways_back=ways_back(environ, again),
+        )
 
     # --- /eilogin/logout: the visitor wants to go -----------------------------------
 
@@ -157,14 +164,29 @@ class LogoutFilter:
         # An idle session is over here and lives at the hub, and so at others.
         login = env.session_to_end(environ)
         if login is None:
-            headers = [env.cookie(environ).expire()]
-            return self._logged_out.answer(
-                environ, Afterwards(target), "no-login", headers=headers
-            )
+            return self._nobody_here(environ, target, [env.cookie(environ).expire()])
         return self._leaving.leave(environ, login, target)
 
+    def _nobody_here(
+        self,
+        environ: "WSGIEnvironment",
+        target: str,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Response:
+        """For whom there is nothing to end: a stranger, or who is logged out already.
+
+        The others may know her all the same, and nobody here can tell which they are.
+        """
+        others = "unknown" if was_here(environ) else "no-login"
+        then = Afterwards(target)
+        return self._logged_out.answer(environ, then, others, headers=headers)
+
     def _ask_first(self, environ: "WSGIEnvironment") -> Response:
-        """The page with a button, for who comes from elsewhere."""
+        """The page with a button, for who comes from elsewhere and is logged in."""
+        if env.session_to_end(environ) is None:
+            # Who wants to log out is to read that here nothing was done. Another
+            # site's link changes nothing in her browser either.
+            return self._nobody_here(environ, "")
         trust = env.trust(environ)
         own = trust.own
         return self._pages.page(

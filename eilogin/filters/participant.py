@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from eilogin.federation import Trust
-from eilogin.federation.trust_options import TrustOptions, trust_of
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions, digid_faults
 from eilogin.filters.logout import LogoutFilter, LogoutOptions

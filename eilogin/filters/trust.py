@@ -36,7 +36,8 @@ from webob import Response
 from eilogin import audit
 from eilogin.errors import NotFound, PathRefused, PipelineOrder
 from eilogin.federation import Trust
-from eilogin.federation.trust_options import TrustOptions, trust_of
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.metadata import write_entity
 from eilogin.settings import read
 from eilogin.visit import zope

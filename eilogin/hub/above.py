@@ -30,7 +30,7 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import LoginEnded, PipelineOrder
-from eilogin.hub.frames import has_logged_out
+from eilogin.hub.browser_proof import has_logged_out
 from eilogin.hub.names import Names
 from eilogin.hub.signin import MakeWay
 from eilogin.saml.levels import LEVELS

@@ -12,7 +12,7 @@ the members::
     name_id_key = file:%(here)s/var/name-id.key
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -26,19 +26,24 @@ from eilogin.errors import (
     Refused,
     StoreUnavailable,
 )
-from eilogin.hub import rehearsal
 from eilogin.hub.above import SignInAbove, subject_here
 from eilogin.hub.answers import Answers, Encrypt, Sign
 from eilogin.hub.citizens import Citizens
-from eilogin.hub.digid import SectorLines, SingleLogoutAsDigid, SingleSignOnAsDigid
+from eilogin.hub.digid import rehearsal
+from eilogin.hub.digid.logout import SingleLogoutAsDigid
+from eilogin.hub.digid.numbers import SectorLines
+from eilogin.hub.digid.presence import Presence
+from eilogin.hub.digid.sso import SingleSignOnAsDigid
 from eilogin.hub.logout import SingleLogout
 from eilogin.hub.names import FORMATS, NameAttributes, Names
+from eilogin.hub.propagation import Propagation
 from eilogin.hub.release import AttributeNames, Release, ReleaseLines
 from eilogin.hub.services import services_of
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
 from eilogin.hub.ways import WayLines, Ways
 from eilogin.saml.sectors import BSN
+from eilogin.sessions import Login, Participant
 from eilogin.settings import (
     Flag,
     LongSecret,
@@ -201,12 +206,13 @@ class Hub:
         self.pages = Pages("eilogin.hub")
         self._options = options
         self._names = _names(options)
-        self._logout = logout = SingleLogout(
-            self.pages,
+        self._propagation = Propagation(
             options.logout_timeout,
+            Ways(options.logout_binding),
             encrypts=options.encrypt_name_id,
-            ways=Ways(options.logout_binding),
-            is_below=options.sign_in == "above",
+        )
+        self._logout = logout = SingleLogout(
+            self.pages, self._propagation, is_below=options.sign_in == "above"
         )
         self._rehearses = options.rehearsal
         sign_in = self._sign_in(options)
@@ -239,7 +245,7 @@ class Hub:
         if not isinstance(sign_in, SignIn):
             return {}
         logout = SingleLogoutAsDigid(
-            self.pages, self._options.logout_timeout, rehearses=self._rehearses
+            self.pages, self._propagation, rehearses=self._rehearses
         )
         sso = SingleSignOnAsDigid(
             sign_in,
@@ -330,7 +336,7 @@ class Hub:
 
     def _home(self, environ: "WSGIEnvironment") -> Response:
         """Where the citizen is logged in, and how she logs out everywhere."""
-        trust, sessions = env.trust(environ), env.sessions(environ)
+        trust = env.trust(environ)
         if environ["REQUEST_METHOD"] == "POST":
             return self._choose(environ)
         if environ.get("QUERY_STRING"):
@@ -348,13 +354,11 @@ class Hub:
             environ,
             "home.html",
             login=login,
-            services=services_of(
-                trust, sessions.participants(login), language_of(environ)
-            ),
+            services=services_of(trust, _told_of(environ, login), language_of(environ)),
             logout_action=trust.own.url("logout"),
             home_action=trust.own.url("home"),
             choices=_OF_NEXT if self._rehearses else (),
-            chosen=rehearsal.kept(env.values(environ), login),
+            chosen=rehearsal.kept(env.values(environ), login, _OF_NEXT),
         )
 
     def _choose(self, environ: "WSGIEnvironment") -> Response:
@@ -366,6 +370,15 @@ class Hub:
             choice = rehearsal.chosen(read_form(environ), _OF_NEXT)
             rehearsal.keep(env.values(environ), login, choice)
         return see_other(own.url("home"))
+
+
+def _told_of(environ: "WSGIEnvironment", login: Login) -> Sequence[Participant]:
+    """The participants at which she is in, as the other pages have it."""
+    told = env.sessions(environ).participants(login)
+    if env.trust(environ).own.is_digid:
+        # Who was answered that there is no login ends its own session.
+        return Presence(environ, login).services(told)
+    return told
 
 
 def _ways_back(

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from eilogin import clock
-from eilogin.visit.whereabouts import network_of
+from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
-from eilogin.web.requests import client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -34,8 +33,7 @@ class Attempts:
     def __init__(self, environ: "WSGIEnvironment", username: str) -> None:
         self._values = env.values(environ)
         name = username.strip().casefold()
-        address = client_address(environ, env.trust(environ).trusted_proxies)
-        network = network_of(address)
+        network = network_here(environ)
         self._here = f"password\0{name}\0{network}"
         self._password = (
             # Where none is left here, nothing more is written for whatever names.

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import argon2
 import pyotp
@@ -33,6 +34,12 @@ _PASSWORD_LENGTH = 1024
 
 #: How many codes before and after the present one are taken too.
 _CODE_WINDOW = 1
+
+
+#: The attributes that can be told of a citizen, and the fields that hold them.
+ATTRIBUTES = MappingProxyType(
+    {"bsn": "bsn", "sofi": "sofi", "name": "name", "mail": "email"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +65,7 @@ class Citizen:
     @property
     def attributes(self) -> dict[str, list[str]]:
         """What can be told of her, by name."""
-        told = {
-            "bsn": self.bsn,
-            "sofi": self.sofi,
-            "name": self.name,
-            "mail": self.email,
-        }
+        told = {name: getattr(self, field) for name, field in ATTRIBUTES.items()}
         return {name: [text] for name, text in told.items() if text}
 
 
@@ -92,7 +94,8 @@ class Citizens:
             raise ConfigurationError(f"{path}: {error.strerror}") from error
         except ValueError as error:
             # Without the text that could not be read: it may be a password.
-            raise ConfigurationError(f"{path}: not a JSON file") from error
+            place = _place_of(error)
+            raise ConfigurationError(f"{path}: not a JSON file{place}") from error
         if not isinstance(entries, list):
             raise ConfigurationError(f"{path}: a list of citizens is expected")
         citizens = []
@@ -101,10 +104,8 @@ class Citizens:
                 citizens.append(_citizen(entry))
             except ValueError as error:
                 raise ConfigurationError(f"{path}: citizen {number}: {error}") from None
-        for unique in ("id", "username"):
-            values = [getattr(c, unique).casefold() for c in citizens]
-            if len(set(values)) < len(values):
-                raise ConfigurationError(f"{path}: two citizens have the same {unique}")
+        if fault := _fault_of_twins(citizens):
+            raise ConfigurationError(f"{path}: {fault}")
         return cls(citizens)
 
     def verify(self, username: str, password: str) -> Citizen | None:
@@ -143,6 +144,25 @@ class Citizens:
         if not citizen.totp_secret:
             return ""
         return pyotp.TOTP(citizen.totp_secret).at(clock.utc(clock.now()))
+
+
+def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
+    """Which two citizens have the same name; "" where all have their own."""
+    known: dict[tuple[str, str], int] = {}
+    for number, citizen in enumerate(citizens, 1):
+        for field_name in ("id", "username"):
+            value = getattr(citizen, field_name).casefold()
+            first = known.setdefault((field_name, value), number)
+            if first != number:
+                return f"citizens {first} and {number} have the same {field_name}"
+    return ""
+
+
+def _place_of(error: ValueError) -> str:
+    """Where what is no JSON begins; "" for what is no text at all."""
+    if not isinstance(error, json.JSONDecodeError):
+        return ""
+    return f" (line {error.lineno}, column {error.colno})"
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from eilogin import audit, clock
 from eilogin.errors import Unavailable
 from eilogin.hub import untold
-from eilogin.hub.frames import new_proof
+from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.propagation import Propagation, Told
 from eilogin.saml import messages
 from eilogin.saml.checks import LIFETIME, SKEW, check_logout_request
@@ -114,6 +114,8 @@ class Endings:
         ended = [sessions.end_all_of(subject) for subject in subjects]
         told = [participant for told in ended if told for participant in told]
         missed = self._propagation.tell(env.trust(environ), told)
+        # It comes from above, where her browser goes on.
+        self._propagation.note_no_browser(env.trust(environ), missed)
         if missed or was_missed:
             return False
         untold.forget(environ, noted)
@@ -184,7 +186,7 @@ class Endings:
 
     def recorded(self, values: Values, seen: str) -> str:
         """What came of a request that came before, also if it is under way still."""
-        for _ in range(int(self._propagation.deadline / _LOOK_AGAIN) + 1):
+        for _ in range(int(self._propagation.longest / _LOOK_AGAIN) + 1):
             text = values.get(seen)
             if text:
                 return text

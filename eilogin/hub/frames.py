@@ -7,12 +7,10 @@ arrives in such a frame, so a participant finds the session by what the request 
 One that does not come back stops no other, and nobody waits for it longer than a while:
 who has confirmed is looked up when the citizen goes on, and all others are named to
 her. The pages, and the requests that the frames bring, are for the browser in which she
-was logged in: it has a cookie for them.
+was logged in (:mod:`eilogin.hub.browser_proof`).
 """
 
-import hmac
 import json
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +21,7 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, Refused, UnknownPeer
 from eilogin.federation import Trust
+from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
 from eilogin.hub.propagation import (
     Propagation,
     Told,
@@ -30,11 +29,9 @@ from eilogin.hub.propagation import (
     note_undelivered,
     require_done,
 )
-from eilogin.hub.services import name_of
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound
 from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import Pages, language_of
@@ -42,15 +39,9 @@ from eilogin.web.pages import Pages, language_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long a citizen may look at the pages of a logout, in seconds.
-_KEPT_FOR = 60 * 60.0
-
 #: The parameters of ``/slo`` that are no SAML: show the truth, go back with it, and
 #: send one participant its request.
 LOOK, CONTINUE, TELL = "look", "continue", "tell"
-
-#: Shows the pages of a logout to the browser whose session it has ended.
-_OURS = Cookie("eilogin-logging-out")
 
 
 class Back(NamedTuple):
@@ -146,7 +137,7 @@ class Frames:
             # Whom a hub that is told by us has not reached, nobody here knows either.
             is_overtaken=begun.is_overtaken or any(one.is_partial for one in missed),
         )
-        values, until = env.values(environ), clock.now() + _KEPT_FOR
+        values, until = env.values(environ), clock.now() + KEPT_FOR
         for request_id in unfinished.asked:
             values.add(_asked(request_id), handle, until, durable=False)
         values.add(_key(handle), unfinished.to_json(), until, durable=False)
@@ -154,7 +145,7 @@ class Frames:
 
     def unseen(self, environ: "WSGIEnvironment") -> str | None:
         """The handle of one in this browser of which she has not seen the end."""
-        values, proof = env.values(environ), _OURS.read(environ)
+        values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_in_browser(proof)) if proof else None
         is_known = handle is not None and values.get(_key(handle)) is not None
         return handle if is_known else None
@@ -188,7 +179,7 @@ class Frames:
     ) -> Response:
         """The page whose frames tell those who are left."""
         trust, language = env.trust(environ), language_of(environ)
-        mark, until = _in_browser(unfinished.proof), clock.now() + _KEPT_FOR
+        mark, until = _in_browser(unfinished.proof), clock.now() + KEPT_FOR
         env.values(environ).add(mark, unfinished.handle, until, durable=False)
         endpoints = [
             self._endpoint(trust, told.entity_id) for told in unfinished.asked.values()
@@ -203,8 +194,9 @@ class Frames:
             headers=headers,
             of_another=bool(unfinished.target),
             frames=[endpoint.location for endpoint in endpoints if endpoint],
+            script="frames.js",
             services=[
-                (name_of(trust, entity_id, language), ways)
+                (trust.federation.name_of(entity_id, language), ways)
                 for entity_id, ways in frames.items()
             ],
             name=_left(trust, unfinished, language),
@@ -242,7 +234,7 @@ class Frames:
             return self._pages.page(
                 environ, "logged_out_in_frame.html", confirmed=False
             )
-        until = clock.now() + _KEPT_FOR
+        until = clock.now() + KEPT_FOR
         if is_partial(response.status):
             env.values(environ).add(_partial(request_id), "", until, durable=False)
             return self._pages.page(
@@ -268,28 +260,6 @@ class Frames:
             return None
         wanted = self._propagation.ways.in_browser(trust.own, entity_id)
         return role.single_logout(*wanted)
-
-
-def new_proof() -> str:
-    """What the cookie of a browser says in which she logs out."""
-    return secrets.token_urlsafe(16)
-
-
-def proof_cookie(proof: str) -> tuple[str, str]:
-    """The header that gives the browser that cookie."""
-    return _OURS.set(proof, max_age=int(_KEPT_FOR))
-
-
-def has_logged_out(environ: "WSGIEnvironment") -> bool:
-    """Whether somebody has logged out in this browser, not long ago."""
-    return _OURS.read(environ) is not None
-
-
-def brings_proof(environ: "WSGIEnvironment", proof: str) -> bool:
-    """Whether a request comes from the browser that has it."""
-    found = _OURS.read(environ)
-    # Bytes, for whatever a client sends.
-    return found is not None and hmac.compare_digest(found.encode(), proof.encode())
 
 
 def _require_hers(environ: "WSGIEnvironment", unfinished: Unfinished) -> None:
@@ -319,7 +289,7 @@ def _left(trust: Trust, unfinished: Unfinished, language: str) -> str:
     back = unfinished.back
     if back is None or back.entity_id in unfinished.missed:
         return ""
-    return name_of(trust, back.entity_id, language)
+    return trust.federation.name_of(back.entity_id, language)
 
 
 def _key(name: str) -> str:

@@ -25,11 +25,10 @@ from eilogin.hub.questions import Question
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import check_authn_request, require_destination, shown
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import Endpoint, ServiceProvider
+from eilogin.saml.metadata import Endpoint, ServiceProvider, bindings_of
+from eilogin.saml.text import short, some
 from eilogin.web.inbound import Inbound
-
-#: The bindings by which our answers leave.
-_OURS = (bindings.POST, bindings.ARTIFACT)
+from eilogin.web.outbound import answer_bindings
 
 #: By how many seconds an IssueInstant may differ from DigiD's clock (DIGID.md 1.2).
 _DIGID_OFFSET = 120.0
@@ -73,12 +72,15 @@ def read_question(
     with InNameOf(inbound.issuer):
         denied = _denied(request, trust, inbound.binding, now)
     _, role = trust.participant(inbound.issuer)
-    _require_answerable(trust, role, inbound.issuer)
+    ours = answer_bindings(trust.own)
+    known = _over(role, ours)
+    if not known.assertion_consumers:
+        raise _not_answerable(trust, role, ours, inbound.issuer)
     if trust.own.is_digid:
-        request = _as_digid_reads_it(request)
-        role = _over(role, bindings.ARTIFACT)
+        # It passes over all that is not for it.
+        request, role = _as_digid_reads_it(request), known
     with InNameOf(inbound.issuer):
-        consumer, is_as_asked = _consumer(role, request, inbound.issuer)
+        consumer, is_as_asked = _consumer(role, known, request, inbound.issuer)
     levels = contexts.sufficient(request, trust.classes)
     question = Question(
         request_id=request.id,
@@ -100,20 +102,16 @@ def read_question(
     return Asked(question, _refusal(request, names, is_as_asked=is_as_asked))
 
 
-def _require_answerable(trust: Trust, role: ServiceProvider, issuer: str) -> None:
-    """Raise :class:`eilogin.errors.BindingMissing` for who can be answered nowhere."""
-    ours = (bindings.ARTIFACT,) if trust.own.is_digid else _OURS
-    found = {one.binding for one in role.assertion_consumers}
-    if found.isdisjoint(ours):
-        expected, has = (
-            " or ".join(sorted(one.rpartition(":")[2] for one in those))
-            for those in (ours, found)
-        )
-        raise BindingMissing(
-            f"{issuer!r} cannot be answered: expected an AssertionConsumerService by "
-            f"{expected} in its metadata, found {has or 'none'}: "
-            f"{trust.whom_to_ask(issuer)}"
-        )
+def _not_answerable(
+    trust: Trust, role: ServiceProvider, ours: Sequence[str], issuer: str
+) -> BindingMissing:
+    """What to raise for who can be answered by none of our bindings."""
+    expected = " or ".join(map(short, ours))
+    return BindingMissing(
+        f"{issuer!r} cannot be answered: expected an AssertionConsumerService by "
+        f"{expected} in its metadata, found {bindings_of(role.assertion_consumers)}: "
+        f"{trust.whom_to_ask(issuer)}"
+    )
 
 
 def _denied(
@@ -126,20 +124,19 @@ def _denied(
     :class:`eilogin.errors.MessageMisdirected` for one for another address.
     """
     destination = trust.own.url("sso")
-    if trust.own.is_digid:
-        require_destination(
-            request.destination, destination, required=binding == bindings.POST
-        )
-        for name in request.level_classes:
-            if not trust.classes.level_of(name):
-                return Refused(f"no level_classes has the class {shown(name)}")
-        if not is_recent(request.issued, now):
-            return not_recent(request.issued, now)
-    else:
-        try:
+    try:
+        if trust.own.is_digid:
+            require_destination(
+                request.destination, destination, required=binding == bindings.POST
+            )
+            for name in request.level_classes:
+                if not trust.classes.level_of(name):
+                    return Refused(f"no level_classes has the class {shown(name)}")
+            require_recent_as_digid(request.issued, now)
+        else:
             check_authn_request(request, destination=destination, now=now)
-        except MessageExpired as error:
-            return error
+    except MessageExpired as error:
+        return error
     if _is_named_twice(request):
         return MalformedMessage(
             "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
@@ -148,17 +145,13 @@ def _denied(
     return None
 
 
-def not_recent(issued: float, now: float) -> MessageExpired:
-    """What is wrong with an IssueInstant that DigiD would not take."""
-    return MessageExpired(
-        f"the IssueInstant is {write_instant(issued)}, and it is {write_instant(now)}"
-        " here: DigiD takes a difference of two minutes"
-    )
-
-
-def is_recent(issued: float, now: float) -> bool:
-    """Whether DigiD takes a message that was issued then (DIGID.md 1.2)."""
-    return abs(now - issued) <= _DIGID_OFFSET
+def require_recent_as_digid(issued: float, now: float) -> None:
+    """Raise MessageExpired for an IssueInstant that DigiD refuses (DIGID.md 1.2)."""
+    if abs(now - issued) > _DIGID_OFFSET:
+        raise MessageExpired(
+            f"the IssueInstant is {write_instant(issued)}, and it is"
+            f" {write_instant(now)} here: DigiD takes a difference of two minutes"
+        )
 
 
 def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
@@ -172,9 +165,9 @@ def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
     )
 
 
-def _over(role: ServiceProvider, binding: str) -> ServiceProvider:
-    """A role with those of its addresses only that take answers over a binding."""
-    taken = (one for one in role.assertion_consumers if one.binding == binding)
+def _over(role: ServiceProvider, ours: Collection[str]) -> ServiceProvider:
+    """A role with those of its addresses only that take answers by our bindings."""
+    taken = (one for one in role.assertion_consumers if one.binding in ours)
     return replace(role, assertion_consumers=tuple(taken))
 
 
@@ -197,20 +190,17 @@ def _refusal(
 
 
 def _consumer(
-    role: ServiceProvider, request: messages.AuthnRequest, issuer: str
+    role: ServiceProvider,
+    known: ServiceProvider,
+    request: messages.AuthnRequest,
+    issuer: str,
 ) -> tuple[Endpoint, bool]:
     """Where the answer goes, and whether that is over the binding that is asked for.
 
     SAML profiles 4.1.4.1: an address of the issuer's metadata, never one that the
     request alone names. A binding that is not ours, or that its address does not have,
-    can be told at another address of it.
+    can be told at another address of it. ``known`` are those that take our answers.
     """
-    known = replace(
-        role,
-        assertion_consumers=tuple(
-            one for one in role.assertion_consumers if one.binding in _OURS
-        ),
-    )
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
         url = binding = ""
@@ -236,11 +226,10 @@ def _not_there(
         asked = shown(url) if url else "the default one"
         asked += f" by {shown(binding)}" if binding else ""
     has = [
-        f"{one.location} ({one.binding.rpartition(':')[2]}, index {one.index})"
+        f"{one.location} ({short(one.binding)}, index {one.index})"
         for one in known.assertion_consumers
     ]
-    more = ["…"] if len(has) > _MOST_NAMED else []
     return MessageMisdirected(
         f"the AssertionConsumerService that is asked for ({asked}) is not in the "
-        f"metadata of {issuer!r}, which has {', '.join([*has[:_MOST_NAMED], *more])}"
+        f"metadata of {issuer!r}, which has {some(has, _MOST_NAMED)}"
     )

@@ -23,6 +23,7 @@ from webob import Response
 from eilogin import clock
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.above import go_on, logout_above
+from eilogin.hub.browser_proof import brings_proof, new_proof, proof_cookie
 from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome, new_handle
 from eilogin.hub.frames import (
     CONTINUE,
@@ -32,13 +33,8 @@ from eilogin.hub.frames import (
     Frames,
     Unfinished,
     address,
-    brings_proof,
-    new_proof,
-    proof_cookie,
 )
 from eilogin.hub.propagation import Propagation
-from eilogin.hub.services import name_of
-from eilogin.hub.ways import Ways
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login
@@ -71,29 +67,22 @@ _OTHERS = {DONE: "", UNKNOWN: "unknown"}
 
 
 class SingleLogout:
-    """Logs out everywhere; ``timeout`` is what each participant gets, in seconds.
+    """Logs out everywhere; participants are told by ``propagation``.
 
-    ``encrypts`` the NameID for participants that have a key for that; ``ways`` say by
-    which bindings each is told. ``is_below`` another hub, to which a logout goes up.
+    ``is_below`` another hub, to which a logout goes up.
     """
 
     def __init__(
-        self,
-        pages: Pages,
-        timeout: float,
-        *,
-        encrypts: bool = False,
-        ways: Ways | None = None,
-        is_below: bool = False,
+        self, pages: Pages, propagation: Propagation, *, is_below: bool = False
     ) -> None:
         self._pages = pages
         self._is_below = is_below
-        self._propagation = Propagation(timeout, encrypts=encrypts, ways=ways)
+        self._propagation = propagation
         #: What ends sessions, and has others hear of it.
-        self.endings = Endings(self._propagation, is_below=is_below)
-        self._frames = Frames(pages, self._propagation)
-        #: What a query of ours asks for, by its one parameter.
-        self._ways: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
+        self.endings = Endings(propagation, is_below=is_below)
+        self._frames = Frames(pages, propagation)
+        #: What shows the page that a query of ours asks for, by its one parameter.
+        self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             LOOK: self._look,
             CONTINUE: self._go_on,
             TELL: self._frames.tell,
@@ -132,10 +121,10 @@ class SingleLogout:
 
     def _of_ours(self, environ: "WSGIEnvironment") -> Response | None:
         """What an address of the pages of a logout shows; None at any other."""
-        way, _, _ = environ.get("QUERY_STRING", "").partition("=")
-        if way not in self._ways:
+        what, _, _ = environ.get("QUERY_STRING", "").partition("=")
+        if what not in self._shows:
             return None
-        return self._ways[way](environ, read_query(environ).get(way, ""))
+        return self._shows[what](environ, read_query(environ).get(what, ""))
 
     def _here(self, environ: "WSGIEnvironment", handle: str) -> Response:
         return self._finish(environ, *_kept(environ, _HERE, handle))
@@ -146,9 +135,18 @@ class SingleLogout:
         """The rest of a logout, where all servers were told that could be."""
         if outcome.missed and _is_hers(environ, outcome):
             return self._go_through_browser(environ, outcome, back)
+        self._note_no_browser(environ, outcome)
         if back is None:
             return self._done(environ, outcome.status)
         return self._back(environ, back, outcome.status)
+
+    def _note_no_browser(self, environ: "WSGIEnvironment", outcome: Outcome) -> None:
+        """Write down whom her browser alone would tell; once, if it is asked again."""
+        if not outcome.missed:
+            return
+        key, until = f"no-browser:{outcome.handle}", clock.now() + _KEPT_FOR
+        if env.values(environ).add(key, "", until, durable=False):
+            self._propagation.note_no_browser(env.trust(environ), outcome.missed)
 
     def _go_up(
         self, environ: "WSGIEnvironment", outcome: Outcome, back: Back | None
@@ -282,6 +280,7 @@ class SingleLogout:
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = _read_request(environ, element)
         outcome = self.endings.execute(environ, request, issuer, "slo_soap")
+        self._note_no_browser(environ, outcome)
         if self._is_below and not logout_above(environ).end(outcome.above):
             outcome = outcome._replace(is_overtaken=True)
         answer = logout_response(trust, request.id, status=outcome.status)
@@ -363,7 +362,8 @@ class SingleLogout:
             of_another=bool(unfinished.target),
             all_others_done=not unfinished.is_overtaken,
             not_reached=[
-                name_of(trust, entity_id, language) for entity_id in unfinished.missed
+                trust.federation.name_of(entity_id, language)
+                for entity_id in unfinished.missed
             ],
             continue_url=continue_url,
             look_url=look_url,
@@ -372,19 +372,19 @@ class SingleLogout:
 
 
 def _keep(
-    environ: "WSGIEnvironment", way: str, outcome: Outcome, back: Back | None
+    environ: "WSGIEnvironment", what: str, outcome: Outcome, back: Back | None
 ) -> str:
     """Keep what has come of a logout; the address of ours that goes on with it."""
     pending = json.dumps([outcome.to_json(), back])
-    key, until = f"{way}-logout:{outcome.handle}", clock.now() + _KEPT_FOR
+    key, until = f"{what}-logout:{outcome.handle}", clock.now() + _KEPT_FOR
     env.values(environ).add(key, pending, until, durable=False)
-    return address(env.trust(environ), way, outcome.handle)
+    return address(env.trust(environ), what, outcome.handle)
 
 
 def _kept(
-    environ: "WSGIEnvironment", way: str, handle: str
+    environ: "WSGIEnvironment", what: str, handle: str
 ) -> tuple[Outcome, Back | None]:
-    stored = env.values(environ).get(f"{way}-logout:{handle}")
+    stored = env.values(environ).get(f"{what}-logout:{handle}")
     if stored is None:
         raise MessageUnexpected("this logout is over")
     text, back = json.loads(stored)

@@ -19,9 +19,11 @@ from lxml import etree
 
 from eilogin import audit, clock
 from eilogin.errors import (
+    BindingMissing,
     EiloginError,
     MessageUnexpected,
     PeerUnavailable,
+    Refused,
     UnknownPeer,
 )
 from eilogin.federation import Trust
@@ -76,20 +78,18 @@ _Said = Mapping[Told, "Future[Told | None]"]
 class Propagation:
     """Tells participants; ``timeout`` is what each of them gets, in seconds.
 
-    ``encrypts`` the NameID for those who have a key for that; ``ways`` say by which
-    bindings each is told.
+    ``ways`` say by which bindings; ``encrypts`` the NameID for those who have a key for
+    that.
     """
 
-    def __init__(
-        self, timeout: float, *, encrypts: bool = False, ways: Ways | None = None
-    ) -> None:
+    def __init__(self, timeout: float, ways: Ways, *, encrypts: bool = False) -> None:
         self._timeout = timeout
         self._encrypts = encrypts
-        self.ways = ways or Ways()
+        self.ways = ways
         self._lines: tuple[int, Lines] | None = None
 
     @property
-    def deadline(self) -> float:
+    def longest(self) -> float:
         """How long it takes at most, in seconds."""
         # A little more than each has: who is last in line has its own time-out.
         return self._timeout * 1.5
@@ -101,7 +101,7 @@ class Propagation:
         for entity_id, to_one in said.items():
             lines.put(entity_id, partial(self._tell_one, trust, to_one))
         told = {one: task for to_one in said.values() for one, task in to_one.items()}
-        wait(told.values(), timeout=self.deadline)
+        wait(told.values(), timeout=self.longest)
         missed = [
             left for one, task in told.items() if (left := _left(one, task)) is not None
         ]
@@ -126,6 +126,26 @@ class Propagation:
             encryption_key(role, wanted=self._encrypts and not is_digid),
             role.encryption_methods,
         )
+
+    def note_no_browser(self, trust: Trust, missed: Iterable[Told]) -> None:
+        """Write down of a logout without her browser who is told in that alone.
+
+        Of all others that :meth:`tell` has missed it is written down why.
+        """
+        for told in missed:
+            if not told.is_partial and self._needs_browser(trust, told):
+                error = BindingMissing(
+                    "it takes a LogoutRequest in the citizen's browser alone, as its"
+                    " metadata or our logout_binding says, and this logout came"
+                    f" without hers; {trust.whom_to_ask(told.entity_id)}"
+                )
+                note_undelivered(told.entity_id, error)
+
+    def _needs_browser(self, trust: Trust, told: Told) -> bool:
+        try:
+            return _soap_of(trust, told, self.ways) is None
+        except Refused:
+            return False
 
     def _lines_here(self) -> Lines:
         """The lines of this very process: the threads of its parent do not run here."""

@@ -46,7 +46,7 @@ class Question:
     received: float
     #: Which of the lists of attributes in its metadata it means; None for the default.
     service_index: int | None = None
-    #: What a tester has chosen that comes of it (hub.rehearsal); "" in earnest.
+    #: What a tester has chosen that comes of it (hub.digid.rehearsal); "" in earnest.
     rehearsal: str = ""
 
     @property

@@ -20,6 +20,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator
 
+from eilogin.hub.by_entity import EVERYBODY, read_by_entity
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.settings import read_lines, split
 
@@ -27,16 +28,16 @@ from eilogin.settings import read_lines, split
 _FORMAT = "urn:oasis:names:tc:SAML:2.0:attrname-format:"
 _FORMATS = ("uri", "basic", "unspecified")
 
-#: For everybody who has no line of its own.
-_EVERYBODY = "*"
 _CATEGORY = "category:"
 _REQUESTED = "requested"
 _REQUIRED = "required"
+#: What is no name of an attribute in a line.
+WORDS = (_REQUESTED, _REQUIRED)
 
 
 def is_entity(who: str) -> bool:
     """Whether the first word of a line is an entityID."""
-    return who != _EVERYBODY and not who.startswith(_CATEGORY)
+    return who != EVERYBODY and not who.startswith(_CATEGORY)
 
 
 class Outside(NamedTuple):
@@ -104,7 +105,7 @@ class Release:
         if entity.entity_id in self.lines:
             return [entity.entity_id]
         mine = [_CATEGORY + category for category in entity.entity_categories]
-        return [who for who in mine if who in self.lines] or [_EVERYBODY]
+        return [who for who in mine if who in self.lines] or [EVERYBODY]
 
     def _inside(self, names: Iterable[str]) -> list[str]:
         """Names that participants know, as ours."""
@@ -112,24 +113,9 @@ class Release:
         return [inside.get(name, name) for name in names]
 
 
-def _read_line(line: str) -> tuple[str, tuple[str, ...]]:
-    who, *names = line.split()
-    if who != _EVERYBODY and ":" not in who:
-        raise ValueError(
-            "an entityID, 'category:' with its URI, or '*', and names of attributes"
-        )
-    return who, tuple(names)
-
-
 def _read_release(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    lines = read_lines(split(value), _read_line)
-    found = dict(lines)
-    if len(found) < len(lines):
-        twice = next(who for who, _ in lines if [w for w, _ in lines].count(who) > 1)
-        raise ValueError(f"one line for each, and two are of {twice!r}")
-    return found
+    expected = "an entityID, 'category:' with its URI, or '*', and names of attributes"
+    return read_by_entity(value, expected, tuple)
 
 
 def _read_pair(line: str) -> tuple[str, str]:

@@ -13,22 +13,20 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import CookiesRefused
-from eilogin.hub import rehearsal
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
+from eilogin.hub.digid import rehearsal
 from eilogin.hub.questions import Questions
-from eilogin.hub.services import name_of
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit import proofs
 from eilogin.visit.rounds import takes_cookies
-from eilogin.visit.whereabouts import network_of
+from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import (
     allow_only,
-    client_address,
     read_form,
     read_query,
     require_own_form,
@@ -104,7 +102,7 @@ class SignIn:
             return self.page(environ, target, level)
         require_own_form(environ, own.public_url)
         form = read_form(environ)
-        choice = rehearsal.chosen(form) if self._rehearses else ""
+        choice = self._choice(environ, form)
         if choice in rehearsal.WITHOUT_LOGIN:
             return see_other(at(own.public_url, rehearsal.added(target, choice)))
         if "cancel" in form:
@@ -132,6 +130,21 @@ class SignIn:
         if choice:
             target = rehearsal.added(target, choice)
         return self._sign_in(environ, citizen, level, target, asked)
+
+    def _choice(self, environ: "WSGIEnvironment", form: Mapping[str, str]) -> str:
+        """What a tester has chosen on the page."""
+        if not self._rehearses:
+            return ""
+        login = env.session_beyond_idle(environ)
+        if login is not None and rehearsal.FIELD in form:
+            # That counts, and not what was kept.
+            rehearsal.take(env.values(environ), login)
+        return rehearsal.chosen(form)
+
+    def _kept(self, environ: "WSGIEnvironment") -> str:
+        """What a tester who is logged in has chosen for the next answer, or ""."""
+        login = env.session_beyond_idle(environ) if self._rehearses else None
+        return rehearsal.kept(env.values(environ), login) if login else ""
 
     def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
         """The level to prove: the participant's question says it, not the form."""
@@ -230,13 +243,16 @@ class SignIn:
         *,
         username: str = "",
         problem: str | None = None,
-        chosen: str = "",
+        chosen: str | None = None,
     ) -> Response:
-        """The sign-in page; whoever signs in goes to ``target``."""
+        """The sign-in page; whoever signs in goes to ``target``.
+
+        ``chosen`` is what a tester has chosen there; None for what is kept, if it is.
+        """
         trust = env.trust(environ)
         language = language_of(environ)
         question = Questions(env.values(environ)).behind(target)
-        service = trust.own.entity_id if question is None else question.issuer
+        name = question and trust.federation.name_of(question.issuer, language)
         query = urlencode({"next": target, "level": level})
         wants_code = level != PASSWORD
         return self._pages.page(
@@ -246,16 +262,17 @@ class SignIn:
             # The form's redirects lead on to the participant.
             form_action=[] if question is None else [question.acs_url],
             action=f"{trust.own.url('login')}?{query}",
-            name=name_of(trust, service, language),
+            name=name,
             username=username,
             problem=problem,
             why="" if question is None else _why(environ, level),
             session_hours=env.sessions(environ).max_session / 3600,
+            is_digid=trust.own.is_digid,
             wants_code=wants_code,
             shown_codes=self._shown_codes() if wants_code else {},
             demo_citizens=self._demo_citizens(),
             choices=rehearsal.CHOICES if self._rehearses and question else (),
-            chosen=chosen,
+            chosen=self._kept(environ) if chosen is None else chosen,
         )
 
     def _shown_codes(self) -> dict[str, str]:
@@ -289,9 +306,7 @@ def _page_of(environ: "WSGIEnvironment", target: str) -> str:
 
 def network(environ: "WSGIEnvironment") -> str:
     """What tells the network of a request from others, for a login: a keyed hash."""
-    trust = env.trust(environ)
-    found = network_of(client_address(environ, trust.trusted_proxies))
-    return trust.own.pseudonym(f"network\0{found}")
+    return env.trust(environ).own.pseudonym(f"network\0{network_here(environ)}")
 
 
 def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login] | None:

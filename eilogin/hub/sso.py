@@ -6,6 +6,7 @@ metadata names, with a login or with the reason why there is none.
 """
 
 import hashlib
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
@@ -17,6 +18,7 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import LoginEnded, NotServed, Refused
+from eilogin.federation import Trust
 from eilogin.hub import contexts
 from eilogin.hub.above import ServiceAbove, SignInAbove, go_on
 from eilogin.hub.answers import ANSWER_FOR, Answers, Confirmed
@@ -27,6 +29,7 @@ from eilogin.hub.release import Release
 from eilogin.hub.signin import SignIn, SignInService
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.checks import check_artifact_resolve
+from eilogin.saml.text import short
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
@@ -37,6 +40,8 @@ from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
 
 _TOO_LATE = "the citizen logged out while she was being answered"
 
@@ -261,7 +266,7 @@ class SingleSignOn:
             cause.peer = question.issuer
             note_refusal(cause, "login", environ)
         else:
-            reason = codes[-1].rpartition(":")[2]
+            reason = short(codes[-1])
             audit.event("login", "refused", peer=question.issuer, reason=reason)
         return self._deliver(environ, question, response, None)
 
@@ -315,19 +320,14 @@ class SingleSignOn:
             now=clock.now(),
         )
         store = env.sessions(environ).store
-        octets = store.take(artifact_key(request.artifact, issuer))
-        denied = messages.Status(DENIED)
-        response = messages.write_artifact_response(
-            messages.ArtifactResponse(
-                id=messages.new_id(),
-                issued=clock.now(),
-                issuer=trust.own.entity_id,
-                # DIGID.md 1.6: a wrong, used or foreign artifact.
-                status=denied if octets is None else messages.Status(),
-                in_response_to=request.id,
-            ),
-            None if octets is None else xml.parse(octets.encode()),
-        )
+        text = store.take(artifact_key(request.artifact, issuer))
+        if text is None:
+            # DIGID.md 1.6: a wrong, used or foreign artifact.
+            note_unknown_artifact(issuer)
+            response = artifact_response(trust, request.id, messages.Status(DENIED))
+        else:
+            carried = xml.parse(text.encode())
+            response = artifact_response(trust, request.id, messages.Status(), carried)
         return soap_answer(response, trust.key_for(issuer))
 
 
@@ -357,6 +357,35 @@ def satisfying(
     certain = contexts.certain(login, question.received if is_fresh else inf)
     found = contexts.to_confirm(question.levels, certain.level)
     return certain if found else None
+
+
+def artifact_response(
+    trust: Trust,
+    request_id: str,
+    status: messages.Status,
+    carried: etree._Element | None = None,
+) -> etree._Element:
+    """What an artifact stands for, or why nothing is had for it, not signed yet."""
+    return messages.write_artifact_response(
+        messages.ArtifactResponse(
+            id=messages.new_id(),
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            status=status,
+            in_response_to=request_id,
+        ),
+        carried,
+    )
+
+
+def note_unknown_artifact(issuer: str) -> None:
+    """Tell our logs of a participant that brings an artifact which is not here."""
+    _log.warning(
+        "an artifact that %r brings is not known here: used already, too old, made for"
+        " another participant, or kept in another store (memory:, with two processes?)",
+        issuer,
+    )
+    audit.event("login", "refused", peer=issuer, reason=short(DENIED[-1]))
 
 
 def artifact_key(artifact: str, entity_id: str) -> str:

@@ -19,59 +19,46 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from eilogin.federation import Own
+from eilogin.hub.by_entity import read_by_entity, said_for
 from eilogin.saml import bindings
-from eilogin.settings import read_lines, split
 from eilogin.web.outbound import browser_bindings
 
 Way = Literal["soap", "browser"]
 _WAYS: Sequence[Way] = ("soap", "browser")
 
-#: In the place of an entityID: everybody who has no line.
-EVERYBODY = "*"
-
 
 class Ways:
     """The bindings for each; ``said`` has a way by entityID."""
 
-    def __init__(self, said: Mapping[str, Way] | None = None) -> None:
-        self._said = said or {}
+    def __init__(self, said: Mapping[str, Way]) -> None:
+        self._said = said
 
     def all_of(self, own: Own, entity_id: str) -> tuple[str, ...]:
-        """All bindings by which a participant may be told, the preferred one first."""
-        way = self._said.get(entity_id, self._said.get(EVERYBODY))
+        """All bindings by which a participant may be told, the preferred one first.
+
+        DigiD tells everybody over SOAP (DIGID.md 3.2).
+        """
+        if own.is_digid:
+            return (bindings.SOAP,)
+        way = said_for(self._said, entity_id)
         if way == "soap":
             return (bindings.SOAP,)
         in_browser = browser_bindings(own)
         return in_browser if way == "browser" else (bindings.SOAP, *in_browser)
 
     def in_browser(self, own: Own, entity_id: str) -> tuple[str, ...]:
-        """Those of them that need the citizen's browser; none of who plays DigiD.
-
-        DigiD tells everybody over SOAP (DIGID.md 3.2).
-        """
-        if own.is_digid:
-            return ()
+        """Those of them that need the citizen's browser."""
         wanted = self.all_of(own, entity_id)
         return tuple(binding for binding in wanted if binding != bindings.SOAP)
 
 
-def _read_line(line: str) -> tuple[str, Way]:
-    who, *rest = line.split()
-    word = rest[-1] if rest and rest[:-1] in ([], ["="]) else ""
-    found = next((way for way in _WAYS if way == word), None)
-    if found is None or not (who == EVERYBODY or ":" in who):
-        raise ValueError("an entityID or '*', and 'soap' or 'browser' behind it")
-    return who, found
+def _read_way(words: Sequence[str]) -> Way | None:
+    return next((way for way in _WAYS if [way] == words), None)
 
 
 def _read_ways(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    lines = read_lines(split(value), _read_line)
-    found = dict(lines)
-    if len(found) < len(lines):
-        raise ValueError("one line for each")
-    return found
+    expected = "an entityID or '*', and 'soap' or 'browser' behind it"
+    return read_by_entity(value, expected, _read_way)
 
 
 #: The type of the option ``logout_binding``.

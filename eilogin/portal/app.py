@@ -138,7 +138,7 @@ class _Services:
         ]
         services = [
             (
-                entity.name(language),
+                trust.federation.name_of(entity.entity_id, language),
                 entity.description(language),
                 entity.information_url(language),
             )

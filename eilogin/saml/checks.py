@@ -32,6 +32,7 @@ from eilogin.saml.messages import (
     write_instant,
 )
 from eilogin.saml.signatures import check_structure, signed
+from eilogin.saml.text import short
 from eilogin.saml.xml import validate
 
 #: Seconds of difference between clocks that we put up with.
@@ -80,7 +81,7 @@ def check_artifact_response(
         require_recent(response.issued, now)
         if not response.status.is_success:
             codes = response.status.codes
-            names = " ".join(code.rpartition(":")[2][:_LONGEST_NAME] for code in codes)
+            names = " ".join(short(code)[:_LONGEST_NAME] for code in codes)
             raise LoginFailed(f"the hub refuses the artifact ({names})", codes)
 
 

@@ -40,6 +40,10 @@ _TAKEN = (
     "P-384 and P-521"
 )
 
+#: What stands in the first line of a PEM file.
+_CERTIFICATE_MARK = b" CERTIFICATE--"
+_KEY_MARK = b" PRIVATE KEY--"
+
 #: Keys that sign, and those with which others verify. RSA encrypts as well.
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
@@ -70,7 +74,7 @@ class SigningKey:
         Raises ConfigurationError, in a sentence for the sysadmin, where either cannot
         be read, is of a kind that is not taken, or belongs to another.
         """
-        if b" CERTIFICATE--" in key_pem and b" PRIVATE KEY--" in certificate_pem:
+        if _CERTIFICATE_MARK in key_pem and _KEY_MARK in certificate_pem:
             raise ConfigurationError(
                 "the key is a certificate, and the certificate a key: they have changed"
                 " places"
@@ -101,8 +105,9 @@ def load_certificate(pem: bytes) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError as error:
+        said = "a private key, and " if _KEY_MARK in pem else ""
         raise ConfigurationError(
-            "not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+            f"{said}not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         ) from error
 
 
@@ -233,8 +238,9 @@ def _load_private(key_pem: bytes) -> PrivateKey:
             "the key is locked with a password; eilogin reads keys without one"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
+        said = "a certificate, and " if _CERTIFICATE_MARK in key_pem else ""
         raise ConfigurationError(
-            "not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+            f"{said}not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
         ) from error
     if not isinstance(private, PrivateKey):
         raise ConfigurationError(f"the key is of another kind than {_TAKEN}")

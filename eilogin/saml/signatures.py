@@ -208,7 +208,10 @@ class Signature:
 
 
 def check_structure(
-    root: etree._Element, *, ids_are_unique: bool = False
+    root: etree._Element,
+    *,
+    ids_are_unique: bool = False,
+    only_its_own: bool = False,
 ) -> list[Signature]:
     """Refuse a message in which any signature is of a shape that SAML does not need.
 
@@ -219,12 +222,16 @@ def check_structure(
     nothing but names, certificates and keys. No digest or signature is computed.
     Gives the signatures, the outermost first: :func:`content` verifies one.
     ``ids_are_unique`` tells that :func:`~eilogin.saml.xml.parse` has seen to that, with
-    limits that say so.
+    limits that say so. ``only_its_own`` looks at those of ``root`` itself, where nobody
+    will look at any other.
 
     Raises MalformedMessage, and UntrustedSignature for an algorithm that is too weak,
     or that nobody knows. Source: SAML core 5.4, XML signature 4.
     """
-    signatures = _read_all(root)
+    if only_its_own:
+        signatures = [_read(node) for node in root.iterchildren(q("ds:Signature"))]
+    else:
+        signatures = _read_all(root)
     elements = {signature.element for signature in signatures}
     if len(elements) < len(signatures):
         raise MalformedMessage("an element has more than one signature")

@@ -1,7 +1,8 @@
-"""Texts as messages carry them: base64, and the characters that no text may hold."""
+"""Texts as messages carry them, and as an error names what is in them."""
 
 import base64
 import re
+from collections.abc import Sequence
 
 #: C0, DEL, C1 (with U+0085) and the Unicode line and paragraph separators: in a header,
 #: a log line or a file of lines each of them could begin another one.
@@ -11,3 +12,20 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def to_base64(octets: bytes) -> str:
     """Octets in base64 (RFC 4648 4), in one line."""
     return base64.b64encode(octets).decode("ascii")
+
+
+def short(uri: str) -> str:
+    """What people call a binding, a status or a format: ``HTTP-POST`` of its URN."""
+    return uri.rpartition(":")[2]
+
+
+def some(texts: Sequence[str], most: int) -> str:
+    """The first few for a message, with a ``…`` where there are more; "" for none."""
+    more = ["…"] if len(texts) > most else []
+    return ", ".join([*texts[:most], *more])
+
+
+def first_of(texts: Sequence[str], most: int) -> list[str]:
+    """The first few, each to be told by itself, and how many more there are."""
+    more = len(texts) - most
+    return [*texts[:most], *([f"and {more} more"] if more > 0 else [])]

@@ -59,6 +59,8 @@ class Browser:
         self.trail: list[str] = []
         #: The language that pages are asked in.
         self.language = "nl"
+        #: The address that it comes from.
+        self.address = "192.0.2.7"
         #: A step ends before an address that holds this text: :attr:`url` is then that
         #: address, and nothing was asked of it yet.
         self.stops_before: str | None = None
@@ -277,7 +279,7 @@ class Browser:
                 request.headers["Origin"] = "null"
         elif fields:
             request.query_string = urlencode(fields)
-        request.environ["REMOTE_ADDR"] = "192.0.2.7"
+        request.environ["REMOTE_ADDR"] = self.address
         self._add_cookies(request, is_cross_site=site == "cross-site")
         return request
 

@@ -15,7 +15,8 @@ from eilogin.backchannel import BackChannel
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
 from eilogin.federation.own_options import OwnOptions, own_of
-from eilogin.federation.trust_options import TrustOptions, trust_of
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter
@@ -123,7 +124,9 @@ class Federation:
         }
 
     def _trust(self, host: str, options: TrustOptions) -> Trust:
-        self.trusts[host] = replace(trust_of(options), back_channel=_InProcess(self))
+        trust = trust_of(options)
+        back_channel = _InProcess(self, trust.back_channel.timeout)
+        self.trusts[host] = replace(trust, back_channel=back_channel)
         return self.trusts[host]
 
     def _hub(self) -> "WSGIApplication":
@@ -156,8 +159,8 @@ class Federation:
 class _InProcess(BackChannel):
     """A back channel that calls the apps of a federation themselves."""
 
-    def __init__(self, federation: Federation) -> None:
-        super().__init__()
+    def __init__(self, federation: Federation, timeout: float) -> None:
+        super().__init__(timeout=timeout)
         self._federation = federation
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:

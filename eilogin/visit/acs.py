@@ -22,7 +22,7 @@ from eilogin.errors import (
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
 from eilogin.visit import access, limits, under_way
-from eilogin.visit.answers import Answer, AnswerReader, keep
+from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import Arrivals, go_to, once_more
 from eilogin.visit.digid import is_failure
 from eilogin.visit.ending import end_here
@@ -32,6 +32,7 @@ from eilogin.visit.refusals import Refusals
 from eilogin.visit.rules import Rules
 from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
+from eilogin.visit.waiting import Answer, keep
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
@@ -145,7 +146,7 @@ class AssertionConsumer:
             return go_to(environ, way_back(environ, answer.pending.target))
         if not answer.key:
             # By artifact: at an address that can be loaded again.
-            return keep(environ, answer.pending, assertion)
+            return keep(environ, answer.pending.handle, assertion)
         trust, language = env.trust(environ), language_of(environ)
         return self._pages.page(
             environ,

@@ -223,8 +223,8 @@ def _level_reached(
     if level is None:
         raise LevelTooLow(
             f"{pending.level} was asked for, and {hub!r} answers with the class "
-            f"{assertion.level_class!r}, which no line of level_classes knows: "
-            f"{trust.whom_to_ask(hub)}"
+            f"{assertion.level_class!r}, which no line of level_classes knows: add it "
+            f"there if it is good enough, or {trust.whom_to_ask(hub)}"
         )
     if not reaches(level, pending.level):
         raise LevelTooLow(

@@ -20,7 +20,8 @@ from eilogin.errors import (
 )
 from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import Endpoint, bindings_of
+from eilogin.saml.text import short
 from eilogin.visit import cancelled, under_way
 from eilogin.visit.handles import new_handle
 from eilogin.visit.under_way import PendingLogin
@@ -133,12 +134,11 @@ class Questions:
         role = trust.hub(hub)
         endpoint = role.single_sign_on(*_BINDINGS[self._binding])
         if endpoint is None:
-            known = (e.binding.rpartition(":")[2] for e in role.single_sign_ons)
+            wanted = " or ".join(map(short, _BINDINGS[self._binding]))
             raise BindingMissing(
-                f"{hub!r} should take AuthnRequests over "
-                f"{_named(_BINDINGS[self._binding])} (request_binding = "
-                f"{self._binding}); its metadata has {', '.join(known) or 'nothing'}: "
-                f"{trust.whom_to_ask(hub)}"
+                f"{hub!r} should take AuthnRequests over {wanted} (request_binding = "
+                f"{self._binding}); its metadata has "
+                f"{bindings_of(role.single_sign_ons)}: {trust.whom_to_ask(hub)}"
             )
         return endpoint
 
@@ -183,10 +183,6 @@ def _with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnRe
         )
     binding = bindings.POST if own.acs == "post" else bindings.ARTIFACT
     return replace(request, acs_url=own.url("acs"), protocol_binding=binding)
-
-
-def _named(uris: Iterable[str]) -> str:
-    return " or ".join(uri.rpartition(":")[2] for uri in uris)
 
 
 # --- silently, and not again ----------------------------------------------------------

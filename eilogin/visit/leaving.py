@@ -214,12 +214,15 @@ class Leaving:
         if not is_ours:
             raise _not_started_here()
         headers = []
-        if not asked.is_answered:
-            text = asked._replace(is_answered=True).text
-            until = clock.now() + _ANSWERED
-            env.values(environ).swap(_key(held), stored, text, until, durable=False)
+        if not asked.answered:
+            asked = asked._replace(answered=clock.now())
+            until = asked.answered + _ANSWERED
+            values = env.values(environ)
+            values.swap(_key(held), stored, asked.text, until, durable=False)
             headers.append(_UNDER_WAY.set(held, max_age=int(_ANSWERED)))
-        return self._logged_out.answer(environ, then, others, headers=headers)
+        return self._logged_out.answer(
+            environ, then, others, headers=headers, at_instant=asked.answered
+        )
 
 
 def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
@@ -227,18 +230,29 @@ def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     return [] if _UNDER_WAY.read(environ) is None else [_UNDER_WAY.expire()]
 
 
+def was_here(environ: "WSGIEnvironment") -> bool:
+    """Whether this browser has had a session here that is over, or logs out just now.
+
+    Its cookie is there until the browser hears of the end, which may have come in
+    another tab, or from the hub.
+    """
+    had_session = env.cookie(environ).read(environ) is not None
+    return had_session or _UNDER_WAY.read(environ) is not None
+
+
 class _Asked(NamedTuple):
     """What is remembered of a logout under way."""
 
     hub: str
     then: Afterwards
-    #: Whether the hub has answered; for a double click it may once more.
-    is_answered: bool = False
+    #: When the hub answered, or 0; for a double click it may once more, and the page
+    #: says the same time.
+    answered: float = 0.0
 
     @property
     def text(self) -> str:
         """For the store."""
-        return json.dumps([self.hub, self.is_answered, *self.then])
+        return json.dumps([self.hub, self.answered, *self.then])
 
     @classmethod
     def read(cls, text: str, usual: str) -> "_Asked":
@@ -247,11 +261,11 @@ class _Asked(NamedTuple):
         Of a text that nobody can read no hub: none is believed then.
         """
         try:
-            hub, is_answered, wanted, *known = json.loads(text)
+            hub, answered, wanted, *known = json.loads(text)
         except ValueError:
             return cls("", Afterwards(usual))
         then = Afterwards(safe_next(wanted, usual), *known)
-        return cls(hub, then, is_answered=is_answered)
+        return cls(hub, then, answered)
 
 
 def _key(request_id: str) -> str:

@@ -18,8 +18,8 @@ from eilogin.web.urls import at, root, see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What of the others needs no page of ours before she goes on.
-_NO_NEWS = ("everywhere", "no-login")
+#: What of the others needs no page of ours before she goes on: there is no news.
+_NO_NEWS = ("everywhere", "no-login", "unknown")
 
 
 class Afterwards(NamedTuple):
@@ -39,7 +39,7 @@ class LoggedOut:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
-    def answer(
+    def answer(  # noqa: PLR0913 - what is known of one logout
         self,
         environ: "WSGIEnvironment",
         then: Afterwards,
@@ -47,11 +47,12 @@ class LoggedOut:
         *,
         headers: Iterable[tuple[str, str]] = (),
         reference: str = "",
+        at_instant: float | None = None,
     ) -> Response:
         """Where she wants to be, if the ``others`` have no news for her; else a page.
 
-        ``others`` is one of those of ``logged_out.html``, ``everywhere`` or
-        ``no-login``.
+        ``others`` is one of those of ``logged_out.html``, or ``everywhere``.
+        ``at_instant`` is when that was done, if it is not now.
         """
         own, target = env.trust(environ).own, then.target
         if then.is_partial and others == "everywhere":
@@ -65,9 +66,9 @@ class LoggedOut:
             environ,
             "logged_out.html",
             headers=headers,
-            at=clock.now(),
+            at=clock.now() if at_instant is None else at_instant,
             everywhere=others == "everywhere",
-            others="" if others in _NO_NEWS else others,
+            others="" if others == "everywhere" else others,
             reference=reference,
             telephone=own.telephone,
             website_url=at(own.public_url, target or root(own.public_url)),

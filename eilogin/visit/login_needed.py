@@ -81,7 +81,11 @@ class LoginNeeded:
             rounds.require_end(environ, page)
         if self._explains and not passive and env.session(environ) is not None:
             address = login_address(environ, page, level, force=force)
-            return self._page(environ, level, address, was_sent=False, is_whole=True)
+            before = page_before(environ, env.trust(environ).own)
+            back = "" if before == page else before
+            return self._page(
+                environ, level, address, was_sent=False, is_whole=True, back_url=back
+            )
         hub = known_hub(environ)
         if not hub:
             return have_chosen(environ, page, level, force=force)
@@ -127,7 +131,7 @@ class LoginNeeded:
             return _unauthorized(environ, level, address)
         return self._page(environ, level, address, was_sent=is_form, is_whole=is_form)
 
-    def _page(
+    def _page(  # noqa: PLR0913 - what it says, each by its name
         self,
         environ: "WSGIEnvironment",
         level: str,
@@ -135,6 +139,7 @@ class LoginNeeded:
         *,
         was_sent: bool,
         is_whole: bool,
+        back_url: str = "",
     ) -> Response:
         return self._pages.page(
             environ,
@@ -144,6 +149,7 @@ class LoginNeeded:
             name=env.trust(environ).own.names[language_of(environ)],
             was_sent=was_sent,
             is_whole=is_whole,
+            back_url=back_url,
             **why_again(environ, level),
         )
 

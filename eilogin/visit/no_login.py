@@ -11,6 +11,7 @@ from webob import Response
 
 from eilogin import audit
 from eilogin.errors import (
+    Help,
     LevelTooLow,
     LoginFailed,
     LoginLost,
@@ -21,6 +22,7 @@ from eilogin.errors import (
 from eilogin.federation import Trust
 from eilogin.saml import messages
 from eilogin.saml.levels import LEVELS, reaches
+from eilogin.saml.text import short
 from eilogin.visit import access, cancelled, choosing, limits, under_way
 from eilogin.visit.arrival import go_to
 from eilogin.visit.asking import login_address, remember_asking
@@ -72,7 +74,7 @@ class NoLogin:
             "refused",
             peer=pending.hub,
             level=pending.level,
-            reason=failure.status_codes[-1].rpartition(":")[2],
+            reason=short(failure.status_codes[-1]),
         )
         if pending.is_passive:
             return self.silently(environ, pending)
@@ -83,7 +85,7 @@ class NoLogin:
             return _to_hub_inside(environ, pending, code, ended)
         if messages.AUTHN_FAILED not in failure.status_codes:
             codes = failure.status_codes
-            raise LoginFailed(_told(trust, pending, failure), codes, _way_on(codes))
+            raise LoginFailed(_told(trust, pending, failure), codes, _helps(codes))
         if trust.own.is_digid:
             ended = self._ended(environ, failure)
             return cancelled.lead_back(
@@ -245,7 +247,7 @@ def _to_hub_inside(
 ) -> Response:
     """On to where a hub inside asked, with the reason (see LoginService.require)."""
     separator = "&" if "?" in pending.target else "?"
-    reason = urlencode({env.REFUSED: code.rpartition(":")[2]})
+    reason = urlencode({env.REFUSED: short(code)})
     return go_to(environ, f"{pending.target}{separator}{reason}", headers)
 
 
@@ -273,7 +275,7 @@ _LIKELY = {
 }
 #: What may help her, by the same (LoginFailed). Where the hub does not serve this site
 #: as it asks, or does not serve her here, it will not in a few minutes either.
-_WAY_ON = {
+_HELPS: Mapping[str, Help] = {
     "NoAuthnContext": "level",
     **dict.fromkeys(
         (
@@ -294,14 +296,14 @@ _WAY_ON = {
 _SHOWN = 80
 
 
-def _way_on(codes: Sequence[str]) -> str:
-    words = [code.rpartition(":")[2] for code in reversed(codes)]
-    return next((_WAY_ON[word] for word in words if word in _WAY_ON), "")
+def _helps(codes: Sequence[str]) -> Help:
+    words = [short(code) for code in reversed(codes)]
+    return next((_HELPS[word] for word in words if word in _HELPS), "")
 
 
 def _told(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
     """What was expected, what came, what is likely, and whom to ask."""
-    words = [code.rpartition(":")[2][:_SHOWN] for code in failure.status_codes]
+    words = [short(code)[:_SHOWN] for code in failure.status_codes]
     likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
     reason = f" ({likely})" if likely else ""
     return (

@@ -4,7 +4,7 @@ A page with a way on that fits: to begin anew, to the first page, or to the same
 again. Of DigiD's answer she reads DigiD's own words (DIGID.md 6).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -51,13 +51,15 @@ class Refusals:
         """The page for an error, whatever it is; for a script JSON."""
         if isinstance(error, _NOT_TAKEN) and _is_answer_of_digid(environ):
             return self.answer_of_digid(environ, error)
+        again = _again(environ, error)
         answer = self._pages.refuse(
             environ,
             error,
             event="login",
-            again=_again(environ, error),
+            again=again,
+            ways_back=ways_back(environ, again),
             needed=error.names if isinstance(error, AttributeMissing) else (),
-            helps=error.way_on if isinstance(error, LoginFailed) else "",
+            helps=error.helps if isinstance(error, LoginFailed) else "",
             logout_url=_way_out(environ, error),
         )
         if isinstance(error, LoginLoops):
@@ -84,6 +86,19 @@ class Refusals:
         )
 
 
+def ways_back(
+    environ: "WSGIEnvironment", again: str | None
+) -> Sequence[tuple[str, str]]:
+    """The site's first page, where the page of an error has no other way on.
+
+    None where nobody can tell what site this is: no ``trust`` stands before.
+    """
+    trust = environ.get(env.TRUST)
+    if again is not None or trust is None:
+        return ()
+    return [(root(trust.own.public_url), "")]
+
+
 def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
     return environ.get(env.ADDRESS) == "acs" and env.trust(environ).own.is_digid
 
@@ -107,8 +122,10 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
 
 
 def _is_in_vain(error: Exception) -> bool:
-    """Whether the hub would answer the same once more."""
-    return isinstance(error, LoginFailed) and error.way_on == "organisation"
+    """Whether the same would come of it once more, whatever she does."""
+    if isinstance(error, LoginLoops):
+        return error.cause not in (rounds.NOT_KEPT, rounds.TWICE)
+    return isinstance(error, LoginFailed) and error.helps == "organisation"
 
 
 def _way_out(environ: "WSGIEnvironment", error: Exception) -> str:

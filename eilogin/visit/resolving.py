@@ -34,6 +34,7 @@ from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.answers import open_artifact_response
 from eilogin.visit import under_way
 from eilogin.visit.under_way import PendingLogin
+from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
@@ -41,11 +42,13 @@ if TYPE_CHECKING:
 
 #: Artifacts that the hub is asked about for one login: a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Artifacts of one hub that a process asks about at a time.
+#: Artifacts of one hub that a process asks about at a time; half of that for who come
+#: from one network, so that none has others wait. Nobody waits for a place in a thread:
+#: the page that says so comes back by itself.
 MOST_AT_ONCE = 8
-#: For how many seconds one is thought to be at the hub still, whatever became of who
-#: brought it: longer than a call takes.
-_AT_HUB = 10.0
+#: For how many times as long as a call takes one is thought to be at the hub still,
+#: whatever became of who brought it.
+_CALLS = 2
 #: How often, and how many seconds apart, who waits for it looks.
 _LOOKS, _PAUSE = 10, 0.05
 
@@ -55,7 +58,9 @@ class Resolver:
 
     def __init__(self, most: int = MOST_AT_ONCE) -> None:
         self._most = most
-        self._places: dict[str, threading.Semaphore] = {}
+        self._lock = threading.Lock()
+        #: By hub, the network of who brought each that is there now.
+        self._at_hub: dict[str, list[str]] = {}
 
     def response(
         self,
@@ -73,7 +78,7 @@ class Resolver:
         raise.
         """
         brought = _Brought(environ, pending)
-        with self._place(pending.hub):
+        with self._place(environ, pending.hub):
             try:
                 brought.begin()
                 return _resolved(artifact, index, env.trust(environ), pending.hub)
@@ -89,18 +94,24 @@ class Resolver:
                 raise
 
     @contextmanager
-    def _place(self, hub: str) -> Iterator[None]:
+    def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
         """One of the places for questions to a hub, or PeerBusy: nobody waits."""
-        places = self._places.setdefault(hub, threading.Semaphore(self._most))
-        if not places.acquire(blocking=False):
-            raise PeerBusy(
-                f"{self._most} artifacts are at {hub!r} at this moment, and no more are"
-                " taken there: does it answer slowly, or does somebody invent them?"
-            )
+        network = network_here(environ)
+        with self._lock:
+            there = self._at_hub.setdefault(hub, [])
+            of_one = there.count(network)
+            if len(there) >= self._most or of_one >= self._most // 2:
+                raise PeerBusy(
+                    f"{len(there)} artifacts are at {hub!r} at this moment, {of_one} of"
+                    " them from one network, and no more are taken there: does it"
+                    " answer slowly, or does somebody invent them?"
+                )
+            there.append(network)
         try:
             yield
         finally:
-            places.release()
+            with self._lock:
+                there.remove(network)
 
 
 class _Brought:
@@ -113,6 +124,7 @@ class _Brought:
         self._values = env.values(environ)
         self._keys = [f"artifact:{pending.handle}:{n}" for n in range(MOST_ARTIFACTS)]
         self._until = under_way.until(pending)
+        self._longest = _CALLS * env.trust(environ).back_channel.timeout
         self._mine = ""
         self._since = f"{clock.now()}"
 
@@ -142,7 +154,7 @@ class _Brought:
         """Whether another one is at the hub now."""
         others = (self._values.get(key) for key in self._keys if key != self._mine)
         now = clock.now()
-        return any(abs(now - float(since)) < _AT_HUB for since in others if since)
+        return any(abs(now - float(one)) < self._longest for one in others if one)
 
 
 def _is_taken(

@@ -26,7 +26,7 @@ from eilogin.saml.messages import (
     Assertion,
     NameID,
 )
-from eilogin.saml.text import CONTROL
+from eilogin.saml.text import CONTROL, short
 from eilogin.sessions import Subject
 from eilogin.sessions.records import BY_ATTRIBUTE
 from eilogin.settings import Words
@@ -49,9 +49,7 @@ SubjectSources = Annotated[Words, AfterValidator(_sources)]
 
 
 #: The formats of a NameID that have a word of their own.
-_WORDS = {
-    one: one.rpartition(":")[2] for one in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)
-}
+_WORDS = {one: short(one) for one in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)}
 #: What may stand in a format or an entityID as it is; not what parts them.
 _PLAIN = ":/?#[]@$&'()*+,;="
 

@@ -12,6 +12,7 @@ be where she was. A login of which no network is known counts as one from elsewh
 import hashlib
 import ipaddress
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from eilogin import audit
@@ -75,20 +76,18 @@ class Whereabouts:
         return login if login.address == self._mark(environ) else None
 
     def _mark(self, environ: "WSGIEnvironment") -> str:
-        trust = env.trust(environ)
-        address = client_address(environ, trust.trusted_proxies)
-        mark = self._marks.get(address)
+        network = network_here(environ)
+        mark = self._marks.get(network)
         if mark is None:
-            network = network_of(address)
             if not network:
                 # Told once, because it is remembered.
                 _log.warning(
                     "bind_address has nothing to compare: the server tells no address"
                     " of its clients (a Unix socket?)"
                 )
-            mark = trust.own.pseudonym(f"network\0{network}")
+            mark = env.trust(environ).own.pseudonym(f"network\0{network}")
             _make_room(self._marks)
-            self._marks[address] = mark
+            self._marks[network] = mark
         return mark
 
     def _tell(self, environ: "WSGIEnvironment", login: Login) -> None:
@@ -118,6 +117,12 @@ class Whereabouts:
             return True
 
 
+def network_here(environ: "WSGIEnvironment") -> str:
+    """The network that a request comes from, as :func:`network_of` its address."""
+    return network_of(client_address(environ, env.trust(environ).trusted_proxies))
+
+
+@lru_cache(_REMEMBERED)
 def network_of(address: str) -> str:
     """The network of an address: all of IPv4, 64 bits of IPv6; "" for no address."""
     try:

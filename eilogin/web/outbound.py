@@ -12,7 +12,8 @@ from eilogin.errors import BindingMissing, Refused
 from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.keys import SigningKey
-from eilogin.saml.metadata import Endpoint, Role
+from eilogin.saml.metadata import Endpoint, Role, bindings_of
+from eilogin.saml.text import short
 from eilogin.saml.xml import serialize
 from eilogin.web.pages import Pages
 from eilogin.web.urls import see_other
@@ -68,7 +69,14 @@ def browser_bindings(own: Own) -> tuple[str, str]:
     One that is a BSN stays out of addresses, which end up in logs.
     """
     wanted = (bindings.REDIRECT, bindings.POST)
-    return (bindings.POST, bindings.REDIRECT) if own.profile == "digid" else wanted
+    return (bindings.POST, bindings.REDIRECT) if own.is_digid else wanted
+
+
+def answer_bindings(own: Own) -> Sequence[str]:
+    """The bindings by which a hub's answers leave; DigiD's are for artifacts alone."""
+    if own.is_digid:
+        return (bindings.ARTIFACT,)
+    return (bindings.ARTIFACT, bindings.POST)
 
 
 def binding_missing(
@@ -83,16 +91,10 @@ def binding_missing(
     ``what`` names the message, such as ``a LogoutResponse``; ``found`` are the
     addresses that its metadata has for it.
     """
-    has = ", ".join(dict.fromkeys(_short(e.binding) for e in found)) or "none"
     return BindingMissing(
-        f"{entity_id!r} takes {what} by none of {', '.join(map(_short, wanted))}; its"
-        f" metadata has: {has}; {trust.whom_to_ask(entity_id)}"
+        f"{entity_id!r} takes {what} by none of {', '.join(map(short, wanted))}; its"
+        f" metadata has: {bindings_of(found)}; {trust.whom_to_ask(entity_id)}"
     )
-
-
-def _short(binding: str) -> str:
-    """The name of a binding as people say it, such as ``HTTP-POST``."""
-    return binding.rpartition(":")[2]
 
 
 def encryption_key(role: Role, *, wanted: bool) -> RSAPublicKey | None:

@@ -43,6 +43,7 @@ from eilogin.errors import (
     EiloginError,
     LoginLoops,
     MethodNotAllowed,
+    PeerBusy,
     Refused,
     StoreUnavailable,
     Unavailable,
@@ -83,6 +84,8 @@ _LONGEST_CAUSE = 1000
 #: After how many seconds to try again what did not answer: longer than a store is left
 #: alone (:mod:`eilogin.stores.breaker`), and not so long that it feels like for good.
 _RETRY_AFTER = "10"
+#: And after how many a page does so by itself.
+_COMES_BACK_AFTER = "3"
 #: Errors that have a page of their own, by their code.
 _PAGE_OF = {
     "subject-missing": "subject_missing.html",
@@ -107,9 +110,7 @@ class Pages:
 
     def __init__(self, *packages: str) -> None:
         stylesheet = _packaged("templates/base.css")
-        self._script = _packaged("templates/auto_post.js")
         self._style_hash = _hash_of(stylesheet)
-        self._script_hash = _hash_of(self._script)
         self._by_language = _environments(packages, stylesheet)
 
     def page(  # noqa: PLR0913 - the parts of one answer
@@ -129,24 +130,20 @@ class Pages:
         ``headers`` are added to its own. ``form_action`` are URLs to whose origins a
         form on the page may lead, by itself or by a redirect; its own site always is.
         None where the application's answer says where it leads. ``frames`` are URLs to
-        whose origins a frame on the page may lead; such a page has a script, which
-        goes on when all of them are done (``script`` in its template). Another page has
-        the one of this file name, beside our own templates.
+        whose origins a frame on the page may lead. ``script`` is the name of a file
+        beside our own templates; its text is ``script`` in the template.
         """
         is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
         ancestor = "'self'" if is_framed else ""
-        scripted = "frames.js" if frames else script
-        text = _packaged(f"templates/{scripted}") if scripted else ""
-        policy = _policy(
-            self._style_hash,
-            form_action,
-            _hash_of(text) if text else "",
+        response = self._html(
+            environ,
+            template,
+            values,
+            form_action=form_action,
             ancestor=ancestor,
             frames=frames,
+            script=script,
         )
-        # Our own file, whose hash is in the policy.
-        values["script"] = Markup(text)  # noqa: S704
-        response = self._html(environ, template, values, policy, ancestor)
         response.status_code = status
         response.headerlist.extend(headers)
         return response
@@ -175,20 +172,16 @@ class Pages:
         form ``leads_on``, to any site. ``framed_by`` is the address of who may show it
         in a frame, where a click does nothing but this.
         """
-        values = {
-            "action": action,
-            "fields": fields,
-            # Our own file, whose hash is in the policy.
-            "script": Markup(self._script),  # noqa: S704
-        }
         # ValueError for what is no address.
         own = origin_of(action)
-        form_action = None if leads_on else [own]
-        ancestor = origin_of(framed_by) if framed_by else ""
-        policy = _policy(
-            self._style_hash, form_action, self._script_hash, ancestor=ancestor
+        response = self._html(
+            environ,
+            "auto_post.html",
+            {"action": action, "fields": fields},
+            form_action=None if leads_on else [own],
+            ancestor=origin_of(framed_by) if framed_by else "",
+            script="auto_post.js",
         )
-        response = self._html(environ, "auto_post.html", values, policy, ancestor)
         response.headerlist.extend(headers)
         return response
 
@@ -236,14 +229,30 @@ class Pages:
             **values,
         )
 
-    def _html(
+    def _html(  # noqa: PLR0913 - the parts of one answer
         self,
         environ: "WSGIEnvironment",
         template: str,
         values: Mapping[str, Any],
-        policy: str,
-        ancestor: str = "",
+        *,
+        form_action: Sequence[str] | None,
+        ancestor: str,
+        frames: Sequence[str] = (),
+        script: str = "",
     ) -> Response:
+        script_hash = ""
+        if script:
+            code = _packaged(f"templates/{script}")
+            script_hash = _hash_of(code)
+            # Our own file, whose hash is in the policy.
+            values = {**values, "script": Markup(code)}  # noqa: S704
+        policy = _policy(
+            self._style_hash,
+            form_action,
+            script_hash,
+            ancestor=ancestor,
+            frames=frames,
+        )
         language = language_of(environ)
         text = self._by_language[language].get_template(template).render(values)
         return Response(
@@ -363,7 +372,9 @@ def _duration(language: str) -> Any:
     return duration
 
 
+@cache
 def _packaged(name: str) -> str:
+    """The text of a file of ours, read once."""
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
@@ -399,7 +410,9 @@ def _policy(
     )
 
 
+@cache
 def _hash_of(text: str) -> str:
+    """What a policy calls a style or script of ours."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
@@ -495,6 +508,9 @@ def _headers_of(error: Exception) -> Headers:
     """
     if isinstance(error, MethodNotAllowed):
         return [("Allow", ", ".join(error.allowed))]
+    if isinstance(error, PeerBusy):
+        # It is over in a moment, and she is on her way to a page.
+        return [("Retry-After", _RETRY_AFTER), ("Refresh", _COMES_BACK_AFTER)]
     if isinstance(error, Unavailable) and error.status == 503:  # noqa: PLR2004
         return [("Retry-After", _RETRY_AFTER)]
     return []

@@ -3,14 +3,17 @@
 ATTACKS.md G18. The page of a neighbour is asked for in the same server.
 """
 
+import contextlib
 import threading
 from http.client import HTTPConnection
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 import waitress
 
 from eilogin.saml import bindings
+from eilogin.visit import resolving
 
 UWV = "https://uwv.test/mijn"
 ACS = "https://uwv.test/eilogin/acs"
@@ -24,10 +27,17 @@ def port(federation):
     server = waitress.create_server(
         federation, host="127.0.0.1", port=0, threads=THREADS
     )
-    runs = threading.Thread(target=server.run, daemon=True)
+
+    def run():
+        # What it waits for is closed under it in the end.
+        with contextlib.suppress(OSError):
+            server.run()
+
+    runs = threading.Thread(target=run, daemon=True)
     runs.start()
     yield server.effective_port
     server.close()
+    runs.join(30)
 
 
 def ask(port, url, cookies):
@@ -45,8 +55,22 @@ def ask(port, url, cookies):
     return answer.status
 
 
-def test_a_stranger_who_invents_artifacts_keeps_no_thread_waiting(federation, port):
-    """All that she gets is three questions to the hub; the rest is refused at once."""
+@pytest.fixture
+def waits(monkeypatch):
+    """For how many seconds requests wait for one that is at the hub: here for none."""
+    seconds = []
+    # In its place alone: others of this process may sleep.
+    monkeypatch.setattr(resolving, "time", SimpleNamespace(sleep=seconds.append))
+    return seconds
+
+
+def test_a_stranger_who_invents_artifacts_keeps_no_thread_waiting(
+    federation, port, waits
+):
+    """All that she gets is three questions to the hub; the rest is refused at once.
+
+    What comes while one of the three is at the hub may wait for that one.
+    """
     stranger = federation.browser()
     stranger.stops_before = "SAMLRequest="
     stranger.visit(UWV)
@@ -58,14 +82,22 @@ def test_a_stranger_who_invents_artifacts_keeps_no_thread_waiting(federation, po
             url = bindings.artifact_url(ACS, bindings.new_artifact(HUB), handle)
             statuses.append(ask(port, url, cookies))
 
-    statuses = []
-    attackers = [
-        threading.Thread(target=attack, args=(statuses,)) for _ in range(ATTACKERS)
-    ]
-    for attacker in attackers:
-        attacker.start()
-    assert ask(port, UWV, {}) == 302
-    for attacker in attackers:
-        attacker.join(60)
-    assert statuses == [400] * (10 * ATTACKERS)
+    def flood():
+        statuses = []
+        attackers = [
+            threading.Thread(target=attack, args=(statuses,)) for _ in range(ATTACKERS)
+        ]
+        for attacker in attackers:
+            attacker.start()
+        assert ask(port, UWV, {}) == 302
+        for attacker in attackers:
+            attacker.join(60)
+        return statuses
+
+    all_refused = [400] * (10 * ATTACKERS)
+    assert flood() == all_refused
     assert len(federation.back_channel_log) == 3
+    waits.clear()
+    assert flood() == all_refused
+    assert len(federation.back_channel_log) == 3
+    assert waits == [], "none of hers is at the hub any more"

@@ -219,6 +219,20 @@ class TestAHub:
         assert f"[app:hub] logout_binding: '{UWV}' takes no logout by SOAP (" in note
         assert "ask Beheer beheer@peer.test for metadata with one" in note
 
+    def test_that_plays_digid_tells_nobody_in_a_browser(
+        self, site, members_have, notes
+    ):
+        members_have(
+            single_logouts=at(HERE, bindings.REDIRECT),
+            assertion_consumers=consumers(bindings.ARTIFACT),
+        )
+        assert notes("binding-missing") == []
+        site.set("filter:hub-trust", profile="digid")
+        (note,) = notes("binding-missing")
+        assert f"[filter:hub-trust] federation: '{UWV}' takes no logout by SOAP (" in (
+            note
+        )
+
     def test_is_told_of_no_more_than_twenty(self, members_have, notes):
         members_have(23, single_logouts=())
         found = notes("logout-impossible")

@@ -124,7 +124,102 @@ class TestAStoreThatIsNoFile:
         assert "expected noeviction" in str(site.fault())
 
 
+class TestWhatServeWouldRefuse:
+    """It is a fault, so that nobody hears first of it from ``eilogin serve``."""
+
+    def test_is_a_slip_in_the_name_of_what_is_served(self, site):
+        site.change("[composite:main]", "[composite:mian]")
+        assert str(site.fault()) == (
+            f"{site.file}: [composite:mian]: there is nothing to serve: expected one of"
+            " [app:main], [composite:main], [pipeline:main], [filter-app:main]; did you"
+            " mean 'main'?"
+        )
+
+    def test_is_that_nothing_has_a_name_like_it(self, site):
+        site.change("[composite:main]", "[composite:sites]")
+        assert str(site.fault()).endswith(", [pipeline:main], [filter-app:main]")
+
+    def test_is_no_such_thing_where_nothing_serves(self, site):
+        site.change("[composite:main]", "[composite:mian]")
+        text = site.file.read_text().replace("[server:", "[of-others:")
+        site.file.write_text(text)
+        assert site.faults() == []
+
+    def test_is_a_module_that_is_not_there(self, site):
+        (site.folder / "mysite").mkdir()
+        (site.folder / "mysite/__init__.py").write_text("raise RuntimeError\n")
+        site.set("app:app", app="mysit.wsgi:application", path="%(here)s")
+        assert str(site.fault()) == (
+            f"{site.file}: [app:app] app: found 'mysit.wsgi:application'; expected a"
+            " module that can be imported; there is no 'mysit' in the folders of"
+            " 'path', nor among what is installed; did you mean 'mysite'?"
+        )
+        # Which is not imported.
+        site.set("app:app", app="mysite.wsgi:application")
+        assert site.faults() == []
+
+    def test_is_a_module_of_a_function_too(self, site):
+        site.set("app:app", use="egg:eilogin#factory", app=None, factory="mysit:make")
+        assert "[app:app] factory: found 'mysit:make'; expected" in str(site.fault())
+        site.set("app:app", factory="getopt:getopt")
+        assert site.faults() == []
+        # One that nothing has imported yet.
+        site.set("app:app", factory="this:s")
+        assert site.faults() == []
+
+    @pytest.mark.parametrize(
+        ("option", "value", "found"),
+        [
+            ("listen", "127.0.0.1:99999", "127.0.0.1:99999"),
+            ("listen", "127.0.0.1:0 127.0.0.1:65536", "127.0.0.1:65536"),
+            ("port", "99999", "99999"),
+        ],
+    )
+    def test_is_a_port_that_is_none(self, site, run, option, value, found):
+        site.set("server:main", listen=None)
+        site.set("server:main", **{option: value})
+        for command in ("check", "serve"):
+            result = run(command, site.file)
+            assert result.exit_code == 1
+            assert result.stderr == (
+                f"{site.file}: [server:main] {option}: found '{found}'; expected a port"
+                " of 1 to 65535\n1 fault\n"
+            )
+
+
 class TestAFileWithManyFaults:
+    def test_tells_what_is_missing_because_of_a_slip(self, site, run):
+        text = site.file.read_text()
+        head, part, rest = text.partition("[filter:uwv-eilogin]")
+        rest = rest.replace("federation_certificate =", "federation_cert =", 1)
+        site.file.write_text(head + part + rest)
+        result = run("check", site.file)
+        for said in (
+            "federation_cert: unknown option; did you mean 'federation_certificate'?",
+            "federation_certificate: is required",
+        ):
+            assert f"[filter:uwv-eilogin] {said}" in result.stderr
+        assert result.stderr.endswith("\n2 faults\n")
+
+    @pytest.mark.parametrize(
+        "store", ["sqlite:///%(here)s/no/x.db", "sqlite:///no/x.db"]
+    )
+    def test_tells_where_a_store_has_no_folder(self, site, store):
+        site.set("filter:uwv-eilogin", store=store, idle="a day")
+        told = [str(fault) for fault in site.faults()]
+        assert len(told) == 2
+        assert "[filter:uwv-eilogin] idle: found 'a day'" in told[0]
+        assert told[1] == (
+            f"{site.file}: [filter:uwv-eilogin] store: found '{site.folder}/no/x.db';"
+            " its folder is not there"
+        )
+
+    @pytest.mark.parametrize("store", ["memory:", "mysql://x", None])
+    def test_looks_for_no_folder_of_another_store(self, site, store):
+        site.set("filter:uwv-eilogin", store=store, idle="a day")
+        told = [fault.option for fault in site.faults()]
+        assert sorted(told) == (["idle"] if store == "memory:" else ["idle", "store"])
+
     def test_tells_them_all_at_once_and_exits_with_1(self, site, run):
         site.set("filter:hub-session", stor="memory:", store=None)
         site.set("filter:uwv-eilogin", idle="a day", name="UWV ; the one")
@@ -197,6 +292,9 @@ OPTIONS = [
     ("filter:uwv-eilogin", "name", "UWV ; the one", "no comments behind a value"),
     ("filter:uwv-eilogin", "name", "100%", "expected '%%' for a percent sign"),
     ("filter:uwv-eilogin", "name", "%(nothing)s", "expected '%%' for a percent"),
+    ("filter:uwv-eilogin", "name", "%(heer)s", "name: found '%(heer)s'; expected '%%'"),
+    ("filter:uwv-eilogin", "name", "%(heer)s", "of a known NAME (here, __file__, fed"),
+    ("filter:uwv-eilogin", "name", "%(heer)s", "did you mean 'here'?"),
     ("filter:uwv-eilogin", "store", "sqlite:////no/x.db", "its folder is not there"),
     (
         "filter:uwv-eilogin",
@@ -330,6 +428,7 @@ WRONG = {
         "second_opinion": "maybe",
         "keep_post": "65m",
         "store_down": "ignore",
+        "no_store": "maybe",
         "warn": "soon",
     },
     "logout": {
@@ -759,6 +858,16 @@ class TestKeysAndTheFederation:
         self.other_key(site)
         site.set("filter:uwv-eilogin", federation_certificate="%(here)s/var/other.crt")
         assert site.fault().option == "federation"
+
+    @pytest.mark.parametrize("also", [{}, {"idle": "a day"}], ids=["alone", "more"])
+    def test_are_named_where_they_are_none(self, site, also):
+        certificate = f"{site.var}/uwv.crt"
+        site.set("filter:uwv-eilogin", key=certificate, **also)
+        (told,) = [f.expected for f in site.faults() if not f.option]
+        assert told == (
+            f"key, certificate: '{certificate}' and '{certificate}': a certificate, and"
+            " not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+        )
 
     def test_are_compared_although_other_options_are_wrong(self, site):
         site.set("filter:uwv-eilogin", key="%(here)s/var/gemeente.key", idle="a day")
@@ -1226,6 +1335,43 @@ class TestWhatIsHardlyMeant:
         )
         assert note.endswith(f"; did you mean '{uwv}'?")
 
+    def test_seconds_where_minutes_may_be_meant_are_noted(self, site, run):
+        site.set("filter:uwv-eilogin", idle="15", max_session="59")
+        assert self.notes(site, run) == [
+            f"note: [filter:uwv-eilogin] {option}: {number} is {number} seconds;"
+            f" minutes are written '{number}m'"
+            for option, number in (("idle", 15), ("max_session", 59))
+        ]
+        site.set("filter:uwv-eilogin", idle="15s", max_session="60")
+        assert self.notes(site, run) == []
+
+    def test_an_attribute_that_no_citizen_has_is_noted(self, site, run):
+        site.set("app:hub", release="* mial bsn required\n  category:urn:c cn")
+        assert self.notes(site, run) == [
+            f"note: [app:hub] release: {told}"
+            for told in (
+                "'mial' is no attribute of the hub's citizens; did you mean 'mail'?",
+                "'cn' is no attribute of the hub's citizens",
+            )
+        ]
+
+    def test_a_hub_without_participants_is_noted(self, site, run):
+        (hub,) = [
+            part for part in parts_of(IniFile.read(site.file)) if "hub-t" in part.title
+        ]
+        own = own_of_part(IniFile.read(site.file), hub)
+        (site.var / "own.xml").write_bytes(write_entity(own.descriptor(), own.key))
+        site.set(
+            "filter:hub-trust",
+            federation="%(here)s/var/own.xml",
+            federation_certificate="%(here)s/var/inloggen.crt",
+        )
+        (note,) = self.notes(site, run)
+        assert note == (
+            "note: [filter:hub-trust] federation: there is no participant in it, so"
+            " nobody is sent here to log in"
+        )
+
     def test_a_comma_between_values_is_noted(self, site, run):
         protect = "=/x,y off\n /a=b,c off methods=GET,PUT\n /c basis role=chief,admin"
         site.set("filter:g-login", protect=protect)
@@ -1448,6 +1594,10 @@ class TestAFileThatIsNone:
             (b"[app:main]\n[app:main]\n", "already exists"),
             (b"[app:main]\na = 1\na = 2\n", "already exists"),
             (b"[app:main]\na = \xff\n", "it is not UTF-8, the encoding of the"),
+            (
+                b"[app:main]\nprotect =\n/mijn midden\n",
+                "'NAME = VALUE': the lines of a value of several are indented",
+            ),
         ],
     )
     def test_has_one_fault(self, bare_site, octets, says):

@@ -164,6 +164,22 @@ class TestWhatCannotBe:
             (("filter:uwv-eilogin", "key", "/etc/uwv.key"), "under"),
             (("filter:uwv-eilogin", "certificate", "%(here)s/var/../x.crt"), "under"),
             (("filter:uwv-eilogin", "public_url", "uwv"), "an address such as"),
+            (
+                (
+                    "filter:uwv-eilogin",
+                    "federation",
+                    "%(federation_file)s\n    %(here)s/var/two.xml",
+                ),
+                "federation: the demo takes one file, signed by who",
+            ),
+            (
+                ("filter:uwv-eilogin", "federation", "var/f.xml %(operator)s"),
+                "federation: the demo takes one file, signed by who",
+            ),
+            (
+                ("filter:uwv-eilogin", "federation", "var/f.xml var/f.crt"),
+                "found 'var/f.xml var/f.crt'",
+            ),
             (("app:hub", "citizens", "/etc/citizens.json"), "under"),
             (("app:hub", "name_id_key", "file:/etc/secret"), "under"),
             (("filter:hub-session", "store", "sqlite:////etc/x.db"), "under"),
@@ -185,6 +201,24 @@ class TestWhatCannotBe:
         result = run("demo", "--prepare-only")
         assert result.exit_code == 1
         assert "no section headers" in result.output
+
+
+def test_a_file_on_a_line_of_its_own_is_read_as_the_options_are(bare_site, run):
+    text = bare_site.file.read_text()
+    for option in ("federation", "key", "citizens", "name_id_key", "store"):
+        text = text.replace(f"\n{option} = ", f"\n{option} =\n    ")
+    bare_site.file.write_text(text)
+    bare_site.prepare()
+    assert federation(bare_site).entities
+    assert bare_site.faults() == []
+    assert not any(step.made for step in bare_site.prepare())
+
+
+def test_a_path_may_have_blanks_in_it(bare_site):
+    bare_site.change("/var/federation.xml", "/var/the whole federation.xml")
+    bare_site.prepare()
+    assert (bare_site.var / "the whole federation.xml").is_file()
+    assert bare_site.faults() == []
 
 
 def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch):

@@ -39,6 +39,7 @@ def test_prints_the_metadata_before_there_is_a_federation(run):
     document = parse(result.stdout_bytes)
     validate(document, "metadata")
     assert document.get("entityID") == "https://mine.test/eilogin/metadata"
+    assert result.stdout.endswith(">\n")
 
 
 class TestForDigid:

@@ -314,8 +314,14 @@ class TestAnApplicationThatCannotBeMade:
         small.change("[app:main]", "[app:other]")
         result = run("serve", small.file)
         assert result.exit_code == 1
-        assert "No section 'main'" in result.output
-        assert str(small.file) in result.output
+        assert f"{small.file}: there is nothing to serve: expected one" in result.output
+
+    def test_because_it_is_not_in_another_file_is_told(self, small, run):
+        (small.folder / "other.ini").write_text("[app:main]\n")
+        small.change("use = egg:eilogin#wsgi", "use = config:other.ini#gone")
+        result = run("serve", small.file)
+        assert result.exit_code == 1
+        assert f"{small.file}: No section 'gone'" in result.output
 
     def test_because_of_its_own_code_shows_where_and_then_its_traceback(
         self, small, run

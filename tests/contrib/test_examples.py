@@ -39,7 +39,8 @@ def key():
 
 @pytest.fixture
 def site(tmp_path, key):
-    """Write an ini file, and whatever keys and secrets it names."""
+    """Write an ini file, and whatever code, keys and secrets it names."""
+    (tmp_path / "mysite.py").touch()
 
     def write(text):
         path = tmp_path / "site.ini"
@@ -105,7 +106,6 @@ def test_the_first_one_protects_an_application(site, own, signed):
 def test_behind_digid_it_is_as_digid_wants_it(site, own):
     path = site(DIGID)
     folder = path.parent
-    (folder / "var").mkdir()
     (folder / "pseudonym.key").write_text("a secret of this very test")
     (folder / "pkioverheid-private-root.pem").write_bytes(new_key_pair("root")[1])
     hub = replace(own("digid", "hub"), profile="digid")

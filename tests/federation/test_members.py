@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 import time_machine
@@ -13,14 +14,19 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.federation import Federation, MetadataFile
+from eilogin.saml import bindings
 from eilogin.saml.metadata import (
+    Endpoint,
     EntityDescriptor,
     FederationMetadata,
+    IdentityProvider,
+    ServiceProvider,
     write_entity,
     write_federation,
 )
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
+AT_STAD = (Endpoint(bindings.POST, "https://stad.test/sso"),)
 HOUR, DAY, SKEW = 3600.0, 86400.0, 60.0
 
 
@@ -71,9 +77,10 @@ def test_knows_nobody_any_more_when_it_has_expired(federation, traveller):
     assert federation.entity(UWV), "the operator's clock may be behind ours"
     traveller.shift(1)
     assert federation.entities == []
-    with pytest.raises(UnknownPeer, match="expired"):
+    with pytest.raises(UnknownPeer, match=rf"'{UWV}' expired at 2026-11-24T10:00:00Z"):
         federation.entity(UWV)
-    assert federation.whose(UWV).endswith("operator for newer metadata")
+    told = "restart to read the newer one, or ask the federation's operator for it"
+    assert federation.hint_for(UWV).endswith(told)
 
 
 class TestWhoseAStrangersNameCouldBe:
@@ -83,36 +90,78 @@ class TestWhoseAStrangersNameCouldBe:
         return Federation(FederationMetadata(members, None, "", None))
 
     def test_is_told_with_whom_to_ask(self, federation):
-        assert federation.whose(f"{UWV}x") == (
-            f"; did you mean '{UWV}'? Ask the federation's operator whether it should"
-            " be one"
+        assert federation.hint_for(f"{UWV}x") == (
+            f"; did you mean '{UWV}'? If it should be one, add its metadata to"
+            " 'federation' and restart, or ask the federation's operator"
         )
 
     def test_is_not_told_where_none_is_like_it(self, federation):
-        told = federation.whose("urn:x")
-        assert told == "; ask the federation's operator whether it should be one"
+        told = federation.hint_for("urn:x")
+        assert told == (
+            "; if it should be one, add its metadata to 'federation' and restart, or"
+            " ask the federation's operator"
+        )
 
     def test_is_one_of_three_at_most(self):
         federation = self.of(*(f"https://a.test/{n}" for n in range(5)))
-        assert federation.whose("https://a.test/").count("' or '") == 2
+        assert federation.hint_for("https://a.test/").count("' or '") == 2
 
     def test_is_looked_for_among_few(self):
         others = [f"https://site-{n}.test/metadata" for n in range(60)]
         federation = self.of(*others, "https://a.test/metadata")
-        told = federation.whose("https://a.test/metadat")
-        assert told.startswith("; did you mean 'https://a.test/metadata'? Ask")
+        told = federation.hint_for("https://a.test/metadat")
+        assert told.startswith("; did you mean 'https://a.test/metadata'? If")
         # Nobody has the same host.
-        assert "did you mean" not in federation.whose("https://sit-1.test/metadata")
-        assert "did you mean" not in federation.whose("site-1.test")
+        assert "did you mean" not in federation.hint_for("https://sit-1.test/metadata")
+        assert "did you mean" not in federation.hint_for("site-1.test")
 
     def test_is_not_looked_for_where_that_takes_its_time(self):
         long = "https://a.test/" + 200 * "x"
-        assert "did you mean" not in self.of(long).whose(f"{long}y")
+        assert "did you mean" not in self.of(long).hint_for(f"{long}y")
 
 
-def test_has_a_name_for_everybody(federation):
-    assert federation.name_of(UWV, "en") == "Employee Insurance Agency"
-    assert federation.name_of("https://gone.test/", "nl") == "https://gone.test/"
+class TestTheNameOnAPage:
+    @pytest.fixture
+    def called(self):
+        """What a party is called of which the metadata says so much."""
+
+        def read(entity_id, **said):
+            entity = EntityDescriptor(entity_id=entity_id, **said)
+            members = FederationMetadata((entity,), None, "", None)
+            return Federation(members).name_of(entity_id, "nl")
+
+        return read
+
+    def test_is_its_own(self, federation):
+        assert federation.name_of(UWV, "en") == "Employee Insurance Agency"
+
+    def test_is_still_its_own_where_its_metadata_is_over(self, federation, traveller):
+        traveller.shift(2 * HOUR)
+        assert federation.name_of(UWV, "en") == "Employee Insurance Agency"
+
+    def test_is_the_host_of_its_entity_id_where_nobody_says_one(self, called):
+        assert called("https://stad.test:8443/shibboleth") == "stad.test"
+
+    @pytest.mark.parametrize("entity_id", ["urn:stad:sp", "stad", "http://[stad"])
+    @pytest.mark.parametrize(
+        "role",
+        [
+            {"service_provider": ServiceProvider(assertion_consumers=AT_STAD)},
+            {"identity_provider": IdentityProvider(single_sign_ons=AT_STAD)},
+        ],
+        ids=["participant", "hub"],
+    )
+    def test_is_the_host_of_its_site_where_that_is_no_address(
+        self, called, entity_id, role
+    ):
+        assert called(entity_id, **role) == "stad.test"
+
+    def test_is_its_entity_id_where_nothing_else_is_known(self, called):
+        assert called("urn:stad:none") == "urn:stad:none"
+
+    def test_is_the_same_of_one_that_has_left(self, federation):
+        assert federation.name_of("urn:left:sp", "nl") == "urn:left:sp"
+        assert federation.name_of("https://left.test/sp", "nl") == "left.test"
 
 
 def test_says_who_the_only_hub_is(federation):
@@ -193,6 +242,25 @@ def test_what_is_no_metadata_is_told_in_full(tmp_path, text, told):
         read(None, path)
 
 
+def test_what_is_signed_weakly_is_told_where_nobody_need_sign(tmp_path, make_own):
+    path, own = tmp_path / "uwv.xml", make_own()
+    strong = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+    weak = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+    text = write_entity(own.descriptor(), own.key).decode()
+    assert strong in text
+    path.write_text(text.replace(strong, weak))
+    with pytest.raises(MetadataUntrusted) as caught:
+        read(None, path)
+    told = str(caught.value)
+    assert told.startswith(f"{path}: ")
+    assert "rsa-sha1" in told
+    assert "'federation_unsigned' asks for no signature, but that of the whole" in told
+    assert told.endswith("for one signed otherwise, or not at all")
+    assert "operator" not in told
+    with pytest.raises(MetadataUntrusted, match="expected the signature of its operat"):
+        read([own.key.public], path)
+
+
 def test_what_is_no_metadata_controls_no_terminal(tmp_path, operator):
     path = tmp_path / "federation.xml"
     start = '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"'
@@ -251,6 +319,44 @@ class TestSeveralFiles:
         with pytest.raises(MetadataUnusable, match=told):
             read(None, file, again)
 
+    @pytest.fixture
+    def spoilt(self, tmp_path, make_own, operator):
+        """A file in which a party has no keys, beside another one."""
+
+        def spoilt(name, beside):
+            bad = make_own().descriptor()
+            role = replace(bad.service_provider, signing_certificates=())
+            octets = write_federation(
+                [
+                    replace(bad, service_provider=role),
+                    make_own("hub", entity_id=beside).descriptor(),
+                ],
+                name="",
+                valid_until=clock.now() + HOUR,
+                key=operator,
+            )
+            path = tmp_path / name
+            path.write_bytes(octets)
+            return path
+
+        return spoilt
+
+    def test_may_both_have_a_party_that_cannot_be_used(self, spoilt):
+        files = [spoilt(f"{name}.xml", f"https://{name}.nl") for name in ("a", "b")]
+        federation = read(None, *files)
+        assert federation.hubs == ["https://a.nl", "https://b.nl"]
+        assert federation.left_out.keys() == {UWV}
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_have_a_party_that_only_one_of_them_has_in_order(
+        self, spoilt, file, is_first
+    ):
+        files = [spoilt("bad.xml", "https://two.test/"), file]
+        federation = read(None, *(files if is_first else reversed(files)))
+        assert federation.entity(UWV).service_provider
+        assert federation.left_out == {}
+        assert set(federation.hubs) == {HUB, "https://two.test/"}
+
 
 class TestAPartyWithoutKeys:
     def test_alone_in_a_file_is_named_with_it(self, file_of, make_own, monkeypatch):
@@ -274,4 +380,4 @@ class TestAPartyWithoutKeys:
         with pytest.raises(UnknownPeer, match=why):
             federation.entity(UWV)
         # Whom to ask is told with the reason.
-        assert federation.whose(UWV) == ""
+        assert federation.hint_for(UWV) == ""

@@ -32,7 +32,8 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, MetadataFile
 from eilogin.federation.sources import MetadataURL, Web
-from eilogin.federation.trust_options import TrustOptions, trust_of
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml import messages, signatures, xml
 from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.settings import read
@@ -283,9 +284,21 @@ class TestARedirect:
 class TestASourceThatDoesNotGiveIt:
     def test_because_it_is_down_is_named(self, source, server):
         server.close()
-        told = r"federation\.xml: .*refuses connections.*ask who runs that address"
-        with pytest.raises(MetadataUnavailable, match=told):
+        told = r"federation\.xml refuses connections.*ask who runs that address"
+        with pytest.raises(MetadataUnavailable, match=told) as caught:
             source().load(None)
+        assert str(caught.value).count("/federation.xml") == 1
+
+    def test_is_named_with_the_address_that_led_there(self, source, server):
+        server.pages["/old"] = redirect("/new")
+        told = r"/old: http\S+/new answered with status 404; expected SAML metadata"
+        with pytest.raises(MetadataUnavailable, match=told):
+            source("/old").load(None)
+
+    def test_by_its_status_is_named_once(self, source):
+        with pytest.raises(MetadataUnavailable) as caught:
+            source("/gone.xml").load(None)
+        assert str(caught.value).count("/gone.xml") == 1
 
     def test_tells_its_status_but_not_what_its_address_asks(self, source):
         with pytest.raises(MetadataUnavailable, match="with status 404") as caught:
@@ -445,6 +458,36 @@ class TestACopy:
         assert "to compare: not signed by a key" in caplog.text
         assert self.file(tmp_path).read_bytes() == old
 
+    # --- what is of a time to come ---
+
+    LATER = "2999-01-01T00:00:00Z"
+
+    @pytest.mark.parametrize("which", [LATER, "2026-11-24T09:03:00Z"])
+    def test_stands_in_for_what_is_of_a_time_to_come(
+        self, gives, made, tmp_path, which
+    ):
+        """One slip of the operator's clock would stop all that is newer, for good."""
+        gives(now := made(self.NEW))
+        found = gives(made(which))
+        told = rf"found metadata made at {which}, and it is 2026-11-24T09:0.*Z here;"
+        assert re.search(told, found.instead_of)
+        assert found.instead_of.endswith("by the right one (metadata-unusable)")
+        assert self.file(tmp_path).read_bytes() == now
+        assert gives(newer := made("2026-11-24T09:00:30Z")).instead_of == ""
+        assert self.file(tmp_path).read_bytes() == newer
+
+    def test_that_is_not_there_cannot_stand_in_for_that(self, gives, made, tmp_path):
+        with pytest.raises(MetadataUnusable, match="expected no time to come"):
+            gives(made(self.LATER))
+        assert list((tmp_path / "copies").iterdir()) == []
+
+    def test_that_is_of_a_time_to_come_is_no_measure(self, gives, made, tmp_path):
+        with time_machine.travel(self.LATER):
+            gives(made(self.LATER))
+        now = made(self.NEW)
+        assert gives(now).instead_of == ""
+        assert self.file(tmp_path).read_bytes() == now
+
     # --- what cannot be used ---
 
     def test_that_was_changed_is_refused(self, kept, server, tmp_path):
@@ -540,6 +583,21 @@ class TestAResponder:
         server.pages[HUB_ASKED] = write_entity(members[0])
         with pytest.raises(MetadataUntrusted):
             ask().load(None)
+
+    def test_is_asked_for_whom_another_source_has_of_no_use(
+        self, ask, source, server, members, operator
+    ):
+        server.pages[HUB_ASKED] = write_entity(members[0], operator)
+        bad = replace(members[0].identity_provider, signing_certificates=())
+        server.pages["/federation.xml"] = write_federation(
+            [replace(members[0], identity_provider=bad), members[1]],
+            name="",
+            valid_until=clock.now() + HOUR,
+            key=operator,
+        )
+        found = Federation.from_files([source(), ask(HUB)])
+        assert found.entity(HUB).identity_provider
+        assert found.left_out == {}
 
     def test_is_not_asked_for_whom_another_source_has(self, ask, source, server):
         found = Federation.from_files([source(), ask()])
@@ -704,7 +762,7 @@ class TestASite:
     def test_does_not_start_without_any(self, site):
         options = site()
         site.server.close()
-        with pytest.raises(ConfigurationError, match=r"federation\.xml: .*refuses"):
+        with pytest.raises(ConfigurationError, match=r"federation\.xml refuses"):
             trust_of(options)
 
     @pytest.mark.parametrize(

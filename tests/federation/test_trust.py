@@ -55,7 +55,7 @@ def test_names_no_more_than_three_of_our_hubs(make_trust):
 
 
 def test_says_who_was_perhaps_meant_by_a_name_that_nobody_has(make_trust):
-    told = rf"is not a member .*; did you mean '{UWV}'\? Ask the federation's op"
+    told = rf"is not a member .*; did you mean '{UWV}'\? If it should be one, add"
     with pytest.raises(UnknownPeer, match=told):
         make_trust().participant(f"{UWV}x")
     with pytest.raises(UnknownPeer, match="did you mean"):

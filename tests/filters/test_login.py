@@ -589,3 +589,15 @@ def test_options_that_cannot_be_used_are_refused(witness, option, text):
 @pytest.mark.parametrize("text", ["off", "no", " None "])
 def test_a_warning_can_be_switched_off_in_words(text):
     assert read(LoginOptions, {}, {"warn": text}).warn is None
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_an_address_that_takes_no_form_leads_to_the_home_page(call, language):
+    address = "https://stad.test/eilogin/login"
+    answer = call("POST", address, Accept_Language=language)
+    assert answer.status_int == 405
+    home = {"nl": "Naar de startpagina", "en": "To the home page"}[language]
+    links = re.findall(
+        r'<a class="button" href="([^"]*)">\s*([^<]*?)\s*</a>', answer.text
+    )
+    assert links == [("/", home)]

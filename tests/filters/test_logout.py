@@ -38,6 +38,14 @@ UWV_SOAP = "https://uwv.test/eilogin/slo/soap"
 START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
 MINUTE = 60
 
+#: What a stranger reads who logs out.
+NOT_HERE = {
+    "nl": "U bent hier niet ingelogd Bij andere diensten bent u misschien nog "
+    "ingelogd. Sluit nu alle vensters van uw browser, zeker op een gedeelde computer.",
+    "en": "You are not logged in here You may still be logged in at other services. "
+    "Close all windows of your browser now, certainly on a shared computer.",
+}
+
 
 class Visitor:
     """Somebody who is logged in at a participant."""
@@ -216,11 +224,85 @@ class TestLoggingOut:
         anna.browser.press("Overal uitloggen")
         assert not anna.is_logged_in
 
-    def test_without_a_session_asks_nobody(self, federation):
+    @pytest.mark.parametrize(("language", "told"), NOT_HERE.items())
+    @pytest.mark.parametrize("how", ["visit", "follow"])
+    def test_without_a_session_says_so_and_asks_nobody(
+        self, federation, how, language, told
+    ):
+        """Typed, or by a link of another site: the others may know her."""
         browser = federation.browser()
-        browser.visit(LOGOUT)
+        browser.language = language
+        browser.visit("https://uwv.test/eilogin/x")
+        getattr(browser, how)(LOGOUT)
         assert browser.trail == [LOGOUT]
-        assert "U bent uitgelogd" in browser.text
+        assert browser.page.status_int == 200
+        assert told in browser.text
+        assert re.search("gelukt|was done", browser.text) is None
+        assert re.search("Overal uitloggen|everywhere", browser.text) is None
+
+    def test_of_who_is_logged_in_elsewhere_alone_does_not_say_that_it_is_done(
+        self, anna
+    ):
+        """She is logged in at stad, and follows a link to log out at another."""
+        anna.browser.follow("https://uwv.test/eilogin/logout")
+        assert "U bent hier niet ingelogd" in anna.browser.text
+        assert "U bent uitgelogd" not in anna.browser.text
+        assert anna.is_logged_in
+
+    @pytest.mark.parametrize("how", ["visit", "follow"])
+    def test_of_who_was_logged_out_meanwhile_says_that(
+        self, anna, soap, request_for, how
+    ):
+        """By the hub, which has not told her browser."""
+        soap(request_for())
+        anna.browser.visit("https://uwv.test/eilogin/x")
+        getattr(anna.browser, how)(LOGOUT)
+        assert anna.browser.trail == [LOGOUT]
+        assert anna.browser.title.startswith("U bent uitgelogd")
+        assert "U was al uitgelogd." in anna.browser.text
+        assert "gelukt" not in anna.browser.text
+
+    def test_of_who_is_logging_out_in_another_tab_too(self, anna, federation):
+        federation.apps["inloggen.test"] = waiting
+        anna.browser.visit(LOGOUT)
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.trail == [LOGOUT]
+        assert "U was al uitgelogd." in anna.browser.text
+
+    def test_by_another_sites_link_takes_no_cookie_away(self, call):
+        """Nor by its picture, with which no cookie comes at all."""
+        answer = call("GET", LOGOUT, Sec_Fetch_Site="cross-site")
+        assert answer.status_int == 200
+        assert "Set-Cookie" not in answer.headers
+        assert call("GET", LOGOUT).headers["Set-Cookie"].startswith("__Host-eilogin=;")
+
+    @pytest.mark.parametrize(
+        ("method", "url", "headers"),
+        [
+            ("GET", SLO, {}),
+            ("GET", f"{SLO}?SAMLResponse=x", {}),
+            ("GET", SOAP, {}),
+            ("POST", SLO, {"Content_Length": "99999999"}),
+            ("POST", LOGOUT, {"Sec_Fetch_Site": "cross-site"}),
+        ],
+    )
+    def test_that_is_refused_leads_to_the_home_page(self, call, method, url, headers):
+        answer = call(method, url, **headers)
+        assert answer.status_int >= 400
+        [link] = html.document_fromstring(answer.text).iter("a")
+        assert (link.get("href"), link.text_content()) == ("/", "Naar de startpagina")
+
+    def test_while_the_store_is_down_can_be_tried_again(self, anna, call, monkeypatch):
+        def down(*_):
+            raise StoreUnavailable("no store")
+
+        monkeypatch.setattr(anna.sessions, "find_beyond_idle", down)
+        cookie = {"Cookie": f"__Host-eilogin={anna.cookie}"}
+        for site in ("same-origin", "cross-site"):
+            answer = call("GET", LOGOUT, Sec_Fetch_Site=site, **cookie)
+            assert answer.status_int == 503
+            [link] = html.document_fromstring(answer.text).iter("a")
+            assert link.get("href") == LOGOUT
 
     @pytest.mark.parametrize(
         ("query", "url"),
@@ -609,6 +691,8 @@ class TestTheHubsAnswer:
         for _ in range(2):
             anna.browser.visit(under_way())
             assert "U bent overal uitgelogd" in anna.browser.text
+            # When it was done, not when it is shown.
+            assert "Dit is gelukt om 10.00 uur." in anna.browser.text
             clock.shift(MINUTE)
         anna.browser.visit(under_way())
         refused(anna.browser.page, "message-unexpected")

@@ -285,6 +285,8 @@ class TestTheFederation:
             paths.append(str(path))
         del said["federation_certificate"]
         uwv = site(federation="\n".join(paths), federation_unsigned="true")
+        told = f"{paths[0]}, {paths[1]} are not signed: whoever can write them decides"
+        assert told in caplog.text
         known = uwv.filter.trust.federation.entities
         assert [e.entity_id.split("/")[2] for e in known] == [
             "inloggen.test",

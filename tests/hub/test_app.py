@@ -41,6 +41,10 @@ class TestItsOwnPage:
         assert "Waar u bent ingelogd stad.test Sinds" in citizen.browser.text
         assert 'href="https://stad.test' not in citizen.browser.page.text
 
+    def test_leads_to_a_sign_in_that_is_for_no_service(self, citizen):
+        citizen.visit(f"{HUB}/").browser.click("Inloggen")
+        assert citizen.browser.title == "Inloggen \N{EN DASH} Eenmalig inloggen"
+
     def test_is_there_for_who_was_away_for_a_while(self, citizen, clock):
         citizen.sign_in()
         clock.shift(20 * MINUTE)

@@ -197,13 +197,17 @@ class TestTheFile:
         ("text", "says"),
         [
             pytest.param("[", "not a JSON file", id="not JSON"),
+            pytest.param(
+                '[\n {"id": x}]', r"JSON file \(line 2, column 9\)$", id="slip"
+            ),
+            pytest.param(b'["\xff"]', "not a JSON file$", id="another encoding"),
             pytest.param("{}", "a list of citizens", id="not a list"),
             pytest.param("[1]", "citizen 1: an object", id="not an object"),
         ],
     )
     def test_of_another_shape_is_refused(self, tmp_path, text, says):
         path = tmp_path / "citizens.json"
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
         with pytest.raises(ConfigurationError, match=says):
             Citizens.load(path)
 
@@ -218,7 +222,8 @@ class TestTheFile:
         entries = json.loads(path.read_text())
         entries[1][same] = entries[0][same].lower()
         path.write_text(json.dumps(entries))
-        with pytest.raises(ConfigurationError, match=f"the same {same}"):
+        told = f"citizens 1 and 2 have the same {same}"
+        with pytest.raises(ConfigurationError, match=told):
             Citizens.load(path)
 
 

@@ -11,6 +11,7 @@ from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import demo_citizens, to_json
 from eilogin.hub.digid import relay_state
+from eilogin.hub.digid.presence import IDLE
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.keys import SigningKey, key_name, new_key_pair
 from eilogin.saml.levels import DIGID
@@ -294,6 +295,17 @@ class TestARequestOfAMember:
         assert stad.status() == DENIED
         assert told in caplog.text
 
+    def test_that_is_denied_changes_nothing_of_where_she_is_in(
+        self, signed_in, stad, clock
+    ):
+        """Anybody may bring it, who has seen it once."""
+        stad.ask(signed_in, issued=START - 3 * 24 * 60 * MINUTE)
+        assert stad.status() == DENIED
+        stad.service.came.clear()
+        clock.shift(16 * MINUTE)
+        stad.ask(signed_in)
+        assert stad.is_answered, "she is in there still, and is not asked"
+
     @pytest.mark.parametrize("off", [-2 * MINUTE, 2 * MINUTE])
     def test_may_be_two_minutes_off(self, signed_in, stad, off):
         stad.ask(signed_in, issued=START + off)
@@ -443,10 +455,13 @@ class TestAnArtifact:
         stad.ask(signed_in)
         return stad.artifact()
 
-    def test_is_used_once(self, stad, artifact):
+    def test_is_used_once(self, stad, artifact, caplog):
         stad.service.resolve(artifact)
+        assert "not known here" not in caplog.text
         envelope, carried = stad.service.resolve(artifact)
         assert (words(envelope.status), carried) == (DENIED, None)
+        told = f"an artifact that {stad.service.entity_id!r} brings is not known here"
+        assert told in caplog.text
 
     def test_of_another_is_denied_and_not_used_up(self, stad, uwv, artifact):
         envelope, carried = uwv.service.resolve(artifact)
@@ -495,6 +510,13 @@ class TestAnArtifact:
 
 class TestWhoIsAskedAgain:
     """DIGID.md 2.2 and 2.3."""
+
+    def test_reads_for_how_long_she_is_not(self, citizen, stad):
+        stad.ask(citizen)
+        minutes = round(IDLE / MINUTE)
+        told = f"Daarna kunt u {minutes} minuten lang zonder opnieuw inloggen naar"
+        assert told in citizen.browser.text
+        assert "2 uur" not in citizen.browser.text
 
     def test_is_not_who_was_answered_a_quarter_of_an_hour_ago(
         self, signed_in, uwv, clock
@@ -881,6 +903,22 @@ class TestARelayState:
         [fields] = stad.service.came
         assert fields["RelayState"] == "left alone: é"
 
+    def test_of_a_request_that_is_denied_is_not_kept(self, signed_in, stad, uwv):
+        stad.ask(signed_in, "old", issued=START - 300 * 24 * 60 * MINUTE)
+        assert stad.status() == DENIED
+        assert stad.service.came[-1]["RelayState"] == "old"
+        uwv.ask(signed_in, "")
+        assert uwv.service.came[-1]["RelayState"] == "handle"
+
+    def test_by_post_which_nobody_has_signed_is_not_kept(self, signed_in, stad, uwv):
+        element = messages.write_authn_request(stad.request())
+        evil = "https://evil.test/"
+        fields = stad.service.party.by_post("SAMLRequest", element, evil)
+        signed_in.browser.post(SSO, site="cross-site", **fields)
+        assert stad.service.came[-1]["RelayState"] == evil, "it is of this question"
+        uwv.ask(signed_in, "")
+        assert uwv.service.came[-1]["RelayState"] == "handle"
+
     def test_is_none_in_a_browser_that_never_had_one(self, citizen, another, stad):
         stad.ask(another, "of somebody else")
         stad.ask(citizen, "")
@@ -898,14 +936,19 @@ class TestARelayState:
         citizen.sign_in(url=None)
         assert stad.service.came[-1].keys() == {"SAMLart"}
 
-    def test_of_a_logout_that_she_cancelled_is_kept(self, citizen, stad, uwv, logs_out):
+    @pytest.mark.parametrize(
+        ("by_post", "kept"), [(False, "of the logout"), (True, "of another")]
+    )
+    def test_of_a_logout_that_she_cancelled_is_kept_where_it_was_signed(  # noqa: PLR0913, PLR0917
+        self, citizen, stad, uwv, logs_out, by_post, kept
+    ):
         stad.ask(citizen, "of the login")
         citizen.sign_in(url=None)
         uwv.ask(citizen, "of another")
-        logs_out(stad, citizen, by_post=True, relay_state="of the logout")
+        logs_out(stad, citizen, by_post=by_post, relay_state="of the logout")
         citizen.browser.click("Annuleren")
         uwv.ask(citizen, "")
-        assert uwv.service.came[-1]["RelayState"] == "of the logout"
+        assert uwv.service.came[-1]["RelayState"] == kept
 
     @pytest.mark.parametrize(
         "cookie",
@@ -940,6 +983,7 @@ class TestWhoIsLoggedInAlready:
         """Without a script too; with one, the minutes are counted."""
         assert "Dat kan tot 10.15 uur. Daarna logt u opnieuw in." in shown.browser.text
         assert 'data-seconds="840"' in shown.browser.page.text
+        assert "Nog minuten" in shown.browser.text, "and the time between them"
         seconds, _, url = shown.browser.page.headers["Refresh"].partition("; url=")
         assert url.startswith(f"{SSO}?request=")
         clock.shift(int(seconds))
@@ -983,6 +1027,9 @@ class TestWhoIsLoggedInAlready:
         stad.ask(shown)
         assert "U bent al ingelogd" in shown.browser.title
         assert "Waar u bent ingelogd" not in shown.browser.text
+        assert "U bent ingelogd sinds 10.00 uur." in shown.browser.text
+        shown.visit(f"{HUB}/")
+        assert "U bent nog bij geen enkele dienst ingelogd." in shown.browser.text
 
     def test_may_be_somebody_else(self, shown, uwv, told):
         shown.browser.press("Dit ben ik niet: log overal uit")
@@ -1104,6 +1151,9 @@ class TestALogout:
         logs_out(stad, anna.citizen)
         text = anna.browser.text
         assert "Wilt u overal uitloggen?" in text
+        assert "Bij stad.test bent u uitgelogd. U bent nog ingelogd bij:" in text
+        assert "Als u verdergaat, logt u daar ook uit." in text
+        assert "zonder opnieuw inloggen terug naar stad.test." in text
         for host in HOSTS:
             assert (f"{host} Sinds 10.00 uur" in text) == (host != "stad.test")
         assert told() == []
@@ -1156,8 +1206,8 @@ class TestALogout:
         assert is_in(anna) == {"uwv.test"}
         assert "iframe" not in anna.browser.page.text
 
-    def test_does_not_reach_who_takes_nothing_over_soap(
-        self, anna, stad, logs_out, outcome, hub_believes
+    def test_does_not_reach_who_takes_nothing_over_soap(  # noqa: PLR0913, PLR0917
+        self, anna, stad, logs_out, outcome, hub_believes, caplog
     ):
         slo = Endpoint(bindings.REDIRECT, "https://uwv.test/eilogin/slo")
         hub_believes("uwv.test", as_participant(single_logouts=(slo,)))
@@ -1166,6 +1216,8 @@ class TestALogout:
         response, _ = outcome(stad, anna.citizen)
         assert words(response.status) == "Responder/PartialLogout"
         assert is_in(anna) == {"uwv.test"}
+        told = "takes a LogoutRequest by none of SOAP; its metadata has: HTTP-Redirect"
+        assert told in caplog.text
 
     def test_is_by_the_session_of_the_browser_and_not_by_the_name(
         self, anna, another, stad, logs_out, outcome

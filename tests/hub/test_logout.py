@@ -12,6 +12,7 @@ from lxml import etree
 from eilogin.federation import Federation
 from eilogin.hub import propagation
 from eilogin.hub.propagation import Propagation
+from eilogin.hub.ways import Ways
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.metadata import FederationMetadata
 
@@ -291,7 +292,7 @@ class TestALogoutOverSoap:
         self, soap, logout_of, monkeypatch
     ):
         """The process that had it was ended half-way."""
-        monkeypatch.setattr(Propagation, "deadline", 0.0)
+        monkeypatch.setattr(Propagation, "longest", 0.0)
         monkeypatch.setattr(Propagation, "tell", broken)
         request = logout_of()
         assert soap(request).status_int == 500
@@ -882,7 +883,7 @@ class TestTellingTheOthers:
             return b""
 
         federation.apps["stad.test"] = Stubborn(respond)
-        tells = Propagation(2.0)
+        tells = Propagation(2.0, Ways({}))
         others = [
             threading.Thread(target=tells.tell, args=(trust, [stad])) for _ in range(70)
         ]
@@ -905,7 +906,7 @@ class TestTellingTheOthers:
 
     def test_has_threads_of_the_very_process(self, monkeypatch):
         """Those of a parent do not run in its child (gunicorn --preload)."""
-        tells = Propagation(1.0)
+        tells = Propagation(1.0, Ways({}))
         parents = tells._lines_here()  # noqa: SLF001 - a fork in a test ends badly
         assert tells._lines_here() is parents  # noqa: SLF001
         monkeypatch.setattr("os.getpid", lambda: -1)

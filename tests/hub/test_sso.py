@@ -367,7 +367,11 @@ class TestARequestThatIsNotTaken:
     def test_is_one_for_another_place(self, service, is_not_taken, changes, code):
         is_not_taken(service.address(service.request(**changes)), code)
 
-    def test_has_a_page_with_ways_back(self, signed_in, service, is_not_taken):
+    @pytest.mark.parametrize("names", [{"nl": "stad.test"}, {}], ids=["its", "none"])
+    def test_has_a_page_with_ways_back(
+        self, signed_in, service, is_not_taken, hub_believes, names
+    ):
+        hub_believes("stad.test", lambda entity: replace(entity, names=names))
         is_not_taken(
             service.address(service.request(destination="")), "message-misdirected"
         )
@@ -399,6 +403,11 @@ class TestARequestThatIsNotTaken:
 
     def test_is_one_that_was_not_asked_or_too_long_ago(self, is_not_taken):
         is_not_taken(f"{SSO}?request=made-up", "login-lost")
+
+    def test_sends_her_back_where_it_is_over(self, signed_in):
+        signed_in.visit(f"{SSO}?request=made-up")
+        told = "Ga terug naar de website waar u wilde inloggen. Log daar opnieuw in."
+        assert told in signed_in.browser.text
 
     @pytest.mark.parametrize("method", ["PUT", "HEAD"])
     def test_is_one_by_another_method(self, call, method):
@@ -702,9 +711,24 @@ class TestAnArtifact:
         assert parsed.source_id == bindings.source_id(ENTITY)
         assert parsed.index == 0
 
-    def test_is_used_once(self, service, artifact):
+    def test_is_used_once(self, service, artifact, caplog, events):
         service.resolve(artifact)
+        before = len(events())
+        assert "not known here" not in caplog.text
         self.is_denied(service.resolve(artifact))
+        # Who runs the hub finds it in both logs, and never the artifact itself.
+        told = f"an artifact that {service.entity_id!r} brings is not known here: used "
+        assert [r.levelname for r in caplog.records if told in r.getMessage()] == [
+            "WARNING"
+        ]
+        (event,) = events()[before:]
+        assert (event["code"], event["outcome"], event["peer"], event["reason"]) == (
+            "login",
+            "refused",
+            service.entity_id,
+            "RequestDenied",
+        )
+        assert artifact not in caplog.text
 
     def is_denied(self, answer):
         value, carried = answer

@@ -21,13 +21,6 @@ def options(lines):
 
 
 class TestTheLines:
-    def test_say_it_of_each_and_of_all_others(self):
-        found = options(f"{STAD} browser\n * soap").logout_binding
-        assert found == {STAD: "browser", "*": "soap"}
-
-    def test_may_have_a_sign_between(self):
-        assert options(f"{STAD} = soap").logout_binding == {STAD: "soap"}
-
     @pytest.mark.parametrize(
         ("lines", "told"),
         [
@@ -52,25 +45,58 @@ class TestTheLines:
 class TestALogout:
     @pytest.fixture
     def log_out(self, anna, party, logout_of):
-        """Log out at uwv, which asks the hub in her browser."""
+        """Log out at uwv, which asks the hub in her browser, or in another one."""
 
-        def visit():
+        def visit(browser=anna.browser):
             request = logout_of(destination=SLO)
             url = party("uwv.test").by_redirect(SLO, "SAMLRequest", request)
-            anna.browser.visit(url)
+            browser.visit(url)
 
         return visit
 
     @pytest.fixture
-    def outcome(self, anna):
-        """The status with which the hub has sent her back to uwv."""
+    def ask_over_soap(self, party, logout_of, call):
+        """Have uwv's server ask for one logout; the status that it gets."""
+        body = party("uwv.test").by_soap(logout_of(destination=f"{SLO}/soap"))
 
-        def read():
-            back = next(url for url in anna.browser.trail if "SAMLResponse=" in url)
+        def ask():
+            answer = call("POST", f"{SLO}/soap", body, Content_Type="text/xml")
+            said = bindings.unwrap_soap(answer.body)
+            return messages.read_logout_response(said).status
+
+        return ask
+
+    @pytest.fixture
+    def outcome_of(self):
+        """The status with which the hub has sent a browser back to uwv."""
+
+        def read(browser):
+            back = next(url for url in browser.trail if "SAMLResponse=" in url)
             received = bindings.read_redirect(urlsplit(back).query)
             return messages.read_logout_response(xml.parse(received.octets)).status
 
         return read
+
+    @pytest.fixture
+    def outcome(self, anna, outcome_of):
+        """The same of hers."""
+        return lambda: outcome_of(anna.browser)
+
+    @pytest.fixture
+    def not_told(self, events, caplog):
+        """Check who is written down as not told: they need a browser, and none is."""
+
+        def check(*hosts):
+            found = [
+                (urlsplit(e["peer"]).hostname, e["reason"])
+                for e in events("logout.delivered")
+                if e["outcome"] == "failed"
+            ]
+            assert found == [(host, "binding-missing") for host in hosts]
+            told = "it takes a LogoutRequest in the citizen's browser alone"
+            assert caplog.text.count(told) == len(hosts)
+
+        return check
 
     @pytest.fixture
     def over_soap(self, federation):
@@ -130,9 +156,74 @@ class TestALogout:
         "hub_options", [{"logout_binding": "* browser"}], ids=["all"]
     )
     def test_that_comes_without_a_browser_reaches_nobody_who_needs_one(
-        self, anna, party, logout_of, call, over_soap
+        self, anna, ask_over_soap, over_soap, not_told
     ):
-        body = party("uwv.test").by_soap(logout_of(destination=f"{SLO}/soap"))
-        call("POST", f"{SLO}/soap", body, Content_Type="text/xml")
+        status = ask_over_soap()
+        assert status.codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
         assert over_soap() == set()
         assert "stad.test" in anna.is_in
+        not_told("land.test", "stad.test")
+        assert ask_over_soap() == status
+        # Once is enough.
+        not_told("land.test", "stad.test")
+
+    @pytest.mark.parametrize(
+        "hub_options", [{"logout_binding": f"{STAD} browser"}], ids=["stad"]
+    )
+    def test_in_another_browser_than_hers_reaches_nobody_who_needs_hers(
+        self, anna, another, log_out, outcome_of, not_told
+    ):
+        log_out(another.browser)
+        status = outcome_of(another.browser)
+        assert status.codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert "stad.test" in anna.is_in
+        not_told("stad.test")
+
+    @pytest.mark.parametrize(
+        ("who", "reasons"),
+        [
+            ("is down", ["peer-unavailable"]),
+            ("takes none", ["binding-missing"]),
+            ("is done but for who is behind it", []),
+        ],
+    )
+    def test_without_a_browser_is_written_down_once_of_who_needs_none(
+        self, stad_that, ask_over_soap, events, who, reasons
+    ):
+        stad_that(who)
+        assert messages.PARTIAL_LOGOUT in ask_over_soap().codes
+        failed = [e for e in events("logout.delivered") if e["outcome"] == "failed"]
+        assert [e["reason"] for e in failed] == reasons
+
+    @pytest.fixture
+    def stad_that(self, federation, hub_believes, party):
+        """Have stad be one that a logout does not reach, or not wholly."""
+
+        def make(who):
+            if who == "is down":
+                federation.down.add("stad.test")
+            elif who == "takes none":
+                hub_believes("stad.test", without_logout)
+            else:
+                federation.apps["stad.test"] = done_in_part(party("stad.test"))
+
+        return make
+
+
+def without_logout(entity):
+    role = replace(entity.service_provider, single_logouts=())
+    return replace(entity, service_provider=role)
+
+
+def done_in_part(speaker):
+    """A participant that is a hub itself, behind which somebody was not reached."""
+    status = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
+
+    def app(environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        request = messages.read_logout_request(bindings.unwrap_soap(body))
+        answer = speaker.by_soap(speaker.logout_response(request, status=status))
+        start_response("200 OK", [("Content-Type", "text/xml")])
+        return [answer]
+
+    return app

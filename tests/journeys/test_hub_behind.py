@@ -35,7 +35,13 @@ def above_options():
 
 
 @pytest.fixture
-def below(eilogin_federation, clock):
+def below_options():
+    """The same of the municipality's hub."""
+    return {}
+
+
+@pytest.fixture
+def below(eilogin_federation, clock, below_options):
     """The municipality's federation: its hub, two applications and one of others."""
     needs = {
         "protect": "/ optional\n/mijn basis\n/percelen midden\n/kluis hoog"
@@ -53,6 +59,7 @@ def below(eilogin_federation, clock):
             "sign_in": "above",
             "passed_on_to": "https://zorg.test/eilogin/metadata "
             "https://werk.test/eilogin/metadata",
+            **below_options,
         },
     )
 
@@ -523,6 +530,24 @@ class TestALogoutFromAbove:
         assert "U bent overal uitgelogd" not in everywhere.browser.text
         everywhere.visit(ZORG)
         assert everywhere.is_asked_for_password
+
+    @pytest.mark.parametrize("below_options", [{"logout_binding": "* browser"}])
+    def test_reaches_nobody_below_who_needs_her_browser(
+        self, everywhere, events, caplog
+    ):
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" not in everywhere.browser.text
+        failed = {
+            (urlsplit(e["peer"]).hostname, e["reason"])
+            for e in events("logout.delivered")
+            if e["outcome"] == "failed"
+        }
+        assert failed >= {
+            ("werk.test", "binding-missing"),
+            ("zorg.test", "binding-missing"),
+        }
+        assert "in the citizen's browser alone" in caplog.text
 
     def test_after_one_below_knows_whom_that_has_missed(
         self, federation, everywhere, clock

@@ -649,7 +649,7 @@ def test_a_form_that_is_too_large_is_told_so_and_not_read(send):
     )
     assert response.status_int == 413
     assert "hoogstens 1 MB" in response.text
-    assert "terugknop" in response.text
+    assert "Kom terug naar dit tabblad, en laad de pagina opnieuw." in response.text
     assert cookies == []
 
 

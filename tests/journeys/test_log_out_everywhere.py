@@ -110,7 +110,7 @@ def test_whatever_way_the_hub_is_told_everything_ends(
 def test_logout_without_a_session_is_a_success(anna):
     anna.visit("https://uwv.test/eilogin/logout")
     assert anna.browser.page.status_int == 200
-    assert "U bent uitgelogd" in anna.browser.text
+    assert "U bent hier niet ingelogd" in anna.browser.text
 
 
 def test_a_logout_without_a_session_takes_its_cookie_away(anna):

@@ -123,7 +123,7 @@ class TestASigningKey:
             SigningKey.load(pair[1], pair[0])
 
     def test_refuses_a_certificate_in_the_place_of_the_key(self, pair):
-        with pytest.raises(ConfigurationError, match="not a private key"):
+        with pytest.raises(ConfigurationError, match="certificate, and not a priv"):
             SigningKey.load(pair[1], pair[1])
 
     def test_refuses_a_key_in_the_place_of_the_certificate(self, pair):

@@ -26,6 +26,7 @@ from eilogin.saml.metadata import (
     EntityDescriptor,
     IdentityProvider,
     ServiceProvider,
+    read_created,
     read_federation,
     read_unsigned,
     write_entity,
@@ -33,7 +34,7 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
 from eilogin.saml.text import to_base64
-from eilogin.saml.xml import METADATA, parse, q, serialize, validate
+from eilogin.saml.xml import METADATA, canonical, parse, q, serialize, validate
 
 NOW = 1_767_268_800.0
 TOMORROW = NOW + 86400
@@ -618,6 +619,18 @@ class TestAnEntityThatCannotBeUsed:
             "https://uwv,example.nl/slo",
             "https://*.example.nl/slo",
             "https://[fe80::1%25eth0]/slo",
+            # What systems take for an address of IPv4, here 127.0.0.1 and 0.0.0.0.
+            "https://2130706433/slo",
+            "https://0x7f000001/slo",
+            "https://0X7f.0x1./slo",
+            "https://0177.0.0.1/slo",
+            "https://127.1/slo",
+            "https://127.0.0.0x1/slo",
+            "https://0/slo",
+            "https://[1:2]/slo",
+            # Wider than loopback is for https only.
+            "http://0.0.0.0/slo",
+            "http://ip6-localhost/slo",
             "https://",
             "https://[::1/slo",
             "https://uwv.example.nl:port/",
@@ -645,7 +658,15 @@ class TestAnEntityThatCannotBeUsed:
 
     @pytest.mark.parametrize(
         "address",
-        ["https://uwv.example.nl/slo?a=b", "https://[2001:db8::1]/slo"],
+        [
+            "https://uwv.example.nl/slo?a=b",
+            "https://[2001:db8::1]/slo",
+            "https://192.0.2.1/slo",
+            "https://[::ffff:192.0.2.1]/slo",
+            "https://0xcafe.example.nl/slo",
+            "https://127.0.0.1.example.nl/slo",
+            "https://cafe/slo",
+        ],
     )
     def test_is_not_one_with_a_safe_address(self, read_edited, address):
         def readdress(root):
@@ -663,6 +684,14 @@ class TestAnEntityThatCannotBeUsed:
             "http://[::1]:8080/slo",
             "https://LOCALHOST./slo",
             "https://127.0.0.1/slo",
+            "https://127.0.0.1./slo",
+            "https://0.0.0.0/slo",
+            "https://[::]:8500/slo",
+            "https://[0:0:0:0:0:0:0:1]/slo",
+            "https://[::ffff:127.0.0.1]/slo",
+            "https://[::ffff:0:0]/slo",
+            "https://ip6-localhost/slo",
+            "https://LOCALHOST.localdomain./slo",
         ],
     )
     def test_may_be_on_this_machine_only_where_that_is_said(
@@ -842,6 +871,202 @@ class TestAMemberThatIsNotValid:
 
         with pytest.raises(UntrustedSignature):
             read(_signed_with_edit([hub, participant], other_key, spoil))
+
+
+class TestWhatAMemberCannotDoToAnother:
+    """Whatever an honest operator takes over from it, the others are there."""
+
+    EVIL = "https://aaa.example.nl"
+
+    @pytest.fixture
+    def evil(self, participant):
+        return replace(participant, entity_id=self.EVIL)
+
+    @pytest.fixture
+    def read_of(self, evil, hub, participant, hub_key, read):
+        """The entityIDs in what the operator signed, and who is left out."""
+        known = {"evil": evil, "hub": hub, "participant": participant}
+
+        def read_of(edit, names="evil hub"):
+            members = [known[name] for name in names.split()]
+            found = read(_signed_with_edit(members, hub_key, edit))
+            ids = {one.entity_id: name for name, one in known.items()}
+            return " ".join(ids[e.entity_id] for e in found.entities), found.left_out
+
+        return read_of
+
+    @pytest.mark.parametrize(
+        ("where", "name"),
+        [
+            ("md:EntityDescriptor", "ID"),
+            ("md:IDPSSODescriptor", "ID"),
+            ("ds:KeyInfo", "Id"),
+        ],
+    )
+    def test_by_having_the_same_id(self, hub, read_of, where, name):
+        def clash(root):
+            for member in root.iterchildren(q("md:EntityDescriptor")):
+                if member.get("entityID") == hub.entity_id:
+                    next(member.iter(q(where))).set(name, "_hub")
+                if member.get("entityID") == self.EVIL:
+                    _role(member).set("ID", "_hub")
+
+        for names in ("evil hub participant", "hub participant evil"):
+            assert read_of(clash, names) == (names, {})
+
+    def test_by_having_the_same_id_twice_itself(self, read_of):
+        def repeat(root):
+            for key in root.iter(q("ds:KeyInfo")):
+                key.set("Id", "key1")
+
+        found, left_out = read_of(repeat)
+        assert found == "hub"
+        assert "'key1' is not a valid value" in str(left_out[self.EVIL])
+
+    def test_by_having_an_id_of_what_is_around_them(self, read_of):
+        def group(root):
+            member = root.findall(q("md:EntityDescriptor"))[1]
+            etree.SubElement(root, q("md:EntitiesDescriptor"), ID="_g").append(member)
+            root.find(q("md:EntityDescriptor")).set("ID", "_g")
+
+        assert read_of(group) == ("evil hub", {})
+
+    def test_by_a_fault_where_they_count_on_a_prefix_of_the_whole(
+        self, hub, participant, evil, hub_key, read
+    ):
+        """As many federations have it: xsi:type="xs:string", declared on the root."""
+
+        def type_values(root):
+            for value in root.iter(q("saml:AttributeValue")):
+                value.set(q("xsi:type"), "xs:string")
+            root.find(q("md:EntityDescriptor")).set("foo", "bar")
+
+        members = [evil, participant, hub]
+        octets = _signed_with_edit(members, hub_key, type_values)
+        assert octets.count(b'"xs:string"') == 5, "of all three"
+        start = b"<md:EntitiesDescriptor "
+        declared = b'xmlns:xs="http://www.w3.org/2001/XMLSchema" '
+        octets = octets.replace(start, start + declared, 1)
+        assert b"xmlns:xs=" not in canonical(parse(octets, METADATA))
+        for found in (read(octets), read_unsigned(octets)):
+            assert [e.entity_id for e in found.entities] == [
+                participant.entity_id,
+                hub.entity_id,
+            ]
+            assert found.left_out.keys() == {self.EVIL}
+
+    def test_by_a_fault_which_is_told_with_its_line(self, read_of):
+        def spoil(root):
+            root.find(q("md:Extensions")).tail = "\n\n"
+            member = root.find(q("md:EntityDescriptor"))
+            member[-1].tail = "\n"
+            etree.SubElement(member, q("md:Organization"))
+
+        found, left_out = read_of(spoil)
+        assert found == "hub"
+        assert " at line 4, /md:EntityDescriptor/" in str(left_out[self.EVIL])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            (RSA_SHA256, "http://www.w3.org/2000/09/xmldsig#rsa-sha1"),
+            (ENVELOPED, "http://www.w3.org/TR/1999/REC-xslt-19991116"),
+            ("#_m", "#_elsewhere"),
+        ],
+    )
+    @pytest.mark.parametrize("where", ["md:EntityDescriptor", "md:SPSSODescriptor"])
+    def test_by_a_signature_of_its_own(self, other_key, read_of, change, where):
+        """It is not verified, nor believed: the operator's is."""
+
+        def sign_oddly(root):
+            element = next(root.iter(q(where)))
+            element.set("ID", "_m")
+            sign(element, other_key)
+            for node in element.find(q("ds:Signature")).iter():
+                for name, value in node.items():
+                    node.set(name, value.replace(*change))
+
+        assert read_of(sign_oddly) == ("evil hub", {})
+
+    def test_by_a_signature_where_nothing_is_signed(self, hub_key, read_of):
+        def add(root):
+            extensions = next(root.iter(q("mdui:UIInfo"))).getparent()
+            extensions.append(parse(signed_by(hub_key)).find(q("ds:Signature")))
+
+        assert read_of(add) == ("evil hub", {})
+
+    def test_by_any_of_these_when_the_age_of_the_whole_is_read(
+        self, evil, hub, hub_key, read
+    ):
+        def sign_too(root):
+            member = root.find(q("md:EntityDescriptor"))
+            member.set("ID", "_m")
+            sign(member, hub_key)
+            next(member.iter(q("ds:Reference"))).set("URI", "#_x")
+
+        octets = _signed_with_edit([evil, hub], hub_key, sign_too)
+        assert read_created(octets, [hub_key.public]) == read(octets).created
+
+
+class TestTheSignatureOfTheWhole:
+    """What it covers is what is read, wherever else signatures are."""
+
+    @pytest.fixture
+    def octets(self, hub, participant, hub_key):
+        return write_federation(
+            [hub, participant], name="", valid_until=TOMORROW, key=hub_key
+        )
+
+    def _forged(self, octets):
+        """A root with the ID of the signed one, and an address of somebody else."""
+        root = parse(
+            octets.replace(f"{HUB}/sso".encode(), b"https://evil.nl"), METADATA
+        )
+        root.remove(root.find(q("ds:Signature")))
+        return root
+
+    @pytest.mark.parametrize("place", ["around", "in-extensions", "in-a-member"])
+    def test_is_not_one_that_was_moved_elsewhere(self, octets, read, place):
+        whole = parse(octets, METADATA)
+        forged = self._forged(octets)
+        if place == "around":
+            forged.set("ID", "_other")
+            forged.append(whole)
+        else:
+            signature = whole.find(q("ds:Signature"))
+            within = "md:Extensions" if place == "in-extensions" else "mdui:UIInfo"
+            next(forged.iter(q(within))).append(signature)
+        with pytest.raises(UntrustedSignature, match="not signed"):
+            read(serialize(forged))
+
+    @pytest.mark.parametrize("name", ["ID", "Id", "id"])
+    def test_is_refused_where_its_id_is_that_of_something_else_too(
+        self, octets, read, name
+    ):
+        forged = self._forged(octets)
+        whole = parse(octets, METADATA)
+        forged.insert(0, whole.find(q("ds:Signature")))
+        whole.set(name, forged.get("ID"))
+        next(forged.iter(q("md:Extensions"))).append(whole)
+        with pytest.raises(MalformedMessage, match="is not unique"):
+            read(serialize(forged))
+
+    def test_is_not_one_of_two(self, octets, read):
+        root = parse(octets, METADATA)
+        signature = root.find(q("ds:Signature"))
+        root.append(parse(serialize(signature)))
+        with pytest.raises(MalformedMessage, match="more than one signature"):
+            read(serialize(root))
+
+    def test_is_not_one_that_refers_to_a_member(self, octets, hub_key, read):
+        root = parse(octets, METADATA)
+        member = root.find(q("md:EntityDescriptor"))
+        root.remove(root.find(q("ds:Signature")))
+        member.set("ID", "_m")
+        sign(member, hub_key)
+        root.insert(0, member.find(q("ds:Signature")))
+        with pytest.raises(MalformedMessage, match="does not refer to the element"):
+            read(serialize(root))
 
 
 class TestATextOfAMember:

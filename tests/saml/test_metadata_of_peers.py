@@ -479,8 +479,8 @@ class TestAnAddress:
         assert found.remarks == (
             (
                 "entity 'https://sp.example.nl': an AssertionConsumerService is passed"
-                " over: an address is not https (or http on loopback):"
-                " 'http://sp.example.nl/paos'"
+                " over: an address is not https (or http on loopback), or not"
+                " with a plain host: 'http://sp.example.nl/paos'"
             ),
         )
 

@@ -771,6 +771,18 @@ class TestShapes:
         with pytest.raises(MalformedMessage, match="not unique"):
             check_structure(parse(twice, METADATA))
 
+    def test_only_the_one_of_the_root_is_looked_at_where_that_is_said(self, key):
+        inner, outer = (parse(signed_response(key)) for _ in range(2))
+        change = set_algorithm("ds:Transform", XSLT)
+        change(inner.find(q("saml:Assertion")))
+        with pytest.raises(MalformedMessage):
+            check_structure(inner)
+        (found,) = check_structure(inner, only_its_own=True)
+        assert found.element is inner
+        change(outer.find(q("ds:Signature")))
+        with pytest.raises(MalformedMessage):
+            check_structure(outer, only_its_own=True)
+
     def test_a_message_without_signatures_has_nothing_to_refuse(self):
         check_structure(parse(RESPONSE.encode()))
 

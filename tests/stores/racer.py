@@ -11,8 +11,8 @@ from eilogin.stores import open_store
 
 
 def race(place: str) -> dict[str, int]:
-    # A path alone is that of a file for SQLite.
-    store = open_store(place if "://" in place else f"sqlite:///{place}")
+    # A path alone is that of a file for SQLite. Who races on a busy machine waits long.
+    store = open_store(place if "://" in place else f"sqlite:///{place}", 30.0)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

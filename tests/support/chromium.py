@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from real_parts import unavailable
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 PROGRAM = shutil.which("chromium") or "/usr/bin/chromium"
 OPTIONS = (
@@ -38,3 +38,26 @@ def launched() -> "Iterator[Browser]":
         )
         yield browser
         browser.close()
+
+
+def go(page: "Page", url: str) -> None:
+    """Set out for an address, whatever pages lead on from there."""
+    from playwright.sync_api import Error  # noqa: PLC0415 - an extra
+
+    try:
+        # Not until it is loaded: some pages go on by themselves before that.
+        page.goto(url, wait_until="commit")
+    except Error as error:
+        # And some before Playwright hears that they are there.
+        if "interrupted by another navigation" not in error.message:
+            raise
+
+
+def arrive(page: "Page", url: str, text: str) -> None:
+    """Go to an address, and be in the end where it shows this text.
+
+    The page that sends a question to the hub may stand at the same address.
+    """
+    go(page, url)
+    page.get_by_text(text).wait_for()
+    page.wait_for_url(url)

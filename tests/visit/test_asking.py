@@ -89,7 +89,7 @@ def test_our_own_hub_takes_either(eilogin_federation, clock, witness, wanted):
         ("redirect", (POST,), r"over HTTP-Redirect .* its metadata has HTTP-POST: ask"),
         ("post", (REDIRECT,), r"over HTTP-POST .* its metadata has HTTP-Redirect: ask"),
         ("auto", (SOAP,), r"HTTP-Redirect or HTTP-POST .* its metadata has SOAP: ask"),
-        ("auto", (), r"its metadata has nothing: ask"),
+        ("auto", (), r"its metadata has none: ask"),
     ],
 )
 def test_a_hub_without_the_binding_is_told_of(citizen, caplog, wanted, has, told):

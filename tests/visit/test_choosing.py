@@ -58,6 +58,13 @@ def test_a_stranger_chooses_and_gets_to_her_page(chooser, witness):
     assert login.who.issuer == SECOND
 
 
+def test_a_hub_without_a_name_is_called_by_its_host(chooser):
+    """And not by its entityID, which says nothing to her."""
+    entity_changes(chooser.federation, "stad.test", SECOND, names={})
+    chooser.browser.visit(STAD)
+    assert links(chooser.browser) == ["ander.test", "inloggen.test"]
+
+
 def test_the_page_speaks_her_language(chooser):
     chooser.browser.language = "en"
     chooser.browser.visit(STAD)
@@ -291,6 +298,9 @@ class TestAHubThatIsGone:
 
     def test_leaves_the_others_their_logout(self, chooser, clock):
         """The page with a button names where its form may lead."""
+        chooser.browser.visit(STAD)
+        chooser.browser.click("inloggen.test")
+        chooser.answer_of(chooser.hub)
         entity_changes(
             chooser.federation, "stad.test", SECOND, valid_until=now() + HOUR
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from webob import Request
 
-from eilogin.errors import InvalidOptions
+from eilogin.errors import InvalidOptions, PeerBusy
 from eilogin.federation import Own
 from eilogin.federation.own import PARTICIPANT
 from eilogin.filters.participant import ParticipantOptions
@@ -17,6 +17,7 @@ from eilogin.settings import read
 from eilogin.visit.digid import (
     cancel_texts,
     error_texts,
+    is_failure,
     is_time_to_renew,
     name_id_of,
     named,
@@ -173,3 +174,10 @@ def test_a_login_from_before_is_named_as_it_came(own):
     assert name_id_of(own, login_of(who)).value == ANNA
     saml = replace(own, profile="saml")
     assert name_id_of(saml, login_of(who, bsn=["1"])) == who.as_name_id()
+
+
+# --- an answer by which a session ends ------------------------------------------------
+
+
+def test_an_artifact_that_is_not_resolved_for_others_are_is_no_answer_of_digid():
+    assert not is_failure(PeerBusy("eight are there"))

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hub_speaker import Citizen
+from lxml import html
 
 from eilogin.saml.levels import DIGID
 
@@ -91,6 +92,28 @@ class TestAPage:
         midden = citizen.hub.answer(question[0], level_class=DIGID.class_of("midden"))
         citizen.bring(midden, question)
         assert citizen.browser.url == f"{UWV}/bezwaar?a=b"
+
+    @pytest.mark.parametrize(("language", "back"), [("nl", "Terug"), ("en", "Back")])
+    def test_leads_back_to_where_she_was(self, make, language, back):
+        citizen = make(explain_step_up="true")
+        citizen.browser.language = language
+        answer = citizen.browser.fetch(
+            f"{UWV}/bezwaar",
+            **{"Sec-Fetch-Mode": "navigate", "Referer": f"{UWV}/mijn?a=b"},
+        )
+        [_, link] = html.document_fromstring(answer.text).find_class("button")
+        assert (link.get("href"), link.text_content()) == ("/mijn?a=b", back)
+
+    @pytest.mark.parametrize(
+        "referer", ["", "https://evil.test/", f"{UWV}/eilogin/acs", f"{UWV}/bezwaar"]
+    )
+    def test_leads_back_to_no_page_of_which_nothing_is_known(self, make, referer):
+        citizen = make(explain_step_up="true")
+        said = {"Sec-Fetch-Mode": "navigate", "Referer": referer}
+        answer = citizen.browser.fetch(f"{UWV}/bezwaar", **said)
+        assert MORE["nl"] in answer.text
+        [button] = html.document_fromstring(answer.text).find_class("button")
+        assert button.text_content() == "Inloggen"
 
     def test_says_why_a_fresh_proof_is_needed(self, make, clock):
         citizen = make(explain_step_up="true")

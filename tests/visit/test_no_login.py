@@ -135,7 +135,7 @@ def test_a_cancel_is_no_fault_and_not_told_as_one(citizen, caplog):
         (DIGID.class_of("basis"), "answers with basis ("),
         (
             "urn:unknown",
-            "the class 'urn:unknown', which no line of level_classes knows",
+            "which no line of level_classes knows: add it there if it is good enough,",
         ),
     ],
 )

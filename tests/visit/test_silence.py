@@ -238,6 +238,35 @@ def test_a_hub_that_does_not_tell_its_answer_leaves_the_page_open(stranger_by, c
     assert "login failed (peer-unavailable)" in caplog.text
 
 
+@pytest.mark.parametrize("artifact", ["garbage", "of another hub"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_bad_artifact_leaves_the_page_open(stranger_by, method, artifact):
+    stranger = stranger_by("artifact")
+    _, handle = stranger.begin(PAGE)
+    if artifact != "garbage":
+        artifact = bindings.new_artifact("https://evil.test/")
+    if method == "POST":
+        fields = {"SAMLart": artifact, "RelayState": handle}
+        stranger.browser.post(UWV_ACS, site="cross-site", **fields)
+    else:
+        stranger.browser.visit(bindings.artifact_url(UWV_ACS, artifact, handle))
+    assert stranger.browser.page.status_int == 200
+    assert stranger.browser.page.text == "hello stranger [a=b]"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_to_who_wanted_to_log_in_a_bad_artifact_is_an_error(stranger_by, method):
+    stranger = stranger_by("artifact")
+    _, handle = stranger.begin("https://uwv.test/mijn")
+    if method == "POST":
+        fields = {"SAMLart": "garbage", "RelayState": handle}
+        stranger.browser.post(UWV_ACS, site="cross-site", **fields)
+    else:
+        stranger.browser.visit(bindings.artifact_url(UWV_ACS, "garbage", handle))
+    assert stranger.browser.page.status_int == 400
+    assert "Inloggen is niet gelukt" in stranger.browser.text
+
+
 def test_to_who_wanted_to_log_in_a_bad_answer_is_an_error(stranger, attacker_key):
     question = stranger.begin("https://uwv.test/mijn")
     bring(stranger, of_an_attacker(stranger.hub, question[0], attacker_key), question)

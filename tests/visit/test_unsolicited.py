@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hub_speaker import Citizen
+from hub_speaker import Citizen, entity_changes
 
 from eilogin.clock import now
 from eilogin.saml import bindings, messages, xml
@@ -74,6 +74,14 @@ def test_she_is_asked_and_then_logged_in(sender, witness):
     sender.agrees()
     assert sender.browser.url == f"{SITE}/mijn"
     assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_a_hub_without_a_name_is_called_by_its_host(sender):
+    hub = "https://inloggen.test/metadata"
+    entity_changes(sender.federation, "stad.test", hub, names={})
+    sender.is_sent()
+    assert "inloggen.test heeft u hierheen gestuurd" in sender.browser.text
+    assert hub not in sender.browser.text
 
 
 def test_who_does_not_agree_is_not_logged_in(sender, witness):

@@ -46,6 +46,13 @@ def test_a_mark_says_nothing_of_the_address(request_of):
     assert Whereabouts("off").mark(request_of("192.0.2.7")) == ""
 
 
+def test_a_mark_is_of_a_network_and_not_of_an_address(request_of):
+    here = Whereabouts("warn")
+    mark = here.mark(request_of("2001:db8::1"))
+    assert mark == here.mark(request_of("2001:db8::2"))
+    assert mark != here.mark(request_of("2001:db8:0:1::1"))
+
+
 def test_what_is_remembered_stays_small(request_of, monkeypatch):
     monkeypatch.setattr(whereabouts, "_REMEMBERED", 3)
     here = Whereabouts("warn")

@@ -31,7 +31,7 @@ from eilogin.errors import (
     Refused,
     StoreUnavailable,
 )
-from eilogin.hub.rehearsal import CHOICES
+from eilogin.hub.digid.rehearsal import CHOICES
 from eilogin.hub.services import Service
 from eilogin.web.pages import Pages, json_answer, language_of
 
@@ -134,7 +134,7 @@ VALUES = {
         "services": [("Kadaster", ["/t"]), (HOSTILE, ["/u", "/v"])],
         "name": HOSTILE,
         "look_url": "/k",
-        "script": "",
+        "script": "frames.js",
     },
     "partly_logged_out.html": {
         "not_reached": ["Kadaster", HOSTILE],
@@ -202,6 +202,7 @@ VALUES = {
         "action": "/s?a=1&b=2",
         "name": HOSTILE,
         "services": [SERVICE],
+        "since": WINTER,
         "until": WINTER,
         "seconds_left": 840,
         "script": "count_down.js",
@@ -572,12 +573,28 @@ def test_a_form_may_stand_in_a_frame_of_the_one_who_is_named(pages):
 def test_frames_lead_to_the_sites_that_are_named_and_their_script_alone_runs(pages):
     values = {"services": [("Kadaster", ["/t"])], "look_url": "/k"}
     slo = "https://kadaster.example/slo?x;y"
-    page = pages.page(environ(), "logging_out.html", frames=[slo], **values)
+    page = pages.page(
+        environ(), "logging_out.html", frames=[slo], script="frames.js", **values
+    )
     assert policy(page)["frame-src"] == "'self' https://kadaster.example"
     [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert policy(page)["script-src"] == f"'sha256-{digest}'"
     assert page.headers["X-Frame-Options"] == "DENY"
+
+
+def test_the_script_is_there_where_no_frame_is_left(pages):
+    values = VALUES["logging_out.html"]
+    page = pages.page(environ(), "logging_out.html", frames=[], **values)
+    assert "go-on" in page.text[page.text.index("<script>") :]
+    assert "script-src" in policy(page)
+    assert "frame-src" not in policy(page)
+
+
+def test_a_page_for_a_script_is_not_made_without_one(pages):
+    values = {**VALUES["logging_out.html"], "script": ""}
+    with pytest.raises(UndefinedError, match="'script' is undefined"):
+        pages.page(environ(), "logging_out.html", **values)
 
 
 def test_a_page_may_have_one_script_of_ours_and_no_other(pages):
@@ -607,6 +624,7 @@ def test_what_is_done_in_a_frame_may_stand_in_one_of_its_own_site(pages, dest, f
         ("unconfirmed", "Wij konden niet controleren of u ook bij de andere diensten"),
         ("not-told", "U bent alleen bij deze dienst uitgelogd."),
         ("unknown", "U was al uitgelogd. Wij weten nu niet of u ook bij alle andere"),
+        ("no-login", "Bij andere diensten bent u misschien nog ingelogd."),
     ],
 )
 def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
@@ -617,7 +635,7 @@ def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
     assert told in text
     assert "Sluit nu alle vensters" in text
     assert ("Vragen? Bel 14 0123 en noem code" in text) == (others == "unconfirmed")
-    assert ("Dit is gelukt om" in text) == (others != "unknown")
+    assert ("Dit is gelukt om" in text) == (others not in ("unknown", "no-login"))
 
 
 @pytest.mark.parametrize(
@@ -678,7 +696,7 @@ def test_where_she_logged_in_the_last_time_is_what_is_said_of_it(pages):
     assert "volgende keer" not in text
     text = pages.page(environ(), "choose_hub.html", **{**values, "last": None}).text
     assert "De vorige keer" not in text
-    assert "de volgende keer weten wij het nog." in text
+    assert "Kies hoe u wilt inloggen. De volgende keer weten wij dat nog." in text
 
 
 def test_no_data_are_spoken_of_where_none_are_known_to_be_missing(pages):
@@ -726,6 +744,52 @@ def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("nl", "U logt dan ook uit bij de andere diensten."),
+        ("en", "You then log out at the other services too."),
+    ],
+)
+@pytest.mark.parametrize(
+    "template", ["proof_too_old.html", "no_access.html", "attribute_missing.html"]
+)
+def test_a_button_that_logs_out_says_that_it_does_so_everywhere(
+    pages, template, language, told
+):
+    values = {**VALUES[template], "logout_url": "/o"}
+    assert told in pages.page(environ(language), template, **values).text
+    if template != "no_access.html":
+        values["logout_url"] = ""
+        assert told not in pages.page(environ(language), template, **values).text
+
+
+@pytest.mark.parametrize(
+    ("cause", "helpless"),
+    [("not-kept", False), ("twice", False), ("unknown", True), ("asked-again", True)],
+)
+def test_who_can_do_nothing_about_a_login_that_goes_round_reads_so(
+    pages, cause, helpless
+):
+    values = {**VALUES["login_loops.html"], "cause": cause}
+    text = pages.page(environ(), "login_loops.html", **values).text
+    assert ("opnieuw proberen helpt niet. Bel 14 0123 en noem code" in text) == helpless
+    assert ("Lukt het niet? Bel 14 0123" in text) != helpless
+    ways = ["Naar de website"] if helpless else ["Probeer het opnieuw"]
+    assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ways
+    values["again"] = None
+    text = pages.page(environ(), "login_loops.html", **values).text
+    assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == []
+
+
+@pytest.mark.parametrize("code", ["form-sent", "form-lost", "form-of-another"])
+def test_a_form_that_was_sent_already_is_no_fault(pages, code):
+    values = {**VALUES["form_not_sent.html"], "code": code}
+    text = pages.page(environ(), "form_not_sent.html", **values).text
+    assert ("Vragen? Bel 14 0123" in text) == (code == "form-sent")
+    assert ("Lukt het niet?" in text) == (code != "form-sent")
+
+
 def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
     values = {**VALUES["error.html"], "code": "login-failed", "helps": "organisation"}
     text = pages.page(environ(), "error.html", **values).text
@@ -733,6 +797,87 @@ def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
     assert "opnieuw proberen helpt niet. Bel 14 0123 en noem code" in text
     assert "over een paar minuten" not in text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ["Naar de website"]
+
+
+@pytest.mark.parametrize(
+    ("ways", "buttons"),
+    [
+        ({"again": None}, []),
+        ({"again": "/a"}, [("", "Probeer het opnieuw")]),
+        ({"again": "/a", "ways_back": [("/h", "")]},
+         [("", "Probeer het opnieuw"), (" quiet", "Naar de startpagina")]),
+        ({"again": None, "ways_back": [("/u", "UWV"), ("/h", "")]},
+         [("", "Terug naar UWV"), (" quiet", "Naar de startpagina")]),
+    ],
+)  # fmt: skip
+def test_one_way_on_from_an_error_stands_out(pages, ways, buttons):
+    values = {**VALUES["error.html"], **ways}
+    text = pages.page(environ(), "error.html", **values).text
+    found = re.findall(r'<a class="button([^"]*)"[^>]*>([^<]+)</a>', text)
+    assert found == buttons
+    assert text.count('<p class="actions">') == bool(buttons)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("nl", "Ga terug naar de website waar u wilde inloggen. Log daar opnieuw in."),
+        ("en", "Go back to the website where you wanted to log in. Log in there"),
+    ],
+)
+def test_whose_login_is_over_goes_back_where_it_began(pages, language, told):
+    values = {**VALUES["error.html"], "code": "login-lost", "again": None}
+    ways = {"ways_back": [("/h", "")]}
+    text = pages.page(environ(language), "error.html", **values, **ways).text
+    assert told in text
+    assert told not in pages.page(environ(language), "error.html", **values).text
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("nl", "Daarna kunt u 15 minuten lang zonder opnieuw inloggen naar andere"),
+        ("en", "After that you can go to other services for 15 minutes without"),
+    ],
+)
+def test_a_login_as_at_digid_lasts_as_long_as_there(pages, language, told):
+    values = {**VALUES["sign_in.html"], "problem": None, "is_digid": True}
+    text = pages.page(environ(language), "sign_in.html", **values).text
+    assert told in text
+    assert "2 uur" not in text
+    assert "2 hours" not in text
+
+
+@pytest.mark.parametrize(("language", "told"), [("nl", "Inloggen"), ("en", "Log in")])
+def test_a_sign_in_for_no_service_names_none(pages, language, told):
+    values = {**VALUES["sign_in.html"], "problem": None, "name": None}
+    text = pages.page(environ(language), "sign_in.html", **values).text
+    assert f"<title>{told} \N{EN DASH} " in text
+    assert f"autofocus>{told}</h1>" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "since", "left"),
+    [
+        ("nl", "U bent ingelogd sinds", ("Nog <b", "</b> minuten<")),
+        ("en", "You have been logged in since", ("Time left: <b", "</b> minutes<")),
+    ],
+)
+def test_who_is_in_nowhere_reads_since_when_she_is(pages, language, since, left):
+    values = VALUES["known_already.html"]
+    text = pages.page(environ(language), "known_already.html", **values).text
+    assert since not in text
+    assert all(part in text for part in left)
+    values = {**values, "services": []}
+    assert since in pages.page(environ(language), "known_already.html", **values).text
+
+
+def test_what_a_logout_asks_is_said_in_english_too(pages):
+    values = {**VALUES["log_out_of_services.html"], "name": "UWV"}
+    text = pages.page(environ("en"), "log_out_of_services.html", **values).text
+    assert "You have logged out at UWV. You are still logged in at:" in text
+    assert "If you go on, you log out there too." in text
+    assert "then also go back to UWV without logging in again." in text
 
 
 @pytest.mark.parametrize("telephone", ["14 0123", ""])

@@ -5,7 +5,3 @@ asks again and how it logs out, so that an organisation can rehearse its connect
 the answers that a tester chooses. What does not: the bugs of DigiD's own code (DIGID.md
 9); what both have in common (``hub``); how DigiD signs (``saml``).
 """
-
-from eilogin.hub.digid.logout import SingleLogoutAsDigid as SingleLogoutAsDigid
-from eilogin.hub.digid.numbers import SectorLines as SectorLines
-from eilogin.hub.digid.sso import SingleSignOnAsDigid as SingleSignOnAsDigid

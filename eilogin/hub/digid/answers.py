@@ -10,29 +10,27 @@ from dataclasses import replace
 from lxml import etree
 
 from eilogin.federation import Trust
-from eilogin.hub import rehearsal
 from eilogin.hub.answers import (
     ANSWER_FOR,
     Answers,
     Confirmed,
-    Obstacle,
     assertion_of,
     response_to,
 )
+from eilogin.hub.digid import rehearsal
 from eilogin.hub.questions import Question
 from eilogin.saml import messages, signatures
 from eilogin.saml.metadata import ServiceProvider
 
 
 class AnswersAsDigid(Answers):
-    """Writes them; no option of the hub changes anything in them."""
+    """Writes them; no option of the hub changes anything in them.
+
+    Nothing is encrypted, so nothing is ever in the way (:meth:`obstacle`).
+    """
 
     def __init__(self) -> None:
         super().__init__("assertion", "off")
-
-    def obstacle(self, role: ServiceProvider, question: Question) -> Obstacle | None:
-        """None: DigiD encrypts nothing."""
-        return None
 
     def login(
         self, trust: Trust, role: ServiceProvider, told: Confirmed

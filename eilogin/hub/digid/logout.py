@@ -23,13 +23,14 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, NotFound
-from eilogin.hub import rehearsal
-from eilogin.hub.digid import relay_state
-from eilogin.hub.digid.peers import keys_for, require_recent, telling_nobody
+from eilogin.hub.digid import rehearsal, relay_state
+from eilogin.hub.digid.peers import keys_for, telling_nobody
 from eilogin.hub.digid.presence import Presence
 from eilogin.hub.frames import Back, address
+from eilogin.hub.intake import require_recent_as_digid
 from eilogin.hub.logout import SingleLogout
-from eilogin.hub.services import name_of, services_of
+from eilogin.hub.propagation import Propagation
+from eilogin.hub.services import services_of
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import require_destination, require_issuer
 from eilogin.saml.metadata import Endpoint, ServiceProvider
@@ -63,8 +64,10 @@ _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
 class SingleLogoutAsDigid(SingleLogout):
     """Logs out as DigiD does; ``rehearses`` is an option of the hub."""
 
-    def __init__(self, pages: Pages, timeout: float, *, rehearses: bool) -> None:
-        super().__init__(pages, timeout)
+    def __init__(
+        self, pages: Pages, propagation: Propagation, *, rehearses: bool
+    ) -> None:
+        super().__init__(pages, propagation)
         self._rehearses = rehearses
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
@@ -87,7 +90,8 @@ class SingleLogoutAsDigid(SingleLogout):
         if is_posted:
             url, headers = _keep(environ, back)
             return see_other(url, headers)
-        return self._leave(environ, back)
+        # In the address it is signed; by POST it is not.
+        return self._leave(environ, back, relay_state.keep(back.relay_state))
 
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
         """Nobody logs out here over SOAP: there is no browser behind it."""
@@ -101,15 +105,25 @@ class SingleLogoutAsDigid(SingleLogout):
         endpoint = role.single_logout(bindings.REDIRECT)
         return endpoint and replace(endpoint, response_location="")
 
-    def _leave(self, environ: "WSGIEnvironment", back: Back) -> Response:
-        """The page that names the services, where there are several; else the end."""
+    def _leave(
+        self,
+        environ: "WSGIEnvironment",
+        back: Back,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        """The page that names the services, where there are several; else the end.
+
+        ``headers`` keep what she may need when she cancels.
+        """
         login = env.session_to_end(environ)
         if login is None or env.values(environ).get(_done(back)) is not None:
             return self._end(environ, back, login)
         told = env.sessions(environ).participants(login)
         services = Presence(environ, login).services(told)
         if len({one.entity_id for one in services}) > 1:
-            return self._confirm_page(environ, back, login, services)
+            page = self._confirm_page(environ, back, login, services)
+            page.headerlist.extend(headers)
+            return page
         return self._end(environ, back, login)
 
     def _end(
@@ -191,11 +205,11 @@ class SingleLogoutAsDigid(SingleLogout):
         return self._pages.page(
             environ,
             "log_out_of_services.html",
-            headers=[*relay_state.keep(back.relay_state), *of_browser],
+            headers=of_browser,
             # Its redirect leads on to who asked.
             form_action=[endpoint.location] if endpoint else [],
             action=action,
-            name=name_of(trust, back.entity_id, language),
+            name=trust.federation.name_of(back.entity_id, language),
             # There she has logged out already.
             services=services_of(
                 trust,
@@ -204,7 +218,7 @@ class SingleLogoutAsDigid(SingleLogout):
             ),
             website_url=website or trust.own.url("home"),
             choices=rehearsal.OF_LOGOUT if self._rehearses else (),
-            chosen=rehearsal.kept(env.values(environ), login),
+            chosen=rehearsal.kept(env.values(environ), login, rehearsal.OF_LOGOUT),
         )
 
 
@@ -221,7 +235,7 @@ def _read(environ: "WSGIEnvironment") -> Back:
         trust.own.url("slo"),
         required=inbound.binding == bindings.POST,
     )
-    require_recent(request.issued, clock.now())
+    require_recent_as_digid(request.issued, clock.now())
     relay_state.require_short(inbound.relay_state)
     return Back(inbound.issuer, request.id, inbound.relay_state)
 

@@ -10,11 +10,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from eilogin.hub.by_entity import read_by_entity, said_for
 from eilogin.saml.sectors import NUMBERS, SectorName
-from eilogin.settings import read_lines, split
-
-#: In the place of an entityID: everybody who has no line.
-_EVERYBODY = "*"
 
 
 def name_for(
@@ -26,7 +23,7 @@ def name_for(
 
     ``sectors`` say whose are which; ``attributes`` are those of her login.
     """
-    wanted = sectors.get(entity_id, sectors.get(_EVERYBODY, ()))
+    wanted = said_for(sectors, entity_id) or ()
     found = (
         SectorName(sector, values[0])
         for sector in wanted
@@ -35,22 +32,13 @@ def name_for(
     return next(found, None)
 
 
-def _read_line(line: str) -> tuple[str, tuple[str, ...]]:
-    who, *codes = line.split()
-    is_somebody = who == _EVERYBODY or ":" in who
-    if not (is_somebody and codes and {*codes} <= NUMBERS.keys()):
-        raise ValueError(f"an entityID or '*', and one or more of {', '.join(NUMBERS)}")
-    return who, tuple(codes)
+def _read_codes(words: Sequence[str]) -> tuple[str, ...] | None:
+    return tuple(words) if words and {*words} <= NUMBERS.keys() else None
 
 
 def _read_sectors(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    lines = read_lines(split(value), _read_line)
-    found = dict(lines)
-    if len(found) < len(lines):
-        raise ValueError("one line for each")
-    return found
+    expected = f"an entityID or '*', and one or more of {', '.join(NUMBERS)}"
+    return read_by_entity(value, expected, _read_codes)
 
 
 #: The type of the option ``sectors``.

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from eilogin import clock
 from eilogin.errors import MessageExpired, NotFound, Refused
 from eilogin.federation import Trust
-from eilogin.hub.intake import is_recent, not_recent
 from eilogin.saml.keys import PublicKey, certificate_begins, certificate_ends
 from eilogin.saml.messages import write_instant
 from eilogin.web.inbound import KeysOf
@@ -50,9 +49,3 @@ def _require_valid(entity_id: str, certificate: str, now: float) -> None:
             f"{write_instant(begins)} to {write_instant(ends)}, and it is "
             f"{write_instant(now)} here: make a new one, and load its metadata"
         )
-
-
-def require_recent(issued: float, now: float) -> None:
-    """Refuse an IssueInstant that DigiD would not take: MessageExpired."""
-    if not is_recent(issued, now):
-        raise not_recent(issued, now)

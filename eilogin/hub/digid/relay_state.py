@@ -4,6 +4,10 @@ DIGID.md 1.1: it is *sticky*. What came along with any request is given back wit
 later answer in that browser whose request had none of its own, whoever asks, and with
 the answer to a logout too; after that it is gone. What is said to be echoed unchecked
 is no secret of anybody, so the browser itself keeps it, for as long as it is open.
+
+Only of a Redirect, where who asks has signed it, and of a question that is in order. By
+POST nobody signs it: a page of whoever has seen a request would give to other services
+what it likes.
 """
 
 import base64

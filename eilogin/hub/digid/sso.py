@@ -18,26 +18,31 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.errors import NotServed, Refused
-from eilogin.federation import Trust
-from eilogin.hub import rehearsal
 from eilogin.hub.above import ServiceAbove
 from eilogin.hub.answers import ANSWER_FOR, Confirmed
-from eilogin.hub.digid import relay_state
+from eilogin.hub.digid import rehearsal, relay_state
 from eilogin.hub.digid.answers import AnswersAsDigid
 from eilogin.hub.digid.numbers import name_for
-from eilogin.hub.digid.peers import keys_for, require_recent, telling_nobody
+from eilogin.hub.digid.peers import keys_for, telling_nobody
 from eilogin.hub.digid.presence import Presence
-from eilogin.hub.intake import DENIED, Asked, read_question
+from eilogin.hub.intake import (
+    DENIED,
+    Asked,
+    read_question,
+    require_recent_as_digid,
+)
 from eilogin.hub.names import Names
 from eilogin.hub.questions import PARAMETER, Question
 from eilogin.hub.release import Release
-from eilogin.hub.services import name_of, services_of
+from eilogin.hub.services import services_of
 from eilogin.hub.signin import MakeWay, SignIn, SignInService
 from eilogin.hub.sso import (
     FAILED,
     NO_LEVEL,
     SingleSignOn,
     artifact_key,
+    artifact_response,
+    note_unknown_artifact,
     satisfying,
     way_on,
 )
@@ -124,7 +129,10 @@ class SingleSignOnAsDigid(SingleSignOn):
 
     def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
         answer = super()._begin(environ, asked)
-        answer.headerlist.extend(relay_state.keep(asked.question.relay_state))
+        # By POST nobody has signed it (SAML bindings 3.5.4.1).
+        is_signed = environ["REQUEST_METHOD"] == "GET"
+        if is_signed and asked.cause is None:
+            answer.headerlist.extend(relay_state.keep(asked.question.relay_state))
         return answer
 
     def _not_served(self, question: Question) -> Refused | None:
@@ -213,7 +221,8 @@ class SingleSignOnAsDigid(SingleSignOn):
         cause: Refused | None = None,
     ) -> Response:
         login = env.session_beyond_idle(environ)
-        if login is not None:
+        # A ``cause`` is of the request, which anybody may have brought here once more.
+        if login is not None and cause is None:
             Presence(environ, login).leave(question.issuer)
         return super()._refuse(environ, question, codes, cause)
 
@@ -268,12 +277,13 @@ class SingleSignOnAsDigid(SingleSignOn):
             # Its redirects lead on to the participant.
             form_action=[question.acs_url],
             action=action,
-            name=name_of(trust, question.issuer, language),
+            name=trust.federation.name_of(question.issuer, language),
             services=services_of(trust, presence.services(participants), language),
+            since=login.since,
             until=presence.lasts_until,
             seconds_left=left,
             choices=rehearsal.CHOICES if self._rehearses else (),
-            chosen=question.rehearsal,
+            chosen=question.rehearsal or rehearsal.kept(env.values(environ), login),
         )
 
     def _by_form(self, environ: "WSGIEnvironment") -> Response:
@@ -292,6 +302,9 @@ class SingleSignOnAsDigid(SingleSignOn):
         if certain is None:
             # It took her too long.
             return see_other(way_on(environ, question))
+        if self._rehearses and rehearsal.FIELD in fields:
+            # That counts, and not what was kept.
+            rehearsal.take(env.values(environ), certain)
         return self._decide(environ, question, certain)
 
     # --- /artifact ------------------------------------------------------------------
@@ -305,23 +318,26 @@ class SingleSignOnAsDigid(SingleSignOn):
             require_issuer(request.issuer, issuer)
         key = trust.key_for(issuer)
         try:
-            require_recent(request.issued, clock.now())
+            require_recent_as_digid(request.issued, clock.now())
             require_destination(
                 request.destination, trust.own.url("artifact"), required=False
             )
         except Refused as error:
             note_refusal(error, "login", environ)
-            return soap_answer(_artifact_response(trust, "", _DENIED), key)
+            return soap_answer(artifact_response(trust, "", _DENIED), key)
         store = env.sessions(environ).store
         kept = store.take(artifact_key(request.artifact, issuer))
-        until, text, choice = json.loads(kept) if kept else (0, "", rehearsal.UNKNOWN)
+        if kept is None:
+            note_unknown_artifact(issuer)
+            return soap_answer(artifact_response(trust, request.id, _DENIED), key)
+        until, text, choice = json.loads(kept)
         rehearsal.hold_back(choice)
         if choice == rehearsal.UNKNOWN:
-            return soap_answer(_artifact_response(trust, request.id, _DENIED), key)
+            return soap_answer(artifact_response(trust, request.id, _DENIED), key)
         is_over = clock.now() >= until or choice == rehearsal.EXPIRED
         carried = None if is_over else xml.parse(text.encode())
         answer = soap_answer(
-            _artifact_response(trust, request.id, messages.Status(), carried), key
+            artifact_response(trust, request.id, messages.Status(), carried), key
         )
         return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer
 
@@ -338,24 +354,6 @@ def _known(
     if certain is None or Presence(environ, certain).must_prove(question.issuer):
         return None
     return certain
-
-
-def _artifact_response(
-    trust: Trust,
-    request_id: str,
-    status: messages.Status,
-    carried: etree._Element | None = None,
-) -> etree._Element:
-    return messages.write_artifact_response(
-        messages.ArtifactResponse(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=trust.own.entity_id,
-            status=status,
-            in_response_to=request_id,
-        ),
-        carried,
-    )
 
 
 def _forty(index: str) -> str:

@@ -20,5 +20,6 @@ from eilogin.saml.metadata.values import FederationMetadata as FederationMetadat
 from eilogin.saml.metadata.values import IdentityProvider as IdentityProvider
 from eilogin.saml.metadata.values import Role as Role
 from eilogin.saml.metadata.values import ServiceProvider as ServiceProvider
+from eilogin.saml.metadata.values import bindings_of as bindings_of
 from eilogin.saml.metadata.writing import write_entity as write_entity
 from eilogin.saml.metadata.writing import write_federation as write_federation

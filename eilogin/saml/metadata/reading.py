@@ -6,11 +6,9 @@ be used is left out, and known to be so.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict, TypeVar
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
@@ -20,6 +18,15 @@ from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import PublicKey, encryption_key, key_name, public_key
 from eilogin.saml.messages import read_instant
+from eilogin.saml.metadata.addresses import require_address, web_host
+from eilogin.saml.metadata.soundness import (
+    earliest,
+    end_of,
+    entities_in,
+    parsed,
+    sound,
+)
+from eilogin.saml.metadata.texts import attribute_of, clean, line, shown
 from eilogin.saml.metadata.values import (
     DISCOVERY_RESPONSE,
     ENTITY_CATEGORY,
@@ -34,25 +41,12 @@ from eilogin.saml.metadata.values import (
     Role,
     ServiceProvider,
 )
-from eilogin.saml.signatures import check_structure, signed
-from eilogin.saml.text import CONTROL
-from eilogin.saml.xml import MD, METADATA, SAMLP, in_full, parse, q, validate
-from eilogin.settings import WEB_HOST, is_loopback
+from eilogin.saml.signatures import signed
+from eilogin.saml.text import short
+from eilogin.saml.xml import SAMLP, q
 
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
-
-#: Characters of an address, or of an odd entityID, that an error shows.
-_SHOWN = 120
-#: Characters of a text for people, or of a link.
-_LONGEST_TEXT = 2048
-
-#: A member that is valid by the schema, and nothing else.
-_ANYBODY = (
-    f'<EntityDescriptor xmlns="{MD}" entityID="x">'
-    '<AffiliationDescriptor affiliationOwnerID="x">'
-    "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
-)
 
 #: How a remark is made: a sentence about what was passed over.
 _Tell = Callable[[str], object]
@@ -94,8 +88,8 @@ def read_federation(
     members of one entityID; and where no member can be used, the
     :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
     """
-    document, is_valid = _sound(octets)
-    return _read(signed(document, keys), is_valid=is_valid, on_loopback=on_loopback)
+    document, faults = sound(octets)
+    return _read(signed(document, keys), faults, on_loopback=on_loopback)
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
@@ -103,8 +97,8 @@ def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMeta
 
     As :func:`read_federation` for the rest.
     """
-    document, is_valid = _sound(octets)
-    return _read(document, is_valid=is_valid, on_loopback=on_loopback)
+    document, faults = sound(octets)
+    return _read(document, faults, on_loopback=on_loopback)
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
@@ -112,63 +106,18 @@ def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
 
     Its signature is verified anew; raises as :func:`read_federation`.
     """
-    document = parse(octets, METADATA)
-    check_structure(document)
-    return _read_created(signed(document, keys))
-
-
-def _sound(octets: bytes) -> tuple[etree._Element, bool]:
-    """The document, and whether all of it is valid by the schema.
-
-    Where it is not, what is around its members is, and so are some of those.
-    """
-    document = parse(octets, METADATA)
-    check_structure(document)
-    try:
-        validate(document, "metadata")
-    except MalformedMessage:
-        if document.tag != q("md:EntitiesDescriptor"):
-            raise
-        _require_sound_around(document)
-        return document, False
-    return document, True
-
-
-def _require_sound_around(document: etree._Element) -> None:
-    """Refuse what would not be valid either with other members for the bad ones."""
-    copy = deepcopy(document)
-    found = [element for element, _ in _entities(copy, None)]
-    faults: list[PeerUnusable] = []
-    for element in found:
-        try:
-            _require_valid(element)
-        except PeerUnusable as error:
-            faults.append(error)
-            other = etree.fromstring(_ANYBODY)
-            other.tail = element.tail
-            element.getparent().replace(element, other)
-    validate(copy, "metadata")
-    if len(faults) == len(found):
-        raise faults[0]
-
-
-def _require_valid(element: etree._Element) -> None:
-    try:
-        validate(element, "metadata")
-    except MalformedMessage as error:
-        told = f"{_shown(element.get('entityID', ''))}: {_clean(in_full(error))}"
-        raise PeerUnusable(f"entity {told}") from error
+    return _read_created(signed(parsed(octets), keys))
 
 
 def _read(
-    root: etree._Element, *, is_valid: bool, on_loopback: bool
+    root: etree._Element, faults: Mapping[int, PeerUnusable], *, on_loopback: bool
 ) -> FederationMetadata:
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
-    found = list(_entities(root, None))
+    found = list(entities_in(root, None))
     taken = {element.get("entityID", "") for element, _ in found}
-    for element, valid_until in found:
+    for number, (element, valid_until) in enumerate(found):
         said = element.get("entityID", "")
         try:
             entity_id = _entity_id(said, taken)
@@ -179,8 +128,8 @@ def _read(
             raise MalformedMessage(f"entity '{entity_id}' occurs twice")
         taken.add(entity_id)
         try:
-            if not is_valid:
-                _require_valid(element)
+            if number in faults:
+                raise faults[number]
             member = _Member(entity_id, on_loopback, remarks)
             entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
@@ -189,37 +138,13 @@ def _read(
         raise next(iter(left_out.values()))
     return FederationMetadata(
         entities=tuple(entities.values()),
-        valid_until=_valid_until(root),
-        name=_clean(root.get("Name", "")),
+        valid_until=end_of(root),
+        name=clean(root.get("Name", "")),
         created=_read_created(root),
         is_aggregate=root.tag == q("md:EntitiesDescriptor"),
         left_out=left_out,
         remarks=tuple(remarks),
     )
-
-
-def _entities(
-    element: etree._Element, inherited: float | None
-) -> Iterator[tuple[etree._Element, float | None]]:
-    """Each EntityDescriptor, with the earliest validUntil on the way to it."""
-    if element.tag == q("md:EntityDescriptor"):
-        yield element, inherited
-        return
-    if element.tag != q("md:EntitiesDescriptor"):
-        raise MalformedMessage("the root is not SAML metadata")
-    earliest = _earliest(inherited, _valid_until(element))
-    members = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
-    for child in element.iterchildren(*members):
-        yield from _entities(child, earliest)
-
-
-def _valid_until(element: etree._Element) -> float | None:
-    text = element.get("validUntil")
-    return None if text is None else read_instant(text)
-
-
-def _earliest(*instants: float | None) -> float | None:
-    return min((i for i in instants if i is not None), default=None)
 
 
 def _read_created(root: etree._Element) -> float | None:
@@ -238,19 +163,14 @@ def _entity_id(said: str, taken: Collection[str]) -> str:
     entity_id = said.strip(" \t\r\n")
     if not re.fullmatch(r"[!-~]{1,1024}", entity_id):
         raise PeerUnusable(
-            f"entity {_shown(said)}: its entityID is empty, too long or no URI; ask who"
+            f"entity {shown(said)}: its entityID is empty, too long or no URI; ask who"
             " runs it for its metadata with one"
         )
     if entity_id != said and entity_id in taken:
         raise PeerUnusable(
-            f"entity {_shown(said)}: but for the white space another one is called so"
+            f"entity {shown(said)}: but for the white space another one is called so"
         )
     return entity_id
-
-
-def _shown(text: str) -> str:
-    """A text of whoever, as it may stand in a log."""
-    return ascii(text)[:_SHOWN]
 
 
 def _read_entity(
@@ -282,14 +202,14 @@ def _read_roles(
         supported_categories=_read_categories(element, ENTITY_CATEGORY_SUPPORT),
         digest_methods=_read_algorithms(element, "alg:DigestMethod"),
         signing_methods=_read_algorithms(element, "alg:SigningMethod"),
-        valid_until=_earliest(inherited, *map(_valid_until, [element, *roles])),
+        valid_until=earliest(inherited, *map(end_of, [element, *roles])),
     )
 
 
 def _read_categories(entity: etree._Element, name: str) -> frozenset[str]:
     path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
     return frozenset(
-        _line(value)
+        line(value)
         for attribute in entity.iterfind(f"{path}/{q('saml:Attribute')}")
         if attribute.get("Name") == name
         for value in attribute.iterchildren(q("saml:AttributeValue"))
@@ -299,7 +219,7 @@ def _read_categories(entity: etree._Element, name: str) -> frozenset[str]:
 def _read_algorithms(element: etree._Element, name: str) -> tuple[str, ...]:
     """What an entity or a role says that it takes (algorithm support 2.4)."""
     found = element.iterfind(f"{q('md:Extensions')}/{q(name)}")
-    return tuple(_said(method, "Algorithm") for method in found)
+    return tuple(attribute_of(method, "Algorithm") for method in found)
 
 
 def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
@@ -355,9 +275,9 @@ def _read_identity(
 def _read_attribute_service(element: etree._Element) -> AttributeService:
     wanted = element.findall(q("md:RequestedAttribute"))
     return AttributeService(
-        requested=tuple(dict.fromkeys(_said(a, "Name") for a in wanted)),
+        requested=tuple(dict.fromkeys(attribute_of(a, "Name") for a in wanted)),
         required=frozenset(
-            _said(a, "Name") for a in wanted if _read_flag(a, "isRequired")
+            attribute_of(a, "Name") for a in wanted if _read_flag(a, "isRequired")
         ),
         index=_read_index(element) or 0,
         is_default=_read_flag(element, "isDefault"),
@@ -396,10 +316,10 @@ def _read_keys(role: etree._Element) -> _Keys:
 def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
     def parameter(name: str) -> str:
         found = element.find(q(name))
-        return "" if found is None else _said(found, "Algorithm")
+        return "" if found is None else attribute_of(found, "Algorithm")
 
     return EncryptionMethod(
-        _said(element, "Algorithm"),
+        attribute_of(element, "Algorithm"),
         digest=parameter("ds:DigestMethod"),
         mask=parameter("xenc11:MGF"),
     )
@@ -426,7 +346,7 @@ def _is_named(key: etree._Element) -> bool:
     """Whether a key is named as DigiD names it."""
     name = next(key.iter(q("ds:KeyName")), None)
     certificates = _read_certificates([key], key.get("use", "signing"))
-    return name is not None and _line(name) in map(key_name, certificates)
+    return name is not None and line(name) in map(key_name, certificates)
 
 
 def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
@@ -500,7 +420,7 @@ def _read_addresses(
             binding = element.get("Binding", "")
             if binding in _SPOKEN:
                 raise MalformedMessage(
-                    f"its {name} by {binding.rpartition(':')[2]}: {error}; ask who runs"
+                    f"its {name} by {short(binding)}: {error}; ask who runs"
                     " it for its metadata with another address"
                 ) from error
             article = "an" if name.startswith("A") else "a"
@@ -511,11 +431,11 @@ def _read_addresses(
 def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
     location = element.get("Location", "")
     response_location = element.get("ResponseLocation", "")
-    _require_address(location, on_loopback=on_loopback)
+    require_address(location, on_loopback=on_loopback)
     if response_location:
-        _require_address(response_location, on_loopback=on_loopback)
+        require_address(response_location, on_loopback=on_loopback)
     return Endpoint(
-        binding=_said(element, "Binding"),
+        binding=attribute_of(element, "Binding"),
         location=location,
         response_location=response_location,
         index=_read_index(element),
@@ -535,7 +455,7 @@ def _read_flag(element: etree._Element, name: str) -> bool | None:
 
 
 def _read_formats(role: etree._Element) -> tuple[str, ...]:
-    return tuple(_line(element) for element in role.iterchildren(q("md:NameIDFormat")))
+    return tuple(line(element) for element in role.iterchildren(q("md:NameIDFormat")))
 
 
 def _read_texts(roles: Sequence[etree._Element], name: str) -> dict[str, str]:
@@ -543,8 +463,7 @@ def _read_texts(roles: Sequence[etree._Element], name: str) -> dict[str, str]:
     path = f"{q('md:Extensions')}/{q('mdui:UIInfo')}/{q(name)}"
     for role in roles:
         texts = {
-            element.get(_LANGUAGE, ""): _line(element)
-            for element in role.iterfind(path)
+            element.get(_LANGUAGE, ""): line(element) for element in role.iterfind(path)
         }
         if texts:
             return texts
@@ -556,7 +475,7 @@ def _read_links(
 ) -> dict[str, str]:
     """By language: what can stand behind a link on a page, and be nothing but that."""
     links = _read_texts(roles, name)
-    usable = {language: link for language, link in links.items() if _web_host(link)}
+    usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
         tell("an InformationURL that is no web address is passed over")
     return usable
@@ -565,7 +484,7 @@ def _read_links(
 def _read_contact(element: etree._Element) -> Contact:
     def text(name: str) -> str:
         found = element.find(q(name))
-        return "" if found is None else _line(found)
+        return "" if found is None else line(found)
 
     return Contact(
         kind=element.get("contactType"),
@@ -573,50 +492,3 @@ def _read_contact(element: etree._Element) -> Contact:
         email=text("md:EmailAddress").removeprefix("mailto:").strip(),
         telephone=text("md:TelephoneNumber"),
     )
-
-
-def _line(element: etree._Element) -> str:
-    """Text for people, on one line whatever way the metadata was indented."""
-    return _clean("".join(element.itertext()))
-
-
-def _clean(text: str) -> str:
-    # What is printable holds no control character, and is sooner seen to be so.
-    if not text.isprintable():
-        text = CONTROL.sub(" ", text)
-    return " ".join(text.split())[:_LONGEST_TEXT]
-
-
-def _said(element: etree._Element, name: str) -> str:
-    """An attribute that an error may show, or ""."""
-    return CONTROL.sub(" ", element.get(name, ""))
-
-
-def _require_address(text: str, *, on_loopback: bool) -> None:
-    """Refuse what is no address that citizens and keys may be sent to."""
-    host = _web_host(text)
-    is_here = is_loopback(host)
-    if not host or not (text.startswith("https:") or is_here):
-        raise MalformedMessage(
-            f"an address is not https (or http on loopback): {_shown(text)}"
-        )
-    if is_here and not on_loopback:
-        # What listens here may do as it is told, for nobody else can reach it.
-        raise MalformedMessage(
-            "an address is on this machine (loopback), where neither our 'public_url'"
-            f" nor our 'back_channel_url' is: {_shown(text)}"
-        )
-
-
-def _web_host(text: str) -> str:
-    """The host of an absolute http or https URL that is nothing else besides, or ""."""
-    # A backslash is a slash to a browser, and a user name looks like a host to people.
-    if not re.fullmatch(r"https?://[!-\[\]-~]+", text):
-        return ""
-    try:
-        parts = urlsplit(text)
-        is_plain = parts.username is None and "#" not in text and parts.port != 0
-    except ValueError:
-        return ""
-    host = parts.hostname or ""
-    return host if is_plain and WEB_HOST.fullmatch(host) else ""

@@ -1,6 +1,6 @@
 """The members of a federation as frozen values, and how to look things up in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -11,6 +11,7 @@ from eilogin.errors import PeerUnusable
 from eilogin.saml.bindings import SOAP
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import PublicKey, encryption_key, public_key
+from eilogin.saml.text import short
 
 #: Registration and publication information: when metadata was made (mdrpi 2.2).
 MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
@@ -44,6 +45,12 @@ class Endpoint:
     def for_answers(self) -> str:
         """Where answers go (metadata 2.2.2)."""
         return self.response_location or self.location
+
+
+def bindings_of(endpoints: Iterable[Endpoint]) -> str:
+    """By what a message may come to these, as an error tells it; ``none`` for none."""
+    names = dict.fromkeys(short(one.binding) for one in endpoints)
+    return ", ".join(names) or "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import OPTIONS, PROGRAM, launched
+from chromium import OPTIONS, PROGRAM, go, launched
 from real_parts import free_ports
 
 CHECKOUT = Path(__file__).parents[3]
@@ -26,7 +26,7 @@ START = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
 TELEPHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
 #: Seconds for the demo to start or stop, and milliseconds for a page.
-PATIENCE = 30.0
+PATIENCE = 90.0
 PAGE_PATIENCE = 15_000
 
 
@@ -112,8 +112,7 @@ class Citizen:
     # --- what she does ---
 
     def visit(self, host, path="/"):
-        # Not until it is loaded: some pages go on by themselves before that.
-        self.page.goto(self.demo.url(host, path), wait_until="commit")
+        go(self.page, self.demo.url(host, path))
         return self
 
     def click(self, name):

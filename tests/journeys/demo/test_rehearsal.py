@@ -154,8 +154,12 @@ def test_in_english_in_the_dark_on_the_smallest_telephone_and_by_keyboard(shown_
         press(key)
     chosen = tester.page.locator("[name=rehearsal]:checked")
     assert chosen.get_attribute("value") == "sector"
-    wide = tester.page.evaluate("document.scrollingElement.scrollWidth")
-    assert wide <= 320
+    wide = "document.scrollingElement.scrollWidth"
+    assert tester.page.evaluate(wide) <= 320
+    larger = "size => document.documentElement.style.fontSize = size"
+    tester.page.evaluate(larger, "200%")
+    assert tester.page.evaluate(wide) <= 320, "with text of twice the size"
+    tester.page.evaluate(larger, "")
     ground = "getComputedStyle(document.body).backgroundColor"
     assert tester.page.evaluate(ground) == "rgb(16, 23, 24)"
     press("Tab")

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from chromium import arrive
 from eilogin_sites import HUB, PASSWORD
 from peer_servers import LOOPBACK
 
@@ -279,8 +280,7 @@ def test_logins_and_a_logout_go_up_and_come_back(ours, idp, page, new_name):
     page.goto(fresh)
     type_password(page, name)
     page.wait_for_url(fresh)
-    page.goto(zorg, wait_until="commit")
-    page.wait_for_url(zorg)
+    arrive(page, zorg, "user=[")
     page.get_by_role("link", name="Uitloggen").click()
     # One site is told in a frame, and that page goes on by itself.
     heading = page.get_by_role("heading", level=1, name="U bent overal uitgelogd")

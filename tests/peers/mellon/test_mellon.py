@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 import pytest
+from chromium import arrive
 from eilogin_sites import HUB, PASSWORD, code
 
 pytestmark = pytest.mark.real
@@ -272,8 +273,7 @@ def test_one_login_and_one_logout_for_sites_of_both(mellon, ours, page, new_name
     page.wait_for_url(mellon.url("mellon", "/mijn/"))
     assert "name=[Anna de Proef]" in page.content()
     for url in (mellon.url("artifact", "/mijn/"), ours.url("uwv"), ours.url("stad")):
-        page.goto(url, wait_until="commit")
-        page.wait_for_url(url)
+        arrive(page, url, "user=[")
     page.get_by_role("link", name="Uitloggen").click()
     # The page with frames goes on by itself.
     heading = page.get_by_role("heading", level=1, name="U bent overal uitgelogd")

@@ -28,6 +28,8 @@ from eilogin.stores import Values
 
 #: The name of the choice in forms and addresses of ours.
 FIELD = "rehearsal"
+#: The ordinary answer, as forms have it: a field that is empty is none.
+ORDINARY = "ordinary"
 
 CANCEL = "cancel"
 INACTIVE = "inactive"
@@ -96,9 +98,10 @@ def keep(values: Values, login: Login, choice: str) -> None:
         values.add(_name(login), choice, login.ends, durable=False)
 
 
-def kept(values: Values, login: Login) -> str:
-    """What is kept, or ""."""
-    return values.get(_name(login)) or ""
+def kept(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
+    """What is kept of a kind of choices, or ""."""
+    choice = values.get(_name(login)) or ""
+    return choice if choice in among else ""
 
 
 def take(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
@@ -106,7 +109,7 @@ def take(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
 
     A choice of another kind is kept for that.
     """
-    is_for_this = kept(values, login) in among
+    is_for_this = kept(values, login, among)
     return (values.take(_name(login)) or "") if is_for_this else ""
 
 

@@ -16,7 +16,7 @@ from webob import Request
 from eilogin.backchannel import BackChannel
 from eilogin.errors import ConfigurationError
 from eilogin.federation.trust_options import TrustOptions
-from eilogin.hub import rehearsal
+from eilogin.hub.digid import rehearsal
 from eilogin.saml import bindings
 from eilogin.settings import Seconds
 
@@ -74,7 +74,7 @@ class TestAChoice:
     def test_is_there_for_every_answer(self, citizen):
         citizen.visit(PAGE)
         assert "Oefenen: hoe antwoordt DigiD?" in citizen.browser.text
-        for choice in ("", *rehearsal.CHOICES):
+        for choice in (rehearsal.ORDINARY, *rehearsal.CHOICES):
             assert f'name="rehearsal" value="{choice}"' in citizen.browser.page.text
 
     def test_is_the_ordinary_one_if_none_is_made(self, citizen, witness):
@@ -380,10 +380,91 @@ class TestALogout:
             rehearsal.changed_logout("https://x/", rehearsal.SHA1_LOGOUT, curve)
 
 
+@pytest.fixture
+def keeps():
+    """Have a tester keep a choice on the hub's own page."""
+
+    def keep(citizen, choice):
+        citizen.visit(f"{HUB}/")
+        citizen.browser.press("Bewaren voor het volgende antwoord", rehearsal=choice)
+
+    return keep
+
+
+class TestWhatWasKept:
+    """On the sign-in page of who is logged in already."""
+
+    @pytest.fixture
+    def protect(self):
+        return "/ midden"
+
+    @pytest.fixture
+    def tester(self, citizen, keeps):
+        citizen.visit("https://stad.test/").sign_in(url=None)
+        keeps(citizen, rehearsal.BROKEN)
+        citizen.visit(PAGE)
+        return citizen
+
+    def test_is_what_is_shown_and_done(self, tester):
+        assert 'value="broken" checked' in tester.browser.page.text
+        tester.sign_in(url=None, code=tester.code())
+        assert WRONG in tester.browser.text
+
+    def test_counts_no_more_where_the_ordinary_answer_is_chosen(self, tester, keeps):
+        tester.sign_in(url=None, code=tester.code(), rehearsal=rehearsal.ORDINARY)
+        assert tester.browser.url == PAGE
+        tester.visit(f"{HUB}/")
+        assert 'value="ordinary" checked' in tester.browser.page.text
+
+    def test_counts_no_more_where_another_one_is_chosen(self, tester):
+        tester.browser.press("Inloggen", rehearsal=rehearsal.CANCEL)
+        assert "geannuleerd" in tester.browser.text
+        tester.visit(PAGE)
+        assert 'value="ordinary" checked' in tester.browser.page.text
+
+    def test_is_not_shown_again_after_a_password_that_is_wrong(self, tester):
+        tester.sign_in(url=None, password="wrong", rehearsal=rehearsal.ORDINARY)
+        assert 'value="ordinary" checked' in tester.browser.page.text
+
+    def test_of_a_logout_is_not_of_a_login(self, tester, keeps):
+        keeps(tester, rehearsal.PARTIAL_LOGOUT)
+        tester.visit(PAGE)
+        assert 'value="ordinary" checked' in tester.browser.page.text
+        tester.sign_in(url=None, code=tester.code())
+        assert tester.browser.url == PAGE
+        tester.visit("https://uwv.test/eilogin/logout")
+        assert 'value="partial-logout" checked' in tester.browser.page.text
+
+    def test_of_a_login_is_not_of_a_logout(self, tester, keeps):
+        tester.sign_in(url=None, code=tester.code(), rehearsal=rehearsal.ORDINARY)
+        keeps(tester, rehearsal.BROKEN)
+        tester.visit("https://uwv.test/eilogin/logout")
+        assert 'value="ordinary" checked' in tester.browser.page.text
+
+
 class TestWhereSheIsLoggedInAlready:
     @pytest.fixture
     def hub_options(self):
         return {"profile": "digid", "rehearsal": "true", "show_session": "true"}
+
+    @pytest.fixture
+    def tester(self, citizen, clock, keeps):
+        citizen.visit("https://stad.test/").sign_in(url=None)
+        keeps(citizen, rehearsal.LOWER)
+        clock.shift(1)
+        return citizen.visit(PAGE)
+
+    def test_what_was_kept_is_shown_and_done(self, tester):
+        assert "U bent al ingelogd" in tester.browser.title
+        assert 'value="lower" checked' in tester.browser.page.text
+        tester.browser.press("Ga verder")
+        assert WRONG in tester.browser.text
+
+    def test_what_is_chosen_there_counts_and_not_what_was_kept(self, tester):
+        tester.browser.press("Ga verder", rehearsal=rehearsal.ORDINARY)
+        assert tester.browser.url == PAGE
+        tester.visit(f"{HUB}/")
+        assert 'value="ordinary" checked' in tester.browser.page.text
 
     def test_it_is_chosen_too(self, citizen, clock):
         citizen.visit("https://stad.test/").sign_in(url=None)

@@ -1,0 +1,85 @@
+"""The addresses that metadata has: where citizens and keys may be sent, or nobody."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.metadata.texts import shown
+from eilogin.settings import WEB_HOST, is_loopback
+
+#: What /etc/hosts calls this machine, at Debian and at Red Hat.
+_OUR_NAMES = frozenset(
+    (
+        "ip6-localhost",
+        "ip6-loopback",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+    )
+)
+
+
+def require_address(text: str, *, on_loopback: bool) -> None:
+    """Refuse what is no address that citizens and keys may be sent to.
+
+    Where ``on_loopback`` is said it may be on this machine. Raises
+    :class:`~eilogin.errors.MalformedMessage`, which shows it.
+    """
+    host = web_host(text)
+    if not host or not (text.startswith("https:") or is_loopback(host)):
+        raise MalformedMessage(
+            "an address is not https (or http on loopback), or not with a plain host:"
+            f" {shown(text)}"
+        )
+    if not on_loopback and _is_here(host):
+        # What listens here may do as it is told, for nobody else can reach it.
+        raise MalformedMessage(
+            "an address is on this machine (loopback), where neither our 'public_url'"
+            f" nor our 'back_channel_url' is: {shown(text)}"
+        )
+
+
+def web_host(text: str) -> str:
+    """The host of an absolute http or https URL that is nothing else besides, or ""."""
+    # A backslash is a slash to a browser, and a user name looks like a host to people.
+    if not re.fullmatch(r"https?://[!-\[\]-~]+", text):
+        return ""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        _number(host)
+        is_plain = parts.username is None and "#" not in text and parts.port != 0
+    except ValueError:
+        return ""
+    return host if is_plain and WEB_HOST.fullmatch(host) else ""
+
+
+def _is_here(host: str) -> bool:
+    """Whether what connects to a host comes out at this machine.
+
+    Wider than what http may be spoken with: more spellings, and the address of none,
+    which systems take for this one.
+    """
+    found = _number(host)
+    if found is None:
+        return is_loopback(host) or host.rstrip(".") in _OUR_NAMES
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    return found.is_loopback or found.is_unspecified
+
+
+def _number(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is, or None of a name; ValueError if it is neither.
+
+    Where the last part of it is a number, decimal or not, systems and browsers read all
+    of it as an address of IPv4, of fewer parts or octal ones too ("0177.1"): then it
+    has to be four decimal ones (WHATWG URL 3.5).
+    """
+    name = host.rstrip(".")
+    last = name.rpartition(".")[2]
+    if ":" not in name and not re.fullmatch(r"\d+|0x[0-9a-f]*", last):
+        return None
+    return ip_address(name)

@@ -1,0 +1,138 @@
+"""What a browser keeps of the pages that somebody sees while she is logged in."""
+
+import pytest
+
+from eilogin.visit.caches import keeping_nothing
+
+PAGE = "https://uwv.test/mijn"
+PROTECT = "=/ optional\n/static off\n/ basis"
+
+
+class Application:
+    """It answers what the test says, and says nothing of caching by itself."""
+
+    def __init__(self):
+        self.status = "200 OK"
+        self.said = []
+
+    def __call__(self, environ, start_response):
+        is_whole = not self.status.startswith("304")
+        kind = [("Content-Type", "text/html")] if is_whole else []
+        start_response(self.status, [*kind, *self.said])
+        return [b"<h1>Mijn UWV</h1>"] if is_whole else []
+
+
+@pytest.fixture
+def application():
+    return Application()
+
+
+@pytest.fixture
+def logged_in(clock, eilogin_federation, application):
+    """The browser of who is logged in where these options hold."""
+
+    def made(**options):
+        said = {"protect": PROTECT, **options}
+        federation = eilogin_federation(
+            {"uwv.test": application}, options={"uwv.test": said}
+        )
+        browser = federation.browser()
+        browser.visit(PAGE)
+        browser.press("Inloggen", username="anna", password="demo-anna")
+        assert browser.url == PAGE
+        return browser
+
+    return made
+
+
+def kept(browser, url=PAGE):
+    """What the answer to her says of caching."""
+    browser.visit(url)
+    return browser.page.headers.getall("Cache-Control")
+
+
+@pytest.mark.parametrize("url", [PAGE, "https://uwv.test/"])
+def test_nothing_is_kept_of_what_somebody_sees_who_is_logged_in(logged_in, url):
+    browser = logged_in()
+    assert kept(browser, url) == ["no-store"]
+    assert browser.page.text == "<h1>Mijn UWV</h1>"
+
+
+def test_nor_of_what_a_form_or_a_script_of_hers_gets(logged_in):
+    browser = logged_in()
+    browser.post(PAGE, site="same-origin", naam="Anna")
+    assert browser.page.headers.getall("Cache-Control") == ["no-store"]
+    assert browser.fetch(PAGE).headers.getall("Cache-Control") == ["no-store"]
+
+
+@pytest.mark.parametrize("status", ["302 Found", "404 Not Found", "500 Oh no"])
+def test_whatever_the_page_is(logged_in, application, status):
+    browser = logged_in()
+    application.status = status
+    assert browser.fetch(PAGE).headers.getall("Cache-Control") == ["no-store"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("Cache-Control", "private, max-age=60"),
+        ("cache-control", "no-cache"),
+        ("Expires", "0"),
+        ("Pragma", "no-cache"),
+    ],
+)
+def test_what_the_application_says_itself_holds(logged_in, application, said):
+    application.said = [said]
+    browser = logged_in()
+    name, value = said
+    assert kept(browser) == ([value] if name.lower() == "cache-control" else [])
+    assert browser.page.headers[name] == value
+
+
+def test_a_tag_of_its_own_says_nothing_of_keeping(logged_in, application):
+    application.said = [("ETag", '"1"'), ("Last-Modified", "Tue, 24 Nov 2026 09:00:00")]
+    browser = logged_in()
+    assert kept(browser) == ["no-store"]
+
+
+def test_what_was_kept_is_not_taken_away(logged_in, application):
+    browser = logged_in()
+    application.status = "304 Not Modified"
+    assert browser.fetch(PAGE).headers.getall("Cache-Control") == []
+
+
+@pytest.mark.parametrize("dest", ["style", "script", "font"])
+def test_what_a_page_is_made_with_need_not_be_loaded_anew(logged_in, dest):
+    browser = logged_in()
+    part = browser.fetch(f"{PAGE}/deel", **{"Sec-Fetch-Dest": dest})
+    assert part.headers.getall("Cache-Control") == []
+    picture = browser.fetch(f"{PAGE}/foto", **{"Sec-Fetch-Dest": "image"})
+    assert picture.headers.getall("Cache-Control") == ["no-store"]
+
+
+def test_what_is_for_everybody_is_left_as_it_is(logged_in):
+    browser = logged_in()
+    assert kept(browser, "https://uwv.test/static/x.css") == []
+    browser.set_cookie("uwv.test", "__Host-eilogin", "0" * 43)
+    assert kept(browser, "https://uwv.test/") == []
+
+
+def test_an_option_leaves_it_to_the_application(logged_in):
+    assert kept(logged_in(no_store="false")) == []
+
+
+def test_an_application_that_fails_half_way_says_so_to_the_server():
+    """Its second word takes the place of the first one (PEP 3333)."""
+    told = []
+
+    def start_response(status, headers, *error):
+        told.append((status, headers, *error))
+
+    start = keeping_nothing({}, start_response)
+    error = (ValueError, ValueError(), None)
+    start("200 OK", [])
+    start("500 Oh no", [("Expires", "0")], error)
+    assert told == [
+        ("200 OK", [("Cache-Control", "no-store")]),
+        ("500 Oh no", [("Expires", "0")], error),
+    ]

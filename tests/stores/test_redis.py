@@ -404,6 +404,9 @@ class TestSilence:
     """A server that takes connections, and does not answer."""
 
     TIMEOUT = 1.0
+    #: How long the slowest of many threads takes on a busy machine; if they waited one
+    #: after another, or in turns of a few, it would be many times as long.
+    ONCE = 4 * TIMEOUT
     THREADS = 200
 
     @pytest.mark.parametrize("is_warm", [True, False], ids=["kept", "new"])
@@ -415,12 +418,12 @@ class TestSilence:
             self.all_at_once(store)
         server.pause()
         took = self.all_at_once(store)
-        assert max(took) < self.TIMEOUT + 1
+        assert max(took) < self.ONCE
         # From now on it is told at once.
         started = time.monotonic()
         for _ in range(50):
             assert not answers(store)
-        assert time.monotonic() - started < self.TIMEOUT + 0.5
+        assert time.monotonic() - started < self.ONCE
         server.resume()
         wait_until(lambda: answers(store))
         make(store)
@@ -451,7 +454,7 @@ class TestSilence:
         servers[0].pause()
         try:
             took = self.all_at_once(store)
-            assert max(took) < self.TIMEOUT + 1
+            assert max(took) < self.ONCE
             assert kind == "cluster" or answers(store)
         finally:
             servers[0].resume()
@@ -465,7 +468,7 @@ class TestSilence:
         for sentinel in sentinels:
             sentinel.pause()
         try:
-            assert max(self.all_at_once(store)) < self.TIMEOUT + 1
+            assert max(self.all_at_once(store)) < self.ONCE
         finally:
             for sentinel in sentinels:
                 sentinel.resume()

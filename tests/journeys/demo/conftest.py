@@ -115,6 +115,10 @@ class Citizen:
         go(self.page, self.demo.url(host, path))
         return self
 
+    def leave(self):
+        """Go away from the page: nothing of it asks for anything any more."""
+        self.page.goto("about:blank")
+
     def click(self, name):
         """Press the button or follow the link of this name."""
         link = self.page.get_by_role("link", name=name, exact=True)

@@ -249,13 +249,13 @@ class TestHerBrowser:
         self, demo, at_browser, profile_without_cookies
     ):
         anna = at_browser(demo, profile=profile_without_cookies)
-        for host, path, name in (
-            ("uwv", "/", "UWV"),
-            ("inloggen", "/login", "Eenmalig inloggen"),
+        for host, path, heading in (
+            ("uwv", "/", "Inloggen bij UWV"),
+            ("inloggen", "/login", "Inloggen"),
         ):
-            anna.visit(host, path).sees(f"Inloggen bij {name}").type_password()
+            anna.visit(host, path).sees(heading).type_password()
             anna.sees("Uw browser bewaart onze cookie niet").photograph("no-cookies")
-            anna.click("Probeer het opnieuw").sees(f"Inloggen bij {name}")
+            anna.click("Probeer het opnieuw").sees(heading)
         assert "login refused (cookies-refused)" in demo.output
 
     @pytest.mark.parametrize(
@@ -275,6 +275,7 @@ class TestHerBrowser:
 class TestTheDemo:
     def test_goes_on_after_ctrl_c_where_it_was(self, own_demo, at_browser):
         anna = at_browser(own_demo).log_in("uwv", "/notitie").keep_note("blijft")
+        anna.leave()
         assert own_demo.interrupt() == 0
         own_demo.start()
         assert ": was there already" in own_demo.output
@@ -285,6 +286,7 @@ class TestTheDemo:
 
     def test_starts_afresh_where_that_is_asked_for(self, own_demo, at_browser):
         anna = at_browser(own_demo).log_in("uwv")
+        anna.leave()
         assert own_demo.interrupt() == 0
         own_demo.start("--reset")
         assert ": was there already" not in own_demo.output

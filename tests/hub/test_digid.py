@@ -903,6 +903,13 @@ class TestARelayState:
         [fields] = stad.service.came
         assert fields["RelayState"] == "left alone: é"
 
+    def test_has_at_most_eighty_bytes(self, signed_in, stad, uwv):
+        stad.ask(signed_in, "é" * 40)
+        assert stad.service.came[-1]["RelayState"] == "é" * 40
+        stad.ask(signed_in, "é" * 40 + "x")
+        assert signed_in.browser.page.status_int == 404
+        assert len(stad.service.came) == 1
+
     def test_of_a_request_that_is_denied_is_not_kept(self, signed_in, stad, uwv):
         stad.ask(signed_in, "old", issued=START - 300 * 24 * 60 * MINUTE)
         assert stad.status() == DENIED

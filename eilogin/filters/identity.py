@@ -349,7 +349,8 @@ class IdentityFilter:
         inner[env.SESSION] = self._seen(login)
         service = inner.get(env.LOGIN)
         if service is not None and (self._allowed is not None or not self._has_hub):
-            inner[env.LOGIN] = _ForApplication(service, self._seen)
+            shown: env.LoginService = _ForApplication(service, self._seen)
+            inner[env.LOGIN] = shown
 
     def _seen(self, login: Login) -> Login:
         """A login as the application may see it."""
@@ -394,6 +395,10 @@ class _ForApplication:
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
         return self._service.require(level, force=force, passive=passive)
+
+    @property
+    def tells_proof(self) -> bool:
+        return self._service.tells_proof
 
     def take_proof(self) -> bool:
         return self._service.take_proof()

@@ -61,20 +61,18 @@ class KeepAlive:
         own = env.trust(environ).own
         if own.is_digid and not is_time_to_renew(age, self._after):
             return None
-        if not self._can_renew(environ):
-            return None
         page, hub = whole_target(environ, own.public_url), known_hub(environ)
+        # What is too long to come back to whole would come back without its query,
+        # which before a hub inside is a message.
+        if len(page) > LONGEST_TARGET or not self._can_renew(environ, hub):
+            return None
         passive = not own.is_digid
         return self._questions.ask(environ, hub, page, LEVELS[0], passive=passive)
 
-    def _can_renew(self, environ: "WSGIEnvironment") -> bool:
-        page = whole_target(environ, env.trust(environ).own.public_url)
+    def _can_renew(self, environ: "WSGIEnvironment", hub: str) -> bool:
         return (
             environ["REQUEST_METHOD"] == "GET"
             and fills_window(environ)
-            # What is too long to come back to whole would come back without its query,
-            # which before a hub inside is a message.
-            and len(page) <= LONGEST_TARGET
             and not was_asked(environ)
-            and self._questions.hub_answers(environ, known_hub(environ))
+            and self._questions.hub_answers(environ, hub)
         )

@@ -259,6 +259,7 @@ class TestWhoSheIs:
         assert service.login.attributes == told
         assert service.login.subject == site.environ["eilogin.session"].subject
         assert service.require("basis") is None
+        assert service.tells_proof is False
         assert service.take_proof() is False
 
     def test_is_in_no_log_address_or_cookie(self, anna, caplog, events):

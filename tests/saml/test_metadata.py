@@ -779,6 +779,17 @@ class TestAMemberThatIsNotValid:
         assert str(found.left_out[entity_id]).isprintable()
         assert len(str(found.left_out[entity_id])) < 400
 
+    def test_is_looked_at_only_where_the_operator_has_signed(
+        self, participant, other_key, read
+    ):
+        """To look at each by itself takes long."""
+
+        def edit(root):
+            root.find(q("md:EntityDescriptor")).set("ID", "no ID")
+
+        with pytest.raises(UntrustedSignature):
+            read(_signed_with_edit([participant], other_key, edit))
+
     @pytest.mark.parametrize("around", [" {}", "{}\n", "\t{} "])
     def test_has_white_space_around_its_entity_id_for_nothing(
         self, read_with, participant, around

@@ -31,14 +31,11 @@ _ANYBODY = (
 )
 
 
-def sound(octets: bytes) -> tuple[etree._Element, Mapping[int, PeerUnusable]]:
-    """The document, and what is wrong by the schema with which of its members.
+def looked_at(octets: bytes) -> tuple[etree._Element, bool]:
+    """The document, and whether the schema takes all of it.
 
-    They are numbered as :func:`entities_in` finds them, also in the canonical form,
-    which cannot be asked any more: it lacks the namespaces that only a value uses
-    (xsi:type). What is around the members is valid, and so are some of them. Raises as
-    :func:`parsed`, and where no member is valid the
-    :class:`~eilogin.errors.PeerUnusable` of the first.
+    Where it does not, there are members, and :func:`faults_in` says which of them are
+    not valid. Raises as :func:`parsed`.
     """
     document = parsed(octets)
     try:
@@ -46,9 +43,8 @@ def sound(octets: bytes) -> tuple[etree._Element, Mapping[int, PeerUnusable]]:
     except MalformedMessage:
         if document.tag != q("md:EntitiesDescriptor"):
             raise
-        _require_sound_around(document)
-        return document, _faults_of_members(document)
-    return document, {}
+        return document, False
+    return document, True
 
 
 def parsed(octets: bytes) -> etree._Element:
@@ -62,6 +58,19 @@ def parsed(octets: bytes) -> etree._Element:
     document = parse(octets, METADATA)
     check_structure(document, only_its_own=True)
     return document
+
+
+def faults_in(document: etree._Element) -> Mapping[int, PeerUnusable]:
+    """What is wrong by the schema with which members of a document, as it came.
+
+    They are numbered as :func:`entities_in` finds them, also in the canonical form,
+    which cannot be asked any more: it lacks the namespaces that only a value uses
+    (xsi:type). What is around the members is valid, and so are some of them. Raises
+    :class:`~eilogin.errors.MalformedMessage`, and where no member is valid the
+    :class:`~eilogin.errors.PeerUnusable` of the first.
+    """
+    _require_sound_around(document)
+    return _faults_of_members(document)
 
 
 def _require_sound_around(document: etree._Element) -> None:

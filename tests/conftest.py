@@ -5,7 +5,6 @@ would send them, made with real keys and told to the real thing.
 import contextlib
 import itertools
 import json
-from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 from wsgiref.validate import validator
 
@@ -13,12 +12,10 @@ import pytest
 import redis_servers
 import time_machine
 from lxml import etree
+from parties import HubParty, Party, new_party_key
 from webob import Request
 
-from eilogin import clock as now
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, xml
 
 START = "2026-11-24T09:00:00Z"
 
@@ -38,137 +35,6 @@ class Witness:
     def environ(self):
         """What the last request looked like to the application."""
         return self.seen[-1]
-
-
-class Party:
-    """A member whose messages a test writes; ``key`` may be swapped for another."""
-
-    def __init__(self, trust, key=None):
-        self.entity_id = trust.own.entity_id
-        self.key = key or trust.own.key
-
-    def by_redirect(self, location, kind, element, relay_state=""):
-        """The address that brings a message through the browser."""
-        octets = xml.serialize(element)
-        return bindings.redirect_url(location, kind, octets, relay_state, self.key)
-
-    def by_post(self, kind, element, relay_state=""):
-        """The fields of the form that brings a message."""
-        octets = xml.serialize(self.signed(element))
-        return bindings.post_fields(kind, octets, relay_state)
-
-    def by_soap(self, element):
-        """The body that brings a message from server to server."""
-        return bindings.wrap_soap(self.signed(element))
-
-    def signed(self, element):
-        """The element with a signature of this party, in the place of an older one."""
-        for old in element.findall(xml.q("ds:Signature")):
-            element.remove(old)
-        signatures.sign(element, self.key)
-        return element
-
-    def logout_request(self, name_id, destination, *indexes, **changes):
-        request = messages.LogoutRequest(
-            id=messages.new_id(),
-            issued=now.now(),
-            issuer=self.entity_id,
-            name_id=name_id,
-            destination=destination,
-            session_indexes=indexes,
-        )
-        return messages.write_logout_request(replace(request, **changes))
-
-    def logout_response(self, request, destination="", **changes):
-        response = messages.LogoutResponse(
-            id=messages.new_id(),
-            issued=now.now(),
-            issuer=self.entity_id,
-            status=messages.Status(),
-            in_response_to=request.id,
-            destination=destination,
-        )
-        return messages.write_logout_response(replace(response, **changes))
-
-
-class HubParty(Party):
-    """The hub, as a test wants it; as a WSGI app it resolves artifacts."""
-
-    def __init__(self, trust, key=None):
-        super().__init__(trust, key)
-        #: What the ArtifactResponse carries, and how it differs from a good one.
-        self.carried = None
-        self.changes = {}
-        #: Whether the ArtifactResponse is signed too.
-        self.signs_envelope = True
-
-    def assertion(self, request, name="anna", **changes):
-        """A good assertion in answer to an AuthnRequest, but for ``changes``."""
-        instant = now.now()
-        assertion = messages.Assertion(
-            id=messages.new_id(),
-            issued=instant,
-            issuer=self.entity_id,
-            name_id=messages.NameID(name),
-            recipient=request.acs_url,
-            in_response_to=request.id,
-            confirmation_ends=instant + 120,
-            not_before=instant - 60,
-            not_on_or_after=instant + 120,
-            audiences=((request.issuer,),),
-            authn_instant=instant,
-            session_index="_s1",
-            session_ends=instant + 7200,
-            level_class=DIGID.class_of("basis"),
-            attributes={"name": ["Anna"]},
-        )
-        return messages.write_assertion(replace(assertion, **changes))
-
-    def response(self, request, assertion, *codes, **changes):
-        """The envelope; ``codes`` say why where there is no ``assertion``."""
-        response = messages.Response(
-            id=messages.new_id(),
-            issued=now.now(),
-            issuer=self.entity_id,
-            status=messages.Status(codes or (messages.SUCCESS,)),
-            in_response_to=request.id,
-            destination=request.acs_url,
-        )
-        return messages.write_response(replace(response, **changes), assertion)
-
-    def answer(self, request, name="anna", **changes):
-        """A Response with a signed assertion."""
-        return self.response(
-            request, self.signed(self.assertion(request, name, **changes))
-        )
-
-    def refusal(self, request, reason=messages.AUTHN_FAILED):
-        return self.response(request, None, messages.RESPONDER, reason)
-
-    def artifact(self, index=0):
-        return bindings.new_artifact(self.entity_id, index)
-
-    def __call__(self, environ, start_response):
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        resolve = messages.read_artifact_resolve(bindings.unwrap_soap(body))
-        response = messages.ArtifactResponse(
-            id=messages.new_id(),
-            issued=now.now(),
-            issuer=self.entity_id,
-            status=messages.Status(),
-            in_response_to=resolve.id,
-        )
-        element = messages.write_artifact_response(
-            replace(response, **self.changes), self.carried
-        )
-        if self.signs_envelope:
-            self.signed(element)
-        start_response("200 OK", [("Content-Type", "text/xml")])
-        return [bindings.wrap_soap(element)]
-
-
-def new_party_key(name):
-    return SigningKey.load(*new_key_pair(name))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,531 @@
+"""A federation on real servers, before which attackers try, and what must then hold.
+
+One participant takes answers by POST (``uwv``), one by artifact (``svb``), one has two
+keys and opens what is encrypted (``kadaster``); the hub is ours. A test speaks for any
+member, with its real key, and for strangers. Everything goes over HTTP; stores are
+files, which the arena reads between two requests.
+
+After every message the invariants of the attacks are looked at (:meth:`Arena.refuses`,
+:meth:`Arena.takes`), by their numbers:
+
+=== ==============================================================================
+I1  what was taken says what the trusted key signed, to the letter
+I2  what was refused gets a 4xx with a code and a reference number that the log
+    knows too (a SOAP fault over SOAP); no traceback, nothing of it on the page
+I3  what was refused changed no store, no login under way, no trust; others stay
+    signed in
+I4  one assertion makes at most one session
+I5  a second, 50 MB, no file and no connection outside are the bounds
+I6  identity comes from the session only
+I7  every Location and every form goes to an address that is known to be good
+I8  the good twin is taken after all that was refused, in the same login
+I9  what we take, python3-saml takes too: the filters ask it by themselves, and
+    ``second_opinion`` is a code in the log
+=== ==============================================================================
+"""
+
+import hashlib
+import http.client
+import json
+import logging
+import re
+import resource
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from html import unescape
+from http.cookies import SimpleCookie
+from pathlib import Path
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import waitress
+from real_parts import free_ports
+from waitress import wasyncore
+
+from eilogin.federation import Trust
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.saml import bindings, messages, xml
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.testing.federation import Federation
+
+HUB, UWV, SVB, KADASTER = (
+    f"{name}.localhost" for name in ("inloggen", "uwv", "svb", "kadaster")
+)
+#: Who signs in at our hub in these tests, and who is signed in all the while.
+ATTACKER, VICTIM = "sem", "anna"
+#: Seconds and bytes that one message may take (I5).
+LONGEST, MOST_MEMORY = 1.0, 50 * 1024 * 1024
+
+FORM = "application/x-www-form-urlencoded"
+_REFERENCE = re.compile(r'class="reference">([2-9A-Z]{3}-[2-9A-Z]{3})<')
+_ACTION = re.compile(r'<form[^>]*\baction="([^"]*)"')
+_FIELD = re.compile(r'<input[^>]*\bname="([^"]*)"[^>]*\bvalue="([^"]*)"')
+_TABLES = ("sessions", "labels", "items", "texts", "marks")
+
+
+class Witness:
+    """The application of every participant: it says whom it saw, and keeps it."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, object]] = []
+
+    def __call__(self, environ, start_response):
+        self.seen.append(environ)
+        start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"user=[{environ.get('REMOTE_USER', '')}]".encode("latin-1")]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered, and after how many seconds."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes = field(repr=False)
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def reference(self) -> str | None:
+        """The number on the page, if there is one."""
+        found = _REFERENCE.search(self.text)
+        return found and found[1]
+
+    @property
+    def location(self) -> str | None:
+        return {k.lower(): v for k, v in self.headers}.get("location")
+
+    @property
+    def form(self) -> tuple[str, dict[str, str]] | None:
+        """Where the form of the page goes, and its fields."""
+        action = _ACTION.search(self.text)
+        if action is None:
+            return None
+        fields = {k: unescape(v) for k, v in _FIELD.findall(self.text)}
+        return unescape(action[1]), fields
+
+    @property
+    def targets(self) -> list[str]:
+        """All addresses to which it sends a browser by itself or by a button."""
+        found = [unescape(url) for url in _ACTION.findall(self.text)]
+        return found + ([self.location] if self.location else [])
+
+    @property
+    def is_fault(self) -> bool:
+        return self.status == 500 and b":Fault>" in self.body
+
+
+class Visitor:
+    """Somebody at a browser that follows nothing; it keeps cookies by host."""
+
+    def __init__(self, arena: "Arena") -> None:
+        self._arena = arena
+        self.cookies: dict[str, dict[str, str]] = {}
+
+    def get(self, url: str, **headers: str) -> Answer:
+        return self._send("GET", url, b"", {"Sec-Fetch-Mode": "navigate"} | headers)
+
+    def post(
+        self, url: str, form: "Mapping[str, str] | bytes", **headers: str
+    ) -> Answer:
+        """Send a form as the page of another site does; octets go as they are."""
+        body = form if isinstance(form, bytes) else urlencode(form).encode()
+        said = {"Content-Type": FORM, "Sec-Fetch-Site": "cross-site"}
+        return self._send("POST", url, body, said | headers)
+
+    def _send(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        host = urlsplit(url).hostname or ""
+        jar = self.cookies.setdefault(host, {})
+        said = {"Accept": "text/html", "Accept-Language": "nl"}
+        if jar:
+            said["Cookie"] = "; ".join(f"{k}={v}" for k, v in jar.items())
+        said |= {k.replace("_", "-"): v for k, v in headers.items()}
+        answer = self._arena.ask(method, url, body, said)
+        for name, value in answer.headers:
+            if name.lower() == "set-cookie":
+                self._keep(jar, value)
+        return answer
+
+    def _keep(self, jar: dict[str, str], header: str) -> None:
+        for name, morsel in SimpleCookie(header).items():
+            if morsel.value:
+                jar[name] = morsel.value
+            else:
+                jar.pop(name, None)
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A login that somebody has begun, up to the hub."""
+
+    visitor: Visitor
+    #: The page that she wanted.
+    page: str
+    request: messages.AuthnRequest
+    relay_state: str
+    #: The address and form, or the address alone, by which the question came.
+    question: Answer
+
+
+class Voice:
+    """The hub as a test wants it: what it answers for an artifact."""
+
+    def __init__(self) -> None:
+        #: The octets of the next answers, or a function of the ArtifactResolve.
+        self.answers: object = None
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        octets = self.answers(body) if callable(self.answers) else self.answers
+        start_response("200 OK", [("Content-Type", "text/xml")])
+        return [octets]
+
+
+class _Members(Federation):
+    """The federation on servers: its addresses have a port, its back channel is one."""
+
+    def __init__(self, folder: Path, port: int, app, options, hub_options) -> None:
+        self._port = port
+        #: What the application of every participant was asked.
+        self.voice = Voice()
+        #: Whether artifacts are resolved by the voice and not by the hub.
+        self.is_forged = False
+        apps = dict.fromkeys(options, app)
+        super().__init__(
+            folder, apps, options=options, hub_options=hub_options, hub=HUB
+        )
+
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        if self.is_forged and environ["HTTP_HOST"].startswith(HUB) and path == "/ars":
+            return self.voice(environ, start_response)
+        return super().__call__(environ, start_response)
+
+    def _own(self, host: str) -> dict[str, str]:
+        return super()._own(host) | {"public_url": f"http://{host}:{self._port}"}
+
+    def _trust(self, host: str, options: TrustOptions) -> Trust:
+        self.trusts[host] = trust_of(options)
+        return self.trusts[host]
+
+
+class Arena:
+    """The servers, their stores, and the rules; see the module."""
+
+    def __init__(self, folder: Path) -> None:
+        (self.port,) = free_ports(1)
+        self.folder, self.witness = folder, Witness()
+        self.federation = _Members(
+            folder,
+            self.port,
+            self.witness,
+            options={
+                UWV: {"acs": "post", **self._store(UWV)},
+                SVB: {"acs": "artifact", **self._store(SVB)},
+                KADASTER: {
+                    "acs": "post",
+                    **self._store(KADASTER),
+                },
+            },
+            hub_options=self._store(HUB),
+        )
+        self.outside = _Listener()
+        #: A key that nobody knows, and one of a member who is no hub.
+        self.stranger = SigningKey.load(*new_key_pair("stranger"))
+        self.member = self.federation.trusts[SVB].own.key
+        self._log = _Log()
+
+    def _store(self, host: str) -> dict[str, str]:
+        return {"store": f"sqlite:///{self.folder / host}.db"}
+
+    @contextmanager
+    def open(self) -> Iterator["Arena"]:
+        """Serve, with somebody signed in at every participant."""
+        channels: dict[int, object] = {}
+        server = waitress.create_server(
+            self.federation,
+            host="127.0.0.1",
+            port=self.port,
+            threads=8,
+            map=channels,
+        )
+        logger = logging.getLogger("eilogin")
+        logger.addHandler(self._log)
+        before = logger.level
+        logger.setLevel(logging.DEBUG)
+
+        def run() -> None:
+            # What it waits for is closed under it in the end.
+            with suppress(OSError):
+                server.run()
+
+        runs = threading.Thread(target=run, daemon=True)
+        runs.start()
+        try:
+            self.victim = Visitor(self)
+            self.log_in(self.victim, VICTIM, *self.participants)
+            yield self
+        finally:
+            server.close()
+            # Members keep connections to each other.
+            wasyncore.close_all(channels, ignore_all=True)
+            runs.join(30)
+            self.outside.close()
+            logger.setLevel(before)
+            logger.removeHandler(self._log)
+
+    participants = (UWV, SVB, KADASTER)
+
+    # --- who does what ----------------------------------------------------------------
+
+    def url(self, host: str, path: str = "/") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    def ask(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        """One request over a connection of its own."""
+        parts = urlsplit(url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        began = time.monotonic()
+        with closing(connection):
+            connection.request(
+                method, path, body or None, {"Host": parts.netloc} | dict(headers)
+            )
+            got = connection.getresponse()
+            content = got.read()
+        seconds = time.monotonic() - began
+        return Answer(got.status, got.getheaders(), content, seconds)
+
+    def soap(self, url: str, octets: bytes) -> Answer:
+        """Bring an envelope, as a server does."""
+        kind = {"Content-Type": "text/xml; charset=utf-8"}
+        return self.ask("POST", url, octets, kind)
+
+    def begin(self, host: str, path: str = "/mijn") -> UnderWay:
+        """Somebody new, who wants a page and is at the hub."""
+        visitor, page = Visitor(self), self.url(host, path)
+        answer = visitor.get(page)
+        if answer.form and "SAMLRequest" in answer.form[1]:
+            body = urlencode(answer.form[1]).encode()
+            received = bindings.read_post(body)
+        else:
+            received = bindings.read_redirect(urlsplit(answer.location or "").query)
+        request = messages.read_authn_request(xml.parse(received.octets))
+        return UnderWay(visitor, page, request, received.relay_state, answer)
+
+    def log_in(self, visitor: Visitor, name: str, *hosts: str) -> None:
+        """The whole journey, by password at our hub where she is asked for it."""
+        for host in hosts:
+            page = self.url(host, "/mijn")
+            answer = self.arrive(visitor, page, name)
+            assert self.user(answer), (answer, answer.text)
+
+    def arrive(self, visitor: Visitor, url: str, name: str = ATTACKER) -> Answer:
+        """Follow redirects, forms and the sign-in from an address to where it ends."""
+        answer = visitor.get(url)
+        for _ in range(20):
+            if answer.location:
+                url = urljoin(url, answer.location)
+                answer = visitor.get(url)
+                continue
+            form = answer.form
+            if form is None or self.user(answer):
+                return answer
+            url = urljoin(url, form[0]) if form[0] else url
+            fields = form[1]
+            site = "cross-site"
+            if 'name="password"' in answer.text:
+                fields = fields | {"username": name, "password": f"demo-{name}"}
+                site = "same-origin"
+            elif not fields.keys() & {"SAMLRequest", "SAMLResponse"}:
+                return answer
+            origin = {"Origin": "{0.scheme}://{0.netloc}".format(urlsplit(url))}
+            more = {"Sec-Fetch-Site": site}
+            if site == "same-origin":
+                more |= origin
+            answer = visitor.post(url, fields, **more)
+        raise AssertionError(f"goes round: {url}")
+
+    def user(self, answer: Answer) -> str:
+        """Whom the application saw who gave this answer; "" for nobody."""
+        found = re.fullmatch(r"user=\[(.*)\]", answer.text)
+        return found[1] if found else ""
+
+    # --- the rules --------------------------------------------------------------------
+
+    def state(self) -> Mapping[str, object]:
+        """All that a refused message must leave as it was (I3, I5)."""
+        stores = {}
+        for path in sorted(self.folder.glob("*.db")):
+            with closing(sqlite3.connect(path)) as database:
+                for table in _TABLES:
+                    rows = database.execute(f"SELECT * FROM {table}")  # noqa: S608
+                    stores[f"{path.stem}.{table}"] = sorted(map(repr, rows))
+        files = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.folder.iterdir())
+            if ".db" not in path.name
+        }
+        return {**stores, **files, "trust": self._trusted(), "out": self.outside.count}
+
+    def _trusted(self) -> str:
+        told = "".join(
+            repr((host, trust.federation, trust.own))
+            for host, trust in sorted(self.federation.trusts.items())
+        )
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Whatever is sent meanwhile changes nothing, and takes little (I3, I5)."""
+        before, room = self.state(), _resident()
+        yield
+        assert self.state() == before, "I3: something was changed"
+        grown = _resident() - room
+        assert grown < MOST_MEMORY, f"I5: {grown} bytes more"
+
+    def refuses(
+        self, answer: Answer, *, soap: bool = False, sent: Sequence[str] = ()
+    ) -> Mapping[str, object]:
+        """What the log says of a refusal, which looks as one must (I2, I5, I7).
+
+        ``sent`` are texts of the attacker that no page may show.
+        """
+        assert answer.seconds < LONGEST, f"I5: {answer.seconds} s"
+        assert "Traceback" not in answer.text, "I2"
+        assert not self.user(answer), "I6: somebody is signed in"
+        for text in sent:
+            assert text not in answer.text, f"I2: the page shows {text!r}"
+        for url in answer.targets:
+            assert self.is_ours(url), f"I7: {url}"
+        if soap:
+            assert answer.is_fault, (answer, answer.text)
+            (told,) = self._log.refusals[-1:] or [{}]
+            return told
+        assert 400 <= answer.status < 500, (answer, answer.text)
+        assert answer.reference, f"I2: no reference: {answer.text}"
+        told = self._log.by_reference(answer.reference)
+        assert told is not None, f"I2: the log does not know {answer.reference}"
+        assert told["reason"], f"I2: no code: {told}"
+        return told
+
+    def refuses_answer(
+        self,
+        under_way: UnderWay,
+        octets: "bytes | Mapping[str, str]",
+        sent: Sequence[str] = (),
+    ) -> Mapping[str, object]:
+        """Bring what claims to be the answer to a login by POST: it must be refused.
+
+        ``octets`` are XML, or the fields of the whole form. What the log says of it.
+        """
+        with self.unchanged():
+            answer = self.brings(under_way, octets)
+        told = self.refuses(answer, sent=sent)
+        assert not self.user(under_way.visitor.get(under_way.page)), "I3, I6"
+        return told
+
+    def takes_answer(self, under_way: UnderWay, octets: bytes, name: str) -> Answer:
+        """Bring a good answer: she is signed in as ``name``, and at her page (I1, I8).
+
+        Once: the same assertion makes no second session (I4).
+        """
+        answer = self.brings(under_way, octets)
+        assert answer.status in (302, 303), (answer, answer.text)
+        page = self.arrive(under_way.visitor, answer.location or "")
+        assert self.user(page) == name, (page, page.text)
+        with self.unchanged():
+            self.brings(under_way, octets)
+        return page
+
+    def brings(
+        self, under_way: UnderWay, octets: "bytes | Mapping[str, str]"
+    ) -> Answer:
+        """The same, whatever comes of it."""
+        form = octets
+        if isinstance(octets, bytes):
+            form = bindings.post_fields("SAMLResponse", octets, under_way.relay_state)
+        return under_way.visitor.post(under_way.request.acs_url, form)
+
+    def is_ours(self, url: str) -> bool:
+        """Whether an address is one of a member, or of the page itself."""
+        parts = urlsplit(url)
+        if not parts.scheme and not parts.netloc:
+            return not url.startswith(("//", "/\\", "\\"))
+        return url.startswith(tuple(f"http://{h}:{self.port}/" for h in self._hosts))
+
+    @property
+    def _hosts(self) -> Sequence[str]:
+        return [HUB, *self.participants]
+
+    def others_stay(self) -> None:
+        """Who was signed in before is so still, everywhere (I3)."""
+        for host in self.participants:
+            answer = self.victim.get(self.url(host, "/mijn"))
+            assert self.user(answer), f"I3: the victim lost her session at {host}"
+
+
+class _Log(logging.Handler):
+    """The events of the audit log, and all other lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.events: list[dict[str, object]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        self.lines.append(text)
+        if record.name == "eilogin.audit":
+            self.events.append(json.loads(text))
+
+    @property
+    def refusals(self) -> list[dict[str, object]]:
+        return [e for e in self.events if e["outcome"] != "ok"]
+
+    def by_reference(self, reference: str) -> dict[str, object] | None:
+        found = (e for e in reversed(self.events) if e["reference"] == reference)
+        return next(found, None)
+
+
+class _Listener:
+    """An address of loopback at which nothing of ours may ever connect (I5)."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self.count = 0
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                connection.close()
+                self.count += 1
+
+    def close(self) -> None:
+        # An accept that waits does not end by close alone.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(5)
+
+
+def _resident() -> int:
+    """Bytes of this process that are in memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()

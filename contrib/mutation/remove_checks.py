@@ -1,0 +1,203 @@
+"""Remove each check in turn, and see whether a test notices."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import click
+from coverage import CoverageData
+from mutants import Mutant, mutants_of
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+#: Where what comes from outside is judged.
+ROOMS = ("saml", "federation", "hub", "visit", "web", "sessions", "filters")
+#: What takes minutes and starts servers of others shows nothing more here.
+LEFT_OUT = ("tests/peers", "tests/journeys", "tests/stores", "tests/cli")
+#: So many tests are tried first, the rest if they notice nothing.
+FIRST = 40
+#: Seconds after which a check is taken to have been missed: something hangs.
+PATIENCE = 300.0
+
+_COPIED = ("eilogin", "tests", "contrib", "setup.cfg", "pyproject.toml", "paste.ini")
+_COPIED += ("README.rst", "CHANGES.rst", "SECURITY.rst", ".ci", "LICENSE")
+_COVERAGE = "[run]\nsource = eilogin\ndata_file = {file}\ncore = ctrace\n"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a test noticed, and how many had the chance."""
+
+    mutant: Mutant
+    is_noticed: bool
+    tests: int
+
+
+def pytest_in(folder: Path, *arguments: str, coverage: str = "") -> int:
+    """Run pytest in a copy of the tree; its status."""
+    run = ["-m", "coverage", "run", f"--rcfile={coverage}"] if coverage else []
+    command = [sys.executable, *run, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    environment = os.environ | {
+        # Processes that tests start are to be of the copy too.
+        "PYTHONPATH": os.pathsep.join((str(folder), str(HERE))),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        return subprocess.run(  # noqa: S603 - our own interpreter
+            [*command, *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=PATIENCE * (20 if coverage else 1),
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return -1
+
+
+@contextmanager
+def a_copy() -> Iterator[Path]:
+    """The tree in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in _COPIED:
+            source = ROOT / part
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, folder / part, ignore=ignored)
+            elif source.exists():
+                shutil.copy(source, folder / part)
+        yield folder
+
+
+def who_goes_where(paths: Sequence[str], kept: Path) -> Mapping[str, Mapping]:
+    """By file and line, the tests that go through it; ``kept`` holds what was found."""
+    if not kept.exists():
+        with a_copy() as folder:
+            settings = folder / "coverage.cfg"
+            settings.write_text(_COVERAGE.format(file=folder / "data"))
+            left_out = [f"--ignore={name}" for name in LEFT_OUT]
+            arguments = ("-p", "per_test", *left_out, *paths)
+            pytest_in(folder, *arguments, coverage=str(settings))
+            data = CoverageData(str(folder / "data"))
+            data.read()
+            found = {
+                str(Path(file).relative_to(folder)): {
+                    line: [name for name in names if name]
+                    for line, names in data.contexts_by_lineno(file).items()
+                }
+                for file in data.measured_files()
+            }
+        kept.write_text(json.dumps(found))
+    return json.loads(kept.read_text())
+
+
+def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> Verdict:
+    """Try the tests that go where the check was, those named after its room first."""
+    room = "/".join(Path(mutant.file).parts[1:-1])
+    found = {test for line in mutant.lines for test in lines.get(str(line), ())}
+    tests = sorted(found, key=lambda test: (f"tests/{room}/" not in test, test))
+    file = folder / mutant.file
+    good = file.read_text()
+    file.write_text(mutant.text)
+    try:
+        for some in (tests[:FIRST], tests[FIRST:]):
+            listed = folder / "tests.txt"
+            listed.write_text("\n".join(some))
+            if some and pytest_in(folder, "-x", f"@{listed}") != 0:
+                return Verdict(mutant, is_noticed=True, tests=len(tests))
+    finally:
+        file.write_text(good)
+    return Verdict(mutant, is_noticed=False, tests=len(tests))
+
+
+def all_mutants(files: Iterable[str]) -> list[Mutant]:
+    """Those of the files, or of the rooms, whose names begin so."""
+    wanted = tuple(files) or tuple(f"eilogin/{room}/" for room in ROOMS)
+    names = (str(p.relative_to(ROOT)) for p in sorted(ROOT.glob("eilogin/**/*.py")))
+    return [
+        mutant
+        for name in names
+        if name.startswith(wanted)
+        for mutant in mutants_of(name, (ROOT / name).read_text())
+    ]
+
+
+@click.command()
+@click.argument("files", nargs=-1)
+@click.option("--jobs", default=2, show_default=True, help="So many at once.")
+@click.option(
+    "--tests", multiple=True, help="Tests to go by; all but the slow ones if none."
+)
+@click.option(
+    "--map",
+    "kept",
+    type=click.Path(path_type=Path),
+    help="A file that keeps which test goes where, for the next run.",
+)
+def main(files: Sequence[str], jobs: int, tests: Sequence[str], kept: Path) -> None:
+    r"""Remove each check in turn, and see whether a test notices.
+
+    FILES are beginnings of names, such as eilogin/saml/ or eilogin/hub/sso.py; without
+    one, all rooms that judge what comes from outside. First all tests run once, to see
+    which of them goes through which line (some minutes); then, for each check, those
+    that go there, until one fails. What nobody noticed is listed at the end, and the
+    status is 1.
+
+    \b
+    Examples:
+      remove_checks.py eilogin/saml/checks.py
+      remove_checks.py eilogin/saml/ --map /tmp/who-goes-where.json
+    """
+    mutants = all_mutants(files)
+    click.echo(f"{len(mutants)} checks; first the tests as they are")
+    with tempfile.TemporaryDirectory() as scratch:
+        where = who_goes_where(tests or ["tests"], kept or Path(scratch) / "map.json")
+        missed = [one for one in _verdicts(mutants, where, jobs) if not one.is_noticed]
+    for verdict in missed:
+        click.echo(f"{verdict.mutant}   ({verdict.tests} tests go there)")
+    click.echo(f"{len(mutants)} checks removed, {len(missed)} not noticed")
+    sys.exit(1 if missed else 0)
+
+
+def _verdicts(
+    mutants: Sequence[Mutant], where: Mapping[str, Mapping], jobs: int
+) -> Iterator[Verdict]:
+    copies: SimpleQueue[Path] = SimpleQueue()
+
+    def judge(mutant: Mutant) -> Verdict:
+        folder = copies.get()
+        try:
+            return judged(mutant, folder, where.get(mutant.file, {}))
+        finally:
+            copies.put(folder)
+
+    with ThreadPoolExecutor(jobs) as pool, _copies(jobs) as folders:
+        for folder in folders:
+            copies.put(folder)
+        told = pool.map(judge, mutants)
+        with click.progressbar(told, length=len(mutants)) as verdicts:
+            yield from verdicts
+
+
+@contextmanager
+def _copies(count: int) -> Iterator[Sequence[Path]]:
+    if not count:
+        yield ()
+        return
+    with a_copy() as first, _copies(count - 1) as rest:
+        yield (first, *rest)
+
+
+if __name__ == "__main__":
+    main()

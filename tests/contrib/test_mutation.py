@@ -1,0 +1,77 @@
+"""Checks are found and taken away, and tests that bite are told from others."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "contrib" / "mutation"
+
+RAISES = """raise Refused(
+            "à la"
+        )"""
+TEXT = """\
+def judge(é, found):
+    if not é or found > 3:
+        raise Refused(
+            "à la"
+        )
+    check_it(é)
+    self.require(found); count(found)
+    return require(found)
+"""
+
+
+@pytest.fixture
+def mutants_of(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    yield importlib.import_module("mutants").mutants_of
+    sys.modules.pop("mutants")
+
+
+def test_each_check_is_taken_away_by_itself(mutants_of):
+    found = {one.gone: one for one in mutants_of("some.py", TEXT)}
+    assert {gone: one.line for gone, one in found.items()} == {
+        "raise Refused('à la')": 3,
+        "or not é": 2,
+        "or found > 3": 2,
+        "check_it(é)": 6,
+        "self.require(found)": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("gone", "old", "new"),
+    [
+        ("or not é", "not é or found > 3", "(found > 3)"),
+        ("check_it(é)", "check_it(é)", "pass"),
+        ("self.require(found)", "self.require(found);", "pass;"),
+        ("raise Refused('à la')", RAISES, "pass\n\n"),
+    ],
+)
+def test_the_rest_of_the_text_stays(mutants_of, gone, old, new):
+    (mutant,) = (m for m in mutants_of("some.py", TEXT) if m.gone == gone)
+    assert old in TEXT
+    assert mutant.text == TEXT.replace(old, new)
+
+
+def run(*arguments):
+    command = [sys.executable, FOLDER / "remove_checks.py", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_the_tests_of_a_room_bite():
+    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/test_sectors.py")
+    assert "checks removed, 0 not noticed" in done.stdout, done.stderr
+    assert done.returncode == 0
+
+
+def test_what_nobody_noticed_is_named():
+    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/test_instants.py")
+    assert done.returncode == 1, done.stderr
+    assert "0 tests go there" in done.stdout
+    assert "eilogin/saml/sectors.py:" in done.stdout

@@ -88,18 +88,32 @@ def who_goes_where(paths: Sequence[str], kept: Path) -> Mapping[str, Mapping]:
             settings.write_text(_COVERAGE.format(file=folder / "data"))
             left_out = [f"--ignore={name}" for name in LEFT_OUT]
             arguments = ("-p", "per_test", *left_out, *paths)
-            pytest_in(folder, *arguments, coverage=str(settings))
+            if pytest_in(folder, *arguments, coverage=str(settings)) != 0:
+                raise click.ClickException(
+                    "a test fails with all checks in place: run pytest, and mend that"
+                )
             data = CoverageData(str(folder / "data"))
             data.read()
-            found = {
-                str(Path(file).relative_to(folder)): {
-                    line: [name for name in names if name]
-                    for line, names in data.contexts_by_lineno(file).items()
-                }
-                for file in data.measured_files()
-            }
-        kept.write_text(json.dumps(found))
-    return json.loads(kept.read_text())
+            kept.write_text(json.dumps(_numbered(data, folder)))
+    found = json.loads(kept.read_text())
+    tests = found["tests"]
+    return {
+        file: {line: [tests[number] for number in of] for line, of in lines.items()}
+        for file, lines in found["files"].items()
+    }
+
+
+def _numbered(data: CoverageData, folder: Path) -> Mapping[str, object]:
+    """What was measured, tests by number: some go through thousands of lines."""
+    numbers: dict[str, int] = {}
+    files = {
+        str(Path(file).relative_to(folder)): {
+            line: [numbers.setdefault(name, len(numbers)) for name in names if name]
+            for line, names in data.contexts_by_lineno(file).items()
+        }
+        for file in data.measured_files()
+    }
+    return {"tests": list(numbers), "files": files}
 
 
 def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> Verdict:

@@ -71,7 +71,13 @@ def test_the_tests_of_a_room_bite():
 
 
 def test_what_nobody_noticed_is_named():
-    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/test_instants.py")
+    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/test_text.py")
     assert done.returncode == 1, done.stderr
     assert "0 tests go there" in done.stdout
     assert "eilogin/saml/sectors.py:" in done.stdout
+
+
+def test_nothing_is_removed_while_a_test_fails():
+    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/no_such_test.py")
+    assert done.returncode == 1
+    assert "a test fails with all checks in place" in done.stderr

@@ -21,9 +21,10 @@ import os
 import re
 import socket
 import ssl
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -80,6 +81,18 @@ _LONGEST_FAULT = 4096
 _LONGEST_WORDS = 200
 #: Where a SOAP fault has its words for people (SOAP 1.1, 4.4).
 _FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
+#: And where it says whose fault it is, more closely behind a dot or not (4.4.1).
+_FAULT_CODE = re.compile(
+    rb"<(?:[\w.-]{1,40}:)?faultcode(?:\s[^<>]*)?>\s*(?:[\w-]{1,40}:)?(Client|Server)[.\s<]"
+)
+#: What of a question may stand in no log, also where a peer repeats it: whom it is
+#: about, and an artifact that may be good still. And what a number of hers looks like.
+_UNTOLD = re.compile(
+    rb"<(?:[\w.-]{1,40}:)?(?:NameID|SessionIndex|Artifact)(?:\s[^<>]*)?>([^<]+)<"
+)
+_NUMBER = re.compile(r"(?<!\d)\d{9}(?!\d)")
+#: Characters of the shortest name, or part of one, that is left out.
+_SHORTEST_PART = 6
 
 #: By how many seconds a peer's clock may differ from ours, as in its messages.
 _SKEW = 60.0
@@ -174,6 +187,9 @@ class BackChannel:
         self._timeout = timeout
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
         self._looks: OrderedDict[tuple[str, int], tuple[float, bool]] = OrderedDict()
+        self._lock = threading.Lock()
+        #: Whom some thread looks at now.
+        self._looking: set[tuple[str, int]] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._timeout:g}s>"
@@ -190,17 +206,15 @@ class BackChannel:
         :class:`eilogin.errors.PeerUnavailable`, naming the peer, for whatever is not
         a whole answer in time: no connection, a name or certificate that does not
         fit, another status (SAML bindings 3.2.3.3 sends a SOAP fault with 500, whose
-        words the error repeats), a redirect, too many bytes, too slow. A clock of the
-        peer that is not ours stands in the error, or in the log where there is none.
+        words the error repeats), a redirect, too many bytes, too slow; it says whether
+        there was an answer at all. A clock of the peer that is not ours stands in the
+        error, or in the log where there is none.
         """
         question = _Question("POST", _HEADERS, _LONGEST_ANSWER, body, _LONGEST_FAULT)
         answer = self._ask(url, question, timeout)
         clocks = _clocks(answer.dated)
         if answer.status != HTTPStatus.OK:
-            told = [f"answered with status {answer.status}"]
-            if words := _fault_words(answer.body):
-                told.append(f"it says {words!r}")
-            raise PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
+            raise failed(url, answer.status, answer.body, question=body, clocks=clocks)
         for told_apart in clocks:
             _log.warning("%s answers, but %s", named(url), told_apart)
         return answer.body
@@ -304,7 +318,9 @@ class BackChannel:
         """Whether a TCP connection to the peer (or the proxy) opens now.
 
         A quick look before a citizen is sent there; it says nothing about what would
-        be answered. The outcome holds for 5 seconds, and is then looked up anew.
+        be answered. The outcome holds for 5 seconds, and is then looked up anew: by one
+        thread, while all others go by the one before it. What nobody knows yet is not
+        reachable.
         """
         try:
             peer = _host_and_port(self._proxy_for(url) or url)
@@ -314,10 +330,19 @@ class BackChannel:
         moment = time.monotonic()
         if looked and moment - looked < _LOOK_HOLDS:
             return outcome
-        outcome = _opens(*peer, timeout)
-        self._looks[peer] = (moment, outcome)
-        while len(self._looks) > _LOOKS:
-            self._looks.popitem(last=False)
+        with self._lock:
+            if peer in self._looking:
+                return outcome
+            self._looking.add(peer)
+        try:
+            outcome = _opens(*peer, timeout)
+            with self._lock:
+                self._looks[peer] = (moment, outcome)
+                while len(self._looks) > _LOOKS:
+                    self._looks.popitem(last=False)
+        finally:
+            with self._lock:
+                self._looking.discard(peer)
         return outcome
 
     def close(self) -> None:
@@ -373,9 +398,11 @@ def _read(url: str, response: urllib3.BaseHTTPResponse, question: _Question) -> 
         # One byte more than the limit is asked for, and never waited for beyond.
         body = b"".join(_chunks(response, question.longest + 1))
         if len(body) > question.longest:
-            raise PeerUnavailable(
+            error = PeerUnavailable(
                 f"{named(url)} answered with more than {question.longest} bytes"
             )
+            error.has_answered = True
+            raise error
     elif response.status >= HTTPStatus.BAD_REQUEST and question.longest_fault:
         # The status is what counts, also where the rest does not come.
         with suppress(HTTPError, OSError):
@@ -416,13 +443,48 @@ def _clocks(dated: float | None) -> list[str]:
     return [f"its clock says {theirs} and ours {ours}"]
 
 
-def _fault_words(body: bytes) -> str:
-    """What a SOAP fault says to people, for one line of a log; "" where it is none."""
+def failed(
+    url: str,
+    status: int,
+    body: bytes,
+    *,
+    question: bytes = b"",
+    clocks: Sequence[str] = (),
+) -> PeerUnavailable:
+    """The error for an answer of another status than 200 to a SOAP ``question``.
+
+    It repeats what a SOAP fault in its ``body`` says, and ``clocks``.
+    """
+    told = [f"answered with status {status}"]
+    if words := _fault_words(body, question):
+        told.append(f"it says {words!r}")
+    error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
+    error.has_answered = True
+    found = _FAULT_CODE.search(body)
+    error.fault = found[1].decode() if found else ""
+    return error
+
+
+def _fault_words(body: bytes, question: bytes) -> str:
+    """What a SOAP fault says to people, for one line of a log; "" where it is none.
+
+    Without what it repeats of the ``question`` and nobody may read there.
+    """
     # Read as text: nobody signed it, and nothing but these words is wanted of it.
     found = _FAULT_WORDS.search(body.decode(errors="replace"))
     words = html.unescape(found[1]) if found else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
-    return " ".join(readable.split())[:_LONGEST_WORDS]
+    for text in _untold(question):
+        readable = readable.replace(text, "…")
+    return " ".join(_NUMBER.sub("…", readable).split())[:_LONGEST_WORDS]
+
+
+def _untold(question: bytes) -> Iterator[str]:
+    """What a question names, and the parts of that, the longest first."""
+    for found in _UNTOLD.findall(question):
+        text = html.unescape(found.decode(errors="replace")).strip()
+        parts = [text, *re.split(r"[^\w-]+", text)]
+        yield from (part for part in parts if len(part) >= _SHORTEST_PART)
 
 
 @cache

@@ -196,6 +196,9 @@ class MalformedMessage(Refused):
     """Not what the protocol says it should look like."""
 
     code = "message-malformed"
+    #: What a parser said of it, which may quote it: no log or traceback shows that of
+    #: itself (:func:`eilogin.saml.xml.in_full`).
+    parser_said: str = ""
 
 
 class MessageTooLarge(MalformedMessage):
@@ -485,6 +488,12 @@ class StoreUnavailable(Unavailable):
     code = "store-unavailable"
 
 
+class Busy(Unavailable):
+    """As much of this waits for others already as may do so at a time."""
+
+    code = "busy"
+
+
 class PeerBusy(Unavailable):
     """A peer is asked about as much as may be at a time already."""
 
@@ -496,6 +505,10 @@ class PeerUnavailable(Unavailable):
 
     code = "peer-unavailable"
     status = 502
+    #: Whether it did answer, so that what was asked is used up.
+    has_answered: bool = False
+    #: Who is at fault, as a SOAP fault says: ``Client`` or ``Server``; or "".
+    fault: str = ""
 
 
 # --- what stops nothing ---------------------------------------------------------

@@ -119,6 +119,19 @@ def _size(value: object) -> object:
     return size
 
 
+#: The largest number of things at a time that anybody can mean.
+_MOST = 1000
+
+
+def _count(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    word = value.strip()
+    if not re.fullmatch(r"[0-9]{1,4}", word) or not 1 <= int(word) <= _MOST:
+        raise ValueError(f"a whole number of 1 to {_MOST}")
+    return int(word)
+
+
 def _flag(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -291,6 +304,19 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("here", ""), text.strip())
 
 
+def is_there(look: Callable[[], bool]) -> bool:
+    """What ``path.is_file`` or its like says; no of a name that no file can have.
+
+    ValueError where this user may not look.
+    """
+    try:
+        return look()
+    except PermissionError:
+        raise ValueError("a path in folders that this user may enter") from None
+    except OSError:
+        return False
+
+
 def _readable_file(value: object, info: ValidationInfo) -> object:
     return readable_file(value, info) if isinstance(value, str) else value
 
@@ -298,7 +324,7 @@ def _readable_file(value: object, info: ValidationInfo) -> object:
 def readable_file(text: str, info: ValidationInfo) -> Path:
     """A file that an ini file names; for validators, as :func:`from_ini`."""
     path = from_ini(text, info)
-    if not path.is_file():
+    if not is_there(path.is_file):
         raise ValueError("an existing file")
     if not os.access(path, os.R_OK):
         raise ValueError("a file that this user may read")
@@ -309,7 +335,7 @@ def _folder(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
     path = from_ini(value, info)
-    if not path.is_dir():
+    if not is_there(path.is_dir):
         raise ValueError("an existing folder")
     return path
 
@@ -389,6 +415,8 @@ def _content(path: Path) -> bytes:
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 #: Bytes; 0 where it is off.
 Size = Annotated[int, BeforeValidator(_size)]
+#: How many of something there are, or may be.
+Count = Annotated[int, BeforeValidator(_count)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines_of)]
 Words = Annotated[tuple[str, ...], BeforeValidator(words_of)]
@@ -553,11 +581,18 @@ def plain(text: str | None) -> str:
 
 
 def _shown(declared: type[Options], name: str, value: str) -> str:
-    """What was found, short, or "***" where it is a secret."""
-    if is_secret(declared.model_fields[name].annotation):
+    """What was found, short, or "***" where it is a secret.
+
+    So is a key that stands where the path of its file should.
+    """
+    if is_secret(declared.model_fields[name].annotation) or _PEM in value:
         return "***"
     text = without_password(" ".join(value.split()))
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+
+
+#: With which a key in PEM begins (RFC 7468 2).
+_PEM = "-----BEGIN"
 
 
 def without_password(url: str) -> str:
@@ -568,9 +603,11 @@ def without_password(url: str) -> str:
     shown before the last ``@``, nor anything without one that is no host.
     """
     shown = re.sub(r"(://(?=[^/?@]*:))\S*@", r"\1***@", url)
-    return _REDIS.sub(_redis_without_password, shown)
+    return _REDIS.sub(_redis_without_password, _UNFINISHED.sub(r"\1***@", shown))
 
 
+#: An address whose scheme was forgotten, or its colon: ``redis//user:password@host``.
+_UNFINISHED = re.compile(r"(?<!\S)(?!\S*://|mailto:)([\w+.-]*//)?[^\s:]*:\S*@")
 _REDIS = re.compile(
     r"(?P<scheme>redis[a-z+]*:/*)(?P<user>.*@)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )

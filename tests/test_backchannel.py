@@ -344,6 +344,61 @@ class TestAPeerThatMisbehaves:
         assert server.url() in str(caught.value)
         assert len(server.requests) == 1
 
+    @pytest.mark.parametrize(
+        ("answer", "has_answered"),
+        [
+            (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", True),
+            (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", True),
+            (OK + b"Content-Length: 1001\r\n\r\n" + b"x" * 1001, True),
+            (OK + b"Content-Length: 1000\r\n\r\n" + b"x" * 10, False),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", False),
+            (b"", False),
+        ],
+        ids=["status", "redirect", "too long", "cut off", "not HTTP", "nothing"],
+    )
+    def test_has_had_the_question_where_it_answers(
+        self, peer, channel, monkeypatch, answer, has_answered
+    ):
+        """What can be asked once is used up then."""
+        monkeypatch.setattr(backchannel, "_LONGEST_ANSWER", 1000)
+
+        def behave(peer, connection):
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_RDWR)
+
+        with pytest.raises(PeerUnavailable) as caught:
+            channel().post(peer(behave).url(), b"")
+        assert caught.value.has_answered == has_answered
+
+    def test_that_is_not_there_has_had_no_question(self, channel):
+        with pytest.raises(PeerUnavailable) as caught:
+            channel().post(f"http://localhost:{unused_port()}/", b"")
+        assert not caught.value.has_answered
+
+    @pytest.mark.parametrize(
+        ("code", "fault"),
+        [
+            ("soap-env:Client", "Client"),
+            ("Client", "Client"),
+            ("S:Client.Authentication", "Client"),
+            ("\n soap:Server ", "Server"),
+            ("soap:Clients", ""),
+            ("soap:Sender", ""),
+            ("x" * 100 + ":Client", ""),
+            ("", ""),
+        ],
+    )
+    def test_says_in_a_soap_fault_who_is_at_fault(self, peer, channel, code, fault):
+        body = (
+            '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+            f"<e:Fault><faultcode>{code}</faultcode><faultstring>x</faultstring>"
+            "</e:Fault></e:Body></e:Envelope>"
+        ).encode()
+        head = f"HTTP/1.1 500 Oops\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        with pytest.raises(PeerUnavailable, match="it says 'x'") as caught:
+            channel().post(peer(head + body).url(), b"")
+        assert caught.value.fault == fault
+
     def test_is_unavailable_where_it_closes_halfway(self, peer, channel):
         def behave(peer, connection):
             connection.sendall(OK + b"Content-Length: 7\r\n\r\n<fi")
@@ -462,6 +517,29 @@ class TestASoapFault:
     def test_is_told_in_one_line(self, peer, channel, words, told):
         said = self.told(peer, channel, refusing(saying(words)))
         assert said == f" answered with status 500; it says {told}"
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            ("no session of s00000000:900000016 here", "no session of … here"),
+            ("900000016 is not known in s00000000", "… is not known in …"),
+            ("AAQAAMh48/1oXIM+ is unknown", "… is unknown"),
+            ("a&amp;b-citizen, not 900000028", "…, not …"),
+            ("the other index _s is 1764150000", "the other index _s is 1764150000"),
+        ],
+    )
+    def test_does_not_repeat_whom_the_question_was_about(
+        self, peer, channel, words, told
+    ):
+        question = (
+            b'<e><saml:NameID Format="x">s00000000:900000016</saml:NameID>'
+            b"<NameID>a&amp;b-citizen</NameID><p:SessionIndex>_s</p:SessionIndex>"
+            b"<samlp:Artifact>AAQAAMh48/1oXIM+</samlp:Artifact><Issuer>no</Issuer></e>"
+        )
+        server = peer(refusing(saying(words)))
+        with pytest.raises(PeerUnavailable, match="it says") as caught:
+            channel().post(server.url(), question)
+        assert str(caught.value).endswith(f" it says '{told}'")
 
     def test_is_told_of_a_prefix_and_a_language(self, peer, channel):
         body = b'<s:Fault><s:faultstring xml:lang="nl">nee</s:faultstring></s:Fault>'
@@ -861,6 +939,48 @@ class TestAQuickLook:
         moment = 1005.0
         assert not back.is_reachable("https://uwv.example/")
         assert len(looks) == 2
+
+    @pytest.mark.parametrize("known", [None, True, False])
+    def test_is_taken_by_one_while_others_go_by_what_is_known(
+        self, channel, monkeypatch, known
+    ):
+        """A peer that hangs would hold a thread of each of them for a second."""
+        looks, goes_on = threading.Semaphore(0), threading.Event()
+        moment, back, url = 1000.0, channel(), "https://uwv.example/"
+
+        def look(*peer):
+            looks.release()
+            assert goes_on.wait(30)
+            return not known
+
+        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        if known is not None:
+            monkeypatch.setattr(backchannel, "_opens", lambda *peer: known)
+            assert back.is_reachable(url) == known
+        moment = 1005.0
+        monkeypatch.setattr(backchannel, "_opens", look)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(back.is_reachable, url)
+            assert looks.acquire(timeout=30)
+            try:
+                assert [back.is_reachable(url) for _ in range(5)] == [bool(known)] * 5
+            finally:
+                goes_on.set()
+            assert first.result(30) == (not known)
+        assert back.is_reachable(url) == (not known)
+        assert not looks.acquire(blocking=False), "one has looked"
+
+    def test_that_breaks_off_is_taken_anew(self, channel, monkeypatch):
+        def broken(*peer):
+            raise MemoryError
+
+        back, url = channel(), "https://uwv.example/"
+        with monkeypatch.context() as patch:
+            patch.setattr(backchannel, "_opens", broken)
+            with pytest.raises(MemoryError):
+                back.is_reachable(url)
+        monkeypatch.setattr(backchannel, "_opens", lambda *peer: True)
+        assert back.is_reachable(url)
 
     def test_is_not_remembered_for_ever_more_peers(self, channel, monkeypatch):
         monkeypatch.setattr(backchannel, "_opens", lambda *look: True)

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_valida
 from eilogin import settings
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import (
+    Count,
     Flag,
     Lines,
     Networks,
@@ -48,6 +49,7 @@ class Sample(Options):
     secret: Secret | None = option("secret", default=None)
     secrets: Secrets = option("secrets", default=(), shown="none")
     keep: Size = option("how much", default="1m")
+    at_once: Count = option("how many", default=3)
     other_url: PublicURL = option("elsewhere", default="")
     acs: Literal["artifact", "post"] = option("how", default="artifact")
 
@@ -116,6 +118,8 @@ class TestAValue:
             ("prefix", "/", ""),
             ("prefix", " /in/log-in ", "/in/log-in"),
             ("acs", "post", "post"),
+            ("at_once", "1", 1),
+            ("at_once", " 1000 ", 1000),
         ],
     )
     def test_is_read_as_its_type(self, name, text, value):
@@ -133,6 +137,12 @@ class TestAValue:
             ("keep", "much", "a size such as '500k' or '1m', at most '64m', or 'off'"),
             ("keep", "65m", "a size"),
             ("keep", "-1", "a size"),
+            ("at_once", "0", "a whole number of 1 to 1000"),
+            ("at_once", "1001", "a whole number"),
+            ("at_once", "10000", "a whole number"),
+            ("at_once", "-1", "a whole number"),
+            ("at_once", "2.5", "a whole number"),
+            ("at_once", "\u0663", "a whole number"),
             ("passive", "maybe", "'true' or 'false'"),
             ("public_url", "uwv.example.nl", "an address such as"),
             ("public_url", "ftp://uwv.example.nl", "an address such as"),
@@ -420,6 +430,7 @@ class TestADeclaration:
             "secret": "",
             "secrets": "none",
             "keep": "1m",
+            "at_once": "3",
             "other_url": "",
             "acs": "artifact",
         }

@@ -328,6 +328,14 @@ def _check_store_file(file: IniFile, title: str, url: str) -> None:
 
 def _fault_of_place(path: Path) -> str:
     """Why nothing could be kept there; "" if nothing is known."""
+    try:
+        return _fault_seen_at(path)
+    except OSError as error:
+        # A folder above it that this user may not enter, or a name that none can have.
+        return f"cannot be looked at ({error.strerror})"
+
+
+def _fault_seen_at(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return "its folder is not there"

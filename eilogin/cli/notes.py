@@ -13,7 +13,7 @@ from eilogin import settings
 from eilogin.cli import inventory
 from eilogin.cli.capabilities import Known
 from eilogin.cli.inifile import IniFile
-from eilogin.cli.pipelines import Part, Stack
+from eilogin.cli.pipelines import Part, Pipelines, Stack
 from eilogin.errors import LOGOUT_IMPOSSIBLE
 from eilogin.federation.own import HUB
 from eilogin.federation.trust_options import TrustOptions
@@ -40,6 +40,11 @@ _METHODS = (
     *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
 )
 
+#: Options that say how many threads may wait for somebody else.
+_HOLD_THREADS = ("artifacts_at_once", "logouts_at_once")
+#: The threads of a waitress whose section says nothing of them.
+_THREADS = 4
+
 _MINUTE = 60
 
 #: File systems that are gone when the machine stops.
@@ -58,12 +63,14 @@ def notes(
     ``known`` says in the same way whom a section trusts.
     """
     found = list(_of_no_effect(file, parts))
+    threads = _threads(file)
     for part in parts:
         if part.entry_point is not None:
             found += _comments(part)
         options = read.get(part.title)
         if options is not None:
             found += [*_in_one(part, options), *_open_files(file, part, options)]
+            found += _all_held(part, options, threads)
     for stack in stacks:
         found += [
             *_out_of_reach(stack, read),
@@ -103,7 +110,32 @@ def _comments(part: Part) -> Iterator[str]:
             yield _note(part, option, f"found ' #'{settings.no_comments(value)}")
 
 
+def _threads(file: IniFile) -> int:
+    """The threads of the server that has the most; 0 where there is no waitress."""
+    # Another server has them on its command line. A fault has been told.
+    servers = map(Pipelines(file).part, file.of_kind("server"))
+    said = (
+        one.options.get("threads", f"{_THREADS}").strip()
+        for one in servers
+        if one.distribution == "waitress"
+    )
+    return max((int(text) for text in said if text.isdecimal()), default=0)
+
+
 # --- one section ----------------------------------------------------------------
+
+
+def _all_held(part: Part, options: Options, threads: int) -> Iterator[str]:
+    """Where somebody who does not answer holds every thread that there is."""
+    for name in _HOLD_THREADS:
+        most = getattr(options, name, 0)
+        if threads and most >= threads:
+            yield _note(
+                part,
+                name,
+                f"{most}, and no server has more than {threads} threads: a peer that"
+                " hangs holds them all; expected fewer",
+            )
 
 
 def _in_one(part: Part, options: Options) -> Iterator[str]:

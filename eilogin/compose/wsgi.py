@@ -23,7 +23,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator
 
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import Lines, Options, did_you_mean, option, read, section_of
+from eilogin.settings import (
+    Lines,
+    Options,
+    did_you_mean,
+    is_there,
+    option,
+    read,
+    section_of,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,7 +46,7 @@ def _is_module_and_attribute(name: str) -> str:
 
 def _are_folders(lines: tuple[str, ...]) -> tuple[str, ...]:
     for line in lines:
-        if not Path(line).is_dir():
+        if not is_there(Path(line).is_dir):
             raise ValueError(f"existing folders, one a line; {line!r} is none")
     return lines
 

@@ -18,6 +18,7 @@ from eilogin.settings import (
     Lines,
     did_you_mean,
     from_ini,
+    is_there,
     name_of,
     read_lines,
     readable_file,
@@ -154,7 +155,7 @@ def _federation_files(value: object, info: ValidationInfo) -> object:
             return _federation_address(line, info)
         file, _, certificate = line.rpartition(" ")
         # There may be blanks in the path of a file.
-        if not file or from_ini(line, info).exists():
+        if not file or is_there(from_ini(line, info).exists):
             return FederationFile(readable_file(line, info))
         return FederationFile(
             readable_file(file, info), readable_file(certificate, info)

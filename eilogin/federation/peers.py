@@ -136,7 +136,10 @@ def _unclear(federation: Federation) -> ConfigurationError:
         return type(error)(f"has no hub that can be used: {error}")
     count = len(federation.entities)
     parties = "1 participant" if count == 1 else f"{count} participants"
-    return HubUnknown(f"has no hub (IDPSSODescriptor); it has {parties}")
+    return HubUnknown(
+        f"has no hub (IDPSSODescriptor); it has {parties}; expected a hub among them:"
+        " ask the operator"
+    )
 
 
 def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:

@@ -24,7 +24,7 @@ from eilogin.saml.algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 _RISKS = {
     CBC: "who can send us answers may decrypt others, a byte at a time",
     RSA_1_5: "who can send us answers may find the keys of others",
-    SHA1_REDIRECT: "the signature of a redirect could be forged",
+    SHA1_REDIRECT: "the signature of an answer to a logout could be forged",
 }
 
 

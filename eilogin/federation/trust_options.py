@@ -95,7 +95,7 @@ class TrustOptions(OwnOptions, name="trust"):
     accept_weak: WeakAlgorithms = option(
         "weak algorithms that are taken all the same: ``cbc`` (where a signature is "
         "around it) and ``rsa-1.5`` for what is encrypted for us, ``sha1-redirect`` "
-        "for redirects signed with SHA-1",
+        "for the redirect that answers a logout, signed with SHA-1",
         default=frozenset(),
         shown="none",
     )

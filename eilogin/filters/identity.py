@@ -63,6 +63,7 @@ Source = Callable[[Login], str | None]
 _FORGEABLE = (
     "REMOTE_USER",
     "AUTH_TYPE",
+    "HTTP_AUTH_TYPE",
     "HTTP_REMOTE_USER",
     "HTTP_X_REMOTE_USER",
     "HTTP_X_FORWARDED_USER",
@@ -151,6 +152,16 @@ class Variable:
 
     key: str
     name: str
+
+    @property
+    def as_header(self) -> str:
+        """The key of a header of that name, by which a client could say the same.
+
+        Some applications look there too, because other software hands identity over in
+        headers. The key itself where that is a header of the browser's own.
+        """
+        header = "HTTP_" + self.key.upper().replace("-", "_")
+        return self.key if _READ_BY_OTHERS(header) else header
 
 
 def _variable(line: str) -> Variable:
@@ -266,6 +277,7 @@ class IdentityFilter:
             *_FORGEABLE,
             *(header.key for header in options.headers),
             *(variable.key for variable in options.attributes),
+            *(variable.as_header for variable in options.attributes),
         )
 
     def __call__(

@@ -32,7 +32,16 @@ from webob import Response
 
 from eilogin.errors import NotFound
 from eilogin.saml.levels import LEVELS
-from eilogin.settings import Flag, Names, Options, Seconds, Size, option, read
+from eilogin.settings import (
+    Count,
+    Flag,
+    Names,
+    Options,
+    Seconds,
+    Size,
+    option,
+    read,
+)
 from eilogin.visit import cancelled, limits
 from eilogin.visit.acs import AssertionConsumer
 from eilogin.visit.again import SecondChance
@@ -61,6 +70,8 @@ from eilogin.visit.warning import EndWarning, tell_session
 from eilogin.visit.whereabouts import BindAddress, Whereabouts
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
+from eilogin.web.places import USUAL
+from eilogin.web.requests import allow_only
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -161,6 +172,13 @@ class LoginOptions(Options, name="login"):
     want_response_signed: Flag = option(
         "take no answer of which only the assertion is signed", default=False
     )
+    artifacts_at_once: Count = option(
+        "how many artifacts of one hub a process resolves at a time, and half as many, "
+        "rounded up, for who come from one network; who brings one more sees a page "
+        "that tries again by itself. Keep it below the threads of the server: a hub "
+        "that hangs holds one for each",
+        default=USUAL,
+    )
     second_opinion: Flag = option(
         "let python3-saml judge every answer of the hub too", default=True
     )
@@ -259,6 +277,7 @@ class LoginFilter:
                 second_opinion=options.second_opinion,
                 unsolicited=options.unsolicited,
                 response_signed=options.want_response_signed,
+                artifacts_at_once=options.artifacts_at_once,
             ),
             arrivals=Arrivals(
                 self._forms,
@@ -346,6 +365,7 @@ class LoginFilter:
 
     def _send_again(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/again``: a form that was kept, and a button that sends it."""
+        allow_only(environ, "GET", "HEAD")
         answer = self._guard.require(environ, LEVELS[0])
         return answer or self._forms.show(environ)
 

@@ -61,8 +61,8 @@ class LogoutOptions(Options, name="logout"):
     logout_binding: LogoutBindings = option(
         "how the hub is told of a logout, of what its metadata has: one or more of "
         "``redirect``, ``post`` (both in her browser) and ``soap`` (from server to "
-        "server), the preferred one first; ``auto`` is in this order, with "
-        "``profile = digid`` ``post`` first, because the NameID is a BSN",
+        "server), the preferred one first; ``auto`` is in this order, but ``post`` "
+        "first where the NameID is a BSN, as with ``profile = digid``",
         default=(),
         shown="``auto``",
     )

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin import audit
-from eilogin.errors import NotFound, PathRefused, PipelineOrder
+from eilogin.errors import MethodNotAllowed, NotFound, PathRefused, PipelineOrder
 from eilogin.federation import Trust
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
@@ -43,6 +43,7 @@ from eilogin.settings import read
 from eilogin.visit import zope
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
+from eilogin.web.requests import allow_only
 from eilogin.web.urls import root
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class TrustFilter:
             if path.startswith(self._below_prefix):
                 return self._nothing_here(environ)(environ, start_response)
         elif address == "metadata":
-            return self._own_metadata()(environ, start_response)
+            return self._own_metadata(environ)(environ, start_response)
         return self.app(environ, start_response)
 
     def _path_in_zope(self, environ: "WSGIEnvironment") -> str:
@@ -99,10 +100,16 @@ class TrustFilter:
         environ[env.VISIBLE] = seen
         return seen.below
 
-    def _own_metadata(self) -> Response:
-        return Response(
+    def _own_metadata(self, environ: "WSGIEnvironment") -> Response:
+        try:
+            allow_only(environ, "GET", "HEAD")
+        except MethodNotAllowed as error:
+            return self._refused(environ, error, "address")
+        answer = Response(
             body=self._metadata, content_type="application/samlmetadata+xml"
         )
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
         error = NotFound("no address of eilogin below its prefix")

@@ -140,7 +140,7 @@ def _encrypt_name(
     name_id = assertion.find(f"{xml.q('saml:Subject')}/{xml.q('saml:NameID')}")
     assert name_id is not None  # noqa: S101 - written a moment ago
     subject = name_id.getparent()
-    assert subject is not None  # noqa: S101
+    assert subject is not None  # noqa: S101 - it was found inside
     subject.insert(0, encrypt(name_id, "saml:EncryptedID", key, methods))
     subject.remove(name_id)
 

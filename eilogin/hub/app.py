@@ -21,6 +21,7 @@ from webob import Response
 
 from eilogin import settings
 from eilogin.errors import (
+    Busy,
     ConfigurationError,
     NotFound,
     Refused,
@@ -45,6 +46,7 @@ from eilogin.hub.ways import WayLines, Ways
 from eilogin.saml.sectors import BSN
 from eilogin.sessions import Login, Participant
 from eilogin.settings import (
+    Count,
     Flag,
     LongSecret,
     Options,
@@ -58,7 +60,13 @@ from eilogin.settings import (
 from eilogin.web import environ as env
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal
-from eilogin.web.requests import read_form, require_own_form, wants_page
+from eilogin.web.places import USUAL
+from eilogin.web.requests import (
+    allow_only,
+    read_form,
+    require_own_form,
+    wants_page,
+)
 from eilogin.web.urls import see_other, this_page
 
 if TYPE_CHECKING:
@@ -94,6 +102,12 @@ class HubOptions(Options, name="hub"):
     )
     logout_timeout: Seconds = option(
         "how long each participant may take to confirm a logout", default="5s"
+    )
+    logouts_at_once: Count = option(
+        "how many logouts of a process tell participants at a time; who comes with one "
+        "more is still logged in, and tries again. Keep it below the threads of the "
+        "server: a participant that hangs holds one for each",
+        default=USUAL,
     )
     logout_binding: WayLines = option(
         "how participants are told of a logout, of what their metadata has: lines of "
@@ -212,7 +226,10 @@ class Hub:
             encrypts=options.encrypt_name_id,
         )
         self._logout = logout = SingleLogout(
-            self.pages, self._propagation, is_below=options.sign_in == "above"
+            self.pages,
+            self._propagation,
+            is_below=options.sign_in == "above",
+            at_once=options.logouts_at_once,
         )
         self._rehearses = options.rehearsal
         sign_in = self._sign_in(options)
@@ -245,7 +262,10 @@ class Hub:
         if not isinstance(sign_in, SignIn):
             return {}
         logout = SingleLogoutAsDigid(
-            self.pages, self._propagation, rehearses=self._rehearses
+            self.pages,
+            self._propagation,
+            rehearses=self._rehearses,
+            at_once=self._options.logouts_at_once,
         )
         sso = SingleSignOnAsDigid(
             sign_in,
@@ -296,7 +316,7 @@ class Hub:
         if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
             return soap_fault(error, note_refusal(error, event, environ))
         again = None
-        if isinstance(error, StoreUnavailable) and wants_page(environ):
+        if isinstance(error, StoreUnavailable | Busy) and wants_page(environ):
             again = this_page(environ, env.trust(environ).own.public_url)
         return self.pages.refuse(
             environ,
@@ -332,10 +352,15 @@ class Hub:
         return Response(status=204)
 
     def _health(self, environ: "WSGIEnvironment") -> Response:
-        return Response(text="ok\n", content_type="text/plain")
+        # HAProxy looks by OPTIONS, where it is not told otherwise.
+        allow_only(environ, "GET", "HEAD", "OPTIONS")
+        answer = Response(text="ok\n", content_type="text/plain")
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
 
     def _home(self, environ: "WSGIEnvironment") -> Response:
         """Where the citizen is logged in, and how she logs out everywhere."""
+        allow_only(environ, "GET", "HEAD", "POST")
         trust = env.trust(environ)
         if environ["REQUEST_METHOD"] == "POST":
             return self._choose(environ)

@@ -5,6 +5,9 @@ from elsewhere does not lock a citizen out at once; and, with more room, by each
 two alone. In IPv6 that is 64 bits of the address: the rest is the client's to choose.
 Codes are counted by citizen. A try is taken before it is made, so that many at the same
 time are counted like any others.
+
+Who tries all day, from wherever, does not keep a citizen out of her own browser: one in
+which she has signed in before (:mod:`eilogin.hub.browsers`) has tries of its own.
 """
 
 import hashlib
@@ -12,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from eilogin import clock
+from eilogin.hub.browsers import known_browser, plain
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 
@@ -32,38 +36,45 @@ class Attempts:
 
     def __init__(self, environ: "WSGIEnvironment", username: str) -> None:
         self._values = env.values(environ)
-        name = username.strip().casefold()
+        self._name = name = plain(username)
+        self._browser = browser = known_browser(environ, username)
         network = network_here(environ)
-        self._here = f"password\0{name}\0{network}"
-        self._password = (
-            # Where none is left here, nothing more is written for whatever names.
-            (f"place\0{network}", _MOST_FROM_A_PLACE),
-            (self._here, _MOST),
-            (f"name\0{name}", _MOST_FOR_A_NAME),
-        )
+        self._here = f"password\0{name}\0{browser or network}"
+        self._place = (f"place\0{network}", _MOST_FROM_A_PLACE)
+        self._password = [(self._here, _MOST)]
+        if not browser:
+            self._password.append((f"name\0{name}", _MOST_FOR_A_NAME))
         self._taken: list[str] = []
 
+    def may_try_here(self) -> bool:
+        """Take one of the tries that this network has, whatever name it is for.
+
+        What is tried for a name that has none left counts here too.
+        """
+        return bool(self._browser) or self._take(*self._place)
+
     def may_try_password(self) -> bool:
-        """Take one of the tries that are left, or say that none is."""
+        """Take one of the tries that are left for this name, or say that none is."""
+        before = len(self._taken)
         if all(self._take(what, most) for what, most in self._password):
             return True
         # It is not made, so it does not count.
-        for key in self._taken:
+        for key in self._taken[before:]:
             self._values.take(key)
         return False
 
-    def forget_passwords(self) -> None:
-        """The password was right: this try does not count, nor those before it here."""
-        for key in (*self._taken, *_slots(self._here, _MOST)):
-            self._values.take(key)
-
     def may_try_code(self, citizen_id: str) -> bool:
-        """The same for a citizen's code."""
-        return self._take(f"code\0{citizen_id}", _MOST)
+        """The same for a citizen's code; "" is nobody's, of whom the same is asked."""
+        who = citizen_id or f"\0{self._name}"
+        return self._take(f"code\0{who}\0{self._browser}", _MOST)
 
-    def forget_codes(self, citizen_id: str) -> None:
-        """Her code was right: all its tries are there again."""
-        for key in _slots(f"code\0{citizen_id}", _MOST):
+    def forget(self, citizen_id: str) -> None:
+        """She has signed in: this try does not count, nor those before it here."""
+        for key in (
+            *self._taken,
+            *_slots(self._here, _MOST),
+            *_slots(f"code\0{citizen_id}\0{self._browser}", _MOST),
+        ):
             self._values.take(key)
 
     def _take(self, what: str, most: int) -> bool:

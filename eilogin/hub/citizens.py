@@ -9,6 +9,8 @@ A password is stored as its Argon2id hash (RFC 9106); a one-time code is that of
 RFC 6238 with its defaults: six digits, 30 seconds, SHA-1.
 """
 
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -32,6 +34,8 @@ _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 #: A password longer than this is not looked at: hashing it would be work for nothing.
 _PASSWORD_LENGTH = 1024
 
+#: Of who has no codes, or is nobody.
+_SECRET_OF_NOBODY = pyotp.random_base32()
 #: How many codes before and after the present one are taken too.
 _CODE_WINDOW = 1
 
@@ -74,7 +78,11 @@ class Citizens:
 
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {c.username.casefold(): c for c in citizens}
-        self._nobody = _hash_of_nobody()
+        hashes = [c.password for c in self._by_username.values()] or [_some_hash()]
+        #: What is checked for who is nobody: as much work as for one of the citizens.
+        self._nobodies = [_like(_parameters_of(one)) for one in hashes]
+        # The same one in every process, and nobody knows which.
+        self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self._by_username)}>"
@@ -111,11 +119,14 @@ class Citizens:
     def verify(self, username: str, password: str) -> Citizen | None:
         """The citizen, if this is her password.
 
-        An unknown name takes as long as a wrong password. Counting what goes wrong,
-        and stopping it, is up to the caller.
+        An unknown name takes as long as a wrong password of some citizen, and always
+        as long. Counting what goes wrong, and stopping it, is up to the caller.
         """
-        citizen = self._by_username.get(username.strip().casefold())
-        hashed = citizen.password if citizen else self._nobody
+        name = username.strip().casefold()
+        citizen = self._by_username.get(name)
+        digest = hmac.digest(self._chooses, name.encode(), "sha256")
+        nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
+        hashed = citizen.password if citizen else nobody
         try:
             _HASHER.verify(hashed, password[:_PASSWORD_LENGTH])
         except argon2.exceptions.VerifyMismatchError:
@@ -123,18 +134,21 @@ class Citizens:
         # No one has guessed the random password of nobody; nor shall they.
         return citizen if len(password) <= _PASSWORD_LENGTH else None
 
-    def verify_code(self, citizen: Citizen, code: str) -> bool:
+    def verify_code(self, citizen: Citizen | None, code: str) -> bool:
         """Whether this is her one-time code now, or the one just before or after.
 
         Spaces are ignored. The same code is taken as often as it comes: the caller
-        lets it be used once (RFC 6238 5.2).
+        lets it be used once (RFC 6238 5.2). Of nobody, and of who has none, no code is
+        right, which takes as long.
         """
         digits = "".join(code.split())
-        if not citizen.totp_secret or not re.fullmatch(r"[0-9]{6}", digits):
+        if not re.fullmatch(r"[0-9]{6}", digits):
             return False
-        return pyotp.TOTP(citizen.totp_secret).verify(
+        secret = citizen.totp_secret if citizen else ""
+        is_right = pyotp.TOTP(secret or _SECRET_OF_NOBODY).verify(
             digits, for_time=clock.utc(clock.now()), valid_window=_CODE_WINDOW
         )
+        return is_right and bool(secret)
 
     def current_code(self, citizen: Citizen) -> str:
         """Her one-time code now, or "" where she has none.
@@ -166,9 +180,22 @@ def _place_of(error: ValueError) -> str:
 
 
 @cache
-def _hash_of_nobody() -> str:
-    """Checked where there is no such citizen, so that the answer takes as long."""
+def _some_hash() -> str:
     return _HASHER.hash(os.urandom(16))
+
+
+def _parameters_of(hashed: str) -> tuple[int, int, int]:
+    """What decides how much work a hash is: time, memory and threads."""
+    found = argon2.extract_parameters(hashed)
+    return found.time_cost, found.memory_cost, found.parallelism
+
+
+@cache
+def _like(parameters: tuple[int, int, int]) -> str:
+    """A hash that is as much work, of what nobody types."""
+    time_cost, memory_cost, parallelism = parameters
+    hasher = argon2.PasswordHasher(time_cost, memory_cost, parallelism)
+    return hasher.hash(os.urandom(16))
 
 
 def _citizen(entry: object) -> Citizen:
@@ -183,9 +210,11 @@ def _citizen(entry: object) -> Citizen:
     citizen = Citizen(**{**dict.fromkeys(_REQUIRED, ""), **entry})
     _require_known(citizen)
     try:
-        argon2.extract_parameters(citizen.password)
+        kind = argon2.extract_parameters(citizen.password).type
     except argon2.exceptions.InvalidHashError:
-        raise ValueError("password: an Argon2 hash is expected") from None
+        kind = None
+    if kind is not argon2.Type.ID:
+        raise ValueError("password: an Argon2id hash is expected")
     if not re.fullmatch(r"(?:(?:[A-Z2-7]{8}){4,})?", citizen.totp_secret):
         # RFC 4226 4, R6: 160 bits are recommended, and 32 letters hold them.
         raise ValueError("totp_secret: base32, 32 letters or more, is expected")

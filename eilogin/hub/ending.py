@@ -8,25 +8,41 @@ told over SOAP (:mod:`eilogin.hub.propagation`). What comes of it is an
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import audit, clock
-from eilogin.errors import Unavailable
+from eilogin.errors import Busy, Unavailable
 from eilogin.hub import untold
 from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.propagation import Propagation, Told
 from eilogin.saml import messages
-from eilogin.saml.checks import LIFETIME, SKEW, check_logout_request
+from eilogin.saml.checks import KNOWN_FOR, check_logout_request
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
 from eilogin.web import environ as env
+from eilogin.web.places import USUAL, Full, Places
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: How often to look whether the same logout is done elsewhere, in seconds.
 _LOOK_AGAIN = 0.1
+#: How many requests with the same message have threads here: one that executes it, and
+#: one that waits for what comes of that.
+_WITH_THE_SAME = 2
+#: For how many times as long as a logout may take one is thought to be under way, if
+#: nothing has come of it: its process was killed then.
+_TIMES = 2
+#: With what a mark begins of a logout that is under way; its instant follows. No
+#: outcome, which is JSON, begins so.
+_UNDER_WAY = "@"
+#: The mark of one that could not be executed.
+_FAILED = f"{_UNDER_WAY}0"
+
+#: The logouts that tell participants now, by message, and all of this process ("").
+_WAITING = Places()
 
 DONE = messages.Status()
 PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
@@ -72,14 +88,21 @@ class Outcome(NamedTuple):
 
 
 class Endings:
-    """Ends sessions, and tells participants by ``propagation``.
+    """Ends sessions, and tells participants by ``propagation``, so many ``at_once``.
 
     A hub that ``is_below`` another one notes who is ended until all are known to know.
     """
 
-    def __init__(self, propagation: Propagation, *, is_below: bool = False) -> None:
+    def __init__(
+        self,
+        propagation: Propagation,
+        *,
+        is_below: bool = False,
+        at_once: int = USUAL,
+    ) -> None:
         self._propagation = propagation
         self._is_below = is_below
+        self._at_once = at_once
 
     def end_everywhere(
         self, environ: "WSGIEnvironment", login: Login
@@ -141,21 +164,27 @@ class Endings:
             destination_required=address == "slo",
             now=now,
         )
-        seen = f"logout-request:{issuer}\0{request.id}"
-        until = now + LIFETIME + 2 * SKEW
-        if not values.add(seen, "", until):
-            return Outcome.from_json(self.recorded(values, seen))
-        outcome = self._ended(environ, request, issuer)
-        values.swap(seen, "", outcome.to_json(), until)
-        return outcome
+        # Before anything is noted of it: a name may be refused.
+        named = Subject.named(
+            request.name_id, issuer=trust.own.entity_id, audience=issuer
+        )
+        text = self.once(
+            values,
+            f"logout-request:{issuer}\0{request.id}",
+            now + KNOWN_FOR,
+            lambda _: self._ended(environ, named, request.session_indexes).to_json(),
+        )
+        return Outcome.from_json(text)
 
     def _ended(
-        self, environ: "WSGIEnvironment", request: messages.LogoutRequest, issuer: str
+        self, environ: "WSGIEnvironment", named: Subject, indexes: Sequence[str]
     ) -> Outcome:
-        """End what a request names that was not seen before, and tell all others."""
-        hub = env.trust(environ).own.entity_id
-        named = Subject.named(request.name_id, issuer=hub, audience=issuer)
-        logins = _found(environ, named, request.session_indexes)
+        """End what a request names that was not seen before, and tell all others.
+
+        ``named`` is who, as the participant that asks knows her, ``indexes`` in which
+        of her sessions there; all where there are none.
+        """
+        logins = _found(environ, named, indexes)
         citizens = {login.who for login in logins}
         keys = [
             login.key
@@ -167,8 +196,8 @@ class Endings:
         participants = [
             participant for told in ended if told is not None for participant in told
         ]
-        audit.event("logout.received", peer=issuer)
-        others = _others(participants, named, request.session_indexes)
+        audit.event("logout.received", peer=named.audience)
+        others = _others(participants, named, indexes)
         missed = self._propagation.tell(env.trust(environ), others)
         # All are of one citizen, so the first of them has ended all that there were.
         is_overtaken = bool(ended) and ended[0] is None
@@ -184,14 +213,72 @@ class Endings:
             proof=new_proof(),
         )
 
-    def recorded(self, values: Values, seen: str) -> str:
-        """What came of a request that came before, also if it is under way still."""
+    # --- once, and few at a time --------------------------------------------------
+
+    @contextmanager
+    def room(self, message: str = "") -> Iterator[None]:
+        """Room for a logout that may wait for participants; Busy where there is none.
+
+        Nothing has come of it then, and it may be tried again. Of the same ``message``
+        there is room for few in any case.
+        """
+        try:
+            same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
+            with same, _WAITING.one("", self._at_once):
+                yield
+        except Full as full:
+            raise Busy(
+                f"logouts that wait for participants at this moment: {full.taken}, and"
+                " no more may: does one of them answer slowly (logouts_at_once,"
+                " logout_timeout), or is one message sent over and over?"
+            ) from None
+
+    def once(
+        self, values: Values, seen: str, until: float, execute: Callable[[str], str]
+    ) -> str:
+        """What comes of a message that is executed once, named ``seen``, as a text.
+
+        One that came before has what came of it then, also if that is under way still.
+        If it could not be executed it is when it comes again; ``execute`` is told, by
+        the mark of who tried ("" for none), that nobody knows what that one has ended.
+        """
+        with self.room(seen):
+            mark = f"{_UNDER_WAY}{clock.now()}"
+            before = self._come_of(values, seen, mark, until)
+            if before and not before.startswith(_UNDER_WAY):
+                return before
+            # Where the store does not answer, the mark is too old in a while, and says
+            # the same as one that has failed.
+            try:
+                text = execute(before)
+            except Exception:
+                with suppress(Unavailable):
+                    values.swap(seen, mark, _FAILED, until)
+                raise
+            with suppress(Unavailable):
+                values.swap(seen, mark, text, until)
+            return text
+
+    def _come_of(self, values: Values, seen: str, mark: str, until: float) -> str:
+        """What came of a message before.
+
+        This one has to execute it where that is "", or the mark of who failed.
+        """
         for _ in range(int(self._propagation.longest / _LOOK_AGAIN) + 1):
             text = values.get(seen)
-            if text:
+            if text is None:
+                if values.add(seen, mark, until):
+                    return ""
+            elif not text.startswith(_UNDER_WAY) or (
+                self._is_dead(text) and values.swap(seen, text, mark, until)
+            ):
                 return text
             time.sleep(_LOOK_AGAIN)
         raise Unavailable("the same logout is under way, and takes too long")
+
+    def _is_dead(self, mark: str) -> bool:
+        age = abs(clock.now() - float(mark.removeprefix(_UNDER_WAY)))
+        return age > _TIMES * self._propagation.longest
 
 
 def new_handle() -> str:

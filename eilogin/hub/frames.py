@@ -26,7 +26,6 @@ from eilogin.hub.propagation import (
     Propagation,
     Told,
     is_partial,
-    note_undelivered,
     require_done,
 )
 from eilogin.saml import messages
@@ -34,7 +33,7 @@ from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env
 from eilogin.web.inbound import Inbound
 from eilogin.web.outbound import send_through_browser
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.pages import Pages, language_of, note_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -126,7 +125,7 @@ class Frames:
             for one in missed
             if not one.is_partial
             and one.subject.has_name_id
-            and self._endpoint(trust, one.entity_id) is not None
+            and self._endpoint(trust, one) is not None
         ]
         each_apart = [each for one in asked for each in _one_by_one(one)]
         handle = begun.handle
@@ -181,9 +180,7 @@ class Frames:
         trust, language = env.trust(environ), language_of(environ)
         mark, until = _in_browser(unfinished.proof), clock.now() + KEPT_FOR
         env.values(environ).add(mark, unfinished.handle, until, durable=False)
-        endpoints = [
-            self._endpoint(trust, told.entity_id) for told in unfinished.asked.values()
-        ]
+        endpoints = [self._endpoint(trust, told) for told in unfinished.asked.values()]
         frames: dict[str, list[str]] = {}
         for request_id, told in unfinished.asked.items():
             way = address(trust, TELL, request_id)
@@ -208,7 +205,7 @@ class Frames:
         trust, unfinished = env.trust(environ), self._asking(environ, request_id)
         _require_hers(environ, unfinished)
         told = unfinished.asked[request_id]
-        endpoint = self._endpoint(trust, told.entity_id)
+        endpoint = self._endpoint(trust, told)
         if endpoint is None:
             raise UnknownPeer(f"{told.entity_id!r} takes no logout any more")
         return send_through_browser(
@@ -230,9 +227,15 @@ class Frames:
         try:
             require_done(response, inbound.issuer, told, request_id, destination)
         except Refused as error:
-            note_undelivered(told.entity_id, error)
+            error.peer = told.entity_id
+            reference = note_refusal(error, "logout.delivered", environ)
             return self._pages.page(
-                environ, "logged_out_in_frame.html", confirmed=False
+                environ,
+                "logged_out_in_frame.html",
+                status=error.status,
+                confirmed=False,
+                reference=reference,
+                telephone=env.trust(environ).own.telephone,
             )
         until = clock.now() + KEPT_FOR
         if is_partial(response.status):
@@ -252,13 +255,15 @@ class Frames:
             raise MessageUnexpected("nobody was asked to log out by this message")
         return Unfinished.from_json(handle, stored)
 
-    def _endpoint(self, trust: Trust, entity_id: str) -> Endpoint | None:
+    def _endpoint(self, trust: Trust, told: Told) -> Endpoint | None:
         """Where a participant takes a LogoutRequest through the browser, if it does."""
         try:
-            _, role = trust.participant(entity_id)
+            _, role = trust.participant(told.entity_id)
         except UnknownPeer:
             return None
-        wanted = self._propagation.ways.in_browser(trust.own, entity_id)
+        wanted = self._propagation.ways.in_browser(
+            trust.own, told.entity_id, told.subject.name_id
+        )
         return role.single_logout(*wanted)
 
 

@@ -40,6 +40,7 @@ _MOST_NAMED = 5
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
 _NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
 _NO_SUCH_BINDING = (messages.REQUESTER, messages.UNSUPPORTED_BINDING)
+_NOT_ABOVE = (messages.RESPONDER, messages.PROXY_COUNT_EXCEEDED)
 _NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
 
 
@@ -55,9 +56,16 @@ class Asked(NamedTuple):
 
 
 def read_question(
-    inbound: Inbound, trust: Trust, names: Names, offered: Collection[str]
+    inbound: Inbound,
+    trust: Trust,
+    names: Names,
+    offered: Collection[str],
+    *,
+    asks_above: bool = False,
 ) -> Asked:
     """What an AuthnRequest asks; ``offered`` are the levels that can be proven here.
+
+    ``asks_above`` tells that another hub is asked for whom this one does not know yet.
 
     Raises :class:`eilogin.errors.Refused` where nothing may be sent: no AuthnRequest,
     for another address, to an address that the metadata does not have, or of who has
@@ -99,6 +107,8 @@ def read_question(
     )
     if denied is not None:
         return Asked(question, DENIED, denied)
+    if asks_above and request.is_for_one_alone:
+        return Asked(question, _NOT_ABOVE)
     return Asked(question, _refusal(request, names, is_as_asked=is_as_asked))
 
 

@@ -47,6 +47,7 @@ from eilogin.web.outbound import (
     soap_answer,
 )
 from eilogin.web.pages import Pages, language_of
+from eilogin.web.places import USUAL
 from eilogin.web.requests import allow_only, read_query, require_own_form
 from eilogin.web.urls import at, see_other
 
@@ -69,17 +70,22 @@ _OTHERS = {DONE: "", UNKNOWN: "unknown"}
 class SingleLogout:
     """Logs out everywhere; participants are told by ``propagation``.
 
-    ``is_below`` another hub, to which a logout goes up.
+    ``is_below`` another hub, to which a logout goes up; so many are told ``at_once``.
     """
 
     def __init__(
-        self, pages: Pages, propagation: Propagation, *, is_below: bool = False
+        self,
+        pages: Pages,
+        propagation: Propagation,
+        *,
+        is_below: bool = False,
+        at_once: int = USUAL,
     ) -> None:
         self._pages = pages
         self._is_below = is_below
         self._propagation = propagation
         #: What ends sessions, and has others hear of it.
-        self.endings = Endings(propagation, is_below=is_below)
+        self.endings = Endings(propagation, is_below=is_below, at_once=at_once)
         self._frames = Frames(pages, propagation)
         #: What shows the page that a query of ours asks for, by its one parameter.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
@@ -293,7 +299,10 @@ class SingleLogout:
         allow_only(environ, "POST")
         require_own_form(environ, env.trust(environ).own.public_url)
         login = env.session_to_end(environ)
-        missed = None if login is None else self.endings.end_everywhere(environ, login)
+        missed = None
+        if login is not None:
+            with self.endings.room():
+                missed = self.endings.end_everywhere(environ, login)
         outcome = Outcome(
             is_known=True,
             handle=new_handle(),

@@ -14,6 +14,7 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import CookiesRefused
 from eilogin.hub.attempts import Attempts
+from eilogin.hub.browsers import remember
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.digid import rehearsal
 from eilogin.hub.questions import Questions
@@ -44,8 +45,9 @@ OFFERED = (PASSWORD, WITH_CODE)
 
 #: So many passwords are hashed at the same time: each takes memory and a processor.
 _AT_ONCE = 4
-#: A code is taken while it is shown, and one before and after; then never again.
-_CODE_FOR = 120.0
+#: A code is taken while it is shown, and one before and after, which is 90 s; then
+#: never again, also where the clock is set back meanwhile.
+_CODE_FOR = 180.0
 
 #: Set with the page: a browser that does not bring it with the form keeps no session.
 _SHOWN = Cookie("eilogin-sign-in")
@@ -124,7 +126,8 @@ class SignIn:
                 target,
                 level,
                 username=username,
-                problem=problem,
+                # Of a name nobody is told whether any tries are left.
+                problem="blocked" if problem == "blocked" else "wrong",
                 chosen=choice,
             )
         if choice:
@@ -158,30 +161,39 @@ class SignIn:
         self, environ: "WSGIEnvironment", form: Mapping[str, str], level: str
     ) -> tuple[Citizen | None, str]:
         """Who proved to be whom at a level; or nobody, and the problem."""
-        attempts = Attempts(environ, form.get("username", ""))
-        if not attempts.may_try_password():
+        username = form.get("username", "")
+        attempts = Attempts(environ, username)
+        if not attempts.may_try_here():
             return None, "blocked"
+        may_try = attempts.may_try_password()
+        # Whatever it is: who is nobody, a wrong password and a name of which no tries
+        # are left look alike, also by the time that they take.
         with self._hashing:
-            citizen = self._citizens.verify(
-                form.get("username", ""), form.get("password", "")
-            )
-        if citizen is not None:
-            attempts.forget_passwords()
-        if level == PASSWORD:
-            return citizen, "wrong"
-        # Told alike, so that nobody learns whether the password was right.
-        if citizen is None or not attempts.may_try_code(citizen.id):
-            return None, "code"
-        if not self._takes_code(environ, citizen, form.get("code", "")):
-            return None, "code"
-        attempts.forget_codes(citizen.id)
+            found = self._citizens.verify(username, form.get("password", ""))
+        citizen = found if may_try else None
+        if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
+            citizen = None
+        if citizen is None:
+            return None, "wrong" if may_try else "too-often"
+        attempts.forget(citizen.id)
         return citizen, ""
 
     def _takes_code(
-        self, environ: "WSGIEnvironment", citizen: Citizen, code: str
+        self,
+        environ: "WSGIEnvironment",
+        attempts: Attempts,
+        citizen: Citizen | None,
+        form: Mapping[str, str],
     ) -> bool:
-        """Whether this is her code, for the first time (RFC 6238 5.2)."""
-        if not self._citizens.verify_code(citizen, code):
+        """Whether this is her code, for the first time (RFC 6238 5.2).
+
+        Of nobody it never is, and all the same is done: nobody learns whether the
+        password was right.
+        """
+        code = form.get("code", "")
+        may_try = attempts.may_try_code(citizen.id if citizen else "")
+        is_right = self._citizens.verify_code(citizen, code)
+        if citizen is None or not may_try or not is_right:
             return False
         used = f"code:{citizen.id}:{''.join(code.split())}"
         return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
@@ -226,6 +238,7 @@ class SignIn:
         )
         answer = first or see_other(at(own.public_url, target))
         answer.headerlist.append(env.cookie(environ).set(token))
+        answer.headerlist.append(remember(environ, citizen.username))
         return answer
 
     def username_of(self, citizen_id: str) -> str:

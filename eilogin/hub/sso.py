@@ -121,7 +121,13 @@ class SingleSignOn:
         """What a participant asks by this request."""
         trust = env.trust(environ)
         inbound = receive(environ, trust.participant_keys)
-        return read_question(inbound, trust, self._names, self._sign_in.offered)
+        return read_question(
+            inbound,
+            trust,
+            self._names,
+            self._sign_in.offered,
+            asks_above=self._sign_in.leads_away,
+        )
 
     def _not_served(self, question: Question) -> Refused | None:
         """Why an option of ours leaves this participant without any login."""

@@ -33,22 +33,23 @@ class Ways:
     def __init__(self, said: Mapping[str, Way]) -> None:
         self._said = said
 
-    def all_of(self, own: Own, entity_id: str) -> tuple[str, ...]:
+    def all_of(self, own: Own, entity_id: str, name_id: str = "") -> tuple[str, ...]:
         """All bindings by which a participant may be told, the preferred one first.
 
-        DigiD tells everybody over SOAP (DIGID.md 3.2).
+        ``name_id`` says whom it is told about, where that is known. DigiD tells
+        everybody over SOAP (DIGID.md 3.2).
         """
         if own.is_digid:
             return (bindings.SOAP,)
         way = said_for(self._said, entity_id)
         if way == "soap":
             return (bindings.SOAP,)
-        in_browser = browser_bindings(own)
+        in_browser = browser_bindings(own, name_id)
         return in_browser if way == "browser" else (bindings.SOAP, *in_browser)
 
-    def in_browser(self, own: Own, entity_id: str) -> tuple[str, ...]:
+    def in_browser(self, own: Own, entity_id: str, name_id: str) -> tuple[str, ...]:
         """Those of them that need the citizen's browser."""
-        wanted = self.all_of(own, entity_id)
+        wanted = self.all_of(own, entity_id, name_id)
         return tuple(binding for binding in wanted if binding != bindings.SOAP)
 
 

@@ -8,6 +8,7 @@ messages are judged in :mod:`eilogin.saml.checks`, by the same rules.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -36,6 +37,7 @@ from eilogin.saml.checks import (
     shown,
     verified,
 )
+from eilogin.saml.decoy import decoy
 from eilogin.saml.encryption import NOT_OPENED, Decrypter
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import (
@@ -88,6 +90,8 @@ class Expected:
     unsolicited: bool = False
     #: True where a signature must cover the Response, and not its assertion alone.
     response_signed: bool = False
+    #: True where a hub of ours stands on what is answered, and answers others.
+    passed_on: bool = False
 
 
 # --- the answer to a login ----------------------------------------------------------
@@ -121,17 +125,42 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
     validate(response, "protocol")
     unsigned_envelope = read_response(response)
     _refuse_failure(unsigned_envelope, expected)
-    signed_envelope, element = _read_signed(response, signatures, expected)
+    envelope, assertion = _read_signed(response, signatures, expected)
+    is_covered = envelope is not None
+    _check_envelope(envelope or unsigned_envelope, expected, is_signed=is_covered)
+    if assertion.tag == q("saml:EncryptedAssertion"):
+        return _judged_when_opened(assertion, expected, is_covered=is_covered)
+    return _judged(assertion, expected)
+
+
+def _judged(element: etree._Element, expected: Expected) -> Assertion:
+    """What an assertion says that a signature covers, if it is for us, and now."""
     assertion = read_assertion(element, expected.decrypter)
-    _check_envelope(
-        signed_envelope or unsigned_envelope,
-        expected,
-        is_signed=signed_envelope is not None,
-    )
     _check_party(assertion, expected)
+    _check_passing_on(assertion, expected)
     _check_name_id(assertion, expected)
     require_in_time(assertion, expected.now)
     return assertion
+
+
+def _judged_when_opened(
+    wrapper: etree._Element, expected: Expected, *, is_covered: bool
+) -> Assertion:
+    """The same of an EncryptedAssertion.
+
+    ``is_covered`` tells that a signature of the hub covers the wrapper. Where none
+    does, anybody may have made it, and what is wrong inside must not be told from what
+    cannot be decrypted, but in our log: see :mod:`eilogin.saml.encryption`.
+    """
+    element = _opened(wrapper, expected, is_covered=is_covered)
+    try:
+        return _judged(element, expected)
+    except Refused as error:
+        if is_covered:
+            raise
+        raise DecryptionFailed(
+            f"what is encrypted was opened, and is not taken: {error}"
+        ) from None
 
 
 def _refuse_failure(response: Response, expected: Expected) -> None:
@@ -178,6 +207,7 @@ def _read_signed(
 
     ``signatures`` are all those of the tree, the outermost first, and each of them is
     verified; what is read comes from the octets of the innermost one that covers it.
+    An EncryptedAssertion is given as it is: what is in it may have one of its own.
     """
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
@@ -194,10 +224,8 @@ def _read_signed(
     assertion = content_of.get(path[0])
     if assertion is None:
         assertion = path[0] if envelope is None else _only_assertion(envelope)
-        is_covered = envelope is not None
-        if assertion.tag == q("saml:EncryptedAssertion"):
-            assertion = _opened(assertion, expected, is_covered=is_covered)
-        elif not is_covered:
+        is_encrypted = assertion.tag == q("saml:EncryptedAssertion")
+        if envelope is None and not is_encrypted:
             raise UntrustedSignature(_UNSIGNED)
     return (None if envelope is None else read_response(envelope)), assertion
 
@@ -205,20 +233,30 @@ def _read_signed(
 def _opened(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> etree._Element:
-    """The assertion in an EncryptedAssertion, verified standing alone.
-
-    ``is_covered`` tells that a signature of the hub covers the wrapper. Where none
-    does, anybody may have made it, and what is wrong inside must not be told from what
-    cannot be decrypted: see :mod:`eilogin.saml.encryption`.
-    """
+    """The assertion in an EncryptedAssertion, verified standing alone."""
     decrypter = expected.decrypter or Decrypter(())
-    assertion = decrypter.open(wrapper, is_covered=is_covered)
+    if is_covered:
+        assertion = decrypter.open(wrapper, is_covered=True)
+        return _verified_alone(assertion, expected.keys, is_covered=True)
+    found, failed = None, DecryptionFailed(f"what is encrypted {NOT_OPENED}")
     try:
-        return _verified_alone(assertion, expected.keys, is_covered=is_covered)
+        found = decrypter.open(wrapper)
+        return _verified_alone(found, expected.keys, is_covered=False)
+    except DecryptionFailed as error:
+        failed = error
     except Refused:
-        if is_covered:
-            raise
-        raise DecryptionFailed(f"what is encrypted {NOT_OPENED}") from None
+        pass  # in the same words as what could not be opened
+    if found is None or not is_signed(found):
+        _take_as_long(expected.keys)
+    raise failed
+
+
+def _take_as_long(keys: Sequence[PublicKey]) -> None:
+    """Verify and read an assertion in the place of one: else the time told of it."""
+    instead = decoy(keys)
+    with suppress(UntrustedSignature):
+        _verified_alone(instead, keys, is_covered=False)
+    read_assertion(instead)
 
 
 def _verified_alone(
@@ -287,6 +325,18 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
         found = ", ".join(map(shown, said[:_MOST_SHOWN])) or "none"
         raise MessageMisdirected(
             f"the Audience should be {expected.audience!r}, our entityID, found {found}"
+        )
+
+
+def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
+    """A hub passes nothing on that it may not (core 2.5.1.6).
+
+    How often, and to whom, is not counted: no restriction is taken.
+    """
+    if expected.passed_on and assertion.is_for_us_alone:
+        raise MessageMisdirected(
+            "a ProxyRestriction, and a hub here (hub_inside) passes logins on; expected"
+            f" none: ask who runs {expected.issuer!r} for answers without one"
         )
 
 

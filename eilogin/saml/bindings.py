@@ -50,6 +50,9 @@ LONGEST_QUERY = 16 * 1024
 LONGEST_FORM = 400_000
 #: Parameters of a query or form, with those that are not of SAML.
 MOST_PARAMETERS = 50
+#: Percent-escapes of a query or form: the longest message has half of that, in base64
+#: with line breaks. Each of them takes a while, and two hundred bytes, to undo.
+MOST_ESCAPES = 40_000
 #: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3) of ours, which answers bring back.
 LONGEST_RELAY_STATE = 80
 #: And of one that a peer's request has: some put a whole address in it, as
@@ -150,11 +153,15 @@ def verify_redirect(
     """
     if not received.signature:
         raise UntrustedSignature("not signed")
-    taken = _SHA1 if SHA1_REDIRECT in weak else {}
+    # DigiD signs an answer so, to a logout: none to a login comes by Redirect. A
+    # request ends sessions, and is none that a forged signature may be under.
+    is_answer = received.kind == RESPONSE
+    taken = _SHA1 if SHA1_REDIRECT in weak and is_answer else {}
     if received.algorithm in _SHA1 and not taken:
+        perhaps = f", or take this one by 'accept_weak = {SHA1_REDIRECT}'"
         raise UntrustedSignature(
             "the address is signed with rsa-sha1; expected rsa-sha256: ask the peer to"
-            f" sign with that, or take this one by 'accept_weak = {SHA1_REDIRECT}'"
+            f" sign with that{perhaps if is_answer else ''}"
         )
     verify_octets(
         keys, received.signed_octets, received.signature, received.algorithm, taken
@@ -208,6 +215,15 @@ def read_post(body: bytes) -> Received:
     )
 
 
+def require_form_alone(query: str) -> None:
+    """Raise MalformedMessage where the address of a form carries parameters of SAML.
+
+    Which of the two a message is taken from, two readers may see differently.
+    """
+    if _parameters(query, LONGEST_QUERY):
+        raise MalformedMessage("parameters of SAML in the address of a form")
+
+
 # --- Artifact (SAML bindings 3.6) ---------------------------------------------------
 
 _ARTIFACT_TYPE = b"\x00\x04"
@@ -243,8 +259,14 @@ def new_artifact(entity_id: str, index: int = 0) -> str:
 
 
 def read_artifact(text: str) -> Artifact:
-    """The parts of an artifact, or MalformedMessage."""
+    """The parts of an artifact, or MalformedMessage.
+
+    It has one spelling, without line breaks: the peer that made it is asked about the
+    very text, and would not know it in another one.
+    """
     octets = _from_base64(text)
+    if to_base64(octets) != text:
+        raise MalformedMessage("an artifact with line breaks")
     if len(octets) != _ARTIFACT_OCTETS or octets[:2] != _ARTIFACT_TYPE:
         raise MalformedMessage("not an artifact of type 0x0004")
     return Artifact(
@@ -340,15 +362,8 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
 
     Others are left alone: a site's own (``lang=nl``) do no harm.
     """
-    if len(text) > longest:
-        raise MessageTooLarge(f"more than {longest} bytes of parameters")
-    if not text.isascii():
-        raise MalformedMessage("parameters that are not percent-encoded")
-    parts = text.split("&", MOST_PARAMETERS)
-    if len(parts) > MOST_PARAMETERS:
-        raise MessageTooLarge(f"more than {MOST_PARAMETERS} parameters")
     raw: dict[str, str] = {}
-    for part in parts:
+    for part in _parts(text, longest):
         written, _, value = part.partition("=")
         name = _PARAMETERS.get(_folded(written))
         if name is None:
@@ -359,6 +374,20 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
             raise MalformedMessage(f"{name} more than once")
         raw[name] = value
     return raw
+
+
+def _parts(text: str, longest: int) -> list[str]:
+    """What stands between the ampersands, where that is not too much."""
+    if len(text) > longest:
+        raise MessageTooLarge(f"more than {longest} bytes of parameters")
+    if not text.isascii():
+        raise MalformedMessage("parameters that are not percent-encoded")
+    if text.count("%") > MOST_ESCAPES:
+        raise MessageTooLarge(f"more than {MOST_ESCAPES} percent-escapes")
+    parts = text.split("&", MOST_PARAMETERS)
+    if len(parts) > MOST_PARAMETERS:
+        raise MessageTooLarge(f"more than {MOST_PARAMETERS} parameters")
+    return parts
 
 
 def _folded(written: str) -> str:
@@ -401,8 +430,16 @@ def _with_query(location: str, query: str) -> str:
 
 
 def _from_base64(text: str) -> bytes:
-    """Base64 undone; line breaks may stand in it (RFC 2045), and nothing else."""
+    """Base64 undone; line breaks may stand in it (RFC 2045), and nothing else.
+
+    It has one spelling: what else a decoder would take (more padding than there should
+    be, bits that belong to no octet) is refused.
+    """
+    written = text.replace("\r", "").replace("\n", "")
     try:
-        return base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
+        octets = base64.b64decode(written, validate=True)
     except (binascii.Error, ValueError):
         raise MalformedMessage("not base64") from None
+    if to_base64(octets) != written:
+        raise MalformedMessage("not base64 as every encoder writes it")
+    return octets

@@ -3,7 +3,7 @@
 The signature comes first (:func:`verified`, or by Redirect that of the query); then the
 ``check_`` functions judge what the message says. What needs a memory (replay, the
 session that a logout names) is the caller's: each message has an ``id`` to remember,
-for :data:`LIFETIME` and :data:`SKEW`.
+for :data:`KNOWN_FOR`.
 
 Addresses are compared exactly, with what this party is configured to be: never with a
 Host header, never by prefix. One skew serves all instants.
@@ -39,6 +39,9 @@ from eilogin.saml.xml import validate
 SKEW = 60.0
 #: Seconds in which a message has to arrive after it was issued.
 LIFETIME = 120.0
+#: Seconds for which it has to be remembered since it arrived: its sender's clock may be
+#: ahead, it may be late, and our own clock may be set back afterwards.
+KNOWN_FOR = LIFETIME + 3 * SKEW
 #: Characters that a log repeats of an address or a name in a message, and of a status
 #: code.
 _LONGEST_SHOWN, _LONGEST_NAME = 200, 40

@@ -12,6 +12,9 @@ BSN = "s00000000"
 SOFI = "s00000001"
 NUMBERS = {BSN: "bsn", SOFI: "sofi"}
 
+#: A number by itself in a name; the hexadecimal digits of an opaque one are none.
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{9}(?![0-9A-Za-z])", re.ASCII)
+
 # One spelling: DigiD writes the code in lower case, and leading zeros.
 _NAME = re.compile(r"(s[0-9]{8}):([0-9]{9})", re.ASCII)
 #: What each digit counts for in the eleven test (Wet algemene bepalingen BSN).
@@ -41,6 +44,11 @@ class SectorName:
         if not passes_eleven_test(name.number):
             raise ValueError("has a number that fails the eleven test")
         return name
+
+
+def tells_number(name: str) -> bool:
+    """Whether a name says what can be a citizen's number, whoever named her so."""
+    return any(map(passes_eleven_test, _NUMBER.findall(name)))
 
 
 def passes_eleven_test(number: str) -> bool:

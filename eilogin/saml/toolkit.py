@@ -30,7 +30,7 @@ from eilogin.errors import MalformedMessage, OpinionsDiffer
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import read_instant
 from eilogin.saml.signatures import is_signed
-from eilogin.saml.xml import q, serialize, validate
+from eilogin.saml.xml import q, serialize, sparingly, validate
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,16 @@ class SecondOpinion:
         python3-saml's name for the reason, where it refuses.
         """
         try:
-            response = _Response(self._settings, base64.b64encode(octets))
-            response.is_valid(self._request, request_id, raise_exceptions=True)
+            sparingly(lambda: self._judge(octets, request_id), len(octets))
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
             raise OpinionsDiffer(
                 f"python3-saml refuses what we accept: {_reason(error)}"
             ) from None
+
+    def _judge(self, octets: bytes, request_id: str) -> None:
+        response = _Response(self._settings, base64.b64encode(octets))
+        response.is_valid(self._request, request_id, raise_exceptions=True)
 
     @cached_property
     def _request(self) -> dict[str, str]:

@@ -9,14 +9,19 @@ one; exclusive canonicalisation leaves them out too, so signatures hold all the 
 import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from typing import TypeVar
 
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, MessageTooLarge
+
+_T = TypeVar("_T")
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
@@ -84,6 +89,8 @@ class Limits:
     elements: int
     #: Attributes of one element.
     attributes: int
+    #: Elements and attributes of the whole; None where the attributes are not counted.
+    names: int | None
     #: Namespace declarations of the whole.
     namespaces: int
     #: Characters that its namespaces may take in canonical form, if every element and
@@ -103,6 +110,7 @@ MESSAGE = Limits(
     depth=40,
     elements=5_000,
     attributes=40,
+    names=12_000,
     namespaces=500,
     repeated=2 * 1024 * 1024,
     text=120 * 1024,
@@ -115,6 +123,7 @@ METADATA = Limits(
     depth=60,
     elements=10_000_000,
     attributes=100,
+    names=None,
     namespaces=3_000_000,
     repeated=None,
     text=1024 * 1024,
@@ -130,6 +139,10 @@ _DECLARATION = re.compile(
 
 #: Characters of one namespace.
 _LONGEST_NAMESPACE = 256
+#: Bytes of documents that one thread parses though they have names that are new to it.
+_MOST_STRANGE = 1024 * 1024
+#: How many this one knows.
+_names_known: Callable[[], int] = etree.memory_debugger.dict_size
 #: Characters of a parser's own words.
 _LONGEST_WORDS = 300
 
@@ -142,9 +155,12 @@ _LONG_NAMESPACE = re.compile(
 # Regular expressions in XPath are an extension, which costs something in each call.
 _COUNT_ELEMENTS = etree.XPath("count(//*)", regexp=False)
 _COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
-#: ID as SAML writes it, Id as XML signature and encryption do, and their like.
-_IDENTIFIERS = etree.XPath(
-    "//*/@ID | //*/@Id | //*/@id | //*/@xml:id", regexp=False, smart_strings=False
+_COUNT_INSIDE = etree.XPath("count(.//*) + count(.//@*)", regexp=False)
+#: ID as SAML writes it, Id as XML signature and encryption do, and their like. One
+#: after another: to unite what many attributes give takes the square of their number.
+_IDENTIFIERS = tuple(
+    etree.XPath(f"//*/@{name}", regexp=False, smart_strings=False)
+    for name in ("ID", "Id", "id", "xml:id")
 )
 
 
@@ -171,15 +187,16 @@ def parse_canonical(octets: bytes) -> etree._Element:
 
     Raises MalformedMessage where they are not well-formed.
     """
-    is_huge = len(octets) > MESSAGE.octets
     try:
-        return etree.fromstring(octets, _parser(huge=True) if is_huge else _own.parser)
+        if len(octets) > MESSAGE.octets:
+            # Of whom we trust.
+            return etree.fromstring(octets, _parser(huge=True))
+        return sparingly(lambda: etree.fromstring(octets, _own.parser), len(octets))
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        # The parser's own words quote the document: see in_full.
-        raise MalformedMessage(
-            f"not well-formed XML (line {line}, column {column})"
-        ) from error
+        raise _malformed(
+            f"not well-formed XML (line {line}, column {column})", str(error)
+        ) from None
 
 
 def in_full(error: MalformedMessage) -> str:
@@ -187,17 +204,20 @@ def in_full(error: MalformedMessage) -> str:
 
     For metadata, in which nothing is secret; never for a message.
     """
-    cause = error.__cause__
-    told = (
-        f" ({str(cause)[:_LONGEST_WORDS]})"
-        if isinstance(cause, etree.LxmlError)
-        else ""
-    )
-    return f"{error}{told}"
+    words = error.parser_said
+    return f"{error} ({words[:_LONGEST_WORDS]})" if words else f"{error}"
 
 
-def _parser(*, huge: bool) -> etree.XMLParser:
+def _malformed(told: str, parser_said: str) -> MalformedMessage:
+    """An error whose traceback does not have the parser's words: they quote values."""
+    error = MalformedMessage(told)
+    error.parser_said = parser_said
+    return error
+
+
+def _parser(*, huge: bool, schema: etree.XMLSchema | None = None) -> etree.XMLParser:
     return etree.XMLParser(
+        schema=schema,
         encoding="UTF-8",
         resolve_entities=False,
         load_dtd=False,
@@ -213,14 +233,35 @@ class _Own(threading.local):
 
     def __init__(self) -> None:
         self.parser = _parser(huge=False)
+        #: Bytes of the documents that have brought names which it did not know.
+        self.strange = 0
 
 
 _own = _Own()
 
 
+def sparingly(work: Callable[[], _T], octets: int) -> _T:
+    """Do what parses a document of so many octets that anybody may have made.
+
+    A thread keeps every name that libxml2 has ever parsed in it, for as long as it
+    lives: who invents names fills the memory, some hundred kilobytes a message. Those
+    that are used in earnest are few. So where many others came, this is done in a
+    thread that passes, which takes a little longer; and its names go with it.
+    """
+    if _own.strange > _MOST_STRANGE:
+        with ThreadPoolExecutor(1) as passing:
+            return passing.submit(work).result()
+    known = _names_known()
+    try:
+        return work()
+    finally:
+        if _names_known() > known:
+            _own.strange += octets
+
+
 def repeated_ids(root: etree._Element) -> set[str]:
     """The values that more than one ID, Id, id or xml:id of the document has."""
-    values: list[str] = _IDENTIFIERS(root)
+    values: list[str] = [value for path in _IDENTIFIERS for value in path(root)]
     if len(set(values)) == len(values):
         return set()
     return {value for value, times in Counter(values).items() if times > 1}
@@ -303,6 +344,9 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
     may_be_many = len(octets) > 4 * limits.elements
     if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
         raise MessageTooLarge(f"more than {limits.elements} elements")
+    most = limits.names
+    if most is not None and len(octets) > 4 * most and _COUNT_NAMES(root) > most:
+        raise MessageTooLarge(f"more than {most} elements and attributes")
     if octets.count(b"</") >= limits.depth and deeper(root):
         raise MessageTooLarge(f"deeper than {limits.depth} elements")
     if wider(root):
@@ -363,10 +407,18 @@ _SCHEMA = (
 )
 
 
+#: Elements and attributes that are validated without more ado: most messages have
+#: fewer.
+_MOST_AT_ONCE = 200
+#: Bytes of which a piece is.
+_PIECE = 4096
+
+
 class _Schema:
     """One compiled schema, used by one thread at a time: its error log is its own."""
 
     def __init__(self, name: str) -> None:
+        self._is_of_metadata = name == "metadata"
         # The schemas of OASIS and W3C as python3-saml brings them, with all that
         # they import beside them: nothing is fetched.
         with as_file(files("onelogin.saml2") / "schemas") as folder:
@@ -378,15 +430,41 @@ class _Schema:
         self._lock = threading.Lock()
 
     def check(self, element: etree._Element) -> None:
+        # Metadata is larger by far, and its faults are told one by one.
+        if not self._is_of_metadata and _COUNT_INSIDE(element) > _MOST_AT_ONCE:
+            octets = serialize(element)
+            sparingly(lambda: self._refuse_many_faults(octets), len(octets))
         with self._lock:
             if self._schema.validate(element):
                 return
             fault = self._schema.error_log[0]
-        # The schema processor's own words quote values: see in_full.
-        raise MalformedMessage(
+        raise _malformed(
             f"not valid by its schema: {fault.type_name.lower()} at line {fault.line}, "
-            f"{fault.path[:200]}"
-        ) from etree.DocumentInvalid(fault.message)
+            f"{fault.path[:200]}",
+            fault.message,
+        )
+
+    def _refuse_many_faults(self, octets: bytes) -> None:
+        """Refuse a document at the first piece that has a fault.
+
+        libxml2 goes on after one, and keeps for each where it is and what it says: of
+        a message that is full of them that takes a quarter of a second, and tens of
+        megabytes. What is left to judge after this has next to none.
+        """
+        parser = _parser(huge=False, schema=self._schema)
+        try:
+            for end in range(_PIECE, len(octets) + _PIECE, _PIECE):
+                parser.feed(octets[end - _PIECE : end])
+                fault = next(iter(parser.feed_error_log), None)
+                if fault is not None:
+                    raise MalformedMessage(
+                        f"not valid by its schema: {fault.type_name.lower()} in the "
+                        f"first {end} bytes"
+                    )
+        finally:
+            # Else lxml keeps what it has of the document for good.
+            with suppress(etree.XMLSyntaxError):
+                parser.close()
 
 
 @cache

@@ -316,8 +316,8 @@ class Browser:
             said[key.lower()] = text
         if name.startswith("__Host-"):
             is_fine = "secure" in said and said.get("path") == "/"
-            assert is_fine, header  # noqa: S101
-            assert "domain" not in said, header  # noqa: S101
+            assert is_fine, header  # noqa: S101 - for tests
+            assert "domain" not in said, header  # noqa: S101 - for tests
         expires = float("inf")
         if "max-age" in said:
             expires = clock.now() + int(said["max-age"])

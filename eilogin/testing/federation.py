@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from webob import Request
 
 from eilogin import clock
-from eilogin.backchannel import BackChannel
+from eilogin.backchannel import BackChannel, failed
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
 from eilogin.federation.own_options import OwnOptions, own_of
@@ -174,7 +174,7 @@ class _InProcess(BackChannel):
         request.content_type = "text/xml"
         response = request.get_response(self._federation)
         if response.status_int != 200:  # noqa: PLR2004
-            raise PeerUnavailable(f"{url}: status {response.status_int}")
+            raise failed(url, response.status_int, response.body, question=body)
         return response.body
 
     def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:

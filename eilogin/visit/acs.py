@@ -30,6 +30,7 @@ from eilogin.visit.inside import Inside
 from eilogin.visit.no_login import NoLogin
 from eilogin.visit.refusals import Refusals
 from eilogin.visit.rules import Rules
+from eilogin.visit.scopes import of_own_scope
 from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.waiting import Answer, keep
@@ -113,6 +114,7 @@ class AssertionConsumer:
         assertion: messages.Assertion,
     ) -> Response:
         """Where the hub says who she is: on as who she is, if that is enough."""
+        assertion = of_own_scope(env.trust(environ), assertion)
         try:
             access.require_attributes(environ, assertion, self._required)
             limits.note_pause_of_visitor(environ, self._rules)

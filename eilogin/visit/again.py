@@ -42,7 +42,6 @@ from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, names
 from eilogin.web.pages import Headers, Pages, language_of
 from eilogin.web.requests import (
-    allow_only,
     is_navigation,
     origin_of,
     read_body,
@@ -229,7 +228,6 @@ class SecondChance:
 
     def show(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/again``: the button that sends it again."""
-        allow_only(environ, "GET", "HEAD")
         handle = read_query(environ).get("form", "")
         try:
             who = _login(environ).who

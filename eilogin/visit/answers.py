@@ -37,7 +37,8 @@ from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.visit.waiting import Answer
 from eilogin.web import environ as env
 from eilogin.web.pages import note_refusal
-from eilogin.web.requests import allow_only, origin_of, read_body, safe_next
+from eilogin.web.places import USUAL
+from eilogin.web.requests import allow_only, origin_of, read_form_body, safe_next
 from eilogin.web.urls import root, see_other
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class AnswerReader:
 
     ``second_opinion`` says whether python3-saml is asked too, ``unsolicited`` whether
     an answer is taken for which nobody asked, and ``response_signed`` whether none is
-    of which only the assertion is signed.
+    of which only the assertion is signed; ``artifacts_at_once`` are resolved at a hub.
     """
 
     def __init__(
@@ -63,11 +64,12 @@ class AnswerReader:
         second_opinion: bool,
         unsolicited: bool = False,
         response_signed: bool = False,
+        artifacts_at_once: int = USUAL,
     ) -> None:
         self._is_asked_twice = second_opinion
         self._takes_unsolicited = unsolicited
         self._wants_signed = response_signed
-        self._resolver = Resolver()
+        self._resolver = Resolver(artifacts_at_once)
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, environ: "WSGIEnvironment") -> Answer | Response:
@@ -132,7 +134,8 @@ class AnswerReader:
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
 
     def _posted(self, environ: "WSGIEnvironment") -> Answer | Response:
-        body = read_body(environ, bindings.LONGEST_FORM)
+        bindings.require_form_alone(environ.get("QUERY_STRING", ""))
+        body = read_form_body(environ, bindings.LONGEST_FORM)
         if waiting.is_consent(body):
             return self._agreed(environ, body)
         brought = bindings.read_artifact_form(body)
@@ -225,6 +228,7 @@ class AnswerReader:
             destination_required=True,
             decrypter=trust.decrypter,
             response_signed=self._wants_signed,
+            passed_on=trust.own.hub_inside is not None,
         )
 
     # --- the second opinion ---------------------------------------------------------
@@ -270,9 +274,9 @@ def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
     """Raise :class:`eilogin.errors.MessageReplayed` for one that was used before.
 
     It is remembered until it is too late for it, and until one that waits for a browser
-    would have waited in vain.
+    would have waited in vain: by a clock, too, that is set back meanwhile.
     """
-    until = max(assertion.confirmation_ends, clock.now() + waiting.WAITS) + SKEW
+    until = max(assertion.confirmation_ends, clock.now() + waiting.WAITS) + 2 * SKEW
     env.sessions(environ).use_once(name_of(assertion), until)
 
 

@@ -209,7 +209,11 @@ class Leaving:
         except Refused as error:
             reference = note_refusal(error, "logout.answered", environ)
             return self._logged_out.answer(
-                environ, then, "unconfirmed", reference=reference
+                environ,
+                then,
+                "unconfirmed",
+                reference=reference,
+                status=error.status,
             )
         if not is_ours:
             raise _not_started_here()

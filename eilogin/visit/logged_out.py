@@ -48,11 +48,13 @@ class LoggedOut:
         headers: Iterable[tuple[str, str]] = (),
         reference: str = "",
         at_instant: float | None = None,
+        status: int = 200,
     ) -> Response:
         """Where she wants to be, if the ``others`` have no news for her; else a page.
 
         ``others`` is one of those of ``logged_out.html``, or ``everywhere``.
-        ``at_instant`` is when that was done, if it is not now.
+        ``at_instant`` is when that was done, if it is not now; ``status`` is that of
+        the page, where what came of the others is refused.
         """
         own, target = env.trust(environ).own, then.target
         if then.is_partial and others == "everywhere":
@@ -65,6 +67,7 @@ class LoggedOut:
         return self._pages.page(
             environ,
             "logged_out.html",
+            status=status,
             headers=headers,
             at=clock.now() if at_instant is None else at_instant,
             everywhere=others == "everywhere",

@@ -11,7 +11,7 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages
-from eilogin.saml.checks import LIFETIME, SKEW, check_logout_request
+from eilogin.saml.checks import KNOWN_FOR, check_logout_request
 from eilogin.sessions import Login, Subject
 from eilogin.visit.digid import named
 from eilogin.visit.inside import Inside, take_missed
@@ -43,7 +43,6 @@ class LoggedOutElsewhere:
         """One that came by Redirect or POST (SAML profiles 4.4.3.2)."""
         trust = env.trust(environ)
         request = messages.read_logout_request(inbound.element, trust.decrypter)
-        status = self._execute(environ, request, inbound.issuer, "slo")
         hub = trust.hub(inbound.issuer)
         # A redirect may stand in a frame of the hub's page, whatever that page is.
         wanted = (bindings.REDIRECT, bindings.POST)
@@ -52,6 +51,8 @@ class LoggedOutElsewhere:
             raise binding_missing(
                 trust, inbound.issuer, "a LogoutResponse", wanted, hub.single_logouts
             )
+        # What is refused has ended nothing.
+        status = self._execute(environ, request, inbound.issuer, "slo")
         destination = endpoint.for_answers
         return send_through_browser(
             environ,
@@ -104,7 +105,7 @@ class LoggedOutElsewhere:
             was_missed = subject is not None and take_missed(environ, subject)
             is_done = is_told and not was_missed and _is_known(environ, ended)
             known = "done" if is_done else "partly"
-            values.add(seen, known, now + LIFETIME + 2 * SKEW)
+            values.add(seen, known, now + KNOWN_FOR)
         return _DONE if known == "done" else _PARTLY
 
 

@@ -186,12 +186,13 @@ class NoLogin:
 
         Many tabs were opened at once, and she logged in at another one.
         """
-        note_refusal(error, "login", environ)
         own = env.trust(environ).own
         return self._pages.page(
             environ,
             "logged_in.html",
             status=409,
+            reference=note_refusal(error, "login", environ),
+            telephone=own.telephone,
             name=own.names[language_of(environ)],
             website_url=root(own.public_url),
         )

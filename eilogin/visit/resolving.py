@@ -3,14 +3,14 @@
 To invent an artifact costs nobody anything; to ask the hub about it costs us a
 signature, a call, and a thread for as long as it takes. So a login under way gets few
 of them, whoever brings one for it has that login's cookie, and of one hub only so much
-is asked at a time that a hub which hangs does not take all threads along.
+is asked at a time that a hub which hangs does not take all threads along
+(:mod:`eilogin.web.places`).
 
 A click that comes twice brings the same artifact twice, and the hub knows it once. The
 one that it is refused to waits for the other, while that is at the hub; nobody waits
 for anything else.
 """
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from eilogin.errors import (
     LoginLost,
     MessageExpired,
     PeerBusy,
+    PeerUnavailable,
     Refused,
     Unavailable,
 )
@@ -36,16 +37,20 @@ from eilogin.visit import under_way
 from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
+from eilogin.web.places import Full, Places
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: Artifacts that the hub is asked about for one login: a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Artifacts of one hub that a process asks about at a time; half of that for who come
-#: from one network, so that none has others wait. Nobody waits for a place in a thread:
+#: The artifacts that this process asks about now, and who waits for one of those, by
+#: hub, at whichever of the sites that it serves. Nobody waits for a place in a thread:
 #: the page that says so comes back by itself.
-MOST_AT_ONCE = 8
+_AT_HUBS = Places()
+#: What a SOAP fault calls a fault of who asks (SOAP 1.1, 4.4.1): of the artifact, or of
+#: the keys that the hub knows us by.
+_OURS = "Client"
 #: For how many times as long as a call takes one is thought to be at the hub still,
 #: whatever became of who brought it.
 _CALLS = 2
@@ -56,11 +61,8 @@ _LOOKS, _PAUSE = 10, 0.05
 class Resolver:
     """Fetches the answers of one participant's hubs; asks one hub ``most`` at once."""
 
-    def __init__(self, most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._lock = threading.Lock()
-        #: By hub, the network of who brought each that is there now.
-        self._at_hub: dict[str, list[str]] = {}
 
     def response(
         self,
@@ -78,40 +80,49 @@ class Resolver:
         raise.
         """
         brought = _Brought(environ, pending)
-        with self._place(environ, pending.hub):
-            try:
-                brought.begin()
+        try:
+            brought.begin()
+            with self._place(environ, pending.hub):
                 return _resolved(artifact, index, env.trust(environ), pending.hub)
-            except Unavailable:
+        except Unavailable as error:
+            if isinstance(error, PeerUnavailable) and error.has_answered:
+                # Whatever the hub says, it has had it.
+                brought.fail()
+            else:
                 # It may be good still.
                 brought.undo()
-                raise
-            except Refused as error:
-                brought.fail()
-                is_gone = isinstance(error, LoginFailed | LoginLost | MessageExpired)
-                if is_gone and _is_taken(environ, pending, brought):
-                    return None
-                raise
+            raise
+        except Refused as error:
+            brought.fail()
+            is_gone = isinstance(error, LoginFailed | LoginLost | MessageExpired)
+            if is_gone and self._is_taken(environ, pending, brought):
+                return None
+            raise
+
+    def _is_taken(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, brought: "_Brought"
+    ) -> bool:
+        """Whether another request has the answer, or gets it in a moment.
+
+        Who waits for that holds a thread too, and so needs a place.
+        """
+        if not brought.is_other_at_hub():
+            return bool(under_way.again(environ, pending).spent_by)
+        with self._place(environ, pending.hub):
+            return _comes(environ, pending, brought)
 
     @contextmanager
     def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
         """One of the places for questions to a hub, or PeerBusy: nobody waits."""
-        network = network_here(environ)
-        with self._lock:
-            there = self._at_hub.setdefault(hub, [])
-            of_one = there.count(network)
-            if len(there) >= self._most or of_one >= self._most // 2:
-                raise PeerBusy(
-                    f"{len(there)} artifacts are at {hub!r} at this moment, {of_one} of"
-                    " them from one network, and no more are taken there: does it"
-                    " answer slowly, or does somebody invent them?"
-                )
-            there.append(network)
         try:
-            yield
-        finally:
-            with self._lock:
-                there.remove(network)
+            with _AT_HUBS.one(hub, self._most, network_here(environ)):
+                yield
+        except Full as full:
+            raise PeerBusy(
+                f"{full.taken} artifacts are at {hub!r} at this moment, {full.of_one}"
+                " of them from one network, and no more are taken there: does it answer"
+                " slowly, or does somebody invent them?"
+            ) from None
 
 
 class _Brought:
@@ -157,14 +168,15 @@ class _Brought:
         return any(abs(now - float(one)) < self._longest for one in others if one)
 
 
-def _is_taken(
+def _comes(
     environ: "WSGIEnvironment", pending: PendingLogin, brought: _Brought
 ) -> bool:
-    """Whether another request has the answer, or gets it in a moment."""
+    """Wait for another request, while it is at the hub; whether it has the answer."""
     for _ in range(_LOOKS):
+        is_there = brought.is_other_at_hub()
         if under_way.again(environ, pending).spent_by:
             return True
-        if not brought.is_other_at_hub():
+        if not is_there:
             return False
         time.sleep(_PAUSE)
     return False
@@ -188,7 +200,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     element = messages.write_artifact_resolve(request)
     signatures.sign(element, trust.key_for(hub))
     with InNameOf(hub):
-        answer = trust.back_channel.post(endpoint.location, bindings.wrap_soap(element))
+        answer = _asked(trust, endpoint.location, bindings.wrap_soap(element))
     return open_artifact_response(
         bindings.unwrap_soap(answer),
         keys=role.keys,
@@ -200,3 +212,15 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
             trust.own.is_digid or not endpoint.location.startswith("https:")
         ),
     )
+
+
+def _asked(trust: Trust, location: str, question: bytes) -> bytes:
+    """What the hub answers; LoginFailed where it says that it cannot be answered."""
+    try:
+        return trust.back_channel.post(location, question)
+    except PeerUnavailable as error:
+        if error.fault != _OURS:
+            raise
+        raise LoginFailed(
+            f"the hub refuses the artifact, or does not know us: {error}", ()
+        ) from error

@@ -4,14 +4,15 @@ It tells all others (SAML profiles 4.4.3.1). Who goes when with that to it, is
 :mod:`eilogin.visit.leaving`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from lxml import etree
 from pydantic import BeforeValidator
 
 from eilogin import audit, clock
-from eilogin.errors import MessageUnexpected, UnknownPeer
+from eilogin.errors import MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.checks import check_logout_response, require_issuer
@@ -21,9 +22,14 @@ from eilogin.visit.digid import name_id_of
 from eilogin.web import environ as env
 from eilogin.web.inbound import open_soap
 from eilogin.web.outbound import binding_missing, browser_bindings, encryption_key
+from eilogin.web.places import USUAL, Full, Places
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+#: The logouts that this process tells hubs over SOAP now, by hub. Who finds no place is
+#: logged out here, as where the hub does not answer, and hears that it was not told.
+_AT_HUBS = Places()
 
 _BINDINGS = {
     "redirect": bindings.REDIRECT,
@@ -77,7 +83,9 @@ class HubTold:
                 f"{entity_id!r} gave this citizen no NameID, so no message can say who"
                 " is to be logged out there"
             )
-        wanted = self._wanted or (*browser_bindings(trust.own), bindings.SOAP)
+        name_id = login.named.name_id
+        in_browser = browser_bindings(trust.own, name_id)
+        wanted = self._wanted or (*in_browser, bindings.SOAP)
         found = [hub.single_logout(binding) for binding in wanted]
         endpoints = [endpoint for endpoint in found if endpoint is not None]
         if not endpoints:
@@ -116,14 +124,28 @@ class HubTold:
         trust, request_id = env.trust(environ), messages.new_id()
         element = self.request(trust, login, endpoint, request_id)
         signatures.sign(element, trust.key_for(login.who.issuer))
-        octets = trust.back_channel.post(
-            endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
-        )
+        with _place(login.who.issuer):
+            octets = trust.back_channel.post(
+                endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
+            )
         signed, issuer = open_soap(octets, trust.hub_keys)
         require_issuer(issuer, login.who.issuer)
         response = messages.read_logout_response(signed)
         # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
         return judged(response, issuer, request_id, response.destination)
+
+
+@contextmanager
+def _place(hub: str) -> Iterator[None]:
+    """One of the places for logouts that are at a hub, or PeerBusy: nobody waits."""
+    try:
+        with _AT_HUBS.one(hub, USUAL):
+            yield
+    except Full as full:
+        raise PeerBusy(
+            f"{full.taken} logouts are at {hub!r} at this moment, and no more are told"
+            " to it: does it answer slowly?"
+        ) from None
 
 
 def judged(

@@ -4,6 +4,10 @@ A POST from the hub's site comes without the cookies that say whose login this i
 are Lax), so what was verified is kept, and fetched again by the browser with a GET.
 What is kept has been signed by the hub: an answer that there is no login need not be
 signed, so it is not kept, and goes along with the browser, sealed.
+
+The name under which one waits is in an address, and so in logs. It is of use to nobody
+else: the answer to a question is for the browser that holds that login, and one for
+which nobody asked gives the browser that brings it a cookie.
 """
 
 import hashlib
@@ -25,6 +29,7 @@ from eilogin.visit import under_way
 from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.requests import read_query, require_own_form
 from eilogin.web.urls import see_other
 
@@ -43,6 +48,10 @@ _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
 #: Status codes that are told on (SAML core 3.2.2.2 has two), and characters of one.
 _MOST_CODES = 2
 _LONGEST_CODE = 200
+#: What the cookies begin with for answers for which nobody asked: one for each answer,
+#: by the first digits of its name.
+_COOKIES = "eilogin-answer-"
+_COOKIE_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,13 @@ def keep(
     text = json.dumps(asdict(_Waiting(handle, assertion, target)))
     until = clock.now() + WAITS
     env.values(environ).add(f"answer:{key}", text, until, durable=False)
-    return _come(env.trust(environ), _ANSWER, key)
+    trust = env.trust(environ)
+    response = _come(trust, _ANSWER, key)
+    if target:
+        # However often it is brought, the cookie is the same.
+        proof = _brought_here(key).set(_proofs(trust).tag(key), max_age=int(WAITS))
+        response.headerlist.append(proof)
+    return response
 
 
 def tell_failure(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> Response:
@@ -151,6 +166,7 @@ def _answer(environ: "WSGIEnvironment", key: str) -> Answer:
     found = _waiting(environ, key)
     issuer, handle = found.assertion.issuer, found.handle
     if found.target:
+        _require_brought_here(environ, key)
         pending = under_way.unsolicited(environ, found.target, issuer, handle)
     else:
         pending = under_way.of_browser(environ, handle)
@@ -159,6 +175,17 @@ def _answer(environ: "WSGIEnvironment", key: str) -> Answer:
     _require_asked(pending, issuer)
     require_in_time(found.assertion, clock.now())
     return Answer(pending, found.assertion, key=key)
+
+
+def _require_brought_here(environ: "WSGIEnvironment", key: str) -> None:
+    """Refuse an answer that another browser has brought: no question tells whose."""
+    proof = _brought_here(key).read(environ) or ""
+    if not _proofs(env.trust(environ)).is_tag_of(proof, key):
+        raise LoginLost("this answer was brought by another browser")
+
+
+def _brought_here(key: str) -> Cookie:
+    return Cookie(f"{_COOKIES}{key[:_COOKIE_DIGITS]}")
 
 
 def _waiting(environ: "WSGIEnvironment", key: str) -> _Waiting:
@@ -208,6 +235,10 @@ def _require_asked(pending: PendingLogin, hub: str) -> None:
             f"{pending.hub!r} was asked, and {hub!r} answers: expected the answer of "
             "the hub that was asked"
         )
+
+
+def _proofs(trust: Trust) -> Sealer:
+    return Sealer(trust.own.sealing_secrets, f"answer at {trust.own.entity_id}")
 
 
 def _sealer(trust: Trust) -> Sealer:

@@ -30,7 +30,7 @@ from ipaddress import ip_address
 from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 
-from eilogin.errors import MalformedMessage, PathRefused
+from eilogin.errors import MalformedMessage, MessageTooLarge, PathRefused
 from eilogin.settings import IPNetwork
 from eilogin.visit.paths import fault_in
 from eilogin.web import environ as env
@@ -49,6 +49,8 @@ _HEAD = 2
 
 #: Largest form that Zope reads into memory (its FORM_MEMORY_LIMIT).
 _LARGEST_FORM = 2**20
+#: Fields of a form that are looked at, one by one: more than any page has.
+_MOST_FIELDS = 10_000
 #: More buttons than any browser presses at once.
 _MOST_CALLS = 4
 _METHOD_KEY = re.compile(r"(.*):(?:default_)?(?:method|action)", re.DOTALL)
@@ -147,7 +149,8 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
 
     The body of an urlencoded form is read, and put back. Raises PathRefused for such a
     key in the query, and for a form whose keys cannot be told;
-    :class:`eilogin.errors.MessageTooLarge` for one that Zope would refuse too.
+    :class:`eilogin.errors.MessageTooLarge` for one that Zope would refuse too, or that
+    has more fields than a page.
     """
     query = unquote_plus(environ.get("QUERY_STRING", ""))
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
@@ -180,11 +183,10 @@ def _read_ahead(environ: "WSGIEnvironment") -> bytes:
 
 def _methods_in(body: bytes) -> Iterator[str]:
     """What the fields of a form make Zope call."""
-    for key, value in parse_qsl(
-        body.decode("latin-1").replace(";", "&"),
-        keep_blank_values=True,
-        encoding="latin-1",
-    ):
+    text = body.decode("latin-1").replace(";", "&")
+    if text.count("&") >= _MOST_FIELDS:
+        raise MessageTooLarge(f"a form of more than {_MOST_FIELDS} fields")
+    for key, value in parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
         if not _LOOKS_LIKE_METHOD_KEY.search(key.lower()):
             continue
         match = _METHOD_KEY.fullmatch(key)

@@ -15,7 +15,7 @@ from eilogin.errors import InNameOf, MalformedMessage
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.checks import verified
 from eilogin.saml.keys import PublicKey
-from eilogin.web.requests import allow_only, read_body
+from eilogin.web.requests import allow_only, read_form_body, read_whole_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -52,9 +52,11 @@ def receive(
 def read_message(environ: "WSGIEnvironment") -> bindings.Received:
     """The message of a Redirect or POST request, of which nothing is proven yet."""
     allow_only(environ, "GET", "POST")
+    query = environ.get("QUERY_STRING", "")
     if environ["REQUEST_METHOD"] == "POST":
-        return bindings.read_post(read_body(environ, bindings.LONGEST_FORM))
-    return bindings.read_redirect(environ.get("QUERY_STRING", ""))
+        bindings.require_form_alone(query)
+        return bindings.read_post(read_form_body(environ, bindings.LONGEST_FORM))
+    return bindings.read_redirect(query)
 
 
 def verify(
@@ -89,7 +91,7 @@ def receive_soap(
     Whatever else the request says (headers, cookies) is not looked at.
     """
     allow_only(environ, "POST")
-    return open_soap(read_body(environ, bindings.LONGEST_FORM), keys_of)
+    return open_soap(read_whole_body(environ, bindings.LONGEST_FORM), keys_of)
 
 
 def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:

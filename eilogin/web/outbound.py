@@ -13,6 +13,7 @@ from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.metadata import Endpoint, Role, bindings_of
+from eilogin.saml.sectors import tells_number
 from eilogin.saml.text import short
 from eilogin.saml.xml import serialize
 from eilogin.web.pages import Pages
@@ -63,13 +64,14 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
     )
 
 
-def browser_bindings(own: Own) -> tuple[str, str]:
+def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
     """The bindings through a browser, the preferred one first, for a NameID of ours.
 
     One that is a BSN stays out of addresses, which end up in logs.
     """
-    wanted = (bindings.REDIRECT, bindings.POST)
-    return (bindings.POST, bindings.REDIRECT) if own.is_digid else wanted
+    if own.is_digid or tells_number(name_id):
+        return (bindings.POST, bindings.REDIRECT)
+    return (bindings.REDIRECT, bindings.POST)
 
 
 def answer_bindings(own: Own) -> Sequence[str]:
@@ -148,4 +150,5 @@ def _soap(octets: bytes, status: int) -> Response:
     # SAML bindings 3.2.3.2
     response.headers["Cache-Control"] = "no-cache, no-store"
     response.headers["Pragma"] = "no-cache"
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -60,20 +60,41 @@ def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
 
     False for what a page of another site leads to, and for what a browser fetches by
     itself: an image, a frame, a page in advance (:func:`is_looked_at`; Fetch Metadata,
-    2.1). Who sends no such headers, such as curl, is believed.
+    2.1). False too for an old browser that says nothing of where it comes from: a page
+    of another site can have it say nothing. Who is no browser, such as curl, does what
+    its own user wants, and is believed.
     """
     return (
         not is_from_other_site(environ, public_url)
+        and not _is_silent_browser(environ)
         and is_looked_at(environ)
         and fills_window(environ)
     )
 
 
+def _is_silent_browser(environ: "WSGIEnvironment") -> bool:
+    """Whether a browser tells nothing of which page led here.
+
+    Every browser calls itself Mozilla first (HTML standard, "client identification").
+    """
+    tells = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_REFERER")
+    is_browser = environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
+    return is_browser and not any(map(environ.get, tells))
+
+
 def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
-    """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it."""
+    """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it.
+
+    Of a page of ours every browser tells at least that (Referrer-Policy).
+    """
     if is_from_other_site(environ, public_url):
         site = environ.get("HTTP_SEC_FETCH_SITE", "another origin")
         raise CrossSite(f"this form was sent from another site ({site[:20]!r})")
+    if _is_silent_browser(environ):
+        raise CrossSite(
+            "a browser sent this form, and none of Sec-Fetch-Site, Origin and Referer:"
+            " nobody can tell from which site it comes"
+        )
 
 
 def origin_of(url: str) -> str:
@@ -235,6 +256,25 @@ def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
     return _fields_of(text, "query")
 
 
+def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+    """The body of a form that carries a message (application/x-www-form-urlencoded).
+
+    Raises what :func:`read_whole_body` does, and MalformedMessage for a body that says
+    to be anything else, of which nothing is read: another reader would find other
+    fields in it. A charset is not looked at, for all of it is ASCII.
+    """
+    kind = _kind_of_body(environ)
+    if kind not in ("", _FORM):
+        raise MalformedMessage(f"expected a form ({_FORM}), and it is {kind[:60]!r}")
+    return read_whole_body(environ, limit)
+
+
+def _kind_of_body(environ: "WSGIEnvironment") -> str:
+    """The media type of the body in lower case; "" where the request says none."""
+    kind: str = environ.get("CONTENT_TYPE", "")
+    return kind.partition(";")[0].strip().lower()
+
+
 def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]:
     """The fields of a form of ours; one that was left empty is not there.
 
@@ -242,8 +282,7 @@ def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]
     :class:`eilogin.errors.MalformedMessage`, also where a field occurs twice. SAML
     messages are read by ``saml.bindings``, which has rules of its own.
     """
-    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if kind != _FORM:
+    if _kind_of_body(environ) != _FORM:
         raise MalformedMessage("not a form")
     try:
         text = read_body(environ, limit).decode("ascii")

@@ -24,12 +24,12 @@ operator = %(here)s/var/federation.crt
 [server:main]
 use = egg:waitress#main
 listen = 127.0.0.1:{port}
-threads = 2
+threads = 4
 
 [server:back]
 use = egg:waitress#main
 listen = 127.0.0.1:{back}
-threads = 2
+threads = 4
 
 [composite:main]
 use = egg:eilogin#hosts

@@ -425,6 +425,7 @@ WRONG = {
         "explain_step_up": "maybe",
         "unsolicited": "maybe",
         "want_response_signed": "maybe",
+        "artifacts_at_once": "0",
         "second_opinion": "maybe",
         "keep_post": "65m",
         "store_down": "ignore",
@@ -450,6 +451,7 @@ WRONG = {
         "passed_on_to": None,
         "name_id_key": "env:NO_SUCH_NAME",
         "logout_timeout": "soon",
+        "logouts_at_once": "some",
         "logout_binding": "https://stad.test/ post",
         "name_id": "opaque",
         "name_id_attributes": "persistent mail",
@@ -1221,6 +1223,31 @@ class TestWhatIsHardlyMeant:
     def test_one_that_is_referred_to_is_not(self, site, run, options):
         site.set("DEFAULT", name="5m")
         site.set("filter:uwv-eilogin", name=None, **options)
+        assert self.notes(site, run) == []
+
+    def test_as_many_who_wait_as_there_are_threads_is_noted(self, site, run):
+        """The server that has the most of them counts; waitress has four of itself."""
+        site.set("server:main", threads=None)
+        site.set("server:back", threads="3")
+        site.set("filter:g-login", artifacts_at_once="3")
+        assert self.notes(site, run) == []
+        site.set("filter:g-login", artifacts_at_once="4")
+        site.set("app:hub", logouts_at_once="5")
+        assert self.notes(site, run) == [
+            f"note: [{section}] {option}: {most}, and no server has more than 4"
+            " threads: a peer that hangs holds them all; expected fewer"
+            for section, option, most in (
+                ("app:hub", "logouts_at_once", 5),
+                ("filter:g-login", "artifacts_at_once", 4),
+            )
+        ]
+        site.set("server:main", threads="6")
+        assert self.notes(site, run) == []
+
+    def test_of_a_server_that_is_told_elsewhere_nobody_knows(self, site, run):
+        site.set("filter:g-login", artifacts_at_once="100")
+        for server in ("server:main", "server:back"):
+            site.set(server, use="egg:gunicorn#main")
         assert self.notes(site, run) == []
 
     def test_an_attribute_that_is_not_asked_for_is_noted(self, site, run):

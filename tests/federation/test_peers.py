@@ -61,7 +61,10 @@ class TestOurHubs:
     @pytest.mark.parametrize("said", [(), ("all",)])
     def test_must_be_there(self, make_own, said):
         federation = federation_of(make_own().descriptor())
-        told = r"^has no hub \(IDPSSODescriptor\); it has 1 participant$"
+        told = (
+            r"^has no hub \(IDPSSODescriptor\); it has 1 participant; expected a hub"
+            " among them: ask the operator$"
+        )
         with pytest.raises(HubUnknown, match=told):
             peers.our_hubs(make_own(), said, federation)
 

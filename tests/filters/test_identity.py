@@ -42,6 +42,8 @@ FORGED = [
     "x-remote_user",
     "X-Forwarded-User",
     "X_Forwarded_User",
+    "Auth-Type",
+    "AUTH_TYPE",
 ]
 
 
@@ -105,6 +107,13 @@ class TestAStranger:
     def test_cannot_send_a_header_that_is_ours_to_set(self, visitor, name):
         seen = visitor(headers="X-Name attribute:name").get({name: "admin"})
         assert "HTTP_X_NAME" not in seen
+
+    @pytest.mark.parametrize("name", ["Mail", "MAIL", "e-mail", "E_MAIL"])
+    def test_cannot_send_a_key_that_is_ours_to_set_as_a_header(self, visitor, name):
+        lines = "mail MAIL\nmail e-mail\nmail ACCEPT"
+        seen = visitor(attributes=lines).get({name: "admin", "Accept": "text/html"})
+        assert "admin" not in seen.values()
+        assert seen["HTTP_ACCEPT"] == "text/html"
 
     def test_keeps_all_other_headers(self, visitor):
         assert visitor().get({"X-Name": "Piet"})["HTTP_X_NAME"] == "Piet"

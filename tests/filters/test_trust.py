@@ -77,6 +77,7 @@ def login_at(audience):
 class TestOurOwnMetadata:
     def test_is_signed_and_as_the_schema_has_it(self, site, federation, witness):
         answer = site().get("/eilogin/metadata")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.content_type == "application/samlmetadata+xml"
         root = xml.parse(answer.body)
         signatures.check_structure(root)
@@ -84,6 +85,13 @@ class TestOurOwnMetadata:
         own = federation.trusts["uwv.test"].own
         assert signatures.signed(root, [own.key.public]).get("entityID") == UWV
         assert witness.seen == []
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
+    def test_is_read_and_no_more(self, call, method):
+        answer = call(method, UWV)
+        assert answer.status_int == 405
+        assert answer.headers["Allow"] == "GET, HEAD"
+        assert call("HEAD", UWV).status_int == 200
 
     def test_is_what_the_operator_has_published(self, site, federation):
         root = xml.parse(site().get("/eilogin/metadata").body)

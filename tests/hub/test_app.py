@@ -69,6 +69,18 @@ class TestItsOwnPage:
         refused(citizen.browser.page, "store-unavailable", 503)
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/health", "GET, HEAD, OPTIONS"), ("/", "GET, HEAD, POST")],
+)
+def test_its_pages_take_their_own_methods(call, path, allowed):
+    for method in ("PUT", "DELETE"):
+        answer = call(method, f"{HUB}{path}")
+        assert answer.status_int == 405
+        assert answer.headers["Allow"] == allowed
+    assert call("HEAD", f"{HUB}{path}").status_int == 200
+
+
 def test_its_health_is_told_without_a_session(call):
     answer = call("GET", f"{HUB}/health")
     assert answer.status_int == 200

@@ -1,6 +1,7 @@
 """Who can sign in at the hub's own sign-in."""
 
 import json
+from dataclasses import replace
 
 import argon2
 import pytest
@@ -29,6 +30,10 @@ ANNA = Citizen(
     password=WEAK.hash("geheim"),
     totp_secret=SECRET,
 )
+ARGON2I = argon2.PasswordHasher(
+    time_cost=1, memory_cost=8, parallelism=1, type=argon2.Type.I
+).hash("geheim")
+STRONGER = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
 BRAM = Citizen(
     id="2",
     username="bram",
@@ -81,8 +86,31 @@ class TestAPassword:
 
         monkeypatch.setattr(room, "_HASHER", Spy())
         citizens.verify("nobody", "geheim")
-        decoy, hers = seen[0], real.hash("geheim")
-        assert argon2.extract_parameters(decoy) == argon2.extract_parameters(hers)
+        citizens.verify("anna", "geheim")
+        decoy, hers = map(argon2.extract_parameters, seen)
+        assert decoy == hers
+
+    def test_of_nobody_is_as_much_work_as_that_of_somebody(self, monkeypatch):
+        """Of whom, nobody can tell: where hashes differ, each name has one of them."""
+        hers, his = WEAK.hash("geheim"), STRONGER.hash("geheim")
+        citizens = [replace(ANNA, password=hers), replace(BRAM, password=his)]
+        seen = []
+
+        class Spy:
+            def verify(self, hashed, password):
+                found = argon2.extract_parameters(hashed)
+                seen.append((found.time_cost, found.memory_cost))
+                raise argon2.exceptions.VerifyMismatchError
+
+        monkeypatch.setattr(room, "_HASHER", Spy())
+        for number in range(40):
+            Citizens(citizens).verify(f"nobody-{number}", "x")
+            Citizens(citizens).verify(f" NOBODY-{number}", "y")
+        assert set(seen) == {(1, 8), (2, 16)}
+        assert seen[::2] == seen[1::2], "the same for one name, in every process"
+
+    def test_lets_nobody_in_where_there_are_no_citizens(self):
+        assert Citizens([]).verify("nobody", "x") is None
 
 
 class TestACode:
@@ -122,6 +150,12 @@ class TestACode:
 
     def test_is_never_right_for_who_has_none(self, citizens):
         assert not citizens.verify_code(BRAM, "000000")
+        secret = room._SECRET_OF_NOBODY  # noqa: SLF001 - one time in a million else
+        nobody = replace(ANNA, totp_secret=secret)
+        code = citizens.current_code(nobody)
+        assert citizens.verify_code(nobody, code)
+        assert not citizens.verify_code(BRAM, code)
+        assert not citizens.verify_code(None, code)
         assert citizens.current_code(BRAM) == ""
 
 
@@ -165,7 +199,8 @@ class TestTheFile:
             pytest.param({"bsn": ""}, "bsn is required", id="no bsn"),
             pytest.param({"sofi": "900000017"}, "sofi: nine digits", id="sofi"),
             pytest.param({"username": " "}, "username is required", id="no name"),
-            pytest.param({"password": "geheim"}, "Argon2 hash", id="clear password"),
+            pytest.param({"password": "geheim"}, "Argon2id hash", id="clear password"),
+            pytest.param({"password": ARGON2I}, "Argon2id hash", id="argon2i"),
             pytest.param({"totp_secret": "geheim!"}, "base32", id="no base32"),
             pytest.param({"totp_secret": "JBSWY3DP" * 3}, "base32", id="short secret"),
             pytest.param({"colour": "blue"}, "unknown field colour", id="unknown"),

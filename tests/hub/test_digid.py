@@ -12,6 +12,7 @@ from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import demo_citizens, to_json
 from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.presence import IDLE
+from eilogin.hub.propagation import Propagation
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.keys import SigningKey, key_name, new_key_pair
 from eilogin.saml.levels import DIGID
@@ -1313,6 +1314,50 @@ class TestALogout:
         assert words(outcome(stad, anna.citizen)[0].status) == "Responder/PartialLogout"
         assert told() == []
 
+    @pytest.fixture
+    def fails(self, federation, monkeypatch):
+        """Have the hub's store fail for once at a verb."""
+        store = federation.apps["inloggen.test"].sessions.store
+
+        def once(verb):
+            real = getattr(store, verb)
+
+            def fail(*args, **said):
+                monkeypatch.setattr(store, verb, real)
+                raise StoreUnavailable("somebody has pulled the plug")
+
+            monkeypatch.setattr(store, verb, fail)
+
+        return once
+
+    def test_at_which_the_store_fails_is_executed_when_it_is_brought_again(
+        self, anna, stad, logs_out, outcome, fails
+    ):
+        logs_out(stad, anna.citizen)
+        url = anna.browser.url
+        fails("end")
+        anna.browser.press("Ga verder")
+        assert anna.browser.page.status_int == 503
+        assert is_in(anna) == EVERYWHERE
+        anna.browser.visit(url)
+        assert words(outcome(stad, anna.citizen)[0].status) == "Success"
+        assert is_in(anna) == set()
+
+    def test_of_which_nobody_knows_whom_it_has_told_is_partial(  # noqa: PLR0913, PLR0917
+        self, anna, stad, logs_out, outcome, monkeypatch, clock
+    ):
+        """Her session has ended, and then the process was killed."""
+        logs_out(stad, anna.citizen)
+        url = anna.browser.url
+        with monkeypatch.context() as patch:
+            patch.setattr(Propagation, "tell", killed)
+            with pytest.raises(SystemExit):
+                anna.browser.press("Ga verder")
+        clock.shift(16)
+        anna.browser.visit(url)
+        response, _ = outcome(stad, anna.citizen)
+        assert words(response.status) == "Responder/PartialLogout"
+
     def test_that_another_one_has_overtaken_is_partial(
         self, anna, stad, logs_out, outcome, monkeypatch
     ):
@@ -1356,6 +1401,11 @@ class TestALogout:
         anna.browser.post(action, site="cross-site")
         refused(anna.browser.page, "cross-site", 403)
         assert is_in(anna) == EVERYWHERE
+
+
+def killed(*args):
+    """No error: nothing that this process would still do is done."""
+    raise SystemExit
 
 
 def test_its_metadata_is_that_of_digid(federation, call):

@@ -262,10 +262,16 @@ class TestAParticipantThatDoesNotAnswer:
         federation.apps["stad.test"] = answering(stad, status=status)
         log_out()
         [shown] = anna.browser.open_frames()
+        assert shown.status_int == 400
         assert "U bent misschien nog ingelogd" in shown.text
+        assert 'class="reference"' in shown.text
+        assert 'id="done"' in shown.text, "the page around it need not wait"
         anna.browser.click("Ga verder")
         assert "stad.test" in anna.browser.text
-        assert (STAD_ENTITY, "ok") not in delivered()
+        assert [told for peer, told in delivered() if peer == STAD_ENTITY] == [
+            "failed",
+            "refused",
+        ]
 
     def test_is_named_where_somebody_behind_it_was_not_reached(
         self, anna, log_out, federation, party, delivered

@@ -2,6 +2,9 @@
 
 import base64
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -9,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 
+from eilogin.errors import StoreUnavailable
 from eilogin.federation import Federation
 from eilogin.hub import propagation
 from eilogin.hub.propagation import Propagation
@@ -292,13 +296,33 @@ class TestALogoutOverSoap:
         self, soap, logout_of, monkeypatch
     ):
         """The process that had it was ended half-way."""
-        monkeypatch.setattr(Propagation, "longest", 0.0)
-        monkeypatch.setattr(Propagation, "tell", broken)
         request = logout_of()
-        assert soap(request).status_int == 500
+        with monkeypatch.context() as patch:
+            patch.setattr(Propagation, "tell", killed)
+            with pytest.raises(SystemExit):
+                soap(request)
+        monkeypatch.setattr(Propagation, "longest", 0.0)
         answer = soap(request)
         assert answer.status_int == 500
         assert "soap-env:Server" in answer.text
+
+    def test_that_another_request_begins_first_has_its_outcome(  # noqa: PLR0913, PLR0917
+        self, soap, logout_of, outcome_of, sessions, monkeypatch, told
+    ):
+        """Both have looked, and seen that nobody has begun."""
+        store, request, first = sessions.store, logout_of(), []
+        add = store.add
+
+        def late(key, *args, **said):
+            monkeypatch.setattr(store, "add", add)
+            first.append(soap(request))
+            return add(key, *args, **said)
+
+        monkeypatch.setattr(store, "add", late)
+        second = soap(request)
+        for answer in (*first, second):
+            assert outcome_of(answer).status.codes == (messages.SUCCESS,)
+        assert told() == ["land.test", "stad.test"], "once"
 
     def test_that_another_is_faster_than_does_not_say_everywhere(
         self, anna, soap, logout_of, outcome_of, monkeypatch
@@ -726,8 +750,13 @@ class TestTheButton:
 # --- telling the others ---------------------------------------------------------
 
 
-def broken(self, trust, participants):
-    raise RuntimeError("the process is ended here")
+def killed(*args):
+    """No error: nothing that this process would still do is done."""
+    raise SystemExit
+
+
+def unplugged(*args, **said):
+    raise StoreUnavailable("somebody has pulled the plug")
 
 
 class Stubborn:
@@ -744,6 +773,199 @@ class Stubborn:
         answer = self.respond(request)
         start_response("200 OK", [("Content-Type", "text/xml")])
         return [answer]
+
+
+class TestALogoutAtWhichSomethingFails:
+    """What could not be executed is, when the same message comes again."""
+
+    @pytest.fixture
+    def ask(self, soap, logout_of, outcome_of):
+        """Send one and the same LogoutRequest; the codes, or none of a fault."""
+        request = logout_of()
+
+        def send():
+            answer = soap(request)
+            if answer.status_int == 200:
+                return outcome_of(answer).status.codes
+            assert answer.status_int == 500
+            assert "soap-env:Server" in answer.text
+            return ()
+
+        return send
+
+    @pytest.fixture
+    def without(self, sessions, monkeypatch):
+        """Have verbs of the hub's store fail for a while."""
+
+        @contextmanager
+        def unplug(*verbs):
+            with monkeypatch.context() as patch:
+                for verb in verbs:
+                    patch.setattr(sessions.store, verb, unplugged)
+                yield
+
+        return unplug
+
+    @pytest.mark.parametrize("verb", ["end", "find"])
+    def test_for_once_is_executed_the_next_time(self, anna, ask, without, verb):
+        with without(verb):
+            assert ask() == ()
+        assert anna.is_in == EVERYWHERE
+        assert ask() == (messages.SUCCESS,)
+        assert anna.is_in == {"uwv.test"}
+
+    def test_where_even_that_cannot_be_noted_is_executed_a_little_later(
+        self, anna, ask, without, clock
+    ):
+        with without("end", "swap"):
+            assert ask() == ()
+        clock.shift(16)
+        assert ask() == (messages.SUCCESS,)
+        assert anna.is_in == {"uwv.test"}
+
+    def test_when_all_is_done_is_answered_all_the_same(self, anna, ask, without, clock):
+        """Who asks again hears that nobody is known to be logged out."""
+        with without("swap"):
+            assert ask() == (messages.SUCCESS,)
+        assert anna.is_in == {"uwv.test"}
+        clock.shift(16)
+        assert ask() == (messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)
+
+    @pytest.fixture
+    def process_is_killed(self, ask, sessions, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(sessions, "end_citizen", killed)
+            with pytest.raises(SystemExit):
+                ask()
+        monkeypatch.setattr("eilogin.hub.ending.time.sleep", lambda _: None)
+
+    @pytest.mark.usefixtures("process_is_killed")
+    def test_with_its_process_is_executed_when_that_must_be_dead(
+        self, anna, ask, clock
+    ):
+        """Seven and a half seconds at most it takes: it has two of those."""
+        clock.shift(15)
+        assert ask() == ()
+        assert anna.is_in == EVERYWHERE
+        clock.shift(1)
+        assert ask() == (messages.SUCCESS,)
+        assert anna.is_in == {"uwv.test"}
+
+
+class TestAsManyAsMayWait:
+    """A participant is slow; whoever logs out meanwhile holds a thread."""
+
+    #: Of a process.
+    most = "3"
+
+    @pytest.fixture
+    def hub_options(self):
+        return {"logouts_at_once": self.most}
+
+    @pytest.fixture
+    def under_way(self, federation, soap, party):
+        """Have a LogoutRequest of uwv's wait for stad's; what comes of it at last."""
+        with ThreadPoolExecutor(4) as threads, ExitStack() as stack:
+            over = threading.Event()
+            stack.callback(over.set)
+
+            def respond(request):
+                assert over.wait(PATIENCE)
+                stad = party("stad.test")
+                return stad.by_soap(stad.logout_response(request))
+
+            def begin(request):
+                federation.apps["stad.test"] = slow = Stubborn(respond)
+                answer = threads.submit(soap, request)
+                assert slow.asked.wait(PATIENCE)
+
+                def end():
+                    over.set()
+                    return answer.result(PATIENCE)
+
+                return end
+
+            yield begin
+
+    @pytest.fixture
+    def waiting(self, monkeypatch):
+        """Set when a request waits for what comes of the same one."""
+        waits = threading.Event()
+        pause = time.sleep
+        monkeypatch.setattr(
+            "eilogin.hub.ending.time.sleep", lambda s: waits.set() or pause(s)
+        )
+        return waits
+
+    def test_of_one_message_one_is_executed_and_one_waits(
+        self, soap, logout_of, outcome_of, under_way, waiting
+    ):
+        request = logout_of()
+        end = under_way(request)
+        with ThreadPoolExecutor(1) as threads:
+            second = threads.submit(soap, request)
+            assert waiting.wait(PATIENCE)
+            for _ in range(5):
+                third = soap(request)
+                assert third.status_int == 500
+                assert "soap-env:Server" in third.text
+            assert outcome_of(end()).status.codes == (messages.SUCCESS,)
+            again = outcome_of(second.result(PATIENCE))
+        assert again.status.codes == (messages.SUCCESS,)
+        assert outcome_of(soap(request)).status == again.status, "nothing is left of it"
+
+
+class TestWhereOneMayWait(TestAsManyAsMayWait):
+    most = "1"
+
+    def test_of_one_message_one_is_executed_and_one_waits(
+        self, soap, logout_of, outcome_of, under_way
+    ):
+        """But for the one that waits, which finds no place."""
+        request = logout_of()
+        end = under_way(request)
+        assert soap(request).status_int == 500
+        assert outcome_of(end()).status.codes == (messages.SUCCESS,)
+        assert outcome_of(soap(request)).status.codes == (messages.SUCCESS,)
+
+    @pytest.fixture
+    def bram(self, another, everywhere):
+        return everywhere(another.sign_in("bram"))
+
+    def test_nobody_elses_logout_is_lost(  # noqa: PLR0913, PLR0917
+        self, anna, bram, party, logout_of, under_way, refused, caplog
+    ):
+        """By a message: it is executed when she loads the page once more."""
+        end = under_way(logout_of())
+        uwv = party("uwv.test")
+        login = bram.logins["uwv.test"]
+        request = uwv.logout_request(login.who.as_name_id(), SLO, login.session_index)
+        bram.browser.visit(uwv.by_redirect(SLO, "SAMLRequest", request))
+        refused(bram.browser.page, "busy", 503)
+        assert "U bent nog ingelogd" in bram.browser.text
+        assert bram.browser.page.headers["Retry-After"] == "10"
+        assert "that wait for participants at this moment: 1, and" in caplog.text
+        assert is_at_hub_and_land(bram) == [True, True]
+        end()
+        bram.browser.click("Probeer het opnieuw")
+        assert is_at_hub_and_land(bram) == [False, False]
+
+    def test_nor_is_it_by_the_button_of_the_hub(self, bram, logout_of, under_way):
+        bram.browser.visit(f"{HUB}/")
+        url, page = bram.browser.url, bram.browser.page
+        end = under_way(logout_of())
+        bram.browser.press("Overal uitloggen")
+        assert bram.browser.page.status_int == 503
+        assert is_at_hub_and_land(bram) == [True, True]
+        end()
+        bram.browser.url, bram.browser.page = url, page
+        bram.browser.press("Overal uitloggen")
+        assert is_at_hub_and_land(bram) == [False, False]
+
+
+def is_at_hub_and_land(citizen):
+    hub = citizen.federation.apps["inloggen.test"].sessions
+    return [hub.find(citizen.cookie) is not None, citizen.is_in_at("land.test")]
 
 
 class TestTellingTheOthers:

@@ -81,7 +81,7 @@ class TestAPassword:
         for _ in range(5):
             citizen.sign_in(spelling, url=None, password="x")
         citizen.sign_in(url=None)
-        assert "te vaak" in citizen.browser.text
+        assert "Na te veel pogingen" in citizen.browser.text
         assert login_of(citizen) is None
         clock.shift(15 * MINUTE)
         citizen.sign_in(url=None)

@@ -826,10 +826,11 @@ class TestLoggingOut:
         assert ("Sluit nu alle vensters" in anna.browser.text) == bool(codes)
 
     def test_an_answer_signed_with_sha1_is_unconfirmed(self, anna):
+        """She reads that she is logged out; the status says what is refused."""
         anna.logs_in()
         anna.browser.visit(f"{UWV}/eilogin/logout")
         anna.browser.follow(anna.digid.logout_response_url(sign=sha1_signed))
-        assert anna.browser.page.status_int == 200
+        assert anna.browser.page.status_int == 400
         assert anna.browser.title.startswith("U bent uitgelogd")
         assert "Wij konden niet" in anna.browser.text
 

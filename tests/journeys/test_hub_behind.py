@@ -7,6 +7,7 @@ municipality's own applications stand behind the hub of ``gemeente.test``.
 from urllib.parse import urlsplit
 
 import pytest
+from lxml import etree
 
 from eilogin import clock as instants
 from eilogin.saml import bindings, messages, signatures, xml
@@ -203,6 +204,79 @@ class TestALogin:
         assert browser.url == f"{HUB}/"
         assert bram.is_let_in(ZORG)
         assert bram.is_let_in(WERK)
+
+
+class TestALoginThatIsRestricted:
+    """SAML core 2.5.1.6 and 3.4.1.2: how far it may be passed on."""
+
+    @pytest.fixture
+    def above_options(self):
+        return {"acs": "post"}
+
+    @pytest.fixture
+    def answered(self, federation, hub_of, asked):
+        """Bring a good answer of the hub above, with this in its Conditions."""
+        hub, browser = hub_of(federation.above), federation.browser()
+
+        def answer(*restrictions):
+            browser.stops_before = "https://inloggen.test/sso?SAMLRequest="
+            browser.visit(WERK)
+            question, relay_state = asked(browser.url)
+            browser.stops_before = None
+            assertion = hub.assertion(question)
+            assertion.find(xml.q("saml:Conditions")).extend(restrictions)
+            response = hub.response(question, hub.signed(assertion))
+            octets = xml.serialize(response)
+            fields = bindings.post_fields("SAMLResponse", octets, relay_state)
+            browser.post(question.acs_url, site="cross-site", **fields)
+            return browser
+
+        return answer
+
+    def test_not_at_all_is_passed_on(self, answered):
+        assert answered().url == WERK
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            ' Count="0"/>',
+            ' Count="2"/>',
+            "><r:Audience>x</r:Audience></r:ProxyRestriction>",
+        ],
+    )
+    def test_is_not_passed_on(self, answered, said, caplog):
+        text = f'<r:ProxyRestriction xmlns:r="{xml.SAML}"{said}'
+        browser = answered(etree.fromstring(text))
+        assert browser.page.status_int == 400
+        assert browser.url == f"{HUB}/eilogin/acs"
+        assert "a ProxyRestriction, and a hub here (hub_inside) passes" in caplog.text
+
+    @pytest.mark.parametrize("count", ["0", "-00", " +0 "])
+    def test_so_that_no_other_hub_is_asked(self, federation, count, events):
+        assert self.ask(federation, count).url.startswith("https://werk.test/")
+        assert "ProxyCountExceeded" in [told["reason"] for told in events("login")]
+
+    @pytest.mark.parametrize("count", ["1", "10", "0" * 5000 + "1"])
+    def test_less_than_that_asks_the_hub_above(self, federation, count):
+        assert self.ask(federation, count).url.startswith("https://inloggen.test/")
+
+    def ask(self, federation, count):
+        """Bring a question of an application, with this ProxyCount."""
+        trust = federation.trusts["werk.test"]
+        request = messages.AuthnRequest(
+            id=messages.new_id(),
+            issued=instants.now(),
+            issuer=trust.own.entity_id,
+            destination=f"{HUB}/sso",
+        )
+        element = messages.write_authn_request(request)
+        xml.add(element, "samlp:Scoping", ProxyCount=count)
+        url = bindings.redirect_url(
+            f"{HUB}/sso", "SAMLRequest", xml.serialize(element), "", trust.own.key
+        )
+        browser = federation.browser()
+        browser.visit(url)
+        return browser
 
 
 class TestAQuestion:

@@ -424,10 +424,17 @@ class TestAnEncryptedAssertion:
     def test_is_judged_as_a_clear_one(
         self, answer, reading, reader_key, changes, error
     ):
-        faulty = answer.with_assertion(**changes).for_reader(reader_key)
-        for signs in ("assertion", "response"):
-            with pytest.raises(error):
-                accept(faulty.signed(signs).element(), reading)
+        """Where nobody has signed what is around it, the log alone knows why."""
+        clear = answer.with_assertion(**changes)
+        with pytest.raises(error) as caught:
+            accept(clear.signed("assertion").element(), reading)
+        faulty = clear.for_reader(reader_key)
+        with pytest.raises(error):
+            accept(faulty.signed("response").element(), reading)
+        with pytest.raises(DecryptionFailed) as hidden:
+            accept(faulty.signed("assertion").element(), reading)
+        said = f"what is encrypted was opened, and is not taken: {caught.value}"
+        assert str(hidden.value) == said
 
     @pytest.mark.parametrize("beside", ["clear", "encrypted"])
     def test_is_the_only_one(self, answer, reading, reader_key, beside):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import random
 import time
 import zlib
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -69,10 +70,10 @@ def good_query(key, relay_state="handle"):
     return query_of(url)
 
 
-def by_sha_1(key):
+def by_sha_1(key, kind="SAMLResponse"):
     """A query as DigiD signs it."""
     algorithm = quote("http://www.w3.org/2000/09/xmldsig#rsa-sha1", safe="")
-    octets = f"{UNSIGNED}&SigAlg={algorithm}"
+    octets = f"{kind}={parameter(deflated(MESSAGE_OCTETS))}&SigAlg={algorithm}"
     signature = key.private.sign(octets.encode(), PKCS1v15(), hashes.SHA1())  # noqa: S303
     return f"{octets}&Signature={parameter(signature)}"
 
@@ -187,6 +188,13 @@ class TestRedirect:
         with pytest.raises(UntrustedSignature, match="not signed by a key"):
             verify_redirect(received, [other.public], weak)
 
+    def test_sha_1_is_never_taken_of_a_request(self, key):
+        """It ends sessions, and DigiD signs none so: no option is told of either."""
+        received = read_redirect(by_sha_1(key, "SAMLRequest"))
+        with pytest.raises(UntrustedSignature, match="rsa-sha256: ask") as caught:
+            verify_redirect(received, [key.public], frozenset({"sha1-redirect"}))
+        assert "accept_weak" not in str(caught.value)
+
     def test_a_strong_signature_is_none_the_worse_for_that_option(self, key):
         received = read_redirect(good_query(key))
         verify_redirect(received, [key.public], frozenset({"sha1-redirect"}))
@@ -298,6 +306,23 @@ class TestParametersThatAreRefused:
             read_post(body)
         assert time.thread_time() - began < 0.02
 
+    @pytest.mark.parametrize("name", ["x=", ""])
+    def test_percent_escapes_have_a_number(self, name):
+        many = "%41" * bindings.MOST_ESCAPES
+        fits = f"SAMLResponse=PGEvPg&{name}{many}".replace("PGEvPg", "PGEvPmE+")
+        with pytest.raises(MalformedMessage) as caught:
+            read_post(f"{fits}&SAMLRequest=x".encode())
+        assert "percent-escapes" not in str(caught.value)
+        with pytest.raises(MessageTooLarge, match="more than 40000 percent-escapes"):
+            read_post(f"{fits}%41".encode())
+
+    def test_the_largest_message_has_fewer_however_it_is_broken_over_lines(self):
+        octets = random.Random(1).randbytes(MESSAGE.octets)  # noqa: S311 - no secret
+        lines = base64.encodebytes(octets).replace(b"\n", b"\r\n")
+        body = b"SAMLResponse=" + quote(lines, safe="").encode()
+        assert body.count(b"%") < bindings.MOST_ESCAPES / 1.5
+        assert read_post(body).octets == octets
+
     def test_a_message_is_inflated_to_its_largest_size_and_no_further(self):
         fits = b" " * MESSAGE.octets
         assert read_redirect(f"SAMLRequest={parameter(deflated(fits))}").octets == fits
@@ -397,6 +422,14 @@ class TestArtifacts:
     def test_another_length_or_type_is_refused(self, octets):
         with pytest.raises(MalformedMessage, match="0x0004"):
             read_artifact(base64.b64encode(octets).decode())
+
+    @pytest.mark.parametrize("text", ["\n{}", "{}\r\n"])
+    def test_one_with_line_breaks_is_refused(self, text):
+        """The very text goes to the hub, which knows it in one spelling."""
+        artifact = new_artifact("https://hub.test")
+        with pytest.raises(MalformedMessage, match="line breaks"):
+            read_artifact(text.format(artifact))
+        assert read_artifact(artifact)
 
     @pytest.mark.parametrize("text", ["AAQ", "é", "AAQA AAA="])
     def test_what_is_no_base64_is_refused(self, text):

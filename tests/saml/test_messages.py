@@ -405,6 +405,14 @@ class TestAuthnRequests:
         assert read_authn_request(element) == asked
         assert serialize(write_authn_request(asked)).count(b"Format=") == 0
 
+    @pytest.mark.parametrize(
+        ("count", "is_alone"), [("0", True), ("-000", True), ("10", False), ("", False)]
+    )
+    def test_say_whether_another_hub_may_be_asked(self, count, is_alone):
+        element = write_authn_request(AUTHN_REQUEST)
+        etree.SubElement(element, q("samlp:Scoping"), ProxyCount=count)
+        assert read_authn_request(element).is_for_one_alone is is_alone
+
     def test_may_say_much_that_is_passed_over(self):
         element = write_authn_request(AUTHN_REQUEST)
         element.set("Consent", "urn:oasis:names:tc:SAML:2.0:consent:obtained")
@@ -413,7 +421,7 @@ class TestAuthnRequests:
             q("saml:Conditions"), NotOnOrAfter="2026-01-01T12:00:00Z"
         )
         element.find(q("samlp:NameIDPolicy")).addnext(conditions)
-        scoping = etree.SubElement(element, q("samlp:Scoping"), ProxyCount="0")
+        scoping = etree.SubElement(element, q("samlp:Scoping"), ProxyCount="1")
         etree.SubElement(scoping, q("samlp:RequesterID")).text = HUB
         validate(element, "protocol")
         assert read_authn_request(element) == AUTHN_REQUEST
@@ -799,11 +807,15 @@ class TestAssertions:
         with pytest.raises(MalformedMessage):
             read_assertion(element)
 
-    @pytest.mark.parametrize("name", ["saml:OneTimeUse", "saml:ProxyRestriction"])
-    def test_may_have_the_other_conditions_of_saml(self, name):
+    def test_may_be_for_one_use(self):
         element = write_assertion(ASSERTION)
-        etree.SubElement(element.find(CONDITIONS), q(name))
+        etree.SubElement(element.find(CONDITIONS), q("saml:OneTimeUse"))
         assert read_assertion(element) == ASSERTION
+
+    def test_tell_where_they_may_not_be_passed_on_as_one_likes(self):
+        element = write_assertion(ASSERTION)
+        etree.SubElement(element.find(CONDITIONS), q("saml:ProxyRestriction"))
+        assert read_assertion(element) == replace(ASSERTION, is_for_us_alone=True)
 
     def test_may_have_comments_between_their_parts(self):
         element = write_assertion(ASSERTION)

@@ -1,6 +1,7 @@
 """Metadata says what was written, and is believed only where the operator signed it."""
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
 from eilogin.saml.text import to_base64
-from eilogin.saml.xml import METADATA, canonical, parse, q, serialize, validate
+from eilogin.saml.xml import MD, METADATA, canonical, parse, q, serialize, validate
 
 NOW = 1_767_268_800.0
 TOMORROW = NOW + 86400
@@ -870,9 +871,21 @@ class TestAMemberThatIsNotValid:
     def test_alone_is_told_as_a_document_that_is_not_valid(
         self, participant, hub_key, read
     ):
-        octets = write_entity(participant, hub_key).replace(b" ID=", b' foo="" ID=')
+        root = parse(write_entity(participant, hub_key), METADATA)
+        root.remove(root.find(q("ds:Signature")))
+        root.set("foo", "")
+        sign(root, hub_key)
         with pytest.raises(MalformedMessage, match="not valid by its schema"):
-            read(octets)
+            read(serialize(root))
+
+    def test_costs_nothing_where_nobody_has_signed_it(self, read):
+        """Of fifty thousand faults the schema would tell one by one, for minutes."""
+        members = b"<EntityDescriptor/>" * 50_000
+        octets = b'<EntitiesDescriptor xmlns="%b">%b</EntitiesDescriptor>'
+        began = time.process_time()
+        with pytest.raises(UntrustedSignature):
+            read(octets % (MD.encode(), members))
+        assert time.process_time() - began < 5
 
     def test_is_left_out_only_of_what_the_operator_signed(
         self, hub, participant, hub_key, other_key, read

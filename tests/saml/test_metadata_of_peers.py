@@ -247,6 +247,7 @@ def test_a_shibboleth_identity_provider(one, two):
     assert role.single_sign_on(REDIRECT).location.endswith("Redirect/SSO")
     assert role.single_logout(REDIRECT, POST, SOAP) is None
     assert role.artifact_resolution(2).binding == SOAP
+    assert role.scopes == {"example.nl"}
     assert entity.service_provider is None
     assert entity.name("nl") == "Example"
 
@@ -612,3 +613,37 @@ def test_whom_to_ask(one):
     <EmailAddress>mailto:beheer@example.nl</EmailAddress></ContactPerson>"""
     assert ask(support) == "Example 088 123 45 67"
     assert ask(support + technical) == "beheer@example.nl"
+
+
+@pytest.mark.parametrize(
+    ("around", "within", "scopes"),
+    [
+        ("", "", None),
+        (
+            "<s:Scope>Stad.NL</s:Scope>",
+            "<s:Scope>uwv.nl</s:Scope>",
+            {"stad.nl", "uwv.nl"},
+        ),
+        ('<s:Scope regexp=" 0 ">\n stad.nl\n</s:Scope>', "", {"stad.nl"}),
+        ("", '<s:Scope regexp="true">.*</s:Scope>', set()),
+        ("", '<s:Scope regexp="yes">uwv.nl</s:Scope>', set()),
+    ],
+)
+def test_scopes_stand_at_the_role_or_around_it_and_are_text(
+    one, around, within, scopes
+):
+    entity = only(f"""\
+<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"
+    xmlns:ds="http://www.w3.org/2000/09/xmldsig#"
+    xmlns:s="urn:mace:shibboleth:metadata:1.0" entityID="https://idp.example.nl/">
+  <Extensions>{around}<s:Other/></Extensions>
+  <IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">
+    <Extensions>{within}<s:Other/></Extensions>
+    <KeyDescriptor><ds:KeyInfo><ds:X509Data>
+      <ds:X509Certificate>{one}</ds:X509Certificate>
+    </ds:X509Data></ds:KeyInfo></KeyDescriptor>
+    <SingleSignOnService Binding="{POST}" Location="https://idp.example.nl/sso"/>
+  </IDPSSODescriptor>
+</EntityDescriptor>
+""")
+    assert entity.identity_provider.scopes == scopes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eilogin.saml.sectors import BSN, SOFI, SectorName, passes_eleven_test
+from eilogin.saml.sectors import BSN, SOFI, SectorName, passes_eleven_test, tells_number
 
 
 @pytest.mark.parametrize("number", ["900000041", "012345672", "111222333", "123456782"])
@@ -57,3 +57,28 @@ def test_no_message_repeats_a_number(text):
 
 def test_it_is_written_as_it_was_read():
     assert str(SectorName.read("s00000000:012345672")) == "s00000000:012345672"
+
+
+@pytest.mark.parametrize(
+    "name", ["123456782", "s00000000:123456782", "bsn=123456782", "x-123456782@nl"]
+)
+def test_a_name_may_tell_a_number(name):
+    assert tells_number(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "anna",
+        "123456789",
+        "1123456782",
+        "12345678",
+        "000000000",
+        "a123456782",
+        "123456782f",
+        "12345678\N{FULLWIDTH DIGIT TWO}",
+    ],
+)
+def test_another_one_tells_none(name):
+    assert not tells_number(name)

@@ -201,6 +201,19 @@ class TestLimits:
             with_attributes(MESSAGE.attributes + 1), error=MessageTooLarge
         )
 
+    def test_names_of_the_whole(self):
+        wide = "<b " + " ".join(f'x{i}=""' for i in range(39)) + "/>"
+
+        def of(names):
+            elements, more = divmod(names - 1, 40)
+            attributes = " ".join(f'x{i}=""' for i in range(more))
+            return f"<a {attributes}>{wide * elements}</a>".encode()
+
+        assert len(parse(of(MESSAGE.names))) == 299
+        said = refused(of(MESSAGE.names + 1), error=MessageTooLarge)
+        assert said == "more than 12000 elements and attributes"
+        assert len(parse(of(MESSAGE.names + 1), METADATA)) == 300
+
     @pytest.mark.parametrize(
         "form",
         ["<a>{}</a>", '<a x="{}"/>', "<a>1<b/>{}</a>"],
@@ -342,6 +355,36 @@ class TestSchemas:
         validate(root[0], "assertion")
         assert root[0].getparent() is root
 
+    @pytest.mark.parametrize("inside", ["<saml:Assertion/>", '<saml:Issuer x=""/>'])
+    def test_of_many_faults_only_the_first_are_found(self, inside):
+        """They would be told one by one, and kept."""
+        extensions = (
+            f"<samlp:Extensions><x:geheim xmlns:x='u:x'>{inside * 4000}</x:geheim>"
+            "</samlp:Extensions>"
+        )
+        whole = REQUEST.replace("<saml:NameID>", f"{extensions}<saml:NameID>")
+        with pytest.raises(MalformedMessage) as caught:
+            validate(parse(whole.encode()), "protocol")
+        assert "in the first 4096 bytes" in str(caught.value)
+        assert "geheim" not in str(caught.value)
+
+    @pytest.mark.parametrize("value", ["", "x"], ids=["valid", "one fault"])
+    def test_a_large_message_is_judged_as_a_small_one_is(self, value):
+        """The fault is in the last of many elements, or there is none."""
+        many = "<saml:Attribute Name='n'/>" * 400
+        assertion = (
+            f'<saml:Assertion {SAML} ID="_1" Version="2.0"'
+            ' IssueInstant="2024-01-01T00:00:00Z">'
+            "<saml:Issuer>https://hub.test</saml:Issuer><saml:AttributeStatement>"
+            f"{many}</saml:AttributeStatement>{value}</saml:Assertion>"
+        )
+        root = parse(assertion.encode())
+        if not value:
+            validate(root, "assertion")
+            return
+        with pytest.raises(MalformedMessage, match="not valid by its schema"):
+            validate(root, "assertion")
+
     def test_an_instance_cannot_bring_a_schema_of_its_own(self, tmp_path):
         schema = tmp_path / "own.xsd"
         schema.write_text(
@@ -369,6 +412,50 @@ class TestSchemas:
         with ThreadPoolExecutor(8) as pool:
             told = list(pool.map(is_valid, [good, bad] * 100))
         assert told == [True, False] * 100
+
+
+class TestNewNames:
+    """A thread keeps all that it has parsed: so it parses few documents with others."""
+
+    @pytest.fixture
+    def few(self, monkeypatch):
+        monkeypatch.setattr(xml, "_MOST_STRANGE", 100)
+
+        def in_a_thread(work):
+            with ThreadPoolExecutor(1) as own:
+                return own.submit(work).result()
+
+        return in_a_thread
+
+    def test_go_with_a_thread_that_passes_where_there_were_many(self, few):
+        def grown():
+            for number in range(20):
+                assert parse(f"<first-{number}-{'x' * 50}/>".encode()).tag
+            known = etree.memory_debugger.dict_size()
+            for number in range(20):
+                name = f"second-{number}"
+                root = parse(f"<{name}><b/></{name}>".encode())
+                assert root.tag == name
+                assert [child.tag for child in root] == ["b"]
+            return etree.memory_debugger.dict_size() - known
+
+        assert few(grown) == 0
+
+    def test_are_no_matter_where_there_are_none(self, few, monkeypatch):
+        monkeypatch.setattr(xml, "ThreadPoolExecutor", None)
+
+        def parsed():
+            return [parse(b"<known/>").tag for _ in range(200)]
+
+        assert few(parsed) == ["known"] * 200
+
+    def test_a_fault_is_told_from_there_too(self, few):
+        def told():
+            for number in range(20):
+                parse(f"<third-{number}-{'x' * 50}/>".encode())
+            return refused(b"<a>geheim")
+
+        assert few(told).startswith("not well-formed XML (line 1")
 
 
 class TestSerializing:

@@ -95,7 +95,8 @@ def forgotten(caplog):
     def check(browser):
         assert browser.page.status_int == 409
         assert browser.title.startswith("U bent ingelogd bij")
-        assert "(login-lost):" in caplog.text
+        reference = re.search(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b", browser.text)[0]
+        assert f"{reference} login refused (login-lost):" in caplog.text
 
     return check
 

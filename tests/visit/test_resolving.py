@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from hub_speaker import Citizen
@@ -11,21 +12,22 @@ from eilogin.saml import bindings
 from eilogin.visit import resolving
 
 UWV = "https://uwv.test/mijn"
-ACS = "https://uwv.test/eilogin/acs"
 COOKIE = "__Host-eilogin"
 
 
 class Clicker(Citizen):
     """A citizen with a login under way, whose hub resolves artifacts as a test says."""
 
-    def __init__(self, federation, hub):
+    def __init__(self, federation, hub, host="uwv.test"):
         super().__init__(federation, hub)
-        self.request, self.handle = self.begin(UWV)
+        self.host = host
+        self.request, self.handle = self.begin(f"https://{host}/mijn")
         federation.apps["inloggen.test"] = hub
 
     def bring(self, artifact, browser=None):
         browser = browser or self.browser
-        browser.visit(bindings.artifact_url(ACS, artifact, self.handle))
+        acs = f"https://{self.host}/eilogin/acs"
+        browser.visit(bindings.artifact_url(acs, artifact, self.handle))
         return browser
 
     def twin(self):
@@ -309,41 +311,170 @@ class HangingHub:
 
 
 @pytest.fixture
-def hanging(anna, federation, hub):
-    """Four artifacts of one network are at a hub that hangs."""
-    begun = [Clicker(federation, hub) for _ in range(resolving.MOST_AT_ONCE // 2)]
-    with ThreadPoolExecutor(resolving.MOST_AT_ONCE + 1) as threads:
-        hanging = HangingHub(federation, hub, threads)
-        try:
+def hang(anna, federation, hub):
+    """Have so many artifacts of one network hang at the hub."""
+    with ThreadPoolExecutor(9) as threads, ExitStack() as stack:
+
+        def begin(count):
+            begun = [Clicker(federation, hub) for _ in range(count)]
+            hanging = HangingHub(federation, hub, threads)
+            stack.callback(hanging.let_go)
             assert all(hanging.takes(one, "192.0.2.1") for one in begun)
-            yield hanging
-        finally:
-            hanging.let_go()
+            return hanging
+
+        yield begin
+
+
+def is_told_that_it_is_busy(browser):
+    page = browser.page
+    return (
+        page.status_int == 503
+        and page.headers["Retry-After"] == "10"
+        and page.headers["Refresh"] == "3"
+        and "Deze pagina probeert het zo vanzelf opnieuw" in browser.text
+    )
 
 
 def test_a_hub_that_hangs_does_not_take_all_threads_along(
-    anna, federation, hub, hanging, caplog
+    anna, federation, hub, hang, caplog
 ):
     """One more than may be at a time is told to come back, at once."""
-    begun = [Clicker(federation, hub) for _ in range(resolving.MOST_AT_ONCE // 2)]
-    federation.apps["inloggen.test"] = hanging
-    assert all(hanging.takes(one, "192.0.2.2") for one in begun)
-    artifact = hub.artifact()
-    anna.bring(artifact)
-    assert anna.browser.page.status_int == 503
-    assert anna.browser.page.headers["Retry-After"] == "10"
-    assert anna.browser.page.headers["Refresh"] == "3"
-    assert "Deze pagina probeert het zo vanzelf opnieuw" in anna.browser.text
-    assert "(peer-busy):" in caplog.text
+    another = Clicker(federation, hub)
+    hanging = hang(2)
+    assert hanging.takes(another, "192.0.2.2")
+    anna.browser.address = "192.0.2.3"
+    anna.bring(hub.artifact())
+    assert is_told_that_it_is_busy(anna.browser)
+    assert "(peer-busy): 3 artifacts are at" in caplog.text
     assert set(hanging.let_go()) == {400}
     hub.carried = hub.answer(anna.request)
     anna.browser.reload()
     assert anna.browser.url == UWV, "it was not used up"
 
 
-def test_who_comes_from_one_network_leaves_places_to_others(anna, hub, hanging, caplog):
+def test_who_comes_from_one_network_leaves_places_to_others(anna, hub, hang, caplog):
+    hanging = hang(2)
     anna.browser.address = "192.0.2.1"
     anna.bring(hub.artifact())
-    assert anna.browser.page.status_int == 503
-    assert "4 of them from one network" in caplog.text
+    assert is_told_that_it_is_busy(anna.browser)
+    assert "2 of them from one network" in caplog.text
     assert hanging.takes(anna, "192.0.2.2")
+
+
+def test_who_would_wait_for_her_other_click_needs_a_place_too(anna, hub, hang, waits):
+    """While the hub hangs she would hold a thread for each of her clicks."""
+    twin = anna.twin()
+    unknown(hub)
+    for _ in range(resolving.MOST_ARTIFACTS - 1):
+        anna.bring(hub.artifact())
+    hanging = hang(1)
+    assert hanging.takes(anna, "192.0.2.1")
+    count = waits()
+    twin.address = "192.0.2.1"
+    anna.bring(hub.artifact(), twin)
+    assert is_told_that_it_is_busy(twin)
+    assert count == []
+
+
+class TestSeveralSitesInOneProcess:
+    @pytest.fixture
+    def federation(self, clock, witness, eilogin_federation):
+        sites = dict.fromkeys(("uwv.test", "stad.test"), witness)
+        said = {"stad.test": {"artifacts_at_once": "2"}}
+        return eilogin_federation(sites, options=said)
+
+    def test_have_their_threads_together(self, anna, federation, hub, hang):
+        """What hangs at the one is no less in the way of the other."""
+        visitor = Clicker(federation, hub, "stad.test")
+        other = Clicker(federation, hub, "stad.test")
+        hanging = hang(1)
+        assert hanging.takes(other, "192.0.2.2")
+        visitor.browser.address = "192.0.2.3"
+        visitor.bring(hub.artifact())
+        assert is_told_that_it_is_busy(visitor.browser), "two are what it was told"
+        assert hanging.takes(anna, "192.0.2.3"), "and the other site takes three"
+
+
+# --- a hub that answers, and not with what was asked ----------------------------------
+
+
+class FailingHub:
+    """It answers with a status, and what a test wants to stand there."""
+
+    def __init__(self, federation, status, body=b""):
+        federation.apps["inloggen.test"] = self
+        self._status, self._body = status, body
+
+    def __call__(self, environ, start_response):
+        start_response(self._status, [("Content-Type", "text/xml")])
+        return [self._body]
+
+
+@pytest.mark.parametrize("status", ["500 Oh", "404 No", "302 There", "503 Down"])
+def test_whatever_a_hub_answers_uses_one_up(anna, federation, hub, status):
+    """Or a hub that so answers what it does not know could be asked without end."""
+    FailingHub(federation, status)
+    statuses = []
+    for _ in range(6):
+        anna.bring(hub.artifact())
+        statuses.append(anna.browser.page.status_int)
+    assert statuses == [502] * 3 + [400] * 3
+    assert anna.times_asked == 3
+
+
+@pytest.mark.parametrize(
+    "who",
+    [("Client", 400, "login-failed"), ("Server", 502, "peer-unavailable")],
+    ids=["she or us", "the hub"],
+)
+def test_a_soap_fault_says_who_is_at_fault(anna, federation, hub, caplog, who):
+    fault, status, code = who
+    words = bindings.soap_fault(fault, "refused, see 2G3-EZP")
+    FailingHub(federation, "500 Internal Server Error", words)
+    statuses = []
+    for _ in range(6):
+        anna.bring(hub.artifact())
+        statuses.append(anna.browser.page.status_int)
+    assert statuses == [status] * 3 + [400] * 3
+    assert anna.times_asked == 3
+    assert f"({code}):" in caplog.text
+    assert "it says 'refused, see 2G3-EZP'" in caplog.text
+
+
+def test_a_click_whose_artifact_is_refused_by_a_fault_waits_for_the_first(
+    anna, federation, hub, at_once, waits
+):
+    """As hubs do that remember of an artifact only that they know it no more."""
+    slow, first, artifact = at_once
+    FailingHub(federation, "500 Oh", bindings.soap_fault("Client", "unknown"))
+
+    def first_comes_back():
+        hub.carried = hub.answer(anna.request)
+        slow.let_go()
+        cookie = first.result(30).cookie("uwv.test", COOKIE)
+        anna.browser.set_cookie("uwv.test", COOKIE, cookie)
+
+    count = waits(first_comes_back)
+    anna.bring(artifact)
+    assert len(count) == 1
+    assert anna.browser.url == UWV
+
+
+# --- in another spelling --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("extra", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("place", [0, 10, 60])
+def test_one_with_a_line_break_is_asked_about_by_nobody(
+    anna, hub, caplog, extra, place
+):
+    """The hub would be asked about another text than the one that was looked at."""
+    hub.carried = hub.answer(anna.request)
+    artifact = hub.artifact()
+    for _ in range(5):
+        anna.bring(artifact[:place] + extra + artifact[place:])
+        assert anna.browser.page.status_int == 400
+    assert "(message-malformed):" in caplog.text
+    assert anna.times_asked == 0
+    anna.bring(artifact)
+    assert anna.browser.url == UWV, "none of them was counted"

@@ -84,6 +84,35 @@ def test_a_hub_without_a_name_is_called_by_its_host(sender):
     assert hub not in sender.browser.text
 
 
+def test_another_browser_gets_nothing_for_its_address(sender, witness, caplog):
+    """Which is in logs: no login of this browser tells whose answer it is."""
+    sender.is_sent()
+    other = sender.federation.browser()
+    other.visit(sender.browser.url)
+    assert other.page.status_int == 400
+    assert "(login-lost): this answer was brought by another browser" in caplog.text
+    sender.agrees()
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+def test_the_same_answer_twice_is_good_for_the_browser_that_brought_it(sender):
+    answer = sender.answer()
+    sender.is_sent(answer=answer)
+    sender.is_sent(answer=answer)
+    sender.agrees()
+    assert sender.browser.url == f"{SITE}/mijn"
+
+
+def test_two_answers_wait_side_by_side(sender, witness):
+    """Each with a cookie of its own, for two minutes."""
+    sender.is_sent(name="anna")
+    page, url = sender.browser.page, sender.browser.url
+    sender.is_sent(name="bob")
+    sender.browser.page, sender.browser.url = page, url
+    sender.agrees()
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
 def test_who_does_not_agree_is_not_logged_in(sender, witness):
     sender.is_sent()
     sender.browser.click("Niet inloggen")

@@ -200,6 +200,15 @@ def test_a_form_whose_call_cannot_be_told_is_refused(body):
         look_at_form(request(body))
 
 
+@pytest.mark.parametrize("separator", [b"&", b";"])
+def test_a_form_of_very_many_fields_is_not_looked_at(separator):
+    """That would take half a second of whoever asks for it."""
+    fits = separator.join([b"a=1"] * 9_999 + [b"x:method=b"])
+    assert look_at_form(request(fits)).methods == ("x",)
+    with pytest.raises(MessageTooLarge, match="more than 10000 fields"):
+        look_at_form(request(fits + separator))
+
+
 @pytest.mark.parametrize("charset", ["utf-7", "cp500", '"utf-16"'])
 def test_a_form_in_another_alphabet_is_refused(charset):
     for kind in (URLENCODED, "multipart/form-data; boundary=x"):

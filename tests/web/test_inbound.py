@@ -109,6 +109,31 @@ class TestByPost:
         with pytest.raises(MalformedMessage, match="no Issuer"):
             receive(form(hub.by_post("SAMLRequest", request_of)), keys_of)
 
+    @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "text/xml"])
+    def test_refuses_what_says_to_be_no_form(self, hub, keys_of, request_of, kind):
+        fields = hub.by_post("SAMLRequest", request_of)
+        environ = form(fields) | {"CONTENT_TYPE": kind}
+        with pytest.raises(MalformedMessage, match=kind):
+            receive(environ, keys_of)
+        environ = form(fields) | {"CONTENT_TYPE": "Application/x-www-form-URLencoded;x"}
+        assert receive(environ, keys_of).kind == "SAMLRequest"
+
+    def test_refuses_parameters_of_saml_in_the_address(self, hub, keys_of, request_of):
+        fields = hub.by_post("SAMLRequest", request_of)
+        for query in ("SAMLRequest=x", "SAMLart=x", "RelayState=x", "%53igAlg=x"):
+            with pytest.raises(MalformedMessage):
+                receive(form(fields) | {"QUERY_STRING": query}, keys_of)
+        environ = form(fields) | {"QUERY_STRING": "lang=nl"}
+        assert receive(environ, keys_of).kind == "SAMLRequest"
+
+    def test_reads_a_form_that_comes_in_chunks(self, hub, keys_of, request_of):
+        environ = form(hub.by_post("SAMLRequest", request_of))
+        del environ["CONTENT_LENGTH"]
+        with pytest.raises(MalformedMessage):
+            receive(dict(environ), keys_of)
+        environ["wsgi.input_terminated"] = True
+        assert receive(environ, keys_of).kind == "SAMLRequest"
+
     def test_reads_no_more_than_it_would_take(self, keys_of):
         environ = post(b"") | {"CONTENT_LENGTH": str(bindings.LONGEST_FORM + 1)}
         environ["wsgi.input"] = None

@@ -107,6 +107,8 @@ def test_a_name_that_is_a_bsn_stays_out_of_addresses(trust):
     usual = (bindings.REDIRECT, bindings.POST)
     assert browser_bindings(trust.own) == usual
     assert browser_bindings(replace(trust.own, profile="digid")) == usual[::-1]
+    assert browser_bindings(trust.own, "an opaque one") == usual
+    assert browser_bindings(trust.own, "900000016") == usual[::-1]
 
 
 @pytest.mark.parametrize(

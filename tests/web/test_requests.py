@@ -80,6 +80,15 @@ def test_a_request_that_another_site_asked_for_is_known(headers, is_foreign):
         require_own_form(environ, SITE)
 
 
+@pytest.mark.parametrize("told", [{}, {"REFERER": ""}])
+def test_no_form_of_a_browser_that_tells_nothing_is_taken(told):
+    """An old one; every browser names the page of ours that a form was on."""
+    environ = {f"HTTP_{name}": value for name, value in told.items()}
+    with pytest.raises(CrossSite, match="none of"):
+        require_own_form({**environ, "HTTP_USER_AGENT": "Mozilla/5.0 (old)"}, SITE)
+    require_own_form({**environ, "HTTP_USER_AGENT": "curl/8.14"}, SITE)
+
+
 BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
 
 
@@ -109,6 +118,13 @@ BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
              "SEC_PURPOSE": "prefetch;prerender"}, False, id="while she types",
         ),
         pytest.param({"PURPOSE": "prefetch"}, False, id="while she types, old"),
+        pytest.param(
+            {"USER_AGENT": "Mozilla/5.0"}, False, id="a link that hides it, old"
+        ),
+        pytest.param(
+            {"USER_AGENT": "Mozilla/5.0", "REFERER": f"{SITE}/"}, True, id="own, told"
+        ),
+        pytest.param({"USER_AGENT": "curl/8.14"}, True, id="no browser, by name"),
     ],
 )  # fmt: skip
 def test_what_a_person_went_to_herself_is_known(headers, is_hers):

@@ -65,9 +65,9 @@ class SingleLogoutAsDigid(SingleLogout):
     """Logs out as DigiD does; ``rehearses`` is an option of the hub."""
 
     def __init__(
-        self, pages: Pages, propagation: Propagation, *, rehearses: bool
+        self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
     ) -> None:
-        super().__init__(pages, propagation)
+        super().__init__(pages, propagation, at_once=at_once)
         self._rehearses = rehearses
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
@@ -139,15 +139,19 @@ class SingleLogoutAsDigid(SingleLogout):
         """
         values, until = env.values(environ), clock.now() + _KEPT_FOR
         choice = self._choice(environ, login, form)
-        if not values.add(_done(back), "", until):
-            codes = json.loads(self.endings.recorded(values, _done(back)))
-            return self._back(environ, back, messages.Status(tuple(codes)))
-        is_everywhere = login is None or self._ended(environ, back, login)
-        audit.event("logout.received", peer=back.entity_id)
-        is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
-        status = _DONE if is_told else _PARTLY
-        values.swap(_done(back), "", json.dumps(status.codes), until)
-        answer = self._back(environ, back, status)
+
+        def execute(tried: str) -> str:
+            if login is None:
+                # Nobody knows whom that one has told, if it has ended her session.
+                is_everywhere = not tried
+            else:
+                is_everywhere = self._ended(environ, back, login)
+            audit.event("logout.received", peer=back.entity_id)
+            is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
+            return json.dumps((_DONE if is_told else _PARTLY).codes)
+
+        codes = json.loads(self.endings.once(values, _done(back), until, execute))
+        answer = self._back(environ, back, messages.Status(tuple(codes)))
         if choice and answer.location:
             key = env.trust(environ).key_for(back.entity_id)
             answer.location = rehearsal.changed_logout(answer.location, choice, key)

@@ -180,7 +180,7 @@ def _signed_with_sha1(url: str, key: SigningKey) -> str:
     before, _, _ = url.partition("&SigAlg=")
     location, kind, message = before.partition("SAMLResponse=")
     signed = f"{kind}{message}&SigAlg={quote(_RSA_SHA1, safe='')}"
-    octets = key.private.sign(signed.encode(), PKCS1v15(), SHA1())  # noqa: S303
+    octets = key.private.sign(signed.encode(), PKCS1v15(), SHA1())  # noqa: S303 - as DigiD
     return f"{location}{signed}&Signature={quote(to_base64(octets), safe='')}"
 
 

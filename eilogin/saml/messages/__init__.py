@@ -30,6 +30,9 @@ from eilogin.saml.messages.values import NO_AUTHN_CONTEXT as NO_AUTHN_CONTEXT
 from eilogin.saml.messages.values import NO_PASSIVE as NO_PASSIVE
 from eilogin.saml.messages.values import PARTIAL_LOGOUT as PARTIAL_LOGOUT
 from eilogin.saml.messages.values import PERSISTENT as PERSISTENT
+from eilogin.saml.messages.values import (
+    PROXY_COUNT_EXCEEDED as PROXY_COUNT_EXCEEDED,
+)
 from eilogin.saml.messages.values import REQUEST_DENIED as REQUEST_DENIED
 from eilogin.saml.messages.values import REQUEST_UNSUPPORTED as REQUEST_UNSUPPORTED
 from eilogin.saml.messages.values import REQUESTER as REQUESTER

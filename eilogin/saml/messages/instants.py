@@ -12,14 +12,18 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?Z"
 )
 
+#: Milliseconds until the end of the year 9999. A float of the last microseconds before
+#: it is rounded up to it.
+_LAST = 253_402_300_799_999
+
 
 def write_instant(instant: float) -> str:
     """Seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
     Milliseconds are written where there are any (``…:00.250Z``); what is finer is
-    rounded to them.
+    rounded to them, but never into the year 10000, which no message could say.
     """
-    seconds, milliseconds = divmod(round(instant * 1000), 1000)
+    seconds, milliseconds = divmod(min(round(instant * 1000), _LAST), 1000)
     text = _write_second(seconds)
     return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
 

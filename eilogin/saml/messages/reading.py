@@ -74,6 +74,8 @@ _CONDITIONS = frozenset(
     for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")
 )
 
+_PROXY_RESTRICTION = q("saml:ProxyRestriction")
+
 #: The children of an element by their names.
 _Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name for it
 
@@ -86,8 +88,8 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 
     What we cannot honour is read all the same, for the hub to answer so: a Subject,
     AuthnContextDeclRefs, the identifiers of another party, and an index beside the URL
-    or binding that it stands for. Conditions, Scoping, Extensions and what else there
-    may be are passed over.
+    or binding that it stands for. Of Scoping only a ProxyCount of 0 is read;
+    Conditions, Extensions and what else there may be are passed over.
     """
     parts = _open(element, "samlp:AuthnRequest")
     issuer = _read_issuer(parts)
@@ -116,6 +118,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
         and q("samlp:NameIDPolicy") in parts,
         provider_name=_optional(element, "ProviderName"),
         consumer_service_index=_index(element, "AttributeConsumingServiceIndex"),
+        is_for_one_alone=_is_for_one_alone(parts),
     )
 
 
@@ -166,6 +169,7 @@ def read_assertion(
         not_before=_instant(conditions, "NotBefore"),
         not_on_or_after=_instant(conditions, "NotOnOrAfter"),
         audiences=_read_audiences(conditions),
+        is_for_us_alone=conditions.find(_PROXY_RESTRICTION) is not None,
         authn_instant=read_instant(_required(statement, "AuthnInstant")),
         session_index=_optional(statement, "SessionIndex") or None,
         session_ends=_instant(statement, "SessionNotOnOrAfter"),
@@ -349,6 +353,13 @@ def _read_name_id_policy(parts: _Parts) -> tuple[str, str]:
     if policy is None:
         return "", ""
     return _optional(policy, "Format"), _optional(policy, "SPNameQualifier")
+
+
+def _is_for_one_alone(parts: _Parts) -> bool:
+    scoping = _one(parts, "samlp:Scoping")
+    count = "" if scoping is None else scoping.get("ProxyCount", "").strip()
+    # By its schema a number of any length, which may have a sign.
+    return bool(count) and not count.strip("+-0")
 
 
 def _read_requested_context(

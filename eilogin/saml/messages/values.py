@@ -27,6 +27,7 @@ AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
+PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 REQUEST_DENIED = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"
 REQUEST_UNSUPPORTED = "urn:oasis:names:tc:SAML:2.0:status:RequestUnsupported"
@@ -76,6 +77,8 @@ class AuthnRequest:
     transient one, which always is new (errata E14). ``asks_for_any_name`` tells that
     there is a NameIDPolicy, and no ``name_id_format`` in it. ``consumer_service_index``
     is that of an AttributeConsumingService in the asker's metadata.
+    ``is_for_one_alone`` tells of a ProxyCount of 0: who is asked may ask no other (core
+    3.4.1.2).
     """
 
     id: str
@@ -97,6 +100,7 @@ class AuthnRequest:
     asks_for_any_name: bool = False
     provider_name: str = ""
     consumer_service_index: int | None = None
+    is_for_one_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ class Assertion:
     ``name_id`` it names nobody who could be logged out; an attribute may say who it is.
     ``attribute_formats`` are the NameFormats by the Names of attributes, for those
     whose Name does not say it, and ``address`` is where the login came from (core
-    2.7.2.1); nobody reads them.
+    2.7.2.1); nobody reads them. ``is_for_us_alone`` tells of a ProxyRestriction (core
+    2.5.1.6): whom else it may be passed on to is limited.
     """
 
     id: str
@@ -129,6 +134,7 @@ class Assertion:
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     attribute_formats: Mapping[str, str] = field(default_factory=dict)
     address: str = field(default="", repr=False)
+    is_for_us_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

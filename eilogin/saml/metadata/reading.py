@@ -24,7 +24,7 @@ from eilogin.saml.metadata.soundness import (
     end_of,
     entities_in,
     faults_in,
-    looked_at,
+    is_sound,
     parsed,
 )
 from eilogin.saml.metadata.texts import attribute_of, clean, line, shown
@@ -89,10 +89,10 @@ def read_federation(
     members of one entityID; and where no member can be used, the
     :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
     """
-    document, is_valid = looked_at(octets)
+    document = parsed(octets)
     trusted = signed(document, keys)
-    # Only of what is trusted: to look at each member by itself takes long.
-    faults = {} if is_valid else faults_in(document)
+    # Only of what is trusted: to find what is wrong takes long.
+    faults = {} if is_sound(document) else faults_in(document)
     return _read(trusted, faults, on_loopback=on_loopback)
 
 
@@ -101,8 +101,8 @@ def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMeta
 
     As :func:`read_federation` for the rest.
     """
-    document, is_valid = looked_at(octets)
-    faults = {} if is_valid else faults_in(document)
+    document = parsed(octets)
+    faults = {} if is_sound(document) else faults_in(document)
     return _read(document, faults, on_loopback=on_loopback)
 
 
@@ -173,7 +173,8 @@ def _entity_id(said: str, taken: Collection[str]) -> str:
         )
     if entity_id != said and entity_id in taken:
         raise PeerUnusable(
-            f"entity {shown(said)}: but for the white space another one is called so"
+            f"entity {shown(said)}: but for the white space another one is called so;"
+            " ask the operator which of them is meant"
         )
     return entity_id
 
@@ -198,7 +199,7 @@ def _read_roles(
     return EntityDescriptor(
         entity_id=member.entity_id,
         service_provider=_read_service_provider(service, member),
-        identity_provider=_read_identity(identity, member),
+        identity_provider=_read_identity(identity, element, member),
         names=_read_texts(roles, "mdui:DisplayName"),
         descriptions=_read_texts(roles, "mdui:Description"),
         information_urls=_read_links(roles, "mdui:InformationURL", member.tell),
@@ -234,7 +235,9 @@ def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
         if SAMLP in role.get("protocolSupportEnumeration", "").split()
     ]
     if len(roles) > 1:
-        raise MalformedMessage(f"more than one {name} for SAML 2.0")
+        raise MalformedMessage(
+            f"more than one {name} for SAML 2.0; ask who runs it for metadata with one"
+        )
     return roles[0] if roles else None
 
 
@@ -261,7 +264,7 @@ def _read_service_provider(
 
 
 def _read_identity(
-    role: etree._Element | None, member: _Member
+    role: etree._Element | None, entity: etree._Element, member: _Member
 ) -> IdentityProvider | None:
     if role is None:
         return None
@@ -273,8 +276,25 @@ def _read_identity(
         artifact_resolutions=resolutions,
         name_id_formats=_read_formats(role),
         want_authn_requests_signed=_read_flag(role, "WantAuthnRequestsSigned") is True,
+        scopes=_read_scopes(role, entity),
     )
     return _with_usable_keys(read, member.tell)
+
+
+def _read_scopes(role: etree._Element, entity: etree._Element) -> frozenset[str] | None:
+    """The scopes of a hub, which may stand at its role or around it.
+
+    One that is a regular expression is none: whoever wrote it would decide what it
+    covers, and how long that takes to tell.
+    """
+    path = f"{q('md:Extensions')}/{q('shibmd:Scope')}"
+    found = [*role.iterfind(path), *entity.iterfind(path)]
+    if not found:
+        return None
+    plain = (
+        one for one in found if one.get("regexp", "").strip() in ("", "false", "0")
+    )
+    return frozenset(line(one).lower() for one in plain)
 
 
 def _read_attribute_service(element: etree._Element) -> AttributeService:

@@ -165,6 +165,9 @@ class IdentityProvider(Role):
     single_sign_ons: tuple[Endpoint, ...] = ()
     artifact_resolutions: tuple[Endpoint, ...] = ()
     want_authn_requests_signed: bool = False
+    #: The scopes that its attributes may have, in lower case; None where none are
+    #: listed (Shibboleth metadata extension 1.0).
+    scopes: frozenset[str] | None = None
 
     def single_sign_on(self, *bindings: str) -> Endpoint | None:
         """Where this hub takes an AuthnRequest, or None.

@@ -122,7 +122,7 @@ class RedisURL:
             )
             if self.cert is not None:
                 # Nobody is asked for a password.
-                context.load_cert_chain(self.cert, self.key, password="")
+                context.load_cert_chain(self.cert, self.key, password="")  # nosec B106 # none
         except OSError as error:
             raise ValueError(f"{expected} ({error.strerror or error})") from None
 

@@ -267,7 +267,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 def _check_columns(connection: sqlite3.Connection, path: Path) -> None:
     for table, columns in _COLUMNS.items():
         try:
-            connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608
+            connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - ours
         except sqlite3.OperationalError as error:
             raise ConfigurationError(
                 f"the store {path} is damaged: {error}; expected a table {table} with"

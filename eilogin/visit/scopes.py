@@ -1,0 +1,85 @@
+"""Values with a scope, such as ``anna@stad.nl``, which only the hub of it may give.
+
+Where several hubs log citizens in, each could say of hers that she is of another. The
+metadata tells which scopes are whose (``shibmd:Scope``, Shibboleth metadata extension
+1.0); a value of a scope that its hub does not have is left out, as if it had not been
+told. A hub whose metadata lists none may use any that is not another hub's.
+
+Scopes are compared without regard to case, as names of domains are, and as they stand:
+a regular expression is none of ours, and whoever lists only such has none.
+"""
+
+import logging
+from dataclasses import replace
+
+from eilogin.federation import Trust
+from eilogin.saml.messages import Assertion
+from eilogin.saml.text import some
+
+_log = logging.getLogger("eilogin")
+
+#: Attributes whose values have a scope, by the names that they go under (eduPerson,
+#: SAML subject identifier attributes 1.0).
+SCOPED = frozenset(
+    (
+        "urn:oid:1.3.6.1.4.1.5923.1.1.1.6",
+        "urn:mace:dir:attribute-def:eduPersonPrincipalName",
+        "eduPersonPrincipalName",
+        "urn:oid:1.3.6.1.4.1.5923.1.1.1.9",
+        "urn:mace:dir:attribute-def:eduPersonScopedAffiliation",
+        "eduPersonScopedAffiliation",
+        "urn:oid:1.3.6.1.4.1.5923.1.1.1.13",
+        "urn:mace:dir:attribute-def:eduPersonUniqueId",
+        "eduPersonUniqueId",
+        "urn:oasis:names:tc:SAML:attribute:subject-id",
+        "urn:oasis:names:tc:SAML:attribute:pairwise-id",
+    )
+)
+#: How many scopes a log names.
+_MOST_NAMED = 5
+
+
+def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
+    """The assertion without the values that its issuer may not give."""
+    told = {
+        name: values for name, values in assertion.attributes.items() if name in SCOPED
+    }
+    if not told:
+        return assertion
+    own, others = _scopes(trust, assertion.issuer)
+    attributes = dict(assertion.attributes)
+    for name, values in told.items():
+        kept = [value for value in values if _is_in(value, own, others)]
+        if kept:
+            attributes[name] = kept
+        else:
+            del attributes[name]
+        if len(kept) < len(values):
+            _log.warning(
+                "%d value(s) of %s from %r are left out: expected the scope %s"
+                " (shibmd:Scope in metadata); %s",
+                len(values) - len(kept),
+                name,
+                assertion.issuer,
+                _expected(own),
+                trust.whom_to_ask(assertion.issuer),
+            )
+    return replace(assertion, attributes=attributes)
+
+
+def _expected(own: frozenset[str] | None) -> str:
+    if own is None:
+        return "of no other hub"
+    return some(sorted(own), _MOST_NAMED) or "of nobody: none is listed as text"
+
+
+def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The scopes of a hub, None where none are listed, and those of all the others."""
+    others = (trust.hub(hub).scopes or () for hub in trust.hub_ids if hub != issuer)
+    return trust.hub(issuer).scopes, frozenset().union(*others)
+
+
+def _is_in(value: str, own: frozenset[str] | None, others: frozenset[str]) -> bool:
+    # A second "@" is in no scope, so a value with two is of none.
+    scope = value.partition("@")[2].lower()
+    return scope not in others if own is None else scope in own

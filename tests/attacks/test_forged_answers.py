@@ -1,49 +1,33 @@
-"""Forged login answers, brought over HTTP to a participant; see :mod:`arena`."""
+"""Forged login answers, brought over HTTP to a participant; see :mod:`attempts`.
+
+Here is what is done to a good answer, by families that fit any message. What the right
+key has signed, and is wrong all the same, is in ``test_wrong_answers.py``.
+"""
 
 import pytest
 from arena import UWV
-from forging import Message
+from attempts import WANTED, Attempts, each_of, once_each
+from forging.documents import DOCUMENTS, LARGEST, SIZES, SPLITS
 from forging.shapes import SHAPES
-from parties import HubParty
-
-ACS = "/eilogin/acs"
-WANTED = "admin"
+from forging.signatures import SIGNATURES
 
 
-@pytest.fixture(scope="session")
-def hub_says(arena):
-    return HubParty(arena.federation.trusts["inloggen.localhost"])
+@pytest.fixture(scope="module")
+def attempts(arena):
+    attempts = Attempts(arena, UWV)
+    yield attempts
+    attempts.close()
 
 
-def message_of(arena, hub, under_way, signed):
-    request = under_way.request
-    assertion = hub.assertion(request, "mallory")
-    if signed == "assertion":
-        hub.signed(assertion)
-    root = hub.response(request, assertion)
-    if signed == "response":
-        hub.signed(root)
-
-    def evil():
-        evil = hub.assertion(request, WANTED)
-        return evil if signed == "assertion" else hub.response(request, evil)
-
-    return Message(
-        root=root,
-        covered=assertion if signed == "assertion" else root,
-        key=hub.key,
-        stranger=arena.stranger,
-        member=arena.member,
-        evil=evil,
-        outside=arena.outside.url,
-    )
+@pytest.mark.parametrize(
+    ("forgery", "place"), [*each_of(SHAPES), *once_each(SIGNATURES, DOCUMENTS, SIZES)]
+)
+def test_a_forged_answer_is_refused(attempts, forgery, place):
+    message = attempts.asked(place).message(WANTED)
+    attempts.refuses(forgery, forgery.make(message))
 
 
-@pytest.mark.parametrize("signed", ["assertion", "response"])
-@pytest.mark.parametrize("forgery", [*SHAPES], ids=str)
-def test_a_forged_answer_by_post(arena, hub_says, forgery, signed):
-    under_way = arena.begin(UWV)
-    message = message_of(arena, hub_says, under_way, signed)
-    good = message.octets
-    arena.refuses_answer(under_way, forgery.make(message), sent=[WANTED])
-    arena.takes_answer(under_way, good, "mallory")
+@pytest.mark.parametrize(("oddity", "place"), each_of(SPLITS, LARGEST))
+def test_an_odd_document_says_what_was_signed(attempts, oddity, place):
+    message = attempts.asked(place).message(WANTED)
+    attempts.takes(oddity.make(message))

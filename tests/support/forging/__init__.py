@@ -6,9 +6,13 @@ Families that fit any message (:mod:`forging.shapes`, :mod:`forging.signatures`,
 :mod:`forging.documents`) stand beside those of one kind. Names are those of the list of
 attacks, where it has one; ``rule`` tells what the specification demands (``must``) from
 what we refuse by choice (``policy``).
+
+Each forgery is a real one: but for its trick it is as good as the message it was made
+of. So ``reasons`` say for what it must be refused, and ``tests/attacks/test_forging``
+looks with xmlsec whether what claims to be signed is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,6 +22,17 @@ from eilogin.saml import xml
 from eilogin.saml.keys import SigningKey
 
 _Make = TypeVar("_Make", bound=Callable[[Any], Any])
+
+MALFORMED, UNTRUSTED = "message-malformed", "signature-untrusted"
+TOO_LARGE = "message-too-large"
+
+#: What a message can be signed by: itself, or an element in it.
+ROOT, INSIDE = "root", "inside"
+ANYWHERE = (ROOT, INSIDE)
+
+
+def _as_it_is(octets: bytes) -> bytes:
+    return octets
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,8 @@ class Message:
     evil: Callable[[], etree._Element] = field(repr=False)
     #: An address that nobody may ask.
     outside: str = ""
+    #: What is put around the octets of the root: an envelope of SOAP.
+    wrap: Callable[[bytes], bytes] = field(default=_as_it_is, repr=False)
 
     @property
     def signature(self) -> etree._Element:
@@ -47,7 +64,20 @@ class Message:
 
     @property
     def octets(self) -> bytes:
-        return xml.serialize(self.root)
+        """What travels."""
+        return self.wrap(xml.serialize(self.root))
+
+    @property
+    def place(self) -> str:
+        """:data:`ROOT` or :data:`INSIDE`: what is signed."""
+        return ROOT if self.covered is self.root else INSIDE
+
+    def instead(self, element: etree._Element) -> bytes:
+        """What travels with another element in the place of the covered one."""
+        if self.covered is self.root:
+            return self.wrap(xml.serialize(element))
+        self.root.replace(self.covered, element)
+        return self.octets
 
 
 @dataclass(frozen=True)
@@ -58,11 +88,22 @@ class Forgery:
     #: The class of the list of attacks, such as ``signature-wrapping``.
     kind: str
     make: Callable[[Any], Any] = field(repr=False)
-    #: ``must`` or ``policy``.
+    #: ``must`` or ``policy``; ``good`` of one that is odd, and to be taken.
     rule: str = "must"
+    #: The codes in the log, one of which it is refused by; () where that depends.
+    reasons: Sequence[str] = ()
+    #: Of which messages it can be made: see :attr:`Message.place`.
+    places: Sequence[str] = ANYWHERE
+    #: Whether it is signed as it should be, by the right key, and odd in something else
+    #: that xmlsec takes no offence at.
+    holds: bool = False
 
     def __str__(self) -> str:
         return self.name
+
+    def expects(self, reason: object) -> None:
+        """That it was refused for its trick, as the log says."""
+        assert not self.reasons or reason in self.reasons, f"{self}: {reason}"
 
 
 class Family:
@@ -73,21 +114,34 @@ class Family:
 
     @SHAPES("xsw-3")
     def evil_before(message: Message) -> bytes: ...
+
+    What is said after the name are the fields of a :class:`Forgery`; ``more`` are those
+    of the whole family, unless one says otherwise.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, **more: Any) -> None:
         self.kind = kind
+        self._more = more
         self._forgeries: dict[str, Forgery] = {}
 
-    def __call__(
-        self, name: str, *, kind: str = "", rule: str = "must"
-    ) -> Callable[[_Make], _Make]:
+    def __call__(self, name: str, **more: Any) -> Callable[[_Make], _Make]:
         def add(make: _Make) -> _Make:
             assert name not in self._forgeries, f"{name} twice"
-            self._forgeries[name] = Forgery(name, kind or self.kind, make, rule)
+            said = {"kind": self.kind} | self._more | more
+            self._forgeries[name] = Forgery(name=name, make=make, **said)
             return make
 
         return add
+
+    def take(self, other: "Family") -> None:
+        """Have those of another family too."""
+        for forgery in other:
+            assert forgery.name not in self._forgeries, f"{forgery} twice"
+            self._forgeries[forgery.name] = forgery
+
+    def of(self, place: str) -> list[Forgery]:
+        """Those that can be made of a message that is signed there."""
+        return [forgery for forgery in self if place in forgery.places]
 
     def __iter__(self) -> Iterator[Forgery]:
         return iter(self._forgeries.values())

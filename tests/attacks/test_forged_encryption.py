@@ -1,0 +1,24 @@
+"""Answers of which something is encrypted, over HTTP; see :mod:`forging.encrypted`."""
+
+import pytest
+from arena import KADASTER
+from attempts import Attempts, each_of
+from forging.encrypted import ENCRYPTED, OPENED
+
+
+@pytest.fixture(scope="module")
+def attempts(arena):
+    attempts = Attempts(arena, KADASTER)
+    yield attempts
+    attempts.close()
+
+
+@pytest.mark.parametrize(("forgery", "place"), each_of(ENCRYPTED))
+def test_what_nobody_should_encrypt_is_refused(attempts, forgery, place):
+    attempts.refuses(forgery, forgery.make(attempts.asked(place)))
+
+
+@pytest.mark.parametrize(("oddity", "place"), each_of(OPENED))
+def test_what_is_encrypted_well_is_opened(attempts, oddity, place):
+    asked = attempts.asked(place)
+    attempts.takes(oddity.make(asked), asked.name)

@@ -69,7 +69,8 @@ def test_a_stranger_who_invents_artifacts_keeps_no_thread_waiting(
 ):
     """All that she gets is three questions to the hub; the rest is refused at once.
 
-    What comes while one of the three is at the hub may wait for that one.
+    What comes while one of the three is at the hub may wait for that one, or is told
+    that it is busy there.
     """
     stranger = federation.browser()
     stranger.stops_before = "SAMLRequest="
@@ -95,7 +96,7 @@ def test_a_stranger_who_invents_artifacts_keeps_no_thread_waiting(
         return statuses
 
     all_refused = [400] * (10 * ATTACKERS)
-    assert flood() == all_refused
+    assert set(flood()) <= {400, 503}
     assert len(federation.back_channel_log) == 3
     waits.clear()
     assert flood() == all_refused

@@ -1,0 +1,450 @@
+"""Who guesses at the hub's own sign-in: what she sees, and what the citizen notices.
+
+An unknown name, a wrong password, a wrong code and a name without any tries left look
+alike, and take as long. Who tries all day keeps no citizen out of her own browser.
+"""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.cookies import SimpleCookie
+from random import Random
+from statistics import median
+
+import argon2
+import pytest
+from webob import Request
+
+from eilogin.hub.citizens import Citizens, demo_citizens
+
+HUB = "https://inloggen.test"
+LOGIN = f"{HUB}/login"
+MINUTE, HOUR = 60, 60 * 60
+#: Tries at one name from one network: fewer than there are, for each takes a while.
+MOST = 3
+#: Runs of each kind, and by how much their medians may differ: nearly all is Argon2.
+RUNS, FACTOR = 9, 1.5
+
+
+class Guesser:
+    """Somebody with a script, at an address."""
+
+    def __init__(self, federation):
+        self.federation = federation
+        self.address = "192.0.2.66"
+        self.headers = {"Origin": HUB}
+
+    def request(self, username, password="x", code=None, cookie=""):  # noqa: S107
+        form = {"username": username, "password": password}
+        level = "basis"
+        if code is not None:
+            form["code"], level = code, "midden"
+        url = f"{LOGIN}?level={level}"
+        request = Request.blank(url, method="POST", POST=form)
+        request.environ["REMOTE_ADDR"] = self.address
+        request.headers.update(self.headers)
+        request.headers["Accept-Language"] = "nl"
+        request.headers["Cookie"] = f"__Host-eilogin-sign-in=yes; {cookie}"
+        return request
+
+    def tries(self, username, *said, **more):
+        """The answer to a guess."""
+        request = self.request(username, *said, **more)
+        return request.get_response(self.federation)
+
+    def locks(self, username, **more):
+        """Use up all tries at a name, from here."""
+        for _ in range(MOST):
+            self.tries(username, "x", **more)
+
+
+def seen(answer, username):
+    """What she sees, but for the name that she typed herself."""
+    page = answer.text.replace(f'value="{username}"', 'value="name"')
+    headers = [pair for pair in answer.headerlist if pair[0] != "Content-Length"]
+    return answer.status_int, sorted(headers), page
+
+
+@pytest.fixture(autouse=True)
+def _few_tries(monkeypatch):
+    monkeypatch.setattr("eilogin.hub.attempts._MOST", MOST)
+
+
+@pytest.fixture
+def guesser(federation):
+    return Guesser(federation)
+
+
+@pytest.fixture
+def citizens(federation):
+    return Citizens.load(federation.folder / "citizens.json")
+
+
+@pytest.fixture
+def code_of(citizens):
+    """The code of a citizen, on whatever telephone, as her app shows it now."""
+    known = {citizen.username: citizen for citizen in citizens}
+    return lambda name: citizens.current_code(known[name])
+
+
+def test_the_good_twin_signs_in(guesser, code_of):
+    assert guesser.tries("anna", "demo-anna").status_int == 303
+    answer = guesser.tries("anna", "demo-anna", code=code_of("anna"))
+    assert answer.status_int == 303
+    assert "__Host-eilogin=" in answer.headers.getall("Set-Cookie")[0]
+
+
+class TestWhatIsSeen:
+    @pytest.fixture
+    def federation(self, clock, witness, eilogin_federation):
+        """A demonstration would show codes, which are others each time."""
+        return eilogin_federation({"uwv.test": witness}, hub_options={"demo": "false"})
+
+    @pytest.mark.parametrize("code", [None, "", "000000"])
+    def test_is_the_same_of_an_unknown_name_and_a_wrong_password(self, guesser, code):
+        looks = {
+            str(seen(guesser.tries(name, "x", code=code), name))
+            for name in ("anna", "bram", "nobody", "Anna ", "\u0430nna", "a" * 90)
+        }
+        assert len(looks) == 1
+
+    @pytest.mark.parametrize("code", [None, "000000"])
+    def test_is_the_same_of_a_name_without_tries_left(self, guesser, code):
+        expected = seen(guesser.tries("bram", "x", code=code), "bram")
+        for name in ("anna", "nobody"):
+            guesser.locks(name)
+            for password in ("x", f"demo-{name}"):
+                answer = guesser.tries(name, password, code=code)
+                assert seen(answer, name) == expected
+
+    def test_is_the_same_where_a_name_is_tried_from_everywhere(
+        self, guesser, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.hub.attempts._MOST_FOR_A_NAME", 3)
+        expected = seen(guesser.tries("bram"), "bram")
+        for number in range(4):
+            guesser.address = f"198.51.100.{number}"
+            guesser.tries("anna")
+        answer = guesser.tries("anna", "demo-anna")
+        assert seen(answer, "anna") == expected
+
+    def test_does_not_tell_that_the_password_was_right(self, guesser, code_of):
+        """Neither at once, nor by when the tries are used up."""
+        looks = {
+            name: [
+                seen(guesser.tries(name, password, code="000000"), name)
+                for _ in range(2 * MOST)
+            ]
+            for name, password in (
+                ("anna", "demo-anna"),
+                ("bram", "x"),
+                ("nobody", "x"),
+            )
+        }
+        assert looks["anna"] == looks["bram"] == looks["nobody"]
+        assert len({str(one) for one in looks["anna"]}) == 1
+        # Nor does the right code after that.
+        answer = guesser.tries("anna", "demo-anna", code=code_of("anna"))
+        assert seen(answer, "anna") == looks["anna"][0]
+
+    def test_is_the_same_of_a_code_that_was_used(self, guesser, code_of):
+        code = code_of("anna")
+        wrong = seen(guesser.tries("bram", "x", code=code), "bram")
+        assert guesser.tries("anna", "demo-anna", code=code).status_int == 303
+        answer = guesser.tries("anna", "demo-anna", code=code)
+        assert seen(answer, "anna") == wrong
+
+    def test_is_the_same_of_every_name_where_a_network_tries_all(
+        self, guesser, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.hub.attempts._MOST_FROM_A_PLACE", 3)
+        for number in range(3):
+            guesser.tries(f"n{number}")
+        looks = {
+            str(seen(guesser.tries(name, password), name))
+            for name, password in (
+                ("anna", "demo-anna"),
+                ("bram", "x"),
+                ("nobody", "x"),
+            )
+        }
+        assert len(looks) == 1
+        assert "te vaak geprobeerd via deze internetverbinding" in looks.pop()
+
+    def test_is_nothing_of_what_was_typed_but_the_name(self, guesser):
+        answer = guesser.tries("anna", "geheim-woord", code="271828")
+        assert "geheim-woord" not in answer.text
+        assert "271828" not in answer.text
+
+    def test_has_no_cookie_of_a_session(self, guesser):
+        for name in ("anna", "nobody"):
+            cookies = SimpleCookie()
+            for header in guesser.tries(name).headers.getall("Set-Cookie"):
+                cookies.load(header)
+            assert set(cookies) == {"__Host-eilogin-sign-in"}
+
+
+class TestHowLongItTakes:
+    """By CPU time, which others on this machine do not change."""
+
+    def cpu_of(self, guesser, *said, **more):
+        request = guesser.request(*said, **more)
+        begun = time.thread_time()
+        answer = request.get_response(guesser.federation)
+        answer.body  # noqa: B018 - read whole
+        taken = time.thread_time() - begun
+        assert answer.status_int == 200
+        return taken
+
+    @pytest.mark.parametrize("code", [None, "000000"])
+    def test_tells_nothing(self, guesser, code):
+        guesser.locks("chaima")
+        guesser.locks("nobody-locked")
+        numbers = iter(range(10**6))
+        kinds = {
+            "wrong password": ("anna", "x"),
+            "unknown name": ("nobody", "x"),
+            "no tries left": ("chaima", "demo-chaima"),
+            "no tries left of nobody": ("nobody-locked", "x"),
+        }
+        if code is not None:
+            kinds["wrong code"] = ("bram", "demo-bram")
+        times, order = {name: [] for name in kinds}, Random(3)  # noqa: S311 - an order
+        for _ in range(RUNS):
+            for name in order.sample(list(kinds), len(kinds)):
+                if not name.startswith("no tries"):
+                    # Else these would be used up too.
+                    guesser.address = f"2001:db8:0:{next(numbers):x}::1"
+                else:
+                    guesser.address = "192.0.2.66"
+                taken = self.cpu_of(guesser, *kinds[name], code=code)
+                times[name].append(taken)
+        found = {name: median(taken) for name, taken in times.items()}
+        assert max(found.values()) < FACTOR * min(found.values()), found
+
+    @pytest.mark.parametrize("code", [None, "000000"])
+    def test_one_password_is_hashed_and_one_code_looked_at_for_everybody(
+        self, guesser, code, monkeypatch
+    ):
+        done = []
+        for name in ("verify", "verify_code"):
+            real = getattr(Citizens, name)
+
+            def counted(*arguments, name=name, real=real):
+                done.append(name)
+                return real(*arguments)
+
+            monkeypatch.setattr(Citizens, name, counted)
+        guesser.locks("chaima", code=code)
+        expected = ["verify"] if code is None else ["verify", "verify_code"]
+        for name, password in (
+            ("anna", "x"),
+            ("nobody", "x"),
+            ("bram", "demo-bram" if code else "x"),
+            ("chaima", "demo-chaima"),
+        ):
+            done.clear()
+            guesser.tries(name, password, code=code)
+            assert done == expected, name
+
+
+class TestACode:
+    def test_is_taken_once_while_it_could_be(self, guesser, code_of, clock):
+        code = code_of("anna")
+        assert guesser.tries("anna", "demo-anna", code=code).status_int == 303
+        for _ in range(5):
+            guesser.address = f"198.51.100.{int(clock.shift(20) or 0)}"
+            answer = guesser.tries("anna", "demo-anna", code=code)
+            assert answer.status_int == 200
+
+    def test_is_taken_once_of_many_at_the_same_time(self, federation, code_of):
+        code = code_of("anna")
+
+        def sign_in(number):
+            guesser = Guesser(federation)
+            guesser.address = f"198.51.100.{number}"
+            return guesser.tries("anna", "demo-anna", code=code).status_int
+
+        with ThreadPoolExecutor(4) as pool:
+            found = sorted(pool.map(sign_in, range(4)))
+        assert found == [200, 200, 200, 303]
+
+    def test_is_not_guessed_by_who_has_the_password(self, guesser, code_of, clock):
+        """From everywhere: five in a quarter of an hour, and the right one is late."""
+        for number in range(MOST):
+            guesser.address = f"198.51.100.{number}"
+            guesser.tries("anna", "demo-anna", code="000000")
+        guesser.address = "198.51.100.99"
+        answer = guesser.tries("anna", "demo-anna", code=code_of("anna"))
+        assert answer.status_int == 200
+        clock.shift(15 * MINUTE)
+        answer = guesser.tries("anna", "demo-anna", code=code_of("anna"))
+        assert answer.status_int == 303
+
+
+class TestHerOwnBrowser:
+    def signs_in(self, browser, password="demo-anna"):  # noqa: S107
+        browser.visit(LOGIN)
+        browser.press("Inloggen", username="anna", password=password)
+        return browser.url == f"{HUB}/"
+
+    def test_lets_her_in_while_somebody_tries_all_day(
+        self, federation, guesser, clock, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.hub.attempts._MOST_FOR_A_NAME", 2 * MOST)
+        hers = federation.browser()
+        assert self.signs_in(hers)
+        # She keeps her browser, and not her session.
+        hers.set_cookie("inloggen.test", "__Host-eilogin", "")
+        stranger = federation.browser()
+        stranger.address = "203.0.113.8"
+        for _ in range(3):
+            clock.shift(4 * HOUR)
+            for address in ("198.51.100.1", "198.51.100.2", hers.address):
+                guesser.address = address
+                guesser.locks("anna")
+            assert not self.signs_in(stranger), "a machine where she never was"
+            assert self.signs_in(hers)
+        clock.shift(15 * MINUTE)
+        assert self.signs_in(stranger), "it is locked for a while, and not for good"
+
+    def test_is_of_no_use_at_another_name(self, federation, guesser):
+        hers = federation.browser()
+        assert self.signs_in(hers)
+        known = hers.cookie("inloggen.test", "__Host-eilogin-known")
+        cookie = f"__Host-eilogin-known={known}"
+        guesser.locks("bram")
+        assert guesser.tries("bram", "demo-bram", cookie=cookie).status_int == 200
+        assert guesser.tries("anna", "demo-anna", cookie=cookie).status_int == 303
+
+    def test_signs_nobody_in_by_itself(self, federation, guesser):
+        hers = federation.browser()
+        assert self.signs_in(hers)
+        known = hers.cookie("inloggen.test", "__Host-eilogin-known")
+        assert "anna" not in known
+        cookie = f"__Host-eilogin-known={known}"
+        for number in range(2 * MOST):
+            answer = guesser.tries("anna", f"guess {number}", cookie=cookie)
+            assert answer.status_int == 200
+        assert guesser.tries("anna", "demo-anna", cookie=cookie).status_int == 200
+
+
+class TestWhereSheComesFrom:
+    def test_is_not_what_she_says(self, guesser, federation):
+        """Whatever X-Forwarded-For it brings: the address is that of the socket."""
+        for number in range(MOST):
+            guesser.headers["X-Forwarded-For"] = f"198.51.100.{number}"
+            guesser.tries("anna")
+        guesser.headers["X-Forwarded-For"] = "198.51.100.99"
+        assert guesser.tries("anna", "demo-anna").status_int == 200
+
+    @pytest.mark.parametrize(
+        "forged", ["198.51.100.{}, {}", "{}", "{},{}", "[::1]:{}, {}", ",,{}, {}"]
+    )
+    def test_is_what_our_own_proxy_says(
+        self, eilogin_federation, witness, clock, forged
+    ):
+        federation = eilogin_federation(
+            {"uwv.test": witness}, hub_options={"trusted_proxies": "10.0.0.0/8"}
+        )
+        guesser = Guesser(federation)
+        guesser.address = "10.0.0.1"
+        real = "203.0.113.77"
+        for number in range(MOST):
+            said = [real] if forged == "{}" else [number, real]
+            guesser.headers["X-Forwarded-For"] = forged.format(*said)
+            guesser.tries("anna")
+        assert guesser.tries("anna", "demo-anna").status_int == 200
+        guesser.headers["X-Forwarded-For"] = "203.0.113.78"
+        assert guesser.tries("anna", "demo-anna").status_int == 303
+
+
+class TestTheForm:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Sec-Fetch-Site": "none of these"},
+            {"Origin": "https://evil.test"},
+            {"Origin": "null"},
+            {"Origin": "https://inloggen.test.evil.test"},
+            {"Origin": "http://inloggen.test"},
+            {"Origin": "https://inloggen.test:444"},
+            {"Referer": "https://evil.test/https://inloggen.test/"},
+            {"Sec-Fetch-Site": "cross-site", "Origin": HUB},
+        ],
+        ids=str,
+    )
+    def test_is_not_taken_from_another_site(self, guesser, headers):
+        """Else somebody signs a citizen in as himself (login CSRF)."""
+        guesser.headers = headers
+        answer = guesser.tries("anna", "demo-anna")
+        assert answer.status_int == 403
+        assert "Set-Cookie" not in answer.headers
+        assert re.search(r"[2-9A-Z]{3}-[2-9A-Z]{3}", answer.text)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{"Sec-Fetch-Site": "same-origin"}, {"Origin": HUB}, {"Referer": LOGIN}],
+        ids=str,
+    )
+    def test_of_its_own_page_is(self, guesser, headers):
+        guesser.headers = headers
+        assert guesser.tries("anna", "demo-anna").status_int == 303
+
+    def test_is_not_taken_of_a_browser_that_was_not_shown_it(self, guesser):
+        request = guesser.request("anna", "demo-anna")
+        del request.headers["Cookie"]
+        answer = request.get_response(guesser.federation)
+        assert answer.status_int == 400
+        assert "Set-Cookie" not in answer.headers
+
+    def test_is_filled_in_by_who_keeps_passwords_and_in_no_other_way(self, federation):
+        browser = federation.browser()
+        browser.visit(f"{LOGIN}?level=midden")
+        fields = dict(re.findall(r'<input [^>]*id="(\w+)"([^>]*)>', browser.page.text))
+        assert set(fields) == {"username", "password", "code"}
+        assert 'autocomplete="username"' in fields["username"]
+        assert 'autocapitalize="none"' in fields["username"]
+        assert 'type="password"' in fields["password"]
+        assert 'autocomplete="current-password"' in fields["password"]
+        assert 'autocomplete="one-time-code"' in fields["code"]
+        assert not any("value=" in fields[name] for name in ("password", "code"))
+
+
+class TestTheSession:
+    def test_is_another_one_than_somebody_planted(self, federation):
+        """Session fixation: a name that she was given never becomes hers."""
+        browser = federation.browser()
+        planted = "A" * 43
+        browser.set_cookie("inloggen.test", "__Host-eilogin", planted)
+        browser.visit(LOGIN)
+        browser.press("Inloggen", username="anna", password="demo-anna")
+        sessions = federation.apps["inloggen.test"].sessions
+        hers = browser.cookie("inloggen.test", "__Host-eilogin")
+        assert hers != planted
+        assert sessions.find(hers)
+        assert sessions.find(planted) is None
+
+    def test_is_another_one_after_each_proof(self, federation, code_of, clock):
+        browser = federation.browser()
+        sessions = federation.apps["inloggen.test"].sessions
+        had = []
+        for _ in range(3):
+            browser.visit(f"{LOGIN}?level=midden")
+            fields = {"password": "demo-anna", "code": code_of("anna")}
+            browser.press("Inloggen", username="anna", **fields)
+            assert browser.url == f"{HUB}/", browser.text
+            had.append(browser.cookie("inloggen.test", "__Host-eilogin"))
+            clock.shift(2 * MINUTE)
+        assert len(set(had)) == 3
+        assert [sessions.find(one) is not None for one in had] == [False, False, True]
+
+
+def test_passwords_are_hashed_as_owasp_asks():
+    for citizen in demo_citizens():
+        found = argon2.extract_parameters(citizen.password)
+        assert found.type is argon2.Type.ID
+        assert (found.memory_cost, found.time_cost) >= (19_456, 2)
+        assert (found.hash_len, found.salt_len) >= (32, 16)

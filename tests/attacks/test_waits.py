@@ -1,0 +1,324 @@
+# ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
+"""A peer that hangs, and somebody who makes use of it: the threads are not all held.
+
+Real servers of few threads, as many requests as somebody likes; in between somebody
+else asks for a page, which must come while the peer still hangs. What found no place is
+told so at once, and nothing of it is lost.
+"""
+
+import contextlib
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import waitress
+from hub_speaker import Citizen
+from waitress import wasyncore
+
+from eilogin.saml import bindings
+
+HUB = "https://inloggen.test/metadata"
+SLO = "https://inloggen.test/slo"
+SITES = ("uwv.test", "stad.test")
+THREADS = 4
+#: Requests that come at the same time.
+MANY = 12
+#: Longer than anything takes that does come.
+PATIENCE = 30
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def federation(clock, witness, eilogin_federation):
+    """Two participants in one process, which log out over SOAP, and the hub."""
+    return eilogin_federation(
+        dict.fromkeys(SITES, witness),
+        options={host: {"logout_binding": "soap"} for host in SITES},
+    )
+
+
+@pytest.fixture
+def served(federation):
+    """Ask a real server, as (method, URL), from an address of this machine."""
+    channels, is_over = {}, threading.Event()
+    server = waitress.create_server(
+        federation, map=channels, host="127.0.0.1", port=0, threads=THREADS
+    )
+
+    def run():
+        while not is_over.is_set():
+            wasyncore.loop(timeout=0.1, map=channels, count=1)
+
+    runs = threading.Thread(target=run, daemon=True)
+    runs.start()
+
+    def ask(method, url, body=None, *, kind=FORM, cookies=(), address="127.0.0.1"):
+        parts = urlsplit(url)
+        connection = HTTPConnection(
+            "127.0.0.1",
+            server.effective_port,
+            timeout=PATIENCE,
+            source_address=(address, 0),
+        )
+        headers = {
+            "Host": parts.netloc,
+            "Accept": "text/html",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies),
+            "Sec-Fetch-Site": "same-origin",
+        }
+        if body is not None:
+            headers["Content-Type"] = kind
+        connection.request(method, f"{parts.path}?{parts.query}", body, headers)
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()
+        connection.close()
+        return answer
+
+    yield ask
+    # Not from outside: it would look at what is closed.
+    is_over.set()
+    runs.join(PATIENCE)
+    server.close()
+
+
+class Hanging:
+    """A peer that takes a question and says nothing until it is let go."""
+
+    def __init__(self, app):
+        self._app = app
+        self._asked, self._goes_on = threading.Semaphore(0), threading.Event()
+
+    def __call__(self, environ, start_response):
+        self._asked.release()
+        assert self._goes_on.wait(PATIENCE)
+        return self._app(environ, start_response)
+
+    def has(self, questions):
+        """Whether so many are there, now or soon."""
+        return all(self._asked.acquire(timeout=PATIENCE) for _ in range(questions))
+
+    def has_more(self):
+        return self._asked.acquire(blocking=False)
+
+    def let_go(self):
+        self._goes_on.set()
+
+
+@pytest.fixture
+def flood():
+    """Do many things at a time; all but those that wait have an outcome by then."""
+    with ThreadPoolExecutor(MANY) as threads, contextlib.ExitStack() as stack:
+
+        def begin(peer, things, waiting):
+            stack.callback(peer.let_go)
+            tasks = [threads.submit(thing) for thing in things]
+            done = threading.Semaphore(0)
+            for task in tasks:
+                task.add_done_callback(lambda _: done.release())
+            at_once = len(tasks) - waiting
+            assert all(done.acquire(timeout=PATIENCE) for _ in range(at_once))
+            return tasks
+
+        yield begin
+
+
+def statuses(tasks):
+    return Counter(task.result(PATIENCE).status for task in tasks)
+
+
+# --- artifacts ------------------------------------------------------------------------
+
+
+class Visitor:
+    """Somebody with a login under way, who brings artifacts to a real server."""
+
+    def __init__(self, federation, hub, served, number):
+        self.host = SITES[number % 2]
+        begun = Citizen(federation, hub)
+        self.request, self.handle = begun.begin(f"https://{self.host}/mijn")
+        self._cookies = begun.browser.cookies(self.host).items()
+        self._address = f"127.0.0.{1 + number % 5}"
+        self._served = served
+
+    def bring(self, artifact):
+        acs = f"https://{self.host}/eilogin/acs"
+        url = bindings.artifact_url(acs, artifact, self.handle)
+        return self._served("GET", url, cookies=self._cookies, address=self._address)
+
+
+def test_artifacts_at_a_hub_that_hangs(federation, hub, served, flood):
+    """Of both sites together, and from many networks."""
+    visitors = [Visitor(federation, hub, served, number) for number in range(MANY)]
+    peer = federation.apps["inloggen.test"] = Hanging(hub)
+    tasks = flood(
+        peer,
+        [lambda one=one: one.bring(hub.artifact()) for one in visitors],
+        waiting=3,
+    )
+    assert peer.has(3)
+    assert not peer.has_more()
+    for host in SITES:
+        assert served("GET", f"https://{host}/mijn").status == 302
+    peer.let_go()
+    # The hub knows none of those.
+    assert statuses(tasks) == {503: MANY - 3, 400: 3}
+    answers = [task.result(PATIENCE) for task in tasks]
+    assert {a.headers["Refresh"] for a in answers if a.status == 503} == {"3"}
+    # Whoever was told to come again is logged in when she does.
+    for visitor, answer in zip(visitors, answers, strict=True):
+        hub.carried = hub.answer(visitor.request)
+        again = visitor.bring(hub.artifact())
+        assert again.status == 303, (answer.status, again.text)
+
+
+# --- logouts --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log_in(federation):
+    """Somebody who is logged in at both sites; her cookies, and her login at uwv's."""
+
+    def log_in(name="anna"):
+        browser = federation.browser()
+        browser.visit("https://uwv.test/mijn")
+        browser.press("Inloggen", username=name, password=f"demo-{name}")
+        browser.visit("https://stad.test/mijn")
+        assert browser.url == "https://stad.test/mijn"
+        cookie = browser.cookie("uwv.test", "__Host-eilogin")
+        return browser, federation.apps["uwv.test"].sessions.find(cookie)
+
+    return log_in
+
+
+@pytest.fixture
+def is_at_hub(federation):
+    def is_at_hub(browser):
+        cookie = browser.cookie("inloggen.test", "__Host-eilogin")
+        return federation.apps["inloggen.test"].sessions.find(cookie) is not None
+
+    return is_at_hub
+
+
+def request_of(login, uwv, destination):
+    """A good LogoutRequest of uwv's."""
+    return uwv.logout_request(login.who.as_name_id(), destination, login.session_index)
+
+
+@pytest.fixture
+def slow(federation):
+    """The other participant confirms no logout until it is let go."""
+    app = federation.apps["stad.test"]
+    peer = Hanging(app)
+
+    def at_logouts(environ, start_response):
+        asks = environ["PATH_INFO"] == "/eilogin/slo/soap"
+        return (peer if asks else app)(environ, start_response)
+
+    federation.apps["stad.test"] = at_logouts
+    return peer
+
+
+def test_one_logout_request_over_and_over(
+    federation, served, flood, log_in, is_at_hub, party, slow
+):
+    """One executes it, and one waits for that; the others hold no thread."""
+    browser, login = log_in()
+    uwv = party("uwv.test")
+    url = uwv.by_redirect(SLO, "SAMLRequest", request_of(login, uwv, SLO))
+    tasks = flood(slow, [lambda: served("GET", url)] * MANY, waiting=2)
+    assert slow.has(1)
+    assert served("GET", "https://inloggen.test/health").status == 200
+    assert served("GET", "https://inloggen.test/login").status == 200
+    slow.let_go()
+    assert statuses(tasks) == {503: MANY - 2, 302: 2}
+    answers = [task.result(PATIENCE) for task in tasks]
+    assert {a.headers["Retry-After"] for a in answers if a.status == 503} == {"10"}
+    assert not is_at_hub(browser)
+    assert served("GET", url).status == 302, "and it has the outcome that it had"
+    assert not slow.has_more()
+
+
+def test_one_logout_request_over_and_over_from_server_to_server(
+    served, flood, log_in, is_at_hub, party, slow
+):
+    browser, login = log_in()
+    uwv = party("uwv.test")
+    body = uwv.by_soap(request_of(login, uwv, f"{SLO}/soap"))
+
+    def send():
+        return served("POST", f"{SLO}/soap", body, kind="text/xml")
+
+    tasks = flood(slow, [send] * MANY, waiting=2)
+    assert slow.has(1)
+    assert served("GET", "https://inloggen.test/health").status == 200
+    slow.let_go()
+    assert statuses(tasks) == {500: MANY - 2, 200: 2}
+    for task in tasks:
+        answer = task.result(PATIENCE)
+        wanted = "Success" if answer.status == 200 else "soap-env:Server"
+        assert wanted in answer.text
+    assert not is_at_hub(browser)
+    assert send().status == 200
+
+
+def test_logouts_of_many_at_a_hub(served, flood, log_in, is_at_hub, party, slow):
+    """Whose turn it is not is logged in still, and comes again."""
+    uwv, citizens = party("uwv.test"), []
+    for name in ("anna", "bram", "chaima"):
+        browser, login = log_in(name)
+        url = uwv.by_redirect(SLO, "SAMLRequest", request_of(login, uwv, SLO))
+        citizens.append((browser, lambda url=url: served("GET", url)))
+    (_, of_anna), (_, of_bram), (chaima, of_chaima) = citizens
+    # One of the first two waits for the other.
+    tasks = flood(slow, [of_anna, of_anna, of_bram], waiting=3)
+    assert slow.has(2)
+    assert of_chaima().status == 503
+    assert is_at_hub(chaima)
+    assert served("GET", "https://inloggen.test/health").status == 200
+    slow.let_go()
+    assert statuses(tasks) == {302: 3}
+    assert of_chaima().status == 302
+    assert not any(is_at_hub(browser) for browser, _ in citizens)
+
+
+# --- a participant that tells the hub -------------------------------------------------
+
+
+def test_logouts_at_a_participant_whose_hub_hangs(
+    federation, hub, served, flood, log_in
+):
+    """All of them are logged out here; what the hub does not hear, they read."""
+    citizens = [log_in()[0] for _ in range(MANY // 2)]
+    peer = federation.apps["inloggen.test"] = Hanging(no_answer)
+    body = urlencode({"next": "/"})
+    tasks = flood(
+        peer,
+        [
+            lambda one=one: served(
+                "POST",
+                "https://uwv.test/eilogin/logout",
+                body,
+                cookies=one.cookies("uwv.test").items(),
+            )
+            for one in citizens
+        ],
+        waiting=3,
+    )
+    assert peer.has(3)
+    assert not peer.has_more()
+    assert served("GET", "https://uwv.test/mijn").status == 302
+    sessions = federation.apps["uwv.test"].sessions
+    cookies = [one.cookie("uwv.test", "__Host-eilogin") for one in citizens]
+    assert not any(map(sessions.find, cookies))
+    peer.let_go()
+    assert statuses(tasks) == {200: len(citizens)}
+    for task in tasks:
+        assert "Wij konden niet controleren" in task.result().text
+
+
+def no_answer(environ, start_response):
+    start_response("500 Oh", [("Content-Type", "text/plain")])
+    return [b""]

@@ -11,7 +11,8 @@ from docutils.core import publish_doctree
 
 HOUSE = Path(__file__).parents[2]
 README = HOUSE / "README.rst"
-PAGES = sorted([README, HOUSE / "CHANGES.rst", *(HOUSE / "contrib").rglob("*.rst")])
+TOP = [README, HOUSE / "CHANGES.rst", HOUSE / "SECURITY.rst"]
+PAGES = sorted([*TOP, *(HOUSE / "contrib").rglob("*.rst")])
 #: Who opens the README should have read it to the end.
 _LONGEST = 350
 

@@ -3,13 +3,16 @@
 Where several hubs log citizens in, each could say of hers that she is of another. The
 metadata tells which scopes are whose (``shibmd:Scope``, Shibboleth metadata extension
 1.0); a value of a scope that its hub does not have is left out, as if it had not been
-told. A hub whose metadata lists none may use any that is not another hub's.
+told. A hub whose metadata lists none may use any that is not another hub's. Where no
+hub lists any, nothing is looked at.
 
-Scopes are compared without regard to case, as names of domains are, and as they stand:
-a regular expression is none of ours, and whoever lists only such has none.
+Scopes are names of domains, and compared as such: without regard to case, and in ASCII
+(``xn--``), so that no other spelling of one passes for another. A regular expression is
+none of ours, and whoever lists only such has none.
 """
 
 import logging
+import re
 from dataclasses import replace
 
 from eilogin.federation import Trust
@@ -35,6 +38,10 @@ SCOPED = frozenset(
         "urn:oasis:names:tc:SAML:attribute:pairwise-id",
     )
 )
+#: A value of a domain, and of one only.
+_VALUE = re.compile(
+    r"[^@]+@([a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*+)", re.IGNORECASE | re.ASCII
+)
 #: How many scopes a log names.
 _MOST_NAMED = 5
 
@@ -47,6 +54,8 @@ def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
     if not told:
         return assertion
     own, others = _scopes(trust, assertion.issuer)
+    if own is None and not others:
+        return assertion
     attributes = dict(assertion.attributes)
     for name, values in told.items():
         kept = [value for value in values if _is_in(value, own, others)]
@@ -80,6 +89,8 @@ def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset
 
 
 def _is_in(value: str, own: frozenset[str] | None, others: frozenset[str]) -> bool:
-    # A second "@" is in no scope, so a value with two is of none.
-    scope = value.partition("@")[2].lower()
+    found = _VALUE.fullmatch(value)
+    if found is None:
+        return False
+    scope = found[1].lower()
     return scope not in others if own is None else scope in own

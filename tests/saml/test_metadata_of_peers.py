@@ -625,6 +625,8 @@ def test_whom_to_ask(one):
             {"stad.nl", "uwv.nl"},
         ),
         ('<s:Scope regexp=" 0 ">\n stad.nl\n</s:Scope>', "", {"stad.nl"}),
+        ("", "<s:Scope>Gemeente-Súdwest.nl</s:Scope>", {"xn--gemeente-sdwest-cvb.nl"}),
+        ("", f"<s:Scope>{'a' * 64}.nl</s:Scope>", {f"{'a' * 64}.nl"}),
         ("", '<s:Scope regexp="true">.*</s:Scope>', set()),
         ("", '<s:Scope regexp="yes">uwv.nl</s:Scope>', set()),
     ],

@@ -68,6 +68,37 @@ def test_nobody_is_who_another_hub_may_say_she_is(citizen, caplog):
     assert "expected the scope of no other hub" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "x@stad.nl",
+        "stad.nl.",
+        "stad.nl ",
+        "stad.nl\u200b",
+        "\uff53tad.nl",
+        "\u017ftad.nl",
+        "stad\u3002nl",
+        "st\u00adad.nl",
+        "",
+        ".",
+        "-stad.nl",
+        "stad..nl",
+    ],
+)
+def test_no_other_spelling_of_a_scope_passes_for_it(citizen, scope):
+    """For what looks alike, or what somebody makes it the same."""
+    visitor = citizen(frozenset({"stad.nl"}), subject=f"attribute:{EPPN}")
+    logs_in_by(visitor, visitor.other, **{EPPN: [f"beheer@{scope}"]})
+    assert visitor.browser.page.status_int == 403
+
+
+def test_where_no_hub_lists_any_nothing_is_looked_at(citizen, witness):
+    visitor = citizen(None)
+    logs_in_by(visitor, visitor.hub, **{EPPN: ["anna"]})
+    assert visitor.browser.url == STAD
+    assert witness.environ["eilogin.session"].attributes[EPPN] == ["anna"]
+
+
 def test_who_lists_none_may_have_any_other(citizen, witness):
     visitor = citizen(frozenset({"stad.nl"}), subject=f"attribute:{EPPN}")
     logs_in_by(visitor, visitor.other, **{EPPN: ["beheer@elders.nl"]})

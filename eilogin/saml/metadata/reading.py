@@ -284,8 +284,8 @@ def _read_identity(
 def _read_scopes(role: etree._Element, entity: etree._Element) -> frozenset[str] | None:
     """The scopes of a hub, which may stand at its role or around it.
 
-    One that is a regular expression is none: whoever wrote it would decide what it
-    covers, and how long that takes to tell.
+    In ASCII, as names of domains travel. One that is a regular expression is none:
+    whoever wrote it would decide what it covers, and how long that takes to tell.
     """
     path = f"{q('md:Extensions')}/{q('shibmd:Scope')}"
     found = [*role.iterfind(path), *entity.iterfind(path)]
@@ -294,7 +294,15 @@ def _read_scopes(role: etree._Element, entity: etree._Element) -> frozenset[str]
     plain = (
         one for one in found if one.get("regexp", "").strip() in ("", "false", "0")
     )
-    return frozenset(line(one).lower() for one in plain)
+    return frozenset(_as_domain(line(one)) for one in plain)
+
+
+def _as_domain(text: str) -> str:
+    """A name of a domain as it travels; what is none stays, and covers nothing."""
+    try:
+        return text.encode("idna").decode().lower()
+    except UnicodeError:
+        return text
 
 
 def _read_attribute_service(element: etree._Element) -> AttributeService:

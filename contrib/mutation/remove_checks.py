@@ -20,13 +20,20 @@ from mutants import Mutant, mutants_of
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 #: Where what comes from outside is judged.
-ROOMS = ("saml", "federation", "hub", "visit", "web", "sessions", "filters")
+ROOMS = ("saml/", "federation/", "hub/", "visit/", "web/", "sessions/", "filters/")
+ROOMS += ("backchannel.py", "settings.py")
 #: What takes minutes and starts servers of others shows nothing more here.
 LEFT_OUT = ("tests/peers", "tests/journeys", "tests/stores", "tests/cli")
 #: So many tests are tried first, the rest if they notice nothing.
 FIRST = 40
-#: Seconds after which a check is taken to have been missed: something hangs.
+#: Seconds for the tests of one check; what takes longer hangs without it.
 PATIENCE = 300.0
+#: And for all tests, with coverage.
+LONG_PATIENCE = 20 * PATIENCE
+#: Statuses of pytest: all passed; a test failed, or a module could not be imported.
+PASSED, NOTICED = 0, (1, 2)
+#: And ours for one that was ended.
+TOO_LONG = -1
 
 _COPIED = ("eilogin", "tests", "contrib", "setup.cfg", "pyproject.toml", "paste.ini")
 _COPIED += ("README.rst", "CHANGES.rst", "SECURITY.rst", ".ci", "LICENSE")
@@ -58,11 +65,11 @@ def pytest_in(folder: Path, *arguments: str, coverage: str = "") -> int:
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=PATIENCE * (20 if coverage else 1),
+            timeout=LONG_PATIENCE if coverage else PATIENCE,
             check=False,
         ).returncode
     except subprocess.TimeoutExpired:
-        return -1
+        return TOO_LONG
 
 
 @contextmanager
@@ -88,7 +95,10 @@ def who_goes_where(paths: Sequence[str], kept: Path) -> Mapping[str, Mapping]:
             settings.write_text(_COVERAGE.format(file=folder / "data"))
             left_out = [f"--ignore={name}" for name in LEFT_OUT]
             arguments = ("-p", "per_test", *left_out, *paths)
-            if pytest_in(folder, *arguments, coverage=str(settings)) != 0:
+            status = pytest_in(folder, *arguments, coverage=str(settings))
+            if status == TOO_LONG:
+                raise click.ClickException(f"tests take more than {LONG_PATIENCE:g} s")
+            if status != PASSED:
                 raise click.ClickException(
                     "a test fails with all checks in place: run pytest, and mend that"
                 )
@@ -128,8 +138,13 @@ def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> 
         for some in (tests[:FIRST], tests[FIRST:]):
             listed = folder / "tests.txt"
             listed.write_text("\n".join(some))
-            if some and pytest_in(folder, "-x", f"@{listed}") != 0:
+            status = pytest_in(folder, "-x", f"@{listed}") if some else PASSED
+            if status in NOTICED or status == TOO_LONG:
                 return Verdict(mutant, is_noticed=True, tests=len(tests))
+            if status != PASSED:
+                raise click.ClickException(
+                    f"{mutant}: pytest ended with {status}: is --map of other tests?"
+                )
     finally:
         file.write_text(good)
     return Verdict(mutant, is_noticed=False, tests=len(tests))
@@ -137,7 +152,7 @@ def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> 
 
 def all_mutants(files: Iterable[str]) -> list[Mutant]:
     """Those of the files, or of the rooms, whose names begin so."""
-    wanted = tuple(files) or tuple(f"eilogin/{room}/" for room in ROOMS)
+    wanted = tuple(files) or tuple(f"eilogin/{room}" for room in ROOMS)
     names = (str(p.relative_to(ROOT)) for p in sorted(ROOT.glob("eilogin/**/*.py")))
     return [
         mutant
@@ -160,7 +175,7 @@ def all_mutants(files: Iterable[str]) -> list[Mutant]:
     help="A file that keeps which test goes where, for the next run.",
 )
 def main(files: Sequence[str], jobs: int, tests: Sequence[str], kept: Path) -> None:
-    r"""Remove each check in turn, and see whether a test notices.
+    """Remove each check in turn, and see whether a test notices.
 
     FILES are beginnings of names, such as eilogin/saml/ or eilogin/hub/sso.py; without
     one, all rooms that judge what comes from outside. First all tests run once, to see
@@ -172,16 +187,20 @@ def main(files: Sequence[str], jobs: int, tests: Sequence[str], kept: Path) -> N
     Examples:
       remove_checks.py eilogin/saml/checks.py
       remove_checks.py eilogin/saml/ --map /tmp/who-goes-where.json
-    """
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     mutants = all_mutants(files)
+    if not mutants:
+        raise click.UsageError(f"no check in a file of this name: {' '.join(files)}")
     click.echo(f"{len(mutants)} checks; first the tests as they are")
     with tempfile.TemporaryDirectory() as scratch:
         where = who_goes_where(tests or ["tests"], kept or Path(scratch) / "map.json")
-        missed = [one for one in _verdicts(mutants, where, jobs) if not one.is_noticed]
-    for verdict in missed:
+        unnoticed = [
+            one for one in _verdicts(mutants, where, jobs) if not one.is_noticed
+        ]
+    for verdict in unnoticed:
         click.echo(f"{verdict.mutant}   ({verdict.tests} tests go there)")
-    click.echo(f"{len(mutants)} checks removed, {len(missed)} not noticed")
-    sys.exit(1 if missed else 0)
+    click.echo(f"{len(mutants)} checks removed, {len(unnoticed)} not noticed")
+    sys.exit(1 if unnoticed else 0)
 
 
 def _verdicts(

@@ -30,7 +30,7 @@ from ipaddress import ip_address
 from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 
-from eilogin.errors import MalformedMessage, MessageTooLarge, PathRefused
+from eilogin.errors import MalformedMessage, PathRefused
 from eilogin.settings import IPNetwork
 from eilogin.visit.paths import fault_in
 from eilogin.web import environ as env
@@ -148,9 +148,9 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
     """What the query and the form of a request make Zope call.
 
     The body of an urlencoded form is read, and put back. Raises PathRefused for such a
-    key in the query, and for a form whose keys cannot be told;
-    :class:`eilogin.errors.MessageTooLarge` for one that Zope would refuse too, or that
-    has more fields than a page.
+    key in the query, for a form whose keys cannot be told, and for one with more fields
+    than a page has; :class:`eilogin.errors.MessageTooLarge` for one that Zope would
+    refuse too.
     """
     query = unquote_plus(environ.get("QUERY_STRING", ""))
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
@@ -185,7 +185,7 @@ def _methods_in(body: bytes) -> Iterator[str]:
     """What the fields of a form make Zope call."""
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
-        raise MessageTooLarge(f"a form of more than {_MOST_FIELDS} fields")
+        raise PathRefused(f"a form of more than {_MOST_FIELDS} fields")
     for key, value in parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
         if not _LOOKS_LIKE_METHOD_KEY.search(key.lower()):
             continue

@@ -315,10 +315,10 @@ def with_transform(octets, algorithm, content):
 )
 def test_a_transform_is_refused_and_not_run(honest, key, algorithm, content):
     octets = with_transform(honest, algorithm, content)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(MalformedMessage):
         name_in(octets, key)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 def forged_prefix_list():
@@ -356,10 +356,10 @@ def hostile_shapes():
     "octets", [pytest.param(o, id=name) for name, o in hostile_shapes()]
 )
 def test_a_hostile_shape_is_refused_quickly(octets):
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(MalformedMessage):
         parse(octets)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 def test_a_canonical_form_cannot_be_made_much_larger_than_its_message(key):
@@ -381,10 +381,10 @@ def test_a_canonical_form_cannot_be_made_much_larger_than_its_message(key):
         b"</ds:CanonicalizationMethod><ds:SignatureMethod",
     )
     tree = parse(octets)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(UntrustedSignature):
         signed(tree.find(q("saml:Assertion")), [key.public])
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
     assert len(canonical(tree)) < 20 * len(octets)
 
 

@@ -1,6 +1,7 @@
 """Checks are found and taken away, and tests that bite are told from others."""
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,20 @@ def test_nothing_is_removed_while_a_test_fails():
     done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/no_such_test.py")
     assert done.returncode == 1
     assert "a test fails with all checks in place" in done.stderr
+
+
+def test_a_name_of_no_file_is_told_before_any_test_runs():
+    done = run("eilogin/saml/sectors.p7")
+    assert done.returncode == 2
+    assert "no check in a file of this name: eilogin/saml/sectors.p7" in done.stderr
+
+
+def test_a_map_of_other_tests_is_told(tmp_path):
+    kept = tmp_path / "map.json"
+    lines = {str(line): [0] for line in range(1, 100)}
+    files = {"eilogin/saml/sectors.py": lines}
+    tests = ["tests/saml/test_sectors.py::test_of_yesterday"]
+    kept.write_text(json.dumps({"tests": tests, "files": files}))
+    done = run("eilogin/saml/sectors.py", "--map", str(kept))
+    assert done.returncode == 1
+    assert "is --map of other tests?" in done.stderr

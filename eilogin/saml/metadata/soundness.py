@@ -114,7 +114,7 @@ def _require_valid(element: etree._Element, line: int) -> None:
             _require_valid(element, element.sourceline or 1)
         told = f"{shown(element.get('entityID', ''))}: {clean(in_full(error))}"
         raise PeerUnusable(
-            f"entity {told}; ask who runs it for metadata that is"
+            f"entity {told}; ask who runs it for metadata that is valid"
         ) from error
 
 

@@ -122,7 +122,7 @@ class RedisURL:
             )
             if self.cert is not None:
                 # Nobody is asked for a password.
-                context.load_cert_chain(self.cert, self.key, password="")  # nosec B106 # none
+                context.load_cert_chain(self.cert, self.key, password="")  # nosec B106 # no password is given
         except OSError as error:
             raise ValueError(f"{expected} ({error.strerror or error})") from None
 

@@ -81,6 +81,8 @@ _LONGEST_FAULT = 4096
 _LONGEST_WORDS = 200
 #: Where a SOAP fault has its words for people (SOAP 1.1, 4.4).
 _FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
+#: By what an answer of another status shows that who speaks SOAP there has given it.
+_FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
 #: And where it says whose fault it is, more closely behind a dot or not (4.4.1).
 _FAULT_CODE = re.compile(
     rb"<(?:[\w.-]{1,40}:)?faultcode(?:\s[^<>]*)?>\s*(?:[\w-]{1,40}:)?(Client|Server)[.\s<]"
@@ -90,9 +92,9 @@ _FAULT_CODE = re.compile(
 _UNTOLD = re.compile(
     rb"<(?:[\w.-]{1,40}:)?(?:NameID|SessionIndex|Artifact)(?:\s[^<>]*)?>([^<]+)<"
 )
-_NUMBER = re.compile(r"(?<!\d)\d{9}(?!\d)")
-#: Characters of the shortest name, or part of one, that is left out.
-_SHORTEST_PART = 6
+_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.]*\d){8}(?!\d)")
+#: Characters of the shortest name that is left out, and of the shortest part of one.
+_SHORTEST_NAME, _SHORTEST_PART = 3, 6
 
 #: By how many seconds a peer's clock may differ from ours, as in its messages.
 _SKEW = 60.0
@@ -459,7 +461,8 @@ def failed(
     if words := _fault_words(body, question):
         told.append(f"it says {words!r}")
     error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
-    error.has_answered = True
+    # A page of another status is a gateway's, for all that is known.
+    error.has_answered = status == HTTPStatus.OK or bool(_FAULT.search(body))
     found = _FAULT_CODE.search(body)
     error.fault = found[1].decode() if found else ""
     return error
@@ -475,7 +478,7 @@ def _fault_words(body: bytes, question: bytes) -> str:
     words = html.unescape(found[1]) if found else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
     for text in _untold(question):
-        readable = readable.replace(text, "…")
+        readable = re.sub(re.escape(text), "…", readable, flags=re.IGNORECASE)
     return " ".join(_NUMBER.sub("…", readable).split())[:_LONGEST_WORDS]
 
 
@@ -483,7 +486,9 @@ def _untold(question: bytes) -> Iterator[str]:
     """What a question names, and the parts of that, the longest first."""
     for found in _UNTOLD.findall(question):
         text = html.unescape(found.decode(errors="replace")).strip()
-        parts = [text, *re.split(r"[^\w-]+", text)]
+        if len(text) >= _SHORTEST_NAME:
+            yield text
+        parts = re.split(r"[^\w-]+", text)
         yield from (part for part in parts if len(part) >= _SHORTEST_PART)
 
 

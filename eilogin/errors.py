@@ -489,7 +489,7 @@ class StoreUnavailable(Unavailable):
 
 
 class Busy(Unavailable):
-    """As much of this waits for others already as may do so at a time."""
+    """As much of this is done already as may be at a time, or as the machine can do."""
 
     code = "busy"
 
@@ -505,7 +505,7 @@ class PeerUnavailable(Unavailable):
 
     code = "peer-unavailable"
     status = 502
-    #: Whether it did answer, so that what was asked is used up.
+    #: Whether it did answer, and no gateway before it: what was asked is used up then.
     has_answered: bool = False
     #: Who is at fault, as a SOAP fault says: ``Client`` or ``Server``; or "".
     fault: str = ""

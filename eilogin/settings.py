@@ -368,7 +368,10 @@ def _secret(value: object, info: ValidationInfo) -> object:
     match kind:
         case "env":
             if name not in os.environ:
-                raise ValueError(f"the environment variable {name} to be set")
+                # Who writes the secret itself there must not find it in a log.
+                is_name = re.fullmatch(r"[A-Za-z0-9_]{1,64}", name)
+                told = name if is_name else "behind 'env:'"
+                raise ValueError(f"the environment variable {told} to be set")
             secret = os.environ[name].encode()
         case "credential":
             folder = os.environ.get("CREDENTIALS_DIRECTORY")

@@ -347,14 +347,25 @@ class TestAPeerThatMisbehaves:
     @pytest.mark.parametrize(
         ("answer", "has_answered"),
         [
-            (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", True),
-            (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", True),
+            (b"HTTP/1.1 500 Oops\r\nContent-Length: 13\r\n\r\n<soap:Fault/>", True),
+            (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", False),
+            (b"HTTP/1.1 503 Oops\r\nContent-Length: 8\r\n\r\n<Faulty>", False),
+            (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", False),
             (OK + b"Content-Length: 1001\r\n\r\n" + b"x" * 1001, True),
             (OK + b"Content-Length: 1000\r\n\r\n" + b"x" * 10, False),
             (b"SSH-2.0-OpenSSH_9.2\r\n", False),
             (b"", False),
         ],
-        ids=["status", "redirect", "too long", "cut off", "not HTTP", "nothing"],
+        ids=[
+            "fault",
+            "status",
+            "page",
+            "redirect",
+            "too long",
+            "cut off",
+            "not HTTP",
+            "nothing",
+        ],
     )
     def test_has_had_the_question_where_it_answers(
         self, peer, channel, monkeypatch, answer, has_answered
@@ -526,6 +537,10 @@ class TestASoapFault:
             ("AAQAAMh48/1oXIM+ is unknown", "… is unknown"),
             ("a&amp;b-citizen, not 900000028", "…, not …"),
             ("the other index _s is 1764150000", "the other index _s is 1764150000"),
+            ("not 900 000 016, not 9000.00.028", "not …, not …"),
+            ("no A&amp;B-Citizen, no AAQAAMH48/1OXIM+", "no …, no …"),
+            ("unknown: Jan@x.nl, jan at x.nl", "unknown: …, jan at x.nl"),
+            ("bob and Robbie", "… and Robbie"),
         ],
     )
     def test_does_not_repeat_whom_the_question_was_about(
@@ -534,6 +549,7 @@ class TestASoapFault:
         question = (
             b'<e><saml:NameID Format="x">s00000000:900000016</saml:NameID>'
             b"<NameID>a&amp;b-citizen</NameID><p:SessionIndex>_s</p:SessionIndex>"
+            b"<NameID>jan@x.nl</NameID><NameID>bob</NameID>"
             b"<samlp:Artifact>AAQAAMh48/1oXIM+</samlp:Artifact><Issuer>no</Issuer></e>"
         )
         server = peer(refusing(saying(words)))

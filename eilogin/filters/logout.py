@@ -62,7 +62,8 @@ class LogoutOptions(Options, name="logout"):
         "how the hub is told of a logout, of what its metadata has: one or more of "
         "``redirect``, ``post`` (both in her browser) and ``soap`` (from server to "
         "server), the preferred one first; ``auto`` is in this order, but ``post`` "
-        "first where the NameID is a BSN, as with ``profile = digid``",
+        "first and ``redirect`` last where the NameID is a BSN, as with ``profile = "
+        "digid``",
         default=(),
         shown="``auto``",
     )

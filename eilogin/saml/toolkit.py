@@ -26,7 +26,7 @@ from lxml import etree
 from onelogin.saml2 import response as onelogin
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
-from eilogin.errors import MalformedMessage, OpinionsDiffer
+from eilogin.errors import Busy, MalformedMessage, OpinionsDiffer
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import read_instant
 from eilogin.saml.signatures import is_signed
@@ -57,6 +57,8 @@ class SecondOpinion:
         """
         try:
             sparingly(lambda: self._judge(octets, request_id), len(octets))
+        except Busy:
+            raise
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
             raise OpinionsDiffer(

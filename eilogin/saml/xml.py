@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, MessageTooLarge
+from eilogin.errors import Busy, MalformedMessage, MessageTooLarge
 
 _T = TypeVar("_T")
 
@@ -246,11 +246,19 @@ def sparingly(work: Callable[[], _T], octets: int) -> _T:
     A thread keeps every name that libxml2 has ever parsed in it, for as long as it
     lives: who invents names fills the memory, some hundred kilobytes a message. Those
     that are used in earnest are few. So where many others came, this is done in a
-    thread that passes, which takes a little longer; and its names go with it.
+    thread that passes, which takes a little longer; and its names go with it. Raises
+    Busy where the machine has no thread for that.
     """
     if _own.strange > _MOST_STRANGE:
         with ThreadPoolExecutor(1) as passing:
-            return passing.submit(work).result()
+            try:
+                outcome = passing.submit(work)
+            except RuntimeError as error:
+                raise Busy(
+                    f"a message needs a thread of its own to be read: {error}; may the"
+                    " server have more (its limit of tasks or memory)?"
+                ) from None
+            return outcome.result()
     known = _names_known()
     try:
         return work()

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 #: Artifacts that the hub is asked about for one login: a double click, and one more.
 MOST_ARTIFACTS = 3
+#: Calls for one login besides those, to which no answer of the hub comes: she loads the
+#: page again, and somebody may do so without end.
+MOST_UNANSWERED = 7
 #: The artifacts that this process asks about now, and who waits for one of those, by
 #: hub, at whichever of the sites that it serves. Nobody waits for a place in a thread:
 #: the page that says so comes back by itself.
@@ -84,13 +87,17 @@ class Resolver:
             brought.begin()
             with self._place(environ, pending.hub):
                 return _resolved(artifact, index, env.trust(environ), pending.hub)
+        except PeerBusy:
+            # Nobody was asked about it.
+            brought.undo()
+            raise
         except Unavailable as error:
-            if isinstance(error, PeerUnavailable) and error.has_answered:
+            if isinstance(error, PeerUnavailable) and not error.has_answered:
+                # It may be good still.
+                brought.be_unanswered()
+            else:
                 # Whatever the hub says, it has had it.
                 brought.fail()
-            else:
-                # It may be good still.
-                brought.undo()
             raise
         except Refused as error:
             brought.fail()
@@ -134,6 +141,9 @@ class _Brought:
     def __init__(self, environ: "WSGIEnvironment", pending: PendingLogin) -> None:
         self._values = env.values(environ)
         self._keys = [f"artifact:{pending.handle}:{n}" for n in range(MOST_ARTIFACTS)]
+        self._unanswered = [
+            f"unanswered:{pending.handle}:{n}" for n in range(MOST_UNANSWERED)
+        ]
         self._until = under_way.until(pending)
         self._longest = _CALLS * env.trust(environ).back_channel.timeout
         self._mine = ""
@@ -154,6 +164,17 @@ class _Brought:
         """Leave the place to another one."""
         if self._mine:
             self._values.take(self._mine)
+
+    def be_unanswered(self) -> None:
+        """Leave the place to another one, as often as a call may go unanswered."""
+        until = self._until
+        if any(
+            self._values.add(key, self._since, until, durable=False)
+            for key in self._unanswered
+        ):
+            self.undo()
+        else:
+            self.fail()
 
     def fail(self) -> None:
         """Keep the place, for an artifact of which nothing comes any more."""

@@ -84,8 +84,7 @@ class HubTold:
                 " is to be logged out there"
             )
         name_id = login.named.name_id
-        in_browser = browser_bindings(trust.own, name_id)
-        wanted = self._wanted or (*in_browser, bindings.SOAP)
+        wanted = self._wanted or _usual(browser_bindings(trust.own, name_id))
         found = [hub.single_logout(binding) for binding in wanted]
         endpoints = [endpoint for endpoint in found if endpoint is not None]
         if not endpoints:
@@ -133,6 +132,16 @@ class HubTold:
         response = messages.read_logout_response(signed)
         # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
         return judged(response, issuer, request_id, response.destination)
+
+
+def _usual(in_browser: Sequence[str]) -> Sequence[str]:
+    """The bindings by which a hub is told where no option says so.
+
+    What stays out of addresses goes into one only where nothing else is there.
+    """
+    if in_browser[0] == bindings.REDIRECT:
+        return (*in_browser, bindings.SOAP)
+    return (bindings.POST, bindings.SOAP, bindings.REDIRECT)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from eilogin.saml import bindings, messages, xml
 
 #: Forgeries for one login under way: a third artifact is for the good answer.
 _MOST = 2
+#: What counts the artifacts, and calls, of one login: names of rows in the store.
+COUNTED = ("artifact:", "unanswered:")
 
 
 class Artifacts:
@@ -49,7 +51,7 @@ class Artifacts:
         """It is refused for its trick, and nothing has changed."""
         self._tried.append(str(forgery))
         try:
-            with self._arena.unchanged(but="artifact:"):
+            with self._arena.unchanged(*COUNTED):
                 answer = self._brings(make, headers=headers)
             told = self._arena.refuses(answer, sent=[WANTED])
             forgery.expects(told["reason"])
@@ -83,7 +85,7 @@ class Artifacts:
 
     def is_left_without(self, status, headers, make):
         """The hub gives no answer: a page says so, and nothing has changed."""
-        with self._arena.unchanged(but="artifact:"):
+        with self._arena.unchanged(*COUNTED):
             answer = self._brings(make, status, headers)
         assert answer.status == 502
         assert self._arena.told(answer)["reason"] == "peer-unavailable"

@@ -408,8 +408,8 @@ class TestHowTheHubIsTold:
         """The LogoutRequest that leaves, and over what binding, signed by stad."""
         key = federation.trusts["stad.test"].own.key.public
 
-        def log_out():
-            answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={anna.cookie}")
+        def log_out(who=anna):
+            answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={who.cookie}")
             if federation.back_channel_log:
                 url, body = federation.back_channel_log[0]
                 assert url == "https://inloggen.test/slo/soap"
@@ -459,6 +459,24 @@ class TestHowTheHubIsTold:
         filter_.trust = replace(filter_.trust, own=own)
         kind, _, _ = sent()
         assert kind == "post"
+
+    @pytest.mark.parametrize("name", ["s00000000:900000016", "NL900000016"])
+    @pytest.mark.parametrize(
+        ("has", "used"),
+        [
+            ((bindings.REDIRECT, bindings.POST, bindings.SOAP), "post"),
+            ((bindings.REDIRECT, bindings.SOAP), "soap"),
+            ((bindings.REDIRECT,), "redirect"),
+        ],
+    )
+    def test_has_it_in_one_only_where_the_hub_takes_nothing_else(
+        self, log_in, sent, hub_takes, name, has, used
+    ):
+        """As who takes a logout in the browser's address alone leaves no choice."""
+        hub_takes(*has)
+        kind, element, _ = sent(log_in(name))
+        assert kind == used
+        assert messages.read_logout_request(element).name_id.value == name
 
     def test_by_post_may_lead_on_to_a_hub_above_it(self, sent, logging_out):
         logging_out(logout_binding="post")

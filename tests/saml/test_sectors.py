@@ -1,5 +1,9 @@
 """The NameIDs of DigiD: one spelling, a known sector, a number that can be one."""
 
+import random
+from base64 import b64encode
+from uuid import UUID
+
 import pytest
 
 from eilogin.saml.sectors import BSN, SOFI, SectorName, passes_eleven_test, tells_number
@@ -60,7 +64,22 @@ def test_it_is_written_as_it_was_read():
 
 
 @pytest.mark.parametrize(
-    "name", ["123456782", "s00000000:123456782", "bsn=123456782", "x-123456782@nl"]
+    "name",
+    [
+        "123456782",
+        "s00000000:123456782",
+        "bsn=123456782",
+        "x-123456782@nl",
+        "BSN123456782",
+        "NL123456782X",
+        "a123456782f",
+        "123 456 782",
+        "123.456.782",
+        "bsn 1234.56.782, nl",
+        "12345678\N{NO-BREAK SPACE}2",
+        "5 123456782",
+        "5 12345678 2",
+    ],
 )
 def test_a_name_may_tell_a_number(name):
     assert tells_number(name)
@@ -75,10 +94,30 @@ def test_a_name_may_tell_a_number(name):
         "1123456782",
         "12345678",
         "000000000",
-        "a123456782",
-        "123456782f",
+        "123-456-782",
+        "1234567 823",
+        "BSN123456789",
         "12345678\N{FULLWIDTH DIGIT TWO}",
     ],
 )
 def test_another_one_tells_none(name):
     assert not tells_number(name)
+
+
+@pytest.mark.parametrize(
+    ("opaque", "most"),
+    [
+        (lambda octets: octets.hex(), 20),
+        (lambda octets: str(UUID(bytes=octets)), 10),
+        (lambda octets: b64encode(octets).decode(), 1),
+    ],
+    ids=["hexadecimal", "UUID", "base64"],
+)
+def test_an_opaque_one_hardly_ever_does(opaque, most):
+    known = random.Random(1)  # noqa: S311
+    names = [opaque(known.randbytes(16)) for _ in range(2000)]
+    assert sum(map(tells_number, names)) <= most
+
+
+def test_a_long_one_is_looked_through_at_once():
+    assert not tells_number("1 . " * 50_000 + "x")

@@ -1,5 +1,6 @@
 """The second opinion: python3-saml behind its one door."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -7,7 +8,7 @@ import time_machine
 from lxml import etree
 from onelogin.saml2 import response as onelogin
 
-from eilogin.errors import OpinionsDiffer
+from eilogin.errors import Busy, OpinionsDiffer
 from eilogin.saml import xml
 from eilogin.saml.encryption import encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
@@ -241,3 +242,15 @@ def test_an_answer_that_names_nobody_can_be_judged(opinion, key, signs):
 
 def test_what_only_the_artifact_response_covers_cannot():
     assert not can_judge(in_artifact_response(ANSWER.encode()))
+
+
+def test_without_a_thread_for_it_there_is_none(opinion, monkeypatch):
+    """That is no opinion which differs: nothing was looked at."""
+    monkeypatch.setattr(xml, "_MOST_STRANGE", -1)
+
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    with pytest.raises(Busy):
+        opinion.confirm(ANSWER.encode(), "_q")

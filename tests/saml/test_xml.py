@@ -1,5 +1,6 @@
 """XML from outside, within limits."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, MessageTooLarge
+from eilogin.errors import Busy, MalformedMessage, MessageTooLarge
 from eilogin.saml import xml
 from eilogin.saml.xml import MESSAGE, METADATA, parse, q, serialize, validate
 
@@ -448,6 +449,28 @@ class TestNewNames:
             return [parse(b"<known/>").tag for _ in range(200)]
 
         assert few(parsed) == ["known"] * 200
+
+    def test_are_read_by_nobody_where_the_machine_has_no_thread(self, monkeypatch):
+        """A limit of tasks is reached: who comes again is served when it is not."""
+        monkeypatch.setattr(xml, "_MOST_STRANGE", -1)
+
+        def none_left(thread):
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(Busy, match="can't start new thread; may the server"):
+                parse(b"<known/>")
+        assert parse(b"<known/>").tag == "known"
+
+    def test_a_fault_of_what_is_done_there_is_its_own(self, monkeypatch):
+        monkeypatch.setattr(xml, "_MOST_STRANGE", -1)
+
+        def fails():
+            raise RuntimeError("of the work")
+
+        with pytest.raises(RuntimeError, match="of the work"):
+            xml.sparingly(fails, 1)
 
     def test_a_fault_is_told_from_there_too(self, few):
         def told():

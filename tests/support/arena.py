@@ -392,11 +392,11 @@ class Arena:
 
     # --- the rules --------------------------------------------------------------------
 
-    def state(self, but: str = "") -> Mapping[str, object]:
+    def state(self, but: Sequence[str] = ()) -> Mapping[str, object]:
         """All that a refused message must leave as it was (I3, I5)."""
         stores = {
             path.stem: {
-                table: [row for row in rows if not but or but not in row]
+                table: [row for row in rows if not any(text in row for text in but)]
                 for table, rows in self._stored_in(path).rows.items()
             }
             for path in sorted(self.folder.glob("*.db"))
@@ -421,10 +421,10 @@ class Arena:
         return hashlib.sha256(told.encode()).hexdigest()
 
     @contextmanager
-    def unchanged(self, but: str = "") -> Iterator[None]:
+    def unchanged(self, *but: str) -> Iterator[None]:
         """Whatever is sent meanwhile changes nothing, and takes little (I3, I5).
 
-        Rows of a store that have ``but`` in them may come and go.
+        Rows of a store that have one of ``but`` in them may come and go.
         """
         before, room = self.state(but), _resident()
         yield

@@ -7,6 +7,7 @@ seen.
 """
 
 import re
+import threading
 from dataclasses import dataclass, replace
 
 import pytest
@@ -996,3 +997,22 @@ def test_the_second_opinion_can_be_switched_off(
     tab.bring(hub.answer(tab.request))
     assert tab.browser.url == STAD
     assert second == []
+
+
+def test_where_the_machine_has_no_thread_she_comes_again(
+    begin, hub, refused, monkeypatch
+):
+    """To read what has names that nobody knows takes one of its own."""
+    tab = begin()
+    answer = hub.answer(tab.request)
+
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xml, "_MOST_STRANGE", -1)
+        patch.setattr(threading.Thread, "start", none_left)
+        refused(tab.bring(answer), "busy", 503)
+    assert tab.browser.page.headers["Retry-After"] == "10"
+    assert "Probeer het over een paar seconden opnieuw" in tab.browser.text
+    assert tab.bring(answer).url == STAD, "it is good still"

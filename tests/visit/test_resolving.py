@@ -8,7 +8,7 @@ import pytest
 from hub_speaker import Citizen
 
 from eilogin.errors import StoreUnavailable
-from eilogin.saml import bindings
+from eilogin.saml import bindings, xml
 from eilogin.visit import resolving
 
 UWV = "https://uwv.test/mijn"
@@ -410,16 +410,70 @@ class FailingHub:
         return [self._body]
 
 
-@pytest.mark.parametrize("status", ["500 Oh", "404 No", "302 There", "503 Down"])
-def test_whatever_a_hub_answers_uses_one_up(anna, federation, hub, status):
-    """Or a hub that so answers what it does not know could be asked without end."""
+STATUSES = ["500 Oh", "404 No", "302 There", "502 Bad", "503 Down", "504 Late"]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_a_gateway_says_uses_none_up(anna, federation, hub, status):
+    """The hub never had it, and she may load the page again until it does."""
+    hub.carried = hub.answer(anna.request)
+    artifact = hub.artifact()
+    FailingHub(federation, status, b"<h1>restarting</h1>")
+    for _ in range(resolving.MOST_UNANSWERED):
+        anna.bring(artifact)
+        assert anna.browser.page.status_int == 502
+        assert "Probeer het over een paar minuten opnieuw" in anna.browser.text
+    federation.apps["inloggen.test"] = hub
+    anna.bring(artifact)
+    assert anna.browser.url == UWV
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_nobody_is_asked_without_end(anna, federation, hub, status):
+    """A hub may so answer what it does not know."""
     FailingHub(federation, status)
     statuses = []
-    for _ in range(6):
+    for _ in range(14):
         anna.bring(hub.artifact())
         statuses.append(anna.browser.page.status_int)
-    assert statuses == [502] * 3 + [400] * 3
+    assert statuses == [502] * 10 + [400] * 4
+    assert anna.times_asked == 10
+
+
+def test_nor_who_is_not_there(anna, federation, hub):
+    federation.down.add("inloggen.test")
+    statuses = []
+    for _ in range(12):
+        anna.bring(hub.artifact())
+        statuses.append(anna.browser.page.status_int)
+    assert statuses == [502] * 10 + [400] * 2
+
+
+def test_an_answer_for_which_the_machine_has_no_thread_uses_one_up(
+    anna, federation, hub, caplog, monkeypatch
+):
+    """The hub has given it, whatever can be done with it here."""
+    start = threading.Thread.start
+
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    def hub_has_threads(environ, start_response):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            return hub(environ, start_response)
+
+    federation.apps["inloggen.test"] = hub_has_threads
+    monkeypatch.setattr(xml, "_MOST_STRANGE", -1)
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    statuses = []
+    for _ in range(5):
+        hub.carried = hub.answer(anna.request)
+        anna.bring(hub.artifact())
+        statuses.append(anna.browser.page.status_int)
+    assert statuses == [503] * 3 + [400] * 2
     assert anna.times_asked == 3
+    assert "(busy): a message needs a thread of its own" in caplog.text
 
 
 @pytest.mark.parametrize(

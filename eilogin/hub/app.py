@@ -285,14 +285,15 @@ class Hub:
         }
 
     def _sign_in(self, options: HubOptions) -> SignIn | SignInAbove:
-        make_way = self._logout.make_way
+        logout = self._logout
         if options.sign_in == "above" or options.citizens is None:
-            return SignInAbove(self._names, make_way)
+            return SignInAbove(self._names, logout.make_way)
         citizens = Citizens.load(options.citizens)
         return SignIn(
             citizens,
             self.pages,
-            make_way,
+            logout.make_way_in_room,
+            logout.endings.room,
             is_demo=options.demo,
             rehearses=options.rehearsal,
         )

@@ -21,6 +21,7 @@ from eilogin.saml import messages
 from eilogin.saml.checks import KNOWN_FOR, check_logout_request
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
+from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 from eilogin.web.places import USUAL, Full, Places
 
@@ -155,8 +156,7 @@ class Endings:
 
         A request that was seen before has the outcome that it had, and ends nothing.
         """
-        trust, values = env.trust(environ), env.values(environ)
-        now = clock.now()
+        trust, now = env.trust(environ), clock.now()
         check_logout_request(
             request,
             issuer=issuer,
@@ -168,21 +168,36 @@ class Endings:
         named = Subject.named(
             request.name_id, issuer=trust.own.entity_id, audience=issuer
         )
+        seen = f"logout-request:{issuer}\0{request.id}"
         text = self.once(
-            values,
-            f"logout-request:{issuer}\0{request.id}",
+            environ,
+            seen,
             now + KNOWN_FOR,
-            lambda _: self._ended(environ, named, request.session_indexes).to_json(),
+            lambda tried: self._ended(
+                environ,
+                named,
+                request.session_indexes,
+                f"left:{seen}",
+                again=bool(tried),
+            ).to_json(),
+            by_browser=address == "slo",
         )
         return Outcome.from_json(text)
 
     def _ended(
-        self, environ: "WSGIEnvironment", named: Subject, indexes: Sequence[str]
+        self,
+        environ: "WSGIEnvironment",
+        named: Subject,
+        indexes: Sequence[str],
+        left: str,
+        *,
+        again: bool,
     ) -> Outcome:
         """End what a request names that was not seen before, and tell all others.
 
         ``named`` is who, as the participant that asks knows her, ``indexes`` in which
-        of her sessions there; all where there are none.
+        of her sessions there; all where there are none. Under the name ``left`` it is
+        kept who is to be told ``again``, where that has failed.
         """
         logins = _found(environ, named, indexes)
         citizens = {login.who for login in logins}
@@ -198,13 +213,21 @@ class Endings:
         ]
         audit.event("logout.received", peer=named.audience)
         others = _others(participants, named, indexes)
-        missed = self._propagation.tell(env.trust(environ), others)
+        before = _taken(env.values(environ), left) if again else []
+        others += before
+        try:
+            missed = self._propagation.tell(env.trust(environ), others)
+        except Exception:
+            # Such as: the machine has no thread for it now.
+            _keep(env.values(environ), left, others)
+            raise
         # All are of one citizen, so the first of them has ended all that there were.
-        is_overtaken = bool(ended) and ended[0] is None
+        # Her login at the hub above is not known any more where it comes again.
+        is_overtaken = ended[0] is None if ended else bool(before and self._is_below)
         if not missed and not is_overtaken:
             untold.forget(environ, noted)
         return Outcome(
-            bool(logins),
+            bool(logins or before),
             new_handle(),
             missed,
             is_overtaken,
@@ -216,25 +239,37 @@ class Endings:
     # --- once, and few at a time --------------------------------------------------
 
     @contextmanager
-    def room(self, message: str = "") -> Iterator[None]:
+    def room(
+        self, environ: "WSGIEnvironment", message: str = "", *, by_browser: bool = True
+    ) -> Iterator[None]:
         """Room for a logout that may wait for participants; Busy where there is none.
 
         Nothing has come of it then, and it may be tried again. Of the same ``message``
-        there is room for few in any case.
+        there is room for few in any case; and for what is brought ``by_browser`` those
+        from one network have half of all, so that nobody has all others wait.
         """
+        network = network_here(environ) if by_browser else None
         try:
             same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
-            with same, _WAITING.one("", self._at_once):
+            # Who waits for another one has a place too: it holds a thread as well.
+            with same, _WAITING.one("", self._at_once, network):
                 yield
         except Full as full:
             raise Busy(
                 f"logouts that wait for participants at this moment: {full.taken}, and"
-                " no more may: does one of them answer slowly (logouts_at_once,"
-                " logout_timeout), or is one message sent over and over?"
+                " no more may (of one network half as many): does one of them answer"
+                " slowly (logouts_at_once, logout_timeout), or is one message sent over"
+                " and over?"
             ) from None
 
     def once(
-        self, values: Values, seen: str, until: float, execute: Callable[[str], str]
+        self,
+        environ: "WSGIEnvironment",
+        seen: str,
+        until: float,
+        execute: Callable[[str], str],
+        *,
+        by_browser: bool = True,
     ) -> str:
         """What comes of a message that is executed once, named ``seen``, as a text.
 
@@ -242,7 +277,8 @@ class Endings:
         If it could not be executed it is when it comes again; ``execute`` is told, by
         the mark of who tried ("" for none), that nobody knows what that one has ended.
         """
-        with self.room(seen):
+        values = env.values(environ)
+        with self.room(environ, seen, by_browser=by_browser):
             mark = f"{_UNDER_WAY}{clock.now()}"
             before = self._come_of(values, seen, mark, until)
             if before and not before.startswith(_UNDER_WAY):
@@ -297,6 +333,18 @@ def _found(
         for login in sessions.find_told(named, index)
     ]
     return list({login.key: login for login in found}.values())
+
+
+def _keep(values: Values, left: str, others: Iterable[Participant]) -> None:
+    """Keep who is still to be told of a logout, for when it comes again."""
+    text = json.dumps([one.to_json() for one in others])
+    with suppress(Unavailable):
+        values.add(left, text, clock.now() + KNOWN_FOR)
+
+
+def _taken(values: Values, left: str) -> list[Participant]:
+    """Those who were kept so, and are not any more."""
+    return [Participant.from_json(one) for one in json.loads(values.take(left) or "[]")]
 
 
 def _others(

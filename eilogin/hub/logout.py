@@ -301,7 +301,7 @@ class SingleLogout:
         login = env.session_to_end(environ)
         missed = None
         if login is not None:
-            with self.endings.room():
+            with self.endings.room(environ):
                 missed = self.endings.end_everywhere(environ, login)
         outcome = Outcome(
             is_known=True,
@@ -326,8 +326,16 @@ class SingleLogout:
         """End everything of who was logged in in a browser that is another's now.
 
         None where everybody knows it; else the page of who does not yet, in whose place
-        the first one would be met still. It leads on to ``target``.
+        the first one would be met still. It leads on to ``target``. Busy, and nothing
+        is ended, where as many wait for participants as may.
         """
+        with self.endings.room(environ):
+            return self.make_way_in_room(environ, login, target)
+
+    def make_way_in_room(
+        self, environ: "WSGIEnvironment", login: Login, target: str
+    ) -> Response | None:
+        """The same for who has room for it (``endings.room``) already."""
         missed = self.endings.end_everywhere(environ, login)
         if not missed:
             # Another logout that was faster has the list, and shows it.

@@ -6,6 +6,7 @@ It answers the same call as the filter ``login`` does for a participant,
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import CookiesRefused
 from eilogin.hub.attempts import Attempts
-from eilogin.hub.browsers import remember
+from eilogin.hub.browsers import plain, remember
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.digid import rehearsal
 from eilogin.hub.questions import Questions
@@ -59,12 +60,15 @@ _WITHOUT_COOKIES = (
 #: Ends a citizen's sessions everywhere; the page that has to come before the address at
 #: which the next one goes on, if any has (hub.logout.SingleLogout.make_way).
 MakeWay = Callable[["WSGIEnvironment", Login, str], Response | None]
+#: Room for that, for as long as the block runs, or Busy (hub.ending.Endings.room).
+Room = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
 
 
 class SignIn:
     """Signs citizens in at one of the levels of ``offered``.
 
-    ``make_way`` is called for a citizen whose browser another one signs in in;
+    ``make_way`` is called for a citizen whose browser another one signs in in, in
+    ``room``, which is there before anything is spent;
     ``is_demo`` shows codes and passwords on the page. Who ``rehearses`` chooses there
     what is answered, and has the code for higher levels too, as if it proved them.
     """
@@ -72,11 +76,12 @@ class SignIn:
     #: She is signed in on a page of ours, at whatever address.
     leads_away = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a sign-in has to do with
         self,
         citizens: Citizens,
         pages: Pages,
         make_way: MakeWay,
+        room: Room,
         *,
         is_demo: bool,
         rehearses: bool = False,
@@ -86,6 +91,7 @@ class SignIn:
         self._citizens = citizens
         self._pages = pages
         self._make_way = make_way
+        self._room = room
         self._is_demo = is_demo
         self._hashing = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -115,6 +121,27 @@ class SignIn:
             error = CookiesRefused(_WITHOUT_COOKIES)
             again = this_page(environ, own.public_url)
             return self._pages.refuse(environ, error, event="login", again=again)
+        with self._room_for(environ, form.get("username", "")):
+            return self._filled_in(environ, form, level, target, choice)
+
+    def _room_for(
+        self, environ: "WSGIEnvironment", username: str
+    ) -> AbstractContextManager[None]:
+        """Room to end everything of who is logged in here, if that is somebody else."""
+        other = env.session_to_end(environ)
+        if other is None or plain(self.username_of(other.subject)) == plain(username):
+            return nullcontext()
+        return self._room(environ)
+
+    def _filled_in(
+        self,
+        environ: "WSGIEnvironment",
+        form: Mapping[str, str],
+        level: str,
+        target: str,
+        choice: str,
+    ) -> Response:
+        """The way on for who proves what she has filled in; else the page again."""
         # Who logs out everywhere while this is looked at has the last word.
         asked = clock.now()
         citizen, problem = self._proven(environ, form, level)
@@ -166,6 +193,9 @@ class SignIn:
         if not attempts.may_try_here():
             return None, "blocked"
         may_try = attempts.may_try_password()
+        if not may_try and attempts.is_in_her_own_browser:
+            # It learns of nothing but its own tries, and has no more work done.
+            return None, "too-often"
         # Whatever it is: who is nobody, a wrong password and a name of which no tries
         # are left look alike, also by the time that they take.
         with self._hashing:
@@ -175,7 +205,7 @@ class SignIn:
             citizen = None
         if citizen is None:
             return None, "wrong" if may_try else "too-often"
-        attempts.forget(citizen.id)
+        attempts.forget(citizen.id, with_code=level != PASSWORD)
         return citizen, ""
 
     def _takes_code(
@@ -238,7 +268,9 @@ class SignIn:
         )
         answer = first or see_other(at(own.public_url, target))
         answer.headerlist.append(env.cookie(environ).set(token))
-        answer.headerlist.append(remember(environ, citizen.username))
+        with_code = level != PASSWORD
+        known = remember(environ, citizen.username, with_code=with_code)
+        answer.headerlist.append(known)
         return answer
 
     def username_of(self, citizen_id: str) -> str:

@@ -22,6 +22,8 @@ LOGIN = f"{HUB}/login"
 MINUTE, HOUR = 60, 60 * 60
 #: Tries at one name from one network: fewer than there are, for each takes a while.
 MOST = 3
+#: A code that is nobody's: too short for one.
+WRONG = "00000"
 #: Runs of each kind, and by how much their medians may differ: nearly all is Argon2.
 RUNS, FACTOR = 9, 1.5
 
@@ -56,6 +58,14 @@ class Guesser:
         """Use up all tries at a name, from here."""
         for _ in range(MOST):
             self.tries(username, "x", **more)
+
+
+def known_after(answer):
+    """The cookie of a browser in which somebody has signed in just now."""
+    assert answer.status_int == 303
+    headers = answer.headers.getall("Set-Cookie")
+    [header] = [one for one in headers if one.startswith("__Host-eilogin-known=")]
+    return header.partition(";")[0]
 
 
 def seen(answer, username):
@@ -281,6 +291,72 @@ class TestACode:
         answer = guesser.tries("anna", "demo-anna", code=code_of("anna"))
         assert answer.status_int == 303
 
+    def test_is_not_guessed_by_who_signs_in_without_one_in_between(
+        self, guesser, code_of
+    ):
+        """He has the password: that frees no tries at codes, in whatever browser."""
+        cookie = ""
+        for _ in range(MOST):
+            guesser.tries("anna", "demo-anna", code=WRONG, cookie=cookie)
+            cookie = known_after(guesser.tries("anna", "demo-anna", cookie=cookie))
+        for one in (cookie, ""):
+            said = {"code": code_of("anna"), "cookie": one}
+            assert guesser.tries("anna", "demo-anna", **said).status_int == 200
+
+    def test_is_not_guessed_in_browsers_made_known_by_the_password(
+        self, guesser, code_of
+    ):
+        """Each of them would have tries of its own."""
+        browsers = [known_after(guesser.tries("anna", "demo-anna")) for _ in range(2)]
+        for _ in range(MOST):
+            guesser.tries("anna", "demo-anna", code=WRONG, cookie=browsers[0])
+        for cookie in (browsers[1], ""):
+            said = {"code": code_of("anna"), "cookie": cookie}
+            assert guesser.tries("anna", "demo-anna", **said).status_int == 200
+
+    def test_is_taken_in_her_own_browser_whatever_others_guess(
+        self, guesser, code_of, clock
+    ):
+        """One in which she has given a code; signing in without one keeps it so."""
+        first = guesser.tries("anna", "demo-anna", code=code_of("anna"))
+        again = guesser.tries("anna", "demo-anna", cookie=known_after(first))
+        hers = known_after(again)
+        assert hers == known_after(first)
+        for _ in range(MOST):
+            guesser.tries("anna", "demo-anna", code=WRONG)
+        clock.shift(2 * MINUTE)
+        said = {"code": code_of("anna")}
+        assert guesser.tries("anna", "demo-anna", **said).status_int == 200
+        answer = guesser.tries("anna", "demo-anna", cookie=hers, **said)
+        assert answer.status_int == 303
+
+    def test_that_is_right_frees_her_own_tries(self, guesser, code_of, clock):
+        hers = known_after(guesser.tries("anna", "demo-anna", code=code_of("anna")))
+        for _ in range(3):
+            clock.shift(2 * MINUTE)
+            for _ in range(MOST - 1):
+                guesser.tries("anna", "demo-anna", code=WRONG, cookie=hers)
+            said = {"code": code_of("anna"), "cookie": hers}
+            assert guesser.tries("anna", "demo-anna", **said).status_int == 303
+
+    def test_makes_a_known_browser_one_with_codes_of_its_own(
+        self, guesser, code_of, clock
+    ):
+        without = known_after(guesser.tries("anna", "demo-anna"))
+        said = {"code": code_of("anna"), "cookie": without}
+        hers = known_after(guesser.tries("anna", "demo-anna", **said))
+        assert hers.partition(":")[0] != without.partition(":")[0]
+        for _ in range(MOST):
+            guesser.tries("anna", "demo-anna", code=WRONG, cookie=without)
+        clock.shift(2 * MINUTE)
+        answers = {
+            cookie: guesser.tries(
+                "anna", "demo-anna", code=code_of("anna"), cookie=cookie
+            ).status_int
+            for cookie in (without, hers)
+        }
+        assert answers == {without: 200, hers: 303}
+
 
 class TestHerOwnBrowser:
     def signs_in(self, browser, password="demo-anna"):  # noqa: S107
@@ -327,6 +403,24 @@ class TestHerOwnBrowser:
             answer = guesser.tries("anna", f"guess {number}", cookie=cookie)
             assert answer.status_int == 200
         assert guesser.tries("anna", "demo-anna", cookie=cookie).status_int == 200
+
+    def test_without_tries_left_has_nothing_hashed(self, guesser, monkeypatch):
+        """Else whoever has an account keeps the hub busy with it, without end."""
+        hashed, verify = [], Citizens.verify
+
+        def counted(*arguments):
+            hashed.append(arguments)
+            return verify(*arguments)
+
+        monkeypatch.setattr(Citizens, "verify", counted)
+        cookie = known_after(guesser.tries("bram", "demo-bram"))
+        answers = [guesser.tries("bram", "x", cookie=cookie) for _ in range(4 * MOST)]
+        assert len({str(seen(answer, "bram")) for answer in answers}) == 1
+        assert len(hashed) == 1 + MOST
+        # It is of no use to others, of whom it would tell something.
+        guesser.locks("anna", cookie=cookie)
+        guesser.tries("anna", "x", cookie=cookie)
+        assert len(hashed) == 1 + MOST + MOST + 1
 
 
 class TestWhereSheComesFrom:

@@ -8,6 +8,7 @@ told so at once, and nothing of it is lost.
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -22,6 +23,7 @@ from eilogin.saml import bindings
 
 HUB = "https://inloggen.test/metadata"
 SLO = "https://inloggen.test/slo"
+LOGIN = "https://inloggen.test/login"
 SITES = ("uwv.test", "stad.test")
 THREADS = 4
 #: Requests that come at the same time.
@@ -264,17 +266,27 @@ def test_one_logout_request_over_and_over_from_server_to_server(
     assert send().status == 200
 
 
-def test_logouts_of_many_at_a_hub(served, flood, log_in, is_at_hub, party, slow):
+def test_logouts_of_many_at_a_hub(
+    served, flood, log_in, is_at_hub, party, slow, monkeypatch
+):
     """Whose turn it is not is logged in still, and comes again."""
     uwv, citizens = party("uwv.test"), []
     for name in ("anna", "bram", "chaima"):
         browser, login = log_in(name)
         url = uwv.by_redirect(SLO, "SAMLRequest", request_of(login, uwv, SLO))
-        citizens.append((browser, lambda url=url: served("GET", url)))
+        address = f"127.0.0.{1 + len(citizens)}"
+        citizens.append(
+            (browser, lambda url=url, at=address: served("GET", url, address=at))
+        )
     (_, of_anna), (_, of_bram), (chaima, of_chaima) = citizens
+    waits, pause = threading.Event(), time.sleep
+    monkeypatch.setattr(
+        "eilogin.hub.ending.time.sleep", lambda s: waits.set() or pause(s)
+    )
     # One of the first two waits for the other.
     tasks = flood(slow, [of_anna, of_anna, of_bram], waiting=3)
     assert slow.has(2)
+    assert waits.wait(PATIENCE)
     assert of_chaima().status == 503
     assert is_at_hub(chaima)
     assert served("GET", "https://inloggen.test/health").status == 200
@@ -282,6 +294,57 @@ def test_logouts_of_many_at_a_hub(served, flood, log_in, is_at_hub, party, slow)
     assert statuses(tasks) == {302: 3}
     assert of_chaima().status == 302
     assert not any(is_at_hub(browser) for browser, _ in citizens)
+
+
+def test_logouts_of_one_network_leave_room_for_another(
+    served, flood, log_in, is_at_hub, party, slow
+):
+    """Somebody has accounts, and logs in and out as often as he likes."""
+    uwv, urls = party("uwv.test"), {}
+    for name in ("bram", "chaima", "anna"):
+        browser, login = log_in(name)
+        request = request_of(login, uwv, SLO)
+        urls[name] = uwv.by_redirect(SLO, "SAMLRequest", request)
+    his = [lambda url=urls[name]: served("GET", url) for name in ("bram", "chaima")]
+    begun = flood(slow, his, waiting=2)
+    assert slow.has(2)
+    assert served("GET", urls["anna"]).status == 503, "from the same network"
+    assert is_at_hub(browser)
+    hers = [lambda: served("GET", urls["anna"], address="127.0.0.2")]
+    begun += flood(slow, hers, waiting=1)
+    assert slow.has(1)
+    assert not is_at_hub(browser)
+    assert served("GET", "https://inloggen.test/health").status == 200
+    slow.let_go()
+    assert statuses(begun) == {302: 3}
+
+
+def test_sign_ins_in_the_place_of_others(served, flood, log_in, is_at_hub, slow, clock):
+    """Who was there before is logged out everywhere, which takes its time too."""
+    names = {"anna": "chaima", "bram": "chaima", "chaima": "anna"}
+    browsers = {before: log_in(before)[0] for before in names}
+    for browser in browsers.values():
+        browser.visit(LOGIN)
+
+    def sign_in(before):
+        name = names[before]
+        form = urlencode({"username": name, "password": f"demo-{name}"})
+        cookies = browsers[before].cookies("inloggen.test").items()
+        return served("POST", LOGIN, form, cookies=cookies)
+
+    tasks = flood(slow, [lambda: sign_in("anna"), lambda: sign_in("bram")], waiting=2)
+    assert slow.has(2)
+    others = flood(slow, [lambda: sign_in("chaima")] * MANY, waiting=0)
+    assert statuses(others) == {503: MANY}
+    assert is_at_hub(browsers["chaima"])
+    assert served("GET", "https://inloggen.test/health").status == 200
+    assert served("GET", LOGIN).status == 200
+    slow.let_go()
+    assert statuses(tasks) == {303: 2}
+    # Nothing of that is lost.
+    clock.shift(60)
+    assert sign_in("chaima").status == 303
+    assert not any(map(is_at_hub, browsers.values()))
 
 
 # --- a participant that tells the hub -------------------------------------------------

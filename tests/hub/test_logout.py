@@ -755,6 +755,10 @@ def killed(*args):
     raise SystemExit
 
 
+def no_thread(*args):
+    raise RuntimeError("can't start new thread")
+
+
 def unplugged(*args, **said):
     raise StoreUnavailable("somebody has pulled the plug")
 
@@ -829,6 +833,31 @@ class TestALogoutAtWhichSomethingFails:
             assert ask() == (messages.SUCCESS,)
         assert anna.is_in == {"uwv.test"}
         clock.shift(16)
+        assert ask() == (messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)
+
+    def test_while_others_are_told_tells_them_the_next_time(
+        self, anna, ask, monkeypatch
+    ):
+        """The sessions at the hub are over by then, and it is known whose they were."""
+        with monkeypatch.context() as patch:
+            patch.setattr(Propagation, "tell", no_thread)
+            assert ask() == ()
+            assert anna.is_in == set(HOSTS)
+            assert ask() == (), "as often as it takes"
+        assert ask() == (messages.SUCCESS,)
+        assert anna.is_in == {"uwv.test"}
+
+    def test_that_cannot_even_note_whom_to_tell_is_not_said_to_be_done(
+        self, ask, sessions, monkeypatch
+    ):
+        with monkeypatch.context() as patch:
+
+            def and_no_store(*args):
+                patch.setattr(sessions.store, "add", unplugged)
+                no_thread()
+
+            patch.setattr(Propagation, "tell", and_no_store)
+            assert ask() == ()
         assert ask() == (messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)
 
     @pytest.fixture
@@ -961,6 +990,36 @@ class TestWhereOneMayWait(TestAsManyAsMayWait):
         bram.browser.url, bram.browser.page = url, page
         bram.browser.press("Overal uitloggen")
         assert is_at_hub_and_land(bram) == [False, False]
+
+    def test_nor_is_what_another_one_proves_in_her_place(
+        self, bram, logout_of, under_way
+    ):
+        """Neither the code of hers that signs in, nor the logout of who was there."""
+        citizen = bram.citizen
+        citizen.visit(f"{HUB}/login?level=midden")
+        url, page = bram.browser.url, bram.browser.page
+        code = citizen.code("chaima")
+        end = under_way(logout_of())
+        for password in ("demo-chaima", "x"):
+            bram.browser.url, bram.browser.page = url, page
+            citizen.sign_in("chaima", url=None, code=code, password=password)
+            assert bram.browser.page.status_int == 503
+        assert is_at_hub_and_land(bram) == [True, True]
+        end()
+        bram.browser.url, bram.browser.page = url, page
+        citizen.sign_in("chaima", url=None, code=code)
+        assert bram.browser.url == f"{HUB}/"
+        assert is_at_hub_and_land(bram) == [False, False]
+
+    def test_nor_does_she_wait_who_proves_more(self, bram, logout_of, under_way):
+        citizen, before = bram.citizen, bram.citizen.cookie
+        citizen.visit(f"{HUB}/login?level=midden")
+        code = citizen.code("bram")
+        end = under_way(logout_of())
+        citizen.sign_in("BRAM ", url=None, code=code, password="demo-bram")
+        assert bram.browser.url == f"{HUB}/"
+        assert citizen.cookie != before
+        end()
 
 
 def is_at_hub_and_land(citizen):

@@ -433,7 +433,7 @@ class TestTheCall:
 
             def probe(environ, start_response):
                 sign_in = SignIn(
-                    Citizens([]), Pages("eilogin.hub"), None, is_demo=False
+                    Citizens([]), Pages("eilogin.hub"), None, None, is_demo=False
                 )
                 found.append(sign_in.service(environ, "/").require(*arguments, **more))
                 return real(environ, start_response)

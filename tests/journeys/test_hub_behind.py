@@ -10,6 +10,8 @@ import pytest
 from lxml import etree
 
 from eilogin import clock as instants
+from eilogin.errors import PeerUnavailable
+from eilogin.hub.propagation import Propagation
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.levels import DIGID
 
@@ -450,13 +452,13 @@ class TestALogoutFromBelow:
     def ask_directly(self, federation, everywhere):
         """Send the LogoutRequest of an application from server to server."""
 
-        def ask(host="zorg.test"):
+        def ask(host="zorg.test", message_id=""):
             cookie = everywhere.browser.cookie(host, "__Host-eilogin")
             login = federation.apps[host].sessions.find(cookie)
             trust = federation.trusts[host]
             element = messages.write_logout_request(
                 messages.LogoutRequest(
-                    id=messages.new_id(),
+                    id=message_id or messages.new_id(),
                     issued=instants.now(),
                     issuer=trust.own.entity_id,
                     name_id=login.who.as_name_id(),
@@ -492,6 +494,24 @@ class TestALogoutFromBelow:
         # That is what partial means: the hub above knows her still.
         federation.above.down.clear()
         assert everywhere.is_let_in(WERK)
+
+    def test_from_server_to_server_that_failed_half_way_is_partial_the_next_time(
+        self, federation, everywhere, ask_directly, monkeypatch
+    ):
+        """All below are told then; of which login above it came nobody knows."""
+
+        def no_thread(*args):
+            raise RuntimeError("can't start new thread")
+
+        at_werk = everywhere.browser.cookie("werk.test", "__Host-eilogin")
+        werk, again = federation.apps["werk.test"].sessions, messages.new_id()
+        with monkeypatch.context() as patch:
+            patch.setattr(Propagation, "tell", no_thread)
+            with pytest.raises(PeerUnavailable):
+                ask_directly(message_id=again)
+        assert werk.find(at_werk)
+        assert messages.PARTIAL_LOGOUT in ask_directly(message_id=again).codes
+        assert werk.find(at_werk) is None
 
     def test_from_server_to_server_finds_a_login_that_was_renewed_above(
         self, everywhere, ask_directly, sessions_above, clock

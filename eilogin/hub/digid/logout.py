@@ -137,7 +137,7 @@ class SingleLogoutAsDigid(SingleLogout):
 
         ``form`` is what she says on the page before that, if there was one.
         """
-        values, until = env.values(environ), clock.now() + _KEPT_FOR
+        until = clock.now() + _KEPT_FOR
         choice = self._choice(environ, login, form)
 
         def execute(tried: str) -> str:
@@ -150,7 +150,7 @@ class SingleLogoutAsDigid(SingleLogout):
             is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
             return json.dumps((_DONE if is_told else _PARTLY).codes)
 
-        codes = json.loads(self.endings.once(values, _done(back), until, execute))
+        codes = json.loads(self.endings.once(environ, _done(back), until, execute))
         answer = self._back(environ, back, messages.Status(tuple(codes)))
         if choice and answer.location:
             key = env.trust(environ).key_for(back.entity_id)

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 import click
 from coverage import CoverageData
-from mutants import Mutant, mutants_of
+from checks_removed import Mutant, mutants_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

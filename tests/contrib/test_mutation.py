@@ -28,8 +28,8 @@ def judge(é, found):
 @pytest.fixture
 def mutants_of(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    yield importlib.import_module("mutants").mutants_of
-    sys.modules.pop("mutants")
+    yield importlib.import_module("checks_removed").mutants_of
+    sys.modules.pop("checks_removed")
 
 
 def test_each_check_is_taken_away_by_itself(mutants_of):

@@ -14,8 +14,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import click
-from coverage import CoverageData
 from checks_removed import Mutant, mutants_of
+from coverage import CoverageData
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -6,9 +6,16 @@ from arena import Arena
 
 
 @pytest.fixture(scope="session")
-def arena(tmp_path_factory):
+def one_arena(tmp_path_factory):
     with Arena(tmp_path_factory.mktemp("arena")).open() as servers:
         yield servers
+
+
+@pytest.fixture(scope="module")
+def arena(one_arena):
+    """The servers, with somebody signed in: since the last module hers may be over."""
+    one_arena.sign_in_victim()
+    return one_arena
 
 
 @pytest.fixture(scope="session", params=["waitress", "gunicorn"])

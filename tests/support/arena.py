@@ -297,8 +297,7 @@ class Arena:
         runs = threading.Thread(target=run, daemon=True)
         runs.start()
         try:
-            self.victim = Visitor(self)
-            self.log_in(self.victim, VICTIM, *self.participants)
+            self.sign_in_victim()
             yield self
         finally:
             server.close()
@@ -514,6 +513,11 @@ class Arena:
     @property
     def _hosts(self) -> Sequence[str]:
         return [HUB, *self.participants]
+
+    def sign_in_victim(self) -> None:
+        """Have somebody signed in at every participant."""
+        self.victim = Visitor(self)
+        self.log_in(self.victim, VICTIM, *self.participants)
 
     def others_stay(self) -> None:
         """Who was signed in before is so still, everywhere (I3)."""

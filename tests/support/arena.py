@@ -46,6 +46,7 @@ import waitress
 from real_parts import free_ports
 from waitress import wasyncore
 
+from eilogin import clock
 from eilogin.federation import Trust
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
@@ -65,7 +66,16 @@ FORM = "application/x-www-form-urlencoded"
 _REFERENCE = re.compile(r'class="reference">([2-9A-Z]{3}-[2-9A-Z]{3})<')
 _ACTION = re.compile(r'<form[^>]*\baction="([^"]*)"')
 _FIELD = re.compile(r'<input[^>]*\bname="([^"]*)"[^>]*\bvalue="([^"]*)"')
-_TABLES = ("sessions", "labels", "items", "texts", "marks")
+#: What is in a store, and before each row when it is over.
+_OF_SESSION = (
+    "SELECT sessions.until, {0}.* FROM {0} JOIN sessions ON sessions.id = {0}.session"
+)
+_ROWS = {
+    **{one: f"SELECT until, * FROM {one}" for one in ("sessions", "texts", "marks")},  # noqa: S608
+    **{one: _OF_SESSION.format(one) for one in ("labels", "items")},
+}
+#: Seconds in which a message has come and gone.
+_SOON = 30.0
 
 
 class Witness:
@@ -391,11 +401,18 @@ class Arena:
 
     # --- the rules --------------------------------------------------------------------
 
-    def state(self, but: Sequence[str] = ()) -> Mapping[str, object]:
-        """All that a refused message must leave as it was (I3, I5)."""
+    def state(self, but: Sequence[str] = (), since: float = 0) -> Mapping[str, object]:
+        """All that a refused message must leave as it was (I3, I5).
+
+        But for what is over ``since`` an instant: stores throw that away now and then.
+        """
         stores = {
             path.stem: {
-                table: [row for row in rows if not any(text in row for text in but)]
+                table: [
+                    row
+                    for until, row in rows
+                    if until > since and not any(text in row for text in but)
+                ]
                 for table, rows in self._stored_in(path).rows.items()
             }
             for path in sorted(self.folder.glob("*.db"))
@@ -425,9 +442,10 @@ class Arena:
 
         Rows of a store that have one of ``but`` in them may come and go.
         """
-        before, room = self.state(but), _resident()
+        soon = clock.now() + _SOON
+        before, room = self.state(but, soon), _resident()
         yield
-        assert self.state(but) == before, "I3: something was changed"
+        assert self.state(but, soon) == before, "I3: something was changed"
         grown = _resident() - room
         assert grown < MOST_MEMORY, f"I5: {grown} bytes more"
 
@@ -557,19 +575,19 @@ class _Stored:
         self._version, self._rows = -1, {}
 
     @property
-    def rows(self) -> Mapping[str, Sequence[str]]:
-        """The rows of each table."""
+    def rows(self) -> Mapping[str, Sequence[tuple[float, str]]]:
+        """The rows of each table, with when they are over."""
         ((version,),) = self._database.execute("PRAGMA data_version")
         if version != self._version:
             self._version, self._rows = version, self._of_now()
         return self._rows
 
-    def _of_now(self) -> dict[str, Sequence[str]]:
-        rows = {
-            table: self._database.execute(f"SELECT * FROM {table}")  # noqa: S608
-            for table in _TABLES
+    def _of_now(self) -> dict[str, Sequence[tuple[float, str]]]:
+        rows = {table: self._database.execute(asked) for table, asked in _ROWS.items()}
+        return {
+            table: sorted((until, repr(row)) for until, *row in found)
+            for table, found in rows.items()
         }
-        return {table: sorted(map(repr, found)) for table, found in rows.items()}
 
     def close(self) -> None:
         self._database.close()

@@ -145,6 +145,15 @@ class Federation:
             raise UnknownPeer(f"the metadata of {entity_id!r} expired at {ended}")
         return found
 
+    def scopes_of(self, entity_id: str) -> frozenset[str] | None:
+        """The scopes of a hub, None where its metadata lists none, or there is none.
+
+        Also of one whose metadata has expired: they are nobody else's for that.
+        """
+        found = self._entities.get(entity_id)
+        role = None if found is None else found.identity_provider
+        return None if role is None else role.scopes
+
     def hint_for(self, entity_id: str) -> str:
         """What a log adds of an entityID for which :meth:`entity` finds nobody valid.
 

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from eilogin import clock
-from eilogin.hub.browsers import known_browser, plain
+from eilogin.hub.browsers import known_browser
+from eilogin.hub.citizens import plain
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 

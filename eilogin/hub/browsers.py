@@ -13,6 +13,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
+from eilogin.hub.citizens import plain
 from eilogin.visit.sealing import Sealer
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -26,11 +27,6 @@ _LASTS = 180 * 24 * 60 * 60
 #: Citizens whom one browser knows: a household.
 _MOST_CITIZENS = 4
 _ENTRY = re.compile(r"[\w-]{22}:[0-9a-f]{16,100}", re.ASCII).fullmatch
-
-
-def plain(username: str) -> str:
-    """A username, however it was typed."""
-    return username.strip().casefold()
 
 
 class Known(NamedTuple):

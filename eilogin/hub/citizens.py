@@ -73,11 +73,16 @@ class Citizen:
         return {name: [text] for name, text in told.items() if text}
 
 
+def plain(username: str) -> str:
+    """A username, however it was typed."""
+    return username.strip().casefold()
+
+
 class Citizens:
     """All who can sign in at this hub."""
 
     def __init__(self, citizens: Iterable[Citizen]) -> None:
-        self._by_username = {c.username.casefold(): c for c in citizens}
+        self._by_username = {plain(c.username): c for c in citizens}
         hashes = [c.password for c in self._by_username.values()] or [_some_hash()]
         #: What is checked for who is nobody: as much work as for one of the citizens.
         self._nobodies = [_like(_parameters_of(one)) for one in hashes]
@@ -122,7 +127,7 @@ class Citizens:
         An unknown name takes as long as a wrong password of some citizen, and always
         as long. Counting what goes wrong, and stopping it, is up to the caller.
         """
-        name = username.strip().casefold()
+        name = plain(username)
         citizen = self._by_username.get(name)
         digest = hmac.digest(self._chooses, name.encode(), "sha256")
         nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
@@ -165,7 +170,7 @@ def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
     known: dict[tuple[str, str], int] = {}
     for number, citizen in enumerate(citizens, 1):
         for field_name in ("id", "username"):
-            value = getattr(citizen, field_name).casefold()
+            value = plain(getattr(citizen, field_name))
             first = known.setdefault((field_name, value), number)
             if first != number:
                 return f"citizens {first} and {number} have the same {field_name}"

@@ -107,9 +107,9 @@ def read_question(
     )
     if denied is not None:
         return Asked(question, DENIED, denied)
-    if asks_above and request.is_for_one_alone:
-        return Asked(question, _NOT_ABOVE)
-    return Asked(question, _refusal(request, names, is_as_asked=is_as_asked))
+    if not is_as_asked:
+        return Asked(question, _NO_SUCH_BINDING)
+    return Asked(question, _refusal(request, names, asks_above=asks_above))
 
 
 def _not_answerable(
@@ -187,11 +187,11 @@ def _is_named_twice(request: messages.AuthnRequest) -> bool:
 
 
 def _refusal(
-    request: messages.AuthnRequest, names: Names, *, is_as_asked: bool
+    request: messages.AuthnRequest, names: Names, *, asks_above: bool
 ) -> Sequence[str]:
     """Why a sound request cannot be honoured, whoever she turns out to be."""
-    if not is_as_asked:
-        return _NO_SUCH_BINDING
+    if asks_above and request.is_for_one_alone:
+        return _NOT_ABOVE
     if request.names_subject:
         return _NO_SUCH_REQUEST
     if request.sp_name_qualifier or not names.knows(request.name_id_format):

@@ -15,8 +15,8 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import CookiesRefused
 from eilogin.hub.attempts import Attempts
-from eilogin.hub.browsers import plain, remember
-from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens
+from eilogin.hub.browsers import remember
+from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens, plain
 from eilogin.hub.digid import rehearsal
 from eilogin.hub.questions import Questions
 from eilogin.saml.levels import LEVELS, reaches

@@ -84,8 +84,9 @@ def _expected(own: frozenset[str] | None) -> str:
 
 def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:
     """The scopes of a hub, None where none are listed, and those of all the others."""
-    others = (trust.hub(hub).scopes or () for hub in trust.hub_ids if hub != issuer)
-    return trust.hub(issuer).scopes, frozenset().union(*others)
+    scopes_of = trust.federation.scopes_of
+    others = (scopes_of(hub) or () for hub in trust.hub_ids if hub != issuer)
+    return scopes_of(issuer), frozenset().union(*others)
 
 
 def _is_in(value: str, own: frozenset[str] | None, others: frozenset[str]) -> bool:

@@ -14,6 +14,21 @@ from typing import Any
 
 import pytest
 import time_machine
+from good_messages import (
+    ACS,
+    ARTIFACT_RESPONSE,
+    ASSERTION,
+    AUTHN_REQUEST,
+    HUB,
+    LOGOUT_REQUEST,
+    LOGOUT_RESPONSE,
+    NOW,
+    PARTICIPANT,
+    REQUEST,
+    RESOLVE,
+    RESPONSE,
+    SLO,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -26,7 +41,6 @@ from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT, SOAP, wrap_soap
 from eilogin.saml.checks import verified
 from eilogin.saml.encryption import Decrypter, encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import (
     Endpoint,
     EntityDescriptor,
@@ -40,56 +54,6 @@ from eilogin.saml.signatures import sign
 from eilogin.saml.toolkit import SecondOpinion, can_judge
 from eilogin.saml.xml import parse, q, serialize
 from eilogin.web.inbound import open_soap
-
-NOW = 1_767_268_800.0  # 2026-01-01T12:00:00Z
-HUB = "https://inloggen.example.nl/metadata"
-PARTICIPANT = "https://uwv.example.nl/eilogin/metadata"
-ACS = "https://uwv.example.nl/eilogin/acs"
-SLO = "https://uwv.example.nl/eilogin/slo"
-REQUEST, RESOLVE = "_b1e2a3f4", "_c5d6e7f8"
-
-ASSERTION = messages.Assertion(
-    id="_a1",
-    issued=NOW,
-    issuer=HUB,
-    name_id=messages.NameID("q7Xw2", messages.PERSISTENT),
-    recipient=ACS,
-    in_response_to=REQUEST,
-    confirmation_ends=NOW + 120,
-    not_before=NOW - 120,
-    not_on_or_after=NOW + 120,
-    audiences=((PARTICIPANT,),),
-    authn_instant=NOW - 30,
-    session_index="_s1",
-    session_ends=NOW + 7200,
-    level_class=DIGID.class_of("basis"),
-    attributes={"naam": ["Merel de Vries"], "urn:oid:2.5.4.42": ["Merel", "Élodie"]},
-)
-RESPONSE = messages.Response("_r1", NOW, HUB, messages.Status(), REQUEST, ACS)
-ARTIFACT_RESPONSE = messages.ArtifactResponse(
-    "_ar1", NOW, HUB, messages.Status(), RESOLVE
-)
-LOGOUT_REQUEST = messages.LogoutRequest(
-    "_l1",
-    NOW,
-    HUB,
-    messages.NameID("q7Xw2", messages.PERSISTENT),
-    SLO,
-    session_indexes=("_s1", "_s2"),
-    not_on_or_after=NOW + 300,
-)
-LOGOUT_RESPONSE = messages.LogoutResponse(
-    "_l2", NOW, HUB, messages.Status(), "_l0", SLO
-)
-AUTHN_REQUEST = messages.AuthnRequest(
-    REQUEST,
-    NOW,
-    PARTICIPANT,
-    "https://inloggen.example.nl/sso",
-    force_authn=True,
-    acs_url=ACS,
-    level_classes=(DIGID.class_of("midden"),),
-)
 
 #: Of fuzz with the same seed each time, so that it takes as long each time.
 fixed = partial(settings, derandomize=True, database=None, deadline=None)

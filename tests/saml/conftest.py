@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from good_messages import ACS, ASSERTION, HUB, NOW, PARTICIPANT, REQUEST, RESPONSE
 from lxml import etree
 
 from eilogin.saml.answers import Expected
@@ -13,7 +14,6 @@ from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import (
     ArtifactResponse,
     Assertion,
-    NameID,
     Response,
     Status,
     write_artifact_response,
@@ -23,37 +23,6 @@ from eilogin.saml.messages import (
 from eilogin.saml.signatures import sign
 from eilogin.saml.xml import parse, serialize
 
-NOW = 1_767_268_800.0  # 2026-01-01T12:00:00Z
-HUB = "https://inloggen.example.nl/metadata"
-PARTICIPANT = "https://uwv.example.nl/eilogin/metadata"
-ACS = "https://uwv.example.nl/eilogin/acs"
-REQUEST = "_b1e2a3f4"
-
-ASSERTION = Assertion(
-    id="_a1",
-    issued=NOW,
-    issuer=HUB,
-    name_id=NameID("q7Xw2", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
-    recipient=ACS,
-    in_response_to=REQUEST,
-    confirmation_ends=NOW + 120,
-    not_before=NOW - 120,
-    not_on_or_after=NOW + 120,
-    audiences=((PARTICIPANT,),),
-    authn_instant=NOW - 30,
-    session_index="_s1",
-    session_ends=NOW + 7200,
-    level_class="urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
-    attributes={"naam": ["Merel de Vries"], "urn:oid:2.5.4.42": ["Merel", "Élodie"]},
-)
-RESPONSE = Response(
-    id="_r1",
-    issued=NOW,
-    issuer=HUB,
-    status=Status(),
-    in_response_to=REQUEST,
-    destination=ACS,
-)
 ARTIFACT_RESPONSE = ArtifactResponse(
     id="_ar1", issued=NOW, issuer=HUB, status=Status(), in_response_to="_resolve"
 )

@@ -1,8 +1,10 @@
 """Whose values a hub may give: those of its own scope (ATTACKS.md G13)."""
 
 import pytest
-from hub_speaker import Chooser, hub_changes
+from hub_speaker import Chooser, entity_changes, hub_changes
 from parties import new_party_key
+
+from eilogin import clock as instants
 
 EPPN = "urn:oid:1.3.6.1.4.1.5923.1.1.1.6"
 SUBJECT_ID = "urn:oasis:names:tc:SAML:attribute:subject-id"
@@ -104,6 +106,23 @@ def test_who_lists_none_may_have_any_other(citizen, witness):
     logs_in_by(visitor, visitor.other, **{EPPN: ["beheer@elders.nl"]})
     assert visitor.browser.url == STAD
     assert "beheer@elders.nl" in witness.environ["REMOTE_USER"]
+
+
+def test_a_hub_that_has_expired_stops_nobody_and_keeps_its_scopes(
+    citizen, witness, clock
+):
+    visitor = citizen(frozenset({"stad.nl"}))
+    first = visitor.hub.entity_id
+    entity_changes(
+        visitor.federation, "stad.test", first, valid_until=instants.now() + 1
+    )
+    clock.shift(2)
+    told = {EPPN: ["beheer@stad.nl"], SUBJECT_ID: ["a@elders.nl"]}
+    logs_in_by(visitor, visitor.other, **told)
+    assert visitor.browser.url == STAD
+    attributes = witness.environ["eilogin.session"].attributes
+    assert EPPN not in attributes
+    assert attributes[SUBJECT_ID] == ["a@elders.nl"]
 
 
 def test_what_has_no_scope_is_everybodys(citizen, witness):

@@ -24,7 +24,6 @@ from eilogin.saml.metadata.soundness import (
     end_of,
     entities_in,
     faults_in,
-    is_sound,
     parsed,
 )
 from eilogin.saml.metadata.texts import attribute_of, clean, line, shown
@@ -92,8 +91,7 @@ def read_federation(
     document = parsed(octets)
     trusted = signed(document, keys)
     # Only of what is trusted: to find what is wrong takes long.
-    faults = {} if is_sound(document) else faults_in(document)
-    return _read(trusted, faults, on_loopback=on_loopback)
+    return _read(trusted, faults_in(document), on_loopback=on_loopback)
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
@@ -102,8 +100,7 @@ def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMeta
     As :func:`read_federation` for the rest.
     """
     document = parsed(octets)
-    faults = {} if is_sound(document) else faults_in(document)
-    return _read(document, faults, on_loopback=on_loopback)
+    return _read(document, faults_in(document), on_loopback=on_loopback)
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:

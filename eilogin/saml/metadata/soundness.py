@@ -31,22 +31,6 @@ _ANYBODY = (
 )
 
 
-def is_sound(document: etree._Element) -> bool:
-    """Whether the schema takes all of a document.
-
-    Where it does not, there are members, and :func:`faults_in` says which of them are
-    not valid; MalformedMessage where there are none. Only of what is trusted: how long
-    it takes grows with the square of the number of faults.
-    """
-    try:
-        validate(document, "metadata")
-    except MalformedMessage:
-        if document.tag != q("md:EntitiesDescriptor"):
-            raise
-        return False
-    return True
-
-
 def parsed(octets: bytes) -> etree._Element:
     """The document; what signature its root has is of the right shape, if any.
 
@@ -67,10 +51,18 @@ def faults_in(document: etree._Element) -> Mapping[int, PeerUnusable]:
 
     They are numbered as :func:`entities_in` finds them, also in the canonical form,
     which cannot be asked any more: it lacks the namespaces that only a value uses
-    (xsi:type). What is around the members is valid, and so are some of them. Raises
-    :class:`~eilogin.errors.MalformedMessage`, and where no member is valid the
+    (xsi:type). What is around the members is valid, and so are some of them. Only of
+    what is trusted: how long it takes grows with the square of the number of faults.
+    Raises :class:`~eilogin.errors.MalformedMessage`, and where no member is valid the
     :class:`~eilogin.errors.PeerUnusable` of the first.
     """
+    try:
+        validate(document, "metadata")
+    except MalformedMessage:
+        if document.tag != q("md:EntitiesDescriptor"):
+            raise
+    else:
+        return {}
     _require_sound_around(document)
     return _faults_of_members(document)
 

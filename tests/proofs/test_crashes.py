@@ -341,7 +341,8 @@ def in_any_order(chance, ways):
 ORPHANS = {
     "items": "SELECT * FROM items WHERE session NOT IN"
     " (SELECT id FROM sessions WHERE key IS NOT NULL)",
-    "values": "SELECT * FROM texts WHERE owner NOT IN"
+    # Most belong to none, and NULL is "not in" a list that is empty.
+    "values": "SELECT * FROM texts WHERE owner IS NOT NULL AND owner NOT IN"
     " (SELECT id FROM sessions WHERE key IS NOT NULL)",
     "labels that no session names": "SELECT * FROM labels EXCEPT"
     " SELECT value, sessions.id FROM sessions, json_each(sessions.labels)",

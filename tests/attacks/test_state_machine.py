@@ -7,7 +7,7 @@ it sees, and a model of who may be signed in (:mod:`sign_in_model`) has to agree
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import ClassVar
 
@@ -220,6 +220,17 @@ class SignInMachine(RuleBasedStateMachine):
     )
     def it_is_brought_again(self, browser, brought, way) -> None:
         self.bring(browser, self.pick(self.brought, brought), way)
+
+    @precondition(lambda self: self.brought)
+    @rule(brought=which, before=st.integers(0, 4))
+    def it_is_brought_after_artifacts_of_nothing(self, brought, before) -> None:
+        """By its own browser; the hub knows none of those."""
+        brought = self.pick(self.brought, brought)
+        browser = brought.question.browser
+        for _ in range(before):
+            made_up = replace(brought, artifact=self.world.hubs[brought.hub].artifact())
+            self.bring(browser, made_up, "artifact")
+        self.bring(browser, brought, "artifact")
 
     @precondition(lambda self: self.brought and len(self.questions) > 1)
     @rule(browser=browsers, brought=which, question=which)
@@ -733,7 +744,7 @@ class StrictMachine(SignInMachine):
 
 
 FIXED = settings(
-    max_examples=40,
+    max_examples=150,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -743,4 +754,4 @@ FIXED = settings(
 TestSignIn = SignInMachine.TestCase
 TestSignIn.settings = FIXED
 TestStrictly = StrictMachine.TestCase
-TestStrictly.settings = settings(FIXED, max_examples=12)
+TestStrictly.settings = settings(FIXED, max_examples=30)

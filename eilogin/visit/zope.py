@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import IO, TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from eilogin.errors import MalformedMessage, PathRefused
 from eilogin.settings import IPNetwork
@@ -51,8 +51,13 @@ _HEAD = 2
 _LARGEST_FORM = 2**20
 #: Fields of a form that are looked at, one by one: more than any page has.
 _MOST_FIELDS = 10_000
+#: And of those that have a type, such as ``NAME:int``.
+_MOST_TYPED = 2000
+#: Characters of the name of one, as it travels.
+_LONGEST_NAME = 2000
 #: More buttons than any browser presses at once.
 _MOST_CALLS = 4
+_COLON = re.compile(r":|%3a", re.IGNORECASE)
 _METHOD_KEY = re.compile(r"(.*):(?:default_)?(?:method|action)", re.DOTALL)
 _LOOKS_LIKE_METHOD_KEY = re.compile(r":(?:default_)?(?:method|action)(?![a-z0-9_])")
 _CHARSETS = re.compile(r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-8859-1)", re.IGNORECASE)
@@ -148,9 +153,9 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
     """What the query and the form of a request make Zope call.
 
     The body of an urlencoded form is read, and put back. Raises PathRefused for such a
-    key in the query, for a form whose keys cannot be told, and for one with more fields
-    than a page has; :class:`eilogin.errors.MessageTooLarge` for one that Zope would
-    refuse too.
+    key in the query, for a form whose keys cannot be told, and for one with more
+    fields, or longer names, than a page has; :class:`eilogin.errors.MessageTooLarge`
+    for one that Zope would refuse too.
     """
     query = unquote_plus(environ.get("QUERY_STRING", ""))
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
@@ -186,13 +191,26 @@ def _methods_in(body: bytes) -> Iterator[str]:
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
         raise PathRefused(f"a form of more than {_MOST_FIELDS} fields")
-    for key, value in parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
+    # Decoding is what takes long, and most fields need none.
+    parted = (field.partition("=") for field in text.split("&"))
+    typed = [(key, value) for key, _, value in parted if _COLON.search(key)]
+    if len(typed) > _MOST_TYPED:
+        raise PathRefused(f"a form of more than {_MOST_TYPED} fields with a type")
+    for name, value in typed:
+        key = _decoded(name)
         if not _LOOKS_LIKE_METHOD_KEY.search(key.lower()):
             continue
         match = _METHOD_KEY.fullmatch(key)
         if match is None or ":" in match[1]:
             raise PathRefused("a form field that makes Zope call something, and more")
-        yield (match[1] or value).strip("/")
+        yield (match[1] or _decoded(value)).strip("/")
+
+
+def _decoded(text: str) -> str:
+    """The name of a field, or what it calls; these are no longer than a page has."""
+    if len(text) > _LONGEST_NAME:
+        raise PathRefused(f"a form field with a name of more than {_LONGEST_NAME}")
+    return unquote_plus(text, encoding="latin-1")
 
 
 class _Watched:

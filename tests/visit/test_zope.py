@@ -209,6 +209,28 @@ def test_a_form_of_very_many_fields_is_not_looked_at(separator):
         look_at_form(request(fits + separator))
 
 
+@pytest.mark.parametrize(
+    ("most", "more", "message"),
+    [
+        (b"a:int=1&" * 1999 + b"x:method=b", b"&a%3aint=1", "2000 fields with a type"),
+        (b"x:method=1&" + b"a" * 1996 + b":int", b"s", "a name of more than 2000"),
+        (b"x:method=1&" + b"a%3A" * 500, b"a", "a name of more than 2000"),
+    ],
+    ids=["many", "long", "encoded"],
+)
+def test_names_with_a_type_are_decoded_up_to_what_a_page_has(most, more, message):
+    assert look_at_form(request(most)).methods == ("x",)
+    with pytest.raises(PathRefused, match=message):
+        look_at_form(request(most + more))
+
+
+def test_what_a_nameless_field_calls_is_no_longer_than_a_name():
+    body = b":method=" + b"%61" * 666 + b"aa"
+    assert look_at_form(request(body)).methods == ("a" * 668,)
+    with pytest.raises(PathRefused, match="a name of more than 2000"):
+        look_at_form(request(body + b"a"))
+
+
 @pytest.mark.parametrize("charset", ["utf-7", "cp500", '"utf-16"'])
 def test_a_form_in_another_alphabet_is_refused(charset):
     for kind in (URLENCODED, "multipart/form-data; boundary=x"):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ ROOMS = ("saml/", "federation/", "hub/", "visit/", "web/", "sessions/", "filters
 ROOMS += ("backchannel.py", "settings.py")
 #: What takes minutes and starts servers of others shows nothing more here.
 LEFT_OUT = ("tests/peers", "tests/journeys", "tests/stores", "tests/cli")
-#: So many tests are tried first, the rest if they notice nothing.
-FIRST = 40
+#: So many tests are tried first, and up to so many if they notice nothing: what is on
+#: the way of all has thousands.
+FIRST, MOST = 40, 600
 #: Seconds for the tests of one check; what takes longer hangs without it.
 PATIENCE = 300.0
 #: And for all tests, with coverage.
@@ -127,15 +129,14 @@ def _numbered(data: CoverageData, folder: Path) -> Mapping[str, object]:
 
 
 def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> Verdict:
-    """Try the tests that go where the check was, those named after its room first."""
-    room = "/".join(Path(mutant.file).parts[1:-1])
+    """Try the tests that go where the check was."""
     found = {test for line in mutant.lines for test in lines.get(str(line), ())}
-    tests = sorted(found, key=lambda test: (f"tests/{room}/" not in test, test))
+    tests = _in_order(found, "/".join(Path(mutant.file).parts[1:-1]))
     file = folder / mutant.file
     good = file.read_text()
     file.write_text(mutant.text)
     try:
-        for some in (tests[:FIRST], tests[FIRST:]):
+        for some in (tests[:FIRST], tests[FIRST:MOST]):
             listed = folder / "tests.txt"
             listed.write_text("\n".join(some))
             status = pytest_in(folder, "-x", f"@{listed}") if some else PASSED
@@ -148,6 +149,17 @@ def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> 
     finally:
         file.write_text(good)
     return Verdict(mutant, is_noticed=False, tests=len(tests))
+
+
+def _in_order(tests: Iterable[str], room: str) -> list[str]:
+    """One of each function first, then a second; those named after the room before."""
+    counts: Counter[str] = Counter()
+    order = []
+    for test in sorted(tests):
+        function = test.partition("[")[0]
+        order.append((counts[function], f"tests/{room}/" not in test, test))
+        counts[function] += 1
+    return [test for _, _, test in sorted(order)]
 
 
 def all_mutants(files: Iterable[str]) -> list[Mutant]:
@@ -180,7 +192,7 @@ def main(files: Sequence[str], jobs: int, tests: Sequence[str], kept: Path) -> N
     FILES are beginnings of names, such as eilogin/saml/ or eilogin/hub/sso.py; without
     one, all rooms that judge what comes from outside. First all tests run once, to see
     which of them goes through which line (some minutes); then, for each check, those
-    that go there, until one fails. What nobody noticed is listed at the end, and the
+    that go there (up to 600), until one fails. What nobody noticed is listed, and the
     status is 1.
 
     \b
@@ -194,12 +206,12 @@ def main(files: Sequence[str], jobs: int, tests: Sequence[str], kept: Path) -> N
     click.echo(f"{len(mutants)} checks; first the tests as they are")
     with tempfile.TemporaryDirectory() as scratch:
         where = who_goes_where(tests or ["tests"], kept or Path(scratch) / "map.json")
-        unnoticed = [
-            one for one in _verdicts(mutants, where, jobs) if not one.is_noticed
-        ]
-    for verdict in unnoticed:
-        click.echo(f"{verdict.mutant}   ({verdict.tests} tests go there)")
-    click.echo(f"{len(mutants)} checks removed, {len(unnoticed)} not noticed")
+        unnoticed = 0
+        for one in _verdicts(mutants, where, jobs):
+            if not one.is_noticed:
+                unnoticed += 1
+                click.echo(f"\n{one.mutant}   ({one.tests} tests go there)")
+    click.echo(f"\n{len(mutants)} checks removed, {unnoticed} not noticed")
     sys.exit(1 if unnoticed else 0)
 
 

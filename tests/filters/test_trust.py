@@ -592,7 +592,7 @@ class TestOptions:
         ("option", "text"),
         [
             ("prefix", "/"),
-            ("tls_client_key", __file__),
+            pytest.param("tls_client_key", __file__, id="tls_client_key alone"),
             ("role", "portal"),
             ("public_url", "uwv"),
             ("acs", "soap"),

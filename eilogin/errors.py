@@ -126,6 +126,8 @@ class PeerUnusable(ConfigurationError):
     """The metadata of one party cannot be used; it is left out of the federation."""
 
     code = "peer-unusable"
+    #: Whether it would be a hub.
+    is_hub = False
 
 
 class PeerWithoutKeys(PeerUnusable):

@@ -14,6 +14,7 @@ from eilogin.errors import CERTIFICATE_ENDS, CERTIFICATE_EXPIRED
 from eilogin.federation.own import HUB
 from eilogin.federation.peers import Remark
 from eilogin.federation.trust_options import TrustOptions
+from eilogin.saml.keys import UNREADABLE
 from eilogin.saml.messages import write_instant
 
 #: How long before that it is said: to get a certificate signed takes weeks.
@@ -61,7 +62,7 @@ def _files(options: TrustOptions, name: str) -> Sequence[Path]:
 def _on_file(name: str, path: Path) -> Iterator[Remark]:
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, *UNREADABLE):
         return  # which has been told, or will be
     # Of our own the first is shown, and those behind it are of its authority.
     here = found if name == "back_channel_ca" else found[:1]

@@ -197,6 +197,12 @@ class Federation:
         return [e.entity_id for e in self.entities if e.identity_provider]
 
     @property
+    def lost_hubs(self) -> list[str]:
+        """The entityIDs of those that would be hubs, and are left out or expired."""
+        left_out = [name for name, error in self.left_out.items() if error.is_hub]
+        return left_out + [e.entity_id for e in self.expired if e.identity_provider]
+
+    @property
     def expired(self) -> list[EntityDescriptor]:
         """The members whose own metadata is over."""
         return [e for e in self._entities.values() if not _is_valid(e)]

@@ -30,6 +30,7 @@ from eilogin.saml.metadata import (
     Role,
     bindings_of,
 )
+from eilogin.saml.metadata.texts import shown
 from eilogin.saml.signatures import suited
 from eilogin.saml.text import first_of, some
 from eilogin.settings import did_you_mean
@@ -88,7 +89,9 @@ def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
     be used, the error that says so.
     """
     hubs = federation.hubs
-    if hubs and (ALL in said or (not said and len(hubs) == 1)):
+    # Where one is lost, another may not take its place without a word.
+    is_clear = len(hubs) == 1 and not federation.lost_hubs
+    if hubs and (ALL in said or (not said and is_clear)):
         return tuple(hubs)
     if not said or ALL in said:
         raise _unclear(federation)
@@ -123,11 +126,12 @@ def hub(
 
 def _unclear(federation: Federation) -> ConfigurationError:
     """Why it is not clear which hub is meant by none, or by all."""
-    hubs = federation.hubs
+    hubs, lost = federation.hubs, [*map(shown, federation.lost_hubs)]
     if hubs:
+        not_now = f", of which {some(lost, _NAMED)} cannot be used now" if lost else ""
         return HubUnknown(
-            f"has more than one hub ({len(hubs)}); the option 'hub' should name the"
-            f" entityID of ours, or say '{ALL}'"
+            f"has more than one hub ({len(hubs) + len(lost)}){not_now}; the option"
+            f" 'hub' should name the entityID of ours, or say '{ALL}'"
         )
     for entity in federation.expired:
         if entity.identity_provider is not None and entity.valid_until is not None:

@@ -6,7 +6,6 @@ federation's operator signed, so neither its issuer nor its validity is looked a
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,6 +31,8 @@ from eilogin.saml.text import to_base64
 
 #: Bits of the smallest RSA key that is taken, and of those that we make.
 SMALLEST_KEY = 2048
+#: Of the largest, and of its exponent: OpenSSL computes with no others.
+LARGEST_KEY, _LONGEST_EXPONENT = 16384, 64
 
 #: The elliptic curves that are taken: those of NIST that XML signature names.
 CURVES = (SECP256R1, SECP384R1, SECP521R1)
@@ -48,6 +49,8 @@ _KEY_MARK = b" PRIVATE KEY--"
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
+#: What cryptography raises where a certificate cannot be read.
+UNREADABLE = (ValueError, x509.InvalidVersion)
 #: Characters of the longest certificate that is read from a message: those of real
 #: authorities stay under 4,000.
 _LONGEST_CERTIFICATE = 20_000
@@ -104,7 +107,7 @@ def load_certificate(pem: bytes) -> x509.Certificate:
     """Read a certificate (PEM; of several the first), or ConfigurationError."""
     try:
         return x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
+    except UNREADABLE as error:
         said = "a private key, and " if _KEY_MARK in pem else ""
         raise ConfigurationError(
             f"{said}not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
@@ -147,10 +150,10 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
 def key_name(certificate_text: str) -> str:
     """How DigiD names a key: the SHA-1 of its certificate, in hex (DIGID.md 1.3).
 
-    It points at a certificate that is trusted already, and proves nothing.
+    It points at a certificate that is trusted already, and proves nothing. Raises
+    MalformedMessage where that is no base64.
     """
-    der = base64.b64decode(certificate_text)
-    return hashlib.sha1(der, usedforsecurity=False).hexdigest()
+    return hashlib.sha1(_der(certificate_text), usedforsecurity=False).hexdigest()
 
 
 def fingerprints(certificate_text: str) -> str:
@@ -178,12 +181,18 @@ def certificate_begins(certificate_text: str) -> float:
 
 
 def _read_certificate(certificate_text: str) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(_der(certificate_text))
+    except UNREADABLE as error:
+        raise MalformedMessage("a certificate cannot be read") from error
+
+
+def _der(certificate_text: str) -> bytes:
     if len(certificate_text) > _LONGEST_CERTIFICATE:
         raise MalformedMessage("a certificate is too long")
     try:
-        der = base64.b64decode("".join(certificate_text.split()), validate=True)
-        return x509.load_der_x509_certificate(der)
-    except (binascii.Error, ValueError) as error:
+        return base64.b64decode("".join(certificate_text.split()), validate=True)
+    except ValueError as error:
         raise MalformedMessage("a certificate cannot be read") from error
 
 
@@ -261,5 +270,16 @@ def _strong(certificate: x509.Certificate) -> PublicKey:
         raise ValueError(
             f"is for an RSA key of {key.key_size} bits; "
             f"at least {SMALLEST_KEY} are needed"
+        )
+    numbers = key.public_numbers()
+    if (
+        key.key_size > LARGEST_KEY
+        or numbers.n % 2 == 0
+        or numbers.e.bit_length() > _LONGEST_EXPONENT
+    ):
+        raise ValueError(
+            f"is for an RSA key of {key.key_size} bits that nobody can use: expected at"
+            f" most {LARGEST_KEY} bits, an odd modulus, and an exponent of at most"
+            f" {_LONGEST_EXPONENT} bits"
         )
     return key

@@ -166,10 +166,10 @@ _USUAL = re.compile(
 <@:Transform Algorithm="{_C14N}"></@:Transform>
 </@:Transforms>
 <@:DigestMethod Algorithm="(?P<digest_method>[^"<]+)"></@:DigestMethod>
-<@:DigestValue>(?P<digest>[^<]*)</@:DigestValue>
+<@:DigestValue>(?P<digest>[^<&]*)</@:DigestValue>
 </@:Reference>
 </@:SignedInfo>)
-<@:SignatureValue>(?P<value>[^<]*)</@:SignatureValue>
+<@:SignatureValue>(?P<value>[^<&]*)</@:SignatureValue>
 (?:<@:KeyInfo>
 <@:X509Data>
 <@:X509Certificate>[^<]*</@:X509Certificate>

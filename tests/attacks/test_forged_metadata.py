@@ -7,6 +7,7 @@ who is trusted is the same as before.
 
 import logging
 import threading
+from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -215,6 +216,27 @@ def test_a_member_that_is_over_is_not_known(uwv, hub, name):
     trust = hub.trust(octets)
     with pytest.raises(UnknownPeer, match=r"expired|not a service provider"):
         trust.participant(entity_id)
+
+
+#: Who speaks another protocol is no hub that was lost.
+LOST = {forgery.name: forgery.make for forgery in MEMBERS} | {
+    name: make for name, make in OVER.items() if "protocol" not in name
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_no_other_member_becomes_the_hub_in_its_place(uwv, name):
+    """Where ``hub`` names none: one that is a hub too, and signed by the operator."""
+    root = uwv.told.root()
+    lost, other = uwv.member(root, HUB), uwv.member(root, SVB)
+    as_hub = deepcopy(lost.role)
+    for element in as_hub.iter():
+        if element.get("Location"):
+            element.set("Location", element.get("Location").replace(HUB, SVB))
+    other.role.addprevious(as_hub)
+    LOST[name](lost)
+    error = uwv.stops(uwv.told.signed(root))
+    assert "more than one hub" in str(error)
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//x/"])

@@ -134,7 +134,9 @@ def test_the_cookie_of_one_site_is_of_no_use_at_another(served, anna):
 # --- planted by an attacker -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("planted", [secrets.token_urlsafe(33), "x", ""])
+@pytest.mark.parametrize(
+    "planted", [secrets.token_urlsafe(33), "x", ""], ids=["like ours", "short", "empty"]
+)
 def test_a_login_makes_a_session_that_nobody_knew(served, planted):
     """Session fixation: at the participant and at the hub, whatever was planted."""
     browser = served.browser()

@@ -99,6 +99,11 @@ class TestRequestedAttributes:
     def test_have_names_that_can_be_written_down(self):
         assert "the name of an attribute" in fault(requested_attributes="b\x00sn")
 
+    @pytest.mark.parametrize("slip", ["Required", "required,", "(required)"])
+    def test_are_not_named_after_a_slip(self, slip):
+        told = fault(requested_attributes=f"naam\nbsn {slip}")
+        assert "'required' behind it or not" in told
+
 
 def test_categories_are_uris():
     text = "https://refeds.org/category/personalized\nurn:x-test:other"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import time_machine
 
+from eilogin import clock
 from eilogin.errors import (
     AlgorithmMissing,
     BindingMissing,
@@ -57,6 +58,21 @@ class TestOurHubs:
         federation = federation_of(make_hub(), make_hub(TWO))
         with pytest.raises(HubUnknown, match=r"more than one hub \(2\).*say 'all'"):
             peers.our_hubs(make_own(), (), federation)
+
+    @pytest.mark.parametrize("how", ["expired", "left out"])
+    def test_are_not_another_one_once_ours_is_lost(self, make_own, make_hub, how):
+        members, left_out = [make_hub(TWO), make_own().descriptor()], {}
+        if how == "expired":
+            members.append(replace(make_hub(), valid_until=clock.now() - 3600))
+        else:
+            left_out[HUB] = PeerWithoutKeys("no key at all")
+            left_out[HUB].is_hub = True
+        federation = federation_of(*members, left_out=left_out)
+        told = rf"more than one hub \(2\), of which '{HUB}' cannot be used now.*'all'"
+        with pytest.raises(HubUnknown, match=told):
+            peers.our_hubs(make_own(), (), federation)
+        assert peers.our_hubs(make_own(), (TWO,), federation) == (TWO,)
+        assert peers.our_hubs(make_own(), ("all",), federation) == (TWO,)
 
     @pytest.mark.parametrize("said", [(), ("all",)])
     def test_must_be_there(self, make_own, said):

@@ -18,6 +18,7 @@ from eilogin.saml.keys import (
     certificate_ends,
     certificate_key,
     encryption_key,
+    fingerprints,
     load_certificate,
     new_key_pair,
     public_key,
@@ -34,13 +35,13 @@ def pem_of(private, password=None):
     )
 
 
-def certificate_of(private):
+def certificate_of(private, public=None):
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(private.public_key())
+        .public_key(public or private.public_key())
         .serial_number(1)
         .not_valid_before(datetime(2024, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2034, 1, 1, tzinfo=UTC))
@@ -199,6 +200,34 @@ class TestACertificateInAMessage:
     def test_is_refused_for_a_small_key(self, small):
         with pytest.raises(MalformedMessage, match="1024 bits"):
             public_key(text_of(certificate_of(small)))
+
+    @pytest.mark.parametrize(
+        ("bits", "last", "exponent"),
+        [(16385, 1, 65537), (2048, 0, 65537), (4096, 1, 2**64 + 1)],
+        ids=["large", "even", "long exponent"],
+    )
+    def test_is_refused_for_a_key_with_which_nobody_can_compute(
+        self, bits, last, exponent
+    ):
+        """OpenSSL reads it, and raises when something is encrypted with it."""
+        key = rsa.RSAPublicNumbers(exponent, 2 ** (bits - 1) + last).public_key()
+        signer = ec.generate_private_key(ec.SECP256R1())
+        with pytest.raises(MalformedMessage, match=f"{bits} bits that nobody can use"):
+            public_key(text_of(certificate_of(signer, key)))
+
+    def test_is_refused_for_a_version_that_there_is_not(self, pair):
+        certificate = SigningKey.load(*pair).certificate
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        version = bytes.fromhex("a0030201")
+        strange = der.replace(version + b"\2", version + b"\1", 1)
+        assert strange != der
+        text = base64.b64encode(strange).decode()
+        for read in (public_key, fingerprints):
+            with pytest.raises(MalformedMessage, match="a certificate cannot be read"):
+                read(text)
+        pem = f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"
+        with pytest.raises(ConfigurationError, match="not a certificate in PEM form"):
+            load_certificate(pem.encode())
 
     def test_is_refused_for_a_key_of_a_kind_that_nobody_knows(self, pair):
         der = base64.b64decode(SigningKey.load(*pair).certificate_text)

@@ -859,6 +859,7 @@ class TestAssertions:
             pytest.param("<V/>", [""], id="empty"),
             pytest.param('<V xsi:nil="true"/>', [], id="nil"),
             pytest.param('<V xsi:nil="1"/>', [], id="nil-1"),
+            pytest.param('<V xsi:nil="&#10; true "/>', [], id="nil-with-blanks"),
             pytest.param('<V xsi:nil="false">x</V>', ["x"], id="not-nil"),
             pytest.param("<V>a</V><V>b</V><V>a</V>", ["a", "b", "a"], id="several"),
             pytest.param("<V><![CDATA[<b>]]></V>", ["<b>"], id="cdata"),

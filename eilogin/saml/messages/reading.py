@@ -440,7 +440,7 @@ def _attributes_of(parts: _Parts, decrypter: Decrypter | None) -> list[etree._El
 
 def _value_text(value: etree._Element) -> str | None:
     """The text of an AttributeValue; None where it says nothing that is text."""
-    if value.get(q("xsi:nil")) in ("true", "1"):
+    if value.get(q("xsi:nil"), "").strip(" \t\r\n") in ("true", "1"):
         return None
     text = _whole_text(value)
     if text is not None:

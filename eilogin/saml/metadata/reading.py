@@ -121,9 +121,11 @@ def _read(
     taken = {element.get("entityID", "") for element, _ in found}
     for number, (element, valid_until) in enumerate(found):
         said = element.get("entityID", "")
+        is_hub = element.find(q("md:IDPSSODescriptor")) is not None
         try:
             entity_id = _entity_id(said, taken)
         except PeerUnusable as error:
+            error.is_hub = is_hub
             left_out[said] = error
             continue
         if entity_id in entities or entity_id in left_out:
@@ -135,6 +137,7 @@ def _read(
             member = _Member(entity_id, on_loopback, remarks)
             entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
+            error.is_hub = is_hub
             left_out[entity_id] = error
     if not entities and left_out:
         raise next(iter(left_out.values()))
@@ -375,8 +378,14 @@ def _read_certificates(keys: Sequence[etree._Element], use: str) -> tuple[str, .
 def _is_named(key: etree._Element) -> bool:
     """Whether a key is named as DigiD names it."""
     name = next(key.iter(q("ds:KeyName")), None)
+    if name is None:
+        return False
     certificates = _read_certificates([key], key.get("use", "signing"))
-    return name is not None and line(name) in map(key_name, certificates)
+    try:
+        return line(name) in map(key_name, certificates)
+    except MalformedMessage:
+        # Which is told of those that cannot be used.
+        return False
 
 
 def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:

@@ -6,6 +6,7 @@ takes them.
 
 import re
 from collections.abc import Callable
+from textwrap import wrap
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -135,6 +136,15 @@ def schema_location(message: Message) -> bytes:
     found.set(xml.q("xsi:schemaLocation"), f"{OTHER} {message.outside}")
     found.set(xml.q("xsi:noNamespaceSchemaLocation"), "file:///dev/zero")
     signed_anew(message)
+    return message.octets
+
+
+@SPLITS("lines-of-a-signature-end-in-cr")
+def lines_end_in_cr(message: Message) -> bytes:
+    """As libraries in Java write base64; the canonical form has the CR as ``&#xD;``."""
+    found = message.signature.find(xml.q("ds:SignatureValue"))
+    assert found is not None
+    found.text = "\r\n".join(wrap(found.text or "", 76))
     return message.octets
 
 

@@ -19,7 +19,7 @@ from lxml import etree
 
 from eilogin import clock
 from eilogin.saml import messages, signatures, xml
-from eilogin.saml.keys import SigningKey
+from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import write_instant
 from forging import Family
 from forging.trees import having
@@ -332,10 +332,26 @@ MEMBERS("md-bad-cert", reasons=(NO_KEYS,))(
 MEMBERS("md-bad-cert-base64", reasons=(NO_KEYS, UNUSABLE))(
     lambda member: _certified(member, "%%%%")
 )
+MEMBERS("md-cert-of-no-version", reasons=(NO_KEYS,))(
+    lambda member: _certified(member, _of_no_version())
+)
 MEMBERS("md-cert-empty", reasons=(NO_KEYS,))(lambda member: _certified(member, ""))
 MEMBERS("md-small-key", reasons=(NO_KEYS,))(
     lambda member: _certified(member, _small_certificate())
 )
+
+
+@MEMBERS("md-key-named-beside-no-certificate", reasons=(NO_KEYS,))
+def key_beside_no_certificate(member: Member) -> None:
+    """In what the schema does not look into."""
+    for key in member.keys:
+        info = key.find(xml.q("ds:KeyInfo"))
+        assert info is not None
+        other = etree.Element("{urn:example:x}other")
+        xml.add(other, "ds:X509Certificate").text = "A"
+        info.insert(0, other)
+        info.insert(0, xml.add(etree.Element("x"), "ds:KeyName"))
+        info[0].text = "x"
 
 
 @MEMBERS("md-key-bare", rule="policy", reasons=(NO_KEYS,))
@@ -385,6 +401,14 @@ def unknown_in_role(member: Member) -> None:
 @MEMBERS("md-inner-validuntil-garbage")
 def ends_never(member: Member) -> None:
     member.entity.set("validUntil", "never")
+
+
+def _of_no_version() -> str:
+    """A certificate of a version of X.509 that there is not."""
+    _, pem = new_key_pair("member")
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    version = bytes.fromhex("a0030201")
+    return base64.b64encode(der.replace(version + b"\2", version + b"\1", 1)).decode()
 
 
 def _small_certificate() -> str:

@@ -221,6 +221,13 @@ def _faked(message: Message) -> str:
     return to_base64(made.public_bytes(serialization.Encoding.DER))
 
 
+def _of_no_version(message: Message) -> str:
+    """A certificate of a version of X.509 that there is not."""
+    der = message.stranger.certificate.public_bytes(serialization.Encoding.DER)
+    version = bytes.fromhex("a0030201")
+    return to_base64(der.replace(version + b"\2", version + b"\1", 1))
+
+
 _by_stranger("attacker-key", lambda _: "")
 _by_stranger(
     "attacker-certificate", lambda m: _certificate(m.stranger.certificate_text)
@@ -240,6 +247,7 @@ _by_stranger(
 )
 _by_stranger("key-name-of-sender", lambda _: "<ds:KeyName>signing</ds:KeyName>")
 _by_stranger("certificate-that-is-none", lambda _: _certificate("bm8gY2VydGlmaWNhdGU="))
+_by_stranger("certificate-of-no-version", lambda m: _certificate(_of_no_version(m)))
 _by_stranger(
     "issuer-serial-of-sender",
     lambda m: (

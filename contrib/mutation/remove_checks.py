@@ -131,7 +131,7 @@ def _numbered(data: CoverageData, folder: Path) -> Mapping[str, object]:
 def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> Verdict:
     """Try the tests that go where the check was."""
     found = {test for line in mutant.lines for test in lines.get(str(line), ())}
-    tests = _in_order(found, "/".join(Path(mutant.file).parts[1:-1]))
+    tests = _in_order(found, mutant)
     file = folder / mutant.file
     good = file.read_text()
     file.write_text(mutant.text)
@@ -151,15 +151,19 @@ def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> 
     return Verdict(mutant, is_noticed=False, tests=len(tests))
 
 
-def _in_order(tests: Iterable[str], room: str) -> list[str]:
-    """One of each function first, then a second; those named after the room before."""
+def _in_order(tests: Iterable[str], mutant: Mutant) -> list[str]:
+    """Those of its own file first; then one of each function, then a second, and on."""
+    _, *rooms, name = Path(mutant.file).parts
+    room = "/".join(["tests", *rooms])
+    own = f"{room}/test_{name}::"
     counts: Counter[str] = Counter()
     order = []
     for test in sorted(tests):
         function = test.partition("[")[0]
-        order.append((counts[function], f"tests/{room}/" not in test, test))
+        order.append((counts[function], not test.startswith(f"{room}/"), test))
         counts[function] += 1
-    return [test for _, _, test in sorted(order)]
+    order.sort(key=lambda one: (not one[2].startswith(own), *one))
+    return [test for _, _, test in order]
 
 
 def all_mutants(files: Iterable[str]) -> list[Mutant]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import as_file, files
 from typing import TypeVar
 
@@ -139,7 +139,7 @@ _DECLARATION = re.compile(
 
 #: Characters of one namespace.
 _LONGEST_NAMESPACE = 256
-#: Bytes of documents that one thread parses though they have names that are new to it.
+#: Bytes of what one thread looks at though it has names that are new to it.
 _MOST_STRANGE = 1024 * 1024
 #: How many this one knows.
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
@@ -233,7 +233,7 @@ class _Own(threading.local):
 
     def __init__(self) -> None:
         self.parser = _parser(huge=False)
-        #: Bytes of the documents that have brought names which it did not know.
+        #: Bytes of what has brought names which it did not know.
         self.strange = 0
 
 
@@ -241,13 +241,15 @@ _own = _Own()
 
 
 def sparingly(work: Callable[[], _T], octets: int) -> _T:
-    """Do what parses a document of so many octets that anybody may have made.
+    """Do what brings names of so many octets that anybody may have made.
 
-    A thread keeps every name that libxml2 has ever parsed in it, for as long as it
-    lives: who invents names fills the memory, some hundred kilobytes a message. Those
-    that are used in earnest are few. So where many others came, this is done in a
-    thread that passes, which takes a little longer; and its names go with it. Raises
-    Busy where the machine has no thread for that.
+    A thread keeps every name that libxml2 has ever met in it, for as long as it lives:
+    those of a document that is parsed, and of an element inside, of which lxml makes a
+    document to validate it or to write its canonical form. Who invents names fills the
+    memory, some hundred kilobytes a message. Those that are used in earnest are few. So
+    where many others came, this is done in a thread that passes, which takes a little
+    longer; and its names go with it. Raises Busy where the machine has no thread for
+    that.
     """
     if _own.strange > _MOST_STRANGE:
         with ThreadPoolExecutor(1) as passing:
@@ -294,7 +296,8 @@ def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
     lack it, and a signature that counts on it does not hold. Raises MalformedMessage
     for what has no canonical form: a namespace that is no absolute URI.
     """
-    try:
+
+    def write() -> bytes:
         octets: bytes = etree.tostring(
             element,
             method="c14n",
@@ -303,9 +306,17 @@ def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
             with_tail=False,
             inclusive_ns_prefixes=list(prefixes),
         )
+        return octets
+
+    try:
+        return sparingly(write, _octets_of_names(element))
     except etree.C14NError as error:
         raise MalformedMessage("the message has no canonical form") from error
-    return octets
+
+
+def _octets_of_names(element: etree._Element) -> int:
+    """How many the names have that an element alone brings: see :func:`sparingly`."""
+    return len(element.tag) + sum(map(len, element.attrib))
 
 
 def validate(element: etree._Element, schema: str) -> None:
@@ -442,8 +453,9 @@ class _Schema:
         if not self._is_of_metadata and _COUNT_INSIDE(element) > _MOST_AT_ONCE:
             octets = serialize(element)
             sparingly(lambda: self._refuse_many_faults(octets), len(octets))
+        validate = partial(self._schema.validate, element)
         with self._lock:
-            if self._schema.validate(element):
+            if sparingly(validate, _octets_of_names(element)):
                 return
             fault = self._schema.error_log[0]
         raise _malformed(

@@ -442,6 +442,29 @@ class TestNewNames:
 
         assert few(grown) == 0
 
+    @pytest.mark.parametrize("what", ["canonical", "validate"])
+    def test_of_an_element_inside_go_too(self, few, what):
+        """Of which lxml makes a document, in the thread that asks."""
+
+        def look_at(number):
+            name = f"{what}-{number}-{'x' * 50}"
+            (inside,) = parse(f'<e><a {name}="" {name}2=""/></e>'.encode())
+            if what == "canonical":
+                assert name.encode() in xml.canonical(inside)
+            else:
+                with pytest.raises(MalformedMessage):
+                    xml.validate(inside, "protocol")
+
+        def grown():
+            for number in range(20):
+                look_at(number)
+            known = etree.memory_debugger.dict_size()
+            for number in range(20, 40):
+                look_at(number)
+            return etree.memory_debugger.dict_size() - known
+
+        assert few(grown) == 0
+
     def test_are_no_matter_where_there_are_none(self, few, monkeypatch):
         monkeypatch.setattr(xml, "ThreadPoolExecutor", None)
 

@@ -50,7 +50,7 @@ _HEADER, _ADDRESS = 250_000, 60_000
 #: What is told beside these requests: what a good one costs at most, and what is left
 #: of many that bring new names.
 TWIN, NAMES = "the good twin", "names that nobody uses"
-_STRANGERS = 60
+_STRANGERS = 120
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -716,22 +716,50 @@ def _twin(sites: Sites) -> Sent:
     return _posted(TWIN, question, "SAMLResponse", xml.serialize(answer))
 
 
-def _names(sites: Sites) -> Cost:
+def _names(sites: Sites) -> Iterator[Cost]:
     """What is left in memory of many messages of which none has a name of another."""
     question = sites.question(STAD)
     response = sites.hub.response(question.request, None)
+    assertion = sites.hub.assertion(question.request)
+    stranger = HubParty(sites.federation.trusts[HUB], sites.stranger)
+    signed = stranger.response(question.request, stranger.signed(assertion))
     names = itertools.count()
-    gc.collect()
-    gc.freeze()
-    before = _memory_from_here()
-    for _ in range(_STRANGERS):
+
+    def elements() -> Sent:
         filling = _many(lambda _: f"<n{next(names):030x}/>", 4_000)
         detail = f"<samlp:StatusDetail>{filling}</samlp:StatusDetail>"
         octets = _filled(response, "</samlp:Status>", detail)
-        status = _send(sites, _posted(NAMES, question, "SAMLResponse", octets))
-        # A request refers to itself; here its names alone are asked about.
+        return _posted(f"{NAMES}, in elements", question, "SAMLResponse", octets)
+
+    def attributes(most: int) -> str:
+        long = "x" * (most // _WIDE - 40)
+        return "".join(f' n{next(names):030x}{long}=""' for _ in range(_WIDE - 10))
+
+    def inside() -> Sent:
+        """Of what is signed, which is an element of the message."""
+        text, tag = xml.serialize(signed).decode(), "<saml:Assertion"
+        octets = text.replace(tag, tag + attributes(60_000), 1).encode()
+        return _posted(f"{NAMES}, in an assertion", question, "SAMLResponse", octets)
+
+    def by_soap() -> Sent:
+        octets = (
+            f'<samlp:LogoutRequest xmlns:samlp="{xml.SAMLP}"{attributes(200_000)}>'
+            f'<saml:Issuer xmlns:saml="{xml.SAML}">{sites.hub.entity_id}</saml:Issuer>'
+            "</samlp:LogoutRequest>"
+        )
+        address = f"https://{STAD}/eilogin/slo/soap"
+        return _by_soap(f"{NAMES}, over SOAP", address, octets.encode())
+
+    for make in (elements, inside, by_soap):
         gc.collect()
-    return Cost(NAMES, 0.0, _most_memory() - before, status)
+        gc.freeze()
+        before = _memory_from_here()
+        for _ in range(_STRANGERS):
+            sent = make()
+            status = _send(sites, sent)
+            # A request refers to itself; here its names alone are asked about.
+            gc.collect()
+        yield Cost(sent.name, 0.0, _most_memory() - before, status)
 
 
 def _memory_from_here() -> int:
@@ -762,7 +790,8 @@ def main(folder: str) -> None:
     _tell(_cost(sites, TWIN, partial(_twin, sites)))
     for sent in requests(sites):
         _tell(_cost(sites, sent.name, partial(_same, sent)))
-    _tell(_names(sites))
+    for cost in _names(sites):
+        _tell(cost)
 
 
 def _same(sent: Sent) -> Sent:

@@ -87,14 +87,16 @@ _FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
 _FAULT_CODE = re.compile(
     rb"<(?:[\w.-]{1,40}:)?faultcode(?:\s[^<>]*)?>\s*(?:[\w-]{1,40}:)?(Client|Server)[.\s<]"
 )
-#: What of a question may stand in no log, also where a peer repeats it: whom it is
-#: about, and an artifact that may be good still. And what a number of hers looks like.
-_UNTOLD = re.compile(
-    rb"<(?:[\w.-]{1,40}:)?(?:NameID|SessionIndex|Artifact)(?:\s[^<>]*)?>([^<]+)<"
-)
-_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.]*\d){8}(?!\d)")
-#: Characters of the shortest name that is left out, and of the shortest part of one.
-_SHORTEST_NAME, _SHORTEST_PART = 3, 6
+#: By what a question shows that it is about somebody: what is said of it may name her,
+#: in whatever spelling. Only what a hub or participant of ours says is known not to.
+_ABOUT_SOMEBODY = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:NameID|BaseID|EncryptedID)[\s/>]")
+_OURS = re.compile(r"refused, see [2-9A-Z]{3}-[2-9A-Z]{3}")
+#: What of another question may stand in no log: an artifact that may be good still. And
+#: what a citizen's number looks like.
+_ARTIFACT = re.compile(rb"<(?:[\w.-]{1,40}:)?Artifact(?:\s[^<>]*)?>([^<]+)<")
+_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.-]*\d){8}(?!\d)")
+#: Characters of the shortest part of an artifact that is left out.
+_SHORTEST_PART = 6
 
 #: By how many seconds a peer's clock may differ from ours, as in its messages.
 _SKEW = 60.0
@@ -455,10 +457,14 @@ def failed(
 ) -> PeerUnavailable:
     """The error for an answer of another status than 200 to a SOAP ``question``.
 
-    It repeats what a SOAP fault in its ``body`` says, and ``clocks``.
+    It repeats what a SOAP fault in its ``body`` says, where that can name nobody, and
+    ``clocks``.
     """
     told = [f"answered with status {status}"]
-    if words := _fault_words(body, question):
+    words = _fault_words(body, question)
+    if words and _ABOUT_SOMEBODY.search(question) and not _OURS.fullmatch(words):
+        told.append("what it says may name somebody, and is not repeated: see its log")
+    elif words:
         told.append(f"it says {words!r}")
     error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
     # A page of another status is a gateway's, for all that is known.
@@ -471,25 +477,23 @@ def failed(
 def _fault_words(body: bytes, question: bytes) -> str:
     """What a SOAP fault says to people, for one line of a log; "" where it is none.
 
-    Without what it repeats of the ``question`` and nobody may read there.
+    Without the artifact of the ``question``, and without numbers of citizens.
     """
     # Read as text: nobody signed it, and nothing but these words is wanted of it.
     found = _FAULT_WORDS.search(body.decode(errors="replace"))
     words = html.unescape(found[1]) if found else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
-    for text in _untold(question):
+    for text in _parts_of_artifact(question):
         readable = re.sub(re.escape(text), "…", readable, flags=re.IGNORECASE)
     return " ".join(_NUMBER.sub("…", readable).split())[:_LONGEST_WORDS]
 
 
-def _untold(question: bytes) -> Iterator[str]:
-    """What a question names, and the parts of that, the longest first."""
-    for found in _UNTOLD.findall(question):
+def _parts_of_artifact(question: bytes) -> Iterator[str]:
+    """The artifact that a question is about, and the parts of it, the longest first."""
+    for found in _ARTIFACT.findall(question):
         text = html.unescape(found.decode(errors="replace")).strip()
-        if len(text) >= _SHORTEST_NAME:
-            yield text
         parts = re.split(r"[^\w-]+", text)
-        yield from (part for part in parts if len(part) >= _SHORTEST_PART)
+        yield from (one for one in (text, *parts) if len(one) >= _SHORTEST_PART)
 
 
 @cache

@@ -153,14 +153,15 @@ def judged(mutant: Mutant, folder: Path, lines: Mapping[str, Sequence[str]]) -> 
 
 def _in_order(tests: Iterable[str], mutant: Mutant) -> list[str]:
     """Those of its own file first; then one of each function, then a second, and on."""
-    _, *rooms, name = Path(mutant.file).parts
-    room = "/".join(["tests", *rooms])
-    own = f"{room}/test_{name}::"
+    path = Path("tests", *Path(mutant.file).parts[1:])
+    room = f"{path.parent}/"
+    # Or those of its package, where that is tested as one.
+    own = tuple(f"{one.parent}/test_{one.stem}.py::" for one in (path, path.parent))
     counts: Counter[str] = Counter()
     order = []
     for test in sorted(tests):
         function = test.partition("[")[0]
-        order.append((counts[function], not test.startswith(f"{room}/"), test))
+        order.append((counts[function], not test.startswith(room), test))
         counts[function] += 1
     order.sort(key=lambda one: (not one[2].startswith(own), *one))
     return [test for _, _, test in order]

@@ -280,16 +280,24 @@ def _is_plain(path: str) -> bool:
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+#: Where who came by a Unix socket is: the IPv6 address that says that there is none,
+#: which no machine has (RFC 4291 2.5.2).
+UNIX = ipaddress.IPv6Network("::/128")
+
 
 def _networks(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return tuple(ipaddress.ip_network(word) for word in value.split())
+        return tuple(map(_network, value.split()))
     except ValueError:
         raise ValueError(
-            "addresses or networks such as '127.0.0.1 10.0.0.0/8'"
+            "addresses or networks such as '127.0.0.1 10.0.0.0/8', or 'unix'"
         ) from None
+
+
+def _network(word: str) -> IPNetwork:
+    return UNIX if word == "unix" else ipaddress.ip_network(word)
 
 
 def from_ini(text: str, info: ValidationInfo) -> Path:

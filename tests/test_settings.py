@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_valida
 from eilogin import settings
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import (
+    UNIX,
     Count,
     Flag,
     Lines,
@@ -563,5 +564,7 @@ def test_the_option_says_what_networks_look_like():
     found = (ip_network("10.0.0.0/8"), ip_network("::1"))
     assert adapter.validate_python("10.0.0.0/8 ::1") == found
     assert adapter.validate_python(found) == found
-    with pytest.raises(ValidationError, match="addresses or networks such as"):
-        adapter.validate_python("10.0.0.1/8")
+    assert adapter.validate_python("unix ::1") == (UNIX, found[1])
+    for value in ("10.0.0.1/8", "unix:/run/proxy.sock"):
+        with pytest.raises(ValidationError, match=r"such as .* or 'unix'"):
+            adapter.validate_python(value)

@@ -6,7 +6,7 @@ pipeline lacks is in :mod:`eilogin.cli.ordering`.
 
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eilogin import settings
@@ -24,7 +24,7 @@ from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import ATTRIBUTES
 from eilogin.hub.release import WORDS, is_entity
 from eilogin.saml.levels import LEVELS
-from eilogin.settings import Options, did_you_mean
+from eilogin.settings import UNIX, Options, did_you_mean
 from eilogin.stores.sqlite import mounts
 from eilogin.visit.digid import TEXTS
 from eilogin.visit.subjects import NAME_ID
@@ -63,7 +63,8 @@ def notes(
     ``known`` says in the same way whom a section trusts.
     """
     found = list(_of_no_effect(file, parts))
-    threads = _threads(file)
+    servers = list(map(Pipelines(file).part, file.of_kind("server")))
+    threads = _threads(servers)
     for part in parts:
         if part.entry_point is not None:
             found += _comments(part)
@@ -71,6 +72,7 @@ def notes(
         if options is not None:
             found += [*_in_one(part, options), *_open_files(file, part, options)]
             found += _all_held(part, options, threads)
+            found += _all_as_one(part, options, servers)
     for stack in stacks:
         found += [
             *_out_of_reach(stack, read),
@@ -110,10 +112,9 @@ def _comments(part: Part) -> Iterator[str]:
             yield _note(part, option, f"found ' #'{settings.no_comments(value)}")
 
 
-def _threads(file: IniFile) -> int:
+def _threads(servers: Iterable[Part]) -> int:
     """The threads of the server that has the most; 0 where there is no waitress."""
     # Another server has them on its command line. A fault has been told.
-    servers = map(Pipelines(file).part, file.of_kind("server"))
     said = (
         one.options.get("threads", f"{_THREADS}").strip()
         for one in servers
@@ -135,6 +136,23 @@ def _all_held(part: Part, options: Options, threads: int) -> Iterator[str]:
                 name,
                 f"{most}, and no server has more than {threads} threads: a peer that"
                 " hangs holds them all; expected fewer",
+            )
+
+
+def _all_as_one(part: Part, options: Options, servers: Iterable[Part]) -> Iterator[str]:
+    """Where whoever comes has no address, and nobody is asked for it."""
+    if not isinstance(options, TrustOptions) or UNIX in options.trusted_proxies:
+        return
+    for server in servers:
+        # Of waitress, and of gunicorn.
+        bound = server.options.get("bind", "")
+        if "unix_socket" in server.options or bound.startswith("unix:"):
+            yield _note(
+                part,
+                "trusted_proxies",
+                f"[{server.title}] is a Unix socket, so whoever comes there has no"
+                " address, and all count as one network; expected 'unix', if a proxy"
+                " of ours speaks there",
             )
 
 

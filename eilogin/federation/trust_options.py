@@ -119,7 +119,8 @@ class TrustOptions(OwnOptions, name="trust"):
         "PEM file with the key of that certificate", default=None, shown="none"
     )
     trusted_proxies: Networks = option(
-        "addresses of our own proxies, whose X-Forwarded-For is believed",
+        "addresses of our own proxies, whose X-Forwarded-For is believed; ``unix`` is "
+        "one that speaks to us over a Unix socket",
         default=(),
         shown="none",
     )

@@ -20,13 +20,7 @@ from pydantic import model_validator
 from webob import Response
 
 from eilogin import settings
-from eilogin.errors import (
-    Busy,
-    ConfigurationError,
-    NotFound,
-    Refused,
-    StoreUnavailable,
-)
+from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.above import SignInAbove, subject_here
 from eilogin.hub.answers import Answers, Encrypt, Sign
 from eilogin.hub.citizens import Citizens
@@ -316,14 +310,11 @@ class Hub:
         is_told = not isinstance(error, NotFound)
         if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
             return soap_fault(error, note_refusal(error, event, environ))
-        again = None
-        if isinstance(error, StoreUnavailable | Busy) and wants_page(environ):
-            again = this_page(environ, env.trust(environ).own.public_url)
         return self.pages.refuse(
             environ,
             error,
             event=event,
-            again=again,
+            again=_again(environ, error),
             ways_back=list(_ways_back(environ, error)),
         )
 
@@ -407,16 +398,25 @@ def _told_of(environ: "WSGIEnvironment", login: Login) -> Sequence[Participant]:
     return told
 
 
+def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
+    """Where a citizen tries again what could not be done now, if a link can do that."""
+    # The page of the sign-in form is at its address: she is asked once more.
+    can_ask = wants_page(environ) or environ.get(env.ADDRESS) == "login"
+    if not isinstance(error, Unavailable) or not can_ask:
+        return None
+    return this_page(environ, env.trust(environ).own.public_url)
+
+
 def _ways_back(
     environ: "WSGIEnvironment", error: Exception
 ) -> Iterator[tuple[str, str]]:
     """Where a citizen can go on from the page of an error: addresses, with names.
 
     To the service in whose name she was sent here, if its metadata has a page of it,
-    and to our own first page ("").
+    and to our own first page (""), where she also sees whether she is logged in still.
     """
     trust = environ.get(env.TRUST)
-    if trust is None or not isinstance(error, Refused):
+    if trust is None or not isinstance(error, Refused | Unavailable):
         return
     language = language_of(environ)
     link = trust.federation.link_of(error.peer, language)

@@ -9,16 +9,17 @@ before it is made, so that many at the same time are counted like any others.
 
 Who tries all day, from wherever, does not keep a citizen out of her own browser: one in
 which she has signed in before (:mod:`eilogin.hub.browsers`) has tries of its own; at
-codes where she has given one there.
+codes where she has given one there. Who knows her password can make many of them known,
+so all of hers together have no more than all others have at her name. A try at a code
+is one at a password too, so this holds for both.
 """
 
 import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.hub.browsers import known_browser
-from eilogin.hub.citizens import plain
+from eilogin.hub.citizens import Citizen, plain
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 
@@ -32,24 +33,31 @@ _MOST = 5
 #: Tries at one password from wherever, and at whatever passwords from one network.
 _MOST_FOR_A_NAME = 25
 _MOST_FROM_A_PLACE = 250
+#: How often others may be faster at the same count.
+_ROUNDS = 100
 
 
 class Attempts:
-    """The tries that are left for one username from where this request comes."""
+    """The tries that are left for one username from where this request comes.
 
-    def __init__(self, environ: "WSGIEnvironment", username: str) -> None:
+    ``citizen`` is who is called so, or nobody (``Citizens.called``).
+    """
+
+    def __init__(
+        self, environ: "WSGIEnvironment", username: str, citizen: Citizen
+    ) -> None:
         self._values = env.values(environ)
         self._name = name = plain(username)
-        known, network = known_browser(environ, username), network_here(environ)
+        known, network = known_browser(environ, citizen), network_here(environ)
         self._browser = browser = known.number
         #: The browser, where it has codes of its own to try.
         self._for_codes = browser if known.with_code else ""
         self._here = f"password\0{name}\0{browser or network}"
-        self._place = (f"place\0{network}", _MOST_FROM_A_PLACE)
-        self._password = [(self._here, _MOST)]
-        if not browser:
-            self._password.append((f"name\0{name}", _MOST_FOR_A_NAME))
-        self._taken: list[str] = []
+        self._place = f"place\0{network}"
+        # What may hold a "\0" is last.
+        self._everywhere = f"{'known' if browser else 'name'}\0{name}"
+        #: What is counted of this try: each, and the instant until which it is.
+        self._taken: list[tuple[str, float]] = []
 
     @property
     def is_in_her_own_browser(self) -> bool:
@@ -61,44 +69,76 @@ class Attempts:
 
         What is tried for a name that has none left counts here too.
         """
-        return self.is_in_her_own_browser or self._take(*self._place)
+        if self.is_in_her_own_browser:
+            return True
+        return self._take(self._place, _MOST_FROM_A_PLACE)
 
     def may_try_password(self) -> bool:
         """Take one of the tries that are left for this name, or say that none is."""
-        before = len(self._taken)
-        if all(self._take(what, most) for what, most in self._password):
+        if not self._take(self._here, _MOST):
+            return False
+        if self._take(self._everywhere, _MOST_FOR_A_NAME):
             return True
         # It is not made, so it does not count.
-        for key in self._taken[before:]:
-            self._values.take(key)
+        self._give_back(*self._taken.pop())
         return False
 
     def may_try_code(self, citizen_id: str) -> bool:
         """The same for a citizen's code; "" is nobody's, of whom the same is asked."""
-        who = citizen_id or f"\0{self._name}"
-        return self._take(self._code_of(who), _MOST)
+        return self._take(self._code_of(citizen_id or f"\0{self._name}"), _MOST)
 
     def forget(self, citizen_id: str, *, with_code: bool) -> None:
         """She has signed in: this try does not count, nor those before it here.
 
         Those at codes count on, unless she has signed in ``with_code``.
         """
-        codes = _slots(self._code_of(citizen_id), _MOST) if with_code else ()
-        for key in (*self._taken, *_slots(self._here, _MOST), *codes):
-            self._values.take(key)
+        for what, until in self._taken:
+            self._give_back(what, until)
+        self._values.take(_key(self._here))
+        if with_code:
+            self._values.take(_key(self._code_of(citizen_id)))
 
     def _code_of(self, who: str) -> str:
         return f"code\0{who}\0{self._for_codes}"
 
+    # --- one count ------------------------------------------------------------------
+
     def _take(self, what: str, most: int) -> bool:
-        until = clock.now() + _COUNTS_FOR
-        for key in _slots(what, most):
-            if self._values.add(key, "", until, durable=False):
-                self._taken.append(key)
+        for _ in range(_ROUNDS):
+            kept, counted = self._counted(what)
+            if len(counted) >= most:
+                return False
+            until = clock.now() + _COUNTS_FOR
+            if self._put(what, kept, [*counted, until]):
+                self._taken.append((what, until))
                 return True
+        # That many at the same time are no citizen.
         return False
 
+    def _give_back(self, what: str, until: float) -> None:
+        for _ in range(_ROUNDS):
+            kept, counted = self._counted(what)
+            if until not in counted:
+                return
+            counted.remove(until)
+            if self._put(what, kept, counted):
+                return
 
-def _slots(what: str, most: int) -> Iterator[str]:
-    digest = hashlib.sha256(what.encode()).hexdigest()
-    return (f"attempt:{digest}:{n}" for n in range(most))
+    def _counted(self, what: str) -> tuple[str | None, list[float]]:
+        """What the store has, and until when each try of it counts that does so now."""
+        kept = self._values.get(_key(what))
+        instants = map(float, (kept or "").split())
+        now = clock.now()
+        return kept, [until for until in instants if until > now]
+
+    def _put(self, what: str, kept: str | None, counted: list[float]) -> bool:
+        """Put a new count in the place of what was ``kept``, if that is there still."""
+        key, text = _key(what), " ".join(map(repr, counted))
+        until = clock.now() + _COUNTS_FOR
+        if kept is None:
+            return self._values.add(key, text, until, durable=False)
+        return self._values.swap(key, kept, text, until, durable=False)
+
+
+def _key(what: str) -> str:
+    return f"attempts:{hashlib.sha256(what.encode()).hexdigest()}"

@@ -1,9 +1,11 @@
 """The browsers in which a citizen has signed in before.
 
-Each has a cookie that tells us so: for each of the last few citizens a number, and a
-tag of that number and her username, which only this hub can make. The tag also tells
-whether she has ever given a one-time code there: who has her password alone can make a
-browser known, and gets no codes to guess by that. It signs nobody in.
+Each has a cookie that tells us so: for each of the last few citizens a number, sealed
+so that only this hub can make or read it. It opens for as long as the password by which
+she signed in there is hers, and 180 days at most: who once knew another one of hers has
+no known browser by that. Where she has given a one-time code it opens while her codes
+are the same too; who has her password alone can make a browser known, and gets no codes
+to guess by that. It signs nobody in.
 It is what tells her own browser from that of who tries all passwords, where tries are
 counted (:mod:`eilogin.hub.attempts`; OWASP, "Slow Down Online Guessing Attacks with
 Device Cookies").
@@ -13,8 +15,9 @@ import re
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
-from eilogin.hub.citizens import plain
-from eilogin.visit.sealing import Sealer
+from eilogin import clock
+from eilogin.hub.citizens import Citizen
+from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 
@@ -26,7 +29,7 @@ _COOKIE = Cookie("eilogin-known")
 _LASTS = 180 * 24 * 60 * 60
 #: Citizens whom one browser knows: a household.
 _MOST_CITIZENS = 4
-_ENTRY = re.compile(r"[\w-]{22}:[0-9a-f]{16,100}", re.ASCII).fullmatch
+_ENTRY = re.compile(r"[\w-]{60,200}={0,2}", re.ASCII).fullmatch
 
 
 class Known(NamedTuple):
@@ -38,17 +41,17 @@ class Known(NamedTuple):
     with_code: bool = False
 
 
-def known_browser(environ: "WSGIEnvironment", username: str) -> Known:
-    """The browser of a request, as who is called so has it."""
+def known_browser(environ: "WSGIEnvironment", citizen: Citizen) -> Known:
+    """The browser of a request, as she has it; nobody has one, after as much work."""
     sealer, found = _sealer(environ), Known()
     # All of them, whichever it is.
     for entry in _entries(environ):
-        found = _read(entry, username, sealer) or found
+        found = _read(entry, citizen, sealer) or found
     return found
 
 
 def remember(
-    environ: "WSGIEnvironment", username: str, *, with_code: bool
+    environ: "WSGIEnvironment", citizen: Citizen, *, with_code: bool
 ) -> tuple[str, str]:
     """The header by which this browser is one in which she has signed in.
 
@@ -57,14 +60,15 @@ def remember(
     """
     sealer = _sealer(environ)
     entries = _entries(environ)
-    others = [one for one in entries if _read(one, username, sealer) is None]
-    known = known_browser(environ, username)
+    others = [one for one in entries if _read(one, citizen, sealer) is None]
+    known = known_browser(environ, citizen)
     if with_code and not known.with_code:
         known = Known(with_code=True)
     number = known.number or secrets.token_urlsafe(16)
-    text = _text(number, username, with_code=known.with_code)
-    mine = f"{number}:{sealer.tag(text)}"
-    kept = ".".join([mine, *others[: _MOST_CITIZENS - 1]])
+    # Whole seconds: all entries are of one length.
+    text = f"{int(clock.now() + _LASTS)} {number}"
+    hers = sealer.seal(text.encode(), *_bound_to(citizen, with_code=known.with_code))
+    kept = ".".join([as_text(hers), *others[: _MOST_CITIZENS - 1]])
     return _COOKIE.set(kept, max_age=_LASTS)
 
 
@@ -74,12 +78,17 @@ def _entries(environ: "WSGIEnvironment") -> list[str]:
     return [one for one in value.split(".") if _ENTRY(one)][:_MOST_CITIZENS]
 
 
-def _read(entry: str, username: str, sealer: Sealer) -> Known | None:
-    """What an entry proves of who is called so, if anything."""
-    number, _, tag = entry.partition(":")
+def _read(entry: str, citizen: Citizen, sealer: Sealer) -> Known | None:
+    """What an entry proves of her, if anything."""
     for with_code in (False, True):
-        if sealer.is_tag_of(tag, _text(number, username, with_code=with_code)):
-            return Known(number, with_code)
+        bound_to = _bound_to(citizen, with_code=with_code)
+        try:
+            text = sealer.open(from_text(entry), *bound_to).decode()
+        except NotSealed:
+            continue
+        until, _, number = text.partition(" ")
+        # The browser's own date is no more than its word.
+        return Known(number, with_code) if int(until) > clock.now() else None
     return None
 
 
@@ -88,7 +97,7 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
     return Sealer(own.sealing_secrets, f"known browser at {own.entity_id}")
 
 
-def _text(number: str, username: str, *, with_code: bool) -> str:
-    # The name is last: what comes before it has no "\0".
-    how = "code" if with_code else "password"
-    return f"{number}\0{how}\0{plain(username)}"
+def _bound_to(citizen: Citizen, *, with_code: bool) -> tuple[str, ...]:
+    """What has to be the same as when she signed in."""
+    words = (citizen.id, citizen.password)
+    return (*words, citizen.totp_secret) if with_code else words

@@ -84,8 +84,8 @@ class Citizens:
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {plain(c.username): c for c in citizens}
         hashes = [c.password for c in self._by_username.values()] or [_some_hash()]
-        #: What is checked for who is nobody: as much work as for one of the citizens.
-        self._nobodies = [_like(_parameters_of(one)) for one in hashes]
+        #: Who has a name that nobody has: as much work as one of the citizens.
+        self._nobodies = [_nobody(_parameters_of(one)) for one in hashes]
         # The same one in every process, and nobody knows which.
         self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
@@ -121,23 +121,30 @@ class Citizens:
             raise ConfigurationError(f"{path}: {fault}")
         return cls(citizens)
 
+    def called(self, username: str) -> Citizen:
+        """Who is called so; for an unknown name one with ``id`` "", who is nobody.
+
+        That one is the same for the same name, in every process.
+        """
+        name = plain(username)
+        digest = hmac.digest(self._chooses, name.encode(), "sha256")
+        nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
+        return self._by_username.get(name, nobody)
+
     def verify(self, username: str, password: str) -> Citizen | None:
         """The citizen, if this is her password.
 
         An unknown name takes as long as a wrong password of some citizen, and always
         as long. Counting what goes wrong, and stopping it, is up to the caller.
         """
-        name = plain(username)
-        citizen = self._by_username.get(name)
-        digest = hmac.digest(self._chooses, name.encode(), "sha256")
-        nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
-        hashed = citizen.password if citizen else nobody
+        citizen = self.called(username)
         try:
-            _HASHER.verify(hashed, password[:_PASSWORD_LENGTH])
+            _HASHER.verify(citizen.password, password[:_PASSWORD_LENGTH])
         except argon2.exceptions.VerifyMismatchError:
             return None
         # No one has guessed the random password of nobody; nor shall they.
-        return citizen if len(password) <= _PASSWORD_LENGTH else None
+        is_hers = citizen.id and len(password) <= _PASSWORD_LENGTH
+        return citizen if is_hers else None
 
     def verify_code(self, citizen: Citizen | None, code: str) -> bool:
         """Whether this is her one-time code now, or the one just before or after.
@@ -196,11 +203,10 @@ def _parameters_of(hashed: str) -> tuple[int, int, int]:
 
 
 @cache
-def _like(parameters: tuple[int, int, int]) -> str:
-    """A hash that is as much work, of what nobody types."""
-    time_cost, memory_cost, parallelism = parameters
-    hasher = argon2.PasswordHasher(time_cost, memory_cost, parallelism)
-    return hasher.hash(os.urandom(16))
+def _nobody(parameters: tuple[int, int, int]) -> Citizen:
+    """Somebody whose password, which nobody types, is as much work."""
+    hasher = argon2.PasswordHasher(*parameters)
+    return Citizen("", "", "", "", hasher.hash(os.urandom(16)), _SECRET_OF_NOBODY)
 
 
 def _citizen(entry: object) -> Citizen:

@@ -180,7 +180,7 @@ class Endings:
                 f"left:{seen}",
                 again=bool(tried),
             ).to_json(),
-            by_browser=address == "slo",
+            by_server="" if address == "slo" else issuer,
         )
         return Outcome.from_json(text)
 
@@ -240,26 +240,33 @@ class Endings:
 
     @contextmanager
     def room(
-        self, environ: "WSGIEnvironment", message: str = "", *, by_browser: bool = True
+        self, environ: "WSGIEnvironment", message: str = "", *, by_server: str = ""
     ) -> Iterator[None]:
         """Room for a logout that may wait for participants; Busy where there is none.
 
         Nothing has come of it then, and it may be tried again. Of the same ``message``
-        there is room for few in any case; and for what is brought ``by_browser`` those
-        from one network have half of all, so that nobody has all others wait.
+        there is room for few in any case. Those from one network have half of all, so
+        that nobody has all others wait; so has a member whose server brings them
+        (``by_server``, which has been proven), but it has as many at least as a
+        participant brings at once: they are of all its visitors, of whom it lets no
+        network have them all.
         """
-        network = network_here(environ) if by_browser else None
+        if by_server:
+            whose, at_least = f"soap {by_server}", USUAL
+        else:
+            whose, at_least = network_here(environ), 1
         try:
             same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
             # Who waits for another one has a place too: it holds a thread as well.
-            with same, _WAITING.one("", self._at_once, network):
+            place = _WAITING.one("", self._at_once, whose, at_least=at_least)
+            with same, place:
                 yield
         except Full as full:
             raise Busy(
                 f"logouts that wait for participants at this moment: {full.taken}, and"
-                " no more may (of one network half as many): does one of them answer"
-                " slowly (logouts_at_once, logout_timeout), or is one message sent over"
-                " and over?"
+                " no more may (of one network, or one member's server, half as many):"
+                " does one of them answer slowly (logouts_at_once, logout_timeout), or"
+                " is one message sent over and over?"
             ) from None
 
     def once(
@@ -269,7 +276,7 @@ class Endings:
         until: float,
         execute: Callable[[str], str],
         *,
-        by_browser: bool = True,
+        by_server: str = "",
     ) -> str:
         """What comes of a message that is executed once, named ``seen``, as a text.
 
@@ -278,7 +285,7 @@ class Endings:
         the mark of who tried ("" for none), that nobody knows what that one has ended.
         """
         values = env.values(environ)
-        with self.room(environ, seen, by_browser=by_browser):
+        with self.room(environ, seen, by_server=by_server):
             mark = f"{_UNDER_WAY}{clock.now()}"
             before = self._come_of(values, seen, mark, until)
             if before and not before.startswith(_UNDER_WAY):

@@ -189,7 +189,7 @@ class SignIn:
     ) -> tuple[Citizen | None, str]:
         """Who proved to be whom at a level; or nobody, and the problem."""
         username = form.get("username", "")
-        attempts = Attempts(environ, username)
+        attempts = Attempts(environ, username, self._citizens.called(username))
         if not attempts.may_try_here():
             return None, "blocked"
         may_try = attempts.may_try_password()
@@ -269,7 +269,7 @@ class SignIn:
         answer = first or see_other(at(own.public_url, target))
         answer.headerlist.append(env.cookie(environ).set(token))
         with_code = level != PASSWORD
-        known = remember(environ, citizen.username, with_code=with_code)
+        known = remember(environ, citizen, with_code=with_code)
         answer.headerlist.append(known)
         return answer
 

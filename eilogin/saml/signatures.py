@@ -573,7 +573,7 @@ def sign(element: etree._Element, key: SigningKey) -> None:
         )
     # lxml overlooks a prefix of the list that was not read here in any document yet.
     covered = etree.fromstring(serialize(element)) if prefixes else element
-    octets = canonical(covered, prefixes)
+    octets = canonical(covered, prefixes, is_ours=True)
     digest = _DIGESTS[key.digest or SHA256](octets).digest()
     signature = etree.fromstring(_template(key).format(digest=to_base64(digest)))
     signed_info, value = signature[0], signature[1]
@@ -582,7 +582,8 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     has_issuer = first is not None and first.tag == f"{{{SAML}}}Issuer"
     element.insert(1 if has_issuer else 0, signature)
     # Canonical in its place: the namespaces around it count.
-    value.text = to_base64(sign_octets(key, canonical(signed_info)))
+    info = canonical(signed_info, is_ours=True)
+    value.text = to_base64(sign_octets(key, info))
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:

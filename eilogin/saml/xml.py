@@ -287,11 +287,14 @@ def serialize(element: etree._Element) -> bytes:
     return octets
 
 
-def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
+def canonical(
+    element: etree._Element, prefixes: Sequence[str] = (), *, is_ours: bool = False
+) -> bytes:
     """The element in exclusive canonical form, without comments, in its place.
 
     ``prefixes`` are those of InclusiveNamespaces PrefixList (exclusive XML
-    canonicalisation 1.0, section 3). lxml knows no "#default" among them: where a
+    canonicalisation 1.0, section 3). What ``is_ours`` has no names but those that we
+    use ourselves: see :func:`sparingly`. lxml knows no "#default" among them: where a
     default namespace is declared around the element, and not used by it, the octets
     lack it, and a signature that counts on it does not hold. Raises MalformedMessage
     for what has no canonical form: a namespace that is no absolute URI.
@@ -309,14 +312,16 @@ def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
         return octets
 
     try:
-        return sparingly(write, _octets_of_names(element))
+        return write() if is_ours else _alone(write, element)
     except etree.C14NError as error:
         raise MalformedMessage("the message has no canonical form") from error
 
 
-def _octets_of_names(element: etree._Element) -> int:
-    """How many the names have that an element alone brings: see :func:`sparingly`."""
-    return len(element.tag) + sum(map(len, element.attrib))
+def _alone(work: Callable[[], _T], element: etree._Element) -> _T:
+    """Do what has lxml make a document of an element, if it is within another."""
+    if element.getparent() is None:
+        return work()
+    return sparingly(work, len(element.tag) + sum(map(len, element.attrib)))
 
 
 def validate(element: etree._Element, schema: str) -> None:
@@ -455,7 +460,7 @@ class _Schema:
             sparingly(lambda: self._refuse_many_faults(octets), len(octets))
         validate = partial(self._schema.validate, element)
         with self._lock:
-            if sparingly(validate, _octets_of_names(element)):
+            if _alone(validate, element):
                 return
             fault = self._schema.error_log[0]
         raise _malformed(

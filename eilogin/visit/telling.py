@@ -19,6 +19,7 @@ from eilogin.saml.checks import check_logout_response, require_issuer
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login
 from eilogin.visit.digid import name_id_of
+from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 from eilogin.web.inbound import open_soap
 from eilogin.web.outbound import binding_missing, browser_bindings, encryption_key
@@ -123,7 +124,7 @@ class HubTold:
         trust, request_id = env.trust(environ), messages.new_id()
         element = self.request(trust, login, endpoint, request_id)
         signatures.sign(element, trust.key_for(login.who.issuer))
-        with _place(login.who.issuer):
+        with _place(environ, login.who.issuer):
             octets = trust.back_channel.post(
                 endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
             )
@@ -145,15 +146,18 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 
 @contextmanager
-def _place(hub: str) -> Iterator[None]:
-    """One of the places for logouts that are at a hub, or PeerBusy: nobody waits."""
+def _place(environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
+    """One of the places for logouts that are at a hub, or PeerBusy: nobody waits.
+
+    The hub does not see from which network they come; so none has all of them here.
+    """
     try:
-        with _AT_HUBS.one(hub, USUAL):
+        with _AT_HUBS.one(hub, USUAL, network_here(environ)):
             yield
     except Full as full:
         raise PeerBusy(
-            f"{full.taken} logouts are at {hub!r} at this moment, and no more are told"
-            " to it: does it answer slowly?"
+            f"{full.taken} logouts are at {hub!r} at this moment, {full.of_one} of them"
+            " from one network, and no more are told to it: does it answer slowly?"
         ) from None
 
 

@@ -19,7 +19,7 @@ from eilogin import audit
 from eilogin.errors import StoreUnavailable
 from eilogin.sessions import Login
 from eilogin.web import environ as env
-from eilogin.web.requests import client_address
+from eilogin.web.requests import client_address, is_among, is_by_unix_socket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -83,7 +83,8 @@ class Whereabouts:
                 # Told once, because it is remembered.
                 _log.warning(
                     "bind_address has nothing to compare: the server tells no address"
-                    " of its clients (a Unix socket?)"
+                    " of its clients (a Unix socket? 'unix' in trusted_proxies takes it"
+                    " from X-Forwarded-For)"
                 )
             mark = env.trust(environ).own.pseudonym(f"network\0{network}")
             _make_room(self._marks)
@@ -119,7 +120,27 @@ class Whereabouts:
 
 def network_here(environ: "WSGIEnvironment") -> str:
     """The network that a request comes from, as :func:`network_of` its address."""
-    return network_of(client_address(environ, env.trust(environ).trusted_proxies))
+    trust = env.trust(environ)
+    address = client_address(environ, trust.trusted_proxies)
+    # A proxy that says for whom it asks, and is not heard.
+    if (
+        is_by_unix_socket(address)
+        and "HTTP_X_FORWARDED_FOR" in environ
+        and not is_among(address, trust.trusted_proxies)
+    ):
+        _tell_of_proxy(trust.own.entity_id)
+    return network_of(address)
+
+
+@lru_cache(_REMEMBERED)
+def _tell_of_proxy(entity_id: str) -> None:
+    """Tell that a proxy should be trusted; once, because it is remembered."""
+    _log.warning(
+        "%s: X-Forwarded-For over a Unix socket is not believed, so everybody counts as"
+        " one network: if a proxy of ours speaks there, write 'unix' in"
+        " trusted_proxies",
+        entity_id,
+    )
 
 
 @lru_cache(_REMEMBERED)

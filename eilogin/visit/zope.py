@@ -34,7 +34,7 @@ from eilogin.errors import MalformedMessage, PathRefused
 from eilogin.settings import IPNetwork
 from eilogin.visit.paths import fault_in
 from eilogin.web import environ as env
-from eilogin.web.requests import is_among, read_whole_body
+from eilogin.web.requests import is_among, is_by_unix_socket, read_whole_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -99,8 +99,7 @@ def _is_ours(address: str, proxies: Sequence[IPNetwork]) -> bool:
     try:
         is_local = ip_address(address).is_loopback
     except ValueError:
-        # A socket of this machine has no address.
-        is_local = address in ("", "localhost")
+        is_local = is_by_unix_socket(address)
     return is_local or is_among(address, proxies)
 
 

@@ -22,7 +22,7 @@ class Full(Exception):
     def __init__(self, taken: int, of_one: int) -> None:
         super().__init__(taken, of_one)
         self.taken = taken
-        #: How many of them are of the network that asks.
+        #: How many of them are of who asks.
         self.of_one = of_one
 
 
@@ -34,29 +34,33 @@ class Places:
         self._taken: dict[str, list[str]] = {}
 
     @contextmanager
-    def one(self, name: str, most: int, network: str | None = None) -> Iterator[None]:
+    def one(
+        self, name: str, most: int, whose: str | None = None, *, at_least: int = 1
+    ) -> Iterator[None]:
         """One of ``most`` places, for as long as the block runs; or :class:`Full`.
 
-        With a ``network`` no more than half of them, rounded up, are for who come from
-        that, so that none has all others wait.
+        Where it is said ``whose`` it is, such as of a network, no more than half of
+        them, rounded up, are for that one, so that none has all others wait; but
+        ``at_least`` so many, if there are.
         """
-        self._take(name, most, network)
+        share = max((most + 1) // 2, at_least)
+        self._take(name, most, whose, share)
         try:
             yield
         finally:
-            self._give_back(name, network or "")
+            self._give_back(name, whose or "")
 
-    def _take(self, name: str, most: int, network: str | None) -> None:
+    def _take(self, name: str, most: int, whose: str | None, share: int) -> None:
         with self._lock:
             taken = self._taken.get(name, [])
-            of_one = 0 if network is None else taken.count(network)
-            if len(taken) >= most or of_one >= (most + 1) // 2:
+            of_one = 0 if whose is None else taken.count(whose)
+            if len(taken) >= most or of_one >= share:
                 raise Full(len(taken), of_one)
-            self._taken[name] = [*taken, network or ""]
+            self._taken[name] = [*taken, whose or ""]
 
-    def _give_back(self, name: str, network: str) -> None:
+    def _give_back(self, name: str, whose: str) -> None:
         with self._lock:
             taken = self._taken[name]
-            taken.remove(network)
+            taken.remove(whose)
             if not taken:
                 del self._taken[name]

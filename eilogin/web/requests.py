@@ -18,7 +18,7 @@ from eilogin.errors import (
     MessageTooLarge,
     MethodNotAllowed,
 )
-from eilogin.settings import WEB_HOST, IPNetwork, site_path
+from eilogin.settings import UNIX, WEB_HOST, IPNetwork, site_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -30,6 +30,9 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 20
 #: More proxies than stand before any site in earnest.
 _MOST_PROXIES = 10
+#: What servers tell of a peer that came by a Unix socket, where its address would be:
+#: waitress, and others such as gunicorn.
+_BY_UNIX_SOCKET = ("localhost", "")
 
 
 # --- where it came from ---------------------------------------------------------
@@ -348,10 +351,18 @@ def client_address(
     return believed
 
 
-def is_among(address: str, networks: Sequence[IPNetwork]) -> bool:
-    """Whether an address is in one of these networks; no for what is no address."""
-    parsed = _parsed(address)
-    return parsed is not None and any(parsed in network for network in networks)
+def is_by_unix_socket(peer: str) -> bool:
+    """Whether a peer (REMOTE_ADDR) has no address: it is a process of this machine."""
+    return peer in _BY_UNIX_SOCKET
+
+
+def is_among(peer: str, networks: Sequence[IPNetwork]) -> bool:
+    """Whether a peer is in one of these networks; no for a word that is no address.
+
+    Who came by a Unix socket is in :data:`eilogin.settings.UNIX`.
+    """
+    at = UNIX.network_address if is_by_unix_socket(peer) else _parsed(peer)
+    return at is not None and any(at in network for network in networks)
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -7,6 +7,7 @@ told so at once, and nothing of it is lost.
 """
 
 import contextlib
+import re
 import threading
 import time
 from collections import Counter
@@ -337,6 +338,8 @@ def test_sign_ins_in_the_place_of_others(served, flood, log_in, is_at_hub, slow,
     others = flood(slow, [lambda: sign_in("chaima")] * MANY, waiting=0)
     assert statuses(others) == {503: MANY}
     assert is_at_hub(browsers["chaima"])
+    again = link_of(others[0].result().text, "Probeer het opnieuw")
+    assert again == "/login"
     assert served("GET", "https://inloggen.test/health").status == 200
     assert served("GET", LOGIN).status == 200
     slow.let_go()
@@ -347,26 +350,59 @@ def test_sign_ins_in_the_place_of_others(served, flood, log_in, is_at_hub, slow,
     assert not any(map(is_at_hub, browsers.values()))
 
 
+def link_of(page, text):
+    """Where the link with a text on a page leads."""
+    [link] = re.findall(rf'<a [^>]*href="([^"]*)">\s*{text}\s*</a>', page)
+    return link
+
+
+def test_the_button_of_the_hub_while_all_wait(served, flood, log_in, is_at_hub, slow):
+    """Who has pressed it is still logged in, and finds it again."""
+    browsers = [log_in(name)[0] for name in ("anna", "bram", "chaima")]
+
+    def log_out(browser):
+        cookies = browser.cookies("inloggen.test").items()
+        return served("POST", "https://inloggen.test/logout", "", cookies=cookies)
+
+    first, second, hers = browsers
+    tasks = flood(slow, [lambda: log_out(first), lambda: log_out(second)], waiting=2)
+    assert slow.has(2)
+    busy = log_out(hers)
+    assert busy.status == 503
+    assert is_at_hub(hers)
+    home = link_of(busy.text, "Naar de startpagina")
+    cookies = hers.cookies("inloggen.test").items()
+    assert "Overal uitloggen" in served("GET", home, cookies=cookies).text
+    slow.let_go()
+    assert statuses(tasks) == {200: 2}
+    assert log_out(hers).status == 200
+    assert not is_at_hub(hers)
+
+
 # --- a participant that tells the hub -------------------------------------------------
 
 
 def test_logouts_at_a_participant_whose_hub_hangs(
     federation, hub, served, flood, log_in
 ):
-    """All of them are logged out here; what the hub does not hear, they read."""
+    """All of them are logged out here; what the hub does not hear, they read.
+
+    They come from many networks: of one there are two at the hub (test_waits_by_soap).
+    """
     citizens = [log_in()[0] for _ in range(MANY // 2)]
     peer = federation.apps["inloggen.test"] = Hanging(no_answer)
     body = urlencode({"next": "/"})
     tasks = flood(
         peer,
         [
-            lambda one=one: served(
+            lambda number=number, one=one: served(
                 "POST",
                 "https://uwv.test/eilogin/logout",
                 body,
                 cookies=one.cookies("uwv.test").items(),
+                address=f"127.0.0.{1 + number}",
             )
-            for one in citizens
+            for number, one in enumerate(citizens)
         ],
         waiting=3,
     )

@@ -1312,6 +1312,31 @@ class TestWhatIsHardlyMeant:
         (note,) = self.notes(site, run)
         assert note.startswith("note: [filter:g-trust] trusted_proxies: takes in every")
 
+    @pytest.mark.parametrize(
+        "server",
+        [
+            {"unix_socket": "%(here)s/s", "listen": None},
+            {
+                "use": "egg:gunicorn#main",
+                "bind": "unix:%(here)s/s",
+                "listen": None,
+                "threads": None,
+            },
+        ],
+        ids=["waitress", "gunicorn"],
+    )
+    def test_a_unix_socket_whose_proxy_is_not_trusted_is_noted(self, site, run, server):
+        site.set("server:back", **server)
+        trusting = ("filter:hub-trust", "filter:uwv-eilogin", "filter:g-trust")
+        notes = self.notes(site, run)
+        assert [note.partition(":")[2].split()[0] for note in notes] == [
+            f"[{title}]" for title in trusting
+        ]
+        assert "trusted_proxies: [server:back] is a Unix socket" in notes[0]
+        for title in trusting:
+            site.set(title, trusted_proxies="unix 10.0.0.1")
+        assert self.notes(site, run) == []
+
     def test_a_method_that_is_none_is_noted(self, site, run):
         protect = "/a off methods=GET,POTS\n /b off methods=PROPFIND,PATCH"
         site.set("filter:g-login", protect=protect)

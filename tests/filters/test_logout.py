@@ -641,6 +641,9 @@ class TestALogoutToldOverSoap:
         """Who comes after those is logged out here too; her browser goes on with it."""
         logging_out(logout_binding=binding)
         visitors = [log_in(f"anna{n}", f"_s{n}") for n in range(4)]
+        # Of one network there would be two.
+        for number, visitor in enumerate(visitors):
+            visitor.browser.address = f"192.0.2.{number}"
         asked, goes_on = threading.Semaphore(0), threading.Event()
 
         def hang(environ, start_response):

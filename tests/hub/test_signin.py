@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from html import unescape
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -297,6 +297,43 @@ class TestWhoIsSignedInAlready:
         citizen.visit(service.address(service.request()))
         refused(citizen.browser.page, "store-unavailable", 503)
         assert service.came == []
+
+    def test_tries_again_where_she_was_asked(
+        self, citizen, service, sessions, monkeypatch, refused
+    ):
+        """At the question's own form, in which nothing is that she typed."""
+        citizen.visit(service.address(service.request()))
+
+        def down(*arguments, **more):
+            raise StoreUnavailable("the disk is gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sessions.store, "add", down)
+            citizen.sign_in("mistyped-name", url=None)
+            refused(citizen.browser.page, "store-unavailable", 503)
+        assert "mistyped-name" not in citizen.browser.page.text
+        citizen.browser.click("Probeer het opnieuw")
+        assert "mistyped-name" not in citizen.browser.page.text
+        citizen.sign_in(url=None)
+        assert len(service.came) == 1
+
+    @pytest.mark.parametrize("target", ["https://evil.test/", "//evil.test", "/\\evil"])
+    def test_tries_again_at_no_other_site(self, citizen, sessions, monkeypatch, target):
+        citizen.visit(f"{LOGIN}?{urlencode({'next': target})}")
+        shown = citizen.browser.page
+        form = {"username": "anna", "password": "demo-anna"}
+
+        def down(*arguments, **more):
+            raise StoreUnavailable("the disk is gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sessions.store, "add", down)
+            citizen.browser.post(citizen.browser.url, site="same-origin", **form)
+        citizen.browser.click("Probeer het opnieuw")
+        assert citizen.browser.url.startswith(f"{LOGIN}?next=")
+        assert citizen.browser.page.text == shown.text
+        citizen.sign_in(url=None)
+        assert citizen.browser.url == f"{HUB}/"
 
 
 class TestTwoTabsAtOnce:

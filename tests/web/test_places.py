@@ -13,12 +13,13 @@ def places():
     return Places()
 
 
-def taken(places, *networks, most=3, name="hub"):
+def taken(places, *networks, most=3, name="hub", at_least=1):
     """How many of these get a place, one after another."""
     with ExitStack() as stack:
         for count, network in enumerate(networks):
             try:
-                stack.enter_context(places.one(name, most, network))
+                place = places.one(name, most, network, at_least=at_least)
+                stack.enter_context(place)
             except Full:
                 return count
         return len(networks)
@@ -34,6 +35,13 @@ def test_there_are_as_many_as_may_be(places, most):
 )
 def test_one_network_gets_half_of_them_rounded_up(places, most, share):
     assert taken(places, *["192.0.2.1"] * 9, most=most) == share
+
+
+@pytest.mark.parametrize(
+    ("most", "share"), [(2, 2), (3, 3), (4, 3), (6, 3), (7, 4), (8, 4)]
+)
+def test_who_is_to_have_more_gets_as_many_as_there_are(places, most, share):
+    assert taken(places, *["a member"] * 9, most=most, at_least=3) == share
 
 
 def test_the_rest_is_for_others(places):

@@ -16,6 +16,7 @@ from eilogin.errors import (
     MessageTooLarge,
     MethodNotAllowed,
 )
+from eilogin.settings import UNIX
 from eilogin.web.requests import (
     allow_only,
     client_address,
@@ -435,6 +436,33 @@ NETWORKS = (ip_network("10.0.0.0/8"), ip_network("::1"))
 def test_the_client_is_who_spoke_to_our_own_proxies(socket, forwarded, expected):
     environ = {"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": forwarded}
     assert client_address(environ, NETWORKS) == expected
+
+
+@pytest.mark.parametrize("peer", ["localhost", ""], ids=["waitress", "gunicorn"])
+class TestAPeerThatCameByAUnixSocket:
+    """It has no address: servers say so in words of their own."""
+
+    def environ(self, peer, forwarded):
+        return {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+
+    def test_is_believed_where_it_is_a_proxy_of_ours(self, peer):
+        trusted = (UNIX, *NETWORKS)
+        for forwarded in ("198.51.100.7", "6.6.6.6, 198.51.100.7, 10.0.0.2"):
+            environ = self.environ(peer, forwarded)
+            assert client_address(environ, trusted) == "198.51.100.7"
+
+    def test_is_not_believed_where_it_is_not(self, peer):
+        assert client_address(self.environ(peer, "198.51.100.7"), NETWORKS) == peer
+
+    @pytest.mark.parametrize("forwarded", ["", "1.2.3.4, localhost", "1.2.3.4,"])
+    def test_names_nobody_by_its_own_word(self, peer, forwarded):
+        assert client_address(self.environ(peer, forwarded), (UNIX,)) == peer
+
+
+def test_trust_in_unix_sockets_is_trust_in_no_address():
+    for socket in ("127.0.0.1", "::1", "198.51.100.7"):
+        environ = {"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": "1.2.3.4"}
+        assert client_address(environ, (UNIX,)) == socket
 
 
 def test_a_long_chain_is_not_followed_to_its_end():

@@ -225,7 +225,7 @@ class Frames:
         told = self._asking(environ, request_id).asked[request_id]
         destination = env.trust(environ).own.url("slo")
         try:
-            require_done(response, inbound.issuer, told, request_id, destination)
+            require_done(response, told, request_id, destination)
         except Refused as error:
             error.peer = told.entity_id
             reference = note_refusal(error, "logout.delivered", environ)
@@ -249,9 +249,9 @@ class Frames:
 
     def _asking(self, environ: "WSGIEnvironment", request_id: str) -> Unfinished:
         """In which logout somebody was asked, by the ID of the LogoutRequest."""
-        handle = env.values(environ).get(_asked(request_id))
-        stored = env.values(environ).get(_key(handle)) if handle else None
-        if handle is None or stored is None:
+        handle = env.values(environ).get(_asked(request_id)) or ""
+        stored = env.values(environ).get(_key(handle))
+        if stored is None:
             raise MessageUnexpected("nobody was asked to log out by this message")
         return Unfinished.from_json(handle, stored)
 

@@ -24,8 +24,9 @@ from eilogin.web.cookies import Cookie, names
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Logins that may lead to one page within :data:`PERIOD` seconds.
-MOST = 5
+#: Logins that may lead to one page within :data:`PERIOD` seconds. Browsers give up
+#: after twenty redirects; a round has four where an application sends her to log in.
+MOST = 4
 PERIOD = 60.0
 #: The same for who is logged in and follows links to the login address. She may well
 #: do so every few seconds; an application that sends her there by itself is quicker.

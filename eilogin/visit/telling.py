@@ -15,7 +15,7 @@ from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures
-from eilogin.saml.checks import check_logout_response, require_issuer
+from eilogin.saml.checks import check_logout_response
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login
 from eilogin.visit.digid import name_id_of
@@ -128,11 +128,11 @@ class HubTold:
             octets = trust.back_channel.post(
                 endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
             )
-        signed, issuer = open_soap(octets, trust.hub_keys)
-        require_issuer(issuer, login.who.issuer)
+        signed, _ = open_soap(octets, trust.hub_keys)
         response = messages.read_logout_response(signed)
         # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
-        return judged(response, issuer, request_id, response.destination)
+        hub = login.who.issuer
+        return judged(response, hub, request_id, response.destination)
 
 
 def _usual(in_browser: Sequence[str]) -> Sequence[str]:
@@ -162,17 +162,17 @@ def _place(environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
 
 
 def judged(
-    response: messages.LogoutResponse, issuer: str, request_id: str, destination: str
+    response: messages.LogoutResponse, hub: str, request_id: str, destination: str
 ) -> str:
     """What the hub says of the others: ``everywhere``, or ``partly``.
 
-    ``issuer`` is the hub that signed it; ``destination`` is "" for an answer that
+    ``hub`` is the one that was asked; ``destination`` is "" for an answer that
     need not have one. Raises :class:`eilogin.errors.Refused` where it is no answer to
     our request, or says neither.
     """
     check_logout_response(
         response,
-        issuer=issuer,
+        issuer=hub,
         in_response_to=request_id,
         destination=destination,
         destination_required=bool(destination),
@@ -183,8 +183,8 @@ def judged(
     if not response.status.is_success and not is_partial:
         # Such as for who is not known there any more, and may be logged in elsewhere.
         raise MessageUnexpected(
-            f"{issuer!r} does not say that it logged her out; its status is"
+            f"{hub!r} does not say that it logged her out; its status is"
             f" {' '.join(codes)[:200]!r}"
         )
-    audit.event("logout.answered", "failed" if is_partial else "ok", peer=issuer)
+    audit.event("logout.answered", "failed" if is_partial else "ok", peer=hub)
     return "partly" if is_partial else "everywhere"

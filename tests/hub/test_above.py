@@ -5,8 +5,10 @@ from wsgiref.validate import validator
 import pytest
 from webtest import TestApp as Client
 
-from eilogin.errors import InvalidOptions
+from eilogin.errors import InvalidOptions, PipelineOrder
 from eilogin.hub import make_hub
+from eilogin.hub.above import login_above
+from eilogin.web import environ as env
 
 ABOVE = {"sign_in": "above", "passed_on_to": "https://uwv.test/"}
 
@@ -32,6 +34,12 @@ def logged_by(eilogin_federation, clock, caplog):
 
 def test_stands_behind_the_filters_of_a_participant(logged_by):
     assert "'hub_inside' have to stand before" in logged_by()
+
+
+@pytest.mark.parametrize("there", [env.LOGIN, env.LOGOUT])
+def test_stands_behind_both_of_them(there):
+    with pytest.raises(PipelineOrder, match="'hub_inside' have to stand before"):
+        login_above({there: object()})
 
 
 def test_stands_behind_filters_that_know_of_it(logged_by):

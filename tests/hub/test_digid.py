@@ -911,6 +911,12 @@ class TestARelayState:
         assert signed_in.browser.page.status_int == 404
         assert len(stad.service.came) == 1
 
+    def test_of_a_logout_has_at_most_eighty_bytes(self, signed_in, stad, logs_out):
+        logs_out(stad, signed_in, relay_state="é" * 40)
+        assert signed_in.browser.page.status_int == 200
+        logs_out(stad, signed_in, relay_state="é" * 40 + "x")
+        assert signed_in.browser.page.status_int == 404
+
     def test_of_a_request_that_is_denied_is_not_kept(self, signed_in, stad, uwv):
         stad.ask(signed_in, "old", issued=START - 300 * 24 * 60 * MINUTE)
         assert stad.status() == DENIED

@@ -68,7 +68,7 @@ def test_a_question_waits_for_half_an_hour(questions, clock):
 
 @pytest.mark.parametrize("handle", ["", "made-up", "a" * 5000])
 def test_an_unknown_handle_is_lost(questions, handle):
-    with pytest.raises(LoginLost):
+    with pytest.raises(LoginLost, match="was not asked for, or too long ago"):
         questions.find(handle)
 
 

@@ -99,6 +99,16 @@ def test_a_link_of_the_site_itself_leads_to_the_hub_at_once(anna):
     assert anna.hub_asked() == "ander.test"
 
 
+def test_another_hub_cannot_cancel_in_her_place(anna, user):
+    """It need not be signed: that she cancelled is told for the hub that was asked."""
+    question = anna.chooses("inloggen.test")
+    anna.bring(anna.other.refusal(question[0]), question)
+    assert anna.browser.page.status_int == 400
+    assert "geannuleerd" not in anna.browser.text
+    anna.bring(anna.hub.answer(question[0], "anna"), question)
+    assert user() == "anna"
+
+
 class TestWithADiscoveryService:
     @pytest.fixture(autouse=True)
     def service(self, anna):

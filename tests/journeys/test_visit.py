@@ -531,6 +531,25 @@ class TestALoginThatComesRound:
         assert anna.browser.page.status_int == 403
         assert "een fout in deze website" in anna.browser.text
 
+    def test_because_the_application_sends_her_and_no_cookie_is_kept(
+        self, eilogin_federation, citizen_at
+    ):
+        def app(environ, start_response):
+            address = "https://uwv.test/eilogin/login?next=/mijn"
+            plain = ("Content-Type", "text/plain")
+            start_response("302 Found", [("Location", address), plain])
+            return [b""]
+
+        federation = eilogin_federation(
+            {"uwv.test": app}, options={"uwv.test": {"protect": "/ optional"}}
+        )
+        WithoutSession(federation, "uwv.test")
+        anna = citizen_at(federation.browser())
+        anna.visit(UWV)
+        anna.type_password()
+        assert anna.browser.page.status_int == 403
+        assert "bewaart uw browser onze cookie niet" in anna.browser.text
+
     def test_not_because_she_logs_out_and_in_again_herself(self, anna):
         for _ in range(MOST + 1):
             anna.visit(UWV)

@@ -136,6 +136,8 @@ class TestLogin:
             {"proven": {"basis": "now"}},
             {"ahead": None},
             {"family": None},
+            {"left": [7]},
+            {"left": 7},
         ],
         ids=lambda change: str(change)[:40],
     )

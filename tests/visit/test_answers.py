@@ -470,10 +470,11 @@ def test_what_waits_and_cannot_be_read_is_refused(stashed, refused, caplog, spoi
     assert tab.browser.url == STAD
 
 
-def test_a_name_under_which_no_answer_waits_is_refused(federation, refused):
+def test_a_name_under_which_no_answer_waits_is_refused(federation, refused, caplog):
     browser = federation.browser()
     browser.visit(f"{ACS}?answer=made-up")
     refused(browser, "login-lost")
+    assert "no answer waits under this name (any more)" in caplog.text
 
 
 def test_a_request_is_no_answer(begin, hub, send_form, refused):

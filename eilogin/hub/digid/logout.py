@@ -32,7 +32,7 @@ from eilogin.hub.logout import SingleLogout
 from eilogin.hub.propagation import Propagation
 from eilogin.hub.services import services_of
 from eilogin.saml import bindings, messages
-from eilogin.saml.checks import require_destination, require_issuer
+from eilogin.saml.checks import require_destination
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
@@ -233,7 +233,6 @@ def _read(environ: "WSGIEnvironment") -> Back:
     if inbound.kind != bindings.REQUEST:
         raise MessageUnexpected("a LogoutResponse; DigiD asks nobody by the browser")
     request = messages.read_logout_request(inbound.element)
-    require_issuer(request.issuer, inbound.issuer)
     require_destination(
         request.destination,
         trust.own.url("slo"),

@@ -51,10 +51,9 @@ def faults_in(document: etree._Element) -> Mapping[int, PeerUnusable]:
 
     They are numbered as :func:`entities_in` finds them, also in the canonical form,
     which cannot be asked any more: it lacks the namespaces that only a value uses
-    (xsi:type). What is around the members is valid, and so are some of them. Only of
-    what is trusted: how long it takes grows with the square of the number of faults.
-    Raises :class:`~eilogin.errors.MalformedMessage`, and where no member is valid the
-    :class:`~eilogin.errors.PeerUnusable` of the first.
+    (xsi:type). Only of what is trusted: how long it takes grows with the square of the
+    number of faults. Raises :class:`~eilogin.errors.MalformedMessage` where what is
+    around the members is not valid.
     """
     try:
         validate(document, "metadata")
@@ -79,20 +78,17 @@ def _require_sound_around(document: etree._Element) -> None:
 
 
 def _faults_of_members(document: etree._Element) -> dict[int, PeerUnusable]:
-    """Why the schema refuses members, by their numbers; raises it if it is all of them.
+    """Why the schema refuses members, by their numbers.
 
     Each is looked at as a document of its own: an ID that another member has too is
     nobody's fault, and would be held against whichever comes last.
     """
     faults = {}
-    members = list(entities_in(document, None))
-    for number, (element, _) in enumerate(members):
+    for number, (element, _) in enumerate(entities_in(document, None)):
         try:
             _require_valid(element, 1)
         except PeerUnusable as error:
             faults[number] = error
-    if len(faults) == len(members):
-        raise faults[0]
     return faults
 
 
@@ -117,8 +113,6 @@ def entities_in(
     if element.tag == q("md:EntityDescriptor"):
         yield element, inherited
         return
-    if element.tag != q("md:EntitiesDescriptor"):
-        raise MalformedMessage("the root is not SAML metadata")
     end = earliest(inherited, end_of(element))
     members = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
     for child in element.iterchildren(*members):

@@ -9,6 +9,7 @@ import gzip
 import hmac
 import zlib
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -182,6 +183,17 @@ def signature_inside(message: Redirect) -> str:
     signatures.sign(root, message.key)
     parts = message.packed(deflated(xml.serialize(root)))
     return written(left_out(parts, "SigAlg"))
+
+
+@QUERIES("rd-odd-signature-inside", rule="policy", reasons=(MALFORMED,))
+def odd_signature_inside(message: Redirect) -> str:
+    """Truly signed in the query; and inside a signature that no one may look at."""
+    root = xml.parse(message.octets)
+    signatures.sign(root, message.key)
+    reference = root.find(f".//{xml.q('ds:Reference')}")
+    assert reference is not None
+    reference.addnext(deepcopy(reference))
+    return written(message.signed(message.packed(deflated(xml.serialize(root)))))
 
 
 @QUERIES("rd-attacker-key", kind="key-trust", reasons=(UNTRUSTED,))

@@ -1,0 +1,23 @@
+"""A login in the place of another one; what other tabs do meanwhile is in journeys."""
+
+from dataclasses import replace
+
+import pytest
+
+from eilogin.errors import LoginEnded
+from eilogin.sessions import Subject, create_in_place
+from tests.sessions.said import HUB, NOON, found
+
+HERE = "https://uwv.example/metadata"
+
+
+def test_who_was_logged_out_does_not_take_the_place_of_who_is_in(sessions, anna):
+    """Nor is it tried for ever: she who is in has not changed."""
+    bert = replace(anna, who=Subject(HUB, HERE, "bert"))
+    token = sessions.create_login(bert, issued=NOON)
+    sessions.end_subject(anna.who, issued=NOON)
+    with pytest.raises(LoginEnded):
+        create_in_place(
+            sessions, anna, alone=anna, issued=NOON, current=found(sessions, token)
+        )
+    assert found(sessions, token).who == bert.who

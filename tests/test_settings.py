@@ -568,3 +568,15 @@ def test_the_option_says_what_networks_look_like():
     for value in ("10.0.0.1/8", "unix:/run/proxy.sock"):
         with pytest.raises(ValidationError, match=r"such as .* or 'unix'"):
             adapter.validate_python(value)
+
+
+def test_words_are_told_once_each_and_are_no_slips():
+    assert settings.words_of(" a\n b  a") == ("a", "b")
+    assert settings.words_of(("a,",)) == ("a,",), "what was read already"
+    with pytest.raises(ValueError, match="names with blanks between them, found 'a,'"):
+        settings.words_of("a, b")
+    assert settings.names_of("a b a") == ("a", "b")
+    assert settings.names_of(("a",)) == ("a",)
+    for slip in ("a,", "a="):
+        with pytest.raises(ValueError, match=f"names with blanks .* found '{slip}'"):
+            settings.names_of(f"b {slip}")

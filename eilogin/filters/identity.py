@@ -93,6 +93,9 @@ _OF_SERVERS = re.compile(
 ).fullmatch
 
 
+_NAME_OF_HEADER = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9][A-Za-z0-9-]*").fullmatch
+
+
 def _source(word: str) -> Source | None:
     """What ``subject``, ``level``, ``bsn`` or ``attribute:NAME`` stands for, if any."""
     if word in ("subject", "level"):
@@ -135,7 +138,7 @@ class Header:
 
 def _header(line: str) -> Header:
     words = line.split()
-    if len(words) != 2 or not words[0].replace("-", "").isalnum():  # noqa: PLR2004
+    if len(words) != 2 or not _NAME_OF_HEADER(words[0]):  # noqa: PLR2004
         raise ValueError("lines such as 'X-Name attribute:name'")
     key = "HTTP_" + words[0].upper().replace("-", "_")
     if _READ_BY_OTHERS(key):
@@ -197,7 +200,15 @@ def _allowed(value: object) -> object:
 
 
 def _headers(value: object) -> object:
-    return read_lines(split(value), _header) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    headers = read_lines(split(value), _header)
+    keys = [header.key for header in headers]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        # Else who is told by one of them could be told by the other one's value.
+        name = twice.removeprefix("HTTP_").replace("_", "-")
+        raise ValueError(f"each header once: {name} occurs twice")
+    return headers
 
 
 class Name(NamedTuple):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from eilogin import clock
 from eilogin.hub.browsers import known_browser
 from eilogin.hub.citizens import Citizen, plain
-from eilogin.visit.whereabouts import network_here
+from eilogin.visit.whereabouts import network_here, wider
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _MOST = 5
 #: Tries at one password from wherever, and at whatever passwords from one network.
 _MOST_FOR_A_NAME = 25
 _MOST_FROM_A_PLACE = 250
+#: And from 48 bits of IPv6, in which a household may have as many networks as it likes.
+_MOST_FROM_WIDER = 1000
 #: How often others may be faster at the same count.
 _ROUNDS = 100
 
@@ -53,7 +55,9 @@ class Attempts:
         #: The browser, where it has codes of its own to try.
         self._for_codes = browser if known.with_code else ""
         self._here = f"password\0{name}\0{browser or network}"
-        self._place = f"place\0{network}"
+        self._places = [(f"place\0{network}", _MOST_FROM_A_PLACE)]
+        if (wide := wider(network)) != network:
+            self._places.append((f"wide\0{wide}", _MOST_FROM_WIDER))
         # What may hold a "\0" is last.
         self._everywhere = f"{'known' if browser else 'name'}\0{name}"
         #: What is counted of this try: each, and the instant until which it is.
@@ -71,7 +75,7 @@ class Attempts:
         """
         if self.is_in_her_own_browser:
             return True
-        return self._take(self._place, _MOST_FROM_A_PLACE)
+        return all(self._take(place, most) for place, most in self._places)
 
     def may_try_password(self) -> bool:
         """Take one of the tries that are left for this name, or say that none is."""

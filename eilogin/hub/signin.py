@@ -243,6 +243,8 @@ class SignIn:
         )  # fmt: skip
         other, first = env.session_to_end(environ), None
         if other is not None and other.who != subject:
+            # Before that one is logged out everywhere, which a page has to tell.
+            env.sessions(environ).require_room(subject)
             first = self._make_way(environ, other, target)
         proof = Login(
             who=subject,
@@ -257,7 +259,7 @@ class SignIn:
         made = _log_in(environ, proof)
         if made is None:
             # Another tab was faster, at a higher level.
-            return see_other(at(own.public_url, target))
+            return first or see_other(at(own.public_url, target))
         token, login = made
         proofs.note(environ, token, _page_of(environ, target))
         audit.event(

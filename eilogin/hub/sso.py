@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 _TOO_LATE = "the citizen logged out while she was being answered"
+#: For how many seconds a question that is refused once more gets the same artifact.
+_SAME_REFUSAL = 60.0
 
 # Why there is no login, as status codes (SAML core 3.2.2.2).
 FAILED = (messages.RESPONDER, messages.AUTHN_FAILED)
@@ -296,17 +298,40 @@ class SingleSignOn:
                 fields,
                 leads_on=self._sign_in.leads_away,
             )
-        artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
-        key = artifact_key(artifact, question.issuer)
-        kept, until = self._kept(question, octets.decode())
         if login is None:
-            env.sessions(environ).store.add(key, kept, until, durable=False)
-        elif not env.sessions(environ).keep_with(login, key, kept, until):
-            raise LoginEnded(_TOO_LATE)
+            artifact = self._refused_by(environ, question, response)
+        else:
+            artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+            key = artifact_key(artifact, question.issuer)
+            kept, until = self._kept(question, octets.decode())
+            if not env.sessions(environ).keep_with(login, key, kept, until):
+                raise LoginEnded(_TOO_LATE)
         url = bindings.artifact_url(question.acs_url, artifact, question.relay_state)
         if self._sign_in.leads_away:
             return go_on(environ, self._pages, url)
         return see_other(url)
+
+    def _refused_by(
+        self, environ: "WSGIEnvironment", question: Question, response: etree._Element
+    ) -> str:
+        """The artifact of a refusal, of which one question has one a minute.
+
+        To ask for another one, which nobody fetches, costs nobody anything.
+        """
+        codes = [
+            one.get("Value", "") for one in response.iter(xml.q("samlp:StatusCode"))
+        ]
+        name = f"refused:{question.handle}:{' '.join(codes)}"
+        values, store = env.values(environ), env.sessions(environ).store
+        before = values.get(name)
+        if before and store.get(artifact_key(before, question.issuer)) is not None:
+            return before
+        artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+        kept, until = self._kept(question, xml.serialize(response).decode())
+        store.add(artifact_key(artifact, question.issuer), kept, until, durable=False)
+        values.take(name)
+        values.add(name, artifact, clock.now() + _SAME_REFUSAL, durable=False)
+        return artifact
 
     def _kept(self, question: Question, text: str) -> tuple[str, float]:
         """What is kept of an answer for its artifact, and until when."""

@@ -27,8 +27,9 @@ from eilogin.stores import Store, StoredSession
 
 _log = logging.getLogger("eilogin.sessions")
 
-#: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
-#: has to end them all must not take long.
+#: Most logins of one subject at a time, but for those that are made at the same
+#: instant. Nobody has as many browsers, and a logout that has to end them all must not
+#: take long.
 MOST_LOGINS = 100
 
 # A cookie's value is a shard, and 32 random bytes as secrets.token_urlsafe writes them.
@@ -187,8 +188,8 @@ class Sessions(IdleLimit):
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
-        if not is_same and len(self.store.find(login.who.label())) >= MOST_LOGINS:
-            raise TooManyLogins(f"more than {MOST_LOGINS} sessions of one subject")
+        if not is_same:
+            self.require_room(login.who)
         made = self._filled_in(login, token, replaces if is_same else None)
         if replaces is not None and is_same:
             self._leave_word(replaces, made)
@@ -219,6 +220,11 @@ class Sessions(IdleLimit):
         if made.also is not None:
             self._be_found_by_other_labels(made, issued)
         return token
+
+    def require_room(self, who: Subject) -> None:
+        """Raise TooManyLogins where a subject has as many logins as one may have."""
+        if len(self.store.find(who.label())) >= MOST_LOGINS:
+            raise TooManyLogins(f"more than {MOST_LOGINS} sessions of one subject")
 
     def _lets_nobody_in(self, refused: Login) -> bool:
         """Whether not even a session of nobody could be made now where one was refused.

@@ -33,13 +33,14 @@ from eilogin.saml.checks import SKEW
 from eilogin.visit import under_way, waiting
 from eilogin.visit.handles import handle_of, is_handle, is_silent
 from eilogin.visit.resolving import Resolver
+from eilogin.visit.targets import page_to_go_to
 from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.visit.waiting import Answer
 from eilogin.web import environ as env
 from eilogin.web.pages import note_refusal
 from eilogin.web.places import USUAL
-from eilogin.web.requests import allow_only, origin_of, read_form_body, safe_next
-from eilogin.web.urls import root, see_other
+from eilogin.web.requests import allow_only, origin_of, read_form_body
+from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -204,7 +205,7 @@ class AnswerReader:
         self._ask_again(trust, response, expected, received.octets)
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
-        target = safe_next(path, root(public_url))
+        target = page_to_go_to(trust.own, path)
         # However often it is sent, it waits once, and is claimed once.
         handle = handle_of(name, assertion.issued)
         return waiting.keep(environ, handle, assertion, target)

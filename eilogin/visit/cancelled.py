@@ -22,6 +22,7 @@ from webob import Response
 from eilogin.federation import Own
 from eilogin.visit.digid import ENDED
 from eilogin.visit.injection import ContentPlace, Headers, inject
+from eilogin.visit.targets import is_own_address
 from eilogin.visit.warning import Said
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -67,7 +68,7 @@ def page_before(environ: "WSGIEnvironment", own: Own) -> str:
     if not referer.startswith(f"{site}/"):
         return ""
     path, _, query = referer.removeprefix(site).partition("#")[0].partition("?")
-    if f"{path}/".startswith(f"{own.mount}{own.prefix}/"):
+    if is_own_address(own, path):
         return ""
     query = _unmarked(query)
     whole = f"{path}?{query}" if query else path

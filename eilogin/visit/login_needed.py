@@ -120,6 +120,10 @@ class LoginNeeded:
         for name, expected in (*self._faults, *session_faults(idle)):
             raise ConfigurationError(f"{name}: {expected} (profile = digid)")
 
+    def explain(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
+        """Why she is to log in again, with a link to ``address`` that goes on."""
+        return self._page(environ, level, address, was_sent=False, is_whole=True)
+
     def tell(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
         """Where nobody can be sent to the hub: that a login begins at ``address``.
 

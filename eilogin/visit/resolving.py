@@ -35,7 +35,7 @@ from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.answers import open_artifact_response
 from eilogin.visit import under_way
 from eilogin.visit.under_way import PendingLogin
-from eilogin.visit.whereabouts import network_here
+from eilogin.visit.whereabouts import network_here, wider
 from eilogin.web import environ as env
 from eilogin.web.places import Full, Places
 
@@ -59,6 +59,37 @@ _OURS = "Client"
 _CALLS = 2
 #: How often, and how many seconds apart, who waits for it looks.
 _LOOKS, _PAUSE = 10, 0.05
+#: Artifacts of one network of which nothing came lately, and for how many seconds that
+#: is; and how many networks are remembered for it.
+_FRUITLESS, _LATELY, _REMEMBERED = 3, 60.0, 10_000
+#: Whose places are those of all networks of which nothing came: they share them.
+_OF_THOSE = "of whom nothing came"
+
+
+class _Fruitless:
+    """The networks that have brought artifacts of which nothing came.
+
+    Who invents them has as many networks as she likes, and comes again at once; a
+    visitor, who is told that no place is free, does so after some seconds.
+    """
+
+    def __init__(self) -> None:
+        self._by_network: dict[str, tuple[float, ...]] = {}
+
+    def note(self, environ: "WSGIEnvironment") -> None:
+        """One more of the network of a request."""
+        if len(self._by_network) >= _REMEMBERED:
+            self._by_network.clear()
+        network = wider(network_here(environ))
+        before = self._by_network.get(network, ())
+        self._by_network[network] = (*before, clock.now())[-_FRUITLESS:]
+
+    def whose(self, environ: "WSGIEnvironment") -> str:
+        """Whose a place is that a request takes: its network's, or of all of these."""
+        network = network_here(environ)
+        instants = self._by_network.get(wider(network), ())
+        is_one = len(instants) == _FRUITLESS and clock.now() - instants[0] < _LATELY
+        return _OF_THOSE if is_one else network
 
 
 class Resolver:
@@ -66,6 +97,7 @@ class Resolver:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._fruitless = _Fruitless()
 
     def response(
         self,
@@ -101,6 +133,7 @@ class Resolver:
             raise
         except Refused as error:
             brought.fail()
+            self._fruitless.note(environ)
             is_gone = isinstance(error, LoginFailed | LoginLost | MessageExpired)
             if is_gone and self._is_taken(environ, pending, brought):
                 return None
@@ -122,7 +155,7 @@ class Resolver:
     def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
         """One of the places for questions to a hub, or PeerBusy: nobody waits."""
         try:
-            with _AT_HUBS.one(hub, self._most, network_here(environ)):
+            with _AT_HUBS.one(hub, self._most, self._fruitless.whose(environ)):
                 yield
         except Full as full:
             raise PeerBusy(

@@ -18,15 +18,16 @@ from eilogin.visit.asking import Questions, login_address
 from eilogin.visit.login_needed import LoginNeeded
 from eilogin.visit.rules import Rules
 from eilogin.visit.silence import SilentQuestion
+from eilogin.visit.targets import page_to_go_to
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 from eilogin.web.requests import (
     allow_only,
+    is_own_navigation,
     read_query,
-    safe_next,
     wants_page,
 )
-from eilogin.web.urls import root, see_other
+from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -84,6 +85,10 @@ class LoginAddress:
             # Only its head: nothing is remembered, and so nothing can be asked.
             endpoint = self._questions.endpoint(env.trust(environ), hub)
             return see_other(endpoint.location, status=302)
+        if _is_sent_by_another_site(environ):
+            # If DigiD says no, her session here ends: she is asked first.
+            address = wanted.address(environ)
+            return self._login_needed.explain(environ, wanted.level, address)
         rounds.require_end(environ, wanted.target)
         force = env.FRESH in environ
         if env.trust(environ).own.is_digid and not force:
@@ -116,7 +121,7 @@ def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
     trust = env.trust(environ)
     level = query.get("level", LEVELS[0])
     return _Wanted(
-        target=safe_next(query.get("next"), root(trust.own.public_url)),
+        target=page_to_go_to(trust.own, query.get("next")),
         level=level if level in LEVELS else LEVELS[0],
         hub=choosing.named_hub(environ, query.get("hub")),
         choose=query.get("choose") == "yes" and choosing.is_needed(trust),
@@ -132,6 +137,16 @@ def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
         and env.FRESH not in environ
         and reaches(login.level, wanted.level)
         and wanted.hub in ("", login.who.issuer)
+    )
+
+
+def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
+    """Whether another site leads her on to DigiD, though she is logged in."""
+    own = env.trust(environ).own
+    return (
+        own.is_digid
+        and env.session(environ) is not None
+        and not is_own_navigation(environ, own.public_url)
     )
 
 

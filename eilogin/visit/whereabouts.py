@@ -29,6 +29,7 @@ BindAddress = Literal["off", "warn", "enforce"]
 
 #: Bits of an IPv6 address that stay the same for a household.
 _NETWORK = 64
+_WIDER = 48
 #: Networks that a process remembers, and of how many it knows that it has told.
 _REMEMBERED = 10_000
 
@@ -144,6 +145,13 @@ def _tell_of_proxy(entity_id: str) -> None:
 
 
 @lru_cache(_REMEMBERED)
+def wider(network: str) -> str:
+    """Of :func:`network_of` in IPv6 the 48 bits of which a household has all."""
+    if ":" not in network:
+        return network
+    return str(ipaddress.ip_network(network).supernet(new_prefix=_WIDER))
+
+
 def network_of(address: str) -> str:
     """The network of an address: all of IPv4, 64 bits of IPv6; "" for no address."""
     try:

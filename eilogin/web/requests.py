@@ -370,7 +370,8 @@ def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     match = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", text, re.DOTALL)
     bare = (match[1] or match[2] or match[3]) if match else ""
     try:
-        address = ipaddress.ip_address(bare or "")
+        # Without the zone of an address that holds on one link (RFC 4007 11): a word.
+        address = ipaddress.ip_address((bare or "").partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:

@@ -138,12 +138,12 @@ def statuses(tasks):
 class Visitor:
     """Somebody with a login under way, who brings artifacts to a real server."""
 
-    def __init__(self, federation, hub, served, number):
+    def __init__(self, federation, hub, served, number, address=""):
         self.host = SITES[number % 2]
         begun = Citizen(federation, hub)
         self.request, self.handle = begun.begin(f"https://{self.host}/mijn")
         self._cookies = begun.browser.cookies(self.host).items()
-        self._address = f"127.0.0.{1 + number % 5}"
+        self._address = address or f"127.0.0.{1 + number % 5}"
         self._served = served
 
     def bring(self, artifact):
@@ -175,6 +175,33 @@ def test_artifacts_at_a_hub_that_hangs(federation, hub, served, flood):
         hub.carried = hub.answer(visitor.request)
         again = visitor.bring(hub.artifact())
         assert again.status == 303, (answer.status, again.text)
+
+
+def test_who_invents_artifacts_leaves_a_place_for_others(
+    federation, hub, served, flood
+):
+    """From however many networks; she comes again at once, and they after seconds."""
+
+    def stranger(number):
+        return Visitor(federation, hub, served, 0, f"127.0.1.{1 + number}")
+
+    for number in range(4):
+        one = stranger(number)
+        assert [one.bring(hub.artifact()).status for _ in range(3)] == [400] * 3
+    strangers = [stranger(number) for number in range(4)]
+    visitor = Visitor(federation, hub, served, 0, "127.0.2.1")
+    peer = federation.apps["inloggen.test"] = Hanging(hub)
+    inventing = flood(
+        peer, [lambda one=one: one.bring(hub.artifact()) for one in strangers], 2
+    )
+    assert peer.has(2)
+    hub.carried = hub.answer(visitor.request)
+    [logging_in] = flood(peer, [lambda: visitor.bring(hub.artifact())], 1)
+    assert peer.has(1)
+    assert not peer.has_more()
+    peer.let_go()
+    assert logging_in.result(PATIENCE).status == 303
+    assert statuses(inventing) == {503: 2, 400: 2}
 
 
 # --- logouts --------------------------------------------------------------------------

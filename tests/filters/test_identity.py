@@ -271,6 +271,21 @@ def test_what_was_found_is_told_once(witness, option, value, told):
     assert [str(fault) for fault in caught.value.faults] == [told]
 
 
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ("X-A subject\nX-B level\nx-a attribute:nick", "X-A occurs twice"),
+        ("X-A subject\nX--B level\nX-A bsn", "X-A occurs twice"),
+        ("X\N{SUPERSCRIPT TWO} subject", "lines such as"),
+        ("X-N\N{LATIN SMALL LETTER E WITH ACUTE} subject", "lines such as"),
+        ("- subject", "lines such as"),
+    ],
+)
+def test_headers_are_told_apart_by_their_names(witness, headers, told):
+    with pytest.raises(InvalidOptions, match=told):
+        make_identity(witness, {}, headers=headers)
+
+
 def test_headers_that_other_proxies_send_too_may_be_written(witness):
     make_identity(witness, {}, headers="X-Forwarded-User subject")
 

@@ -59,6 +59,18 @@ def test_who_has_a_whole_network_of_ipv6_has_the_tries_of_one(is_blocked):
     assert not is_blocked("2001:db8:0:1::1"), "another network"
 
 
+def test_whatever_passwords_are_tried_from_a_household(
+    is_blocked, monkeypatch, attempt
+):
+    """That has as many networks of IPv6 as it likes."""
+    monkeypatch.setattr("eilogin.hub.attempts._MOST_FROM_WIDER", 3)
+    tries = [is_blocked(f"2001:db8:0:{n}::1", f"n{n}") for n in range(4)]
+    assert tries == [False] * 3 + [True]
+    assert "te vaak geprobeerd via deze" in attempt("2001:db8:0:9::9").text
+    assert not is_blocked("2001:db8:1::1", "another"), "another household"
+    assert not is_blocked("192.0.2.1", "one more")
+
+
 def test_whatever_passwords_are_tried_from_there(is_blocked, monkeypatch, attempt):
     monkeypatch.setattr("eilogin.hub.attempts._MOST_FROM_A_PLACE", 3)
     tries = [is_blocked(f"2001:db8::{number}", f"n{number}") for number in range(1, 5)]

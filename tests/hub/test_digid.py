@@ -351,6 +351,24 @@ class TestARequestOfAMember:
         assert words(status) == FAILED
         assert status.message == ""
 
+    def test_that_is_cancelled_again_is_kept_once_until_it_is_fetched(
+        self, citizen, stad, clock
+    ):
+        """Else anybody could fill the store, at no cost, by one address."""
+        stad.ask(citizen)
+        citizen.browser.press("Annuleren")
+        [again] = [url for url in citizen.browser.trail if "cancel=1" in url]
+        for _ in range(3):
+            citizen.visit(again)
+        came = stad.service.came
+        assert len(came) == 4
+        assert len({fields["SAMLart"] for fields in came}) == 1
+        for shift in (0, 61):
+            clock.shift(shift)
+            assert words(messages.read_response(stad.answer()[0]).status) == FAILED
+            citizen.visit(again)
+            assert came[-1]["SAMLart"] != came[-2]["SAMLart"]
+
     @pytest.mark.parametrize("level", ["substantieel", "hoog"])
     def test_for_more_than_can_be_proven_is_told_so(self, signed_in, stad, level):
         stad.ask(signed_in, level=level)

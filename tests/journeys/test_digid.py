@@ -348,6 +348,20 @@ FORGED = {
 class TestAFailure:
     """DIGID.md 1.6 and 8, point 10."""
 
+    @pytest.mark.parametrize("query", ["level=hoog", "fresh=yes", "level=hoog&next=/x"])
+    def test_cannot_be_brought_about_by_a_link_of_another_site(self, anna, query):
+        """DigiD may say no at once, and her session here would end by that."""
+        anna.logs_in()
+        asked = len(anna.digid.questions)
+        anna.browser.url = "https://evil.test/"
+        anna.browser.follow(f"https://uwv.test/eilogin/login?{query}")
+        assert anna.browser.page.status_int == 403
+        assert len(anna.digid.questions) == asked
+        assert anna.is_logged_in
+        anna.browser.stops_before = "/sso"
+        anna.browser.click("Inloggen")
+        assert "https://inloggen.test/sso" in anna.browser.url
+
     @pytest.mark.parametrize("fail", FAILURES.values(), ids=FAILURES)
     def test_that_is_digids_own_word_ends_her_session(self, anna, fail):
         anna.logs_in()

@@ -109,6 +109,15 @@ def test_another_hub_cannot_cancel_in_her_place(anna, user):
     assert user() == "anna"
 
 
+def test_the_name_of_a_hub_does_not_log_her_out(anna, user):
+    """Another site says where it leads to: to our address for that."""
+    anna.logs_in_at("inloggen.test", anna.hub)
+    anna.follows_link_on_another_site(f"{LOGIN}?choose=yes&next=/eilogin/logout")
+    anna.browser.click("inloggen.test")
+    assert anna.browser.url == "https://stad.test/"
+    assert user() == "anna"
+
+
 class TestWithADiscoveryService:
     @pytest.fixture(autouse=True)
     def service(self, anna):

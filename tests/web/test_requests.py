@@ -431,6 +431,8 @@ NETWORKS = (ip_network("10.0.0.0/8"), ip_network("::1"))
         pytest.param("::1", "198.51.100.7:99", "198.51.100.7", id="IPv4 with a port"),
         pytest.param("::ffff:10.0.0.1", "1.2.3.4", "1.2.3.4", id="IPv4 in IPv6"),
         pytest.param("", "1.2.3.4", "", id="a socket without address"),
+        pytest.param("::1", "fe80::1%x y", "fe80::1", id="an address of one link"),
+        pytest.param("::1", "[fe80::1%eth0]:1", "fe80::1", id="the same with a port"),
     ],
 )
 def test_the_client_is_who_spoke_to_our_own_proxies(socket, forwarded, expected):

@@ -189,7 +189,8 @@ def _only_assertion(response: etree._Element) -> etree._Element:
     """The assertion of a Response, clear or encrypted, if its tree holds no other one.
 
     Wrapping attacks need two: the signed one, put away somewhere, and the one that is
-    read.
+    read. Of one that stands elsewhere the signature's place, or the schema, refuses all
+    that we know; that it is where it should be is looked at all the same.
     """
     root = response.getroottree().getroot()
     found = list(root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion")))
@@ -264,7 +265,8 @@ def _verified_alone(
 ) -> etree._Element:
     """An assertion that was decrypted, from its own signature's octets if it has one.
 
-    The pattern is that of a clear one: one assertion, nothing else that is signed.
+    The pattern is that of a clear one: one assertion, nothing else that is signed (what
+    else might be is no assertion, and not taken for one either).
     """
     signatures = check_structure(root)
     validate(root, "assertion")

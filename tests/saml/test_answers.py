@@ -1,6 +1,7 @@
 """A login answer is accepted when everything about it is right, and only then."""
 
 import secrets
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -921,11 +922,28 @@ class TestOpeningAnArtifactResponse:
         with pytest.raises(UntrustedSignature):
             open_it(outer.in_artifact_response(), must_be_signed=False)
 
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda outer: etree.SubElement(outer, q("samlp:Status")),
+            lambda outer: outer.set("Odd", "x"),
+        ],
+        ids=["two statuses", "an attribute"],
+    )
     @pytest.mark.parametrize("signs", [("artifact",), ("assertion",)])
-    def test_is_by_the_schema(self, answer, open_it, signs):
+    def test_is_by_the_schema(self, answer, open_it, signs, spoil):
         outer = answer.signed(*signs).in_artifact_response()
-        etree.SubElement(outer, q("samlp:Status"))
+        spoil(outer)
         with pytest.raises(MalformedMessage):
+            open_it(outer, must_be_signed=False)
+
+    def test_has_no_signature_where_saml_has_none(self, answer, open_it):
+        outer = answer.signed("assertion").in_artifact_response()
+        detail = etree.SubElement(
+            outer.find(q("samlp:Status")), q("samlp:StatusDetail")
+        )
+        detail.append(deepcopy(next(outer.iter(q("ds:Signature")))))
+        with pytest.raises(MalformedMessage, match="a signature where SAML has none"):
             open_it(outer, must_be_signed=False)
 
     def test_needs_the_key_of_the_hub(self, answer, open_it, other_key):

@@ -527,8 +527,11 @@ class TestSoap:
             ENVELOPE.format("<s:Body><a/></s:Body>")
             .replace("http://schemas.xmlsoap.org/soap/envelope/", SOAP_12)
             .encode(),
+            ENVELOPE.format("<s:Body><a/></s:Body>")
+            .replace("s:Envelope", "s:Letter")
+            .encode(),
         ],
-        ids=["XML", "nothing", "SOAP 1.2"],
+        ids=["XML", "nothing", "SOAP 1.2", "another element"],
     )
     def test_what_is_no_envelope_is_refused(self, octets):
         with pytest.raises(MalformedMessage):

@@ -789,7 +789,9 @@ class TestAssertions:
                 id="decision",
             ),
             pytest.param(
-                lambda a: etree.SubElement(a.find(ATTRIBUTES), "{urn:x-test}Other"),
+                lambda a: etree.SubElement(
+                    a.find(ATTRIBUTES), "{urn:x-test}Attribute", Name="x"
+                ),
                 id="no-attribute",
             ),
             pytest.param(

@@ -744,7 +744,7 @@ class StrictMachine(SignInMachine):
 
 
 FIXED = settings(
-    max_examples=150,
+    max_examples=120,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -754,4 +754,4 @@ FIXED = settings(
 TestSignIn = SignInMachine.TestCase
 TestSignIn.settings = FIXED
 TestStrictly = StrictMachine.TestCase
-TestStrictly.settings = settings(FIXED, max_examples=30)
+TestStrictly.settings = settings(FIXED, max_examples=20)

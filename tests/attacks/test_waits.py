@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from io import BytesIO
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -20,7 +21,7 @@ import waitress
 from hub_speaker import Citizen
 from waitress import wasyncore
 
-from eilogin.saml import bindings
+from eilogin.saml import bindings, messages
 
 HUB = "https://inloggen.test/metadata"
 SLO = "https://inloggen.test/slo"
@@ -110,6 +111,23 @@ class Hanging:
         self._goes_on.set()
 
 
+class KnowsOne:
+    """A hub that has an answer for one artifact, whoever asks at the same time."""
+
+    def __init__(self, hub, artifact, answer):
+        self._hub, self._artifact, self._answer = hub, artifact, answer
+        self._lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        resolve = messages.read_artifact_resolve(bindings.unwrap_soap(body))
+        again = {**environ, "wsgi.input": BytesIO(body)}
+        with self._lock:
+            is_it = resolve.artifact == self._artifact
+            self._hub.carried = self._answer if is_it else None
+            return self._hub(again, start_response)
+
+
 @pytest.fixture
 def flood():
     """Do many things at a time; all but those that wait have an outcome by then."""
@@ -190,13 +208,14 @@ def test_who_invents_artifacts_leaves_a_place_for_others(
         assert [one.bring(hub.artifact()).status for _ in range(3)] == [400] * 3
     strangers = [stranger(number) for number in range(4)]
     visitor = Visitor(federation, hub, served, 0, "127.0.2.1")
-    peer = federation.apps["inloggen.test"] = Hanging(hub)
+    hers = hub.artifact()
+    knows_hers = KnowsOne(hub, hers, hub.answer(visitor.request))
+    peer = federation.apps["inloggen.test"] = Hanging(knows_hers)
     inventing = flood(
         peer, [lambda one=one: one.bring(hub.artifact()) for one in strangers], 2
     )
     assert peer.has(2)
-    hub.carried = hub.answer(visitor.request)
-    [logging_in] = flood(peer, [lambda: visitor.bring(hub.artifact())], 1)
+    [logging_in] = flood(peer, [lambda: visitor.bring(hers)], 1)
     assert peer.has(1)
     assert not peer.has_more()
     peer.let_go()

@@ -401,7 +401,6 @@ PLACES = {
     "gunicorn-gthread-redis": ("redis", ["-k", "gthread", "--threads", "8"]),
     "two-machines-redis": ("redis", ["-k", "gthread", "--threads", "8"]),
 }
-FEW = {"gunicorn-sync-sqlite", "gunicorn-sync-preload-redis", "gunicorn-gthread-redis"}
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=str)
@@ -419,9 +418,8 @@ def place(request, tmp_path_factory, url_of):
         federation = _federation(folder, store_url)
         place = Place(federation, store_url, itertools.cycle(people))
         place.traveller = traveller
-        if request.param in FEW:
-            place.many = 1_000
         if arguments is not None:
+            place.many = 1_000
             machines = 2 if request.param.startswith("two") else 1
             _serve(place, stack, arguments, machines)
         yield place

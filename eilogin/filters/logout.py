@@ -18,14 +18,16 @@ executed by the NameID and SessionIndex that it names and needs no cookie.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.saml import bindings
 from eilogin.settings import Flag, Options, Seconds, SitePath, option, read
+from eilogin.visit.app_logout import Address, AppLogout, addresses
 from eilogin.visit.inside import Inside
 from eilogin.visit.leaving import Leaving, LogoutCall, was_here
 from eilogin.visit.logged_out import Afterwards, LoggedOut
@@ -58,6 +60,14 @@ class LogoutOptions(Options, name="logout"):
         default="",
         shown="a page that says she is logged out",
     )
+    app_logout: Annotated[tuple[Address, ...], BeforeValidator(addresses)] = option(
+        "addresses of the application's own logout, with blanks between them, each "
+        "with a method before it or without (``/logout``, ``POST /uit``): when the "
+        "application has done its part there, who is logged in is logged out here and "
+        "everywhere",
+        default=(),
+        shown="none",
+    )
     logout_binding: LogoutBindings = option(
         "how the hub is told of a logout, of what its metadata has: one or more of "
         "``redirect``, ``post`` (both in her browser) and ``soap`` (from server to "
@@ -81,7 +91,6 @@ class LogoutFilter:
     """The filter; ``options`` say how to log out, and where a visitor is then."""
 
     def __init__(self, app: "WSGIApplication", options: LogoutOptions) -> None:
-        self.app = app
         self._next = options.next
         self._pages = Pages()
         self._logged_out = LoggedOut(self._pages)
@@ -97,6 +106,16 @@ class LogoutFilter:
             self._logged_out,
             options.next,
         )
+        if options.app_logout:
+            app = AppLogout(
+                app,
+                options.app_logout,
+                self._leaving,
+                self._ask_first,
+                self._refusal,
+                options.next,
+            )
+        self.app = app
         self._elsewhere = LoggedOutElsewhere(self._pages, inside)
         self._own_addresses: Mapping[
             str | None, Callable[[WSGIEnvironment], Response]

@@ -278,6 +278,29 @@ def test_django_drops_its_session_after_a_logout(anna, rows):
     assert "een dakkapel" not in anna.browser.text
 
 
+def test_the_button_of_django_itself_logs_out_everywhere(anna, rows):
+    """Its LogoutView takes a form with its token, ends its session, and leads on."""
+    anna.log_in(f"{PERMITS}/application/")
+    assert anna.is_let_in(f"{REPORTS}/reports")
+    anna.visit(f"{PERMITS}/application/")
+    key = anna.browser.cookie("permits.localhost", "sessionid")
+    anna.browser.press("Leave")
+    assert anna.browser.url == f"{PERMITS}/"
+    assert "You are not logged in." in anna.browser.text
+    kept = "SELECT count(*) FROM django_session WHERE session_key = ?"
+    assert rows(kept, key) == [(0,)]
+    assert anna.browser.cookie("permits.localhost", "sessionid") is None
+    anna.visit(f"{REPORTS}/reports")
+    assert anna.is_asked_for_password
+
+
+def test_django_refuses_a_logout_without_its_token_and_nobody_is_logged_out(anna):
+    anna.log_in(f"{PERMITS}/application/")
+    anna.browser.post(f"{PERMITS}/leave/", site="cross-site")
+    assert anna.browser.page.status_int == 403
+    assert anna.is_let_in(f"{PERMITS}/application/")
+
+
 def test_django_gives_nobody_the_session_of_the_citizen_before(
     anna, citizen_at, citizen
 ):

@@ -1,5 +1,6 @@
 """Addresses of the site."""
 
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from permits import views
@@ -8,4 +9,5 @@ urlpatterns = [
     path("", views.start),
     path("application/", views.application, name="application"),
     path("application/sign/", views.sign),
+    path("leave/", LogoutView.as_view(next_page="/")),
 ]

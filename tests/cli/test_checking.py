@@ -434,6 +434,7 @@ WRONG = {
     },
     "logout": {
         "next": "https://elsewhere",
+        "app_logout": "logout",
         "logout_binding": "pigeon",
         "logout_timeout": "soon",
         "encrypt_name_id": "maybe",

@@ -299,7 +299,7 @@ class SingleSignOn:
                 leads_on=self._sign_in.leads_away,
             )
         if login is None:
-            artifact = self._refused_by(environ, question, response)
+            artifact = self._refused_by(environ, question, response, octets.decode())
         else:
             artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
             key = artifact_key(artifact, question.issuer)
@@ -312,7 +312,11 @@ class SingleSignOn:
         return see_other(url)
 
     def _refused_by(
-        self, environ: "WSGIEnvironment", question: Question, response: etree._Element
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        response: etree._Element,
+        text: str,
     ) -> str:
         """The artifact of a refusal, of which one question has one a minute.
 
@@ -327,7 +331,7 @@ class SingleSignOn:
         if before and store.get(artifact_key(before, question.issuer)) is not None:
             return before
         artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
-        kept, until = self._kept(question, xml.serialize(response).decode())
+        kept, until = self._kept(question, text)
         store.add(artifact_key(artifact, question.issuer), kept, until, durable=False)
         values.take(name)
         values.add(name, artifact, clock.now() + _SAME_REFUSAL, durable=False)

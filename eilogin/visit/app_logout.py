@@ -12,7 +12,9 @@ application's own answer, for it could not follow her to the hub; the hub is tol
 SOAP then, if it takes that.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urljoin
 
@@ -34,6 +36,8 @@ from eilogin.web.urls import at, whole_target
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
 
 #: Headers of the application that hold without its page: for cookies, and for all that
 #: a browser keeps of the site.
@@ -177,10 +181,15 @@ def _is_in_advance(environ: "WSGIEnvironment") -> bool:
 
 
 def _read_to_its_end(body: Iterable[bytes]) -> None:
-    """Have the application do all that it does while it is read, and close it."""
+    """Have the application do all that it does while it is read, and close it.
+
+    It has said that all is well: what fails behind that keeps nobody logged in.
+    """
     try:
-        for _ in body:
-            pass
-    finally:
-        if hasattr(body, "close"):
-            body.close()
+        with ExitStack() as stack:
+            if hasattr(body, "close"):
+                stack.callback(body.close)
+            for _ in body:
+                pass
+    except Exception:  # noqa: BLE001 - she is logged out all the same
+        _log.exception("the application failed while it logged somebody out")

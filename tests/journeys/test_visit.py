@@ -475,6 +475,14 @@ class ToTwoServers(Between):
         return next(self.servers)(environ, start_response)
 
 
+def sends_to_login(environ, start_response):
+    """An application that has everybody log in, whoever she is."""
+    address = "https://uwv.test/eilogin/login?next=/mijn"
+    plain = ("Content-Type", "text/plain")
+    start_response("302 Found", [("Location", address), plain])
+    return [b""]
+
+
 @pytest.fixture
 def is_stopped(anna, caplog):
     """Log in at a page; it stops, with a calm page and facts in the log."""
@@ -518,13 +526,7 @@ class TestALoginThatComesRound:
     def test_because_the_application_overlooks_who_she_is(
         self, eilogin_federation, citizen_at
     ):
-        def app(environ, start_response):
-            address = "https://uwv.test/eilogin/login?next=/mijn"
-            plain = ("Content-Type", "text/plain")
-            start_response("302 Found", [("Location", address), plain])
-            return [b""]
-
-        federation = eilogin_federation({"uwv.test": app})
+        federation = eilogin_federation({"uwv.test": sends_to_login})
         anna = citizen_at(federation.browser())
         anna.visit(UWV)
         anna.type_password()
@@ -534,14 +536,9 @@ class TestALoginThatComesRound:
     def test_because_the_application_sends_her_and_no_cookie_is_kept(
         self, eilogin_federation, citizen_at
     ):
-        def app(environ, start_response):
-            address = "https://uwv.test/eilogin/login?next=/mijn"
-            plain = ("Content-Type", "text/plain")
-            start_response("302 Found", [("Location", address), plain])
-            return [b""]
-
         federation = eilogin_federation(
-            {"uwv.test": app}, options={"uwv.test": {"protect": "/ optional"}}
+            {"uwv.test": sends_to_login},
+            options={"uwv.test": {"protect": "/ optional"}},
         )
         WithoutSession(federation, "uwv.test")
         anna = citizen_at(federation.browser())

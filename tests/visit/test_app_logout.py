@@ -27,6 +27,8 @@ class Application:
     def __init__(self):
         #: What it was asked, and whether an answer of it was read and closed.
         self.asked, self.is_closed = [], False
+        #: Where it fails while its answer is read.
+        self.fails_at = ""
 
     def __call__(self, environ, start_response):
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -43,6 +45,8 @@ class Body:
         self._application = application
 
     def __iter__(self):
+        if self._application.asked[-1][1] == self._application.fails_at:
+            raise OSError("the template is gone")
         yield b"<p>You are logged out of the application.</p>"
 
     def close(self):
@@ -106,6 +110,18 @@ def test_she_is_logged_out_everywhere_and_where_it_leads(
     method, asked, user = application.asked[0]
     assert (method, asked) == ("GET", path)
     assert user, "it knows who leaves"
+    assert application.is_closed
+
+
+def test_what_fails_while_it_is_read_keeps_nobody_logged_in(
+    anna, application, is_in, caplog
+):
+    application.fails_at = "/uit"
+    anna.visit(f"{SITE}/uit")
+    assert anna.url == f"{SITE}/weg"
+    assert not is_in()
+    assert not is_in("uwv.test")
+    assert "the application failed while it logged somebody out" in caplog.text
     assert application.is_closed
 
 

@@ -9,14 +9,16 @@ The rooms, from the top down; each imports only from the rooms below it::
     cli, testing             commands; a whole federation in one process for tests
     filters.participant      all filters of a participant in the right order
     filters, hub, portal,    one filter a file; the identity provider; the portal;
-      compose                plain callables and host names as PasteDeploy apps
+      compose, operator      plain callables and host names as PasteDeploy apps; who is
+                             a member, and the signature on that
     visit                    from a stranger's click to her page, and what may go wrong
     web                      what filters and apps share about HTTP
     sessions, federation     the login record; who trusts whom
     saml, stores,            messages in, messages out; atomic verbs over storage;
-      backchannel            HTTP from server to server
+      backchannel, by_name   HTTP from server to server; code of others by its name
     audit, settings          one line of JSON an event; options from ini files
-    clock, errors            the time of day; what goes wrong
+    metrics                  how much happens, where somebody wants to know
+    clock, errors, files     the time of day; what goes wrong; whole files or none
 """
 
 __version__ = "0.1.0"

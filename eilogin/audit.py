@@ -3,13 +3,15 @@
 All events go to the logger ``eilogin.audit`` at level INFO. The fields are always
 the same, ``null`` where they do not apply, so that a log can be read by machine for
 years. A citizen appears only by pseudonym, which says which lines belong together and
-nothing about who she is.
+nothing about who she is. What is told here is counted too, where somebody wants to have
+the numbers (:mod:`eilogin.metrics`).
 """
 
 import json
 import logging
+from collections.abc import Sequence
 
-from eilogin import clock
+from eilogin import clock, metrics
 
 _log = logging.getLogger("eilogin.audit")
 
@@ -24,14 +26,17 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
     peer: str | None = None,
     level: str | None = None,
     reason: str | None = None,
+    by: str | None = None,
+    changes: Sequence[str] | None = None,
 ) -> None:
     """Write one event.
 
     ``code`` is stable, such as ``login`` or ``logout.delivered``; ``outcome`` is
     ``ok``, ``refused`` or ``failed``; ``reference`` is the number on the visitor's
-    page; ``pseudonym`` and ``session`` come from
-    :meth:`eilogin.federation.Own.pseudonym`; ``peer`` is an entityID; ``reason`` is
-    an error's code.
+    page, or the name of a state of the federation; ``pseudonym`` and ``session`` come
+    from :meth:`eilogin.federation.Own.pseudonym`; ``peer`` is an entityID; ``reason``
+    is an error's code. Of what an operator decides about the federation ``by`` is who
+    it was, and ``changes`` are what is otherwise, in words.
     """
     fields = {
         "time": clock.utc(clock.now()).isoformat(timespec="milliseconds"),
@@ -43,5 +48,8 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
         "peer": peer,
         "level": level,
         "reason": reason,
+        "by": by,
+        "changes": changes,
     }
     _log.info(json.dumps(fields, ensure_ascii=True))
+    metrics.event(code, outcome, peer=peer, level=level, reason=reason)

@@ -29,6 +29,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from functools import cache
 from http import HTTPStatus
 from http.client import HTTPResponse
@@ -101,9 +102,18 @@ _SHORTEST_PART = 6
 #: By how many seconds a peer's clock may differ from ours, as in its messages.
 _SKEW = 60.0
 
-#: For how many seconds a quick look holds, and for how many peers it is remembered.
+#: For how many seconds a quick look holds, and for how many addresses it is remembered.
 _LOOK_HOLDS = 5.0
 _LOOKS = 1000
+
+#: How a gateway says that nobody behind it answers (RFC 9110 15.6).
+_AWAY = frozenset(
+    (
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    )
+)
 
 #: Faults of a peer's certificate that no authority mends (X509_V_ERR_… of OpenSSL): not
 #: valid yet, expired, for another name, for another address.
@@ -149,6 +159,35 @@ class Answer:
     body: bytes
     #: When it was made, as it says itself (its ``Date``), or None.
     dated: float | None
+    #: By what a later question says which one is there already (RFC 9110 8.8), or "".
+    etag: str = ""
+    last_modified: str = ""
+    #: For how many seconds it is good (RFC 9111 5.2.2.1), or None.
+    max_age: float | None = None
+
+
+class Look(Enum):
+    """What a quick look at a peer says of a page that somebody would get there."""
+
+    #: Something answers, whatever that is; or it speaks TLS, which we may not trust.
+    THERE = "there"
+    #: It is certain that none comes: a gateway answers for it (502, 503 and 504; RFC
+    #: 9110 15.6).
+    AWAY = "away"
+    #: Connections are refused: by its machine, or by a firewall on our side of it.
+    REFUSED = "refused"
+    #: It takes a connection, and gives no answer in time or hangs up.
+    SILENT = "silent"
+    #: Perhaps it is only this server that does not get there: an unknown name, no
+    #: route, a proxy that does not connect.
+    CUT_OFF = "cut off"
+
+
+#: What comes of it where a look finds nobody, for the log.
+_NOBODY = {
+    Look.AWAY: "a gateway answers for it",
+    Look.REFUSED: "it, or a firewall before it, refuses connections",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +209,8 @@ class BackChannel:
     system's where it is None; ``client_certificate`` is the pair of PEM files,
     certificate and key, by which we show ourselves; ``proxy`` is the URL of an HTTP
     proxy, which is never used towards this machine itself; ``timeout`` is how many
-    seconds a call takes at most, from connecting to the last byte.
+    seconds a call takes at most, from connecting to the last byte. ``said_by`` are the
+    options that say ``ca_file`` and ``proxy``.
 
     Raises :class:`eilogin.errors.ConfigurationError`, naming the option and the file or
     the proxy, where one cannot be used.
@@ -183,17 +223,20 @@ class BackChannel:
         client_certificate: tuple[Path, Path] | None = None,
         proxy: str | None = None,
         timeout: float = 5.0,
+        said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy"),
     ) -> None:
-        self._tls = _tls_context(ca_file, client_certificate)
+        self._ca_option, self._proxy_option = ca_option, proxy_option = said_by
+        self._tls = _tls_context(ca_file, client_certificate, ca_option)
         self._ca_file = ca_file
         self._certificate = client_certificate[0] if client_certificate else None
-        self._proxy = _checked_proxy(proxy) if proxy else None
+        self._proxy = _checked_proxy(proxy, proxy_option) if proxy else None
         self._timeout = timeout
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
-        self._looks: OrderedDict[tuple[str, int], tuple[float, bool]] = OrderedDict()
+        #: When each address was looked at, and what came of it.
+        self._looks: OrderedDict[str, tuple[float, Look]] = OrderedDict()
         self._lock = threading.Lock()
-        #: Whom some thread looks at now.
-        self._looking: set[tuple[str, int]] = set()
+        #: At which some thread looks now.
+        self._looking: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._timeout:g}s>"
@@ -224,14 +267,24 @@ class BackChannel:
         return answer.body
 
     def get(
-        self, url: str, accept: str, *, longest: int, timeout: float | None = None
+        self,
+        url: str,
+        accept: str,
+        *,
+        longest: int,
+        timeout: float | None = None,
+        known: tuple[str, str] = ("", ""),
     ) -> Answer:
         """Ask for what lies at an address, as a type such as ``text/xml``.
 
-        ``longest`` is how many bytes it may have. It is the caller's to judge a status
-        and to follow a redirect. Raises as :meth:`post` for the rest.
+        ``longest`` is how many bytes it may have. ``known`` are the ``etag`` and the
+        ``last_modified`` of what is there already: if that lies there still, the status
+        is 304. It is the caller's to judge a status and to follow a redirect. Raises as
+        :meth:`post` for the rest.
         """
-        question = _Question("GET", {"Accept": accept, **_COMMON}, longest)
+        names = ("If-None-Match", "If-Modified-Since")
+        unless = {name: said for name, said in zip(names, known, strict=True) if said}
+        question = _Question("GET", {"Accept": accept, **_COMMON, **unless}, longest)
         return self._ask(url, question, timeout)
 
     def _ask(self, url: str, question: _Question, timeout: float | None) -> Answer:
@@ -258,7 +311,7 @@ class BackChannel:
             raise PeerUnavailable(f"{named(url)} {self._told(url, error)}") from error
         except (TimeoutError, UrllibTimeout):
             raise PeerUnavailable(
-                f"{named(url)} did not answer within {limit:g} s"
+                f"{named(url)} did not answer within {limit:.3g} s"
             ) from None
         except (HTTPError, OSError, ValueError) as error:
             raise PeerUnavailable(f"{named(url)} {self._told(url, error)}") from error
@@ -268,7 +321,7 @@ class BackChannel:
         if isinstance(error, ProxyError):
             proxy = self._proxy or ""
             told = self._told(proxy, error.original_error)
-            return f"is behind back_channel_proxy ({named(proxy)}), which {told}"
+            return f"is behind {self._proxy_option} ({named(proxy)}), which {told}"
         causes = list(_causes(error))
         if told := next(filter(None, map(self._told_of_tls, causes)), ""):
             return told
@@ -307,7 +360,7 @@ class BackChannel:
             )
         whose = f" ({self._ca_file})" if self._ca_file else ", the system's authorities"
         return (
-            "shows a certificate that is not vouched for by back_channel_ca"
+            f"shows a certificate that is not vouched for by {self._ca_option}"
             f"{whose}: {error.verify_message}; ask who runs it which authority does"
         )
 
@@ -318,36 +371,45 @@ class BackChannel:
             told = f"does not take our tls_client_certificate ({self._certificate})"
         return f"{told}; ask who runs it which ones it takes"
 
-    def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
-        """Whether a TCP connection to the peer (or the proxy) opens now.
+    def look(self, url: str, *, timeout: float = 2.0) -> Look:
+        """What a quick look at an address says, before a citizen is sent there.
 
-        A quick look before a citizen is sent there; it says nothing about what would
-        be answered. The outcome holds for 5 seconds, and is then looked up anew: by one
-        thread, while all others go by the one before it. What nobody knows yet is not
-        reachable.
+        It asks (HEAD), and does not only knock: a gateway takes connections for a peer
+        that is away. The outcome holds for 5 seconds, and is then looked up anew: by
+        one thread, while all others go by the one before it. What nobody knows yet is
+        silent.
         """
-        try:
-            peer = _host_and_port(self._proxy_for(url) or url)
-        except ValueError:
-            return False
-        looked, outcome = self._looks.get(peer, (0.0, False))
-        moment = time.monotonic()
-        if looked and moment - looked < _LOOK_HOLDS:
-            return outcome
+        found = self._looks.get(url)
+        if found is not None and time.monotonic() - found[0] < _LOOK_HOLDS:
+            return found[1]
         with self._lock:
-            if peer in self._looking:
-                return outcome
-            self._looking.add(peer)
+            if url in self._looking:
+                return Look.SILENT if found is None else found[1]
+            self._looking.add(url)
         try:
-            outcome = _opens(*peer, timeout)
+            outcome = self._look(url, timeout)
+            if outcome in _NOBODY and (found is None or found[1] is not outcome):
+                _log.warning(
+                    "a look at %s finds nobody: %s (told once, until that changes)",
+                    named(url),
+                    _NOBODY[outcome],
+                )
             with self._lock:
-                self._looks[peer] = (moment, outcome)
+                self._looks[url] = (time.monotonic(), outcome)
                 while len(self._looks) > _LOOKS:
                     self._looks.popitem(last=False)
         finally:
             with self._lock:
-                self._looking.discard(peer)
+                self._looking.discard(url)
         return outcome
+
+    def _look(self, url: str, timeout: float) -> Look:
+        question = _Question("HEAD", {"Accept": "text/html", **_COMMON}, 0)
+        try:
+            status = self._ask(url, question, timeout).status
+        except PeerUnavailable as error:
+            return _seen_by(tuple(_causes(error)))
+        return Look.AWAY if status in _AWAY else Look.THERE
 
     def close(self) -> None:
         """Let go of the connections of this process; the next call opens its own."""
@@ -396,6 +458,22 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__ or next(inner, None)
 
 
+def _seen_by(causes: Sequence[BaseException]) -> Look:
+    """What a look says to which no answer came, by why it did not."""
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    # Of our own proxy a refusal says nothing about the peer.
+    if has(ProxyError):
+        return Look.CUT_OFF
+    if has(ConnectionRefusedError):
+        return Look.REFUSED
+    if has(ConnectTimeoutError):  # to urllib3 whatever makes no connection
+        return Look.CUT_OFF
+    return Look.THERE if has(ssl.SSLError) and not has(*_HUNG_UP) else Look.SILENT
+
+
 def _read(url: str, response: urllib3.BaseHTTPResponse, question: _Question) -> Answer:
     body = b""
     if response.status == HTTPStatus.OK:
@@ -417,7 +495,21 @@ def _read(url: str, response: urllib3.BaseHTTPResponse, question: _Question) -> 
         response.headers.get("Content-Type", ""),
         body,
         _instant(response.headers.get("Date", "")),
+        _validator(response, "ETag"),
+        _validator(response, "Last-Modified"),
+        _max_age(response.headers.get("Cache-Control", "")),
     )
+
+
+def _validator(response: urllib3.BaseHTTPResponse, name: str) -> str:
+    """A header that is sent back as it came; "" of what could not be."""
+    text = response.headers.get(name, "")
+    return text if re.fullmatch(r"[ -~]{1,500}", text) else ""
+
+
+def _max_age(cache_control: str) -> float | None:
+    found = re.search(r"(?:^|[,\s])max-age=\"?(\d{1,9})(?!\d)", cache_control.lower())
+    return float(found[1]) if found else None
 
 
 def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
@@ -503,7 +595,9 @@ def _system_context() -> ssl.SSLContext:
 
 
 def _tls_context(
-    ca_file: Path | None, client_certificate: tuple[Path, Path] | None
+    ca_file: Path | None,
+    client_certificate: tuple[Path, Path] | None,
+    ca_option: str,
 ) -> ssl.SSLContext:
     # Made at once, not at the first call: a wrong file stops the start.
     if ca_file is None and client_certificate is None:
@@ -512,7 +606,7 @@ def _tls_context(
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise ConfigurationError(
-            f"back_channel_ca: found '{ca_file}'; expected certificates in a PEM file:"
+            f"{ca_option}: found '{ca_file}'; expected certificates in a PEM file:"
             f" {error}"
         ) from error
     if client_certificate is not None:
@@ -528,18 +622,18 @@ def _tls_context(
     return context
 
 
-def _checked_proxy(url: str) -> str:
+def _checked_proxy(url: str, option: str) -> str:
     try:
         _host_and_port(url)
     except ValueError:
         raise ConfigurationError(
-            f"back_channel_proxy: found {without_password(url)!r}; expected an address"
+            f"{option}: found {without_password(url)!r}; expected an address"
             " such as 'http://proxy.example.nl:3128'"
         ) from None
     if urlsplit(url).username is not None:
         # urllib3 would leave it out, and each call would fail at the proxy.
         raise ConfigurationError(
-            f"back_channel_proxy: found '{named(url)}' with a user; expected a proxy"
+            f"{option}: found '{named(url)}' with a user; expected a proxy"
             " that asks for none"
         )
     return url
@@ -596,19 +690,13 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.connect(address)
         except OSError as error:
-            failure = error
             sock.close()
+            # Who refuses is there; another address of the same may have no route.
+            if not isinstance(failure, ConnectionRefusedError):
+                failure = error
         else:
             return sock
     raise failure
-
-
-def _opens(host: str, port: int, timeout: float) -> bool:
-    try:
-        _connected(host, port, timeout).close()
-    except (OSError, UnicodeError):
-        return False
-    return True
 
 
 class _Deadline(io.RawIOBase):

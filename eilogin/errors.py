@@ -128,6 +128,9 @@ class PeerUnusable(ConfigurationError):
     code = "peer-unusable"
     #: Whether it would be a hub.
     is_hub = False
+    #: Who took it in, or "", and of which entity categories it says that it is.
+    registrar = ""
+    categories: frozenset[str] = frozenset()
 
 
 class PeerWithoutKeys(PeerUnusable):
@@ -253,7 +256,7 @@ class EncryptionKeyMissing(Refused):
 
 
 class NotServed(Refused):
-    """A participant that an option of this hub leaves without a login."""
+    """A participant that an option of this hub, or its operator, leaves without one."""
 
     code = "not-served"
 
@@ -274,6 +277,12 @@ class MessageUnexpected(Refused):
     """An answer to a question that this browser did not ask."""
 
     code = "message-unexpected"
+
+
+class PrincipalUnknown(MessageUnexpected):
+    """Who is asked to log somebody out says that it knows no such session."""
+
+    code = "principal-unknown"
 
 
 class MessageReplayed(Refused):
@@ -528,6 +537,9 @@ METADATA_UNSIGNED = "metadata-unsigned"
 WEAK_ALGORITHM = "weak-algorithm"
 METADATA_PASSED_OVER = "metadata-passed-over"
 METADATA_COPY = "metadata-copy"
+METADATA_NOT_REFRESHED = "metadata-not-refreshed"
+METADATA_WAITS = "metadata-waits"
+METADATA_READ_ONCE = "metadata-read-once"
 NOTES = (
     LOGOUT_IMPOSSIBLE,
     CERTIFICATE_BEGINS,
@@ -537,4 +549,7 @@ NOTES = (
     WEAK_ALGORITHM,
     METADATA_PASSED_OVER,
     METADATA_COPY,
+    METADATA_NOT_REFRESHED,
+    METADATA_WAITS,
+    METADATA_READ_ONCE,
 )

@@ -20,7 +20,8 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
@@ -32,6 +33,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretBytes,
     ValidationError,
     ValidationInfo,
@@ -57,6 +59,26 @@ class Options(BaseModel):
 
     #: The entry point that takes these options, as in ``egg:eilogin#NAME``.
     entry_point: ClassVar[str] = ""
+    #: The ini file, and what it says: see :meth:`told_to`.
+    _file: str = PrivateAttr("")
+    _said: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    def came_from(self, file: str, values: Mapping[str, str]) -> None:
+        """Note the ini file, and what it says."""
+        self._file = file and str(Path(file).absolute())
+        self._said = dict(values)
+
+    def told_to(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
+        """The ini file, and what it says of other options: but for secrets.
+
+        For another process, which reads them as we did.
+        """
+        fields = declared.model_fields
+        return self._file, {
+            name: value
+            for name, value in self._said.items()
+            if name in fields and not is_secret(fields[name].annotation)
+        }
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -92,7 +114,8 @@ def option(
 _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
-def _seconds(value: object) -> object:
+def seconds_of(value: object) -> object:
+    """The duration that a text says; another value as it is."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d{1,9})\s*([a-z]*)\s*", value)
@@ -423,7 +446,7 @@ def _content(path: Path) -> bytes:
         raise ValueError(f"a readable file at {path}") from None
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(seconds_of)]
 #: Bytes; 0 where it is off.
 Size = Annotated[int, BeforeValidator(_size)]
 #: How many of something there are, or may be.
@@ -471,6 +494,26 @@ def read(
     return options
 
 
+@contextmanager
+def placing(
+    declared: type[Options],
+    global_conf: Mapping[str, str],
+    local_conf: Mapping[str, str],
+) -> Iterator[None]:
+    """Faults of a section that say neither file nor section are told with both."""
+    try:
+        yield
+    except InvalidOptions as error:
+        file = global_conf.get("__file__", "")
+        section = section_of(declared, file, local_conf)
+        raise InvalidOptions(
+            [
+                fault if fault.file else replace(fault, file=file, section=section)
+                for fault in error.faults
+            ]
+        ) from error.__cause__
+
+
 def attempt(
     declared: type[OptionsT], file: str, section: str, values: Mapping[str, str]
 ) -> tuple[OptionsT | None, list[Fault]]:
@@ -496,7 +539,9 @@ def _validated(
     declared: type[OptionsT], file: str, values: Mapping[str, str]
 ) -> OptionsT:
     context = {"here": Path(file).absolute().parent} if file else None
-    return declared.model_validate(dict(values), context=context)
+    options = declared.model_validate(dict(values), context=context)
+    options.came_from(file, values)
+    return options
 
 
 def _faults_of(
@@ -548,7 +593,7 @@ def read_lines(lines: Sequence[str], read_line: Callable[[str], _T]) -> tuple[_T
 
 
 def _in_line(number: int, line: str) -> str:
-    return f" (line {number}: {line!r})"
+    return f" (line {number}: {without_password(line)!r})"
 
 
 def _is_quoted(value: str, expected: str) -> bool:
@@ -592,16 +637,21 @@ def plain(text: str | None) -> str:
 
 
 def _shown(declared: type[Options], name: str, value: str) -> str:
-    """What was found, short, or "***" where it is a secret.
+    """What was found, short, or "***" where it is a secret, and not where that is.
 
     So is a key that stands where the path of its file should.
     """
-    if is_secret(declared.model_fields[name].annotation) or _PEM in value:
+    is_place = _PLACE_OF_SECRET.fullmatch(value.strip())
+    if _PEM in value or (
+        is_secret(declared.model_fields[name].annotation) and not is_place
+    ):
         return "***"
     text = without_password(" ".join(value.split()))
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
 
 
+#: Where a secret is kept, as far as :func:`_secret` says it too where it is not there.
+_PLACE_OF_SECRET = re.compile(r"env:[A-Za-z0-9_]{1,64}|file:[A-Za-z0-9_./-]{1,80}")
 #: With which a key in PEM begins (RFC 7468 2).
 _PEM = "-----BEGIN"
 

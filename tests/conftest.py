@@ -5,19 +5,28 @@ would send them, made with real keys and told to the real thing.
 import contextlib
 import itertools
 import json
+from functools import cache
 from urllib.parse import urlencode, urlsplit
 from wsgiref.validate import validator
 
+import beaker_backends
+import memcached_servers
 import pytest
 import redis_servers
 import time_machine
+from hypothesis import settings
 from lxml import etree
 from parties import HubParty, Party, new_party_key
 from webob import Request
 
+from eilogin.hub import at_work
 from eilogin.saml import bindings, messages, xml
 
 START = "2026-11-24T09:00:00Z"
+
+# How long an example takes says something of the machine only, which may be busy.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 class Witness:
@@ -35,6 +44,17 @@ class Witness:
     def environ(self):
         """What the last request looked like to the application."""
         return self.seen[-1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_is_at_work_here():
+    """A hub that a test loads in this process starts a thread, which outlives it.
+
+    It waits for ever here: stores of tests go, and clocks are moved.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(at_work, "EVERY", 1e6)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +195,39 @@ def redis_url(redis_kinds):
         return redis_kinds.url(kind, prefix=f"test{next(numbers)}")
 
     return new_url
+
+
+@pytest.fixture(scope="session")
+def memcached_started():
+    """One memcached for all tests, started when it is asked for."""
+    with contextlib.ExitStack() as stack:
+
+        @cache
+        def start():
+            memcached_servers.require_memcached()
+            return stack.enter_context(memcached_servers.MemcachedServer())
+
+        yield start
+
+
+@pytest.fixture
+def backend_of(tmp_path, request, memcached_started):
+    """One of Beaker's backends, with nothing in it, by its kind."""
+
+    def redis():
+        redis_servers.require_redis()
+        return request.getfixturevalue("redis_kinds").redis
+
+    def make(kind):
+        return beaker_backends.lying(kind, tmp_path, redis, memcached_started)
+
+    return make
+
+
+@pytest.fixture(params=beaker_backends.KINDS)
+def lying(request, backend_of):
+    """Each of Beaker's backends, and what lies in it."""
+    return backend_of(request.param)
 
 
 @pytest.fixture

@@ -22,4 +22,6 @@ def test_an_event_is_one_line_of_json_with_fixed_fields(caplog):
         "peer": "https://uwv.test/\n",
         "level": "basis",
         "reason": None,
+        "by": None,
+        "changes": None,
     }

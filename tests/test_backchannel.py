@@ -19,99 +19,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from raw_peer import OK, Peer
 
 from eilogin import backchannel
-from eilogin.backchannel import BackChannel
+from eilogin.backchannel import BackChannel, Look
 from eilogin.errors import ConfigurationError, PeerUnavailable
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 FINE = OK + b"Content-Length: 7\r\n\r\n<fine/>"
-
-
-def read_request(connection):
-    """One request, head and body, or b"" where the caller has gone."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        part = connection.recv(65_536)
-        if not part:
-            return b""
-        received += part
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = int((re.search(rb"(?i)content-length: (\d+)", head) or [0, 0])[1])
-    while len(body) < length:
-        body += connection.recv(65_536)
-    return head + b"\r\n\r\n" + body
-
-
-class Peer:
-    """A server on loopback that answers each request with what ``behave`` does."""
-
-    def __init__(self, behave, tls=None, family=socket.AF_INET):
-        self.behave = behave
-        self.tls = tls
-        self.requests = []
-        self.connections = 0
-        self.open = []
-        self.stop = threading.Event()
-        self.listener = socket.create_server(
-            ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family
-        )
-        self.port = self.listener.getsockname()[1]
-        self.threads = [threading.Thread(target=self._accept, daemon=True)]
-        self.threads[0].start()
-
-    def url(self, host="127.0.0.1", path="/soap"):
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{path}"
-
-    def _accept(self):
-        while not self.stop.is_set():
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.open.append(connection)
-            thread = threading.Thread(target=self._serve, args=[connection])
-            self.threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection):
-        with contextlib.suppress(OSError), connection:
-            connection.settimeout(10)
-            if self.tls:
-                connection = self._handshaken(connection)
-                self.open.append(connection)
-            with connection:
-                while request := read_request(connection):
-                    self.requests.append(request)
-                    self.behave(self, connection)
-
-    def _handshaken(self, connection):
-        wrapped = self.tls.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False
-        )
-        try:
-            wrapped.do_handshake()
-        except ssl.SSLError:
-            # As servers do: bytes left unread would cause a reset, which may overtake
-            # the alert by which the certificate was refused.
-            with socket.socket(fileno=wrapped.detach()) as raw:
-                raw.shutdown(socket.SHUT_WR)
-                while raw.recv(65_536):
-                    pass
-            raise
-        return wrapped
-
-    def close(self):
-        self.stop.set()
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for connection in self.open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self.threads:
-            thread.join(5)
 
 
 @pytest.fixture
@@ -709,7 +623,7 @@ class TestAPeerThatIsNotThere:
         with pytest.raises(PeerUnavailable) as caught:
             channel().post(url, b"")
         assert "Connection(" not in str(caught.value)
-        assert not channel().is_reachable(url)
+        assert channel().look(url) in {Look.CUT_OFF, Look.SILENT}
 
     def test_is_unavailable_where_no_address_belongs_to_its_name(
         self, channel, monkeypatch
@@ -940,90 +854,6 @@ class TestAProxy:
             BackChannel(proxy="http://me:geheim@proxy:3128")
         assert "geheim" not in str(caught.value)
 
-    def test_is_what_a_quick_look_looks_at(self, peer, channel):
-        proxy = peer(FINE)
-        back = channel(proxy=proxy.url(path=""))
-        assert back.is_reachable("https://uwv.invalid/")
-        assert not back.is_reachable(f"http://localhost:{unused_port()}/")
-
-
-class TestAQuickLook:
-    def test_sees_whether_a_peer_listens(self, peer, channel):
-        assert channel().is_reachable(peer(FINE).url("uwv.localhost"))
-        assert not channel().is_reachable(f"http://localhost:{unused_port()}/")
-
-    def test_is_over_in_time(self, channel):
-        with full_listener() as port:
-            start = time.monotonic()
-            assert not channel().is_reachable(f"http://127.0.0.1:{port}/", timeout=0.2)
-            assert time.monotonic() - start < 1
-
-    def test_holds_for_five_seconds(self, channel, monkeypatch):
-        moment, looks = 1000.0, []
-        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
-        monkeypatch.setattr(
-            backchannel, "_opens", lambda *look: looks.append(look) or len(looks) == 1
-        )
-        back = channel()
-        assert back.is_reachable("https://uwv.example/a")
-        moment = 1004.9
-        assert back.is_reachable("https://uwv.example:443/b")
-        assert looks == [("uwv.example", 443, 1.0)]
-        moment = 1005.0
-        assert not back.is_reachable("https://uwv.example/")
-        assert len(looks) == 2
-
-    @pytest.mark.parametrize("known", [None, True, False])
-    def test_is_taken_by_one_while_others_go_by_what_is_known(
-        self, channel, monkeypatch, known
-    ):
-        """A peer that hangs would hold a thread of each of them for a second."""
-        looks, goes_on = threading.Semaphore(0), threading.Event()
-        moment, back, url = 1000.0, channel(), "https://uwv.example/"
-
-        def look(*peer):
-            looks.release()
-            assert goes_on.wait(30)
-            return not known
-
-        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
-        if known is not None:
-            monkeypatch.setattr(backchannel, "_opens", lambda *peer: known)
-            assert back.is_reachable(url) == known
-        moment = 1005.0
-        monkeypatch.setattr(backchannel, "_opens", look)
-        with ThreadPoolExecutor(1) as threads:
-            first = threads.submit(back.is_reachable, url)
-            assert looks.acquire(timeout=30)
-            try:
-                assert [back.is_reachable(url) for _ in range(5)] == [bool(known)] * 5
-            finally:
-                goes_on.set()
-            assert first.result(30) == (not known)
-        assert back.is_reachable(url) == (not known)
-        assert not looks.acquire(blocking=False), "one has looked"
-
-    def test_that_breaks_off_is_taken_anew(self, channel, monkeypatch):
-        def broken(*peer):
-            raise MemoryError
-
-        back, url = channel(), "https://uwv.example/"
-        with monkeypatch.context() as patch:
-            patch.setattr(backchannel, "_opens", broken)
-            with pytest.raises(MemoryError):
-                back.is_reachable(url)
-        monkeypatch.setattr(backchannel, "_opens", lambda *peer: True)
-        assert back.is_reachable(url)
-
-    def test_is_not_remembered_for_ever_more_peers(self, channel, monkeypatch):
-        monkeypatch.setattr(backchannel, "_opens", lambda *look: True)
-        monkeypatch.setattr(backchannel, "_LOOKS", 3)
-        back = channel()
-        for number in range(5):
-            back.is_reachable(f"https://uwv{number}.example/")
-        remembered = list(back._looks)  # noqa: SLF001 - or count memory
-        assert remembered == [(f"uwv{n}.example", 443) for n in (2, 3, 4)]
-
 
 class TestAProcess:
     def test_opens_connections_of_its_own_after_a_fork(
@@ -1049,3 +879,181 @@ class TestAProcess:
 
 def test_the_repr_tells_no_files():
     assert repr(BackChannel(timeout=1.5)) == "<BackChannel 1.5s>"
+
+
+def gateway(status, body=b""):
+    """What a gateway says for a peer that is not there."""
+    head = f"HTTP/1.1 {status} So\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class TestAQuickLook:
+    """Asks, and does not only knock; what is not certain is nobody's absence."""
+
+    @pytest.mark.parametrize("status", [502, 503, 504])
+    def test_hears_of_a_gateway_that_nobody_is_there(self, peer, channel, status):
+        server = peer(gateway(status))
+        assert channel().look(server.url(path="/slo")) is Look.AWAY
+        assert server.requests[0].startswith(b"HEAD /slo HTTP/1.1\r\n")
+
+    @pytest.mark.parametrize("status", [200, 204, 303, 400, 404, 405, 500, 501])
+    def test_hears_of_the_peer_itself_that_it_is(self, peer, channel, status):
+        assert channel().look(peer(gateway(status)).url("uwv.localhost")) is Look.THERE
+
+    def test_is_refused(self, channel):
+        for scheme in ("http", "https"):
+            url = f"{scheme}://localhost:{unused_port()}/"
+            assert channel().look(url) is Look.REFUSED
+
+    def test_is_refused_at_one_of_its_addresses(self, channel, monkeypatch):
+        """The other one is of a family for which this machine has no route."""
+        port, connect = unused_port(), socket.socket.connect
+        both = [
+            (family, socket.SOCK_STREAM, 0, "", address)
+            for family, address in (
+                (socket.AF_INET, ("127.0.0.1", port)),
+                (socket.AF_INET, ("192.0.2.1", port)),
+            )
+        ]
+
+        def no_route(sock, address):
+            if address[0] == "192.0.2.1":
+                raise OSError(errno.ENETUNREACH, "Network is unreachable")
+            connect(sock, address)
+
+        class Socket(socket.socket):
+            connect = no_route
+
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: both)
+        monkeypatch.setattr(backchannel.socket, "socket", Socket)
+        assert channel().look(f"http://uwv.example:{port}/") is Look.REFUSED
+
+    @pytest.mark.parametrize("has_tls", [False, True])
+    def test_waits_no_longer_than_it_may(self, peer, channel, has_tls):
+        scheme = "https" if has_tls else "http"
+        start = time.monotonic()
+        silent = peer(lambda peer, connection: peer.stop.wait(30))
+        url = f"{scheme}://127.0.0.1:{silent.port}/"
+        assert channel().look(url, timeout=0.2) is Look.SILENT
+        with full_listener() as port:
+            url = f"{scheme}://127.0.0.1:{port}/"
+            assert channel().look(url, timeout=0.2) is Look.CUT_OFF
+        assert time.monotonic() - start < 5
+
+    def test_gets_nothing_of_who_hangs_up(self, peer, channel, tls):
+        def hang_up(peer, connection):
+            connection.shutdown(socket.SHUT_RDWR)
+
+        assert channel().look(peer(hang_up).url()) is Look.SILENT
+
+    def test_gets_no_tls_of_a_gateway_that_hangs_up(self, channel):
+        """As one does that only passes on what comes."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+
+            def hang_up():
+                connection, _ = listener.accept()
+                connection.close()
+
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(hang_up)
+                assert channel().look(f"https://127.0.0.1:{port}/") is Look.SILENT
+
+    def test_does_not_find_everybody(self, channel, monkeypatch):
+        def unknown(*args, **kwargs):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        assert channel().look("https://uwv.invalid/") is Look.CUT_OFF
+
+    def test_trusts_not_everybody_and_sees_them_all_the_same(self, peer, channel, tls):
+        url = peer(gateway(503), tls=tls).url("localhost")
+        assert channel().look(url) is Look.THERE
+
+    def test_sees_nothing_by_a_proxy_that_is_away_or_refuses(self, peer, channel):
+        back = channel(proxy=f"http://localhost:{unused_port()}")
+        assert back.look("https://uwv.example/") is Look.CUT_OFF
+        for status in (403, 503):
+            back = channel(proxy=peer(gateway(status)).url(path=""))
+            assert back.look("https://uwv.example/") is Look.CUT_OFF
+
+    def test_that_finds_nobody_is_in_the_log_until_it_finds_something_else(
+        self, peer, channel, monkeypatch, caplog
+    ):
+        moment = 1000.0
+        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        server, back = peer(gateway(503)), channel()
+        url, told = server.url(path="/a"), []
+        for status in (503, 503, 204, 204, 503):
+            server.behave = lambda _, connection, s=status: connection.sendall(
+                gateway(s)
+            )
+            caplog.clear()
+            back.look(f"{url}?x=y")
+            told.append(caplog.text.count(f"{url} finds nobody: a gateway answers"))
+            moment += 6.0
+        assert told == [1, 0, 0, 0, 1]
+
+    def test_holds_for_five_seconds_of_that_address(self, peer, channel, monkeypatch):
+        moment = 1000.0
+        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        server, back = peer(gateway(503)), channel()
+        assert back.look(server.url(path="/a")) is Look.AWAY
+        moment = 1004.9
+        server.behave = lambda peer, connection: connection.sendall(gateway(204))
+        assert back.look(server.url(path="/a")) is Look.AWAY
+        assert len(server.requests) == 1
+        assert back.look(server.url(path="/b")) is Look.THERE
+        moment = 1005.0
+        assert back.look(server.url(path="/a")) is Look.THERE
+
+    @pytest.mark.parametrize("known", [None, Look.THERE, Look.AWAY])
+    def test_is_taken_by_one_while_others_go_by_what_is_known(
+        self, channel, monkeypatch, known
+    ):
+        """A peer that hangs would hold a thread of each of them for two seconds."""
+        looks, goes_on = threading.Semaphore(0), threading.Event()
+        moment, back, url = 1000.0, channel(), "https://uwv.example/"
+
+        def look(*_):
+            looks.release()
+            assert goes_on.wait(30)
+            return Look.CUT_OFF
+
+        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        if known is not None:
+            monkeypatch.setattr(back, "_look", lambda *_: known)
+            assert back.look(url) is known
+        moment = 1005.0
+        monkeypatch.setattr(back, "_look", look)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(back.look, url)
+            assert looks.acquire(timeout=30)
+            try:
+                assert {back.look(url) for _ in range(5)} == {known or Look.SILENT}
+            finally:
+                goes_on.set()
+            assert first.result(30) is Look.CUT_OFF
+        assert back.look(url) is Look.CUT_OFF
+        assert not looks.acquire(blocking=False), "one has looked"
+
+    def test_that_breaks_off_is_taken_anew(self, channel, monkeypatch):
+        def broken(*_):
+            raise MemoryError
+
+        back, url = channel(), "https://uwv.example/"
+        with monkeypatch.context() as patch:
+            patch.setattr(back, "_look", broken)
+            with pytest.raises(MemoryError):
+                back.look(url)
+        monkeypatch.setattr(back, "_look", lambda *_: Look.THERE)
+        assert back.look(url) is Look.THERE
+
+    def test_is_not_remembered_for_ever_more_addresses(self, channel, monkeypatch):
+        monkeypatch.setattr(backchannel, "_LOOKS", 3)
+        back = channel()
+        monkeypatch.setattr(back, "_look", lambda *_: Look.THERE)
+        for number in range(5):
+            back.look(f"https://uwv{number}.example/")
+        remembered = list(back._looks)  # noqa: SLF001 - or count memory
+        assert remembered == [f"https://uwv{n}.example/" for n in (2, 3, 4)]

@@ -278,19 +278,28 @@ class TestASecret:
         assert fault.found == "***"
 
     @pytest.mark.parametrize(
-        ("text", "expected"),
+        ("text", "expected", "found"),
         [
-            ("env:NO_SUCH_NAME", "the environment variable NO_SUCH_NAME to be set"),
-            ("file:/no/such/file", "a readable file at /no/such/file"),
-            ("credential:uwv", "systemd to pass credentials"),
-            (" ", "a secret that is not empty"),
+            (
+                "env:NO_SUCH_NAME",
+                "the environment variable NO_SUCH_NAME to be set",
+                "'env:NO_SUCH_NAME'",
+            ),
+            (
+                "file:/no/such/file",
+                "a readable file at /no/such/file",
+                "'file:/no/such/file'",
+            ),
+            ("env:no name!", "the environment variable behind 'env:'", "***"),
+            ("credential:uwv", "systemd to pass credentials", "***"),
+            (" ", "a secret that is not empty", "***"),
         ],
     )
-    def test_that_is_not_there_is_a_fault(self, monkeypatch, text, expected):
+    def test_that_is_not_there_is_a_fault(self, monkeypatch, text, expected, found):
         monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
         fault = fault_of(secret=text)
         assert expected in fault.expected
-        assert fault.found == "***"
+        assert fault.found == found
 
     def test_is_shown_nowhere(self, monkeypatch):
         options = sample(secret="geheim")
@@ -540,7 +549,7 @@ class TestNamesThatAreClose:
         assert settings.did_you_mean("hub-x", ["hub-1"], cutoff=0.81) == ""
 
     def test_are_first_those_that_begin_so(self):
-        names = ["federation_copies", "federation", "federation_certificate"]
+        names = ["federation_folder", "federation", "federation_certificate"]
         told = settings.did_you_mean("federation_cert", names)
         assert told == "; did you mean 'federation_certificate'?"
 

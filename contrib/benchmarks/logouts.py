@@ -1,11 +1,19 @@
 """Ending sessions: in a store, and at all participants that a hub has told."""
 
+import json
+import logging
+import random
 import secrets
+import socket
 import sqlite3
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,9 +29,20 @@ from eilogin.stores.sqlite import SQLiteStore, rows
 from eilogin.testing import Federation
 from eilogin.testing.federation import HUB
 
-#: How many participants have a session to end, and how long the slowest one takes.
-PARTICIPANTS = 10
-SLOWEST = 0.5
+#: How many participants have a session to end. Some of them take a while, some refuse
+#: to be called and some never answer; the others answer at once.
+PARTICIPANTS = 100
+SLOW = 30
+REFUSED = 10
+SILENT = 10
+#: How long those take, and for how long a hub waits unless it says so, in seconds.
+SLOWEST = 1.0
+TIMEOUT = 5.0
+#: For how long where the figures mean nothing: enough for a machine that is busy.
+QUICK_TIMEOUT = 2.0
+
+_WELL = "well"
+_DEAD = ("refused", "silent")
 
 #: How many others have a session in the store.
 FEW = 1_000
@@ -61,7 +80,7 @@ def _ending_in_redis(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]
             store = stack.enter_context(closing(open_store(url)))
             # Not one by one to the disk until it is measured.
             client.config_set("appendfsync", "no")
-            for one in _others(size.of(count)):
+            for one in others(size.of(count)):
                 store.create(one, issued=clock.now())
             client.config_set("appendfsync", "always")
             ends[name] = _one_more(store)
@@ -88,12 +107,12 @@ def _filled(path: Path, count: int) -> SQLiteStore:
     """A store with so many sessions of others, made in one transaction."""
     store = SQLiteStore(path)
     with store._writing() as (write, now):  # noqa: SLF001 - a verb for it is not needed
-        for one in _others(count):
+        for one in others(count):
             rows.insert(write, one, one.labels, now)
     return store
 
 
-def _others(count: int) -> Iterator[StoredSession]:
+def others(count: int) -> Iterator[StoredSession]:
     """Sessions of a usual size, which end within the two hours, one by one."""
     now = clock.now()
     for number in range(count):
@@ -115,30 +134,123 @@ def _one_row(path: Path) -> sqlite3.Connection:
 # --- at all participants ------------------------------------------------------------
 
 
-class _Slow(BackChannel):
-    """A back channel on which each peer takes its own time, the last one longest."""
+class _Road(BackChannel):
+    """The real back channel, by which hosts are found where they answer.
 
-    def __init__(self, inner: BackChannel, delays: Mapping[str, float]) -> None:
-        super().__init__()
-        self._inner = inner
-        self._delays = delays
+    ``manners`` say by host how it answers, as ``answering`` takes them; those that are
+    dead do so at once, too, unless ``has_dead``.
+    """
+
+    def __init__(
+        self, manners: Mapping[str, str], port: int, refused: int, timeout: float
+    ) -> None:
+        super().__init__(timeout=timeout)
+        self._manners = manners
+        self._port = port
+        self._refused = refused
+        self.has_dead = False
+        #: When each had answered, and what it was told last.
+        self.answered: dict[str, float] = {}
+        self.told: dict[str, tuple[str, bytes]] = {}
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
-        time.sleep(self._delays[urlsplit(url).hostname or ""])
-        return self._inner.post(url, body, timeout=timeout)
+        host = urlsplit(url).hostname or ""
+        manner = self._manners[host]
+        if manner in _DEAD and not self.has_dead:
+            manner = _WELL
+        port = self._refused if manner == "refused" else self._port
+        # A host for each, so that no connection is shared.
+        found = f"http://{host.removesuffix('.test')}.localhost:{port}/{manner}"
+        answer = super().post(found, body, timeout=timeout)
+        self.told[host] = found, body
+        self.answered[host] = time.perf_counter()
+        return answer
+
+    @property
+    def last(self) -> float:
+        """When the last one had answered of those that always do so at once."""
+        return max(
+            when for host, when in self.answered.items() if self._manners[host] == _WELL
+        )
+
+    def has_all(self) -> bool:
+        """Whether all have answered that are not dead."""
+        return self.answered.keys() == {
+            host
+            for host, manner in self._manners.items()
+            if manner not in _DEAD or not self.has_dead
+        }
 
 
 @contextmanager
 def _telling(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
-    hosts = [f"p{number}.test" for number in range(size.of(PARTICIPANTS))]
-    delays = {
-        host: SLOWEST * number / len(hosts) for number, host in enumerate(hosts, 1)
-    }
-    federation = Federation(folder, dict.fromkeys(hosts, site))
-    slow = _Slow(federation.trusts[HUB].back_channel, delays)
-    hub = federation.apps[HUB].app  # type: ignore[attr-defined]
-    hub.trust = replace(hub.trust, back_channel=slow)
+    is_quick = size.divisor > 1
+    slowest = SLOWEST / size.divisor
+    timeout = QUICK_TIMEOUT if is_quick else TIMEOUT
+    kinds = [(f"slow/{slowest}", SLOW), ("refused", REFUSED), ("silent", SILENT)]
+    kinds.append((_WELL, PARTICIPANTS - SLOW - REFUSED - SILENT))
+    every = [manner for manner, count in kinds for _ in range(size.of(count))]
+    # Mixed, so that those who are healthy are not told before or after all others.
+    random.Random(7).shuffle(every)  # noqa: S311 - no secret
+    manners = {f"p{number}.test": manner for number, manner in enumerate(every)}
+    federation = Federation(
+        folder,
+        dict.fromkeys(manners, site),
+        hub_options={"logout_timeout": f"{timeout:g}s"},
+    )
+    ids = {host: federation.trusts[host].own.entity_id for host in manners}
+    log = logging.getLogger("eilogin")
+    nowhere = logging.NullHandler()
+    with (
+        ExitStack() as stack,
+        _answering(folder, ids) as port,
+        closing(socket.socket()) as refusing,
+    ):
+        # Nobody listens at it, and nobody else gets it.
+        refusing.bind(("127.0.0.1", 0))
+        road = _Road(manners, port, refusing.getsockname()[1], timeout)
+        hub = federation.apps[HUB].app  # type: ignore[attr-defined]
+        hub.trust = replace(hub.trust, back_channel=road)
+        # That some are not reached is what is measured, and need not be read.
+        log.addHandler(nowhere)
+        try:
+            yield {
+                # The times of the last ones are those of the logout above them.
+                **_logout(federation, list(manners), road, has_dead=False),
+                "ready": stack.enter_context(_ready(road, len(manners))),
+                **_logout(federation, list(manners), road, has_dead=True),
+                "slowest": Variant(lambda: slowest, says_seconds=True),
+                "time-out": Variant(lambda: timeout, says_seconds=True),
+            }
+        finally:
+            log.removeHandler(nowhere)
+
+
+@contextmanager
+def _answering(folder: Path, ids: Mapping[str, str]) -> Iterator[int]:
+    """The port at which participants answer, from a process of their own."""
+    command = [sys.executable, str(Path(__file__).with_name("answering.py"))]
+    with subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
+        [*command, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            print(json.dumps(ids), file=server.stdin, flush=True)
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()
+
+
+def _logout(
+    federation: Federation, hosts: Sequence[str], road: _Road, *, has_dead: bool
+) -> Mapping[str, Variant]:
+    """A logout with the dead ones or without, and until when it tells a healthy one."""
     browser = federation.browser()
+    began = 0.0
 
     def log_in_everywhere() -> None:
         # Nobody logs in at one page as often as this: a browser would be stopped.
@@ -150,15 +262,46 @@ def _telling(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
             browser.visit(f"https://{host}/")
             assert browser.url == f"https://{host}/", browser.text
         browser.visit(f"https://{HUB}/")
+        road.has_dead = has_dead
+        road.answered.clear()
 
     def log_out() -> None:
+        nonlocal began
+        began = time.perf_counter()
         browser.press("Overal uitloggen")
-        assert "U bent overal uitgelogd" in browser.text
+        is_everywhere = "U bent overal uitgelogd" in browser.text
+        assert is_everywhere is not has_dead, browser.text
+        assert road.has_all(), "somebody who is not dead was not told"
 
-    yield {
-        "logout": Variant(log_out, before=log_in_everywhere),
-        "floor": Variant(lambda: time.sleep(SLOWEST)),
+    name = "with dead" if has_dead else "without"
+    return {
+        name: Variant(log_out, before=log_in_everywhere),
+        f"last {name}": Variant(lambda: road.last - began, says_seconds=True),
     }
+
+
+@contextmanager
+def _ready(road: _Road, count: int) -> Iterator[Variant]:
+    """The messages of the logout before it, sent ready: no answer is looked at."""
+    connections: dict[str, HTTPConnection] = {}
+
+    def connect() -> None:
+        for host, (url, _) in road.told.items():
+            if host not in connections:
+                at = urlsplit(url)
+                connections[host] = HTTPConnection("127.0.0.1", at.port)
+                connections[host].connect()
+
+    def exchange(host: str) -> bytes:
+        url, body = road.told[host]
+        at, connection = urlsplit(url), connections[host]
+        connection.request("POST", at.path, body, {"Host": at.netloc})
+        return connection.getresponse().read()
+
+    with ThreadPoolExecutor(count) as threads:
+        yield Variant(lambda: list(threads.map(exchange, connections)), before=connect)
+    for connection in connections.values():
+        connection.close()
 
 
 BENCHES = (
@@ -208,15 +351,38 @@ BENCHES = (
     ),
     Bench(
         name="logout",
-        what=f"a logout told to {PARTICIPANTS} participants, beside the slowest one",
+        what=f"a logout told to {PARTICIPANTS} participants over HTTP, of whom {SLOW} "
+        f"take {SLOWEST:g} s, and of whom {REFUSED} refuse and {SILENT} are silent or "
+        "none, beside the slowest answer or the time-out; the peer sends messages that "
+        "are ready and reads no answer; not without its name, for it waits for them",
         rows=(
             Row(
-                name=f"logout told to {PARTICIPANTS}",
-                this="logout",
-                floor="floor",
+                name=f"logout told to {PARTICIPANTS}, {SLOW} slow",
+                this="without",
+                floor="slowest",
                 goal=1.1,
+                peer="ready",
+            ),
+            Row(
+                name=f"{PARTICIPANTS} ready messages sent at once, {SLOW} slow",
+                this="ready",
+                floor="slowest",
+            ),
+            Row(
+                name=f"logout told to {PARTICIPANTS}, {SLOW} slow, "
+                f"{REFUSED + SILENT} dead",
+                this="with dead",
+                floor="time-out",
+                goal=1.1,
+            ),
+            Row(
+                name="last healthy one told, with dead ones by without",
+                this="last with dead",
+                floor="last without",
+                goal=1.5,
             ),
         ),
         setting=_telling,
+        is_heavy=True,
     ),
 )

@@ -29,6 +29,9 @@ class Variant:
     #: What has to be done before each call and is not timed; then calls are timed one
     #: by one.
     before: Callable[[], object] | None = None
+    #: Whether each call returns the seconds of what the variant is about, because that
+    #: is over before the call is, or was part of the call of a variant before it.
+    says_seconds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +110,9 @@ def measure(
         samples = size.of(bench.samples)
         is_single = bench.samples > 1
         calls = {
-            name: 1 if is_single or variant.before else _calls(variant, size.stretch)
+            name: 1
+            if is_single or variant.before or variant.says_seconds
+            else _calls(variant, size.stretch)
             for name, variant in variants.items()
         }
         rounds: list[_Round] = []
@@ -137,6 +142,11 @@ def _sample(variant: Variant, count: int) -> float:
     if variant.before is not None:
         variant.before()
     call = variant.call
+    if variant.says_seconds:
+        with _no_collection():
+            seconds = call()
+        assert isinstance(seconds, float)
+        return seconds
     repeat = range(count)
     with _no_collection():
         start = time.perf_counter()

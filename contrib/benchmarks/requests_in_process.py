@@ -16,6 +16,7 @@ from sites import (
     guarded,
     requests_to,
     site,
+    site_with_cookies,
 )
 
 
@@ -23,12 +24,20 @@ from sites import (
 def _memory(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     known = {"q7Xw2": ("anna", time.time() + 7200)}
     floor = ByDictionary(site, known)
-    with guarded(folder, "memory:") as (app, cookies):
+    with (
+        guarded(folder, "memory:") as (app, cookies),
+        guarded(
+            folder / "off", "memory:", site_with_cookies, app_cookies="off"
+        ) as bare,
+        guarded(folder / "auto", "memory:", site_with_cookies) as sealed,
+    ):
         yield {
             "filters": Variant(requests_to(app, cookies)),
+            "bare": Variant(requests_to(*bare)),
+            "sealed": Variant(requests_to(*sealed)),
             "floor": Variant(requests_to(floor, f"{COOKIE}=q7Xw2")),
             "beaker": Variant(requests_to(*by_beaker())),
-            "bare": Variant(requests_to(site, "")),
+            "app": Variant(requests_to(site, "")),
         }
 
 
@@ -73,8 +82,19 @@ BENCHES = (
                 peer="beaker",
                 peer_goal=1 / 9,
             ),
+            Row(
+                name="request, three app cookies, memory:",
+                this="sealed",
+                floor="floor",
+                goal=5.0,
+            ),
+            Row(
+                name="request, three app cookies, app_cookies = off",
+                this="bare",
+                floor="floor",
+            ),
             Row(name="request, Beaker memory", this="beaker", floor="floor"),
-            Row(name="request, bare app", this="bare", floor="floor"),
+            Row(name="request, bare app", this="app", floor="floor"),
         ),
         setting=_memory,
     ),

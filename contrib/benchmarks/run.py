@@ -14,6 +14,7 @@ import crowds
 import federations
 import login_answers
 import logouts
+import logouts_received
 import requests_in_process
 import requests_over_http
 from measuring import Bench, Figures, Size, measure
@@ -23,6 +24,7 @@ BENCHES: tuple[Bench, ...] = (
     *requests_over_http.BENCHES,
     *crowds.BENCHES,
     *login_answers.BENCHES,
+    *logouts_received.BENCHES,
     *logouts.BENCHES,
     *federations.BENCHES,
 )
@@ -56,7 +58,7 @@ Benchmarks:
 
 \b
 Examples:
-  run.py                          all of it but the crowds, in half a minute
+  run.py                          all but what waits for its name, in half a minute
   run.py --only verify --rounds 21
   run.py --quick                  whether everything runs; the figures mean nothing
 """

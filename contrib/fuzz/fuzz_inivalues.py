@@ -28,7 +28,7 @@ _CLASSES = tuple(sorted(REGISTRY))
 _SECRET = "Zeer-Geheim-7f3a"  # noqa: S105 - it must not be told
 _PROTECT = 240
 #: Options whose value may be an address with a password in it.
-_MAY_HAVE_PASSWORD = ("store", "back_channel_proxy")
+_MAY_HAVE_PASSWORD = ("store", "back_channel_proxy", "url")
 #: What stands before the password in one, well written or nearly so.
 _USER = re.compile(r"^(?!env:|file:|credential:)([a-z+]*:?/{0,3}\w*)@", re.ASCII)
 

@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 ROOMS = ("saml/", "federation/", "hub/", "visit/", "web/", "sessions/", "filters/")
 ROOMS += ("backchannel.py", "settings.py")
 #: What takes minutes and starts servers of others shows nothing more here.
-LEFT_OUT = ("tests/peers", "tests/journeys", "tests/stores", "tests/cli")
+LEFT_OUT = ("tests/peers", "tests/journeys", "tests/apps", "tests/stores", "tests/cli")
 #: So many tests are tried first, and up to so many if they notice nothing: what is on
 #: the way of all has thousands.
 FIRST, MOST = 40, 600

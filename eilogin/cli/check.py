@@ -1,5 +1,6 @@
 """``eilogin check FILE``: every fault of an ini file, and nothing started."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,13 @@ def check_command(file: Path) -> None:
 
     Looks at options and their values, the order of pipelines, keys and certificates,
     the federation's metadata, the store, and servers. The exit code is 0 where all is
-    in order, and 1 where there is a fault.
+    in order, and 1 where there is a fault. For a site that is no member of its
+    federation yet, it says what is left to do until it is one, in its order.
     """
     checked = check(IniFile.read(file))
     if faults := [*checked.faults, *checked.silent]:
         tell(faults)
+        tell_steps(checked.steps)
         raise SystemExit(1)
     click.echo(
         f"{file}: everything in order: {_many(checked.sections, 'section')}, "
@@ -38,6 +41,15 @@ def tell(faults: Sequence[Fault]) -> None:
     for fault in faults:
         click.echo(str(fault), err=True)
     click.echo(_many(len(faults), "fault"), err=True)
+
+
+def tell_steps(steps: Sequence[str]) -> None:
+    """Print what is left to do for a person, on stderr, numbered."""
+    if steps:
+        click.echo("\nWhat is left to do, in this order:", err=True)
+    for number, step in enumerate(steps, 1):
+        text = textwrap.indent(step, "   ").strip()
+        click.echo(f"{number}. {text}", err=True)
 
 
 def _many(count: int, what: str) -> str:

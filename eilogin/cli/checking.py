@@ -20,14 +20,16 @@ from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
 from waitress.adjustments import Adjustments
 
 from eilogin import settings
+from eilogin.by_name import fault_of_module
 from eilogin.cli import inventory
 from eilogin.cli.capabilities import Known, lacks
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.notes import notes
 from eilogin.cli.ordering import check_stack, remarks
 from eilogin.cli.pipelines import APPS, Part, Pipelines, Stack
+from eilogin.cli.steps import steps
 from eilogin.compose.hosts import HostsOptions
-from eilogin.compose.wsgi import CodeOptions, fault_of_module
+from eilogin.compose.wsgi import CodeOptions
 from eilogin.errors import (
     ConfigurationError,
     EiloginError,
@@ -36,15 +38,18 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, Own, dates, peers
 from eilogin.federation.own import HUB
-from eilogin.federation.own_options import OwnOptions, load_pair, own_of
+from eilogin.federation.own_keys import load_pair
+from eilogin.federation.own_options import OwnOptions, own_of
 from eilogin.federation.remarks import remarks_on
+from eilogin.federation.start import looked_at
 from eilogin.federation.trust_options import (
     TrustOptions,
     back_channel_of,
-    federation_of,
     operator_keys,
     said_in,
 )
+from eilogin.filters.appsession import AppSessionOptions
+from eilogin.filters.logout import LogoutOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizens
@@ -80,6 +85,8 @@ class Checked:
     stacks: int
     #: What is no fault, and worth a look all the same.
     remarks: Sequence[str]
+    #: What is left to do until each site is a member of its federation.
+    steps: Sequence[str]
 
 
 def check(file: IniFile) -> Checked:
@@ -115,7 +122,13 @@ def check(file: IniFile) -> Checked:
     if not file.sections and not file.faults:
         file.note("", "", "", "expected sections, such as [app:main]")
     return Checked(
-        file.faults, silent, len(file.sections), len(ours), len(stacks), noted
+        file.faults,
+        silent,
+        len(file.sections),
+        len(ours),
+        len(stacks),
+        noted,
+        steps(file, ours, known),
     )
 
 
@@ -162,9 +175,13 @@ def _check_pair(file: IniFile, part: Part) -> None:
     """Whether key and certificate match, where other faults hid the question."""
     here = file.path.absolute().parent
     try:
-        load_pair(*(here / part.options[n].strip() for n in ("key", "certificate")))
-    except (KeyError, OSError):
+        files = [here / part.options[n].strip() for n in ("key", "certificate")]
+    except KeyError:
+        return  # which has been told, or there are 'keys'
+    if not all(path.is_file() for path in files):
         return  # which has been told
+    try:
+        load_pair(*files)
     except ConfigurationError as error:
         file.note(part.title, "", "", f"key, certificate: {error}")
 
@@ -226,9 +243,12 @@ def _federations(
     noted: list[str] = []
     silent: list[Fault] = []
     known: dict[str, Known] = {}
+    # Applications are built before their filters, whose code may lie beside them.
+    ours = (options for options in read.values() if isinstance(options, CodeOptions))
+    folders = [folder for options in ours for folder in options.path]
     for title, options in read.items():
         with _heard() as warnings:
-            silent += _check_reach(file, title, options)
+            silent += _check_reach(file, title, options, folders)
         noted += [f"[{title}]: {text}" for text in warnings]
         if isinstance(options, TrustOptions):
             told, here = _check_federation(file, title, options, owns[title])
@@ -238,8 +258,13 @@ def _federations(
     return noted, silent, known
 
 
-def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
-    """Whether what the options name is there and can be used; what does not answer."""
+def _check_reach(
+    file: IniFile, title: str, options: Options, folders: Sequence[str]
+) -> list[Fault]:
+    """Whether what the options name is there and can be used; what does not answer.
+
+    ``folders`` are those from which any section imports.
+    """
     if isinstance(options, TrustOptions):
         _check_back_channel(file, title, options)
     if isinstance(options, HubOptions) and options.citizens is not None:
@@ -247,6 +272,10 @@ def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
         _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
     if isinstance(options, CodeOptions):
         _check_code(file, title, options)
+    if isinstance(options, LogoutOptions):
+        for name in options.on_logout:
+            if fault := fault_of_module(name, folders):
+                file.note(title, "on_logout", repr(name), fault)
     if isinstance(options, SessionOptions):
         return _check_store(file, title, options)
     return []
@@ -255,7 +284,7 @@ def _check_reach(file: IniFile, title: str, options: Options) -> list[Fault]:
 def _check_code(file: IniFile, title: str, options: CodeOptions) -> None:
     for option in ("app", "factory"):
         name = getattr(options, option, None)
-        if name is not None and (fault := fault_of_module(options, name)):
+        if name is not None and (fault := fault_of_module(name, options.path)):
             file.note(title, option, repr(name), fault)
 
 
@@ -377,7 +406,7 @@ def _check_federation(
         file.note(title, "federation_certificate", "", str(error))
         return [], None
     try:
-        federation = federation_of(options)
+        federation = looked_at(options, own)
     except ConfigurationError as error:
         file.note(title, "federation", "", _with_code(error))
         return [], None
@@ -491,13 +520,17 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
         if (value := section.values.get(name, "")).strip().isdigit() and int(value) > 1
     ]
     in_memory = [
-        title
+        (title, "store", "'memory:'")
         for title, options in read.items()
         if isinstance(options, SessionOptions) and options.store == "memory:"
+    ] + [
+        (title, "type", "'memory'")
+        for title, options in read.items()
+        if isinstance(options, AppSessionOptions) and options.type == "memory"
     ]
-    for title in in_memory if several else ():
+    for title, option, found in in_memory if several else ():
         expected = f"a store that processes share, because of {several[0]}"
-        file.note(title, "store", "'memory:'", expected)
+        file.note(title, option, found, expected)
 
 
 # --- what is not ours -----------------------------------------------------------

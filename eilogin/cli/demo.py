@@ -6,10 +6,11 @@ or ``egg:eilogin#trust``.
 """
 
 import os
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,24 +18,37 @@ import eilogin
 from eilogin import clock, settings
 from eilogin.cli import inventory
 from eilogin.cli.check import tell
+from eilogin.cli.files import new_secret, write_key_pair
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import serve
 from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.files import SECRET, write
 from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, to_json
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.metadata import EntityDescriptor, read_federation, write_federation
+from eilogin.operator import (
+    MEMBERS,
+    OPTIONS,
+    Folder,
+    about_to_sign,
+    difference,
+    last_signed,
+    make_folder,
+    operator_key,
+    read_member,
+    sign_all,
+)
+from eilogin.saml.metadata import EntityDescriptor, write_entity
 
-#: Seconds for which the operator signs, and from how long before the end anew.
-_SIGNED_FOR = 90 * 86_400.0
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: For how long the operator signs, and from how many seconds before the end anew.
+_VALIDITY = "90d"
 _RENEWED_BEFORE = 30 * 86_400.0
 
-#: Bytes of a secret; as many as the hash has that it goes into.
-_SECRET = 32
-
-#: RFC 5280 appendix A: the longest common name.
-_COMMON_NAME = 64
+#: How the operator knows the members that are ours.
+_NOTE = "made by eilogin demo"
 
 #: The ends of the names of the files that SQLite keeps.
 _SQLITE_FILES = ("", "-wal", "-shm", "-epoch")
@@ -48,19 +62,29 @@ _ELSEWHERE = (
 @click.command("demo", short_help="Run a whole federation, from a clone.")
 @click.option("--reset", is_flag=True, help="Throw away what it made, and start anew.")
 @click.option("--prepare-only", is_flag=True, help="Make what is missing, and stop.")
-def demo_command(*, reset: bool, prepare_only: bool) -> None:
+@click.option(
+    "--down",
+    multiple=True,
+    metavar="SITE",
+    help="Have a site not answer, such as uwv; may be given more than once.",
+)
+def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> None:
     """Run a hub, a portal and three participants on this machine.
 
     Makes keys, certificates, the signed metadata of the federation and citizens to log
     in with under var/, where they are not there yet; then serves the project's
     paste.ini and prints the addresses to open. The passwords of its citizens are known
     to everybody: what it made is for trying out only.
+
+    To see what comes of a logout when a site is down: log in at some, stop the demo,
+    start it with --down uwv, and log out; then start it without that, and look again.
     """
     file = find_paste_ini()
     if file is None:
         raise click.ClickException(_ELSEWHERE)
     try:
         demo = Demo(file)
+        hosts = demo.hosts(down)
         if reset:
             demo.reset()
         for step in demo.prepare():
@@ -71,7 +95,7 @@ def demo_command(*, reset: bool, prepare_only: bool) -> None:
     except EiloginError as error:
         raise click.ClickException(str(error)) from error
     if not prepare_only:
-        serve(file, {}, demo.greeting())
+        serve(file, {}, demo.greeting(hosts), lambda app: _Down(app, hosts))
 
 
 def find_paste_ini() -> Path | None:
@@ -148,12 +172,32 @@ class Demo:
         for path in self._belongings():
             path.unlink(missing_ok=True)
 
-    def greeting(self) -> list[str]:
-        """What to open, and who can log in."""
+    def hosts(self, sites: Sequence[str]) -> Sequence[str]:
+        """The hosts of sites, which are called by the first part of these.
+
+        Raises :class:`click.BadParameter` where there is no such site.
+        """
+        urls = [part.options.get("public_url", "") for part in self._members]
+        known = {
+            host.partition(".")[0]: host for url in urls if (host := _host_of(url))
+        }
+        for site in sites:
+            if site not in known:
+                hint = settings.did_you_mean(site, known)
+                raise click.BadParameter(
+                    f"found '{site}'; expected one of: {', '.join(known)}{hint}",
+                    param_hint="--down",
+                )
+        return [known[site] for site in sites]
+
+    def greeting(self, down: Sequence[str] = ()) -> list[str]:
+        """What to open, which hosts are down, and who can log in."""
         lines = ["", "Open one of:"]
         for part in self._members:
             own = own_of_part(self._ini, part)
-            lines.append(f"  {own.public_url + '/':<42} {own.names['nl']}")
+            is_down = _host_of(own.public_url) in down
+            name = own.names["nl"] + (" (down)" if is_down else "")
+            lines.append(f"  {own.public_url + '/':<42} {name}")
         lines += ["", "and log in as (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
         return [*lines, "", "Ctrl-C stops it; 'eilogin demo' goes on where it was."]
@@ -244,6 +288,8 @@ class Demo:
             yield self._path(part, "certificate")
         for federation, certificate in self._federations():
             yield from (federation, certificate, certificate.with_suffix(".key"))
+            yield _operators(federation) / OPTIONS
+            yield from _members_of_ours(_operators(federation))
         for store in self._stores():
             yield from (store.with_name(store.name + end) for end in _SQLITE_FILES)
         yield from self._of_option("citizens")
@@ -259,46 +305,101 @@ class Demo:
         return Step(path, what, made=True)
 
     def _key_pair(self, key: Path, certificate: Path, name: str) -> Step:
-        what = f"key and certificate of {name}"
-        if key.exists() and certificate.exists():
-            return Step(key, what, made=False)
-        key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME])
-        _write(key, key_pem, mode=0o600)
-        _write(certificate, certificate_pem, mode=0o644)
-        return Step(key, what, made=True)
+        made = not (key.exists() and certificate.exists())
+        if made:
+            write_key_pair(key, certificate, name)
+        return Step(key, f"key and certificate of {name}", made=made)
 
     def _metadata(self, federation: Path, certificate: Path, key: Path) -> Step:
-        """Signed anew where members changed, or it would soon be over."""
+        """Signed anew where members changed, or it would soon be over.
+
+        By the operator, in whose folder others may be members too.
+        """
         what = "signed metadata of the federation"
-        operator = SigningKey.load(key.read_bytes(), certificate.read_bytes())
-        members = [
-            own_of_part(self._ini, part).entry()
-            for part in self._members
-            if self._federation(part) == federation
-        ]
-        if _is_current(federation, operator, members):
+        folder = _operators(federation)
+        if not (folder / OPTIONS).exists():
+            make_folder(
+                folder,
+                name="eilogin demo",
+                validity=_VALIDITY,
+                key=os.path.relpath(key, folder),
+                certificate=os.path.relpath(certificate, folder),
+                signed=os.path.relpath(federation, folder),
+                loopback="true",
+            )
+        _bring_in(Folder(folder), self._entries(federation))
+        known = Folder(folder)
+        if _is_current(known):
             return Step(federation, what, made=False)
-        octets = write_federation(
-            members,
-            name="eilogin demo",
-            valid_until=clock.now() + _SIGNED_FOR,
-            key=operator,
-        )
-        _write(federation, octets, mode=0o644)
+        with operator_key(known) as operator:
+            sign_all(known, operator, known.options.validity)
         return Step(federation, what, made=True)
 
+    def _entries(self, federation: Path) -> Iterator[EntityDescriptor]:
+        """What the sections say of who is a member by this file."""
+        for part in self._members:
+            if self._federation(part) == federation:
+                yield own_of_part(self._ini, part).entry()
 
-def _is_current(
-    federation: Path, operator: SigningKey, members: Sequence[EntityDescriptor]
-) -> bool:
+
+class _Down:
+    """What is served, but for ``hosts`` that do not answer as they should."""
+
+    def __init__(self, app: "WSGIApplication", hosts: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", "").partition(":")[0]
+        if host not in self._hosts:
+            return self._app(environ, start_response)
+        start_response(
+            "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")]
+        )
+        return [f"{host} is down: 'eilogin demo' was told so (--down).\n".encode()]
+
+
+def _host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _operators(federation: Path) -> Path:
+    """The operator's folder, for the file that is signed there."""
+    return federation.with_suffix("")
+
+
+def _bring_in(folder: Folder, entries: Iterable[EntityDescriptor]) -> None:
+    """Have the members that are ours as they should be, and leave all others."""
+    gone = {name for name, one in folder.members.items() if one.note == _NOTE}
+    for entry in entries:
+        member = read_member("paste.ini", write_entity(entry), on_loopback=True)
+        gone.discard(member.entity_id)
+        known = folder.members.get(member.entity_id)
+        if known is None or known.descriptor != member.descriptor:
+            folder.put(member, _NOTE)
+    for entity_id in gone:
+        folder.remove(entity_id)
+
+
+def _members_of_ours(folder: Path) -> list[Path]:
+    mark = f"<!-- {_NOTE} -->".encode()
+    found = (folder / MEMBERS).glob("*.xml")
+    return [path for path in found if path.read_bytes().startswith(mark)]
+
+
+def _is_current(folder: Folder) -> bool:
     try:
-        octets = federation.read_bytes()
-        known = read_federation(octets, [operator.public], on_loopback=True)
-    except (OSError, EiloginError):
+        last = last_signed(folder)
+    except ConfigurationError:
         return False
-    entities = [replace(entity, valid_until=None) for entity in known.entities]
-    ends = known.valid_until or 0.0
-    return entities == list(members) and ends - clock.now() > _RENEWED_BEFORE
+    if last is None:
+        return False
+    metadata, elements = last
+    ends = metadata.valid_until or 0.0
+    is_same = not any(difference(elements, about_to_sign(folder)))
+    return is_same and ends - clock.now() > _RENEWED_BEFORE
 
 
 def _is_secret(part: Part, option: str) -> bool:
@@ -308,23 +409,12 @@ def _is_secret(part: Part, option: str) -> bool:
 
 
 def _write_citizens(path: Path) -> None:
-    _write(path, to_json(demo_citizens()), mode=0o600)
+    write(path, to_json(demo_citizens()), mode=SECRET)
 
 
 def _write_secret(path: Path) -> None:
-    _write(path, secrets.token_hex(_SECRET).encode() + b"\n", mode=0o600)
+    write(path, new_secret(), mode=SECRET)
 
 
 def _make_folder(path: Path) -> None:
     path.mkdir(mode=0o700)
-
-
-def _write(path: Path, octets: bytes, *, mode: int) -> None:
-    """Write a whole file or none, readable by others only where ``mode`` says so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-    fresh.replace(path)

@@ -4,12 +4,15 @@ They are those that use ``egg:eilogin`` or ``egg:eilogin#trust``; what they are 
 in the federation, and where, comes from their own options.
 """
 
+import click
+
 from eilogin import settings
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.errors import InvalidOptions
 from eilogin.federation import Own
 from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.settings import OptionsT
 
 _ENTRY_POINTS = ("main", "trust")
 
@@ -38,13 +41,35 @@ def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
     ``instead`` are options that hold and not those of the section. Raises
     :class:`eilogin.errors.InvalidOptions`.
     """
+    return own_of(options_of_part(OwnOptions, ini, part, **instead))
+
+
+def options_of_part(
+    declared: type[OptionsT], ini: IniFile, part: Part, **instead: str
+) -> OptionsT:
+    """Those options of a section that ``declared`` has; see :func:`own_of_part`."""
     known = {
         option: value
         for option, value in {**part.options, **instead}.items()
-        if option in OwnOptions.model_fields
+        if option in declared.model_fields
     }
-    file = str(ini.path)
-    options, faults = settings.attempt(OwnOptions, file, part.title, known)
+    options, faults = settings.attempt(declared, str(ini.path), part.title, known)
     if options is None:
         raise InvalidOptions(faults)
-    return own_of(options)
+    return options
+
+
+def chosen(ini: IniFile, section: str | None) -> Part:
+    """The section of a site that a command is about: the one named, or the only one.
+
+    Raises :class:`click.ClickException` where that is not clear.
+    """
+    members = {part.title: part for part in parts_of(ini) if is_member(part)}
+    if section is not None and section in members:
+        return members[section]
+    if section is None and len(members) == 1:
+        return next(iter(members.values()))
+    known = ", ".join(members) or "none"
+    raise click.ClickException(
+        f"{ini.path}: which site? --section takes one of: {known}"
+    )

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import click
 
+from eilogin import clock
 from eilogin.cli.check import tell
 from eilogin.cli.inifile import IniFile
-from eilogin.cli.members import is_member, own_of_part, parts_of
-from eilogin.cli.pipelines import Part
+from eilogin.cli.members import chosen, own_of_part
 from eilogin.errors import InvalidOptions
+from eilogin.federation import Own
+from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
 from eilogin.saml.metadata import write_entity
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import serialize
 
 
 @click.command("metadata", short_help="Print the metadata of a site.")
@@ -24,33 +28,46 @@ from eilogin.saml.metadata import write_entity
     help="As this profile has it, whatever the section says.",
 )
 @click.option(
+    "--proof",
+    metavar="WORD",
+    help="Print a signed login request with this word in it: it proves to the operator"
+    " that the key of the metadata is yours.",
+)
+@click.option(
     "--section",
     help="Its section, such as filter:eilogin; needed where FILE has several sites.",
 )
-def metadata_command(file: Path, section: str | None, profile: str | None) -> None:
+def metadata_command(
+    file: Path, section: str | None, profile: str | None, proof: str | None
+) -> None:
     """Print the metadata (EntityDescriptor) of a site of FILE, for the operator.
 
     It comes from the options of the section that uses egg:eilogin or egg:eilogin#trust;
     the federation's own metadata need not be there yet. With --profile digid it is what
     DigiD asks for, signed, and nothing else.
+
+    It is signed by its own key, which is the proof that the operator wants of a new
+    member. Where the operator asks for a proof of its own, it comes with a word: see
+    --proof.
     """
     try:
         ini = IniFile.read(file)
         told = {} if profile is None else {"profile": profile}
-        own = own_of_part(ini, _chosen(ini, section), **told)
+        own = own_of_part(ini, chosen(ini, section), **told)
     except InvalidOptions as error:
         tell(error.faults)
         raise SystemExit(1) from error
-    click.echo(write_entity(own.descriptor(), own.key))
+    if proof is None:
+        click.echo(write_entity(own.descriptor(), own.key))
+    else:
+        click.echo(_proof(own, proof))
 
 
-def _chosen(ini: IniFile, section: str | None) -> Part:
-    members = {part.title: part for part in parts_of(ini) if is_member(part)}
-    if section is not None and section in members:
-        return members[section]
-    if section is None and len(members) == 1:
-        return next(iter(members.values()))
-    known = ", ".join(members) or "none"
-    raise click.ClickException(
-        f"{ini.path}: which site? --section takes one of: {known}"
+def _proof(own: Own, word: str) -> bytes:
+    """A login request that nobody answers; who has asked for ``word`` knows its use."""
+    request = AuthnRequest(
+        id=new_id(), issued=clock.now(), issuer=own.entity_id, provider_name=word
     )
+    element = write_authn_request(request)
+    sign(element, own.key)
+    return serialize(element)

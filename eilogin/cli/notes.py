@@ -31,7 +31,7 @@ from eilogin.visit.subjects import NAME_ID
 
 #: Options whose files are for the server's user alone: those that are a path, and
 #: those of which each line may be ``file:PATH``.
-_SECRET_FILES = ("key", "tls_client_key")
+_SECRET_FILES = ("key", "keys", "tls_client_key")
 _SECRETS = ("secret", "name_id_key", "pseudonym_key", "store")
 
 #: RFC 9110 9.3, RFC 5789 and RFC 4918 9.
@@ -62,7 +62,7 @@ def notes(
 
     ``known`` says in the same way whom a section trusts.
     """
-    found = list(_of_no_effect(file, parts))
+    found = [*_of_no_effect(file, parts), *_unreached(file, parts, stacks)]
     servers = list(map(Pipelines(file).part, file.of_kind("server")))
     threads = _threads(servers)
     for part in parts:
@@ -103,6 +103,21 @@ def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[str]:
                 f"[DEFAULT] {name}: has no effect there; write it in the section of"
                 " the filter"
             )
+
+
+def _unreached(
+    file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
+) -> Iterator[str]:
+    """Filters of ours, around no application, whatever their sections say."""
+    reached = {part.title for stack in stacks for part in stack.parts}
+    # What a section of a filter is made of has its effect there.
+    used = {one.values.get("use", "") for one in file.of_kind("filter", "filter-app")}
+    for part in parts:
+        is_ours = part.kind == "filter" and part.entry_point is not None
+        if not is_ours or part.title in reached:
+            continue
+        if file.sections[part.title].name not in used:
+            yield f"[{part.title}]: stands in no pipeline, and has no effect"
 
 
 def _comments(part: Part) -> Iterator[str]:
@@ -298,8 +313,9 @@ def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[str]:
 
 def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, Path]]:
     for option in _SECRET_FILES:
-        if isinstance(path := getattr(options, option, None), Path):
-            yield option, path
+        path = getattr(options, option, None)
+        if isinstance(path, Path):
+            yield from ((option, one) for one in _keys_at(path))
     for option in _SECRETS:
         for line in settings.split(part.options.get(option, "")):
             if line.startswith("file:"):
@@ -307,6 +323,11 @@ def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, P
                 yield option, file.path.absolute().parent / name
     if isinstance(options, SessionOptions) and options.store.startswith("sqlite:///"):
         yield "store", Path(options.store.removeprefix("sqlite:///"))
+
+
+def _keys_at(path: Path) -> Sequence[Path]:
+    """A file with a key, or those of a folder."""
+    return sorted(path.glob("*.key")) if path.is_dir() else [path]
 
 
 # --- a pipeline -----------------------------------------------------------------

@@ -49,7 +49,7 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
 _OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
 
 #: The hub's addresses that see nobody logged in.
-_OF_SERVERS = ("metadata", "artifact", "slo_soap", "health")
+_OF_SERVERS = ("metadata", "artifact", "slo_soap", "health", "metrics")
 
 
 def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:

@@ -14,13 +14,15 @@ from eilogin.settings import did_you_mean
 #: What can stand where an application is named.
 APPS = ("app", "composite", "pipeline", "filter-app")
 
+_FILTER_WITH = "filter-with"
+
 #: Options that PasteDeploy keeps to itself, by the kind of section; in the others.
 _OF_PASTE = {
     "server": frozenset({"use", "require"}),
-    "filter-app": frozenset({"use", "filter-with", "require", "next"}),
-    "pipeline": frozenset({"use", "filter-with", "require", "pipeline"}),
+    "filter-app": frozenset({"use", _FILTER_WITH, "require", "next"}),
+    "pipeline": frozenset({"use", _FILTER_WITH, "require", "pipeline"}),
 }
-_OF_PASTE_ELSEWHERE = frozenset({"use", "filter-with", "require"})
+_OF_PASTE_ELSEWHERE = frozenset({"use", _FILTER_WITH, "require"})
 
 #: PasteDeploy: a name with a scheme (``egg:``, ``config:``, ``call:``) is no section.
 _HAS_SCHEME = re.compile(r"[a-zA-Z]+:")
@@ -100,11 +102,33 @@ class Pipelines:
         apps = self._file.of_kind(*APPS)
         named = {title for section in apps for title in self._named_by(section)}
         return [
-            Stack(section.title, parts)
+            stack
             for section in apps
             if section.title not in named
-            for parts in self._around(section, ())
+            for stack in self.around(section)
         ]
+
+    def around(self, section: Section) -> list[Stack]:
+        """One application with the filters that its own section puts around it."""
+        return [Stack(section.title, parts) for parts in self._around(section, ())]
+
+    def takes_filter(self, section: Section) -> bool:
+        """Whether PasteDeploy puts a filter around it that ``filter-with`` names.
+
+        Around a pipeline, or what is filtered already, it puts something that takes no
+        request (its ``_FilterWith`` holds all but a plain application for a filter).
+        """
+        trail = [section]
+        while section.kind not in ("pipeline", "filter-app"):
+            use = section.values.get("use", "")
+            used = [one for one in self._file.of_kind(*APPS) if one.name == use]
+            if len(used) != 1 or used[0] in trail:
+                return True
+            (section,) = used
+            if _FILTER_WITH in section.values:
+                return False
+            trail.append(section)
+        return False
 
     def _find(
         self, kinds: Sequence[str], name: str, title: str, option: str
@@ -150,6 +174,9 @@ class Pipelines:
             return [[]]
         trail = [*trail, section.title]
         filters = self._filter_with(section, trail)
+        if filters and not self.takes_filter(section):
+            told = "works around a plain application alone: name it in 'pipeline'"
+            self._file.note(section.title, _FILTER_WITH, "", told)
         match section.kind:
             case "pipeline":
                 for option in _passed_on(section):
@@ -213,13 +240,13 @@ class Pipelines:
         if found is None:
             return []
         if found.title in trail:
-            self._file.note(found.title, "filter-with", "", "leads to itself")
+            self._file.note(found.title, _FILTER_WITH, "", "leads to itself")
             return []
         return [*self._filter_with(found, [*trail, found.title]), self.part(found)]
 
     def _filter_with(self, section: Section, trail: Sequence[str]) -> list[Part]:
-        name = section.values.get("filter-with", "")
-        return self._filters(name, section, "filter-with", trail) if name else []
+        name = section.values.get(_FILTER_WITH, "")
+        return self._filters(name, section, _FILTER_WITH, trail) if name else []
 
 
 def _passed_on(section: Section) -> dict[str, str]:

@@ -8,11 +8,10 @@ fill.
 import contextlib
 import logging
 import logging.config
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +22,12 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
-from eilogin.cli.check import tell
+from eilogin.cli.check import tell, tell_steps
 from eilogin.cli.checking import check
+from eilogin.cli.hubs import wake_hubs
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines
+from eilogin.cli.stopping import Stop, signals
 from eilogin.errors import ConfigurationError, EiloginError
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def serve_command(file: Path, variables: Sequence[str]) -> None:
     the file's own sections; without a [loggers] section it goes to stderr. Ctrl-C and
     SIGTERM stop it.
     """
-    serve(file, _variables(variables))
+    serve(file, variables_of(variables))
 
 
-def _variables(words: Sequence[str]) -> dict[str, str]:
+def variables_of(words: Sequence[str]) -> dict[str, str]:
+    """What words such as ``NAME=VALUE`` say; a UsageError where one says nothing."""
     for word in words:
         if "=" not in word.lstrip("="):
             raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
@@ -60,27 +62,37 @@ def _variables(words: Sequence[str]) -> dict[str, str]:
 
 
 def serve(
-    file: Path, variables: Mapping[str, str], greeting: Sequence[str] = ()
+    file: Path,
+    variables: Mapping[str, str],
+    greeting: Sequence[str] = (),
+    wrap: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
 ) -> None:
     """Serve a file until a signal comes; ``SystemExit`` 1 where that cannot be.
 
-    ``greeting`` are lines to print once everything listens.
+    ``greeting`` are lines to print once everything listens; ``wrap`` puts something
+    around all of it.
     """
     ini = IniFile.read(file, variables)
-    if faults := check(ini).faults:
-        tell(faults)
+    checked = check(ini)
+    if checked.faults:
+        tell(checked.faults)
+        tell_steps(checked.steps)
         raise SystemExit(1)
     try:
         set_up_logging(ini)
         parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
         app = _application(file, variables)
-        with _listening(file, parts, app) as servers:
+        if wrap is not None:
+            app = wrap(app)
+        # Before it says that it listens: who reads that may stop it at once.
+        with _listening(file, parts, app) as servers, signals() as stop:
             for server in servers:
                 click.echo(f"serving on {', '.join(server.addresses)}")
             for line in greeting:
                 click.echo(line)
             sys.stdout.flush()
-            _run(servers)
+            wake_hubs(ini, app)
+            _run(servers, stop)
     except EiloginError as error:
         raise click.ClickException(str(error)) from error
 
@@ -162,11 +174,11 @@ class _Server:
     sockets: dict[int, Any]
     addresses: Sequence[str]
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Stop) -> None:
         """Answer until ``stop`` is set, then let requests under way finish."""
         adjustments = self.waitress.adj
         try:
-            while not stop.is_set():
+            while not stop.is_set:
                 wasyncore.loop(
                     timeout=adjustments.asyncore_loop_timeout,
                     use_poll=adjustments.asyncore_use_poll,
@@ -247,28 +259,14 @@ def _addresses(waitress: Any) -> list[str]:
     ]
 
 
-def _run(servers: Sequence[_Server]) -> None:
-    """Run each server in a thread until Ctrl-C, SIGTERM, or the end of one of them."""
-    stop = threading.Event()
+def _run(servers: Sequence[_Server], stop: Stop) -> None:
+    """Run each server in a thread until ``stop`` is set, or one of them ends."""
     threads = [
         threading.Thread(target=server.run, args=[stop], daemon=True)
         for server in servers
     ]
-    with _signals(stop):
-        for thread in threads:
-            thread.start()
-        stop.wait()
-        for thread in threads:
-            thread.join()
-
-
-@contextlib.contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set ``stop``; afterwards they are what they were."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join()

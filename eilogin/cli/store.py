@@ -10,21 +10,26 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from eilogin import audit, settings
+from eilogin.cli.asking import require_yes
 from eilogin.cli.check import tell
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import parts_of
 from eilogin.cli.serve import set_up_logging
 from eilogin.errors import EiloginError, InvalidOptions
 from eilogin.filters.session import SessionOptions
+from eilogin.hub import undelivered
 from eilogin.settings import without_password
 from eilogin.stores import Store, open_store
 from eilogin.stores.memory import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from eilogin.stores.redis.store import RedisStore
 
 _Answer = TypeVar("_Answer")
 
@@ -32,6 +37,9 @@ _log = logging.getLogger("eilogin.stores")
 
 #: The names by which ``use = egg:eilogin#NAME`` brings a store along.
 _ENTRY_POINTS = ("main", "session")
+
+#: What a hub keeps among the sessions, of which participants are still to hear.
+_LOGOUTS = (undelivered.KEYS, undelivered.HELD_KEYS)
 
 _IN_MEMORY = (
     "memory: is in the process that serves, and nowhere else: it is gone when that ends"
@@ -129,8 +137,8 @@ def restore_command(file: Path, source: Path, section: str | None) -> None:
     """
     kept = _one(file, section)
     _set_up_logging(file)
-    count = _opened(kept, lambda store: _sqlite(store, kept).restore(source))
-    _note("store.restore", f"{kept.name}: {source} was put back; {_ended(count)}")
+    ended = _opened(kept, lambda store: _restored(_sqlite(store, kept), source))
+    _note("store.restore", f"{kept.name}: {source} was put back; {ended}")
 
 
 @store_command.command("end-all", short_help="End every session.")
@@ -147,7 +155,8 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
 
     Whoever shares a store loses the sessions in it: all sections with the same store,
     also those that --section does not name, and sites of other ini files. Who keeps
-    sessions elsewhere, as the hub may, is not told, and keeps them.
+    sessions elsewhere, as the hub may, is not told, and keeps them. Logouts of which a
+    hub has to tell participants still are forgotten.
     """
     found = _stores(file, section)
     for kept in found:
@@ -158,11 +167,11 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
         if kept not in made:
             click.echo(f"{kept.name}: {_NOT_MADE}")
     if made and not yes:
-        _confirm(f"End every session in {', '.join(kept.shown for kept in made)}?")
+        require_yes(f"End every session in {', '.join(kept.shown for kept in made)}?")
     _set_up_logging(file)
     for kept in made:
-        count = _opened(kept, lambda store: store.end_all())
-        _note("store.end-all", f"{kept.name}: {_ended(count)}")
+        ended = _opened(kept, _emptied)
+        _note("store.end-all", f"{kept.name}: {ended}")
 
 
 # --- the stores of a file -------------------------------------------------------
@@ -254,18 +263,6 @@ def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
 # --- what everybody notices ----------------------------------------------------
 
 
-def _confirm(question: str) -> None:
-    try:
-        is_sure = click.confirm(question)
-    except click.Abort as error:
-        raise click.ClickException(
-            "nothing was done; --yes is for who cannot be asked, such as a script"
-        ) from error
-    if not is_sure:
-        click.echo("nothing was done", err=True)
-        raise SystemExit(1)
-
-
 def _set_up_logging(file: Path) -> None:
     """By the file's own sections, so that its log tells what was done here."""
     ini = IniFile.read(file)
@@ -291,11 +288,13 @@ def _figures(store: Store) -> Sequence[str]:
         return _figures_of_servers(store)
     if not _is_made(store):
         return [_NOT_MADE]
-    found = store.figures()
-    each = f", {found.size // found.sessions:,} a session" if found.sessions else ""
+    found = store.figures(*_LOGOUTS)
+    sessions, logouts = _counted(found.sessions, found.fitting)
+    each = f", {found.size // sessions:,} a session" if sessions else ""
     return [
         f"kind      SQLite, tables of version {found.schema}",
-        f"sessions  {found.sessions:,} live",
+        f"sessions  {sessions:,} live",
+        f"logouts   {logouts}",
         f"values    {found.values:,} (used messages, kept forms, what apps keep)",
         f"marks     {found.marks:,} (logouts that older answers must not undo)",
         f"size      {found.size:,} bytes on the disk{each}",
@@ -303,18 +302,58 @@ def _figures(store: Store) -> Sequence[str]:
 
 
 def _figures_of_servers(store: Store) -> Sequence[str]:
-    # Needs an extra; who has opened such a store has it.
-    from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415
-
-    assert isinstance(store, RedisStore)  # noqa: S101 - there is no other kind
-    found = store.figures()
+    found = _on_servers(store).figures(*_LOGOUTS)
+    sessions, logouts = _counted(found.sessions, found.fitting)
     return [
         *(f"kind      {server}" for server in found.servers),
-        f"sessions  {found.sessions:,}",
+        f"sessions  {sessions:,}",
+        f"logouts   {logouts}",
         f"values    {found.values:,} (used messages, kept forms, what apps keep)",
         f"it {_ON_A_SERVER}",
     ]
 
 
-def _ended(count: int) -> str:
-    return f"{count:,} session{'' if count == 1 else 's'} ended"
+def _on_servers(store: Store) -> "RedisStore":
+    # Needs an extra; who has opened such a store has it.
+    from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415
+
+    assert isinstance(store, RedisStore)  # noqa: S101 - there is no other kind
+    return store
+
+
+def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
+    """How many sessions there are among these rows, and what is said of logouts."""
+    logouts, held = of_logouts
+    waits = f", and {held:,} with the citizen's next logout" if held else ""
+    said = f"{logouts - held:,} still to be told (eilogin logouts){waits}"
+    return rows - logouts, said
+
+
+# --- telling what has ended -----------------------------------------------------
+
+
+def _restored(store: SQLiteStore, source: Path) -> str:
+    return _ended(lambda: store.restore(source), _logouts(store))
+
+
+def _emptied(store: Store) -> str:
+    return _ended(store.end_all, _logouts(store))
+
+
+def _logouts(store: Store) -> int:
+    """How many rows of a store are no sessions, but logouts to be told."""
+    if not _is_made(store):
+        return 0
+    if isinstance(store, SQLiteStore):
+        return store.figures(*_LOGOUTS).fitting[0]
+    return _on_servers(store).figures(*_LOGOUTS).fitting[0]
+
+
+def _ended(verb: Callable[[], int], logouts: int) -> str:
+    """What a verb has ended that ends all that there is, in words."""
+    count = max(verb() - logouts, 0)
+    ended = f"{count:,} session{'' if count == 1 else 's'} ended"
+    if not logouts:
+        return ended
+    told = "1 logout" if logouts == 1 else f"{logouts:,} logouts"
+    return f"{ended}; forgotten, and not told to participants any more: {told}"

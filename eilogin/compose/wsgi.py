@@ -12,36 +12,19 @@ finds it by its name::
 console script has neither the working folder nor that of the ini file on it.
 """
 
-import importlib.util
-import pkgutil
 import sys
 from collections.abc import Mapping
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
-from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import (
-    Lines,
-    Options,
-    did_you_mean,
-    is_there,
-    option,
-    read,
-    section_of,
-)
+from eilogin import by_name
+from eilogin.by_name import Name
+from eilogin.settings import Lines, Options, is_there, option, placing, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-
-def _is_module_and_attribute(name: str) -> str:
-    module, _, attribute = name.strip().partition(":")
-    if not all(part.isidentifier() for part in f"{module}.{attribute}".split(".")):
-        raise ValueError("'module:attribute', such as 'mysite.wsgi:application'")
-    return name.strip()
 
 
 def _are_folders(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,10 +32,6 @@ def _are_folders(lines: tuple[str, ...]) -> tuple[str, ...]:
         if not is_there(Path(line).is_dir):
             raise ValueError(f"existing folders, one a line; {line!r} is none")
     return lines
-
-
-#: The type of an option that names something in a module.
-Name = Annotated[str, AfterValidator(_is_module_and_attribute)]
 
 
 class CodeOptions(Options):
@@ -69,10 +48,6 @@ class WsgiOptions(CodeOptions, name="wsgi"):
     app: Name = option(
         "the application, as ``module:attribute``; dots reach further inside"
     )
-
-
-class _NotThere(Exception):
-    """Why an application cannot be taken, in the words of a fault."""
 
 
 def make_wsgi(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
@@ -97,62 +72,5 @@ def load(
 ) -> Any:
     """The callable that goes by ``name``, which ``option_name`` says."""
     sys.path[:0] = [folder for folder in options.path if folder not in sys.path]
-    try:
-        return _loaded(name)
-    except _NotThere as reason:
-        file = global_conf.get("__file__", "")
-        section = section_of(type(options), file, local_conf)
-        fault = Fault(file, section, option_name, repr(name), str(reason))
-        raise InvalidOptions([fault]) from None
-
-
-def _loaded(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    found: Any = _imported(module)
-    for step in attribute.split("."):
-        if not hasattr(found, step):
-            raise _NotThere(f"expected the module {module!r} to have {attribute!r}")
-        found = getattr(found, step)
-    if not callable(found):
-        raise _NotThere(f"expected something that can be called, not {_kind_of(found)}")
-    return found
-
-
-def _imported(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        # Another module that this one fails to import is a fault of its own.
-        missing = error.name or ""
-        if module != missing and not module.startswith(f"{missing}."):
-            raise
-        raise _NotThere(_no_module(missing)) from None
-
-
-def _no_module(missing: str) -> str:
-    return (
-        f"expected a module that can be imported; there is no {missing!r} in the "
-        "folders of 'path', nor among what is installed"
-    )
-
-
-def fault_of_module(options: CodeOptions, name: str) -> str:
-    """Why ``name`` cannot be imported, as far as that is seen without importing it.
-
-    "" where nothing is known: only the first part of its module is looked for, because
-    to look further inside is to import it.
-    """
-    top = name.partition(":")[0].partition(".")[0]
-    # Files may have been written since somebody looked.
-    importlib.invalidate_caches()
-    if top in sys.modules or PathFinder.find_spec(top, options.path):
-        return ""
-    if importlib.util.find_spec(top) is not None:
-        return ""
-    near = [module.name for module in pkgutil.iter_modules(options.path)]
-    return f"{_no_module(top)}{did_you_mean(top, near)}"
-
-
-def _kind_of(value: object) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    with placing(type(options), global_conf, local_conf):
+        return by_name.load(name, option_name)

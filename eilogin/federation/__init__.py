@@ -7,7 +7,7 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
 """
 
 from eilogin.federation.members import Federation as Federation
-from eilogin.federation.members import MetadataFile as MetadataFile
-from eilogin.federation.members import MetadataSource as MetadataSource
 from eilogin.federation.own import Own as Own
+from eilogin.federation.sources import MetadataFile as MetadataFile
+from eilogin.federation.sources import MetadataSource as MetadataSource
 from eilogin.federation.trust import Trust as Trust

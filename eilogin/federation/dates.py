@@ -1,44 +1,54 @@
-"""Which of our own certificates are over, or will be soon.
+"""Which certificates end, of ours and of our hubs, and which are over.
 
-Peers take our key from metadata and look no further (metadata interoperability profile
-2.6.1), but DigiD does, and TLS does. So it is told at start and by ``eilogin check``.
+It is told at start and by ``eilogin check``, and by the log of a running site
+(:mod:`eilogin.federation.alarms`). The federation's operator is known by a key, and the
+dates of the certificate around it count for nothing.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from cryptography import x509
 
-from eilogin import clock
-from eilogin.errors import CERTIFICATE_ENDS, CERTIFICATE_EXPIRED
-from eilogin.federation.own import HUB
+from eilogin.errors import CERTIFICATE_EXPIRED
+from eilogin.federation import peers
+from eilogin.federation.alarms import Ending
+from eilogin.federation.members import Federation
+from eilogin.federation.own import HUB, Own
+from eilogin.federation.own_keys import OwnKey, last_in_line
 from eilogin.federation.peers import Remark
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.keys import UNREADABLE
-from eilogin.saml.messages import write_instant
-
-#: How long before that it is said: to get a certificate signed takes weeks.
-_SOON = 30 * 86400.0
 
 #: Options that are a file with certificates of ours, or of who vouches for peers.
-_OPTIONS = (
-    "certificate",
-    "decryption_certificate",
-    "tls_client_certificate",
-    "back_channel_ca",
-)
+_FILES = ("tls_client_certificate", "back_channel_ca")
 #: Those of which DigiD refuses one that is over.
-_SEEN_BY_DIGID = ("certificate", "tls_client_certificate")
+_SEEN_BY_DIGID = ("certificate", "keys", "tls_client_certificate")
 
 #: How many certificates of one file are named.
 _MOST_NAMED = 3
 
 
+def endings_of(
+    options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
+) -> tuple[Ending, ...]:
+    """Everything that ends by itself and without which logins fail.
+
+    Of a hub its own, and not those of its participants, of which there may be
+    thousands: ``eilogin check`` has them.
+    """
+    theirs = () if own.role == HUB else peers.endings(federation, hubs)
+    return (*_ours(options), *theirs)
+
+
 def remarks(options: TrustOptions) -> Iterator[Remark]:
-    """On each certificate in our files that is over, or ends within a month."""
-    for name in _OPTIONS:
-        for path in _files(options, name):
-            yield from _on_file(name, path)
+    """On each certificate of ours that is over, or ends soon."""
+    told: dict[str, int] = {}
+    for ending in _ours(options):
+        told[ending.option] = told.get(ending.option, 0) + ending.is_soon
+        if ending.is_soon and told[ending.option] <= _MOST_NAMED:
+            yield Remark(ending.option, ending.code, ending.told)
 
 
 def faults(options: TrustOptions) -> Iterator[Remark]:
@@ -52,33 +62,42 @@ def faults(options: TrustOptions) -> Iterator[Remark]:
                 yield remark
 
 
-def _files(options: TrustOptions, name: str) -> Sequence[Path]:
-    found = getattr(options, name)
-    if isinstance(found, Path):
-        return (found,)
-    return found or ()
+def _ours(options: TrustOptions) -> Iterator[Ending]:
+    signing = [key for key in options.own_keys if key.signs]
+    encrypting = [key for key in options.own_keys if key.encrypts]
+    lasts = [last_in_line(keys) for keys in (signing, encrypting) if keys]
+    for key in dict.fromkeys(lasts):
+        yield _of_key(key)
+    for name in _FILES:
+        path = getattr(options, name)
+        if path is not None:
+            yield from _in_file(name, path)
 
 
-def _on_file(name: str, path: Path) -> Iterator[Remark]:
+def _of_key(key: OwnKey) -> Ending:
+    subject = key.pair.certificate.subject.rfc4514_string()
+    what = f"{key.path} ({subject})"
+    if not key.name:
+        return Ending("certificate", "certificate", what, key.ends)
+    cure = "no other key follows it in time: make one (eilogin keys new)"
+    return Ending("keys", f"keys: {key.name}", what, key.ends, cure=cure)
+
+
+def _in_file(name: str, path: Path) -> Sequence[Ending]:
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, *UNREADABLE):
-        return  # which has been told, or will be
+        return ()  # which has been told, or will be
     # Of our own the first is shown, and those behind it are of its authority.
     here = found if name == "back_channel_ca" else found[:1]
-    now = clock.now()
-    ending = [one for one in here if _end_of(one) < now + _SOON]
-    for certificate in ending[:_MOST_NAMED]:
-        ends = _end_of(certificate)
-        is_over = ends < now
-        which = f"{path} ({certificate.subject.rfc4514_string()})"
-        told = f"{which} {'expired' if is_over else 'ends'} at {write_instant(ends)}"
-        yield Remark(
+    several = len(here) > 1
+    made = [
+        Ending(
             name,
-            CERTIFICATE_EXPIRED if is_over else CERTIFICATE_ENDS,
-            told if is_over else f"{told}: get a new one in time",
+            f"{name} {number}" if several else name,
+            f"{path} ({one.subject.rfc4514_string()})",
+            one.not_valid_after_utc.timestamp(),
         )
-
-
-def _end_of(certificate: x509.Certificate) -> float:
-    return certificate.not_valid_after_utc.timestamp()
+        for number, one in enumerate(here, 1)
+    ]
+    return sorted(made, key=attrgetter("ends"))

@@ -6,24 +6,19 @@ Each says in its error what was expected, in the words of who wrote the file.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator
 
-from eilogin.backchannel import named
 from eilogin.saml.algorithms import WEAK
 from eilogin.saml.levels import LEVELS, Classes
 from eilogin.settings import (
     Lines,
     did_you_mean,
-    from_ini,
-    is_there,
     name_of,
     read_lines,
-    readable_file,
+    seconds_of,
     split,
-    web_address,
     words_of,
 )
 
@@ -31,6 +26,10 @@ from eilogin.settings import (
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 _DAY = 86400.0
+_WHOLE = 100
+
+#: Whom metadata is of has other things to do than to answer us.
+_SHORTEST_INTERVAL = 60.0
 
 #: The word behind the name of an attribute that a site cannot do without.
 _REQUIRED = "required"
@@ -100,76 +99,15 @@ def _of_lines(read_line: Callable[[str], object]) -> Callable[[object], object]:
     return read
 
 
-def _uri(line: str) -> str:
+def uri(line: str) -> str:
+    """A URI as it stands; ValueError for what is none, for validators."""
     if not _URI.fullmatch(line):
         raise ValueError("a URI such as 'https://refeds.org/category/personalized'")
     return line
 
 
-@dataclass(frozen=True, slots=True)
-class FederationFile:
-    """A line of ``federation``: a file, and the certificate of who signs it."""
-
-    path: Path
-    #: None where that of ``federation_certificate`` counts.
-    certificate: Path | None = None
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class FederationAddress:
-    """A line of ``federation``: where metadata is fetched, and the same certificate."""
-
-    url: str
-    certificate: Path | None = None
-    #: Whether it is of a responder, which is asked for one party at a time.
-    is_query: bool = False
-
-    def __str__(self) -> str:
-        return f"{_QUERY if self.is_query else ''}{named(self.url)}"
-
-
-#: What stands before the address of a responder of the Metadata Query Protocol.
-_QUERY = "mdq:"
-
-
-def _federation_address(line: str, info: ValidationInfo) -> FederationAddress:
-    url, _, certificate = line.partition(" ")
-    is_query = url.startswith(_QUERY)
-    url = url.removeprefix(_QUERY)
-    web_address(url)
-    if is_query and "?" in url:
-        raise ValueError("an address without a query behind 'mdq:'")
-    signer = readable_file(certificate, info) if certificate else None
-    return FederationAddress(url, signer, is_query)
-
-
-def _federation_files(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, str):
-        return value
-
-    def read(line: str) -> FederationFile | FederationAddress:
-        if re.match(r"(mdq:|https?://)", line):
-            return _federation_address(line, info)
-        file, _, certificate = line.rpartition(" ")
-        # There may be blanks in the path of a file.
-        if not file or is_there(from_ini(line, info).exists):
-            return FederationFile(readable_file(line, info))
-        return FederationFile(
-            readable_file(file, info), readable_file(certificate, info)
-        )
-
-    found = read_lines(split(value), read)
-    if not found:
-        raise ValueError("the path of a file, or of several, one a line")
-    if sum(isinstance(one, FederationAddress) and one.is_query for one in found) > 1:
-        raise ValueError("at most one line with 'mdq:'")
-    return found
-
-
-def _days(value: object) -> object:
+def days_of(value: object) -> object:
+    """Days, in seconds; None for ``off``. For validators."""
     if not isinstance(value, str):
         return value
     if value.strip() == "off":
@@ -180,13 +118,35 @@ def _days(value: object) -> object:
     return int(days[1]) * _DAY
 
 
-#: Files and addresses of metadata, each with the certificate of who signs it, if that
-#: is its own.
-FederationFiles = Annotated[
-    tuple[FederationFile | FederationAddress, ...], BeforeValidator(_federation_files)
-]
+def _interval(value: object) -> object:
+    if isinstance(value, str) and value.strip() == "off":
+        return None
+    try:
+        seconds = seconds_of(value)
+    except ValueError:
+        seconds = 0.0
+    if isinstance(seconds, float) and seconds < _SHORTEST_INTERVAL:
+        raise ValueError("a duration of a minute or more such as '1h', or 'off'")
+    return seconds
+
+
+def _percent(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.strip() == "off":
+        return None
+    percent = re.fullmatch(r"\s*(\d{1,3})\s*%?\s*", value, re.ASCII)
+    if percent is None or not 1 <= int(percent[1]) <= _WHOLE:
+        raise ValueError(f"a percentage of 1 to {_WHOLE} such as '25', or 'off'")
+    return float(percent[1])
+
+
 #: Days, in seconds; None for ``off``.
-Days = Annotated[float | None, BeforeValidator(_days)]
+Days = Annotated[float | None, BeforeValidator(days_of)]
+#: A part of a hundred; None for ``off``.
+Percent = Annotated[float | None, BeforeValidator(_percent)]
+#: A duration in seconds; None for ``off``.
+Interval = Annotated[float | None, BeforeValidator(_interval)]
 #: Names of :mod:`eilogin.saml.algorithms`.
 WeakAlgorithms = Annotated[frozenset[str], BeforeValidator(_weak)]
 #: The AuthnContext classes of each level.
@@ -195,4 +155,4 @@ RequestedAttributes = Annotated[
     tuple[RequestedAttribute, ...], BeforeValidator(_of_lines(_requested))
 ]
 #: URIs, one a line.
-URIs = Annotated[Lines, BeforeValidator(_of_lines(_uri))]
+URIs = Annotated[Lines, BeforeValidator(_of_lines(uri))]

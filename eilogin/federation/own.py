@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from eilogin import clock
+from eilogin.federation.own_keys import OwnKey, in_turn, published
 from eilogin.saml import bindings
 from eilogin.saml.encryption import ENCRYPTION_METHODS, EncryptionMethod
 from eilogin.saml.keys import SigningKey
@@ -62,6 +64,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "slo": "/slo",
             "slo_soap": "/slo/soap",
             "health": "/health",
+            "metrics": "/metrics",
         },
     }
 )
@@ -77,7 +80,8 @@ class Own:
     role: str
     public_url: str
     prefix: str
-    key: SigningKey
+    #: All of them, with their turns (:mod:`eilogin.federation.own_keys`).
+    keys: Sequence[OwnKey]
     entity_id: str
     #: Base of the addresses that servers call; the public one unless told apart.
     back_channel_url: str
@@ -90,8 +94,6 @@ class Own:
     #: Telephone number and e-mail address of the help desk, or "".
     telephone: str = ""
     email: str = ""
-    #: What others encrypt for us with, the newest first: that one is published.
-    decryption_keys: Sequence[SigningKey] = ()
     #: The formats of NameID that a participant takes, the one that it asks for first;
     #: none where it asks for no NameID.
     name_id_formats: tuple[str, ...] = (PERSISTENT,)
@@ -132,26 +134,58 @@ class Own:
         base = self.back_channel_url if address in _BACK_CHANNEL else self.public_url
         return base + self.prefix + ADDRESSES[self.role][address]
 
+    @property
+    def key(self) -> SigningKey:
+        """What we sign with now; at another date it may be another one."""
+        # Options and tests give one that signs.
+        return self.published_keys[0]
+
+    @property
+    def published_keys(self) -> tuple[SigningKey, ...]:
+        """What peers verify with: :attr:`key`, the next ones, and those before it."""
+        return tuple(one.pair for one in published(self._signing, clock.now()))
+
+    @property
+    def decryption_keys(self) -> tuple[SigningKey, ...]:
+        """What opens what was encrypted for us, the one that we name for it first."""
+        first = in_turn(self._encrypting, clock.now())
+        if first is None:
+            return ()
+        return (first.pair, *(k.pair for k in self._encrypting if k is not first))
+
+    @cached_property
+    def _signing(self) -> Sequence[OwnKey]:
+        return [one for one in self.keys if one.signs]
+
+    @cached_property
+    def _encrypting(self) -> Sequence[OwnKey]:
+        return [one for one in self.keys if one.encrypts]
+
     def _derived(self, purpose: bytes) -> bytes:
-        """A secret of ours for one purpose, made of our private key."""
-        octets = self.key.private.private_bytes(
+        """A secret of ours for one purpose, made of our private key.
+
+        Which is the only one: who has several gives the secrets too.
+        """
+        octets = self.keys[0].pair.private.private_bytes(
             Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
         )
-        return hashlib.sha256(purpose + b"\0" + octets).digest()
+        return hashlib.sha256(purpose + b"\0" + octets).hexdigest().encode()
 
     @cached_property
     def sealing_secrets(self) -> Sequence[bytes]:
         """:attr:`secrets`; where there are none, one that comes of our private key.
 
-        Whoever takes a new key for SAML then loses what was sealed until then, which
-        lives for an hour or so.
+        Who takes a new key for SAML writes both down first: ``eilogin keys new``.
         """
         return self.secrets or (self._derived(b"eilogin sealing"),)
 
     @cached_property
-    def _pseudonym_key(self) -> bytes:
-        # Not of the secrets, which are there to be changed: in an audit log one
-        # citizen has to keep her pseudonym.
+    def made_pseudonym_key(self) -> bytes:
+        """:attr:`pseudonym_key`; where there is none, one that comes of our key.
+
+        Not of the secrets, which are there to be changed: in an audit log one citizen
+        has to keep her pseudonym.
+        """
         return self.pseudonym_key or self._derived(b"eilogin pseudonym")
 
     def pseudonym(self, identifier: str) -> str:
@@ -170,7 +204,7 @@ class Own:
         return self._pseudonym(b"subject\0" + name.encode())[:40]
 
     def _pseudonym(self, octets: bytes) -> str:
-        return hmac.digest(self._pseudonym_key, octets, hashlib.sha256).hex()
+        return hmac.digest(self.made_pseudonym_key, octets, hashlib.sha256).hex()
 
     @cached_property
     def by_path(self) -> Mapping[str, str]:
@@ -215,7 +249,7 @@ class Own:
 
     def _service_provider(self) -> ServiceProvider:
         found = ServiceProvider(
-            signing_certificates=(self.key.certificate_text,),
+            signing_certificates=self._signing_certificates(),
             authn_requests_signed=True,
             want_assertions_signed=True,
         )
@@ -238,6 +272,9 @@ class Own:
             discovery_responses=(Endpoint(IDPDISC, self.url("discovery"), index=0),),
         )
 
+    def _signing_certificates(self) -> tuple[str, ...]:
+        return tuple(key.certificate_text for key in self.published_keys)
+
     def _attribute_services(self) -> tuple[AttributeService, ...]:
         if not self.requested_attributes:
             return ()
@@ -254,7 +291,7 @@ class Own:
 
     def _identity_provider(self) -> IdentityProvider:
         found = IdentityProvider(
-            signing_certificates=(self.key.certificate_text,),
+            signing_certificates=self._signing_certificates(),
             single_sign_ons=(
                 Endpoint(bindings.REDIRECT, self.url("sso")),
                 Endpoint(bindings.POST, self.url("sso")),
@@ -269,7 +306,7 @@ class Own:
             # DigiD's own says no more (DIGID.md 1.7), and has one key for everything.
             return replace(
                 found,
-                encryption_certificates=found.signing_certificates,
+                encryption_certificates=found.signing_certificates[:1],
                 names_keys=True,
                 single_logouts=self._single_logouts(bindings.REDIRECT),
             )
@@ -278,7 +315,11 @@ class Own:
         )
 
     def _encryption(self) -> "_Encryption":
-        """The key to encrypt for us with, and how; nothing where there is none."""
+        """The key to encrypt for us with, and how; nothing where there is none.
+
+        Only that of now: what is encrypted with the one before it, or the next, is
+        opened all the same.
+        """
         newest = [key.certificate_text for key in self.decryption_keys[:1]]
         return {
             "encryption_certificates": tuple(newest),

@@ -4,28 +4,27 @@ They are those of ``egg:eilogin#trust`` that need no federation: our metadata is
 before anybody has taken us in.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urljoin
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from pydantic import SecretBytes, model_validator
+from pydantic import SecretBytes, ValidationInfo, field_validator, model_validator
 
 from eilogin.errors import ConfigurationError
 from eilogin.federation.options import RequestedAttributes, URIs
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, Own
-from eilogin.saml.keys import SigningKey
+from eilogin.federation.own_keys import OwnKey, as_digid, load_pair, read_keys
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
 from eilogin.settings import (
+    Folder,
     LongSecret,
     Options,
     PathPrefix,
     PublicURL,
     ReadableFile,
-    ReadableFiles,
     Secrets,
     SitePath,
     option,
@@ -73,35 +72,36 @@ class OwnOptions(Options):
     )
     telephone: str = option("telephone number of our help desk", default="")
     email: str = option("e-mail address of our help desk", default="")
-    key: ReadableFile = option(
+    keys: Folder | None = option(
+        "folder with several keys, each a pair NAME.key and NAME.crt, of which "
+        "``keys.ini`` in it says when each has its turn; in the place of ``key`` and "
+        "``certificate``",
+        default=None,
+        shown="none",
+    )
+    key: ReadableFile | None = option(
         "PEM file with our private key: RSA, or, if all peers can verify with it, of "
-        "one of the elliptic curves P-256, P-384 and P-521"
+        "one of the elliptic curves P-256, P-384 and P-521",
+        default=None,
+        shown="required unless ``keys``",
     )
-    certificate: ReadableFile = option("PEM file with the certificate of that key")
-    decryption_key: ReadableFiles = option(
-        "PEM files with the private RSA keys that others encrypt for us with, one a "
-        "line, the newest first: older ones are still tried",
-        default=(),
-        shown="``key`` if it is RSA",
-    )
-    decryption_certificate: ReadableFiles = option(
-        "PEM files with the certificates of those keys, in the same order; the first "
-        "is published",
-        default=(),
-        shown="``certificate``",
+    certificate: ReadableFile | None = option(
+        "PEM file with the certificate of that key",
+        default=None,
+        shown="required unless ``keys``",
     )
     secret: Secrets = option(
         "what seals our cookies and the forms that we keep for visitors, one a line, "
         "the newest first: older ones are still read; at least 16 bytes each",
         default=(),
-        shown="made of ``key``",
+        shown="made of ``key``; with ``keys`` required",
     )
     pseudonym_key: LongSecret | None = option(
         "secret, of at least 16 bytes, from which the pseudonyms of citizens in the "
         "audit log are made, and ``subject`` where a NameID is a BSN: another one "
         "makes every citizen a stranger to the application",
         default=None,
-        shown="made of ``key``",
+        shown="made of ``key``; with ``keys`` required",
     )
     back_channel_url: PublicURL | None = option(
         "base of the addresses that servers call (SOAP)",
@@ -150,27 +150,32 @@ class OwnOptions(Options):
             raise ValueError("prefix: expected a path such as '/eilogin'")
         return self
 
-    @model_validator(mode="after")
-    def _key_matches_certificate(self) -> "OwnOptions":
-        try:
-            _ = self.signing_key
-        except ConfigurationError as error:
-            raise ValueError(f"key, certificate: {error}") from None
-        return self
+    @field_validator("key", "certificate")
+    @classmethod
+    def _is_there(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        # By itself, so that it is told with the faults of other options.
+        said = info.data
+        if value is None and "keys" in said and said["keys"] is None:
+            raise ValueError("is required (or 'keys')")
+        return value
 
     @model_validator(mode="after")
-    def _decryption_keys_match_certificates(self) -> "OwnOptions":
-        if len(self.decryption_key) != len(self.decryption_certificate):
+    def _has_a_key(self) -> "OwnOptions":
+        if self.keys is not None and (self.key or self.certificate):
             raise ValueError(
-                "decryption_key, decryption_certificate: expected as many of the one as"
-                " of the other"
+                "keys: expected it, or 'key' and 'certificate': not both forms"
             )
+        for name in ("secret", "pseudonym_key"):
+            if self.keys is not None and not getattr(self, name):
+                raise ValueError(
+                    f"{name}: is required beside 'keys': what is made of a key would"
+                    " change with it ('eilogin keys new' writes it down)"
+                )
         try:
-            _ = self.decryption_keys
+            _ = self.own_keys
         except ConfigurationError as error:
-            raise ValueError(
-                f"decryption_key, decryption_certificate: {error}"
-            ) from None
+            name = "keys" if self.keys else "key, certificate"
+            raise ValueError(f"{name}: {error}") from None
         return self
 
     @model_validator(mode="after")
@@ -193,52 +198,34 @@ class OwnOptions(Options):
                 "name_id_format: expected 'none': DigiD gives the name that it gives"
                 " (profile = digid)"
             )
-        if not _encrypts(self.signing_key):
-            raise ValueError("key: expected RSA, which is all that DigiD knows")
+        if any(not isinstance(k.pair.private, RSAPrivateKey) for k in self.own_keys):
+            name = "keys" if self.keys else "key"
+            raise ValueError(f"{name}: expected RSA, which is all that DigiD knows")
         for name in _NOT_OF_DIGID:
             if name in self.model_fields_set:
                 raise ValueError(f"{name}: is nothing that DigiD knows of")
         return self
 
     @cached_property
-    def signing_key(self) -> SigningKey:
-        """The key and its certificate, or ConfigurationError where they differ."""
-        key = load_pair(self.key, self.certificate)
-        return replace(key, is_digid=True) if self.profile == "digid" else key
-
-    @cached_property
-    def decryption_keys(self) -> Sequence[SigningKey]:
-        """What others encrypt for us with, the newest first; or ConfigurationError."""
-        files = zip(self.decryption_key, self.decryption_certificate, strict=True)
-        found = tuple(load_pair(*pair) for pair in files)
-        if not all(map(_encrypts, found)):
-            raise ConfigurationError("expected RSA keys: no other encrypts")
-        return found or tuple(filter(_encrypts, (self.signing_key,)))
-
-
-def _encrypts(key: SigningKey) -> bool:
-    return isinstance(key.private, RSAPrivateKey)
-
-
-def load_pair(key: Path, certificate: Path) -> SigningKey:
-    """A key with its certificate, or ConfigurationError that names both files."""
-    try:
-        return SigningKey.load(key.read_bytes(), certificate.read_bytes())
-    except ConfigurationError as error:
-        raise ConfigurationError(f"'{key}' and '{certificate}': {error}") from error
+    def own_keys(self) -> tuple[OwnKey, ...]:
+        """Our keys with their turns, or ConfigurationError where one cannot be used."""
+        if self.key and self.certificate:
+            pair = load_pair(self.key, self.certificate)
+            found: tuple[OwnKey, ...] = (OwnKey.of(pair, path=self.certificate),)
+        else:
+            found = read_keys(self.keys) if self.keys else ()
+        return as_digid(found) if self.profile == "digid" else found
 
 
 def own_of(options: OwnOptions) -> Own:
     """Who we are, as the options say it."""
-    prefix = prefix_of(options)
-    own_metadata = options.public_url + prefix + ADDRESSES[options.role]["metadata"]
     name = options.name or options.public_url.split("//", 1)[1]
     return Own(
         role=options.role,
         public_url=options.public_url,
-        prefix=prefix,
-        key=options.signing_key,
-        entity_id=options.entity_id or own_metadata,
+        prefix=prefix_of(options),
+        keys=options.own_keys,
+        entity_id=entity_id_of(options),
         back_channel_url=options.back_channel_url or options.public_url,
         acs=options.acs,
         names=_by_language(name, options.name_en),
@@ -249,7 +236,6 @@ def own_of(options: OwnOptions) -> Own:
         hub_inside=options.hub_inside,
         secrets=tuple(secret.get_secret_value() for secret in options.secret),
         pseudonym_key=_secret_of(options.pseudonym_key),
-        decryption_keys=options.decryption_keys,
         profile=options.profile,
         name_id_formats=_formats_of(options),
         asks_for_any_name=options.name_id_format == "any",
@@ -259,6 +245,12 @@ def own_of(options: OwnOptions) -> Own:
         ),
         entity_categories=frozenset(options.entity_categories),
     )
+
+
+def entity_id_of(options: OwnOptions) -> str:
+    """Our name in the federation: the address of our metadata unless we say another."""
+    place = ADDRESSES[options.role]["metadata"]
+    return options.entity_id or options.public_url + prefix_of(options) + place
 
 
 def prefix_of(options: OwnOptions) -> str:

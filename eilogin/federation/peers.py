@@ -3,12 +3,14 @@
 Told at start and by ``eilogin check``, before a visitor is sent anywhere.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eilogin import clock
 from eilogin.errors import (
     CERTIFICATE_BEGINS,
+    CERTIFICATE_ENDS,
     CERTIFICATE_EXPIRED,
     LOGOUT_IMPOSSIBLE,
     METADATA_PASSED_OVER,
@@ -19,6 +21,8 @@ from eilogin.errors import (
     MetadataExpired,
     UnknownPeer,
 )
+from eilogin.federation.alarms import SOON, Ending, ends_in_words
+from eilogin.federation.filtering import PASSED_OVER
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.saml import bindings
@@ -115,6 +119,7 @@ def hub(
     hubs = federation.hubs
     named = some(hubs, _NAMED) or "none"
     there_are = f"{did_you_mean(entity_id, hubs)} (there are: {named})"
+    there_are += _passed_over(federation)
     try:
         entity = federation.entity(entity_id)
     except UnknownPeer as error:
@@ -142,8 +147,14 @@ def _unclear(federation: Federation) -> ConfigurationError:
     parties = "1 participant" if count == 1 else f"{count} participants"
     return HubUnknown(
         f"has no hub (IDPSSODescriptor); it has {parties}; expected a hub among them:"
-        " ask the operator"
+        f" ask the operator{_passed_over(federation)}"
     )
+
+
+def _passed_over(federation: Federation) -> str:
+    """What a message adds where it may be one of those whom our own options refuse."""
+    told = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
+    return f"; {some(told, _NAMED)}" if told else ""
 
 
 def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
@@ -216,20 +227,38 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
 
+def endings(federation: Federation, hubs: Sequence[str]) -> Iterator[Ending]:
+    """When the last certificate of each of our hubs ends."""
+    for name in hubs:
+        entity, role = hub(federation, name)
+        ask = f"ask {entity.whom_to_ask} for new metadata"
+        what = f"a certificate of '{name}'"
+        yield Ending("federation", "signing", what, _last_end(role), name, ask)
+
+
+def _last_end(role: Role) -> float:
+    """When the last of its certificates ends; an older one is missed by nobody."""
+    return max(map(certificate_ends, role.signing_certificates), default=math.inf)
+
+
 def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
-    """On certificates that have expired, or are not valid yet."""
+    """On certificates that have expired, will soon, or are not valid yet."""
     # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
     refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
+    last = _last_end(role)
     for text in dict.fromkeys(role.signing_certificates):
         begins, ends = certificate_begins(text), certificate_ends(text)
         now = clock.now()
-        if begins <= now <= ends:
+        is_soon = ends == last and ends < now + SOON
+        if begins <= now <= ends and not is_soon:
             continue
-        when, code = (
-            (f"expired at {write_instant(ends)}", CERTIFICATE_EXPIRED)
-            if ends < now
-            else (f"is not valid before {write_instant(begins)}", CERTIFICATE_BEGINS)
-        )
+        if ends < now:
+            when, code = ends_in_words(ends), CERTIFICATE_EXPIRED
+        elif begins > now:
+            when = f"is not valid before {write_instant(begins)}"
+            code = CERTIFICATE_BEGINS
+        else:
+            when, code = ends_in_words(ends), CERTIFICATE_ENDS
         what = (
             "as DigiD does, we refuse its messages with 404"
             if text in refused

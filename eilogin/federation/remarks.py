@@ -10,15 +10,25 @@ from collections.abc import Iterator, Sequence
 from eilogin.errors import (
     LOGOUT_IMPOSSIBLE,
     METADATA_COPY,
+    METADATA_NOT_REFRESHED,
+    METADATA_READ_ONCE,
     METADATA_UNSIGNED,
+    METADATA_WAITS,
     WEAK_ALGORITHM,
 )
 from eilogin.federation import dates, peers
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.federation.peers import Remark
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.refreshing import folder_of
+from eilogin.federation.source_lines import FederationAddress
+from eilogin.federation.trust_options import TrustOptions, unsigned_lines
 from eilogin.saml.algorithms import CBC, RSA_1_5, SHA1_REDIRECT
+from eilogin.saml.messages import write_instant
+from eilogin.saml.text import some
+
+#: How many addresses a text names.
+_NAMED = 3
 
 #: What each weak algorithm opens.
 _RISKS = {
@@ -32,17 +42,15 @@ def remarks_on(
     options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
 ) -> Iterator[Remark]:
     """What stops nothing, and somebody should know: of ``hubs``, that can be used."""
-    files = [str(f) for f in options.federation if not f.certificate]
-    if options.federation_unsigned and files:
+    for option, lines in unsigned_lines(options).items():
+        files = [*map(str, lines)]
         are, them = ("are", "them") if len(files) > 1 else ("is", "it")
         text = (
             f"{', '.join(files)} {are} not signed: whoever can write {them} decides"
             " whom we trust"
         )
-        yield Remark("federation_unsigned", METADATA_UNSIGNED, text)
-    for why in federation.copies:
-        text = f"a copy from before stands in, for as long as it is valid: {why}"
-        yield Remark("federation", METADATA_COPY, text)
+        yield Remark(option, METADATA_UNSIGNED, text)
+    yield from _on_refreshing(options, federation)
     for name in sorted(options.accept_weak):
         text = f"{name} is taken: {_RISKS[name]}"
         yield Remark("accept_weak", WEAK_ALGORITHM, text)
@@ -55,3 +63,40 @@ def remarks_on(
         yield Remark("name_id_format", LOGOUT_IMPOSSIBLE, text)
     yield from dates.remarks(options)
     yield from peers.remarks(own, federation, hubs)
+
+
+def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
+    """What there is to know of a federation that is refreshed while we run."""
+    folder = folder_of(options)
+    fetched = [x for x in options.federation if isinstance(x, FederationAddress)]
+    if folder is None and fetched:
+        # Of a file whoever puts another one there knows that.
+        what = some([*map(str, fetched)], _NAMED)
+        text = (
+            f"{what} is asked at the start only: who joins, leaves or gets another key"
+            " after that is not known here; name a 'federation_folder'"
+        )
+        yield Remark("federation", METADATA_READ_ONCE, text)
+    active = None if folder is None else folder.active
+    if folder is None or active is None:
+        return
+    noted = [one.why for one in active.state.sources if one.failures]
+    failing = federation.copies or noted
+    for why in failing:
+        text = f"a copy from before stands in, for as long as it is valid: {why}"
+        yield Remark("federation", METADATA_COPY, text)
+    tries = active.tries
+    if tries.failures and not failing:
+        since = write_instant(tries.worked or active.since)
+        times = "once" if tries.failures == 1 else f"{tries.failures} times"
+        text = (
+            f"what was active stays so, refreshed at {since}; it failed {times} since"
+        )
+        yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
+    waiting = folder.waiting
+    if waiting is not None:
+        text = (
+            f"state {waiting.state.id} waits for approval since"
+            f" {write_instant(waiting.since)}: {'; '.join(waiting.reasons)}"
+        )
+        yield Remark("federation", METADATA_WAITS, text)

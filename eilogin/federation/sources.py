@@ -1,197 +1,230 @@
-"""Metadata that is fetched over HTTP: from an address, or of one party at a time.
+"""Where metadata comes from: a file here, or what is fetched (``downloads``).
 
-The latter is the Metadata Query Protocol (draft-young-md-query, with its SAML profile):
-a responder is asked for the party that an entityID names, and for no other.
-
-What comes is believed for its signature alone, never for where it came from. It is
-fetched once, at the start, by who makes the trust; nothing runs on after that, and no
-connection is kept. Where the source is down, or sends what cannot be taken, the last
-good copy stands in for as long as that is valid: it is verified as if it had just come.
+What comes is believed for its signature alone, never for where it came from, but for a
+file that nobody signs and of which the options say so. Where it cannot be had or cannot
+be taken, the last good copy stands in for as long as that is valid: it is verified as
+if it had just come.
 
 Who is on the way, or runs the address, could bring back what was signed before, with
-the keys that somebody lost since then. So what says that it was made before the copy,
-or does not say when though that does, cannot be taken either (mdrpi 2.2: the
+the keys that somebody lost since then. So what says that it was made before what was
+there, or does not say when though that does, cannot be taken either (mdrpi 2.2: the
 creationInstant of a PublicationInfo, which says nothing but that; a validUntil may
-become an earlier one). Without a copy nothing is known that it could be older than.
-What says that it is made in a time to come cannot be taken: nothing would be newer.
+become an earlier one). Of the same instant, or where neither says when, the older one
+is that which was there already; of the same instant also that which is over sooner, of
+another ID. Where nothing was there nothing is known that it could be older than. What
+says that it is made in a time to come cannot be taken: nothing would be newer.
+
+Nothing is written here: who asks keeps what is to be known the next time.
 """
 
 import hashlib
-import logging
-import os
-import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import suppress
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote, urljoin, urlsplit
 
 from eilogin import clock
-from eilogin.backchannel import Answer, BackChannel, named
 from eilogin.errors import (
     ConfigurationError,
+    MalformedMessage,
+    MetadataExpired,
+    MetadataLifetime,
     MetadataOlder,
-    MetadataUnavailable,
     MetadataUntrusted,
     MetadataUnusable,
-    PeerUnavailable,
+    PeerUnusable,
     Refused,
+    UntrustedSignature,
 )
-from eilogin.federation.members import understood
+from eilogin.federation.filtering import ANYBODY, Choice
 from eilogin.saml.checks import SKEW
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import FederationMetadata, read_created
-from eilogin.settings import is_loopback
+from eilogin.saml.metadata import (
+    FederationMetadata,
+    read_federation,
+    read_unsigned,
+)
+from eilogin.saml.text import CONTROL
+from eilogin.saml.xml import in_full
 
-_log = logging.getLogger("eilogin")
-
-#: SAML metadata appendix A.
-_TYPE = "application/samlmetadata+xml"
-
-#: Bytes of the longest metadata that is fetched: 10,000 entities.
+#: Bytes of the longest metadata that is taken: 10,000 entities.
 LONGEST = 80 * 1024 * 1024
 
-_OK = 200
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
+#: How many of those that were there are known again.
+_MOST_RECENT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
-    """How metadata is fetched; the fields are those of :class:`BackChannel`."""
+class Before:
+    """What is known of a source since it was taken the last time."""
 
-    ca_file: Path | None = None
-    client_certificate: tuple[Path, Path] | None = None
-    proxy: str | None = None
-    #: Seconds for the whole of it, redirects included.
-    timeout: float = 5.0
-    longest: int = LONGEST
+    etag: str = ""
+    last_modified: str = ""
+    #: creationInstant, validUntil and ID of its root, if it has them.
+    created: float | None = None
+    valid_until: float | None = None
+    id: str = ""
+    sha256: str = ""
+    #: The SHA-256 of what it was before that, the newest first.
+    recent: tuple[str, ...] = ()
+    #: What of its members was wanted: see :attr:`Fetched.choice`.
+    choice: str = ""
+    #: The file with all of it, or None where none is kept. Who removes the file wants
+    #: nothing to be known any more.
+    copy: Path | None = None
 
-    def fetch(self, url: str) -> Answer:
-        """What lies at an address, after at most 5 redirects.
 
-        Raises :class:`eilogin.errors.MetadataUnavailable`, which names the address:
-        no answer, another status than 200, too many bytes, too slow, a redirect too
-        many or to where it is not safe.
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What lies at a source now."""
+
+    octets: bytes
+    #: What it says that it is, or "".
+    content_type: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    #: For how many seconds it is good, or None.
+    max_age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was taken of a source, and by what it is known again."""
+
+    metadata: FederationMetadata
+    octets: bytes
+    sha256: str
+    etag: str = ""
+    last_modified: str = ""
+    #: Which choice of its members was made; "" where anybody is wanted.
+    choice: str = ""
+    #: Whether it is another one than before, or others are wanted of it.
+    is_new: bool = True
+    #: Why the copy stands in for what is there, with the error's code; "" where it
+    #: does not.
+    failure: str = ""
+    #: For how many seconds its server says that it is good, or None.
+    max_age: float | None = None
+
+    @property
+    def created(self) -> float | None:
+        """When the operator made it, or None."""
+        return self.metadata.created
+
+    @property
+    def id(self) -> str:
+        """The ID of its root, or ""."""
+        return self.metadata.id
+
+    def known(self, before: Before | None, copy: Path | None = None) -> Before:
+        """What is to be known of it the next time, if it is taken.
+
+        ``before`` is what was known until now, ``copy`` the file where it is kept.
         """
-        channel = BackChannel(
-            ca_file=self.ca_file,
-            client_certificate=self.client_certificate,
-            proxy=self.proxy,
-            timeout=self.timeout,
+        were = () if before is None else (before.sha256, *before.recent)
+        recent = dict.fromkeys(one for one in were if one not in ("", self.sha256))
+        return Before(
+            etag=self.etag,
+            last_modified=self.last_modified,
+            created=self.created,
+            valid_until=self.metadata.valid_until,
+            id=self.id,
+            sha256=self.sha256,
+            recent=tuple(recent)[:_MOST_RECENT],
+            choice=self.choice,
+            copy=copy,
         )
-        try:
-            return self._follow(channel, url)
-        except PeerUnavailable as error:
-            raise _failed(url, str(error)) from error
-        finally:
-            channel.close()
-
-    def _follow(self, channel: BackChannel, url: str) -> Answer:
-        ends = time.monotonic() + self.timeout
-        here = url
-        for _ in range(_MOST_REDIRECTS + 1):
-            left = max(round(ends - time.monotonic(), 1), 0.1)
-            answer = channel.get(here, _TYPE, longest=self.longest, timeout=left)
-            if answer.status == _OK:
-                return answer
-            if answer.status not in _REDIRECTS or not answer.location:
-                told = f"{named(here)} answered with status {answer.status}"
-                raise _failed(url, told)
-            here = _led_to(url, here, answer.location)
-        told = f"more than {_MOST_REDIRECTS} redirects, the last to {named(here)}"
-        raise _failed(url, told)
 
 
-def _led_to(url: str, here: str, location: str) -> str:
-    """The address of a redirect, if it is as safe as where it comes from."""
-    try:
-        there = urljoin(here, location)
-        parts = urlsplit(there)
-        is_safe = parts.scheme == "https" or (
-            # This machine is not for others to send us to.
-            parts.scheme == "http"
-            and is_loopback(parts.hostname or "")
-            and is_loopback(urlsplit(here).hostname or "")
-        )
-    except ValueError:
-        is_safe = False
-    if not is_safe:
-        raise _failed(url, f"{named(here)} sent us to what is no https address")
-    return there
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataSource(ABC):
+    """Where metadata comes from; its text names it in errors."""
 
-
-def _is_to_come(made: float) -> bool:
-    """Whether an instant is yet to come, by whichever clock is behind."""
-    return made > clock.now() + SKEW
-
-
-def _failed(url: str, what: str) -> MetadataUnavailable:
-    # What went wrong may have been after a redirect, at another address.
-    asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
-    return MetadataUnavailable(
-        f"{asked}{what}; expected SAML metadata, with status 200: ask who runs that"
-        " address"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataURL:
-    """An address of metadata, and the keys of who may have signed it."""
-
-    url: str
-    keys: Sequence[PublicKey]
-    web: Web
-    #: The entityID of the only party that is asked for, or "".
+    #: The entityID of the only party that it is asked for, or "".
     only: str = ""
-    #: Folder of the copies, or None.
-    copies: Path | None = None
-    #: Whether what comes is kept there.
-    keeps: bool = False
     #: Whether members may be on this machine.
     on_loopback: bool = False
+    #: How many seconds it may be valid from now on, without end being infinite; None
+    #: where what is usual counts.
+    validity: float | None = None
+    #: Who is wanted of its members.
+    choice: Choice = ANYBODY
 
-    def __str__(self) -> str:
-        return named(self.url)
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Its path or URL in full, by which it is known again.
 
-    @classmethod
-    def of_entity(
-        cls, base: str, entity_id: str, keys: Sequence[PublicKey], web: Web
-    ) -> "MetadataURL":
-        """The question to a responder at ``base`` for one party (MDQ 3.1)."""
-        url = f"{base.rstrip('/')}/entities/{quote(entity_id, safe='')}"
-        return cls(url, keys, web, only=entity_id)
+        A query in it may be a secret, which no log should show.
+        """
+
+    @property
+    @abstractmethod
+    def signers(self) -> Sequence[PublicKey] | None:
+        """The keys of who may have signed it; None where it is believed unsigned."""
+
+    @abstractmethod
+    def look(self, before: Before | None, kept: bytes | None) -> Came:
+        """What lies there; ``kept`` is what was there before, if that is at hand."""
 
     def load(self, longest: float | None) -> FederationMetadata:
+        """What lies there now, verified and in time; as :meth:`fetch`."""
+        return self.fetch(None, longest).metadata
+
+    def fetch(self, before: Before | None, longest: float | None) -> Fetched:
         """What lies there now, or the copy from before where that cannot be taken.
 
-        Raises a :class:`eilogin.errors.ConfigurationError` that names the address.
+        ``longest`` is for how many seconds it may be valid where the source does not
+        say so itself, None for ever. Raises a
+        :class:`eilogin.errors.ConfigurationError` that names the source.
         """
+        kept = _kept(before)
+        if before and before.copy and _is_gone(before.copy):
+            before = None
         try:
-            answer, metadata = self._fetched(longest)
-            self._require_made(metadata.created)
-            self._require_no_older(answer.body, metadata.created)
+            return self._taken(self.look(before, kept), before, longest)
         except ConfigurationError as error:
-            return self._from_before(error, longest)
-        if self.copies and self.keeps:
-            self._keep(self.copies, answer.body)
-        return metadata
+            return self._from_before(error, before, longest)
 
-    def _fetched(self, longest: float | None) -> tuple[Answer, FederationMetadata]:
-        answer = self.web.fetch(self.url)
+    def _taken(
+        self, came: Came, before: Before | None, longest: float | None
+    ) -> Fetched:
+        chosen = self.choice.read()
         try:
-            return answer, self._understood(str(self), answer.body, longest)
+            metadata = self._understood(str(self), came.octets, longest)
         except (MetadataUnusable, MetadataUntrusted) as error:
-            came = f"{len(answer.body)} bytes of {answer.content_type[:80]!r}"
-            raise type(error)(f"{error}; what came were {came}") from error
+            if not came.content_type:
+                raise
+            what = f"{len(came.octets)} bytes of {came.content_type[:80]!r}"
+            raise type(error)(f"{error}; what came were {what}") from error
+        sha256 = sha256_of(came.octets)
+        is_another = before is None or sha256 != before.sha256
+        if self.signers is not None:
+            self._require_made(metadata.created)
+            if before is not None and is_another:
+                self._require_no_older(metadata, sha256, before)
+        return Fetched(
+            chosen.of(str(self), metadata),
+            came.octets,
+            sha256,
+            came.etag,
+            came.last_modified,
+            chosen.version,
+            is_new=before is None or is_another or chosen.version != before.choice,
+            max_age=came.max_age,
+        )
 
     def _understood(
         self, name: str, octets: bytes, longest: float | None
     ) -> FederationMetadata:
         metadata = understood(
-            name, octets, self.keys, longest, on_loopback=self.on_loopback
+            name,
+            octets,
+            self.signers,
+            self._longest(longest),
+            on_loopback=self.on_loopback,
         )
         found = [*(e.entity_id for e in metadata.entities), *metadata.left_out]
         if self.only and found != [self.only]:
@@ -200,6 +233,11 @@ class MetadataURL:
                 " of nobody else: ask who runs that address"
             )
         return metadata
+
+    def _longest(self, usual: float | None) -> float | None:
+        if self.validity is None:
+            return usual
+        return None if math.isinf(self.validity) else self.validity
 
     def _require_made(self, created: float | None) -> None:
         """Refuse what is of a time to come."""
@@ -211,76 +249,282 @@ class MetadataURL:
                 " to sign it anew by the right one"
             )
 
-    def _require_no_older(self, octets: bytes, created: float | None) -> None:
-        """Refuse what was made before the copy, also where that is over by now."""
-        if self.copies is None:
-            return
-        copy = self._place(self.copies)
-        try:
-            kept = copy.read_bytes()
-            before = created if kept == octets else read_created(kept, self.keys)
-        except FileNotFoundError:
-            return
-        except (OSError, Refused) as error:
-            # Such as after the operator took another key: then it is no good copy.
-            _log.warning("federation_copies: no copy of %s to compare: %s", self, error)
-            return
-        if before is None or _is_to_come(before):
-            return
-        if created is not None and created >= before:
+    def _require_no_older(
+        self, metadata: FederationMetadata, sha256: str, before: Before
+    ) -> None:
+        """Refuse what was made before what was there, also where that is over."""
+        if not _is_older(metadata, sha256, before):
             return
         found = (
             "which does not say when it was made"
-            if created is None
-            else f"made at {write_instant(created)}"
+            if metadata.created is None
+            else f"made at {write_instant(metadata.created)}"
+        )
+        had = (
+            "which came in its place"
+            if before.created is None
+            else f"made at {write_instant(before.created)}"
+        )
+        cure = (
+            f"if it is meant so, remove {before.copy}"
+            if before.copy
+            else "if it is meant so, have it signed anew"
         )
         raise MetadataOlder(
             f"{self}: found metadata {found}; expected none older than the copy that we"
-            f" have, made at {write_instant(before)}: ask the operator whether somebody"
-            f" brings back what is over; if it is meant so, remove {copy}"
+            f" have, {had}: ask the operator whether somebody brings back what is over;"
+            f" {cure}"
         )
 
     def _from_before(
-        self, error: ConfigurationError, longest: float | None
-    ) -> FederationMetadata:
-        if self.copies is None:
+        self, error: ConfigurationError, before: Before | None, longest: float | None
+    ) -> Fetched:
+        if before is None or before.copy is None:
             raise error
-        path = self._place(self.copies)
+        chosen = self.choice.read()
         try:
-            metadata = self._understood(str(path), path.read_bytes(), longest)
-        except FileNotFoundError:
-            raise error from None
+            octets = before.copy.read_bytes()
+            metadata = self._understood(str(before.copy), octets, longest)
         except (OSError, ConfigurationError) as worse:
             raise type(error)(
                 f"{error}; nor can the copy from before be used: {worse}"
             ) from error
-        return replace(metadata, instead_of=f"{error} ({error.code})")
+        failure = f"{error} ({error.code})"
+        return Fetched(
+            replace(chosen.of(str(self), metadata), instead_of=failure),
+            octets,
+            sha256_of(octets),
+            before.etag,
+            before.last_modified,
+            chosen.version,
+            is_new=chosen.version != before.choice,
+            failure=failure,
+        )
 
-    def _place(self, folder: Path) -> Path:
-        """The file of the copy; what signs it is no part of its name, but checked."""
-        return folder / f"{hashlib.sha256(self.url.encode()).hexdigest()[:32]}.xml"
 
-    def _keep(self, folder: Path, octets: bytes) -> None:
-        """Put the copy in its place as a whole, or leave the one that is there."""
-        place = self._place(folder)
+@dataclass(frozen=True, slots=True)
+class MetadataFile(MetadataSource):
+    """A file with metadata, and the keys of who may have signed it.
+
+    Where ``keys`` is None it is believed as it lies there, signed or not.
+    """
+
+    path: Path
+    keys: Sequence[PublicKey] | None
+    #: How many bytes it may have.
+    longest: int = LONGEST
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def address(self) -> str:
+        """Its path, from the root."""
+        return str(self.path.absolute())
+
+    @property
+    def signers(self) -> Sequence[PublicKey] | None:
+        """Its keys."""
+        return self.keys
+
+    def look(self, before: Before | None, kept: bytes | None) -> Came:
+        """What the file says now."""
         try:
-            number, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".new")
-            try:
-                with os.fdopen(number, "wb") as file:
-                    file.write(octets)
-                    file.flush()
-                    # Metadata is public, and who checks may be another user.
-                    os.fchmod(number, 0o644)
-                    os.fsync(number)
-                Path(name).replace(place)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
+            with self.path.open("rb") as file:
+                octets = file.read(self.longest + 1)
         except OSError as error:
-            _log.warning(
-                "federation_copies: no copy of %s is kept: %s: %s",
-                self,
-                folder,
-                error.strerror,
+            raise MetadataUnusable(f"{self}: {error.strerror}") from None
+        if len(octets) > self.longest:
+            raise MetadataUnusable(
+                f"{self}: has more than {self.longest} bytes; expected metadata of no"
+                " more than that ('longest=' on its line of 'federation')"
             )
+        return Came(octets)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of metadata in a folder, by their names; what editors leave is none.
+
+    Raises :class:`eilogin.errors.MetadataUnusable`, which names the folder: also where
+    there is no file, for then it is another folder that was meant, or one that is not
+    mounted.
+    """
+    try:
+        found = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
+    except OSError as error:
+        raise MetadataUnusable(f"{folder}: {error.strerror}") from None
+    if not found:
+        raise MetadataUnusable(
+            f"{folder}: found no file '*.xml' in this folder; expected SAML metadata"
+        )
+    return found
+
+
+def _is_metadata(path: Path) -> bool:
+    is_left_over = path.name.startswith((".", "#", "~"))
+    # A link to what is gone is told when it is read.
+    is_other = path.exists() and not path.is_file()
+    return path.suffix == ".xml" and not is_left_over and not is_other
+
+
+def fetch_all(
+    sources: Sequence[MetadataSource],
+    longest: float | None,
+    before: Callable[[MetadataSource], Before | None] = lambda _: None,
+) -> list[tuple[MetadataSource, Fetched]]:
+    """What comes of each source, in their order; ``before`` says what is known of it.
+
+    Who is asked for one party only is not asked where that one is in an earlier source.
+    One that cannot be used does not count: it may be in another source too, and be used
+    as that has it. Raises as :meth:`MetadataSource.fetch`, and
+    :class:`eilogin.errors.MetadataUnusable` for a member that is in two of them.
+    """
+    found: list[tuple[MetadataSource, Fetched]] = []
+    places: dict[str, MetadataSource] = {}
+    for source in sources:
+        if source.only in places:
+            continue
+        fetched = source.fetch(before(source), longest)
+        found.append((source, fetched))
+        for entity in fetched.metadata.entities:
+            there = places.setdefault(entity.entity_id, source)
+            if there is not source:
+                raise MetadataUnusable(
+                    f"{source}: {entity.entity_id!r} is in another file of 'federation'"
+                    f" too, {there}; one of them should go, or be passed over by"
+                    f" 'exclude={entity.entity_id}' behind the other file"
+                )
+    return found
+
+
+def understood(
+    name: str,
+    octets: bytes,
+    keys: Sequence[PublicKey] | None,
+    longest: float | None,
+    *,
+    on_loopback: bool,
+) -> FederationMetadata:
+    """What octets of metadata say that came from ``name``.
+
+    ``longest`` is for how many seconds it may be valid from now on, None for ever.
+    Raises a :class:`eilogin.errors.ConfigurationError` that names it: what cannot be
+    read is MetadataUnusable, what is not well signed MetadataUntrusted, what is over
+    MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable where that
+    is all that there is.
+    """
+    try:
+        if keys is None:
+            metadata = read_unsigned(octets, on_loopback=on_loopback)
+        else:
+            metadata = read_federation(octets, keys, on_loopback=on_loopback)
+    except PeerUnusable as error:
+        raise type(error)(f"{name}: {error}") from error
+    except UntrustedSignature as error:
+        raise MetadataUntrusted(f"{name}: {error}; {_instead(keys)}") from error
+    except Refused as error:
+        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        # It may quote what somebody sent.
+        told = CONTROL.sub(" ", told)
+        but = _if_html(octets)
+        raise MetadataUnusable(
+            f"{name}: {told}; expected SAML metadata{but}: ask the operator for it"
+        ) from error
+    _require_in_time(name, metadata.valid_until, longest)
+    return metadata
+
+
+def sha256_of(octets: bytes) -> str:
+    """By what octets are known again."""
+    return hashlib.sha256(octets).hexdigest()
+
+
+def _kept(before: Before | None) -> bytes | None:
+    """What was there before, whole; None where it is not at hand."""
+    if before is None or before.copy is None:
+        return None
+    try:
+        octets = before.copy.read_bytes()
+    except OSError:
+        return None
+    return octets if sha256_of(octets) == before.sha256 else None
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _is_older(metadata: FederationMetadata, sha256: str, before: Before) -> bool:
+    """Whether metadata was made before what was there, as far as they say it."""
+    created, there = metadata.created, before.created
+    if there is not None and _is_to_come(there):
+        return False
+    if created == there:
+        return sha256 in before.recent or (
+            created is not None
+            and "" != before.id != metadata.id != ""
+            and _ends_sooner(metadata.valid_until, before.valid_until)
+        )
+    return there is not None and (created is None or created < there)
+
+
+def _ends_sooner(one: float | None, other: float | None) -> bool:
+    return one is not None and (other is None or one < other)
+
+
+def _is_to_come(made: float) -> bool:
+    """Whether an instant is yet to come, by whichever clock is behind."""
+    return made > clock.now() + SKEW
+
+
+def _instead(keys: Sequence[PublicKey] | None) -> str:
+    """What was expected of a signature that is not taken, and whom to ask."""
+    if keys is None:
+        return (
+            "'federation_unsigned' asks for no signature, but that of the whole has to"
+            " be sound if there is one: ask who made this metadata for one signed"
+            " otherwise, or not at all"
+        )
+    return (
+        "expected the signature of its operator, whose certificate"
+        " 'federation_certificate' names, or its own line: ask the operator which it is"
+    )
+
+
+def _if_html(octets: bytes) -> str:
+    start = octets.lstrip()[:100].lower()
+    is_html = start.startswith((b"<!doctype html", b"<html"))
+    return ", and this looks like a page of HTML" if is_html else ""
+
+
+def _require_in_time(
+    name: str, valid_until: float | None, longest: float | None
+) -> None:
+    """Refuse what is over, or was not made to be so soon enough."""
+    now = clock.now()
+    if valid_until is not None and now >= valid_until + SKEW:
+        ended, told = map(write_instant, (valid_until, now))
+        raise MetadataExpired(
+            f"{name}: this metadata expired at {ended}, and it is {told} here; ask the"
+            " operator for a newer one"
+        )
+    if longest is None:
+        return
+    latest = now + longest
+    if valid_until is None or valid_until > latest + SKEW:
+        found = (
+            "has no validUntil"
+            if valid_until is None
+            else f"is valid until {write_instant(valid_until)}"
+        )
+        raise MetadataLifetime(
+            f"{name}: this metadata {found}; expected a validUntil on"
+            f" its root, by {write_instant(latest)} at the latest"
+            f" (federation_validity): ask the operator"
+        )

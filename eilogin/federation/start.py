@@ -2,19 +2,32 @@
 
 import logging
 
-from eilogin.errors import HubUnknown, MetadataExpired, PeerUnusable
-from eilogin.federation import peers
+from eilogin.errors import ConfigurationError
+from eilogin.federation.dates import endings_of
+from eilogin.federation.folder import Active, SiteFolder
 from eilogin.federation.members import Federation
-from eilogin.federation.own import HUB, Own
+from eilogin.federation.own import Own
 from eilogin.federation.own_options import own_of
+from eilogin.federation.refreshing import (
+    LONGEST,
+    configuration_of,
+    fetched,
+    folder_of,
+    hubs_of,
+    is_changed,
+    is_over,
+    opened,
+    refresh,
+)
 from eilogin.federation.remarks import remarks_on
 from eilogin.federation.trust import Trust
 from eilogin.federation.trust_options import (
     TrustOptions,
     back_channel_of,
     federation_of,
-    said_in,
+    sources_of,
 )
+from eilogin.federation.watching import Opened, Watch
 
 _log = logging.getLogger("eilogin")
 
@@ -25,30 +38,99 @@ def trust_of(options: TrustOptions) -> Trust:
     Raises :class:`eilogin.errors.ConfigurationError` where the metadata cannot be
     used, does not say who the hub is, or lacks what we need of it.
     """
-    own = own_of(options)
-    federation = federation_of(options, keeps=True)
+    own, folder = own_of(options), folder_of(options)
+    if folder is None:
+        watch, federation = None, federation_of(options)
+    else:
+        watch, federation = _watched(options, own, folder)
+    hubs = hubs_of(options, own, federation)
     trust = Trust(
         own,
         federation,
         back_channel_of(options),
-        _hubs_of(options, own, federation),
+        hubs,
         options.trusted_proxies,
         options.path_style,
         options.level_classes,
         options.accept_weak,
         options.discovery,
+        endings_of(options, own, federation, hubs),
+        watch,
     )
     for remark in remarks_on(options, own, federation, trust.hub_ids):
         _log.warning("%s: %s", own.entity_id, remark)
     return trust
 
 
-def _hubs_of(
-    options: TrustOptions, own: Own, federation: Federation
-) -> tuple[str, ...]:
-    if own.role == HUB:
-        return (own.entity_id,)
+def looked_at(options: TrustOptions, own: Own) -> Federation:
+    """The federation as a start would have it, of which nothing is kept.
+
+    Raises as :func:`trust_of`.
+    """
+    folder = folder_of(options)
+    if folder is None:
+        return federation_of(options)
+    folder.require_safe()
+    active = folder.active
+    if active is None or active.state.configuration != configuration_of(options):
+        return federation_of(options)
+    found = _usable(options, own, folder, active)
+    return fetched(options, folder) if found is None else found
+
+
+def _watched(
+    options: TrustOptions, own: Own, folder: SiteFolder
+) -> tuple[Watch, Federation]:
+    """The federation as the folder has it, refreshed first where that has to be."""
+    folder.prepare()
+    stamp, active = folder.stamp, folder.active
+    federation = _usable(options, own, folder, active)
+    if federation is None:
+        with folder.locked(LONGEST):
+            # Another process may have done it while we waited.
+            if folder.stamp == stamp or active is None:
+                _refreshed(options, own, folder)
+            stamp, active = folder.stamp, folder.active
+            federation = None if active is None else opened(folder, active.state)
+    if active is None or federation is None:
+        raise ConfigurationError(f"federation_folder: {folder} has no state to use")
+    found = Opened(stamp, active, federation)
+    return Watch(options, own, folder, found), federation
+
+
+def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
+    """Refresh; where that fails, what the same options have had before will do."""
+    active = folder.active
+    if _usable(options, own, folder, active) is not None:
+        return
     try:
-        return peers.our_hubs(own, options.hub, federation)
-    except (HubUnknown, MetadataExpired, PeerUnusable) as error:
-        raise type(error)(f"{said_in(options)}: {error}") from error
+        refresh(options, folder)
+    except ConfigurationError:
+        configuration = configuration_of(options)
+        if (
+            active is None
+            or active.state.configuration != configuration
+            or is_over(active.state)
+        ):
+            raise
+
+
+def _usable(
+    options: TrustOptions, own: Own, folder: SiteFolder, active: Active | None
+) -> Federation | None:
+    """What is active, if a start may take it as it is."""
+    sources = sources_of(options)
+    if (
+        active is None
+        or active.state.configuration != configuration_of(options)
+        or is_over(active.state)
+        or is_changed(active.state, sources)
+    ):
+        return None
+    federation = opened(folder, active.state)
+    try:
+        if federation is not None:
+            hubs_of(options, own, federation)
+    except ConfigurationError:
+        return None
+    return federation

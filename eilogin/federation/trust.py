@@ -1,7 +1,8 @@
 """Who we are and whom we trust, as one value: ``environ['eilogin.trust']``."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -16,12 +17,15 @@ from eilogin.errors import (
     UnknownPeer,
     UntrustedSignature,
 )
+from eilogin.federation.alarms import Alarms, Ending
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
+from eilogin.federation.watching import Watch
 from eilogin.saml.encryption import Decrypter
 from eilogin.saml.keys import PublicKey, SigningKey, fingerprints
 from eilogin.saml.levels import DIGID, Classes
 from eilogin.saml.metadata import (
+    NO_SSO,
     EntityDescriptor,
     IdentityProvider,
     ServiceProvider,
@@ -53,6 +57,20 @@ class Trust:
     weak: frozenset[str] = frozenset()
     #: Address of the service at which a visitor chooses a hub, or "": our own page.
     discovery: str = ""
+    #: When certificates end that somebody needs.
+    endings: tuple[Ending, ...] = ()
+
+    #: What looks whether the federation is another one by now; None where it stays as
+    #: it was read at the start.
+    watch: Watch | None = None
+    #: By entityID, as the metadata had them last, those who are no members any more and
+    #: are to hear of the end of sessions still; nobody in the trust of a request.
+    departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        """What tells the log of :attr:`endings`, from now on."""
+        return Alarms(self.own.entity_id, self.endings)
 
     @property
     def decrypter(self) -> Decrypter:
@@ -61,13 +79,25 @@ class Trust:
         keys = [key for key in found if isinstance(key, RSAPrivateKey)]
         return Decrypter(keys, self.weak)
 
+    @property
+    def has_single_sign_on(self) -> bool:
+        """Whether a hub ever lets her in here without asking her.
+
+        Not where the operator rules so of us, in the metadata.
+        """
+        try:
+            ours = self.federation.entity(self.own.entity_id)
+        except UnknownPeer:
+            return True
+        return ours.sso_domain != NO_SSO
+
     def key_for(self, entity_id: str) -> SigningKey:
         """Our key, to sign for a peer by algorithms that its metadata lists.
 
         Raises :class:`eilogin.errors.UnknownPeer`, and
         :class:`eilogin.errors.AlgorithmMissing` where we have none of them.
         """
-        entity = self.federation.entity(entity_id)
+        entity = self._entity(entity_id)
         role = (
             entity.service_provider
             if self.own.role == HUB
@@ -133,10 +163,13 @@ class Trust:
             raise UnknownPeer(f"{entity_id!r} is not an identity provider: {ask}")
         return role
 
+    def _entity(self, entity_id: str) -> EntityDescriptor:
+        return self.departed.get(entity_id) or self.federation.entity(entity_id)
+
     def _member(self, entity_id: str) -> EntityDescriptor:
         """A member, or UnknownPeer with whom it could have been meant."""
         try:
-            return self.federation.entity(entity_id)
+            return self._entity(entity_id)
         except UnknownPeer as error:
             hint = self.federation.hint_for(entity_id)
             raise UnknownPeer(f"{error}{hint}") from error

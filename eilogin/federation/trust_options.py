@@ -5,7 +5,7 @@ With those of :mod:`eilogin.federation.own_options` they are the options of
 checks before a start, and the commands that make metadata.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -16,18 +16,29 @@ from pydantic import model_validator
 from eilogin.backchannel import BackChannel
 from eilogin.errors import ConfigurationError
 from eilogin.federation import peers
-from eilogin.federation.members import Federation, MetadataFile, MetadataSource
+from eilogin.federation.downloads import MetadataURL, Web
+from eilogin.federation.members import Federation
 from eilogin.federation.options import (
     Days,
-    FederationAddress,
-    FederationFile,
-    FederationFiles,
+    Interval,
     LevelClasses,
+    Percent,
     WeakAlgorithms,
 )
 from eilogin.federation.own import HUB
 from eilogin.federation.own_options import OwnOptions
-from eilogin.federation.sources import MetadataURL, Web
+from eilogin.federation.source_lines import (
+    FederationAddress,
+    FederationFile,
+    FederationLine,
+    FederationLines,
+)
+from eilogin.federation.sources import (
+    LONGEST,
+    MetadataFile,
+    MetadataSource,
+    files_in,
+)
 from eilogin.saml.keys import PublicKey, certificate_key, load_certificate
 from eilogin.saml.levels import DIGID
 from eilogin.settings import (
@@ -35,6 +46,7 @@ from eilogin.settings import (
     Folder,
     Networks,
     ReadableFile,
+    ReadableFiles,
     Seconds,
     WebAddress,
     Words,
@@ -46,15 +58,19 @@ from eilogin.settings import (
 class TrustOptions(OwnOptions, name="trust"):
     """What ``[filter:…] use = egg:eilogin#trust`` understands."""
 
-    federation: FederationFiles = option(
-        "file with the federation's metadata, signed by its operator; or several, one "
-        "a line; behind a file may stand the one with the certificate of who signs it; "
-        "for a file may stand an https address, or ``mdq:`` and that of a responder "
-        "that is asked for each ``hub``"
+    federation: FederationLines = option(
+        "file with the federation's metadata, signed by its operator, or several, one "
+        "a line; for a file may stand a folder (its ``*.xml``), an https address, or "
+        "``mdq:`` and that of a responder that is asked for each ``hub``; behind it "
+        "the files with certificates of who may sign it, and how it is taken: "
+        "``validity=14d``, ``longest=80MB``, ``unsigned=true``, ``timeout=10s``, "
+        "``proxy=URL``, ``ca=FILE``; and which members: ``role=hub`` or "
+        "``participant``, ``entity=PATTERN``, ``registrar=URI``, ``category=URI``, "
+        "``include=`` and ``exclude=`` an entityID or a FILE of them"
     )
-    federation_certificate: ReadableFile | None = option(
-        "PEM file with the operator's certificate, for files that have none behind "
-        "them; only its key is used",
+    federation_certificate: ReadableFiles | None = option(
+        "PEM file with the operator's certificate, or several, one a line, for lines "
+        "that have none behind them; only its key is used",
         default=None,
         shown="required unless unsigned",
     )
@@ -69,11 +85,25 @@ class TrustOptions(OwnOptions, name="trust"):
         default=None,
         shown="off",
     )
-    federation_copies: Folder | None = option(
-        "folder where the last good copy of what was fetched is kept, for a start "
-        "while its address is down; nothing that is older is taken after that",
+    federation_folder: Folder | None = option(
+        "folder in which all that is known of the federation is kept: for a start "
+        "while a source is down, and to be refreshed while we run; nothing that is "
+        "older is taken after that",
         default=None,
-        shown="none",
+        shown="none: read at the start only",
+    )
+    federation_refresh: Interval = option(
+        "how often the sources are asked anew, or sooner where the metadata says so; "
+        "``off`` never",
+        default="1h",
+    )
+    federation_changes: Percent = option(
+        "how many percent of the members may be gone, or otherwise than before, at one "
+        "refresh; more waits for ``eilogin trust approve``; ``off`` takes any",
+        default="25",
+    )
+    four_eyes: Flag = option(
+        "whether two people approve what waits, each as a user of the system", False
     )
     hub: Words = option(
         "entityID of the hub; of several hubs those that a visitor may choose from, "
@@ -135,7 +165,9 @@ class TrustOptions(OwnOptions, name="trust"):
 
     @model_validator(mode="after")
     def _metadata_has_somebody_who_vouches(self) -> "TrustOptions":
-        has_own = all(file.certificate for file in self.federation)
+        has_own = all(
+            line.certificates or _says_unsigned(line) for line in self.federation
+        )
         if not (has_own or self.federation_certificate or self.federation_unsigned):
             raise ValueError(
                 "federation_certificate: is required (PEM file with the operator's"
@@ -152,10 +184,17 @@ class TrustOptions(OwnOptions, name="trust"):
 
     @model_validator(mode="after")
     def _digid_takes_what_is_signed(self) -> "TrustOptions":
-        if self.role == HUB and self.profile == "digid" and self.federation_unsigned:
+        if self.role != HUB or self.profile != "digid":
+            return self
+        told = (
+            "on a hub with 'profile = digid': DigiD takes no metadata that is not"
+            " signed"
+        )
+        if self.federation_unsigned:
+            raise ValueError(f"federation_unsigned: expected 'false' {told}")
+        for line in filter(_says_unsigned, self.federation):
             raise ValueError(
-                "federation_unsigned: expected 'false' on a hub with 'profile = digid':"
-                " DigiD takes no metadata that is not signed"
+                f"federation: expected no 'unsigned=true' behind '{line}' {told}"
             )
         return self
 
@@ -164,7 +203,7 @@ class TrustOptions(OwnOptions, name="trust"):
         for line in self.federation:
             if not isinstance(line, FederationAddress):
                 continue
-            if line.certificate is None and self.federation_certificate is None:
+            if not line.certificates and self.federation_certificate is None:
                 raise ValueError(
                     f"federation: expected behind '{line}' the certificate of who signs"
                     " it: what is fetched is never believed unsigned"
@@ -190,27 +229,77 @@ class TrustOptions(OwnOptions, name="trust"):
         return self
 
 
-def federation_of(options: TrustOptions, *, keeps: bool = False) -> Federation:
-    """The federation, from the files and addresses that the options name.
+def federation_of(options: TrustOptions) -> Federation:
+    """The federation, as the files and addresses that the options name have it now.
 
-    With ``keeps`` a copy is kept of what is fetched, where an option says so. Raises a
-    :class:`eilogin.errors.ConfigurationError` that names the file or the address.
+    Raises a :class:`eilogin.errors.ConfigurationError` that names the file or the
+    address.
     """
-    usual = operator_keys(options)
+    return Federation.from_files(sources_of(options), options.federation_validity)
+
+
+def sources_of(options: TrustOptions) -> list[MetadataSource]:
+    """Where metadata comes from, in their order, as the options name it.
+
+    Raises a :class:`eilogin.errors.ConfigurationError` that names the file of a
+    certificate. How long each may be valid where it does not say so itself is
+    ``options.federation_validity``.
+    """
     sources: list[MetadataSource] = []
     # Of a responder is asked what no file says.
     for line in sorted(options.federation, key=_is_query):
-        keys = _keys_in(line.certificate) if line.certificate else usual
+        keys = keys_for(line, options)
         if isinstance(line, FederationFile):
-            here = _is_on_loopback(options)
-            sources.append(MetadataFile(line.path, keys, on_loopback=here))
+            sources += _files_of(line, keys, options)
         else:
             # The options have seen to it that somebody signs.
-            sources += _fetched_from(line, keys or (), options, keeps=keeps)
-    return Federation.from_files(sources, options.federation_validity)
+            sources += _fetched_from(line, keys or (), options)
+    return sources
 
 
-def _is_on_loopback(options: TrustOptions) -> bool:
+def keys_for(line: FederationLine, options: TrustOptions) -> Sequence[PublicKey] | None:
+    """The keys of who may have signed what a line names; None where nobody has to.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
+    """
+    if line.certificates:
+        return [*map(_key_in, line.certificates)]
+    return None if _says_unsigned(line) else operator_keys(options)
+
+
+def _says_unsigned(line: FederationLine) -> bool:
+    return isinstance(line, FederationFile) and line.is_unsigned
+
+
+def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLine]]:
+    """The lines that are believed unsigned, by the option that says so."""
+    said = [line for line in options.federation if _says_unsigned(line)]
+    usual = [
+        line
+        for line in options.federation
+        if options.federation_unsigned and line not in said and not line.certificates
+    ]
+    found = {"federation": said, "federation_unsigned": usual}
+    return {option: lines for option, lines in found.items() if lines}
+
+
+def _files_of(
+    line: FederationFile, keys: Sequence[PublicKey] | None, options: TrustOptions
+) -> Iterator[MetadataFile]:
+    """The file of a line, or those that are in its folder now."""
+    paths = files_in(line.path) if line.path.is_dir() else [line.path]
+    for path in paths:
+        yield MetadataFile(
+            path,
+            keys,
+            line.longest or LONGEST,
+            validity=line.validity,
+            choice=line.choice,
+            on_loopback=is_on_loopback(options),
+        )
+
+
+def is_on_loopback(options: TrustOptions) -> bool:
     """Whether this site is on this machine alone, at one of its addresses at least.
 
     Peers elsewhere, and whoever makes their metadata, have no business here: what
@@ -220,22 +309,24 @@ def _is_on_loopback(options: TrustOptions) -> bool:
     return any(is_loopback(urlsplit(url).hostname or "") for url in own)
 
 
-def _is_query(line: FederationFile | FederationAddress) -> bool:
+def _is_query(line: FederationLine) -> bool:
     return isinstance(line, FederationAddress) and line.is_query
 
 
 def _fetched_from(
-    line: FederationAddress,
-    keys: Sequence[PublicKey],
-    options: TrustOptions,
-    *,
-    keeps: bool,
+    line: FederationAddress, keys: Sequence[PublicKey], options: TrustOptions
 ) -> Iterator[MetadataURL]:
+    usual_ca, usual_proxy = line.ca is None, line.proxy is None
     web = Web(
-        ca_file=options.back_channel_ca,
+        ca_file=options.back_channel_ca if usual_ca else line.ca,
         client_certificate=_client_certificate(options),
-        proxy=options.back_channel_proxy,
-        timeout=options.back_channel_timeout,
+        proxy=(options.back_channel_proxy if usual_proxy else line.proxy) or None,
+        timeout=line.timeout or options.back_channel_timeout,
+        longest=line.longest or LONGEST,
+        said_by=(
+            "back_channel_ca" if usual_ca else "'ca=' of 'federation'",
+            "back_channel_proxy" if usual_proxy else "'proxy=' of 'federation'",
+        ),
     )
     if line.is_query:
         found = [MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub]
@@ -244,9 +335,9 @@ def _fetched_from(
     for source in found:
         yield replace(
             source,
-            copies=options.federation_copies,
-            keeps=keeps,
-            on_loopback=_is_on_loopback(options),
+            validity=line.validity,
+            choice=line.choice,
+            on_loopback=is_on_loopback(options),
         )
 
 
@@ -256,18 +347,20 @@ def said_in(options: TrustOptions) -> str:
 
 
 def operator_keys(options: TrustOptions) -> Sequence[PublicKey] | None:
-    """The key with which the federation's operator signs; None where nobody does.
+    """The keys with which the federation's operator signs; None where nobody does.
 
     Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
     """
-    path = options.federation_certificate
-    return None if path is None else _keys_in(path)
+    paths = options.federation_certificate
+    return None if paths is None else [*map(_key_in, paths)]
 
 
-def _keys_in(path: Path) -> Sequence[PublicKey]:
+def _key_in(path: Path) -> PublicKey:
     """The key of a certificate of an operator's; see :func:`operator_keys`."""
     try:
-        return [certificate_key(load_certificate(path.read_bytes()))]
+        return certificate_key(load_certificate(path.read_bytes()))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

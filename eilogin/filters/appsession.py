@@ -9,14 +9,21 @@ transaction in which the login ends, wherever that is::
     [filter:appsession]
     use = egg:eilogin#appsession
 
-*Needs* ``session``, outside of it, in whose store it keeps what it keeps. *Reads*
-``eilogin.sessions`` and ``eilogin.session``. *Writes* ``beaker.session`` and
-``beaker.get_session``. *Changes in the answer*: nothing; there is no cookie.
+It lies in the store of ``session``, or where ``type`` says, in one of Beaker's
+backends, sealed with a key that lies in that store (:mod:`eilogin.visit.app_places`)::
 
-Why none of Beaker's backends: what is in them is there for every machine only where it
-has a server of its own, and then a logout has to be told to it, which comes too late
-for the request that is under way, or never. They keep pickles whatever
-``data_serializer`` says, so that who can write to them can run code. And a session is
+    type = ext:redis
+    url = redis://localhost:6379/1
+
+*Needs* ``session``, outside of it. *Reads* ``eilogin.sessions`` and
+``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
+the answer*: nothing; there is no cookie.
+
+Why the store and no backend, where nothing else is asked for: one place less, which
+every process and machine has. A backend is for sessions that would be much for the
+store, or that are wanted in memory alone. What Beaker's write there is not what is
+written here (:mod:`eilogin.stores.beaker`): they keep pickles whatever
+``data_serializer`` says, so that who can write to them can run code, and a session is
 written back as a whole, over what another request has put into it meanwhile.
 
 What differs from Beaker's middleware:
@@ -29,9 +36,9 @@ What differs from Beaker's middleware:
 * The session's id is derived (HMAC) from the secret name of the login, which no browser
   ever gets. Nobody can choose one, so ``regenerate_id()`` has nothing to do.
 * Without a login the session is empty, and what is put into it is forgotten with the
-  answer: there is nobody whose it would be. So it is while the store is down, and where
-  the session cannot be read. Where it cannot be stored, the log is told, and the answer
-  goes out.
+  answer: there is nobody whose it would be. So it is while the store or the backend is
+  down, and where the session cannot be read. Where it cannot be stored, the log is
+  told, and the answer goes out.
 * A session is at most as large as ``max_size`` says: the store is asked for logins at
   every request, and holds a session for each. One that has grown larger is not stored:
   the log says how large it is, and the next request has it as it was.
@@ -40,30 +47,40 @@ What differs from Beaker's middleware:
   written: with ``timeout`` whenever the session was looked at, else when it changed.
 * Its ``repr`` shows nothing, and does not load it: an error report that prints environ
   gives nothing away.
-* Values are JSON: who can write to the store can change a session, but run nothing.
+* Values are JSON: who can write to the store can change a session, but run nothing;
+  who can write to a backend can delete one, or bring back what it was a while ago.
 
-A request that looks at its session asks the store for it once, and one that does not
-asks nothing. As with Beaker a session is stored when the application calls
-``start_response``, so a streaming answer stays streaming. What the application changes
-later is not stored.
+A request that looks at its session asks the store for it once (with a backend for its
+key, and the backend for the rest), and one that does not asks nothing. As with Beaker a
+session is stored when the application calls ``start_response``, so a streaming answer
+stays streaming. What the application changes later is not stored.
 """
 
-import hashlib
-import hmac
 import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from beaker.session import Session, SessionObject
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from eilogin import clock
-from eilogin.errors import PipelineOrder, StoreUnavailable
+from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
 from eilogin.sessions import UNREADABLE, Login, Sessions
-from eilogin.settings import Flag, Options, Seconds, Size, option, read
+from eilogin.sessions.keepers import keep_informed
+from eilogin.settings import Flag, Folder, Options, Seconds, Size, option, read
+from eilogin.stores.beaker import Backend, BackendURL, open_backend
+from eilogin.visit.app_places import (
+    InBackend,
+    InStore,
+    Leftovers,
+    Nowhere,
+    Place,
+    sealed_size,
+)
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 
@@ -83,9 +100,44 @@ def _some(size: int) -> int:
     return size
 
 
+#: The most that memcached takes, sealed and as text, with its usual limit.
+_MOST_IN_MEMCACHED = 700 * 1024
+
+#: Which option says where each kind of backend is; "" where none has to.
+_WHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "store": "",
+        "memory": "",
+        "file": "data_dir",
+        "ext:database": "url",
+        "ext:redis": "url",
+        "ext:memcached": "url",
+    }
+)
+
+
 class AppSessionOptions(Options, name="appsession"):
     """What ``[filter:…] use = egg:eilogin#appsession`` understands."""
 
+    type: Literal[
+        "store", "memory", "file", "ext:database", "ext:redis", "ext:memcached"
+    ] = option(
+        "where it is kept: ``store``, that of the filter ``session``; or a backend of "
+        "Beaker's: ``memory`` (one process), ``file`` (with ``data_dir``), or, with "
+        "``url``, ``ext:database`` (SQLite), ``ext:redis`` or ``ext:memcached``",
+        default="store",
+    )
+    data_dir: Folder | None = option(
+        "folder for ``type = file``; this user, and better nobody else, may write it",
+        default=None,
+    )
+    url: BackendURL | None = option(
+        "address for the types that begin with ``ext:``, such as "
+        "``sqlite:///%(here)s/var/appsessions.db``, ``redis://localhost:6379/1`` or "
+        "``localhost:11211``; or where that stands: ``env:NAME``, ``file:PATH``, "
+        "``credential:NAME``",
+        default=None,
+    )
     timeout: Seconds | None = option(
         "the application's session is emptied when it was not used for this long; "
         "without it, it lasts as long as the login",
@@ -102,6 +154,30 @@ class AppSessionOptions(Options, name="appsession"):
         default="256k",
     )
 
+    @property
+    def where(self) -> str:
+        """The folder or address of a backend; "" where it needs none."""
+        name = _WHERE[self.type]
+        return str(getattr(self, name)) if name else ""
+
+    @model_validator(mode="after")
+    def _lies_where_it_can(self) -> "AppSessionOptions":
+        wanted = _WHERE[self.type]
+        for name in ("data_dir", "url"):
+            if (name == wanted) != (getattr(self, name) is not None):
+                verb = "needs one" if name == wanted else "has none"
+                raise ValueError(f"{name}: type = {self.type} {verb}")
+        if self.type == "ext:memcached" and self.max_size > _MOST_IN_MEMCACHED:
+            most = f"{_MOST_IN_MEMCACHED // 1024}k"
+            raise ValueError(f"max_size: at most '{most}' with type = ext:memcached")
+        if self.type != "store":
+            try:
+                open_backend(self.type, self.where)
+            except ValueError as error:
+                # What was found may stand elsewhere, as a secret.
+                raise ValueError(f"{wanted}: expected {error}") from None
+        return self
+
 
 class AppSessionFilter:
     """The filter; ``options`` say how long and how large a session may be."""
@@ -109,6 +185,15 @@ class AppSessionFilter:
     def __init__(self, app: "WSGIApplication", options: AppSessionOptions) -> None:
         self.app = app
         self._pages = Pages()
+        self._is_alone = options.type == "memory"
+        self._backend: Backend | None = None
+        if options.type != "store":
+            self._backend = open_backend(
+                options.type, options.where, largest=sealed_size(options.max_size)
+            )
+            # Held here: it is told of ends for as long as this filter is there.
+            self._leftovers = Leftovers(self._backend)
+            keep_informed(self._leftovers)
         self._settings: dict[str, Any] = {
             "use_cookies": False,
             "timeout": options.timeout,
@@ -127,10 +212,11 @@ class AppSessionFilter:
         """Put the application's session in environ; keep it before the answer goes."""
         try:
             sessions, login = env.sessions(environ), env.session_or_none(environ)
-        except PipelineOrder as error:
+            self._require_place(environ)
+        except (PipelineOrder, ConfigurationError) as error:
             refusal = self._pages.refuse(environ, error, event="appsession")
             return refusal(environ, start_response)
-        place = _Nowhere() if login is None else _Place(sessions, login)
+        place = Nowhere() if login is None else self._place(sessions, login)
         settings = {**self._settings, "place": place}
         session = _LazySession(environ, **settings)
         environ["beaker.session"] = session
@@ -145,6 +231,18 @@ class AppSessionFilter:
 
         return self.app(environ, keep_and_start)
 
+    def _require_place(self, environ: "WSGIEnvironment") -> None:
+        if self._is_alone and environ.get("wsgi.multiprocess"):
+            raise ConfigurationError(
+                "type = memory of appsession is for one process, and this server runs"
+                " several"
+            )
+
+    def _place(self, sessions: Sessions, login: Login) -> Place:
+        if self._backend is None:
+            return InStore(sessions, login)
+        return InBackend(self._backend, sessions, login)
+
 
 def make_appsession(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
@@ -154,76 +252,8 @@ def make_appsession(
     return AppSessionFilter(app, options)
 
 
-# --- where a session lies -------------------------------------------------------
-
-
-class _Where(Protocol):
-    @property
-    def id(self) -> str | None:
-        """The id of the visitor's session; None where she has none."""
-
-    def read(self, name: str) -> str | None:
-        """The text of the session with this id."""
-
-    def put(self, name: str, old: str | None, new: str) -> bool:
-        """Put ``new`` in the place of ``old``; False where ``old`` is not there."""
-
-    def remove(self, name: str) -> None:
-        """Delete what lies there."""
-
-
-class _Nowhere:
-    """For visitors who are not logged in."""
-
-    id = None
-
-    def read(self, name: str) -> None:
-        pass
-
-    def put(self, name: str, old: str | None, new: str) -> bool:
-        return True
-
-    def remove(self, name: str) -> None:
-        pass
-
-
-class _Place:
-    """A value in the store that belongs to a login, and goes with it.
-
-    That of another login, by its id, can be changed and removed, and not made.
-    """
-
-    def __init__(self, sessions: Sessions, login: Login) -> None:
-        self._sessions = sessions
-        self._login = login
-
-    @property
-    def id(self) -> str:
-        secret = self._login.family.encode()
-        return hmac.new(secret, b"eilogin.appsession", hashlib.sha256).hexdigest()
-
-    def read(self, name: str) -> str | None:
-        return self._sessions.store.get(_key(name))
-
-    def put(self, name: str, old: str | None, new: str) -> bool:
-        # No login lasts longer than this, and none outlives its own.
-        until = clock.now() + self._sessions.max_session
-        if old is not None:
-            return self._sessions.store.swap(_key(name), old, new, until, durable=False)
-        return name == self.id and self._sessions.keep_with(
-            self._login, _key(name), new, until
-        )
-
-    def remove(self, name: str) -> None:
-        self._sessions.store.take(_key(name))
-
-
 #: What an id looks like. Others need not be looked up, whoever made them.
 _is_id = re.compile(r"[0-9a-f]{64}").fullmatch
-
-
-def _key(name: str) -> str:
-    return f"appsession:{name}"
 
 
 # --- what lies there ------------------------------------------------------------
@@ -310,7 +340,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         self,
         request: dict[str, Any],
         *,
-        place: _Where,
+        place: Place,
         max_size: int,
         id: str | None = None,  # noqa: A002 - Beaker's name
         **settings: Any,
@@ -345,7 +375,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         if found is None:
             if self._there not in (None, EMPTY):
                 _log.warning(
-                    "the store has an application's session that cannot be read, as if"
+                    "there is an application's session that cannot be read, as if"
                     " another version had written it; it is taken to be empty"
                 )
             return None
@@ -448,7 +478,7 @@ class _TiedSession(Session):  # type: ignore[misc]
     def _give_up(self, verb: str, error: StoreUnavailable) -> None:
         """Who could not see what is there must neither change nor delete it."""
         _log.warning("an application's session cannot be %s: %s", verb, error)
-        self._place = _Nowhere()
+        self._place = Nowhere()
 
 
 class _LazySession(SessionObject):  # type: ignore[misc]

@@ -2,8 +2,9 @@
 
 *Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
 ``eilogin.login`` (the call ``require``), ``eilogin.fresh`` where a limit of the path
-asks for a fresh proof, None as ``eilogin.session`` on ``off`` paths and (``bind_address
-= enforce``) from another network, new sessions, and when a visitor was last seen.
+asks for a fresh proof, ``eilogin.off`` and None as ``eilogin.session`` on ``off``
+paths, that None too (``bind_address = enforce``) from another network, new sessions,
+and when a visitor was last seen.
 *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
 ``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
 itself, and with ``warn`` puts a script into pages of who is logged in
@@ -80,7 +81,7 @@ if TYPE_CHECKING:
 #: answer ends it, a logout does, and the hub comes without any.
 _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
 #: Those at which a browser's session ends.
-_LOGOUTS = frozenset(("logout", "slo"))
+_LOGOUTS = frozenset(("logout", "slo", env.APP_LOGOUT))
 
 
 def _none_where_off(value: object) -> object:
@@ -107,7 +108,7 @@ class LoginOptions(Options, name="login"):
     )
     keep_alive: Seconds = option(
         "on a navigation, when the hub last confirmed the login longer ago than this, "
-        "ask it again, silently",
+        "ask it again, silently; if it knows of no login any more, the one here ends",
         default="10m",
     )
     bind_address: BindAddress = option(
@@ -220,7 +221,8 @@ class LoginFilter:
         self._questions = Questions(
             pages, binding=options.request_binding, comparison=options.comparison
         )
-        self._silence = SilentQuestion(self._questions, is_on=options.silent)
+        self._inside = inside = Inside(app)
+        self._silence = SilentQuestion(self._questions, inside, is_on=options.silent)
         self._login_needed = LoginNeeded(
             pages,
             self._questions,
@@ -232,22 +234,25 @@ class LoginFilter:
             pages,
             self._rules,
             silent_question=self._silence,
-            keep_alive=KeepAlive(self._questions, self._rules, options.keep_alive),
+            keep_alive=KeepAlive(
+                self._questions, self._rules, options.keep_alive, inside
+            ),
             login_needed=self._login_needed,
             forms=self._forms,
+            inside=inside,
             refuses_when_down=options.store_down == "refuse",
         )
         self._keeps_nothing = options.no_store
         self._warns = options.warn is not None
         self._end_warning = EndWarning(options.warn or 0)
         self._cancelled = cancel_texts(options.cancel_text, options.cancel_text_en)
-        self._inside = Inside(app)
         self._no_login = NoLogin(
             pages,
             self._rules,
             silence=options.keep_alive,
+            is_exact=options.comparison == "exact",
             words=self._cancelled,
-            inside=self._inside,
+            inside=inside,
         )
         self._refusals = Refusals(
             pages, error_texts(options.error_text, options.error_text_en)
@@ -311,6 +316,7 @@ class LoginFilter:
                 self._whereabouts.check(environ)
             if address is None:
                 answer = self._stand_before(environ)
+                address = environ[env.ADDRESS]
             else:
                 respond = self._own_addresses.get(address)
                 answer = None if respond is None else respond(environ)

@@ -3,7 +3,8 @@
 *Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
 ``eilogin.logout`` where a hub stands inside (``hub_inside``), which is told too of what
 ends here; ends sessions. *Changes in the answer*: answers ``/eilogin/logout``,
-``/eilogin/slo`` and ``/eilogin/slo/soap`` itself::
+``/eilogin/slo`` and ``/eilogin/slo/soap`` itself, and seals the application's cookies
+(:mod:`eilogin.visit.app_cookies`)::
 
     [filter:logout]
     use = egg:eilogin#logout
@@ -13,7 +14,9 @@ The visitor's session here ends first, before anything is sent, so that whatever
 happens afterwards she is logged out here. Then the hub is told, and tells all others:
 in her browser, or over SOAP, and then she stays here. Where not all are known to have
 logged her out, a page says so before she goes on. A LogoutRequest of the hub is
-executed by the NameID and SessionIndex that it names and needs no cookie.
+executed by the NameID and SessionIndex that it names and needs no cookie. Functions of
+``on_logout`` hear of each login that has ended (:class:`LogoutEvent`), and the
+application's own logout is called (:mod:`eilogin.visit.app_logout_call`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,8 +29,23 @@ from webob import Response
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.saml import bindings
-from eilogin.settings import Flag, Options, Seconds, SitePath, option, read
+from eilogin.settings import (
+    Count,
+    Flag,
+    Options,
+    Seconds,
+    SitePath,
+    option,
+    placing,
+    read,
+)
+from eilogin.visit.app_cookies import AppCookies, Choice, choice
 from eilogin.visit.app_logout import Address, AppLogout, addresses
+from eilogin.visit.app_logout_call import AppLogoutCall, Call, HooksAndCall, call
+from eilogin.visit.by_operator import SiteAtWork
+from eilogin.visit.caches import not_in_advance
+from eilogin.visit.hooks import GONE, HookNames, Hooks, load_hooks
+from eilogin.visit.hooks import LogoutEvent as LogoutEvent
 from eilogin.visit.inside import Inside
 from eilogin.visit.leaving import Leaving, LogoutCall, was_here
 from eilogin.visit.logged_out import Afterwards, LoggedOut
@@ -38,18 +56,31 @@ from eilogin.web import environ as env
 from eilogin.web.inbound import read_message, verify
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.places import USUAL
 from eilogin.web.requests import (
     allow_only,
+    is_in_advance,
     is_own_navigation,
     read_form,
     read_query,
     require_own_form,
     safe_next,
 )
-from eilogin.web.urls import at, root
+from eilogin.web.urls import at, root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+#: Words by which ``app_cookies`` is meant to be on or off: hardly names of cookies.
+_FLAGS = ("yes", "no", "true", "false", "on", "none")
+
+
+def _no_flag(value: object) -> object:
+    """Refuse a word that would switch ``auto`` off, for it is taken as a name."""
+    if isinstance(value, str) and value.strip().lower() in _FLAGS:
+        raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
+    return value
 
 
 class LogoutOptions(Options, name="logout"):
@@ -68,6 +99,25 @@ class LogoutOptions(Options, name="logout"):
         default=(),
         shown="none",
     )
+    app_cookies: Annotated[
+        Choice | None, BeforeValidator(choice), BeforeValidator(_no_flag)
+    ] = option(
+        "which cookies of the application are of no use outside of the login in which "
+        "they were set: ``auto``, all that it sets HttpOnly; names, also with ``*`` "
+        "for their rest; ``-`` before those that are let be (``auto -taal``); or "
+        "``off``, none",
+        default=Choice(is_auto=True),
+        shown="``auto``",
+    )
+    app_logout_call: Annotated[Call | None, BeforeValidator(call)] = option(
+        "address of the application's own logout, with ``POST`` before it or without, "
+        "which is called inside of this process for each login that a logout has "
+        "ended, wherever that was, with the cookies that the application had set in "
+        "it; behind it, for a form, ``FIELD=COOKIE`` for a field that has the value of "
+        "a cookie. ``on_logout_timeout`` says how long a logout waits for it",
+        default=None,
+        shown="none",
+    )
     logout_binding: LogoutBindings = option(
         "how the hub is told of a logout, of what its metadata has: one or more of "
         "``redirect``, ``post`` (both in her browser) and ``soap`` (from server to "
@@ -81,48 +131,85 @@ class LogoutOptions(Options, name="logout"):
         "how long the hub may take to log out everywhere, where it is told over SOAP",
         default="10s",
     )
+    logouts_at_once: Count = option(
+        "how many logouts of a process are at a hub at a time, where it is told over "
+        "SOAP, and half as many, rounded up, of who come from one network; who comes "
+        "after those is logged out here, goes to the hub in her browser or reads that "
+        "it was not told, and can try again. Keep it below the threads of the server: "
+        "a hub that hangs holds one for each",
+        default=USUAL,
+    )
     encrypt_name_id: Flag = option(
         "encrypt who it is that logs out, where the hub has a key for that",
         default=False,
     )
+    on_logout: HookNames = option(
+        "functions of yours that are called when a logout has ended a login here, as "
+        "``module:function``, with blanks between them; besides those that installed "
+        "packages have as entry points ``eilogin.logout``",
+        default=(),
+        shown="none",
+    )
+    on_logout_timeout: Seconds = option(
+        "how long a logout waits for all of those; they may go on after that",
+        default="2s",
+    )
 
 
 class LogoutFilter:
-    """The filter; ``options`` say how to log out, and where a visitor is then."""
+    """The filter; ``options`` say how to log out, and where a visitor is then.
+
+    Raises :class:`eilogin.errors.InvalidOptions` for a hook that cannot be called.
+    """
 
     def __init__(self, app: "WSGIApplication", options: LogoutOptions) -> None:
         self._next = options.next
         self._pages = Pages()
         self._logged_out = LoggedOut(self._pages)
         inside = Inside(app)
+        self.app = inner = app
+        named, wait = load_hooks(options.on_logout), options.on_logout_timeout
+        hooks = Hooks(named, wait)
+        if options.app_logout_call is not None:
+            inner = called = AppLogoutCall(app, options.app_logout_call)
+            hooks = HooksAndCall(named, wait, called)
+        self._hooks = hooks
         self._leaving = Leaving(
             self._pages,
             HubTold(
                 options.logout_binding,
                 timeout=options.logout_timeout,
+                at_once=options.logouts_at_once,
                 encrypts=options.encrypt_name_id,
             ),
             inside,
             self._logged_out,
+            hooks,
             options.next,
         )
+        if options.app_cookies is not None:
+            inner = AppCookies(inner, options.app_cookies)
+        self._ways_out = env.WaysOut()
         if options.app_logout:
-            app = AppLogout(
-                app,
+            inner = app_logout = AppLogout(
+                inner,
                 options.app_logout,
                 self._leaving,
                 self._ask_first,
                 self._refusal,
                 options.next,
             )
-        self.app = app
-        self._elsewhere = LoggedOutElsewhere(self._pages, inside)
+            self._ways_out.has = app_logout.is_at_one
+        self._inner: WSGIApplication = inner
+        self._elsewhere = LoggedOutElsewhere(self._pages, inside, hooks)
         self._own_addresses: Mapping[
             str | None, Callable[[WSGIEnvironment], Response]
         ] = {
             "logout": self._start,
             "slo": self._front_channel,
             "slo_soap": self._elsewhere.directly,
+            env.GONE: self._gone,
+            env.APP_LOGOUT: self._not_let_in,
         }
         # Whether a hub stands inside the first page finds out; no other one asks.
         self._pass_on: WSGIApplication = self._at_first
@@ -144,14 +231,14 @@ class LogoutFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         has_hub = env.trust(environ).own.hub_inside is not None
-        self._pass_on = self._pass_on_to_hub if has_hub else self.app
+        self._pass_on = self._pass_on_to_hub if has_hub else self._inner
         return self._pass_on(environ, start_response)
 
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         environ[env.LOGOUT] = LogoutCall(self._leaving, environ)
-        return self.app(environ, start_response)
+        return self._inner(environ, start_response)
 
     def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
         address = environ.get(env.ADDRESS)
@@ -170,7 +257,12 @@ class LogoutFilter:
     # --- /eilogin/logout: the visitor wants to go -----------------------------------
 
     def _start(self, environ: "WSGIEnvironment") -> Response:
+        if env.OPERATOR in environ:
+            environ[env.OPERATOR].site = SiteAtWork(environ, self._leaving)
+            return Response(status=204)
         allow_only(environ, "GET", "POST")
+        if is_in_advance(environ):
+            return not_in_advance()
         public_url = env.trust(environ).own.public_url
         if environ["REQUEST_METHOD"] == "POST":
             require_own_form(environ, public_url)
@@ -180,11 +272,31 @@ class LogoutFilter:
         else:
             # A link on another site must not log anybody out by itself.
             return self._ask_first(environ)
-        target = safe_next(wanted, self._next)
+        return self._log_out(environ, safe_next(wanted, self._next))
+
+    def _not_let_in(self, environ: "WSGIEnvironment") -> Response:
+        """Who comes to the application's own logout, and may not pass to it.
+
+        Also a word to ``login``, of which addresses that are.
+        """
+        if env.WAYS_OUT in environ:
+            environ[env.WAYS_OUT].has = self._ways_out.has
+            return Response(status=204)
+        public_url = env.trust(environ).own.public_url
+        if environ["REQUEST_METHOD"] == "POST":
+            # No cookie comes along with another site's: nobody knows who she is.
+            require_own_form(environ, public_url)
+        if not is_own_navigation(environ, public_url):
+            return self._ask_first(environ)
+        return self._log_out(environ, self._next)
+
+    def _log_out(self, environ: "WSGIEnvironment", target: str) -> Response:
         # An idle session is over here and lives at the hub, and so at others.
         login = env.session_to_end(environ)
         if login is None:
-            return self._nobody_here(environ, target, [env.cookie(environ).expire()])
+            again = self._leaving.leave_again(environ, target)
+            expired = [env.cookie(environ).expire()]
+            return again or self._nobody_here(environ, target, expired)
         return self._leaving.leave(environ, login, target)
 
     def _nobody_here(
@@ -199,13 +311,19 @@ class LogoutFilter:
         """
         others = "unknown" if was_here(environ) else "no-login"
         then = Afterwards(target)
-        return self._logged_out.answer(environ, then, others, headers=headers)
+        return self._logged_out.answer(
+            environ,
+            then,
+            others,
+            headers=headers,
+            again=self._leaving.again_url(environ, target),
+        )
 
     def _ask_first(self, environ: "WSGIEnvironment") -> Response:
         """The page with a button, for who comes from elsewhere and is logged in."""
         if env.session_to_end(environ) is None:
             # Who wants to log out is to read that here nothing was done. Another
-            # site's link changes nothing in her browser either.
+            # site's link takes no cookie of hers away either.
             return self._nobody_here(environ, "")
         trust = env.trust(environ)
         own = trust.own
@@ -219,16 +337,37 @@ class LogoutFilter:
             form_action=list(_logout_addresses(trust)),
         )
 
+    # --- logins that have ended by what the hub says ----------------------------------
+
+    def _gone(self, environ: "WSGIEnvironment") -> Response:
+        """Tell the hooks of what ``login`` has ended; a request of its own."""
+        ended: env.Ended = environ[env.ENDED]
+        self._hooks.tell(environ, ended.logins, GONE)
+        return Response(status=204)
+
     # --- /eilogin/slo: messages through the browser ---------------------------------
 
     def _front_channel(self, environ: "WSGIEnvironment") -> Response:
-        """The hub's answer to a logout of ours, or its word of one elsewhere."""
+        """The hub's answer to a logout of ours, or its word of one elsewhere.
+
+        Without a message it is the page of what the hub has answered.
+        """
+        if environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
+            return self._what_came(environ)
         received = read_message(environ)
         if received.kind == bindings.RESPONSE:
             return self._leaving.come_back(environ, received)
         trust = env.trust(environ)
         inbound = verify(received, trust.hub_keys, trust.weak)
         return self._elsewhere.through_browser(environ, inbound)
+
+    def _what_came(self, environ: "WSGIEnvironment") -> Response:
+        if env.session(environ) is None:
+            answered = self._leaving.answered(environ)
+            return answered or self._nobody_here(environ, "")
+        # Logged in again since.
+        public_url = env.trust(environ).own.public_url
+        return see_other(at(public_url, root(public_url)))
 
 
 def _logout_addresses(trust: Trust) -> Iterator[str]:
@@ -243,4 +382,5 @@ def make_logout(
 ) -> LogoutFilter:
     """PasteDeploy's factory for ``egg:eilogin#logout``."""
     options = read(LogoutOptions, global_conf, local_conf)
-    return LogoutFilter(app, options)
+    with placing(LogoutOptions, global_conf, local_conf):
+        return LogoutFilter(app, options)

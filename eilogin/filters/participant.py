@@ -36,7 +36,7 @@ from eilogin.filters.session import (
     naming_section,
 )
 from eilogin.filters.trust import TrustFilter
-from eilogin.settings import read
+from eilogin.settings import placing, read
 from eilogin.visit.digid import session_faults
 
 if TYPE_CHECKING:
@@ -84,5 +84,8 @@ def make_participant(
     """PasteDeploy's factory for ``egg:eilogin``."""
     options = read(ParticipantOptions, global_conf, local_conf)
     trust = trust_of(options)
-    with naming_section(ParticipantOptions, global_conf, local_conf):
+    with (
+        placing(ParticipantOptions, global_conf, local_conf),
+        naming_section(ParticipantOptions, global_conf, local_conf),
+    ):
         return participant(app, options, trust)

@@ -22,6 +22,7 @@ asked again with the next request.
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
+
+#: How many Cookie headers a process remembers, and how long one is at most.
+_REMEMBERED, _LONGEST_HEADER = 512, 4096
 
 #: Seconds that a request may wait for the store at most.
 _LONGEST_TIMEOUT = 30.0
@@ -89,6 +93,8 @@ class SessionFilter:
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
         self.app = app
         self.cookie = Cookie(options.cookie)
+        # A browser sends the same header with each request.
+        self._token_in = lru_cache(_REMEMBERED)(self.cookie.read_in)
         self._is_alone = options.store == "memory:"
         self.sessions = Sessions(
             open_store(options.store, timeout=options.store_timeout),
@@ -111,12 +117,14 @@ class SessionFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the visitor's session in environ and pass on."""
-        if env.COOKIE in environ:
+        if environ.get(env.COOKIE) is not None:
             environ = self._inside(environ)
         environ[env.SESSIONS] = self.sessions
         environ[env.COOKIE] = self.cookie
         login = None
-        token = self.cookie.read(environ)
+        header = environ.get("HTTP_COOKIE", "")
+        is_short = len(header) <= _LONGEST_HEADER
+        token = (self._token_in if is_short else self.cookie.read_in)(header)
         # Strangers need no store, and do not wait for one.
         if token is not None:
             try:
@@ -140,7 +148,8 @@ class SessionFilter:
         A hub stands there that takes its sign-in from them.
         """
         inner = environ.copy()
-        inner.pop(env.SESSION_FAULT, None)
+        for key in (env.SESSION_FAULT, env.OFF):
+            inner.pop(key, None)
         if environ[env.COOKIE].name == self.cookie.name:
             inner[env.SESSION_FAULT] = ConfigurationError(
                 f"two filters 'session' around one application set a cookie of the "
@@ -176,6 +185,9 @@ def naming_section(
     """A store that cannot be used is told with the file and the section of it."""
     try:
         yield
+    except InvalidOptions:
+        # It says itself which option it is about.
+        raise
     except ConfigurationError as error:
         file = global_conf.get("__file__", "")
         section = section_of(declared, file, local_conf)

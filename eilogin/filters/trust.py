@@ -29,15 +29,17 @@ header: ``public_url`` says where this site is.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from webob import Response
 
 from eilogin import audit
 from eilogin.errors import MethodNotAllowed, NotFound, PathRefused, PipelineOrder
-from eilogin.federation import Trust
+from eilogin.federation import Federation, Trust
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.watching import Newer, Watch
 from eilogin.saml.metadata import write_entity
 from eilogin.settings import read
 from eilogin.visit import zope
@@ -51,24 +53,31 @@ if TYPE_CHECKING:
 
 
 class TrustFilter:
-    """The filter; ``trust`` is who we are and whom we trust."""
+    """The filter; ``trust`` is who we are and whom we trust, by what is active now.
+
+    It is another value when that is another state, and each request has one of them.
+    """
 
     def __init__(self, app: "WSGIApplication", trust: Trust) -> None:
         self.app = app
         self.trust = trust
+        self._watch: Watch | _Still = trust.watch or _Still()
+        self._watch.subscribe(self._swap)
         self.pages = Pages()
         self._entity_id = trust.own.entity_id
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
         self._is_in_zope = trust.path_style == "zope"
-        self._metadata = write_entity(trust.own.descriptor(), trust.own.key)
+        self._written = self._write_metadata()
         audit.event("configuration.loaded", peer=trust.own.entity_id)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the federation in environ, and pass on."""
-        environ[env.TRUST] = self.trust
+        if not self._watch.is_awake:
+            self._wake(environ)
+        trust = environ[env.TRUST] = self.trust
         try:
             path = (
                 self._path_in_zope(environ)
@@ -78,7 +87,7 @@ class TrustFilter:
             login = env.session_or_none(environ)
             if login is not None and (
                 login.audience != self._entity_id
-                or login.who.issuer not in self.trust.hub_ids
+                or login.who.issuer not in trust.hub_ids
             ):
                 # Of another site that keeps its sessions in the same store, or of a hub
                 # that is none of ours any more.
@@ -90,9 +99,20 @@ class TrustFilter:
         if address is None:
             if path.startswith(self._below_prefix):
                 return self._nothing_here(environ)(environ, start_response)
-        elif address == "metadata":
+            return self.app(environ, start_response)
+        # Somebody logs in every day, and the other requests have no time to lose.
+        trust.alarms.see()
+        if address == "metadata":
             return self._own_metadata(environ)(environ, start_response)
         return self.app(environ, start_response)
+
+    def _wake(self, environ: "WSGIEnvironment") -> None:
+        # A command of the operator asks, and goes.
+        if env.OPERATOR not in environ:
+            self._watch.wake()
+
+    def _swap(self, _: Federation, now: Newer) -> None:
+        self.trust = replace(self.trust, **now._asdict())
 
     def _path_in_zope(self, environ: "WSGIEnvironment") -> str:
         """The path below ``public_url``, as WSGI has it; PathRefused."""
@@ -106,10 +126,23 @@ class TrustFilter:
         except MethodNotAllowed as error:
             return self._refused(environ, error, "address")
         answer = Response(
-            body=self._metadata, content_type="application/samlmetadata+xml"
+            body=self._metadata(), content_type="application/samlmetadata+xml"
         )
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
+
+    def _metadata(self) -> bytes:
+        """Our metadata as it is now: it changes when a key has its turn, or is over."""
+        own = self.trust.own
+        if self._written[0] != (own.published_keys, own.decryption_keys):
+            self._written = self._write_metadata()
+        return self._written[1]
+
+    def _write_metadata(self) -> tuple[object, bytes]:
+        """It, behind the keys that it was written for."""
+        own = self.trust.own
+        keys = own.published_keys, own.decryption_keys
+        return keys, write_entity(own.descriptor(), own.key)
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
         error = NotFound("no address of eilogin below its prefix")
@@ -120,6 +153,18 @@ class TrustFilter:
     ) -> Response:
         website = root(self.trust.own.public_url)
         return self.pages.refuse(environ, error, event=event, again=website)
+
+
+class _Still:
+    """In place of a :class:`Watch`, where nothing is refreshed."""
+
+    is_awake = True
+
+    def subscribe(self, told: object) -> None:
+        """Nobody is told of anything."""
+
+    def wake(self) -> None:
+        """It is awake."""
 
 
 def make_trust(

@@ -24,6 +24,7 @@ is proven above, and never for longer; a logout here ends it, and then goes up
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from webob import Response
@@ -31,8 +32,9 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import LoginEnded, PipelineOrder
 from eilogin.hub.browser_proof import has_logged_out
-from eilogin.hub.names import Names
-from eilogin.hub.signin import MakeWay
+from eilogin.hub.domains import ByDomain, of_proof
+from eilogin.hub.names import Names, citizen_here
+from eilogin.hub.signin import MakeWay, asked_by
 from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env
@@ -81,11 +83,8 @@ def go_on(
 
 def subject_here(environ: "WSGIEnvironment", who: Subject, names: Names) -> Subject:
     """Whom this hub means by a subject of the hub above."""
-    own = env.trust(environ).own
-    return Subject(
-        own.entity_id, own.entity_id, names.of_subject_above(who),
-        name_qualifier=own.entity_id, sp_name_qualifier=own.entity_id,
-    )  # fmt: skip
+    hub = env.trust(environ).own.entity_id
+    return citizen_here(hub, names.of_subject_above(who))
 
 
 class SignInAbove:
@@ -109,6 +108,10 @@ class SignInAbove:
     def service(self, environ: "WSGIEnvironment", target: str) -> "ServiceAbove":
         """The call ``require`` for a request; she comes back to the same address."""
         return ServiceAbove(environ, self._names, self._make_way, target)
+
+    def id_of(self, username: str) -> str:
+        """Nobody has a username here."""
+        return ""
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """``/login``: a login that nobody but she asks for."""
@@ -144,6 +147,7 @@ class ServiceAbove:
         self._target = target
         self._above = login_above(environ)
         self._is_out = False
+        self._is_proven = False
         self.first: Response | None = None
         self.headers: list[tuple[str, str]] = []
         self.login = self._taken_over()
@@ -176,7 +180,8 @@ class ServiceAbove:
 
     def take_proof(self) -> bool:
         """Whether she has proven herself above for this very question; once."""
-        return self._above.take_proof()
+        is_proven, self._is_proven = self._is_proven, False
+        return is_proven
 
     def _taken_over(self) -> Login | None:
         """The login here that says what is proven above, made where there is none."""
@@ -185,29 +190,56 @@ class ServiceAbove:
         if above is None:
             return None
         subject = subject_here(self._environ, above.who, self._names)
-        if (
-            current is not None
-            and current.who == subject
-            and _said(current) == (_name(self._environ, above), *_proof(above))
-        ):
-            return current
         other = env.session_to_end(self._environ)
         if other is not None and other.who != subject:
             self.first = self._make_way(self._environ, other, self._target)
-        return self._made(above, subject)
+        if self.first is None:
+            # Else she comes to this address once more.
+            self._is_proven |= self._above.take_proof()
+        proof = self._proof(above, subject)
+        if (
+            current is not None
+            and current.who == subject
+            and _said(current) == _said(proof)
+        ):
+            return current
+        return self._made(above, proof)
 
-    def _made(self, above: Login, subject: Subject) -> Login | None:
-        environ, now = self._environ, clock.now()
+    def _proof(self, above: Login, subject: Subject) -> Login:
+        """The login here that a login above says, whether it is made already or not."""
         proof = Login(
             who=subject,
             level=above.level,
-            started=now,
+            started=clock.now(),
             ends=above.ends,
             confirmed=above.confirmed,
             proven=above.proven,
             attributes=above.attributes,
-            session_index=_name(environ, above),
+            session_index=above.name,
         )
+        return replace(proof, domains=self._domains(proof))
+
+    def _domains(self, proof: Login) -> ByDomain:
+        """For which SSO domains was proven what is proven above.
+
+        For the usual one, but for what she was asked by a participant of another one.
+        """
+        known = env.session_beyond_idle(self._environ)
+        if known is not None and (known.who, known.session_index) != (
+            proof.who,
+            proof.session_index,
+        ):
+            known = None
+        question, domain = asked_by(self._environ, self._target)
+        if question is None or not self._is_proven:
+            return None if known is None else known.domains
+        since = question.received
+        new = {level: at for level, at in proof.proven.items() if at >= since}
+        newer = replace(proof, proven=new, domains=of_proof(domain, new))
+        return (newer if known is None else known.confirmed_by(newer)).domains
+
+    def _made(self, above: Login, proof: Login) -> Login | None:
+        environ = self._environ
         try:
             made = create_in_place(
                 env.sessions(environ),
@@ -215,7 +247,7 @@ class ServiceAbove:
                 alone=proof,
                 # Of the proof: who was logged out here since proves it again, whatever
                 # was confirmed meanwhile without asking her.
-                issued=max(above.proven.values(), default=0.0),
+                issued=max(proof.proven.values(), default=0.0),
                 current=env.session_beyond_idle(environ),
             )
         except LoginEnded:
@@ -228,10 +260,10 @@ class ServiceAbove:
         own = env.trust(environ).own
         audit.event(
             "sign-in",
-            pseudonym=own.pseudonym(subject.name_id),
+            pseudonym=own.pseudonym(proof.who.name_id),
             session=own.pseudonym(token),
             peer=above.who.issuer,
-            level=above.level,
+            level=proof.level,
         )
         self.headers = [env.cookie(environ).set(token)]
         # As it is kept; None where it has ended this very moment.
@@ -239,16 +271,12 @@ class ServiceAbove:
         return login
 
 
-def _name(environ: "WSGIEnvironment", above: Login) -> str:
-    """What names a login above for as long as it lasts there."""
-    return env.sessions(environ).name_of(above)
-
-
-def _proof(login: Login) -> tuple[object, ...]:
-    """What changes with everything that is confirmed anew."""
-    return login.level, login.confirmed, login.proven
-
-
 def _said(login: Login) -> tuple[object, ...]:
-    """Which login above one here says, and what of it."""
-    return login.session_index, *_proof(login)
+    """Which login above one here says, and all that changes with a confirmation."""
+    return (
+        login.session_index,
+        login.level,
+        login.confirmed,
+        login.proven,
+        login.domains,
+    )

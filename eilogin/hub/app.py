@@ -12,6 +12,7 @@ the members::
     name_id_key = file:%(here)s/var/name-id.key
 """
 
+import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -19,10 +20,11 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 from webob import Response
 
-from eilogin import settings
+from eilogin import metrics, settings
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.above import SignInAbove, subject_here
 from eilogin.hub.answers import Answers, Encrypt, Sign
+from eilogin.hub.at_work import AtWork, Worker
 from eilogin.hub.citizens import Citizens
 from eilogin.hub.digid import rehearsal
 from eilogin.hub.digid.logout import SingleLogoutAsDigid
@@ -33,7 +35,7 @@ from eilogin.hub.logout import SingleLogout
 from eilogin.hub.names import FORMATS, NameAttributes, Names
 from eilogin.hub.propagation import Propagation
 from eilogin.hub.release import AttributeNames, Release, ReleaseLines
-from eilogin.hub.services import services_of
+from eilogin.hub.services import services_of, where_in
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
 from eilogin.hub.ways import WayLines, Ways
@@ -51,6 +53,7 @@ from eilogin.settings import (
     option,
     read,
 )
+from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal
@@ -61,16 +64,43 @@ from eilogin.web.requests import (
     require_own_form,
     wants_page,
 )
-from eilogin.web.urls import see_other, this_page
+from eilogin.web.urls import root, see_other, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-#: Options that mean something with ``profile = digid`` alone.
-_OF_DIGID = ("sectors", "inactive", "rehearsal", "show_session")
+#: Options that mean something with ``profile = digid`` alone, or without it alone, by
+#: whether it is there; and what is expected where one is out of place.
+_OUT_OF_PLACE: Mapping[bool, Mapping[str, str]] = {
+    True: {
+        name: f"expected none with 'profile = digid': DigiD {does}"
+        for name, does in {
+            "logout_scope": "names her and no session, so all of hers end",
+            "confirm_logout": "always asks who is in at several services",
+            "logout_binding": "tells everybody over SOAP",
+            "logout_in_browser": "tells everybody over SOAP",
+        }.items()
+    },
+    False: dict.fromkeys(
+        ("sectors", "inactive", "rehearsal"),
+        "expected 'profile = digid' with it, in the filter 'trust'",
+    ),
+}
 #: What a tester may choose for the answer that comes next, whatever that is to.
 _OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
+
+#: The addresses at which a page may come before what they show.
+_PAGES = ("home", "login", "sso")
+
+#: What it is in the audit log that is refused at an address; a login at any other one.
+_EVENTS = {
+    "logout": "logout",
+    "slo": "logout",
+    "slo_soap": "logout",
+    # Whoever scrapes with an old token is no citizen who cannot log in.
+    "metrics": "address",
+}
 
 
 class HubOptions(Options, name="hub"):
@@ -103,6 +133,29 @@ class HubOptions(Options, name="hub"):
         "server: a participant that hangs holds one for each",
         default=USUAL,
     )
+    logout_scope: Literal["citizen", "browser"] = option(
+        "what a logout ends: all sessions of a ``citizen``, in whatever browsers, or "
+        "those of the ``browser`` in which she logs out; not with ``profile = digid``",
+        default="citizen",
+    )
+    confirm_logout: Flag = option(
+        "ask first whether she means everywhere, with the services where she is in, "
+        "when she has logged out at one of several; she is out at the others when she "
+        "says so, and not if she walks away; ``profile = digid`` always asks",
+        default=False,
+    )
+    show_session: Flag = option(
+        "name the services where somebody is logged in already, before the login goes "
+        "on to another one: she goes on, or says that it is not she, which logs that "
+        "one out everywhere; not with ``sign_in = above``",
+        default=False,
+    )
+    work: Flag = option(
+        "tell participants again that a logout has not reached, and end sessions at "
+        "their limit (``max_session``), in a thread of each process, from its first "
+        "request on; with ``false`` only ``eilogin work`` does both",
+        default=True,
+    )
     logout_binding: WayLines = option(
         "how participants are told of a logout, of what their metadata has: lines of "
         "an entityID, or of ``*``, and ``soap`` (from server to server alone) or "
@@ -110,6 +163,13 @@ class HubOptions(Options, name="hub"):
         "told over SOAP, and in the browser where that does not reach it",
         default={},
         shown="none",
+    )
+    logout_in_browser: Literal["frames", "one-by-one"] = option(
+        "how the citizen's browser tells who is told there: in hidden ``frames`` of "
+        "one page, into which no cookie of theirs comes, or ``one-by-one``: it is led "
+        "along all of them, with their cookies, and stays where one does not send it "
+        "back; the hub then leads on to the rest when she comes there again",
+        default="frames",
     )
     name_id: Literal["persistent", "transient", "email", "unspecified"] = option(
         "format of the NameIDs for who neither asks for one nor names one in its "
@@ -166,6 +226,13 @@ class HubOptions(Options, name="hub"):
         "that",
         default=False,
     )
+    metrics_token: LongSecret | None = option(
+        "secret, of at least 16 bytes, for who reads the numbers of this hub at "
+        "``/metrics`` (``Authorization: Bearer …``), as Prometheus does; nobody else "
+        "finds anything there",
+        default=None,
+        shown="none",
+    )
     demo: Flag = option(
         "show codes and passwords on the sign-in page; on a loopback address, or below "
         "``.test``, only",
@@ -184,16 +251,20 @@ class HubOptions(Options, name="hub"):
         default=(),
         shown="none",
     )
-    show_session: Flag = option(
-        "with ``profile = digid``: name the services where somebody is logged in "
-        "already, before the login goes on to another one",
-        default=False,
-    )
     rehearsal: Flag = option(
         "with ``profile = digid``: have a tester choose on the pages how DigiD "
         "answers; on a loopback address, or below ``.test``, only",
         default=False,
     )
+
+    @model_validator(mode="after")
+    def _can_count(self) -> "HubOptions":
+        if self.metrics_token is not None:
+            try:
+                metrics.require()
+            except ConfigurationError as error:
+                raise ValueError(f"metrics_token: expected {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _says_who_can_sign_in(self) -> "HubOptions":
@@ -224,9 +295,16 @@ class Hub:
             self._propagation,
             is_below=options.sign_in == "above",
             at_once=options.logouts_at_once,
+            of_browser=options.logout_scope == "browser",
+            asks_first=options.confirm_logout,
+            one_by_one=options.logout_in_browser == "one-by-one",
         )
+        self._meters = metrics.turn_on() if options.metrics_token else None
+        self._worker = Worker() if options.work else None
+        self._known: AtWork | None = None
         self._rehearses = options.rehearsal
         sign_in = self._sign_in(options)
+        self._id_of = sign_in.id_of
         sso = SingleSignOn(
             sign_in,
             self.pages,
@@ -235,16 +313,18 @@ class Hub:
                 options.release, options.default_attributes, options.attribute_names
             ),
             Answers(options.sign, options.encrypt),
+            logout.make_way if options.show_session else None,
             options.passed_on_to if options.sign_in == "above" else None,
         )
         self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
             "home": self._home,
             "health": self._health,
+            "metrics": self._numbers,
             "login": sign_in.respond,
-            "sso": sso.respond,
+            "sso": _looked_at(sso.respond),
             "artifact": sso.resolve,
             "logout": logout.everywhere,
-            "slo": logout.respond,
+            "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
         }
         self._as_digid = {**self._addresses, **self._addresses_of_digid(sign_in)}
@@ -272,9 +352,9 @@ class Hub:
             rehearses=self._options.rehearsal,
         )
         return {
-            "sso": sso.respond,
+            "sso": _looked_at(sso.respond),
             "artifact": sso.resolve,
-            "slo": logout.respond,
+            "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
         }
 
@@ -304,7 +384,7 @@ class Hub:
 
     def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
         address = environ.get(env.ADDRESS)
-        event = "logout" if address in ("logout", "slo", "slo_soap") else "login"
+        event = _EVENTS.get(address or "", "login")
         is_soap = address in ("slo_soap", "artifact")
         # DigiD has nothing to say to who is nobody (DIGID.md 1.6).
         is_told = not isinstance(error, NotFound)
@@ -321,27 +401,72 @@ class Hub:
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         if env.ENDED in environ:
             return self._ended_above(environ)
+        if env.OPERATOR in environ:
+            operator: env.Operator = environ[env.OPERATOR]
+            operator.hub = self._at_work(environ)
+            operator.above = environ.get(env.LOGOUT)
+            return Response(status=204)
         address = env.address(environ) or ""
         if address not in self._addresses:
             raise NotFound("no address of the hub")
+        # Whoever works for this hub, each of its processes sees who has left.
+        hub = self._at_work(environ)
+        if self._worker is not None:
+            self._worker.see(hub)
         own = env.trust(environ).own
         for name, expected in contradictions(
             self._options, own.public_url, is_digid=own.is_digid
         ):
             raise ConfigurationError(f"{name}: {expected}")
+        first = self._in_place_of_other(environ, address)
+        if first is not None:
+            return first
         addresses = self._as_digid if own.is_digid else self._addresses
         return addresses[address](environ)
+
+    def _in_place_of_other(
+        self, environ: "WSGIEnvironment", address: str
+    ) -> Response | None:
+        """What comes before a page, where somebody else has left this browser."""
+        login = env.session_or_none(environ)
+        if login is None:
+            return None
+        own = env.trust(environ).own
+        is_page = address in _PAGES and environ["REQUEST_METHOD"] == "GET"
+        page = this_page(environ, own.public_url) if is_page else root(own.public_url)
+        first = self._logout.mind(environ, login, page)
+        return first if is_page else None
 
     def _ended_above(self, environ: "WSGIEnvironment") -> Response:
         """End here what has ended above, and tell all of it."""
         ended: env.Ended = environ[env.ENDED]
-        name_of = env.sessions(environ).name_of
-        ended.is_everywhere = self._logout.endings.end_subjects(
+        endings = self._logout.endings
+        is_told = not ended.logins or endings.end_subjects(
             environ,
             {subject_here(environ, login.who, self._names) for login in ended.logins},
-            [name_of(login) for login in ended.logins],
+            [login.name for login in ended.logins],
+        )
+        ended.is_everywhere = is_told and endings.is_known(
+            environ,
+            {subject_here(environ, one.who, self._names) for one in ended.before},
+            {one.name for one in ended.before},
         )
         return Response(status=204)
+
+    def _at_work(self, environ: "WSGIEnvironment") -> AtWork:
+        """This hub as it is without a visitor, with the members of this moment."""
+        trust = env.trust(environ)
+        if self._known is None:
+            self._known = AtWork(
+                environ,
+                self._logout.endings,
+                self._propagation,
+                self._names,
+                self._id_of,
+            )
+        elif self._known.trust.federation is not trust.federation:
+            self._known.follow(trust)
+        return self._known
 
     def _health(self, environ: "WSGIEnvironment") -> Response:
         # HAProxy looks by OPTIONS, where it is not told otherwise.
@@ -349,6 +474,36 @@ class Hub:
         answer = Response(text="ok\n", content_type="text/plain")
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
+
+    def _numbers(self, environ: "WSGIEnvironment") -> Response:
+        """What :mod:`eilogin.metrics` has, for who brings the token and nobody else."""
+        if self._meters is None or not self._brings_token(environ):
+            raise NotFound("no address of the hub, but for who has metrics_token")
+        allow_only(environ, "GET", "HEAD")
+        accepted = environ.get("HTTP_ACCEPT", "")
+        trust = env.trust(environ)
+        body, content_type = self._meters.exposition(
+            accepted,
+            self._at_work(environ).undelivered.count,
+            {(one.peer, one.name): one.ends for one in trust.endings},
+            {} if trust.watch is None else trust.watch.numbers(),
+        )
+        headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
+        answer = Response(body=body, headers=headers)
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+    def _brings_token(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a request has our token (RFC 6750 2.1); it takes the same time."""
+        token = self._options.metrics_token
+        scheme, _, said = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        return (
+            token is not None
+            and scheme.lower() == "bearer"
+            and hmac.compare_digest(
+                said.strip().encode("latin-1"), token.get_secret_value()
+            )
+        )
 
     def _home(self, environ: "WSGIEnvironment") -> Response:
         """Where the citizen is logged in, and how she logs out everywhere."""
@@ -359,13 +514,18 @@ class Hub:
         if environ.get("QUERY_STRING"):
             # A sign-in that was cancelled leads here too.
             return see_other(trust.own.url("home"))
-        unseen = self._logout.unseen(environ)
+        login = env.session_beyond_idle(environ)
+        unseen = self._logout.unseen(environ, login)
         if unseen is not None:
             return unseen
-        login = env.session_beyond_idle(environ)
         if login is None:
+            out = self._logout.is_out_everywhere(environ)
             return self.pages.page(
-                environ, "signed_out.html", login_url=trust.own.url("login")
+                environ,
+                "signed_out.html",
+                login_url=trust.own.url("login"),
+                receipt_url=None if out is None else trust.own.url("logout"),
+                is_everywhere=out,
             )
         return self.pages.page(
             environ,
@@ -389,13 +549,31 @@ class Hub:
         return see_other(own.url("home"))
 
 
+def _looked_at(
+    respond: Callable[["WSGIEnvironment"], Response],
+) -> Callable[["WSGIEnvironment"], Response]:
+    """The same, where a participant looks by HEAD whether anybody is here.
+
+    That is before it sends a citizen. Without the store she would get an error.
+    """
+
+    def respond_or_be_there(environ: "WSGIEnvironment") -> Response:
+        allow_only(environ, "GET", "HEAD", "POST")
+        if environ["REQUEST_METHOD"] == "HEAD":
+            require_store(environ)
+            return Response(status=204, cache_control="no-store")
+        return respond(environ)
+
+    return respond_or_be_there
+
+
 def _told_of(environ: "WSGIEnvironment", login: Login) -> Sequence[Participant]:
     """The participants at which she is in, as the other pages have it."""
-    told = env.sessions(environ).participants(login)
     if env.trust(environ).own.is_digid:
+        told = env.sessions(environ).participants(login)
         # Who was answered that there is no login ends its own session.
         return Presence(environ, login).services(told)
-    return told
+    return where_in(environ, login)
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
@@ -442,14 +620,13 @@ def contradictions(
     for name in ("demo", "rehearsal"):
         if getattr(options, name) and not is_for_trying(public_url):
             yield name, f"expected a loopback address or one in .test, not {public_url}"
-    for name in _OF_DIGID:
-        is_said = getattr(options, name) != HubOptions.model_fields[name].default
-        if is_said and not is_digid:
-            yield name, "expected 'profile = digid' with it, in the filter 'trust'"
-    if is_digid and options.logout_binding:
+    for name, expected in _OUT_OF_PLACE[is_digid].items():
+        if getattr(options, name) != HubOptions.model_fields[name].default:
+            yield name, expected
+    if options.show_session and options.sign_in == "above":
         yield (
-            "logout_binding",
-            "expected none with 'profile = digid': DigiD tells everybody over SOAP",
+            "show_session",
+            "expected none with 'sign_in = above': who she is, the hub above says",
         )
     if is_digid and options.sign_in == "above":
         yield (

@@ -41,6 +41,11 @@ def sufficient(request: AuthnRequest, classes: Classes) -> tuple[str, ...]:
     return tuple(level for level in said if would_do(LEVELS.index(level), named))
 
 
+def at_least(levels: Sequence[str], required: str) -> tuple[str, ...]:
+    """Those of some levels that reach a required one; all where none is ("")."""
+    return tuple(one for one in levels if not required or reaches(one, required))
+
+
 def to_prove(levels: Sequence[str], offered: Collection[str], comparison: str) -> str:
     """The level that she has to prove, of those that would do; "" where none can be.
 

@@ -8,18 +8,31 @@ told over SOAP (:mod:`eilogin.hub.propagation`). What comes of it is an
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import asdict
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eilogin import audit, clock
+from eilogin import audit, clock, metrics
 from eilogin.errors import Busy, Unavailable
 from eilogin.hub import untold
 from eilogin.hub.browser_proof import new_proof
-from eilogin.hub.propagation import Propagation, Told
+from eilogin.hub.departures import to_tell
+from eilogin.hub.kept import as_we_write_it
+from eilogin.hub.propagation import Propagation, Told, merged, to_say
+from eilogin.hub.services import asked_at
+from eilogin.hub.undelivered import Entry, queue_of
 from eilogin.saml import messages
 from eilogin.saml.checks import KNOWN_FOR, check_logout_request
-from eilogin.sessions import Login, Participant, Subject
+from eilogin.sessions import Login, Participant, Sessions, Subject
 from eilogin.stores import Values
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
@@ -39,6 +52,8 @@ _TIMES = 2
 #: With what a mark begins of a logout that is under way; its instant follows. No
 #: outcome, which is JSON, begins so.
 _UNDER_WAY = "@"
+#: What an outcome in the store has behind its first three parts.
+_MORE = 7
 #: The mark of one that could not be executed.
 _FAILED = f"{_UNDER_WAY}0"
 
@@ -68,6 +83,12 @@ class Outcome(NamedTuple):
     ended: Sequence[str] = ()
     #: What the cookie of her browser says by which it is known afterwards.
     proof: str = ""
+    #: entityIDs of those who have confirmed it.
+    reached: Sequence[str] = ()
+    #: Whose sessions they were: their label.
+    whose: str = ""
+    #: Handles of earlier logouts of hers that had not reached all.
+    older: Sequence[str] = ()
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
@@ -76,9 +97,11 @@ class Outcome(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str) -> "Outcome":
-        """The value of which :meth:`to_json` made this."""
-        is_known, handle, missed, *rest = json.loads(text)
-        return cls(is_known, handle, [Told.from_json(one) for one in missed], *rest)
+        """The value of which :meth:`to_json` made this; else MessageUnexpected."""
+        with as_we_write_it():
+            is_known, handle, missed, *rest = json.loads(text)
+            told = [Told.from_json(one) for one in missed]
+            return cls(is_known, handle, told, *rest[:_MORE])
 
     @property
     def status(self) -> messages.Status:
@@ -88,10 +111,71 @@ class Outcome(NamedTuple):
         return PARTLY if self.missed or self.is_overtaken else DONE
 
 
+class Ending(NamedTuple):
+    """What came of an end of sessions."""
+
+    #: Names the logout.
+    handle: str
+    #: Whom no message from server to server has reached.
+    missed: Sequence[Told]
+    #: entityIDs of those who have confirmed it.
+    reached: Sequence[str]
+    #: Handles of earlier logouts of hers that had not reached all.
+    older: Sequence[str]
+    #: Whether there was anything to end, or to go on with.
+    is_known: bool
+    #: Whether another logout has ended it meanwhile.
+    is_overtaken: bool
+    #: Whether it went on with what one before it has left.
+    is_resumed: bool
+
+    def outcome(self) -> Outcome:
+        """The same as what came of a logout; whose it is, is not known here."""
+        return Outcome(
+            self.is_known,
+            self.handle,
+            self.missed,
+            self.is_overtaken,
+            proof=new_proof(),
+            reached=self.reached,
+            older=self.older,
+        )
+
+
+#: Of participants those that have to be told.
+Spare = Callable[[list[Participant]], list[Participant]]
+
+
+class Named(NamedTuple):
+    """What a LogoutRequest names, and when."""
+
+    #: Who, as the participant that asks knows her.
+    who: Subject
+    #: In which of her sessions there; all where there are none.
+    indexes: Sequence[str]
+    request_id: str
+    #: When it was written, by the clock of who asks.
+    issued: float
+    #: What was proven after this instant goes on: it is executed later than it came,
+    #: and nobody has said so now.
+    since: float = inf
+
+    @classmethod
+    def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "Named":
+        """The value of which :meth:`parts` are these."""
+        indexes, request_id, issued, *_ = rest
+        return cls(Subject.from_parts(who), indexes, request_id, float(issued))
+
+    def parts(self) -> list[Any]:
+        """What it is made of, for JSON."""
+        return [asdict(self.who), *self[1:4]]
+
+
 class Endings:
     """Ends sessions, and tells participants by ``propagation``, so many ``at_once``.
 
     A hub that ``is_below`` another one notes who is ended until all are known to know.
+    Where a logout is ``of_browser`` alone, her sessions in other browsers go on.
     """
 
     def __init__(
@@ -100,26 +184,148 @@ class Endings:
         *,
         is_below: bool = False,
         at_once: int = USUAL,
+        of_browser: bool = False,
     ) -> None:
         self._propagation = propagation
         self._is_below = is_below
         self._at_once = at_once
+        self._of_browser = of_browser
+
+    # --- ending -------------------------------------------------------------------
+
+    def end(
+        self,
+        environ: "WSGIEnvironment",
+        whom: Collection[Login | Subject],
+        *,
+        handle: str = "",
+        spare: Spare = list,
+    ) -> Ending:
+        """End all sessions of some, and tell all others but whom they ``spare``.
+
+        Of a login that one alone, where a logout is of a browser. One that has failed
+        under its ``handle`` goes on with whom it left.
+        """
+        sessions = env.sessions(environ)
+        queue = queue_of(environ, self._propagation)
+        begun, handle = clock.now(), handle or new_handle()
+        logins = self._ending(sessions, whom)
+        known = [one for login in logins for one in sessions.participants(login)]
+        # Before anything ends, so that it is not forgotten if this process dies.
+        before = queue.begin(handle, logins, to_say(spare(known)))
+        ended = [self._end_one(sessions, one) for one in whom]
+        participants = [one for told in ended if told is not None for one in told]
+        own = [*to_say(spare(participants)), *before]
+        older = self._left_before(environ, handle, whom)
+        left = [one for entry in older for one in entry.left.values()]
+        told = merged([*left, *own])
+        trust = to_tell(env.trust(environ), sessions)
+        came = {
+            one.left: one.reason
+            for one in self._propagation.tell(trust, told)
+            if one.left
+        }
+        missed = list(came)
+        # If not, they are told once more, which harms nobody.
+        with suppress(Unavailable):
+            self.settle(environ, handle, own, came)
+            for entry in older:
+                queue.heard_with_another(env.values(environ), entry, missed)
+        if told and not missed:
+            metrics.logout_took(clock.now() - begun)
+        away = {one.entity_id for one in missed}
+        return Ending(
+            handle,
+            missed,
+            reached=sorted({one.entity_id for one in told} - away),
+            older=[entry.handle for entry in older if entry.begun < begun],
+            is_known=bool(logins or before),
+            # All are of one citizen, so the first of them has ended all that there
+            # were; if not by itself alone.
+            is_overtaken=None in (ended if self._of_browser else ended[:1]),
+            is_resumed=bool(before),
+        )
+
+    def settle(
+        self,
+        environ: "WSGIEnvironment",
+        handle: str,
+        own: Sequence[Told],
+        missed: Mapping[Told, str],
+    ) -> None:
+        """Write down whom of its ``own`` a logout has missed, and why."""
+        trust = to_tell(env.trust(environ), env.sessions(environ))
+        reasons = {one.whom: why for one, why in missed.items()}
+        left = {one: reasons[one.whom] for one in own if one.whom in reasons}
+        partial = {one.whom for one in missed if one.is_partial}
+        again = {
+            one: why
+            for one, why in left.items()
+            if one.whom not in partial and self._propagation.can_be_told(trust, one)
+        }
+        # Whoever cannot be told by itself is asked about with her next logout.
+        held = [one for one in left if one not in again]
+        queue_of(environ, self._propagation).settle(handle, own, again, held)
+
+    def _left_before(
+        self, environ: "WSGIEnvironment", handle: str, whom: Collection[Login | Subject]
+    ) -> list[Entry]:
+        """What is left of other logouts of some: she may be logged in there still.
+
+        That is told now, so that "everywhere" is said of them too, or is not said.
+        """
+        queue = queue_of(environ, self._propagation)
+        subjects = {one if isinstance(one, Subject) else one.who for one in whom}
+        sessions, older = env.sessions(environ), queue.left_before(handle, subjects)
+        is_digid = env.trust(environ).own.is_digid
+
+        def is_ours(entry: Entry) -> bool:
+            # One whose logins live is under way still, or its process has died: then
+            # who is at work ends them. And no session must end that goes on.
+            return not any(map(sessions.named, entry.logins)) and not any(
+                queue.may_end_more(entry, number, is_digid=is_digid)
+                for number in entry.left
+            )
+
+        return list(filter(is_ours, older))
+
+    def _ending(
+        self, sessions: Sessions, whom: Collection[Login | Subject]
+    ) -> list[Login]:
+        """The logins that end."""
+        found: dict[str, Login] = {}
+        for one in whom:
+            if isinstance(one, Login) and self._of_browser:
+                found[one.key] = one
+                continue
+            who = one if isinstance(one, Subject) else one.who
+            found |= {login.key: login for login in sessions.find_all_of(who)}
+        return list(found.values())
+
+    def _end_one(
+        self, sessions: Sessions, one: Login | Subject
+    ) -> list[Participant] | None:
+        if isinstance(one, Subject):
+            return sessions.end_all_of(one)
+        return sessions.drop(one) if self._of_browser else sessions.end_citizen(one)
 
     def end_everywhere(
-        self, environ: "WSGIEnvironment", login: Login
-    ) -> list[Told] | None:
-        """End all sessions of a citizen; whom no message to a server has reached.
+        self, environ: "WSGIEnvironment", whom: Login | Subject, reason: str
+    ) -> Ending:
+        """End all sessions of a citizen, whom no participant asks to log out.
 
-        None where another logout has ended them meanwhile: it tells the participants.
+        Where another logout has ended them meanwhile, that tells the participants.
+        ``reason`` is for the audit log.
         """
-        noted = untold.note(environ, [login.who]) if self._is_below else []
-        participants = env.sessions(environ).end_citizen(login)
-        if participants is None:
-            return None
-        missed = self._propagation.tell(env.trust(environ), participants)
-        if not missed:
+        who = whom if isinstance(whom, Subject) else whom.who
+        noted = untold.note(environ, [who]) if self._is_below else []
+        ending = self.end(environ, [whom])
+        if ending.is_known:
+            pseudonym = env.trust(environ).own.pseudonym(who.name_id)
+            audit.event("session.ended", pseudonym=pseudonym, reason=reason)
+        if not ending.missed and not ending.is_overtaken:
             untold.forget(environ, noted)
-        return missed
+        return ending
 
     def end_subjects(
         self,
@@ -132,12 +338,9 @@ class Endings:
         ``above`` names the logins above that have ended: what a logout before this one
         did not reach is not reached now either.
         """
-        sessions = env.sessions(environ)
         was_missed = untold.is_noted(environ, above)
         noted = untold.note(environ, subjects)
-        ended = [sessions.end_all_of(subject) for subject in subjects]
-        told = [participant for told in ended if told for participant in told]
-        missed = self._propagation.tell(env.trust(environ), told)
+        missed = self.end(environ, subjects).missed
         # It comes from above, where her browser goes on.
         self._propagation.note_no_browser(env.trust(environ), missed)
         if missed or was_missed:
@@ -145,95 +348,140 @@ class Endings:
         untold.forget(environ, noted)
         return True
 
-    def execute(
+    def is_known(
+        self,
+        environ: "WSGIEnvironment",
+        subjects: Collection[Subject],
+        above: Collection[str],
+    ) -> bool:
+        """Whether all whom it concerns know that some logins above have ended.
+
+        ``above`` names them, and they were those of these ``subjects``.
+        """
+        sessions = env.sessions(environ)
+        alive = (one for who in subjects for one in sessions.find_all_of(who))
+        if any(login.session_index in above for login in alive):
+            # We did not hear of it then.
+            return False
+        return not queue_of(environ, self._propagation).has_any_of(subjects)
+
+    # --- what a LogoutRequest names ------------------------------------------------
+
+    def named_by(
         self,
         environ: "WSGIEnvironment",
         request: messages.LogoutRequest,
         issuer: str,
         address: str,
-    ) -> Outcome:
-        """End what is named, and with it all of hers.
+    ) -> Named:
+        """What a LogoutRequest names; Refused if it is not good.
 
-        A request that was seen before has the outcome that it had, and ends nothing.
+        ``address`` is that of ours that it came to.
         """
-        trust, now = env.trust(environ), clock.now()
+        own, now = env.trust(environ).own, clock.now()
         check_logout_request(
             request,
             issuer=issuer,
-            destination=trust.own.url(address),
+            destination=own.url(address),
             destination_required=address == "slo",
             now=now,
         )
-        # Before anything is noted of it: a name may be refused.
-        named = Subject.named(
-            request.name_id, issuer=trust.own.entity_id, audience=issuer
-        )
-        seen = f"logout-request:{issuer}\0{request.id}"
+        who = Subject.named(request.name_id, issuer=own.entity_id, audience=issuer)
+        return Named(who, request.session_indexes, request.id, request.issued)
+
+    def execute(
+        self,
+        environ: "WSGIEnvironment",
+        named: Named,
+        *,
+        known_for: float = KNOWN_FOR,
+        by_server: bool = False,
+    ) -> Outcome:
+        """End what a request names, and with it all of hers.
+
+        A request that was seen before has the outcome that it had, and ends nothing,
+        for as many seconds as it may come again.
+        """
+        issuer = named.who.audience
+        seen = f"logout-request:{issuer}\0{named.request_id}"
         text = self.once(
             environ,
             seen,
-            now + KNOWN_FOR,
+            clock.now() + known_for,
             lambda tried: self._ended(
-                environ,
-                named,
-                request.session_indexes,
-                f"left:{seen}",
-                again=bool(tried),
+                environ, named, f"begun-{seen}", again=bool(tried), by_server=by_server
             ).to_json(),
-            by_server="" if address == "slo" else issuer,
+            by_server=issuer if by_server else "",
         )
         return Outcome.from_json(text)
+
+    def found(
+        self, environ: "WSGIEnvironment", named: Named, *, by_server: bool = False
+    ) -> list[Login]:
+        """The sessions that a LogoutRequest names, whoever's browser brings it.
+
+        By her name alone: that of the browser, where a logout is of that, and no
+        server brings it.
+        """
+        sessions = env.sessions(environ)
+        found = {
+            login.key: login
+            for index in named.indexes or (None,)
+            for login in sessions.find_told(named.who, index)
+            if not login.proven_since(named.since)
+        }
+        if self._of_browser and not (named.indexes or by_server):
+            here = env.session_to_end(environ)
+            return [one for one in found.values() if here and one.name == here.name]
+        return list(found.values())
 
     def _ended(
         self,
         environ: "WSGIEnvironment",
-        named: Subject,
-        indexes: Sequence[str],
-        left: str,
+        named: Named,
+        begun: str,
         *,
         again: bool,
+        by_server: bool,
     ) -> Outcome:
         """End what a request names that was not seen before, and tell all others.
 
-        ``named`` is who, as the participant that asks knows her, ``indexes`` in which
-        of her sessions there; all where there are none. Under the name ``left`` it is
-        kept who is to be told ``again``, where that has failed.
+        Under the name ``begun`` it is kept which logout it is, and of which sessions,
+        to go on with it ``again`` where that has failed.
         """
-        logins = _found(environ, named, indexes)
+        values, sessions = env.values(environ), env.sessions(environ)
+        logins = self.found(environ, named, by_server=by_server)
         citizens = {login.who for login in logins}
-        keys = [
-            login.key
-            for who in citizens
-            for login in env.sessions(environ).find_all_of(who)
-        ]
+        keys = [login.key for login in self._ending(sessions, logins)]
         noted = untold.note(environ, citizens) if self._is_below else []
-        ended = [env.sessions(environ).end_citizen(login) for login in logins]
-        participants = [
-            participant for told in ended if told is not None for participant in told
-        ]
-        audit.event("logout.received", peer=named.audience)
-        others = _others(participants, named, indexes)
-        before = _taken(env.values(environ), left) if again else []
-        others += before
-        try:
-            missed = self._propagation.tell(env.trust(environ), others)
-        except Exception:
-            # Such as: the machine has no thread for it now.
-            _keep(env.values(environ), left, others)
-            raise
-        # All are of one citizen, so the first of them has ended all that there were.
+        audit.event("logout.received", peer=named.who.audience)
+        whose = logins[0].who.label() if logins else ""
+        kept = values.get(begun) if again else None
+        if kept is None:
+            handle, until = new_handle(), clock.now() + KNOWN_FOR
+            # Before anything ends: after that nobody knows whose it was.
+            said = json.dumps([handle, keys, whose])
+            values.add(begun, said, until, durable=False)
+        else:
+            with as_we_write_it():
+                handle, keys, whose, *_ = json.loads(kept)
+        ending = self.end(
+            environ,
+            logins,
+            handle=handle,
+            spare=lambda told: _others(environ, told, named),
+        )
         # Her login at the hub above is not known any more where it comes again.
-        is_overtaken = ended[0] is None if ended else bool(before and self._is_below)
-        if not missed and not is_overtaken:
+        is_overtaken = ending.is_overtaken or (
+            not logins and ending.is_resumed and self._is_below
+        )
+        if not ending.missed and not is_overtaken:
             untold.forget(environ, noted)
-        return Outcome(
-            bool(logins or before),
-            new_handle(),
-            missed,
-            is_overtaken,
+        return ending.outcome()._replace(
+            is_overtaken=is_overtaken,
             above=[login.session_index for login in logins if login.session_index],
             ended=keys,
-            proof=new_proof(),
+            whose=whose,
         )
 
     # --- once, and few at a time --------------------------------------------------
@@ -329,44 +577,21 @@ def new_handle() -> str:
     return secrets.token_urlsafe(16)
 
 
-def _found(
-    environ: "WSGIEnvironment", named: Subject, indexes: Sequence[str]
-) -> list[Login]:
-    """The sessions that a LogoutRequest names, whoever's browser brings it."""
-    sessions = env.sessions(environ)
-    found = [
-        login
-        for index in indexes or (None,)
-        for login in sessions.find_told(named, index)
-    ]
-    return list({login.key: login for login in found}.values())
-
-
-def _keep(values: Values, left: str, others: Iterable[Participant]) -> None:
-    """Keep who is still to be told of a logout, for when it comes again."""
-    text = json.dumps([one.to_json() for one in others])
-    with suppress(Unavailable):
-        values.add(left, text, clock.now() + KNOWN_FOR)
-
-
-def _taken(values: Values, left: str) -> list[Participant]:
-    """Those who were kept so, and are not any more."""
-    return [Participant.from_json(one) for one in json.loads(values.take(left) or "[]")]
-
-
 def _others(
-    participants: Iterable[Participant], named: Subject, indexes: Collection[str]
+    environ: "WSGIEnvironment", participants: Iterable[Participant], named: Named
 ) -> list[Participant]:
     """All but the sessions that the participant who asks has ended itself.
 
     It may know her by more names (a transient one in each browser, say), and has ended
-    none but those of the one that it names.
+    none but those of the one that it names. Where it has asked for a login after it has
+    written that, in another tab of hers, she may be in there again; by its own clock.
     """
     # Names that mean the same may differ in what is left out of them.
-    label = named.told_label()
+    label = named.who.told_label()
     return [
         participant
         for participant in participants
         if participant.subject.told_label() != label
-        or (indexes and participant.session_index not in indexes)
+        or (named.indexes and participant.session_index not in named.indexes)
+        or asked_at(environ, participant) > named.issued
     ]

@@ -16,6 +16,7 @@ from eilogin.errors import (
     MalformedMessage,
     MessageExpired,
     MessageMisdirected,
+    NotServed,
     Refused,
 )
 from eilogin.federation import Trust
@@ -25,7 +26,12 @@ from eilogin.hub.questions import Question
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import check_authn_request, require_destination, shown
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import Endpoint, ServiceProvider, bindings_of
+from eilogin.saml.metadata import (
+    Endpoint,
+    EntityDescriptor,
+    ServiceProvider,
+    bindings_of,
+)
 from eilogin.saml.text import short, some
 from eilogin.web.inbound import Inbound
 from eilogin.web.outbound import answer_bindings
@@ -38,6 +44,7 @@ _MOST_NAMED = 5
 
 #: Status codes, the outermost first, of what cannot be answered with a login.
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
+NO_LEVEL = (messages.RESPONDER, messages.NO_AUTHN_CONTEXT)
 _NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
 _NO_SUCH_BINDING = (messages.REQUESTER, messages.UNSUPPORTED_BINDING)
 _NOT_ABOVE = (messages.RESPONDER, messages.PROXY_COUNT_EXCEEDED)
@@ -79,7 +86,7 @@ def read_question(
     now = int(clock.now() * 1000) / 1000
     with InNameOf(inbound.issuer):
         denied = _denied(request, trust, inbound.binding, now)
-    _, role = trust.participant(inbound.issuer)
+    entity, role = trust.participant(inbound.issuer)
     ours = answer_bindings(trust.own)
     known = _over(role, ours)
     if not known.assertion_consumers:
@@ -89,7 +96,8 @@ def read_question(
         request, role = _as_digid_reads_it(request), known
     with InNameOf(inbound.issuer):
         consumer, is_as_asked = _consumer(role, known, request, inbound.issuer)
-    levels = contexts.sufficient(request, trust.classes)
+    would_do = contexts.sufficient(request, trust.classes)
+    levels = contexts.at_least(would_do, entity.required_level)
     question = Question(
         request_id=request.id,
         issuer=inbound.issuer,
@@ -103,13 +111,25 @@ def read_question(
         force=request.force_authn,
         passive=request.is_passive,
         received=now,
+        issued=request.issued,
         service_index=request.consumer_service_index,
     )
     if denied is not None:
         return Asked(question, DENIED, denied)
     if not is_as_asked:
         return Asked(question, _NO_SUCH_BINDING)
+    if would_do and not levels:
+        return Asked(question, NO_LEVEL, _not_at_those(would_do, entity))
     return Asked(question, _refusal(request, names, asks_above=asks_above))
+
+
+def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
+    """What our log says of who asks for no level that it may be answered at."""
+    return NotServed(
+        f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)}, and"
+        f" the federation's metadata requires '{entity.required_level}' of it"
+        " (required-level); it is to ask for that"
+    )
 
 
 def _not_answerable(

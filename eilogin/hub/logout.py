@@ -3,8 +3,8 @@
 A participant asks through the browser or over SOAP, or the citizen on the hub's own
 page. All her sessions here end, whoever's browser brings the message, and everybody
 else is told: over SOAP (:mod:`eilogin.hub.propagation`), and whom that does not reach
-through her browser, where there is one (:mod:`eilogin.hub.frames`). Who was not reached
-is named to her, and who asked hears of success only where all have confirmed.
+through her browser, where there is one (:mod:`eilogin.hub.in_browser`). Who was not
+reached is named to her, and who asked hears of success only where all have confirmed.
 
 Where she is logged in is shown to nobody but her: to the browser that brings the cookie
 of a session that was ended. Any other one, and a participant that has no browser behind
@@ -14,32 +14,38 @@ it at all, gets the LogoutResponse and no page.
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lxml import etree
 from webob import Response
 
-from eilogin import clock
-from eilogin.errors import MessageUnexpected
+from eilogin import audit, clock
+from eilogin.errors import MessageUnexpected, Refused
 from eilogin.hub.above import go_on, logout_above
-from eilogin.hub.browser_proof import brings_proof, new_proof, proof_cookie
-from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome, new_handle
-from eilogin.hub.frames import (
+from eilogin.hub.asked import ASKED_FOR, CONFIRM, Asked, answer_to, note_answer
+from eilogin.hub.browser_proof import brings_proof, proof_cookie
+from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome
+from eilogin.hub.frames import Frames
+from eilogin.hub.in_browser import (
     CONTINUE,
     LOOK,
-    TELL,
-    Back,
-    Frames,
-    Unfinished,
+    InBrowser,
     address,
+    to_what_is_known,
 )
+from eilogin.hub.kept import as_we_write_it
+from eilogin.hub.one_by_one import OneByOne
 from eilogin.hub.propagation import Propagation
+from eilogin.hub.receipts import Back, Receipt, Receipts
+from eilogin.hub.services import note_left, services_of, where_in
 from eilogin.saml import bindings, messages
+from eilogin.saml.checks import KNOWN_FOR
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login
 from eilogin.web import environ as env
-from eilogin.web.inbound import receive, receive_soap
+from eilogin.web.inbound import read_message, receive_soap, verify
 from eilogin.web.outbound import (
     binding_missing,
     logout_response,
@@ -48,7 +54,12 @@ from eilogin.web.outbound import (
 )
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.places import USUAL
-from eilogin.web.requests import allow_only, read_query, require_own_form
+from eilogin.web.requests import (
+    allow_only,
+    read_form,
+    read_query,
+    require_own_form,
+)
 from eilogin.web.urls import at, see_other
 
 if TYPE_CHECKING:
@@ -60,6 +71,12 @@ _log = logging.getLogger("eilogin")
 _ABOVE = "above"
 #: The one with which she comes again with her cookies, after a form of another site.
 _HERE = "here"
+#: What she may say to the question whether she means everywhere.
+_ONLY_HERE = "only-here"
+#: The answer to a logout that she wants to be of one service alone.
+_CHOSEN = replace(PARTLY, message=messages.STAYS)
+#: What her form to forget the receipt sends.
+_FORGET = "forget"
 #: How long she may take for either, in seconds.
 _KEPT_FOR = 60 * 60.0
 
@@ -71,29 +88,41 @@ class SingleLogout:
     """Logs out everywhere; participants are told by ``propagation``.
 
     ``is_below`` another hub, to which a logout goes up; so many are told ``at_once``.
+    ``of_browser``, ``asks_first`` and ``one_by_one`` are the options ``logout_scope``,
+    ``confirm_logout`` and ``logout_in_browser``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts and options
         self,
         pages: Pages,
         propagation: Propagation,
         *,
         is_below: bool = False,
         at_once: int = USUAL,
+        of_browser: bool = False,
+        asks_first: bool = False,
+        one_by_one: bool = False,
     ) -> None:
         self._pages = pages
+        self._asks_first = asks_first
+        self._of_browser = of_browser
         self._is_below = is_below
         self._propagation = propagation
         #: What ends sessions, and has others hear of it.
-        self.endings = Endings(propagation, is_below=is_below, at_once=at_once)
-        self._frames = Frames(pages, propagation)
+        self.endings = Endings(
+            propagation, is_below=is_below, at_once=at_once, of_browser=of_browser
+        )
+        self._receipts = Receipts(propagation)
+        kind = OneByOne if one_by_one else Frames
+        self._in_browser: InBrowser = kind(pages, propagation, self._receipts)
         #: What shows the page that a query of ours asks for, by its one parameter.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             LOOK: self._look,
             CONTINUE: self._go_on,
-            TELL: self._frames.tell,
             _ABOVE: self._above,
             _HERE: self._here,
+            CONFIRM: self._confirm,
+            **self._in_browser.shows,
         }
 
     # --- /slo: through the browser --------------------------------------------------
@@ -101,29 +130,114 @@ class SingleLogout:
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """A participant's LogoutRequest (SAML profiles 4.4.3.1), and the way back.
 
-        Also its LogoutResponse, in a frame of ours.
+        Also its LogoutResponse, where her browser told it.
         """
         allow_only(environ, "GET", "POST")
         page = self._of_ours(environ)
         if page is not None:
             return page
-        trust = env.trust(environ)
-        inbound = receive(environ, trust.participant_keys, trust.weak)
-        if inbound.kind == bindings.RESPONSE:
-            return self._frames.answered(environ, inbound)
+        trust, kind = env.trust(environ), ""
+        try:
+            received = read_message(environ)
+            kind = received.kind
+            inbound = verify(received, trust.participant_keys, trust.weak)
+            if kind == bindings.RESPONSE:
+                return self._in_browser.answered(environ, inbound)
+        except Refused as error:
+            # Who asks for a logout is to read why that is none.
+            is_asked = kind == bindings.REQUEST
+            way_on = None if is_asked else self._in_browser.refused(environ, error)
+            if way_on is None:
+                raise
+            return way_on
         request = _read_request(environ, inbound.element)
-        outcome = self.endings.execute(environ, request, inbound.issuer, "slo")
-        back: Back | None = Back(inbound.issuer, request.id, inbound.relay_state)
-        if request.is_asynchronous:
-            # Who asked wants no answer, and she stays here (asynchronous logout 2.3).
-            back = None
+        named = self.endings.named_by(environ, request, inbound.issuer, "slo")
+        asked = Asked(
+            named,
+            Back(inbound.issuer, request.id, inbound.relay_state),
+            request.is_asynchronous,
+            clock.now(),
+        )
+        is_posted = inbound.binding == bindings.POST
+        is_of_here = self._of_browser and not named.indexes
+        if self._asks_first or (is_posted and is_of_here):
+            # Whose browser it is, her cookies tell, which came along with no form of
+            # another site; and her history does not keep the message.
+            return see_other(*asked.keep(environ))
+        return self._execute(environ, asked, is_posted=is_posted)
+
+    def _execute(
+        self, environ: "WSGIEnvironment", asked: Asked, *, is_posted: bool = False
+    ) -> Response:
+        """End what was asked for, and go on with what came of it."""
+        outcome = self.endings.execute(
+            environ,
+            asked.named,
+            # It may come again for as long as she may answer a page.
+            known_for=ASKED_FOR if self._asks_first or self._of_browser else KNOWN_FOR,
+        )
+        # Who asked may want no answer, and she stays here (asynchronous logout 2.3).
+        back = None if asked.is_asynchronous else asked.back
         if self._is_below and outcome.is_known:
             return self._go_up(environ, outcome, back)
-        if outcome.missed and inbound.binding == bindings.POST:
-            # Whose browser it is, her cookies tell, which came along with no form of
-            # another site.
+        is_shown = outcome.missed and _is_hers(environ, outcome)
+        if outcome.is_known and (is_posted or is_shown):
+            # Where a page is shown the address does not say what it is about.
             return see_other(_keep(environ, _HERE, outcome, back))
         return self._finish(environ, outcome, back)
+
+    # --- whether she means everywhere -----------------------------------------------
+
+    def _ask_first(self, environ: "WSGIEnvironment", asked: Asked) -> Response | None:
+        """The page that asks; None where there is nothing to ask her.
+
+        It is her browser then that brings the message, and she is in at others too.
+        """
+        login = env.session_to_end(environ)
+        found = self.endings.found(environ, asked.named)
+        if login is None or login.name not in {one.name for one in found}:
+            return None
+        issuer = asked.back.entity_id
+        note_left(environ, login, issuer, asked.received)
+        others = where_in(environ, login)
+        if not others:
+            return None
+        trust, language = env.trust(environ), language_of(environ)
+        _, role = trust.participant(issuer)
+        endpoint = self._answered_at(role)
+        action, of_browser = asked.keep(environ)
+        return self._pages.page(
+            environ,
+            "confirm_everywhere.html",
+            headers=of_browser,
+            # Its redirect leads on to who asked.
+            form_action=[endpoint.for_answers] if endpoint else [],
+            action=action,
+            name=trust.federation.name_of(issuer, language),
+            services=services_of(trust, others, language),
+        )
+
+    def _confirm(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """That page again, or what she says there."""
+        asked = Asked.kept(environ, handle)
+        answer = answer_to(environ, handle)
+        if environ["REQUEST_METHOD"] != "POST":
+            # Nobody says now that she wants it: a page may be looked at again.
+            asked, is_open = asked.as_it_came(), self._asks_first and not answer
+            page = self._ask_first(environ, asked) if is_open else None
+            if page is not None:
+                return page
+        elif not answer:
+            require_own_form(environ, env.trust(environ).own.public_url)
+            answer = _ONLY_HERE if _ONLY_HERE in read_form(environ) else CONFIRM
+            note_answer(environ, handle, answer)
+        if answer != _ONLY_HERE:
+            return self._execute(environ, asked)
+        # She has logged out where she clicked, and there alone.
+        audit.event("logout.received", peer=asked.back.entity_id, reason="only-there")
+        if asked.is_asynchronous:
+            return see_other(env.trust(environ).own.url("home"))
+        return self._back(environ, asked.back, _CHOSEN)
 
     def _of_ours(self, environ: "WSGIEnvironment") -> Response | None:
         """What an address of the pages of a logout shows; None at any other."""
@@ -139,7 +253,7 @@ class SingleLogout:
         self, environ: "WSGIEnvironment", outcome: Outcome, back: Back | None
     ) -> Response:
         """The rest of a logout, where all servers were told that could be."""
-        if outcome.missed and _is_hers(environ, outcome):
+        if outcome.is_known and _is_hers(environ, outcome):
             return self._go_through_browser(environ, outcome, back)
         self._note_no_browser(environ, outcome)
         if back is None:
@@ -195,51 +309,103 @@ class SingleLogout:
     ) -> Response:
         """Tell those who were missed in her browser, as far as they can be.
 
-        She goes on to ``back`` or ``target`` then.
+        She goes on to ``back`` or ``target`` then, and has her receipt.
         """
-        begun = Unfinished(
+        now = clock.now()
+        out = [*outcome.reached, *([back.entity_id] if back else [])]
+        begun = Receipt(
             outcome.handle,
             back=back,
             is_overtaken=outcome.is_overtaken,
             target=target,
             proof=outcome.proof,
+            whose=outcome.whose,
+            begun=now,
+            older=outcome.older,
+            reached={
+                one: now
+                for one in out
+                if one not in {told.entity_id for told in outcome.missed}
+            },
         )
-        unfinished = self._frames.begin(environ, begun, outcome.missed)
-        if not unfinished.missed:
-            return self._on(environ, unfinished)
+        receipt = self._in_browser.begin(environ, begun, outcome.missed)
+        if receipt is None:
+            return to_what_is_known(environ)
         # Who signs in in the place of another one gets a cookie of her own.
         headers = [] if target else _expired_cookie(environ)
         headers.append(proof_cookie(outcome.proof))
-        if unfinished.asked:
-            return self._frames.page(environ, unfinished, headers)
-        return self._partly(environ, unfinished, headers)
+        if receipt.asked:
+            return self._in_browser.page(environ, receipt, headers)
+        if receipt.missed or not (back or target):
+            return self._receipt_page(environ, receipt, headers)
+        answer = self._on(environ, receipt)
+        answer.headerlist.append(proof_cookie(outcome.proof))
+        return answer
 
     def _look(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Whom the frames have reached by now: all, and on; or else their names."""
-        unfinished = self._frames.find(environ, handle)
-        if unfinished.missed:
-            return self._partly(environ, unfinished, _expired_cookie(environ))
-        return self._on(environ, unfinished)
+        """Whom her browser has told by now: all, and on; or else their names."""
+        receipt = self._receipts.find(environ, handle)
+        if receipt is None:
+            return to_what_is_known(environ)
+        if receipt.missed or not (receipt.back or receipt.target):
+            headers = _expired_cookie(environ)
+            return self._receipt_page(environ, receipt, headers)
+        return self._on(environ, receipt)
 
-    def unseen(self, environ: "WSGIEnvironment") -> Response | None:
-        """The way to a logout in this browser whose page she left before the end."""
-        handle = self._frames.unseen(environ)
+    def unseen(
+        self, environ: "WSGIEnvironment", login: Login | None
+    ) -> Response | None:
+        """The way to a logout in this browser whose page she left before the end.
+
+        Who has a ``login`` there now goes to that of who was there before alone.
+        """
+        handle = self._receipts.unseen(environ, of_another=login is not None)
         if handle is None:
             return None
         return see_other(address(env.trust(environ), LOOK, handle))
 
-    def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        return self._on(environ, self._frames.find(environ, handle))
+    def mind(
+        self, environ: "WSGIEnvironment", login: Login, target: str
+    ) -> Response | None:
+        """Who is logged in now is not shown where somebody else was, nor later on.
 
-    def _on(self, environ: "WSGIEnvironment", unfinished: Unfinished) -> Response:
-        """The end of a logout, with what is known of it now."""
-        if unfinished.target:
-            return see_other(at(env.trust(environ).own.public_url, unfinished.target))
-        is_done = not unfinished.missed and not unfinished.is_overtaken
-        status = DONE if is_done else PARTLY
-        if unfinished.back is None:
-            return self._done(environ, status)
-        return self._back(environ, unfinished.back, status)
+        Where that one waits for this browser to tell who would take them for each
+        other, the page that does so first, and leads on to ``target``.
+        """
+        receipt = self._receipts.of_other(environ, login)
+        if receipt is None:
+            return None
+        if self._in_browser.way_on(environ, receipt) is None:
+            self._receipts.forget(environ)
+            return None
+        receipt = self._receipts.hand_over(environ, receipt, target)
+        return self._in_browser.page(environ, receipt, ())
+
+    def is_out_everywhere(self, environ: "WSGIEnvironment") -> bool | None:
+        """Whether she is known to be out at all by now; None where nothing is known.
+
+        Of the last logout in this browser.
+        """
+        receipt = self._receipts.here(environ)
+        return None if receipt is None else receipt.is_everywhere
+
+    def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        receipt = self._receipts.find(environ, handle)
+        if receipt is None:
+            return to_what_is_known(environ)
+        if not (receipt.back or receipt.target):
+            return self._receipt_page(environ, receipt)
+        return self._on(environ, receipt)
+
+    def _on(self, environ: "WSGIEnvironment", receipt: Receipt) -> Response:
+        """To where she goes on after a logout, with what is known of it now."""
+        if receipt.back is None:
+            return see_other(at(env.trust(environ).own.public_url, receipt.target))
+        if env.session_beyond_idle(environ) is not None:
+            # She is in again since, and who asked would say that she is out.
+            return see_other(env.trust(environ).own.url("home"))
+        status = DONE if receipt.is_everywhere else PARTLY
+        return self._back(environ, receipt.back, status)
 
     def _back(
         self, environ: "WSGIEnvironment", back: Back, status: messages.Status
@@ -259,7 +425,7 @@ class SingleLogout:
                     role.single_logouts,
                 ),
             )
-            return self._done(environ, status)
+            return self._done(environ, status, back.entity_id)
         return send_through_browser(
             environ,
             self._pages,
@@ -285,7 +451,8 @@ class SingleLogout:
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = _read_request(environ, element)
-        outcome = self.endings.execute(environ, request, issuer, "slo_soap")
+        named = self.endings.named_by(environ, request, issuer, "slo_soap")
+        outcome = self.endings.execute(environ, named, by_server=True)
         self._note_no_browser(environ, outcome)
         if self._is_below and not logout_above(environ).end(outcome.above):
             outcome = outcome._replace(is_overtaken=True)
@@ -295,28 +462,29 @@ class SingleLogout:
     # --- /logout: the button on the hub's own page ----------------------------------
 
     def everywhere(self, environ: "WSGIEnvironment") -> Response:
-        """End everything, because the citizen says so here."""
-        allow_only(environ, "POST")
+        """End everything, because the citizen says so here; and what came of it."""
+        allow_only(environ, "GET", "HEAD", "POST")
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._receipt(environ)
         require_own_form(environ, env.trust(environ).own.public_url)
+        if _FORGET in read_form(environ):
+            return self._forget(environ)
         login = env.session_to_end(environ)
-        missed = None
-        if login is not None:
-            with self.endings.room(environ):
-                missed = self.endings.end_everywhere(environ, login)
-        outcome = Outcome(
+        if login is None:
+            # A second click: the first knows who was told.
+            return self._done(environ, UNKNOWN)
+        with self.endings.room(environ):
+            ending = self.endings.end_everywhere(environ, login, "here")
+        outcome = ending.outcome()._replace(
+            # She was logged in when she clicked, whoever has ended that since.
             is_known=True,
-            handle=new_handle(),
-            missed=missed or (),
-            # On a second click there is nothing to end, and the first knows who was
-            # told.
-            is_overtaken=missed is None,
-            above=[] if login is None else [login.session_index or ""],
+            above=[login.session_index or ""],
             ended=[_key_brought(environ)],
-            proof=new_proof(),
+            whose=login.who.label(),
         )
-        if self._is_below and login is not None:
+        if self._is_below:
             return self._go_up(environ, outcome, None)
-        if missed is None:
+        if ending.is_overtaken:
             return self._done(environ, UNKNOWN)
         return self._finish(environ, outcome, None)
 
@@ -336,19 +504,21 @@ class SingleLogout:
         self, environ: "WSGIEnvironment", login: Login, target: str
     ) -> Response | None:
         """The same for who has room for it (``endings.room``) already."""
-        missed = self.endings.end_everywhere(environ, login)
-        if not missed:
+        ending = self.endings.end_everywhere(environ, login, "another-citizen")
+        if not ending.missed:
             # Another logout that was faster has the list, and shows it.
             return None
-        outcome = Outcome(
-            is_known=True, handle=new_handle(), missed=missed, proof=new_proof()
-        )
-        return self._go_through_browser(environ, outcome, None, target)
+        return self._go_through_browser(environ, ending.outcome(), None, target)
 
     # --- pages ----------------------------------------------------------------------
 
-    def _done(self, environ: "WSGIEnvironment", status: messages.Status) -> Response:
-        own = env.trust(environ).own
+    def _done(
+        self, environ: "WSGIEnvironment", status: messages.Status, entity_id: str = ""
+    ) -> Response:
+        """The last page, which leads to who asked, if that has a page for visitors."""
+        trust = env.trust(environ)
+        website = trust.federation.link_of(entity_id, language_of(environ))
+        own = trust.own
         return self._pages.page(
             environ,
             "logged_out.html",
@@ -356,34 +526,58 @@ class SingleLogout:
             at=clock.now(),
             everywhere=status == DONE,
             others=_OTHERS.get(status, "partly"),
-            website_url=own.url("home"),
+            again_url="",
+            website_url=website,
+            start_url="" if website else own.url("home"),
             login_url=own.url("login"),
         )
 
-    def _partly(
+    def _receipt(self, environ: "WSGIEnvironment") -> Response:
+        """Where she has logged out in this browser of late; the first page if not."""
+        receipt = self._receipts.here(environ)
+        if receipt is None:
+            return see_other(env.trust(environ).own.url("home"))
+        return self._receipt_page(environ, receipt, leads_on=False)
+
+    def _forget(self, environ: "WSGIEnvironment") -> Response:
+        self._receipts.forget(environ)
+        return see_other(env.trust(environ).own.url("home"))
+
+    def _receipt_page(
         self,
         environ: "WSGIEnvironment",
-        unfinished: Unfinished,
-        headers: Iterable[tuple[str, str]],
+        receipt: Receipt,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        leads_on: bool = True,
     ) -> Response:
+        """Where she is logged out, and where not yet; ``leads_on`` to where she was."""
         trust, language = env.trust(environ), language_of(environ)
-        handle = unfinished.handle
-        # A service that is told in her browser may be done a little later.
-        look_url = address(trust, LOOK, handle) if unfinished.asked else None
-        leads_on = unfinished.back or unfinished.target
-        continue_url = address(trust, CONTINUE, handle) if leads_on else None
+        handle = receipt.handle
+        has_next = leads_on and (receipt.back or receipt.target)
+        way_on = self._in_browser.way_on(environ, receipt)
+        is_waiting = bool(receipt.asked or receipt.waiting)
+        receipt_url = trust.own.url("logout")
+        look_url = address(trust, LOOK, handle) if leads_on else receipt_url
+        name_of = trust.federation.name_of
+        states = [(name_of(one, language), *rest) for one, *rest in receipt.states()]
         return self._pages.page(
             environ,
-            "partly_logged_out.html",
+            "receipt.html",
             headers=headers,
-            of_another=bool(unfinished.target),
-            all_others_done=not unfinished.is_overtaken,
-            not_reached=[
-                trust.federation.name_of(entity_id, language)
-                for entity_id in unfinished.missed
-            ],
-            continue_url=continue_url,
-            look_url=look_url,
+            of_another=receipt.is_of_another,
+            is_everywhere=receipt.is_everywhere,
+            is_unsure=receipt.is_overtaken,
+            services=states,
+            kept_until=receipt.kept_until,
+            tell_url=way_on,
+            continue_url=address(trust, CONTINUE, handle) if has_next else None,
+            # A service that is told now may be done a little later.
+            look_url=look_url if is_waiting else None,
+            receipt_url=None if receipt.is_of_another else receipt_url,
+            website_url=None if has_next else trust.own.url("home"),
+            login_url=None if has_next else trust.own.url("login"),
+            script="receipt.js" if is_waiting and not receipt.is_of_another else "",
             at=clock.now(),
         )
 
@@ -404,8 +598,9 @@ def _kept(
     stored = env.values(environ).get(f"{what}-logout:{handle}")
     if stored is None:
         raise MessageUnexpected("this logout is over")
-    text, back = json.loads(stored)
-    return Outcome.from_json(text), back and Back(*back)
+    with as_we_write_it():
+        text, back, *_ = json.loads(stored)
+        return Outcome.from_json(text), back and Back.from_parts(back)
 
 
 def _is_hers(environ: "WSGIEnvironment", outcome: Outcome) -> bool:

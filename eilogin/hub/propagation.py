@@ -3,7 +3,7 @@
 Each gets a signed LogoutRequest over SOAP, and one after another where it knows her by
 more names. For all of them it has one time-out, and stands in a line of its own
 (:mod:`eilogin.hub.lines`): what goes wrong with one stops nobody. Whom that does not
-reach may be told through the browser (:mod:`eilogin.hub.frames`).
+reach may be told through the browser (:mod:`eilogin.hub.in_browser`).
 """
 
 import logging
@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from math import inf
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -23,7 +25,9 @@ from eilogin.errors import (
     EiloginError,
     MessageUnexpected,
     PeerUnavailable,
+    PrincipalUnknown,
     Refused,
+    Unavailable,
     UnknownPeer,
 )
 from eilogin.federation import Trust
@@ -41,6 +45,10 @@ _log = logging.getLogger("eilogin")
 #: So much is said at the same time by one process, to one participant and to all.
 _AT_ONCE_TO_ONE = 4
 _AT_ONCE = 256
+#: How many sessions a message names, the latest ones: the others are long over.
+_MOST_NAMED = 200
+#: For how many time-outs one participant is told again at a stretch.
+_TIMES_AGAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +64,38 @@ class Told:
     #: it is a hub itself. Nobody need tell it once more.
     is_partial: bool = False
 
+    @property
+    def whom(self) -> tuple[str, Subject]:
+        """Who is told about whom, whatever sessions it names."""
+        return self.entity_id, self.subject
+
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes it of again, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Told":
-        """The value of which :meth:`as_json` made this."""
-        return cls(
-            found["entity_id"],
-            Subject.from_parts(found["subject"]),
-            tuple(found["session_indexes"]),
-            bool(found["is_partial"]),
-        )
+        """The value of which :meth:`as_json` made this; else one of UNREADABLE."""
+        entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
+        if not all(isinstance(one, str) for one in (entity_id, *indexes)):
+            raise TypeError("no text where there should be one")
+        subject = Subject.from_parts(found["subject"])
+        return cls(entity_id, subject, indexes, bool(found["is_partial"]))
+
+
+class Came(NamedTuple):
+    """What came of telling somebody."""
+
+    #: Who has not confirmed that she is logged out there; None who has.
+    left: Told | None
+    #: Why not, as the code of an error, where it is one.
+    reason: str = ""
+    #: Whether it could not be asked at all, so that nothing else can reach it now.
+    is_away: bool = False
 
 
 #: What is said to one participant because of one logout, and what comes of each.
-_Said = Mapping[Told, "Future[Told | None]"]
+_Said = Mapping[Told, "Future[Came]"]
 
 
 class Propagation:
@@ -94,18 +117,56 @@ class Propagation:
         # A little more than each has: who is last in line has its own time-out.
         return self._timeout * 1.5
 
-    def tell(self, trust: Trust, participants: Iterable[Participant]) -> list[Told]:
-        """Tell all of them; who was not reached, in the order of their entityIDs."""
-        said = _to_say(participants)
+    @property
+    def longest_again(self) -> float:
+        """How long :meth:`tell_again` takes at most, in seconds."""
+        return self._timeout * _TIMES_AGAIN * 2
+
+    def tell(self, trust: Trust, told: Iterable[Told]) -> list[Came]:
+        """Tell all of them; of who was not reached what came, by their entityIDs."""
+        said = _by_participant(told)
         lines = self._lines_here()
         for entity_id, to_one in said.items():
             lines.put(entity_id, partial(self._tell_one, trust, to_one))
-        told = {one: task for to_one in said.values() for one, task in to_one.items()}
-        wait(told.values(), timeout=self.longest)
-        missed = [
-            left for one, task in told.items() if (left := _left(one, task)) is not None
-        ]
-        return sorted(missed, key=lambda one: one.entity_id)
+        tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
+        wait(tasks.values(), timeout=self.longest)
+        came = [_come(one, task) for one, task in tasks.items()]
+        missed = [(one.left.entity_id, one) for one in came if one.left is not None]
+        return [one for _, one in sorted(missed, key=itemgetter(0))]
+
+    def tell_again(
+        self, trust: Trust, told: Iterable[Told], longest: float = inf
+    ) -> dict[Told, Came]:
+        """Tell some who were not reached before, and wait for nobody's sake.
+
+        What came of each, but of those whose turn has not come: behind one who could
+        not be asked, or after a while, of ``longest`` seconds where there is no more.
+        They stand in line with all others.
+        """
+        said = _by_participant(told)
+        lines = self._lines_here()
+        for entity_id, to_one in said.items():
+            lines.put(entity_id, partial(self._tell_one_again, trust, to_one))
+        tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
+        wait(tasks.values(), timeout=min(self.longest_again, longest))
+        return {
+            one: task.result()
+            for one, task in tasks.items()
+            # Who is in line still has lost its turn.
+            if not task.cancel() and task.done()
+        }
+
+    def can_be_told(self, trust: Trust, told: Told) -> bool:
+        """Whether one who was missed can be told again, without her browser."""
+        return self.out_of_reach(trust, told) is None
+
+    def out_of_reach(self, trust: Trust, told: Told) -> Came | None:
+        """What comes of one who cannot be told so; None for who can."""
+        try:
+            has_soap = _soap_of(trust, told, self.ways) is not None
+        except Refused as error:
+            return Came(told, error.code)
+        return None if has_soap and not told.is_partial else Came(told)
 
     def request(
         self, trust: Trust, told: Told, endpoint: Endpoint, request_id: str
@@ -133,7 +194,7 @@ class Propagation:
         Of all others that :meth:`tell` has missed it is written down why.
         """
         for told in missed:
-            if not told.is_partial and self._needs_browser(trust, told):
+            if self._needs_browser(trust, told):
                 error = BindingMissing(
                     "it takes a LogoutRequest in the citizen's browser alone, as its"
                     " metadata or our logout_binding says, and this logout came"
@@ -142,8 +203,9 @@ class Propagation:
                 note_undelivered(told.entity_id, error)
 
     def _needs_browser(self, trust: Trust, told: Told) -> bool:
+        """Whether one who was missed can be told in her browser alone."""
         try:
-            return _soap_of(trust, told, self.ways) is None
+            return _soap_of(trust, told, self.ways) is None and not told.is_partial
         except Refused:
             return False
 
@@ -153,26 +215,48 @@ class Propagation:
             self._lines = (os.getpid(), Lines(_AT_ONCE_TO_ONE, _AT_ONCE))
         return self._lines[1]
 
-    def _tell_one(self, trust: Trust, said: _Said) -> None:
-        """Tell one participant, as far as its time-out and the deadline let it."""
-        ends = time.monotonic() + self._timeout
+    def _tell_one(self, trust: Trust, said: _Said) -> bool | None:
+        """Tell one participant, as far as its time-out and the deadline let it.
+
+        Whether it answers, with whatever; None where it was asked nothing.
+        """
+        ends, is_there = time.monotonic() + self._timeout, None
         for told, task in said.items():
             # Not where the deadline was first, while this stood in line.
             if task.set_running_or_notify_cancel():
-                task.set_result(self._not_done(trust, told, ends))
+                came = self._said(trust, told, ends)
+                is_there = is_there is not False and not came.is_away
+                task.set_result(came)
+        return is_there
 
-    def _not_done(self, trust: Trust, told: Told, ends: float) -> Told | None:
-        """Who does not confirm that the citizen is logged out there; else None."""
+    def _tell_one_again(self, trust: Trust, said: _Said) -> bool | None:
+        """The same for who was not reached before: each has the whole time-out."""
+        stops = time.monotonic() + self._timeout * _TIMES_AGAIN
+        is_over, is_away = False, None
+        for told, task in said.items():
+            if is_over:
+                task.cancel()
+            # Who waits hears of one that is cancelled by this alone.
+            if not task.set_running_or_notify_cancel():
+                continue
+            came = self._said(trust, told, time.monotonic() + self._timeout)
+            task.set_result(came)
+            is_away = came.is_away
+            is_over = is_away or time.monotonic() > stops
+        return None if is_away is None else not is_away
+
+    def _said(self, trust: Trust, told: Told, ends: float) -> Came:
+        """What comes of telling one participant that the citizen is logged out."""
         try:
             endpoint = _soap_of(trust, told, self.ways)
             if endpoint is None:
-                return told
+                return Came(told)
             status = self._deliver(trust, told, endpoint, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(told.entity_id, error)
-            return told
+            return Came(told, _code(error), isinstance(error, Unavailable))
         audit.event("logout.delivered", peer=told.entity_id)
-        return replace(told, is_partial=True) if is_partial(status) else None
+        return Came(replace(told, is_partial=True) if is_partial(status) else None)
 
     def _deliver(
         self, trust: Trust, told: Told, endpoint: Endpoint, ends: float
@@ -197,16 +281,34 @@ class Propagation:
         return response.status
 
 
-def _to_say(participants: Iterable[Participant]) -> Mapping[str, _Said]:
-    """What is to be said to each, by entityID; the oldest first."""
+def to_say(participants: Iterable[Participant]) -> list[Told]:
+    """What is to be said to participants; the oldest first."""
     indexes: dict[tuple[str, Subject], list[str]] = {}
     for participant in sorted(participants, key=lambda one: one.since):
         known_as = (participant.entity_id, participant.subject)
         indexes.setdefault(known_as, []).append(participant.session_index)
-    said: dict[str, dict[Told, Future[Told | None]]] = {}
-    for (entity_id, subject), named in indexes.items():
-        one = Told(entity_id, subject, tuple(named))
-        said.setdefault(entity_id, {})[one] = Future()
+    return [
+        Told(entity_id, subject, tuple(named))
+        for (entity_id, subject), named in indexes.items()
+    ]
+
+
+def merged(told: Iterable[Told]) -> list[Told]:
+    """The same with one message for each participant and subject."""
+    indexes: dict[tuple[str, Subject], dict[str, None]] = {}
+    for one in told:
+        known = indexes.setdefault(one.whom, {})
+        known |= dict.fromkeys(one.session_indexes)
+    return [
+        Told(entity_id, subject, tuple(named)[-_MOST_NAMED:])
+        for (entity_id, subject), named in indexes.items()
+    ]
+
+
+def _by_participant(told: Iterable[Told]) -> Mapping[str, _Said]:
+    said: dict[str, dict[Told, Future[Came]]] = {}
+    for one in told:
+        said.setdefault(one.entity_id, {})[one] = Future()
     return said
 
 
@@ -262,28 +364,39 @@ def require_done(
         now=clock.now(),
     )
     if not response.status.is_success:
-        raise MessageUnexpected(
+        kind = PrincipalUnknown if _knows_none(response.status) else MessageUnexpected
+        raise kind(
             f"{told.entity_id!r} did not log the citizen out; its status is"
             f" {' '.join(response.status.codes)[:200]!r}"
         )
 
 
+def _knows_none(status: messages.Status) -> bool:
+    """Whether what was asked is wrong, and not that something is with who was asked."""
+    return (
+        status.codes[:1] == (messages.REQUESTER,)
+        or messages.UNKNOWN_PRINCIPAL in status.codes
+    )
+
+
 def note_undelivered(entity_id: str, error: Exception) -> None:
     """Write to log and audit log that a participant was not reached, and why."""
-    code = EiloginError.code
     if isinstance(error, EiloginError):
-        code = error.code
         _log.warning("logout not delivered to %s: %s", entity_id, error)
     else:
         _log.exception("logout not delivered to %s", entity_id, exc_info=error)
-    audit.event("logout.delivered", "failed", peer=entity_id, reason=code)
+    audit.event("logout.delivered", "failed", peer=entity_id, reason=_code(error))
 
 
-def _left(told: Told, task: "Future[Told | None]") -> Told | None:
-    """Who has not confirmed, as far as its task has come; one not begun is dropped."""
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, EiloginError) else EiloginError.code
+
+
+def _come(told: Told, task: "Future[Came]") -> Came:
+    """What has come of a task by now; one that is not begun is dropped."""
     if task.done():
         return task.result()
+    error = PeerUnavailable("its turn did not come: too much is being told to it")
     if task.cancel():
-        error = PeerUnavailable("its turn did not come: too much is being told to it")
         note_undelivered(told.entity_id, error)
-    return told
+    return Came(told, error.code)

@@ -44,6 +44,8 @@ class Question:
     passive: bool
     #: When we received it.
     received: float
+    #: When it was written, by the clock of who asks.
+    issued: float = 0.0
     #: Which of the lists of attributes in its metadata it means; None for the default.
     service_index: int | None = None
     #: What a tester has chosen that comes of it (hub.digid.rehearsal); "" in earnest.

@@ -11,7 +11,8 @@ The line of the very participant counts alone; where there is none, those of its
 categories; where there is none either, ``*``. ``requested`` stands for what its
 metadata asks for (RequestedAttribute), and ``required`` for what of that it cannot do
 without. Where the metadata has several lists of those, the request says which by its
-AttributeConsumingServiceIndex.
+AttributeConsumingServiceIndex. What the operator of the federation lets a participant
+learn (``released-attributes`` of its metadata) narrows all of that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +72,8 @@ class Release:
         ``service_index`` is the AttributeConsumingServiceIndex of its request.
         """
         names = self._names(entity, service_index)
+        if entity.released is not None:
+            names &= set(self._inside(entity.released))
         return {name: attributes[name] for name in attributes if name in names}
 
     def outside(

@@ -1,10 +1,16 @@
 """The services that a citizen is logged in at, as pages of the hub name them."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from eilogin import clock
 from eilogin.federation import Trust
-from eilogin.sessions import Participant
+from eilogin.sessions import Login, Participant
+from eilogin.stores import Values
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class Service(NamedTuple):
@@ -13,6 +19,75 @@ class Service(NamedTuple):
     name: str
     link: str | None
     since: float
+
+
+def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
+    """The participants at which somebody is in by a login, as far as is known.
+
+    Not where she has logged out since, and there alone (``confirm_logout``).
+    """
+    values = env.values(environ)
+    return [
+        told
+        for told in env.sessions(environ).participants(login)
+        if not (left := values.get(_left(told)))
+        or answered_at(environ, told) > float(left)
+    ]
+
+
+def note_left(
+    environ: "WSGIEnvironment", login: Login, entity_id: str, instant: float
+) -> None:
+    """She has logged out at a participant; whether everywhere is to be seen."""
+    for told in env.sessions(environ).participants(login):
+        if told.entity_id == entity_id:
+            _put(env.values(environ), _left(told), str(instant), login.ends)
+
+
+def note_answered(
+    environ: "WSGIEnvironment", login: Login, participant: Participant, asked: float
+) -> None:
+    """A participant is answered now that she is logged in.
+
+    It has ``asked`` that at some instant of its own clock.
+    """
+    text = f"{clock.now()} {asked}"
+    _put(env.values(environ), _answered(participant), text, login.ends)
+
+
+def answered_at(environ: "WSGIEnvironment", participant: Participant) -> float:
+    """When a participant was last answered that she is logged in; 0 if not known."""
+    return _last(environ, participant)[0]
+
+
+def asked_at(environ: "WSGIEnvironment", participant: Participant) -> float:
+    """When it had asked that, by its own clock; 0 if not known."""
+    return _last(environ, participant)[1]
+
+
+def _last(environ: "WSGIEnvironment", told: Participant) -> tuple[float, float]:
+    answered, _, asked = (env.values(environ).get(_answered(told)) or "").partition(" ")
+    return float(answered or 0.0), float(asked or 0.0)
+
+
+def _put(values: Values, name: str, text: str, until: float) -> None:
+    known = values.get(name)
+    if known is None:
+        values.add(name, text, until, durable=False)
+    else:
+        values.swap(name, known, text, until, durable=False)
+
+
+def _left(told: Participant) -> str:
+    return f"left-alone:{_label(told)}"
+
+
+def _answered(told: Participant) -> str:
+    return f"answered:{_label(told)}"
+
+
+def _label(told: Participant) -> str:
+    return told.subject.told_label(told.session_index)
 
 
 def services_of(

@@ -18,9 +18,12 @@ from eilogin.hub.attempts import Attempts
 from eilogin.hub.browsers import remember
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens, plain
 from eilogin.hub.digid import rehearsal
-from eilogin.hub.questions import Questions
+from eilogin.hub.domains import is_apart, of_proof
+from eilogin.hub.names import citizen_here
+from eilogin.hub.questions import Question, Questions
 from eilogin.saml.levels import LEVELS, reaches
-from eilogin.sessions import Login, Subject, create_in_place
+from eilogin.saml.metadata import NO_SSO
+from eilogin.sessions import USUAL_DOMAIN, Login, create_in_place
 from eilogin.visit import proofs
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.whereabouts import network_here
@@ -52,6 +55,8 @@ _CODE_FOR = 180.0
 
 #: Set with the page: a browser that does not bring it with the form keeps no session.
 _SHOWN = Cookie("eilogin-sign-in")
+#: The question for which whoever was logged in here had to make way: see way_made_for.
+_WAY_MADE = Cookie("eilogin-way-made")
 _WITHOUT_COOKIES = (
     "the browser brings none of our cookies, and got one with the sign-in page: they "
     "are for https, and for http on this machine alone (*.localhost)"
@@ -178,7 +183,7 @@ class SignIn:
 
     def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
         """The level to prove: the participant's question says it, not the form."""
-        question = Questions(env.values(environ)).behind(target)
+        question, _ = asked_by(environ, target)
         level = wanted if question is None else question.level
         return level if level in self.offered else PASSWORD
 
@@ -237,15 +242,13 @@ class SignIn:
         now: float,
     ) -> Response:
         own = env.trust(environ).own
-        subject = Subject(
-            own.entity_id, own.entity_id, citizen.id,
-            name_qualifier=own.entity_id, sp_name_qualifier=own.entity_id,
-        )  # fmt: skip
+        subject = citizen_here(own.entity_id, citizen.id)
         other, first = env.session_to_end(environ), None
         if other is not None and other.who != subject:
             # Before that one is logged out everywhere, which a page has to tell.
             env.sessions(environ).require_room(subject)
             first = self._make_way(environ, other, target)
+        _, domain = asked_by(environ, target)
         proof = Login(
             who=subject,
             level=level,
@@ -253,6 +256,7 @@ class SignIn:
             ends=now + env.sessions(environ).max_session,
             confirmed=now,
             proven={level: now},
+            domains=of_proof(domain, {level: now}),
             attributes=citizen.attributes,
             address=network(environ) if own.is_digid else "",
         )
@@ -274,6 +278,10 @@ class SignIn:
         known = remember(environ, citizen, with_code=with_code)
         answer.headerlist.append(known)
         return answer
+
+    def id_of(self, username: str) -> str:
+        """Who has this username, or "" where nobody does."""
+        return self._citizens.called(username).id
 
     def username_of(self, citizen_id: str) -> str:
         """What a citizen types as her username, or ""."""
@@ -298,7 +306,7 @@ class SignIn:
         """
         trust = env.trust(environ)
         language = language_of(environ)
-        question = Questions(env.values(environ)).behind(target)
+        question, domain = asked_by(environ, target)
         name = question and trust.federation.name_of(question.issuer, language)
         query = urlencode({"next": target, "level": level})
         wants_code = level != PASSWORD
@@ -312,7 +320,9 @@ class SignIn:
             name=name,
             username=username,
             problem=problem,
-            why="" if question is None else _why(environ, level),
+            why="" if question is None else _why(environ, question, domain, level),
+            is_alone=domain == NO_SSO,
+            has_domain=domain != USUAL_DOMAIN,
             session_hours=env.sessions(environ).max_session / 3600,
             is_digid=trust.own.is_digid,
             wants_code=wants_code,
@@ -337,11 +347,36 @@ class SignIn:
         ]
 
 
-def _why(environ: "WSGIEnvironment", level: str) -> str:
-    """Why who is logged in signs in once more, as the page has it; "" of a stranger."""
+def way_made_for(question: Question) -> tuple[str, str]:
+    """The header for a browser in which somebody is out, at the word of who is there.
+
+    That is said where she logs in herself, for this question and for no later one; a
+    link to its address says it in no other browser.
+    """
+    return _WAY_MADE.set(question.handle)
+
+
+def asked_by(environ: "WSGIEnvironment", target: str) -> tuple[Question | None, str]:
+    """The question that an address of ours goes on with, and whose SSO domain that is.
+
+    Raises :class:`eilogin.errors.UnknownPeer` where who asks is no member any more.
+    """
+    question = Questions(env.values(environ)).behind(target)
+    if question is None:
+        return None, USUAL_DOMAIN
+    entity, _ = env.trust(environ).participant(question.issuer)
+    return question, entity.sso_domain
+
+
+def _why(
+    environ: "WSGIEnvironment", question: Question, domain: str, level: str
+) -> str:
+    """Why she signs in, or once more, as the page has it; "" of a stranger."""
     login = env.session_or_none(environ)
     if login is None:
-        return ""
+        return "instead" if _WAY_MADE.read(environ) == question.handle else ""
+    if is_apart(login, domain, level):
+        return "apart"
     return "again" if reaches(login.level, level) else "more"
 
 

@@ -7,10 +7,10 @@ metadata names, with a login or with the reason why there is none.
 
 import hashlib
 import logging
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from lxml import etree
@@ -19,23 +19,29 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import LoginEnded, NotServed, Refused
 from eilogin.federation import Trust
-from eilogin.hub import contexts
+from eilogin.hub import contexts, domains
 from eilogin.hub.above import ServiceAbove, SignInAbove, go_on
 from eilogin.hub.answers import ANSWER_FOR, Answers, Confirmed
-from eilogin.hub.intake import DENIED, Asked, read_question
+from eilogin.hub.intake import DENIED, NO_LEVEL, Asked, read_question
 from eilogin.hub.names import Names
 from eilogin.hub.questions import PARAMETER, Question, Questions
 from eilogin.hub.release import Release
-from eilogin.hub.signin import SignIn, SignInService
+from eilogin.hub.services import note_answered, services_of, where_in
+from eilogin.hub.signin import MakeWay, SignIn, SignInService, way_made_for
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.checks import check_artifact_resolve
 from eilogin.saml.text import short
-from eilogin.sessions import Login, Participant
+from eilogin.sessions import USUAL_DOMAIN, Login, Participant
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
 from eilogin.web.outbound import soap_answer
-from eilogin.web.pages import Pages, note_refusal
-from eilogin.web.requests import allow_only, read_query
+from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.requests import (
+    allow_only,
+    read_form,
+    read_query,
+    require_own_form,
+)
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -49,17 +55,28 @@ _SAME_REFUSAL = 60.0
 
 # Why there is no login, as status codes (SAML core 3.2.2.2).
 FAILED = (messages.RESPONDER, messages.AUTHN_FAILED)
-NO_LEVEL = (messages.RESPONDER, messages.NO_AUTHN_CONTEXT)
 _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
+
+#: The button of the page that names where she is logged in already.
+_NOT_ME = "not-me"
 
 #: What the hub above says, in words, and is not a failure (web.environ.LoginService).
 _ABOVE = {"NoAuthnContext": NO_LEVEL, "NoPassive": _NOT_SILENTLY}
 
 
+class KnownHere(NamedTuple):
+    """Of a login at the hub where she is in by it, and until when she can go on so."""
+
+    participants: Sequence[Participant]
+    until: float
+
+
 class SingleSignOn:
     """Answers participants; ``release`` says what they learn, ``names`` of whom.
 
-    ``served`` are the entityIDs of who gets a login at all; None means everybody.
+    ``served`` are the entityIDs of who gets a login at all; None means everybody. With
+    ``make_way``, which ends the sessions of somebody else, a page names where she is
+    logged in already before she is passed on to another service (``show_session``).
     """
 
     #: The status codes where she has no name that the participant can have.
@@ -74,6 +91,7 @@ class SingleSignOn:
         names: Names,
         release: Release,
         answers: Answers,
+        make_way: MakeWay | None = None,
         served: Collection[str] | None = None,
     ) -> None:
         self._sign_in = sign_in
@@ -81,6 +99,7 @@ class SingleSignOn:
         self._names = names
         self._release = release
         self._answers = answers
+        self._make_way = make_way
         self._served = served
 
     # --- /sso -----------------------------------------------------------------------
@@ -89,8 +108,11 @@ class SingleSignOn:
         """An AuthnRequest by Redirect or POST, or the way on with one that is kept."""
         allow_only(environ, "GET", "POST")
         text = environ.get("QUERY_STRING", "")
-        if environ["REQUEST_METHOD"] == "GET" and text.startswith(f"{PARAMETER}="):
-            return self._go_on(environ, read_query(environ))
+        if text.startswith(f"{PARAMETER}="):
+            if environ["REQUEST_METHOD"] == "GET":
+                return self._go_on(environ, read_query(environ))
+            if self._make_way is not None:
+                return self._by_form(environ, self._make_way)
         return self._begin(environ, self._asked(environ))
 
     def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
@@ -143,12 +165,14 @@ class SingleSignOn:
 
     def _proceed(self, environ: "WSGIEnvironment", question: Question) -> Response:
         """The answer, or the page that has to come before it."""
-        if not question.level:
-            return self._refuse(environ, question, NO_LEVEL)
         trust = env.trust(environ)
+        entity, role = trust.participant(question.issuer)
+        # What it had asked before the operator has ruled otherwise is not answered.
+        are_all_high = contexts.at_least(question.levels, entity.required_level)
+        if not question.level or are_all_high != question.levels:
+            return self._refuse(environ, question, NO_LEVEL)
         # Where no answer could be signed, nobody is asked anything.
         trust.key_for(question.issuer)
-        _, role = trust.participant(question.issuer)
         obstacle = self._answers.obstacle(role, question)
         if obstacle is not None:
             return self._refuse(environ, question, *obstacle)
@@ -167,7 +191,7 @@ class SingleSignOn:
         is_proven = service.take_proof()
         login = self._certain(environ, question, service, is_proven=is_proven)
         if login is None:
-            force = self._asks_anew or wants_proof(question)
+            force = self._asks_anew or self._needs_proof(environ, question, service)
             page = service.require(
                 question.level, force=force, passive=question.passive
             )
@@ -177,7 +201,7 @@ class SingleSignOn:
         if login is not None:
             return self._pass_on(environ, question, login, is_proven=is_proven)
         if question.passive:
-            return self._refuse(environ, question, _NOT_SILENTLY)
+            return self._refuse(environ, question, _not_silently(environ, question))
         raise LoginEnded(_TOO_LATE)
 
     def _certain(
@@ -192,7 +216,23 @@ class SingleSignOn:
 
         ``is_proven`` says whether she has signed in for this very question.
         """
-        return satisfying(service.login, question, is_proven=is_proven)
+        domain = domain_of(environ, question)
+        return satisfying(service.login, question, domain, is_proven=is_proven)
+
+    def _needs_proof(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        service: SignInService | ServiceAbove,
+    ) -> bool:
+        """Whether she has to sign in for it though she is certain enough."""
+        if wants_proof(question):
+            return True
+        domain = domain_of(environ, question)
+        if service.login is None:
+            # The hub above, if there is one, knows of no domain.
+            return domain != USUAL_DOMAIN
+        return domains.is_apart(service.login, domain, question.level)
 
     def _pass_on(
         self,
@@ -203,7 +243,96 @@ class SingleSignOn:
         is_proven: bool,
     ) -> Response:
         """What comes of a login that the question can be answered with."""
+        is_shown = self._make_way is not None and not (is_proven or question.passive)
+        if is_shown and self._is_new(environ, question, login):
+            return self._known_page(environ, question, login)
+        return self._decide(environ, question, login)
+
+    def _decide(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Response:
+        """The answer with a login, of which nothing is asked any more."""
         return self._confirm(environ, question, login)
+
+    # --- where she is logged in already ---------------------------------------------
+
+    def _is_new(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> bool:
+        """Whether the service that asks is none of those where she is in."""
+        told = where_in(environ, login)
+        return question.issuer not in {one.entity_id for one in told}
+
+    def _known(self, environ: "WSGIEnvironment", login: Login) -> KnownHere:
+        """What that page says of her login."""
+        sessions = env.sessions(environ)
+        until = min(login.ends, login.seen + sessions.idle)
+        return KnownHere(where_in(environ, login), until)
+
+    def _choices(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Mapping[str, Any]:
+        """What else stands on that page."""
+        return {}
+
+    def _known_page(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Response:
+        trust, language = env.trust(environ), language_of(environ)
+        known, action = self._known(environ, login), way_on(environ, question)
+        left = max(1, math.ceil(known.until - clock.now()))
+        return self._pages.page(
+            environ,
+            "known_already.html",
+            # Then she has to sign in, and nobody reads here any more where she was.
+            headers=[("Refresh", f"{left}; url={action}")],
+            script="count_down.js",
+            # Its redirects lead on to the participant.
+            form_action=[question.acs_url],
+            action=action,
+            name=trust.federation.name_of(question.issuer, language),
+            services=services_of(trust, known.participants, language),
+            since=login.since,
+            until=known.until,
+            seconds_left=left,
+            **self._choices(environ, question, login),
+        )
+
+    def _by_form(self, environ: "WSGIEnvironment", make_way: MakeWay) -> Response:
+        """What she says to that: go on, or that it is somebody else."""
+        require_own_form(environ, env.trust(environ).own.public_url)
+        fields = read_form(environ)
+        question = self._question(environ, {**fields, **read_query(environ)})
+        login = env.session_beyond_idle(environ)
+        if login is not None and _NOT_ME in fields:
+            way = urlsplit(way_on(environ, question))
+            first = make_way(environ, login, f"{way.path}?{way.query}")
+            # The page that is first tells her, otherwise.
+            answer = first or see_other(way.geturl(), [way_made_for(question)])
+            answer.headerlist.append(env.cookie(environ).expire())
+            return answer
+        certain = self._still_certain(environ, question)
+        if certain is None:
+            # It took her too long.
+            return see_other(way_on(environ, question))
+        return self._go_on_as(environ, question, certain, fields)
+
+    def _still_certain(
+        self, environ: "WSGIEnvironment", question: Question
+    ) -> Login | None:
+        """What the question can be answered with still, when she goes on."""
+        login, domain = env.session(environ), domain_of(environ, question)
+        return satisfying(login, question, domain, is_proven=False)
+
+    def _go_on_as(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        login: Login,
+        fields: Mapping[str, str],
+    ) -> Response:
+        """Answer as whom she says she is."""
+        return self._decide(environ, question, login)
 
     # --- the answer -----------------------------------------------------------------
 
@@ -219,6 +348,7 @@ class SingleSignOn:
         participant = sessions.add_participant(login, told.participant)
         if participant is None:
             raise LoginEnded(_TOO_LATE)
+        note_answered(environ, login, participant, question.issued)
         sessions.rearm(login)
         _, role = trust.participant(question.issuer)
         response = self._answers.login(
@@ -366,6 +496,20 @@ class SingleSignOn:
         return soap_answer(response, trust.key_for(issuer))
 
 
+def _not_silently(environ: "WSGIEnvironment", question: Question) -> Sequence[str]:
+    """The status codes of who would have to be asked.
+
+    Where she has been away for a while who was told of this login learns that she has
+    not logged out, and ends nothing for it.
+    """
+    login = env.session_beyond_idle(environ)
+    if login is None or not env.sessions(environ).is_idle(login):
+        return _NOT_SILENTLY
+    told = env.sessions(environ).participants(login)
+    is_in = any(one.entity_id == question.issuer for one in told)
+    return (*_NOT_SILENTLY, messages.IDLE) if is_in else _NOT_SILENTLY
+
+
 def way_on(environ: "WSGIEnvironment", question: Question) -> str:
     """The address at which an answer is gone on with."""
     query = urlencode({PARAMETER: question.handle})
@@ -377,19 +521,28 @@ def wants_proof(question: Question) -> bool:
     return question.force or question.level in contexts.ALWAYS_FRESH
 
 
+def domain_of(environ: "WSGIEnvironment", question: Question) -> str:
+    """The SSO domain of who asks."""
+    entity, _ = env.trust(environ).participant(question.issuer)
+    return entity.sso_domain
+
+
 def satisfying(
-    login: Login | None, question: Question, *, is_proven: bool
+    login: Login | None, question: Question, domain: str, *, is_proven: bool
 ) -> Login | None:
     """What of a login the question can be answered with; None where it cannot.
 
-    ``is_proven`` says whether she has proven herself for this very question.
+    ``domain`` is the SSO domain of who asks; ``is_proven`` says whether she has proven
+    herself for this very question.
     """
+    since = question.received if is_proven else math.inf
+    login = login and domains.proven_for(login, domain, since)
     if login is None:
         return None
     is_fresh = is_proven and login.proven_at(question.level) >= question.received
     if wants_proof(question) and not is_fresh:
         return None
-    certain = contexts.certain(login, question.received if is_fresh else inf)
+    certain = contexts.certain(login, question.received if is_fresh else math.inf)
     found = contexts.to_confirm(question.levels, certain.level)
     return certain if found else None
 

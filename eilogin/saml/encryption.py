@@ -287,7 +287,7 @@ class Decrypter:
         if not self.keys:
             raise DecryptionFailed(
                 "something is encrypted, and we have no key for it: "
-                "set decryption_key, or ask the sender not to encrypt"
+                "take an RSA key, or ask the sender not to encrypt"
             )
         transports = [key.algorithm for key in sealed.keys]
         is_taken = self._is_taken(sealed.algorithm)

@@ -143,6 +143,8 @@ _LONGEST_NAMESPACE = 256
 _MOST_STRANGE = 1024 * 1024
 #: How many this one knows.
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
+#: Bytes of the shortest piece of a document by which it is told that a text is long.
+_SHORTEST_PIECE = 4096
 #: Characters of a parser's own words.
 _LONGEST_WORDS = 300
 
@@ -152,6 +154,8 @@ _LONG_NAMESPACE = re.compile(
     rb"""xmlns[^="'<>]{0,64}+(?:[^="'<>]|=\s*+(?:"[^"<]{%d}|'[^'<]{%d}))"""
     % (_LONGEST_NAMESPACE + 1, _LONGEST_NAMESPACE + 1)
 )
+#: A reference by number to another character than those that end a line.
+_REFERENCE = re.compile(rb"&#(?!(?:x0*[AaDd]|0*1[03]);)")
 # Regular expressions in XPath are an extension, which costs something in each call.
 _COUNT_ELEMENTS = etree.XPath("count(//*)", regexp=False)
 _COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
@@ -277,6 +281,21 @@ def repeated_ids(root: etree._Element) -> set[str]:
     return {value for value, times in Counter(values).items() if times > 1}
 
 
+def has_once(octets: bytes, identifier: str) -> bool:
+    """Whether it is plain that one attribute of a document is this, and no second.
+
+    Which the octets tell of most identifiers: in characters that are written in one way
+    only, but for references by number, which are used for others; and where no white
+    space is taken off, as a parser does at an xml:id.
+    """
+    if not re.fullmatch(r"[\w.-]+", identifier, re.ASCII):
+        return False
+    if b"xml:id" in octets or (b"&#" in octets and _REFERENCE.search(octets)):
+        return False
+    said = identifier.encode()
+    return octets.count(b'"%b"' % said) + octets.count(b"'%b'" % said) == 1
+
+
 def serialize(element: etree._Element) -> bytes:
     """The element as a UTF-8 document of its own, without an XML declaration.
 
@@ -365,7 +384,9 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
     """
     _check_namespaces(root, limits, octets)
     deeper, wider, longer = _shape_paths(limits)
-    may_be_many = len(octets) > 4 * limits.elements
+    may_be_many = (
+        len(octets) > 4 * limits.elements and octets.count(b"<") > limits.elements
+    )
     if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
         raise MessageTooLarge(f"more than {limits.elements} elements")
     most = limits.names
@@ -375,9 +396,23 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
         raise MessageTooLarge(f"deeper than {limits.depth} elements")
     if wider(root):
         raise MessageTooLarge(f"more than {limits.attributes} attributes on an element")
-    # A text cannot be longer than the document.
-    if len(octets) > limits.text and longer(root):
+    if _may_be_longer(octets, limits.text) and longer(root):
         raise MessageTooLarge(f"a text of more than {limits.text} characters")
+
+
+def _may_be_longer(octets: bytes, characters: int) -> bool:
+    """Whether a text or an attribute may have more characters.
+
+    It is a stretch without a "<", or several, where comments between them were dropped.
+    One that is long has a whole piece in it, wherever it begins.
+    """
+    if len(octets) <= characters:
+        return False
+    piece = characters // (octets.count(b"<!--") + 1) // 2
+    if piece < _SHORTEST_PIECE or b"<![CDATA[" in octets:
+        return True
+    starts = range(0, len(octets) - piece + 1, piece)
+    return any(octets.find(b"<", start, start + piece) < 0 for start in starts)
 
 
 def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> None:

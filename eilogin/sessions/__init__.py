@@ -11,6 +11,7 @@ its own sign-in and collects the participants that were told of it.
 """
 
 from eilogin.sessions.records import UNREADABLE as UNREADABLE
+from eilogin.sessions.records import USUAL_DOMAIN as USUAL_DOMAIN
 from eilogin.sessions.records import Login as Login
 from eilogin.sessions.records import Participant as Participant
 from eilogin.sessions.records import Subject as Subject

@@ -40,19 +40,19 @@ class IdleLimit:
         """From which instant on she is idle, if nothing more is seen of her."""
         return max(login.seen, self._seen.get(login.key, 0.0)) + self.idle
 
-    def touch(self, login: Login) -> None:
-        """She was seen now; written at most once a minute.
+    def touch(self, login: Login) -> float:
+        """She was seen now, which is returned; written at most once a minute.
 
         ``login`` is as :meth:`find` gave it; it does nothing to a login that is idle.
         """
         now = clock.now()
         since = now - login.seen
-        if not 0 <= since <= self.idle and self.is_idle(login):
-            return
-        self._seen[login.key] = now
-        if since > TOUCH_INTERVAL:
-            self._make_room()
-            self.store.touch(login.key, now, now - TOUCH_INTERVAL)
+        if 0 <= since <= self.idle or not self.is_idle(login):
+            self._seen[login.key] = now
+            if since > TOUCH_INTERVAL:
+                self._make_room()
+                self.store.touch(login.key, now, now - TOUCH_INTERVAL)
+        return now
 
     def rearm(self, login: Login) -> None:
         """She was seen now; written at once: she has just said so herself.

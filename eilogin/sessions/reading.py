@@ -87,7 +87,7 @@ class Reader:
             return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        """Who was told of the session with this key, each once.
+        """Who was told of the session with this key, and is not out since; each once.
 
         By entityID and by whom she is there: who knows her by two names was told twice.
         """
@@ -99,7 +99,10 @@ class Reader:
                 self._note(key, error)
                 continue
             known_as = (participant.entity_id, participant.subject)
-            first.setdefault(known_as, participant)
+            if participant.is_out:
+                first.pop(known_as, None)
+            else:
+                first.setdefault(known_as, participant)
         return list(first.values())
 
     def _note(self, key: str, error: Exception) -> None:

@@ -27,7 +27,12 @@ from eilogin.saml.messages import UNSPECIFIED, NameID
 
 #: The format of the records that are written here. It is raised where an older version
 #: must not read them: where to overlook a field would let somebody in.
-FORMAT = 1
+FORMAT = 2
+#: The format of those that older versions may read too: all but few.
+_USUAL_FORMAT = 1
+
+#: The SSO domain of a participant of which nothing else is said.
+USUAL_DOMAIN = ""
 
 #: What the format of a subject begins with that no NameID names, but an attribute.
 BY_ATTRIBUTE = "attribute:"
@@ -149,10 +154,15 @@ class Participant:
     session_index: str
     #: When it was told.
     since: float
+    #: Whether it is not logged in by that session any more, which itself goes on.
+    is_out: bool = False
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
-        return _compact(asdict(self))
+        found = asdict(self)
+        if not self.is_out:
+            del found["is_out"]
+        return _compact(found)
 
     @classmethod
     def from_json(cls, text: str) -> "Participant":
@@ -162,6 +172,7 @@ class Participant:
         participant = cls(**{**_known(cls, found), "subject": subject})
         _require(str, participant.entity_id, participant.session_index)
         _require(_NUMBER, participant.since)
+        _require(bool, participant.is_out)
         return participant
 
 
@@ -197,6 +208,9 @@ class Login:
     #: entityIDs of hubs at which this browser may be logged in still, for another hub
     #: has taken the place of theirs here.
     left: Sequence[str] = ()
+    #: At the hub: when each level was last proven by the SSO domain of who asked for
+    #: that; None where all was proven for the usual one.
+    domains: Mapping[str, Mapping[str, float]] | None = None
     #: Who she is to the application: her NameID, where nothing else is given.
     subject: str = field(default="", repr=False, compare=False)
     #: Secret name of this login: the same after a step-up, another after a new login.
@@ -216,6 +230,15 @@ class Login:
         object.__setattr__(self, "_unread", "")
 
     @property
+    def name(self) -> str:
+        """What names this login for as long as it goes on, under whatever key.
+
+        The same after a step-up; and no secret, for it does not tell the family.
+        """
+        digest = hashlib.sha256(b"family\0" + self.family.encode()).hexdigest()
+        return f"{self.who.shard}:{digest}"
+
+    @property
     def since(self) -> datetime:
         """When she logged in, in UTC."""
         return clock.utc(self.started)
@@ -229,6 +252,15 @@ class Login:
         """When ``level`` or a higher one was last proven; 0 where it never was."""
         instants = (at for one, at in self.proven.items() if reaches(one, level))
         return max(instants, default=0.0)
+
+    def proven_since(self, instant: float) -> bool:
+        """Whether she has proven who she is after an instant."""
+        return max(self.proven.values(), default=self.confirmed) > instant
+
+    @property
+    def by_domain(self) -> Mapping[str, Mapping[str, float]]:
+        """When each level was last proven, by SSO domain."""
+        return {USUAL_DOMAIN: self.proven} if self.domains is None else self.domains
 
     @property
     def named(self) -> Subject | None:
@@ -254,21 +286,35 @@ class Login:
             newer,
             level=max(self.level, newer.level, key=LEVELS.index),
             proven={**self.proven, **newer.proven},
+            domains=self._domains_with(newer),
             ends=self.ends if isinf(newer.ends) else newer.ends,
             ahead=max(self.ahead, newer.ahead),
         )
+
+    def _domains_with(self, newer: "Login") -> Mapping[str, Mapping[str, float]] | None:
+        if self.domains is None and newer.domains is None:
+            return None
+        both = {**self.by_domain, **newer.by_domain}
+        return {
+            domain: {**self.by_domain.get(domain, {}), **proven}
+            for domain, proven in both.items()
+        }
 
     # --- as text ---
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
-        first = (FORMAT, *(getattr(self, name) for name in _FIRST))
+        # To overlook the domains would let her in where she has proven nothing.
+        number = _USUAL_FORMAT if self.domains is None else FORMAT
+        first = (number, *(getattr(self, name) for name in _FIRST))
         rest = {name: getattr(self, name) for name in ("attributes", *_LATER)}
         rest["who"] = asdict(self.who)
         if self.also is not None:
             rest["also"] = asdict(self.also)
         if self.left:
             rest["left"] = self.left
+        if self.domains is not None:
+            rest["domains"] = self.domains
         body = f"{_compact(first)}\n{_compact(rest)}"
         return f"{crc32(body.encode())}\n{body}"
 
@@ -293,9 +339,11 @@ class Login:
         found["also"] = None if also is None else Subject.from_parts(also)
         found["left"] = tuple(rest.get("left", ()))
         _require(str, *found["left"])
+        found["domains"] = rest.get("domains")
+        _check_domains(found["domains"])
         login = object.__new__(cls)
         # Past the guard of a frozen dataclass: nobody has seen this value yet.
-        for name in (*_FIRST, *_LATER, "also", "left"):
+        for name in (*_FIRST, *_LATER, "also", "left", "domains"):
             object.__setattr__(login, name, found[name])
         object.__setattr__(login, "key", key)
         object.__setattr__(login, "seen", seen)
@@ -335,6 +383,13 @@ def _check(found: Mapping[str, Any]) -> None:
     for values in found["attributes"].values():
         _require(list, values)
         _require(str, *values)
+
+
+def _check_domains(domains: Mapping[str, Mapping[str, Any]] | None) -> None:
+    for proven in () if domains is None else domains.values():
+        for level, instant in proven.items():
+            LEVELS.index(level)
+            _require(_NUMBER, instant)
 
 
 def _require(kind: type | tuple[type, ...], *values: object) -> None:

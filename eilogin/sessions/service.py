@@ -16,14 +16,15 @@ import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import nextafter
+from math import inf, nextafter
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed, TooManyLogins
 from eilogin.sessions.idle import IdleLimit
+from eilogin.sessions.keepers import somebody_keeps, tell_ended
 from eilogin.sessions.reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.records import Login, Participant, Subject
-from eilogin.stores import Store, StoredSession
+from eilogin.stores import EndedSession, Store, StoredSession
 
 _log = logging.getLogger("eilogin.sessions")
 
@@ -31,6 +32,8 @@ _log = logging.getLogger("eilogin.sessions")
 #: instant. Nobody has as many browsers, and a logout that has to end them all must not
 #: take long.
 MOST_LOGINS = 100
+
+_MINUTE, _DAY = 60.0, 86_400.0
 
 # A cookie's value is a shard, and 32 random bytes as secrets.token_urlsafe writes them.
 _TOKEN_LENGTH = 45
@@ -140,16 +143,8 @@ class Sessions(IdleLimit):
         found = map(self._read, self._keys_of(login))
         return next((one for one in found if one is not None), None)
 
-    @staticmethod
-    def name_of(login: Login) -> str:
-        """What names this login for as long as it goes on, under whatever key.
-
-        It does not tell the family, which is a secret.
-        """
-        return _family_label(login)
-
     def named(self, name: str) -> Login | None:
-        """The login that has this name (:meth:`name_of`), if it lives."""
+        """The login that has this name (:attr:`Login.name`), if it lives."""
         return next(iter(self._carrying(name)), None)
 
     def find_all_of(self, subject: Subject) -> list[Login]:
@@ -162,7 +157,7 @@ class Sessions(IdleLimit):
 
     def _heirs(self, login: Login) -> list[str]:
         """The key under which a login goes on that was stepped up meanwhile."""
-        found = self.store.find(_family_label(login))
+        found = self.store.find(login.name)
         return [key for key in found if key != login.key]
 
     # --- making ---
@@ -199,7 +194,7 @@ class Sessions(IdleLimit):
                 made.to_json(),
                 made.seen,
                 made.ends,
-                (*made.labels(), _family_label(made)),
+                (*made.labels(), made.name),
             ),
             issued=issued,
             replaces=None if replaces is None else replaces.key,
@@ -217,6 +212,8 @@ class Sessions(IdleLimit):
             )
         if replaces is not None:
             self._forget(replaces.key)
+            if not is_same:
+                tell_ended([replaces])
         if made.also is not None:
             self._be_found_by_other_labels(made, issued)
         return token
@@ -262,7 +259,7 @@ class Sessions(IdleLimit):
         is_free = self.store.create(probe, issued=issued)
         self.store.end(keys=(key,))
         if not (is_labelled and is_free):
-            self.store.end(keys=(made.key,), labels=(_family_label(made),))
+            self.store.end(keys=(made.key,), labels=(made.name,))
             self._forget(made.key)
             raise LoginEnded("the login was logged out before its answer came in")
 
@@ -272,7 +269,7 @@ class Sessions(IdleLimit):
         Before the heir is made, which inherits this: there must be no instant at which
         a logout finds neither.
         """
-        name, family = _renewed_name(renewed.key), _family_label(heir)
+        name, family = _renewed_name(renewed.key), heir.name
         until = clock.now() + self.idle
         self.store.add(name, family, until, owner=renewed.key, durable=False)
 
@@ -306,6 +303,7 @@ class Sessions(IdleLimit):
         labels = (
             subject.told_label(),
             subject.told_label(participant.session_index),
+            _ending_label(login.audience, login.ends),
         )
         item = participant.to_json()
         keys = self._keys_of(login)
@@ -322,6 +320,26 @@ class Sessions(IdleLimit):
         return any(
             self.store.add(key, value, until, owner=owner, durable=False)
             for owner in self._keys_of(login)
+        )
+
+    def note_out(self, login: Login, participant: Participant) -> None:
+        """Remember that one who was told is out, while the login itself goes on.
+
+        Who is told of it afterwards is in again.
+        """
+        item = replace(participant, is_out=True).to_json()
+        any(self.store.append(key, item) for key in self._keys_of(login))
+
+    def is_in(self, subject: Subject, after: float = -inf) -> bool:
+        """Whether a login lives of which a participant was told by this name of hers.
+
+        First ``after`` an instant; and it is not out since (:meth:`note_out`).
+        """
+        label = subject.told_label()
+        return any(
+            told.subject.told_label() == label and told.since > after
+            for login in self.find_told(subject)
+            for told in self.participants(login)
         )
 
     def participants(self, login: Login) -> list[Participant]:
@@ -343,6 +361,45 @@ class Sessions(IdleLimit):
         while new := set(self._heirs(login)) - tried:
             tried |= new
             yield from new
+
+    def find_ending(self, party: str, until: float) -> list[Login]:
+        """The logins of a hub that are at their limit by an instant, soon to come.
+
+        Those of ``party`` of which somebody was told. Who asks once in a while, for an
+        instant that is further on each time, finds all of them.
+        """
+        found = list(self._ending(party, until))
+        for minute, login in found:
+            # Else it is found where it is at the next look too.
+            if login.ends > until and login.ends // _MINUTE > minute:
+                self._put_off(login)
+        return [login for _, login in found if login.ends <= until]
+
+    def find_all(self, party: str) -> Iterator[Login]:
+        """All logins of a hub of which somebody was told, each once."""
+        # Those of before it was started with a shorter limit too.
+        until = clock.now() + max(self.max_session, _DAY)
+        return (login for _, login in self._ending(party, until))
+
+    def _ending(self, party: str, until: float) -> Iterator[tuple[int, Login]]:
+        """Those that are thought to be at their limit by an instant, each once.
+
+        With the minute in which that was to be.
+        """
+        first, last = clock.now() // _MINUTE, until // _MINUTE
+        found = set[str]()
+        for minute in range(int(first), int(last) + 1):
+            for login in self._carrying(_ending_label(party, minute * _MINUTE)):
+                if login.key not in found:
+                    found.add(login.key)
+                    yield minute, login
+
+    def _put_off(self, login: Login) -> None:
+        """Have a login be found when it ends, which was to be sooner once."""
+        label = _ending_label(login.audience, login.ends)
+        told = self.participants(login)
+        if told and login.key not in self.store.find(label):
+            self.store.append(login.key, told[0].to_json(), (label,))
 
     # --- ending ---
 
@@ -374,9 +431,14 @@ class Sessions(IdleLimit):
             mark=nextafter(now, 0.0),
             mark_until=now + self.max_session,
         )
+        return self._told_of(ended)
+
+    def _told_of(self, ended: Sequence[EndedSession]) -> list[Participant] | None:
         if not ended:
             return None
         self._forget(*(session.key for session in ended))
+        if somebody_keeps():
+            tell_ended(self._logins(ended))
         return [
             told
             for session in ended
@@ -392,13 +454,14 @@ class Sessions(IdleLimit):
         indexes = () if login.session_index is None else (login.session_index,)
         return self.end_subject(login.who, indexes, issued=issued, keys=(login.key,))
 
-    def drop(self, login: Login) -> None:
+    def drop(self, login: Login) -> list[Participant] | None:
         """End this login and no other one, under whatever key it goes on.
 
         It leaves no mark: a login of the same subject that is proven already is made.
+        Returns who had been told of it; None where it had ended, so that of all who
+        end it one has that list.
         """
-        ended = self.store.end(keys=(login.key,), labels=(_family_label(login),))
-        self._forget(*(session.key for session in ended))
+        return self._told_of(self.store.end(keys=(login.key,), labels=(login.name,)))
 
     def end_subject(
         self,
@@ -421,13 +484,18 @@ class Sessions(IdleLimit):
             mark=issued,
             mark_until=clock.now() + self.max_session,
         )
+        logins = self._logins(ended)
+        self._forget(*(session.key for session in ended))
+        tell_ended(logins)
+        return logins
+
+    def _logins(self, ended: Sequence[EndedSession]) -> list[Login]:
+        """Those of what has ended that can be read."""
         read = (
             self._reader.login(StoredSession(session.key, session.data, 0.0, 0.0))
             for session in ended
         )
-        logins = [login for login in read if login is not None]
-        self._forget(*(session.key for session in ended))
-        return logins
+        return [login for login in read if login is not None]
 
     # --- messages ---
 
@@ -454,10 +522,11 @@ def _key_of(token: str) -> str:
     return f"{token[:2]}:{_sha256(token.encode()).hexdigest()}"
 
 
-def _family_label(login: Login) -> str:
-    # The family is a secret, so its label is a hash.
-    digest = hashlib.sha256(b"family\0" + login.family.encode()).hexdigest()
-    return f"{login.who.shard}:{digest}"
+def _ending_label(party: str, ends: float) -> str:
+    """What the logins of a hub carry that end in the same minute."""
+    digest = hashlib.sha256(f"{party}\0{int(ends // _MINUTE)}".encode()).hexdigest()
+    # Of no shard: there is one for all of them.
+    return f"ending-{digest}"
 
 
 def _used_name(key: str) -> str:

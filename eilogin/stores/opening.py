@@ -103,9 +103,7 @@ _REFERENCES = ("env:", "file:", "credential:")
 def _store_url(value: object, info: Info) -> object:
     if not isinstance(value, str):
         return value
-    url = value.strip()
-    if url.startswith(_REFERENCES):
-        url = _content(url, info)
+    url = referenced(value.strip(), info)
     _check_comment(url)
     if _is_redis(url):
         files = RedisURL.parse(url).files
@@ -118,9 +116,15 @@ def _store_url(value: object, info: Info) -> object:
     return StoreAddress(url)
 
 
-def _content(reference: str, info: Info) -> str:
+def referenced(text: str, info: Info) -> str:
+    """An address, or what stands where ``text`` says; for validators.
+
+    Raises ``ValueError`` where there is nothing.
+    """
+    if not text.startswith(_REFERENCES):
+        return text
     try:
-        secret = TypeAdapter(Secret).validate_python(reference, context=info.context)
+        secret = TypeAdapter(Secret).validate_python(text, context=info.context)
     except ValidationError as error:
         [fault] = error.errors(include_input=False, include_url=False)
         raise ValueError(str(fault["ctx"]["error"])) from None

@@ -5,8 +5,12 @@ found by another, or an answer that was checked for one would be taken at the ot
 """
 
 import hashlib
+from collections.abc import Callable
 
 from eilogin.stores.interface import Store
+
+#: How often a value is changed anew, where others have done so in the same moment.
+_TRIES = 20
 
 
 class Values:
@@ -42,3 +46,25 @@ class Values:
         Without ``durable`` a power failure may undo it (see :meth:`Store.swap`).
         """
         return self._store.swap(self._key(key), old, new, until, durable=durable)
+
+    def change(
+        self, key: str, change: Callable[[str | None], str | None], until: float
+    ) -> bool:
+        """Put what ``change`` makes of a value in its place, whoever else does so.
+
+        It is given None where there is none, and gives None where all is well as it
+        is. ``False`` where others were quicker each time. A power failure may undo it.
+        """
+        for _ in range(_TRIES):
+            old = self.get(key)
+            new = change(old)
+            if new is None:
+                return True
+            is_put = (
+                self.add(key, new, until, durable=False)
+                if old is None
+                else self.swap(key, old, new, until, durable=False)
+            )
+            if is_put:
+                return True
+        return False

@@ -1,9 +1,9 @@
 """A browser for tests, strict where real ones are.
 
-It keeps cookies by host, sends them as their SameSite attribute demands, refuses a
-``__Host-`` cookie that is not made as it should be, says in Sec-Fetch-Site who sent it
-where, follows redirects, presses the button of a form that posts itself, and holds
-every app to :mod:`wsgiref.validate`. It runs no scripts.
+It keeps cookies by host and path, sends them as their SameSite attribute demands,
+refuses a ``__Host-`` cookie that is not made as it should be, says in Sec-Fetch-Site
+who sent it where, follows redirects, presses the button of a form that posts itself,
+and holds every app to :mod:`wsgiref.validate`. It runs no scripts.
 """
 
 import re
@@ -18,7 +18,7 @@ from wsgiref.validate import validator
 from lxml import html
 from webob import Request, Response
 
-from eilogin import clock
+from eilogin.testing.cookies import CookieJar
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -27,13 +27,6 @@ _MOST_REDIRECTS = 20
 _REDIRECTS = (301, 302, 303, 307, 308)
 #: What is on a page whose form sends itself.
 _POSTS_ITSELF = "document.forms[0].submit()"
-
-
-@dataclass(frozen=True)
-class _StoredCookie:
-    value: str
-    same_site: str
-    expires: float
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ class Browser:
         #: A step ends before an address that holds this text: :attr:`url` is then that
         #: address, and nothing was asked of it yet.
         self.stops_before: str | None = None
-        self._cookies: dict[str, dict[str, _StoredCookie]] = {}
+        self._cookies = CookieJar()
 
     # --- what a person does ---------------------------------------------------------
 
@@ -86,8 +79,8 @@ class Browser:
     def press(self, text: str = "", /, **fields: "str | File") -> Response:
         """Fill in the form that has a button with this text, and press it."""
         for form in self._tree().iter("form"):
-            for button in form.iter("button"):
-                if not text or _text(button) == text:
+            for button in _buttons_of(form):
+                if text in ("", _says(button)):
                     return self._submit(form, button, fields)
         raise AssertionError(f"no button {text!r} on {self.url}: {self.text}")
 
@@ -132,21 +125,19 @@ class Browser:
 
     def cookie(self, host: str, name: str) -> str | None:
         """The value of a cookie that this browser holds for a host."""
-        stored = self._cookies.get(host, {}).get(name)
-        return stored.value if stored else None
+        return self.cookies(host).get(name)
 
     def cookies(self, host: str) -> dict[str, str]:
-        """All cookies that this browser holds for a host."""
-        return {name: c.value for name, c in self._cookies.get(host, {}).items()}
+        """All cookies that this browser holds for a host; one of each name."""
+        return self._cookies.held_for(host)
 
     def set_cookie(self, host: str, name: str, value: str) -> None:
         """Plant a cookie, as an attacker might."""
-        jar = self._cookies.setdefault(host, {})
-        jar[name] = _StoredCookie(value, "lax", float("inf"))
+        self._cookies.plant(host, name, value)
 
     def forget(self, host: str) -> None:
         """Throw the cookies of a host away, as people do."""
-        self._cookies.pop(host, None)
+        self._cookies.forget(host)
 
     # --- how it is done -------------------------------------------------------------
 
@@ -268,7 +259,8 @@ class Browser:
         fields: Mapping[str, str | File] | None,
         site: str,
     ) -> Request:
-        request = Request.blank(url, method=method)
+        # What is behind # stays in the browser.
+        request = Request.blank(url.partition("#")[0], method=method)
         request.headers["Accept"] = "text/html,*/*;q=0.8"
         request.headers["Accept-Language"] = self.language
         request.headers["Sec-Fetch-Site"] = site
@@ -280,21 +272,10 @@ class Browser:
         elif fields:
             request.query_string = urlencode(fields)
         request.environ["REMOTE_ADDR"] = self.address
-        self._add_cookies(request, is_cross_site=site == "cross-site")
+        cookies = self._cookies.header(url, method, is_cross_site=site == "cross-site")
+        if cookies:
+            request.headers["Cookie"] = cookies
         return request
-
-    def _add_cookies(self, request: Request, *, is_cross_site: bool) -> None:
-        jar = self._cookies.get(_host(request.url), {})
-        sent = []
-        for name, cookie in jar.items():
-            is_kept_back = is_cross_site and (
-                cookie.same_site == "strict"
-                or (cookie.same_site == "lax" and request.method != "GET")
-            )
-            if cookie.expires > clock.now() and not is_kept_back:
-                sent.append(f"{name}={cookie.value}")
-        if sent:
-            request.headers["Cookie"] = "; ".join(sent)
 
     def _send(self, request: Request, *, keeps_cookies: bool = True) -> Response:
         # What WebOb notes of the body here, apps that use it would believe there.
@@ -304,28 +285,8 @@ class Browser:
         response.body  # noqa: B018
         if keeps_cookies:
             for header in response.headers.getall("Set-Cookie"):
-                self._store(_host(request.url), header)
+                self._cookies.store(request.url, header)
         return response
-
-    def _store(self, host: str, header: str) -> None:
-        pair, *attributes = (part.strip() for part in header.split(";"))
-        name, _, value = pair.partition("=")
-        said = {}
-        for attribute in attributes:
-            key, _, text = attribute.partition("=")
-            said[key.lower()] = text
-        if name.startswith("__Host-"):
-            is_fine = "secure" in said and said.get("path") == "/"
-            assert is_fine, header  # noqa: S101 - for tests
-            assert "domain" not in said, header  # noqa: S101 - for tests
-        expires = float("inf")
-        if "max-age" in said:
-            expires = clock.now() + int(said["max-age"])
-        jar = self._cookies.setdefault(host, {})
-        jar.pop(name, None)
-        if expires > clock.now():
-            same_site = said.get("samesite", "lax").lower()
-            jar[name] = _StoredCookie(value, same_site, expires)
 
     def _site_of(self, url: str) -> str:
         is_own = _host(urljoin(self.url, url)) == _host(self.url)
@@ -357,10 +318,21 @@ def _fields_of(form: html.HtmlElement) -> dict[str, str | File]:
     }
 
 
+def _buttons_of(form: html.HtmlElement) -> list[html.HtmlElement]:
+    inputs = (field for field in form.iter("input") if field.get("type") == "submit")
+    return [*form.iter("button"), *inputs]
+
+
+def _says(button: html.HtmlElement) -> str:
+    return _text(button) if button.tag == "button" else button.get("value", "")
+
+
 def _is_sent(field: html.HtmlElement) -> bool:
     """Whether a field says anything as it is: of a choice that one that is made."""
-    is_choice = field.get("type") in ("radio", "checkbox")
-    return not is_choice or field.get("checked") is not None
+    kind = field.get("type")
+    is_choice = kind in ("radio", "checkbox")
+    is_chosen = not is_choice or field.get("checked") is not None
+    return is_chosen and kind != "submit"
 
 
 def _encoded(fields: Mapping[str, str | File]) -> tuple[str, bytes]:

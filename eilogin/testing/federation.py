@@ -5,13 +5,14 @@ from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import argon2
 from webob import Request
 
 from eilogin import clock
-from eilogin.backchannel import BackChannel, failed
+from eilogin.backchannel import BackChannel, Look, failed
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
 from eilogin.federation.own_options import OwnOptions, own_of
@@ -21,11 +22,12 @@ from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter
 from eilogin.hub.app import Hub, HubOptions
-from eilogin.hub.citizens import Citizen, demo_citizens, to_json
+from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_federation
 from eilogin.settings import Options, read
 from eilogin.testing.browser import Browser
+from eilogin.web import environ as env
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,6 +37,8 @@ HUB = "inloggen.test"
 _DAY = 86400.0
 #: The certificates of its members: from 2020-01-01 on, for a hundred years.
 _CERTIFIED_FROM, _CERTIFIED_DAYS = 1_577_836_800.0, 36_525
+#: Tests sign in all the time, and nobody guesses here.
+_CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Federation:
@@ -44,19 +48,23 @@ class Federation:
 
     ``folder`` takes keys, certificates and metadata. ``options`` are those of
     ``egg:eilogin`` by host, over sensible defaults (a memory store, answers by
-    artifact); ``hub_options`` those of the hub and of the filters before it. The
-    object is itself a WSGI app that answers for all hosts.
+    artifact); ``hub_options`` those of the hub and of the filters before it.
+    ``rules`` are what the operator rules of a host, as fields of
+    :class:`~eilogin.saml.metadata.EntityDescriptor` (``sso_domain``,
+    ``required_level``, ``released``). The object is itself a WSGI app that answers for
+    all hosts.
 
     Citizens are those of the demo: ``anna`` with password ``demo-anna``, and so on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a federation is made of
         self,
         folder: Path,
         apps: "Mapping[str, WSGIApplication]",
         *,
         options: Mapping[str, Mapping[str, str]] | None = None,
         hub_options: Mapping[str, str] | None = None,
+        rules: Mapping[str, Mapping[str, Any]] | None = None,
         hub: str = HUB,
     ) -> None:
         self.folder = folder
@@ -67,8 +75,12 @@ class Federation:
         self.trusts: dict[str, Trust] = {}
         self._hub_host = hub
         self._hub_options = dict(hub_options or {})
+        self._rules = rules or {}
         said = {host: dict((options or {}).get(host, {})) for host in apps}
-        self._write_members({hub: {"role": "hub", **self._hub_options}, **said})
+        members = {hub: {"role": "hub", **self._hub_options}, **said}
+        #: Hosts whose keys are in a folder of theirs.
+        self._with_folder = {host for host, own in members.items() if "keys" in own}
+        self._write_members(members)
         self.apps: dict[str, WSGIApplication] = {hub: self._hub()}
         for host, app in apps.items():
             self.apps[host] = self._participant(host, app, said[host])
@@ -84,6 +96,18 @@ class Federation:
         """A new browser, which holds no cookies."""
         return Browser(self)
 
+    def work(self) -> int:
+        """Have the hub tell participants again that a logout has not reached.
+
+        How many it has reached now, of those whose turn it was.
+        """
+        operator = env.Operator()
+        request = Request.blank("/", base_url=f"https://{self._hub_host}")
+        request.environ[env.OPERATOR] = operator
+        request.get_response(self)
+        told: int = operator.hub.work()
+        return told
+
     # --- its members ----------------------------------------------------------------
 
     def _write_members(self, members: Mapping[str, Mapping[str, str]]) -> None:
@@ -96,7 +120,8 @@ class Federation:
             self._write(f"{host}.crt", certificate)
             own = {k: v for k, v in said.items() if k in OwnOptions.model_fields}
             options = read(OwnOptions, {}, {**self._own(host), **own})
-            descriptors.append(own_of(options).entry())
+            entry = own_of(options).entry()
+            descriptors.append(replace(entry, **self._rules.get(host, {})))
         octets = write_federation(
             descriptors,
             name="Test",
@@ -110,11 +135,11 @@ class Federation:
         (self.folder / name).write_bytes(octets)
 
     def _own(self, host: str) -> dict[str, str]:
-        return {
-            "public_url": f"https://{host}",
-            "key": str(self.folder / f"{host}.key"),
-            "certificate": str(self.folder / f"{host}.crt"),
-        }
+        own = {"public_url": f"https://{host}"}
+        if host not in self._with_folder:
+            own["key"] = str(self.folder / f"{host}.key")
+            own["certificate"] = str(self.folder / f"{host}.crt")
+        return own
 
     def _trusting(self, host: str) -> dict[str, str]:
         return {
@@ -135,6 +160,8 @@ class Federation:
             "name_id_key": "a key that only this test knows",
             "demo": "true",
             "store": "memory:",
+            # When a test says so: see work().
+            "work": "false",
             "role": "hub",
             **self._trusting(self._hub_host),
             **self._hub_options,
@@ -166,7 +193,7 @@ class _InProcess(BackChannel):
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
         """What the app at ``url`` answers; PeerUnavailable where it is down."""
         self._federation.back_channel_log.append((url, body))
-        if not self.is_reachable(url):
+        if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
         request = Request.blank(url, method="POST")
         request.body_file = BytesIO(body)
@@ -177,9 +204,12 @@ class _InProcess(BackChannel):
             raise failed(url, response.status_int, response.body, question=body)
         return response.body
 
-    def is_reachable(self, url: str, *, timeout: float = 1.0) -> bool:
-        """Whether the host is not said to be down."""
-        return urlsplit(url).hostname not in self._federation.down
+    def look(self, url: str, *, timeout: float = 2.0) -> Look:
+        """There is who is not said to be down."""
+        return Look.AWAY if self._is_down(url) else Look.THERE
+
+    def _is_down(self, url: str) -> bool:
+        return urlsplit(url).hostname in self._federation.down
 
 
 def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
@@ -202,4 +232,8 @@ def _key(host: str) -> SigningKey:
 
 @cache
 def _citizens() -> tuple[Citizen, ...]:
-    return tuple(demo_citizens())
+    """Those of the demo, whose passwords take no time to check."""
+    return tuple(
+        replace(one, password=_CHEAP.hash(DEMO_PASSWORDS[one.username]))
+        for one in demo_citizens()
+    )

@@ -16,8 +16,9 @@ from eilogin.errors import AttributeMissing, AttributeRefused
 from eilogin.saml.levels import reaches
 from eilogin.saml.messages import Assertion
 from eilogin.sessions import Login
+from eilogin.visit import limits
 from eilogin.visit.conditions import Attributes, Condition, is_told
-from eilogin.visit.rules import Rule
+from eilogin.visit.rules import OFF, OPTIONAL, Rule
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.urls import root, this_page
@@ -58,6 +59,19 @@ def unmet(login: Login | None, rule: Rule) -> Sequence[Condition]:
     attributes = login.attributes
     found = [one for one in rule.conditions if not one.is_met(attributes)]
     return sorted(found, key=lambda one: (one.name, sorted(one.values or ())))
+
+
+def is_open_to(environ: "WSGIEnvironment", login: Login | None, rule: Rule) -> bool:
+    """Whether a page with this rule is open to who has this login, or none.
+
+    Raises :class:`eilogin.errors.StoreUnavailable`.
+    """
+    return rule.need in (OFF, OPTIONAL) or (
+        login is not None
+        and reaches(login.level, rule.need)
+        and not limits.needs_proof(environ, login, rule)
+        and not unmet(login, rule)
+    )
 
 
 def refuse(

@@ -254,18 +254,24 @@ class AnswerReader:
                 "no second opinion"
             )
             return
-        hub = expected.issuer
-        if hub not in self._second:
-            self._second[hub] = toolkit.SecondOpinion(
+        second = self._second_opinion(trust, expected.issuer)
+        octets = octets or toolkit.standalone(response)
+        second.confirm(octets, expected.request_id)
+
+    def _second_opinion(self, trust: Trust, hub: str) -> toolkit.SecondOpinion:
+        """Who judges the answers of a hub; another one when its keys are others."""
+        certificates = trust.hub(hub).signing_certificates
+        known = self._second.get(hub)
+        if known is None or known.hub_certificates != certificates:
+            known = self._second[hub] = toolkit.SecondOpinion(
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=hub,
                 # It only wants one to be there.
                 hub_sso_url=trust.hub(hub).single_sign_ons[0].location,
-                hub_certificates=trust.hub(hub).signing_certificates,
+                hub_certificates=certificates,
             )
-        octets = octets or toolkit.standalone(response)
-        self._second[hub].confirm(octets, expected.request_id)
+        return known
 
 
 # --- used once ------------------------------------------------------------------------

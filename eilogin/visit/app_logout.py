@@ -21,12 +21,15 @@ from urllib.parse import unquote, urljoin
 from webob import Request, Response
 
 from eilogin.settings import site_path
+from eilogin.visit.caches import not_in_advance
+from eilogin.visit.hooks import APPLICATION
 from eilogin.visit.leaving import Leaving
 from eilogin.visit.targets import is_own_address
 from eilogin.web import environ as env
 from eilogin.web.requests import (
     fills_window,
     is_from_other_site,
+    is_in_advance,
     is_looked_at,
     is_own_navigation,
     origin_of,
@@ -43,9 +46,17 @@ _log = logging.getLogger("eilogin")
 #: a browser keeps of the site.
 _KEPT = ("set-cookie", "clear-site-data")
 #: The first status by which the application says that it has done nothing.
-_REFUSED = 400
+REFUSED = 400
+#: How much of its page is read, in bytes; it may do some of its work while it is read.
+_MOST_READ = 1024 * 1024
 #: Methods by which nobody logs out.
 _CHANGES_NOTHING = ("HEAD", "OPTIONS", "TRACE")
+
+
+#: What ``app_logout`` is made of.
+_PATHS = "paths of this site such as '/logout' or 'POST /logout'"
+#: Below this the application is not asked, unless ``prefix`` says otherwise.
+_OURS = "/eilogin/"
 
 
 class Address(NamedTuple):
@@ -67,11 +78,30 @@ def addresses(value: object) -> object:
         if not method and word.isascii() and word.isalpha() and word.isupper():
             method = word
             continue
-        found.append(Address(site_path(word), method))
+        found.append(Address(path_of(word, _PATHS), method))
         method = ""
-    if method or any("?" in one.path for one in found):
-        raise ValueError("paths of this site such as '/logout' or 'POST /logout'")
+    if method:
+        raise ValueError(_PATHS)
     return tuple(found)
+
+
+def path_of(word: str, expected: str) -> str:
+    """The path that a word of an option is, as a browser has it.
+
+    Raises ValueError for what is none (``expected`` says what is), and for one at which
+    the application is never asked.
+    """
+    if word.endswith((",", ";")):
+        raise ValueError("paths with blanks between them, without commas")
+    try:
+        path = site_path(word)
+    except ValueError:
+        raise ValueError(expected) from None
+    if "?" in path or "#" in path:
+        raise ValueError(expected)
+    if f"{path}/".startswith(_OURS):
+        raise ValueError(f"addresses of the application; what is below {_OURS} is ours")
+    return path
 
 
 class AppLogout:
@@ -105,20 +135,30 @@ class AppLogout:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """The application's answer; ours behind it where it has logged out."""
-        if not self._is_at_one(environ):
+        if not self.is_at_one(environ):
             return self._app(environ, start_response)
+        if is_in_advance(environ):
+            # It would show the answer at the click, and ask nobody to log out.
+            return not_in_advance()(environ, start_response)
         # What the application changes in environ is its own.
         request = Request(environ.copy())
-        status, headers, body = request.call_application(self._app)
-        has_logged_out = int(status[:3]) < _REFUSED and not _is_in_advance(environ)
+        # An application may have caught its error, and make a page of that; nothing of
+        # another one has gone out.
+        answered = request.call_application(self._app, catch_exc_info=True)
+        status, headers, body = answered[:3]
+        has_logged_out = int(status[:3]) < REFUSED
         answer = self._answer(environ, headers) if has_logged_out else None
         if answer is None:
             start_response(status, headers)
             return body
-        _read_to_its_end(body)
+        try:
+            read_some(body)
+        except Exception:  # noqa: BLE001 - it has said that all is well
+            _log.exception("the application failed while it logged somebody out")
         return answer(environ, start_response)
 
-    def _is_at_one(self, environ: "WSGIEnvironment") -> bool:
+    def is_at_one(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a request is at an address at which the application logs out."""
         seen = environ.get(env.VISIBLE)
         script, below = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
         methods = self._methods.get(script + below if seen is None else seen.path)
@@ -138,25 +178,34 @@ class AppLogout:
         it is for who was not logged in.
         """
         try:
-            login = env.session_to_end(environ)
-            if login is None:
-                return None
-            public_url = env.trust(environ).own.public_url
-            if not (is_looked_at(environ) and fills_window(environ)):
-                if not is_from_other_site(environ, public_url):
-                    self._leaving.end(environ, login)
-                    headers.append(env.cookie(environ).expire())
-                return None
-            if is_own_navigation(environ, public_url):
-                target = self._target(environ, headers)
-                answer = self._leaving.leave(environ, login, target)
-            else:
-                answer = self._ask_first(environ)
+            answer = self._ours(environ, headers)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refuse(environ, error)
+        if answer is None:
+            return None
         kept = [(name, text) for name, text in headers if name.lower() in _KEPT]
         answer.headerlist.extend(kept)
         return answer
+
+    def _ours(
+        self, environ: "WSGIEnvironment", headers: list[tuple[str, str]]
+    ) -> Response | None:
+        login = env.session_to_end(environ)
+        public_url = env.trust(environ).own.public_url
+        is_page = is_looked_at(environ) and fills_window(environ)
+        if is_page and is_own_navigation(environ, public_url):
+            target = self._target(environ, headers)
+            if login is None:
+                # Of a double click the browser takes the second answer.
+                return self._leaving.leave_again(environ, target)
+            return self._leaving.leave(environ, login, target, cause=APPLICATION)
+        if login is None:
+            return None
+        if is_page:
+            return self._ask_first(environ)
+        if not is_from_other_site(environ, public_url):
+            headers += self._leaving.end_by_script(environ, login)
+        return None
 
     def _target(
         self, environ: "WSGIEnvironment", headers: Iterable[tuple[str, str]]
@@ -167,7 +216,11 @@ class AppLogout:
             return self._usual
         own = env.trust(environ).own
         here = at(own.public_url, whole_target(environ, own.public_url))
-        url = urljoin(here, said)
+        try:
+            url = urljoin(here, said)
+        except ValueError:
+            # It is no address at all, and she has logged out all the same.
+            return self._usual
         site = f"{origin_of(own.public_url)}/"
         path = "/" + url.partition("#")[0].removeprefix(site)
         if not url.startswith(site) or is_own_address(own, path.partition("?")[0]):
@@ -175,21 +228,13 @@ class AppLogout:
         return safe_next(path, self._usual)
 
 
-def _is_in_advance(environ: "WSGIEnvironment") -> bool:
-    """Whether a browser asks for what it may show later, or never."""
-    return "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ
-
-
-def _read_to_its_end(body: Iterable[bytes]) -> None:
-    """Have the application do all that it does while it is read, and close it.
-
-    It has said that all is well: what fails behind that keeps nobody logged in.
-    """
-    try:
-        with ExitStack() as stack:
-            if hasattr(body, "close"):
-                stack.callback(body.close)
-            for _ in body:
-                pass
-    except Exception:  # noqa: BLE001 - she is logged out all the same
-        _log.exception("the application failed while it logged somebody out")
+def read_some(body: Iterable[bytes]) -> None:
+    """Have the application do what it does while it is read, and close it."""
+    with ExitStack() as stack:
+        if hasattr(body, "close"):
+            stack.callback(body.close)
+        left = _MOST_READ
+        for part in body:
+            left -= max(len(part), 1)
+            if left <= 0:
+                break

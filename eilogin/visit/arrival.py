@@ -109,7 +109,7 @@ class Arrivals:
             _merged(pending, instant, said, current),
             alone=_merged(pending, instant, said, None),
             issued=assertion.issued,
-            current=current,
+            current=current or self._idle_of(environ, said),
         )
         if made is None:
             return go_to(environ, pending.target)
@@ -130,6 +130,21 @@ class Arrivals:
             *self._noted(environ, pending, current, assertion.issuer),
         ]
         return go_to(environ, way_back(environ, pending.target), headers)
+
+    def _idle_of(self, environ: "WSGIEnvironment", said: Login) -> Login | None:
+        """The login of this browser that goes on because it was only idle.
+
+        It is of the same citizen, so what the application has kept for her, by a cookie
+        that is good in that login alone, is hers again: the token in a form that was
+        kept meanwhile, say. Nothing that was proven in it counts any more; so what it
+        may have shown her at a higher level is not hers at a lower one.
+        """
+        idle = self._whereabouts.of_this_network(
+            environ, env.session_beyond_idle(environ)
+        )
+        if idle is None or idle.who != said.who:
+            return None
+        return idle if reaches(said.level, idle.level) else None
 
     def _said(
         self,

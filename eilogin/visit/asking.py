@@ -24,6 +24,7 @@ from eilogin.saml.metadata import Endpoint, bindings_of
 from eilogin.saml.text import short
 from eilogin.visit import cancelled, under_way
 from eilogin.visit.handles import new_handle
+from eilogin.visit.looking import is_there
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -164,9 +165,7 @@ class Questions:
         """Whether a hub can be asked now, as far as a quick look tells."""
         trust = env.trust(environ)
         try:
-            resolver = trust.hub(hub).artifact_resolution(0)
-            endpoint = resolver or self.endpoint(trust, hub)
-            return trust.back_channel.is_reachable(endpoint.location)
+            return is_there(trust, hub, self.endpoint(trust, hub), in_doubt=False)
         except (UnknownPeer, Unavailable):
             return False
 

@@ -7,7 +7,7 @@ was asked for (DIGID.md 8, point 10).
 from typing import TYPE_CHECKING
 
 from eilogin import audit
-from eilogin.visit.inside import Inside, note_missed
+from eilogin.visit.inside import Inside
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
@@ -21,21 +21,24 @@ def end_here(
 
     Under whatever key it goes on, and that one only. No mark is left: an answer that is
     on its way is one that she asked for. A hub that stands ``inside`` ends what it has
-    of it: afterwards no logout would find who has to be told. ``reason`` is for the
-    audit log. Raises :class:`eilogin.errors.StoreUnavailable`.
+    of it: afterwards no logout would find who has to be told. Hooks of ``logout`` hear
+    of it. ``reason`` is for the audit log. Raises
+    :class:`eilogin.errors.StoreUnavailable`.
     """
     login = env.session_to_end(environ)
     environ[env.SESSION] = None
     if login is None:
         return []
-    env.sessions(environ).drop(login)
-    if not inside.tell(environ, [login]):
-        # Nobody asks now; who logs her out later has to hear it.
-        note_missed(environ, login.who)
-    audit.event(
-        "session.ended",
-        pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
-        peer=login.who.issuer,
-        reason=reason,
-    )
+    noted = inside.note(environ, login.named)
+    # Where another one was faster, that has said so.
+    if env.sessions(environ).drop(login) is not None:
+        inside.note_gone(environ, login)
+        audit.event(
+            "session.ended",
+            pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
+            peer=login.who.issuer,
+            reason=reason,
+        )
+    # Nobody asks now; who logs her out later has to hear whom it missed.
+    inside.tell(environ, noted, [login])
     return [env.cookie(environ).expire()]

@@ -12,6 +12,7 @@ from eilogin.saml.levels import reaches
 from eilogin.sessions import Login
 from eilogin.visit import access, limits, proofs
 from eilogin.visit.again import SecondChance, handle_in
+from eilogin.visit.inside import Inside
 from eilogin.visit.keeping_alive import KeepAlive
 from eilogin.visit.login_needed import LoginNeeded, can_be_passive
 from eilogin.visit.rules import OFF, OPTIONAL, Rule, Rules
@@ -40,6 +41,7 @@ class Guard:
         keep_alive: KeepAlive,
         login_needed: LoginNeeded,
         forms: SecondChance,
+        inside: Inside,
         refuses_when_down: bool,
     ) -> None:
         self._pages = pages
@@ -48,16 +50,39 @@ class Guard:
         self._keep_alive = keep_alive
         self._login_needed = login_needed
         self._forms = forms
+        self._inside = inside
         self._refuses_when_down = refuses_when_down
 
     def stop(self, environ: "WSGIEnvironment") -> Response | None:
-        """What stands between this visitor and the page, or None."""
+        """What stands between this visitor and the page, or None.
+
+        It is no page, but an address of ours, where somebody comes to the application's
+        own logout to whom that is not open (:data:`eilogin.web.environ.APP_LOGOUT`).
+        """
         rule = self._rules.rule_of(environ)
+        login = env.session_or_none(environ)
+        if (
+            login is not None
+            and login.level in rule.enough
+            and environ["REQUEST_METHOD"] == "GET"
+            and env.SESSION_FAULT not in environ
+        ):
+            # What nearly every page comes to, and the rest would find the long way.
+            return self._keep_alive.seen(environ, login)
+        return self._stop_by(rule, environ, login)
+
+    def _stop_by(
+        self, rule: Rule, environ: "WSGIEnvironment", login: Login | None
+    ) -> Response | None:
         if rule.need == OFF:
             environ[env.SESSION] = None
+            environ[env.OFF] = True
             return None
         if rule.need == OPTIONAL:
             return self._greet(environ)
+        if self._has_to_leave(environ, login, rule):
+            environ[env.ADDRESS] = env.APP_LOGOUT
+            return None
         if rule.has_limits:
             refusal = self._limit(environ, rule)
             if refusal is not None:
@@ -65,6 +90,20 @@ class Guard:
         if environ["REQUEST_METHOD"] == "POST":
             return self._guard_form(environ, rule.need)
         return self.require(environ, rule.need)
+
+    def _has_to_leave(
+        self, environ: "WSGIEnvironment", login: Login | None, rule: Rule
+    ) -> bool:
+        """Whether somebody is at the application's own logout and may not pass to it.
+
+        Nobody logs in, or proves anything, in order to log out. Where the store does
+        not answer, and she may be logged in, nobody is sent away.
+        """
+        return (
+            env.SESSION_FAULT not in environ
+            and self._inside.is_way_out(environ)
+            and not access.is_open_to(environ, login, rule)
+        )
 
     def _greet(self, environ: "WSGIEnvironment") -> Response | None:
         """On a public page: the silent question, of a stranger or to keep alive."""

@@ -5,14 +5,18 @@ participants; and it says in turn that she logs out, by ``environ['eilogin.logou
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from webob import Request
+from webob import Request, Response
 
 from eilogin import clock
 from eilogin.sessions import Login, Subject
+from eilogin.visit import missed_inside
+from eilogin.visit.missed_inside import Noted
 from eilogin.web import environ as env
+from eilogin.web.requests import fills_window, is_looked_at
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -32,23 +36,53 @@ class Inside:
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
+        # What stands inside does not change; the first who asks finds out.
+        self._ways_out: env.WaysOut | None = None
 
-    def tell(self, environ: "WSGIEnvironment", logins: Sequence[Login]) -> bool:
-        """Have a hub end what it has of these; whether all know it.
+    def note(self, environ: "WSGIEnvironment", who: Subject | None) -> Noted | None:
+        """Note that not all may know of a logout of hers, before anything ends.
 
-        Where there is none, all do.
+        None where there is no hub to tell, or nobody whom it is about.
         """
-        own = env.trust(environ).own
-        if own.hub_inside is None or not logins:
+        if who is None or env.trust(environ).own.hub_inside is None:
+            return None
+        return missed_inside.note(environ, who)
+
+    def tell(
+        self, environ: "WSGIEnvironment", noted: Noted | None, logins: Sequence[Login]
+    ) -> bool:
+        """Have a hub end what it has of these, which a logout that was noted has ended.
+
+        Whether all know it, and of those that were noted before. Where there is no hub,
+        all do.
+        """
+        if noted is None:
             return True
-        ended = env.Ended(logins)
-        # A request of our own: nothing of the visitor's is in it.
-        request = Request.blank(f"{own.hub_inside}/", base_url=own.public_url)
-        ours = {k: v for k, v in environ.items() if k.startswith(_OURS)}
-        request.environ.update(ours)
-        request.environ.update({env.SESSION: None, env.ENDED: ended})
-        request.environ.pop(env.SESSION_FAULT, None)
-        answer = request.get_response(self._app)
+        before = missed_inside.left_before(environ, noted)
+        is_known = self._is_known(environ, logins, before)
+        if logins and not is_known:
+            missed_inside.keep(environ, noted, logins)
+        else:
+            missed_inside.forget(environ, noted, before if is_known else {})
+        return is_known
+
+    def _is_known(
+        self,
+        environ: "WSGIEnvironment",
+        logins: Sequence[Login],
+        before: missed_inside.Logouts,
+    ) -> bool:
+        """Whether all know what has ended, now and ``before``, as the hub says."""
+        if not logins and not all(before.values()):
+            # One is at work still, or its process has died.
+            return False
+        ended = env.Ended(logins, [one for gone in before.values() for one in gone])
+        return not (ended.logins or ended.before) or self._is_everywhere(environ, ended)
+
+    def _is_everywhere(self, environ: "WSGIEnvironment", ended: env.Ended) -> bool:
+        own = env.trust(environ).own
+        hub = f"{own.hub_inside}/"
+        answer = self._ask(environ, hub, {env.ENDED: ended, env.ADDRESS: None})
         if answer.status_code != _KNOWS:
             _log.error(
                 "logout: the hub inside does not answer (status %d), so what ended"
@@ -60,21 +94,44 @@ class Inside:
             return False
         return ended.is_everywhere
 
+    def note_gone(self, environ: "WSGIEnvironment", login: Login) -> None:
+        """Have the filter ``logout`` tell its hooks of a login that is gone here."""
+        said = {env.ENDED: env.Ended([login]), env.ADDRESS: env.GONE}
+        self._ask(environ, _logout_path(environ), said)
 
-def note_missed(environ: "WSGIEnvironment", who: Subject) -> None:
-    """Note that a hub inside has not reached all, where nobody hears of it yet."""
-    # Whoever was not reached has no session for longer than that.
-    until = clock.now() + env.sessions(environ).max_session
-    env.values(environ).add(_missed(who), "", until, durable=False)
+    def is_way_out(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a person is at the application's own logout (``app_logout``).
+
+        There nobody is asked anything, who she is or whether she is known elsewhere:
+        she wants to go, and would come back from the hub as from another site.
+        """
+        if not (is_looked_at(environ) and fills_window(environ)):
+            return False
+        if self._ways_out is None:
+            self._ways_out = self._find_ways_out(environ)
+        return self._ways_out.has(environ)
+
+    def _find_ways_out(self, environ: "WSGIEnvironment") -> env.WaysOut:
+        """Where the application logs out, as the filter ``logout`` knows it."""
+        found = env.WaysOut()
+        said = {env.WAYS_OUT: found, env.ADDRESS: env.APP_LOGOUT}
+        self._ask(environ, _logout_path(environ), said)
+        return found
+
+    def _ask(
+        self, environ: "WSGIEnvironment", path: str, said: Mapping[str, object]
+    ) -> Response:
+        """Make a request of our own, in which nothing of the visitor's is."""
+        request = Request.blank(path, base_url=env.trust(environ).own.public_url)
+        ours = {k: v for k, v in environ.items() if k.startswith(_OURS)}
+        request.environ.update(ours)
+        request.environ.update({env.SESSION: None, **said})
+        request.environ.pop(env.SESSION_FAULT, None)
+        return request.get_response(self._app)
 
 
-def take_missed(environ: "WSGIEnvironment", who: Subject) -> bool:
-    """Whether that was noted, for who hears of it now."""
-    return env.values(environ).take(_missed(who)) is not None
-
-
-def _missed(who: Subject) -> str:
-    return f"missed-inside:{who.label()}"
+def _logout_path(environ: "WSGIEnvironment") -> str:
+    return urlsplit(env.trust(environ).own.url("logout")).path
 
 
 def remember_outcome(environ: "WSGIEnvironment", target: str, others: str) -> None:

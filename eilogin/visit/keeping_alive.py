@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 
 from webob import Response
 
-from eilogin import clock
 from eilogin.errors import StoreUnavailable
 from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login
 from eilogin.settings import LONGEST_TARGET
 from eilogin.visit import limits
 from eilogin.visit.asking import Questions, was_asked
+from eilogin.visit.caches import not_in_advance
 from eilogin.visit.choosing import known_hub
 from eilogin.visit.digid import is_time_to_renew
+from eilogin.visit.inside import Inside
 from eilogin.visit.rules import Rules
 from eilogin.web import environ as env
-from eilogin.web.requests import fills_window, is_looked_at
+from eilogin.web.requests import (
+    fills_window,
+    is_in_advance,
+    is_looked_at,
+    is_navigation,
+)
 from eilogin.web.urls import whole_target
 
 if TYPE_CHECKING:
@@ -33,8 +39,11 @@ class KeepAlive:
     asked again; ``rules`` say which pauses are to be remembered.
     """
 
-    def __init__(self, questions: Questions, rules: Rules, after: float) -> None:
+    def __init__(
+        self, questions: Questions, rules: Rules, after: float, inside: Inside
+    ) -> None:
         self._questions = questions
+        self._inside = inside
         self._idle_limits = rules.idle_limits
         self._after = after
 
@@ -44,15 +53,17 @@ class KeepAlive:
         The question is for the lowest level (which the hub serves without a prompt),
         and is not asked while the hub does not answer. DigiD knows no question without
         a prompt, and gives none while its own session lasts. A store that fails here
-        must not stand between her and the page.
+        must not stand between her and the page. A page that the browser asks for in
+        advance it gets at the click, for it would show it after a logout too. Where
+        there is no single sign-on the hub would never say that she is still in.
         """
         if not is_looked_at(environ):
-            return None
+            is_page = is_in_advance(environ) and is_navigation(environ)
+            return not_in_advance() if is_page else None
         try:
             if self._idle_limits:
                 limits.note_pause(environ, login, self._idle_limits)
-            env.sessions(environ).touch(login)
-            age = clock.now() - login.confirmed
+            age = env.sessions(environ).touch(login) - login.confirmed
             return None if age < self._after else self._renew(environ, age)
         except StoreUnavailable:
             return None
@@ -60,6 +71,8 @@ class KeepAlive:
     def _renew(self, environ: "WSGIEnvironment", age: float) -> Response | None:
         own = env.trust(environ).own
         if own.is_digid and not is_time_to_renew(age, self._after):
+            return None
+        if not env.trust(environ).has_single_sign_on:
             return None
         page, hub = whole_target(environ, own.public_url), known_hub(environ)
         # What is too long to come back to whole would come back without its query,
@@ -74,5 +87,6 @@ class KeepAlive:
             environ["REQUEST_METHOD"] == "GET"
             and fills_window(environ)
             and not was_asked(environ)
+            and not self._inside.is_way_out(environ)
             and self._questions.hub_answers(environ, hub)
         )

@@ -28,8 +28,6 @@ from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 LIFETIME = 60 * 60.0
 #: Forms that one citizen, and one browser, can have here; the oldest gives way.
 MOST_FORMS = 3
-#: Tries to note one more form, while others of hers come in.
-_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +120,18 @@ class KeptForms:
 
     def _is_room_made(self, handle: str, tag: str) -> bool:
         """Note one more form of hers before it is stored, so that none is forgotten."""
-        key, until = _list_key(tag), clock.now() + LIFETIME
-        for _ in range(_TRIES):
-            listed = self._values.get(key)
-            handles = [*(listed or "").split(), handle]
-            text = " ".join(handles[-MOST_FORMS:])
-            is_noted = (
-                self._values.add(key, text, until, durable=False)
-                if listed is None
-                else self._values.swap(key, listed, text, until, durable=False)
-            )
-            if is_noted:
-                for oldest in handles[:-MOST_FORMS]:
-                    self.drop(oldest)
-                return True
-        return False
+        handles: list[str] = []
+
+        def noted(listed: str | None) -> str:
+            handles[:] = [*(listed or "").split(), handle]
+            return " ".join(handles[-MOST_FORMS:])
+
+        until = clock.now() + LIFETIME
+        if not self._values.change(_list_key(tag), noted, until):
+            return False
+        for oldest in handles[:-MOST_FORMS]:
+            self.drop(oldest)
+        return True
 
     def _handles_of(self, tag: str) -> list[str]:
         return (self._values.get(_list_key(tag)) or "").split()

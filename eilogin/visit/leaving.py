@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
 
 from webob import Response
 
@@ -16,50 +17,58 @@ from eilogin.errors import (
     AlgorithmMissing,
     EiloginError,
     MessageUnexpected,
+    PeerUnavailable,
     Refused,
     UnknownPeer,
 )
+from eilogin.federation import Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login
-from eilogin.visit import inside, rounds
+from eilogin.visit import hooks, inside, rounds, unheard
+from eilogin.visit.hooks import Hooks
 from eilogin.visit.inside import Inside
 from eilogin.visit.logged_out import Afterwards, LoggedOut
+from eilogin.visit.looking import is_there
 from eilogin.visit.telling import HubTold, judged
+from eilogin.visit.unheard import Notice
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import verify
 from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import Pages, note_refusal
-from eilogin.web.requests import safe_next
+from eilogin.web.requests import is_own_navigation, safe_next
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: How long we wait for the hub to send the visitor back, in seconds: she may look at
-#: its page of a partial logout for a while.
-_PENDING = 60 * 60.0
+#: its page of a partial logout for a while. And how long she can read what came of it.
+_KEPT_FOR = 60 * 60.0
 
-#: How long the hub's answer may be brought again, in seconds.
-_ANSWERED = 2 * 60.0
+#: How long what the hub has answered is so: for the way to our page, in seconds. Nobody
+#: here can see who has logged in elsewhere since.
+_A_MOMENT = 10.0
 
-#: Ties a logout under way to its browser: nobody else's answer says "logged out" here.
-#: It comes along with the hub's POST too, and holds nothing but the request's ID.
+#: Ties a logout to its browser: nobody else's answer says "logged out" here. It comes
+#: along with the hub's POST too, and holds nothing but the request's ID.
 _UNDER_WAY = Cookie("eilogin-logout", same_site="None")
 
 
 class Leaving:
     """Logs visitors out of one participant; ``usual`` is where they are afterwards."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it leads on to
         self,
         pages: Pages,
         hub_told: HubTold,
         inside_: Inside,
         logged_out: LoggedOut,
+        hooks_: Hooks,
         usual: str,
     ) -> None:
         self._pages = pages
+        self._hooks = hooks_
         self._hub_told = hub_told
         self._inside = inside_
         self._logged_out = logged_out
@@ -71,111 +80,204 @@ class Leaving:
         login: Login,
         target: str,
         *,
-        is_hubs: bool = False,
+        cause: str = hooks.HERE,
     ) -> Response:
         """End a login here, and tell the hub; she is at ``target`` afterwards.
 
-        ``is_hubs`` says that a hub inside began it, which knows itself whom it reached.
+        ``cause`` is one of those of :mod:`eilogin.visit.hooks`. A hub inside that began
+        it knows itself whom it reached.
         """
-        is_reached = self._end_here(environ, login)
+        is_hubs = cause == hooks.INSIDE
+        # Before it ends, so that a second click finds the one or the other.
+        notice = unheard.new_notice(login) if is_hubs else unheard.keep(environ, login)
+        is_reached = self._end_here(environ, login, cause)
         then = Afterwards(
             target,
             begun_inside=is_hubs,
             # It tells itself whom it reached; nobody told a hub that she left behind.
             is_partial=bool(login.left) or not (is_reached or is_hubs),
         )
-        answer = self._tell_hub(environ, login, then)
+        answer = self._tell_hub(environ, notice, then)
         # Who logs out means to log in again, however soon that is.
         answer.headerlist.append(rounds.forget())
         return answer
 
-    def end(self, environ: "WSGIEnvironment", login: Login) -> bool:
+    def leave_again(self, environ: "WSGIEnvironment", target: str) -> Response | None:
+        """Tell the hub of a logout in this browser of which it may not have heard.
+
+        None where there is none. A second click on the logout comes here, and so does
+        the link of a page that could not say what came of the first.
+        """
+        notice = unheard.find(environ)
+        if notice is None:
+            return None
+        notice = unheard.as_of_now(environ, notice)
+        then = Afterwards(target, is_partial=notice.is_partial)
+        return self._tell_hub(environ, notice, then, is_again=True)
+
+    def again_url(self, environ: "WSGIEnvironment", target: str) -> str:
+        """Where the hub is told again, if there is anything to tell it; or ""."""
+        return "" if unheard.find(environ) is None else _again_at(environ, target)
+
+    def end(self, environ: "WSGIEnvironment", login: Login, cause: str) -> bool:
         """The same without her browser; whether the hub says that all know it."""
-        self._end_here(environ, login)
+        self._end_here(environ, login, cause)
+        others = self._tell_directly(environ, unheard.new_notice(login))
+        return others == "everywhere" and not login.left
+
+    def end_all(
+        self, environ: "WSGIEnvironment", logins: Iterable[Login], cause: str
+    ) -> bool:
+        """The same of several; whether the hub says of each that all know it.
+
+        Told of the first one it may have ended others too; those it knows no more.
+        """
+        sessions, told = env.sessions(environ), list[bool]()
+        for login in logins:
+            if not told or sessions.is_live(login):
+                told.append(self.end(environ, login, cause))
+        return all(told)
+
+    def end_by_script(
+        self, environ: "WSGIEnvironment", login: Login
+    ) -> list[tuple[str, str]]:
+        """The same for a script of the application's, which goes to no hub.
+
+        The headers for its answer. A hub that was not told is when her browser comes to
+        our own logout; for a while she sees there what came of it in any case.
+        """
+        notice = unheard.keep(environ, login)
+        self._end_here(environ, login, hooks.APPLICATION)
+        if self._tell_directly(environ, notice):
+            unheard.keep_briefly(environ, notice)
+        return _held(environ, notice)
+
+    def _tell_directly(self, environ: "WSGIEnvironment", notice: Notice) -> str:
+        """Tell the hub over SOAP; what it says of the others, or "" of nothing."""
         try:
-            endpoints = self._hub_told.endpoints(env.trust(environ), login)
+            endpoints = self._hub_told.endpoints(env.trust(environ), notice.login)
             for endpoint in endpoints:
                 if endpoint.binding == bindings.SOAP:
-                    others = self._hub_told.directly(environ, login, endpoint)
-                    return others == "everywhere" and not login.left
+                    return self._hub_told.directly(environ, notice, endpoint)
         except EiloginError as error:
             note_refusal(error, "logout.answered", environ)
-        return False
+        return ""
 
-    def _end_here(self, environ: "WSGIEnvironment", login: Login) -> bool:
+    def _end_here(self, environ: "WSGIEnvironment", login: Login, cause: str) -> bool:
         """End it, and have a hub inside do so; whether all know whom that tells."""
         # The mark that this leaves refuses an answer of the hub that is on its way to
         # another tab; it says by the hub's clock when it was issued.
         issued = clock.now() + login.ahead
-        env.sessions(environ).end_login(login, issued=issued)
+        noted = self._inside.note(environ, login.named)
+        ended = env.sessions(environ).end_login(login, issued=issued)
         audit.event(
             "logout.sent",
             pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
             peer=login.who.issuer,
         )
-        return self._inside.tell(environ, [login])
+        self._hooks.tell(environ, ended, cause, login)
+        return self._inside.tell(environ, noted, [login])
 
     # --- telling the hub --------------------------------------------------------------
 
     def _tell_hub(
-        self, environ: "WSGIEnvironment", login: Login, then: Afterwards
+        self,
+        environ: "WSGIEnvironment",
+        notice: Notice,
+        then: Afterwards,
+        *,
+        is_again: bool = False,
     ) -> Response:
-        expired = env.cookie(environ).expire()
+        trust, login = env.trust(environ), notice.login
         try:
-            endpoints = self._hub_told.endpoints(env.trust(environ), login)
+            endpoints = self._hub_told.endpoints(trust, login)
         except UnknownPeer as error:
-            return self._untold(environ, then, error, [expired])
+            return self._untold(environ, notice, then, error)
         reference = ""
         for endpoint in endpoints:
             if endpoint.binding != bindings.SOAP:
+                hub, can_try = login.who.issuer, bool(notice.secret) and not is_again
+                if can_try and not is_there(trust, hub, endpoint, in_doubt=True):
+                    return self._not_there(environ, notice, then)
                 try:
-                    return self._send(environ, login, endpoint, then)
+                    return self._send(environ, notice, endpoint, then)
                 except AlgorithmMissing as error:
-                    return self._untold(environ, then, error, [expired])
+                    return self._untold(environ, notice, then, error)
             try:
-                others = self._hub_told.directly(environ, login, endpoint)
+                others = self._hub_told.directly(environ, notice, endpoint)
             except EiloginError as error:
                 reference = note_refusal(error, "logout.answered", environ)
             else:
-                return self._logged_out.answer(environ, then, others, headers=[expired])
+                return self._settled(environ, notice, then, others)
         return self._logged_out.answer(
-            environ, then, "unconfirmed", headers=[expired], reference=reference
+            environ,
+            then,
+            "unconfirmed",
+            headers=_held(environ, notice),
+            reference=reference,
+            again=_again_at(environ, then.target),
         )
+
+    def _settled(
+        self, environ: "WSGIEnvironment", notice: Notice, then: Afterwards, others: str
+    ) -> Response:
+        """The page of one of which there is nothing more to tell the hub."""
+        unheard.forget(environ, notice.key)
+        headers = [env.cookie(environ).expire(), *unheard.let_go(environ)]
+        return self._logged_out.answer(environ, then, others, headers=headers)
 
     def _untold(
         self,
         environ: "WSGIEnvironment",
+        notice: Notice,
         then: Afterwards,
         error: EiloginError,
-        headers: Iterable[tuple[str, str]],
     ) -> Response:
-        """The page for a logout of which nobody can be told."""
+        """The page for a logout of which nobody can be told, however often."""
         note_refusal(error, "logout.sent", environ)
-        return self._logged_out.answer(environ, then, "not-told", headers=headers)
+        return self._settled(environ, notice, then, "not-told")
+
+    def _not_there(
+        self, environ: "WSGIEnvironment", notice: Notice, then: Afterwards
+    ) -> Response:
+        """The page in the place of one that her browser would not get."""
+        error = PeerUnavailable(
+            f"{notice.login.who.issuer!r} takes no connections, or a gateway answers"
+            " for it, so she is not sent there with her logout until she says so"
+        )
+        error.peer = notice.login.who.issuer
+        note_refusal(error, "logout.sent", environ)
+        return self._logged_out.answer(
+            environ,
+            then,
+            "not-told",
+            headers=_held(environ, notice),
+            again=_again_at(environ, then.target),
+        )
 
     def _send(
         self,
         environ: "WSGIEnvironment",
-        login: Login,
+        notice: Notice,
         endpoint: Endpoint,
         then: Afterwards,
     ) -> Response:
         """Have her browser bring the LogoutRequest."""
-        trust = env.trust(environ)
-        request_id = messages.new_id()
+        trust, hub = env.trust(environ), notice.login.who.issuer
         # Remembered by the ID that the hub's answer will name.
-        until = clock.now() + _PENDING
-        asked = _Asked(login.who.issuer, then)
-        env.values(environ).add(_key(request_id), asked.text, until, durable=False)
-        under_way = _UNDER_WAY.set(request_id, max_age=int(_PENDING))
+        until = clock.now() + _KEPT_FOR
+        asked = _Asked(hub, then, notice.key)
+        key = _key(notice.request_id)
+        env.values(environ).add(key, asked.text, until, durable=False)
+        under_way = _UNDER_WAY.set(notice.request_id, max_age=int(_KEPT_FOR))
         return send_through_browser(
             environ,
             self._pages,
             endpoint,
             bindings.REQUEST,
-            self._hub_told.request(trust, login, endpoint, request_id),
-            key=trust.key_for(login.who.issuer),
-            headers=[env.cookie(environ).expire(), under_way],
+            self._hub_told.request(trust, notice, endpoint),
+            key=trust.key_for(hub),
+            headers=[*_held(environ, notice), under_way],
         )
 
     # --- what it answers --------------------------------------------------------------
@@ -185,51 +287,129 @@ class Leaving:
     ) -> Response:
         """The hub's LogoutResponse, in her browser (SAML profiles 4.4.3.5).
 
-        One that cannot be believed leaves her logged out here all the same, and says
-        nothing of the others.
+        What comes of it she reads at an address without it, for it is soon too old, and
+        a page is loaded anew. One that cannot be believed leaves her logged out here
+        all the same, and says nothing of the others.
         """
         trust = env.trust(environ)
-        held = _UNDER_WAY.read(environ) or ""
-        stored = env.values(environ).get(_key(held)) if held else None
+        held, stored = _kept(environ)
         # Who is logged in (again) is not told that she is not.
         if stored is None or env.session(environ) is not None:
             # Refused in any case; why, depends on whether it can be believed.
             verify(received, trust.hub_keys, trust.weak)
             raise _not_started_here()
         asked = _Asked.read(stored, self._usual)
-        then = asked.then
-        try:
-            inbound = verify(received, trust.hub_keys, trust.weak)
-            response = messages.read_logout_response(inbound.element)
-            is_ours = _is_same(held, response.in_response_to)
-            if is_ours:
-                others = judged(response, asked.hub, held, trust.own.url("slo"))
-        except Refused as error:
-            reference = note_refusal(error, "logout.answered", environ)
-            return self._logged_out.answer(
-                environ,
-                then,
-                "unconfirmed",
-                reference=reference,
-                status=error.status,
-            )
-        if not is_ours:
-            raise _not_started_here()
-        headers = []
-        if not asked.answered:
-            asked = asked._replace(answered=clock.now())
-            until = asked.answered + _ANSWERED
-            values = env.values(environ)
-            values.swap(_key(held), stored, asked.text, until, durable=False)
-            headers.append(_UNDER_WAY.set(held, max_age=int(_ANSWERED)))
+        headers: list[tuple[str, str]] = []
+        # Nothing is more than that: it is a double click, or the hub's page once more.
+        if asked.others != "everywhere":
+            try:
+                others = _said(trust, received, asked, held)
+            except Refused as error:
+                if not asked.others:
+                    return self._not_believed(environ, asked, error)
+                note_refusal(error, "logout.answered", environ)
+                others = asked.others
+            if not others:
+                raise _not_started_here()
+            if not asked.others or others == "everywhere":
+                asked = asked._replace(answered=clock.now(), others=others)
+                headers = _note(environ, held, stored, asked)
         return self._logged_out.answer(
-            environ, then, others, headers=headers, at_instant=asked.answered
+            environ,
+            asked.then,
+            asked.others,
+            headers=headers,
+            page_at=trust.own.url("slo"),
+        )
+
+    def _not_believed(
+        self, environ: "WSGIEnvironment", asked: "_Asked", error: Refused
+    ) -> Response:
+        reference = note_refusal(error, "logout.answered", environ)
+        again = unheard.is_kept(environ, asked.kept)
+        return self._logged_out.answer(
+            environ,
+            asked.then,
+            "unconfirmed",
+            reference=reference,
+            again=_again_at(environ, asked.then.target) if again else "",
+            status=error.status,
+        )
+
+    def answered(self, environ: "WSGIEnvironment") -> Response | None:
+        """What the hub has answered to the last logout of this browser, if it did.
+
+        None where a hub inside began it, and tells her; and for who was led here by
+        another site, but for the hub, which has done so just now.
+        """
+        _, stored = _kept(environ)
+        asked = _Asked.read(stored or "", self._usual)
+        if not asked.others or asked.then.begun_inside:
+            return None
+        public_url = env.trust(environ).own.public_url
+        if not (asked.is_new or is_own_navigation(environ, public_url)):
+            return None
+        return self._logged_out.answer(
+            environ,
+            asked.then,
+            asked.others,
+            at_instant=asked.answered,
+            is_past=not asked.is_new,
         )
 
 
+def _said(trust: Trust, received: bindings.Received, asked: "_Asked", held: str) -> str:
+    """What the hub says of the others, or "" where it answers another logout.
+
+    Raises :class:`eilogin.errors.Refused` where it cannot be believed.
+    """
+    inbound = verify(received, trust.hub_keys, trust.weak)
+    response = messages.read_logout_response(inbound.element)
+    if not _is_same(held, response.in_response_to):
+        return ""
+    return judged(response, asked.hub, held, trust.own.url("slo"))
+
+
+def _note(
+    environ: "WSGIEnvironment", held: str, stored: str, asked: "_Asked"
+) -> list[tuple[str, str]]:
+    """Keep what the hub has answered, and have it told no more; the headers for that.
+
+    Of two answers at once the one that is noted first is kept.
+    """
+    until, values = asked.answered + _KEPT_FOR, env.values(environ)
+    values.swap(_key(held), stored, asked.text, until, durable=False)
+    unheard.forget(environ, asked.kept)
+    under_way = _UNDER_WAY.set(held, max_age=int(_KEPT_FOR))
+    return [under_way, *unheard.let_go(environ)]
+
+
+def _kept(environ: "WSGIEnvironment") -> tuple[str, str | None]:
+    """The ID of the last LogoutRequest of this browser, and what is kept of it."""
+    held = _UNDER_WAY.read(environ) or ""
+    return held, env.values(environ).get(_key(held)) if held else None
+
+
 def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """The header after which no answer of a hub says "logged out": she is logged in."""
-    return [] if _UNDER_WAY.read(environ) is None else [_UNDER_WAY.expire()]
+    """The headers after which no answer of a hub says "logged out": she is logged in.
+
+    Nor is a hub told of a logout of before that. Raises StoreUnavailable.
+    """
+    is_under_way = _UNDER_WAY.read(environ) is not None
+    unheard.void(environ)
+    return [*([_UNDER_WAY.expire()] if is_under_way else []), *unheard.let_go(environ)]
+
+
+def _held(environ: "WSGIEnvironment", notice: Notice) -> list[tuple[str, str]]:
+    """The headers by which a browser without a session may have the hub told again."""
+    held = [unheard.hold(notice)] if notice.secret else []
+    return [env.cookie(environ).expire(), *held]
+
+
+def _again_at(environ: "WSGIEnvironment", target: str) -> str:
+    """The address at which the hub is told again; she is at ``target`` afterwards."""
+    url = env.trust(environ).own.url("logout")
+    return f"{url}?{urlencode({'next': target})}" if target else url
 
 
 def was_here(environ: "WSGIEnvironment") -> bool:
@@ -238,8 +418,11 @@ def was_here(environ: "WSGIEnvironment") -> bool:
     Its cookie is there until the browser hears of the end, which may have come in
     another tab, or from the hub.
     """
-    had_session = env.cookie(environ).read(environ) is not None
-    return had_session or _UNDER_WAY.read(environ) is not None
+    if env.cookie(environ).read(environ) is not None:
+        return True
+    held, stored = _kept(environ)
+    asked = _Asked.read(stored or "", "")
+    return held != "" and (not asked.others or asked.is_new)
 
 
 class _Asked(NamedTuple):
@@ -247,14 +430,21 @@ class _Asked(NamedTuple):
 
     hub: str
     then: Afterwards
-    #: When the hub answered, or 0; for a double click it may once more, and the page
-    #: says the same time.
+    #: Under which key the store has what the hub has to hear (:mod:`.unheard`), or "".
+    kept: str = ""
+    #: When the hub answered, and what of the others; 0 and "" while it did not.
     answered: float = 0.0
+    others: str = ""
 
     @property
     def text(self) -> str:
         """For the store."""
-        return json.dumps([self.hub, self.answered, *self.then])
+        return json.dumps([self.hub, self.kept, self.answered, self.others, *self.then])
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the hub has answered just now."""
+        return abs(clock.now() - self.answered) <= _A_MOMENT
 
     @classmethod
     def read(cls, text: str, usual: str) -> "_Asked":
@@ -263,11 +453,11 @@ class _Asked(NamedTuple):
         Of a text that nobody can read no hub: none is believed then.
         """
         try:
-            hub, answered, wanted, *known = json.loads(text)
+            hub, kept, answered, others, wanted, is_hubs, is_partial = json.loads(text)
         except ValueError:
             return cls("", Afterwards(usual))
-        then = Afterwards(safe_next(wanted, usual), *known)
-        return cls(hub, then, answered)
+        then = Afterwards(safe_next(wanted, usual), is_hubs, is_partial)
+        return cls(hub, then, kept, answered, others)
 
 
 def _key(request_id: str) -> str:
@@ -295,19 +485,17 @@ class LogoutCall:
     def leave(self, target: str, names: Collection[str]) -> Response | None:
         """End the login of this visitor, and tell the hub of it, maybe through her."""
         login = env.session_to_end(self._environ)
-        if login is None or env.sessions(self._environ).name_of(login) not in names:
+        if login is None or login.name not in names:
             return None
-        return self._leaving.leave(self._environ, login, target, is_hubs=True)
+        return self._leaving.leave(self._environ, login, target, cause=hooks.INSIDE)
 
     def end(self, names: Collection[str]) -> bool:
         """End logins without her browser; whether all of them are out everywhere."""
         sessions = env.sessions(self._environ)
-        logins = [sessions.named(name) for name in names]
-        told = [
-            login is not None and self._leaving.end(self._environ, login)
-            for login in logins
-        ]
-        return all(told)
+        found = [sessions.named(name) for name in names]
+        logins = [login for login in found if login is not None]
+        is_told = self._leaving.end_all(self._environ, logins, hooks.INSIDE)
+        return is_told and len(logins) == len(names)
 
     def outcome(self, target: str) -> bool | None:
         """Whether she is logged out everywhere, after :meth:`leave`; None before."""

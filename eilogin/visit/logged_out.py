@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: What of the others needs no page of ours before she goes on: there is no news.
-_NO_NEWS = ("everywhere", "no-login", "unknown")
+_NO_NEWS = ("everywhere", "chosen", "no-login", "unknown")
 
 
 class Afterwards(NamedTuple):
@@ -47,14 +47,20 @@ class LoggedOut:
         *,
         headers: Iterable[tuple[str, str]] = (),
         reference: str = "",
+        again: str = "",
         at_instant: float | None = None,
+        is_past: bool = False,
         status: int = 200,
+        page_at: str = "",
     ) -> Response:
         """Where she wants to be, if the ``others`` have no news for her; else a page.
 
         ``others`` is one of those of ``logged_out.html``, or ``everywhere``.
-        ``at_instant`` is when that was done, if it is not now; ``status`` is that of
-        the page, where what came of the others is refused.
+        ``again`` is where the hub may be told again, or "". ``at_instant`` is when that
+        was done, if it is not now, and ``is_past`` whether nobody knows any more that
+        it is so; ``status`` is that of the page, where what came of the others is
+        refused. ``page_at`` is the address of ours where the page is, or "": it is the
+        answer.
         """
         own, target = env.trust(environ).own, then.target
         if then.is_partial and others == "everywhere":
@@ -64,6 +70,10 @@ class LoggedOut:
             return see_other(at(own.public_url, target), headers)
         if target and others in _NO_NEWS:
             return see_other(at(own.public_url, target), headers)
+        if page_at:
+            return see_other(page_at, headers)
+        if is_past and others == "everywhere":
+            others = "before"
         return self._pages.page(
             environ,
             "logged_out.html",
@@ -73,6 +83,7 @@ class LoggedOut:
             everywhere=others == "everywhere",
             others="" if others == "everywhere" else others,
             reference=reference,
+            again_url=again,
             telephone=own.telephone,
             website_url=at(own.public_url, target or root(own.public_url)),
             login_url=own.url("login"),

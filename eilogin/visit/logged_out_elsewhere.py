@@ -14,7 +14,8 @@ from eilogin.saml import bindings, messages
 from eilogin.saml.checks import KNOWN_FOR, check_logout_request
 from eilogin.sessions import Login, Subject
 from eilogin.visit.digid import named
-from eilogin.visit.inside import Inside, take_missed
+from eilogin.visit.hooks import ELSEWHERE, Hooks
+from eilogin.visit.inside import Inside
 from eilogin.web import environ as env
 from eilogin.web.inbound import Inbound, receive_soap
 from eilogin.web.outbound import (
@@ -35,9 +36,10 @@ _PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
 class LoggedOutElsewhere:
     """Executes LogoutRequests of the hub at one participant, and answers them."""
 
-    def __init__(self, pages: Pages, inside: Inside) -> None:
+    def __init__(self, pages: Pages, inside: Inside, hooks: Hooks) -> None:
         self._pages = pages
         self._inside = inside
+        self._hooks = hooks
 
     def through_browser(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
         """One that came by Redirect or POST (SAML profiles 4.4.3.2)."""
@@ -100,10 +102,11 @@ class LoggedOutElsewhere:
         known = values.get(seen)
         if known is None:
             subject = named(trust.own, request.name_id, issuer)
+            noted = self._inside.note(environ, subject)
             ended = _end(environ, trust, request, subject, issuer)
-            is_told = self._inside.tell(environ, ended)
-            was_missed = subject is not None and take_missed(environ, subject)
-            is_done = is_told and not was_missed and _is_known(environ, ended)
+            self._hooks.tell(environ, ended, ELSEWHERE)
+            is_told = self._inside.tell(environ, noted, ended)
+            is_done = is_told and _is_known(environ, ended)
             known = "done" if is_done else "partly"
             values.add(seen, known, now + KNOWN_FOR)
         return _DONE if known == "done" else _PARTLY

@@ -21,9 +21,9 @@ from eilogin.errors import (
 )
 from eilogin.federation import Trust
 from eilogin.saml import messages
-from eilogin.saml.levels import LEVELS, reaches
+from eilogin.saml.levels import LEVELS
 from eilogin.saml.text import short
-from eilogin.visit import access, cancelled, choosing, limits, under_way
+from eilogin.visit import access, cancelled, choosing, under_way
 from eilogin.visit.arrival import go_to
 from eilogin.visit.asking import login_address, remember_asking
 from eilogin.visit.ending import end_here
@@ -44,10 +44,11 @@ class NoLogin:
 
     ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
     not asked again silently; ``words`` are what she reads by language, of whom DigiD
-    says that she cancelled; a hub may stand ``inside``.
+    says that she cancelled; a hub may stand ``inside``; ``is_exact`` says that it is
+    asked for one level and no higher one (``comparison = exact``).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what she may meet
         self,
         pages: Pages,
         rules: Rules,
@@ -55,9 +56,11 @@ class NoLogin:
         silence: float,
         words: Mapping[str, str],
         inside: Inside,
+        is_exact: bool = False,
     ) -> None:
         self._pages = pages
         self._rules = rules
+        self._is_exact = is_exact
         self._silence = silence
         self._words = words
         self._inside = inside
@@ -77,7 +80,8 @@ class NoLogin:
             reason=short(failure.status_codes[-1]),
         )
         if pending.is_passive:
-            return self.silently(environ, pending)
+            ended = self._ended_elsewhere(environ, pending, failure)
+            return self.silently(environ, pending, ended)
         trust = env.trust(environ)
         if trust.own.hub_inside is not None:
             code = failure.status_codes[-1]
@@ -176,10 +180,38 @@ class NoLogin:
         note_refusal(error, "login", environ)
         return self.silently(environ, pending)
 
-    def silently(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
-        """On to where she was, as who she was; the hub is not asked again soon."""
+    def silently(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        """On to where she was, as who she is; the hub is not asked again soon."""
         target = way_back(environ, pending.target)
-        return go_to(environ, target, [remember_asking(self._silence)])
+        return go_to(environ, target, [*headers, remember_asking(self._silence)])
+
+    def _ended_elsewhere(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
+    ) -> list[tuple[str, str]]:
+        """End her session here, of which the hub knows no more when it is kept alive.
+
+        She has logged out elsewhere, say, and nobody could tell us. Not where she was
+        only away from the hub for a while, as it says; nor where more was asked for
+        than to keep alive what she has; nor if she has logged in since.
+        """
+        login = env.session(environ)
+        if (
+            login is None
+            or messages.NO_PASSIVE not in failure.status_codes
+            or messages.IDLE in failure.status_codes
+            or (pending.level, pending.is_forced) != (LEVELS[0], False)
+            # Another level than hers it may not confirm, and she is in there.
+            or (self._is_exact and login.level != pending.level)
+            or pending.begun_as != under_way.tag_of(login)
+            or login.confirmed > pending.asked
+        ):
+            return []
+        return end_here(environ, short(messages.NO_PASSIVE), self._inside)
 
     def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
         """The page of a login that is lost, for who is logged in by now all the same.
@@ -221,15 +253,8 @@ class NoLogin:
             return None
 
     def _is_open(self, environ: "WSGIEnvironment", rule: Rule | None) -> bool:
-        if rule is None:
-            return False
         login = env.session(environ)
-        return rule.need in (OFF, OPTIONAL) or (
-            login is not None
-            and reaches(login.level, rule.need)
-            and not limits.needs_proof(environ, login, rule)
-            and not access.unmet(login, rule)
-        )
+        return rule is not None and access.is_open_to(environ, login, rule)
 
     def _ended(
         self, environ: "WSGIEnvironment", error: Refused

@@ -106,12 +106,17 @@ class Rule:
     conditions: frozenset[Condition] = frozenset()
     #: Whether there is anything beside the level.
     has_limits: bool = field(init=False, repr=False, compare=False)
+    #: The levels at which a login is all that is needed; none where there are limits.
+    enough: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         has_limits = (
             self.idle is not None or self.max_age is not None or bool(self.conditions)
         )
+        is_enough = self.need in LEVELS and not has_limits
+        enough = LEVELS[LEVELS.index(self.need) :] if is_enough else ()
         object.__setattr__(self, "has_limits", has_limits)
+        object.__setattr__(self, "enough", frozenset(enough))
 
 
 def strictest(rules: Collection[Rule]) -> Rule:

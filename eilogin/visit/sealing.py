@@ -26,6 +26,7 @@ _NAME_SIZE = 4
 _SALT_SIZE = 16
 _KEY_SIZE = 32
 _NONCE_SIZE = 12
+_TAG_SIZE = 16
 
 
 class NotSealed(ValueError):
@@ -37,6 +38,9 @@ class Sealer:
 
     ``party_secrets`` are the party's, the newest first; at least one.
     """
+
+    #: By how many octets a sealed text is longer.
+    ADDED = _NAME_SIZE + _SALT_SIZE + _TAG_SIZE
 
     def __init__(self, party_secrets: Sequence[bytes], purpose: str) -> None:
         # The newest one is the last to be put in, and stays where two have one name.
@@ -66,6 +70,10 @@ class Sealer:
             return cipher.decrypt(nonce, rest[_SALT_SIZE:], _joined(bound_to))
         except InvalidTag:
             raise NotSealed("changed, or sealed for another place") from None
+
+    def may_open(self, sealed: bytes) -> bool:
+        """Whether it names a secret that is known here, as whoever wrote it says."""
+        return sealed[:_NAME_SIZE] in self._keys
 
     def _cipher(self, name: bytes, also_by: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
         material = self._keys[name] + also_by

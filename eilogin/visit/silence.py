@@ -27,6 +27,7 @@ from eilogin.saml.levels import LEVELS
 from eilogin.settings import LONGEST_TARGET
 from eilogin.visit.asking import Questions
 from eilogin.visit.choosing import known_hub
+from eilogin.visit.inside import Inside
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.requests import fills_window, is_looked_at
@@ -51,9 +52,10 @@ _PROBED = 60
 class SilentQuestion:
     """Asks for one participant; ``is_on`` says whether it ever does."""
 
-    def __init__(self, questions: Questions, *, is_on: bool) -> None:
+    def __init__(self, questions: Questions, inside: Inside, *, is_on: bool) -> None:
         self.is_on = is_on
         self._questions = questions
+        self._inside = inside
 
     def begin(self, environ: "WSGIEnvironment") -> Response | None:
         """Where a stranger opens a public page: the redirect that begins it, or None.
@@ -64,6 +66,8 @@ class SilentQuestion:
             return None
         is_known = env.session_or_none(environ) is not None
         if is_known or _PROBE.read(environ) or _DONE.read(environ):
+            return None
+        if self._inside.is_way_out(environ):
             return None
         own, hub = env.trust(environ).own, known_hub(environ)
         page = whole_target(environ, own.public_url)

@@ -12,18 +12,19 @@ from lxml import etree
 from pydantic import BeforeValidator
 
 from eilogin import audit, clock
-from eilogin.errors import MessageUnexpected, PeerBusy, UnknownPeer
+from eilogin.errors import InNameOf, MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, signatures
 from eilogin.saml.checks import check_logout_response
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login
 from eilogin.visit.digid import name_id_of
+from eilogin.visit.unheard import Notice
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 from eilogin.web.inbound import open_soap
 from eilogin.web.outbound import binding_missing, browser_bindings, encryption_key
-from eilogin.web.places import USUAL, Full, Places
+from eilogin.web.places import Full, Places
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -61,15 +62,17 @@ class HubTold:
     """How one participant tells it.
 
     ``wanted`` are the bindings, the preferred one first, or none for the usual ones;
-    ``timeout`` is how many seconds the hub may take over SOAP; ``encrypts`` says
-    whether the NameID is encrypted where the hub has a key for that.
+    ``timeout`` is how many seconds the hub may take over SOAP, and ``at_once`` how many
+    logouts of this process may be there so; ``encrypts`` says whether the NameID is
+    encrypted where the hub has a key for that.
     """
 
     def __init__(
-        self, wanted: Sequence[str], *, timeout: float, encrypts: bool
+        self, wanted: Sequence[str], *, timeout: float, at_once: int, encrypts: bool
     ) -> None:
         self._wanted = wanted
         self._timeout = timeout
+        self._at_once = at_once
         self._encrypts = encrypts
 
     def endpoints(self, trust: Trust, login: Login) -> list[Endpoint]:
@@ -95,16 +98,17 @@ class HubTold:
         return endpoints
 
     def request(
-        self, trust: Trust, login: Login, endpoint: Endpoint, request_id: str
+        self, trust: Trust, notice: Notice, endpoint: Endpoint
     ) -> etree._Element:
         """The LogoutRequest for that address, not signed yet."""
+        login = notice.login
         hub = trust.hub(login.who.issuer)
         # DigiD knows her by her browser there, and no SessionIndex (DIGID.md 3.1).
         index = "" if trust.own.is_digid else login.session_index
         return messages.write_logout_request(
             messages.LogoutRequest(
-                id=request_id,
-                issued=clock.now(),
+                id=notice.request_id,
+                issued=notice.issued,
                 issuer=trust.own.entity_id,
                 name_id=name_id_of(trust.own, login),
                 destination=endpoint.location,
@@ -115,24 +119,26 @@ class HubTold:
         )
 
     def directly(
-        self, environ: "WSGIEnvironment", login: Login, endpoint: Endpoint
+        self, environ: "WSGIEnvironment", notice: Notice, endpoint: Endpoint
     ) -> str:
         """Tell it over SOAP; what it says of the others, as :func:`judged` gives it.
 
         Raises :class:`eilogin.errors.EiloginError` where it says nothing.
         """
-        trust, request_id = env.trust(environ), messages.new_id()
-        element = self.request(trust, login, endpoint, request_id)
-        signatures.sign(element, trust.key_for(login.who.issuer))
-        with _place(environ, login.who.issuer):
-            octets = trust.back_channel.post(
-                endpoint.location, bindings.wrap_soap(element), timeout=self._timeout
-            )
-        signed, _ = open_soap(octets, trust.hub_keys)
-        response = messages.read_logout_response(signed)
-        # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
-        hub = login.who.issuer
-        return judged(response, hub, request_id, response.destination)
+        trust, hub = env.trust(environ), notice.login.who.issuer
+        element = self.request(trust, notice, endpoint)
+        signatures.sign(element, trust.key_for(hub))
+        body = bindings.wrap_soap(element)
+        # Whatever is wrong with it, the log says whose answer it was.
+        with InNameOf(hub):
+            with _place(environ, hub, self._at_once):
+                octets = trust.back_channel.post(
+                    endpoint.location, body, timeout=self._timeout
+                )
+            signed, _ = open_soap(octets, trust.hub_keys)
+            response = messages.read_logout_response(signed)
+            # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
+            return judged(response, hub, notice.request_id, response.destination)
 
 
 def _usual(in_browser: Sequence[str]) -> Sequence[str]:
@@ -146,25 +152,26 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 
 @contextmanager
-def _place(environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
-    """One of the places for logouts that are at a hub, or PeerBusy: nobody waits.
+def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
+    """One of so many places for logouts that are at a hub, or PeerBusy: nobody waits.
 
     The hub does not see from which network they come; so none has all of them here.
     """
     try:
-        with _AT_HUBS.one(hub, USUAL, network_here(environ)):
+        with _AT_HUBS.one(hub, most, network_here(environ)):
             yield
     except Full as full:
         raise PeerBusy(
             f"{full.taken} logouts are at {hub!r} at this moment, {full.of_one} of them"
-            " from one network, and no more are told to it: does it answer slowly?"
+            " from one network, and no more are told to it: does it answer slowly"
+            " (logouts_at_once, logout_timeout)?"
         ) from None
 
 
 def judged(
     response: messages.LogoutResponse, hub: str, request_id: str, destination: str
 ) -> str:
-    """What the hub says of the others: ``everywhere``, or ``partly``.
+    """What the hub says of the others: ``everywhere``, ``partly`` or ``chosen``.
 
     ``hub`` is the one that was asked; ``destination`` is "" for an answer that
     need not have one. Raises :class:`eilogin.errors.Refused` where it is no answer to
@@ -187,4 +194,6 @@ def judged(
             f" {' '.join(codes)[:200]!r}"
         )
     audit.event("logout.answered", "failed" if is_partial else "ok", peer=hub)
+    if is_partial and response.status.message == messages.STAYS:
+        return "chosen"
     return "partly" if is_partial else "everywhere"

@@ -45,8 +45,9 @@ _FAILURE = "failure"
 _UNUSABLE = "unusable"
 # The form by which she agrees to an answer.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
-#: Status codes that are told on (SAML core 3.2.2.2 has two), and characters of one.
-_MOST_CODES = 2
+#: Status codes that are told on (SAML core 3.2.2.2 has two, and our hub a third), and
+#: characters of one.
+_MOST_CODES = 3
 _LONGEST_CODE = 200
 #: What the cookies begin with for answers for which nobody asked: one for each answer,
 #: by the first digits of its name.

@@ -68,7 +68,11 @@ class Cookie:
         None too where it was sent with two different values: no browser does that
         with a ``__Host-`` cookie, so one of them is forged and nobody can say which.
         """
-        header, wanted = environ.get("HTTP_COOKIE", ""), self._start
+        return self.read_in(environ.get("HTTP_COOKIE", ""))
+
+    def read_in(self, header: str) -> str | None:
+        """The same of a Cookie header."""
+        wanted = self._start
         start = header.find(wanted)
         if start == -1:
             return None

@@ -18,6 +18,7 @@ key                       set by                  value
                                                   is asked for, or None
 ``eilogin.visible``       ``trust``               :class:`Visible`, where PATH_INFO
                                                   is not what the visitor sees
+``eilogin.off``           ``login``               True on ``off`` paths
 ``eilogin.fresh``         ``login``               True where a limit of the path asks
                                                   for a fresh proof
 ``eilogin.nameless``      ``login``               True at our own addresses where an
@@ -26,23 +27,28 @@ key                       set by                  value
 ``eilogin.login``         ``login``               :class:`LoginService`
 ``eilogin.logout``        ``logout``              :class:`LogoutService`, where a hub
                                                   stands inside
-``eilogin.ended``         ``logout``              :class:`Ended`, in a request that it
-                                                  makes itself to the hub inside
+``eilogin.ended``         ``login``, ``logout``   :class:`Ended`, in a request that they
+                                                  make themselves: to the hub inside, or
+                                                  to ``logout`` (:data:`GONE`)
+``eilogin.ways_out``      ``login``               :class:`WaysOut`, in a request that it
+                                                  makes itself, to ``logout``
+``eilogin.operator``      a command               :class:`Operator`, in a request of its
+                                                  own to a hub or participant
 ========================= ======================= =================================
 
 A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which names
 the filter that should stand before it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from webob import Response
 
 from eilogin.errors import EiloginError, PipelineOrder
 from eilogin.federation import Trust
-from eilogin.sessions import Login, Sessions
+from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Values
 from eilogin.web.cookies import Cookie
 
@@ -56,11 +62,22 @@ COOKIE = "eilogin.cookie"
 TRUST = "eilogin.trust"
 ADDRESS = "eilogin.address"
 VISIBLE = "eilogin.visible"
+OFF = "eilogin.off"
 FRESH = "eilogin.fresh"
 NAMELESS = "eilogin.nameless"
 LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
 ENDED = "eilogin.ended"
+WAYS_OUT = "eilogin.ways_out"
+OPERATOR = "eilogin.operator"
+
+#: As ``eilogin.address``: no address, but a word to the filter ``logout`` that logins
+#: have ended of which it does not know; nobody can ask for it.
+GONE = "gone"
+
+#: As ``eilogin.address``: an address of the application's own logout (``app_logout``),
+#: at which somebody is to whom that page is not open.
+APP_LOGOUT = "app_logout"
 
 #: The order in which the filters of a participant stand, the outermost first.
 ORDER = ("session", "trust", "login", "logout", "identity", "appsession")
@@ -127,8 +144,8 @@ class LogoutService(Protocol):
 
         What to answer; she is at ``target``, a path of this site, afterwards, and
         :meth:`outcome` knows what came of it. None where she has no login, or one
-        that is not among ``names`` (:meth:`eilogin.sessions.Sessions.name_of`): who
-        brings a message about somebody else stays logged in.
+        that is not among ``names`` (:attr:`eilogin.sessions.Login.name`): who brings
+        a message about somebody else stays logged in.
         """
 
     def end(self, names: Collection[str]) -> bool:
@@ -141,13 +158,43 @@ class LogoutService(Protocol):
         """Whether she is logged out everywhere, after :meth:`leave`; None before."""
 
 
+class EndedBefore(NamedTuple):
+    """A login that had ended before: its name, and whose it was."""
+
+    name: str
+    who: Subject
+
+
 @dataclass
 class Ended:
     """Logins that have ended above; the hub inside says what came of it there."""
 
     logins: Sequence[Login]
+    #: Of these it ends nothing, and says it of them too.
+    before: Sequence[EndedBefore] = ()
     #: Whether all participants of the hub inside know it.
     is_everywhere: bool = False
+
+
+@dataclass
+class WaysOut:
+    """What ``logout`` knows, for ``login``: where the application logs out."""
+
+    #: Whether a request is at such an address (``app_logout``).
+    has: "Callable[[WSGIEnvironment], bool]" = lambda _: False
+
+
+@dataclass
+class Operator:
+    """Takes what is at the end of a pipeline, for a command of its operator."""
+
+    #: The hub (:class:`eilogin.hub.at_work.AtWork`), which puts itself here.
+    hub: Any = None
+    #: How a hub above that one is told of a logout, where there is one.
+    above: LogoutService | None = None
+    #: The participant (:class:`eilogin.visit.by_operator.SiteAtWork`), which puts
+    #: itself here where its address for a logout is asked for.
+    site: Any = None
 
 
 def _missing(key: str) -> PipelineOrder:

@@ -74,6 +74,8 @@ _HSTS = "max-age=31536000"
 #: one. A click there does nothing yet.
 _IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
 _NOBODY = "'none'"
+#: Scripts that look at pages of their own site.
+_FETCHING = ("receipt.js",)
 #: The same as frame-ancestors for an older browser, which knows no other sites.
 _FRAMING = {
     "": [("X-Frame-Options", "DENY")],
@@ -252,6 +254,7 @@ class Pages:
             script_hash,
             ancestor=ancestor,
             frames=frames,
+            fetches=script in _FETCHING,
         )
         language = language_of(environ)
         text = self._by_language[language].get_template(template).render(values)
@@ -381,18 +384,20 @@ def _packaged(name: str) -> str:
 # --- headers --------------------------------------------------------------------
 
 
-def _policy(
+def _policy(  # noqa: PLR0913 - the parts of one policy
     style_hash: str,
     form_action: Sequence[str] | None,
     script_hash: str = "",
     *,
     ancestor: str = "",
     frames: Sequence[str] = (),
+    fetches: bool = False,
 ) -> str:
     """The Content-Security-Policy of one page."""
     origins = dict.fromkeys(["'self'", *map(origin_of, form_action or ())])
     form = [] if form_action is None else [f"form-action {' '.join(origins)}"]
     script = [f"script-src {script_hash}"] if script_hash else []
+    fetched = ["connect-src 'self'"] if fetches else []
     framed = dict.fromkeys(["'self'", *map(origin_of, frames)])
     frame = [f"frame-src {' '.join(framed)}"] if frames else []
     return "; ".join(
@@ -402,6 +407,7 @@ def _policy(
             # The icon in the tab stands in the page itself.
             "img-src data:",
             *script,
+            *fetched,
             *form,
             *frame,
             f"frame-ancestors {ancestor or _NOBODY}",

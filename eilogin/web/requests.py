@@ -176,6 +176,11 @@ def fills_window(environ: "WSGIEnvironment") -> bool:
     return bool(environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
 
 
+def is_in_advance(environ: "WSGIEnvironment") -> bool:
+    """Whether a browser asks for what it may show later, or never (Sec-Purpose)."""
+    return "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ
+
+
 def is_in_frame(environ: "WSGIEnvironment") -> bool:
     """Whether a person looks at this in a frame, in a page of this site."""
     return is_looked_at(environ) and not fills_window(environ)

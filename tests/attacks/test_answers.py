@@ -603,7 +603,7 @@ def _is_refused_or_true(response, steps, expected):
     assert accepted == ASSERTION
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     made_by=st.sampled_from([with_signed_assertion, with_signed_response]),
     steps=_STEPS,
@@ -614,7 +614,7 @@ def test_a_mutant_is_refused_or_says_what_the_hub_signed(
     _is_refused_or_true(made_by(hub_key), steps, expected)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=_STEPS, is_within=st.booleans())
 def test_an_encrypted_mutant_is_refused_or_says_what_the_hub_signed(
     steps, is_within, hub_key, reader_key, expected

@@ -34,9 +34,11 @@ from lxml import etree
 from eilogin import clock
 from eilogin.cli import main
 from eilogin.errors import ConfigurationError, MetadataOlder, UnknownPeer
+from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml import signatures, xml
+from eilogin.saml.keys import new_key_pair
 from eilogin.saml.messages import write_instant
 from eilogin.settings import read
 
@@ -262,6 +264,39 @@ def test_one_that_is_good_is_taken(uwv, hub):
     assert uwv.trust(uwv.told.octets).hub_ids == hub.trust(hub.told.octets).hub_ids
 
 
+# --- by a folder, while the key of its operator changes -------------------------------
+
+
+@pytest.fixture(scope="module")
+def changing(uwv, tmp_path_factory):
+    """A participant that takes what either of two keys has signed."""
+    folder = tmp_path_factory.mktemp("changing")
+    site = Site(uwv.arena, folder, UWV)
+    (folder / "next.crt").write_bytes(new_key_pair("next")[1])
+    now = site.options["federation_certificate"]
+    site.options["federation_certificate"] = f"{folder}/next.crt\n{now}"
+    return site
+
+
+@pytest.mark.parametrize(
+    "forgery", [f for f in WHOLE if NO_HUB not in f.reasons], ids=str
+)
+def test_a_file_in_a_folder_that_is_forged_stops_the_start(changing, forgery):
+    changing.options["federation"] = str(changing.folder)
+    error = changing.stops(forgery.make(changing.told))
+    forgery.expects(error.code)
+    assert str(changing.file) in str(error)
+    assert changing.trust(changing.told.octets).hub_ids
+
+
+@pytest.mark.parametrize("forgeries", by_kind(generic()))
+def test_a_signature_by_none_of_the_keys_stops_the_start(changing, forgeries):
+    for forgery in filter(is_even, forgeries):
+        with by_name(forgery):
+            error = changing.stops(forgery.make(message_of(changing)))
+            assert error.code in ("metadata-unusable", "metadata-untrusted")
+
+
 # --- by address ---------------------------------------------------------------------
 
 
@@ -294,38 +329,43 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Fetching:
-    """A site that fetches its metadata, and has a good copy of it."""
+    """A site that fetches its metadata while it runs, and has trusted it before."""
 
     def __init__(self, site, server, folder):
-        self.site, self.server, self.folder = site, server, folder
+        self.site, self.server = site, server
         now = clock.now()
         self.good = site.told.signed(created(site.told.root(), write_instant(now)))
-        self.trusted = self.fetches(self.good).federation.entities
-        (self.copy,) = folder.iterdir()
-        assert self.copy.read_bytes() == self.good
-
-    def fetches(self, octets):
-        self.server.octets = octets
+        self.server.octets = self.good
         url = f"http://localhost:{self.server.server_port}/federation.xml"
-        said = {"federation": url, "federation_copies": str(self.folder)}
-        return self.site.trust(**said)
+        said = {"federation": url, "federation_folder": str(folder)}
+        self.site.trust(**said)
+        self.options = read(TrustOptions, {}, {**self.site.options, **said})
+        self.folder = folder_of(self.options)
+        self.trusted = self.folder.active.state.digest
+        self.files = self._files()
+
+    def _files(self):
+        files = [*self.folder.path.glob("copy-*"), *self.folder.path.glob("index-*")]
+        return {path: path.read_bytes() for path in files}
 
     def keeps(self, octets, caplog):
         """What comes is not believed: who was trusted is so still; why, as the log."""
         caplog.clear()
-        with caplog.at_level(logging.WARNING, "eilogin"):
-            trust = self.fetches(octets)
-        assert trust.federation.entities == self.trusted
-        assert self.copy.read_bytes() == self.good
-        assert [*self.folder.iterdir()] == [self.copy]
-        assert "a copy from before stands in" in caplog.text
+        self.server.octets = octets
+        with caplog.at_level(logging.WARNING, "eilogin"), self.folder.locked(0):
+            assert refresh(self.options, self.folder).what == "same"
+        assert self.folder.active.state.digest == self.trusted
+        assert self.folder.waiting is None
+        assert self._files() == self.files
+        assert self.good in self.files.values()
+        assert "a copy stands in" in caplog.text
         return caplog.text
 
 
 @pytest.fixture(scope="module")
 def fetching(uwv, tmp_path_factory):
     server = Server()
-    yield Fetching(uwv, server, tmp_path_factory.mktemp("copies"))
+    yield Fetching(uwv, server, tmp_path_factory.mktemp("trust"))
     server.close()
 
 

@@ -54,7 +54,7 @@ from eilogin.visit.rules import Rules
 from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.cookies import Cookie
 
-fixed = partial(settings, derandomize=True, database=None, deadline=None)
+fixed = partial(settings, derandomize=True, database=None)
 
 
 # --- base64 and deflate -------------------------------------------------------------
@@ -523,7 +523,7 @@ LONG = "x" * 300
         ("trust", {"key": LONG}),
         ("trust", {"federation": LONG}),
         ("trust", {"federation": f"{LONG} {LONG}"}),
-        ("trust", {"federation_copies": LONG}),
+        ("trust", {"federation_folder": LONG}),
         ("wsgi", {"path": LONG}),
     ],
 )

@@ -56,7 +56,7 @@ from eilogin.saml.xml import parse, q, serialize
 from eilogin.web.inbound import open_soap
 
 #: Of fuzz with the same seed each time, so that it takes as long each time.
-fixed = partial(settings, derandomize=True, database=None, deadline=None)
+fixed = partial(settings, derandomize=True, database=None)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ HUB = "https://inloggen.example.nl/metadata"
 SLO = "https://uwv.example.nl/eilogin/slo"
 EVIL = "admin"
 
-fixed = partial(settings, derandomize=True, database=None, deadline=None)
+fixed = partial(settings, derandomize=True, database=None)
 
 STATES = ("", "a1b2", "/mijn?jaar=2026&x=é +%/")
 

@@ -85,6 +85,8 @@ def is_guarded(answer, *, framed_by="'none'"):
     for frame in page.iter("iframe"):
         assert urlsplit(frame.get("src")).netloc == HUB
     allowed = {*_DIRECTIVES, "style-src", "script-src", "form-action", "frame-src"}
+    if policy.get("connect-src") == "'self'" and "fetch(look" in answer.text:
+        allowed.add("connect-src")
     assert set(policy) <= allowed | {"frame-ancestors"}
     for what in FORBIDDEN:
         assert not page.xpath(what), what
@@ -178,10 +180,10 @@ def pages_of_strangers(served):
     yield get(served, STAD, "/eilogin/logout")
     yield get(served, MIJN, "/")
     yield get(served, MIJN, "/nothing")
-    for path in ("/", "/login", "/nothing", "/sso", "/slo", "/logout", "/artifact"):
+    for path in ("/", "/login", "/nothing", "/sso", "/slo", "/artifact"):
         yield get(served, HUB, path)
     yield get(served, HUB, "/sso?request=" + "0" * 32)
-    yield get(served, HUB, "/slo?look=x")
+    yield get(served, HUB, "/slo?tell=x")
     yield post(served, HUB, "/login", OWN_PAGE, body=b"username=x&password=y")
     sign_in = "Cookie: __Host-eilogin-sign-in=yes"
     yield post(served, HUB, "/login", OWN_PAGE, sign_in, body=b"username=x&password=y")
@@ -312,11 +314,13 @@ def policies_in(answer):
 #: Pages to which these ways do not lead, with the test that does.
 ELSEWHERE = {
     "attribute_missing.html": "tests/filters/test_identity.py",
+    "confirm_everywhere.html": "tests/journeys/test_logout_options.py",
     "choose_hub.html": "tests/visit/test_choosing.py",
     "digid_failed.html": "tests/visit/test_digid.py",
     "going_on.html": "tests/hub/test_above.py",
     "known_already.html": "tests/hub/digid",
     "log_out_of_services.html": "tests/hub/digid",
+    "logging_out_one_by_one.html": "tests/hub/test_one_by_one.py",
     "logged_in.html": "tests/visit/test_cancelled.py",
     "login_beside.html": "tests/visit/test_login_needed.py",
     "login_loops.html": "tests/visit/test_rounds.py",
@@ -326,7 +330,7 @@ ELSEWHERE = {
     "subject_missing.html": "tests/visit/test_subjects.py",
 }
 #: What is part of a page, and none by itself.
-PARTS = {"base.html", "help_desk.html", "rehearsal.html"}
+PARTS = {"base.html", "help_desk.html", "rehearsal.html", "where_in.html"}
 
 
 @IN_THIS_PROCESS

@@ -616,7 +616,7 @@ class TestAttacks:
         no_leaks("BSN", places=[])
 
     def test_cookies_that_are_forged(self, anna, no_leaks):
-        for name in ("eilogin", "eilogin-logout", "eilogin-again"):
+        for name in ("eilogin", "eilogin-logout", "eilogin-logout-again"):
             value = f"69{name}{'geheim' * 8}"
             no_leaks.secrets.add("session cookie", value)
             anna.browser.set_cookie("stad.test", f"__Host-{name}", value)

@@ -492,25 +492,46 @@ PUBLIC = {
     ("eilogin/saml/toolkit.py", "c == code"),
     ("eilogin/federation/dates.py", "remark.code == CERTIFICATE_EXPIRED"),
     ("eilogin/hub/signin.py", "level != PASSWORD"),
-    # The name of a cookie.
+    (
+        "eilogin/hub/undelivered.py",
+        "entry.reasons.get(number) == PrincipalUnknown.code",
+    ),
+    # The name of a cookie, and of a header.
     ("eilogin/filters/session.py", "environ[env.COOKIE].name == self.cookie.name"),
+    ("eilogin/visit/set_cookies.py", "name.lower() == _SET_COOKIE"),
+    # Hashes of metadata, which is public.
+    (
+        "eilogin/federation/changes.py",
+        "self.old.digests[name] == self.new.digests[name]",
+    ),
     # How long something is.
     ("eilogin/saml/signatures.py", "len(signature) != 2 * half"),
     ("eilogin/sessions/service.py", "len(token) == _TOKEN_LENGTH"),
     # Both of our own making: what the hub above said, and what is in a sealed cookie.
+    ("eilogin/hub/above.py", "_said(current) == _said(proof)"),
     (
         "eilogin/hub/above.py",
-        "_said(current) == (_name(self._environ, above), *_proof(above))",
+        "(known.who, known.session_index) != (proof.who, proof.session_index)",
     ),
     (
         "eilogin/visit/arrival.py",
         "pending.begun_as != under_way.tag_of(current)",
     ),
+    ("eilogin/visit/no_login.py", "pending.begun_as != under_way.tag_of(login)"),
+    # What an application sets now, and what it has set before.
+    ("eilogin/visit/app_logout_call.py", "cookies == before"),
     # A SourceID is the hash of an entityID; here one is looked for to name it in a log.
     ("eilogin/visit/answers.py", "bindings.source_id(one) == found"),
+    # What stands in the address too that the same browser asks for.
+    ("eilogin/hub/signin.py", "_WAY_MADE.read(environ) == question.handle"),
     # The hash of an entityID that a browser has chosen.
     ("eilogin/visit/choosing.py", "_digest(one) == match[1]"),
-    # Against a power failure, not against anybody.
+    # Against a power failure, not against anybody; of what is public.
+    ("eilogin/federation/refreshing.py", "known.digest == state.digest"),
+    (
+        "eilogin/federation/changes.py",
+        "self.old.digests[name] == self.new.digests[name]",
+    ),
     ("eilogin/sessions/records.py", "checksum != str(crc32(body.encode()))"),
 }
 #: Words in the names of what nobody should be able to guess.

@@ -17,7 +17,7 @@ import argon2
 import pytest
 from webob import Request
 
-from eilogin.hub.citizens import Citizens, demo_citizens
+from eilogin.hub.citizens import Citizens, demo_citizens, to_json
 from eilogin.visit.sealing import Sealer
 
 HUB = "https://inloggen.test"
@@ -206,6 +206,13 @@ class TestWhatIsSeen:
 
 class TestHowLongItTakes:
     """By CPU time, which others on this machine do not change."""
+
+    @pytest.fixture
+    def federation(self, clock, eilogin_federation, tmp_path):
+        """Passwords are as much work as in a demo."""
+        file = tmp_path / "demo.json"
+        file.write_bytes(to_json(demo_citizens()))
+        return eilogin_federation({}, hub_options={"citizens": str(file)})
 
     def cpu_of(self, guesser, *said, **more):
         request = guesser.request(*said, **more)

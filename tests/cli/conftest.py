@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import time_machine
 from click.testing import CliRunner
 from real_parts import free_ports
 
@@ -16,6 +17,7 @@ from eilogin.cli.demo import Demo
 from eilogin.cli.inifile import IniFile
 from eilogin.stores.sqlite import mounts
 
+START = "2026-11-24T09:00:00Z"
 TEMPLATE = """\
 [DEFAULT]
 federation_file = %(here)s/var/federation.xml
@@ -155,7 +157,9 @@ def made_once(tmp_path_factory):
     """What the demo makes: keys take time, and no test changes these."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "paste.ini").write_text(TEMPLATE.format(port=1, back=2))
-    list(Demo(folder / "paste.ini").prepare())
+    # Some tests have a clock of their own, and nothing is made in a time to come.
+    with time_machine.travel(START):
+        list(Demo(folder / "paste.ini").prepare())
     return folder / "var"
 
 

@@ -1,9 +1,9 @@
 """``eilogin check``: every fault of a file, and nothing built."""
 
 import ast
-import hashlib
 import os
 import pwd
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 import time_machine
+from paste.deploy import loadapp
 
 from eilogin import clock
 from eilogin.cli import checking, inventory
@@ -24,7 +25,7 @@ from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.metadata import Contact, Endpoint, write_entity
 from eilogin.saml.signatures import sign
 from eilogin.saml.xml import parse, serialize
-from eilogin.stores.sqlite import SQLiteStore
+from eilogin.stores.sqlite import SQLiteStore, schema
 
 
 def contents(folder):
@@ -66,7 +67,7 @@ class TestASoundFile:
         site.set("pipeline:gemeente", pipeline=pipeline)
         result = run("check", site.file)
         assert result.exit_code == 0
-        assert result.output.endswith(f"\nnote: [app:app]: {remark}\n")
+        assert f"\nnote: [app:app]: {remark}\n" in result.output
 
     def test_is_checked_without_building_or_writing_anything(self, site):
         before = sorted(site.folder.rglob("*"))
@@ -144,6 +145,16 @@ class TestWhatServeWouldRefuse:
         text = site.file.read_text().replace("[server:", "[of-others:")
         site.file.write_text(text)
         assert site.faults() == []
+
+    def test_is_a_module_of_a_hook_that_is_not_there(self, site):
+        (site.folder / "mysite.py").write_text("raise RuntimeError\n")
+        site.set("app:app", app="mysite:application", path="%(here)s")
+        site.set("filter:uwv-eilogin", on_logout="mysite:note mysit:note")
+        assert str(site.fault()) == (
+            f"{site.file}: [filter:uwv-eilogin] on_logout: found 'mysit:note'; expected"
+            " a module that can be imported; there is no 'mysit' in the folders of"
+            " 'path', nor among what is installed; did you mean 'mysite'?"
+        )
 
     def test_is_a_module_that_is_not_there(self, site):
         (site.folder / "mysite").mkdir()
@@ -322,6 +333,7 @@ OPTIONS = [
     ("filter:g-session", "use", "g-session", "leads to itself"),
     ("filter:g-session", "filter-with", "g-session", "leads to itself"),
     ("pipeline:uwv", "pipeline", "uwv", "leads to itself"),
+    ("pipeline:uwv", "filter-with", "g-session", "works around a plain application"),
     ("server:main", "use", None, "expected 'egg:waitress#main'"),
     ("filter:g-login", "require_attributes", "mail, cn", "between them, found 'mail,'"),
     ("filter:g-login", "require_attributes", "mail =", "between them, found '='"),
@@ -378,10 +390,9 @@ WRONG = {
         "link": "//elsewhere",
         "telephone": None,
         "email": None,
+        "keys": "no-folder",
         "key": "no.key",
         "certificate": "no.crt",
-        "decryption_key": "no.key",
-        "decryption_certificate": "var/uwv.crt",
         "secret": "short",
         "pseudonym_key": "env:NO_SUCH_NAME",
         "back_channel_url": "uwv",
@@ -395,7 +406,10 @@ WRONG = {
         "federation_certificate": "no.crt",
         "federation_unsigned": "maybe",
         "federation_validity": "a month",
-        "federation_copies": "no-folder",
+        "federation_folder": "no-folder",
+        "federation_refresh": "10s",
+        "federation_changes": "all",
+        "four_eyes": "maybe",
         "hub": "urn:hub",
         "discovery": "kies",
         "level_classes": "basis",
@@ -435,9 +449,14 @@ WRONG = {
     "logout": {
         "next": "https://elsewhere",
         "app_logout": "logout",
+        "app_cookies": "some, more",
+        "app_logout_call": "logout",
         "logout_binding": "pigeon",
         "logout_timeout": "soon",
+        "logouts_at_once": "0",
         "encrypt_name_id": "maybe",
+        "on_logout": "hooks",
+        "on_logout_timeout": "soon",
     },
     "identity": {
         "user": "foo",
@@ -445,7 +464,14 @@ WRONG = {
         "allow_attributes": None,
         "headers": "X-Name",
     },
-    "appsession": {"timeout": "a day", "auto": "maybe", "max_size": "off"},
+    "appsession": {
+        "type": "dbm",
+        "data_dir": "no-folder",
+        "url": "localhost:11211",
+        "timeout": "a day",
+        "auto": "maybe",
+        "max_size": "off",
+    },
     "hub": {
         "sign_in": "elsewhere",
         "citizens": "paste.ini",
@@ -453,7 +479,12 @@ WRONG = {
         "name_id_key": "env:NO_SUCH_NAME",
         "logout_timeout": "soon",
         "logouts_at_once": "some",
+        "logout_scope": "world",
+        "confirm_logout": "perhaps",
+        "show_session": "maybe",
+        "work": "perhaps",
         "logout_binding": "https://stad.test/ post",
+        "logout_in_browser": "windows",
         "name_id": "opaque",
         "name_id_attributes": "persistent mail",
         "nameless": None,
@@ -463,10 +494,10 @@ WRONG = {
         "sign": "nothing",
         "encrypt": "maybe",
         "encrypt_name_id": "maybe",
+        "metrics_token": "short",
         "demo": "maybe",
         "sectors": "* bsn",
         "inactive": None,
-        "show_session": "maybe",
         "rehearsal": "maybe",
     },
     "portal": {
@@ -815,7 +846,6 @@ class TestADemo:
         ("option", "value"),
         [
             ("rehearsal", "true"),
-            ("show_session", "true"),
             ("sectors", "* s00000001"),
             ("inactive", "https://uwv.example.nl"),
         ],
@@ -896,9 +926,9 @@ class TestKeysAndTheFederation:
         )
 
     def test_say_no_more_than_five(self, site, monkeypatch):
-        hub = checking.Federation.entities.fget
+        hubs = checking.Federation.hubs.fget
         monkeypatch.setattr(
-            checking.Federation, "entities", property(lambda f: hub(f)[:1] * 6)
+            checking.Federation, "hubs", property(lambda f: hubs(f)[:1] * 6)
         )
         site.set("filter:uwv-eilogin", hub="urn:hub")
         told = next(str(f) for f in site.faults() if "urn:hub" in f.expected)
@@ -906,9 +936,9 @@ class TestKeysAndTheFederation:
         assert ", …)" in told
 
     def test_need_a_hub_that_is_named_where_there_are_more(self, site, monkeypatch):
-        hub = checking.Federation.entities.fget
+        hubs = checking.Federation.hubs.fget
         monkeypatch.setattr(
-            checking.Federation, "entities", property(lambda f: hub(f) + hub(f)[:1])
+            checking.Federation, "hubs", property(lambda f: hubs(f) * 2)
         )
         found = [str(fault) for fault in site.faults()]
         assert len(found) == 2
@@ -928,15 +958,17 @@ class TestMetadataAtAnAddress:
         assert "geheim" not in str(told)
 
     def test_is_noted_where_a_copy_stands_in_for_it(self, site):
-        folder = site.var / "copies"
-        folder.mkdir()
-        name = hashlib.sha256(self.ADDRESS.encode()).hexdigest()[:32]
-        shutil.copy(site.var / "federation.xml", folder / f"{name}.xml")
+        (site.var / "trust").mkdir()
+        theirs = site.var / "theirs.xml"
+        shutil.copy(site.var / "federation.xml", theirs)
         site.set(
             "filter:uwv-eilogin",
-            federation=self.ADDRESS,
-            federation_copies="%(here)s/var/copies",
+            federation="%(here)s/var/theirs.xml",
+            federation_folder="%(here)s/var/trust",
         )
+        loadapp(f"config:{site.file}", "uwv")
+        theirs.write_text("<half")
+        loadapp(f"config:{site.file}", "uwv")
         found = checking.check(IniFile.read(site.file, {})).remarks
         (note,) = [text for text in found if "(metadata-copy)" in text]
         assert "[filter:uwv-eilogin] federation: a copy from before stands in" in note
@@ -989,6 +1021,22 @@ class TestTheMetadataOfAPeer:
         )
         # It is one party's, and not a list that we should be on.
         assert "are not in it" not in result.stdout
+
+    def test_of_which_we_want_the_hub_alone_is_noted(self, site, run):
+        file = site.var / "federation.xml"
+        site.set("filter:uwv-eilogin", federation=f"{file} role=hub validity=off")
+        result = run("check", site.file)
+        assert result.exit_code == 0, result.stderr
+        told = r"federation: \S+/federation\.xml: \d+ of \d+ members passed over"
+        assert re.search(told, result.stdout)
+        assert "no member of this federation" not in result.stdout
+
+    def test_of_which_a_line_is_wrong_is_a_fault_of_that_line(self, site):
+        file = site.var / "federation.xml"
+        site.set("filter:uwv-eilogin", federation=f"{file} rol=hub")
+        told = site.fault()
+        assert told.option == "federation"
+        assert "and not 'rol'; did you mean 'role'? (line 1: '" in told.expected
 
     def test_that_nobody_signed_and_does_not_list_us_is_noted(self, site, run):
         octets = (site.var / "federation.xml").read_bytes()
@@ -1209,6 +1257,25 @@ class TestWhatIsHardlyMeant:
         result = run("check", site.file)
         assert result.exit_code == 0, result.output
         return result.stdout.splitlines()[1:]
+
+    def test_a_filter_around_no_application_is_noted(self, site, run):
+        """An example of the manual, say, below a pipeline that does not name it."""
+        site.change(
+            "[app:app]",
+            "[filter:logout]\nuse = egg:eilogin#logout\napp_logout = /uit\n\n[app:app]",
+        )
+        assert self.notes(site, run) == [
+            "note: [filter:logout]: stands in no pipeline, and has no effect"
+        ]
+
+    def test_one_of_which_another_is_made_is_not(self, site, run):
+        site.change(
+            "[app:app]",
+            "[filter:more]\nuse = g-logout\n\n[filter:most]\nuse = more\n\n[app:app]",
+        )
+        assert self.notes(site, run) == [
+            "note: [filter:most]: stands in no pipeline, and has no effect"
+        ]
 
     def test_an_option_in_default_is_noted(self, site, run):
         site.set("DEFAULT", idle="5m", bind_address="enforce", of_others="1")
@@ -1470,6 +1537,21 @@ class TestWhatIsHardlyMeant:
                 for note in noted
             ), noted
 
+    def test_so_are_those_of_a_folder(self, site, run):
+        keys = site.var / "keys"
+        keys.mkdir()
+        for ending in ("key", "crt"):
+            (keys / f"2026.{ending}").write_bytes(
+                (site.var / f"uwv.{ending}").read_bytes()
+            )
+        (keys / "2026.key").chmod(0o640)
+        secrets = dict.fromkeys(("secret", "pseudonym_key"), "a secret of the uwv")
+        site.set(
+            "filter:uwv-eilogin", keys="var/keys", key=None, certificate=None, **secrets
+        )
+        (note,) = self.notes(site, run)
+        assert f"] keys: {keys / '2026.key'} is open to others than" in note
+
     def test_a_store_that_is_open_to_others_is_noted(self, site, run):
         SQLiteStore(site.var / "uwv/eilogin.db").prepare()
         assert self.notes(site, run) == []
@@ -1498,6 +1580,15 @@ class TestSectionsTogether:
         assert site.faults() == []
         site.set("server:main", workers="4")
         assert "because of [server:main] workers" in site.fault().expected
+
+    def test_share_no_sessions_of_applications_in_memory_either(self, site):
+        text = site.file.read_text()
+        notes = "[filter:notes]\nuse = egg:eilogin#appsession\ntype = memory\n"
+        site.file.write_text(f"{text}\n{notes}")
+        site.set("pipeline:uwv", pipeline="uwv-eilogin notes app")
+        assert site.faults() == []
+        site.set("server:main", use="egg:gunicorn#main", workers="4")
+        assert (site.fault().section, site.fault().option) == ("filter:notes", "type")
 
 
 class TestAStore:
@@ -1603,6 +1694,19 @@ class TestAStore:
             before = contents(store.parent)
             assert site.faults() == []
             assert contents(store.parent) == before
+
+    def test_that_others_open_and_close_all_the_time_has_no_fault(
+        self, site, monkeypatch
+    ):
+        SQLiteStore(site.var / "uwv/eilogin.db").prepare()
+        error = sqlite3.OperationalError("locking protocol")
+        error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+
+        def give_up(*_):
+            raise error
+
+        monkeypatch.setattr(schema, "_version", give_up)
+        assert site.faults() == []
 
     def test_is_on_a_local_disk(self, site, tmp_path, monkeypatch):
         table = tmp_path / "mountinfo"

@@ -4,6 +4,7 @@ import stat
 
 import pytest
 import time_machine
+from webob import Request, Response
 
 import eilogin
 from eilogin.cli import demo
@@ -45,6 +46,12 @@ class TestInAnEmptyClone:
             "federation.key",
             "federation.crt",
             "federation.xml",
+            "federation/.gitignore",
+            "federation/federation.ini",
+            "federation/members/gemeente.localhost-6543-eilogin-metadata.xml",
+            "federation/members/inloggen.localhost-6543-metadata.xml",
+            "federation/members/uwv.localhost-6543-eilogin-metadata.xml",
+            "federation/rules.ini",
             "citizens.json",
             "name-id.key",
         }
@@ -52,7 +59,7 @@ class TestInAnEmptyClone:
         assert bare_site.faults() == []
 
     def test_the_members_are_the_sections_of_the_file(self, site):
-        hub, uwv, gemeente = federation(site).entities
+        gemeente, hub, uwv = federation(site).entities
         assert hub.entity_id == "http://inloggen.localhost:6543/metadata"
         assert hub.identity_provider
         assert uwv.names["nl"] == "UWV"
@@ -119,6 +126,48 @@ class TestOnceMore:
         assert site.faults() == []
 
 
+class TestTheOperatorsFolder:
+    """It is one as any other: ``eilogin federation`` works on it."""
+
+    @pytest.fixture
+    def joined(self, site, run, tmp_path):
+        site.prepare()
+        own = (site.var / "federation/members").glob("uwv*")
+        came = tmp_path / "came.xml"
+        came.write_text(next(own).read_text().replace("uwv.localhost", "x.localhost"))
+        words = ("--without-proof", "test", "--yes")
+        told = run("federation", "add", site.var / "federation", came, *words)
+        assert told.exit_code == 0, told.output
+        assert run("federation", "sign", site.var / "federation").exit_code == 0
+        return "http://x.localhost:6543/eilogin/metadata"
+
+    def members(self, site):
+        return {entity.entity_id for entity in federation(site).entities}
+
+    def test_who_joins_stays(self, site, joined):
+        assert not any(step.made for step in site.prepare())
+        assert joined in self.members(site)
+        site.set("filter:uwv-eilogin", name="Het UWV")
+        site.prepare()
+        assert joined in self.members(site)
+
+    def test_who_joins_stays_at_a_reset(self, site, joined, run, monkeypatch):
+        monkeypatch.chdir(site.folder)
+        run("demo", "--reset", "--prepare-only")
+        assert joined in self.members(site)
+        assert site.faults() == []
+
+    def test_a_section_that_is_gone_is_no_member_any_more(self, site):
+        site.set("filter:uwv-eilogin", entity_id="urn:uwv")
+        site.prepare()
+        assert "urn:uwv" in self.members(site)
+        assert len(self.members(site)) == 3
+
+    def test_is_a_federation_in_order(self, site, run):
+        told = run("federation", "verify", site.var / "federation")
+        assert "everything in order: 3 members" in told.output
+
+
 class TestReset:
     def test_throws_away_what_the_demo_made(self, site, run, monkeypatch):
         monkeypatch.chdir(site.folder)
@@ -129,7 +178,8 @@ class TestReset:
         assert result.exit_code == 0, result.output
         after = contents(site)
         assert after.keys() == before.keys()
-        assert not any(after[path] == before[path] for path in before)
+        same = {path.name for path in before if after[path] == before[path]}
+        assert same == {".gitignore", "federation.ini", "rules.ini"}
 
     def test_leaves_what_is_not_of_the_demo(self, site, run, monkeypatch):
         monkeypatch.chdir(site.folder)
@@ -226,12 +276,36 @@ def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch
     served = []
     monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
     assert run("demo").exit_code == 0
-    ((file, variables, greeting),) = served
+    ((file, variables, greeting, _),) = served
     assert (file, variables) == (site.file, {})
     text = "\n".join(greeting)
     assert "http://uwv.localhost:6543/" in text
     for name, password in DEMO_PASSWORDS.items():
         assert f"{name} ({password})" in text
+
+
+def test_sites_that_are_down_do_not_answer(site, run, monkeypatch):
+    monkeypatch.chdir(site.folder)
+    served = []
+    monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
+    assert run("demo", "--down", "uwv").exit_code == 0
+    ((_, _, greeting, wrap),) = served
+    assert any(line.endswith("UWV (down)") for line in greeting)
+    app = wrap(Response(text="a page"))
+    down = Request.blank("/", base_url="http://uwv.localhost:6543").get_response(app)
+    assert down.status_int == 503
+    assert "uwv.localhost is down" in down.text
+    url = "http://gemeente.localhost:6543"
+    assert Request.blank("/", base_url=url).get_response(app).text == "a page"
+
+
+def test_a_site_that_there_is_not_cannot_be_down(site, run, monkeypatch):
+    monkeypatch.chdir(site.folder)
+    result = run("demo", "--down", "uvw")
+    assert result.exit_code == 2
+    assert "expected one of: inloggen, uwv, gemeente; did you mean 'uwv'?" in (
+        result.output
+    )
 
 
 def test_a_folder_for_a_store_is_made_for_this_user_alone(site):

@@ -9,7 +9,7 @@ ONE_SITE = """
 [filter:mine]
 use = egg:eilogin#trust
 public_url = https://mine.test
-name = Mijn
+name = Mijn plek
 key = %(here)s/mine.key
 certificate = %(here)s/mine.crt
 federation = %(here)s/not-there-yet.xml
@@ -53,7 +53,7 @@ class TestForDigid:
         (key,) = role.findall(q("md:KeyDescriptor"))
         assert key.get("use") == "signing"
         assert key.find(f".//{q('ds:KeyName')}") is not None
-        assert b"Mijn" not in result.stdout_bytes
+        assert b"Mijn plek" not in result.stdout_bytes
         assert b"cacheDuration" not in result.stdout_bytes
 
     def test_is_not_there_for_what_digid_cannot_do(self, run):

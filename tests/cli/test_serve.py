@@ -115,6 +115,31 @@ class TestAFileInOrder:
         assert process.returncode == 0, errors
         assert b"Traceback" not in errors
 
+    def test_stops_at_a_signal_that_the_system_hands_to_another_thread(
+        self, small, run
+    ):
+        ended, heard = threading.Event(), []
+
+        def visit():
+            answer(small.port)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+            os.kill(os.getpid(), signal.SIGTERM)
+            heard.append(ended.wait(10))
+            if not heard[0]:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        visitor = threading.Thread(target=visit)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        try:
+            visitor.start()
+            result = run("serve", small.file)
+            ended.set()
+            visitor.join()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        assert result.exit_code == 0, result.output
+        assert heard == [True]
+
     def test_finishes_what_is_under_way(self, small, run):
         started, answers = small.folder / "started", []
 
@@ -141,7 +166,7 @@ class TestAFileInOrder:
         small.set("server:main", listen="127.0.0.1:0 [::1]:0")
         small.set("server:back", listen=None, use="egg:waitress#main")
         small.set("server:back", unix_socket=str(unix))
-        monkeypatch.setattr(room, "_run", lambda servers: None)
+        monkeypatch.setattr(room, "_run", lambda *_: None)
         try:
             with socket.create_server(("::1", 0), family=socket.AF_INET6):
                 pass
@@ -154,7 +179,7 @@ class TestAFileInOrder:
         assert f"serving on unix:{unix}\n" in output
 
     def test_prints_a_greeting_once_it_listens(self, small, monkeypatch, capsys):
-        monkeypatch.setattr(room, "_run", lambda servers: None)
+        monkeypatch.setattr(room, "_run", lambda *_: None)
         room.serve(small.file, {}, ["Open one of:"])
         assert capsys.readouterr().out.endswith("Open one of:\n")
 
@@ -164,7 +189,7 @@ class TestAFileInOrder:
         pytest.importorskip("redis")
         store = "redis://127.0.0.1:1"
         site.set("filter:uwv-eilogin", store=store, store_timeout="1s")
-        monkeypatch.setattr(room, "_run", lambda servers: None)
+        monkeypatch.setattr(room, "_run", lambda *_: None)
         result = run("serve", site.file)
         assert result.exit_code == 0, result.output
         assert "serving on" in result.output
@@ -303,7 +328,7 @@ def test_logging_is_that_of_the_file(small, run, monkeypatch):
             """)
         )
     monkeypatch.setattr(
-        room, "_run", lambda servers: logging.getLogger("eilogin").info("in the file")
+        room, "_run", lambda *_: logging.getLogger("eilogin").info("in the file")
     )
     assert run("serve", small.file).exit_code == 0
     assert log.read_text().splitlines()[-1] == "INFO in the file"

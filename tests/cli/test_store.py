@@ -11,7 +11,10 @@ from click.testing import CliRunner
 from eilogin import clock
 from eilogin.cli import main
 from eilogin.cli.store import _stores
-from eilogin.stores import TIMEOUT, StoredSession, open_store
+from eilogin.hub.propagation import Told
+from eilogin.hub.undelivered import Undelivered
+from eilogin.sessions import Login, Sessions, Subject
+from eilogin.stores import TIMEOUT, Store, StoredSession, open_store
 from eilogin.stores.sqlite import SQLiteStore
 
 ONE = """
@@ -74,6 +77,18 @@ def store_with(path: Path, *names: str) -> SQLiteStore:
     return store
 
 
+def leave_logouts(store: Store) -> None:
+    """Two that a hub tells again, and one that her browser tells."""
+    queue = Undelivered(Sessions(store, idle=60, max_session=60), "the hub", 5.0)
+    who = Subject("the hub", "the hub", "anna")
+    now = clock.now()
+    login = Login(who, "basis", now, now + 60, now)
+    told = [Told("https://uwv.test", who, ("_1",))]
+    for handle in ("one", "other", "third"):
+        queue.begin(handle, [login], told)
+    queue.settle("third", told, {}, told)
+
+
 @pytest.fixture
 def uwv(tmp_path: Path):
     store = store_with(tmp_path / "uwv.db", "anna", "bert")
@@ -109,6 +124,16 @@ class TestShow:
         output = run("store", "show", file, "--section", "filter:stad").output
         assert "stad.db" in output
         assert "uwv.db" not in output
+
+    def test_counts_logouts_that_are_to_be_told_apart(self, run, file, uwv) -> None:
+        leave_logouts(uwv)
+        file.write_text(ONE)
+        output = run("store", "show", file).output
+        assert "sessions  2 live\n" in output
+        assert (
+            "logouts   2 still to be told (eilogin logouts), and 1 with the citizen's"
+            " next logout\n" in output
+        )
 
     def test_makes_no_store(self, run, file, tmp_path) -> None:
         file.write_text(ONE)
@@ -151,6 +176,7 @@ class TestShow:
             r"kind      (Redis|Valkey) \d+\.\d+.* at 127\.0\.0\.1:", output
         )
         assert "sessions  2\n" in output
+        assert "logouts   0 still to be told (eilogin logouts)\n" in output
         assert "values    1 " in output
         assert "kept by a server" in output
 
@@ -225,6 +251,19 @@ class TestBackupAndRestore:
         assert "gone.db cannot be read" in result.stderr
         assert uwv.read("anna") is not None
 
+    def test_make_a_new_store_where_it_was_moved_away(
+        self, run, file, tmp_path, uwv
+    ) -> None:
+        file.write_text(ONE)
+        backup = tmp_path / "backup.db"
+        run("store", "backup", file, backup)
+        uwv.close()
+        for one in tmp_path.glob("uwv.db*"):
+            one.unlink()
+        result = run("store", "restore", file, backup)
+        assert f"{backup} was put back; 0 sessions ended\n" in result.output
+        assert not uwv.add("used", "", clock.now() + 60)
+
     def test_a_restore_is_in_the_audit_log(
         self, run, file, uwv, tmp_path, events
     ) -> None:
@@ -253,6 +292,25 @@ class TestEndAll:
         assert "uwv.db: 2 sessions ended" in result.output
         assert "stad.db: 1 session ended" in result.output
         assert uwv.read("anna") is stad.read("carla") is None
+
+    @pytest.mark.parametrize("kind", ["sqlite", "redis"])
+    def test_says_which_logouts_nobody_is_told_any_more(
+        self, run, file, tmp_path, request, kind
+    ) -> None:
+        url = f"sqlite:///{tmp_path}/hub.db"
+        if kind == "redis":
+            url = request.getfixturevalue("redis_url")(kind)
+        file.write_text(f"[filter:r]\nuse = egg:eilogin#session\nstore = {url}\n")
+        store, now = open_store(url), clock.now()
+        made = StoredSession("ab:anna", "{}", now, now + 3600)
+        assert store.create(made, issued=now)
+        leave_logouts(store)
+        store.close()
+        said = run("store", "end-all", file, "--yes").output
+        assert said.endswith(
+            ": 1 session ended; forgotten, and not told to participants any more:"
+            " 3 logouts\n"
+        )
 
     def test_asks_first(self, run, file, uwv) -> None:
         file.write_text(ONE)

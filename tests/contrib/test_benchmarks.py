@@ -37,6 +37,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
     ("start", "goal"),
     [
         ("request, five filters, memory:", "5.00"),
+        ("request, three app cookies, memory:", "5.00"),
         ("request, five filters, sqlite:", "1.80"),
         ("over waitress, five filters, memory:, p50", "1.05"),
         ("over waitress, five filters, sqlite:, p99", "1.20"),
@@ -54,9 +55,23 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("sessions ended by subject, 1,000 live", "1.50"),
         ("sessions ended by subject, 100,000 live", "1.50"),
         ("sessions ended by subject, redis:, 100,000 live", "1.50"),
-        ("logout told to 10", "1.10"),
-        ("metadata of 1000 entities read", "2.00"),
-        ("key looked up, 1000 against 10", "1.10"),
+        ("LogoutRequest executed and answered, memory:", "1.00"),
+        ("LogoutRequest executed and answered, sqlite:", "1.00"),
+        ("LogoutRequest executed and answered, redis:", "1.00"),
+        ("logout told to 100, 30 slow ", "1.10"),
+        ("100 ready messages sent at once, 30 slow", None),
+        ("logout told to 100, 30 slow, 20 dead", "1.10"),
+        ("last healthy one told, with dead ones by without", "1.50"),
+        ("metadata of 1,000 entities read", "2.00"),
+        ("key looked up first, 1,000", "1.00"),
+        ("key looked up again, 1,000", "1.00"),
+        ("key looked up, 1,000 against 10", "1.10"),
+        ("metadata of 10,000 entities read", "2.00"),
+        ("key looked up first, 10,000", "1.00"),
+        ("key looked up again, 10,000", "1.00"),
+        ("key looked up, 10,000 against 10", "1.10"),
+        ("started, 10,000", "1.00"),
+        ("MB kept (not µs), 10,000", "0.30"),
     ],
 )
 def test_each_line_has_its_figures_and_its_goal(quick, start, goal):
@@ -99,7 +114,14 @@ def test_a_failover_is_measured_with_wait_and_without():
 
 def test_help_names_every_benchmark():
     said = run("--help")
-    for name in ("request-memory", "waitress", "verify", "logout", "look-up"):
+    for name in (
+        "request-memory",
+        "waitress",
+        "verify",
+        "received",
+        "logout",
+        "look-up",
+    ):
         assert f"  {name} " in said
 
 
@@ -197,6 +219,23 @@ def test_what_comes_before_is_not_timed(measuring):
     one = measuring.Variant(work(1.0), before=work(50.0))
     variants = dict.fromkeys(("this", "floor", "peer"), one)
     assert figures(measuring, bench_of(measuring, variants)).this == 1.0
+
+
+def test_a_variant_may_say_itself_how_long_it_took(measuring):
+    work = measuring.time.work
+    calls = []
+
+    def call():
+        calls.append(1)
+        work(50.0)()
+        return 6.0
+
+    one = measuring.Variant(call, says_seconds=True)
+    two = measuring.Variant(lambda: 2.0, says_seconds=True)
+    variants = {"this": one, "floor": two, "peer": two}
+    figure = figures(measuring, bench_of(measuring, variants))
+    assert (figure.this, figure.ratio) == (6.0, 3.0)
+    assert len(calls) == 3
 
 
 def test_short_calls_are_timed_many_together(measuring):

@@ -13,6 +13,7 @@ from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part, parts_of
 from eilogin.federation import Own
+from eilogin.federation.own_keys import OwnKey
 from eilogin.hub.citizens import Citizen, Citizens, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_entity, write_federation
@@ -64,7 +65,7 @@ def own(key):
         url = f"https://{host}.example.nl"
         prefix = "" if role == "hub" else "/eilogin"
         fields = {"entity_id": f"{url}{prefix}/metadata", "back_channel_url": url}
-        return Own(role, url, prefix, key, **fields | changes)
+        return Own(role, url, prefix, (OwnKey.of(key),), **fields | changes)
 
     return make
 
@@ -148,7 +149,7 @@ def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):
     path = site(REHEARSAL)
     key, certificate = new_key_pair("saml")
     signing = replace(SigningKey.load(key, certificate), is_digid=True)
-    mijn = replace(own("mijn"), key=signing, profile="digid")
+    mijn = replace(own("mijn"), keys=(OwnKey.of(signing),), profile="digid")
     xml = write_entity(mijn.descriptor(), signing)
     (path.parent / "mijn.xml").write_bytes(xml)
     (path.parent / "saml.crt").write_bytes(certificate)

@@ -3,6 +3,7 @@ from functools import cache
 import pytest
 
 from eilogin.federation import Own
+from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import SigningKey, new_key_pair
 
 
@@ -34,7 +35,7 @@ def make_own(key):
             "role": role,
             "public_url": "https://uwv.test",
             "prefix": "/eilogin" if role == "participant" else "",
-            "key": key,
+            "keys": (OwnKey.of(key),),
             "entity_id": "https://uwv.test/eilogin/metadata",
             "back_channel_url": "https://back.uwv.test:8443",
             "names": {"nl": "UWV", "en": "Employee Insurance Agency"},

@@ -29,10 +29,8 @@ def pair_of():
 def make(tmp_path, pair_of):
     """Options whose certificates end in so many days."""
 
-    def make(certificate=300, *, decryption=None, client=None, ca=(), **changes):
+    def make(certificate=300, *, client=None, ca=(), **changes):
         files = {"key": pair_of(certificate)}
-        if decryption is not None:
-            files["decryption_key"] = pair_of(decryption)
         if client is not None:
             files["tls_client_key"] = pair_of(client)
         options = {}
@@ -59,11 +57,11 @@ def told(options):
 
 
 def test_of_certificates_that_last_nothing_is_told(make):
-    assert told(make(31, decryption=31, client=31, ca=(31, 300))) == []
+    assert told(make(61, client=61, ca=(61, 300))) == []
 
 
 NEARLY = [
-    (29, "certificate-ends", "(CN=29 days) ends at "),
+    (59, "certificate-ends", "(CN=59 days) ends at "),
     (-1, "certificate-expired", "(CN=-1 days) expired at "),
 ]
 
@@ -73,7 +71,6 @@ NEARLY = [
     ("files", "option"),
     [
         ("certificate", "certificate"),
-        ("decryption", "decryption_certificate"),
         ("client", "tls_client_certificate"),
         ("ca", "back_channel_ca"),
     ],
@@ -116,9 +113,7 @@ class TestWithDigid:
         faults = list(dates.faults(make(**files, profile="digid")))
         assert [fault.option for fault in faults] == [option]
 
-    @pytest.mark.parametrize(
-        "files", [{"certificate": 1}, {"ca": (-1,)}, {"decryption": -1}]
-    )
+    @pytest.mark.parametrize("files", [{"certificate": 1}, {"ca": (-1,)}])
     def test_another_is_none(self, make, files):
         assert list(dates.faults(make(**files, profile="digid"))) == []
 
@@ -132,3 +127,51 @@ class TestWithDigid:
 
     def test_it_is_none_with_others(self, make):
         assert list(dates.faults(make(-1))) == []
+
+
+class TestSeveralKeys:
+    @pytest.fixture
+    def with_keys(self, make, tmp_path, pair_of):
+        """Options with keys that end in so many days."""
+
+        def make_with(*days, said=""):
+            keys = tmp_path / "keys"
+            keys.mkdir(exist_ok=True)
+            for count in days:
+                for ending, octets in zip(
+                    (".key", ".crt"), pair_of(count), strict=True
+                ):
+                    (keys / f"ends-{count}{ending}").write_bytes(octets)
+            (keys / "keys.ini").write_text(said)
+            secrets = dict.fromkeys(("secret", "pseudonym_key"), b"a secret of ours")
+            secrets["secret"] = (b"a secret of ours",)
+            made = make()
+            said_before = made.model_dump(exclude_unset=True)
+            del said_before["key"], said_before["certificate"]
+            return TrustOptions.model_validate(
+                {**said_before, **secrets, "keys": str(keys)}
+            )
+
+        return make_with
+
+    def test_of_which_one_follows_in_time_are_nothing_to_tell(self, with_keys):
+        assert told(with_keys(20, 300)) == []
+
+    def test_are_told_by_the_last_one(self, with_keys, tmp_path):
+        ((option, code, text),) = told(with_keys(20, 40))
+        assert (option, code) == ("keys", "certificate-ends")
+        assert text.startswith(f"{tmp_path}/keys/ends-40.crt (CN=40 days) ends at ")
+        assert text.endswith(
+            "no other key follows it in time: make one (eilogin keys new)"
+        )
+
+    def test_are_told_where_the_next_one_begins_too_late(self, with_keys):
+        late = clock.utc(clock.now() + 30 * DAY)
+        said = f"[ends-300]\nfrom = {late:%Y-%m-%d}\n"
+        ((_, _, text),) = told(with_keys(20, 300, said=said))
+        assert "ends-20.crt" in text
+
+    def test_are_told_for_each_use(self, with_keys):
+        said = "[ends-20]\nuse = encryption\n[ends-300]\nuse = signing\n"
+        ((_, _, text),) = told(with_keys(20, 300, said=said))
+        assert "ends-20.crt" in text

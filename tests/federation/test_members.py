@@ -79,7 +79,7 @@ def test_knows_nobody_any_more_when_it_has_expired(federation, traveller):
     assert federation.entities == []
     with pytest.raises(UnknownPeer, match=rf"'{UWV}' expired at 2026-11-24T10:00:00Z"):
         federation.entity(UWV)
-    told = "restart to read the newer one, or ask the federation's operator for it"
+    told = "or a restart), or ask the federation's operator for it"
     assert federation.hint_for(UWV).endswith(told)
 
 
@@ -92,14 +92,15 @@ class TestWhoseAStrangersNameCouldBe:
     def test_is_told_with_whom_to_ask(self, federation):
         assert federation.hint_for(f"{UWV}x") == (
             f"; did you mean '{UWV}'? If it should be one, add its metadata to"
-            " 'federation' and restart, or ask the federation's operator"
+            " 'federation' and have that read ('eilogin trust refresh', or a restart),"
+            " or ask the federation's operator"
         )
 
     def test_is_not_told_where_none_is_like_it(self, federation):
         told = federation.hint_for("urn:x")
         assert told == (
-            "; if it should be one, add its metadata to 'federation' and restart, or"
-            " ask the federation's operator"
+            "; if it should be one, add its metadata to 'federation' and have that read"
+            " ('eilogin trust refresh', or a restart), or ask the federation's operator"
         )
 
     def test_is_one_of_three_at_most(self):

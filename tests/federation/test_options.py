@@ -1,13 +1,9 @@
 """The lines of options about a federation."""
 
-from pathlib import Path
-
 import pytest
 
 from eilogin.federation.options import (
     Days,
-    FederationFile,
-    FederationFiles,
     LevelClasses,
     RequestedAttribute,
     RequestedAttributes,
@@ -27,7 +23,6 @@ class Sample(Options):
     accept_weak: WeakAlgorithms = option("weak", default=frozenset())
     requested_attributes: RequestedAttributes = option("wanted", default=())
     entity_categories: URIs = option("categories", default=())
-    federation: FederationFiles = option("files", default=())
     federation_validity: Days = option("days", default=None)
 
 
@@ -126,38 +121,12 @@ def test_what_is_no_number_of_days_is_told(text):
     assert "a number of days such as '30d', or 'off'" in fault(federation_validity=text)
 
 
-class TestFiles:
-    def test_have_a_certificate_behind_them_or_none(self, tmp_path):
-        names = ("one.xml", "one.crt", "with blanks.xml")
-        one, certificate, blanks = (tmp_path / name for name in names)
-        for path in (one, certificate, blanks):
-            path.touch()
-        lines = f"{one}\n {one}   {certificate}\n{blanks}\n{blanks} {certificate}"
-        assert read(federation=lines).federation == (
-            FederationFile(one),
-            FederationFile(one, certificate),
-            FederationFile(blanks),
-            FederationFile(blanks, certificate),
-        )
-
-    def test_must_be_there(self, tmp_path):
-        (tmp_path / "one.xml").touch()
-        for lines in (
-            f"{tmp_path}/gone.xml",
-            f"{tmp_path}/gone.xml {tmp_path}/one.xml",
-            f"{tmp_path}/one.xml {tmp_path}/gone.crt",
-        ):
-            assert "an existing file" in fault(federation=lines)
-        assert "the path of a file" in fault(federation=" \n ")
-
-
 def test_values_that_are_no_text_stay_as_they_are():
     for name, value in {
         "level_classes": DIGID,
         "accept_weak": frozenset({"cbc"}),
         "requested_attributes": (RequestedAttribute("bsn"),),
         "entity_categories": ("urn:x",),
-        "federation": (FederationFile(Path("federation.xml")),),
         "federation_validity": 86400.0,
     }.items():
         assert getattr(Sample.model_validate({name: value}), name) == value

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 
@@ -9,6 +10,7 @@ from lxml import etree
 from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 
 from eilogin.errors import UntrustedSignature
+from eilogin.federation.own_keys import OwnKey
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.encryption import Decrypter, encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
@@ -85,7 +87,7 @@ def test_a_pseudonym_stands_for_a_citizen_and_only_we_can_make_it(make_own, oper
     pseudonym = make_own().pseudonym("900000016")
     assert pseudonym == make_own().pseudonym("900000016")
     assert pseudonym != make_own().pseudonym("900000028")
-    assert pseudonym != make_own(key=operator).pseudonym("900000016")
+    assert pseudonym != make_own(keys=(OwnKey.of(operator),)).pseudonym("900000016")
     assert len(pseudonym) == 16
 
 
@@ -97,7 +99,7 @@ def test_what_seals_our_cookies_is_what_we_are_told_or_made_of_our_key(
     assert "old" not in repr(own)
     (made,) = make_own().sealing_secrets
     assert [made] == [*make_own().sealing_secrets]
-    assert [made] != [*make_own(key=operator).sealing_secrets]
+    assert [made] != [*make_own(keys=(OwnKey.of(operator),)).sealing_secrets]
 
 
 def test_a_citizen_keeps_her_pseudonym_when_a_secret_changes(make_own):
@@ -110,15 +112,23 @@ HASHES = (256, 384, 512)
 WEAK = ("sha1", "md5", "-cbc", "tripledes", "rsa-1_5", "dsa")
 
 
+def signing(pair):
+    return replace(OwnKey.of(pair), use="signing")
+
+
+def encrypting(pair, begins=0.0):
+    return replace(OwnKey.of(pair), use="encryption", begins=begins)
+
+
 @pytest.fixture
-def rich(make_own, operator):
+def rich(make_own, key, operator):
     """Somebody of whom there is a lot to tell."""
 
     def make(role="participant", **changes):
         said = {
             "descriptions": {"nl": "Uitkeringen"},
             "telephone": "+31 88 000",
-            "decryption_keys": (operator,),
+            "keys": (signing(key), encrypting(operator)),
             "requested_attributes": ("naam", "bsn"),
             "required_attributes": frozenset({"bsn"}),
             "entity_categories": frozenset({"https://example.nl/category"}),
@@ -203,14 +213,15 @@ class TestOurMetadata:
     def test_has_the_newest_key_to_encrypt_with_and_no_older_one(
         self, rich, role, key, operator
     ):
-        descriptor = rich(role, decryption_keys=(operator, key)).descriptor()
+        keys = (signing(key), encrypting(key), encrypting(operator, begins=1.0))
+        descriptor = rich(role, keys=keys).descriptor()
         found = descriptor.identity_provider or descriptor.service_provider
         assert found.encryption_certificates == (operator.certificate_text,)
         assert found.signing_certificates == (key.certificate_text,)
 
     @ROLES
-    def test_has_no_way_to_encrypt_without_a_key(self, rich, role):
-        descriptor = rich(role, decryption_keys=()).descriptor()
+    def test_has_no_way_to_encrypt_without_a_key(self, rich, role, key):
+        descriptor = rich(role, keys=(signing(key),)).descriptor()
         found = descriptor.identity_provider or descriptor.service_provider
         assert found.encryption_certificates == found.encryption_methods == ()
 

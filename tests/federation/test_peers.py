@@ -16,6 +16,7 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, peers
 from eilogin.saml import bindings
+from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import Contact, Endpoint, FederationMetadata
 from eilogin.saml.signatures import SHA256
 
@@ -185,6 +186,28 @@ class TestRemarks:
         ended = key.certificate.not_valid_after_utc
         assert f"'{HUB}' expired at {ended:%Y-%m-%dT%H:%M:%S}Z" in remark.text
         assert "ask who runs" in remark.text
+
+    @pytest.mark.parametrize(("days", "says"), [(59, "in 58 days"), (6, "in 5 days")])
+    def test_tell_of_one_that_ends_soon(self, make_own, make_hub, key, days, says):
+        before = key.certificate.not_valid_after_utc.timestamp() - days * 86400 + 1
+        with time_machine.travel(before, tick=False):
+            (remark,) = self.of(make_own(), make_hub(), make_own().descriptor())
+        assert remark.code == "certificate-ends"
+        assert f"a certificate of '{HUB}' ends at" in remark.text
+        assert says in remark.text
+
+    def test_do_not_tell_of_one_that_another_follows(self, make_own, make_hub, key):
+        ends = key.certificate.not_valid_after_utc.timestamp()
+        later = SigningKey.load(*new_key_pair("later", begins=ends - 400 * 86400))
+        hub = make_hub(
+            signing_certificates=(key.certificate_text, later.certificate_text)
+        )
+        with time_machine.travel(ends - 86400, tick=False):
+            assert self.of(make_own(), hub, make_own().descriptor()) == []
+            federation = federation_of(hub, make_own().descriptor())
+            (ending,) = peers.endings(federation, federation.hubs)
+        after = later.certificate.not_valid_after_utc.timestamp()
+        assert (ending.peer, ending.ends) == (HUB, after)
 
     def test_tell_a_hub_of_its_participants(self, make_own, make_hub, key):
         after = key.certificate.not_valid_after_utc.timestamp() + 1

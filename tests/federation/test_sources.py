@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import math
+import os
 import re
 import socket
 import ssl
@@ -9,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -16,10 +19,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from eilogin import clock
 from eilogin.errors import (
     ConfigurationError,
+    HubUnknown,
     InvalidOptions,
     MetadataLifetime,
     MetadataOlder,
@@ -31,10 +37,13 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.federation import Federation, MetadataFile
-from eilogin.federation.sources import MetadataURL, Web
+from eilogin.federation.downloads import MetadataURL, Web
+from eilogin.federation.filtering import Choice
+from eilogin.federation.sources import Before, files_in
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml import messages, signatures, xml
+from eilogin.saml.keys import SigningKey
 from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.settings import read
 
@@ -54,7 +63,7 @@ class Server(ThreadingHTTPServer):
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.scheme = "https" if tls else "http"
-        self.pages, self.asked = {}, []
+        self.pages, self.asked, self.conditions = {}, [], []
         self.released = threading.Event()
         self.thread = threading.Thread(target=self.serve_forever, args=[0.01])
         self.thread.start()
@@ -77,6 +86,9 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append((self.path, self.headers["Accept"]))
+        self.server.conditions.append(
+            (self.headers["If-None-Match"], self.headers["If-Modified-Since"])
+        )
         page = self.server.pages.get(self.path)
         if page is None:
             self.answer(404, {}, b"nothing here")
@@ -98,6 +110,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+
+def known_by(octets, **validators):
+    """A page that is sent to who does not have it yet."""
+    headers = {name.replace("_", "-"): said for name, said in validators.items()}
+
+    def page(handler):
+        if headers.keys() & {"ETag", "Last-Modified"} and all(
+            handler.headers[condition] == headers.get(name)
+            for condition, name in CONDITIONS.items()
+        ):
+            handler.answer(304, headers, b"")
+        else:
+            handler.answer(200, headers, octets)
+
+    return page
+
+
+CONDITIONS = {"If-None-Match": "ETag", "If-Modified-Since": "Last-Modified"}
 
 
 def html(handler):
@@ -334,12 +365,279 @@ class TestASourceThatDoesNotGiveIt:
             source(web={"longest": 1000}).load(None)
 
 
+class TestWhatIsKnown:
+    """What was taken of a source is known when it is asked again."""
+
+    @pytest.fixture
+    def copy(self, tmp_path):
+        return tmp_path / "copy.xml"
+
+    @pytest.fixture
+    def taken(self, copy):
+        """Take what is there; what is to be known of it the next time."""
+
+        def taken(source, before=None):
+            fetched = source.fetch(before, None)
+            copy.write_bytes(fetched.octets)
+            return fetched, fetched.known(before, copy)
+
+        return taken
+
+    def test_is_what_it_was(self, source, octets, taken, copy):
+        fetched, known = taken(source())
+        assert fetched.is_new
+        assert fetched.octets == octets
+        assert known == Before(
+            created=fetched.metadata.created,
+            valid_until=fetched.metadata.valid_until,
+            id=xml.parse(octets).get("ID"),
+            sha256=hashlib.sha256(octets).hexdigest(),
+            copy=copy,
+        )
+        assert known.created == pytest.approx(clock.now(), abs=60)
+
+    @pytest.mark.parametrize(
+        "validators",
+        [
+            {"ETag": '"one"'},
+            {"Last_Modified": "Tue, 24 Nov 2026 09:00:00 GMT"},
+            {"ETag": 'W/"one"', "Last_Modified": "Tue, 24 Nov 2026 09:00:00 GMT"},
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/federation.xml", "/old"])
+    def test_is_not_sent_again(  # noqa: PLR0913, PLR0917
+        self, source, server, octets, taken, validators, path
+    ):
+        server.pages["/federation.xml"] = known_by(octets, **validators)
+        server.pages["/old"] = redirect("/federation.xml")
+        _, known = taken(source(path))
+        assert server.conditions[-1] == (None, None)
+        again, known_again = taken(source(path), known)
+        asked = (validators.get("ETag"), validators.get("Last_Modified"))
+        assert server.conditions[-1] == asked
+        assert not again.is_new
+        assert again.failure == ""
+        assert [e.entity_id for e in again.metadata.entities] == [HUB, UWV]
+        assert known_again == known
+
+    def test_is_sent_again_where_the_copy_is_another(
+        self, source, server, octets, taken, copy
+    ):
+        server.pages["/federation.xml"] = known_by(octets, ETag='"one"')
+        _, known = taken(source())
+        copy.write_bytes(octets[:-1])
+        assert not source().fetch(known, None).is_new
+        assert server.conditions[-1] == (None, None)
+
+    def test_is_the_same_where_it_is_sent_again(self, source, taken):
+        _, known = taken(source())
+        assert not source().fetch(known, None).is_new
+
+    @pytest.mark.parametrize(
+        ("said", "seconds"),
+        [
+            ("max-age=600", 600.0),
+            ("public, Max-Age=60", 60.0),
+            ("s-maxage=60", None),
+            ("max-age=soon", None),
+            ("no-store", None),
+        ],
+    )
+    def test_is_good_for_as_long_as_its_server_says(
+        self, source, server, octets, said, seconds
+    ):
+        server.pages["/federation.xml"] = known_by(octets, Cache_Control=said)
+        assert source().fetch(None, None).max_age == seconds
+
+    def test_is_not_the_same_where_nobody_asked_that(self, source, server):
+        server.pages["/federation.xml"] = lambda handler: handler.answer(304, {}, b"")
+        with pytest.raises(MetadataUnavailable, match="with status 304"):
+            source().load(None)
+
+    @pytest.mark.parametrize("etag", ["\xe9", "x" * 501])
+    def test_is_nothing_that_could_not_be_sent_back(self, source, server, octets, etag):
+        server.pages["/federation.xml"] = known_by(octets, ETag=etag)
+        assert source().fetch(None, None).etag == ""
+
+    def test_is_used_where_the_source_is_down(self, source, server, taken):
+        fetched, known = taken(source())
+        server.close()
+        again = source().fetch(known, None)
+        assert again.metadata.entities == fetched.metadata.entities
+        assert "refuses connections" in again.failure
+        assert again.metadata.instead_of == again.failure
+        assert not again.is_new
+        assert again.known(known, known.copy) == known
+
+    def test_is_older_where_it_was_there_before_another_of_its_second(
+        self, source, server, members, operator, taken
+    ):
+        self.brings_back(source, server, taken, *_of_one_second(members, operator))
+
+    def test_is_older_where_it_was_there_before_and_none_says_when(
+        self, source, server, members, operator, taken
+    ):
+        both = _of_one_second(members, operator)
+        bare = [_without_instant(octets, operator) for octets in both]
+        self.brings_back(source, server, taken, *bare)
+
+    def brings_back(self, source, server, taken, first, second):
+        server.pages["/federation.xml"] = first
+        _, known = taken(source())
+        server.pages["/federation.xml"] = second
+        fetched, known = taken(source(), known)
+        assert fetched.is_new
+        assert fetched.failure == ""
+        server.pages["/federation.xml"] = first
+        failure = source().fetch(known, None).failure
+        assert failure.endswith(f"remove {known.copy} (metadata-older)")
+
+    def test_is_newer_where_the_other_of_its_second_is_over_sooner(
+        self, source, server, members, operator, taken
+    ):
+        shorter, longer = _of_one_second(members, operator, HOUR, 2 * HOUR)
+        server.pages["/federation.xml"] = longer
+        _, known = taken(source())
+        server.pages["/federation.xml"] = shorter
+        assert "(metadata-older)" in source().fetch(known, None).failure
+        unreadable = replace(known, copy=known.copy / "below a file")
+        with pytest.raises(MetadataOlder, match="nor can the copy"):
+            source().fetch(unreadable, None)
+        # Who removes the copy wants nothing to be known any more.
+        known.copy.unlink()
+        assert source().fetch(known, None).failure == ""
+
+    def test_is_another_choice_where_others_are_wanted(self, source, taken):
+        _, known = taken(source())
+        hubs = source(choice=Choice(role="hub"))
+        chosen = hubs.fetch(known, None)
+        assert chosen.is_new
+        known = chosen.known(known, known.copy)
+        assert known.recent == ()
+        assert not hubs.fetch(known, None).is_new
+
+    def test_has_a_bound(self, source, taken):
+        fetched, _ = taken(source())
+        before = Before(sha256="x", recent=tuple(map(str, range(1000))))
+        recent = fetched.known(before).recent
+        assert len(recent) == 500
+        assert recent[:2] == ("x", "0")
+
+
+def _without_instant(octets, operator):
+    root = xml.parse(octets)
+    root.remove(root.find(xml.q("md:Extensions")))
+    return _signed(xml.serialize(root), operator)
+
+
+def _of_one_second(members, operator, *lasting):
+    with time_machine.travel(clock.now(), tick=False):
+        return [
+            write_federation(
+                members, name="", valid_until=clock.now() + seconds, key=operator
+            )
+            for seconds in lasting or (HOUR, HOUR)
+        ]
+
+
+class TestAFile:
+    @pytest.fixture
+    def file(self, tmp_path, octets, operator):
+        path = tmp_path / "federation.xml"
+        path.write_bytes(octets)
+        return MetadataFile(path, [operator.public])
+
+    @pytest.fixture
+    def old(self, members, operator):
+        """The same, made an hour ago."""
+        with time_machine.travel(clock.now() - HOUR):
+            return _of_one_second(members, operator, 3 * HOUR)[0]
+
+    def test_is_judged_as_what_is_fetched_is(self, file, old, octets):
+        known = file.fetch(None, None).known(None)
+        assert not file.fetch(known, None).is_new
+        file.path.write_bytes(old)
+        told = r"federation\.xml: .*made at .*expected none older.*have it signed anew"
+        with pytest.raises(MetadataOlder, match=told):
+            file.fetch(known, None)
+        file.path.write_bytes(octets)
+        assert not file.fetch(known, None).is_new
+
+    @given(st.data())
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def test_that_was_replaced_never_comes_back(self, file, versions, data):
+        """Whatever comes in which order, of the same second or of none."""
+        known, there, replaced = None, None, set()
+        few = data.draw(
+            st.lists(st.sampled_from(versions), min_size=2, max_size=3, unique=True)
+        )
+        for which in data.draw(st.lists(st.sampled_from(few), min_size=3, max_size=6)):
+            file.path.write_bytes(which)
+            try:
+                known = file.fetch(known, None).known(known)
+            except MetadataOlder:
+                continue
+            assert which not in replaced
+            replaced |= {there} - {which}
+            there = which
+
+    @pytest.fixture
+    def versions(self, members, operator):
+        """Made at two times and at none, each valid for as long as two of them."""
+        found = []
+        for ago in (2 * HOUR, HOUR):
+            with time_machine.travel(clock.now() - ago, tick=False):
+                found += _of_one_second(members[1:], operator, 4 * HOUR, 8 * HOUR)
+        return [*found, *(_without_instant(one, operator) for one in found)]
+
+    def test_that_nobody_signs_is_as_old_as_who_writes_it_wants(self, file, old):
+        file = replace(file, keys=None)
+        known = file.fetch(None, None).known(None)
+        file.path.write_bytes(old)
+        assert file.fetch(known, None).is_new
+
+    def test_that_is_too_long_is_not_read(self, file):
+        told = r"federation\.xml: has more than 1000 bytes; expected .*'longest='"
+        with pytest.raises(MetadataUnusable, match=told):
+            replace(file, longest=1000).load(None)
+
+    def test_may_say_itself_for_how_long_it_may_be_valid(self, file):
+        with pytest.raises(MetadataLifetime):
+            replace(file, validity=HOUR / 2).load(None)
+        assert names(replace(file, validity=2 * HOUR), HOUR / 2) == [HUB, UWV]
+        assert names(replace(file, validity=math.inf), HOUR / 2) == [HUB, UWV]
+
+    def test_is_known_by_its_whole_path(self, file, monkeypatch):
+        monkeypatch.chdir(file.path.parent)
+        assert replace(file, path=Path("federation.xml")).address == str(file.path)
+
+
+class Kept:
+    """A source, of which is kept what its owner keeps."""
+
+    only = ""
+
+    def __init__(self, source, copy, known):
+        self.source, self.copy, self.known = source, copy, known
+
+    def load(self, longest):
+        return self.fetch(None, longest).metadata
+
+    def fetch(self, _, longest):
+        fetched = self.source.fetch(self.known[0], longest)
+        if not fetched.failure:
+            self.copy.write_bytes(fetched.octets)
+            self.known[0] = fetched.known(self.known[0], self.copy)
+        return fetched
+
+
 class TestACopy:
     @pytest.fixture
     def kept(self, source, tmp_path):
         folder = tmp_path / "copies"
         folder.mkdir()
-        return lambda **changes: source(copies=folder, **{"keeps": True, **changes})
+        known = [None]
+        return lambda **how: Kept(source(**how), folder / "copy.xml", known)
 
     def file(self, tmp_path):
         (file,) = (tmp_path / "copies").iterdir()
@@ -361,7 +659,6 @@ class TestACopy:
         )
         kept().load(None)
         assert self.file(tmp_path).read_bytes() == newer
-        assert self.file(tmp_path).stat().st_mode & 0o777 == 0o644
 
     def test_stands_in_for_what_nobody_signed(self, kept, server, octets, tmp_path):
         kept().load(None)
@@ -421,10 +718,6 @@ class TestACopy:
         )
         assert self.file(tmp_path).read_bytes() == new, "kept, not overwritten"
 
-    def test_is_looked_at_by_who_only_looks(self, gives, made):
-        gives(made(self.NEW))
-        assert "(metadata-older)" in gives(made(self.OLD), keeps=False).instead_of
-
     def test_that_is_over_lets_nothing_older_in(self, gives, made):
         gives(made(self.NEW, days=1))
         with time_machine.travel("2026-11-26T09:00:00Z"):
@@ -444,19 +737,9 @@ class TestACopy:
     def test_goes_for_what_is_not_older(self, gives, made, tmp_path, first, then):
         gives(made(first))
         # Signed anew: other octets, though of the same instant.
-        second = made(then, days=10)
+        second = made(then, days=40)
         assert gives(second).instead_of == ""
         assert self.file(tmp_path).read_bytes() == second
-
-    def test_of_another_signer_is_no_measure(self, gives, made, key, caplog, tmp_path):
-        """As where the operator has another key since then."""
-        gives(_signed(made(self.NEW), key), keys=[key.public])
-        old = made(self.OLD)
-        with caplog.at_level(logging.WARNING, "eilogin"):
-            assert gives(old).instead_of == ""
-        assert "no copy of http://localhost" in caplog.text
-        assert "to compare: not signed by a key" in caplog.text
-        assert self.file(tmp_path).read_bytes() == old
 
     # --- what is of a time to come ---
 
@@ -517,8 +800,7 @@ class TestACopy:
     def test_that_cannot_be_read_is_told(self, kept, server, tmp_path):
         kept().load(None)
         self.file(tmp_path).unlink()
-        name = hashlib.sha256(server.url().encode()).hexdigest()[:32]
-        (tmp_path / "copies" / f"{name}.xml").mkdir()
+        (tmp_path / "copies" / "copy.xml").mkdir()
         server.close()
         with pytest.raises(MetadataUnavailable, match=r"nor can the copy .*director"):
             kept().load(None)
@@ -528,25 +810,6 @@ class TestACopy:
         with pytest.raises(MetadataUnavailable, match="refuses connections") as caught:
             kept().load(None)
         assert "copy" not in str(caught.value)
-
-    def test_is_not_made_by_who_only_looks(self, source, tmp_path):
-        source(copies=tmp_path).load(None)
-        assert list(tmp_path.iterdir()) == []
-
-    def test_that_cannot_be_kept_is_a_warning(self, source, tmp_path, caplog):
-        gone = tmp_path / "gone"
-        with caplog.at_level(logging.WARNING, "eilogin"):
-            assert names(source(copies=gone, keeps=True)) == [HUB, UWV]
-        assert "federation_copies: no copy of http://localhost" in caplog.text
-
-    def test_that_cannot_be_put_in_place_leaves_nothing(
-        self, source, server, tmp_path, caplog
-    ):
-        name = hashlib.sha256(server.url().encode()).hexdigest()[:32]
-        (tmp_path / f"{name}.xml").mkdir()
-        assert names(source(copies=tmp_path, keeps=True)) == [HUB, UWV]
-        assert [one.name for one in tmp_path.iterdir()] == [f"{name}.xml"]
-        assert "no copy of" in caplog.text
 
 
 class TestAResponder:
@@ -738,6 +1001,171 @@ class TestASite:
         with pytest.raises(MetadataUntrusted):
             trust_of(site(federation=other))
 
+    def test_may_have_several_certificates_for_a_rollover(self, site):
+        """Its operator signs with the new key one day, and nobody is told which."""
+        certificates = f"{site.folder}/uwv.test.crt\n{site.folder}/federation.crt"
+        options = site(federation_certificate=certificates)
+        assert trust_of(options).hub_ids == (IN,)
+        line = f"{site.server.url()} {certificates.replace(chr(10), ' ')}"
+        options = site(federation=line, federation_certificate=None)
+        assert trust_of(options).hub_ids == (IN,)
+
+    def test_is_told_which_certificate_cannot_be_used(self, site):
+        bad = site.folder / "bad.crt"
+        bad.write_text("no certificate")
+        options = site(federation=f"{site.server.url()} {bad}")
+        with pytest.raises(ConfigurationError, match=r"bad\.crt: not a certificate"):
+            trust_of(options)
+        bad.unlink()
+        with pytest.raises(ConfigurationError, match=r"bad\.crt: No such file"):
+            trust_of(options)
+
+    def test_takes_whom_it_wants_of_a_source(self, site):
+        found = trust_of(site(federation=f"{site.server.url()} role=hub")).federation
+        assert [e.entity_id for e in found.entities] == [IN]
+        assert "1 of 2 members passed over" in found.remarks[0]
+
+    def test_gets_no_hub_of_whose_participants_it_takes(self, site, tmp_path, make_own):
+        certificate = site.folder / "uwv.test.crt"
+        key = certificate.with_suffix(".key")
+        partner = SigningKey.load(key.read_bytes(), certificate.read_bytes())
+        other = make_own("hub", entity_id=HUB, public_url="https://hub.test")
+        file = tmp_path / "partner.xml"
+        file.write_bytes(write_entity(other.descriptor(), partner))
+        lines = f"{site.server.url()} role=hub\n{file} {certificate}"
+        assert trust_of(site(federation=lines, hub="all")).hub_ids == (IN, HUB)
+        trust = trust_of(site(federation=f"{lines} role=participant", hub="all"))
+        assert trust.hub_ids == (IN,)
+
+    def test_that_passes_its_hub_over_is_told_so(self, site):
+        line = f"{site.server.url()} role=participant"
+        told = r"has no hub .*: 1 of 2 members passed over, as its line of 'federation'"
+        with pytest.raises(HubUnknown, match=told):
+            trust_of(site(federation=line))
+        with pytest.raises(
+            HubUnknown, match=r"no hub of this.*\(there are: none\);.*pa"
+        ):
+            trust_of(
+                site(federation=f"{line}", hub="https://uwv.test/eilogin/metadata")
+            )
+        with pytest.raises(
+            HubUnknown, match=r"not a member.*1 of 2 members passed ove"
+        ):
+            trust_of(site(federation=line, hub=IN))
+
+    def test_takes_a_member_of_one_of_two_sources(self, site):
+        one, other = f"{site.folder}/federation.xml", site.server.url()
+        told = (
+            rf"federation\.xml: '\S+' is in another file of 'federation' too,"
+            rf" {site.folder}/federation\.xml; one of them should go, or be passed over"
+        )
+        with pytest.raises(MetadataUnusable, match=told):
+            trust_of(site(federation=f"{one}\n{other}"))
+        lines = f"{one} role=participant\n{other} include={IN}"
+        found = trust_of(site(federation=lines)).federation
+        assert {e.entity_id for e in found.entities} > {IN}
+        assert len(found.entities) == 2
+
+    def test_without_a_folder_says_that_it_is_asked_once(self, site, caplog, tmp_path):
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            trust_of(site())
+        (told,) = [text for text in caplog.messages if "(metadata-read-once)" in text]
+        assert f"federation: {site.server.url()} is asked at the start only" in told
+        caplog.clear()
+        trust_of(site(federation_folder=str(tmp_path)))
+        assert "metadata-read-once" not in caplog.text
+
+    def test_may_believe_one_file_unsigned(self, site, caplog):
+        root = xml.parse((site.folder / "federation.xml").read_bytes(), xml.METADATA)
+        root.remove(root.find(xml.q("ds:Signature")))
+        file = site.folder / "unsigned.xml"
+        file.write_bytes(xml.serialize(root))
+        lines = f"{site.server.url()} role=hub\n{file} role=participant"
+        with pytest.raises(MetadataUntrusted):
+            trust_of(site(federation=lines))
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            trust = trust_of(site(federation=f"{lines} unsigned=true"))
+        assert len(trust.federation.entities) == 2
+        assert f"federation: {file} is not signed: whoever can write it" in caplog.text
+        line = f"{file} unsigned=true"
+        options = site(federation=line, federation_certificate=None)
+        assert trust_of(options).hub_ids == (IN,)
+
+    def test_takes_the_files_of_a_folder(self, site, tmp_path):
+        octets = (site.folder / "federation.xml").read_bytes()
+        (tmp_path / "b.xml").write_bytes(octets)
+        options = site(federation=str(tmp_path))
+        assert trust_of(options).hub_ids == (IN,)
+        # What editors and others leave there is none of it.
+        for name in (".#b.xml", ".b.xml.swp", "b.xml~", "#b.xml#", "~$b.xml", "b.bak"):
+            (tmp_path / name).write_bytes(b"<")
+        (tmp_path / "old.xml").mkdir()
+        os.mkfifo(tmp_path / "pipe.xml")
+        assert trust_of(options).hub_ids == (IN,)
+        (tmp_path / "a.xml").write_bytes(octets[:-1])
+        with pytest.raises(MetadataUnusable, match=rf"^{tmp_path}/a\.xml: "):
+            trust_of(options)
+        (tmp_path / "a.xml").unlink()
+        (tmp_path / "a.xml").symlink_to(tmp_path / "gone.xml")
+        with pytest.raises(MetadataUnusable, match=r"/a\.xml: No such file"):
+            trust_of(options)
+        (tmp_path / "a.xml").unlink()
+        (tmp_path / "a.xml").write_bytes(octets)
+        with pytest.raises(MetadataUnusable, match=r"/b\.xml: .*too, \S+/a\.xml;"):
+            trust_of(options)
+
+    def test_is_told_of_a_folder_with_nothing_in_it(self, site, tmp_path):
+        folder = tmp_path / "members"
+        folder.mkdir()
+        options = site(federation=str(folder))
+        with pytest.raises(MetadataUnusable, match=r"members: found no file '\*\.xml'"):
+            trust_of(options)
+        folder.rmdir()
+        with pytest.raises(MetadataUnusable, match=r"members: No such file"):
+            trust_of(options)
+        with pytest.raises(MetadataUnusable, match=r"members: No such file"):
+            files_in(folder)
+
+    def test_may_say_of_a_line_how_it_is_fetched(self, site, start, tmp_path):
+        ca_file, context = tls_pair(tmp_path)
+        server = start(context)
+        server.pages.update(site.server.pages)
+        line = f"{server.url()} ca={ca_file}"
+        assert trust_of(site(federation=line)).hub_ids == (IN,)
+        with pytest.raises(MetadataUnavailable, match="more than 1024 bytes"):
+            trust_of(site(federation=f"{line} longest=1k"))
+        with pytest.raises(MetadataLifetime, match=r"by 20\S+ at the latest"):
+            trust_of(site(federation=f"{line} validity=1d", federation_validity="off"))
+        server.pages["/federation.xml"] = never
+        with pytest.raises(MetadataUnavailable, match="did not answer within 1 s"):
+            trust_of(site(federation=f"{line} timeout=1s"))
+        other = tls_pair(site.folder)[0]
+        with pytest.raises(MetadataUnavailable, match=r"by 'ca=' of 'federation'"):
+            trust_of(site(federation=f"{server.url()} ca={other}"))
+        with pytest.raises(ConfigurationError, match=r"^'ca=' of 'federation': found"):
+            trust_of(site(federation=f"{line.split(maxsplit=1)[0]} ca={__file__}"))
+
+    def test_may_say_of_a_line_by_which_proxy_it_is_fetched(self, site, start):
+        proxy, usual = start(), start()
+        said = {"back_channel_proxy": usual.url("/")}
+        line = "https://mdq.example/all.xml timeout=2s"
+        told = r"is behind 'proxy=' of 'federation' \("
+        with pytest.raises(MetadataUnavailable, match=told):
+            trust_of(site(federation=f"{line} proxy={proxy.url('/')}", **said))
+        assert proxy.asked == [("mdq.example:443", "")]
+        with pytest.raises(MetadataUnavailable):
+            trust_of(site(federation=f"{line} proxy=off", **said))
+        assert usual.asked == []
+        with pytest.raises(
+            ConfigurationError, match=r"'proxy=' of 'federation': .*use"
+        ):
+            trust_of(site(federation=f"{line} proxy=http://anna@proxy.example"))
+
+    def test_that_plays_digid_believes_nothing_unsigned(self, site):
+        line = f"{site.folder}/federation.xml unsigned=true"
+        with pytest.raises(InvalidOptions, match=r"no 'unsigned=true' behind .*DigiD"):
+            site(federation=line, role="hub", profile="digid")
+
     def test_asks_a_responder_for_its_hub(self, site):
         base = site.server.url("/mdq")
         trust = trust_of(site(federation=f"mdq:{base}", hub=IN))
@@ -749,15 +1177,6 @@ class TestASite:
         lines = f"mdq:{site.server.url('/mdq')}\n{site.server.url()}"
         trust_of(site(federation=lines, hub=IN))
         assert [path for path, _ in site.server.asked] == ["/federation.xml"]
-
-    def test_starts_by_a_copy_and_warns(self, site, tmp_path, caplog):
-        options = site(federation_copies=str(tmp_path))
-        trust_of(options)
-        site.server.close()
-        with caplog.at_level(logging.WARNING, "eilogin"):
-            assert trust_of(options).hub_ids == (IN,)
-        assert "federation: a copy from before stands in" in caplog.text
-        assert "(metadata-copy)" in caplog.text
 
     def test_does_not_start_without_any(self, site):
         options = site()
@@ -776,7 +1195,7 @@ class TestASite:
             ({"federation": "mdq:https://a.nl/"}, "hub: is required .*'mdq:https"),
             ({"federation": "mdq:https://a.nl/", "hub": "all"}, "is required .*'mdq:"),
             ({"federation": "mdq:https://a.nl/", "role": "hub"}, "no .* on a hub"),
-            ({"federation_copies": "/gone/folder"}, "an existing folder"),
+            ({"federation_folder": "/gone/folder"}, "an existing folder"),
         ],
     )
     def test_is_told_what_cannot_be(self, site, said, told):

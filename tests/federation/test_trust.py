@@ -13,6 +13,7 @@ from eilogin.errors import (
     UntrustedSignature,
 )
 from eilogin.federation import Federation, Trust
+from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import fingerprints
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata, IdentityProvider
 
@@ -141,7 +142,7 @@ class TestWhatALogSaysOfARefusal:
 
     def test_is_which_key_of_ours_to_encrypt_for(self, make_own, make_trust, key_of):
         ours = key_of("to encrypt for")
-        trust = replace(make_trust(), own=make_own(decryption_keys=(ours,)))
+        trust = replace(make_trust(), own=make_own(keys=(OwnKey.of(ours),)))
         told = self.told(trust, DecryptionFailed())
         assert f"we have 1 certificate ({fingerprints(ours.certificate_text)})" in told
         assert told.endswith("and give our newest metadata")

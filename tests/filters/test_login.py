@@ -465,13 +465,89 @@ class TestAKeepAlive:
         citizen.browser.visit(STAD)
         assert not citizen.was_asked()
 
-    def test_that_is_refused_is_not_asked_again_at_every_page(self, citizen, clock):
+    @pytest.fixture
+    def refuse(self, citizen, clock):
+        """Answer a keep-alive with these status codes."""
+
+        def refuse(*codes):
+            clock.shift(10 * MINUTE)
+            question = citizen.begin()
+            citizen.bring(citizen.hub.refusal(question[0], *codes), question)
+
+        return refuse
+
+    @pytest.mark.parametrize(
+        "codes",
+        [
+            (messages.NO_PASSIVE, messages.IDLE),
+            (messages.REQUEST_DENIED,),
+            (messages.NO_AUTHN_CONTEXT,),
+            ("urn:x",),
+        ],
+        ids=["away", "not served", "level", "fault"],
+    )
+    def test_that_is_refused_is_not_asked_again_at_every_page(
+        self, citizen, refuse, codes
+    ):
+        citizen.log_in()
+        refuse(*codes)
+        assert citizen.browser.url == STAD
+        citizen.browser.visit(STAD)
+        assert not citizen.was_asked()
+
+    def test_that_finds_nobody_there_ends_her_session(self, citizen, refuse, events):
+        citizen.log_in()
+        cookie = citizen.browser.cookie("stad.test", "__Host-eilogin")
+        refuse(messages.NO_PASSIVE)
+        assert citizen.was_asked(), "for her password now"
+        assert citizen.browser.cookie("stad.test", "__Host-eilogin") != cookie
+        [event] = events("session.ended")
+        assert event["reason"] == "NoPassive"
+
+    def test_that_finds_nobody_there_leaves_a_stranger_on_an_open_page(
+        self, citizen, clock
+    ):
+        citizen.log_in(LAND)
+        clock.shift(10 * MINUTE)
+        page = "https://land.test/"
+        question = citizen.begin(page)
+        citizen.bring(citizen.hub.refusal(question[0], messages.NO_PASSIVE), question)
+        assert citizen.browser.url == page
+        assert citizen.browser.page.text == "user=[]"
+
+    @pytest.mark.parametrize(
+        ("options", "is_left"),
+        [({}, False), ({"comparison": "exact"}, True)],
+        ids=["minimum", "exact"],
+    )
+    def test_that_asks_for_one_level_leaves_another_one_alone(  # noqa: PLR0913, PLR0917
+        self, clock, eilogin_federation, witness, hub_of, asked, options, is_left
+    ):
+        """The hub may not confirm exactly that, of who is there at a higher one."""
+        federation = eilogin_federation(
+            {"land.test": witness},
+            options={"land.test": {"acs": "post", "protect": "/ midden", **options}},
+        )
+        hub = hub_of(federation)
+        federation.apps["inloggen.test"] = waiting
+        citizen = Citizen(federation.browser(), hub, asked)
+        citizen.log_in(LAND, level_class=DIGID.class_of("midden"))
+        clock.shift(10 * MINUTE)
+        question = citizen.begin(LAND)
+        citizen.bring(citizen.hub.refusal(question[0], messages.NO_PASSIVE), question)
+        assert (citizen.browser.url == LAND) is is_left
+
+    def test_that_comes_late_leaves_a_newer_login_alone(self, citizen, clock):
+        """She has logged in again in another tab, and then the answer comes."""
         citizen.log_in()
         clock.shift(10 * MINUTE)
         question = citizen.begin()
-        citizen.bring(citizen.hub.refusal(question[0], messages.NO_PASSIVE), question)
+        refusal = citizen.hub.refusal(question[0], messages.NO_PASSIVE)
+        clock.shift(1)
+        newer = citizen.begin("https://stad.test/eilogin/login?next=/mijn")
+        citizen.bring(citizen.hub.answer(newer[0]), newer)
+        citizen.bring(refusal, question)
         assert citizen.browser.url == STAD
-        citizen.browser.visit(STAD)
         assert not citizen.was_asked()
 
     def test_does_not_stop_a_script_or_a_form(self, citizen, clock):

@@ -16,9 +16,11 @@ from hub_speaker import SECOND_HUB, add_hub
 from lxml import etree, html
 from webtest import TestApp as Client
 
+from eilogin.backchannel import Look
 from eilogin.clock import now
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.federation import Federation
+from eilogin.federation.own_keys import OwnKey
 from eilogin.filters.logout import LogoutFilter, LogoutOptions, make_logout
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import bindings, messages, signatures, xml
@@ -40,13 +42,14 @@ HUB = "https://inloggen.test/metadata"
 UWV_SOAP = "https://uwv.test/eilogin/slo/soap"
 START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
 MINUTE = 60
+PARTLY = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
 
 #: What a stranger reads who logs out.
 NOT_HERE = {
     "nl": "U bent hier niet ingelogd Bij andere diensten bent u misschien nog "
     "ingelogd. Sluit nu alle vensters van uw browser, zeker op een gedeelde computer.",
     "en": "You are not logged in here You may still be logged in at other services. "
-    "Close all windows of your browser now, certainly on a shared computer.",
+    "Close all windows of your browser now, especially on a shared computer.",
 }
 
 
@@ -265,13 +268,6 @@ class TestLoggingOut:
         assert "U was al uitgelogd." in anna.browser.text
         assert "gelukt" not in anna.browser.text
 
-    def test_of_who_is_logging_out_in_another_tab_too(self, anna, federation):
-        federation.apps["inloggen.test"] = waiting
-        anna.browser.visit(LOGOUT)
-        anna.browser.visit(LOGOUT)
-        assert anna.browser.trail == [LOGOUT]
-        assert "U was al uitgelogd." in anna.browser.text
-
     def test_by_another_sites_link_takes_no_cookie_away(self, call):
         """Nor by its picture, with which no cookie comes at all."""
         answer = call("GET", LOGOUT, Sec_Fetch_Site="cross-site")
@@ -282,7 +278,7 @@ class TestLoggingOut:
     @pytest.mark.parametrize(
         ("method", "url", "headers"),
         [
-            ("GET", SLO, {}),
+            ("POST", SLO, {}),
             ("GET", f"{SLO}?SAMLResponse=x", {}),
             ("GET", SOAP, {}),
             ("POST", SLO, {"Content_Length": "99999999"}),
@@ -610,7 +606,9 @@ class TestALogoutToldOverSoap:
             "down",
         ]
     )
-    def no_good_answer(self, request, hub_says, federation, party, attacker_key):
+    def no_good_answer(
+        self, request, hub_says, federation, party, attacker_key, monkeypatch
+    ):
         if request.param == "by another key":
             hub_says(speaker=party("inloggen.test", attacker_key))
         elif request.param == "another's":
@@ -628,6 +626,9 @@ class TestALogoutToldOverSoap:
         else:
             hub_says()
             federation.down.add("inloggen.test")
+            # Its address for servers alone.
+            back_channel = type(federation.trusts["stad.test"].back_channel)
+            monkeypatch.setattr(back_channel, "look", lambda *_, **__: Look.THERE)
 
     @pytest.mark.usefixtures("no_good_answer")
     def test_goes_on_in_the_browser_where_no_good_answer_comes(self, anna):
@@ -733,7 +734,7 @@ class TestTheHubsAnswer:
     @pytest.mark.parametrize(
         "codes",
         [
-            (messages.SUCCESS, messages.PARTIAL_LOGOUT),
+            PARTLY,
             (messages.RESPONDER, messages.PARTIAL_LOGOUT),
         ],
         ids=["as SAML has it", "as DigiD has it"],
@@ -756,17 +757,109 @@ class TestTheHubsAnswer:
         anna.browser.post(SLO, site="cross-site", **fields)
         assert "U bent overal uitgelogd" in anna.browser.text
 
-    def test_brought_twice_says_it_twice_and_later_no_more(
-        self, anna, under_way, clock, refused
+    @pytest.mark.parametrize("codes", [(), PARTLY], ids=["everywhere", "partly"])
+    def test_can_be_read_for_an_hour_at_an_address_without_it(
+        self, anna, under_way, clock, codes
     ):
-        for _ in range(2):
-            anna.browser.visit(under_way())
-            assert "U bent overal uitgelogd" in anna.browser.text
-            # When it was done, not when it is shown.
+        told = "Bij een of meer andere diensten" if codes else "U bent overal uitgelogd"
+        answer = under_way(*codes)
+        for url in (answer, SLO):
+            anna.browser.visit(url)
+            assert anna.browser.url == SLO
+            assert told in anna.browser.text
             assert "Dit is gelukt om 10.00 uur." in anna.browser.text
-            clock.shift(MINUTE)
+        # When it was done, not when it is shown; and what is so no more than then.
+        later = told if codes else "In deze browser is om 10.00 uur overal uitgelogd."
+        for url in (SLO, answer, SLO):
+            clock.shift(15 * MINUTE)
+            anna.browser.visit(url)
+            assert anna.browser.url == SLO
+            assert later in anna.browser.text
+            assert "om 10.00 uur" in anna.browser.text
+            assert "U bent overal uitgelogd" not in anna.browser.text
+        clock.shift(15 * MINUTE)
+        anna.browser.visit(SLO)
+        assert "U bent hier niet ingelogd" in anna.browser.text
+        assert "10.00" not in anna.browser.text
+
+    def test_is_of_now_for_as_long_as_the_way_to_its_page_takes(
+        self, anna, under_way, clock
+    ):
         anna.browser.visit(under_way())
+        clock.shift(10)
+        anna.browser.visit(SLO)
+        assert "U bent overal uitgelogd" in anna.browser.text
+        clock.shift(1)
+        anna.browser.visit(SLO)
+        assert "U bent hier niet ingelogd" in anna.browser.text
+
+    def test_is_not_what_comes_of_a_second_click(self, anna, under_way, clock):
+        anna.browser.visit(under_way())
+        anna.browser.visit(LOGOUT)
+        assert "U was al uitgelogd." in anna.browser.text
+        clock.shift(11)
+        anna.browser.visit(LOGOUT)
+        assert "U bent hier niet ingelogd" in anna.browser.text
+
+    def test_is_no_less_by_what_another_one_says(self, anna, under_way):
+        anna.browser.visit(under_way())
+        anna.browser.visit(under_way(*PARTLY))
+        assert "U bent overal uitgelogd" in anna.browser.text
+
+    def test_is_more_where_another_one_says_so(self, anna, under_way, clock):
+        anna.browser.visit(under_way(*PARTLY))
+        clock.shift(2 * MINUTE)
+        for url in (under_way(), SLO, under_way(*PARTLY), SLO):
+            anna.browser.visit(url)
+            assert "U bent overal uitgelogd" in anna.browser.text
+            assert "Dit is gelukt om 10.02 uur." in anna.browser.text
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"codes": (messages.RESPONDER,)}, {"issued": START - 4 * MINUTE}],
+        ids=["failed", "old"],
+    )
+    def test_is_kept_beyond_one_that_cannot_be_believed(
+        self, anna, under_way, changes, events
+    ):
+        anna.browser.visit(under_way(*PARTLY))
+        codes = changes.pop("codes", ())
+        anna.browser.visit(under_way(*codes, **changes))
+        assert anna.browser.url == SLO
+        assert "Bij een of meer andere diensten" in anna.browser.text
+        assert events("logout.answered")[-1]["outcome"] == "refused"
+
+    def test_is_kept_beyond_one_to_another_logout(self, anna, under_way, refused):
+        anna.browser.visit(under_way(*PARTLY))
+        anna.browser.visit(under_way(in_response_to="_other"))
         refused(anna.browser.page, "message-unexpected")
+        anna.browser.visit(SLO)
+        assert "Bij een of meer andere diensten" in anna.browser.text
+
+    def test_is_read_in_her_browser_alone(self, anna, under_way, federation):
+        anna.browser.visit(under_way())
+        browser = federation.browser()
+        browser.visit(SLO)
+        assert "U bent hier niet ingelogd" in browser.text
+
+    def test_is_of_the_past_for_who_has_logged_in_again(
+        self, anna, under_way, log_in, clock, federation
+    ):
+        anna.browser.visit(under_way())
+        clock.shift(1)
+        log_in(browser=anna.browser)
+        anna.browser.visit(SLO)
+        assert anna.browser.url == "https://stad.test/"
+        clock.shift(20 * MINUTE)
+        anna.browser.visit(SLO)
+        assert "U was al uitgelogd." in anna.browser.text
+
+    def test_leads_nowhere_by_what_stands_in_the_address(self, anna, under_way):
+        anna.browser.visit(under_way())
+        for target in ("//evil.test", "/elders"):
+            anna.browser.visit(f"{SLO}?next={target}")
+            assert anna.browser.trail == [f"{SLO}?next={target}"]
+            assert anna.browser.page.status_int == 400
 
     @pytest.mark.parametrize("is_answered", [True, False])
     def test_says_nothing_to_who_has_logged_in_again(
@@ -1271,7 +1364,7 @@ class TestAnEncryptedName:
         """A LogoutRequest about somebody whom only stad can read."""
         filter_ = federation.apps["stad.test"].app
         key = filter_.trust.own.key
-        own = replace(filter_.trust.own, decryption_keys=(key,))
+        own = replace(filter_.trust.own, keys=(OwnKey.of(key),))
         filter_.trust = replace(filter_.trust, own=own)
 
         def make(destination, encrypt_for=key):
@@ -1288,7 +1381,7 @@ class TestAnEncryptedName:
 
     def test_is_opened_in_the_browser(self, anna, hub, request_of, call):
         request = request_of(SLO)
-        assert b"anna" not in xml.serialize(request)
+        assert b">anna<" not in xml.serialize(request)
         call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
         assert not anna.is_logged_in
 
@@ -1324,3 +1417,10 @@ def test_all_other_addresses_pass(witness, federation):
 def test_options_that_cannot_be_used_are_refused(witness):
     with pytest.raises(InvalidOptions, match="did you mean 'next'"):
         make_logout(witness, {}, nxt="/")
+
+
+@pytest.mark.parametrize("word", ["yes", "True", "on", "no", "false", "none"])
+def test_app_cookies_is_no_flag(witness, word):
+    """Such a name would switch ``auto`` off, and nobody would hear of it."""
+    with pytest.raises(InvalidOptions, match=f"app_cookies: found '{word}'; .*'auto'"):
+        make_logout(witness, {}, app_cookies=word)

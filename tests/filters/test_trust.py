@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from wsgiref.validate import validator
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec
 from webtest import TestApp as Client
 
+from eilogin.clock import now
 from eilogin.errors import (
     BindingMissing,
     ConfigurationError,
@@ -21,11 +24,13 @@ from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.trust import make_trust
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.keys import new_key_pair
-from eilogin.saml.metadata import write_entity, write_federation
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import read_unsigned, write_entity, write_federation
 from eilogin.sessions import Login, Subject
 from eilogin.settings import read
 from eilogin.web import environ as env
 
+DAY = 86400.0
 UWV, UWV_HOST = "https://uwv.test/eilogin/metadata", "uwv.test"
 
 
@@ -69,6 +74,25 @@ def site(said, witness):
     return make
 
 
+@pytest.fixture
+def key_folder(tmp_path):
+    """The options of a site with several keys, from when to when by name."""
+
+    def make(turns):
+        lines = []
+        for name, said in turns.items():
+            pair = new_key_pair(name, 400, begins=now() - DAY)
+            for ending, octets in zip((".key", ".crt"), pair, strict=True):
+                (tmp_path / f"{name}{ending}").write_bytes(octets)
+            shown = [f"{k} = {write_instant(at)}" for k, at in said.items()]
+            lines += [f"[{name}]", *shown]
+        (tmp_path / "keys.ini").write_text("\n".join(lines))
+        secrets = dict.fromkeys(("secret", "pseudonym_key"), "a secret of this site")
+        return {"keys": str(tmp_path), **secrets}
+
+    return make
+
+
 def login_at(audience):
     who = Subject("https://inloggen.test/metadata", audience, "anna")
     return Login(who, "basis", 0.0, 7200.0, 0.0)
@@ -92,6 +116,26 @@ class TestOurOwnMetadata:
         assert answer.status_int == 405
         assert answer.headers["Allow"] == "GET, HEAD"
         assert call("HEAD", UWV).status_int == 200
+
+    def test_changes_by_date_and_is_signed_by_the_key_in_its_turn(
+        self, site, said, key_folder
+    ):
+        midnight = now() + 10 * DAY
+        turns = {"first": {"until": midnight + DAY}, "second": {"from": midnight}}
+        del said["key"], said["certificate"]
+        uwv = site(**key_folder(turns))
+        own, seen = uwv.filter.trust.own, []
+        for instant in (midnight - 1, midnight, midnight + DAY):
+            with time_machine.travel(instant, tick=False):
+                answer = uwv.get("/eilogin/metadata").body
+                assert uwv.get("/eilogin/metadata").body == answer
+                element = signatures.signed(xml.parse(answer), [own.key.public])
+                role = read_unsigned(answer).entities[0].service_provider
+                assert element is not None
+                assert role.signing_certificates[0] == own.key.certificate_text
+                seen.append(role.signing_certificates)
+        first, second = seen[0]
+        assert seen == [(first, second), (second, first), (second,)]
 
     def test_is_what_the_operator_has_published(self, site, federation):
         root = xml.parse(site().get("/eilogin/metadata").body)
@@ -422,38 +466,6 @@ class TestWhatOthersEncryptFor:
         own = site().filter.trust.own
         assert own.decryption_keys == (own.key,)
 
-    def test_may_have_keys_of_its_own_the_newest_first(self, site, federation):
-        names = ("stad.test", "inloggen.test")
-        own = site(
-            decryption_key="\n".join(f"{federation.folder}/{n}.key" for n in names),
-            decryption_certificate="\n".join(
-                f"{federation.folder}/{n}.crt" for n in names
-            ),
-        ).filter.trust.own
-        keys = [federation.trusts[name].own.key.public for name in names]
-        assert [key.public for key in own.decryption_keys] == keys
-        assert own.key.public not in keys
-
-    @pytest.mark.parametrize(
-        ("keys", "certificates", "says"),
-        [
-            (["stad.test"], [], "as many of the one as of the other"),
-            (["stad.test"], ["uwv.test"], "do not belong together"),
-            (["stad.test", "gone"], ["stad.test"], "an existing file"),
-        ],
-    )
-    def test_has_a_certificate_for_each_key(
-        self, site, federation, keys, certificates, says
-    ):
-        said = {
-            "decryption_key": [f"{federation.folder}/{n}.key" for n in keys],
-            "decryption_certificate": [
-                f"{federation.folder}/{n}.crt" for n in certificates
-            ],
-        }
-        with pytest.raises(InvalidOptions, match=says):
-            site(**{k: "\n".join(v) for k, v in said.items() if v})
-
 
 class TestAnEllipticKey:
     @pytest.fixture
@@ -473,16 +485,19 @@ class TestAnEllipticKey:
         uses = [e.get("use") for e in root.iter(xml.q("md:KeyDescriptor"))]
         assert uses == ["signing"]
 
-    def test_may_stand_beside_one_that_encrypts(self, site, said, elliptic):
-        rsa = {f"decryption_{name}": said[name] for name in ("key", "certificate")}
-        trust = site(**elliptic, **rsa).filter.trust
+    def test_may_stand_beside_one_that_encrypts(self, site, said, elliptic, tmp_path):
+        (tmp_path / "keys").mkdir()
+        for name, pair in (("ec", elliptic), ("rsa", said)):
+            for option, ending in (("key", "key"), ("certificate", "crt")):
+                copy = tmp_path / "keys" / f"{name}.{ending}"
+                copy.write_bytes(Path(pair[option]).read_bytes())
+        (tmp_path / "keys" / "keys.ini").write_text("[rsa]\nuse = encryption\n")
+        del said["key"], said["certificate"]
+        secrets = dict.fromkeys(("secret", "pseudonym_key"), "a secret of this site")
+        trust = site(keys=str(tmp_path / "keys"), **secrets).filter.trust
         assert len(trust.decrypter.keys) == len(trust.own.decryption_keys) == 1
-
-    def test_is_not_what_others_encrypt_for(self, site, elliptic):
-        names = ("key", "certificate")
-        options = {f"decryption_{name}": elliptic[name] for name in names}
-        with pytest.raises(InvalidOptions, match="expected RSA keys"):
-            site(**options)
+        assert trust.own.key.public != trust.own.decryption_keys[0].public
+        assert len(trust.own.published_keys) == 1
 
     def test_is_unknown_to_digid(self, site, elliptic):
         with pytest.raises(InvalidOptions, match=r"key: found.*expected RSA, which is"):
@@ -491,12 +506,12 @@ class TestAnEllipticKey:
 
 class TestProfileDigid:
     def test_asks_for_no_name_and_publishes_nothing_else(self, site):
-        uwv = site(profile="digid", name="UWV", description="Uitkeringen")
+        uwv = site(profile="digid", name="Het UWV", description="Uitkeringen")
         own = uwv.filter.trust.own
         assert own.is_digid
         assert own.name_id_formats == ()
         body = uwv.get("/eilogin/metadata").text
-        assert "UWV" not in body
+        assert "Het UWV" not in body
         assert "encryption" not in body
 
     def test_may_say_that_it_asks_for_no_name(self, site):

@@ -1,6 +1,7 @@
 """A participant whose messages a test writes, and a citizen before the real hub."""
 
 import base64
+import json
 import re
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -269,6 +270,19 @@ def sessions(federation):
 
 
 @pytest.fixture
+def another_version_kept(sessions):
+    """Have another version have kept the one value that has this in its name."""
+
+    def keep(name, change):
+        values = sessions.store._values  # noqa: SLF001 - no other version is here
+        [key] = [key for key in values if name in key]
+        text = json.dumps(change(json.loads(values[key].text)))
+        values[key] = replace(values[key], text=text)
+
+    return keep
+
+
+@pytest.fixture
 def hub_believes(federation):
     """Give the hub metadata in which a member is changed, or is no more (None)."""
 
@@ -324,3 +338,13 @@ def refused(caplog):
         assert f"({code}):" in line
 
     return check
+
+
+@pytest.fixture
+def delivered(events):
+    """To whom a logout was delivered, and with what outcome, by entityID."""
+
+    def read():
+        return [(e["peer"], e["outcome"]) for e in events("logout.delivered")]
+
+    return read

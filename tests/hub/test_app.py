@@ -5,6 +5,7 @@ from wsgiref.validate import validator
 import pytest
 from webtest import TestApp as Client
 
+from eilogin import metrics
 from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
 from eilogin.hub import make_hub
 
@@ -81,10 +82,95 @@ def test_its_pages_take_their_own_methods(call, path, allowed):
     assert call("HEAD", f"{HUB}{path}").status_int == 200
 
 
+@pytest.mark.parametrize("path", ["/sso", "/slo"])
+def test_it_is_there_for_who_looks_unless_all_would_get_an_error(
+    call, federation, monkeypatch, path
+):
+    answer = call("HEAD", f"{HUB}{path}")
+    assert answer.status_int == 204
+    # A proxy that kept it would say so of a hub that is away.
+    assert answer.headers["Cache-Control"] == "no-store"
+
+    def down(*_):
+        raise StoreUnavailable("the disk is gone")
+
+    store = federation.apps["inloggen.test"].sessions.store
+    monkeypatch.setattr(store, "get", down)
+    assert call("HEAD", f"{HUB}{path}").status_int == 503
+
+
 def test_its_health_is_told_without_a_session(call):
     answer = call("GET", f"{HUB}/health")
     assert answer.status_int == 200
     assert answer.text == "ok\n"
+
+
+class TestNumbers:
+    TOKEN = "a token of these tests"
+
+    @pytest.fixture
+    def hub_options(self, monkeypatch):
+        monkeypatch.setattr(metrics, "_meters", None)
+        return {"metrics_token": self.TOKEN}
+
+    def test_are_told_to_who_brings_the_token(self, citizen, service, call):
+        citizen.sign_in(url=service.address(service.request()))
+        answer = call("GET", f"{HUB}/metrics", Authorization=f"Bearer {self.TOKEN}")
+        assert answer.status_int == 200
+        assert answer.content_type == "text/plain"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert 'eilogin_sign_ins_total{level="basis"} 1.0' in answer.text
+        entity_id = "https://stad.test/eilogin/metadata"
+        login = f'eilogin_logins_total{{level="basis",peer="{entity_id}"}} 1.0'
+        assert login in answer.text
+
+    def test_are_asked_for_by_a_scheme_in_any_case(self, call):
+        said = f"bearer  {self.TOKEN}"
+        assert call("HEAD", f"{HUB}/metrics", Authorization=said).status_int == 200
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer a token of these test",
+            "Bearer a token of these tests!",
+            "Bearer caf\xe9",
+            "Basic a token of these tests",
+            "a token of these tests",
+        ],
+    )
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_are_not_there_for_anybody_else(self, call, refused, said, method):
+        answer = call(method, f"{HUB}/metrics", Authorization=said)
+        refused(answer, "not-found", 404)
+        assert "eilogin_" not in answer.text
+
+    def test_are_only_read(self, call, refused):
+        answer = call("POST", f"{HUB}/metrics", Authorization=f"Bearer {self.TOKEN}")
+        refused(answer, "method-not-allowed", 405)
+        assert answer.headers["Allow"] == "GET, HEAD"
+
+    def test_say_nothing_of_a_refused_stranger(self, call, citizen):
+        citizen.sign_in(name="nobody at all")
+        answer = call("GET", f"{HUB}/metrics", Authorization=f"Bearer {self.TOKEN}")
+        assert 'refusals_total{event="sign-in",reason="wrong"} 1.0' in answer.text
+        assert "nobody" not in answer.text
+
+
+class TestNumbersThatNobodyAskedFor:
+    def test_are_nowhere(self, call, refused):
+        refused(call("GET", f"{HUB}/metrics"), "not-found", 404)
+        said = {"Authorization": "Bearer None"}
+        refused(call("GET", f"{HUB}/metrics", **said), "not-found", 404)
+
+    def test_need_the_library(self, monkeypatch):
+        monkeypatch.setattr(metrics, "find_spec", lambda name: None)
+        with pytest.raises(InvalidOptions, match=r"metrics_token: .* the package"):
+            make_hub(
+                {}, citizens=__file__, name_id_key="x" * 16, metrics_token="x" * 16
+            )
 
 
 @pytest.mark.parametrize("path", ["/x", "/eilogin/acs", "/sso/", "/login/x"])

@@ -1073,6 +1073,13 @@ class TestWhoIsLoggedInAlready:
         shown.sign_in("bram", url=None)
         assert uwv.assertion().name_id.value == BRAM
 
+    def test_is_asked_for_her_own_digid_where_all_have_heard(self, citizen, uwv):
+        citizen.sign_in()
+        uwv.ask(citizen)
+        citizen.browser.press("Dit ben ik niet: log overal uit")
+        assert citizen.is_asked
+        assert "U bent uitgelogd. Log in met uw eigen DigiD." in citizen.browser.text
+
     def test_is_asked_where_it_took_her_too_long(self, shown, uwv, clock):
         clock.shift(16 * MINUTE)
         shown.browser.press("Ga verder")
@@ -1259,7 +1266,13 @@ class TestALogout:
         assert words(response.status) == "Success"
         assert is_in(anna) == EVERYWHERE
 
-    @pytest.mark.parametrize("way", ["look", "continue", "tell", "above", "here"])
+    @pytest.mark.parametrize("way", ["look", "continue"])
+    def test_leads_to_what_is_known_by_an_address_that_is_not(self, citizen, way):
+        """Nothing: there is no logout in this browser."""
+        citizen.visit(f"{SLO}?{way}=made-up")
+        assert citizen.browser.url == f"{HUB}/"
+
+    @pytest.mark.parametrize("way", ["tell", "above", "here"])
     def test_has_no_page_at_an_address_that_is_made_up(
         self, citizen, nothing_there, way
     ):
@@ -1291,6 +1304,23 @@ class TestALogout:
         assert "Uitloggen is niet gelukt" in anna.browser.title
         assert is_in(anna) == EVERYWHERE
 
+    @pytest.fixture
+    def asked(self, anna, stad, logs_out):
+        """A browser with the page that names the services."""
+        logs_out(stad, anna.citizen, by_post=True)
+        return anna.browser
+
+    @pytest.mark.parametrize(
+        ("change", "status"),
+        [(lambda said: [*said, "new"], 200), (lambda said: [1], 400)],
+    )
+    def test_may_have_been_kept_by_another_version(
+        self, asked, another_version_kept, change, status
+    ):
+        another_version_kept(":leaving:", change)
+        asked.reload()
+        assert asked.page.status_int == status
+
     def test_where_she_has_no_session_is_answered_in_any_browser(self, link, call):
         """Who takes no cookies has none, and is not stuck here."""
         location = call("GET", link).location
@@ -1321,6 +1351,8 @@ class TestALogout:
         logs_out(stad, anna.citizen)
         anna.browser.press("Ga verder")
         assert "U bent overal uitgelogd" in anna.browser.text
+        anna.browser.click("Naar de website")
+        assert anna.browser.url == "https://stad.test/"
 
     def test_that_is_brought_again_has_the_outcome_that_it_had(
         self, anna, stad, logs_out, outcome, told

@@ -7,8 +7,11 @@ import pytest
 
 from eilogin.errors import InvalidOptions
 from eilogin.hub import make_hub
+from eilogin.hub.names import Names, citizen_here
 from eilogin.saml import messages, xml
 from eilogin.saml.metadata import AttributeService
+from eilogin.saml.sectors import tells_number
+from eilogin.sessions import Login
 
 HUB = "https://inloggen.test"
 SSO = f"{HUB}/sso"
@@ -38,6 +41,22 @@ class TestAPersistentName:
         assert re.fullmatch("[0-9a-f]{64}", name.value)
         assert name.name_qualifier == ENTITY
         assert name.sp_name_qualifier == "https://stad.test/eilogin/metadata"
+
+    def test_can_be_nobodys_number(self):
+        # One in two hundred could, of those that are drawn; the key is always this one.
+        names = Names(b"a key of tests", "persistent", {})
+        here = {number: citizen_here(ENTITY, str(number)) for number in range(2_000)}
+        told = [
+            names.name(
+                Login(who, "basis", 0.0, 1.0, 0.0, family="of her"),
+                "https://uwv.test/eilogin/metadata",
+                name_id_format,
+                released={},
+            ).name_id
+            for who in here.values()
+            for name_id_format in (messages.PERSISTENT, messages.TRANSIENT)
+        ]
+        assert not any(map(tells_number, told))
 
     def test_is_the_same_in_every_session_and_another_at_every_participant(
         self, told, another, service, service_of

@@ -409,9 +409,8 @@ class TestARequestThatIsNotTaken:
         told = "Ga terug naar de website waar u wilde inloggen. Log daar opnieuw in."
         assert told in signed_in.browser.text
 
-    @pytest.mark.parametrize("method", ["PUT", "HEAD"])
-    def test_is_one_by_another_method(self, call, method):
-        assert call(method, SSO).status_int == 405
+    def test_is_one_by_another_method(self, call):
+        assert call("PUT", SSO).status_int == 405
 
 
 class TestTheLevel:
@@ -523,6 +522,21 @@ class TestAPassiveRequest:
     def test_is_answered_so_after_a_while_away(self, signed_in, ask, refusal, clock):
         clock.shift(15 * MINUTE + 1)
         ask(is_passive=True)
+        assert refusal() == "Responder/NoPassive"
+
+    def test_is_told_that_she_is_away_where_she_is_in_already(
+        self, signed_in, ask, refusal, clock
+    ):
+        ask()
+        clock.shift(15 * MINUTE + 1)
+        ask(is_passive=True)
+        assert refusal() == "Responder/NoPassive/Idle"
+
+    def test_is_not_told_so_where_she_is_not_away_but_more_is_asked(
+        self, signed_in, ask, refusal
+    ):
+        ask()
+        ask(is_passive=True, level="midden")
         assert refusal() == "Responder/NoPassive"
 
     def test_is_confirmed_where_nobody_needs_to_be_asked(self, signed_in, service, ask):
@@ -797,3 +811,17 @@ def test_a_second_telling_of_one_request_is_the_same_question(citizen, service, 
     citizen.visit(service.address(replace(request)))
     citizen.sign_in(url=None)
     assert service.answer()[0].in_response_to == request.id
+
+
+class TestWhereSheIsAlready:
+    @pytest.fixture
+    def hub_options(self):
+        return {"show_session": "true"}
+
+    def test_is_not_shown_to_a_silent_question(self, citizen, service, service_of):
+        citizen.visit(service.address(service.request()))
+        citizen.sign_in(url=None)
+        other = service_of("land.test")
+        citizen.visit(other.address(other.request(is_passive=True)))
+        _, assertion = other.answer()
+        assert assertion is not None

@@ -36,10 +36,21 @@ class TestTheLines:
         with pytest.raises(ConfigurationError, match=f"logout_binding.*{told}"):
             options(lines)
 
-    def test_are_not_for_who_plays_digid(self):
-        (found,) = contradictions(options("* soap"), f"{HUB}", is_digid=True)
-        assert found[0] == "logout_binding"
-        assert list(contradictions(options("* soap"), HUB, is_digid=False)) == []
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("logout_binding", "* soap"),
+        ("logout_in_browser", "one-by-one"),
+        ("logout_scope", "browser"),
+        ("confirm_logout", "true"),
+    ],
+)
+def test_who_plays_digid_has_no_choice(name, value):
+    """``check`` says so, where half of the hub would not keep to it."""
+    said = read(HubOptions, {}, {**SECRET, name: value})
+    assert [found for found, _ in contradictions(said, HUB, is_digid=True)] == [name]
+    assert list(contradictions(said, HUB, is_digid=False)) == []
 
 
 class TestALogout:

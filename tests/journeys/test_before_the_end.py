@@ -230,12 +230,6 @@ def test_a_page_that_has_not_changed_is_no_shorter_than_it_was(anna, method):
     assert "Content-Length" not in answer.headers
 
 
-def test_a_page_that_is_rendered_in_advance_warns_when_it_is_shown(anna):
-    anna.log_in(UWV)
-    in_advance = {"Sec-Fetch-Mode": "navigate", "Sec-Purpose": "prefetch;prerender"}
-    assert len(scripts_in(ask(anna, UWV, **in_advance))) == 1
-
-
 def test_below_another_prefix_too(anna):
     anna.log_in(LAND)
     [source] = scripts(anna.browser)

@@ -3,12 +3,14 @@
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from paste.deploy import loadapp
 from webob import Request
 
-from eilogin.backchannel import BackChannel
+from eilogin.backchannel import BackChannel, Look
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 from eilogin.testing import Browser
@@ -48,7 +50,7 @@ def federation(ini_file, monkeypatch):
         return response.body
 
     monkeypatch.setattr(BackChannel, "post", post)
-    monkeypatch.setattr(BackChannel, "is_reachable", lambda *_, **__: True)
+    monkeypatch.setattr(BackChannel, "look", lambda *_, **__: Look.THERE)
     return app
 
 
@@ -210,13 +212,29 @@ def test_a_form_that_was_open_during_a_logout_changes_nothing(
     assert "te laat" not in anna.browser.text
 
 
+@each_framework
+def test_a_form_that_was_kept_while_she_was_idle_is_taken_after_one_click(
+    anna, site, own_page, sure_page
+):
+    """With the token of the application's own session, which is hers again."""
+    with time_machine.travel(datetime.now(UTC)) as clock:
+        anna.log_in(site + own_page)
+        clock.shift(timedelta(minutes=16))
+        anna.browser.press("Send", text="even weg geweest")
+        anna.browser.click("Opnieuw inloggen")
+        anna.type_password()
+        anna.browser.press("Verstuur opnieuw")
+    assert anna.browser.page.status_int == 200, anna.browser.text
+    assert "even weg geweest" in anna.browser.text
+
+
 # --- where they leave her, and what each is told --------------------------------------
 
 
 def test_the_link_of_flask_leads_to_a_page_that_says_it(anna):
     anna.log_in(f"{REPORTS}/reports")
     anna.browser.click("Log out")
-    assert anna.browser.url.startswith(f"{REPORTS}/eilogin/slo?")
+    assert anna.browser.url == f"{REPORTS}/eilogin/slo"
     assert "U bent overal uitgelogd" in anna.browser.text
 
 
@@ -243,13 +261,13 @@ def test_pyramid_knows_her_by_her_name_and_flask_by_a_pseudonym(anna, citizen):
 
 def test_flask_keeps_its_cookie_and_serves_its_files_with_nothing_in_between(anna):
     anna.log_in(f"{REPORTS}/reports")
-    cookie = anna.browser.cookie("reports.localhost", "session")
+    cookie = anna.browser.cookie("reports.localhost", "session~eil")
     assert cookie
     style = anna.browser.fetch(f"{REPORTS}/static/style.css")
     assert style.content_type == "text/css"
     assert "Set-Cookie" not in style.headers
     assert anna.is_let_in(f"{REPORTS}/reports")
-    assert anna.browser.cookie("reports.localhost", "session") == cookie
+    assert anna.browser.cookie("reports.localhost", "session~eil") == cookie
 
 
 # --- Django: users and sessions in a database -----------------------------------------
@@ -264,32 +282,48 @@ def test_django_makes_a_user_once(anna, citizen, rows):
     assert rows(made, user) == [(1,)]
 
 
-def test_django_drops_its_session_after_a_logout(anna, rows):
+def test_django_never_gets_its_session_of_before_a_logout(anna):
     anna.log_in(f"{PERMITS}/application/")
     anna.browser.press("Send", text="een dakkapel")
-    key = anna.browser.cookie("permits.localhost", "sessionid")
-    kept = "SELECT count(*) FROM django_session WHERE session_key = ?"
-    assert rows(kept, key) == [(1,)]
+    assert anna.browser.cookie("permits.localhost", "sessionid~eil")
     anna.browser.click("Log out")
-    assert anna.browser.url == f"{PERMITS}/", "which shows it to Django"
-    assert rows(kept, key) == [(0,)]
-    assert anna.browser.cookie("permits.localhost", "sessionid") is None
+    assert anna.browser.url == f"{PERMITS}/", "at which it is withheld"
+    anna.visit(f"{PERMITS}/")
+    assert anna.browser.cookie("permits.localhost", "sessionid~eil") is None
     anna.log_in(f"{PERMITS}/application/")
     assert "een dakkapel" not in anna.browser.text
 
 
+@pytest.mark.parametrize("how", ["elsewhere", "here"])
+def test_django_ends_its_session_in_the_database_too(anna, rows, how):
+    """Its LogoutView is called inside of the process, with its cookies and token."""
+    sessions = "SELECT session_key FROM django_session"
+    known = set(rows(sessions))
+    anna.log_in(f"{PERMITS}/application/")
+    anna.browser.press("Send", text="een dakkapel")
+    [made] = set(rows(sessions)) - known
+    if how == "here":
+        anna.browser.click("Log out")
+    else:
+        anna.visit(f"{HUB}/")
+        anna.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" in anna.browser.text
+    assert made not in rows(sessions)
+
+
 def test_the_button_of_django_itself_logs_out_everywhere(anna, rows):
     """Its LogoutView takes a form with its token, ends its session, and leads on."""
+    sessions = "SELECT session_key FROM django_session"
+    known = set(rows(sessions))
     anna.log_in(f"{PERMITS}/application/")
     assert anna.is_let_in(f"{REPORTS}/reports")
     anna.visit(f"{PERMITS}/application/")
-    key = anna.browser.cookie("permits.localhost", "sessionid")
+    [made] = set(rows(sessions)) - known
     anna.browser.press("Leave")
     assert anna.browser.url == f"{PERMITS}/"
     assert "You are not logged in." in anna.browser.text
-    kept = "SELECT count(*) FROM django_session WHERE session_key = ?"
-    assert rows(kept, key) == [(0,)]
-    assert anna.browser.cookie("permits.localhost", "sessionid") is None
+    assert made not in rows(sessions)
+    assert anna.browser.cookie("permits.localhost", "sessionid~eil") is None
     anna.visit(f"{REPORTS}/reports")
     assert anna.is_asked_for_password
 

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - a store and hooks from inside
 """A hub behind another one: a municipality's one connection for all that it has.
 
 The hub above (``inloggen.test``) knows the municipality's hub as one participant; the
@@ -8,12 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from lxml import etree
+from webob import Request
 
 from eilogin import clock as instants
-from eilogin.errors import PeerUnavailable
+from eilogin.errors import PeerUnavailable, StoreUnavailable
+from eilogin.hub.ending import Endings
 from eilogin.hub.propagation import Propagation
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.levels import DIGID
+from eilogin.saml.messages import PARTIAL_LOGOUT
+from eilogin.visit.hooks import Hooks
+from eilogin.web import environ as env
 
 HUB = "https://gemeente.test"
 ZORG = "https://zorg.test/mijn"
@@ -44,7 +50,13 @@ def below_options():
 
 
 @pytest.fixture
-def below(eilogin_federation, clock, below_options):
+def below_rules():
+    """What is ruled in the metadata of the municipality's federation, by host."""
+    return {}
+
+
+@pytest.fixture
+def below(eilogin_federation, clock, below_options, below_rules):
     """The municipality's federation: its hub, two applications and one of others."""
     needs = {
         "protect": "/ optional\n/mijn basis\n/percelen midden\n/kluis hoog"
@@ -58,6 +70,7 @@ def below(eilogin_federation, clock, below_options):
             "derde.test": needs,
         },
         hub="gemeente.test",
+        rules=below_rules,
         hub_options={
             "sign_in": "above",
             "passed_on_to": "https://zorg.test/eilogin/metadata "
@@ -93,6 +106,28 @@ def everywhere(anna):
     anna.log_in(ZORG)
     assert anna.is_let_in(WERK)
     return anna
+
+
+@pytest.fixture
+def told_above(federation, everywhere, hub_of):
+    """Have the hub above say over SOAP that this login ends; the status it gets."""
+    hub, url = hub_of(federation.above), f"{HUB}/eilogin/slo/soap"
+    key = federation.above.trusts["gemeente.test"].own.key.public
+    site = federation.apps["gemeente.test"]
+    login = site.sessions.find(
+        everywhere.browser.cookie("gemeente.test", "__Host-eilogin-above")
+    )
+
+    def tell():
+        named = login.who.as_name_id(), url, login.session_index
+        body = hub.by_soap(hub.logout_request(*named))
+        request = Request.blank(url, method="POST", body=body)
+        request.content_type = "text/xml"
+        answer = request.get_response(federation)
+        element = signatures.signed(bindings.unwrap_soap(answer.body), [key])
+        return messages.read_logout_response(element).status
+
+    return tell
 
 
 @pytest.fixture
@@ -166,6 +201,7 @@ class TestALogin:
         assert bram.user
         assert bram.user != at_zorg
 
+    @pytest.mark.parametrize("below_options", [{}, {"cookie": "hub"}])
     def test_of_another_citizen_that_only_this_hub_hears_of_does_so_too(
         self, federation, everywhere, citizen_of, ask_as, clock
     ):
@@ -183,6 +219,7 @@ class TestALogin:
         assert bram.visit(ZORG).user != at_zorg
         assert bram.user
 
+    @pytest.mark.parametrize("below_options", [{}, {"cookie": "hub"}])
     def test_of_another_citizen_says_where_the_first_one_may_be_met_still(
         self, federation, everywhere, citizen_of, clock
     ):
@@ -573,6 +610,19 @@ class TestALogoutFromBelow:
         everywhere.visit(url)
         assert "werk.test" in everywhere.browser.text
 
+    def test_does_not_come_back_with_the_back_button_when_she_has_deleted_it(
+        self, federation, everywhere
+    ):
+        federation.down.add("werk.test")
+        everywhere.visit("https://zorg.test/eilogin/logout")
+        assert "werk.test" in everywhere.browser.text
+        way_up = next(u for u in everywhere.browser.trail if "/slo?above=" in u)
+        everywhere.visit(f"{HUB}/logout")
+        everywhere.browser.press("Wis dit overzicht")
+        everywhere.visit(way_up)
+        assert everywhere.browser.url.startswith(f"{HUB}/")
+        assert "werk.test" not in everywhere.browser.text
+
     def test_that_has_not_gone_up_yet_logs_nobody_in_again_later_either(
         self, everywhere, clock
     ):
@@ -666,6 +716,103 @@ class TestALogoutFromAbove:
         everywhere.browser.press("Overal uitloggen")
         assert "U bent overal uitgelogd" in everywhere.browser.text
 
+    def test_that_is_told_above_once_more_says_again_that_not_all_know(
+        self, federation, everywhere, told_above
+    ):
+        """The hub above did not wait for the first answer, and tells it anew."""
+        federation.down.add("werk.test")
+        assert [told_above().codes[1:] for _ in range(3)] == [(PARTIAL_LOGOUT,)] * 3
+
+    def test_that_is_told_above_once_more_is_a_success_when_all_have_heard(
+        self, federation, everywhere, told_above, clock
+    ):
+        """The hub here has told werk by itself meanwhile."""
+        federation.down.add("werk.test")
+        assert told_above().codes[1:] == (PARTIAL_LOGOUT,)
+        federation.down.clear()
+        clock.shift(15)
+        assert federation.work() == 1
+        assert [told_above() for _ in range(2)] == [messages.Status()] * 2
+
+    def test_that_is_told_above_once_more_ends_no_login_that_came_after_it(
+        self, federation, everywhere, told_above, clock
+    ):
+        federation.down.add("werk.test")
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        clock.shift(5)
+        everywhere.log_in(ZORG)
+        assert told_above().codes[1:] == (PARTIAL_LOGOUT,)
+        assert everywhere.is_let_in(ZORG)
+
+    def test_that_the_hub_here_could_not_note_is_no_success_later(
+        self, everywhere, told_above, monkeypatch, clock
+    ):
+        """It knows of nobody who is still to hear, and all are in."""
+
+        def away(*args):
+            raise StoreUnavailable("away")
+
+        with monkeypatch.context() as during:
+            during.setattr(Endings, "end_subjects", away)
+            assert told_above().codes[1:] == (PARTIAL_LOGOUT,)
+        clock.shift(15)
+        assert told_above().codes[1:] == (PARTIAL_LOGOUT,)
+        assert everywhere.is_let_in(WERK)
+
+    @pytest.mark.parametrize("is_told_late", [True, False])
+    def test_after_one_that_missed_somebody_is_everywhere_again(
+        self, federation, everywhere, clock, is_told_late
+    ):
+        browser = everywhere.browser
+        federation.down.add("werk.test")
+        everywhere.visit("https://inloggen.test/")
+        browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" not in browser.text
+        federation.down.clear()
+        clock.shift(15)
+        assert not is_told_late or federation.work()
+        for _ in range(2):
+            clock.shift(MINUTE)
+            everywhere.log_in(ZORG)
+            assert everywhere.is_let_in(WERK)
+            everywhere.visit("https://inloggen.test/")
+            browser.press("Overal uitloggen")
+            assert "U bent overal uitgelogd" in browser.text
+
+    def test_that_is_told_above_once_more_reaches_all_as_the_first_one_did(
+        self, everywhere, told_above
+    ):
+        assert [told_above() for _ in range(2)] == [messages.Status()] * 2
+
+    def test_that_is_told_above_while_another_one_is_at_work_is_not_a_success_yet(
+        self, everywhere, told_above, monkeypatch
+    ):
+        statuses, tell = [], Propagation.tell
+
+        def meanwhile(*args, **options):
+            monkeypatch.setattr(Propagation, "tell", tell)
+            statuses.append(told_above())
+            return tell(*args, **options)
+
+        monkeypatch.setattr(Propagation, "tell", meanwhile)
+        statuses.append(told_above())
+        assert [s.codes[1:] for s in statuses] == [(PARTIAL_LOGOUT,), ()]
+
+    def test_after_one_of_the_filters_that_did_not_go_on_says_whom_that_missed(
+        self, federation, everywhere, clock
+    ):
+        """She left before her browser was at the hub above."""
+        federation.down.add("werk.test")
+        everywhere.browser.stops_before = "https://inloggen.test/slo"
+        everywhere.visit(f"{HUB}/eilogin/logout")
+        everywhere.browser.stops_before = None
+        clock.shift(5)
+        everywhere.visit("https://inloggen.test/")
+        everywhere.browser.press("Overal uitloggen")
+        assert "U bent overal uitgelogd" not in everywhere.browser.text
+        assert "gemeente.test" in everywhere.browser.text
+
     @pytest.mark.parametrize("query", ["", "?next=/"])
     def test_by_the_address_of_the_filters_says_whom_it_missed_below(
         self, federation, everywhere, query
@@ -679,7 +826,7 @@ class TestALogoutFromAbove:
         assert everywhere.browser.url == f"{HUB}/"
 
     def test_of_nobody_leaves_nothing_behind(self, federation, citizen_of):
-        kept = federation.apps["gemeente.test"].sessions.store._values  # noqa: SLF001
+        kept = federation.apps["gemeente.test"].sessions.store._values
         before = set(kept)
         stranger = citizen_of("anna")
         stranger.visit(f"{HUB}/eilogin/logout?next=/x")
@@ -846,4 +993,110 @@ class TestDigidAbove:
         assert anna.is_let_in(WERK)
         assert "midden" in anna.browser.text
         anna.visit("https://werk.test/kluis")
+        assert anna.is_asked_for_password
+
+
+@pytest.mark.parametrize(
+    ("where", "cause"),
+    [
+        ("https://zorg.test/eilogin/logout", "inside"),
+        ("https://elders.test/eilogin/logout", "elsewhere"),
+        (f"{HUB}/eilogin/logout", "here"),
+    ],
+)
+def test_hooks_of_the_filters_before_a_hub_hear_where_she_logged_out(
+    everywhere, federation, where, cause
+):
+    """Once each, whichever half of the hub has begun it."""
+    told = []
+    logout = federation.apps["gemeente.test"].app.app.app
+    for part in (logout._leaving, logout._elsewhere):
+        part._hooks = Hooks({"a:hook": told.append}, 30.0)
+    everywhere.visit("https://elders.test/mijn").visit(where)
+    assert [event.cause for event in told] == [cause]
+
+
+class TestAnOperatorOfTheHubBelow:
+    @pytest.fixture
+    def end(self, federation):
+        """End all sessions of who is called so at an application."""
+
+        def end(name):
+            operator = env.Operator()
+            request = Request.blank("/health", base_url=HUB)
+            request.environ[env.OPERATOR] = operator
+            assert request.get_response(federation).status_code == 204
+            [who] = operator.hub.called(name)
+            return operator.hub.end(who, operator.above)
+
+        return end
+
+    def test_ends_her_login_above_too(self, everywhere, end):
+        ended = end(everywhere.visit(ZORG).user)
+        assert (ended.sessions, ended.is_above_told) == (1, True)
+        for url in (ZORG, WERK):
+            everywhere.visit(url)
+            assert everywhere.is_asked_for_password
+
+    def test_ends_those_of_two_browsers_above_too(self, everywhere, citizen_of, end):
+        """The first of the two LogoutRequests has the hub above end both."""
+        citizen_of("anna").log_in(ZORG)
+        ended = end(everywhere.visit(ZORG).user)
+        assert (ended.sessions, ended.is_above_told) == (2, True)
+
+    def test_hears_where_the_hub_above_does_not_know(self, federation, everywhere, end):
+        federation.above.down.add("inloggen.test")
+        ended = end(everywhere.visit(ZORG).user)
+        assert not ended.is_above_told
+
+
+class TestAnSsoDomain:
+    """Of the municipality's own; the hub above knows of none."""
+
+    @pytest.fixture
+    def below_rules(self):
+        return {"werk.test": {"sso_domain": "werk"}}
+
+    def test_has_its_own_login_above(self, anna):
+        anna.log_in(ZORG)
+        anna.log_in(WERK)
+        assert anna.is_let_in(ZORG)
+        assert anna.is_let_in(WERK)
+
+    def test_serves_no_other_one(self, anna):
+        anna.log_in(WERK)
+        anna.log_in(ZORG)
+        assert anna.is_let_in(WERK)
+
+    def test_is_served_silently_once_she_has_logged_in_there(
+        self, anna, federation, clock
+    ):
+        anna.log_in(WERK)
+        clock.shift(1)
+        federation.apps["werk.test"].sessions.store.end_all()
+        assert anna.is_let_in(WERK)
+
+    def test_is_not_entered_by_a_login_that_is_known_above(self, federation, anna):
+        anna.log_in("https://elders.test/mijn")
+        anna.visit(WERK)
+        assert anna.is_asked_for_password
+        anna.type_password()
+        assert anna.browser.url == WERK
+
+
+class TestWithoutSingleSignOn:
+    @pytest.fixture
+    def below_rules(self):
+        return {"werk.test": {"sso_domain": "none"}}
+
+    def test_each_login_is_proven_above(self, anna, ask_as):
+        anna.log_in(ZORG)
+        anna.log_in(WERK)
+        ask_as(anna, "werk.test")
+        assert anna.is_asked_for_password
+        assert anna.is_let_in(ZORG)
+
+    def test_no_login_is_for_anybody_else(self, anna):
+        anna.log_in(WERK)
+        anna.visit(ZORG)
         assert anna.is_asked_for_password

@@ -62,14 +62,32 @@ def test_a_participant_that_is_down_is_named_and_stops_nobody(federation, everyw
     # Nothing comes of the frame that would have told it.
     everywhere.browser.click("Ga verder")
     assert "nog niet overal uitgelogd" in everywhere.browser.text
-    assert "stad.test" in everywhere.browser.text
-    assert "land.test" not in everywhere.browser.text
+    assert "stad.test Nog niet bereikt" in everywhere.browser.text
+    assert "land.test Uitgelogd om" in everywhere.browser.text
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.url.startswith("https://uwv.test/eilogin/slo")
     assert "U bent uitgelogd" in everywhere.browser.text
     assert "overal" not in everywhere.browser.title
     everywhere.visit(LAND)
     assert everywhere.is_asked_for_password
+
+
+def test_a_participant_that_was_down_for_a_while_is_no_news_later(
+    federation, everywhere, clock
+):
+    """She goes on from the hub's page, comes back to it, and goes on once more."""
+    federation.down.add("stad.test")
+    everywhere.visit("https://uwv.test/eilogin/logout")
+    everywhere.browser.click("Ga verder")
+    page = everywhere.browser.url
+    everywhere.browser.click("Ga verder")
+    assert "overal" not in everywhere.browser.title
+    federation.down.clear()
+    clock.shift(30)
+    assert federation.work() == 1
+    everywhere.visit(page)
+    assert "U bent overal uitgelogd" in everywhere.browser.text
+    assert everywhere.browser.url == "https://uwv.test/eilogin/slo"
 
 
 def test_a_participant_that_servers_cannot_reach_is_told_in_her_browser(
@@ -179,6 +197,43 @@ def test_the_way_back_still_works_after_a_look_at_the_page_of_a_partial_logout(
     assert "U bent uitgelogd" in everywhere.browser.text
 
 
+class TestAWhileAfterwards:
+    """Nobody at one participant can see who has logged in at the others since."""
+
+    @pytest.fixture(params=["anna", "bram"])
+    def back(self, everywhere, citizen_of, clock, request):
+        """Who logs in elsewhere, in the browser that logged out half an hour ago."""
+        everywhere.visit("https://uwv.test/eilogin/logout")
+        assert "U bent overal uitgelogd" in everywhere.browser.text
+        clock.shift(30 * 60)
+        back = citizen_of(request.param, everywhere.browser)
+        back.log_in(STAD)
+        assert back.is_let_in(LAND)
+        return back
+
+    @pytest.mark.parametrize("address", ["logout", "slo"])
+    def test_a_link_of_another_site_says_nothing_of_that_logout(self, back, address):
+        back.visit(STAD)
+        back.browser.follow(f"https://uwv.test/eilogin/{address}")
+        assert "U bent hier niet ingelogd" in back.browser.text
+        assert "bent u misschien nog ingelogd" in back.browser.text
+        assert "overal" not in back.browser.text
+
+    def test_nor_does_a_click_on_the_logout(self, back):
+        back.visit("https://uwv.test/eilogin/logout")
+        assert "U bent hier niet ingelogd" in back.browser.text
+        assert "bent u misschien nog ingelogd" in back.browser.text
+        assert "overal" not in back.browser.text
+
+    def test_its_page_says_when_that_was_and_what_is_to_be_done(self, back):
+        back.visit("https://uwv.test/eilogin/slo")
+        assert back.browser.title.startswith("U bent hier niet ingelogd")
+        assert "In deze browser is om 10.00 uur overal uitgelogd." in back.browser.text
+        assert "Hebt u daarna weer ergens ingelogd?" in back.browser.text
+        assert "gelukt" not in back.browser.text
+        assert back.is_let_in(STAD)
+
+
 class TestTheWayBack:
     """The hub's page of a partial logout links to it, and it works a second time."""
 
@@ -188,7 +243,7 @@ class TestTheWayBack:
         everywhere.visit("https://uwv.test/eilogin/logout")
         everywhere.browser.click("Ga verder")
         everywhere.browser.click("Ga verder")
-        return everywhere.browser.trail[-1]
+        return next(url for url in everywhere.browser.trail if "SAMLResponse=" in url)
 
     def test_is_nobodys_whose_cookie_is_another(self, everywhere, back):
         for other in ("x", "\xe9", ""):

@@ -17,12 +17,16 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import beaker_backends
 import pyotp
 import pytest
+import raw_peer
 import redis_servers
 import time_machine
+from eilogin_sites import CHEAP, PASSWORD
 from real_parts import free_ports
 from webob import Request
 
@@ -126,11 +130,11 @@ class OverHTTP:
 class Gunicorn:
     """A gunicorn with three workers, which serves all sites from one ini file."""
 
-    def __init__(self, folder, federation_folder, store_url, arguments, proxy_port):
+    def __init__(self, folder, place, arguments, proxy_port):
         self.folder = folder
         (self.port,) = free_ports(1)
         ini = folder / "sites.ini"
-        ini.write_text(_ini(federation_folder, store_url, proxy_port))
+        ini.write_text(_ini(place, proxy_port))
         self._command = [
             *(sys.executable, "-m", "gunicorn", "--paste", str(ini), "-w", "3"),
             *("-b", f"127.0.0.1:{self.port}", "--limit-request-field_size", "100000"),
@@ -170,19 +174,20 @@ def _options(host, folder, store_url):
     }
 
 
-def _ini(folder, store_url, proxy_port):
+def _ini(place, proxy_port):
+    baskets = "".join(f"{k} = {v}\n" for k, v in place.basket_options.items())
     names = {host: host.partition(".")[0] for host in SITES}
     hosts = "\n".join(f"{host} = {name}" for host, name in names.items())
     parts = [f"[composite:main]\nuse = egg:eilogin#hosts\n{hosts}\n"]
     for host, name in names.items():
-        options = _options(host, folder, store_url)
-        # Only to be seen: a keep-alive is asked for while the hub can be reached.
+        options = _options(host, place.federation.folder, place.store_url)
+        # A page is left for the hub while that can be reached.
         options["back_channel_proxy"] = f"http://127.0.0.1:{proxy_port}"
         lines = (f"{k} = {v}".replace("\n", "\n    ") for k, v in options.items())
         parts.append(
             f"[pipeline:{name}]\npipeline = {name}-eilogin {name}-baskets app\n"
             f"[filter:{name}-eilogin]\nuse = egg:eilogin\n" + "\n".join(lines) + "\n"
-            f"[filter:{name}-baskets]\nuse = egg:eilogin#appsession\n"
+            f"[filter:{name}-baskets]\nuse = egg:eilogin#appsession\n{baskets}"
         )
     parts.append(f"[app:app]\nuse = egg:eilogin#wsgi\napp = baskets:app\n"
                  f"path = {HERE / 'apps'}\n")  # fmt: skip
@@ -199,11 +204,18 @@ class Place:
     federation: Federation
     store_url: str
     people: "itertools.cycle[Citizen]"
+    #: Where the baskets are, if not in the store.
+    lying: beaker_backends.Lying | None = None
     #: How many requests are many here: not everywhere are they worth ten seconds.
     many: int = 10_000
     #: Moves the clock, where it is in our hands.
     traveller: time_machine.Traveller | None = None
     servers: list[Gunicorn] = field(default_factory=list)
+
+    @property
+    def basket_options(self):
+        """Those of ``appsession``."""
+        return {} if self.lying is None else self.lying.options
 
     def citizen(self):
         """Somebody who was not here before, at a browser of her own."""
@@ -312,7 +324,7 @@ class Visitor:
         return self.token
 
     def type_password(self):
-        fields = {"username": self.person.username, "password": "demo-anna"}
+        fields = {"username": self.person.username, "password": PASSWORD}
         if "code" in self.browser.page.text:
             now = clock.utc(clock.now())
             fields["code"] = pyotp.TOTP(self.person.totp_secret).at(now)
@@ -377,10 +389,10 @@ def hold_up():
 
 def _people():
     """A citizen for each test: nobody's logout ends what is another's."""
-    anna = demo_citizens()[0]
+    anna, hashed = demo_citizens()[0], CHEAP.hash(PASSWORD)
     return [
         Citizen(
-            f"proof-{number}", f"anna{number}", anna.name, anna.bsn, anna.password,
+            f"proof-{number}", f"anna{number}", anna.name, anna.bsn, hashed,
             pyotp.random_base32(),
         )
         for number in range(300)
@@ -403,8 +415,30 @@ PLACES = {
 }
 
 
+#: Where the application's baskets are, by place; elsewhere they are in the store.
+BASKETS = {
+    "memory": "memory",
+    "gunicorn-sync-sqlite": "file",
+    "gunicorn-gthread-preload-sqlite": "ext:database",
+    "gunicorn-sync-preload-redis": "ext:redis",
+    "gunicorn-gthread-redis": "ext:memcached",
+}
+
+
+@pytest.fixture(scope="module")
+def baskets_in(request, tmp_path_factory, memcached_started):
+    """One of Beaker's backends, by its kind."""
+
+    def new(kind):
+        folder = tmp_path_factory.mktemp("baskets")
+        redis = partial(request.getfixturevalue, "redis")
+        return beaker_backends.lying(kind, folder, redis, memcached_started)
+
+    return new
+
+
 @pytest.fixture(scope="module", params=PLACES, ids=str)
-def place(request, tmp_path_factory, url_of):
+def place(request, tmp_path_factory, url_of, baskets_in):
     """A place with all sites, for the tests of a module one after another."""
     kind, arguments = PLACES[request.param]
     folder = tmp_path_factory.mktemp("place")
@@ -415,8 +449,10 @@ def place(request, tmp_path_factory, url_of):
         traveller = None
         if arguments is None:
             traveller = stack.enter_context(time_machine.travel(time.time(), tick=True))
-        federation = _federation(folder, store_url)
-        place = Place(federation, store_url, itertools.cycle(people))
+        basket = BASKETS.get(request.param)
+        lying = baskets_in(basket) if basket else None
+        federation = _federation(folder, store_url, lying)
+        place = Place(federation, store_url, itertools.cycle(people), lying)
         place.traveller = traveller
         if arguments is not None:
             place.many = 1_000
@@ -425,13 +461,13 @@ def place(request, tmp_path_factory, url_of):
         yield place
 
 
-def _federation(folder, store_url):
+def _federation(folder, store_url, lying):
     sys.path.insert(0, str(HERE / "apps"))
     try:
         import baskets  # noqa: PLC0415 - an application is found by its path
     finally:
         sys.path.remove(str(HERE / "apps"))
-    options = read(AppSessionOptions, {}, {})
+    options = read(AppSessionOptions, {}, lying.options if lying else {})
     apps = {host: AppSessionFilter(baskets.app, options) for host in SITES}
     return Federation(
         folder,
@@ -448,16 +484,25 @@ def _without_keys(host, folder, store_url):
     return {name: value for name, value in options.items() if name not in made}
 
 
+def _reaches_the_hub(proxy, connection):
+    """As a proxy before a hub would; of TLS it knows no more than how to refuse it."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert connection.recv(65_536)
+    connection.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(65_536):
+        pass
+
+
 def _serve(place, stack, arguments, machines):
     """Have gunicorn answer for the sites, in the place of this process."""
-    seen = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
+    proxy = raw_peer.Peer(_reaches_the_hub)
+    stack.callback(proxy.close)
     folder = place.federation.folder
     for number in range(machines):
         home = folder / f"machine{number}"
         home.mkdir()
-        server = Gunicorn(
-            home, folder, place.store_url, arguments, seen.getsockname()[1]
-        )
+        server = Gunicorn(home, place, arguments, proxy.port)
         server.start()
         stack.callback(server.stop)
         place.servers.append(server)

@@ -33,6 +33,7 @@ from eilogin.saml.messages import (
     read_artifact_response,
     read_assertion,
     read_authn_request,
+    read_duration,
     read_instant,
     read_logout_request,
     read_logout_response,
@@ -344,6 +345,28 @@ class TestInstants:
         except MalformedMessage:
             return
         assert is_of_the_form
+
+
+class TestDurations:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("PT1H", 3600),
+            (" P1DT2H\n", 26 * 3600),
+            ("P1Y2M3D", (365 + 60 + 3) * 86_400),
+            ("PT90M30.5S", 90 * 60 + 30),
+            ("PT0S", 0),
+        ],
+    )
+    def test_are_about_so_many_seconds(self, text, seconds):
+        assert read_duration(text) == seconds
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "P", "PT", "P1DT", "-PT1H", "1H", "PT1.5H", "P\u0661D", "PT9999999999H"],
+    )
+    def test_that_are_none_say_nothing(self, text):
+        assert read_duration(text) is None
 
 
 class TestAuthnRequests:
@@ -689,7 +712,7 @@ class TestEncryptedLogoutRequests:
         assert read_logout_request(element, both) == LOGOUT_REQUEST
         with pytest.raises(DecryptionFailed):
             read_logout_request(element, Decrypter([other_key.private]))
-        with pytest.raises(DecryptionFailed, match="decryption_key"):
+        with pytest.raises(DecryptionFailed, match="take an RSA key"):
             read_logout_request(element)
 
     def test_name_nobody_in_clear_beside_it(self, hub_key):

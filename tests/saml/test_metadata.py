@@ -30,9 +30,11 @@ from eilogin.saml.metadata import (
     read_created,
     read_federation,
     read_unsigned,
+    reading,
     write_entity,
     write_federation,
 )
+from eilogin.saml.metadata.values import REGISTRATION_INFO
 from eilogin.saml.signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
 from eilogin.saml.text import to_base64
 from eilogin.saml.xml import MD, METADATA, canonical, parse, q, serialize, validate
@@ -390,6 +392,64 @@ class TestAFederation:
         assert federation.name == ""
         assert federation.created is None
         assert federation.valid_until is None
+
+    def _registered(self, element, authority):
+        extensions = element.find(q("md:Extensions"))
+        if extensions is None:
+            extensions = etree.Element(q("md:Extensions"))
+            element.insert(0, extensions)
+        info = etree.SubElement(extensions, REGISTRATION_INFO)
+        info.set("registrationAuthority", authority)
+
+    def test_says_who_took_a_member_in_or_the_group_that_it_is_in(
+        self, participant, hub, hub_key
+    ):
+        outer = parse(self._write([hub, participant], hub_key), METADATA)
+        outer.remove(outer.find(q("ds:Signature")))
+        assert {e.registrar for e in read_unsigned(serialize(outer)).entities} == {""}
+        inner = etree.SubElement(outer, q("md:EntitiesDescriptor"))
+        inner.extend(outer.findall(q("md:EntityDescriptor"))[1:])
+        self._registered(outer, "https://outer.test")
+        found = {
+            e.entity_id: e.registrar for e in read_unsigned(serialize(outer)).entities
+        }
+        assert found == {hub.entity_id: "https://outer.test"} | {
+            participant.entity_id: "https://outer.test"
+        }
+        self._registered(inner, " https://inner.test\n")
+        self._registered(outer.find(q("md:EntityDescriptor")), "https://own.test")
+        found = {
+            e.entity_id: e.registrar for e in read_unsigned(serialize(outer)).entities
+        }
+        assert found == {hub.entity_id: "https://own.test"} | {
+            participant.entity_id: "https://inner.test"
+        }
+
+    def test_says_that_of_who_is_left_out_too(self, participant, hub, hub_key):
+        bare = replace(participant.service_provider, signing_certificates=())
+        lost = replace(
+            participant, service_provider=bare, entity_categories=frozenset({"urn:x"})
+        )
+        outer = parse(self._write([hub, lost], hub_key), METADATA)
+        outer.remove(outer.find(q("ds:Signature")))
+        self._registered(outer, "https://outer.test")
+        error = read_unsigned(serialize(outer)).left_out[participant.entity_id]
+        assert error.registrar == "https://outer.test"
+        assert error.categories == {"urn:x"}
+        assert not error.is_hub
+
+    def test_says_its_id_and_how_soon_to_ask_again(self, hub, hub_key):
+        outer = parse(self._write([hub], hub_key), METADATA)
+        outer.remove(outer.find(q("ds:Signature")))
+        assert read_unsigned(serialize(outer)).id == outer.get("ID")
+        assert read_unsigned(serialize(outer)).cache_duration is None
+        inner = etree.SubElement(outer, q("md:EntitiesDescriptor"))
+        etree.SubElement(inner, q("md:EntitiesDescriptor")).append(outer[-2])
+        outer.set("cacheDuration", "P1DT2H")
+        assert read_unsigned(serialize(outer)).cache_duration == 26 * 3600
+        inner[0].set("cacheDuration", "PT30M")
+        inner.set("cacheDuration", "-PT1M")
+        assert read_unsigned(serialize(outer)).cache_duration == 1800
 
     def test_may_be_nested_and_lasts_as_long_as_what_is_around_it(
         self, participant, hub, hub_key, read
@@ -750,6 +810,11 @@ def _signed_with_edit(members, key, edit):
 
 class TestAMemberThatIsNotValid:
     """It is left out, and the others are there."""
+
+    @pytest.fixture(autouse=True, params=[1 << 30, 0], ids=["small", "large"])
+    def large(self, request, monkeypatch):
+        """The schema of what is large is looked at by another thread meanwhile."""
+        monkeypatch.setattr(reading, "_LARGE", request.param)
 
     @pytest.fixture
     def read_with(self, hub, participant, hub_key, read):

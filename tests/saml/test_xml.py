@@ -226,6 +226,15 @@ class TestLimits:
         said = refused(form.format(longer).encode(), error=MessageTooLarge)
         assert "a text of more than" in said
 
+    @pytest.mark.parametrize("between", ["<!-- x -->", "<!---->", "<![CDATA[<<]]>"])
+    def test_text_that_goes_on_behind_what_is_no_element(self, between):
+        half = "x" * (MESSAGE.text // 2)
+        said = refused(f"<a>{half}{between}{half}x</a>".encode(), error=MessageTooLarge)
+        assert "a text of more than" in said
+        many = between.join(["x" * 4000] * (MESSAGE.text // 4000 + 2))
+        said = refused(f"<a>{many}</a>".encode(), error=MessageTooLarge)
+        assert "a text of more than" in said
+
     def test_namespace_declarations_are_not_what_looks_like_them(self):
         said = "xmlns " * (MESSAGE.namespaces + 1)
         long = f"xmlns='{'x' * 300}'"
@@ -306,6 +315,30 @@ class TestIdentifiers:
     def test_may_repeat_in_metadata_where_no_signature_refers_to_them(self):
         root = parse(b'<a ID="_0"><b ID="_1"/><c ID="_1"/></a>', METADATA)
         assert xml.repeated_ids(root) == {"_1"}
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pytest.param("", id="none"),
+            pytest.param('<b ID="_10"/><b ID="_&#xD;1">&#10;&#13;</b>', id="others"),
+        ],
+    )
+    def test_that_there_is_one_is_seen_in_the_octets(self, other):
+        assert xml.has_once(f'<a ID="_1">{other}<c URI="#_1"/></a>'.encode(), "_1")
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pytest.param('ID="_1"', id="the same"),
+            pytest.param("Id='_1'", id="between others"),
+            pytest.param('ID="_&#49;"', id="by its number"),
+            pytest.param('ID="_&#x0031;"', id="by another number"),
+            pytest.param('xml:id=" _1 "', id="with white space"),
+        ],
+    )
+    def test_where_there_may_be_two_the_octets_do_not_tell(self, other):
+        assert not xml.has_once(f'<a ID="_1"><b {other}/></a>'.encode(), "_1")
+        assert not xml.has_once(b'<a ID=""><b/></a>', "")
 
     @given(st.integers(0, 30), st.integers(0, 30))
     def test_a_second_one_anywhere_is_found(self, one, other):

@@ -194,6 +194,8 @@ def test_a_participant_is_the_same_after_the_store():
     told = Participant(UWV, ANNA, "_1", 1000.0)
     assert Participant.from_json(told.to_json()) == told
     assert Participant.from_json('{"new":1,' + told.to_json()[1:]) == told
+    out = replace(told, is_out=True)
+    assert Participant.from_json(out.to_json()) == out
 
 
 @pytest.mark.parametrize(
@@ -206,6 +208,7 @@ def test_a_participant_is_the_same_after_the_store():
         {"subject": {**asdict(ANNA), "issuer": None}},
         {"session_index": 1},
         {"since": "now"},
+        {"is_out": 1},
     ],
     ids=str,
 )

@@ -214,7 +214,7 @@ class TestStepUpsMeanwhile:
         self, sessions, tokens, step_up, after
     ) -> None:
         step_up()
-        after(module._family_label(found(sessions, tokens[1])), step_up)
+        after(found(sessions, tokens[1]).name, step_up)
         assert sessions.find_renewed(tokens[0]) == found(sessions, tokens[2])
 
     def test_keep_no_value_from_being_kept(
@@ -222,7 +222,7 @@ class TestStepUpsMeanwhile:
     ) -> None:
         login = found(sessions, tokens[0])
         step_up()
-        after(module._family_label(login), step_up)
+        after(login.name, step_up)
         assert sessions.keep_with(login, "key", "value", NOON + 60)
         assert sessions.store.get("key") == "value"
 
@@ -230,7 +230,7 @@ class TestStepUpsMeanwhile:
         login = found(sessions, tokens[0])
         sessions.add_participant(login, told("uwv"))
         step_up()
-        after(module._family_label(login), step_up)
+        after(login.name, step_up)
         assert sessions.participants(login) == [told("uwv")]
 
     def test_keep_nobody_from_being_told(
@@ -239,7 +239,7 @@ class TestStepUpsMeanwhile:
         login = found(sessions, tokens[0])
         step_up()
         # The first look is for who is known, the second for where to put this one.
-        after(module._family_label(login), step_up, looks=2)
+        after(login.name, step_up, looks=2)
         assert sessions.add_participant(login, told("uwv")) == told("uwv")
         assert sessions.participants(found(sessions, tokens[2])) == [told("uwv")]
 
@@ -247,7 +247,7 @@ class TestStepUpsMeanwhile:
         login = found(sessions, tokens[0])
         assert sessions.as_of_now(login) == login
         step_up()
-        after(module._family_label(login), step_up)
+        after(login.name, step_up)
         assert sessions.as_of_now(login) == found(sessions, tokens[2])
         sessions.end_citizen(login)
         assert sessions.as_of_now(login) is None
@@ -541,6 +541,140 @@ class TestParticipants:
         assert asked == verbs
 
 
+@pytest.mark.parametrize("sessions", ["memory", "sqlite", "cluster"], indirect=True)
+class TestEnding:
+    """Hubs look once in a while whose limit comes."""
+
+    ENDS = NOON + 120 * 60
+    HERE = "https://uwv.example/metadata"
+
+    @pytest.fixture
+    def login(self, sessions: Sessions, anna: Login) -> Login:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.add_participant(login, told("uwv"))
+        return login
+
+    @pytest.mark.parametrize(
+        ("looked", "count"),
+        [
+            pytest.param((-61, -41), 0, id="much too soon"),
+            pytest.param((-21, -1), 0, id="in the minute before"),
+            pytest.param((-20, 0), 1, id="at that very instant"),
+            pytest.param((-1, 19), 1, id="a moment before"),
+            pytest.param((-70, 130), 1, id="over some minutes"),
+            pytest.param((0, 20), 0, id="forgotten by now"),
+        ],
+    )
+    def test_is_found_by_its_limit(
+        self, sessions, login, travel, looked, count
+    ) -> None:
+        now, until = looked
+        travel.move_to(self.ENDS + now)
+        assert sessions.find_ending(self.HERE, self.ENDS + until) == [login] * count
+
+    def test_is_of_the_hub_that_asks(self, sessions, login, travel) -> None:
+        travel.move_to(self.ENDS - 10)
+        assert sessions.find_ending(self.HERE + "2", self.ENDS) == []
+
+    def test_is_nothing_where_nobody_was_told(self, sessions, anna, travel) -> None:
+        sessions.create_login(anna, issued=NOON)
+        travel.move_to(self.ENDS - 10)
+        assert sessions.find_ending(self.HERE, self.ENDS) == []
+
+    def test_is_found_once_more_where_the_limit_has_moved(
+        self, sessions: Sessions, anna: Login, travel
+    ) -> None:
+        short = replace(anna, ends=NOON + 30 * 60)
+        login = found(sessions, sessions.create_login(short, issued=NOON))
+        sessions.add_participant(login, told("uwv"))
+        sessions.create_login(anna, issued=NOON, replaces=login)
+        travel.move_to(NOON + 30 * 60 - 10)
+        for _ in range(2):
+            assert sessions.find_ending(self.HERE, NOON + 30 * 60) == []
+        travel.move_to(self.ENDS - 10)
+        [moved] = sessions.find_ending(self.HERE, self.ENDS)
+        assert moved.ends == self.ENDS
+        assert len(sessions.store.items(moved.key)) == 2
+        assert sessions.participants(moved) == [told("uwv")]
+
+    def test_of_many_in_one_minute_takes_one_look_for_all(
+        self, sessions, anna, travel, monkeypatch
+    ) -> None:
+        """There are thousands, two hours after everybody has come to work."""
+        for number in range(20):
+            who = replace(anna.who, name_id=f"c{number}")
+            one = replace(anna, who=who, ends=self.ENDS - 40 + number)
+            one = found(sessions, sessions.create_login(one, issued=NOON))
+            sessions.add_participant(one, told("uwv"))
+        travel.move_to(self.ENDS - 50)
+        looks, find = [], sessions.store.find
+        monkeypatch.setattr(
+            sessions.store, "find", lambda label: looks.append(label) or find(label)
+        )
+        assert len(sessions.find_ending(self.HERE, self.ENDS - 35)) == 6
+        assert len(looks) == 1
+
+    def test_tells_one_of_those_who_end_it_who_was_told(self, sessions, login) -> None:
+        assert sessions.drop(login) == [told("uwv")]
+        assert sessions.drop(login) is None
+
+    def test_leaves_the_others_of_hers(self, sessions, login, anna) -> None:
+        other = found(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.drop(login)
+        assert sessions.is_live(other)
+
+
+class TestWhoIsOut:
+    """Of a login that goes on."""
+
+    HERE = "https://uwv.example/metadata"
+
+    @pytest.fixture
+    def login(self, sessions: Sessions, anna: Login) -> Login:
+        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        for name in ("svb", "stad"):
+            sessions.add_participant(login, told(name))
+        sessions.note_out(login, told("svb"))
+        return login
+
+    def test_is_no_participant_of_it_any_more(self, sessions, login) -> None:
+        assert sessions.participants(login) == [told("stad")]
+        assert not sessions.is_in(told("svb").subject)
+        assert sessions.is_in(told("stad").subject)
+        assert sessions.end_citizen(login) == [told("stad")]
+
+    def test_finds_it_by_a_logout_that_was_under_way(self, sessions, login) -> None:
+        assert sessions.find_told(told("svb").subject) == [login]
+
+    def test_is_in_again_where_it_is_told_again(self, sessions, login) -> None:
+        again = replace(told("svb"), since=NOON + 1)
+        assert sessions.add_participant(login, again) == again
+        assert sessions.participants(login) == [told("stad"), again]
+
+    def test_is_so_after_a_step_up_too(self, sessions, login, anna) -> None:
+        sessions.create_login(anna, issued=NOON, replaces=login)
+        sessions.note_out(login, told("stad"))
+        [stepped_up] = sessions.find_all(self.HERE)
+        assert sessions.participants(stepped_up) == []
+
+    def test_finds_all_logins_each_once(self, sessions, login, anna) -> None:
+        short = replace(anna, ends=NOON + 1800)
+        token = sessions.create_login(short, issued=NOON)
+        sessions.add_participant(found(sessions, token), told("uwv"))
+        longer = sessions.create_login(
+            anna, issued=NOON, replaces=found(sessions, token)
+        )
+        sessions.add_participant(found(sessions, longer), told("svb"))
+        logins = list(sessions.find_all(self.HERE))
+        assert {one.key for one in logins} == {login.key, sessions.key_of(longer)}
+        assert len(logins) == 2
+        assert list(sessions.find_all(self.HERE + "2")) == []
+
+    def test_finds_those_of_a_longer_limit_that_was(self, sessions, login) -> None:
+        shorter = Sessions(sessions.store, idle=60, max_session=60)
+        assert list(shorter.find_all(self.HERE)) == [login]
+
+
 class TestKeepWith:
     @pytest.fixture
     def login(self, sessions: Sessions, anna: Login) -> Login:
@@ -580,7 +714,7 @@ def test_a_login_is_found_by_its_name_under_whatever_key(
     sessions: Sessions, anna: Login
 ) -> None:
     login = found(sessions, sessions.create_login(anna, issued=NOON))
-    name = sessions.name_of(login)
+    name = login.name
     assert sessions.named(name) == login
     assert login.family not in name
     heir = found(sessions, sessions.create_login(anna, issued=NOON, replaces=login))

@@ -24,7 +24,7 @@ from eilogin.stores.memory import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
 
 NOON = 1_800_000_000
-REDIS_SETTINGS = settings(max_examples=25, stateful_step_count=40, deadline=None)
+REDIS_SETTINGS = settings(max_examples=25, stateful_step_count=40)
 #: Of two shards and of none, which a store over several machines keeps apart.
 KEYS = ("aa:1", "aa:2", "bb:1", "k1")
 LABELS = ("aa:x", "aa:y", "bb:x", "l1")
@@ -263,6 +263,6 @@ def test_redis(kind: str, redis_url) -> None:
 
 
 TestMemory = MemoryMachine.TestCase
-TestMemory.settings = settings(max_examples=200, deadline=None)
+TestMemory.settings = settings(max_examples=200)
 TestSQLite = SQLiteMachine.TestCase
-TestSQLite.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSQLite.settings = settings(max_examples=60, stateful_step_count=40)

@@ -209,7 +209,8 @@ class TestPrepare:
         assert store.find("cd:told") == ["ab:heir"]
         assert store.end(labels=["cd:told"], mark=now - 9, mark_until=now + 60)
         make(store, "ab:other")
-        assert store.figures().sessions == 1
+        figures = store.figures("ab:o*", "ab:k*")
+        assert (figures.sessions, figures.fitting) == (1, (1, 0))
         assert store.end_all() == 1
 
     def test_takes_a_user_of_a_cluster_with_the_rights_that_it_says_are_needed(

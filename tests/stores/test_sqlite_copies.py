@@ -653,6 +653,7 @@ def test_figures_tell_what_is_in_a_store(store: SQLiteStore, path: Path) -> None
     figures = store.figures()
     assert (figures.sessions, figures.values, figures.marks) == (1, 2, 1)
     assert figures.size >= path.stat().st_size > 0
+    assert store.figures("an*", "b*").fitting == (1, 0)
 
 
 def test_end_all_refuses_what_a_machine_that_was_set_back_has_forgotten(

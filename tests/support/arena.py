@@ -63,7 +63,9 @@ ATTACKER, VICTIM = "sem", "anna"
 LONGEST, MOST_MEMORY = 1.0, 50 * 1024 * 1024
 
 FORM = "application/x-www-form-urlencoded"
-_REFERENCE = re.compile(r'class="reference">([2-9A-Z]{3}-[2-9A-Z]{3})<')
+_REFERENCE = re.compile(
+    r'(?:class="reference">|refused, see )([2-9A-Z]{3}-[2-9A-Z]{3})<'
+)
 _ACTION = re.compile(r'<form[^>]*\baction="([^"]*)"')
 _FIELD = re.compile(r'<input[^>]*\bname="([^"]*)"[^>]*\bvalue="([^"]*)"')
 #: What is in a store, and before each row when it is over.
@@ -108,7 +110,7 @@ class Answer:
 
     @property
     def reference(self) -> str | None:
-        """The number on the page, if there is one."""
+        """The number on the page or in the fault, if there is one."""
         found = _REFERENCE.search(self.text)
         return found and found[1]
 
@@ -247,7 +249,7 @@ class Arena:
             KADASTER: {
                 "acs": by_post,
                 **self._store(KADASTER),
-                **self._two_keys(KADASTER),
+                **self._two_keys(),
             },
         }
         self.federation = _Members(
@@ -266,18 +268,20 @@ class Arena:
         self.member = self.federation.trusts[SVB].own.key
         self._log = _Log()
 
-    def _two_keys(self, host: str) -> dict[str, str]:
-        """Keys to decrypt with: its own, and one of before."""
-        pair = new_key_pair("old")
+    def _two_keys(self) -> dict[str, str]:
+        """The keys of a party that decrypts with one of before, too."""
+        keys = self.folder / "keys"
+        keys.mkdir()
+        for name, begins in (("new", 2.0), ("old", 1.0)):
+            pair = new_key_pair(name, 36_525, begins=begins)
+            for ending, octets in zip((".key", ".crt"), pair, strict=True):
+                (keys / f"{name}{ending}").write_bytes(octets)
+        (keys / "keys.ini").write_text("[old]\nuse = encryption\n")
         self.old_key = SigningKey.load(*pair)
-        for ending, octets in zip((".key", ".crt"), pair, strict=True):
-            (self.folder / f"old{ending}").write_bytes(octets)
         return {
-            name: "\n".join(str(self.folder / f"{of}{end}") for of in (host, "old"))
-            for name, end in (
-                ("decryption_key", ".key"),
-                ("decryption_certificate", ".crt"),
-            )
+            "keys": str(keys),
+            "secret": "a secret of this participant",
+            "pseudonym_key": "another of this participant",
         }
 
     def _store(self, host: str) -> dict[str, str]:
@@ -418,9 +422,9 @@ class Arena:
             for path in sorted(self.folder.glob("*.db"))
         }
         files = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.folder.iterdir())
-            if ".db" not in path.name
+            str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and ".db" not in path.name
         }
         return {**stores, **files, "trust": self._trusted(), "out": self.outside.count}
 
@@ -465,13 +469,13 @@ class Arena:
             assert self.is_ours(url), f"I7: {url}"
         if soap:
             assert answer.is_fault, (answer, answer.text)
-            (told,) = self._log.refusals[-1:] or [{}]
-            return told
+            # Not the last one: others of this process log too.
+            return self.told(answer)
         assert 400 <= answer.status < 500, (answer, answer.text)
         return self.told(answer)
 
     def told(self, answer: Answer) -> Mapping[str, object]:
-        """What the log says of a page that says that something went wrong (I2)."""
+        """What the log says of a page or fault that says what went wrong (I2)."""
         assert answer.reference, f"I2: no reference: {answer.text}"
         told = self._log.by_reference(answer.reference)
         assert told is not None, f"I2: the log does not know {answer.reference}"
@@ -557,10 +561,6 @@ class _Log(logging.Handler):
         self.lines.append(text)
         if record.name == "eilogin.audit":
             self.events.append(json.loads(text))
-
-    @property
-    def refusals(self) -> list[dict[str, object]]:
-        return [e for e in self.events if e["outcome"] != "ok"]
 
     def by_reference(self, reference: str) -> dict[str, object] | None:
         found = (e for e in reversed(self.events) if e["reference"] == reference)

@@ -5,15 +5,17 @@ operator, or, where there is one hub and nothing else, the file that the hub gav
 hub may stand behind another one, which its operator does not know of.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import argon2
 import pyotp
 from lxml import etree
-from peer_servers import LOOPBACK, EiloginServe, Server
+from peer_servers import LOOPBACK, Clock, EiloginServe, Server
 from real_parts import free_ports
 
 from eilogin.cli.inifile import IniFile
@@ -28,6 +30,8 @@ HUB = "inloggen"
 ABOVE = "above"
 #: What every citizen types.
 PASSWORD = "demo-anna"
+#: A password costs next to nothing here: who signs in is not what is tried.
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 #: From which the codes of all are made.
 _CODES = pyotp.TOTP(pyotp.random_base32())
 #: So many of them there are: one for each test, whom no other test logs out.
@@ -141,7 +145,7 @@ class Ours:
         signed: bool = True,
     ) -> None:
         self.folder = folder
-        self.port, self._back_port = free_ports(2)
+        self.port, self.back_port = free_ports(2)
         self._var = folder / "var"
         self._is_signed = signed
         self._sites, self._hub, self._above = sites, hub, above
@@ -158,12 +162,7 @@ class Ours:
 
         ``above`` has that of our hub as a participant.
         """
-        ini = IniFile.read(self._ini_file)
-        for part in parts_of(ini):
-            if is_member(part) and part.title.startswith(f"filter:{name}-"):
-                own = own_of_part(ini, part)
-                return write_entity(own.descriptor(), own.key)
-        raise AssertionError(f"no site {name!r}")
+        return metadata_of(self._ini_file, f"filter:{name}-")
 
     def key(self, name: str) -> SigningKey:
         """The key of a site, of the hub, or of the operator: ``federation``."""
@@ -196,10 +195,24 @@ class Ours:
         signatures.sign(aggregate, self.key("federation"))
         return etree.tostring(aggregate)
 
+    def server(
+        self,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> EiloginServe:
+        """What serves them, once it is entered."""
+        return EiloginServe(
+            self._ini_file,
+            self.port,
+            self.back_port,
+            clock=clock,
+            environment=environment,
+        )
+
     @contextmanager
-    def running(self) -> Iterator[Server]:
+    def running(self, clock: Clock | None = None) -> Iterator[Server]:
         """Serve, and see afterwards that nothing broke and nobody was named."""
-        with EiloginServe(self._ini_file, self.port, self._back_port) as server:
+        with self.server(clock) as server:
             yield server
         assert "Traceback" not in server.log, server.log
         assert not re.search(r"demo-anna|900000[0-9]{3}", server.log)
@@ -223,7 +236,7 @@ class Ours:
         names = [*sites, *([HUB] if hub is not None else [])]
         text = _SERVERS.format(
             visitors=self.port,
-            servers=self._back_port,
+            servers=self.back_port,
             hosts="\n".join(f"{name}{LOOPBACK} = {name}" for name in names),
             support=Path(__file__).parent,
         )
@@ -257,9 +270,19 @@ class Ours:
             kind=filter_,
             filter="" if filter_ == "eilogin" else f"#{filter_}",
             visitors=self.port,
-            servers=self._back_port,
+            servers=self.back_port,
             options=_lines(_PATIENT | federation | options),
         )
+
+
+def metadata_of(ini_file: Path, section: str = "filter:") -> bytes:
+    """The metadata of the first member of a file whose section begins so."""
+    ini = IniFile.read(ini_file)
+    for part in parts_of(ini):
+        if is_member(part) and part.title.startswith(section):
+            own = own_of_part(ini, part)
+            return write_entity(own.descriptor(), own.key)
+    raise AssertionError(f"no {section!r} in {ini_file}")
 
 
 def person(number: int) -> str:
@@ -275,12 +298,14 @@ def code() -> str:
 
 def _persons() -> Iterator[Citizen]:
     anna = next(one for one in demo_citizens() if one.username == "anna")
+    hashed = CHEAP.hash(PASSWORD)
     for number in range(_PERSONS):
         name = person(number)
         yield replace(
             anna,
             id=name,
             username=name,
+            password=hashed,
             totp_secret=_CODES.secret,
             email=f"{name}@example.nl",
         )

@@ -42,8 +42,16 @@ _SITE = Template("""\
         Require valid-user
         MellonEnable auth
     </Location>
+    $below
 </VirtualHost>
 """)
+
+#: Who logs out without the cookie of the session gets an error page.
+_NEEDS_COOKIE = """\
+<Location /mellon/logout>
+    Require expr %{HTTP:Cookie} =~ /mellon-mellon=/
+</Location>
+"""
 
 #: What a visitor sees: who mellon says she is.
 _PAGE = """\
@@ -90,7 +98,8 @@ class Site:
 
     With ``by_artifact`` its metadata is written by hand, otherwise it is mellon's own;
     ``name_id`` is the format that those written by hand ask for. ``level_class`` is the
-    least that it asks a citizen to prove, if it says that.
+    least that it asks a citizen to prove, if it says that. One that ``needs_cookie``
+    logs nobody out without that of the session, as older ones.
     """
 
     name: str
@@ -98,6 +107,7 @@ class Site:
     by_artifact: bool = False
     name_id: str = TRANSIENT
     level_class: str = ""
+    needs_cookie: bool = False
 
 
 class Mellon:
@@ -164,4 +174,5 @@ class Mellon:
             host=host,
             hub=site.hub,
             more="\n".join(more),
+            below=_NEEDS_COOKIE if site.needs_cookie else "",
         )

@@ -110,8 +110,8 @@ class HubParty(Party):
             request, self.signed(self.assertion(request, name, **changes))
         )
 
-    def refusal(self, request, reason=messages.AUTHN_FAILED):
-        return self.response(request, None, messages.RESPONDER, reason)
+    def refusal(self, request, reason=messages.AUTHN_FAILED, *below):
+        return self.response(request, None, messages.RESPONDER, reason, *below)
 
     def artifact(self, index=0):
         return bindings.new_artifact(self.entity_id, index)
@@ -137,3 +137,14 @@ class HubParty(Party):
 
 def new_party_key(name):
     return SigningKey.load(*new_key_pair(name))
+
+
+def takes_only(*kinds):
+    """A participant that takes a logout over these bindings and no other."""
+
+    def change(entity):
+        role = entity.service_provider
+        kept = tuple(e for e in role.single_logouts if e.binding in kinds)
+        return replace(entity, service_provider=replace(role, single_logouts=kept))
+
+    return change

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -77,7 +77,10 @@ class Clock:
 
 
 class Server:
-    """A process that listens at ``ports``; ``user`` is who it runs as, or None."""
+    """A process that listens at ``ports``; ``user`` is who it runs as, or None.
+
+    ``environment`` is its own, in the place of ours.
+    """
 
     def __init__(
         self,
@@ -86,12 +89,14 @@ class Server:
         *ports: int,
         clock: Clock | None = None,
         user: str | None = None,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.folder = folder
         self._command = command
         self._ports = ports
         self._clock = clock
         self._user = user
+        self._environment = environment
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -101,7 +106,13 @@ class Server:
         return self._log.read_text(errors="replace")
 
     def __enter__(self) -> Self:
-        environment = dict(os.environ)
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Have it run, and wait until it answers."""
+        # SIGABRT has Python write where its threads are.
+        environment = {**self._environment, "PYTHONFAULTHANDLER": "1"}
         if self._clock is not None:
             environment |= self._clock.environment
         with self._log.open("ab") as log:
@@ -122,17 +133,24 @@ class Server:
             self._process.kill()
             self._process.wait(PATIENCE)
             raise
-        return self
 
     def __exit__(self, *error: object) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(PATIENCE)
-            raise
+        except subprocess.TimeoutExpired as late:
+            self._process.send_signal(signal.SIGABRT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(PATIENCE)
+            self.kill()
+            raise AssertionError(f"it does not end: {self.log}") from late
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE)
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
@@ -141,7 +159,7 @@ class Server:
         try:
             yield
         finally:
-            self.__enter__()
+            self.start()
 
     def _wait_for(self, port: int, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -157,10 +175,18 @@ class Server:
 class EiloginServe(Server):
     """``eilogin serve`` of an ini file."""
 
-    def __init__(self, ini_file: Path, *ports: int) -> None:
+    def __init__(
+        self,
+        ini_file: Path,
+        *ports: int,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         run = "from eilogin.cli import main; main()"
         command = [sys.executable, "-c", run, "serve", ini_file]
-        super().__init__(ini_file.parent, command, *ports)
+        super().__init__(
+            ini_file.parent, command, *ports, clock=clock, environment=environment
+        )
 
 
 # --- asking them ----------------------------------------------------------------------

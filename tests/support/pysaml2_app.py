@@ -241,6 +241,9 @@ class IdentityProvider:
 
     def _sso(self, request):
         fields = request.params
+        if "SAMLRequest" not in fields:
+            # Such as a look whether it is there.
+            return Response(status=400)
         binding = BINDING_HTTP_REDIRECT if "Signature" in fields else BINDING_HTTP_POST
         asked = self._server.parse_authn_request(
             fields["SAMLRequest"],
@@ -349,6 +352,9 @@ class IdentityProvider:
         binding = BINDING_HTTP_REDIRECT if "Signature" in fields else BINDING_HTTP_POST
         if "SAMLResponse" in fields:
             return self._told(fields, binding)
+        if "SAMLRequest" not in fields:
+            # Such as a look whether it is there.
+            return Response(status=400)
         asked = self._server.parse_logout_request(
             fields["SAMLRequest"],
             binding,

@@ -248,7 +248,8 @@ class Model:
         if answer.id in self.used:
             return refused
         self.used.add(answer.id)
-        session = self._said(self._same(browser, answer), answer)
+        same, idle = self._same(browser, answer), self._idle_of(browser, answer)
+        session = self._said(same, answer, idle)
         self._may_be_looked_for(browser, answer, session)
         if session.ends <= self.now or self._is_marked(answer):
             return refused
@@ -273,8 +274,9 @@ class Model:
         self, browser: str, question: Question, answer: Answer, token: str
     ) -> None:
         """What was found to be ``IN``, with the cookie that the browser got."""
-        session = self._said(self._same(browser, answer), answer)
-        if self.who(browser) is not None:
+        same, idle = self._same(browser, answer), self._idle_of(browser, answer)
+        session = self._said(same, answer, idle)
+        if self.who(browser) is not None or idle is not None:
             del self.sessions[self.cookies[browser] or ""]
         self.sessions[token] = session
         self.cookies[browser] = token
@@ -294,13 +296,29 @@ class Model:
         """A logout with the cookie of before finds what took its place."""
         token = self.cookies[browser] or ""
         _, until = self.renewed.get(token, (None, 0.0))
-        if self._same(browser, answer) is not None and until <= self.now:
+        same = self._same(browser, answer) or self._idle_of(browser, answer)
+        if same is not None and until <= self.now:
             self.renewed[token] = (session.family, self.now + IDLE)
 
-    def _said(self, same: Session | None, answer: Answer) -> Session:
+    def _idle_of(self, browser: str, answer: Answer) -> Session | None:
+        """Her session in this browser that goes on because it was only idle.
+
+        With nothing of what was proven in it, and not for less than that.
+        """
+        session = self.to_end(browser)
+        if self.who(browser) is not None or session is None:
+            return None
+        is_hers = session.is_of(answer.hub, answer.name, None)
+        is_enough = LEVELS.index(answer.level) >= LEVELS.index(session.level)
+        return session if is_hers and is_enough else None
+
+    def _said(
+        self, same: Session | None, answer: Answer, idle: Session | None = None
+    ) -> Session:
         """The session that an answer speaks of, with what was known of her before."""
         now, said = self.now, answer.session_ends
-        started = now if same is None else min(now, same.started)
+        gone_on = same or idle
+        started = now if gone_on is None else min(now, gone_on.started)
         if said is None:
             said = inf if same is None else same.ends
         known = [answer.level] if same is None else [answer.level, same.level]
@@ -315,8 +333,8 @@ class Model:
             ahead=max(0.0, answer.issued - now, same.ahead if same else 0.0),
             written=now,
             seen=now,
-            indexes={answer.index} | (same.indexes if same else set()),
-            family=same.family if same else object(),
+            indexes={answer.index} | (gone_on.indexes if gone_on else set()),
+            family=gone_on.family if gone_on else object(),
         )
 
     # --- a logout -------------------------------------------------------------------

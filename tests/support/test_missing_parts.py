@@ -6,12 +6,14 @@ from pathlib import Path
 import apache
 import chromium
 import mellon
+import memcached_servers
 import peer_servers
 import pysaml2_idp
 import pytest
 import shibboleth
 
 NOWHERE = Path("/nowhere")
+REQUIRE_MEMCACHED = memcached_servers.require_memcached
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,7 @@ def _debian(monkeypatch):
         (apache, "PROGRAM"),
         (pysaml2_idp, "XMLSEC"),
         (chromium, "PROGRAM"),
+        (memcached_servers, "PROGRAM"),
     ):
         monkeypatch.setattr(module, name, Path(sys.executable))
 
@@ -53,6 +56,14 @@ def no_chromium(monkeypatch):
     monkeypatch.setattr(chromium, "PROGRAM", NOWHERE)
 
 
+def no_memcached(monkeypatch):
+    monkeypatch.setattr(memcached_servers, "PROGRAM", NOWHERE)
+
+
+def no_driver_of_memcached(monkeypatch):
+    monkeypatch.setitem(sys.modules, "memcache", None)
+
+
 def start_chromium():
     with chromium.launched():
         raise AssertionError("it was not missing")
@@ -74,6 +85,8 @@ PARTS = pytest.mark.parametrize(
         (no_faketime, make_clock, "apt install faketime"),
         (no_playwright, start_chromium, r"pip install 'eilogin\[test\]'"),
         (no_chromium, start_chromium, "apt install chromium"),
+        (no_memcached, REQUIRE_MEMCACHED, "apt install memcached"),
+        (no_driver_of_memcached, REQUIRE_MEMCACHED, r"pip install 'eilogin\[memcach"),
     ],
     ids=lambda part: getattr(part, "__name__", ""),
 )

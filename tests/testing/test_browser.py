@@ -60,6 +60,29 @@ def test_a_form_brings_of_a_choice_the_one_that_is_made():
     assert asked == ["", "a=1", "a=2"]
 
 
+@pytest.mark.parametrize(("text", "sent"), [("Kijk", "look=Kijk"), ("Doe", "do=Doe")])
+def test_a_button_that_is_a_field_is_pressed_by_what_it_says(text, sent):
+    asked = []
+
+    def app(environ, start_response):
+        asked.append(environ.get("QUERY_STRING", ""))
+        return Response(
+            '<form><input type="submit" name="look" value="Kijk">'
+            '<input type="submit" name="do" value="Doe"></form>'
+        )(environ, start_response)
+
+    browser = Browser(app)
+    browser.visit(HERE)
+    browser.press(text)
+    assert asked == ["", sent], "and the other one is not sent"
+
+
+def test_what_is_behind_a_number_sign_is_not_sent():
+    browser = site({HERE: '<form action="/#part"><button>Verder</button></form>'})
+    browser.visit(HERE)
+    assert browser.press("Verder").status_int == 200
+
+
 def test_a_form_goes_nowhere_that_the_policy_forbids():
     policy = [("Content-Security-Policy", "form-action 'self' https://hub.test")]
     form = '<form method="post" action="{}"><button>Verder</button></form>'

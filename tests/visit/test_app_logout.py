@@ -2,9 +2,10 @@
 
 import pytest
 
-from eilogin.errors import InvalidOptions
+from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import make_logout
 from eilogin.visit.app_logout import Address, addresses
+from eilogin.visit.leaving import Leaving
 
 SITE = "https://stad.test"
 MINE = f"{SITE}/mijn"
@@ -17,6 +18,7 @@ ANSWERS = {
     "/whole": ("302 Found", [("Location", f"{SITE}/tot-ziens")]),
     "/away": ("302 Found", [("Location", "https://evil.test/")]),
     "/ours": ("302 Found", [("Location", "/eilogin/logout")]),
+    "/none": ("302 Found", [("Location", "http://[")]),
     "/wrong": ("403 Forbidden", []),
 }
 
@@ -29,6 +31,8 @@ class Application:
         self.asked, self.is_closed = [], False
         #: Where it fails while its answer is read.
         self.fails_at = ""
+        #: Where its answer has no end but is this again, and how often that was read.
+        self.endless_at, self.part, self.read = "", b"", 0
 
     def __call__(self, environ, start_response):
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -36,7 +40,12 @@ class Application:
         status, more = ANSWERS.get(path, ("200 OK", []))
         gone = ("Set-Cookie", "sessionid=; Max-Age=0; Path=/")
         plain = ("Content-Type", "text/html; charset=utf-8")
-        start_response(status, [plain, gone, *more])
+        if path == "/faulty":
+            error = OSError("no database")
+            fault = (OSError, error, error.__traceback__)
+            start_response("500 Oh", [plain], fault)
+        else:
+            start_response(status, [plain, gone, *more])
         return Body(self)
 
 
@@ -45,8 +54,12 @@ class Body:
         self._application = application
 
     def __iter__(self):
-        if self._application.asked[-1][1] == self._application.fails_at:
+        asked = self._application.asked[-1][1]
+        if asked == self._application.fails_at:
             raise OSError("the template is gone")
+        while asked == self._application.endless_at:
+            self._application.read += 1
+            yield self._application.part
         yield b"<p>You are logged out of the application.</p>"
 
     def close(self):
@@ -62,8 +75,10 @@ def application():
 def anna(eilogin_federation, application):
     """Logged in at two participants, of which one has an application that logs out."""
     said = {
-        "protect": "/ optional\n/mijn basis",
-        "app_logout": "/uit /to /near /whole /away /ours /wrong POST /form",
+        "protect": "/ optional\n/mijn basis\n/midden midden\n/vers basis max_age=1m\n"
+        "/pauze basis idle=2m\n/baas basis role=boss",
+        "app_logout": "/uit /to /near /whole /away /ours /none /wrong /faulty "
+        "POST /form /mijn/uit /midden/uit /vers/uit /pauze/uit /baas/uit",
         "next": "/weg",
     }
     federation = eilogin_federation(
@@ -74,6 +89,7 @@ def anna(eilogin_federation, application):
     browser.visit(MINE)
     browser.press("Inloggen", username="anna", password="demo-anna")
     browser.visit("https://uwv.test/mijn")
+    browser.visit(MINE)
     application.asked.clear()
     application.is_closed = False
     return browser
@@ -98,6 +114,7 @@ def is_in(anna):
         ("/whole", "/tot-ziens"),
         ("/away", "/weg"),
         ("/ours", "/weg"),
+        ("/none", "/weg"),
     ],
 )
 def test_she_is_logged_out_everywhere_and_where_it_leads(
@@ -111,6 +128,18 @@ def test_she_is_logged_out_everywhere_and_where_it_leads(
     assert (method, asked) == ("GET", path)
     assert user, "it knows who leaves"
     assert application.is_closed
+
+
+@pytest.mark.parametrize(("part", "most"), [(b"x" * 65536, 16), (b"", 1024 * 1024)])
+def test_a_page_without_an_end_is_not_read_for_ever(
+    anna, application, is_in, part, most
+):
+    application.endless_at, application.part = "/uit", part
+    anna.visit(f"{SITE}/uit")
+    assert application.read == most
+    assert application.is_closed
+    assert anna.url == f"{SITE}/weg"
+    assert not is_in()
 
 
 def test_what_fails_while_it_is_read_keeps_nobody_logged_in(
@@ -144,10 +173,14 @@ def test_an_address_with_a_method_is_none_by_another(anna, is_in):
     assert is_in("uwv.test")
 
 
-def test_where_it_refuses_nobody_is_logged_out(anna, is_in):
-    """A form without its token, such as another site makes one."""
-    anna.visit(f"{SITE}/wrong")
-    assert anna.page.status_int == 403
+@pytest.mark.parametrize(("path", "status"), [("/wrong", 403), ("/faulty", 500)])
+def test_where_it_refuses_nobody_is_logged_out(anna, is_in, path, status):
+    """A form without its token, such as another site makes one, or a fault.
+
+    Of that it makes a page of its own, as error middleware does (PEP 3333, exc_info).
+    """
+    anna.visit(f"{SITE}{path}")
+    assert anna.page.status_int == status
     assert "logged out of the application" in anna.text
     assert is_in()
     assert is_in("uwv.test")
@@ -177,17 +210,127 @@ def test_a_stranger_gets_what_the_application_says(eilogin_federation, anna):
     assert "logged out of the application" in anna.text
 
 
+def test_nobody_logs_in_in_order_to_log_out(anna, application):
+    """What ``protect`` says of that address needs a login, and she has none any more.
+
+    The application is not asked: it may show to whom it is open.
+    """
+    anna.forget("stad.test")
+    anna.visit(f"{SITE}/mijn/uit")
+    assert anna.url == f"{SITE}/weg"
+    anna.url = "https://evil.test/"
+    anna.follow(f"{SITE}/mijn/uit")
+    assert anna.url == f"{SITE}/mijn/uit"
+    assert "U bent hier niet ingelogd" in anna.text
+    anna.post(f"{SITE}/mijn/uit", site="cross-site")
+    assert anna.page.status_int == 403
+    assert "/mijn/uit" not in [path for _, path, _ in application.asked]
+    assert anna.fetch(f"{SITE}/mijn/uit").status_int == 401
+
+
+def test_who_was_idle_is_logged_out_everywhere_all_the_same(clock, anna, is_in):
+    clock.shift(20 * 60)
+    anna.visit(f"{SITE}/mijn/uit")
+    assert anna.url == f"{SITE}/weg"
+    assert not is_in("uwv.test")
+
+
+@pytest.mark.parametrize("path", ["/uit", "/mijn/uit"])
+def test_who_was_long_away_from_the_hub_is_not_led_past_it_first(
+    clock, anna, application, is_in, path
+):
+    """The click would come back as one of another site, and she would be asked."""
+    clock.shift(11 * 60)
+    anna.follow(f"{SITE}{path}")
+    assert anna.url == f"{SITE}/weg"
+    assert ("GET", path) in [asked[:2] for asked in application.asked]
+    assert not is_in()
+    assert not is_in("uwv.test")
+
+
+@pytest.mark.parametrize(
+    "path", ["/midden/uit", "/vers/uit", "/pauze/uit", "/baas/uit"]
+)
+def test_nobody_proves_anything_in_order_to_log_out(
+    clock, anna, application, is_in, path
+):
+    """Nor does the application hear of it, which shows to whom that page is open."""
+    clock.shift(3 * 60)
+    anna.follow(f"{SITE}{path}")
+    assert anna.url == f"{SITE}/weg"
+    assert path not in [asked for _, asked, _ in application.asked]
+    assert not is_in()
+    assert not is_in("uwv.test")
+
+
+def test_a_form_of_such_a_page_is_not_kept_until_she_has_proven_it(anna, is_in):
+    anna.post(f"{SITE}/midden/uit", site="same-origin", token="x")
+    assert anna.url == f"{SITE}/weg"
+    assert not is_in()
+
+
+def test_another_site_s_link_to_such_a_page_asks_her(clock, anna, is_in):
+    anna.url = "https://evil.test/"
+    anna.follow(f"{SITE}/midden/uit")
+    assert "Wilt u uitloggen?" in anna.text
+    assert is_in()
+
+
+def test_whom_the_page_is_open_to_logs_out_at_the_application_first(anna, application):
+    """Her proof is fresh enough."""
+    anna.follow(f"{SITE}/vers/uit")
+    assert anna.url == f"{SITE}/weg"
+    assert application.asked[0][1] == "/vers/uit"
+
+
+def test_a_stranger_is_not_logged_in_silently_in_order_to_log_out(
+    eilogin_federation, application
+):
+    said = {"protect": "/ optional", "app_logout": "/uit", "silent": "true"}
+    apps = {"stad.test": application, "uwv.test": Application()}
+    federation = eilogin_federation(apps, options={"stad.test": said})
+    browser = federation.browser()
+    browser.visit("https://uwv.test/")
+    browser.press("Inloggen", username="anna", password="demo-anna")
+    browser.follow(f"{SITE}/uit")
+    assert browser.trail == [f"{SITE}/uit"]
+    assert browser.fetch("https://uwv.test/").status_int == 200
+
+
 def test_a_script_gets_what_the_application_says(anna, is_in):
     answer = anna.fetch(f"{SITE}/uit")
     assert "logged out of the application" in answer.text
     assert not is_in()
 
 
-def test_a_browser_that_asks_in_advance_logs_nobody_out(anna, is_in):
-    answer = anna.fetch(f"{SITE}/uit", Sec_Purpose="prefetch")
-    assert answer.status_int == 200
+def test_a_script_of_another_site_logs_nobody_out(anna, is_in):
+    anna.fetch(f"{SITE}/uit", Sec_Fetch_Site="cross-site")
     assert is_in()
-    assert is_in("uwv.test")
+
+
+def test_a_store_that_is_down_meanwhile_is_told(anna, application, monkeypatch):
+    def down(*_, **__):
+        raise StoreUnavailable("somebody has pulled the plug")
+
+    monkeypatch.setattr(Leaving, "leave", down)
+    anna.visit(f"{SITE}/uit")
+    assert anna.page.status_int == 503
+    assert "Uitloggen is niet gelukt" in anna.text
+    assert "sessionid=; Max-Age=0" in anna.page.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("header", ["Sec_Purpose", "Purpose"])
+def test_a_browser_that_asks_in_advance_asks_again_at_the_click(
+    anna, application, is_in, header
+):
+    """It shows a good answer at the click, and then nobody would be logged out."""
+    for address in ("/uit", "/eilogin/logout"):
+        answer = anna.fetch(f"{SITE}{address}", **{header: "prefetch;prerender"})
+        assert answer.status_int == 503
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert is_in()
+        assert is_in("uwv.test")
+    assert "/uit" not in [path for _, path, _ in application.asked]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
@@ -210,5 +353,19 @@ def test_addresses_are_paths_with_a_method_or_without():
     ["uit", "POST", "/uit POST", "POST GET /uit", "//x/", "/uit?a=b", "post /uit"],
 )
 def test_other_words_are_none(witness, wrong):
-    with pytest.raises(InvalidOptions, match="app_logout"):
+    with pytest.raises(InvalidOptions, match=r"app_logout: .*'/logout' or 'POST /lo"):
+        make_logout(witness, {}, app_logout=wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("/weg, /uit", "without commas"),
+        ("/weg;", "without commas"),
+        ("/eilogin/logout", "below /eilogin/ is ours"),
+        ("POST /eilogin", "below /eilogin/ is ours"),
+    ],
+)
+def test_what_would_never_be_is_refused(witness, wrong, told):
+    with pytest.raises(InvalidOptions, match=told):
         make_logout(witness, {}, app_logout=wrong)

@@ -1,6 +1,7 @@
 """How the question goes to the hub: over which binding, and in which words."""
 
 import re
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hub_speaker import Citizen, changes, hub_changes, own_changes
 
 from eilogin.errors import InvalidOptions
+from eilogin.federation.own_keys import OwnKey
 from eilogin.filters.login import make_login
 from eilogin.saml import bindings, messages, signatures, xml
 from eilogin.saml.encryption import encrypt
@@ -302,7 +304,8 @@ def test_an_encrypted_answer_is_opened_by_each_of_our_keys(
 ):
     visitor = citizen()
     keys = (visitor.federation.trusts["stad.test"].own.key, attacker_key)
-    own_changes(visitor.federation, "stad.test", decryption_keys=keys)
+    ours = [OwnKey.of(keys[0]), replace(OwnKey.of(keys[1]), use="encryption")]
+    own_changes(visitor.federation, "stad.test", keys=ours)
     question = visitor.begin(STAD)
     visitor.bring(encrypted(visitor.hub, question[0], keys[which]), question)
     assert visitor.browser.url == STAD

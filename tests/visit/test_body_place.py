@@ -1,7 +1,7 @@
 """Where body and content of a page begin: as a browser finds it, or put up with."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.visit.injection import (
@@ -44,7 +44,6 @@ def test_is_where_a_browser_has_it_or_before(text):
 
 
 @pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_is_the_same_however_it_comes(text, data):
     octets = text.replace(HERE, "", 1).encode() + b"<p>rest</p>"
@@ -118,7 +117,6 @@ def content_of(pieces):
 
 
 @pytest.mark.parametrize("text", CONTENTS.values(), ids=CONTENTS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_content_begins_at_a_heading_or_main_however_it_comes(text, data):
     octets = text.replace(HERE, "", 1).encode() + b"<p>rest</p>"
@@ -127,7 +125,6 @@ def test_content_begins_at_a_heading_or_main_however_it_comes(text, data):
 
 
 @pytest.mark.parametrize("text", NO_CONTENTS.values(), ids=NO_CONTENTS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_without_either_it_begins_with_the_body(text, data):
     octets = text.replace(HERE, "", 1).encode()

@@ -14,10 +14,11 @@ class Application:
     def __init__(self):
         self.status = "200 OK"
         self.said = []
+        self.kind = "text/html"
 
     def __call__(self, environ, start_response):
         is_whole = not self.status.startswith("304")
-        kind = [("Content-Type", "text/html")] if is_whole else []
+        kind = [("Content-Type", self.kind)] if is_whole else []
         start_response(self.status, [*kind, *self.said])
         return [b"<h1>Mijn UWV</h1>"] if is_whole else []
 
@@ -101,13 +102,37 @@ def test_what_was_kept_is_not_taken_away(logged_in, application):
     assert browser.fetch(PAGE).headers.getall("Cache-Control") == []
 
 
-@pytest.mark.parametrize("dest", ["style", "script", "font"])
-def test_what_a_page_is_made_with_need_not_be_loaded_anew(logged_in, dest):
+@pytest.mark.parametrize(
+    ("dest", "kind"),
+    [
+        ("style", "text/css; charset=utf-8"),
+        ("script", "text/javascript"),
+        ("script", "application/x-JavaScript"),
+        ("font", "font/woff2"),
+        ("font", "application/vnd.ms-fontobject"),
+    ],
+)
+def test_what_a_page_is_made_with_need_not_be_loaded_anew(
+    logged_in, application, dest, kind
+):
     browser = logged_in()
+    application.kind = kind
     part = browser.fetch(f"{PAGE}/deel", **{"Sec-Fetch-Dest": dest})
     assert part.headers.getall("Cache-Control") == []
     picture = browser.fetch(f"{PAGE}/foto", **{"Sec-Fetch-Dest": "image"})
     assert picture.headers.getall("Cache-Control") == ["no-store"]
+
+
+@pytest.mark.parametrize("dest", ["style", "script", "font"])
+@pytest.mark.parametrize("kind", ["text/html", "application/json; a=javascript"])
+def test_a_page_that_is_asked_for_as_such_a_thing_is_not_kept(
+    logged_in, application, dest, kind
+):
+    """By a page of a neighbouring site, whose visitor is logged in here."""
+    browser = logged_in()
+    application.kind = kind
+    page = browser.fetch(PAGE, **{"Sec-Fetch-Dest": dest})
+    assert page.headers.getall("Cache-Control") == ["no-store"]
 
 
 def test_what_is_for_everybody_is_left_as_it_is(logged_in):
@@ -119,6 +144,17 @@ def test_what_is_for_everybody_is_left_as_it_is(logged_in):
 
 def test_an_option_leaves_it_to_the_application(logged_in):
     assert kept(logged_in(no_store="false")) == []
+
+
+def test_a_part_that_fails_half_way_says_so_too():
+    told = []
+    start = keeping_nothing(
+        {"HTTP_SEC_FETCH_DEST": "style"}, lambda *said: told.append(said)
+    )
+    error, kind = (ValueError, ValueError(), None), ("Content-Type", "text/css")
+    start("200 OK", [kind])
+    start("500 Oh no", [kind], error)
+    assert told == [("200 OK", [kind]), ("500 Oh no", [kind], error)]
 
 
 def test_an_application_that_fails_half_way_says_so_to_the_server():

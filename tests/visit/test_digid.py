@@ -9,6 +9,7 @@ from webob import Request
 from eilogin.errors import InvalidOptions, PeerBusy
 from eilogin.federation import Own
 from eilogin.federation.own import PARTICIPANT
+from eilogin.federation.own_keys import OwnKey
 from eilogin.filters.participant import ParticipantOptions
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import NameID
@@ -136,7 +137,7 @@ def own():
         role=PARTICIPANT,
         public_url="https://uwv.test",
         prefix="/eilogin",
-        key=SigningKey.load(*new_key_pair("uwv.test")),
+        keys=(OwnKey.of(SigningKey.load(*new_key_pair("uwv.test"))),),
         entity_id="https://uwv.test/eilogin/metadata",
         back_channel_url="https://uwv.test",
         profile="digid",

@@ -8,6 +8,7 @@ from webob import Request
 from eilogin import clock as instants
 from eilogin.errors import FormLost, FormOfAnother, FormSent
 from eilogin.federation import Own
+from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.sessions import Subject
 from eilogin.stores import Values, open_store
@@ -50,7 +51,7 @@ def kept_by(store, key):
             role="participant",
             public_url="https://uwv.test",
             prefix="/eilogin",
-            key=key,
+            keys=(OwnKey.of(key),),
             entity_id=HERE,
             back_channel_url="https://uwv.test",
             secrets=secrets,

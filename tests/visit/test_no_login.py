@@ -186,3 +186,66 @@ def test_a_hub_that_has_left_can_be_asked_no_more(citizen, caplog):
     assert trust.whom_to_ask("https://weg.test/") == (
         "'https://weg.test/' is in no metadata of ours (any more)"
     )
+
+
+# --- answers to a question that she does not see ------------------------------------
+
+
+MORE = {"/midden": {"level": "midden"}, "/vers": {"level": "basis", "force": True}}
+
+
+def ask_for_more(environ, start_response):
+    """An application that asks so for more than she has."""
+    wanted = MORE.get(environ["PATH_INFO"])
+    if wanted is not None:
+        answer = environ["eilogin.login"].require(**wanted, passive=True)
+        if answer is not None:
+            return answer(environ, start_response)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ.get("REMOTE_USER", "").encode()]
+
+
+class TestNoPassive:
+    """The hub would have had to ask her (SAML core 3.2.2.2)."""
+
+    @pytest.fixture
+    def anna(self, clock, eilogin_federation, hub_of):
+        said = {"acs": "post", "protect": "/ basis"}
+        federation = eilogin_federation(
+            {"stad.test": ask_for_more}, options={"stad.test": said}
+        )
+        anna = Citizen(federation, hub_of(federation))
+        anna.log_in(STAD)
+        clock.shift(60)
+        return anna
+
+    def is_in(self, anna):
+        anna.browser.visit(STAD)
+        return anna.browser.url == STAD
+
+    def refuse(self, anna, question):
+        anna.refuse(question, messages.RESPONDER, messages.NO_PASSIVE)
+
+    def test_to_a_keep_alive_ends_her_session(self, anna, clock):
+        clock.shift(600)
+        self.refuse(anna, anna.begin(STAD))
+        assert not self.is_in(anna)
+
+    @pytest.mark.parametrize("path", MORE)
+    def test_to_a_question_for_more_leaves_her_in(self, anna, path):
+        question = anna.begin(f"https://stad.test{path}")
+        self.refuse(anna, question)
+        assert anna.browser.url == f"https://stad.test{path}"
+        assert anna.browser.text == "anna"
+        assert self.is_in(anna)
+
+    def test_to_one_of_before_leaves_her_in_who_has_logged_in_since(self, anna, clock):
+        """Also where the clock of the machine that was asked is a little ahead."""
+        clock.shift(605)
+        question = anna.begin(STAD)
+        clock.shift(-5)
+        anna.browser.visit("https://stad.test/eilogin/logout")
+        clock.shift(1)
+        anna.log_in(STAD)
+        self.refuse(anna, question)
+        assert self.is_in(anna)

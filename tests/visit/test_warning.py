@@ -64,8 +64,6 @@ def sources(text):
         {"REQUEST_METHOD": "POST"},
         # A browser that says nothing of where it will show the page.
         {"HTTP_SEC_FETCH_MODE": "absent", "HTTP_SEC_FETCH_DEST": "absent"},
-        # What is fetched in advance is shown later.
-        {"HTTP_SEC_PURPOSE": "prefetch;prerender"},
     ],
 )
 def test_it_comes_into_a_page_that_somebody_looks_at(end_warning, changes):

@@ -11,7 +11,6 @@ is good in the browser that was led there; in any other it would be a link by wh
 whoever follows it is logged out.
 """
 
-import hashlib
 import hmac
 import json
 import secrets
@@ -23,20 +22,22 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, NotFound
+from eilogin.hub.asked import ITS_OWN, handle_of
 from eilogin.hub.digid import rehearsal, relay_state
 from eilogin.hub.digid.peers import keys_for, telling_nobody
 from eilogin.hub.digid.presence import Presence
-from eilogin.hub.frames import Back, address
+from eilogin.hub.in_browser import address
 from eilogin.hub.intake import require_recent_as_digid
+from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.logout import SingleLogout
 from eilogin.hub.propagation import Propagation
+from eilogin.hub.receipts import Back
 from eilogin.hub.services import services_of
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import require_destination
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import receive
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import (
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
 _LEAVING = "leaving"
 #: How long she may take for that, in seconds.
 _KEPT_FOR = 60 * 60.0
-#: Known to the browser that such a logout is of, and part of its name.
-_ITS_OWN = Cookie("eilogin-leaving")
 
 _DONE = messages.Status()
 _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
@@ -183,16 +182,18 @@ class SingleLogoutAsDigid(SingleLogout):
 
         Who asked has ended its own session of this browser.
         """
-        sessions = env.sessions(environ)
-        here = sessions.participants(login)
-        told = sessions.end_citizen(login)
-        if told is None:
-            # Another logout was faster, and knows who was not reached.
-            return False
-        others = [
-            one for one in told if one.entity_id != back.entity_id or one not in here
-        ]
-        return not self._propagation.tell(env.trust(environ), others)
+        here = env.sessions(environ).participants(login)
+        ending = self.endings.end(
+            environ,
+            [login],
+            spare=lambda told: [
+                one
+                for one in told
+                if one.entity_id != back.entity_id or one not in here
+            ],
+        )
+        # Another logout that was faster knows who was not reached.
+        return not ending.missed and not ending.is_overtaken
 
     def _confirm_page(
         self,
@@ -250,13 +251,13 @@ def _keep(
 
     And the headers by which the browser is known there.
     """
-    brought = _ITS_OWN.read(environ)
+    brought = ITS_OWN.read(environ)
     own = brought or secrets.token_urlsafe(16)
-    handle, until = _handle(back, own), clock.now() + _KEPT_FOR
+    handle, until = handle_of(back, own), clock.now() + _KEPT_FOR
     env.values(environ).add(
         f"{_LEAVING}:{handle}", json.dumps(back), until, durable=False
     )
-    headers = [] if brought else [_ITS_OWN.set(own)]
+    headers = [] if brought else [ITS_OWN.set(own)]
     return address(env.trust(environ), _LEAVING, handle), headers
 
 
@@ -265,18 +266,14 @@ def _kept(environ: "WSGIEnvironment", handle: str) -> Back:
     text = env.values(environ).get(f"{_LEAVING}:{handle}")
     if text is None:
         raise MessageUnexpected("this logout is over")
-    back = Back(*json.loads(text))
-    expected = _handle(back, _ITS_OWN.read(environ) or "")
+    with as_we_write_it():
+        back = Back.from_parts(json.loads(text))
+    expected = handle_of(back, ITS_OWN.read(environ) or "")
     is_here = hmac.compare_digest(handle.encode(), expected.encode())
     # Who takes no cookies has no session here, and is answered like anybody without.
     if not is_here and env.session_to_end(environ) is not None:
         raise MessageUnexpected("a logout of another browser, or its cookie is gone")
     return back
-
-
-def _handle(back: Back, own: str) -> str:
-    """What names a logout in its address, in the browser whose ``own`` cookie is so."""
-    return hashlib.sha256(f"{own}\0{_done(back)}".encode()).hexdigest()[:32]
 
 
 def _done(back: Back) -> str:

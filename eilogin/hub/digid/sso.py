@@ -7,11 +7,9 @@ says so, to who comes from somewhere else.
 """
 
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 from webob import Response
@@ -25,26 +23,27 @@ from eilogin.hub.digid.answers import AnswersAsDigid
 from eilogin.hub.digid.numbers import name_for
 from eilogin.hub.digid.peers import keys_for, telling_nobody
 from eilogin.hub.digid.presence import Presence
+from eilogin.hub.domains import proven_for
 from eilogin.hub.intake import (
     DENIED,
+    NO_LEVEL,
     Asked,
     read_question,
     require_recent_as_digid,
 )
 from eilogin.hub.names import Names
-from eilogin.hub.questions import PARAMETER, Question
+from eilogin.hub.questions import Question
 from eilogin.hub.release import Release
-from eilogin.hub.services import services_of
 from eilogin.hub.signin import MakeWay, SignIn, SignInService
 from eilogin.hub.sso import (
     FAILED,
-    NO_LEVEL,
+    KnownHere,
     SingleSignOn,
     artifact_key,
     artifact_response,
+    domain_of,
     note_unknown_artifact,
     satisfying,
-    way_on,
 )
 from eilogin.saml import messages, xml
 from eilogin.saml.checks import require_destination
@@ -52,23 +51,14 @@ from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
 from eilogin.web.outbound import soap_answer
-from eilogin.web.pages import Pages, language_of, note_refusal
-from eilogin.web.requests import (
-    client_address,
-    read_form,
-    read_query,
-    require_own_form,
-)
-from eilogin.web.urls import see_other
+from eilogin.web.pages import Pages, note_refusal
+from eilogin.web.requests import client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: How long an artifact is known whose answer cannot be had any more, in seconds.
 _KNOWN_FOR = 15 * 60.0
-
-#: The button of the page that names where she is logged in already.
-_NOT_ME = "not-me"
 
 _DENIED = messages.Status(DENIED)
 
@@ -104,21 +94,19 @@ class SingleSignOnAsDigid(SingleSignOn):
         shows_session: bool,
         rehearses: bool,
     ) -> None:
-        super().__init__(sign_in, pages, names, Release({}), AnswersAsDigid())
+        super().__init__(
+            sign_in,
+            pages,
+            names,
+            Release({}),
+            AnswersAsDigid(),
+            make_way if shows_session else None,
+        )
         self._sectors = sectors
         self._inactive = inactive
-        self._make_way = make_way
-        self._shows_session = shows_session
         self._rehearses = rehearses
 
     # --- /sso -----------------------------------------------------------------------
-
-    def respond(self, environ: "WSGIEnvironment") -> Response:
-        """The same, and the form of the page that names where she is logged in."""
-        text = environ.get("QUERY_STRING", "")
-        if environ["REQUEST_METHOD"] == "POST" and text.startswith(f"{PARAMETER}="):
-            return self._by_form(environ)
-        return super().respond(environ)
 
     def _asked(self, environ: "WSGIEnvironment") -> Asked:
         trust = env.trust(environ)
@@ -172,6 +160,7 @@ class SingleSignOnAsDigid(SingleSignOn):
         login = env.session_beyond_idle(environ)
         return (
             login is not None
+            and proven_for(login, domain_of(environ, question)) is not None
             and name_for(self._sectors, question.issuer, login.attributes) is None
             and not Presence(environ, login).must_prove(question.issuer)
         )
@@ -186,18 +175,10 @@ class SingleSignOnAsDigid(SingleSignOn):
     ) -> Login | None:
         return _known(environ, question, is_proven=is_proven)
 
-    def _pass_on(
-        self,
-        environ: "WSGIEnvironment",
-        question: Question,
-        login: Login,
-        *,
-        is_proven: bool,
-    ) -> Response:
-        is_elsewhere = not Presence(environ, login).has(question.issuer)
-        if self._shows_session and is_elsewhere and not is_proven:
-            return self._known_page(environ, question, login)
-        return self._decide(environ, question, login)
+    def _is_new(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> bool:
+        return not Presence(environ, login).has(question.issuer)
 
     def _decide(
         self, environ: "WSGIEnvironment", question: Question, login: Login
@@ -261,51 +242,35 @@ class SingleSignOnAsDigid(SingleSignOn):
 
     # --- where she is logged in already ---------------------------------------------
 
-    def _known_page(
-        self, environ: "WSGIEnvironment", question: Question, login: Login
-    ) -> Response:
-        trust, language = env.trust(environ), language_of(environ)
+    def _known(self, environ: "WSGIEnvironment", login: Login) -> KnownHere:
+        presence = Presence(environ, login)
         participants = env.sessions(environ).participants(login)
-        action, presence = way_on(environ, question), Presence(environ, login)
-        left = max(1, math.ceil(presence.lasts_until - clock.now()))
-        return self._pages.page(
-            environ,
-            "known_already.html",
-            # Then she has to sign in, and nobody reads here any more where she was.
-            headers=[("Refresh", f"{left}; url={action}")],
-            script="count_down.js",
-            # Its redirects lead on to the participant.
-            form_action=[question.acs_url],
-            action=action,
-            name=trust.federation.name_of(question.issuer, language),
-            services=services_of(trust, presence.services(participants), language),
-            since=login.since,
-            until=presence.lasts_until,
-            seconds_left=left,
-            choices=rehearsal.CHOICES if self._rehearses else (),
-            chosen=question.rehearsal or rehearsal.kept(env.values(environ), login),
-        )
+        return KnownHere(presence.services(participants), presence.lasts_until)
 
-    def _by_form(self, environ: "WSGIEnvironment") -> Response:
-        """What she says to that: go on, or that it is somebody else."""
-        require_own_form(environ, env.trust(environ).own.public_url)
-        fields = read_form(environ)
-        question = self._question(environ, {**fields, **read_query(environ)})
-        login = env.session_beyond_idle(environ)
-        if login is not None and _NOT_ME in fields:
-            way = urlsplit(way_on(environ, question))
-            first = self._make_way(environ, login, f"{way.path}?{way.query}")
-            answer = first or see_other(way.geturl())
-            answer.headerlist.append(env.cookie(environ).expire())
-            return answer
-        certain = _known(environ, question, is_proven=False)
-        if certain is None:
-            # It took her too long.
-            return see_other(way_on(environ, question))
+    def _choices(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Mapping[str, Any]:
+        return {
+            "choices": rehearsal.CHOICES if self._rehearses else (),
+            "chosen": question.rehearsal or rehearsal.kept(env.values(environ), login),
+        }
+
+    def _still_certain(
+        self, environ: "WSGIEnvironment", question: Question
+    ) -> Login | None:
+        return _known(environ, question, is_proven=False)
+
+    def _go_on_as(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        login: Login,
+        fields: Mapping[str, str],
+    ) -> Response:
         if self._rehearses and rehearsal.FIELD in fields:
             # That counts, and not what was kept.
-            rehearsal.take(env.values(environ), certain)
-        return self._decide(environ, question, certain)
+            rehearsal.take(env.values(environ), login)
+        return self._decide(environ, question, login)
 
     # --- /artifact ------------------------------------------------------------------
 
@@ -349,7 +314,8 @@ def _known(
     ``is_proven`` says whether she has signed in for this very question.
     """
     login = env.session_beyond_idle(environ)
-    certain = satisfying(login, question, is_proven=is_proven)
+    domain = domain_of(environ, question)
+    certain = satisfying(login, question, domain, is_proven=is_proven)
     if certain is None or Presence(environ, certain).must_prove(question.issuer):
         return None
     return certain

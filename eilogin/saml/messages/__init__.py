@@ -7,6 +7,7 @@ caller knows that it may be read: signed, or only to refuse; they raise
 :class:`eilogin.errors.MalformedMessage` with what was missing or wrong.
 """
 
+from eilogin.saml.messages.instants import read_duration as read_duration
 from eilogin.saml.messages.instants import read_instant as read_instant
 from eilogin.saml.messages.instants import write_instant as write_instant
 from eilogin.saml.messages.reading import read_artifact_resolve as read_artifact_resolve
@@ -23,6 +24,7 @@ from eilogin.saml.messages.values import BEARER as BEARER
 from eilogin.saml.messages.values import EMAIL as EMAIL
 from eilogin.saml.messages.values import ENCRYPTED as ENCRYPTED
 from eilogin.saml.messages.values import ENTITY as ENTITY
+from eilogin.saml.messages.values import IDLE as IDLE
 from eilogin.saml.messages.values import (
     INVALID_NAME_ID_POLICY as INVALID_NAME_ID_POLICY,
 )
@@ -37,6 +39,7 @@ from eilogin.saml.messages.values import REQUEST_DENIED as REQUEST_DENIED
 from eilogin.saml.messages.values import REQUEST_UNSUPPORTED as REQUEST_UNSUPPORTED
 from eilogin.saml.messages.values import REQUESTER as REQUESTER
 from eilogin.saml.messages.values import RESPONDER as RESPONDER
+from eilogin.saml.messages.values import STAYS as STAYS
 from eilogin.saml.messages.values import SUCCESS as SUCCESS
 from eilogin.saml.messages.values import TRANSIENT as TRANSIENT
 from eilogin.saml.messages.values import UNKNOWN_PRINCIPAL as UNKNOWN_PRINCIPAL

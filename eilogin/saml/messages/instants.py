@@ -46,3 +46,24 @@ def read_instant(text: str) -> float:
         except ValueError:
             pass  # such as 30 February
     raise MalformedMessage("an instant is not of the form 2026-01-31T12:00:00Z")
+
+
+_DURATION = re.compile(
+    r"P(?=[\dT])(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})D)?"
+    r"(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d+)?S)?)?",
+    re.ASCII,
+)
+_DAY = 86_400.0
+#: Of a year, a month, a day, an hour, a minute and a second.
+_LENGTHS = (365 * _DAY, 30 * _DAY, _DAY, 3600.0, 60.0, 1.0)
+
+
+def read_duration(text: str) -> float | None:
+    """About how many seconds an xs:duration is; None where it is none, or negative."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        return None
+    return sum(
+        int(number) * length
+        for number, length in zip(found.groups("0"), _LENGTHS, strict=True)
+    )

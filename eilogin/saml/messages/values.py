@@ -27,6 +27,9 @@ AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
+#: Below that, of hubs of this make (SAML core 3.2.2.2 leaves room for such codes): she
+#: is logged in there, and types her password before anybody is told so again.
+IDLE = "urn:x-eilogin:status:Idle"
 PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 REQUEST_DENIED = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"
@@ -51,6 +54,10 @@ class NameID:
     format: str = ""
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
+
+
+#: What our hub says beside PartialLogout where she has chosen it: the StatusMessage.
+STAYS = "The citizen stays logged in elsewhere, as she has chosen."
 
 
 @dataclass(frozen=True, slots=True)

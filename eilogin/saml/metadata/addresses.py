@@ -1,6 +1,7 @@
 """The addresses that metadata has: where citizens and keys may be sent, or nobody."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -22,19 +23,26 @@ _OUR_NAMES = frozenset(
 )
 
 
+#: An URL without a fragment, and what of it says where it is. Its characters are those
+#: of a URL, and no backslash.
+_WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
+#: How many origins are remembered: a party has many addresses at one.
+_ORIGINS = 256
+
+
 def require_address(text: str, *, on_loopback: bool) -> None:
     """Refuse what is no address that citizens and keys may be sent to.
 
     Where ``on_loopback`` is said it may be on this machine. Raises
     :class:`~eilogin.errors.MalformedMessage`, which shows it.
     """
-    host = web_host(text)
-    if not host or not (text.startswith("https:") or is_loopback(host)):
+    is_sound, is_here = _place(_origin(text))
+    if not is_sound:
         raise MalformedMessage(
             "an address is not https (or http on loopback), or not with a plain host:"
             f" {shown(text)}"
         )
-    if not on_loopback and _is_here(host):
+    if is_here and not on_loopback:
         # What listens here may do as it is told, for nobody else can reach it.
         raise MalformedMessage(
             "an address is on this machine (loopback), where neither our 'public_url'"
@@ -44,14 +52,31 @@ def require_address(text: str, *, on_loopback: bool) -> None:
 
 def web_host(text: str) -> str:
     """The host of an absolute http or https URL that is nothing else besides, or ""."""
+    return _host(_origin(text))
+
+
+def _origin(text: str) -> str:
+    """An absolute http or https URL up to its path, or ""."""
     # A backslash is a slash to a browser, and a user name looks like a host to people.
-    if not re.fullmatch(r"https?://[!-\[\]-~]+", text):
-        return ""
+    found = _WEB.fullmatch(text)
+    return found[1] if found else ""
+
+
+@lru_cache(_ORIGINS)
+def _place(origin: str) -> tuple[bool, bool]:
+    """Whether citizens and keys may be sent to one, and whether it is this machine."""
+    host = _host(origin)
+    is_sound = bool(host) and (origin.startswith("https:") or is_loopback(host))
+    return is_sound, is_sound and _is_here(host)
+
+
+@lru_cache(_ORIGINS)
+def _host(origin: str) -> str:
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(origin)
         host = parts.hostname or ""
         _number(host)
-        is_plain = parts.username is None and "#" not in text and parts.port != 0
+        is_plain = parts.username is None and parts.port != 0
     except ValueError:
         return ""
     return host if is_plain and WEB_HOST.fullmatch(host) else ""

@@ -6,7 +6,10 @@ be used is left out, and known to be so.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TypedDict, TypeVar
 
@@ -17,8 +20,9 @@ from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
 from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import PublicKey, encryption_key, key_name, public_key
-from eilogin.saml.messages import read_instant
+from eilogin.saml.messages import read_duration, read_instant
 from eilogin.saml.metadata.addresses import require_address, web_host
+from eilogin.saml.metadata.ruled import read_ruled
 from eilogin.saml.metadata.soundness import (
     earliest,
     end_of,
@@ -32,6 +36,7 @@ from eilogin.saml.metadata.values import (
     ENTITY_CATEGORY,
     ENTITY_CATEGORY_SUPPORT,
     PUBLICATION_INFO,
+    REGISTRATION_INFO,
     AttributeService,
     Contact,
     Endpoint,
@@ -47,6 +52,8 @@ from eilogin.saml.xml import SAMLP, q
 
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
+_EXTENSIONS = q("md:Extensions")
+_ENCRYPTION_METHOD = q("md:EncryptionMethod")
 
 #: How a remark is made: a sentence about what was passed over.
 _Tell = Callable[[str], object]
@@ -67,6 +74,48 @@ class _Member:
 
     def tell(self, text: str) -> None:
         self.remarks.append(f"entity '{self.entity_id}': {text}")
+
+
+_URI = re.compile("[!-~]{1,1024}")
+_INDEX = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
+
+#: An entity, and until when what is around it is valid.
+_Found = tuple[etree._Element, float | None]  # noqa: SLF001 - it has no other name
+_gone_through: ContextVar[Callable[[list[_Found]], Iterable[_Found]]] = ContextVar(
+    "_gone_through", default=iter
+)
+
+#: Bytes from which on it takes less time to ask another thread for a part of the work.
+_LARGE = 1024 * 1024
+
+#: Elements by what they are.
+_ByTag = Mapping[str, Sequence[etree._Element]]  # noqa: SLF001 - it has no other name
+
+
+def _by_tag(parents: Sequence[etree._Element]) -> _ByTag:
+    """The children of elements, which takes long for each time that they are asked."""
+    found: dict[str, list[etree._Element]] = {}
+    for parent in parents:
+        for child in parent:
+            found.setdefault(child.tag, []).append(child)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An entity or a role, looked through."""
+
+    element: etree._Element
+    children: _ByTag
+    extensions: _ByTag
+
+    @classmethod
+    def of(cls, element: etree._Element) -> "_Part":
+        children = _by_tag([element])
+        return cls(element, children, _by_tag(children.get(_EXTENSIONS, ())))
+
+    def all(self, name: str) -> Sequence[etree._Element]:
+        return self.children.get(q(name), ())
 
 
 def read_federation(
@@ -91,7 +140,9 @@ def read_federation(
     document = parsed(octets)
     trusted = signed(document, keys)
     # Only of what is trusted: to find what is wrong takes long.
-    return _read(trusted, faults_in(document), on_loopback=on_loopback)
+    if len(octets) < _LARGE:
+        return _read(trusted, faults_in(document), on_loopback=on_loopback)
+    return _read_beside(document, trusted, on_loopback=on_loopback)
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
@@ -101,6 +152,38 @@ def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMeta
     """
     document = parsed(octets)
     return _read(document, faults_in(document), on_loopback=on_loopback)
+
+
+def _read_beside(
+    document: etree._Element, trusted: etree._Element, *, on_loopback: bool
+) -> FederationMetadata:
+    """Read what is trusted while another thread judges by the schema, as it came.
+
+    What was read is given away once no fault was found; where any was, it is forgotten,
+    and read anew without the members that have them.
+    """
+    with ThreadPoolExecutor(1) as other:
+        judging = other.submit(faults_in, document)
+        try:
+            found = _read(trusted, {}, on_loopback=on_loopback)
+        except Exception:
+            # The reader counts on what the schema sees to.
+            if not judging.result():
+                raise
+        else:
+            if not judging.result():
+                return found
+    return _read(trusted, judging.result(), on_loopback=on_loopback)
+
+
+@contextmanager
+def showing(through: Callable[[list[_Found]], Iterable[_Found]]) -> Iterator[None]:
+    """Have members that are read inside gone through by a function that shows it."""
+    token = _gone_through.set(through)
+    try:
+        yield
+    finally:
+        _gone_through.reset(token)
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
@@ -119,14 +202,12 @@ def _read(
     remarks: list[str] = []
     found = list(entities_in(root, None))
     taken = {element.get("entityID", "") for element, _ in found}
-    for number, (element, valid_until) in enumerate(found):
+    for number, (element, valid_until) in enumerate(_gone_through.get()(found)):
         said = element.get("entityID", "")
-        is_hub = element.find(q("md:IDPSSODescriptor")) is not None
         try:
             entity_id = _entity_id(said, taken)
         except PeerUnusable as error:
-            error.is_hub = is_hub
-            left_out[said] = error
+            left_out[said] = _of_member(error, element)
             continue
         if entity_id in entities or entity_id in left_out:
             raise MalformedMessage(f"entity '{entity_id}' occurs twice")
@@ -137,8 +218,7 @@ def _read(
             member = _Member(entity_id, on_loopback, remarks)
             entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
-            error.is_hub = is_hub
-            left_out[entity_id] = error
+            left_out[entity_id] = _of_member(error, element)
     if not entities and left_out:
         raise next(iter(left_out.values()))
     return FederationMetadata(
@@ -146,6 +226,8 @@ def _read(
         valid_until=end_of(root),
         name=clean(root.get("Name", "")),
         created=_read_created(root),
+        id=clean(root.get("ID", "")),
+        cache_duration=earliest(*map(_cache_duration, _levels_of(root))),
         is_aggregate=root.tag == q("md:EntitiesDescriptor"),
         left_out=left_out,
         remarks=tuple(remarks),
@@ -159,6 +241,26 @@ def _read_created(root: etree._Element) -> float | None:
     return None if text is None else read_instant(text)
 
 
+def _levels_of(root: etree._Element) -> Iterator[etree._Element]:
+    """The root, and each group that is nested in it."""
+    yield root
+    for group in root.iterchildren(q("md:EntitiesDescriptor")):
+        yield from _levels_of(group)
+
+
+def _cache_duration(element: etree._Element) -> float | None:
+    return read_duration(element.get("cacheDuration", ""))
+
+
+def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
+    """The error, with what is known of a member that cannot be read in whole."""
+    error.is_hub = element.find(q("md:IDPSSODescriptor")) is not None
+    error.registrar = _read_registrar(element)
+    said = _read_entity_attributes(element)
+    error.categories = frozenset(said.get(ENTITY_CATEGORY, ()))
+    return error
+
+
 def _entity_id(said: str, taken: Collection[str]) -> str:
     """The entityID that an attribute says, which is an xs:anyURI.
 
@@ -166,7 +268,7 @@ def _entity_id(said: str, taken: Collection[str]) -> str:
     are ``taken``, so that nobody shuts out another.
     """
     entity_id = said.strip(" \t\r\n")
-    if not re.fullmatch(r"[!-~]{1,1024}", entity_id):
+    if not _URI.fullmatch(entity_id):
         raise PeerUnusable(
             f"entity {shown(said)}: its entityID is empty, too long or no URI; ask who"
             " runs it for its metadata with one"
@@ -193,61 +295,82 @@ def _read_entity(
 def _read_roles(
     element: etree._Element, inherited: float | None, member: _Member
 ) -> EntityDescriptor:
-    service = _role_element(element, "md:SPSSODescriptor")
-    identity = _role_element(element, "md:IDPSSODescriptor")
+    entity = _Part.of(element)
+    service = _role_of(entity, "md:SPSSODescriptor")
+    identity = _role_of(entity, "md:IDPSSODescriptor")
     roles = [role for role in (service, identity) if role is not None]
+    about = [_by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
+    said = _attributes_in(entity.extensions)
     return EntityDescriptor(
         entity_id=member.entity_id,
         service_provider=_read_service_provider(service, member),
-        identity_provider=_read_identity(identity, element, member),
-        names=_read_texts(roles, "mdui:DisplayName"),
-        descriptions=_read_texts(roles, "mdui:Description"),
-        information_urls=_read_links(roles, "mdui:InformationURL", member.tell),
-        contacts=tuple(map(_read_contact, element.iterchildren(q("md:ContactPerson")))),
-        entity_categories=_read_categories(element, ENTITY_CATEGORY),
-        supported_categories=_read_categories(element, ENTITY_CATEGORY_SUPPORT),
-        digest_methods=_read_algorithms(element, "alg:DigestMethod"),
-        signing_methods=_read_algorithms(element, "alg:SigningMethod"),
-        valid_until=earliest(inherited, *map(end_of, [element, *roles])),
+        identity_provider=_read_identity(identity, entity, member),
+        names=_read_texts(about, "mdui:DisplayName"),
+        descriptions=_read_texts(about, "mdui:Description"),
+        information_urls=_read_links(about, "mdui:InformationURL", member.tell),
+        contacts=tuple(map(_read_contact, entity.all("md:ContactPerson"))),
+        entity_categories=frozenset(said.get(ENTITY_CATEGORY, ())),
+        supported_categories=frozenset(said.get(ENTITY_CATEGORY_SUPPORT, ())),
+        digest_methods=_read_algorithms(entity, "alg:DigestMethod"),
+        signing_methods=_read_algorithms(entity, "alg:SigningMethod"),
+        registrar=_read_registrar(element),
+        **read_ruled(said),
+        valid_until=earliest(
+            inherited, end_of(element), *(end_of(role.element) for role in roles)
+        ),
     )
 
 
-def _read_categories(entity: etree._Element, name: str) -> frozenset[str]:
-    path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
-    return frozenset(
-        line(value)
-        for attribute in entity.iterfind(f"{path}/{q('saml:Attribute')}")
-        if attribute.get("Name") == name
-        for value in attribute.iterchildren(q("saml:AttributeValue"))
-    )
+def _read_registrar(element: etree._Element | None) -> str:
+    """Who took it in, or else the group that it is in (mdrpi 2.1), or ""."""
+    while element is not None:
+        for extensions in element.iterchildren(_EXTENSIONS):
+            for found in extensions.iterchildren(REGISTRATION_INFO):
+                return clean(found.get("registrationAuthority", "")).strip()
+        element = element.getparent()
+    return ""
 
 
-def _read_algorithms(element: etree._Element, name: str) -> tuple[str, ...]:
+def _read_entity_attributes(entity: etree._Element) -> dict[str, list[str]]:
+    """The values of each, by its name."""
+    return _attributes_in(_Part.of(entity).extensions)
+
+
+def _attributes_in(extensions: _ByTag) -> dict[str, list[str]]:
+    groups = _by_tag(extensions.get(q("mdattr:EntityAttributes"), ()))
+    found: dict[str, list[str]] = {}
+    for attribute in groups.get(q("saml:Attribute"), ()):
+        values = attribute.iterchildren(q("saml:AttributeValue"))
+        found.setdefault(attribute.get("Name", ""), []).extend(map(line, values))
+    return found
+
+
+def _read_algorithms(part: _Part, name: str) -> tuple[str, ...]:
     """What an entity or a role says that it takes (algorithm support 2.4)."""
-    found = element.iterfind(f"{q('md:Extensions')}/{q(name)}")
+    found = part.extensions.get(q(name), ())
     return tuple(attribute_of(method, "Algorithm") for method in found)
 
 
-def _role_element(entity: etree._Element, name: str) -> etree._Element | None:
+def _role_of(entity: _Part, name: str) -> _Part | None:
     roles = [
         role
-        for role in entity.iterchildren(q(name))
+        for role in entity.all(name)
         if SAMLP in role.get("protocolSupportEnumeration", "").split()
     ]
     if len(roles) > 1:
         raise MalformedMessage(
             f"more than one {name} for SAML 2.0; ask who runs it for metadata with one"
         )
-    return roles[0] if roles else None
+    return _Part.of(roles[0]) if roles else None
 
 
 def _read_service_provider(
-    role: etree._Element | None, member: _Member
+    role: _Part | None, member: _Member
 ) -> ServiceProvider | None:
     if role is None:
         return None
-    services = role.iterchildren(q("md:AttributeConsumingService"))
-    responses = role.findall(f"{q('md:Extensions')}/{DISCOVERY_RESPONSE}")
+    services = role.all("md:AttributeConsumingService")
+    responses = role.extensions.get(DISCOVERY_RESPONSE, ())
     read = ServiceProvider(
         **_read_keys(role),
         assertion_consumers=_read_endpoints(
@@ -257,38 +380,39 @@ def _read_service_provider(
         discovery_responses=_read_addresses(responses, member),
         name_id_formats=_read_formats(role),
         attribute_services=tuple(map(_read_attribute_service, services)),
-        authn_requests_signed=_read_flag(role, "AuthnRequestsSigned") is True,
-        want_assertions_signed=_read_flag(role, "WantAssertionsSigned") is True,
+        authn_requests_signed=_read_flag(role.element, "AuthnRequestsSigned") is True,
+        want_assertions_signed=_read_flag(role.element, "WantAssertionsSigned") is True,
     )
     return _with_usable_keys(read, member.tell)
 
 
 def _read_identity(
-    role: etree._Element | None, entity: etree._Element, member: _Member
+    role: _Part | None, entity: _Part, member: _Member
 ) -> IdentityProvider | None:
     if role is None:
         return None
     resolutions = _read_endpoints(role, "md:ArtifactResolutionService", member)
+    wants_signed = _read_flag(role.element, "WantAuthnRequestsSigned")
     read = IdentityProvider(
         **_read_keys(role),
         single_sign_ons=_read_endpoints(role, "md:SingleSignOnService", member),
         single_logouts=_read_endpoints(role, "md:SingleLogoutService", member),
         artifact_resolutions=resolutions,
         name_id_formats=_read_formats(role),
-        want_authn_requests_signed=_read_flag(role, "WantAuthnRequestsSigned") is True,
+        want_authn_requests_signed=wants_signed is True,
         scopes=_read_scopes(role, entity),
     )
     return _with_usable_keys(read, member.tell)
 
 
-def _read_scopes(role: etree._Element, entity: etree._Element) -> frozenset[str] | None:
+def _read_scopes(role: _Part, entity: _Part) -> frozenset[str] | None:
     """The scopes of a hub, which may stand at its role or around it.
 
     In ASCII, as names of domains travel. One that is a regular expression is none:
     whoever wrote it would decide what it covers, and how long that takes to tell.
     """
-    path = f"{q('md:Extensions')}/{q('shibmd:Scope')}"
-    found = [*role.iterfind(path), *entity.iterfind(path)]
+    name = q("shibmd:Scope")
+    found = [*role.extensions.get(name, ()), *entity.extensions.get(name, ())]
     if not found:
         return None
     plain = (
@@ -328,13 +452,13 @@ class _Keys(TypedDict):
     signing_methods: tuple[str, ...]
 
 
-def _read_keys(role: etree._Element) -> _Keys:
-    keys = role.findall(q("md:KeyDescriptor"))
+def _read_keys(role: _Part) -> _Keys:
+    keys = role.all("md:KeyDescriptor")
     methods = (
         _read_encryption_method(method)
         for key in keys
         if key.get("use") != "signing"
-        for method in key.iterchildren(q("md:EncryptionMethod"))
+        for method in key.iterchildren(_ENCRYPTION_METHOD)
     )
     return _Keys(
         signing_certificates=_read_certificates(keys, "signing"),
@@ -347,9 +471,11 @@ def _read_keys(role: etree._Element) -> _Keys:
 
 
 def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
+    children = _by_tag([element])
+
     def parameter(name: str) -> str:
-        found = element.find(q(name))
-        return "" if found is None else attribute_of(found, "Algorithm")
+        found = children.get(q(name))
+        return attribute_of(found[0], "Algorithm") if found else ""
 
     return EncryptionMethod(
         attribute_of(element, "Algorithm"),
@@ -440,10 +566,8 @@ def _usable(
     return tuple(usable)
 
 
-def _read_endpoints(
-    role: etree._Element, name: str, member: _Member
-) -> tuple[Endpoint, ...]:
-    return _read_addresses(role.findall(q(name)), member)
+def _read_endpoints(role: _Part, name: str, member: _Member) -> tuple[Endpoint, ...]:
+    return _read_addresses(role.all(name), member)
 
 
 def _read_addresses(
@@ -484,7 +608,8 @@ def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
 
 def _read_index(element: etree._Element) -> int | None:
     # The schema does not know the index of what is in Extensions.
-    index = re.fullmatch(r"\s*\+?(\d{1,5})\s*", element.get("index", ""), re.ASCII)
+    text = element.get("index")
+    index = None if text is None else _INDEX.fullmatch(text)
     return int(index[1]) if index else None
 
 
@@ -493,27 +618,21 @@ def _read_flag(element: etree._Element, name: str) -> bool | None:
     return None if text is None else text.strip() in ("true", "1")
 
 
-def _read_formats(role: etree._Element) -> tuple[str, ...]:
-    return tuple(line(element) for element in role.iterchildren(q("md:NameIDFormat")))
+def _read_formats(role: _Part) -> tuple[str, ...]:
+    return tuple(map(line, role.all("md:NameIDFormat")))
 
 
-def _read_texts(roles: Sequence[etree._Element], name: str) -> dict[str, str]:
+def _read_texts(about: Sequence[_ByTag], name: str) -> dict[str, str]:
     """By language, from the first role that has any."""
-    path = f"{q('md:Extensions')}/{q('mdui:UIInfo')}/{q(name)}"
-    for role in roles:
-        texts = {
-            element.get(_LANGUAGE, ""): line(element) for element in role.iterfind(path)
-        }
-        if texts:
-            return texts
+    for texts in about:
+        if found := texts.get(q(name)):
+            return {element.get(_LANGUAGE, ""): line(element) for element in found}
     return {}
 
 
-def _read_links(
-    roles: Sequence[etree._Element], name: str, tell: _Tell
-) -> dict[str, str]:
+def _read_links(about: Sequence[_ByTag], name: str, tell: _Tell) -> dict[str, str]:
     """By language: what can stand behind a link on a page, and be nothing but that."""
-    links = _read_texts(roles, name)
+    links = _read_texts(about, name)
     usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
         tell("an InformationURL that is no web address is passed over")
@@ -521,9 +640,11 @@ def _read_links(
 
 
 def _read_contact(element: etree._Element) -> Contact:
+    children = _by_tag([element])
+
     def text(name: str) -> str:
-        found = element.find(q(name))
-        return "" if found is None else line(found)
+        found = children.get(q(name))
+        return line(found[0]) if found else ""
 
     return Contact(
         kind=element.get("contactType"),

@@ -15,6 +15,7 @@ from eilogin.saml.signatures import check_structure
 from eilogin.saml.xml import (
     MD,
     METADATA,
+    has_once,
     in_full,
     parse,
     parse_canonical,
@@ -42,7 +43,8 @@ def parsed(octets: bytes) -> etree._Element:
     document = parse(octets, METADATA)
     if document.tag not in (q("md:EntitiesDescriptor"), q("md:EntityDescriptor")):
         raise MalformedMessage("the root is not SAML metadata")
-    check_structure(document, only_its_own=True)
+    is_unique = has_once(octets, document.get("ID", ""))
+    check_structure(document, only_its_own=True, ids_are_unique=is_unique)
     return document
 
 

@@ -17,7 +17,8 @@ def shown(text: str) -> str:
 
 def line(element: etree._Element) -> str:
     """Text for people, on one line whatever way the metadata was indented."""
-    return clean("".join(element.itertext()))
+    text = "".join(element.itertext()) if len(element) else element.text or ""
+    return clean(text)
 
 
 def clean(text: str) -> str:
@@ -30,4 +31,5 @@ def clean(text: str) -> str:
 
 def attribute_of(element: etree._Element, name: str) -> str:
     """An attribute that an error may show, or ""."""
-    return CONTROL.sub(" ", element.get(name, ""))
+    text: str = element.get(name, "")
+    return text if text.isprintable() else CONTROL.sub(" ", text)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from pydantic import PlainSerializer
 
 from eilogin.errors import PeerUnusable
 from eilogin.saml.bindings import SOAP
@@ -13,9 +14,11 @@ from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import PublicKey, encryption_key, public_key
 from eilogin.saml.text import short
 
-#: Registration and publication information: when metadata was made (mdrpi 2.2).
+#: Registration and publication information: who took a member in, and when metadata
+#: was made (mdrpi 2.1 and 2.2).
 MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
 PUBLICATION_INFO = f"{{{MDRPI}}}PublicationInfo"
+REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
 
 #: Identity provider discovery 2.5; the same URI is its binding.
 IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
@@ -24,6 +27,13 @@ DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
 #: RFC 8409 3 and 4: what an entity is, and which of those it supports.
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
+
+#: The SSO domain of a member that shares a session with nobody.
+NO_SSO = "none"
+
+
+#: Texts in no order; where they are written, it is the same each time.
+Texts = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class AttributeService:
     """
 
     requested: tuple[str, ...]
-    required: frozenset[str] = frozenset()
+    required: Texts = frozenset()
     index: int = 0
     is_default: bool | None = None
 
@@ -167,7 +177,7 @@ class IdentityProvider(Role):
     want_authn_requests_signed: bool = False
     #: The scopes that its attributes may have, in lower case; None where none are
     #: listed (Shibboleth metadata extension 1.0).
-    scopes: frozenset[str] | None = None
+    scopes: Texts | None = None
 
     def single_sign_on(self, *bindings: str) -> Endpoint | None:
         """Where this hub takes an AuthnRequest, or None.
@@ -195,8 +205,10 @@ class EntityDescriptor:
     such as ``nl``. ``entity_categories`` are what it is, ``supported_categories`` to
     whom it gives what they ask for (RFC 8409). ``digest_methods`` and
     ``signing_methods`` are the algorithms that it takes, the preferred one first
-    (algorithm support 2). ``valid_until`` is the earliest of all validUntil from the
-    root of the metadata down to its roles, or None.
+    (algorithm support 2). ``registrar`` is the URI of who took it in (mdrpi 2.1).
+    ``sso_domain``, ``required_level`` and ``released`` are what the operator rules of
+    it (:mod:`.ruled`). ``valid_until`` is the earliest of all validUntil from the root
+    of the metadata down to its roles, or None.
     """
 
     entity_id: str
@@ -206,10 +218,18 @@ class EntityDescriptor:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     information_urls: Mapping[str, str] = field(default_factory=dict)
     contacts: tuple[Contact, ...] = ()
-    entity_categories: frozenset[str] = frozenset()
-    supported_categories: frozenset[str] = frozenset()
+    entity_categories: Texts = frozenset()
+    supported_categories: Texts = frozenset()
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
+    registrar: str = ""
+    #: Among whom it shares a session: the name of an SSO domain, or "" for the usual
+    #: one; :data:`NO_SSO` where it shares none.
+    sso_domain: str = ""
+    #: Below which level it is not served, or "".
+    required_level: str = ""
+    #: The names of all attributes that it may learn; None where nothing is said of it.
+    released: Texts | None = None
     valid_until: float | None = None
 
     def name(self, language: str) -> str:
@@ -257,6 +277,11 @@ class FederationMetadata:
     name: str
     #: When the operator made it (mdrpi creationInstant), or None.
     created: float | None
+    #: ID of the root, or "".
+    id: str = ""
+    #: After how many seconds newer metadata may be there: the shortest cacheDuration of
+    #: the root and the groups in it, or None.
+    cache_duration: float | None = None
     #: Whether it is an EntitiesDescriptor: several parties that belong together.
     is_aggregate: bool = True
     #: Why a member is left out, by its entityID: its metadata cannot be used.

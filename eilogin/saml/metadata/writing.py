@@ -1,13 +1,19 @@
 """Metadata to XML, in the order of its schema; signed by who answers for it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from lxml import etree
 
 from eilogin import clock
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import SigningKey, key_name
-from eilogin.saml.messages import new_id, write_instant
+from eilogin.saml.messages import new_id, read_instant, write_instant
+from eilogin.saml.metadata.ruled import (
+    RELEASED_ATTRIBUTES,
+    REQUIRED_LEVEL,
+    SSO_DOMAIN,
+    Ruled,
+)
 from eilogin.saml.metadata.values import (
     DISCOVERY_RESPONSE,
     ENTITY_CATEGORY,
@@ -15,6 +21,7 @@ from eilogin.saml.metadata.values import (
     IDPDISC,
     MDRPI,
     PUBLICATION_INFO,
+    REGISTRATION_INFO,
     AttributeService,
     Contact,
     Endpoint,
@@ -66,18 +73,83 @@ def write_federation(
     ``name`` is the federation's, ``valid_until`` an instant in seconds since
     1970-01-01T00:00:00Z, ``key`` the operator's.
     """
+    members = map(_entity_element, descriptors)
+    return sign_federation(
+        members, name=name, publisher=name, valid_until=valid_until, key=key
+    )
+
+
+def sign_federation(
+    members: Iterable[etree._Element],
+    *,
+    name: str,
+    publisher: str,
+    valid_until: float,
+    key: SigningKey,
+) -> bytes:
+    """The same of ``md:EntityDescriptor`` elements, which are put into it.
+
+    ``publisher`` is who answers for it (mdrpi 2.2).
+    """
     root = etree.Element(
         q("md:EntitiesDescriptor"),
-        {"ID": new_id(), "Name": name, "validUntil": write_instant(valid_until)},
+        {"Name": name},
         nsmap={**_NAMESPACES, "mdrpi": MDRPI},
     )
-    publication = etree.SubElement(add(root, "md:Extensions"), PUBLICATION_INFO)
-    publication.set("publisher", name)
+    root.extend(members)
+    return _published(root, publisher, valid_until, key)
+
+
+def sign_entity(
+    member: etree._Element, *, publisher: str, valid_until: float, key: SigningKey
+) -> bytes:
+    """A signed document of one ``md:EntityDescriptor`` element, which is changed.
+
+    What it says itself of its end, if that is sooner, stays so.
+    """
+    said = member.get("validUntil")
+    ends = valid_until if said is None else min(valid_until, read_instant(said))
+    return _published(member, publisher, ends, key)
+
+
+def _published(
+    root: etree._Element, publisher: str, valid_until: float, key: SigningKey
+) -> bytes:
+    root.set("ID", new_id())
+    root.set("validUntil", write_instant(valid_until))
+    publication = etree.Element(PUBLICATION_INFO, nsmap={"mdrpi": MDRPI})
+    publication.set("publisher", publisher)
     publication.set("creationInstant", write_instant(clock.now()))
-    for descriptor in descriptors:
-        root.append(_entity_element(descriptor))
+    _extensions_of(root).insert(0, publication)
     sign(root, key)
     return serialize(root)
+
+
+def add_ruled(element: etree._Element, ruled: Ruled) -> None:
+    """Put what the operator rules of a member into its ``md:EntityDescriptor``."""
+    for told in _entity_attributes(EntityDescriptor(entity_id="", **ruled)):
+        extensions = _extensions_of(element)
+        own = extensions.find(q("mdattr:EntityAttributes"))
+        if own is None:
+            extensions.append(told)
+        else:
+            own.extend(told)
+
+
+def add_registrar(element: etree._Element, registrar: str) -> None:
+    """Say in an ``md:EntityDescriptor`` who has taken the member in (mdrpi 2.1)."""
+    found = etree.Element(REGISTRATION_INFO, nsmap={"mdrpi": MDRPI})
+    found.set("registrationAuthority", registrar)
+    _extensions_of(element).insert(0, found)
+
+
+def _extensions_of(element: etree._Element) -> etree._Element:
+    """The ``md:Extensions`` of what is not signed, of which they are the first."""
+    found = element.find(q("md:Extensions"))
+    if found is None:
+        found = etree.Element(q("md:Extensions"))
+        element.insert(0, found)
+    return found
 
 
 def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
@@ -99,7 +171,7 @@ def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
 
 
 def _add_extensions(parent: etree._Element, descriptor: EntityDescriptor) -> None:
-    found = [*_algorithms(descriptor), *_categories(descriptor)]
+    found = [*_algorithms(descriptor), *_entity_attributes(descriptor)]
     if found:
         add(parent, "md:Extensions").extend(found)
 
@@ -115,20 +187,33 @@ def _algorithms(taker: EntityDescriptor | Role) -> Iterator[etree._Element]:
             yield etree.Element(q(name), found, nsmap={"alg": ALG})
 
 
-def _categories(descriptor: EntityDescriptor) -> Iterator[etree._Element]:
-    names = {
-        ENTITY_CATEGORY: descriptor.entity_categories,
-        ENTITY_CATEGORY_SUPPORT: descriptor.supported_categories,
-    }
-    told = {name: categories for name, categories in names.items() if categories}
+def _entity_attributes(descriptor: EntityDescriptor) -> Iterator[etree._Element]:
+    told = dict(_entity_attributes_of(descriptor))
     if told:
         namespaces = {"mdattr": MDATTR, "saml": SAML}
         element = etree.Element(q("mdattr:EntityAttributes"), nsmap=namespaces)
-        for name, categories in told.items():
+        for name, values in told.items():
             attribute = add(element, "saml:Attribute", Name=name, NameFormat=_URI_NAME)
-            for category in sorted(categories):
-                add(attribute, "saml:AttributeValue", category)
+            for value in sorted(values):
+                add(attribute, "saml:AttributeValue", value)
         yield element
+
+
+def _entity_attributes_of(
+    descriptor: EntityDescriptor,
+) -> Iterator[tuple[str, Collection[str]]]:
+    """The values of each that there is, by its name."""
+    if descriptor.entity_categories:
+        yield ENTITY_CATEGORY, descriptor.entity_categories
+    if descriptor.supported_categories:
+        yield ENTITY_CATEGORY_SUPPORT, descriptor.supported_categories
+    if descriptor.sso_domain:
+        yield SSO_DOMAIN, [descriptor.sso_domain]
+    if descriptor.required_level:
+        yield REQUIRED_LEVEL, [descriptor.required_level]
+    if descriptor.released is not None:
+        # Without any value it says that nothing may be released.
+        yield RELEASED_ATTRIBUTES, descriptor.released
 
 
 def _add_identity_provider(

@@ -1,5 +1,8 @@
 """What looks at every session that the servers have: the end of all, and figures."""
 
+import fnmatch
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eilogin import clock
@@ -23,6 +26,8 @@ class Figures:
     servers: tuple[str, ...]
     sessions: int
     values: int
+    #: Of the sessions those whose keys fit each of the patterns that were asked for.
+    fitting: tuple[int, ...]
 
 
 def end_all(client: Client, hints: Hints) -> int:
@@ -60,18 +65,22 @@ def _wipe(client: Client, hints: Hints) -> int:
     return count
 
 
-def figures(client: Client) -> Figures:
+def figures(client: Client, patterns: Sequence[str]) -> Figures:
     """How much there is, with what is over until the servers take it away.
 
-    That may be a minute later. It looks at every name that the servers have. Raises
-    StoreUnavailable.
+    That may be a minute later. It looks at every name that the servers have. In the
+    ``patterns``, of keys of sessions, ``*`` is anything. Raises StoreUnavailable.
     """
     with client.guarded():
         nodes = client.servers().masters()
         servers = tuple(map(_server_at, nodes))
-    sessions = sum(map(len, client.sessions()))
+    counts = Counter[str]()
+    for keys in client.sessions():
+        for pattern in ("*", *patterns):
+            counts[pattern] += len(fnmatch.filter(keys, pattern))
     values = sum(map(len, client.scanned(f"{client.url.prefix}:v:*".encode())))
-    return Figures(servers, sessions, values)
+    fitting = tuple(counts[pattern] for pattern in patterns)
+    return Figures(servers, counts["*"], values, fitting)
 
 
 def _server_at(node: Node) -> str:

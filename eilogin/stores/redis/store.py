@@ -260,9 +260,9 @@ class RedisStore(RedisValues):
         """See :meth:`eilogin.stores.Store.end_all`, and :mod:`.housekeeping`."""
         return housekeeping.end_all(self._client, self._hints)
 
-    def figures(self) -> Figures:
+    def figures(self, *patterns: str) -> Figures:
         """See :func:`eilogin.stores.redis.housekeeping.figures`."""
-        return housekeeping.figures(self._client)
+        return housekeeping.figures(self._client, patterns)
 
     def close(self) -> None:
         """See :meth:`eilogin.stores.Store.close`."""

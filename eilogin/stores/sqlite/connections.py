@@ -142,7 +142,7 @@ class StoreFile:
         used, and ``sqlite3.Error`` or ``OSError`` where something fails.
         """
         if not self._presence.was_there:
-            _create_file(self.path)
+            create_file(self.path)
         before = self._found()
         connection = sqlite3.connect(
             # SQLite makes none, whatever happens to it meanwhile.
@@ -329,7 +329,7 @@ class Writer:
         return copies.next_epoch(connection, path, copies.epoch_beside(path))
 
 
-def _create_file(path: Path) -> None:
+def create_file(path: Path) -> None:
     """Make an empty file that this user alone can read, if there is none."""
     # A file that is there must not be opened here: closing it again would drop the
     # locks that SQLite holds on it in this process (howtocorrupt.html, 2.2).

@@ -186,6 +186,8 @@ _NOT_NOW = (
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
+    # So many open and close it that SQLite gives up.
+    sqlite3.SQLITE_PROTOCOL,
 )
 
 

@@ -35,6 +35,8 @@ class Figures:
     sessions: int
     values: int
     marks: int
+    #: Of the sessions those whose keys fit each of the patterns that were asked for.
+    fitting: tuple[int, ...]
     #: What the file takes on the disk, with what SQLite keeps beside it.
     size: int
 
@@ -296,11 +298,18 @@ class SQLiteStore:
         with self._apart() as connection:
             return backup.restore(connection, source)
 
-    def figures(self) -> Figures:
-        """How much is in the store."""
+    def figures(self, *patterns: str) -> Figures:
+        """How much is in the store; of sessions too with keys that fit ``patterns``.
+
+        In those ``*`` is anything.
+        """
         now = clock.now()
-        (sessions,) = self._ask(
-            "SELECT count(*) FROM sessions WHERE until > ? AND key IS NOT NULL", (now,)
+        (sessions, *fitting) = (
+            self._ask(
+                "SELECT count(*) FROM sessions WHERE until > ? AND key GLOB ?",
+                (now, pattern),
+            )
+            for pattern in ("*", *patterns)
         )
         (values,) = self._ask(
             f"SELECT count(*) FROM texts WHERE {rows.VALUE_UNTIL} > ?",  # noqa: S608 - ours
@@ -311,9 +320,10 @@ class SQLiteStore:
         files = [Path(f"{self.path}{tail}") for tail in ("", "-wal", "-shm")]
         return Figures(
             schema=int(schema[0]),
-            sessions=sessions[0],
+            sessions=sessions[0][0],
             values=values[0],
             marks=marks[0],
+            fitting=tuple(count for [(count,)] in fitting),
             size=sum(file.stat().st_size for file in files if file.exists()),
         )
 

@@ -162,7 +162,7 @@ function warnBeforeTheEnd({ warnSeconds, texts }) {
     return now >= known.idleEnd - slack ? "idle" : "elsewhere";
   }
 
-  async function begin(method) {
+  async function begin() {
     // What is done in one tab counts for all. Who says nothing now asks before it does.
     if (otherTabs) {
       otherTabs.onmessage = () => {
@@ -175,23 +175,10 @@ function warnBeforeTheEnd({ warnSeconds, texts }) {
     window.addEventListener("pageshow", (event) => {
       if (event.persisted) ask();
     });
-    if (await ask(method)) otherTabs?.postMessage("seen");
+    if (await ask()) otherTabs?.postMessage("seen");
   }
 
-  if (document.prerendering) {
-    // Nobody is here yet.
-    const isShown = () => begin("POST");
-    document.addEventListener("prerenderingchange", isShown, { once: true });
-  } else {
-    begin(cameInAdvance() ? "POST" : "GET");
-  }
-}
-
-// Whether her click was answered by what the browser had fetched or shown before it.
-function cameInAdvance() {
-  const [navigation] = performance.getEntriesByType("navigation");
-  return navigation?.deliveryType === "navigational-prefetch"
-    || navigation?.activationStart > 0;
+  begin();
 }
 
 // The texts in the language of the page; else in one that the browser prefers.

@@ -8,14 +8,21 @@ try { return frame.contentDocument.getElementById("done") !== null; } catch (e) 
 }
 frames.forEach(function (frame) {
 var counted = false;
-function look() {
-if (counted || !isDone(frame)) { return; }
+var waits;
+function count() {
+if (counted) { return; }
 counted = true;
 left -= 1;
 if (!left) { goOn(); }
 }
+function look() {
+clearTimeout(waits);
+if (isDone(frame)) { count(); return; }
+/* It has shown something, such as an error, and may lead on from there. */
+waits = setTimeout(count, 3000);
+}
 frame.addEventListener("load", look);
-look();
+if (isDone(frame)) { count(); }
 });
 setTimeout(goOn, 10000);
 })();

@@ -13,7 +13,7 @@ from hub_speaker import changes
 from pydantic import TypeAdapter
 from webob import Request
 
-from eilogin.backchannel import BackChannel
+from eilogin.backchannel import BackChannel, Look
 from eilogin.errors import ConfigurationError
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.hub.digid import rehearsal
@@ -151,8 +151,8 @@ class ByHttp(BackChannel):
         address = f"http://127.0.0.1:{self._port}{urlsplit(url).path}"
         return super().post(address, body, timeout=timeout)
 
-    def is_reachable(self, url, *, timeout=1.0):
-        return True
+    def look(self, url, *, timeout=2.0):
+        return Look.THERE
 
 
 class TestNotToAnswer:
@@ -499,7 +499,15 @@ class TestWithoutTheOption:
     ("options", "name", "expected"),
     [
         ({"rehearsal": "true"}, "rehearsal", "'profile = digid'"),
-        ({"show_session": "true"}, "show_session", "'profile = digid'"),
+        (
+            {
+                "show_session": "true",
+                "sign_in": "above",
+                "passed_on_to": "https://uwv.test/",
+            },
+            "show_session",
+            "none with 'sign_in = above'",
+        ),
         ({"sectors": "* s00000001"}, "sectors", "'profile = digid'"),
         ({"inactive": "https://uwv.test/"}, "inactive", "'profile = digid'"),
         (

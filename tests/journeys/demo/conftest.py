@@ -46,6 +46,7 @@ class RunningDemo:
             assert count == 1, option
         (folder / "paste.ini").write_text(text)
         self._process = None
+        self.was_stopped = False
 
     def unplug(self, host):
         """Give a participant a back channel at which nobody answers."""
@@ -87,6 +88,7 @@ class RunningDemo:
 
     def interrupt(self):
         """Press Ctrl-C; the exit code."""
+        self.was_stopped = True
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(PATIENCE)
 
@@ -278,12 +280,18 @@ def at_browser(chromium):
                 )
             stack.callback(context.close)
             context.set_default_timeout(PAGE_PATIENCE)
-            context.on("console", lambda m: complaints.append((m.type, m.text)))
+            context.on("console", lambda m: complaints.append(told(demo, m)))
             context.on("weberror", lambda e: complaints.append(("error", str(e.error))))
             return Citizen(demo, context, name)
 
         yield sit_down
     assert [text for kind, text in complaints if is_worth_telling(kind, text)] == []
+
+
+def told(demo, message):
+    """What the console says, but that a page got no news of a demo that was stopped."""
+    is_away = demo.was_stopped and message.text.endswith("ERR_CONNECTION_REFUSED")
+    return ("info" if is_away else message.type), message.text
 
 
 #: What the console says of what is as it should be: a page with the status of an error;

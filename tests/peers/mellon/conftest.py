@@ -19,14 +19,16 @@ SITES = (
     Site("artifact", by_artifact=True),
     Site("lasting", by_artifact=True, name_id=messages.PERSISTENT),
     Site("mail", by_artifact=True, name_id=messages.EMAIL),
+    # Takes a logout by Redirect alone, as it is by artifact, and no frame brings it.
+    Site("careful", by_artifact=True, needs_cookie=True),
     Site("certain", level_class=DIGID.class_of("midden")),
     # Signs with another key than its metadata says.
     Site("unknown"),
     # Has the hub's metadata with another key in it.
     Site("stale", hub="stale.xml"),
 )
-#: Options of the hub, by the name of a run: every test is in each. In the first run the
-#: federation is what its operator signed, in the second it is a folder of files.
+#: Options of the hub, by the name of a run. In the first run the federation is what its
+#: operator signed, in the others it is a folder of files.
 RUNS = {
     "encrypted": {
         "sign": "both",
@@ -34,7 +36,10 @@ RUNS = {
         "encrypt_name_id": "true",
     },
     "clear": {},
+    "one-by-one": {"logout_in_browser": "one-by-one"},
 }
+#: Those in which every test is.
+_EACH = ("encrypted", "clear")
 
 
 class Servers(NamedTuple):
@@ -46,7 +51,7 @@ class Servers(NamedTuple):
     sites: Ours
 
 
-@pytest.fixture(scope="module", params=RUNS)
+@pytest.fixture(scope="module", params=_EACH)
 def run(request):
     return request.param
 

@@ -154,6 +154,19 @@ def test_a_logout_at_ours_ends_a_site_that_takes_redirects_only(mellon, ours, an
     assert anna.visit(mellon.url("artifact")).user is None
 
 
+@ONCE
+def test_in_a_frame_a_site_that_needs_its_cookie_is_named_as_not_reached(
+    mellon, ours, anna
+):
+    """For that ``logout_in_browser`` has another way: test_one_by_one.py."""
+    anna.log_in(mellon.url("careful", MIJN))
+    assert anna.is_let_in(ours.url("uwv"))
+    anna.log_out()
+    assert "careful.localhost" in anna.browser.text, anna.where
+    assert "Niet bereikt" in anna.browser.text
+    assert anna.visit(mellon.url("careful")).user
+
+
 def test_one_logout_at_ours_ends_several_sites_there(mellon, ours, anna):
     anna.log_in(mellon.url("mellon", MIJN))
     assert anna.is_let_in(mellon.url("artifact", MIJN))

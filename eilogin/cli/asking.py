@@ -1,0 +1,48 @@
+"""What commands ask: what they were not told, and before what cannot be undone."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+_Answer = TypeVar("_Answer")
+
+
+def ask(  # noqa: PLR0913
+    explanation: str,
+    question: str,
+    *,
+    option: str,
+    kind: Callable[[str], _Answer],
+    usual: str | None = None,
+    is_required: bool = False,
+) -> _Answer:
+    """The answer to a question as ``kind`` makes it, or else what is ``usual``.
+
+    Raises :class:`click.UsageError`, naming the ``option`` that says it too, where
+    nobody can be asked and nothing is usual, or it ``is_required`` all the same.
+    """
+    if sys.stdin.isatty():
+        click.echo("\n" + click.wrap_text(explanation))
+        answer: _Answer = click.prompt(question, default=usual, value_proc=kind)
+        return answer
+    if usual is None or is_required:
+        raise click.UsageError(f"expected {option}: {explanation}")
+    return kind(usual)
+
+
+def require_yes(question: str) -> None:
+    """Go on where who typed the command says yes; else nothing is done.
+
+    Raises :class:`click.ClickException` where nobody can be asked.
+    """
+    try:
+        is_sure = click.confirm(question)
+    except click.Abort as error:
+        raise click.ClickException(
+            "nothing was done; --yes is for who cannot be asked, such as a script"
+        ) from error
+    if not is_sure:
+        click.echo("nothing was done", err=True)
+        raise SystemExit(1)

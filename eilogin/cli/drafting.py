@@ -1,0 +1,194 @@
+"""The ini lines of a site that joins a federation: commented, and whole."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from eilogin.settings import is_loopback
+
+#: Where a site listens whose address does not say it.
+_PORT = 8080
+
+#: An application with a scheme is one of PasteDeploy's; else it is a callable's name.
+_OF_PASTE = re.compile(r"(egg|call|config):")
+
+_RULE = "# --- {} "
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody says of a site, from which its ini lines come."""
+
+    #: The ini file that the lines are for, which need not be there yet.
+    ini: Path
+    #: Where its keys are, and all that it keeps.
+    folder: Path
+    public_url: str
+    name: str
+    #: An address, ``mdq:`` and one, or a file.
+    federation: str
+    operator_certificate: Path
+    hub: str = ""
+    profile: str = "saml"
+
+    @property
+    def host(self) -> str:
+        """By which its files are named, so that several sites can share a folder."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def key(self) -> Path:
+        """Its private key."""
+        return self.folder / f"{self.host}.key"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate of that key."""
+        return self.folder / f"{self.host}.crt"
+
+    @property
+    def metadata(self) -> Path:
+        """What its federation's operator gets."""
+        return self.folder / f"{self.host}.xml"
+
+    @property
+    def known(self) -> Path:
+        """The folder in which it is kept what is known of the federation."""
+        return self.folder / "federation"
+
+    @property
+    def pseudonym_key(self) -> Path | None:
+        """The secret by which DigiD's citizens get names that stay."""
+        return self.folder / f"{self.host}-pseudonym.key" if self.is_digid else None
+
+    @property
+    def is_digid(self) -> bool:
+        """Whether it stands behind DigiD."""
+        return self.profile == "digid"
+
+    def filter_lines(self, name: str, outer: str = "") -> list[str]:
+        """The section ``[filter:…]``; ``outer`` is the filter that stays around it."""
+        return [
+            _rule("single sign-on and single logout"),
+            "# Made by 'eilogin join'. What is wrong with it: eilogin check FILE; all",
+            "# other options: eilogin options main",
+            "",
+            f"[filter:{name}]",
+            "use = egg:eilogin",
+            *self._around(outer),
+            *self._who(),
+            *self._federation(),
+            *self._digid(),
+            *self._sessions(),
+        ]
+
+    def new_file_lines(self, app: str) -> list[str]:
+        """A whole ini file around ``app``, a callable's name or an ``egg:``."""
+        return [
+            f"# {self.name}: serve it with 'eilogin serve {self.ini.name}'.",
+            "",
+            "[server:main]",
+            "use = egg:waitress#main",
+            "# Where it listens: on this machine, for the proxy that speaks TLS.",
+            f"listen = 127.0.0.1:{self._port()}",
+            "",
+            "[app:main]",
+            *self._app(app),
+            "filter-with = eilogin",
+            "",
+            *self.filter_lines("eilogin"),
+        ]
+
+    def _port(self) -> int:
+        parts = urlsplit(self.public_url)
+        here = is_loopback(parts.hostname or "") and parts.scheme == "http"
+        return parts.port or 80 if here else _PORT
+
+    def _app(self, app: str) -> Iterator[str]:
+        if _OF_PASTE.match(app):
+            yield f"use = {_value(app)}"
+            return
+        yield "# Your application, MODULE:NAME, and where its module lies."
+        yield "use = egg:eilogin#wsgi"
+        yield f"app = {_value(app)}"
+        yield "path = %(here)s"
+
+    def _around(self, outer: str) -> Iterator[str]:
+        if outer:
+            yield "# Was around the application before, and is around eilogin now: what"
+            yield "# it answers by itself, it answers to anybody."
+            yield f"filter-with = {_value(outer)}"
+
+    def _who(self) -> Iterator[str]:
+        yield "# Where visitors find this site, as it stands in their browsers."
+        yield f"public_url = {_value(self.public_url)}"
+        yield "# What people call it; name_en is its name in English."
+        yield f"name = {_value(self.name)}"
+        yield "# With which it signs, and is known to the others. The key is a secret."
+        if self.is_digid:
+            yield "# DigiD wants a certificate of PKIoverheid for that key."
+            yield "profile = digid"
+        yield f"key = {self._path(self.key)}"
+        yield f"certificate = {self._path(self.certificate)}"
+
+    def _federation(self) -> Iterator[str]:
+        yield "# Who is in the federation, as its operator signs it, and by whose key."
+        yield f"federation = {self._source()}"
+        if not self.is_digid or self.operator_certificate.exists():
+            certificate = self._path(self.operator_certificate)
+            yield f"federation_certificate = {certificate}"
+        else:
+            yield "# Whoever can write that file decides whom this site trusts."
+            yield "federation_unsigned = true"
+        yield "# What is known of it, which is refreshed while the site runs."
+        yield f"federation_folder = {self._path(self.known)}"
+        yield "# Where visitors log in; needed where the federation has several hubs."
+        yield f"hub = {_value(self.hub)}" if self.hub else "# hub = ENTITYID"
+
+    def _digid(self) -> Iterator[str]:
+        if self.pseudonym_key is not None:
+            yield "# Citizens' names for the application; with another key all change."
+            yield f"pseudonym_key = file:{self._path(self.pseudonym_key)}"
+            yield "# DigiD's back channel: who we are there, and who certifies DigiD."
+            yield "# tls_client_key = %(here)s/tls.key"
+            yield "# tls_client_certificate = %(here)s/tls.crt"
+            yield "# back_channel_ca = %(here)s/pkioverheid-private-root.pem"
+
+    def _sessions(self) -> Iterator[str]:
+        yield "# Sessions, for one machine; for several: redis://HOST/0"
+        yield f"store = sqlite:///{self._path(self.folder / f'{self.host}.db')}"
+        yield "# Who needs what: basis (a password), midden (a code too), optional"
+        yield "# (nobody is asked), off (hands off). The longest line that fits counts;"
+        yield "# =/ is the first page alone."
+        yield "protect ="
+        yield "    /   basis"
+
+    def _source(self) -> str:
+        if is_address(self.federation):
+            return _value(self.federation)
+        return self._path(Path(self.federation))
+
+    def _path(self, path: Path) -> str:
+        """As an ini file says it, so that a folder may be moved with all in it."""
+        here = self.ini.absolute().parent
+        full = Path(os.path.normpath(path.absolute()))
+        if full.is_relative_to(here):
+            return f"%(here)s/{_value(str(full.relative_to(here)))}"
+        return _value(str(full))
+
+
+def is_address(federation: str) -> bool:
+    """Whether the federation's metadata is fetched, or a file."""
+    return re.match(r"(mdq:|https?://)", federation) is not None
+
+
+def _rule(text: str) -> str:
+    return _RULE.format(text).ljust(88, "-")
+
+
+def _value(text: str) -> str:
+    """As PasteDeploy reads it: a percent sign is the beginning of a name."""
+    return text.replace("%", "%%")

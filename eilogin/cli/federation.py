@@ -1,0 +1,478 @@
+"""``eilogin federation``: all that the operator of a federation does.
+
+A folder of plain files is the whole state (:mod:`eilogin.operator`); each command reads
+it, and changes a file or two of it.
+"""
+
+import getpass
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eilogin import clock, settings
+from eilogin.cli.asking import require_yes
+from eilogin.cli.check import tell
+from eilogin.cli.files import write_key_pair
+from eilogin.cli.progress import bar
+from eilogin.errors import (
+    ConfigurationError,
+    EiloginError,
+    InvalidOptions,
+    MetadataExpired,
+)
+from eilogin.federation.downloads import Web
+from eilogin.operator import (
+    LONGEST,
+    OPTIONS,
+    Folder,
+    Member,
+    Rule,
+    about_to_sign,
+    asked_by,
+    difference,
+    faults_of,
+    last_signed,
+    make_folder,
+    octets_of,
+    operator_key,
+    prove,
+    publish,
+    read_member,
+    sign_all,
+)
+from eilogin.saml.levels import LEVELS
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import NO_SSO
+
+_DAY = 86_400.0
+#: What is signed and ends sooner than this is told.
+_SOON = 3 * _DAY
+#: A login request is smaller.
+_LONGEST_PROOF = 256 * 1024
+
+
+class _Commands(click.Group):
+    """Commands whose errors are told, each in a line or a few."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except InvalidOptions as error:
+            tell(error.faults)
+            raise SystemExit(1) from error
+        except EiloginError as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            told = f"{where}{error.strerror or error}"
+            raise click.ClickException(told) from error
+
+
+@click.group("federation", cls=_Commands, short_help="Run a federation: its operator.")
+def federation_command() -> None:
+    """Run a federation: who is a member, what holds for it, and the signature on that.
+
+    All of it is in a folder DIR of plain files, which is best kept in git. From nothing
+    to a federation:
+
+    \b
+        eilogin federation init DIR --name 'My federation'
+        eilogin federation add DIR hub.xml      the metadata of a member ("eilogin
+        eilogin federation add DIR site.xml       metadata site.ini" prints it)
+        eilogin federation sign DIR
+        eilogin federation publish DIR /srv/www/federation
+
+    Members then have in their ini files the address of metadata.xml there ("federation
+    = https://…/metadata.xml") and DIR/operator.crt ("federation_certificate"). Sign and
+    publish again after each change, and well before the signature is over, by a timer:
+    "sign" needs nobody who says yes.
+
+    \b
+        eilogin federation diff DIR             what is not signed yet
+        eilogin federation verify DIR           whether all is well
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+_DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_YES = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@federation_command.command("init", short_help="Make the folder of a new federation.")
+@_DIR
+@click.option("--name", required=True, help="Name of the federation.")
+@click.option("--publisher", help="Who answers for it: a name, or better a URI.")
+@click.option("--days", default=14, help="How long a signature lasts: 14.")
+@click.option(
+    "--key",
+    help="The key that signs: a PEM file, env:NAME, or pkcs11:… for one on a token;"
+    " without it one is made.",
+)
+@click.option("--certificate", help="PEM file with its certificate; needed with --key.")
+@click.option("--pin", help="PIN of the token: env:NAME, or file:PATH.")
+@click.option("--loopback", is_flag=True, help="Members may be on this machine.")
+def init_command(  # noqa: PLR0913, PLR0917 - one for each option
+    folder: Path,
+    name: str,
+    publisher: str | None,
+    days: int,
+    key: str | None,
+    certificate: str | None,
+    pin: str | None,
+    *,
+    loopback: bool,
+) -> None:
+    """Make the folder DIR of a new federation, and the key of its operator.
+
+    Whoever has that key says who is a member. Keep a copy of it where nobody else
+    comes: another key means that every member has to take another certificate. It is
+    not for git, and DIR/.gitignore says so. A key that is there already, or is on a
+    token (PKCS#11), is named by --key, with its --certificate; both can be changed
+    later in DIR/federation.ini.
+    """
+    if (key is None) != (certificate is None):
+        raise click.UsageError("--key, --certificate: expected both, or none")
+    own = folder / "operator.key"
+    # First: what ends in the middle of it can be begun anew. No key is written over.
+    if key is None and not own.exists() and not (folder / OPTIONS).exists():
+        write_key_pair(own, folder / "operator.crt", name)
+    make_folder(
+        folder,
+        name=name,
+        publisher=publisher or name,
+        validity=f"{days}d",
+        key=key or "operator.key",
+        certificate=certificate or "operator.crt",
+        pin=pin or "",
+        loopback="true" if loopback else "",
+    )
+    made = Folder(folder).options
+    click.echo(f"{folder}: the federation '{made.name}'")
+    click.echo(f"{made.certificate}: its certificate, which each member is given")
+
+
+@federation_command.command("add", short_help="Take in a member, or what is new of it.")
+@_DIR
+@click.argument("source", metavar="FILE|URL")
+@click.option(
+    "--proof",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with a signed login request of the member: the XML, or an address with"
+    " SAMLRequest= and Signature=.",
+)
+@click.option(
+    "--challenge",
+    default="",
+    help="What the member was asked to say in that request (ProviderName).",
+)
+@click.option(
+    "--without-proof",
+    metavar="REASON",
+    default="",
+    help="Take it though nothing proves that it is the member's; the reason is kept.",
+)
+@_YES
+def add_command(  # noqa: PLR0913 - one for each option
+    folder: Path,
+    source: str,
+    proof: Path | None,
+    challenge: str,
+    without_proof: str,
+    *,
+    yes: bool,
+) -> None:
+    """Take the member in whose metadata is at FILE or URL, or what is new of it.
+
+    Shows what it asks, and keeps it in DIR/members where you say yes; nothing is signed
+    yet. What an operator alone says of members is taken off: see "rules".
+
+    Who sends metadata proves that the key in it is its own: by signing it ("eilogin
+    metadata" does), or a login request (--proof). To have one that is made for you,
+    give the member a word of your own, and both of you use it:
+
+    \b
+        eilogin metadata site.ini --proof WORD > proof.xml     the member
+        eilogin federation add DIR site.xml --proof proof.xml --challenge WORD
+
+    Where it is a member already the key is one of those that it has in DIR until now,
+    and what is new is shown as a difference.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    known = Folder(folder, bar("reading"))
+    octets = _octets_at(source)
+    member = read_member(source, octets, on_loopback=known.options.loopback)
+    _require_in_time(source, member)
+    before = known.members.get(member.entity_id)
+    told = f"without proof: {without_proof}"
+    if not without_proof:
+        request = proof.read_bytes()[:_LONGEST_PROOF] if proof else b""
+        told = prove(octets, member, before, request, challenge)
+    for line in asked_by(member):
+        click.echo(line)
+    click.echo(f"proof         {told}")
+    if before is not None and not _shows_difference(before, member):
+        click.echo("it is a member, and nothing is new")
+        return
+    if not yes:
+        asked = "Take it in" if before is None else "Take what is new"
+        require_yes(f"{asked}?")
+    now = write_instant(int(clock.now()))
+    path = known.put(member, f"added {now} by {_who()}; {told}")
+    click.echo(f"{path}: kept; 'eilogin federation sign {folder}' makes it count")
+
+
+def _shows_difference(before: Member, member: Member) -> bool:
+    lines = list(
+        difference(
+            {before.entity_id: before.element}, {member.entity_id: member.element}
+        )
+    )
+    for line in lines:
+        click.echo(line)
+    return bool(lines)
+
+
+def _octets_at(source: str) -> bytes:
+    if "://" not in source:
+        return octets_of(Path(source))
+    try:
+        settings.web_address(source)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"found '{source}'; expected a file, or {error}", param_hint="FILE|URL"
+        ) from error
+    return Web(longest=LONGEST).fetch(source).body
+
+
+def _require_in_time(source: str, member: Member) -> None:
+    ends = member.descriptor.valid_until
+    if ends is not None and ends <= clock.now():
+        raise MetadataExpired(
+            f"{source}: this metadata was valid until {write_instant(ends)}: ask who"
+            " runs it for a newer one"
+        )
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody without a name"
+
+
+@federation_command.command("remove", short_help="Let a member go.")
+@_DIR
+@click.argument("entity_id", metavar="ENTITYID")
+@_YES
+def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
+    """Let the member called ENTITYID go, with what is ruled of it.
+
+    It is a member until the metadata is signed and published without it, and others
+    have fetched that. A hub of eilogin then tells it to end the sessions that it has,
+    and refuses it from its next request on.
+    """
+    known = Folder(folder, bar("reading"))
+    member = _member(known, entity_id)
+    click.echo(f"{entity_id}: {member.descriptor.name('nl')}")
+    if not yes:
+        require_yes("Let it go?")
+    known.remove(entity_id)
+    click.echo(f"gone; 'eilogin federation sign {folder}' makes it count")
+
+
+def _member(known: Folder, entity_id: str) -> Member:
+    member = known.members.get(entity_id)
+    if member is None:
+        hint = settings.did_you_mean(entity_id, known.members)
+        raise ConfigurationError(
+            f"{known.path}: '{entity_id}' is no member{hint}; 'eilogin federation list"
+            f" {known.path}' tells all"
+        )
+    return member
+
+
+@federation_command.command("list", short_help="Tell who is a member.")
+@_DIR
+def list_command(folder: Path) -> None:
+    """Tell who is a member: what it is, its name, and its file in DIR."""
+    known = Folder(folder, bar("reading"))
+    for entity_id, member in known.members.items():
+        one = member.descriptor
+        kinds = {"hub": one.identity_provider, "participant": one.service_provider}
+        kind = " and ".join(name for name, role in kinds.items() if role)
+        place = known.files[entity_id].relative_to(folder)
+        click.echo(f"{entity_id}  {kind}  {one.name('nl')}  {place}")
+    click.echo(f"{_many(len(known.members), 'member')}")
+
+
+@federation_command.command("rules", short_help="Say what holds for a member.")
+@_DIR
+@click.argument("entity_id", metavar="[ENTITYID]", required=False)
+@click.option(
+    "--sso-domain",
+    metavar="NAME",
+    help="Whose session it shares: members of the same domain; 'none': nobody's.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    help="No login below this level is for it.",
+)
+@click.option(
+    "--release",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    help="It may learn this attribute, and none that is not named so; 'none': no"
+    " attribute. May be given more than once.",
+)
+@click.option("--clear", is_flag=True, help="Forget what was ruled of it until now.")
+def rules_command(  # noqa: PLR0913 - one for each option
+    folder: Path,
+    entity_id: str | None,
+    sso_domain: str | None,
+    level: str | None,
+    release: Sequence[str],
+    *,
+    clear: bool,
+) -> None:
+    """Show what holds for whom, or say what holds for the member called ENTITYID.
+
+    Members of one SSO domain share a session: who logs in at one is known at the
+    others. All are of the usual domain of which nothing is said. Rules are signed into
+    the metadata, and a hub of eilogin does as they say. They stand in DIR/rules.ini,
+    which may be edited as well.
+
+    \b
+        eilogin federation rules DIR
+        eilogin federation rules DIR https://a.example/ --sso-domain gemeenten
+        eilogin federation rules DIR https://b.example/ --sso-domain none --level midden
+        eilogin federation rules DIR https://b.example/ --release name --release email
+        eilogin federation rules DIR https://b.example/ --clear
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    known = Folder(folder, bar("reading"))
+    said = {
+        "sso_domain": sso_domain,
+        "required_level": level,
+        "released_attributes": "\n".join(release) or None,
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    if (given or clear) and entity_id is None:
+        raise click.UsageError("of whom? ENTITYID is needed to say something")
+    if entity_id is not None:
+        _member(known, entity_id)
+    if entity_id is None or not (given or clear):
+        _tell_rules(known, [entity_id] if entity_id else list(known.members))
+        return
+    rule, faults = settings.attempt(Rule, "", entity_id, given)
+    if rule is None:
+        raise InvalidOptions(faults)
+    before = Rule() if clear else known.rules.get(entity_id, Rule())
+    changed = before.model_copy(
+        update={n: getattr(rule, n) for n in rule.model_fields_set}
+    )
+    known.put_rule(entity_id, changed)
+    _tell_rules(Folder(folder), [entity_id])
+    click.echo(f"'eilogin federation sign {folder}' makes it count")
+
+
+def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:
+    for entity_id in entity_ids:
+        click.echo(f"{entity_id}: {_in_words(known.rules.get(entity_id, Rule()))}")
+
+
+def _in_words(rule: Rule) -> str:
+    domain, released = rule.sso_domain, rule.released_attributes
+    words = ["shares the usual session"]
+    if domain:
+        shared = f"shares the session of '{domain}'"
+        words = ["shares no session" if domain == NO_SSO else shared]
+    if rule.required_level:
+        words.append(f"level {rule.required_level} or higher")
+    if released is not None:
+        words.append(f"may learn {', '.join(sorted(released)) or 'no attribute'}")
+    return "; ".join(words)
+
+
+@federation_command.command("sign", short_help="Sign all members as they are now.")
+@_DIR
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.")
+def sign_command(folder: Path, days: int | None) -> None:
+    """Sign all members and what holds for them, as they are in DIR now.
+
+    It comes into DIR/metadata.xml as a whole, or that stays as it is. What "verify"
+    finds fault with is not signed: metadata that is over, rules of who is no member.
+    """
+    known = Folder(folder, bar("reading"))
+    seconds = days * _DAY if days else known.options.validity
+    with operator_key(known) as key:
+        metadata = sign_all(known, key, seconds)
+    count = _many(len(metadata.entities), "member")
+    ends = write_instant(metadata.valid_until or 0.0)
+    click.echo(f"{known.signed}: {count}, signed until {ends}")
+
+
+@federation_command.command("publish", short_help="Make the files that are served.")
+@_DIR
+@click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option("--no-mdq", is_flag=True, help="No answers of single members.")
+def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
+    """Put what was signed last into FOLDER, from which a web server serves it.
+
+    There metadata.xml has all members. In entities/ each has a file of its own, as the
+    Metadata Query Protocol asks for it, called by the entityID as it stands in an
+    address (https%3A%2F%2F…) and by its hash ({sha1}…); these are signed too, so the
+    key is needed, but not with --no-mdq. The web server has to serve an address as it
+    comes: contrib/manual/operator.rst has the lines for nginx and Apache.
+    """
+    known = Folder(folder)
+    with nullcontext() if no_mdq else operator_key(known) as key:
+        count = publish(known, target, key, bar("signing"))
+    answers = "" if no_mdq else f", and {_many(count, 'answer')} in entities/"
+    click.echo(f"{target}: metadata.xml{answers}")
+
+
+@federation_command.command("verify", short_help="Tell whether all is well.")
+@_DIR
+def verify_command(folder: Path) -> None:
+    """Tell whether all in DIR is well, and what was signed last.
+
+    The exit status is 1 where something is not: a file that cannot be read, or what
+    cannot be signed; no signature, or one that is over.
+    """
+    known = Folder(folder, bar("reading"))
+    faults = faults_of(known)
+    last = last_signed(known)
+    ends = (last[0].valid_until or 0.0) if last else 0.0
+    if ends <= clock.now():
+        told = f"over since {write_instant(ends)}" if last else "not there"
+        faults.append(f"{known.signed}: {told}: 'eilogin federation sign {folder}'")
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise SystemExit(1)
+    click.echo(
+        f"{folder}: everything in order: {_many(len(known.members), 'member')}, signed"
+        f" until {write_instant(ends)}"
+    )
+    if ends - clock.now() < _SOON:
+        click.echo("note: that is soon: sign and publish again")
+    if last and any(difference(last[1], about_to_sign(known))):
+        click.echo(f"note: not all is signed: see 'eilogin federation diff {folder}'")
+
+
+@federation_command.command("diff", short_help="Tell what is not signed yet.")
+@_DIR
+def diff_command(folder: Path) -> None:
+    """Tell what "sign" would change: members as they are, and as they were signed."""
+    known = Folder(folder, bar("reading"))
+    last = last_signed(known)
+    lines = list(difference(last[1] if last else {}, about_to_sign(known)))
+    for line in lines:
+        click.echo(line)
+    if not lines:
+        click.echo("nothing is new since it was signed")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,80 @@
+"""Files that commands make: keys, certificates, secrets; and that they change."""
+
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+
+from eilogin.errors import ConfigurationError
+from eilogin.files import PUBLIC, SECRET, write
+from eilogin.saml.keys import new_key_pair
+
+#: Bytes of a secret; as many as the hash has that it goes into.
+_SECRET = 32
+
+#: RFC 5280 appendix A: the longest common name.
+_COMMON_NAME = 64
+
+
+def write_new(path: Path, octets: bytes) -> None:
+    """Write a whole file where none is.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where one is by now.
+    """
+    fresh = _beside(path)
+    write(fresh, octets, mode=PUBLIC)
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{path}: is there already; it is kept") from error
+    finally:
+        fresh.unlink()
+
+
+def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
+    """Write a file anew, its mode and its owner kept, also behind a link.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where it is not any more what it
+    ``was``.
+    """
+    path = path.resolve()
+    before = path.stat()
+    fresh = _beside(path)
+    write(fresh, octets, mode=SECRET)
+    try:
+        if os.geteuid() == 0:
+            os.chown(fresh, before.st_uid, before.st_gid)
+        fresh.chmod(stat.S_IMODE(before.st_mode))
+        if path.read_bytes() != was:
+            raise ConfigurationError(f"{path}: was changed meanwhile; it is kept")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def copied(path: Path) -> Path:
+    """A copy of a file beside it, under a name that no other has."""
+    path = path.resolve()
+    name, number = f"{path.name}.before-eilogin", 1
+    while path.with_name(name).exists():
+        number += 1
+        name = f"{path.name}.before-eilogin-{number}"
+    return Path(shutil.copy2(path, path.with_name(name)))
+
+
+def write_key_pair(key: Path, certificate: Path, name: str) -> None:
+    """Make a key, and a certificate for it that is made out to ``name``."""
+    key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME])
+    write(key, key_pem, mode=SECRET)
+    write(certificate, certificate_pem, mode=PUBLIC)
+
+
+def new_secret() -> bytes:
+    """What nobody guesses, on a line of its own."""
+    return secrets.token_hex(_SECRET).encode() + b"\n"
+
+
+def _beside(path: Path) -> Path:
+    """For what is to take the place of a file; nobody else calls one of hers so."""
+    return path.with_name(f".{path.name}.eilogin")

@@ -1,0 +1,171 @@
+"""The hubs and participants of an ini file, for commands of their operator.
+
+All that an ini file says of them holds for a command as for a server: what stands
+before a hub is built from the same sections, and a request of our own goes through it,
+in which the hub takes itself to us (:class:`eilogin.web.environ.Operator`).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+from paste.deploy import loadapp
+from webob import Request
+
+from eilogin.cli.check import tell
+from eilogin.cli.checking import check
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import is_member, own_of_part
+from eilogin.cli.pipelines import Part, Pipelines, Stack
+from eilogin.errors import EiloginError
+from eilogin.federation import Own
+from eilogin.hub.at_work import AtWork
+from eilogin.sessions import Sessions
+from eilogin.stores.memory import MemoryStore
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_log = logging.getLogger("eilogin")
+
+#: What a hub answers that has come.
+_CAME = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A hub or a participant, and how a command reaches it."""
+
+    #: The section that says who it is.
+    title: str
+    own: Own
+    #: All that stands around it, and itself.
+    parts: Sequence[Part]
+    app: "WSGIApplication"
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is a hub of ours, and no participant."""
+        return _is_hub(self.parts)
+
+    def request(self) -> Request:
+        """A request of our own to it."""
+        url = urlsplit(self.own.url("health" if self.is_hub else "logout"))
+        request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
+        # Every server says it, and a filter of somebody else may count on that.
+        request.remote_addr = "127.0.0.1"
+        return request
+
+    def operator(self) -> env.Operator:
+        """What has taken it to us.
+
+        Raises :class:`click.ClickException` where something stands in the way.
+        """
+        request, operator = self.request(), env.Operator()
+        request.environ[env.OPERATOR] = operator
+        answer = request.get_response(self.app)
+        found = operator.hub if self.is_hub else operator.site
+        if answer.status_code != _CAME or found is None:
+            kind = "hub" if self.is_hub else "site"
+            raise click.ClickException(
+                f"the {kind} {self.own.entity_id!r} cannot be reached through what"
+                f" stands before it (status {answer.status_code} at {request.path!r}):"
+                " is that open to everybody ('protect')?"
+            )
+        return operator
+
+
+def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
+    """The hubs and participants of an ini file.
+
+    Raises :class:`click.ClickException` where one cannot be built, and ``SystemExit``
+    1 where the file has faults, which are told.
+    """
+    if faults := check(ini).faults:
+        tell(faults)
+        raise SystemExit(1)
+    stacks = [
+        stack for stack in Pipelines(ini).stacks() if any(map(is_member, stack.parts))
+    ]
+    try:
+        apps = {
+            title: loadapp(
+                f"config:{Path(ini.path).absolute()}",
+                name=title.partition(":")[2],
+                global_conf=dict(variables),
+            )
+            for title in {stack.title for stack in stacks}
+        }
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+    return [_member(ini, stack, apps[stack.title]) for stack in stacks]
+
+
+def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, AtWork]:
+    """The hubs of an ini file, by their entityIDs.
+
+    Raises what :func:`members_of` does, and :class:`click.ClickException` where there
+    is none, or one that keeps all in the memory of its own process.
+    """
+    hubs = hub_members(members_of(ini, variables))
+    if not hubs:
+        raise click.ClickException(
+            f"{ini.path}: no hub: expected a pipeline that ends in 'egg:eilogin#hub'"
+        )
+    return {hub.own.entity_id: hub.operator().hub for hub in hubs}
+
+
+def hub_members(members: Sequence[Member]) -> list[Member]:
+    """Those that are hubs.
+
+    Raises what :meth:`Member.operator` does, and :class:`click.ClickException` where
+    one keeps all in the memory of its own process.
+    """
+    hubs = [member for member in members if member.is_hub]
+    for hub in hubs:
+        require_store(hub.own.entity_id, hub.operator().hub.sessions)
+    return hubs
+
+
+def require_store(entity_id: str, sessions: Sessions) -> None:
+    """Raise :class:`click.ClickException` where a command has a store of its own.
+
+    It would see nothing of what the processes that serve have, and say so of all.
+    """
+    if isinstance(sessions.store, MemoryStore):
+        raise click.ClickException(
+            f"{entity_id}: store = memory: is in the process that serves, and no"
+            " command sees or ends anything there"
+        )
+
+
+def wake_hubs(ini: IniFile, app: "WSGIApplication") -> None:
+    """Have the hubs that ``app`` serves begin their work, though nobody visits them."""
+    for stack in Pipelines(ini).stacks():
+        if not _is_hub(stack.parts):
+            continue
+        member = _member(ini, stack, app)
+        try:
+            member.request().get_response(app)
+        except Exception:  # noqa: BLE001 - filters of others may stand before it
+            _log.warning(
+                "the hub %s begins its work with its first visitor: what stands before"
+                " it does not let our own request through",
+                member.own.entity_id,
+                exc_info=True,
+            )
+
+
+def _is_hub(parts: Sequence[Part]) -> bool:
+    return bool(parts) and parts[-1].entry_point == "hub"
+
+
+def _member(ini: IniFile, stack: Stack, app: "WSGIApplication") -> Member:
+    # The one next to a hub: before that may be a participant that it stands behind.
+    part = [part for part in stack.parts if is_member(part)][-1]
+    return Member(part.title, own_of_part(ini, part), stack.parts, app)

@@ -1,0 +1,406 @@
+"""``eilogin join``: what a site needs to become a member of a federation.
+
+Its key and certificate, its metadata, and the ini lines that put eilogin around its
+application. What is there already is never written over; a second run makes what is
+missing, and says that it is done.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from eilogin.cli.asking import ask, require_yes
+from eilogin.cli.check import tell, tell_steps
+from eilogin.cli.checking import check
+from eilogin.cli.drafting import Draft, is_address
+from eilogin.cli.files import (
+    copied,
+    new_secret,
+    rewrite,
+    write_key_pair,
+    write_new,
+)
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import own_of_part
+from eilogin.cli.wrapping import Host, difference, encoded
+from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.files import PUBLIC, SECRET, write
+from eilogin.saml.metadata import write_entity
+from eilogin.settings import PublicURL, WebAddress
+
+#: The ini file of an application that has none of its own.
+_NEW_FILE = "site.ini"
+
+#: What somebody answers whose application has no ini file.
+_NONE = "none"
+
+#: The name of the filter, where the file has no other of that name.
+_FILTER = "eilogin"
+
+
+_PUBLIC_URL: TypeAdapter[str] = TypeAdapter(PublicURL)
+_ADDRESS: TypeAdapter[str] = TypeAdapter(WebAddress)
+
+
+def _checked(kind: TypeAdapter[str], text: str) -> str:
+    """As an option of an ini file takes it."""
+    try:
+        return kind.validate_python(text)
+    except ValidationError as error:
+        told = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(f"found '{text}'; expected {told}") from error
+
+
+def _public_url(text: str) -> str:
+    return _checked(_PUBLIC_URL, text)
+
+
+def _source(text: str) -> str:
+    """Where a federation's metadata comes from."""
+    if is_address(text):
+        _checked(_ADDRESS, text.removeprefix("mdq:"))
+    return _line(text)
+
+
+def _line(text: str) -> str:
+    """Text of one line, as a value of an ini file has to be."""
+    text = text.strip()
+    if not text or not text.isprintable():
+        raise click.BadParameter("expected one line of text")
+    return text
+
+
+def _there(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise click.BadParameter(f"there is no file '{text}'")
+    return path
+
+
+def _there_or_none(text: str) -> Path | None:
+    return None if text == _NONE else _there(text)
+
+
+@click.command("join", short_help="Make what a site needs to join a federation.")
+@click.option(
+    "--wrap",
+    metavar="INI",
+    type=_there,
+    help="Your application's paste ini file, such as production.ini: eilogin is put"
+    " around what it serves. Or:",
+)
+@click.option(
+    "--app",
+    metavar="NAME",
+    type=_line,
+    help="Your application, which has no ini file: MODULE:CALLABLE, such as"
+    " mysite.wsgi:application, or egg:PROJECT. The file site.ini is made for it.",
+)
+@click.option(
+    "--public-url",
+    metavar="URL",
+    type=_public_url,
+    help="Where visitors find your site, such as https://mijn.example.nl.",
+)
+@click.option(
+    "--name", metavar="TEXT", type=_line, help="What people call it.  [the host's name]"
+)
+@click.option(
+    "--federation",
+    metavar="URL|FILE",
+    type=_source,
+    help="Where the federation's metadata comes from: the operator tells you."
+    "  [federation.xml in the folder]",
+)
+@click.option(
+    "--operator-certificate",
+    metavar="FILE",
+    type=Path,
+    help="The certificate of the federation's operator."
+    "  [federation.crt in the folder]",
+)
+@click.option(
+    "--hub",
+    metavar="ENTITYID",
+    type=_line,
+    help="Where your visitors log in, where the federation has several hubs.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["saml", "digid"]),
+    help="What your hub speaks: digid is DigiD to the letter.  [saml]",
+)
+@click.option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where your key is kept, and all else.  [that of the ini file]",
+)
+@click.option(
+    "--section",
+    metavar="NAME",
+    help="The section to put eilogin around, such as app:mysite."
+    "  [the one called main]",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
+@click.option("--yes", is_flag=True, help="Do not ask before it is written.")
+def join_command(  # noqa: PLR0913 - one for each option
+    wrap: Path | None,
+    app: str | None,
+    folder: Path | None,
+    section: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    **said: str | Path | None,
+) -> None:
+    """Make what a site needs to become a member of a federation.
+
+    What that is: a key and its certificate, its metadata (what the federation's
+    operator wants to have), and lines in an ini file by which eilogin stands before
+    your application. On a terminal it asks what it is not told; it shows what it
+    changes in your file, and keeps a copy of that. Nothing that is there is lost, and a
+    second run makes only what is missing.
+
+    \b
+        eilogin join                        it asks, and explains
+        eilogin join --wrap production.ini  around what that file serves
+        eilogin join --app mysite:app       with an ini file that it makes
+        eilogin join … --dry-run            see what would be done
+
+    Then it says what is left to do, as 'eilogin check' does: send your metadata to the
+    operator, get the federation's, and serve. The whole way is in the manual:
+    contrib/manual/joining.rst.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    try:
+        _join(_Wish(wrap, app, folder, section or "", said), dry_run=dry_run, yes=yes)
+    except InvalidOptions as error:
+        tell(error.faults)
+        raise SystemExit(1) from error
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was said on the command line."""
+
+    wrap: Path | None
+    app: str | None
+    folder: Path | None
+    section: str
+    #: Options of the filter's section; None for those that nobody said.
+    said: Mapping[str, str | Path | None]
+
+
+def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
+    wish = _with_application(wish)
+    folder = wish.folder or (wish.wrap.parent if wish.wrap else Path())
+    ini = wish.wrap or folder / _NEW_FILE
+    host = Host.read(ini, wish.section) if ini.exists() else None
+    if host is not None and host.guards:
+        _require_same(host, wish.said)
+        click.echo(f"{ini}: eilogin is there already")
+    else:
+        change = _change(wish, ini, folder, host)
+        for line in change.lines:
+            click.echo(line)
+        if not dry_run:
+            if not yes:
+                require_yes(f"\nWrite {ini}?")
+            click.echo(change.carry_out())
+        host = None if dry_run else Host.read(ini, wish.section)
+    if dry_run:
+        click.echo("\nNothing was written (--dry-run).")
+    elif host is not None:
+        for line in _made(host):
+            click.echo(line)
+        _tell_what_is_left(ini)
+
+
+def _with_application(wish: _Wish) -> _Wish:
+    """With the application that it is about, asked for where nobody said it."""
+    if wish.wrap is not None and wish.app is not None:
+        raise click.UsageError("expected --wrap or --app, not both")
+    if wish.wrap is not None or wish.app is not None:
+        return wish
+    wrap = ask(
+        "Has your application an ini file of PasteDeploy, such as production.ini? Then"
+        " eilogin is put around what it serves, and you see the change first.",
+        "Ini file, or 'none'",
+        option="--wrap (or --app)",
+        kind=_there_or_none,
+        usual=_NONE,
+        is_required=True,
+    )
+    if wrap is not None:
+        return replace(wish, wrap=wrap)
+    app = ask(
+        "Then which is it? The name of a WSGI application, as in a wsgi.py; or egg: and"
+        " the name of its project, where that has one for PasteDeploy.",
+        "MODULE:CALLABLE, or egg:PROJECT",
+        option="--app",
+        kind=_line,
+    )
+    return replace(wish, app=app)
+
+
+# --- the ini file ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """An ini file, before and after; None where it is not there yet."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        """What changes, for a person."""
+        return difference(self.path, self.before or b"", self.after)
+
+    def carry_out(self) -> str:
+        """Write it, and keep what was; says so."""
+        if self.before is None:
+            write_new(self.path, self.after)
+            return f"{self.path}: made"
+        kept = copied(self.path)
+        rewrite(self.path, self.after, was=self.before)
+        return f"{self.path}: eilogin is around it now; as it was: {kept}"
+
+
+def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
+    if host is not None and wish.wrap is None:
+        raise ConfigurationError(
+            f"{ini}: is there already, without eilogin; --wrap {ini} puts it around"
+            " what that file serves"
+        )
+    draft = _draft(ini, folder, wish.said)
+    if host is None:
+        lines = draft.new_file_lines(wish.app or "")
+        return _Change(ini, None, b"".join(encoded(f"{line}\n") for line in lines))
+    name = host.free_name(_FILTER)
+    after = host.wrapped(name, draft.filter_lines(name, host.outer))
+    return _Change(ini, host.octets, after)
+
+
+def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Draft:
+    """What is said, and asked for where it is not."""
+    public_url = said["public_url"] or ask(
+        "Where do visitors find your site? Scheme and host, as it stands in their"
+        " browsers: https://mijn.example.nl. (On this machine, to try it:"
+        " http://mijn.localhost:8080.)",
+        "Public URL",
+        option="--public-url",
+        kind=_public_url,
+    )
+    host = urlsplit(str(public_url)).hostname or ""
+    name = said["name"] or ask(
+        "What do people call your site? Other services and the hub show it.",
+        "Name",
+        option="--name",
+        kind=_line,
+        usual=host,
+    )
+    federation = said["federation"] or ask(
+        "Where does the federation's metadata come from? Its operator tells you: an"
+        " https address, or a file. Nothing need be there yet.",
+        "URL or file",
+        option="--federation",
+        kind=_source,
+        usual=str(folder / "federation.xml"),
+    )
+    certificate = said["operator_certificate"] or ask(
+        "Which file has the certificate of the federation's operator, by whose key the"
+        " metadata is signed? You get it from there; it need not be there yet.",
+        "Certificate",
+        option="--operator-certificate",
+        kind=Path,
+        usual=str(folder / "federation.crt"),
+    )
+    return Draft(
+        ini,
+        folder,
+        str(public_url),
+        str(name),
+        str(federation),
+        Path(certificate),
+        str(said["hub"] or ""),
+        str(said["profile"] or "saml"),
+    )
+
+
+def _require_same(host: Host, said: Mapping[str, str | Path | None]) -> None:
+    """Whether a section that is there says what is said now: it is not changed."""
+    for name in ("public_url", "name", "hub", "profile"):
+        wanted = said[name]
+        for guard in host.guards if wanted is not None else ():
+            found = guard.options.get(name, "").strip()
+            if found != wanted:
+                raise ConfigurationError(
+                    f"{host.file.path}: [{guard.title}] {name}: found '{found}', and"
+                    f" '{wanted}' was said; change it there by hand"
+                )
+
+
+# --- what the ini file names ----------------------------------------------------
+
+
+def _made(host: Host) -> Iterator[str]:
+    """Make what the sections of a file name and is not there; says what was."""
+    here = host.file.path.absolute().parent
+    for guard in host.guards:
+        said = {name: value.strip() for name, value in guard.options.items()}
+        # Who has several keys has made them.
+        if {"key", "certificate"} <= said.keys():
+            yield from _made_keys(here / said["key"], here / said["certificate"], said)
+        secret = said.get("pseudonym_key", "")
+        if secret.startswith("file:"):
+            path = here / secret.removeprefix("file:").strip()
+            if not path.exists():
+                write(path, new_secret(), mode=SECRET)
+                yield f"{path}: a secret, made; it has to stay as it is"
+        if kept := said.get("federation_folder"):
+            (here / kept).mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = own_of_part(host.file, guard)
+        folder = (here / said["key"]).parent if "key" in said else here
+        metadata = folder / f"{urlsplit(own.public_url).hostname}.xml"
+        write(metadata, write_entity(own.descriptor(), own.key), mode=PUBLIC)
+        yield f"{metadata}: your metadata, for the operator of the federation"
+
+
+def _made_keys(key: Path, certificate: Path, said: Mapping[str, str]) -> Iterator[str]:
+    """A key and its certificate, where neither is there.
+
+    Where only one of them is, it may be the one that others know us by.
+    """
+    there = [path for path in (key, certificate) if path.exists()]
+    if len(there) == 1:
+        (missing,) = {key, certificate} - set(there)
+        raise ConfigurationError(
+            f"{there[0]} is there, and {missing} is not: bring that back, or move the"
+            " first one away to have both made anew"
+        )
+    if there:
+        yield f"{key}: your key, was there already"
+        return
+    write_key_pair(key, certificate, said.get("public_url", "").partition("//")[2])
+    yield f"{key}: your key, made; it is a secret of this site"
+    yield f"{certificate}: its certificate, made"
+
+
+def _tell_what_is_left(ini: Path) -> None:
+    """As ``eilogin check`` does; faults alone where they are no step to do."""
+    checked = check(IniFile.read(ini))
+    if checked.steps:
+        tell_steps(checked.steps)
+    elif checked.faults:
+        tell(checked.faults)
+    else:
+        click.echo(f"{ini}: everything in order; serve it: eilogin serve {ini}")

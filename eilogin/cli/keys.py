@@ -1,0 +1,511 @@
+"""``eilogin keys new | list | calendar | ready FILE``: the keys of a site.
+
+How a key is replaced by another one, without a login that is lost: ``new`` makes the
+next one, which is published and does not sign yet; ``ready`` says whether everybody can
+know it; when its day has come it signs, and nobody need be there. ``list`` shows which
+keys there are, and ``calendar`` what comes when.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+from eilogin import clock
+from eilogin.cli.check import tell
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import chosen, options_of_part, own_of_part
+from eilogin.cli.pipelines import Part
+from eilogin.errors import EiloginError, InvalidOptions
+from eilogin.federation import Own, Trust, peers
+from eilogin.federation.alarms import Ending
+from eilogin.federation.dates import endings_of
+from eilogin.federation.own import HUB
+from eilogin.federation.own_keys import (
+    CALENDAR,
+    NAME,
+    OwnKey,
+    in_turn,
+    last_in_line,
+    read_instant,
+    write_turn,
+)
+from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.federation.readiness import in_metadata
+from eilogin.federation.trust_options import (
+    TrustOptions,
+    back_channel_of,
+    federation_of,
+)
+from eilogin.files import PUBLIC, SECRET, create, write
+from eilogin.saml.keys import PrivateKey, fingerprints, new_key_pair
+from eilogin.saml.messages import write_instant
+
+_DAY = 86400.0
+#: How long a new key is published before it signs: others read metadata once a day, and
+#: some of them are on holiday.
+_AHEAD = 30 * _DAY
+#: What it is published at least, also where the last key has ended already.
+_AT_LEAST = 2 * _DAY
+#: With less than this, some will not know it in time.
+_SHORT = 7 * _DAY
+#: How long it is there after that.
+_YEARS = 3 * 365 * _DAY
+#: RFC 5280 appendix A: the longest common name.
+_COMMON_NAME = 64
+#: Octets of a line of iCalendar (RFC 5545 3.1).
+_LINE = 75
+
+
+@click.group("keys", short_help="Make a site's next key, and see which has its turn.")
+def keys_command() -> None:
+    """Make the keys of a site, and see which of them has its turn.
+
+    \b
+        eilogin keys new app.ini       the next key, which does not sign yet
+        eilogin keys ready app.ini     can everybody know it?
+        eilogin keys list app.ini      all keys, and what each is for now
+        eilogin keys calendar app.ini  what comes when
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+def _of_a_site(function: Callable[..., None]) -> Callable[..., None]:
+    """The arguments that each of these commands has, and how it tells faults."""
+
+    @click.argument("file", type=click.Path(path_type=Path))
+    @click.option(
+        "--section",
+        help="Its section, such as filter:eilogin; needed where FILE has several"
+        " sites.",
+    )
+    @wraps(function)
+    def command(file: Path, section: str | None, **more: Any) -> None:
+        try:
+            ini = IniFile.read(file)
+            function(ini, chosen(ini, section), **more)
+        except InvalidOptions as error:
+            tell(error.faults)
+            raise SystemExit(1) from error
+        except (EiloginError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return command
+
+
+# --- new ------------------------------------------------------------------------
+
+
+def _instant(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    try:
+        return None if value is None else read_instant(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+
+
+@keys_command.command("new", short_help="Make the next key of a site.")
+@_of_a_site
+@click.option(
+    "--from", "begins", callback=_instant, help="From when on it signs (UTC)."
+)
+@click.option(
+    "--until", "ends", callback=_instant, help="Until when it is there (UTC)."
+)
+@click.option("--name", help="What its files are called; the day on which it begins.")
+@click.option(
+    "--kind",
+    type=click.Choice(["rsa", "p-256", "p-384"]),
+    default="rsa",
+    help="RSA (3072 bits), which all know, or an elliptic curve.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="For a site with one key: the folder to make, with that key and the next.",
+)
+def new_command(  # noqa: PLR0913 - what can be said of a key
+    ini: IniFile,
+    part: Part,
+    *,
+    begins: float | None,
+    ends: float | None,
+    name: str | None,
+    kind: str,
+    folder: Path | None,
+) -> None:
+    """Make the next key of a site of FILE, and the certificate for it.
+
+    It is in our metadata when the site has been started again, and signs from the day
+    that --from says: 30 days from now, or a day before the last key ends. Nothing that
+    is there is written over.
+    """
+    options = options_of_part(OwnOptions, ini, part)
+    own = own_of_part(ini, part)
+    place = _place(part, options, folder)
+    key = _planned(options, begins, ends, name)
+    if (place / f"{key.name}.key").exists():
+        raise click.ClickException(
+            f"{place / key.name}.key is there already: --name gives another name"
+        )
+    if options.keys is None:
+        _make_folder(place, options, own)
+    _write_pair(place, key, own, kind)
+    click.echo(
+        f"{place / key.name}.key and .crt: signs from {_day(key.begins)} until"
+        f" {_day(key.ends)} (UTC)"
+    )
+    if options.keys is None:
+        click.echo(_to_write(ini, part, place, options))
+    if key.begins - clock.now() < _SHORT:
+        click.echo(_SOON, err=True)
+    click.echo(_STEPS.format(file=ini.path, day=_day(key.begins)))
+
+
+def _place(part: Part, options: OwnOptions, folder: Path | None) -> Path:
+    """The folder with the keys of a site: what it has, or the one to make."""
+    if options.keys is not None and folder is not None:
+        raise click.ClickException(
+            f"[{part.title}] has its keys in '{options.keys}' already: no --folder"
+        )
+    place = options.keys or folder
+    if place is None:
+        raise click.ClickException(
+            f"[{part.title}] has one key ('key'); several are kept in a folder:"
+            " --folder FOLDER makes it, with this key and the next one in it"
+        )
+    return place
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A key that is to be made."""
+
+    name: str
+    begins: float
+    ends: float
+
+
+_SOON = """\
+That is less than a week: who has not read our metadata by then refuses what we sign.
+'from' in keys.ini may be later, where the key before it is valid for longer.
+"""
+_STEPS = """\
+Then:
+1. start the site again: its metadata names the new key, and the old one still signs
+2. give that to the operator of the federation: eilogin metadata {file}
+3. before {day}, ask whether everybody can know it: eilogin keys ready {file}"""
+
+
+def _planned(
+    options: OwnOptions, begins: float | None, ends: float | None, name: str | None
+) -> _Planned:
+    now = clock.now()
+    if begins is None:
+        last = last_in_line([key for key in options.own_keys if key.signs])
+        latest = max(now + _AT_LEAST, last.ends - _DAY)
+        begins = min(_midnight(now + _AHEAD), _midnight(latest))
+    ends = begins + _YEARS if ends is None else ends
+    if not max(begins, now) < ends:
+        raise click.ClickException(
+            f"--until: expected a day to come, after {_day(begins)}, found {_day(ends)}"
+        )
+    name = f"{clock.utc(begins):%Y-%m-%d}" if name is None else name
+    if not NAME.fullmatch(name):
+        raise click.ClickException(
+            f"--name: expected letters, digits, '.', '_' and '-', found {name!r}"
+        )
+    return _Planned(name, begins, ends)
+
+
+def _midnight(instant: float) -> float:
+    return instant - instant % _DAY
+
+
+def _make_folder(place: Path, options: OwnOptions, own: Own) -> None:
+    """A folder with the one key that there is, and what is made of it today."""
+    try:
+        place.mkdir(mode=0o700)
+    except OSError as error:
+        told = f"--folder: expected a new folder, found '{place}' ({error.strerror})"
+        raise click.ClickException(told) from error
+    if options.key is not None:
+        _belongs_to_owner_of(options.key, place)
+    (only,) = options.own_keys
+    name = f"{clock.utc(only.begins):%Y-%m-%d}"
+    files = ((options.key, "key", SECRET), (options.certificate, "crt", PUBLIC))
+    for path, ending, mode in files:
+        if path is not None:
+            _create(place / f"{name}.{ending}", path.read_bytes(), mode)
+    for option, secret in _made_of_key(options, own).items():
+        _create(place / option, secret + b"\n", SECRET)
+
+
+def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:
+    """The secrets that no option says, so that they stay with another key."""
+    found = {}
+    if not options.secret:
+        found["secret"] = own.sealing_secrets[0]
+    if options.pseudonym_key is None:
+        found["pseudonym_key"] = own.made_pseudonym_key
+    return found
+
+
+def _write_pair(place: Path, key: _Planned, own: Own, kind: str) -> None:
+    """Both files, and the turn of the key.
+
+    The certificate comes last: who is stopped before that leaves a key without one,
+    which is refused at the next start, and never a key that signs too early.
+    """
+    begins = min(clock.now(), key.begins)
+    days = int((key.ends - begins) // _DAY) + 1
+    host = urlsplit(own.public_url).hostname or ""
+    private_pem, certificate_pem = new_key_pair(
+        host[:_COMMON_NAME], days, _private(kind), begins=begins
+    )
+    _create(place / f"{key.name}.key", private_pem, SECRET)
+    calendar = place / CALENDAR
+    before = calendar.read_text("utf-8") if calendar.exists() else ""
+    said = f"{before.rstrip()}\n\n" if before.strip() else ""
+    said += write_turn(key.name, key.begins, key.ends)
+    write(calendar, said.encode(), mode=PUBLIC)
+    _belongs_to_owner_of(place, calendar)
+    _create(place / f"{key.name}.crt", certificate_pem, PUBLIC)
+
+
+def _private(kind: str) -> PrivateKey | None:
+    curves = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
+    return ec.generate_private_key(curves[kind]()) if kind in curves else None
+
+
+def _create(path: Path, octets: bytes, mode: int) -> None:
+    try:
+        create(path, octets, mode=mode)
+    except FileExistsError as error:
+        told = f"{path} is there already, and is not written over"
+        raise click.ClickException(told) from error
+    _belongs_to_owner_of(path.parent, path)
+
+
+def _belongs_to_owner_of(other: Path, path: Path) -> None:
+    """What root makes is for the user of the server, whose the keys are."""
+    if os.geteuid() == 0:
+        of = other.stat()
+        # Whoever owns the folder could put a link there meanwhile.
+        os.chown(path, of.st_uid, of.st_gid, follow_symlinks=False)
+
+
+def _to_write(ini: IniFile, part: Part, place: Path, options: OwnOptions) -> str:
+    """What is to be written in the ini file in the place of the one key."""
+    try:
+        here = f"%(here)s/{place.absolute().relative_to(ini.path.absolute().parent)}"
+    except ValueError:
+        here = str(place.absolute())
+    lines = [f"keys = {here}"]
+    if not options.secret:
+        lines.append(f"secret = file:{here}/secret")
+    if options.pseudonym_key is None:
+        lines.append(f"pseudonym_key = file:{here}/pseudonym_key")
+    shown = "\n".join(f"    {line}" for line in lines)
+    return (
+        f"Write in [{part.title}] of {ini.path}, in the place of 'key' and"
+        f" 'certificate':\n\n{shown}\n"
+    )
+
+
+# --- list -----------------------------------------------------------------------
+
+
+@keys_command.command("list", short_help="All keys of a site, and what each does.")
+@_of_a_site
+def list_command(ini: IniFile, part: Part) -> None:
+    """List the keys of a site of FILE: what each does now, from when until when."""
+    own = own_of_part(ini, part)
+    click.echo(own.entity_id)
+    for key in own.keys:
+        text = key.pair.certificate_text
+        click.echo(
+            f"{key.name or 'key'}: {_state(own.keys, key)}; {_kind(key)}, {_use(key)}"
+            f" from {_day(key.begins)} until {_day(key.ends)}; {fingerprints(text)}"
+        )
+
+
+def _state(keys: Sequence[OwnKey], key: OwnKey) -> str:
+    now = clock.now()
+    if key is in_turn([one for one in keys if one.signs], now):
+        return "signs now"
+    if not key.signs:
+        return "decrypts"
+    if key.begins > now:
+        return f"published, will sign from {_day(key.begins)}"
+    if key.is_over(now):
+        return "over, decrypts only" if key.encrypts else "over"
+    return "published, signs no more"
+
+
+def _use(key: OwnKey) -> str:
+    if key.signs and key.encrypts:
+        return "signs and decrypts"
+    return "signs" if key.signs else "decrypts"
+
+
+def _kind(key: OwnKey) -> str:
+    public = key.pair.public
+    if isinstance(public, EllipticCurvePublicKey):
+        return f"curve {public.curve.name}"
+    return f"RSA {public.key_size}"
+
+
+def _day(instant: float) -> str:
+    return write_instant(instant).removesuffix("T00:00:00Z")
+
+
+# --- calendar -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Event:
+    """Something that happens by itself, and what to think of before."""
+
+    at: float
+    name: str
+    text: str
+    #: Days before that, on which somebody should think of it.
+    reminders: tuple[int, ...] = ()
+
+
+@keys_command.command("calendar", short_help="What comes when: keys, certificates.")
+@_of_a_site
+@click.option("--ical", is_flag=True, help="As iCalendar, with reminders.")
+def calendar_command(ini: IniFile, part: Part, *, ical: bool) -> None:
+    """Show what comes when for a site of FILE: turns of keys, ends of certificates.
+
+    Those of our hubs are in it too, where the federation's metadata can be read. With
+    --ical it is a calendar to import, which reminds 60, 30 and 7 days before an end.
+    """
+    own = own_of_part(ini, part)
+    coming = sorted(
+        (one for one in _events(own, _endings(ini, part)) if one.at >= clock.now()),
+        key=lambda one: (one.at, one.name),
+    )
+    if ical:
+        click.echo(_as_ical(own, coming), nl=False)
+        return
+    for event in coming:
+        click.echo(f"{_day(event.at)}  {event.text}")
+
+
+def _endings(ini: IniFile, part: Part) -> Sequence[Ending]:
+    try:
+        options = options_of_part(TrustOptions, ini, part)
+        trust = _fetched(options)
+    except EiloginError as error:
+        click.echo(f"without those of others: {error}", err=True)
+        return ()
+    return endings_of(options, trust.own, trust.federation, trust.hub_ids)
+
+
+def _fetched(options: TrustOptions) -> Trust:
+    """Whom we trust by the metadata as it is at its sources now, and no older one."""
+    own, federation = own_of(options), federation_of(options)
+    is_hub = own.role == HUB
+    hubs = () if is_hub else peers.our_hubs(own, options.hub, federation)
+    return Trust(own, federation, back_channel_of(options), hubs)
+
+
+def _events(own: Own, endings: Sequence[Ending]) -> Iterator[_Event]:
+    for key in own.keys if len(own.keys) > 1 else ():
+        if key.signs:
+            text = f"key {key.name} signs from now on; before: eilogin keys ready"
+            yield _Event(key.begins, f"begins {key.name}", text, (7,))
+        text = f"key {key.name} is over: our metadata names it no more"
+        yield _Event(key.ends, f"ends {key.name}", text)
+    for ending in endings:
+        name = f"ends {ending.peer} {ending.name}"
+        text = f"{ending.what} ends: {ending.cure}"
+        yield _Event(ending.ends, name, text, (60, 30, 7))
+
+
+def _as_ical(own: Own, events: Sequence[_Event]) -> str:
+    """An iCalendar of them (RFC 5545); an event keeps its UID when it is read again."""
+    host = urlsplit(own.public_url).hostname
+    stamp = _ical_instant(clock.now())
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]
+    for event in events:
+        uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{own.entity_id} {event.name}")
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{uid}@{host}",
+            f"DTSTAMP:{stamp}",
+            f"DTSTART:{_ical_instant(event.at)}",
+            f"SUMMARY:{_ical_text(f'{host}: {event.text}')}",
+        ]
+        for days in event.reminders:
+            lines += [
+                "BEGIN:VALARM",
+                "ACTION:DISPLAY",
+                f"TRIGGER:-P{days}D",
+                f"DESCRIPTION:{_ical_text(f'{host}: {event.text}')}",
+                "END:VALARM",
+            ]
+        lines.append("END:VEVENT")
+    lines.append("END:VCALENDAR")
+    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
+
+
+def _ical_instant(instant: float) -> str:
+    return f"{clock.utc(instant):%Y%m%dT%H%M%SZ}"
+
+
+def _ical_text(text: str) -> str:
+    return re.sub(r"([\\;,])", r"\\\1", " ".join(text.split()))
+
+
+def _folded(line: str) -> Iterator[str]:
+    """The lines that a long one is written as, no character of it cut in two."""
+    begun, size = "", 0
+    for character in line:
+        octets = len(character.encode())
+        if size + octets > _LINE:
+            yield begun
+            begun, size = " ", 1
+        begun, size = begun + character, size + octets
+    yield begun
+
+
+# --- ready ----------------------------------------------------------------------
+
+
+@keys_command.command("ready", short_help="Can everybody know our keys?")
+@_of_a_site
+def ready_command(ini: IniFile, part: Part) -> None:
+    """Look whether others can know the keys of a site of FILE, the next ones too.
+
+    The federation's metadata is fetched now, and has to name each key for us. Whether
+    a hub or a participant has read it since is not looked at: most read it at least
+    once a day. The exit code is 0 where it names all of them; it is 1 where one is
+    missing, or where that cannot be seen.
+    """
+    trust = _fetched(options_of_part(TrustOptions, ini, part))
+    is_ready = True
+    for key in trust.own.keys:
+        if not key.signs or key.pair not in trust.own.published_keys:
+            continue
+        finding = in_metadata(trust.own, trust.federation, key.pair)
+        is_ready = is_ready and finding.is_known is True
+        verdict = _VERDICTS[finding.is_known]
+        click.echo(f"{key.name or 'key'} ({_state(trust.own.keys, key)}): {verdict}")
+        click.echo(f"  {finding.text}")
+    if not is_ready:
+        raise SystemExit(1)
+
+
+_VERDICTS = {True: "ready", False: "NOT READY", None: "cannot be seen from here"}

@@ -1,0 +1,70 @@
+"""``eilogin sessions end FILE --participant``: end all sessions at a participant.
+
+For one that leaves the federation, before it is taken out of the metadata: afterwards
+nobody can tell it anything.
+"""
+
+import sys
+from collections import Counter
+
+import click
+
+from eilogin.cli.asking import require_yes
+from eilogin.errors import UnknownPeer
+from eilogin.federation import Trust
+from eilogin.hub.at_work import AtWork
+from eilogin.hub.removal import Removal
+from eilogin.saml.text import some
+
+#: How many participants an error names.
+_MOST_NAMED = 20
+
+
+def end_at(hub: AtWork, entity_id: str, *, is_sure: bool) -> bool:
+    """End all sessions at a participant, and tell what came of it.
+
+    Whether it has confirmed all. Who is not sure yet is asked.
+    """
+    removal = _removal(hub, entity_id)
+    names = removal.find()
+    if not names:
+        click.echo(f"nobody is logged in at {entity_id} by this hub")
+        return True
+    if not is_sure:
+        logins = "1 login" if len(names) == 1 else f"{len(names):,} logins"
+        require_yes(f"End all sessions at {entity_id} (of {logins} at this hub)?")
+    counts = Counter[str]()
+    with click.progressbar(length=len(names), file=sys.stderr) as bar:
+        for removed in removal.end(names):
+            counts.update(removed._asdict())
+            bar.update(removed.logins)
+    return _tell(entity_id, counts)
+
+
+def _removal(hub: AtWork, entity_id: str) -> Removal:
+    try:
+        return hub.removal(entity_id)
+    except UnknownPeer as error:
+        known = some(_participants(hub.trust), _MOST_NAMED) or "none"
+        raise click.ClickException(
+            f"{error}; the participants here are: {known}"
+        ) from error
+
+
+def _participants(trust: Trust) -> list[str]:
+    members = trust.federation.entities
+    return sorted(one.entity_id for one in members if one.service_provider)
+
+
+def _tell(entity_id: str, counts: Counter[str]) -> bool:
+    reached, waiting, untold = (counts[of] for of in ("reached", "waiting", "untold"))
+    count = reached + waiting + untold
+    click.echo(
+        f"{count:,} session{'' if count == 1 else 's'} ended at {entity_id};"
+        f" it has confirmed {reached:,}"
+    )
+    if waiting:
+        click.echo(f"  not reached yet, and told again: {waiting:,}")
+    if untold:
+        click.echo(f"  cannot be told (see the log): {untold:,}")
+    return not waiting and not untold

@@ -1,0 +1,223 @@
+"""``eilogin sessions end FILE``: end all sessions of somebody, or at a participant.
+
+A name is read from standard input, for what is typed behind a command can be seen by
+all users of the machine (``ps``), and stays in the history of the shell. It is not
+repeated in what is printed, nor in any log. An entityID is no secret.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from eilogin import settings
+from eilogin.cli.hubs import Member, members_of, require_store
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.removal import end_at
+from eilogin.cli.serve import set_up_logging, variables_of
+from eilogin.errors import EiloginError
+from eilogin.filters.login import LoginOptions
+from eilogin.hub.at_work import AtWork, Ended
+from eilogin.visit.by_operator import SiteAtWork
+from eilogin.web import environ as env
+
+#: Exit statuses besides 0: somebody does not know; nobody of some name is logged in.
+#: 1 and 2 are those of any command: it did not work, or was not understood.
+NOT_ALL, NOBODY = 3, 4
+#: No name is longer: a NameID has 256 characters at most (SAML core 8.3.7).
+_LONGEST_NAME = 1024
+
+
+@click.group("sessions", short_help="End somebody's sessions, or a participant's.")
+def sessions_command() -> None:
+    """End sessions at the site or hub of an ini FILE, and wherever they have led.
+
+    \b
+        eilogin sessions end hub.ini --subject   asks for a name, or reads them
+        eilogin sessions end hub.ini --participant https://uwv.example.nl/eilogin/metadata
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@sessions_command.command("end", short_help="End all sessions of somebody, or at one.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--subject",
+    "by_subject",
+    is_flag=True,
+    help="Read who it is from standard input, a name a line.",
+)
+@click.option(
+    "--participant",
+    metavar="ENTITYID",
+    help="At a hub: everybody's sessions at this participant, and nowhere else.",
+)
+@click.option("--yes", is_flag=True, help="With --participant: do not ask.")
+@click.option(
+    "--section",
+    help="Which of several members of a federation, such as filter:eilogin.",
+)
+def end_command(  # noqa: PLR0913 - one for each option
+    file: Path,
+    variables: Sequence[str],
+    participant: str | None,
+    section: str | None,
+    *,
+    by_subject: bool,
+    yes: bool,
+) -> None:
+    """End all sessions of somebody at the hub or site of an ini FILE, and everywhere.
+
+    At a hub a name is the one with which she signs in there, or the NameID by which a
+    participant knows her, while she is logged in. All participants are told; who is not
+    reached now is told again by the hub ("eilogin logouts"). At a site it is what its
+    application has as REMOTE_USER ("user = subject"); the hub is told, if it takes a
+    logout over SOAP. A file with both is a hub's, unless --section says otherwise.
+
+    With --participant all sessions at that one end, whoever's they are: those at the
+    hub and at all others go on. For one that leaves the federation, before it is taken
+    out of the metadata.
+
+    The exit status is 3 where somebody was not told, 4 where nobody of some name is
+    logged in, and 1 where it did not work. NAME=VALUE as for "eilogin serve".
+    """
+    if by_subject == (participant is not None):
+        raise click.UsageError(
+            "whose? --subject reads it from standard input, a name a line; or"
+            " --participant ENTITYID"
+        )
+    if not all("=" in word for word in variables):
+        # It may be a name or number of somebody, so it is not repeated.
+        raise click.UsageError(
+            "a name is not given behind the command, where all users of the machine see"
+            " it: --subject reads it from standard input"
+        )
+    ini = IniFile.read(file, variables_of(variables))
+    member = _chosen(ini, members_of(ini, variables_of(variables)), section)
+    try:
+        if "loggers" in ini.sections:
+            set_up_logging(ini)
+        operator = member.operator()
+        found: AtWork | SiteAtWork = operator.hub or operator.site
+        require_store(member.own.entity_id, found.sessions)
+        if participant is None:
+            came = [
+                _end(member, operator, name, line) for line, name in _names(sys.stdin)
+            ]
+        else:
+            came = [_end_at(operator, participant, is_sure=yes)]
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+    if not came:
+        raise click.ClickException("no name was given; nothing was done")
+    raise SystemExit(max(came))
+
+
+def _chosen(ini: IniFile, members: Sequence[Member], section: str | None) -> Member:
+    """The one that is meant: the only hub, or else the only one of all."""
+    if section is not None:
+        fitting = [one for one in members if one.title == section]
+    else:
+        hubs = [one for one in members if one.is_hub]
+        fitting = hubs or list(members)
+    if len(fitting) == 1:
+        return fitting[0]
+    known = ", ".join(one.title for one in members) or "none"
+    raise click.ClickException(
+        f"{ini.path}: which member? --section takes one of: {known}"
+    )
+
+
+def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
+    """The names, one a line, each with what says in an answer which line that was.
+
+    Who is there to be asked is asked until there is none, and sees what she typed.
+    """
+    number = 0
+    while True:
+        number += 1
+        if stream.isatty():
+            line = click.prompt(
+                "Name (none to stop)", default="", show_default=False, err=True
+            )
+        else:
+            line = stream.readline(_LONGEST_NAME + 2)
+        name = line.strip()
+        if len(name) > _LONGEST_NAME:
+            raise click.ClickException(f"a name of more than {_LONGEST_NAME} letters")
+        if name:
+            yield ("" if stream.isatty() else f"line {number}: "), name
+        elif not line or stream.isatty():
+            return
+
+
+def _end(member: Member, operator: env.Operator, name: str, line: str) -> int:
+    """End the sessions of one, and tell what came of it; the exit status."""
+    if member.is_hub:
+        return _end_at_hub(operator, name, line)
+    return _end_at_site(member, operator.site, name, line)
+
+
+def _end_at(operator: env.Operator, entity_id: str, *, is_sure: bool) -> int:
+    """End all sessions at a participant; the exit status."""
+    if operator.hub is None:
+        raise click.UsageError("--participant is for the file of a hub")
+    return 0 if end_at(operator.hub, entity_id, is_sure=is_sure) else NOT_ALL
+
+
+def _end_at_hub(operator: env.Operator, name: str, line: str) -> int:
+    hub: AtWork = operator.hub
+    ended = [hub.end(who, operator.above) for who in hub.called(name)]
+    if not any(one.sessions for one in ended):
+        return _nobody(line)
+    for one in ended:
+        _tell(one, line)
+    is_known = all(one.is_above_told for one in ended)
+    is_known &= not any(one.waiting or one.untold for one in ended)
+    return 0 if is_known else NOT_ALL
+
+
+def _tell(ended: Ended, line: str) -> None:
+    known = len(ended.reached)
+    click.echo(
+        f"{line}{_sessions(ended.sessions)} ended;"
+        f" {known} participant{'' if known == 1 else 's'} told"
+    )
+    for entity_id in ended.waiting:
+        click.echo(f"  not reached yet, and told again: {entity_id}")
+    for entity_id in ended.untold:
+        click.echo(f"  cannot be told (see the log): {entity_id}")
+    if not ended.is_above_told:
+        click.echo("  the hub above does not say that it ended hers (see the log)")
+
+
+def _end_at_site(member: Member, site: SiteAtWork, name: str, line: str) -> int:
+    logins = site.called(name, _sources(member))
+    if not logins:
+        return _nobody(line)
+    is_everywhere = site.end(logins)
+    others = (
+        "the hub says that all others know it"
+        if is_everywhere
+        else "the hub does not say that all others know it (see the log)"
+    )
+    click.echo(f"{line}{_sessions(len(logins))} ended; {others}")
+    return 0 if is_everywhere else NOT_ALL
+
+
+def _sources(member: Member) -> Sequence[str]:
+    """What the option ``subject`` of its filter ``login`` names."""
+    asking = [part for part in member.parts if part.entry_point in ("main", "login")]
+    said = asking[0].options.get("subject") if asking else None
+    return settings.read(LoginOptions, {}, {"subject": said} if said else {}).subject
+
+
+def _nobody(line: str) -> int:
+    click.echo(f"{line}nobody of that name is logged in here")
+    return NOBODY
+
+
+def _sessions(number: int) -> str:
+    return f"{number} session{'' if number == 1 else 's'}"

@@ -1,0 +1,137 @@
+"""What is left to do until a site is a member of its federation, in its order.
+
+Each fault says what is wrong where it is; these say who has to do what first.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from eilogin import settings
+from eilogin.cli.capabilities import Known
+from eilogin.cli.drafting import is_address
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import is_member, own_of_part
+from eilogin.cli.pipelines import Part
+from eilogin.errors import InvalidOptions
+from eilogin.saml.keys import fingerprints
+
+
+def steps(
+    file: IniFile, parts: Sequence[Part], known: Mapping[str, Known]
+) -> list[str]:
+    """What to do for each section that is no member yet; nothing where all are.
+
+    ``known`` is who those sections know whose federation can be read.
+    """
+    members = [part for part in parts if is_member(part)]
+    sites = [_Site(file, part, known.get(part.title), members) for part in members]
+    found = [
+        *(step for site in sites for step in site.introduction()),
+        *(step for site in sites for step in site.missing()),
+        *(step for site in sites for step in site.admission()),
+    ]
+    if found:
+        found.append(f"see what is missing still:\n    eilogin check {_typed(file)}")
+    # Sites of one file often have one federation.
+    return list(dict.fromkeys(found))
+
+
+class _Site:
+    """One section, and what lies where it says."""
+
+    def __init__(
+        self, file: IniFile, part: Part, known: Known | None, members: Sequence[Part]
+    ) -> None:
+        self._file = file
+        self._part = part
+        self._is_alone = len(members) == 1
+        self._is_stranger = known is not None and _is_stranger(known)
+
+    def introduction(self) -> Iterator[str]:
+        """How the operator gets to know us."""
+        if not (self._is_stranger or self._without_keys() or any(self.missing())):
+            return
+        command = f"eilogin metadata {_typed(self._file)}{self._section()} > "
+        to = "send your metadata to the operator of the federation:\n    "
+        try:
+            own = own_of_part(self._file, self._part)
+        except InvalidOptions:
+            # What else is wrong than a missing key has been told.
+            if self._without_keys():
+                yield (
+                    "make your key and its certificate, if you never had any:\n"
+                    f"    eilogin join --wrap {_typed(self._file)}"
+                )
+            yield f"{to}{command}metadata.xml"
+            return
+        yield (
+            f"{to}{command}{urlsplit(own.public_url).hostname}.xml\n"
+            "and tell by another way, such as the telephone, the fingerprint of your"
+            f" certificate:\n    {fingerprints(own.key.certificate_text)}"
+        )
+
+    def _without_keys(self) -> bool:
+        """Whether the files that should have them are not there."""
+        said = [self._said(name) for name in ("key", "certificate")]
+        return all(text and not self._path(text).exists() for text in said)
+
+    def missing(self) -> Iterator[str]:
+        """What the operator gives to whom it takes in."""
+        for line in settings.split(self._said("federation_certificate")):
+            certificate = self._path(line)
+            if not certificate.exists():
+                yield (
+                    "get the operator's certificate, and put it into\n"
+                    f"    {certificate}\n"
+                    "ask by another way whether its fingerprint is the right one"
+                )
+        lines = settings.split(self._said("federation"))
+        if not lines:
+            yield (
+                "get the address of the federation's metadata from the operator, or its"
+                " file,\nfor the option 'federation', and the operator's certificate"
+                " for 'federation_certificate'"
+            )
+        for line in lines:
+            # Behind a file may stand the one with its certificate, and more.
+            is_file = not is_address(line) and " " not in line
+            path = self._path(line)
+            if is_file and not path.exists():
+                yield (
+                    "get the federation's metadata from the operator, with you in it,"
+                    f" and put it into\n    {path}"
+                )
+
+    def admission(self) -> Iterator[str]:
+        """What follows where the operator's metadata is there, and we are not in it."""
+        if not self._is_stranger:
+            return
+        lines = settings.split(self._said("federation"))
+        files = [self._path(line) for line in lines if not is_address(line)]
+        then = f"; then put the new file into\n    {files[0]}" if files else ""
+        yield (
+            "wait until the operator has taken you in, and signed the federation with"
+            f" you in it{then}"
+        )
+
+    def _section(self) -> str:
+        return "" if self._is_alone else f" --section {self._part.title}"
+
+    def _said(self, option: str) -> str:
+        return self._part.options.get(option, "").strip()
+
+    def _path(self, text: str) -> Path:
+        return self._file.path.absolute().parent / text
+
+
+def _typed(file: IniFile) -> str:
+    """Its path, as it is typed in a shell."""
+    return shlex.quote(str(file.path))
+
+
+def _is_stranger(known: Known) -> bool:
+    """Whether the federation has members, and we are none of them."""
+    members = {entity.entity_id for entity in known.federation.entities}
+    return known.federation.is_aggregate and known.own.entity_id not in members

@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM, for commands that run until one of them comes."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+
+#: Seconds after which is looked for a signal of which nothing told.
+_LOOK = 1.0
+
+
+class Stop:
+    """What a command waits for, and a signal or any of its threads sets.
+
+    No Event: the main thread runs the handler of a signal wherever it is, and would
+    wait for ever there for the lock of an Event that it holds itself.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._told: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Have them stop; again and again too."""
+        self.is_set = True
+        self._told.put(None)
+
+    def wait(self) -> None:
+        """Wait until it is set.
+
+        The system may hand a signal to another thread, which does not wake this one.
+        """
+        while not self.is_set:
+            with contextlib.suppress(Empty):
+                self._told.get(timeout=_LOOK)
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[Stop]:
+    """What Ctrl-C and SIGTERM set; afterwards they are what they were."""
+    stop, numbers = Stop(), (signal.SIGINT, signal.SIGTERM)
+    before = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,466 @@
+"""``eilogin trust``: which state of the federation is active, what waits, and who says.
+
+What is kept of a federation is in ``federation_folder``. Who looks and approves need
+not be the user that serves, and may not be able to read our keys: no option is read
+that is not needed for it. Several sites of a file may wait for the same state, which
+has the same name at all of them, and is approved for all of them at once.
+"""
+
+import os
+import pwd
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import create_model
+
+from eilogin import audit, clock, settings
+from eilogin.cli.check import tell
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import is_member, parts_of
+from eilogin.cli.pipelines import Part
+from eilogin.cli.serve import set_up_logging, variables_of
+from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.federation import Federation
+from eilogin.federation.changes import MOST_LOGGED, Changes, Rules, changes_for
+from eilogin.federation.departed import departed_of, note_departed
+from eilogin.federation.differences import words
+from eilogin.federation.folder import Active, Approval, SiteFolder, Source, Waiting
+from eilogin.federation.own_options import entity_id_of
+from eilogin.federation.refreshing import is_over, refresh
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.saml.messages import write_instant
+
+#: For how many seconds a command waits for who refreshes.
+_PATIENCE = 60.0
+
+_NEEDED = (
+    *("role", "public_url", "prefix", "entity_id", "hub"),
+    *("federation_folder", "federation_changes", "four_eyes"),
+)
+#: The options of a site that say what is kept of its federation, and who decides.
+_Options: Any = create_model(  # type: ignore[call-overload]
+    "_Options",
+    __base__=settings.Options,
+    **{
+        name: (field.annotation, field)
+        for name, field in TrustOptions.model_fields.items()
+        if name in _NEEDED
+    },
+)
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+_ID = click.argument("state_id", metavar="ID")
+_SECTION = click.option(
+    "--section", help="Only this site of several, such as filter:eilogin."
+)
+
+
+@click.group("trust", short_help="What the federation is now, and what waits for you.")
+def trust_command() -> None:
+    """Show which state of the federation is active, and decide on what waits.
+
+    A refresh is compared with what is active. What could hand logins to somebody else,
+    such as the only key of a member that is replaced, waits until somebody has looked;
+    the old state serves until then, or until it expires.
+
+    \b
+        eilogin trust show app.ini           since when, from where, what waits
+        eilogin trust diff app.ini           what is otherwise in what waits, in words
+        eilogin trust approve app.ini ID     have it be active
+        eilogin trust reject app.ini ID      have it gone, and not asked again
+        eilogin trust refresh app.ini        ask the sources now
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A member of a federation in an ini file, and what is kept for it."""
+
+    ini: IniFile
+    part: Part
+    options: Any
+    folder: SiteFolder
+
+    @property
+    def entity_id(self) -> str:
+        """Who it is."""
+        return entity_id_of(self.options)
+
+    def changes(self, waiting: Waiting) -> Changes:
+        """What is otherwise in what waits than in what is active."""
+        old, new = self.states(waiting)
+        return changes_for(self.options, old, new, departed_of(self.folder))
+
+    def states(self, waiting: Waiting) -> tuple[Federation, Federation]:
+        """What is active, and what waits; MetadataUnusable of what cannot be read."""
+        active = self.folder.active
+        old = Federation() if active is None else self._federation(active)
+        return old, self._federation(waiting)
+
+    def _federation(self, found: Active | Waiting) -> Federation:
+        return Federation.from_index(self.folder.index(found.state))
+
+
+@trust_command.command("show", short_help="What is active, its sources, what waits.")
+@_FILE
+@_VARIABLES
+@_SECTION
+def show_command(file: Path, variables: Sequence[str], section: str | None) -> None:
+    """Show for each site of an ini FILE which state of the federation is active.
+
+    Since when, with how many members; when each source was asked, and what went wrong;
+    and what waits for approval. NAME=VALUE as for "eilogin serve".
+    """
+    with _told():
+        for site in _sites(file, variables, section):
+            click.echo(f"{site.part.title} ({site.entity_id})")
+            for line in _shown(site):
+                click.echo(f"  {line}")
+
+
+@trust_command.command("diff", short_help="What is otherwise in what waits, in words.")
+@_FILE
+@_VARIABLES
+@_SECTION
+def diff_command(file: Path, variables: Sequence[str], section: str | None) -> None:
+    """Show what waits for approval, and what is otherwise in it than what is active.
+
+    First why it waits, then all that is otherwise; "!" is before what always waits. The
+    last lines are what to type. NAME=VALUE as for "eilogin serve".
+    """
+    with _told():
+        found = [
+            (site, waiting)
+            for site in _sites(file, variables, section)
+            if (waiting := site.folder.waiting) is not None
+        ]
+        for site, waiting in found:
+            click.echo("\n".join(_differing(site, waiting)))
+    if not found:
+        click.echo("nothing waits for approval")
+
+
+@trust_command.command("approve", short_help="Have what waits be active.")
+@_FILE
+@_ID
+@_VARIABLES
+@_SECTION
+def approve_command(
+    file: Path, state_id: str, variables: Sequence[str], section: str | None
+) -> None:
+    """Approve the state with this ID, as "eilogin trust diff FILE" shows it.
+
+    It is active at once, in all processes within a second. Where another state waits by
+    now, it is refused: nobody approves what was not shown. With "four_eyes = true" two
+    people have to, each as a user of the system of their own.
+    """
+    with _told():
+        _decide(file, state_id, variables, section, _approve)
+
+
+@trust_command.command("reject", short_help="Have what waits be gone.")
+@_FILE
+@_ID
+@_VARIABLES
+@_SECTION
+def reject_command(
+    file: Path, state_id: str, variables: Sequence[str], section: str | None
+) -> None:
+    """Reject the state with this ID, as "eilogin trust diff FILE" shows it.
+
+    What is active stays so until it expires. The same state is not asked again; one
+    that differs from it in anything is.
+    """
+    with _told():
+        _decide(file, state_id, variables, section, _reject)
+
+
+@trust_command.command("refresh", short_help="Ask the sources now.")
+@_FILE
+@_VARIABLES
+@_SECTION
+def refresh_command(file: Path, variables: Sequence[str], section: str | None) -> None:
+    """Ask all sources of each site of an ini FILE now, and tell what came of it.
+
+    What is new is active at once, or waits, as at every refresh. The exit status is 1
+    where a source could not be had. NAME=VALUE as for "eilogin serve".
+    """
+    with _told():
+        came = [_refresh(site) for site in _sites(file, variables, section)]
+    raise SystemExit(0 if all(came) else 1)
+
+
+# --- which sites --------------------------------------------------------------------
+
+
+def _sites(file: Path, variables: Sequence[str], section: str | None) -> list[Site]:
+    """The sites of a file of which something is kept; ClickException for none."""
+    ini = IniFile.read(file, variables_of(variables))
+    parts = [part for part in parts_of(ini) if is_member(part)]
+    if section is not None:
+        known = ", ".join(part.title for part in parts) or "none"
+        parts = [part for part in parts if part.title == section]
+        if not parts:
+            told = f"which site? --section takes one of: {known}"
+            raise click.ClickException(f"{file}: {told}")
+    sites = [site for part in parts if (site := _site(ini, part)) is not None]
+    if not sites:
+        raise click.ClickException(
+            f"{file}: no site with 'federation_folder': without it metadata is read at"
+            " the start, and nothing is kept, refreshed or approved"
+        )
+    if "loggers" in ini.sections:
+        set_up_logging(ini)
+    return sites
+
+
+def _site(ini: IniFile, part: Part) -> Site | None:
+    options = _read(_Options, ini, part)
+    if options.federation_folder is None:
+        return None
+    folder = SiteFolder.of(options.federation_folder, entity_id_of(options))
+    return Site(ini, part, options, folder)
+
+
+def _read(declared: Any, ini: IniFile, part: Part) -> Any:
+    """The options of a section that are declared there; SystemExit for a fault."""
+    known = {n: v for n, v in part.options.items() if n in declared.model_fields}
+    options, faults = settings.attempt(declared, str(ini.path), part.title, known)
+    if options is None:
+        raise InvalidOptions(faults)
+    return options
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong is told as a command tells it."""
+    try:
+        yield
+    except InvalidOptions as error:
+        tell(error.faults)
+        raise SystemExit(1) from error
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}"
+        raise click.ClickException(told) from error
+
+
+# --- what is told -------------------------------------------------------------------
+
+
+def _shown(site: Site) -> Iterator[str]:
+    active, waiting = site.folder.active, site.folder.waiting
+    if active is None:
+        yield "nothing is active yet: the first start takes what there is"
+        return
+    state, tries = active.state, active.tries
+    over = ", and has expired: nobody can log in" if is_over(state) else ""
+    yield f"active since {write_instant(active.since)}: {_members(state.members)}{over}"
+    if tries.failures:
+        yield f"refresh: {_failed(tries.failures, tries.tried, tries.why)}"
+    yield f"last refreshed {_at(tries.worked)}, next {_at(tries.due)}"
+    for source in state.sources:
+        yield f"source {words(source.name)}: {_source(source)}"
+    if waiting is not None:
+        count = len(waiting.reasons)
+        reasons = "1 reason" if count == 1 else f"{count} reasons"
+        since = write_instant(waiting.since)
+        yield f"waits since {since}, for {reasons}: {waiting.state.id}"
+        yield from _approvals(site, waiting)
+        yield f"look at it: eilogin trust diff {site.ini.path}"
+
+
+def _source(source: Source) -> str:
+    well = f"last well {_at(source.worked)}"
+    if not source.failures:
+        return well
+    return f"{well}; {_failed(source.failures, source.tried, source.why)}"
+
+
+def _failed(times: int, at: float, why: str) -> str:
+    often = "once" if times == 1 else f"{times} times in a row"
+    return f"failed {often}, last {_at(at)}: {words(why)}"
+
+
+def _differing(site: Site, waiting: Waiting) -> Iterator[str]:
+    state = waiting.state
+    yield f"{site.part.title} ({site.entity_id})"
+    since = write_instant(waiting.since)
+    yield f"waits since {since}: {_members(state.members)}, {state.id}"
+    yield from _approvals(site, waiting)
+    changes = site.changes(waiting)
+    yield "\nIt waits because of:"
+    yield from (f"  {reason}" for reason in changes.waits(Rules.of(site.options)))
+    yield "\nAll that is otherwise:"
+    yield from (f"  {line}" for line in changes.lines)
+    yield "\nIf that is as it should be (ask the operator by another way, such as the"
+    yield "telephone, about keys and addresses):"
+    yield f"  eilogin trust approve {site.ini.path} {state.id}"
+    yield "and if not:"
+    yield f"  eilogin trust reject {site.ini.path} {state.id}"
+
+
+def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
+    for one in waiting.approvals:
+        yield f"approved {_at(one.at)} by {_named(one)}"
+    more = Rules.of(site.options).people - len(waiting.approvals)
+    if more > 1:
+        yield f"needs {more} people to approve it (four_eyes)"
+    elif waiting.approvals:
+        yield "needs 1 more to approve it (four_eyes)"
+
+
+def _at(instant: float) -> str:
+    return f"at {write_instant(instant)}" if instant else "never"
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'' if count == 1 else 's'}"
+
+
+def _named(who: Approval) -> str:
+    return f"{words(who.name)} (uid {who.uid})"
+
+
+# --- what is decided ----------------------------------------------------------------
+
+
+def _decide(
+    file: Path,
+    state_id: str,
+    variables: Sequence[str],
+    section: str | None,
+    decide: Callable[[Site, str, Approval], str],
+) -> None:
+    """Have something become of what waits by this name, at each site where it does."""
+    sites = _sites(file, variables, section)
+    waiting = {site.folder.path: site.folder.waiting for site in sites}
+    fitting = [
+        site
+        for site in sites
+        if (one := waiting[site.folder.path]) is not None and one.state.id == state_id
+    ]
+    if not fitting:
+        there = {one.state.id for one in waiting.values() if one is not None}
+        now = f"{', '.join(sorted(there))} waits" if there else "nothing waits"
+        raise click.ClickException(
+            f"{file}: {now} by now, and not {words(state_id)!r}; nothing was done: look"
+            f" at it first (eilogin trust diff {file})"
+        )
+    for site in fitting:
+        with site.folder.locked(_PATIENCE):
+            click.echo(f"{site.part.title}: {decide(site, state_id, _who())}")
+
+
+def _approve(site: Site, state_id: str, who: Approval) -> str:
+    waiting = _still(site, state_id)
+    people = Rules.of(site.options).people
+    if people > 1 and any(one.is_by_who(who) for one in waiting.approvals):
+        raise click.ClickException(
+            f"{_named(who)} has approved it already: somebody else has to, as another"
+            " user of the system (four_eyes); by sudo all are one"
+        )
+    if is_over(waiting.state):
+        raise click.ClickException(
+            f"{state_id} has expired by now: eilogin trust refresh {site.ini.path}"
+        )
+    _note(site, "trust.approved", waiting, who)
+    note_departed(site.folder, *site.states(waiting))
+    if site.folder.approve(state_id, who, people):
+        return f"{state_id} is active now"
+    return f"approved by {_named(who)}; 1 more has to, as another user (four_eyes)"
+
+
+def _reject(site: Site, state_id: str, who: Approval) -> str:
+    _note(site, "trust.rejected", _still(site, state_id), who)
+    site.folder.reject(state_id)
+    return f"{state_id} is rejected; what is active stays so"
+
+
+def _still(site: Site, state_id: str) -> Waiting:
+    """What waits, now that nobody else changes it."""
+    waiting = site.folder.waiting
+    if waiting is None or waiting.state.id != state_id:
+        raise ConfigurationError(
+            f"{site.folder}: something else waits by now; nothing was done: look at it"
+            f" first (eilogin trust diff {site.ini.path})"
+        )
+    return waiting
+
+
+def _note(site: Site, code: str, waiting: Waiting, who: Approval) -> None:
+    """Write down who decides what, before it is done."""
+    lines = site.changes(waiting).lines
+    fields: Mapping[str, Any] = {
+        "code": code,
+        "id": waiting.state.id,
+        "who": who.name,
+        "uid": who.uid,
+        "changes": lines,
+    }
+    site.folder.log(fields)
+    audit.event(
+        code,
+        reference=waiting.state.id,
+        peer=site.entity_id,
+        by=_named(who),
+        changes=lines[:MOST_LOGGED],
+    )
+
+
+def _who() -> Approval:
+    """Who has typed this: a user of the system, and who that became by sudo."""
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "nobody that has a name"
+    # Whoever is root can say here what they like: it makes nobody a second person.
+    sudo, number = (os.environ.get(f"SUDO_{one}", "") for one in ("USER", "UID"))
+    return Approval(
+        f"{name}, by sudo of {words(sudo)}" if sudo else name,
+        uid,
+        clock.now(),
+        int(number) if re.fullmatch("[0-9]{1,10}", number) else None,
+    )
+
+
+def _refresh(site: Site) -> bool:
+    """Whether all sources could be had; what came of it is told."""
+    title = site.part.title
+    try:
+        options = _read(TrustOptions, site.ini, site.part)
+        site.folder.prepare()
+        with site.folder.locked(_PATIENCE):
+            outcome = refresh(options, site.folder)
+    except ConfigurationError as error:
+        if isinstance(error, InvalidOptions):
+            raise
+        click.echo(
+            f"{title}: not refreshed, what is active stays so: {error}", err=True
+        )
+        return False
+    click.echo(f"{title}: {_CAME[outcome.what]}: {_members(outcome.members)}")
+    for reason in outcome.reasons:
+        click.echo(f"  {reason}")
+    for failure in outcome.failures:
+        click.echo(f"  a copy stands in: {failure}", err=True)
+    if outcome.what == "waiting":
+        click.echo(f"look at it: eilogin trust diff {site.ini.path}")
+    return not outcome.failures
+
+
+#: What has come of a refresh; the members are those that are active.
+_CAME = {
+    "same": "nothing is new",
+    "active": "a newer state is active",
+    "waiting": "a newer state waits for approval; active as before",
+    "rejected": "what there is was rejected; active as before",
+}

@@ -1,0 +1,167 @@
+"""``eilogin work FILE`` and ``eilogin logouts FILE``: what nobody waits for.
+
+A hub tells again who was not reached, and ends sessions at their limit, in its own
+processes. Where those end before it is done, or start no threads (uWSGI without
+``enable-threads``), ``eilogin work`` does that as a service of its own; and ``eilogin
+logouts`` shows what there is to do. It refreshes the federation of all sites too.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eilogin import clock, settings
+from eilogin.cli import inventory
+from eilogin.cli.hubs import Member, hub_members, hubs_of, members_of
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import is_member, parts_of
+from eilogin.cli.serve import set_up_logging, variables_of
+from eilogin.cli.stopping import signals
+from eilogin.errors import EiloginError
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.watching import Watch
+from eilogin.hub.at_work import AtWork, Worker
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+
+
+@click.command("work", short_help="Do a file's background work, as a service.")
+@_FILE
+@_VARIABLES
+@click.option("--once", is_flag=True, help="Do what is to be done now, and stop.")
+def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
+    """Do the background work of an ini FILE, until a signal comes.
+
+    Of its hubs: a participant that a logout did not reach is told again, until it knows
+    or the session is over; and a session at its limit ("max_session") is ended, of
+    which all participants are told. The processes of a hub do both themselves, unless
+    its option "work" is false: then nobody does but this. Of all its sites: the
+    federation is refreshed where there is a "federation_folder", as their processes do
+    too, once somebody has visited them.
+
+    It may run beside them, also several times: each logout is taken up by one of them,
+    and one refreshes. NAME=VALUE as for "eilogin serve".
+    """
+    ini = IniFile.read(file, variables_of(variables))
+    members = members_of(ini, variables_of(variables))
+    hubs, watches = hub_members(members), _watches(ini)
+    if not hubs and not watches:
+        raise click.ClickException(
+            f"{ini.path}: nothing to do: expected a pipeline that ends in"
+            " 'egg:eilogin#hub', or a site with a 'federation_folder'"
+        )
+    try:
+        set_up_logging(ini)
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+    if once:
+        _work_once({hub.own.entity_id: hub.operator().hub for hub in hubs}, watches)
+        return
+    with signals() as stop:
+        for entity_id in dict.fromkeys(
+            [*(hub.own.entity_id for hub in hubs), *(one.entity_id for one in watches)]
+        ):
+            click.echo(f"at work for {entity_id}")
+        for hub in hubs:
+            _at_work(hub)
+        for watch in watches:
+            watch.wake()
+        stop.wait()
+
+
+def _at_work(hub: Member) -> None:
+    """Have a hub work, for the members that it has now and later."""
+    worker, at_work = Worker(), hub.operator().hub
+    worker.see(at_work)
+    if (watch := at_work.trust.watch) is not None:
+        watch.subscribe(lambda *_: worker.see(hub.operator().hub))
+        watch.wake()
+
+
+def _watches(ini: IniFile) -> list[Watch]:
+    """What refreshes the federation of each site, where it is to be."""
+    found = []
+    for part in filter(is_member, parts_of(ini)):
+        options, _ = settings.attempt(
+            inventory.declared()[part.entry_point or ""],
+            str(ini.path),
+            part.title,
+            part.options,
+        )
+        # The file was found to have no faults.
+        if isinstance(options, TrustOptions) and (watch := trust_of(options).watch):
+            found.append(watch)
+    return found
+
+
+def _work_once(hubs: Mapping[str, AtWork], watches: Sequence[Watch]) -> None:
+    try:
+        for entity_id, hub in hubs.items():
+            click.echo(f"{entity_id}: {_told(hub.work())}")
+        for watch in watches:
+            if watch.refresh_if_due():
+                click.echo(f"{watch.entity_id}: federation refreshed")
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("logouts", short_help="Which logouts did not reach everybody yet.")
+@_FILE
+@_VARIABLES
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> None:
+    """List the logouts of the hubs of an ini FILE of which participants do not know.
+
+    For each participant: since when, how often it was tried again and why that failed
+    (an error's code), when it is tried next, and until when. Who logged out is not
+    shown. The exit status is 0 also where there are some. NAME=VALUE as for "eilogin
+    serve".
+    """
+    ini = IniFile.read(file, variables_of(variables))
+    hubs = hubs_of(ini, variables_of(variables))
+    try:
+        found = [line for hub in hubs.values() for line in _waiting(hub)]
+    except EiloginError as error:
+        raise click.ClickException(str(error)) from error
+    for line in found:
+        click.echo(json.dumps(line) if as_json else _shown(line))
+    if not found and not as_json:
+        click.echo("no logout waits to be told again")
+
+
+def _told(count: int) -> str:
+    return f"{count} participant{'' if count == 1 else 's'} told"
+
+
+def _waiting(hub: AtWork) -> Iterator[Mapping[str, Any]]:
+    queue = hub.undelivered
+    for entry in queue.all():
+        for number, told in entry.left.items():
+            yield {
+                "participant": told.entity_id,
+                "since": _instant(entry.begun),
+                "tries": entry.tries,
+                "reason": entry.reasons.get(number, ""),
+                "next": _instant(queue.due_at(entry)),
+                "until": _instant(entry.until),
+            }
+
+
+def _instant(seconds: float) -> str:
+    return clock.utc(seconds).isoformat(timespec="seconds")
+
+
+def _shown(line: Mapping[str, Any]) -> str:
+    tried = f"tried again {line['tries']} times"
+    if line["tries"] == 1:
+        tried = "tried again once"
+    why = f" ({line['reason']})" if line["reason"] else ""
+    return (
+        f"{line['participant']}: since {line['since']}, {tried}{why}, next at"
+        f" {line['next']}, until {line['until']}"
+    )

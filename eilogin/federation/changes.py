@@ -1,0 +1,282 @@
+"""What is otherwise in a federation than it was, and whether somebody looks first.
+
+Metadata is signed, and a refresh takes what the signature is good for. But who signs
+can slip, and who has stolen that key can sign. So what is new is compared with what is
+active, member by member; what could hand logins to somebody else waits, while the old
+state serves, until an operator has read it and says yes (``eilogin trust``). What
+happens all the time applies by itself: a new member, a key published beside the old
+one, an address on the same host, a new name. A key beside the old one is all that a
+thief of the signing key needs; but so every member changes its key, and sites that
+nobody looks after would lose all logins over it.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from eilogin.errors import PeerUnusable
+from eilogin.federation import peers
+from eilogin.federation.differences import (
+    ADDED,
+    GONE,
+    KINDS,
+    LEFT_OUT,
+    OTHER,
+    VALIDITY,
+    Change,
+    differences,
+    introduced,
+    words,
+)
+from eilogin.federation.members import Federation
+from eilogin.federation.own import HUB
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.saml.messages import write_instant
+
+#: How many changes of one kind are told.
+_TOLD = 50
+#: How many lines of changes the audit log has at most.
+MOST_LOGGED = 100
+#: One member alone is no large part of a federation, however small that is.
+_FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What waits besides that which always does."""
+
+    #: The part of the members in percent of which no more may be gone, or otherwise,
+    #: at once; None where any may.
+    percent: float | None = 25.0
+    #: Whether visitors may be sent to every hub that there is.
+    takes_all_hubs: bool = False
+    #: How many people approve it.
+    people: int = 1
+
+    @classmethod
+    def of(cls, options: TrustOptions) -> "Rules":
+        """Those that options say."""
+        return cls(
+            options.federation_changes,
+            options.role != HUB and peers.ALL in options.hub,
+            2 if options.four_eyes else 1,
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that is otherwise."""
+
+    changes: tuple[Change, ...] = ()
+    #: How many members there were, and how many of them are gone or otherwise.
+    before: int = 0
+    gone: int = 0
+    changed: int = 0
+    #: The hubs that were none before.
+    new_hubs: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(one.kind != VALIDITY for one in self.changes)
+
+    @property
+    def lines(self) -> list[str]:
+        """In words for a terminal, by kind; ``!`` is before what always waits."""
+        lines = []
+        for kind, changes in self._by_kind(self.changes):
+            lines.append(f"{kind} ({len(changes)}):")
+            # What waits is not to be hidden behind what does not.
+            first = sorted(changes, key=lambda one: not one.waits)[:_TOLD]
+            lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
+            lines += _and_more(changes)
+        return lines
+
+    def waits(self, rules: Rules) -> list[str]:
+        """Why this waits for somebody to approve it; nothing where it need not."""
+        reasons = [*self._large_parts(rules.percent)]
+        waiting = [one for one in self.changes if one.waits]
+        for _, changes in self._by_kind(waiting):
+            reasons += [*map(str, changes[:_TOLD]), *_and_more(changes)]
+        if rules.takes_all_hubs:
+            told = "a hub more, to which visitors may be sent ('hub = all')"
+            new = [replace(one, text=f"{told}: {one.text}") for one in self.new_hubs]
+            reasons += [*map(str, new[:_TOLD]), *_and_more(new)]
+        return reasons
+
+    def _large_parts(self, percent: float | None) -> Iterator[str]:
+        if percent is None or not self.before:
+            return
+        for count, what in ((self.gone, "gone"), (self.changed, "otherwise")):
+            part = 100 * count / self.before
+            if part > percent and count >= _FEWEST:
+                yield (
+                    f"{count} of {self.before} members are {what} at once"
+                    f" ({part:.0f} %; federation_changes = {percent:g})"
+                )
+
+    @staticmethod
+    def _by_kind(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
+        found = [*changes]
+        for kind in KINDS:
+            if fitting := [one for one in found if one.kind == kind]:
+                yield kind, fitting
+
+
+def changes_for(
+    options: TrustOptions, old: Federation, new: Federation, departed: Federation
+) -> Changes:
+    """The same as :func:`compare`, for the site of these options."""
+    return compare(old, new, _hubs_before(options, old), departed)
+
+
+def id_of(federation: Federation) -> str:
+    """By what a person names a state: the same when all of it is signed once more.
+
+    As long as it is because who can have things signed could find two states that
+    share a shorter one, and have the one approved that nobody was shown.
+    """
+    said = [
+        sorted((name, digest.hex()) for name, digest in federation.digests.items()),
+        sorted((name, _why(one)) for name, one in federation.left_out.items()),
+        federation.name,
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+def compare(
+    old: Federation,
+    new: Federation,
+    hubs: Collection[str] = (),
+    departed: Federation | None = None,
+) -> Changes:
+    """What is otherwise in ``new``, where ``hubs`` are those of our visitors.
+
+    ``departed`` are those who were members once: who of them comes back is compared
+    with what it was then.
+
+    Members are compared whether they are over by now or not: else who waits until the
+    old state is over could have anybody come as a new member.
+    """
+    found = _Comparison(old, new, frozenset(hubs), departed or Federation())
+    return Changes(
+        changes=(*found.changes, *found.validity),
+        before=len(old.members),
+        gone=len(found.gone),
+        changed=len(found.changed),
+        new_hubs=found.new_hubs,
+    )
+
+
+class _Comparison:
+    """Two states side by side."""
+
+    def __init__(
+        self,
+        old: Federation,
+        new: Federation,
+        hubs: frozenset[str],
+        departed: Federation,
+    ) -> None:
+        self.old, self.new, self.hubs, self.departed = old, new, hubs, departed
+        self.added = [name for name in new.members if name not in old.members]
+        self.gone = [name for name in old.members if name not in new.members]
+        self.changed: list[str] = []
+        self._ends: Counter[tuple[float | None, float | None]] = Counter()
+        self.changes = tuple(self._all())
+
+    @property
+    def validity(self) -> Iterator[Change]:
+        for (before, after), count in self._ends.items():
+            told = f"valid until {_end(after)}; before: {_end(before)}"
+            who = "1 member" if count == 1 else f"{count} members"
+            yield Change(VALIDITY, "", f"{who}: {told}")
+
+    @cached_property
+    def new_hubs(self) -> tuple[Change, ...]:
+        return tuple(
+            Change(ADDED, name, introduced(self.new.members[name]))
+            for name in self.added
+            if self.new.members[name].identity_provider
+        )
+
+    def _all(self) -> Iterator[Change]:
+        yield from self._gone()
+        yield from self._added()
+        yield from self._left_out()
+        for name in self.old.members:
+            if name in self.new.members:
+                yield from self._changed(name)
+        yield from self._of_all()
+
+    def _gone(self) -> Iterator[Change]:
+        for name in self.gone:
+            entity = self.old.members[name]
+            told = introduced(entity)
+            if name in self.new.left_out:
+                told += f"; left out: {_why(self.new.left_out[name])}"
+            is_ours = name in self.hubs and entity.identity_provider is not None
+            ours = "our hub: " if is_ours else ""
+            yield Change(GONE, name, ours + told, is_ours)
+
+    def _added(self) -> Iterator[Change]:
+        for name in self.added:
+            entity = self.new.members[name]
+            again = "; was left out before" if name in self.old.left_out else ""
+            before = self.departed.members.get(name)
+            if before is not None:
+                again = "; was a member before"
+                yield from differences(before, entity, is_our_hub=name in self.hubs)
+            yield Change(ADDED, name, introduced(entity) + again)
+
+    def _left_out(self) -> Iterator[Change]:
+        olds, news = self.old.left_out, self.new.left_out
+        for name, error in news.items():
+            before = olds.get(name)
+            if name not in self.old.members and _why(before) != _why(error):
+                yield Change(LEFT_OUT, name, _why(error))
+        for name in olds:
+            if name not in news and name not in self.new.members:
+                yield Change(LEFT_OUT, name, "is there no more; was left out")
+
+    def _changed(self, name: str) -> Iterator[Change]:
+        ends = self.old.end_of(name), self.new.end_of(name)
+        if ends[0] != ends[1]:
+            self._ends[ends] += 1
+        # The end has no part in these, and most of a large federation need no reading.
+        if self.old.digests[name] == self.new.digests[name]:
+            return
+        before, after = self.old.members[name], self.new.members[name]
+        found = [*differences(before, after, is_our_hub=name in self.hubs)]
+        if found:
+            self.changed.append(name)
+        yield from found
+
+    def _of_all(self) -> Iterator[Change]:
+        """What is said of the whole."""
+        if self.old.name != self.new.name:
+            told = f"name of the federation: '{words(self.new.name)}'"
+            yield Change(OTHER, "", f"{told}; before: '{words(self.old.name)}'")
+
+
+def _hubs_before(options: TrustOptions, old: Federation) -> Sequence[str]:
+    """The hubs that options mean, whether their metadata is over or not."""
+    if options.role == HUB:
+        return ()
+    if options.hub and peers.ALL not in options.hub:
+        return options.hub
+    return [name for name in (*old.hubs, *old.lost_hubs) if name in old.members]
+
+
+def _why(error: PeerUnusable | None) -> str:
+    return "" if error is None else words(f"{error.code}: {error}")
+
+
+def _end(instant: float | None) -> str:
+    return "for ever" if instant is None else write_instant(instant)
+
+
+def _and_more(changes: Sequence[Change]) -> list[str]:
+    more = len(changes) - _TOLD
+    return [f"    and {more} more"] if more > 0 else []

@@ -1,0 +1,507 @@
+"""What is kept of a federation on disk: ``federation_folder``, a folder in it a site.
+
+``active.json`` says which state is active: the file of its index, the copies that this
+was made of, and how the tries since then went. ``waiting.json`` says the same of a
+state that waits for somebody to approve it. Both are replaced as a whole and name files
+that are never written again, so whoever reads, and whatever is killed when, finds the
+old state or the new one. ``lock`` is held by who refreshes, one process of this
+machine, and ``log.jsonl`` has who decided what.
+
+Whoever can write here decides whom we trust. A file that is not as we write it is no
+reason to begin anew: what is known of older metadata would be forgotten with it.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eilogin import clock, files
+from eilogin.errors import ConfigurationError
+from eilogin.saml.checks import SKEW
+
+#: What these files are written as; another one is not read.
+_VERSION = 1
+
+_ACTIVE, _WAITING = "active.json", "waiting.json"
+#: The files that come and go: those that no state names are removed.
+_PASSING = re.compile(r"index-\d+|copy-[0-9a-f]{64}\.xml|.*\.new")
+
+#: Bytes of the longest of these that is read.
+_LONGEST = 64 * 1024 * 1024
+#: Not by a link to a file elsewhere, nor waiting for who writes to a pipe.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+#: What changes with a file.
+Stamp = tuple[int, int, int] | None
+
+#: Seconds between two looks whether who refreshes is done.
+_LOOK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is known of one source: what there is of it, and how it went lately."""
+
+    #: As a log names it; and by what it is known again, whatever it is called.
+    name: str
+    key: str
+    #: A hash of the keys of who may sign it.
+    signers: str = ""
+    #: The file of the copy, in the folder.
+    copy: str = ""
+    #: Of that copy: as :class:`eilogin.federation.sources.Before` has it.
+    etag: str = ""
+    last_modified: str = ""
+    created: float | None = None
+    valid_until: float | None = None
+    id: str = ""
+    sha256: str = ""
+    recent: tuple[str, ...] = ()
+    choice: str = ""
+    #: When it was tried last, when that was well, how often it was not since then, why.
+    tried: float = 0.0
+    worked: float = 0.0
+    failures: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All metadata together, as it came at one time."""
+
+    generation: int
+    #: When it came.
+    made: float
+    #: By what a person tells it from another one; the same where it is only signed anew
+    #: (:func:`eilogin.federation.changes.id_of`).
+    id: str
+    #: The digest of its members: what tells whether anything is otherwise.
+    digest: str
+    #: What it was made by: a hash of the options that say whom to believe.
+    configuration: str
+    #: The file of its index, in the folder.
+    index: str
+    members: int
+    sources: tuple[Source, ...] = ()
+
+    def source(self, key: str) -> Source | None:
+        """What is known of a source, by its key."""
+        return next((one for one in self.sources if one.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How refreshing goes."""
+
+    tried: float = 0.0
+    worked: float = 0.0
+    #: How often it did not go well since then, and why the last time.
+    failures: int = 0
+    why: str = ""
+    #: When it is tried next.
+    due: float = 0.0
+    #: The ID of a state that somebody has rejected: it is not asked again.
+    rejected: str = ""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time: also where the last try is yet to come.
+
+        Then the clock was ahead of the time, by however much.
+        """
+        now = clock.now()
+        return self.due <= now or now < self.tried - SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The state that is active, and what became of the tries to get a newer one."""
+
+    state: State
+    tries: Tries
+    #: When it became active, and the file of the index that was active before.
+    since: float
+    previous: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who has approved what waits, by the name and number of the system, and when."""
+
+    name: str
+    uid: int
+    at: float
+    #: Who that was before sudo, where it was another one.
+    sudo_uid: int | None = None
+
+    def is_by_who(self, other: "Approval") -> bool:
+        """Whether it is by one person, whoever that became by sudo."""
+        ours = {self.uid, self.sudo_uid} - {None}
+        return not ours.isdisjoint({other.uid, other.sudo_uid})
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A state that waits until it is approved, and why it does."""
+
+    state: State
+    reasons: tuple[str, ...]
+    since: float
+    approvals: tuple[Approval, ...] = ()
+
+
+class SiteFolder:
+    """What is kept of the federation of one site."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, folder: Path, entity_id: str) -> "SiteFolder":
+        """That of a site in ``federation_folder``, which several may have together."""
+        host = "".join(re.findall(r"//([a-z0-9.-]{1,80})", entity_id.lower())[:1])
+        short = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
+        return cls(folder / f"{host or 'site'}-{short}")
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    # --- the folder itself ----------------------------------------------------------
+
+    def require_safe(self) -> None:
+        """Raise ConfigurationError where others can write here."""
+        if self.path.is_symlink():
+            raise ConfigurationError(
+                f"federation_folder: {self.path} is a link; expected a folder: link"
+                f" {self.path.parent} to where it is, or remove this"
+            )
+        for folder in (self.path.parent, self.path):
+            try:
+                mode = folder.stat().st_mode
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unusable(folder, error) from error
+            if mode & stat.S_IWOTH:
+                raise ConfigurationError(
+                    f"federation_folder: {folder} can be written by everybody (mode"
+                    f" {stat.S_IMODE(mode):04o}), who so decide whom we trust; expected"
+                    f" 'chmod o-w {folder}'"
+                )
+
+    def prepare(self) -> None:
+        """Make it where it is not there; ConfigurationError where that cannot be."""
+        self.require_safe()
+        try:
+            self.path.mkdir(mode=0o755, exist_ok=True)
+            self._give(self.path)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"federation_folder: {self.path} cannot be written by this user"
+            )
+
+    def _give(self, path: Path | int) -> None:
+        """Have what an administrator makes be of whose the folder is: the server.
+
+        A link that the server has put there gives it no file of the administrator's.
+        """
+        if os.geteuid() == 0:
+            owner = self.path.parent.stat()
+            to_whom = owner.st_uid, owner.st_gid
+            if isinstance(path, int):
+                os.fchown(path, *to_whom)
+            else:
+                os.chown(path, *to_whom, follow_symlinks=False)
+
+    def _open(self, name: str, flags: int) -> int:
+        """Open a file of ours: no link to another one, and nothing that one waits for.
+
+        Raises OSError.
+        """
+        place = self.path / name
+        number = os.open(place, flags | _SAFELY, 0o644)
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            os.close(number)
+            raise OSError(errno.EINVAL, "is no file of our own", str(place))
+        return number
+
+    # --- one process at a time ------------------------------------------------------
+
+    def lock(self) -> int | None:
+        """Have nobody else refresh until this file is closed; None while one does.
+
+        A child process may take it along: it is free when nobody has it open any more.
+        """
+        number = self._open("lock", os.O_RDONLY | os.O_CREAT)
+        try:
+            self._give(number)
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(number)
+            return None
+        except BaseException:
+            os.close(number)
+            raise
+        return number
+
+    @contextmanager
+    def locked(self, patience: float) -> Iterator[None]:
+        """Hold the lock, for which is waited so many seconds; ConfigurationError."""
+        ends = time.monotonic() + patience
+        while (number := self.lock()) is None:
+            if time.monotonic() > ends:
+                raise ConfigurationError(
+                    f"federation_folder: another process is refreshing {self.path} and"
+                    f" does not end within {patience:.0f} seconds"
+                )
+            time.sleep(_LOOK)
+        try:
+            yield
+        finally:
+            os.close(number)
+
+    # --- what is active, and what waits ---------------------------------------------
+
+    @property
+    def stamp(self) -> Stamp:
+        """What changes whenever ``active`` does; None while there is none."""
+        try:
+            found = (self.path / _ACTIVE).stat()
+        except FileNotFoundError:
+            return None
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+    @property
+    def active(self) -> Active | None:
+        """What is active, or None where nothing was yet.
+
+        Raises :class:`eilogin.errors.ConfigurationError` for a file that is not as we
+        write it.
+        """
+        found = self._read(_ACTIVE)
+        if found is None:
+            return None
+        with _as_written(self.path / _ACTIVE):
+            state = _state(found.pop("state"))
+            return Active(state, Tries(**found.pop("tries")), **found)
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What waits for approval; raises as :attr:`active`."""
+        found = self._read(_WAITING)
+        if found is None:
+            return None
+        with _as_written(self.path / _WAITING):
+            waiting = Waiting(
+                _state(found["state"]),
+                tuple(found["reasons"]),
+                found["since"],
+                tuple(Approval(**one) for one in found["approvals"]),
+            )
+        active = self.active
+        is_over = active is not None and active.state.id == waiting.state.id
+        return None if is_over else waiting
+
+    def index(self, state: State) -> Path:
+        """The file of a state's index."""
+        return self.path / state.index
+
+    def copy(self, source: Source) -> Path | None:
+        """The file of a source's copy, if it has one."""
+        return self.path / source.copy if source.copy else None
+
+    # --- changing it: only by who holds the lock ------------------------------------
+
+    def next_generation(self) -> int:
+        """The number of the next state."""
+        found = [one.state.generation for one in (self.active, self.waiting) if one]
+        return max(found, default=0) + 1
+
+    def keep(self, octets: bytes) -> str:
+        """Keep a copy, under a name that says what is in it."""
+        name = f"copy-{hashlib.sha256(octets).hexdigest()}.xml"
+        if not (self.path / name).exists():
+            self._write(name, octets)
+        return name
+
+    def take(self, index: Path) -> None:
+        """Have an index that was written here be readable by all, as the rest is."""
+        self._give(index)
+
+    def activate(self, state: State, tries: Tries) -> None:
+        """Have a state be active from now on, and nothing wait any more."""
+        before = self.active
+        previous = "" if before is None else before.state.index
+        self._write_active(Active(state, tries, clock.now(), previous))
+        self.drop_waiting()
+
+    def note(self, active: Active) -> None:
+        """Note how the sources of what stays active are, and what became of a try."""
+        self._write_active(active)
+
+    def put_waiting(self, state: State, reasons: tuple[str, ...]) -> Waiting:
+        """Have a state wait, in place of any other; one that does already goes on."""
+        there = self.waiting
+        if there is not None and there.state.id == state.id:
+            waiting = replace(there, state=state, reasons=reasons)
+        else:
+            waiting = Waiting(state, reasons, clock.now())
+        self._write_waiting(waiting)
+        return waiting
+
+    def drop_waiting(self) -> None:
+        """Have nothing wait, and remove what no state has any more."""
+        (self.path / _WAITING).unlink(missing_ok=True)
+        self.clean()
+
+    def approve(self, state_id: str, who: Approval, needed: int = 1) -> bool:
+        """Note that somebody approves what waits; whether it is active now.
+
+        ``needed`` is how many people have to. Raises ConfigurationError where something
+        else waits by now, or nothing.
+        """
+        waiting = self._waits(state_id)
+        others = [one for one in waiting.approvals if not one.is_by_who(who)]
+        waiting = replace(waiting, approvals=(*others, who))
+        if len(waiting.approvals) < needed:
+            self._write_waiting(waiting)
+            return False
+        before = self.active
+        tries = Tries() if before is None else replace(before.tries, rejected="")
+        self.activate(waiting.state, tries)
+        return True
+
+    def reject(self, state_id: str) -> None:
+        """Have what waits be gone, and not come back as it is; raises as `approve`."""
+        waiting, active = self._waits(state_id), self.active
+        if active is not None:
+            tries = replace(active.tries, rejected=waiting.state.id)
+            self.note(replace(active, tries=tries))
+        self.drop_waiting()
+
+    def log(self, fields: Mapping[str, Any]) -> None:
+        """Add a line to what was decided here."""
+        place = self.path / "log.jsonl"
+        line = json.dumps({"time": clock.now(), **fields}).encode() + b"\n"
+        is_shared = not place.exists() and self.path.stat().st_mode & stat.S_IWGRP
+        number = self._open(place.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            self._give(number)
+            if is_shared:
+                # Several people decide, each as another user.
+                os.fchmod(number, 0o664)  # nosec B103 # who may write to all here
+            os.write(number, line)
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+    def _waits(self, state_id: str) -> Waiting:
+        waiting = self.waiting
+        if waiting is None:
+            raise ConfigurationError(f"{self.path}: nothing waits for approval")
+        if waiting.state.id != state_id:
+            raise ConfigurationError(
+                f"{self.path}: what waits is {waiting.state.id} by now, not"
+                f" {state_id[:80]!r}: look at that first"
+            )
+        return waiting
+
+    def _write_active(self, active: Active) -> None:
+        self._write(_ACTIVE, _json(active))
+
+    def _write_waiting(self, waiting: Waiting) -> None:
+        self._write(_WAITING, _json(waiting))
+        self.clean()
+
+    def clean(self) -> None:
+        """Remove what neither state names, but for the index that was active before."""
+        keep: set[str] = set()
+        active, waiting = self.active, self.waiting
+        if active is not None:
+            keep.add(active.previous)
+        for one in (active, waiting):
+            if one is not None:
+                keep |= {one.state.index, *(s.copy for s in one.state.sources)}
+        for path in self.path.iterdir():
+            if _PASSING.fullmatch(path.name) and path.name not in keep:
+                path.unlink(missing_ok=True)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            with os.fdopen(self._open(name, os.O_RDONLY), "rb") as file:
+                octets = file.read(_LONGEST + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(path, error) from error
+        with _as_written(path):
+            if len(octets) > _LONGEST:
+                raise ValueError(f"more than {_LONGEST} bytes")
+            found = json.loads(octets)
+            if found.pop("version") != _VERSION:
+                raise ValueError("another version")
+            return dict(found)
+
+    def _write(self, name: str, octets: bytes) -> None:
+        """Put a file in its place as a whole, or leave the one that is there."""
+        place = self.path / name
+        try:
+            # Metadata is public, and who checks may be another user.
+            files.write(place, octets, mode=files.PUBLIC)
+            self._give(place)
+            self.sync()
+        except OSError as error:
+            raise _unusable(place, error) from error
+
+    def sync(self) -> None:
+        """Have what was renamed here outlast a loss of power."""
+        number = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _json(value: Active | Waiting) -> bytes:
+    return json.dumps({"version": _VERSION, **asdict(value)}, indent=1).encode()
+
+
+def _state(found: dict[str, Any]) -> State:
+    sources = tuple(
+        Source(**{**one, "recent": tuple(one["recent"])}) for one in found["sources"]
+    )
+    names = [found["index"], *(one.copy for one in sources if one.copy)]
+    if not all(_PASSING.fullmatch(name) for name in names):
+        # Nothing is read, and no more removed, elsewhere.
+        raise ValueError("names of other files")
+    return State(**{**found, "sources": sources})
+
+
+@contextmanager
+def _as_written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigurationError(
+            f"federation_folder: {path} is not as this version writes it ({error!r});"
+            " expected what was there: bring it back, or remove the folder"
+            f" {path.parent}, after which all metadata is taken as it comes"
+        ) from error
+
+
+def _unusable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"federation_folder: {path}: {error.strerror or error}")

@@ -1,0 +1,525 @@
+"""From what the sources have now to the state that is active: as a whole or not at all.
+
+By a child process, which disturbs no request (:mod:`eilogin.federation.watching`), by a
+start, or by a command: by whoever holds the lock of the folder. All sources are asked;
+what they have together has to name our hubs with all that we need of them; and it is
+compared with what is active: what no good operator does every day waits for somebody to
+approve it (:mod:`eilogin.federation.changes`). Where there was nothing before, or where
+the options name other sources or keys than before, it is active at once: then who wrote
+the options has decided.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from eilogin import audit, clock
+from eilogin.errors import (
+    ConfigurationError,
+    HubUnknown,
+    MetadataExpired,
+    PeerUnusable,
+    Refused,
+)
+from eilogin.federation import peers
+from eilogin.federation.changes import (
+    MOST_LOGGED,
+    Changes,
+    Rules,
+    changes_for,
+    id_of,
+)
+from eilogin.federation.departed import departed_of, note_departed
+from eilogin.federation.folder import Active, SiteFolder, Source, State, Tries
+from eilogin.federation.index import write_index
+from eilogin.federation.members import Federation
+from eilogin.federation.own import HUB, Own
+from eilogin.federation.own_options import own_of
+from eilogin.federation.sources import (
+    Before,
+    Fetched,
+    MetadataFile,
+    MetadataSource,
+    fetch_all,
+)
+from eilogin.federation.trust_options import (
+    TrustOptions,
+    is_on_loopback,
+    keys_for,
+    said_in,
+    sources_of,
+)
+from eilogin.saml.checks import SKEW
+from eilogin.saml.keys import PublicKey
+from eilogin.saml.metadata import (
+    FederationMetadata,
+    read_created,
+    read_federation,
+    read_unsigned,
+)
+from eilogin.settings import read
+
+_log = logging.getLogger("eilogin")
+
+#: Seconds between two tries at the least, and for how long a child may take.
+SHORTEST, LONGEST = 60.0, 900.0
+_HOUR = 3600.0
+#: By how much later each of many sites may be, that not all come at once.
+_SCATTER = 0.1
+
+_Found = Sequence[tuple[MetadataSource, Fetched]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a refresh has brought."""
+
+    #: That all is as it was, or another state: that is active now, or waits, or that
+    #: somebody has rejected.
+    what: Literal["same", "active", "waiting", "rejected"]
+    members: int
+    #: What is wrong at sources for which the copy stands in.
+    failures: tuple[str, ...] = ()
+    #: Why it waits.
+    reasons: tuple[str, ...] = ()
+
+
+def folder_of(options: TrustOptions) -> SiteFolder | None:
+    """Where the options have us keep what we know of the federation, if anywhere."""
+    if options.federation_folder is None:
+        return None
+    return SiteFolder.of(options.federation_folder, own_of(options).entity_id)
+
+
+def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
+    """Ask all sources, and have what they say be active, or wait; under the lock.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where nothing can be had of one,
+    or what is there cannot be used; what is active stays so.
+    """
+    active = folder.active
+    try:
+        return _Refresh(options, folder, active).run()
+    except ConfigurationError as error:
+        why = f"{error} ({error.code})"
+        _log.warning("federation: not refreshed: %s", why)
+        note_failure(options, folder, why)
+        raise
+    finally:
+        folder.clean()
+
+
+def fetched(options: TrustOptions, folder: SiteFolder) -> Federation:
+    """What a refresh would find, and nothing of it is kept; raises as it does."""
+    found = _Refresh(options, folder, folder.active).fetch()
+    return Federation(*(one.metadata for _, one in found))
+
+
+def note_failure(options: TrustOptions, folder: SiteFolder, why: str) -> None:
+    """Note that a try came to nothing, and when the next one is; under the lock."""
+    active = folder.active
+    if active is not None:
+        tries = _failed(options, active.tries, why)
+        folder.note(replace(active, tries=tries))
+
+
+class _Refresh:
+    """One refresh."""
+
+    def __init__(
+        self, options: TrustOptions, folder: SiteFolder, active: Active | None
+    ) -> None:
+        self._options, self._folder, self._active = options, folder, active
+        self._own = own_of(options)
+        self._sources = sources_of(options)
+        self._configuration = configuration_of(options)
+        self._tries = Tries() if active is None else active.tries
+        self._known = None if active is None else active.state
+
+    def fetch(self) -> _Found:
+        longest = self._options.federation_validity
+        return fetch_all(self._sources, longest, self._before)
+
+    def run(self) -> Outcome:
+        found = self.fetch()
+        failures = tuple(one.failure for _, one in found if one.failure)
+        for failure in failures:
+            _log.warning(
+                "%s: federation: a copy stands in: %s", self._own.entity_id, failure
+            )
+        tries = self._tried(found, failures)
+        state, new = self._state(found)
+        if self._is_active(state):
+            return self._stays(state, tries, failures)
+        # Raises where it is of no use to us.
+        hubs_of(self._options, self._own, new)
+        old = self._old()
+        changes = self._changes(old, new)
+        reasons = self._reasons(changes)
+        if state.id == tries.rejected and not self._is_otherwise_asked:
+            return self._stays_without(found, tries, "rejected", reasons)
+        if reasons:
+            self._folder.put_waiting(state, reasons)
+            what = f"waits for approval: {'; '.join(reasons)}"
+            self._tell("trust.waiting", what, changes)
+            return self._stays_without(found, tries, "waiting", reasons)
+        if old is not None:
+            note_departed(self._folder, old, new)
+        self._folder.activate(state, tries)
+        what = f"is active, with {state.members} members"
+        self._tell("trust.changed", what, changes)
+        return Outcome("active", state.members, failures)
+
+    def _before(self, source: MetadataSource) -> Before | None:
+        known = self._known and self._known.source(_key(source))
+        copy = known and self._folder.copy(known)
+        if not known or not copy:
+            return None
+        if known.signers != _hash_of(source.signers) and not _is_of(copy, source):
+            # The operator is another one, who has made nothing before.
+            return None
+        fields = {name: getattr(known, name) for name in _OF_BEFORE}
+        return Before(**fields, copy=copy)
+
+    def _state(self, found: _Found) -> tuple[State, Federation]:
+        """All that was found, written to the folder; nobody uses it yet."""
+        generation = self._folder.next_generation()
+        name = f"index-{generation}"
+        path = self._folder.path / name
+        # Which source is down today is nothing that members are.
+        metadata = [replace(one.metadata, instead_of="") for _, one in found]
+        try:
+            write_index(path, metadata)
+            self._folder.take(path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"federation_folder: {path}: {error.strerror}"
+            ) from error
+        new = Federation.from_index(path)
+        members = sum(len(one.entities) for one in metadata)
+        sources = tuple(self._kept(*one) for one in found)
+        state = State(
+            generation,
+            clock.now(),
+            id_of(new),
+            new.digest,
+            self._configuration,
+            name,
+            members,
+            sources,
+        )
+        return state, new
+
+    def _kept(self, source: MetadataSource, fetched: Fetched) -> Source:
+        """What is to be known of a source from now on, with its copy."""
+        before, key = self._before(source), _key(source)
+        known = (self._known and self._known.source(key)) or Source("", key)
+        fields = {} if fetched.failure else asdict(fetched.known(before))
+        fields = {name: fields[name] for name in _OF_BEFORE if name in fields}
+        copy = self._folder.keep(fetched.octets)
+        return _tried(replace(known, copy=copy, **fields), source, fetched)
+
+    def _is_active(self, state: State) -> bool:
+        """Whether that is what is active already, by an index that can be read."""
+        known = self._known
+        return (
+            known is not None
+            and known.digest == state.digest
+            and known.configuration == state.configuration
+            and opened(self._folder, known) is not None
+        )
+
+    def _stays(self, state: State, tries: Tries, failures: tuple[str, ...]) -> Outcome:
+        """Note what is known anew of the sources of what stays active."""
+        active = self._active
+        assert active is not None  # noqa: S101 - see _is_active
+        state = replace(active.state, sources=state.sources)
+        self._folder.note(replace(active, state=state, tries=tries))
+        if not failures:
+            # What has waited has been taken back.
+            self._folder.drop_waiting()
+        return Outcome("same", state.members, failures)
+
+    def _stays_without(
+        self,
+        found: _Found,
+        tries: Tries,
+        what: Literal["waiting", "rejected"],
+        reasons: tuple[str, ...],
+    ) -> Outcome:
+        """Note how the sources are, and nothing else of what they have now."""
+        active = self._active
+        assert active is not None  # noqa: S101 - else nothing has to wait
+        now = {_key(source): (source, fetched) for source, fetched in found}
+        sources = tuple(
+            _tried(one, *now[one.key]) if one.key in now else one
+            for one in active.state.sources
+        )
+        state = replace(active.state, sources=sources)
+        self._folder.note(replace(active, state=state, tries=tries))
+        failures = tuple(one.failure for _, one in found if one.failure)
+        return Outcome(what, active.state.members, failures, reasons)
+
+    def _old(self) -> Federation | None:
+        """What is active, if anything is that can be read."""
+        known = self._known
+        if known is None:
+            return None
+        return opened(self._folder, known) or self._from_copies(known)
+
+    def _changes(self, old: Federation | None, new: Federation) -> Changes:
+        """What is otherwise in what is new; nothing where there was nothing before."""
+        if old is None:
+            return Changes()
+        return changes_for(self._options, old, new, departed_of(self._folder))
+
+    @property
+    def _is_otherwise_asked(self) -> bool:
+        """Whether other sources or keys are named than before: the options want it."""
+        known = self._known
+        return known is None or known.configuration != self._configuration
+
+    def _reasons(self, changes: Changes) -> tuple[str, ...]:
+        """Why what is new has to wait; nothing where it does not."""
+        if self._is_otherwise_asked:
+            return ()
+        return tuple(changes.waits(Rules.of(self._options)))
+
+    def _from_copies(self, known: State) -> Federation | None:
+        """What was active, where another version wrote its index: that is made anew.
+
+        Also where it is over by now: else what is new would be compared with nothing.
+        """
+        sources = {_key(one): one for one in self._sources}
+        path = self._folder.index(known)
+        try:
+            copies = [self._copied(one, sources[one.key]) for one in known.sources]
+            write_index(path, copies)
+            self._folder.take(path)
+        except (KeyError, OSError, Refused, ConfigurationError):
+            return None
+        return Federation.from_index(path)
+
+    def _copied(self, known: Source, source: MetadataSource) -> FederationMetadata:
+        octets = (self._folder.path / known.copy).read_bytes()
+        here = source.on_loopback
+        if source.signers is None:
+            metadata = read_unsigned(octets, on_loopback=here)
+        else:
+            metadata = read_federation(octets, source.signers, on_loopback=here)
+        return source.choice.read().of(str(source), metadata)
+
+    def _tried(self, found: _Found, failures: tuple[str, ...]) -> Tries:
+        if failures:
+            return _failed(self._options, self._tries, failures[0])
+        now = clock.now()
+        wait = min([_usual(self._options), *_sooner(now, found)])
+        return replace(
+            self._tries, tried=now, worked=now, failures=0, why="", due=_due(now, wait)
+        )
+
+    def _tell(self, code: str, what: str, changes: Changes) -> None:
+        who = self._own.entity_id
+        level = logging.INFO if code == "trust.changed" else logging.WARNING
+        _log.log(level, "%s: federation: another state %s", who, what)
+        lines = changes.lines
+        for line in lines:
+            _log.info("%s: federation: %s", who, line)
+        audit.event(code, peer=who, changes=lines[:MOST_LOGGED])
+
+
+#: What of a source is known as :class:`Before` has it.
+_OF_BEFORE = (
+    *("etag", "last_modified", "created", "valid_until"),
+    *("id", "sha256", "recent", "choice"),
+)
+
+
+def opened(folder: SiteFolder, state: State) -> Federation | None:
+    """The members of a state; None where its index is of another version, or broken."""
+    try:
+        return Federation.from_index(folder.index(state))
+    except ConfigurationError:
+        return None
+
+
+def hubs_of(options: TrustOptions, own: Own, federation: Federation) -> tuple[str, ...]:
+    """The entityIDs of our hubs, each one that we can use; of a hub its own.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where the metadata does not say
+    who the hub is, or lacks what we need of it.
+    """
+    if own.role == HUB:
+        return (own.entity_id,)
+    try:
+        return peers.our_hubs(own, options.hub, federation)
+    except (HubUnknown, MetadataExpired, PeerUnusable) as error:
+        raise type(error)(f"{said_in(options)}: {error}") from error
+
+
+def configuration_of(options: TrustOptions) -> str:
+    """What tells the lines of ``federation``, and who signs, from those of others.
+
+    Not what lies there: a file more in a folder is a change like another one.
+    """
+    told = [
+        (repr(line), _hash_of(keys_for(line, options)), options.hub)
+        if getattr(line, "is_query", False)
+        else (repr(line), _hash_of(keys_for(line, options)))
+        for line in options.federation
+    ]
+    how = (is_on_loopback(options), options.federation_validity)
+    return hashlib.sha256(repr((told, how)).encode()).hexdigest()
+
+
+def is_over(state: State) -> bool:
+    """Whether metadata that it was made of has expired as a whole."""
+    now = clock.now()
+    ends = (one.valid_until for one in state.sources)
+    return any(end is not None and now >= end + SKEW for end in ends)
+
+
+def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:
+    """Whether a file here is another one than it was in this state, or new, or gone."""
+    by_key = {_key(one): one for one in sources}
+    known = {one.key for one in state.sources}
+    # Who is asked for one party is not where another source has that.
+    if known - by_key.keys() or {k for k, s in by_key.items() if not s.only} - known:
+        return True
+    return any(_is_another(one, by_key[one.key]) for one in state.sources)
+
+
+def _is_another(known: Source, source: MetadataSource) -> bool:
+    if not isinstance(source, MetadataFile):
+        return False
+    try:
+        octets = source.path.read_bytes()
+        choice = source.choice.read().version
+    except (OSError, ConfigurationError):
+        return True
+    now = (hashlib.sha256(octets).hexdigest(), choice)
+    return now != (known.sha256, known.choice)
+
+
+def _hash_of(keys: Sequence[PublicKey] | None) -> str:
+    """A hash of the keys of who may sign; "" where nobody has to."""
+    if keys is None:
+        return ""
+    found = sorted(
+        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for one in keys
+    )
+    return hashlib.sha256(b"".join(found)).hexdigest()
+
+
+def _is_of(copy: Path, source: MetadataSource) -> bool:
+    """Whether a copy is of somebody who may sign now."""
+    try:
+        read_created(copy.read_bytes(), source.signers or ())
+    except (OSError, Refused):
+        return False
+    return True
+
+
+def _key(source: MetadataSource) -> str:
+    # A query in an address may be a secret.
+    return hashlib.sha256(source.address.encode()).hexdigest()[:32]
+
+
+def _tried(known: Source, source: MetadataSource, fetched: Fetched) -> Source:
+    """How a source is now."""
+    now = clock.now()
+    known = replace(
+        known, name=str(source), signers=_hash_of(source.signers), tried=now
+    )
+    if fetched.failure:
+        return replace(known, failures=known.failures + 1, why=fetched.failure)
+    return replace(known, worked=now, failures=0, why="")
+
+
+def _failed(options: TrustOptions, tries: Tries, why: str) -> Tries:
+    """How it is after one more that did not go well: later and later."""
+    now, failures = clock.now(), tries.failures + 1
+    wait = min(SHORTEST * 2.0 ** min(failures - 1, 20), _usual(options))
+    return replace(tries, tried=now, failures=failures, why=why, due=_due(now, wait))
+
+
+def _usual(options: TrustOptions) -> float:
+    return options.federation_refresh or _HOUR
+
+
+def _sooner(now: float, found: _Found) -> Iterable[float]:
+    """Before the usual time: where metadata says so, and before it is over."""
+    for _, one in found:
+        if one.metadata.cache_duration is not None:
+            yield one.metadata.cache_duration
+        if one.metadata.valid_until is not None:
+            yield (one.metadata.valid_until - now) / 2
+
+
+def _due(now: float, wait: float) -> float:
+    scatter = random.uniform(0, _SCATTER)  # noqa: S311 - no secret
+    return now + max(wait, SHORTEST) * (1 + scatter)
+
+
+# --- as a child process ---------------------------------------------------------------
+
+
+def question(options: TrustOptions) -> bytes:
+    """What a child is told of the options: all but the secrets."""
+    return json.dumps(options.told_to(TrustOptions)).encode()
+
+
+def child() -> None:
+    """Refresh by what is asked at the standard input; the lock came along with it.
+
+    What is to be logged goes to the standard error, a line of JSON each.
+    """
+    # Also where whoever waits for it has ended.
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    os.nice(10)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_AsJSON())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    file, said = json.loads(sys.stdin.buffer.read())
+    try:
+        options = read(TrustOptions, {"__file__": file}, said)
+        folder = folder_of(options)
+    except ConfigurationError as error:
+        raise SystemExit(f"federation: not refreshed: {error}") from error
+    if folder is not None:
+        with suppress(ConfigurationError):  # which has been noted
+            refresh(options, folder)
+
+
+class _AsJSON(logging.Formatter):
+    """What :func:`relay` reads."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return json.dumps([record.name, record.levelno, text])
+
+
+def relay(lines: Iterable[bytes]) -> None:
+    """Log here what a child has told."""
+    for line in lines:
+        try:
+            name, level, text = json.loads(line)
+            logger = logging.getLogger({_AUDIT: _AUDIT}.get(name, "eilogin"))
+        except (ValueError, TypeError):
+            level, text, logger = logging.ERROR, line.decode("utf-8", "replace"), _log
+        logger.log(level, "%s", text.rstrip())
+
+
+_AUDIT = "eilogin.audit"

@@ -1,0 +1,360 @@
+"""While we run: what became active is used, and when it is time, there is a refresh.
+
+A thread of each process does both, from the first request on: nothing is begun when an
+application is built, for a process that forks takes no thread along. Every half second
+it looks whether another state is active, whoever made it so, and hands its members to
+who uses them. When a refresh is due and nobody else on this machine is at it, a child
+process refreshes, with the lock, which is free again when that is no more.
+"""
+
+import contextlib
+import logging
+import os
+import subprocess  # nosec B404 # our own interpreter alone
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError
+from eilogin.federation.alarms import Ending
+from eilogin.federation.dates import endings_of
+from eilogin.federation.folder import Active, SiteFolder, Stamp
+from eilogin.federation.members import Federation
+from eilogin.federation.own import Own
+from eilogin.federation.refreshing import (
+    LONGEST,
+    SHORTEST,
+    configuration_of,
+    hubs_of,
+    note_failure,
+    question,
+    refresh,
+    relay,
+)
+from eilogin.federation.trust_options import TrustOptions
+
+_log = logging.getLogger("eilogin")
+
+#: Seconds between two looks.
+EVERY = 0.5
+#: Bytes of what a child has told that are read.
+_MOST_TOLD = 1024 * 1024
+
+
+class Newer(NamedTuple):
+    """What comes of other members: fields of :class:`eilogin.federation.Trust`."""
+
+    federation: Federation
+    hub_ids: tuple[str, ...]
+    endings: tuple[Ending, ...]
+
+
+#: Who is told of other members: of those before, and of those now.
+Told = Callable[[Federation, Newer], object]
+
+
+class Opened(NamedTuple):
+    """What is active, read from the folder."""
+
+    #: Of the folder, before.
+    stamp: Stamp
+    active: Active
+    federation: Federation
+
+
+class Watch:
+    """What is active of a site, and who is told when that is another state."""
+
+    def __init__(
+        self, options: TrustOptions, own: Own, folder: SiteFolder, opened: "Opened"
+    ) -> None:
+        self.folder = folder
+        #: What is active, as far as is known here.
+        self.active = active = opened.active
+        #: Whether it is looked after in this process.
+        self.is_awake = False
+        self._options, self._own = options, own
+        self._configuration = configuration_of(options)
+        self._stamp, self._federation = opened.stamp, opened.federation
+        self._index = active.state.index
+        self._told: list[Told] = []
+        self._child: _Child | None = None
+        self._not_before = 0.0
+        self._fault = ""
+        self._lock = threading.Lock()
+
+    @property
+    def entity_id(self) -> str:
+        """Whose federation it is."""
+        return self._own.entity_id
+
+    def numbers(self) -> dict[str, float]:
+        """How it is, in numbers (:mod:`eilogin.metrics`); none where it is broken."""
+        try:
+            active, waiting = self.folder.active, self.folder.waiting
+        except ConfigurationError:
+            return {}
+        if active is None:
+            return {}
+        return {
+            "members": active.state.members,
+            "age_seconds": clock.now() - (active.tries.worked or active.since),
+            "failures": active.tries.failures,
+            "waits": waiting is not None,
+        }
+
+    def subscribe(self, told: Told) -> None:
+        """Have somebody be told of other members, first who subscribes first."""
+        self._told.append(told)
+
+    def wake(self) -> None:
+        """Look after it from now on, in this process; at once a first time."""
+        self.look()
+        self.is_awake = _round.take(self)
+
+    def sleep(self) -> None:
+        """Look after it no more: this process is a fork of the one that did."""
+        self.is_awake, self._child, self._lock = False, None, threading.Lock()
+
+    def look(self) -> None:
+        """See whether another state is active; what is wrong with it is in the log."""
+        with self._lock:
+            try:
+                self._look()
+            except (ConfigurationError, OSError) as error:
+                self._complain(f"what is active cannot be used: {error}")
+
+    def _look(self) -> None:
+        stamp = self.folder.stamp
+        if stamp == self._stamp:
+            return
+        active = self.folder.active
+        if active is None:
+            return
+        if active.state.configuration != self._configuration:
+            self._stamp = stamp
+            self._complain(
+                "what is active was made by other options than ours: restart all of"
+                " our processes"
+            )
+            return
+        self.active = active
+        if active.state.index != self._index:
+            # One that is gone already was followed by another: see the next time.
+            federation = Federation.from_index(self.folder.index(active.state))
+            hubs = hubs_of(self._options, self._own, federation)
+            before, self._federation = self._federation, federation
+            self._index = active.state.index
+            endings = endings_of(self._options, self._own, federation, hubs)
+            for told in self._told:
+                told(before, Newer(federation, hubs, endings))
+            _log.info(
+                "%s: federation: %d members, as of state %s",
+                self._own.entity_id,
+                active.state.members,
+                active.state.id,
+            )
+        self._stamp, self._fault = stamp, ""
+
+    def _complain(self, fault: str) -> None:
+        """Say what is wrong, once for as long as it is."""
+        if fault != self._fault:
+            _log.error("%s: federation: %s", self._own.entity_id, fault)
+            self._fault = fault
+
+    # --- refreshing -----------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Do what is to be done now."""
+        self.look()
+        if self._child is not None:
+            self._see_child(self._child)
+        elif self._is_due():
+            self._begin()
+
+    def _is_due(self) -> bool:
+        return (
+            self._options.federation_refresh is not None
+            and self.active.tries.is_due
+            and self._not_before <= time.monotonic()
+            and self.active.state.configuration == self._configuration
+        )
+
+    def refresh_if_due(self) -> bool:
+        """Refresh now and here, if it is time and nobody is at it; whether that was so.
+
+        Raises as :func:`eilogin.federation.refreshing.refresh`.
+        """
+        number = self.folder.lock() if self._is_due() else None
+        if number is None:
+            return False
+        try:
+            refresh(self._options, self.folder)
+        finally:
+            os.close(number)
+        return True
+
+    def _begin(self) -> None:
+        # If this fails, not again and again.
+        self._not_before = time.monotonic() + SHORTEST
+        try:
+            number = self.folder.lock()
+            if number is None:
+                self._not_before = 0.0
+                return
+            try:
+                active = self.folder.active
+                if active is not None and active.tries.is_due:
+                    self._child = _Child(number, question(self._options))
+                    _round.adopt(self._child)
+            finally:
+                # The child has it too.
+                os.close(number)
+        except (ConfigurationError, OSError) as error:
+            self._complain(f"no refresh can be begun: {error}")
+
+    def _see_child(self, child: "_Child") -> None:
+        if not child.is_done():
+            return
+        self._child = None
+        relay(child.told())
+        if child.status == 0:
+            return
+        why = f"the process that refreshes ended with status {child.status}"
+        self._complain(why)
+        # It has noted nothing itself.
+        with contextlib.suppress(ConfigurationError, OSError), self.folder.locked(0):
+            note_failure(self._options, self.folder, why)
+
+
+class _Child:
+    """A process that refreshes, and has the file of the lock open."""
+
+    def __init__(self, lock: int, question: bytes) -> None:
+        self.status = 0
+        with contextlib.ExitStack() as stack:
+            # Files, for nobody reads or writes while it runs.
+            asked = stack.enter_context(tempfile.TemporaryFile())
+            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            asked.write(question)
+            asked.seek(0)
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [python(), "-c", RUN],
+                stdin=asked,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=[lock],
+                env=_environment(),
+                # What Ctrl-C ends is not this one, which leaves all as it should be.
+                start_new_session=True,
+            )
+            asked.close()
+            stack.pop_all()
+        self._ends = time.monotonic() + LONGEST
+
+    def is_done(self) -> bool:
+        """Whether it has ended; it is made to where it takes too long."""
+        status = self._process.poll()
+        if status is None:
+            if time.monotonic() > self._ends:
+                self._process.kill()
+            return False
+        self.status = status
+        return True
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody has read what it told."""
+        return self._errors.closed
+
+    def told(self) -> list[bytes]:
+        """What it has written to its standard error."""
+        with self._errors as file:
+            file.seek(0)
+            return file.read(_MOST_TOLD).splitlines()
+
+
+#: What a child runs.
+RUN = "from eilogin.federation.refreshing import child; child()"
+
+
+def python() -> str:
+    """The interpreter; inside of a server (uWSGI, mod_wsgi) that is not the program."""
+    here = Path(sys.executable or "none")
+    if here.name.startswith("python"):
+        return str(here)
+    return str(Path(sys.prefix) / "bin" / "python3")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, in which the same code is found; but not in whatever folder we are."""
+    path = os.pathsep.join(one or str(Path.cwd()) for one in sys.path)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+
+
+class Round:
+    """The thread of this process that looks after all that is awake."""
+
+    def __init__(self) -> None:
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        #: Whose site may be gone before they are done.
+        self._children: list[_Child] = []
+        self._is_running = False
+        self._lock = threading.Lock()
+
+    def adopt(self, child: _Child) -> None:
+        """Have a child for as long as it runs, whoever began it is gone or not."""
+        found = [one for one in self._children if not (one.is_done() and one.is_read)]
+        self._children = [*found, child]
+
+    def take(self, watch: Watch) -> bool:
+        """Look after one more; False where the machine has no thread for it now."""
+        with self._lock:
+            self._watches.add(watch)
+            if self._is_running:
+                return True
+            try:
+                threading.Thread(
+                    target=self._run, name="eilogin-federation", daemon=True
+                ).start()
+            except RuntimeError as error:
+                _log.error("this process does not refresh: %s", error)
+                return False
+            self._is_running = True
+            return True
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(EVERY):
+            with self._lock:
+                watches = list(self._watches)
+                if not watches:
+                    self._is_running = False
+                    return
+            # None is held by a name of ours until the next round: who is gone is gone.
+            while watches:
+                _do(watches.pop())
+
+    def forget(self) -> None:
+        """In a child of this process no thread runs: all are asleep again."""
+        watches, self._lock = list(self._watches), threading.Lock()
+        self._watches, self._is_running = weakref.WeakSet(), False
+        for watch in watches:
+            watch.sleep()
+
+
+def _do(watch: Watch) -> None:
+    try:
+        watch.tick()
+    except Exception:  # noqa: BLE001 - the next round may be well
+        _log.exception("the federation is not looked after")
+
+
+_round = Round()
+os.register_at_fork(after_in_child=_round.forget)

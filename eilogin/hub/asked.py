@@ -1,0 +1,110 @@
+"""A LogoutRequest through the browser that is kept until she says what she means by it.
+
+Its address stands in histories and logs, and must not log anybody out by itself. So it
+is good in one browser, by a cookie of its own; and what she has answered first counts,
+however often she looks at it again.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin import clock
+from eilogin.errors import MessageUnexpected
+from eilogin.hub.ending import Named
+from eilogin.hub.in_browser import address
+from eilogin.hub.kept import as_we_write_it
+from eilogin.hub.receipts import Back
+from eilogin.saml.checks import SKEW
+from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The parameter of ``/slo`` that names one.
+CONFIRM = "confirm"
+#: How long she may take for it, in seconds.
+ASKED_FOR = 60 * 60.0
+#: Known to the browser in which a logout is confirmed, and part of its name.
+ITS_OWN = Cookie("eilogin-leaving")
+
+
+class Asked(NamedTuple):
+    """One that was found to be good."""
+
+    named: Named
+    back: Back
+    is_asynchronous: bool
+    #: When it came here.
+    received: float
+
+    def keep(self, environ: "WSGIEnvironment") -> tuple[str, Sequence[tuple[str, str]]]:
+        """Keep it; the address of ours that goes on with it in this browser.
+
+        And the headers by which the browser is known there.
+        """
+        brought = ITS_OWN.read(environ)
+        own = brought or secrets.token_urlsafe(16)
+        text = json.dumps([self.named.parts(), *self[1:]])
+        handle, until = handle_of(self.back, own), clock.now() + ASKED_FOR
+        env.values(environ).add(_kept(handle), text, until, durable=False)
+        headers = [] if brought else [ITS_OWN.set(own)]
+        return address(env.trust(environ), CONFIRM, handle), headers
+
+    def as_it_came(self) -> "Asked":
+        """The same, for what is known of her since then, and not of now."""
+        # Instants of proofs may be of other clocks.
+        return self._replace(named=self.named._replace(since=self.received + SKEW))
+
+    @classmethod
+    def kept(cls, environ: "WSGIEnvironment", handle: str) -> "Asked":
+        """The one that was kept under a handle, in this browser.
+
+        Raises :class:`eilogin.errors.MessageUnexpected` for any other one.
+        """
+        text = env.values(environ).get(_kept(handle))
+        if text is None:
+            raise MessageUnexpected("this logout is over")
+        with as_we_write_it():
+            named, back, is_asynchronous, received, *_ = json.loads(text)
+            asked = cls(
+                Named.from_parts(*named),
+                Back.from_parts(back),
+                is_asynchronous,
+                float(received),
+            )
+        expected = handle_of(asked.back, ITS_OWN.read(environ) or "")
+        if not hmac.compare_digest(handle.encode(), expected.encode()):
+            raise MessageUnexpected(
+                "a logout of another browser, or its cookie is gone"
+            )
+        return asked
+
+
+def handle_of(back: Back, own: str) -> str:
+    """What names a logout in its address, in the browser whose ``own`` cookie is so."""
+    name = f"{own}\0logout-request:{back.entity_id}\0{back.request_id}"
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def answer_to(environ: "WSGIEnvironment", handle: str) -> str:
+    """What she has said first to one that is kept; "" where she has said nothing."""
+    return env.values(environ).get(_answered(handle)) or ""
+
+
+def note_answer(environ: "WSGIEnvironment", handle: str, answer: str) -> None:
+    """Keep what she has said."""
+    until = clock.now() + ASKED_FOR
+    env.values(environ).add(_answered(handle), answer, until, durable=False)
+
+
+def _kept(handle: str) -> str:
+    return f"confirm-logout:{handle}"
+
+
+def _answered(handle: str) -> str:
+    return f"answered-logout:{handle}"

@@ -1,0 +1,19 @@
+"""What the store keeps of a logout for its pages, which may be of another version."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eilogin.errors import MessageUnexpected
+from eilogin.sessions import UNREADABLE
+
+
+@contextmanager
+def as_we_write_it() -> Iterator[None]:
+    """Raise MessageUnexpected for what cannot be read here.
+
+    While a hub is renewed, processes of two versions share the store.
+    """
+    try:
+        yield
+    except UNREADABLE:
+        raise MessageUnexpected("a logout that cannot be read here") from None

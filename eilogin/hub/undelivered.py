@@ -1,0 +1,374 @@
+"""Logouts of which participants are still to hear: kept until they know.
+
+What has to be said is written down before anything ends, and taken away when it was
+said; so it is not forgotten, whatever happens to the process that says it. Whoever was
+not reached is told again (:mod:`eilogin.hub.at_work`), by any process of the hub: soon
+at first, and then after as long as it has taken already, up to a minute; until her
+session would have ended anyway.
+
+Whom only her browser can tell is *held*, and so is who might end what she has begun
+there since: nobody tries that by himself, but her next logout tells them too, and says
+what comes of it.
+
+Each lies beside the sessions in the store, whose verbs are those that it takes: found
+by a label, ended once, and taken up by one process at a time, which has *seen* it then.
+Nobody is logged in by it: its key is the hash of no cookie.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from eilogin import clock
+from eilogin.errors import PrincipalUnknown
+from eilogin.hub.propagation import Propagation, Told
+from eilogin.sessions import UNREADABLE, Login, Sessions, Subject
+from eilogin.stores import StoredSession, Values
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long it is known that somebody has heard late, in seconds.
+LATE_FOR = 60 * 60.0
+#: At most so many seconds lie between two tries.
+LONGEST_WAIT = 60.0
+#: How much later than the logout itself may last it is taken up by others, in seconds.
+_GRACE = 2.0
+#: With what the name of one begins that waits for her browser; no handle has this.
+_HELD = "held."
+#: The keys in the store of all, of whatever hub, and of those that wait for a browser.
+KEYS = "undelivered-*"
+HELD_KEYS = f"{KEYS}-{_HELD}*"
+#: How much later than it was last taken up a try is another one, in seconds.
+_INSTANT = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One logout, and who is to hear of it."""
+
+    key: str
+    #: Names the logout, as in the addresses of its pages.
+    handle: str
+    #: When she logged out, and until when it is worth while to say so.
+    begun: float
+    until: float
+    #: Names of the logins that end by it (:attr:`eilogin.sessions.Login.name`).
+    logins: Sequence[str]
+    #: Who is to be told, in an order that stays.
+    told: Sequence[Told]
+    #: What it is found by, of those whose logins they are.
+    whose: Sequence[str] = ()
+    #: Whether it waits for her browser, and for a later logout of hers.
+    is_held: bool = False
+    #: Of those, by number, who has confirmed, or need not be told any more.
+    done: frozenset[int] = frozenset()
+    #: How often it was tried again in vain, and by number why, as an error's code.
+    tries: int = 0
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    #: When somebody last took it up.
+    seen: float = 0.0
+
+    @property
+    def left(self) -> Mapping[int, Told]:
+        """Who is to be told still, by number."""
+        return {n: one for n, one in enumerate(self.told) if n not in self.done}
+
+    def due(self, first: float) -> float:
+        """When it is to be tried again; ``first`` is how long the logout may last."""
+        waited = max(self.seen - self.begun, first)
+        return self.seen + min(waited, max(LONGEST_WAIT, first))
+
+
+class Undelivered:
+    """Those of the hub that is called ``party``, by its sessions.
+
+    ``longest`` is how many seconds a logout may last, which tells participants itself.
+    """
+
+    def __init__(self, sessions: Sessions, party: str, longest: float) -> None:
+        self._sessions = sessions
+        self._store = sessions.store
+        self._longest = longest
+        mine = hashlib.sha256(party.encode()).hexdigest()[:16]
+        #: No shard: a colon would end the name of one.
+        self._label = f"undelivered-{mine}"
+
+    # --- one logout ---
+
+    def begin(
+        self, handle: str, logins: Collection[Login], told: Sequence[Told]
+    ) -> list[Told]:
+        """Write down what is said now, before these logins end.
+
+        Who is left of a logout that was begun under this handle, and did not come to
+        its end.
+        """
+        now = clock.now()
+        until = max((login.ends for login in logins), default=0.0)
+        names = [login.name for login in logins]
+        whose = sorted({self._of(login.who) for login in logins})
+        new = Entry(self._key(handle), handle, now, until, names, told, whose)
+        if logins and self._keep(new):
+            return []
+        known = self.find(handle)
+        return [] if known is None else list(known.left.values())
+
+    def begin_at(self, handle: str, login: Login, told: Sequence[Told]) -> None:
+        """Write down what is said to some of a login that goes on."""
+        whose = (self._of(login.who),)
+        key, now = self._key(handle), clock.now()
+        self._keep(Entry(key, handle, now, login.ends, (), told, whose))
+
+    def settle(
+        self,
+        handle: str,
+        told: Sequence[Told],
+        to_tell: Mapping[Told, str],
+        held: Sequence[Told],
+    ) -> None:
+        """Write down what has come of it to those that were ``told``.
+
+        Some are ``to_tell`` again, for the reason that they were not reached (an
+        error's code); others are ``held`` until her browser can tell them.
+        """
+        entry = self.find(handle) if to_tell or held else None
+        if entry is not None and held:
+            self._hold(entry, held)
+        if entry is None or not to_tell:
+            # Or its sessions were at their end.
+            self._store.end(keys=(self._key(handle),))
+            return
+        # Who was told between the look and the end of the sessions.
+        news = [one for one in told if one not in entry.told]
+        known = [*entry.told, *news]
+        self._note(
+            entry,
+            news=[one.as_json() for one in news],
+            done=[n for n, one in enumerate(known) if one not in to_tell],
+            why={n: to_tell[one] for n, one in enumerate(known) if one in to_tell},
+        )
+
+    def confirmed(self, values: Values, handle: str, entity_id: str) -> None:
+        """A participant has heard of one in her browser."""
+        for entry in self.found(handle):
+            numbers = [n for n, one in entry.left.items() if one.entity_id == entity_id]
+            if numbers:
+                self.heard(values, entry, numbers)
+
+    def with_news(self, entry: Entry, news: Sequence[Told]) -> Entry:
+        """The same with more who are to be told."""
+        news = [one for one in news if one not in entry.told]
+        if news:
+            self._note(entry, news=[one.as_json() for one in news])
+        return replace(entry, told=[*entry.told, *news])
+
+    def done(self, entry: Entry, numbers: Collection[int]) -> Entry:
+        """The same where some need not be told any more; it goes where none is left."""
+        entry = replace(entry, done=entry.done.union(numbers))
+        if entry.left:
+            self._note(entry, done=sorted(numbers))
+        else:
+            self._store.end(keys=(entry.key,))
+        return entry
+
+    def hold(self, entry: Entry, told: Mapping[int, Told]) -> Entry:
+        """Keep some for her next logout, by number: nobody tells them by himself."""
+        self._hold(entry, [*told.values()], [entry.reasons.get(n, "") for n in told])
+        return self.done(entry, [*told])
+
+    def may_end_more(self, entry: Entry, number: int, *, is_digid: bool) -> bool:
+        """Whether what is said of one might end what she has begun there since.
+
+        Our message names the sessions that have ended. With DigiD it names her alone;
+        and one may have said that it knows none of them.
+        """
+        told = entry.left[number]
+        if is_digid:
+            return self._sessions.is_in(told.subject)
+        knows_none = entry.reasons.get(number) == PrincipalUnknown.code
+        # Another session of hers that it had then is none that it takes for these.
+        return knows_none and self._sessions.is_in(told.subject, after=entry.begun)
+
+    def failed(self, entry: Entry, reasons: Mapping[int, str]) -> None:
+        """Some were told in vain once more, by number, and why (an error's code)."""
+        self._note(entry, tried=reasons)
+
+    def left_before(self, handle: str, subjects: Collection[Subject]) -> list[Entry]:
+        """Other logouts of some, than the one of this handle, that are left.
+
+        She may be logged in there still, whatever comes of this one.
+        """
+        found = {key for one in subjects for key in self._store.find(self._of(one))}
+        own = {self._key(handle), self._key(handle, _HELD)}
+        entries = map(self.read, sorted(found - own))
+        return [entry for entry in entries if entry is not None]
+
+    def has_any_of(self, subjects: Collection[Subject]) -> bool:
+        """Whether a logout of some has not reached all, or nobody here can read it."""
+        return any(self._store.find(self._of(one)) for one in subjects)
+
+    def heard_with_another(
+        self, values: Values, entry: Entry, missed: Collection[Told]
+    ) -> None:
+        """A later logout has told all that are left of this one, but for some."""
+        away = {one.whom for one in missed}
+        numbers = [n for n, one in entry.left.items() if one.whom not in away]
+        if numbers:
+            self.heard(values, entry, numbers)
+
+    def heard(self, values: Values, entry: Entry, numbers: Collection[int]) -> Entry:
+        """Some have heard of it now, by number.
+
+        Of a participant for which nothing is left of it that is noted, for who looks at
+        its receipt.
+        """
+        entry, now = self.done(entry, numbers), clock.now()
+        left = {
+            one.entity_id
+            for found in self.found(entry.handle)
+            for one in found.left.values()
+        }
+        for entity_id in {entry.told[number].entity_id for number in numbers} - left:
+            name = _heard(entry.handle, entity_id)
+            values.add(name, str(now), now + LATE_FOR, durable=False)
+        return entry
+
+    @staticmethod
+    def heard_at(values: Values, handle: str, entity_id: str) -> float:
+        """When a participant has heard late of a logout; 0 where that is not known."""
+        return float(values.get(_heard(handle, entity_id)) or 0.0)
+
+    def found(self, handle: str) -> list[Entry]:
+        """All that is left of one logout, that which waits for her browser too."""
+        entries = (self.read(self._key(handle, kind)) for kind in ("", _HELD))
+        return [entry for entry in entries if entry is not None]
+
+    def find(self, handle: str) -> Entry | None:
+        """What is left of one logout; None where all know, or it is too late."""
+        return self.read(self._key(handle))
+
+    # --- all of them ---
+
+    def all(self) -> list[Entry]:
+        """All that are left, the oldest first."""
+        found = map(self.read, self.keys())
+        entries = [entry for entry in found if entry is not None]
+        return sorted(entries, key=lambda entry: entry.begun)
+
+    def keys(self) -> list[str]:
+        """Their keys in the store."""
+        return self._store.find(self._label)
+
+    def count(self) -> int:
+        """How many logouts have not reached all; or StoreUnavailable."""
+        return len(self.keys())
+
+    def due_at(self, entry: Entry) -> float:
+        """When one is to be tried again."""
+        first = self._longest + _GRACE
+        return entry.begun if self._is_ahead(entry) else entry.due(first)
+
+    def take_up(self, entry: Entry) -> bool:
+        """Take one up to try it; of all processes that want to one may."""
+        now = clock.now()
+        if self._is_ahead(entry):
+            name = f"{entry.key}-{now // LONGEST_WAIT:.0f}"
+            return self._store.add(name, "", now + LONGEST_WAIT, durable=False)
+        return self._store.touch(entry.key, now, entry.seen + _INSTANT)
+
+    def _is_ahead(self, entry: Entry) -> bool:
+        """Whether somebody has taken it up whose clock was far ahead of ours.
+
+        What was seen is never moved back.
+        """
+        return entry.seen > clock.now() + LONGEST_WAIT
+
+    def read(self, key: str) -> Entry | None:
+        """The one with this key; None where all know, or it is too late."""
+        stored = self._store.read(key)
+        if stored is None:
+            return None
+        name = key.removeprefix(f"{self._label}-")
+        try:
+            begun, logins, told, whose, *_ = json.loads(stored.data)
+            if not all(isinstance(one, str) for one in (*logins, *whose)):
+                raise TypeError("no text where there should be one")
+            entry = Entry(
+                key,
+                name.removeprefix(_HELD),
+                float(begun),
+                stored.until,
+                logins,
+                [Told.from_json(one) for one in told],
+                whose,
+                is_held=name.startswith(_HELD),
+                seen=stored.seen,
+            )
+            for item in self._store.items(key):
+                entry = _with(entry, json.loads(item))
+        except UNREADABLE:
+            # Of another version, which can read it and may share the store.
+            return None
+        return entry
+
+    def _hold(
+        self, entry: Entry, told: Sequence[Told], why: Sequence[str] = ()
+    ) -> None:
+        held = replace(entry, key=self._key(entry.handle, _HELD), told=told)
+        news, before = list[Told](), 0
+        if not self._keep(held):
+            # Some are held of it already.
+            known = self.read(held.key)
+            news, before = [*told], len(known.told) if known else 0
+        if news or why:
+            reasons = dict(enumerate(why, before))
+            self._note(held, news=[one.as_json() for one in news], why=reasons)
+
+    def _keep(self, entry: Entry) -> bool:
+        told = [one.as_json() for one in entry.told]
+        said = [entry.begun, entry.logins, told, entry.whose]
+        is_held = entry.key.startswith(f"{self._label}-{_HELD}")
+        # By the first label it is found by who tells again.
+        labels = entry.whose if is_held else (self._label, *entry.whose)
+        now = clock.now()
+        row = StoredSession(
+            entry.key, json.dumps(said), now, entry.until, tuple(labels)
+        )
+        return self._store.create(row, issued=now)
+
+    def _key(self, handle: str, kind: str = "") -> str:
+        return f"{self._label}-{kind}{handle}"
+
+    def _of(self, who: Subject) -> str:
+        # Another one than her own, by which sessions end.
+        return f"{self._label}-of-{hashlib.sha256(who.label().encode()).hexdigest()}"
+
+    def _note(self, entry: Entry, **said: object) -> None:
+        self._store.append(entry.key, json.dumps(said))
+
+
+def _heard(handle: str, entity_id: str) -> str:
+    return f"late-logout:{handle}\0{entity_id}"
+
+
+def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> Undelivered:
+    """Those of the hub that a request has come to."""
+    own = env.trust(environ).own
+    return Undelivered(env.sessions(environ), own.entity_id, propagation.longest)
+
+
+def _with(entry: Entry, said: Mapping[str, Any]) -> Entry:
+    """An entry after what was noted of it."""
+    tried = said.get("tried", {})
+    reasons = {**said.get("why", {}), **tried}
+    return replace(
+        entry,
+        told=[*entry.told, *map(Told.from_json, said.get("news", ()))],
+        done=entry.done.union(map(int, said.get("done", ()))),
+        tries=entry.tries + bool(tried),
+        reasons={**entry.reasons, **{int(n): str(why) for n, why in reasons.items()}},
+    )

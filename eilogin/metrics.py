@@ -1,0 +1,299 @@
+"""How much happens: numbers for who watches over a hub, as Prometheus reads them.
+
+Nothing is counted in a process before something there asks for it, which a hub with
+``metrics_token`` does; who has no such hub has no cost of it, and need not have the
+library (the extra ``metrics``). What is counted is what the audit log is told
+(:mod:`eilogin.audit`), so an event is one in both, whoever of this process it is of:
+nothing is counted for a page that an application serves.
+
+No citizen is in any number. What tells numbers of one name apart is bounded, whatever
+anybody sends: a member of the federation, a level, or a code of ours.
+
+Several processes, such as gunicorn's workers, have one sum where the environment names
+a folder for it, ``PROMETHEUS_MULTIPROC_DIR``, which is how the library has it; without
+it each counts for itself, and who asks is told the numbers of one.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from eilogin.errors import ConfigurationError, EiloginError, Unavailable
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+    from prometheus_client.metrics_core import Metric
+
+_log = logging.getLogger("eilogin")
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+#: From a few members that answer at once to what is told again until the session would
+#: have ended anyway, in seconds.
+_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 1800, 7200)
+
+#: What is said that is none of our errors: status codes of a login that there is not
+#: (SAML core 3.2.2.2); why somebody does not get in by her password; and why a session
+#: ends though nobody asks a hub for a logout.
+_WORDS = (
+    *("AuthnFailed", "InvalidAttrNameOrValue", "InvalidNameIDPolicy", "Idle"),
+    *("NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP"),
+    *("PartialLogout", "ProxyCountExceeded", "RequestDenied", "RequestUnsupported"),
+    *("Requester", "Responder", "UnknownPrincipal", "UnsupportedBinding"),
+    *("blocked", "too-often", "wrong"),
+    *("another-citizen", "here", "limit", "operator"),
+)
+
+
+#: What is told of a federation that is refreshed.
+_FEDERATION = {
+    "members": "Members of the federation.",
+    "age_seconds": "How long ago its sources were last found to be well.",
+    "failures": "Refreshes since then that did not go well, or not for all sources.",
+    "waits": "1 where a newer state waits for approval, else 0.",
+}
+
+
+def require() -> None:
+    """Raise ConfigurationError, with what is missing, where nothing can be counted."""
+    if not find_spec("prometheus_client"):
+        raise ConfigurationError(
+            "the package 'prometheus-client': pip install 'eilogin[metrics]'"
+        )
+    folder = os.environ.get(_FOLDER, "")
+    if folder and not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"a folder that this user may write to in the variable {_FOLDER}, and it is"
+            f" {folder!r}"
+        )
+
+
+class Meters:
+    """All numbers of this process, where they can be kept (:func:`require`)."""
+
+    def __init__(self) -> None:
+        # An extra: who has no hub, or does not watch over it, need not have it.
+        from prometheus_client import (  # noqa: PLC0415
+            CollectorRegistry,
+            Counter,
+            Histogram,
+        )
+
+        self._folder = os.environ.get(_FOLDER, "")
+        # Not the one that the application's own numbers are in.
+        self._registry = registry = CollectorRegistry()
+        self._reasons = frozenset((*_WORDS, *_codes(EiloginError)))
+        self._is_told = False
+        self._sign_ins = Counter(
+            "eilogin_sign_ins",
+            "Citizens who have signed in at the hub.",
+            ("level",),
+            registry=registry,
+        )
+        self._logins = Counter(
+            "eilogin_logins",
+            "Logins: of a hub, those that a participant was told.",
+            ("peer", "level"),
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "eilogin_refusals",
+            "What was refused or failed, by the code of its audit event.",
+            ("event", "reason"),
+            registry=registry,
+        )
+        self._received = Counter(
+            "eilogin_logouts_received",
+            "Logouts that a peer has asked for.",
+            ("peer",),
+            registry=registry,
+        )
+        self._ended = Counter(
+            "eilogin_sessions_ended",
+            "Sessions that end though no peer has asked for a logout, by cause.",
+            ("reason",),
+            registry=registry,
+        )
+        self._deliveries = Counter(
+            "eilogin_logout_deliveries",
+            "Participants told of a logout: ok, or why one did not confirm it.",
+            ("peer", "outcome"),
+            registry=registry,
+        )
+        self._logout_seconds = Histogram(
+            "eilogin_logout_seconds",
+            "From the click to the last participant's confirmation of a logout.",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+
+    def event(
+        self,
+        code: str,
+        outcome: str,
+        peer: str | None,
+        level: str | None,
+        reason: str | None,
+    ) -> None:
+        """Count an event of the audit log, if it is one that is counted.
+
+        A peer is counted by name where it has proven who it is.
+        """
+        peer, level = peer or "", level or ""
+        is_well = outcome == "ok"
+        match code:
+            case "logout.delivered":
+                came_of_it = outcome if is_well else self._bounded(reason)
+                self._keep(self._deliveries, peer, came_of_it)
+            case "sign-in" if is_well:
+                self._keep(self._sign_ins, level)
+            case "login" if is_well:
+                self._keep(self._logins, peer, level)
+            case "logout.received" if is_well:
+                self._keep(self._received, peer)
+            case "session.ended":
+                self._keep(self._ended, self._bounded(reason))
+            case _ if not is_well:
+                self._keep(self._refusals, code, self._bounded(reason))
+
+    def logout_took(self, seconds: float) -> None:
+        """Note how long it was until the last participant had confirmed a logout."""
+        with self._no_matter():
+            self._logout_seconds.observe(seconds)
+
+    def exposition(
+        self,
+        accepted: str,
+        undelivered: Callable[[], int],
+        ends: Mapping[tuple[str, str], float],
+        federation: Mapping[str, float] = MappingProxyType({}),
+    ) -> tuple[bytes, str]:
+        """All numbers as a text, and its content type.
+
+        ``accepted`` is the header Accept of who asks, ``undelivered`` counts the
+        logouts that are still to be delivered; there is no such number while the store
+        does not answer. ``ends`` says when certificates end, by whose they are ("" for
+        our own) and which; ``federation`` has the numbers of :data:`_FEDERATION`, where
+        it is refreshed.
+        """
+        from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
+
+        generate, content_type = choose_encoder(accepted)
+        shown = _Shown(self._collected(), undelivered, ends, federation)
+        return generate(shown), content_type
+
+    def _collected(self) -> "Iterable[Metric]":
+        """The numbers of this process, or of all that share the folder."""
+        if not self._folder:
+            return self._registry.collect()
+        from prometheus_client.multiprocess import (  # noqa: PLC0415
+            MultiProcessCollector,
+        )
+
+        # An application in one of the processes may have numbers of its own there.
+        found = MultiProcessCollector(None, self._folder).collect()
+        return (one for one in found if one.name.startswith("eilogin_"))
+
+    def _bounded(self, reason: str | None) -> str:
+        """A reason that there is only so much of: what others say may be anything."""
+        return reason if reason in self._reasons else "other"
+
+    def _keep(self, counter: "Counter", *labels: str) -> None:
+        with self._no_matter():
+            counter.labels(*labels).inc()
+
+    @contextmanager
+    def _no_matter(self) -> Iterator[None]:
+        """A number that cannot be kept, on a full disk say, stops nobody's logout."""
+        try:
+            yield
+        except (OSError, ValueError):
+            if not self._is_told:
+                self._is_told = True
+                _log.exception("numbers are lost: see the folder in %s", _FOLDER)
+
+
+class _Shown:
+    """What is shown to who asks: what was counted, and what is counted at this moment.
+
+    A collector of the library, which takes any object with this one method.
+    """
+
+    def __init__(
+        self,
+        counted: "Iterable[Metric]",
+        undelivered: Callable[[], int],
+        ends: Mapping[tuple[str, str], float],
+        federation: Mapping[str, float],
+    ) -> None:
+        self._counted = counted
+        self._undelivered = undelivered
+        self._ends = ends
+        self._federation = federation
+
+    def collect(self) -> "Iterator[Metric]":
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
+
+        yield from self._counted
+        certificates = GaugeMetricFamily(
+            "eilogin_certificate_ends_timestamp_seconds",
+            "When a certificate ends, of ours or of a peer's, since 1970.",
+            labels=("peer", "certificate"),
+        )
+        for labels, instant in self._ends.items():
+            certificates.add_metric(labels, instant)
+        yield certificates
+        for name, value in self._federation.items():
+            yield GaugeMetricFamily(
+                f"eilogin_federation_{name}", _FEDERATION[name], value=value
+            )
+        with suppress(Unavailable):
+            yield GaugeMetricFamily(
+                "eilogin_logouts_undelivered",
+                "Logouts that are still to be delivered.",
+                value=self._undelivered(),
+            )
+
+
+_meters: Meters | None = None
+
+
+def turn_on() -> Meters:
+    """Count in this process, from now on; once, however many hubs ask for it.
+
+    What has to be there for that, :func:`require` tells.
+    """
+    global _meters  # noqa: PLW0603 - of a process, as the audit log is
+    if _meters is None:
+        _meters = Meters()
+    return _meters
+
+
+def event(
+    code: str,
+    outcome: str,
+    *,
+    peer: str | None,
+    level: str | None,
+    reason: str | None,
+) -> None:
+    """Count an event of the audit log, where anything is counted."""
+    if _meters is not None:
+        _meters.event(code, outcome, peer, level, reason)
+
+
+def logout_took(seconds: float) -> None:
+    """Note how long a logout took, to the last confirmation, where that is counted."""
+    if _meters is not None:
+        _meters.logout_took(seconds)
+
+
+def _codes(root: type[EiloginError]) -> Iterator[str]:
+    """The codes of an error, and of all that are of its kind."""
+    yield root.code
+    for kind in root.__subclasses__():
+        yield from _codes(kind)

@@ -1,0 +1,34 @@
+"""The operator's side: a folder of plain files that says who is in a federation.
+
+What belongs here: what is in that folder (``folder``), whom the operator takes in and
+what it asks of them (``members``, ``proof``), what it says about each of them
+(``telling``, ``rules``), and signing and publishing all of it (``keys``, ``tokens``,
+``signing``, ``publishing``). The folder is all the state there is, and made to be kept
+in git::
+
+    federation.ini     its name, how long a signature lasts, and the key that signs
+    members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
+    rules.ini          who may share a session with whom, and what each may have
+    metadata.xml       what was signed last: made of the others, and of nothing else
+
+Every file is written whole or not at all.
+"""
+
+from eilogin.operator.folder import MEMBERS as MEMBERS
+from eilogin.operator.folder import OPTIONS as OPTIONS
+from eilogin.operator.folder import Folder as Folder
+from eilogin.operator.folder import make_folder as make_folder
+from eilogin.operator.folder import octets_of as octets_of
+from eilogin.operator.keys import operator_key as operator_key
+from eilogin.operator.members import LONGEST as LONGEST
+from eilogin.operator.members import Member as Member
+from eilogin.operator.members import read_member as read_member
+from eilogin.operator.proof import prove as prove
+from eilogin.operator.publishing import publish as publish
+from eilogin.operator.rules import Rule as Rule
+from eilogin.operator.signing import about_to_sign as about_to_sign
+from eilogin.operator.signing import difference as difference
+from eilogin.operator.signing import faults_of as faults_of
+from eilogin.operator.signing import last_signed as last_signed
+from eilogin.operator.signing import sign_all as sign_all
+from eilogin.operator.telling import asked_by as asked_by

@@ -1,0 +1,199 @@
+"""The folder in which an operator keeps a federation."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from eilogin import settings
+from eilogin.errors import ConfigurationError, InvalidOptions, MetadataUnusable
+from eilogin.federation.options import days_of
+from eilogin.files import PUBLIC, write
+from eilogin.operator.members import LONGEST, Member, read_member
+from eilogin.operator.rules import HEAD, Rule, read_rules, sections_of, with_rule
+from eilogin.settings import Flag, Options, ReadableFile, Secret, option
+
+#: The names of what is in it.
+OPTIONS, RULES, MEMBERS, SIGNED = (
+    "federation.ini",
+    "rules.ini",
+    "members",
+    "metadata.xml",
+)
+_SECTION = "federation"
+
+#: What of it is not for others to see, nor for git.
+_IGNORED = b"*.key\n*.new\n"
+
+_INI = """\
+# A federation: "eilogin federation --help" says what can be done with it.
+
+[federation]
+"""
+_COMMENTS = {
+    "name": "Its name.",
+    "publisher": "Who answers for it: a name, or better a URI.",
+    "validity": "How long what is signed is good: sign anew well before that.",
+    "key": "The key that signs: the path of a PEM file, env:NAME for a variable that\n"
+    "# holds it, or pkcs11:token=NAME;object=NAME?module-path=FILE (RFC 7512).",
+    "certificate": "Its certificate, which every member is given.",
+    "pin": "The PIN of the token: env:NAME, or file:PATH.",
+    "signed": "Where what is signed is written.",
+    "loopback": "Members may be on this machine.",
+}
+
+
+def _lasting(value: object) -> object:
+    days = days_of(value)
+    if days is None:
+        raise ValueError("a number of days such as '14d'")
+    return days
+
+
+class FederationOptions(Options):
+    """What ``federation.ini`` says."""
+
+    name: str = option("name of the federation")
+    publisher: str = option("who answers for it", default="", shown="``name``")
+    validity: Annotated[float, BeforeValidator(_lasting)] = option(
+        "how long what is signed is good", default="14d"
+    )
+    key: str = option("the key that signs: a PEM file, ``env:NAME`` or ``pkcs11:…``")
+    certificate: ReadableFile = option("PEM file with the certificate of that key")
+    pin: Secret | None = option(
+        "PIN of the token of the key: ``env:NAME`` or ``file:PATH``", default=None
+    )
+    signed: str = option("file of what is signed", default=SIGNED)
+    loopback: Flag = option("whether members may be on this machine", default="false")
+
+
+#: Goes through paths, and may show how far it is.
+Progress = Callable[[list[Path]], Iterable[Path]]
+
+
+class Folder:
+    """A federation's folder; what is in it is read when it is first asked for.
+
+    Raises :class:`eilogin.errors.ConfigurationError` wherever a file of it cannot be
+    read, or says what cannot be.
+    """
+
+    def __init__(self, path: Path, progress: Progress = iter) -> None:
+        self.path = path
+        self._progress = progress
+
+    @cached_property
+    def options(self) -> FederationOptions:
+        """What ``federation.ini`` says."""
+        file = self.path / OPTIONS
+        values = sections_of(file).get(_SECTION)
+        if values is None:
+            raise ConfigurationError(
+                f"{file}: no [{_SECTION}] there; 'eilogin federation init {self.path}'"
+                " makes one"
+            )
+        options, faults = settings.attempt(
+            FederationOptions, str(file), _SECTION, values
+        )
+        if options is None:
+            raise InvalidOptions(faults)
+        return options
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """The file of each member, by entityID."""
+        return {entity_id: path for entity_id, (path, _) in self._read.items()}
+
+    @cached_property
+    def members(self) -> dict[str, Member]:
+        """All members by entityID, which is their order."""
+        return {entity_id: member for entity_id, (_, member) in self._read.items()}
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """What is ruled of whom, by entityID."""
+        return read_rules(self.path / RULES)
+
+    @property
+    def signed(self) -> Path:
+        """The file of what was signed last."""
+        return self.path / self.options.signed
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[Path, Member]]:
+        loopback = self.options.loopback
+        found: dict[str, tuple[Path, Member]] = {}
+        for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
+            octets = octets_of(path)
+            member = read_member(str(path), octets, on_loopback=loopback)
+            if member.entity_id in found:
+                other = found[member.entity_id][0]
+                raise MetadataUnusable(
+                    f"{path}: '{member.entity_id}' is in {other.name} too; one of them"
+                    " should go"
+                )
+            found[member.entity_id] = path, member
+        return dict(sorted(found.items()))
+
+    # --- changing it ---
+
+    def put(self, member: Member, note: str) -> Path:
+        """Keep a member, in the place of what there was of it; where it is kept."""
+        path = self.files.get(member.entity_id) or self._free(member.file_name)
+        write(path, member.octets(note), mode=PUBLIC)
+        return path
+
+    def remove(self, entity_id: str) -> None:
+        """Let a member go, and what is ruled of it."""
+        # In this order: without its member a rule is told, and the other way round
+        # a member would have none.
+        self.files[entity_id].unlink()
+        if entity_id in self.rules:
+            self.put_rule(entity_id, Rule())
+
+    def put_rule(self, entity_id: str, rule: Rule) -> None:
+        """Rule something else of a member; a rule that says nothing is taken out."""
+        path = self.path / RULES
+        text = path.read_text("utf-8") if path.exists() else ""
+        write(path, with_rule(text, entity_id, rule).encode(), mode=PUBLIC)
+
+    def _free(self, name: str) -> Path:
+        folder, number = self.path / MEMBERS, 1
+        path = folder / f"{name}.xml"
+        while path.exists():
+            number += 1
+            path = folder / f"{name}-{number}.xml"
+        return path
+
+
+def octets_of(path: Path) -> bytes:
+    """What is in a file of metadata, as far as anybody would read it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LONGEST + 1)
+    except OSError as error:
+        raise MetadataUnusable(f"{path}: {error.strerror}") from None
+
+
+def make_folder(path: Path, **values: str) -> None:
+    """Make what a new federation needs, but for its key and certificate.
+
+    ``values`` are the options of ``federation.ini``, of which those that are "" are not
+    written. Raises :class:`eilogin.errors.ConfigurationError` where there is one.
+    """
+    file = path / OPTIONS
+    if file.exists():
+        raise ConfigurationError(f"{file}: is there already, and stays as it is")
+    (path / MEMBERS).mkdir(parents=True, exist_ok=True)
+    write(path / ".gitignore", _IGNORED, mode=PUBLIC)
+    if not (path / RULES).exists():
+        write(path / RULES, HEAD.encode(), mode=PUBLIC)
+    lines = [
+        f"# {_COMMENTS[name]}\n{name} = {value}\n"
+        for name, value in values.items()
+        if value
+    ]
+    # Last: with it, it is a federation.
+    write(file, "".join([_INI, *lines]).encode(), mode=PUBLIC)

@@ -1,0 +1,66 @@
+"""The key with which the operator signs: in a file, in a variable, or on a token."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eilogin.errors import ConfigurationError
+from eilogin.operator.folder import Folder
+from eilogin.operator.tokens import TOKEN, token_key
+from eilogin.saml.keys import (
+    PublicKey,
+    SigningKey,
+    certificate_key,
+    load_certificate,
+)
+
+_VARIABLE = "env:"
+
+
+@contextmanager
+def operator_key(folder: Folder) -> Iterator[SigningKey]:
+    """The key that ``federation.ini`` names, to the end of the context.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where it is not there, or is not
+    that of the certificate.
+    """
+    place, pin = folder.options.key, folder.options.pin
+    pem = folder.options.certificate.read_bytes()
+    if place.startswith(TOKEN):
+        public = operator_public_key(folder)
+        said = pin.get_secret_value().decode() if pin else None
+        with token_key(place, said, public) as private:
+            yield SigningKey(private, load_certificate(pem))
+        return
+    try:
+        key = SigningKey.load(_key_pem(folder.path, place), pem)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{folder.path}: {error}") from error
+    yield key
+
+
+def operator_public_key(folder: Folder) -> PublicKey:
+    """The key with which others verify; for it the other one need not be there."""
+    path = folder.options.certificate
+    try:
+        return certificate_key(load_certificate(path.read_bytes()))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _key_pem(folder: Path, place: str) -> bytes:
+    if place.startswith(_VARIABLE):
+        name = place.removeprefix(_VARIABLE)
+        if not os.environ.get(name):
+            raise ConfigurationError(
+                f"expected the key that signs in the environment variable {name}"
+            )
+        return os.environ[name].encode()
+    path = folder / place
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the key that signs: {path}: {error.strerror}"
+        ) from None

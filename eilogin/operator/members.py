@@ -1,0 +1,163 @@
+"""A member as the operator keeps it: its own metadata, without what is not its to say.
+
+The XML stays the member's, whatever is in it that nobody here reads. Taken off are its
+signature, which proved something when it came and nothing afterwards; how long a copy
+of it is good; who registered and published it; and the attributes by which an operator
+says something about a member, which it would else say about itself.
+"""
+
+import re
+from dataclasses import dataclass
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Refused
+from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
+from eilogin.saml.metadata import OURS, Endpoint, EntityDescriptor, Role, read_unsigned
+from eilogin.saml.text import CONTROL
+from eilogin.saml.xml import METADATA, in_full, parse, q, serialize
+
+#: Bytes of the longest metadata of one member.
+LONGEST = 1024 * 1024
+
+_EXTENSIONS = q("md:Extensions")
+_ATTRIBUTES = q("mdattr:EntityAttributes")
+_MDRPI = "{urn:oasis:names:tc:SAML:metadata:rpi}*"
+
+#: Characters of a line of a certificate (RFC 7468 2), and of the name of a file.
+_LINE, _LONGEST_NAME = 64, 80
+
+_HEAD = re.compile(rb"\s*<!--(.*?)-->", re.DOTALL)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A party whose metadata the operator has, or is asked to take."""
+
+    #: Its ``md:EntityDescriptor``, laid out; not to be changed.
+    element: etree._Element
+    descriptor: EntityDescriptor
+    #: How it came to be a member, as its file says.
+    note: str = ""
+    #: What nobody can use of its metadata.
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def entity_id(self) -> str:
+        """Its name in the federation."""
+        return self.descriptor.entity_id
+
+    @property
+    def roles(self) -> list[Role]:
+        """As what it takes part."""
+        one = self.descriptor
+        return [role for role in (one.identity_provider, one.service_provider) if role]
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called, without its end; people read it."""
+        name = re.sub(r"^[a-z]+:/*", "", self.entity_id.lower())
+        name = re.sub(r"[^a-z0-9.]+", "-", name).strip(".-")
+        return name[:_LONGEST_NAME] or "member"
+
+    def octets(self, note: str) -> bytes:
+        """Its file; ``note`` says who added it, when, and what was proved."""
+        told = CONTROL.sub(" ", note).replace("--", "- -").rstrip("-")
+        return b"<!-- %b -->\n%b\n" % (told.encode(), serialize(self.element))
+
+
+def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
+    """A member from its metadata, which comes from ``name``.
+
+    Where ``on_loopback`` is said its addresses may be on this machine. Raises
+    :class:`eilogin.errors.MetadataUnusable` where it is not the metadata of one member
+    that can be used.
+    """
+    if len(octets) > LONGEST:
+        raise MetadataUnusable(
+            f"{name}: found more than {LONGEST} bytes; expected the metadata of one"
+            " member"
+        )
+    try:
+        element = parse(octets, METADATA)
+        _require_one(element)
+        _clean(element)
+        metadata = read_unsigned(serialize(element), on_loopback=on_loopback)
+    except PeerUnusable as error:
+        raise MetadataUnusable(f"{name}: {error}") from error
+    except Refused as error:
+        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        raise MetadataUnusable(f"{name}: {CONTROL.sub(' ', told)}") from error
+    (descriptor,) = metadata.entities
+    _require_use(name, descriptor)
+    note = _HEAD.match(octets)
+    kept = note[1].decode().strip() if note else ""
+    return Member(element, descriptor, kept, metadata.remarks)
+
+
+def _require_one(element: etree._Element) -> None:
+    if element.tag != q("md:EntityDescriptor"):
+        found = etree.QName(element).localname[:40]
+        raise MalformedMessage(
+            f"found '{found}'; expected an EntityDescriptor: the SAML metadata of one"
+            " member"
+        )
+
+
+def _require_use(name: str, descriptor: EntityDescriptor) -> None:
+    """Refuse who could do nothing in a federation."""
+    hub, participant = descriptor.identity_provider, descriptor.service_provider
+    lacks = ""
+    if hub is None and participant is None:
+        lacks = "a role of SAML 2.0 (SPSSODescriptor or IDPSSODescriptor)"
+    if participant and not _has(participant.assertion_consumers, POST, ARTIFACT):
+        lacks = "an AssertionConsumerService by HTTP-POST or HTTP-Artifact"
+    if hub and not _has(hub.single_sign_ons, REDIRECT, POST):
+        lacks = "a SingleSignOnService by HTTP-Redirect or HTTP-POST"
+    if lacks:
+        raise MetadataUnusable(
+            f"{name}: the metadata of '{descriptor.entity_id}' lacks {lacks}: ask who"
+            " runs it for its metadata with one"
+        )
+
+
+def _has(endpoints: tuple[Endpoint, ...], *bindings: str) -> bool:
+    return any(one.binding in bindings for one in endpoints)
+
+
+# --- what is not a member's to say ----------------------------------------------------
+
+
+def _clean(element: etree._Element) -> None:
+    """Take off what is not kept, and lay out the rest as always."""
+    for signature in list(element.iter(q("ds:Signature"))):
+        signature.getparent().remove(signature)
+    for part in (element, *element.iterchildren()):
+        for name in ("ID", "cacheDuration"):
+            part.attrib.pop(name, None)
+    element.set("entityID", element.get("entityID", "").strip())
+    for extensions in element.findall(_EXTENSIONS):
+        _clean_extensions(extensions)
+        if not len(extensions):
+            element.remove(extensions)
+    for certificate in element.iter(q("ds:X509Certificate")):
+        text = "".join((certificate.text or "").split())
+        lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
+        certificate.text = "\n".join(["", *lines, ""])
+    etree.indent(element)
+
+
+def _clean_extensions(extensions: etree._Element) -> None:
+    for told in extensions.findall(_MDRPI):
+        extensions.remove(told)
+    for attributes in extensions.findall(_ATTRIBUTES):
+        for said in list(attributes):
+            if said.tag != q("saml:Attribute") or _is_ours(said):
+                attributes.remove(said)
+        if not len(attributes):
+            extensions.remove(attributes)
+
+
+def _is_ours(attribute: etree._Element) -> bool:
+    name: str = attribute.get("Name", "")
+    return name.strip().lower().startswith(OURS)

@@ -1,0 +1,84 @@
+"""Publishing: files that any web server can serve as they are.
+
+``metadata.xml`` holds all members; ``entities/`` has an answer for each of them, as the
+Metadata Query Protocol asks for it (draft-young-md-query 3.1, with its SAML profile):
+by its entityID, percent-encoded, and by the SHA-1 of that. Each is signed by itself.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from pathlib import Path
+from urllib.parse import quote
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, MetadataExpired
+from eilogin.files import PUBLIC, write
+from eilogin.operator.folder import SIGNED, Folder
+from eilogin.operator.signing import last_signed
+from eilogin.saml.keys import SigningKey
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import sign_entity
+
+ENTITIES = "entities"
+
+#: Bytes of the longest name of a file.
+_LONGEST = 255
+#: What a name that was made here looks like; no others are removed.
+_OURS = re.compile(r"\{sha1\}[0-9a-f]{40}|[A-Za-z][A-Za-z0-9+.-]*%3A[A-Za-z0-9%._~-]*")
+
+#: Goes through entityIDs, and may show how far it is.
+Progress = Callable[[list[str]], Iterable[str]]
+
+
+def publish(
+    folder: Folder, target: Path, key: SigningKey | None, progress: Progress = iter
+) -> int:
+    """Put what was signed last into a folder; how many answers there are.
+
+    Without a ``key`` there are none, but the file of all members alone. Each file is
+    written whole; what is there of who is no member any more goes last. Raises
+    :class:`eilogin.errors.ConfigurationError` where nothing was signed, or what was is
+    over.
+    """
+    last = last_signed(folder)
+    if last is None:
+        raise ConfigurationError(
+            f"{folder.signed}: is not there: 'eilogin federation sign {folder.path}'"
+            " makes it"
+        )
+    metadata, elements = last
+    ends = metadata.valid_until or 0.0
+    if ends <= clock.now():
+        raise MetadataExpired(
+            f"{folder.signed}: was good until {write_instant(ends)}: sign it anew"
+        )
+    names: set[str] = set()
+    if key is not None:
+        for entity_id in progress(list(elements)):
+            octets = sign_entity(
+                deepcopy(elements[entity_id]),
+                publisher=folder.options.publisher or folder.options.name,
+                valid_until=ends,
+                key=key,
+            )
+            for name in names_of(entity_id):
+                write(target / ENTITIES / name, octets, mode=PUBLIC)
+                names.add(name)
+    write(target / SIGNED, folder.signed.read_bytes(), mode=PUBLIC)
+    for path in (target / ENTITIES).glob("*"):
+        if path.name not in names and _OURS.fullmatch(path.name):
+            path.unlink()
+    return len(elements) if key else 0
+
+
+def names_of(entity_id: str) -> list[str]:
+    """The names of the files of one answer.
+
+    A file cannot be called by an entityID that is too long, and is not by one that has
+    no scheme (such as ``..``): then it is by its hash.
+    """
+    digest = hashlib.sha1(entity_id.encode(), usedforsecurity=False).hexdigest()
+    names = [quote(entity_id, safe=""), "{sha1}" + digest]
+    return [n for n in names if len(n) <= _LONGEST and _OURS.fullmatch(n)]

@@ -1,0 +1,185 @@
+"""Signing: all members, with what is ruled of them, for as long as the folder says."""
+
+import difflib
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+
+from lxml import etree
+
+from eilogin import clock
+from eilogin.errors import (
+    ConfigurationError,
+    MetadataUnusable,
+    PeerUnusable,
+    Refused,
+    UntrustedSignature,
+)
+from eilogin.federation.changes import compare
+from eilogin.federation.members import Federation
+from eilogin.files import PUBLIC, write
+from eilogin.operator.folder import RULES, Folder
+from eilogin.operator.keys import operator_public_key
+from eilogin.operator.members import Member
+from eilogin.operator.rules import Rule
+from eilogin.operator.telling import printable
+from eilogin.saml.keys import SigningKey
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    FederationMetadata,
+    add_registrar,
+    add_ruled,
+    read_federation,
+    read_unsigned,
+    sign_federation,
+)
+from eilogin.saml.xml import METADATA, canonical, parse, q, serialize
+from eilogin.settings import did_you_mean
+
+#: The members of a signed file as they stand in it, by entityID.
+Elements = dict[str, etree._Element]  # noqa: SLF001 - lxml has no other name
+
+
+def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetadata:
+    """Sign all members for so many seconds from now; what was signed before is gone.
+
+    Gives what others read in it. Raises :class:`eilogin.errors.ConfigurationError`
+    where they could not use it, and leaves what there was.
+    """
+    if faults := faults_of(folder):
+        raise ConfigurationError("\n".join(faults))
+    _require_later(folder)
+    octets = sign_federation(
+        about_to_sign(folder).values(),
+        name=folder.options.name,
+        publisher=folder.options.publisher or folder.options.name,
+        valid_until=int(clock.now() + seconds),
+        key=key,
+    )
+    metadata = _read(folder, octets)
+    write(folder.signed, octets, mode=PUBLIC)
+    return metadata
+
+
+def about_to_sign(folder: Folder) -> Elements:
+    """What would be signed now."""
+    return {
+        entity_id: _with_rule(
+            member, folder.rules.get(entity_id, Rule()), folder.options.publisher
+        )
+        for entity_id, member in folder.members.items()
+    }
+
+
+def _with_rule(member: Member, rule: Rule, registrar: str) -> etree._Element:
+    element = deepcopy(member.element)
+    add_ruled(element, rule.ruled)
+    if registrar:
+        add_registrar(element, registrar)
+    # Laid out as its file is: what is signed may not be touched any more.
+    etree.indent(element)
+    element.tail = "\n"
+    return element
+
+
+def faults_of(folder: Folder) -> list[str]:
+    """Why the members cannot be signed as they are, in sentences."""
+    faults = [] if folder.members else [f"{folder.path}: there are no members yet"]
+    for entity_id, member in folder.members.items():
+        ends = member.descriptor.valid_until
+        if ends is not None and ends <= clock.now():
+            faults.append(
+                f"{folder.files[entity_id]}: the metadata of '{entity_id}' was valid"
+                f" until {write_instant(ends)}: add a newer one, or remove it"
+            )
+    for entity_id in folder.rules.keys() - folder.members.keys():
+        hint = did_you_mean(entity_id, folder.members)
+        faults.append(
+            f"{folder.path / RULES}: [{entity_id}]: found rules for who is no"
+            f" member{hint}"
+        )
+    return faults
+
+
+def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:
+    """What was signed last, its signature being checked; None where nothing was.
+
+    Raises :class:`eilogin.errors.ConfigurationError`.
+    """
+    try:
+        octets = folder.signed.read_bytes()
+    except FileNotFoundError:
+        return None
+    metadata = _read(folder, octets)
+    members = parse(octets, METADATA).iterchildren(q("md:EntityDescriptor"))
+    return metadata, {one.get("entityID", ""): one for one in members}
+
+
+def _read(folder: Folder, octets: bytes) -> FederationMetadata:
+    file = folder.signed
+    try:
+        metadata = read_federation(
+            octets,
+            [operator_public_key(folder)],
+            on_loopback=folder.options.loopback,
+        )
+    except UntrustedSignature as error:
+        raise ConfigurationError(
+            f"{file}: {error}; expected the key of {folder.options.certificate}"
+        ) from error
+    except (Refused, PeerUnusable) as error:
+        raise MetadataUnusable(f"{file}: {error}") from error
+    for left_out in metadata.left_out.values():
+        raise MetadataUnusable(f"{file}: {left_out}")
+    return metadata
+
+
+def _require_later(folder: Folder) -> None:
+    """Refuse to sign what members would take for older than what they have."""
+    try:
+        last = last_signed(folder)
+    except ConfigurationError:
+        # Such as after the operator took another key: members have to take it too.
+        return
+    made = last[0].created if last else None
+    if made is not None and made > clock.now():
+        raise ConfigurationError(
+            f"{folder.signed}: was made at {write_instant(made)}, and it is"
+            f" {write_instant(clock.now())} here: members take nothing older; set the"
+            " clock right"
+        )
+
+
+def difference(before: Elements, after: Elements) -> Iterator[str]:
+    """How members differ: in words, then in full; nothing where they do not.
+
+    The words are those that a site has which is to take it (``federation.changes``): a
+    ``!`` is before what waits there until somebody has approved it.
+    """
+    full: list[str] = []
+    differing = set()
+    for entity_id in sorted(before.keys() | after.keys()):
+        old, new = _lines(before.get(entity_id)), _lines(after.get(entity_id))
+        if old != new:
+            differing.add(entity_id)
+            names = (entity_id, entity_id, "before", "after")
+            full += difflib.unified_diff(old, new, *names, lineterm="")
+    old_ones, new_ones = (_federation(one, differing) for one in (before, after))
+    yield from compare(old_ones, new_ones).lines
+    yield from full
+
+
+def _federation(elements: Elements, wanted: Collection[str]) -> Federation:
+    # What was taken in for other addresses than those here was judged then.
+    found = (
+        read_unsigned(serialize(element), on_loopback=True)
+        for entity_id, element in elements.items()
+        if entity_id in wanted
+    )
+    return Federation(*found)
+
+
+def _lines(element: etree._Element | None) -> list[str]:
+    # In canonical form: what is around an element in a file adds nothing to it.
+    if element is None:
+        return []
+    return [printable(line) for line in canonical(element).decode().split("\n")]

@@ -1,0 +1,119 @@
+"""What a member asks of a federation, in words, for who has to decide on it."""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from eilogin.errors import MalformedMessage
+from eilogin.operator.members import Member
+from eilogin.saml.bindings import POST, REDIRECT, SOAP
+from eilogin.saml.keys import certificate_begins, certificate_ends, fingerprints
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import Endpoint, IdentityProvider, Role, ServiceProvider
+from eilogin.saml.text import first_of, short
+
+#: Of each kind of thing so many are told.
+_MOST = 20
+
+
+def asked_by(member: Member) -> Iterator[str]:
+    """What a member says of itself and wants, a line at a time."""
+    one = member.descriptor
+    yield f"entityID      {one.entity_id}"
+    for language, name in one.names.items():
+        yield f"name          {_plain(name)} ({_plain(language)})"
+    for language, text in one.descriptions.items():
+        yield f"              {_plain(text)} ({_plain(language)})"
+    for contact in first_of([*_contacts(member)], _MOST):
+        yield f"contact       {contact}"
+    if one.valid_until is not None:
+        ends = write_instant(one.valid_until)
+        yield f"valid until   {ends}: newer metadata has to be added by then"
+    for category in first_of(sorted(one.entity_categories), _MOST):
+        yield f"category      {_plain(category)}"
+    for role in member.roles:
+        yield from _asked_by(role)
+    for text in (*member.remarks, *_lacking(member)):
+        yield f"note          {text}"
+
+
+def _asked_by(role: Role) -> Iterator[str]:
+    if isinstance(role, IdentityProvider):
+        yield "AS A HUB      participants believe whom it says a citizen is"
+        yield from _addresses("login", role.single_sign_ons)
+        yield from _addresses("artifact", role.artifact_resolutions)
+        for scope in first_of(sorted(role.scopes or ()), _MOST):
+            yield f"  scope       {_plain(scope)}"
+    if isinstance(role, ServiceProvider):
+        yield "AS A PARTICIPANT"
+        yield from _addresses("answers", role.assertion_consumers)
+    yield from _addresses("logout", role.single_logouts)
+    yield from _keys("signing", role.signing_certificates)
+    yield from _keys("encryption", role.encryption_certificates)
+    if isinstance(role, ServiceProvider):
+        wanted = [
+            _plain(name) + (" (required)" if name in service.required else "")
+            for service in role.attribute_services
+            for name in service.requested
+        ]
+        for attribute in first_of(list(dict.fromkeys(wanted)), _MOST):
+            yield f"  attribute   {attribute}"
+
+
+def _addresses(what: str, endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    lines = [
+        f"  {what:<12}{location}  ({short(one.binding)})"
+        for one in endpoints
+        for location in dict.fromkeys((one.location, one.for_answers))
+    ]
+    return iter(first_of(lines, _MOST))
+
+
+def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
+    for text in first_of([*certificates], _MOST):
+        try:
+            begins, ends = certificate_begins(text), certificate_ends(text)
+            told = f"{write_instant(begins)[:10]} to {write_instant(ends)[:10]}"
+            yield f"  {use:<12}{fingerprints(text)}"
+            yield f"              its certificate is of {told}"
+        except MalformedMessage:
+            yield f"  {use:<12}{text}"
+
+
+def _contacts(member: Member) -> Iterator[str]:
+    for one in member.descriptor.contacts:
+        known = (one.company, one.email, one.telephone)
+        yield " ".join([f"{one.kind}:", *(_plain(text) for text in known if text)])
+
+
+def _lacking(member: Member) -> Iterator[str]:
+    """What may be meant so, and should be known."""
+    for role in member.roles:
+        if not role.single_logout(SOAP, REDIRECT, POST):
+            yield "it has no address for a logout: a logout elsewhere does not reach it"
+    if member.descriptor.whom_to_ask.startswith("who runs"):
+        yield "it names nobody to ask (ContactPerson)"
+    hosts = {urlsplit(url).hostname or "" for url in _locations(member)}
+    if len(hosts) > 1:
+        yield f"its addresses are at {len(hosts)} hosts: {', '.join(sorted(hosts))}"
+
+
+def _locations(member: Member) -> Iterator[str]:
+    for role in member.roles:
+        endpoints = list(role.single_logouts)
+        if isinstance(role, IdentityProvider):
+            endpoints += [*role.single_sign_ons, *role.artifact_resolutions]
+        if isinstance(role, ServiceProvider):
+            endpoints += role.assertion_consumers
+        yield from (one.location for one in endpoints)
+
+
+def _plain(text: str) -> str:
+    return printable(text[:200])
+
+
+def printable(text: str) -> str:
+    """A text whose characters all stand where they are seen, and move nothing."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in text
+    )

@@ -1,0 +1,14 @@
+"""Beaker's backends, for what an application keeps: texts by name, and no pickles.
+
+The kinds, their places and their drivers are Beaker's own (``type`` of its sessions).
+What is written is not. Beaker's pickle whatever ``data_serializer`` says, in the record
+around the data, so that who can write to a backend can run code in the application; of
+two that write, the last one undoes the other; and ``ext:memcached`` would empty the
+whole server to remove one name. Here a text is a text, it takes the place of the one
+that was read or none, and what nobody asks for any more goes by itself.
+"""
+
+from eilogin.stores.beaker.backend import Backend as Backend
+from eilogin.stores.beaker.backend import Kept as Kept
+from eilogin.stores.beaker.opening import BackendURL as BackendURL
+from eilogin.stores.beaker.opening import open_backend as open_backend

@@ -1,0 +1,161 @@
+"""``file``: Beaker's files in a folder, for the processes of one machine.
+
+One for each name, as Beaker has them, under ``container_file``. It holds JSON where
+Beaker's holds a pickle, and is written beside its place and renamed, so that who reads
+needs no lock. Its time of change is when it is over: what is over is found without
+opening it.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from beaker.container import FileNamespaceManager
+from beaker.synchronization import file_synchronizer
+
+from eilogin import clock
+from eilogin.errors import StoreUnavailable
+
+_KEY = "session"
+#: Seconds between two looks at whether a lock is free.
+_A_MOMENT = 0.005
+#: How many files and folders are looked at with each that is written: more than come.
+_STEPS = 8
+#: What one may have at a name that nobody of ours has written.
+_UNREADABLE = (LookupError, OverflowError, RecursionError, TypeError, ValueError)
+#: What stands around a text in a file, at most.
+_AROUND = 100
+
+
+class _Namespace(FileNamespaceManager):  # type: ignore[misc]
+    """A file of Beaker's, with JSON in it, and ``largest`` octets at most."""
+
+    largest = 0
+
+    def get_access_lock(self) -> Any:
+        # Beaker's files to lock are one for each name, and stay for ever.
+        return file_synchronizer(self.namespace[:2], lock_dir=self.lock_dir)
+
+    def do_open(self, flags: str, replace: bool) -> None:  # noqa: FBT001 - Beaker's
+        self._is_changed = False
+        try:
+            with open(self.file, "rb", opener=_without_waiting) as file:
+                text, until = json.loads(file.read(self.largest))[_KEY]
+            self.hash = {_KEY: (str(text), float(until))}
+        except (*_UNREADABLE, FileNotFoundError):
+            self.hash = {}
+
+    def __setitem__(self, key: str, value: tuple[str, float]) -> None:
+        self.hash[key], self._is_changed = value, True
+
+    def do_close(self) -> None:
+        if self._is_changed:
+            beside = Path(f"{self.file}.temp")
+            with open(beside, "w", encoding="ascii", opener=_for_us_alone) as file:
+                json.dump(self.hash, file)
+            until = self.hash[_KEY][1]
+            os.utime(beside, (until, until))
+            beside.rename(self.file)
+        self.hash = {}
+
+    def text(self) -> str | None:
+        """What stands in the file, as it was opened."""
+        text, until = self.hash.get(_KEY, (None, 0.0))
+        return text if until > clock.now() else None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # As for what is no file, but a pipe to which nobody writes.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    # Where a link stands, somebody else means a file elsewhere.
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+class Files:
+    """See :class:`eilogin.stores.beaker.Kept`; raises ``OSError`` too."""
+
+    def __init__(self, folder: Path, timeout: float, largest: int) -> None:
+        self._folder = folder
+        self._largest = largest
+        self._timeout = timeout
+        self._sweeping = threading.Lock()
+        self._sweeper = self._sweep()
+
+    def get(self, name: str) -> str | None:
+        """See :meth:`eilogin.stores.beaker.Kept.get`."""
+        namespace = self._namespace(name)
+        namespace.do_open("r", replace=False)
+        return namespace.text()
+
+    def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
+        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
+        self._sweep_a_little()
+        with self._locked(name) as namespace:
+            is_there = namespace.text() == old
+            if is_there:
+                namespace[_KEY] = (new, until)
+            return is_there
+
+    def delete(self, name: str) -> None:
+        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        with self._locked(name) as namespace:
+            namespace.do_remove()
+
+    def _namespace(self, name: str) -> _Namespace:
+        namespace = _Namespace(name, data_dir=str(self._folder), digest_filenames=False)
+        namespace.largest = self._largest + _AROUND
+        return namespace
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[_Namespace]:
+        namespace = self._namespace(name)
+        deadline = time.monotonic() + self._timeout
+        while not namespace.acquire_write_lock(wait=False):
+            # Who holds it may have been stopped, or sit on another machine.
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"{self._folder}: others keep it locked")
+            time.sleep(_A_MOMENT)
+        try:
+            yield namespace
+        finally:
+            namespace.release_write_lock()
+
+    def _sweep_a_little(self) -> None:
+        with self._sweeping:
+            for _ in range(_STEPS):
+                if next(self._sweeper):
+                    break
+
+    def _sweep(self) -> Iterator[bool]:
+        """Look at one after another, for ever; whether that was the last one."""
+        while True:
+            for folder, _, names in os.walk(self._folder / "container_file"):
+                yield False
+                for name in names:
+                    with suppress(OSError):
+                        self._remove_if_over(Path(folder, name))
+                    yield False
+            yield True
+
+    def _remove_if_over(self, path: Path) -> None:
+        if path.suffix == ".temp":
+            self._remove_if_left(path)
+        elif path.suffix == ".cache" and path.stat().st_mtime <= clock.now():
+            path.unlink()
+
+    def _remove_if_left(self, path: Path) -> None:
+        lock = self._namespace(path.name.partition(".")[0]).access_lock
+        if lock.acquire_write_lock(wait=False):
+            # Nobody is writing it, so a crash has left it there.
+            try:
+                path.unlink()
+            finally:
+                lock.release_write_lock()

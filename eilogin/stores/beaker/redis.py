@@ -1,0 +1,80 @@
+"""``ext:redis``: a Redis, for several machines; at the names that Beaker gives."""
+
+import math
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
+from redis.exceptions import ResponseError
+from redis.retry import Retry
+
+from eilogin import clock
+
+# KEYS[1] the name; ARGV: what has to be there ('' for nothing), what comes, seconds.
+_SWAP = """
+if redis.call('STRLEN', KEYS[1]) ~= #ARGV[1] then return 0 end
+if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+
+
+class Redis:
+    """See :class:`eilogin.stores.beaker.Kept`; raises ``RedisError`` too.
+
+    ``url`` is one of redis-py's; another is a ``ValueError``.
+    """
+
+    def __init__(self, url: str, timeout: float, largest: int) -> None:
+        _check(url)
+        self._largest = largest
+        # A connection that the server has closed is made anew, once.
+        self._client: Any = redis.Redis.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1),
+        )
+
+    def get(self, name: str) -> str | None:
+        """See :meth:`eilogin.stores.beaker.Kept.get`."""
+        try:
+            found = self._client.getrange(_key(name), 0, self._largest)
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            found = None
+        if found is None or len(found) > self._largest:
+            # Not ours, and nothing of ours could take its place.
+            self.delete(name)
+            return None
+        return found.decode("latin-1") or None
+
+    def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
+        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
+        before, after = ((text or "").encode("latin-1") for text in (old, new))
+        seconds = max(1, math.ceil(until - clock.now()))
+        return bool(self._client.eval(_SWAP, 1, _key(name), before, after, seconds))
+
+    def delete(self, name: str) -> None:
+        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        self._client.delete(_key(name))
+
+
+#: What an address says, and ``ssl_…``.
+_SAID = ("connection_class", "host", "port", "path", "db", "username", "password")
+
+
+def _check(url: str) -> None:
+    try:
+        said = dict(parse_url(url))
+    except ValueError:
+        raise ValueError("a server such as 'redis://localhost:6379/1'") from None
+    # Such as how answers are to be decoded, which would not be how they are read here.
+    if any(name not in _SAID and not name.startswith("ssl_") for name in said):
+        raise ValueError("behind '?' nothing but redis-py's options 'ssl_…'")
+
+
+def _key(name: str) -> str:
+    return f"beaker_cache:{name}:session"

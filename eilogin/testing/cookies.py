@@ -1,0 +1,137 @@
+"""The cookies of a browser for tests, kept and sent as RFC 6265 has it (section 5)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from eilogin import clock
+
+_NEVER = float("inf")
+
+
+@dataclass(frozen=True)
+class _Cookie:
+    name: str
+    value: str
+    #: The host that set it, or the domain that it is for.
+    host: str
+    #: Whether hosts below get it too.
+    is_for_all_below: bool = False
+    path: str = "/"
+    same_site: str = "lax"
+    expires: float = _NEVER
+
+    def is_for_host(self, host: str) -> bool:
+        """Section 5.1.3."""
+        is_below = self.is_for_all_below and host.endswith(f".{self.host}")
+        return host == self.host or is_below
+
+    def is_for_path(self, path: str) -> bool:
+        """Section 5.1.4."""
+        return f"{path}/".startswith(f"{self.path.rstrip('/')}/")
+
+    def may_come_from_elsewhere(self, method: str) -> bool:
+        """Whether a request that another site begins brings it."""
+        is_lax = self.same_site == "lax" and method == "GET"
+        return self.same_site == "none" or is_lax
+
+
+class CookieJar:
+    """Cookies by name, host and path; what has expired is not there."""
+
+    def __init__(self) -> None:
+        self._cookies: dict[tuple[str, str, bool, str], _Cookie] = {}
+
+    def store(self, url: str, header: str) -> None:
+        """Take a Set-Cookie of an answer from ``url``.
+
+        AssertionError where its name begins with ``__Host-`` and it is not made so.
+        One for a domain that is not the site's own is not taken.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        name, value, said = _parsed(header)
+        if name.startswith("__Host-"):
+            is_fine = "secure" in said and said.get("path") == "/"
+            assert is_fine, header  # noqa: S101 - for tests
+            assert "domain" not in said, header  # noqa: S101 - for tests
+        domain = said.get("domain", "").lower().removeprefix(".")
+        path = said.get("path", "")
+        if not path.startswith("/"):
+            path = parts.path.rpartition("/")[0] or "/"
+        cookie = _Cookie(
+            name,
+            value,
+            domain or host,
+            bool(domain),
+            path,
+            said.get("samesite", "lax").lower(),
+            _expires(said),
+        )
+        # A name without a dot is one below which others register theirs.
+        is_foreign = domain and (not cookie.is_for_host(host) or "." not in domain)
+        if not is_foreign:
+            self._put(cookie)
+
+    def plant(self, host: str, name: str, value: str) -> None:
+        """Put one in its place, for all paths of a host."""
+        self._put(_Cookie(name, value, host))
+
+    def held_for(self, host: str) -> dict[str, str]:
+        """The values by name; of several of one name that which is sent first."""
+        values: dict[str, str] = {}
+        for cookie in self._of(host):
+            values.setdefault(cookie.name, cookie.value)
+        return values
+
+    def forget(self, host: str) -> None:
+        """Throw away what a host gets."""
+        for key, cookie in list(self._cookies.items()):
+            if cookie.is_for_host(host):
+                del self._cookies[key]
+
+    def header(self, url: str, method: str, *, is_cross_site: bool) -> str:
+        """The Cookie header of a request, or ""."""
+        parts = urlsplit(url)
+        return "; ".join(
+            f"{cookie.name}={cookie.value}"
+            for cookie in self._of(parts.hostname or "")
+            if cookie.is_for_path(parts.path or "/")
+            and (not is_cross_site or cookie.may_come_from_elsewhere(method))
+        )
+
+    def _of(self, host: str) -> Iterator[_Cookie]:
+        """Those that a host gets: longer paths first, then older ones (5.4)."""
+        now = clock.now()
+        found = [c for c in self._cookies.values() if c.is_for_host(host)]
+        found.sort(key=lambda cookie: -len(cookie.path))
+        return (cookie for cookie in found if cookie.expires > now)
+
+    def _put(self, cookie: _Cookie) -> None:
+        key = (cookie.name, cookie.host, cookie.is_for_all_below, cookie.path)
+        if cookie.expires > clock.now():
+            self._cookies[key] = cookie
+        else:
+            self._cookies.pop(key, None)
+
+
+def _parsed(header: str) -> tuple[str, str, dict[str, str]]:
+    """Name, value, and attributes by their names in lower case."""
+    pair, *attributes = (part.strip() for part in header.split(";"))
+    name, _, value = pair.partition("=")
+    said = {}
+    for attribute in attributes:
+        key, _, text = attribute.partition("=")
+        said[key.strip().lower()] = text.strip()
+    return name, value, said
+
+
+def _expires(said: dict[str, str]) -> float:
+    """When; Max-Age goes before Expires, and what is no date does not count."""
+    if "max-age" in said:
+        return clock.now() + int(said["max-age"])
+    try:
+        return parsedate_to_datetime(said["expires"]).timestamp()
+    except (KeyError, ValueError):
+        return _NEVER

@@ -1,0 +1,37 @@
+(function () {
+/* The page is looked at anew, and not loaded: a screen reader would start over. What it
+   hears is the end alone, and what is the same stays as it is. */
+var look = document.getElementById("look");
+var tell = document.getElementById("tell");
+var left = 120;
+function one(page, selector) { return page.querySelector(selector); }
+function show(text) {
+var page = new DOMParser().parseFromString(text, "text/html");
+var here = document.getElementById("receipt");
+var news = page.getElementById("receipt");
+/* It was deleted in another window. */
+if (!news) { return; }
+if (one(here, ".list").textContent !== one(news, ".list").textContent) { here.innerHTML = news.innerHTML; }
+one(here, "#at").textContent = one(news, "#at").textContent;
+if (!news.hasAttribute("data-done")) { again(); return; }
+var title = one(page, "h1").textContent;
+document.title = page.title;
+one(document, "h1").textContent = title;
+one(document, ".card").className = one(page, ".card").className;
+document.getElementById("news").textContent = title;
+look.hidden = true;
+if (tell) { tell.hidden = true; }
+}
+function again() {
+left -= 1;
+if (!left) { return; }
+setTimeout(function () {
+fetch(look.dataset.receipt).then(function (answer) {
+/* Such as of a proxy, while the hub is started anew. */
+if (!answer.ok) { again(); return; }
+return answer.text().then(show);
+}, again);
+}, 5000);
+}
+again();
+})();

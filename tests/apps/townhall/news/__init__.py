@@ -1,0 +1,1 @@
+"""News of the town hall, and what citizens ask it."""

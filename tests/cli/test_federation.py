@@ -1,0 +1,908 @@
+"""``eilogin federation``: what an operator does, and what is refused."""
+
+# ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
+
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eilogin import clock as the_clock
+from eilogin.cli import main
+from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.saml import bindings
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
+from eilogin.saml.metadata import (
+    NO_SSO,
+    AttributeService,
+    Contact,
+    Endpoint,
+    read_federation,
+    write_entity,
+)
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import serialize
+from eilogin.settings import read
+
+HUB, SITE = "https://hub.test/metadata", "https://site.test/eilogin/metadata"
+OTHER = "https://other.test/eilogin/metadata"
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+
+@cache
+def pair(name):
+    return new_key_pair(name, 36_525, begins=1_577_836_800.0)
+
+
+@cache
+def key_of(name):
+    return SigningKey.load(*pair(name))
+
+
+@pytest.fixture
+def entity(tmp_path):
+    """The EntityDescriptor of a member by the name of its host."""
+
+    def make(name, role="participant", **changes):
+        for kind, octets in zip(("key", "crt"), pair(name), strict=True):
+            (tmp_path / f"{name}.{kind}").write_bytes(octets)
+        said = {
+            "role": role,
+            "public_url": f"https://{name}.test",
+            "name": f"De {name}",
+            "email": f"help@{name}.test",
+            "key": str(tmp_path / f"{name}.key"),
+            "certificate": str(tmp_path / f"{name}.crt"),
+        }
+        return replace(own_of(read(OwnOptions, {}, said)).descriptor(), **changes)
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A file with metadata, signed by the key of this name, or not at all."""
+
+    def put(descriptor, key=None, change=lambda octets: octets):
+        path = tmp_path / "came.xml"
+        path.write_bytes(change(write_entity(descriptor, key and key_of(key))))
+        return path
+
+    return put
+
+
+@pytest.fixture
+def run(tmp_path):
+    def call(command, *arguments, code=0, **kwargs):
+        words = ["federation", command, str(tmp_path / "fed"), *map(str, arguments)]
+        result = CliRunner().invoke(main, words, **kwargs)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return call
+
+
+@pytest.fixture
+def new(run, tmp_path):
+    """The folder of a new federation, whose key need not be made each time."""
+    for kind, octets in zip(("key", "crt"), pair("operator"), strict=True):
+        (tmp_path / f"operator.{kind}").write_bytes(octets)
+    files = ("--key", "../operator.key", "--certificate", "../operator.crt")
+    run("init", "--name", "Proef", *files)
+    return tmp_path / "fed"
+
+
+@pytest.fixture
+def three(new, run, entity, write):
+    """A federation of a hub and two participants."""
+    run("add", write(entity("hub", "hub"), "hub"), "--yes")
+    run("add", write(entity("site"), "site"), "--yes")
+    run("add", write(entity("other"), "other"), "--yes")
+    return new
+
+
+def signed(folder):
+    octets = (folder / "metadata.xml").read_bytes()
+    return read_federation(octets, [key_of("operator").public])
+
+
+def member_of(folder, entity_id):
+    return next(e for e in signed(folder).entities if e.entity_id == entity_id)
+
+
+def contents(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+class TestInit:
+    def test_makes_a_folder_with_a_key_that_git_does_not_see(self, run, tmp_path):
+        told = run("init", "--name", "Proef", "--days", "7")
+        folder = tmp_path / "fed"
+        assert "operator.crt: its certificate, which each member is given" in told
+        assert stat.S_IMODE((folder / "operator.key").stat().st_mode) == 0o600
+        assert "*.key" in (folder / ".gitignore").read_text()
+        assert "validity = 7d" in (folder / "federation.ini").read_text()
+
+    def test_never_writes_over_a_federation(self, three, run):
+        before = contents(three)
+        told = run("init", "--name", "Nieuw", code=1)
+        assert "federation.ini: is there already, and stays as it is" in told
+        assert contents(three) == before
+
+    def test_never_writes_over_a_key(self, run, tmp_path):
+        run("init", "--name", "Proef")
+        key = (tmp_path / "fed/operator.key").read_bytes()
+        (tmp_path / "fed/federation.ini").unlink()
+        run("init", "--name", "Proef")
+        assert (tmp_path / "fed/operator.key").read_bytes() == key
+
+    def test_a_key_needs_its_certificate(self, run):
+        told = run("init", "--name", "Proef", "--key", "env:KEY", code=2)
+        assert "--key, --certificate: expected both, or none" in told
+
+
+class TestAdd:
+    def test_shows_what_a_member_asks_and_keeps_it(self, new, run, entity, write):
+        told = run("add", write(entity("site"), "site"), input="y\n")
+        for line in (
+            f"entityID      {SITE}",
+            "name          De site (nl)",
+            "contact       support: help@site.test",
+            "  answers     https://site.test/eilogin/acs  (HTTP-Artifact)",
+            "its certificate is of 2020-01-01 to 21",
+            "proof         its metadata is signed by its key SHA-1",
+            "Take it in?",
+        ):
+            assert line in told
+        kept = (new / "members/site.test-eilogin-metadata.xml").read_text()
+        assert kept.startswith("<!-- added 2026-11-24T09:00:00Z by ")
+        assert "Signature>" not in kept
+        assert " ID=" not in kept
+
+    def test_a_hub_is_told_to_be_one(self, new, run, entity, write):
+        told = run("add", write(entity("hub", "hub"), "hub"), "--yes")
+        assert "AS A HUB" in told
+
+    def test_keeps_nothing_where_nobody_says_yes(self, new, run, entity, write):
+        run("add", write(entity("site"), "site"), input="n\n", code=1)
+        assert run("list").startswith("0 members")
+
+    def test_the_same_metadata_gives_the_same_file(self, new, run, entity, write):
+        run("add", write(entity("site"), "site"), "--yes")
+        before = contents(new)
+        told = run("add", write(entity("site"), "site"), "--yes")
+        assert "nothing is new" in told
+        assert contents(new) == before
+
+    def test_what_may_surprise_is_noted(self, new, run, entity, write):
+        descriptor = entity("site", contacts=())
+        role = descriptor.service_provider
+        elsewhere = Endpoint(bindings.POST, "https://elsewhere.test/acs", index=1)
+        role = replace(role, single_logouts=(), assertion_consumers=(elsewhere,))
+        told = run(
+            "add", write(replace(descriptor, service_provider=role), "site"), "--yes"
+        )
+        assert "a logout elsewhere does not reach it" in told
+        assert "it names nobody to ask" in told
+
+    def test_no_words_of_a_member_lie_about_the_screen(self, new, run, entity, write):
+        names = {"nl": "De\u2028site\x9b2J\u202egoed"}
+        contacts = (Contact("support", company="x\x85y"),)
+        descriptor = entity("site", names=names, contacts=contacts)
+        told = run("add", write(descriptor, "site"), "--yes")
+        names = {"nl": "Nog\x9b2J een\u202e"}
+        told += run("add", write(replace(descriptor, names=names), "site"), "--yes")
+        assert "Nog\\x9b2J een\\u202e<" in told
+        assert all(one.isprintable() or one in "\n\t" for one in told)
+
+
+class TestProof:
+    def test_metadata_of_another_is_refused(self, new, run, entity, write):
+        told = run("add", write(entity("site"), "attacker"), "--yes", code=1)
+        assert (
+            f"no proof that '{SITE}' sent this: not signed by a key of the party"
+            in told
+        )
+        assert not list((new / "members").iterdir())
+
+    def test_unsigned_metadata_is_refused(self, new, run, entity, write):
+        told = run("add", write(entity("site")), "--yes", code=1)
+        assert "expected the signature of a key of its metadata" in told
+
+    def test_changed_after_it_was_signed_is_refused(self, new, run, entity, write):
+        path = write(entity("site"), "site", lambda o: o.replace(b"/acs", b"/evil"))
+        told = run("add", path, "--yes", code=1)
+        assert "changed after it was signed" in told
+
+    def test_without_proof_says_why_for_ever(self, new, run, entity, write):
+        why = "seen -- with my own eyes"
+        told = run("add", write(entity("site")), "--without-proof", why, "--yes")
+        assert "proof         without proof: seen" in told
+        kept = (new / "members/site.test-eilogin-metadata.xml").read_text()
+        assert "without proof: seen - - with my own eyes -->" in kept
+
+    @pytest.fixture
+    def asks(self, tmp_path):
+        """A file with a login request."""
+
+        def put(key="site", *, by_address=False, **changes):
+            fields = {
+                "id": new_id(),
+                "issued": the_clock.now(),
+                "issuer": SITE,
+                "provider_name": "kameel",
+                **changes,
+            }
+            element = write_authn_request(AuthnRequest(**fields))
+            path = tmp_path / "proof"
+            if by_address:
+                url = bindings.redirect_url(
+                    "https://hub.test/sso",
+                    "SAMLRequest",
+                    serialize(element),
+                    "",
+                    key_of(key),
+                )
+                path.write_text(url + "\n")
+            else:
+                sign(element, key_of(key))
+                path.write_bytes(serialize(element) + b"\n")
+            return path
+
+        return put
+
+    @pytest.mark.parametrize("by_address", [False, True])
+    def test_a_login_request_is_proof(self, new, run, entity, write, asks, by_address):
+        proof = asks(by_address=by_address)
+        word = ("--challenge", "kameel")
+        told = run("add", write(entity("site")), "--proof", proof, *word, "--yes")
+        assert "a login request of it is signed by its key SHA-1" in told
+        assert SITE in run("list")
+
+    def test_that_a_request_may_be_borrowed_is_told(
+        self, new, run, entity, write, asks
+    ):
+        told = run("add", write(entity("site")), "--proof", asks(), "--yes")
+        assert "which others may have seen too" in told
+
+    @pytest.mark.parametrize("by_address", [False, True])
+    @pytest.mark.parametrize(
+        ("changes", "says"),
+        [
+            pytest.param({"key": "attacker"}, "not signed by a key", id="another key"),
+            pytest.param({"issuer": OTHER}, "Issuer", id="another member"),
+            pytest.param(
+                {"issued": 1_795_000_000.0}, "expected one of today", id="long ago"
+            ),
+            pytest.param(
+                {"provider_name": "paard"}, "'kameel' as its ProviderName", id="word"
+            ),
+            pytest.param(
+                {"acs_url": "https://site.test/else"},
+                "at an address that is not in the metadata",
+                id="other address",
+            ),
+        ],
+    )
+    def test_a_request_that_proves_nothing(
+        self, new, run, entity, write, asks, by_address, changes, says
+    ):
+        proof = asks(by_address=by_address, **changes)
+        word = ("--challenge", "kameel")
+        came = write(entity("site"))
+        told = run("add", came, "--proof", proof, *word, "--yes", code=1)
+        assert says in told
+        assert run("list").startswith("0 members")
+
+    def test_what_eilogin_metadata_prints_is_proof(self, new, run, entity, tmp_path):
+        entity("site")
+        (tmp_path / "site.ini").write_text(
+            "[filter:site]\nuse = egg:eilogin#trust\nfederation = x\n"
+            "public_url = https://site.test\n"
+            "key = %(here)s/site.key\ncertificate = %(here)s/site.crt\n"
+        )
+        for name, words in (("site.xml", ()), ("proof.xml", ("--proof", "kameel"))):
+            command = ["metadata", str(tmp_path / "site.ini"), *words]
+            (tmp_path / name).write_text(CliRunner().invoke(main, command).stdout)
+        proof = ("--proof", tmp_path / "proof.xml", "--challenge", "kameel")
+        run("add", tmp_path / "site.xml", *proof, "--yes")
+        run("remove", SITE, "--yes")
+        run("add", tmp_path / "site.xml", "--yes")
+        assert SITE in run("list")
+
+
+class TestReplace:
+    def test_shows_the_difference(self, three, run, entity, write):
+        told = run("add", write(entity("site", names={"nl": "Nieuw"}), "site"), "--yes")
+        assert '-        <mdui:DisplayName xml:lang="nl">De site<' in told
+        assert '+        <mdui:DisplayName xml:lang="nl">Nieuw<' in told
+        assert "Nieuw" in told[: told.index("---")]
+        assert len(list((three / "members").iterdir())) == 3
+        assert "site.test-eilogin-metadata.xml" in run("list")
+
+    def new_key(self, entity):
+        text = key_of("new").certificate_text
+        descriptor = entity("site")
+        role = replace(descriptor.service_provider, signing_certificates=(text,))
+        return replace(descriptor, service_provider=role)
+
+    def test_a_new_key_alone_takes_nobodys_place(self, three, run, entity, write):
+        before = contents(three)
+        told = run("add", write(self.new_key(entity), "new"), "--yes", code=1)
+        assert "of a key that it has in the federation now" in told
+        assert contents(three) == before
+
+    def test_the_old_key_brings_in_the_new_one(self, three, run, entity, write):
+        run("add", write(self.new_key(entity), "site"), "--yes")
+        run("add", write(self.new_key(entity), "site"), "--yes", code=1)
+        run("add", write(self.new_key(entity), "new"), "--yes")
+
+    def test_who_lost_the_key_is_an_explicit_choice(self, three, run, entity, write):
+        reason = ("--without-proof", "lost; telephoned")
+        run("add", write(self.new_key(entity), "new"), *reason, "--yes")
+
+
+class TestOnlyTheOperatorSays:
+    RULED = (
+        b'<md:Extensions><mdattr:EntityAttributes xmlns:mdattr="urn:oasis:names:tc:SAML'
+        b':metadata:attribute" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">'
+        b'<saml:Attribute Name="%b"><saml:AttributeValue>basis</saml:AttributeValue>'
+        b"</saml:Attribute></mdattr:EntityAttributes>"
+    )
+
+    @pytest.mark.parametrize(
+        "name",
+        [b"urn:eilogin:required-level", b" URN:eilogin:sso-domain", b"urn:eilogin:new"],
+    )
+    def test_what_a_member_says_of_itself_is_taken_off(
+        self, three, run, entity, write, name
+    ):
+        path = write(
+            entity("site"),
+            None,
+            lambda o: o.replace(b"<md:Extensions>", self.RULED % name, 1),
+        )
+        run("add", path, "--without-proof", "test", "--yes")
+        run("sign")
+        kept = (three / "members/site.test-eilogin-metadata.xml").read_text().lower()
+        assert "urn:eilogin" not in kept
+        assert member_of(three, SITE).required_level == ""
+
+    def test_how_long_a_copy_is_good_and_who_registered_it(
+        self, three, run, entity, write
+    ):
+        told = (
+            b'<md:Extensions><mdrpi:RegistrationInfo xmlns:mdrpi="urn:oasis:names:tc:'
+            b'SAML:metadata:rpi" registrationAuthority="https://evil.test"/>'
+        )
+        path = write(
+            entity("site"),
+            None,
+            lambda o: o.replace(b"<md:Extensions>", told, 1).replace(
+                b" entityID", b' cacheDuration="PT1S" entityID', 1
+            ),
+        )
+        run("add", path, "--without-proof", "test", "--yes")
+        run("sign")
+        text = (three / "metadata.xml").read_text()
+        assert "evil.test" not in text
+        assert "cacheDuration" not in text
+
+
+class TestRefused:
+    """What cannot be the metadata of a member."""
+
+    @pytest.mark.parametrize(
+        ("was", "becomes", "says"),
+        [
+            (b"https://site.test/eilogin/acs", b"http://site.test/acs", "not https"),
+            (b"https://site.test/eilogin/acs", b"javascript:alert(1)", "not https"),
+            (b"https://site.test/eilogin/acs", b"https://127.0.0.1/a", "loopback"),
+            (b'use="signing"', b'use="encryption"', "no signing certificate"),
+            (b"2.0:protocol", b"1.1:protocol", "lacks a role of SAML 2.0"),
+            (b"bindings:HTTP-", b"bindings:X-", "lacks an AssertionConsumerService"),
+            (b"<md:SPSSODescriptor", b"<md:Nonsense/><md:SPSSODescriptor", "schema"),
+            (b' entityID="https://site.test', b' entityID="a b', "no URI"),
+            (b"<md:EntityDescriptor", b"<!DOCTYPE x><md:EntityDescriptor", "DOCTYPE"),
+            (b"</md:EntityDescriptor>", b"", "not well-formed"),
+        ],
+    )
+    def test_is_told_and_changes_nothing(
+        self, three, run, entity, write, was, becomes, says
+    ):
+        before = contents(three)
+        path = write(entity("site"), None, lambda octets: octets.replace(was, becomes))
+        told = run("add", path, "--without-proof", "test", "--yes", code=1)
+        assert says in told
+        assert "came.xml" in told
+        assert contents(three) == before
+
+    def test_what_is_over(self, new, run, entity, write):
+        ends = the_clock.now() - 1
+        path = write(entity("site", valid_until=ends), "site")
+        told = run("add", path, "--yes", code=1)
+        assert "was valid until 2026-11-24T08:59:59Z" in told
+
+    def test_what_is_huge(self, new, run, entity, write):
+        path = write(entity("site"), None, lambda octets: octets + b" " * 1024 * 1024)
+        told = run("add", path, "--yes", code=1)
+        assert "more than 1048576 bytes" in told
+
+    def test_metadata_of_several(self, three, run):
+        run("sign")
+        told = run("add", three / "metadata.xml", "--yes", code=1)
+        assert "found 'EntitiesDescriptor'; expected an EntityDescriptor" in told
+
+    @pytest.mark.parametrize("source", ["http://site.test/md", "ftp://site.test/md"])
+    def test_an_address_that_is_not_safe(self, new, run, source):
+        assert "https" in run("add", source, "--yes", code=2)
+
+    def test_a_file_that_is_not_there(self, new, run, tmp_path):
+        told = run("add", tmp_path / "none.xml", "--yes", code=1)
+        assert "none.xml: No such file" in told
+
+    def test_the_same_member_in_two_files(self, three, run):
+        one = three / "members/site.test-eilogin-metadata.xml"
+        (three / "members/copy.xml").write_bytes(one.read_bytes())
+        told = run("sign", code=1)
+        assert f"'{SITE}' is in copy.xml too; one of them should go" in told
+
+
+class TestRules:
+    def test_are_signed_into_the_metadata(self, three, run):
+        run("rules", SITE, "--sso-domain", "gemeenten", "--level", "midden")
+        run("rules", OTHER, "--sso-domain", "none", "--release", "b", "--release", "a")
+        run("rules", HUB, "--release", "none")
+        run("sign")
+        site, other = member_of(three, SITE), member_of(three, OTHER)
+        assert (site.sso_domain, site.required_level) == ("gemeenten", "midden")
+        assert site.released is None
+        assert (other.sso_domain, other.released) == (NO_SSO, {"a", "b"})
+        assert member_of(three, HUB).released == frozenset()
+
+    def test_are_told_in_words(self, three, run):
+        run("rules", SITE, "--sso-domain", "gemeenten", "--level", "midden")
+        assert run("rules").splitlines() == [
+            f"{HUB}: shares the usual session",
+            f"{OTHER}: shares the usual session",
+            f"{SITE}: shares the session of 'gemeenten'; level midden or higher",
+        ]
+
+    def test_one_is_changed_and_the_others_stay(self, three, run):
+        run("rules", SITE, "--sso-domain", "gemeenten")
+        run("rules", SITE, "--level", "hoog")
+        told = run("rules", SITE)
+        assert "'gemeenten'; level hoog" in told
+
+    def test_are_forgotten(self, three, run):
+        before = (three / "rules.ini").read_bytes()
+        run("rules", SITE, "--sso-domain", "gemeenten")
+        run("rules", SITE, "--clear")
+        assert (three / "rules.ini").read_bytes() == before
+
+    def test_what_a_person_wrote_in_the_file_stays(self, three, run):
+        run("rules", SITE, "--level", "hoog")
+        file = three / "rules.ini"
+        said = "# As agreed with them.\n"
+        file.write_text(file.read_text().replace(f"[{SITE}]\n", f"[{SITE}]\n{said}"))
+        run("rules", SITE, "--level", "midden")
+        run("rules", OTHER, "--level", "midden")
+        assert said in file.read_text()
+        assert file.read_text().index(OTHER) < file.read_text().index(SITE)
+
+    def test_a_file_that_a_person_wrote_in_another_order(self, three, run):
+        file = three / "rules.ini"
+        file.write_text(
+            f"[{SITE}]\nrequired_level = hoog\n\n"
+            f"[{HUB}] # ours\nsso_domain = gemeenten\n"
+        )
+        run("rules", HUB, "--level", "midden")
+        assert "'gemeenten'; level midden" in run("rules", HUB)
+        run("rules", HUB, "--clear")
+        assert "the usual session" in run("rules", HUB)
+        assert "level hoog" in run("rules", SITE)
+
+    @pytest.mark.parametrize(
+        ("words", "says"),
+        [
+            ((SITE, "--sso-domain", "Ge meenten"), "a name of a-z"),
+            (("--level", "hoog"), "of whom?"),
+            ((SITE + "x", "--level", "hoog"), f"did you mean '{SITE}'?"),
+        ],
+    )
+    def test_what_cannot_be_is_told(self, three, run, words, says):
+        result = CliRunner().invoke(main, ["federation", "rules", str(three), *words])
+        assert result.exit_code
+        assert says in result.output
+
+    @pytest.mark.parametrize(
+        ("line", "says"),
+        [
+            ("required_level = hoogst", "required_level: found 'hoogst'"),
+            ("sso_domian = x", "did you mean 'sso_domain'?"),
+            ("released_attributes =", "names of attributes, one a line, or 'none'"),
+        ],
+    )
+    def test_a_slip_in_the_file_is_told(self, three, run, line, says):
+        (three / "rules.ini").write_text(f"[{SITE}]\n{line}\n")
+        told = run("sign", code=1)
+        assert f"[{SITE}]" in told
+        assert says in told
+
+
+class TestSign:
+    def test_lasts_as_the_folder_says(self, three, run):
+        told = run("sign")
+        assert "3 members, signed until 2026-12-08T09:00:00Z" in told
+        metadata = signed(three)
+        assert metadata.created == the_clock.now()
+        assert metadata.name == "Proef"
+        assert len(metadata.entities) == 3
+
+    def test_or_as_it_is_told(self, three, run):
+        assert "until 2026-11-27T09:00:00Z" in run("sign", "--days", "3")
+
+    def test_by_a_key_of_an_elliptic_curve(self, three, run, tmp_path):
+        key = ec.generate_private_key(ec.SECP256R1())
+        pem, certificate = new_key_pair("operator", private=key)
+        (tmp_path / "operator.key").write_bytes(pem)
+        (tmp_path / "operator.crt").write_bytes(certificate)
+        run("sign")
+        octets = (three / "metadata.xml").read_bytes()
+        assert len(read_federation(octets, [key.public_key()]).entities) == 3
+
+    def test_by_a_key_in_a_variable(self, three, run, monkeypatch):
+        file = three / "federation.ini"
+        file.write_text(file.read_text().replace("../operator.key", "env:SIGNS"))
+        assert "in the environment variable SIGNS" in run("sign", code=1)
+        monkeypatch.setenv("SIGNS", pair("operator")[0].decode())
+        run("sign")
+        assert signed(three)
+
+    def test_not_by_the_key_of_another(self, three, run, tmp_path):
+        (tmp_path / "operator.key").write_bytes(pair("attacker")[0])
+        assert "do not belong together" in run("sign", code=1)
+
+    def test_is_laid_out_the_same_each_time(self, three, run):
+        run("sign")
+        before = (three / "metadata.xml").read_text().splitlines()
+        run("sign")
+        after = (three / "metadata.xml").read_text().splitlines()
+        assert sum(a != b for a, b in zip(before, after, strict=True)) <= 1
+
+    def test_refuses_a_member_that_is_over(self, three, run, entity, write, clock):
+        run("sign")
+        before = contents(three)
+        ends = the_clock.now() + 86_400
+        run("add", write(entity("site", valid_until=ends), "site"), "--yes")
+        clock.shift(2 * 86_400)
+        told = run("sign", code=1)
+        assert f"the metadata of '{SITE}' was valid until 2026-11-25T09:00:00Z" in told
+        assert (three / "metadata.xml").read_bytes() == before["metadata.xml"]
+
+    def test_refuses_rules_of_who_is_no_member(self, three, run):
+        run("rules", SITE, "--level", "hoog")
+        (three / "members/site.test-eilogin-metadata.xml").unlink()
+        assert "found rules for who is no member" in run("sign", code=1)
+
+    def test_refuses_when_the_clock_went_back(self, three, run, clock):
+        run("sign")
+        clock.shift(-3600)
+        assert "members take nothing older" in run("sign", code=1)
+
+    def test_a_new_key_of_the_operator_may_sign(self, three, run, tmp_path):
+        run("sign")
+        for kind, octets in zip(("key", "crt"), pair("new"), strict=True):
+            (tmp_path / f"operator.{kind}").write_bytes(octets)
+        assert "expected the key of" in run("verify", code=1)
+        run("sign")
+        run("verify")
+
+    def test_nobody_is_no_federation(self, new, run):
+        assert "there are no members yet" in run("sign", code=1)
+
+
+class TestVerifyAndDiff:
+    def test_all_is_well(self, three, run):
+        run("sign")
+        assert "everything in order: 3 members" in run("verify")
+        assert run("diff") == "nothing is new since it was signed\n"
+
+    def test_what_is_not_signed_is_told(self, three, run):
+        assert "metadata.xml: not there" in run("verify", code=1)
+        run("sign")
+        run("rules", SITE, "--level", "hoog")
+        assert "not all is signed" in run("verify")
+        told = run("diff").splitlines()
+        assert any(line.startswith("+") and "required-level" in line for line in told)
+        assert not any(OTHER in line for line in told)
+
+    def test_who_is_gone_is_told(self, three, run):
+        run("sign")
+        run("remove", SITE, "--yes")
+        assert f"--- {SITE}\tbefore" in run("diff")
+
+    def test_what_is_over_is_told(self, three, run, clock):
+        run("sign")
+        clock.shift(12 * 86_400)
+        assert "that is soon" in run("verify")
+        clock.shift(3 * 86_400)
+        assert "over since 2026-12-08" in run("verify", code=1)
+
+    def test_what_was_signed_by_another_is_no_state(self, three, run):
+        run("sign")
+        file = three / "metadata.xml"
+        file.write_bytes(file.read_bytes().replace(b"De site", b"De ander"))
+        assert "changed after it was signed" in run("verify", code=1)
+
+    @pytest.mark.parametrize("command", ["verify", "sign", "diff", "list", "rules"])
+    def test_a_folder_that_is_none_is_told(self, run, command):
+        assert "federation init" in run(command, code=1)
+
+    def test_a_slip_in_its_options_is_told(self, three, run):
+        file = three / "federation.ini"
+        file.write_text(file.read_text().replace("14d", "off"))
+        assert "validity: found 'off'; expected a number of days" in run("sign", code=1)
+
+
+class TestRemove:
+    def test_takes_its_rules_with_it(self, three, run):
+        run("rules", SITE, "--level", "hoog")
+        run("remove", SITE, "--yes")
+        run("sign")
+        assert {e.entity_id for e in signed(three).entities} == {HUB, OTHER}
+        assert SITE not in (three / "rules.ini").read_text()
+
+    def test_asks_first(self, three, run):
+        run("remove", SITE, input="n\n", code=1)
+        assert SITE in run("list")
+
+    def test_who_is_no_member_is_told(self, three, run):
+        assert f"did you mean '{SITE}'?" in run("remove", SITE + "/", code=1)
+
+
+class TestPublish:
+    def test_makes_files_that_are_each_signed(self, three, run, tmp_path):
+        run("sign")
+        run("publish", tmp_path / "www")
+        www = tmp_path / "www"
+        octets = (three / "metadata.xml").read_bytes()
+        assert (www / "metadata.xml").read_bytes() == octets
+        name = "https%3A%2F%2Fsite.test%2Feilogin%2Fmetadata"
+        answer = (www / "entities" / name).read_bytes()
+        metadata = read_federation(answer, [key_of("operator").public])
+        assert [e.entity_id for e in metadata.entities] == [SITE]
+        assert metadata.valid_until == signed(three).valid_until
+        assert metadata.created == the_clock.now()
+        hashes = [p for p in (www / "entities").iterdir() if p.name[0] == "{"]
+        assert answer in [path.read_bytes() for path in hashes]
+        assert len(list((www / "entities").iterdir())) == 6
+
+    def test_says_what_was_signed_and_not_what_is_new(self, three, run, tmp_path):
+        run("sign")
+        run("rules", SITE, "--level", "hoog")
+        run("remove", OTHER, "--yes")
+        run("publish", tmp_path / "www")
+        files = list((tmp_path / "www/entities").iterdir())
+        assert len(files) == 6
+        assert not any(b"required-level" in path.read_bytes() for path in files)
+
+    def test_who_is_gone_goes_and_nothing_of_others(self, three, run, tmp_path):
+        run("sign")
+        run("publish", tmp_path / "www")
+        (tmp_path / "www/entities/index.html").write_text("mine")
+        run("remove", OTHER, "--yes")
+        run("sign")
+        run("publish", tmp_path / "www")
+        names = {path.name for path in (tmp_path / "www/entities").iterdir()}
+        assert len(names) == 5
+        assert "index.html" in names
+
+    def test_without_the_key_all_members_in_one_file(self, three, run, tmp_path):
+        run("sign")
+        (tmp_path / "operator.key").unlink()
+        run("publish", tmp_path / "www", "--no-mdq")
+        assert contents(tmp_path / "www").keys() == {"metadata.xml"}
+
+    @pytest.mark.parametrize(
+        "name", ["https://site.test/" + "x" * 300, "..", ".htaccess", "index.html"]
+    )
+    def test_a_name_that_no_file_can_have_is_there_by_its_hash(
+        self, three, run, entity, write, tmp_path, name
+    ):
+        run("add", write(entity("site", entity_id=name), "site"), "--yes")
+        run("sign")
+        run("publish", tmp_path / "www")
+        assert len(list((tmp_path / "www/entities").iterdir())) == 7
+
+    def test_a_folder_that_cannot_be_written_is_told(self, three, run, tmp_path):
+        run("sign")
+        (tmp_path / "www").write_text("no folder")
+        told = run("publish", tmp_path / "www", code=1)
+        assert told.startswith("Error: ")
+        assert str(tmp_path / "www") in told
+
+    def test_nothing_that_is_over(self, three, run, tmp_path, clock):
+        assert "is not there" in run("publish", tmp_path / "www", code=1)
+        run("sign")
+        clock.shift(15 * 86_400)
+        assert "sign it anew" in run("publish", tmp_path / "www", code=1)
+
+
+class TestKilled:
+    """Whatever is ended when leaves the old or the new."""
+
+    @pytest.mark.parametrize("at", ["fsync", "rename"])
+    def test_while_it_signs(self, three, run, monkeypatch, at):
+        run("sign")
+        before = contents(three)
+        run("rules", SITE, "--level", "hoog")
+        ruled = contents(three)
+
+        def die(*_):
+            raise KeyboardInterrupt
+
+        if at == "fsync":
+            monkeypatch.setattr("os.fsync", die)
+        else:
+            monkeypatch.setattr("pathlib.Path.replace", die)
+        run("sign", code=1)
+        monkeypatch.undo()
+        assert contents(three) == {**ruled, "metadata.xml": before["metadata.xml"]}
+        assert "everything in order" in run("verify")
+
+    # A process of its own, which nothing tidies up after.
+    KILLED = """
+import os, pathlib, signal, sys
+import eilogin.cli
+
+really = pathlib.Path.replace
+
+def replace(self, target):
+    if sys.argv[1] == "after":
+        really(self, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+pathlib.Path.replace = replace
+eilogin.cli.main(["federation", "sign", sys.argv[2]])
+"""
+
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    def test_by_a_signal_that_nobody_can_catch(self, three, run, moment):
+        run("sign")
+        run("rules", SITE, "--level", "hoog")
+        was = (three / "metadata.xml").read_bytes()
+        command = [sys.executable, "-c", self.KILLED, moment, str(three)]
+        ended = subprocess.run(command, check=False, capture_output=True, timeout=60)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        is_old = (three / "metadata.xml").read_bytes() == was
+        assert is_old == (moment == "before")
+        octets = (three / "metadata.xml").read_bytes()
+        found = read_federation(octets, [key_of("operator").public]).entities
+        assert len(found) == 3
+
+
+class TestFetched:
+    """Metadata that is taken from where it lies, over real HTTP."""
+
+    @pytest.fixture
+    def serve(self):
+        servers = []
+
+        def start(octets):
+            class Handler(BaseHTTPRequestHandler):
+                def do_GET(self):
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(octets)))
+                    self.end_headers()
+                    self.wfile.write(octets)
+
+                def log_message(self, *_):
+                    pass
+
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            servers.append(server)
+            Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+            return f"http://127.0.0.1:{server.server_port}/metadata"
+
+        yield start
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+    def test_is_taken_as_a_file_is(self, new, run, entity, write, serve):
+        url = serve(write(entity("site"), "site").read_bytes())
+        run("add", url, "--yes")
+        assert SITE in run("list")
+
+    def test_no_more_of_it_than_one_member_has(self, new, run, serve):
+        assert "bytes" in run("add", serve(b" " * 1024 * 1024 * 2), "--yes", code=1)
+
+    def test_an_address_that_does_not_answer_is_told(self, new, run):
+        assert "http://127.0.0.1:9" in run("add", "http://127.0.0.1:9/", code=1)
+
+
+class TestWhatIsBrokenInTheFolder:
+    @pytest.mark.parametrize(
+        ("name", "text", "says"),
+        [
+            ("rules.ini", "no ini file", "no section headers"),
+            ("rules.ini", f"[{SITE}]\n[{SITE}]\n", "already exists"),
+            ("rules.ini", b"\xff", "codec"),
+            ("../operator.key", "no key", "not a private key in PEM form"),
+            ("../operator.crt", "no certificate", "not a certificate in PEM form"),
+            ("metadata.xml", "<x/>", "not SAML metadata"),
+            ("members/x.xml", "<x/>", "expected an EntityDescriptor"),
+        ],
+    )
+    def test_is_told_with_its_file(self, three, run, name, text, says):
+        run("sign")
+        octets = text if isinstance(text, bytes) else text.encode()
+        (three / name).write_bytes(octets)
+        command = "publish" if name.endswith("key") else "verify"
+        words = (three / "www",) if command == "publish" else ()
+        told = run(command, *words, code=1)
+        assert says in told
+        assert name.rpartition("/")[2] in told or command == "publish"
+
+    def test_a_key_that_is_not_there(self, three, run, tmp_path):
+        (tmp_path / "operator.key").unlink()
+        assert "operator.key: No such file" in run("sign", code=1)
+
+
+class TestTold:
+    def test_all_that_a_hub_says(self, new, run, entity, write):
+        descriptor = entity("hub", "hub", descriptions={"nl": "Een hub"})
+        scope = b"<shibmd:Scope xmlns:shibmd='urn:mace:shibboleth:metadata:1.0' "
+        scope += b"regexp='false'>hub.test</shibmd:Scope>"
+        path = write(
+            descriptor,
+            None,
+            lambda o: o.replace(b"</mdui:UIInfo>", b"</mdui:UIInfo>" + scope, 1),
+        )
+        told = run("add", path, "--without-proof", "test", "--yes")
+        for line in ("Een hub (nl)", "scope       hub.test", "AS A HUB"):
+            assert line in told
+
+    def test_all_that_a_participant_asks(self, new, run, entity, write):
+        descriptor = entity("site", entity_categories=frozenset({"https://x.test/c"}))
+        wanted = AttributeService(("urn:oid:1", "name"), frozenset({"name"}))
+        role = replace(descriptor.service_provider, attribute_services=(wanted,))
+        ends = the_clock.now() + 86_400
+        descriptor = replace(descriptor, service_provider=role, valid_until=ends)
+        told = run("add", write(descriptor, "site"), "--yes")
+        for line in (
+            "category      https://x.test/c",
+            "attribute   urn:oid:1",
+            "attribute   name (required)",
+            "valid until   2026-11-25T09:00:00Z",
+        ):
+            assert line in told
+
+    def test_a_hub_without_a_login_is_none(self, new, run, entity, write):
+        descriptor = entity("hub", "hub")
+        other = Endpoint("urn:x", "https://hub.test/sso")
+        role = replace(descriptor.identity_provider, single_sign_ons=(other,))
+        path = write(replace(descriptor, identity_provider=role), "hub")
+        assert "lacks a SingleSignOnService" in run("add", path, "--yes", code=1)
+
+
+def test_two_members_whose_files_would_be_called_alike(three, run, entity, write):
+    names = ("https://site.test/a?b", "https://site.test/a-b")
+    for name in names:
+        run("add", write(entity("site", entity_id=name), "site"), "--yes")
+    files = {path.name for path in (three / "members").iterdir()}
+    assert {"site.test-a-b.xml", "site.test-a-b-2.xml"} <= files
+    run("sign")
+    assert set(names) < {e.entity_id for e in signed(three).entities}

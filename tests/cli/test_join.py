@@ -1,0 +1,369 @@
+"""``eilogin join``: from somebody's application to a site that can be taken in."""
+
+import os
+import pty
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paste.deploy import loadapp
+from webtest import TestApp
+
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.members import own_of_part, parts_of
+from eilogin.cli.wrapping import Host
+from eilogin.federation import Own
+from eilogin.federation.own_keys import OwnKey
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.metadata import write_federation
+from eilogin.saml.xml import parse
+
+APP = """\
+# Of ours: do not touch.
+
+[app:main]
+use = egg:eilogin#wsgi
+app = wsgiref.simple_server:demo_app
+; kept as it is
+"""
+NAMED = APP.replace("main", "mine")
+WITH_LOGS = """
+[filter:outer]
+paste.filter_app_factory = outer:make
+"""
+FILES = {
+    "an application": APP,
+    "a pipeline": NAMED + WITH_LOGS + "[pipeline:main]\npipeline = outer mine\n",
+    "a pipeline on lines": NAMED
+    + WITH_LOGS
+    + "[pipeline:main]\npipeline =\n    # logs first\n    outer\n    mine\n",
+    "a composite": NAMED + "[composite:main]\nuse = egg:eilogin#hosts\n"
+    "mijn.example.nl = mine\n",
+    "an application with a filter": APP.replace(
+        "use =", "filter-with = outer\nuse =", 1
+    )
+    + WITH_LOGS,
+    "one that uses another": NAMED + "[app:main]\nuse = mine\n",
+}
+#: What names filters already, and names one more afterwards.
+NAMING = ("filter-with = outer", "pipeline = outer mine")
+OUTER = """\
+def make(app, global_conf):
+    def outer(environ, start_response):
+        def start(status, headers, exc_info=None):
+            return start_response(status, [*headers, ("X-Outer", "yes")], exc_info)
+        return app(environ, start)
+    return outer
+"""
+ARGUMENTS = ("--public-url", "https://mijn.example.nl", "--yes")
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return {name: new_key_pair(name) for name in ("site", "operator", "hub")}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the application's ini file is, and code that it imports."""
+    (tmp_path / "outer.py").write_text(OUTER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "outer", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def ini(folder):
+    return folder / "production.ini"
+
+
+@pytest.fixture
+def with_key(folder, pairs):
+    """The key of an earlier time: to make one takes its time."""
+    for end, octets in zip(("key", "crt"), pairs["site"], strict=True):
+        (folder / f"mijn.example.nl.{end}").write_bytes(octets)
+        (folder / f"mijn.example.nl.{end}").chmod(0o600)
+
+
+@pytest.fixture
+def join(run, ini):
+    def call(*arguments, text=None):
+        if text is not None:
+            ini.write_text(text)
+        return run("join", "--wrap", ini, *(arguments or ARGUMENTS))
+
+    return call
+
+
+@pytest.fixture
+def taken_in(folder, pairs):
+    """The operator takes a site in, with the hub that it has."""
+
+    def take(ini):
+        file = IniFile.read(ini)
+        (part,) = parts_of_members(file)
+        hub = Own(
+            "hub",
+            "https://inloggen.example.nl",
+            "",
+            (OwnKey.of(SigningKey.load(*pairs["hub"])),),
+            "https://inloggen.example.nl/metadata",
+            "https://inloggen.example.nl",
+        )
+        octets = write_federation(
+            [own_of_part(file, part).descriptor(), hub.descriptor()],
+            name="",
+            valid_until=4e9,
+            key=SigningKey.load(*pairs["operator"]),
+        )
+        (folder / "federation.xml").write_bytes(octets)
+        (folder / "federation.crt").write_bytes(pairs["operator"][1])
+
+    return take
+
+
+def parts_of_members(file):
+    return [part for part in parts_of(file) if part.entry_point == "main"]
+
+
+class TestAroundAnApplication:
+    @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+    def test_whoever_comes_has_to_log_in(self, join, ini, taken_in, with_key, text):
+        assert join(text=text).exit_code == 0
+        taken_in(ini)
+        answer = TestApp(loadapp(f"config:{ini}")).get(
+            "https://mijn.example.nl/", expect_errors=True
+        )
+        assert answer.status_int in (302, 303)
+        assert answer.location.startswith("https://inloggen.example.nl/sso")
+
+    @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+    @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+    def test_nothing_of_the_file_is_lost(self, join, ini, with_key, text, newline):
+        text = text.replace("\n", newline) + "# the end, without a newline"
+        ini.write_bytes(text.encode())
+        assert join().exit_code == 0
+        after = ini.read_bytes().decode()
+        kept = iter(after.split(newline))
+        changed = [
+            line
+            for line in text.split(newline)
+            if line not in NAMING and line not in kept
+        ]
+        assert changed == []
+        assert "\n" not in after.replace(newline, "")
+        assert (ini.parent / f"{ini.name}.before-eilogin").read_bytes() == text.encode()
+
+    def test_a_filter_that_was_around_it_stays(self, join, ini, taken_in, with_key):
+        join(text=FILES["an application with a filter"])
+        taken_in(ini)
+        answer = TestApp(loadapp(f"config:{ini}")).get("https://mijn.example.nl/")
+        assert answer.headers["X-Outer"] == "yes"
+
+    def test_the_change_is_shown_first(self, join, ini):
+        result = join(*ARGUMENTS[:2], "--dry-run", text=APP)
+        assert result.exit_code == 0
+        assert "+filter-with = eilogin\n use = egg:eilogin#wsgi" in result.output
+        assert "Nothing was written" in result.output
+        assert ini.read_text() == APP
+        assert {path.name for path in ini.parent.iterdir()} == {"outer.py", ini.name}
+
+    def test_a_script_has_to_say_yes(self, join, ini):
+        result = join(*ARGUMENTS[:2], text=APP)
+        assert result.exit_code == 1
+        assert "--yes" in result.output
+        assert ini.read_text() == APP
+
+    def test_a_script_is_told_what_it_did_not_say(self, join):
+        result = join("--yes", text=APP)
+        assert result.exit_code == 2
+        assert "expected --public-url" in result.output
+
+    def test_its_mode_stays(self, join, ini, with_key):
+        ini.write_text(APP)
+        ini.chmod(0o640)
+        join()
+        kept = ini.parent / f"{ini.name}.before-eilogin"
+        assert {stat.S_IMODE(p.stat().st_mode) for p in (ini, kept)} == {0o640}
+
+    def test_a_link_stays_one(self, join, ini, folder, with_key):
+        real = folder / "real.ini"
+        real.write_text(APP)
+        ini.symlink_to(real)
+        assert join().exit_code == 0
+        assert ini.is_symlink()
+        assert "[filter:eilogin]" in real.read_text()
+
+    def test_another_filter_of_that_name_is_another(self, join, ini, with_key):
+        taken = "\n[filter:eilogin]\nuse = outer\n" + WITH_LOGS
+        join(text=APP + taken)
+        assert "filter-with = eilogin-2" in ini.read_text()
+        assert [part.title for part in Host.read(ini).guards] == ["filter:eilogin-2"]
+
+    def test_the_section_is_the_one_that_is_named(self, join, ini, with_key):
+        text = APP + NAMED.replace("# Of ours", "# Another")
+        assert join(*ARGUMENTS, "--section", "app:mine", text=text).exit_code == 0
+        assert not Host.read(ini).guards
+        assert Host.read(ini, "app:mine").guards
+
+    def test_a_value_means_what_was_said(self, join, ini, with_key):
+        join(*ARGUMENTS, "--name", "Súdwest 100%", "--hub", "urn:hub", text=APP)
+        (guard,) = Host.read(ini).guards
+        assert guard.options["name"] == "Súdwest 100%"
+        assert guard.options["hub"] == "urn:hub"
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            pytest.param("[app:mine]\nuse = egg:x\n", "--section app:mine", id="name"),
+            pytest.param("use = egg:x\n", "no section headers", id="no ini file"),
+            pytest.param(
+                "[DEFAULT]\nstore = x\n" + APP, "[DEFAULT] has it too", id="DEFAULT"
+            ),
+            pytest.param(
+                APP.replace("use =", "filter-with =\n    outer\nuse =") + WITH_LOGS,
+                "By hand",
+                id="on two lines",
+            ),
+            pytest.param(
+                NAMED + WITH_LOGS + "[filter-app:main]\nuse = outer\nnext = mine\n",
+                "[filter-app:site]",
+                id="a filter-app",
+            ),
+            pytest.param(
+                NAMED + "[pipeline:one]\npipeline = mine\n[app:main]\nuse = one\n",
+                "By hand",
+                id="a pipeline by another name",
+            ),
+            pytest.param(
+                APP + "[pipeline:main]\npipeline = main\n", "more than one", id="twice"
+            ),
+        ],
+    )
+    def test_what_cannot_be_done_leaves_the_file(self, join, ini, text, told):
+        result = join(text=text)
+        assert result.exit_code == 1
+        assert told in result.output
+        assert ini.read_text() == text
+        assert not list(ini.parent.glob("*.key"))
+
+
+class TestOnceMore:
+    def test_nothing_is_done(self, join, ini, with_key):
+        join(text=APP)
+        before = {p: p.read_bytes() for p in ini.parent.iterdir() if p.is_file()}
+        result = join("--wrap", ini)
+        assert result.exit_code == 0
+        assert "eilogin is there already" in result.output
+        for path, octets in before.items():
+            if path.suffix != ".xml":
+                assert path.read_bytes() == octets, path
+
+    def test_a_key_that_is_missing_is_made(self, join, ini):
+        join(text=APP)
+        key = ini.parent / "mijn.example.nl.key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        for path in (key, key.with_suffix(".crt")):
+            path.unlink()
+        assert "your key, made" in join().output
+        assert key.exists()
+
+    def test_a_key_without_its_certificate_is_kept(self, join, ini, with_key):
+        (ini.parent / "mijn.example.nl.crt").unlink()
+        before = (ini.parent / "mijn.example.nl.key").read_bytes()
+        result = join(text=APP)
+        assert result.exit_code == 1
+        assert "bring that back" in result.output
+        assert (ini.parent / "mijn.example.nl.key").read_bytes() == before
+
+    def test_something_else_than_is_there_is_refused(self, join, with_key):
+        join(text=APP)
+        result = join("--public-url", "https://other.example.nl")
+        assert result.exit_code == 1
+        assert "change it there by hand" in result.output
+
+
+class TestWithoutAnIniFile:
+    def test_one_is_made(self, run, folder, with_key, taken_in):
+        arguments = ("--app", "wsgiref.simple_server:demo_app", "--folder", folder)
+        result = run("join", *arguments, *ARGUMENTS)
+        assert result.exit_code == 0, result.output
+        taken_in(folder / "site.ini")
+        checked = run("check", folder / "site.ini")
+        assert checked.exit_code == 0, checked.output
+        again = run("join", *arguments, *ARGUMENTS)
+        assert "eilogin is there already" in again.output
+
+    def test_one_of_its_name_is_kept(self, run, folder):
+        (folder / "site.ini").write_text(APP)
+        result = run("join", "--app", "x:y", "--folder", folder, *ARGUMENTS)
+        assert result.exit_code == 1
+        assert "--wrap" in result.output
+        assert (folder / "site.ini").read_text() == APP
+
+    def test_an_egg_is_used(self, run, folder, with_key):
+        run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
+        assert "[app:main]\nuse = egg:mysite\n" in (folder / "site.ini").read_text()
+
+    def test_on_this_machine_it_listens_where_visitors_come(self, run, folder):
+        url = "http://mijn.localhost:6543"
+        arguments = ("--app", "x:y", "--folder", folder, "--public-url", url)
+        result = run("join", *arguments, "--dry-run")
+        assert "listen = 127.0.0.1:6543" in result.output
+
+
+class TestTheMetadata:
+    def test_is_what_the_operator_gets(self, join, ini, with_key):
+        join(text=APP)
+        octets = (ini.parent / "mijn.example.nl.xml").read_bytes()
+        entity_id = parse(octets).get("entityID")
+        assert entity_id == "https://mijn.example.nl/eilogin/metadata"
+
+    def test_is_as_digid_wants_it(self, join, ini, with_key):
+        result = join(*ARGUMENTS, "--profile", "digid", text=APP)
+        assert result.exit_code == 0, result.output
+        assert b"KeyName" in (ini.parent / "mijn.example.nl.xml").read_bytes()
+        secret = ini.parent / "mijn.example.nl-pseudonym.key"
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+        before = secret.read_bytes()
+        join()
+        assert secret.read_bytes() == before
+
+
+class TestOnATerminal:
+    def answered(self, folder, *answers):
+        """What a person reads who gives these answers, one to each question."""
+        ours, theirs = pty.openpty()
+        program = Path(sys.executable).with_name("eilogin")
+        with os.fdopen(ours, "wb", buffering=0) as keyboard:
+            keyboard.write("".join(f"{answer}\n" for answer in answers).encode())
+            result = subprocess.run(
+                [program, "join"],
+                cwd=folder,
+                stdin=theirs,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            os.close(theirs)
+        assert result.returncode == 0, result.stderr
+        return result
+
+    def test_it_asks_what_it_was_not_told(self, folder, ini, with_key):
+        ini.write_text(APP)
+        url = "https://mijn.example.nl"
+        told = self.answered(folder, ini.name, "http://no", url, "Mijn", "", "", "y")
+        assert "Where do visitors find your site?" in told.stdout
+        assert "expected an https address" in told.stdout + told.stderr
+        assert "Name [mijn.example.nl]" in told.stdout
+        (guard,) = Host.read(ini).guards
+        assert guard.options["name"] == "Mijn"
+        assert guard.options["federation"] == f"{folder}/federation.xml"
+
+    def test_who_has_no_ini_file_names_the_application(self, folder, with_key):
+        url = "https://mijn.example.nl"
+        self.answered(folder, "", "mysite:application", url, "", "", "", "y")
+        assert "app = mysite:application" in (folder / "site.ini").read_text()

@@ -1,0 +1,69 @@
+"""What a site that is no member yet has to do, in its order."""
+
+import re
+
+import pytest
+
+UWV = "filter:uwv-eilogin"
+
+
+@pytest.fixture
+def steps(site, run):
+    """What is left to do, a line each, as somebody reads it."""
+
+    def read():
+        output = run("check", site.file).output
+        _, _, told = output.partition("What is left to do, in this order:\n")
+        return re.split(r"(?m)^\d+\. ", told)[1:]
+
+    return read
+
+
+def test_nothing_is_left_for_members(steps):
+    assert steps() == []
+
+
+def test_the_operator_has_to_know_us_first(site, steps):
+    site.set(UWV, entity_id="urn:new")
+    send, wait, again = steps()
+    assert "send your metadata to the operator" in send
+    command = f"eilogin metadata {site.file} --section {UWV} > uwv.localhost.xml"
+    assert command in send
+    assert re.search(r"SHA-256 [0-9a-f]{64}", send)
+    assert "wait until the operator has taken you in" in wait
+    assert f"{site.var}/federation.xml" in wait
+    assert f"eilogin check {site.file}" in again
+
+
+def test_what_the_operator_gives_comes_after_that(site, steps):
+    for name in ("federation.xml", "federation.crt"):
+        (site.var / name).unlink()
+    sent, certificate, metadata = steps()[-4:-1]
+    assert "send your metadata" in sent
+    assert f"{site.var}/federation.crt" in certificate
+    assert "fingerprint" in certificate
+    assert f"{site.var}/federation.xml" in metadata
+
+
+def test_what_is_there_already_is_no_step(site, steps):
+    (site.var / "federation.xml").unlink()
+    assert "federation.crt" not in "".join(steps())
+
+
+def test_before_all_else_there_has_to_be_a_key(site, steps):
+    site.set(UWV, key="%(here)s/new.key", certificate="%(here)s/new.crt")
+    make, send, *_ = steps()
+    assert f"eilogin join --wrap {site.file}" in make
+    assert "send your metadata" in send
+
+
+def test_who_names_no_federation_has_to_ask_for_it(site, steps):
+    site.set(UWV, federation=None)
+    assert any("for the option 'federation'" in step for step in steps())
+
+
+def test_a_server_that_does_not_start_says_it_too(site, run):
+    (site.var / "federation.xml").unlink()
+    result = run("serve", site.file)
+    assert result.exit_code == 1
+    assert "What is left to do, in this order:" in result.output

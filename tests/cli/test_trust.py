@@ -1,0 +1,360 @@
+"""``eilogin trust``: what is active, what waits, and who decides."""
+
+import json
+import os
+import re
+from dataclasses import replace
+
+import pytest
+
+from eilogin import clock
+from eilogin.cli import trust
+from eilogin.federation import Federation, MetadataFile
+from eilogin.federation.folder import SiteFolder
+from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
+from eilogin.saml.metadata import write_federation
+
+HUB = "http://inloggen.localhost:6543/metadata"
+UWV = "http://uwv.localhost:6543/eilogin/metadata"
+STAD = "http://gemeente.localhost:6543/eilogin/metadata"
+SECTION = "filter:uwv-eilogin"
+DAY = 86400.0
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+
+@pytest.fixture
+def kept(site):
+    """A file whose site keeps what it knows of the federation, and has refreshed."""
+    (site.var / "kept").mkdir()
+    site.set(SECTION, federation_folder="%(here)s/var/kept")
+    return site
+
+
+@pytest.fixture
+def operator(kept):
+    """Sign the federation anew, with something in it otherwise."""
+    path = kept.var / "federation.xml"
+    pair = [(kept.var / f"federation.{end}").read_bytes() for end in ("key", "crt")]
+    key = SigningKey.load(*pair)
+    source = MetadataFile(path, [key.public], on_loopback=True)
+    first = Federation.from_files([source]).entities
+
+    def sign(change=lambda member: member, *, days=30):
+        members = [one for one in map(change, first) if one is not None]
+        ends = clock.now() + days * DAY
+        path.write_bytes(
+            write_federation(members, name="Proef", valid_until=ends, key=key)
+        )
+
+    sign()
+    return sign
+
+
+@pytest.fixture
+def eilogin(kept, run):
+    """Run ``eilogin trust``, which has to end well."""
+
+    def call(command, *words, status=0):
+        result = run("trust", command, kept.file, *words)
+        assert result.exit_code == status, result.output
+        return result.output
+
+    return call
+
+
+@pytest.fixture
+def folder(kept):
+    return SiteFolder.of(kept.var / "kept", UWV)
+
+
+NEW = SigningKey.load(*new_key_pair("new"))
+
+
+def other_key(member):
+    """The hub has another key than before, and no other one."""
+    if member.entity_id != HUB:
+        return member
+    certificates = (NEW.certificate_text,)
+    role = replace(member.identity_provider, signing_certificates=certificates)
+    return replace(member, identity_provider=role)
+
+
+@pytest.fixture
+def waiting(eilogin, operator):
+    """The ID of a state in which the hub has another key, and which waits."""
+    eilogin("refresh")
+    operator(other_key)
+    assert "a newer state waits for approval" in eilogin("refresh")
+    [state_id] = re.findall(r"approve \S+ ([0-9a-f]{32})", eilogin("diff"))
+    return state_id
+
+
+def key_of_hub(folder):
+    federation = Federation.from_index(folder.index(folder.active.state))
+    return federation.entity(HUB).identity_provider.signing_certificates[0]
+
+
+class TestWhatIsActive:
+    def test_is_nothing_at_first(self, eilogin, operator):
+        told = eilogin("show")
+        assert told.startswith(f"{SECTION} ({UWV})\n  nothing is active yet")
+        assert eilogin("diff") == "nothing waits for approval\n"
+
+    def test_is_shown_with_its_sources(self, kept, eilogin, operator):
+        told = f"{SECTION}: a newer state is active: 3 members\n"
+        assert eilogin("refresh") == told
+        shown = eilogin("show")
+        assert re.search(r"^  active since 20\S+Z: 3 members$", shown, re.MULTILINE)
+        source = re.escape(str(kept.var / "federation.xml"))
+        assert re.search(
+            rf"^  source {source}: last well at 20\S+Z$", shown, re.MULTILINE
+        )
+        assert "waits" not in shown
+        assert eilogin("refresh") == f"{SECTION}: nothing is new: 3 members\n"
+
+    def test_is_shown_with_what_goes_wrong(self, kept, eilogin, operator):
+        eilogin("refresh")
+        (kept.var / "federation.xml").write_text("<html>\x1b[2J")
+        told = eilogin("refresh", status=1)
+        assert "copy stands in" in told or "not refreshed" in told
+        shown = eilogin("show")
+        assert "failed once, last at 20" in shown
+        assert "\x1b" not in shown
+
+    def test_is_asked_of_who_keeps_something(self, site, run):
+        result = run("trust", "show", site.file)
+        assert result.exit_code == 1
+        assert "no site with 'federation_folder'" in result.output
+
+    def test_is_of_one_section(self, eilogin, operator):
+        told = eilogin("show", "--section", "filter:none", status=1)
+        assert "which site? --section takes one of: filter:hub-trust, filter:" in told
+        assert eilogin("show", "--section", SECTION)
+
+    def test_needs_no_key_of_the_site(self, kept, eilogin, waiting):
+        (kept.var / "uwv.key").write_text("not for who approves")
+        assert "waits since" in eilogin("show")
+        eilogin("diff")
+        eilogin("approve", waiting)
+
+    def test_is_told_where_an_option_is_wrong(self, kept, eilogin):
+        kept.set(SECTION, federation_changes="all")
+        told = eilogin("show", status=1)
+        assert "federation_changes" in told
+        assert "expected a percentage of 1 to 100" in told
+
+
+class TestWhatWaits:
+    def test_is_shown_in_words(self, kept, waiting, eilogin, folder):
+        before = fingerprints(key_of_hub(folder))
+        after = fingerprints(NEW.certificate_text)
+        told = eilogin("diff")
+        change = f"{HUB}: hub: all keys are replaced: {before}; now {after}"
+        assert f"It waits because of:\n  {change}\n" in told
+        assert f"Keys that sign (1):\n    ! {change}\n" in told
+        assert told.endswith(f"  eilogin trust reject {kept.file} {waiting}\n")
+        shown = eilogin("show")
+        assert f"for 1 reason: {waiting}\n" in shown
+
+    def test_is_active_once_it_is_approved(self, waiting, eilogin, folder):
+        assert key_of_hub(folder) != NEW.certificate_text
+        told = eilogin("approve", waiting)
+        assert told == f"{SECTION}: {waiting} is active now\n"
+        assert key_of_hub(folder) == NEW.certificate_text
+        assert eilogin("diff") == "nothing waits for approval\n"
+        assert "nothing is new" in eilogin("refresh")
+
+    def test_has_the_same_name_when_it_is_signed_once_more(
+        self, waiting, operator, eilogin, folder
+    ):
+        operator(other_key, days=31)
+        eilogin("refresh")
+        eilogin("approve", waiting)
+        assert key_of_hub(folder) == NEW.certificate_text
+
+    def test_is_not_approved_where_another_waits_by_now(
+        self, waiting, operator, eilogin, folder
+    ):
+        operator(lambda one: other_key(replace(one, names={"en": "Evil"})))
+        eilogin("refresh")
+        told = eilogin("approve", waiting, status=1)
+        assert f"waits by now, and not '{waiting}'; nothing was done" in told
+        assert folder.waiting is not None
+        assert key_of_hub(folder) != NEW.certificate_text
+
+    def test_is_not_approved_by_a_part_of_its_name(self, waiting, eilogin, folder):
+        eilogin("approve", waiting[:12], status=1)
+        eilogin("approve", "\x1b[2J", status=1)
+        assert folder.waiting is not None
+
+    def test_is_gone_where_it_is_taken_back(self, waiting, operator, eilogin):
+        operator()
+        eilogin("refresh")
+        told = eilogin("approve", waiting, status=1)
+        assert "nothing waits by now" in told
+
+    def test_is_not_approved_once_it_has_expired(
+        self, waiting, eilogin, folder, monkeypatch
+    ):
+        later = clock.now() + 40 * DAY
+        monkeypatch.setattr(clock, "now", lambda: later)
+        assert "has expired by now" in eilogin("approve", waiting, status=1)
+        assert folder.waiting is not None
+
+    def test_is_not_asked_again_once_it_is_rejected(
+        self, waiting, operator, eilogin, folder
+    ):
+        told = eilogin("reject", waiting)
+        assert told == f"{SECTION}: {waiting} is rejected; what is active stays so\n"
+        operator(other_key, days=32)
+        assert "was rejected; active as before" in eilogin("refresh")
+        assert eilogin("diff") == "nothing waits for approval\n"
+        operator(lambda one: replace(other_key(one), names={"en": "X"}))
+        assert "waits for approval" in eilogin("refresh")
+
+    def test_is_decided_for_all_sites_where_it_waits(self, kept, operator, eilogin):
+        site = "filter:g-trust"
+        kept.set(site, federation_folder="%(here)s/var/kept")
+        eilogin("refresh")
+        operator(other_key)
+        eilogin("refresh")
+        first, second = re.findall(r"approve \S+ (\S+)", eilogin("diff"))
+        assert first == second
+        told = eilogin("approve", first, "--section", site)
+        assert told == f"{site}: {first} is active now\n"
+        assert eilogin("approve", first) == f"{SECTION}: {first} is active now\n"
+
+
+class TestWhoGoes:
+    def test_does_not_come_back_as_somebody_else_unseen(self, operator, eilogin):
+        eilogin("refresh")
+        operator(lambda one: one if one.entity_id != STAD else None)
+        assert "a newer state is active: 2 members" in eilogin("refresh")
+
+        def back(member):
+            if member.entity_id != STAD:
+                return member
+            role = replace(
+                member.service_provider, signing_certificates=(NEW.certificate_text,)
+            )
+            return replace(member, service_provider=role)
+
+        operator(back)
+        assert "waits for approval" in eilogin("refresh")
+        assert f"{STAD}: participant: all keys are replaced" in eilogin("diff")
+
+
+class TestWhoDecides:
+    @pytest.fixture
+    def by(self, monkeypatch):
+        """Be another user of the system, as far as the command can tell."""
+
+        def become(uid, sudo=None, number=None):
+            monkeypatch.setattr(os, "getuid", lambda: uid)
+            said = {"SUDO_USER": sudo, "SUDO_UID": number}
+            for name, value in said.items():
+                monkeypatch.delenv(name, raising=False)
+                if value:
+                    monkeypatch.setenv(name, value)
+
+        return become
+
+    @pytest.fixture
+    def for_two(self, kept, waiting):
+        """The same state, which two people have to approve."""
+        kept.set(SECTION, four_eyes="true")
+        return waiting
+
+    def logged(self, folder):
+        text = (folder.path / "log.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def test_is_written_down_with_the_words(self, waiting, by, eilogin, folder, events):
+        by(0, "jan\x1b[2J")
+        eilogin("approve", waiting)
+        [line] = self.logged(folder)
+        assert line["code"] == "trust.approved"
+        assert line["id"] == waiting
+        assert (line["who"], line["uid"]) == ("root, by sudo of jan?[2J", 0)
+        assert line["time"] == pytest.approx(clock.now(), abs=60)
+        assert line["changes"][1].startswith(f"  ! {HUB}: hub: all keys are replaced")
+        [event] = events("trust.approved")
+        assert event["by"] == "root, by sudo of jan?[2J (uid 0)"
+        assert event["reference"] == waiting
+        assert event["peer"] == UWV
+        assert event["changes"] == line["changes"]
+
+    def test_is_written_down_of_a_rejection(self, waiting, eilogin, folder, events):
+        eilogin("reject", waiting)
+        [line] = self.logged(folder)
+        assert line["code"] == "trust.rejected"
+        assert events("trust.rejected")
+
+    def test_is_two_people_where_four_eyes_have_to_see_it(
+        self, for_two, by, eilogin, folder
+    ):
+        assert "needs 2 people to approve it" in eilogin("diff")
+        by(12345)
+        told = eilogin("approve", for_two)
+        assert "1 more has to, as another user (four_eyes)" in told
+        assert key_of_hub(folder) != NEW.certificate_text
+        shown = eilogin("show")
+        assert "by nobody that has a name (uid 12345)" in shown
+        assert "needs 1 more to approve it" in shown
+        assert "has approved it already" in eilogin("approve", for_two, status=1)
+        assert key_of_hub(folder) != NEW.certificate_text
+        by(12346)
+        assert f"{for_two} is active now" in eilogin("approve", for_two)
+        assert key_of_hub(folder) == NEW.certificate_text
+        assert [line["uid"] for line in self.logged(folder)] == [12345, 12346]
+
+    def test_is_one_person_by_sudo_whoever_that_was(self, for_two, by, eilogin, folder):
+        by(0, "jan")
+        eilogin("approve", for_two)
+        by(0, "piet")
+        assert "by sudo all are one" in eilogin("approve", for_two, status=1)
+        assert folder.waiting is not None
+
+    def test_is_one_person_as_herself_and_by_sudo(self, for_two, by, eilogin, folder):
+        by(12345)
+        eilogin("approve", for_two)
+        by(0, "jan", "12345")
+        assert "has approved it already" in eilogin("approve", for_two, status=1)
+        assert folder.waiting is not None
+        by(0, "piet", "12346")
+        assert f"{for_two} is active now" in eilogin("approve", for_two)
+
+    def test_has_to_decide_anew_where_something_else_waits(
+        self, for_two, operator, by, eilogin, folder
+    ):
+        by(12345)
+        eilogin("approve", for_two)
+        operator(lambda one: replace(other_key(one), names={"en": "X"}))
+        eilogin("refresh")
+        assert folder.waiting.approvals == ()
+
+    def test_may_be_a_group_that_can_write_there(self, kept, waiting, eilogin, folder):
+        folder.path.chmod(0o2775)
+        eilogin("reject", waiting)
+        assert (folder.path / "log.jsonl").stat().st_mode & 0o777 == 0o664
+
+    def test_is_told_where_it_cannot_be_written(
+        self, waiting, eilogin, folder, monkeypatch
+    ):
+        def full(*_):
+            raise OSError(28, "No space left on device", "log.jsonl")
+
+        monkeypatch.setattr(SiteFolder, "log", full)
+        told = eilogin("approve", waiting, status=1)
+        assert "log.jsonl: No space left on device" in told
+        assert folder.waiting is not None
+
+    def test_waits_for_who_refreshes(self, waiting, eilogin, folder, monkeypatch):
+        monkeypatch.setattr(trust, "_PATIENCE", 0.0)
+        number = folder.lock()
+        try:
+            told = eilogin("approve", waiting, status=1)
+        finally:
+            os.close(number)
+        assert "another process is refreshing" in told

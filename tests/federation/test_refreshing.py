@@ -1,0 +1,581 @@
+"""From what sources have now to the state that is active: whole, or not at all."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import time_machine
+from real_sources import Sources
+
+from eilogin import clock as instants
+from eilogin.errors import (
+    BindingMissing,
+    ConfigurationError,
+    HubUnknown,
+    MetadataUnavailable,
+    MetadataUnusable,
+    UnknownPeer,
+)
+from eilogin.federation import Federation, refreshing, watching
+from eilogin.federation.folder import Approval
+from eilogin.federation.own_options import own_of
+from eilogin.federation.refreshing import folder_of, refresh
+from eilogin.federation.start import looked_at, trust_of
+
+HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
+STAD = "https://stad.test/eilogin/metadata"
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel("2026-11-24T09:00:00Z", tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def sources(tmp_path, make_own, operator, key_of, clock):
+    """The metadata of a hub and a site, at an address; and what a site of it says."""
+    found = Sources(tmp_path, make_own, operator, key_of)
+    found.publish(HUB, UWV)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def site(sources):
+    return sources.site()
+
+
+@pytest.fixture
+def folder(site):
+    trust_of(site)
+    return folder_of(site)
+
+
+def members(folder):
+    federation = Federation.from_index(folder.index(folder.active.state))
+    return [entity.entity_id for entity in federation.entities]
+
+
+class TestAFirstStart:
+    def test_has_what_is_there(self, site):
+        trust = trust_of(site)
+        assert trust.hub_ids == (HUB,)
+        active = folder_of(site).active
+        assert active.state.members == 2
+        assert active.tries.failures == 0
+        assert active.tries.worked == instants.now()
+
+    def test_of_several_sites_in_one_folder(self, site, sources):
+        other = sources.site(
+            entity_id="https://stad.test/x", public_url="https://x.test"
+        )
+        trust_of(site)
+        trust_of(other)
+        assert folder_of(site).path.parent == folder_of(other).path.parent
+        assert folder_of(site).path != folder_of(other).path
+
+    def test_is_none_without_a_source(self, site, sources):
+        sources.close()
+        with pytest.raises(MetadataUnavailable):
+            trust_of(site)
+        assert folder_of(site).active is None
+
+    def test_is_none_where_everybody_can_write_to_the_folder(self, site):
+        site.federation_folder.chmod(0o777)
+        with pytest.raises(ConfigurationError, match=r"everybody \(mode 0777\)"):
+            trust_of(site)
+
+    def test_is_none_without_our_hub(self, sources, site):
+        sources.publish(UWV)
+        with pytest.raises(HubUnknown):
+            trust_of(site)
+        assert folder_of(site).active is None
+
+
+class TestANextStart:
+    def test_asks_nobody(self, site, sources, folder):
+        asked = len(sources.asked)
+        assert trust_of(site).hub_ids == (HUB,)
+        assert len(sources.asked) == asked
+
+    def test_is_by_what_is_kept_until_that_expires(self, site, sources, folder, clock):
+        sources.close()
+        clock.shift(DAY)
+        assert trust_of(site).hub_ids == (HUB,)
+        clock.shift(30 * DAY)
+        with pytest.raises(
+            MetadataUnavailable, match=r"nor can the copy .* expired at"
+        ):
+            trust_of(site)
+
+    def test_of_a_hub_is_by_what_is_kept_until_that_expires(self, sources, clock):
+        hub = sources.site(role="hub", public_url="https://hub.test")
+        trust_of(hub)
+        sources.close()
+        clock.shift(31 * DAY)
+        with pytest.raises(
+            MetadataUnavailable, match=r"nor can the copy .* expired at"
+        ):
+            trust_of(hub)
+
+    def test_by_other_options_does_not_use_what_is_kept(self, sources, folder, key_of):
+        """Whose key is no longer believed has signed what is there."""
+        sources.certificate("other.crt", key_of("another operator"))
+        other = sources.site(federation_certificate="other.crt")
+        with pytest.raises(ConfigurationError, match="not signed by a key"):
+            trust_of(other)
+        sources.publish(HUB, UWV, STAD, key=key_of("another operator"))
+        trust_of(other)
+        assert members(folder) == [HUB, UWV, STAD]
+
+    def test_by_another_signer_minds_nothing_of_the_first(
+        self, sources, folder, key_of
+    ):
+        sources.certificate("other.crt", key_of("another operator"))
+        with time_machine.travel("2026-11-23T09:00:00Z"):
+            sources.publish(HUB, UWV, STAD, key=key_of("another operator"))
+        trust_of(sources.site(federation_certificate="other.crt"))
+        assert members(folder) == [HUB, UWV, STAD]
+
+    @pytest.mark.parametrize("damage", [b"", b"eilogin index 0\n", None])
+    def test_makes_an_index_anew_that_it_cannot_read(
+        self, site, sources, folder, damage
+    ):
+        """As after eilogin itself was upgraded; the source may be down."""
+        sources.close()
+        path = folder.index(folder.active.state)
+        path.unlink() if damage is None else path.write_bytes(damage)
+        assert trust_of(site).hub_ids == (HUB,)
+        assert members(folder) == [HUB, UWV]
+
+    def test_waits_for_who_is_at_it(self, site, monkeypatch):
+        folder = folder_of(site)
+        folder.prepare()
+        number = folder.lock()
+
+        def meanwhile(_):
+            monkeypatch.undo()
+            os.close(number)
+
+        monkeypatch.setattr("time.sleep", meanwhile)
+        assert trust_of(site).hub_ids == (HUB,)
+
+
+class TestAFileHere:
+    @pytest.fixture
+    def site(self, sources):
+        return sources.site(federation=f"{sources.folder}/federation.xml")
+
+    def test_is_read_anew_at_a_start_where_it_changed(self, site, sources, folder):
+        generation = folder.active.state.generation
+        trust_of(site)
+        assert folder.active.state.generation == generation
+        sources.publish(HUB, UWV, STAD)
+        trust = trust_of(site)
+        assert trust.federation.entity(STAD)
+
+    def test_that_is_broken_leaves_what_was(self, site, sources, folder, caplog):
+        (sources.folder / "federation.xml").write_bytes(b"<half")
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            assert trust_of(site).hub_ids == (HUB,)
+        assert "a copy from before stands in" in caplog.text
+        assert "(metadata-unusable)" in caplog.text
+
+    def test_that_is_gone_leaves_what_was(self, site, sources, folder, caplog):
+        # The options are read anew at a start, and refuse that: this is a refresh.
+        (sources.folder / "federation.xml").unlink()
+        assert refresh(site, folder).what == "same"
+        assert "No such file" in folder.active.state.sources[0].why
+
+    def test_does_not_get_around_approval_by_a_restart(
+        self, site, sources, folder, judged
+    ):
+        judged.append("the only key of hub is replaced")
+        sources.publish(HUB, UWV, STAD)
+        for _ in range(2):
+            trust = trust_of(site)
+            with pytest.raises(UnknownPeer):
+                trust.federation.entity(STAD)
+        assert folder.waiting.reasons == tuple(judged)
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Why anything that is new has to wait."""
+    reasons = []
+    monkeypatch.setattr(refreshing.Changes, "waits", lambda *_: list(reasons))
+    return reasons
+
+
+class TestARefresh:
+    def test_without_news_leaves_all_as_it_was(self, site, sources, folder):
+        before = folder.active
+        assert refresh(site, folder).what == "same"
+        assert folder.active.state.index == before.state.index
+        assert folder.active.since == before.since
+        assert sources.statuses[-1] == 304
+
+    def test_with_news_is_active(self, site, sources, folder, clock):
+        clock.shift(HOUR)
+        sources.publish(HUB, UWV, STAD)
+        outcome = refresh(site, folder)
+        assert (outcome.what, outcome.members) == ("active", 3)
+        assert members(folder) == [HUB, UWV, STAD]
+        assert folder.active.since == instants.now()
+
+    def test_that_only_lasts_longer_is_active_too(self, site, sources, folder, clock):
+        clock.shift(10 * DAY)
+        sources.publish(HUB, UWV)
+        assert refresh(site, folder).what == "active"
+        clock.shift(25 * DAY)
+        assert members(folder) == [HUB, UWV]
+
+    def test_of_what_is_older_is_none(self, site, sources, folder, clock):
+        old = sources.octets
+        clock.shift(HOUR)
+        sources.publish(HUB, UWV, STAD)
+        refresh(site, folder)
+        digest = folder.active.state.digest
+        sources.octets = old
+        outcome = refresh(site, folder)
+        assert outcome.what == "same"
+        assert "(metadata-older)" in outcome.failures[0]
+        assert folder.active.state.digest == digest
+
+    def test_of_what_was_there_once_is_none_though_nobody_says_when(
+        self, site, sources, folder
+    ):
+        made = []
+        for who in ((HUB, UWV, STAD), (HUB, UWV)):
+            sources.publish(*who, says_when=False)
+            made.append(sources.octets)
+        # Who says when it was made once, says it always: so from the beginning.
+        for path in folder.path.iterdir():
+            path.unlink()
+        for octets in made:
+            sources.octets = octets
+            trust_of(site)
+            refresh(site, folder)
+        sources.octets = made[0]
+        assert "(metadata-older)" in refresh(site, folder).failures[0]
+        assert members(folder) == [HUB, UWV]
+
+    def test_without_our_hub_is_none(self, site, sources, folder):
+        sources.publish(UWV, STAD)
+        with pytest.raises(HubUnknown):
+            refresh(site, folder)
+        assert members(folder) == [HUB, UWV]
+        assert "(hub-unknown)" in folder.active.tries.why
+
+    def test_without_what_we_need_of_our_hub_is_none(self, site, sources, folder):
+        sources.publish(HUB, UWV, resolvers=False)
+        with pytest.raises(BindingMissing):
+            refresh(site, folder)
+        assert members(folder) == [HUB, UWV]
+
+    def test_with_somebody_twice_is_none(self, sources, folder):
+        (sources.folder / "stad.xml").write_bytes(sources.made(STAD))
+        site = sources.site(
+            federation=f"{sources.url}\n{sources.folder}/stad.xml",
+        )
+        trust_of(site)
+        sources.publish(HUB, UWV, STAD)
+        with pytest.raises(MetadataUnusable, match="is in another file"):
+            refresh(site, folder)
+        assert members(folder) == [HUB, UWV, STAD]
+
+    def test_leaves_no_files_behind(self, site, sources, folder, clock):
+        for _ in range(3):
+            clock.shift(HOUR)
+            sources.publish(UWV)
+            with pytest.raises(HubUnknown):
+                refresh(site, folder)
+        assert len([*folder.path.glob("copy-*")]) == 1
+        assert len([*folder.path.glob("index-*")]) == 1
+
+
+class TestWhatIsOver:
+    def test_is_used_by_nobody(self, site, sources, folder, clock):
+        trust = trust_of(site)
+        clock.shift(31 * DAY)
+        with pytest.raises(UnknownPeer, match="expired"):
+            trust.federation.entity(HUB)
+        sources.close()
+        with pytest.raises(ConfigurationError):
+            refresh(site, folder)
+
+
+class TestTheNextTry:
+    def due(self, folder):
+        return folder.active.tries.due - instants.now()
+
+    def test_is_after_the_usual_time(self, folder):
+        assert HOUR <= self.due(folder) <= 1.1 * HOUR
+
+    def test_is_when_the_options_say(self, sources):
+        site = sources.site(federation_refresh="10m")
+        trust_of(site)
+        assert 600 <= self.due(folder_of(site)) <= 660
+
+    @pytest.mark.parametrize(
+        ("says", "wait"), [("PT10M", 600), ("PT1S", 60), ("P1D", HOUR)]
+    )
+    def test_is_sooner_where_the_metadata_says_so(self, site, sources, says, wait):
+        sources.publish(HUB, UWV, cache=says)
+        trust_of(site)
+        assert wait <= self.due(folder_of(site)) <= 1.1 * wait
+
+    def test_is_before_the_metadata_is_over(self, sources, clock):
+        site = sources.site()
+        sources.publish(HUB, UWV, days=1 / 24)
+        trust_of(site)
+        assert 1800 <= self.due(folder_of(site)) <= 1980
+
+    def test_is_later_and_later_where_it_fails(self, site, sources, folder):
+        sources.close()
+        waits = []
+        for _ in range(9):
+            refresh(site, folder)
+            waits.append(self.due(folder) / MINUTE)
+        expected = [1, 2, 4, 8, 16, 32, 60, 60, 60]
+        assert all(
+            e <= wait <= 1.1 * e for wait, e in zip(waits, expected, strict=True)
+        )
+        (source,) = folder.active.state.sources
+        assert (source.failures, folder.active.tries.failures) == (9, 9)
+        assert "refuses connections" in source.why
+
+    def test_is_as_usual_once_it_went_well(self, site, sources, folder):
+        octets, sources.octets = sources.octets, b"<html>"
+        refresh(site, folder)
+        sources.octets = octets
+        refresh(site, folder)
+        assert self.due(folder) >= HOUR
+        (source,) = folder.active.state.sources
+        assert (source.failures, source.why) == (0, "")
+
+
+def test_what_applies_by_itself_is_told_in_words(site, sources, folder, events, caplog):
+    sources.publish(HUB, UWV, STAD)
+    refresh(site, folder)
+    told = f"Members added (1):|    {STAD}: 'Employee Insurance Agency', participant"
+    [event] = events("trust.changed")
+    assert "|".join(event["changes"]).startswith(told)
+    assert f"federation:     {STAD}: 'Employee Insurance Agency', part" in caplog.text
+
+
+class TestWhatWaits:
+    def test_leaves_active_what_was(self, site, sources, folder, judged):
+        judged.append("reason")
+        sources.publish(HUB, UWV, STAD)
+        outcome = refresh(site, folder)
+        assert (outcome.what, outcome.reasons) == ("waiting", ("reason",))
+        assert members(folder) == [HUB, UWV]
+        assert folder.waiting.state.members == 3
+        assert folder.active.tries.failures == 0
+
+    def test_is_active_once_somebody_approves(self, site, sources, folder, judged):
+        judged.append("reason")
+        sources.publish(HUB, UWV, STAD)
+        refresh(site, folder)
+        folder.approve(folder.waiting.state.id, Approval("anna", 1000, 1.0))
+        assert members(folder) == [HUB, UWV, STAD]
+        assert refresh(site, folder).what == "same"
+
+    def test_is_gone_where_the_source_takes_it_back(
+        self, site, sources, folder, judged
+    ):
+        judged.append("reason")
+        octets = sources.octets
+        sources.publish(HUB, UWV, STAD)
+        refresh(site, folder)
+        sources.octets = octets
+        refresh(site, folder)
+        assert folder.waiting is None
+
+    def test_waits_on_while_the_source_is_down(self, site, sources, folder, judged):
+        judged.append("reason")
+        sources.publish(HUB, UWV, STAD)
+        refresh(site, folder)
+        sources.close()
+        refresh(site, folder)
+        assert folder.waiting is not None
+
+    def test_stops_no_start_after_an_update(self, site, sources, folder, judged):
+        """By a version of eilogin that cannot read the index of the one before."""
+        judged.append("reason")
+        folder.index(folder.active.state).write_bytes(b"of another version")
+        sources.publish(HUB, UWV, STAD)
+        refresh(site, folder)
+        trust = trust_of(site)
+        assert [one.entity_id for one in trust.federation.entities] == [HUB, UWV]
+        assert folder.waiting.state.members == 3
+
+    def test_does_not_apply_after_an_update_once_what_was_is_over(
+        self, site, sources, folder, clock
+    ):
+        sources.publish(HUB, UWV, STAD, "https://dorp.test/eilogin/metadata")
+        refresh(site, folder)
+        folder.index(folder.active.state).write_bytes(b"of another version")
+        clock.shift(40 * DAY)
+        sources.publish(HUB, UWV)
+        [reason] = refresh(site, folder).reasons
+        assert reason.startswith("2 of 4 members are gone at once")
+
+    def test_does_not_come_back_once_it_was_rejected(
+        self, site, sources, folder, judged
+    ):
+        judged.append("reason")
+        sources.publish(HUB, UWV, STAD)
+        refresh(site, folder)
+        folder.reject(folder.waiting.state.id)
+        assert refresh(site, folder).what == "rejected"
+        assert folder.waiting is None
+        assert members(folder) == [HUB, UWV]
+        # Nor where the rules have become other ones.
+        judged.clear()
+        assert refresh(site, folder).what == "rejected"
+        assert members(folder) == [HUB, UWV]
+
+
+class TestACheck:
+    def test_sees_what_is_active_and_writes_nothing(self, site, sources, folder):
+        before = sorted(folder.path.iterdir())
+        sources.close()
+        found = looked_at(site, own_of(site))
+        assert found.hubs == [HUB]
+        assert sorted(folder.path.iterdir()) == before
+
+    def test_asks_where_nothing_is_active(self, site):
+        found = looked_at(site, own_of(site))
+        assert found.hubs == [HUB]
+        assert [*site.federation_folder.iterdir()] == []
+
+
+class TestAChild:
+    def run(self, site, **changes):
+        return subprocess.run(
+            [sys.executable, "-c", watching.RUN],
+            input=changes.get("question", refreshing.question(site)),
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            timeout=60,
+            check=False,
+        )  # fmt: skip
+
+    @pytest.fixture
+    def clock(self):
+        """Another process has the clock of the machine."""
+
+    def test_refreshes(self, site, sources, folder):
+        sources.publish(HUB, UWV, STAD, says_when=False)
+        sources.publish(HUB, UWV, STAD)
+        done = self.run(site)
+        assert done.returncode == 0, done.stderr
+        assert members(folder) == [HUB, UWV, STAD]
+        told = [json.loads(line) for line in done.stderr.splitlines()]
+        assert ["eilogin", logging.INFO] in [line[:2] for line in told]
+        assert any('"trust.changed"' in line[2] for line in told)
+
+    def test_is_told_no_secret(self, sources):
+        site = sources.site(secret="0123456789abcdef", pseudonym_key="geheim" * 6)
+        question = refreshing.question(site)
+        assert b"0123456789abcdef" not in question
+        assert b"geheim" not in question
+        assert b"member.key" in question
+
+    def test_notes_what_fails(self, site, sources, folder):
+        sources.publish(UWV)
+        done = self.run(site)
+        assert done.returncode == 0, done.stderr
+        assert folder.active.tries.failures == 1
+
+    def test_that_cannot_read_its_options_says_so(self, site, folder):
+        (site.federation_folder.parent / "operator.crt").unlink()
+        done = self.run(site)
+        assert done.returncode == 1
+        assert b"not refreshed: 1 fault" in done.stderr
+
+
+def test_what_a_child_says_is_in_our_log(caplog):
+    lines = [
+        json.dumps(["eilogin.federation", logging.WARNING, "one"]).encode(),
+        json.dumps(["eilogin.audit", logging.INFO, "{}"]).encode(),
+        json.dumps(["root", logging.ERROR, "three"]).encode(),
+        b"Traceback \xff",
+        b"[]",
+    ]
+    with caplog.at_level(logging.INFO):
+        refreshing.relay(lines)
+    assert [(r.name, r.levelname, r.message) for r in caplog.records] == [
+        ("eilogin", "WARNING", "one"),
+        ("eilogin.audit", "INFO", "{}"),
+        ("eilogin", "ERROR", "three"),
+        ("eilogin", "ERROR", "Traceback \ufffd"),
+        ("eilogin", "ERROR", "[]"),
+    ]
+
+
+# --- kill -9 ----------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("verb", ["replace", "fsync", "unlink", "open"])
+def test_whatever_is_killed_when_leaves_the_old_or_the_new(sources, verb):
+    """The process is gone between two calls of the system: each place is tried."""
+    site = sources.site(federation=f"{sources.folder}/federation.xml")
+    trust_of(site)
+    folder = folder_of(site)
+    sources.publish(HUB, UWV, STAD)
+    before = folder.active.state
+    kept = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    for number in range(100):
+        for path in folder.path.iterdir():
+            path.unlink()
+        for name, octets in kept.items():
+            (folder.path / name).write_bytes(octets)
+        status = _killed_at(number, verb, site, folder)
+        active = folder.active.state
+        federation = Federation.from_index(folder.index(active))
+        assert len(federation.entities) == active.members
+        assert active == before or active.members == 3
+        assert all(folder.copy(one).exists() for one in active.sources)
+        with folder.locked(0):
+            refresh(site, folder)
+        assert members(folder) == [HUB, UWV, STAD], "the next one goes on from there"
+        if status == 0:
+            assert active.members == 3
+            assert number > 0
+            return
+        assert status == 9
+    pytest.fail("it never came to its end")
+
+
+def _killed_at(number, verb, site, folder):
+    """Refresh in a fork that is killed at that call; its status."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    signal.alarm(30)
+    real, done = getattr(os, verb), []
+
+    def call(*args, **options):
+        done.append(args)
+        if len(done) > number:
+            os.kill(os.getpid(), 9)
+        return real(*args, **options)
+
+    setattr(os, verb, call)
+    status = 1
+    try:
+        with folder.locked(0):
+            refresh(site, folder)
+        status = 0
+    finally:
+        os._exit(status)

@@ -1,0 +1,321 @@
+"""While a site runs: what became active is used, and a child refreshes when due."""
+
+import gc
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from dataclasses import replace
+
+import pytest
+from real_sources import Sources
+
+from eilogin import clock as instants
+from eilogin.federation import watching
+from eilogin.federation.refreshing import folder_of, refresh
+from eilogin.federation.start import trust_of
+from eilogin.filters.trust import TrustFilter
+from eilogin.web import environ as env
+
+HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
+STAD = "https://stad.test/eilogin/metadata"
+PATIENCE = 60
+
+
+@pytest.fixture
+def sources(tmp_path, make_own, operator, key_of):
+    found = Sources(tmp_path, make_own, operator, key_of)
+    found.publish(HUB, UWV)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def options(sources):
+    return sources.site()
+
+
+@pytest.fixture
+def site(options):
+    return Site(options)
+
+
+class Site:
+    """A site, of which each request says whom it trusts."""
+
+    def __init__(self, options):
+        self.folder = folder_of(options)
+        self.filter = TrustFilter(self._app, trust_of(options))
+        self.seen = None
+
+    def _app(self, environ, start_response):
+        self.seen = environ[env.TRUST]
+        return []
+
+    def request(self, **said):
+        asked = {"PATH_INFO": "/", "REQUEST_METHOD": "GET", env.SESSION: None, **said}
+        list(self.filter(asked, None))
+        return self.seen
+
+    def knows(self, name):
+        return name in [one.entity_id for one in self.request().federation.entities]
+
+    def waits_until(self, is_so, seconds=PATIENCE):
+        ends = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < ends, "it did not come"
+            time.sleep(0.02)
+
+    def make_due(self):
+        """Have the next refresh be at once."""
+        active = self.folder.active
+        tries = replace(active.tries, due=instants.now())
+        self.folder.note(replace(active, tries=tries))
+
+
+class TestWhatBecameActive:
+    def test_is_used_within_a_second(self, site, options, sources):
+        assert not site.knows(STAD)
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        site.waits_until(lambda: site.knows(STAD), seconds=1)
+
+    def test_before_the_first_request_is_used_by_that(self, site, options, sources):
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        assert site.knows(STAD)
+
+    def test_leaves_requests_under_way_with_what_they_had(self, site, options, sources):
+        before = site.request()
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        site.waits_until(lambda: site.knows(STAD))
+        assert len(before.federation.entities) == 2
+        assert site.seen.own is before.own
+
+    def test_is_told_to_who_asked_for_that(self, site, options, sources):
+        told = []
+        site.filter.trust.watch.subscribe(lambda old, new: told.append((old, new)))
+        first = site.request().federation
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        site.waits_until(lambda: told)
+        ((old, new),) = told
+        assert old is first
+        assert new.federation is site.request().federation
+        assert new.hub_ids == (HUB,)
+
+    def test_by_other_options_is_not_used(self, site, sources, caplog):
+        site.request()
+        (sources.folder / "other.xml").write_bytes(sources.made(HUB, UWV, STAD))
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            trust_of(sources.site(federation=f"{sources.folder}/other.xml"))
+            site.waits_until(lambda: "by other options than ours" in caplog.text)
+        assert not site.knows(STAD)
+
+    def test_and_cannot_be_read_changes_nothing(self, site, caplog):
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            site.request()
+            (site.folder.path / "active.json").write_text("{")
+            site.waits_until(lambda: "cannot be used" in caplog.text)
+            time.sleep(2 * watching.EVERY)
+        assert caplog.text.count("cannot be used") == 1, "once for as long as it is"
+        assert site.knows(UWV)
+
+
+def is_free(folder):
+    number = folder.lock()
+    if number is not None:
+        os.close(number)
+    return number is not None
+
+
+class TestARefresh:
+    def test_that_is_due_is_done_by_a_child(self, site, sources):
+        site.request()
+        sources.publish(HUB, UWV, STAD)
+        site.make_due()
+        site.waits_until(lambda: site.knows(STAD))
+        assert site.folder.active.tries.due > instants.now()
+
+    def test_logs_here_what_the_child_says(self, site, sources, caplog):
+        with caplog.at_level(logging.INFO, "eilogin"):
+            site.request()
+            sources.publish(HUB, UWV, STAD)
+            site.make_due()
+            site.waits_until(lambda: "is active, with 3 members" in caplog.text)
+
+    def test_is_one_at_a_time(self, site, sources):
+        with site.folder.locked(0):
+            site.request()
+            site.make_due()
+            asked = len(sources.asked)
+            time.sleep(3 * watching.EVERY)
+            assert len(sources.asked) == asked
+        site.waits_until(lambda: len(sources.asked) > asked)
+
+    def test_is_not_done_where_that_is_off(self, sources):
+        site = Site(sources.site(federation_refresh="off"))
+        site.request()
+        site.make_due()
+        asked = len(sources.asked)
+        time.sleep(3 * watching.EVERY)
+        assert len(sources.asked) == asked
+
+    def test_by_a_child_that_dies_is_noted_and_tried_later(
+        self, site, sources, monkeypatch, caplog
+    ):
+        monkeypatch.setattr(
+            watching, "RUN", "import os, sys; print('so', file=sys.stderr); os.abort()"
+        )
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            site.request()
+            site.make_due()
+            site.waits_until(lambda: site.folder.active.tries.failures == 1)
+        assert "ended with status -6" in site.folder.active.tries.why
+        assert site.folder.active.tries.due > instants.now() + 50
+        assert "so" in caplog.messages
+        # Who has noted it had the lock for that.
+        site.waits_until(lambda: is_free(site.folder))
+
+    def test_by_a_child_that_hangs_is_ended(self, site, monkeypatch):
+        monkeypatch.setattr(watching, "RUN", "import time; time.sleep(600)")
+        monkeypatch.setattr(watching, "LONGEST", 0.1)
+        site.request()
+        site.make_due()
+        site.waits_until(lambda: site.folder.active.tries.failures == 1)
+        assert "ended with status -9" in site.folder.active.tries.why
+
+    def test_holds_the_lock_for_as_long_as_the_child_lives(self, site, monkeypatch):
+        monkeypatch.setattr(watching, "RUN", "import time; time.sleep(2)")
+        site.request()
+        site.make_due()
+        site.waits_until(lambda: not _is_free(site.folder))
+        site.waits_until(lambda: _is_free(site.folder))
+
+    def test_that_cannot_be_begun_is_told_once(self, site, monkeypatch, caplog):
+        monkeypatch.setattr(watching, "python", lambda: "/no/python3")
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            site.request()
+            site.make_due()
+            site.waits_until(lambda: "no refresh can be begun" in caplog.text)
+            time.sleep(3 * watching.EVERY)
+        assert caplog.text.count("no refresh can be begun") == 1
+        assert _is_free(site.folder)
+
+
+def _is_free(folder):
+    number = folder.lock()
+    if number is not None:
+        os.close(number)
+    return number is not None
+
+
+def test_how_it_is_can_be_told_in_numbers(site, options, sources):
+    watch = site.filter.trust.watch
+    sources.octets = b"<html>"
+    refresh(options, site.folder)
+    assert watch.numbers() == {
+        "members": 2,
+        "age_seconds": pytest.approx(0, abs=PATIENCE),
+        "failures": 1,
+        "waits": False,
+    }
+    (site.folder.path / "active.json").write_text("{")
+    assert watch.numbers() == {}
+    (site.folder.path / "active.json").unlink()
+    assert watch.numbers() == {}
+
+
+class TestAProcess:
+    def test_begins_nothing_before_the_first_request(self, options):
+        before = set(threading.enumerate())
+        site = Site(options)
+        assert set(threading.enumerate()) == before
+        assert not site.filter.trust.watch.is_awake
+        site.request()
+        assert site.filter.trust.watch.is_awake
+
+    def test_begins_nothing_for_a_command(self, site):
+        site.request(**{env.OPERATOR: env.Operator()})
+        assert not site.filter.trust.watch.is_awake
+
+    def test_begins_anew_in_a_fork(self, options, tmp_path):
+        """As where a server answers something before it forks."""
+        code = (
+            "import os, sys, json\n"
+            "from eilogin.federation.start import trust_of\n"
+            "from eilogin.federation.trust_options import TrustOptions\n"
+            "from eilogin.settings import read\n"
+            "file, said = json.load(sys.stdin)\n"
+            "watch = trust_of(read(TrustOptions, {'__file__': file}, said)).watch\n"
+            "watch.wake()\n"
+            "import threading\n"
+            "assert watch.is_awake and threading.active_count() == 2\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    asleep = not watch.is_awake and threading.active_count() == 1\n"
+            "    watch.wake()\n"
+            "    again = watch.is_awake and threading.active_count() == 2\n"
+            "    os._exit(0 if asleep and again else 1)\n"
+            "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            input=watching.question(options),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def test_without_a_thread_for_it_serves_and_tries_again(
+        self, site, monkeypatch, caplog
+    ):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(watching, "_round", watching.Round())
+        monkeypatch.setattr(threading.Thread, "start", start)
+        assert site.knows(UWV)
+        assert "does not refresh: can't start new thread" in caplog.text
+        monkeypatch.undo()
+        site.request()
+        assert site.filter.trust.watch.is_awake
+
+    def test_looks_after_no_site_that_is_gone(self, options):
+        site = Site(options)
+        site.request()
+        gone = []
+
+        weakref.finalize(site.filter.trust.watch, gone.append, True)
+        del site
+        deadline = time.monotonic() + 10
+        while not gone and time.monotonic() < deadline:
+            gc.collect()
+            time.sleep(0.1)
+        assert gone
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("/usr/bin/python3.13", "/usr/bin/python3.13"),
+        ("/usr/bin/uwsgi", f"{sys.prefix}/bin/python3"),
+        ("", f"{sys.prefix}/bin/python3"),
+        (None, f"{sys.prefix}/bin/python3"),
+    ],
+)
+def test_a_child_is_run_by_python_whatever_serves(monkeypatch, program, expected):
+    monkeypatch.setattr(sys, "executable", program)
+    assert watching.python() == expected
+
+
+def test_a_request_costs_a_site_without_a_folder_nothing_more(sources):
+    site = Site(sources.site(federation_folder=None))
+    assert site.filter.trust.watch is None
+    assert site.knows(UWV)

@@ -1,0 +1,185 @@
+"""The federation changes while a site runs: all its processes know it, by one question.
+
+Two processes serve one site, as two workers do, and fetch the metadata over HTTP. An
+hour is over by having the folder say that the next refresh is due.
+"""
+
+import http.client
+import json
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from click.testing import CliRunner
+from eilogin_sites import Ours
+from peer_servers import Server
+from real_parts import free_ports
+
+from eilogin.cli import main
+from eilogin.files import PUBLIC, write
+
+#: Seconds in which what is to happen has happened, on a busy machine too.
+SOON = 60.0
+#: Seconds within which all processes follow, and what a busy machine may add.
+FOLLOWED = 1.0 + 5.0
+
+
+class Source(ThreadingHTTPServer):
+    """Where the operator publishes."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.octets, self.is_down, self.asked = b"", False, 0
+
+    @property
+    def url(self):
+        return f"http://localhost:{self.server_port}/federation.xml"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked += 1
+        down = self.server.is_down
+        octets = b"" if down else self.server.octets
+        self.send_response(503 if down else 200)
+        self.send_header("Content-Type", "application/samlmetadata+xml")
+        self.send_header("Content-Length", str(len(octets)))
+        self.end_headers()
+        self.wfile.write(octets)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def source():
+    server = Source()
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def hub(tmp_path):
+    (tmp_path / "hub").mkdir()
+    return Ours(tmp_path / "hub", {}, {})
+
+
+@pytest.fixture
+def site(tmp_path, source):
+    (tmp_path / "site").mkdir()
+    options = {"federation": source.url, "federation_folder": "%(var)s"}
+    return Ours(tmp_path / "site", {"uwv": options})
+
+
+@pytest.fixture
+def publish(hub, site, source):
+    """Have the operator publish a hub whose citizens sign in at ``path``."""
+
+    def publish(path):
+        said = hub.url("inloggen", "/sso").encode()
+        of_hub = hub.metadata("inloggen")
+        assert said in of_hub
+        there = of_hub.replace(said, hub.url("inloggen", path).encode())
+        site.join(there, site.metadata("uwv"))
+        source.octets = (site.folder / "var/federation.xml").read_bytes()
+
+    return publish
+
+
+@pytest.fixture
+def process(site):
+    """Serve the site by one process more, at a port of its own."""
+
+    @contextmanager
+    def run(name):
+        (port,) = free_ports(1)
+        (site.folder / name).mkdir()
+        ini = site.folder / "paste.ini"
+        command = [sys.executable, "-m", "gunicorn", "--paste", ini, "-w", "1",
+                   "-k", "gthread", "-b", f"127.0.0.1:{port}"]  # fmt: skip
+        with Server(site.folder / name, command, port) as server:
+            yield port
+        assert "Traceback" not in server.log, server.log
+
+    return run
+
+
+def led_to(site, port):
+    """Where a visitor is sent whom nobody knows, without what is said there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON)
+    try:
+        host = f"uwv.localhost:{site.port}"
+        asked = {"Host": host, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+        connection.request("GET", "/", headers=asked)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers["Location"].partition("?")[0]
+    finally:
+        connection.close()
+
+
+def active_in(site):
+    (place,) = (site.folder / "var").glob("uwv*/active.json")
+    return place, json.loads(place.read_text())
+
+
+def have_an_hour_pass(site):
+    place, active = active_in(site)
+    active["tries"]["due"] = 0.0
+    write(place, json.dumps(active).encode(), mode=PUBLIC)
+
+
+def until(happened, seconds=SOON):
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def told_of(site):
+    result = CliRunner().invoke(main, ["trust", "show", str(site.folder / "paste.ini")])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_both_processes_follow_and_nothing_older_is_taken(
+    hub, site, source, publish, process
+):
+    here, there = (hub.url("inloggen", path) for path in ("/sso", "/sso/anew"))
+    publish("/sso")
+    with process("one") as one, process("other") as other:
+        assert {led_to(site, one), led_to(site, other)} == {(302, here)}
+        assert source.asked == 1, "who starts second asks nobody"
+        older = source.octets
+
+        publish("/sso/anew")
+        before = active_in(site)[1]["state"]["generation"]
+        have_an_hour_pass(site)
+        until(lambda: active_in(site)[1]["state"]["generation"] > before)
+        until(
+            lambda: led_to(site, one) == led_to(site, other) == (302, there), FOLLOWED
+        )
+        assert source.asked == 2, "one refresh for both"
+
+        source.is_down = True
+        have_an_hour_pass(site)
+        until(lambda: active_in(site)[1]["tries"]["failures"] == 1)
+        assert "status 503" in told_of(site)
+        assert led_to(site, one) == led_to(site, other) == (302, there)
+
+        source.is_down, source.octets = False, older
+        have_an_hour_pass(site)
+        until(lambda: active_in(site)[1]["tries"]["failures"] == 2)
+        assert "expected none older than the copy" in told_of(site)
+        assert led_to(site, one) == led_to(site, other) == (302, there)
+
+    source.is_down = True
+    with process("third") as third:
+        assert led_to(site, third) == (302, there), "as it was, with the source down"

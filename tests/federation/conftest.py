@@ -1,10 +1,13 @@
 from functools import cache
 
 import pytest
+from real_sources import Sources
 
 from eilogin.federation import Own
 from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import SigningKey, new_key_pair
+
+HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 
 
 @cache
@@ -26,6 +29,15 @@ def key():
 @pytest.fixture
 def operator():
     return signing_key("operator")
+
+
+@pytest.fixture
+def sources(tmp_path, make_own, operator, key_of):
+    """The metadata of a hub and a site, at an address; and what a site of it says."""
+    found = Sources(tmp_path, make_own, operator, key_of)
+    found.publish(HUB, UWV)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 import time_machine
-from real_sources import Sources
 
 from eilogin import clock as instants
 from eilogin.errors import (
@@ -38,12 +37,9 @@ def clock():
 
 
 @pytest.fixture
-def sources(tmp_path, make_own, operator, key_of, clock):
-    """The metadata of a hub and a site, at an address; and what a site of it says."""
-    found = Sources(tmp_path, make_own, operator, key_of)
-    found.publish(HUB, UWV)
-    yield found
-    found.close()
+def sources(clock, sources):
+    """Those that are told elsewhere, of which the time is told here."""
+    return sources
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import weakref
 from dataclasses import replace
 
 import pytest
-from real_sources import Sources
 
 from eilogin import clock as instants
 from eilogin.federation import watching
@@ -23,14 +22,6 @@ from eilogin.web import environ as env
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
 PATIENCE = 60
-
-
-@pytest.fixture
-def sources(tmp_path, make_own, operator, key_of):
-    found = Sources(tmp_path, make_own, operator, key_of)
-    found.publish(HUB, UWV)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from eilogin_sites import Ours
+from published import Published
 
 from eilogin.cli.demo import Demo
 
@@ -111,6 +113,20 @@ def citizen_of(federation):
 def citizen_at():
     """Make a citizen at a browser, ``anna`` where no name is said."""
     return Citizen
+
+
+@pytest.fixture
+def published():
+    """Where an operator publishes, over HTTP."""
+    with Published() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """A hub that a test may run as a process of its own."""
+    (tmp_path / "hub").mkdir()
+    return Ours(tmp_path / "hub", {}, {})
 
 
 # --- applications of three frameworks, and an ini file around them ----------------

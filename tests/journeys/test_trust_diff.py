@@ -7,10 +7,7 @@ metadata is fetched over HTTP.
 import re
 import subprocess
 import sys
-import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -24,37 +21,11 @@ from eilogin.testing import Browser
 SOON = 5.0
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def published(tmp_path):
-    """A folder, and its address."""
-    folder = tmp_path / "published"
-    folder.mkdir()
-    handler = partial(Quiet, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
-    thread.start()
-    yield folder, f"http://localhost:{server.server_port}/federation.xml"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def hub(tmp_path):
-    (tmp_path / "hub").mkdir()
-    return Ours(tmp_path / "hub", {}, {})
-
-
 @pytest.fixture
 def site(tmp_path, published):
     (tmp_path / "site").mkdir()
     options = {
-        "federation": published[1],
+        "federation": published.url,
         "federation_folder": "%(var)s",
         "federation_refresh": "off",
     }
@@ -69,8 +40,7 @@ def publish(hub, site, published):
         of_hub, of_site = hub.metadata("inloggen"), site.metadata("uwv")
         assert old in of_hub
         site.join(of_hub.replace(old, new), of_site)
-        file = site.folder / "var/federation.xml"
-        (published[0] / "federation.xml").write_bytes(file.read_bytes())
+        published.octets = (site.folder / "var/federation.xml").read_bytes()
 
     hub.join(hub.metadata("inloggen"), site.metadata("uwv"))
     publish()

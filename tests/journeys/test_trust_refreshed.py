@@ -7,10 +7,8 @@ hour is over by having the folder say that the next refresh is due.
 import http.client
 import json
 import sys
-import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
@@ -27,59 +25,15 @@ SOON = 60.0
 FOLLOWED = 1.0 + 5.0
 
 
-class Source(ThreadingHTTPServer):
-    """Where the operator publishes."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.octets, self.is_down, self.asked = b"", False, 0
-
-    @property
-    def url(self):
-        return f"http://localhost:{self.server_port}/federation.xml"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.asked += 1
-        down = self.server.is_down
-        octets = b"" if down else self.server.octets
-        self.send_response(503 if down else 200)
-        self.send_header("Content-Type", "application/samlmetadata+xml")
-        self.send_header("Content-Length", str(len(octets)))
-        self.end_headers()
-        self.wfile.write(octets)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
-def source():
-    server = Source()
-    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def hub(tmp_path):
-    (tmp_path / "hub").mkdir()
-    return Ours(tmp_path / "hub", {}, {})
-
-
-@pytest.fixture
-def site(tmp_path, source):
+def site(tmp_path, published):
     (tmp_path / "site").mkdir()
-    options = {"federation": source.url, "federation_folder": "%(var)s"}
+    options = {"federation": published.url, "federation_folder": "%(var)s"}
     return Ours(tmp_path / "site", {"uwv": options})
 
 
 @pytest.fixture
-def publish(hub, site, source):
+def publish(hub, site, published):
     """Have the operator publish a hub whose citizens sign in at ``path``."""
 
     def publish(path):
@@ -88,7 +42,7 @@ def publish(hub, site, source):
         assert said in of_hub
         there = of_hub.replace(said, hub.url("inloggen", path).encode())
         site.join(there, site.metadata("uwv"))
-        source.octets = (site.folder / "var/federation.xml").read_bytes()
+        published.octets = (site.folder / "var/federation.xml").read_bytes()
 
     return publish
 
@@ -150,14 +104,14 @@ def told_of(site):
 
 
 def test_both_processes_follow_and_nothing_older_is_taken(
-    hub, site, source, publish, process
+    hub, site, published, publish, process
 ):
     here, there = (hub.url("inloggen", path) for path in ("/sso", "/sso/anew"))
     publish("/sso")
     with process("one") as one, process("other") as other:
         assert {led_to(site, one), led_to(site, other)} == {(302, here)}
-        assert source.asked == 1, "who starts second asks nobody"
-        older = source.octets
+        assert len(published.asked) == 1, "who starts second asks nobody"
+        older = published.octets
 
         publish("/sso/anew")
         before = active_in(site)[1]["state"]["generation"]
@@ -166,20 +120,20 @@ def test_both_processes_follow_and_nothing_older_is_taken(
         until(
             lambda: led_to(site, one) == led_to(site, other) == (302, there), FOLLOWED
         )
-        assert source.asked == 2, "one refresh for both"
+        assert len(published.asked) == 2, "one refresh for both"
 
-        source.is_down = True
+        published.is_down = True
         have_an_hour_pass(site)
         until(lambda: active_in(site)[1]["tries"]["failures"] == 1)
         assert "status 503" in told_of(site)
         assert led_to(site, one) == led_to(site, other) == (302, there)
 
-        source.is_down, source.octets = False, older
+        published.is_down, published.octets = False, older
         have_an_hour_pass(site)
         until(lambda: active_in(site)[1]["tries"]["failures"] == 2)
         assert "expected none older than the copy" in told_of(site)
         assert led_to(site, one) == led_to(site, other) == (302, there)
 
-    source.is_down = True
+    published.is_down = True
     with process("third") as third:
         assert led_to(site, third) == (302, there), "as it was, with the source down"

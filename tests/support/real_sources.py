@@ -1,15 +1,13 @@
 """A federation's metadata at an address on this machine, and the options of a site."""
 
-import threading
 from dataclasses import replace
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
 )
+from published import Published
 
 from eilogin import clock
 from eilogin.federation.trust_options import TrustOptions
@@ -26,8 +24,7 @@ class Sources:
     def __init__(self, folder, make_own, operator, key_of):
         self.folder, self._make_own = folder, make_own
         self._operator, self._key_of = operator, key_of
-        self.octets, self.asked, self.statuses = b"", [], []
-        self._server = None
+        self.server = Published()
         (folder / "trust").mkdir()
         self.certificate("operator.crt", operator)
         key = key_of("member")
@@ -39,9 +36,23 @@ class Sources:
 
     @property
     def url(self):
-        if self._server is None:
-            self._server = _Server(self)
-        return f"http://localhost:{self._server.server_port}/federation.xml"
+        return self.server.url
+
+    @property
+    def asked(self):
+        return self.server.asked
+
+    @property
+    def statuses(self):
+        return self.server.statuses
+
+    @property
+    def octets(self):
+        return self.server.octets
+
+    @octets.setter
+    def octets(self, octets):
+        self.server.octets = octets
 
     def publish(self, *names, **how):
         """Have the federation be of these from now on."""
@@ -91,8 +102,7 @@ class Sources:
 
     def close(self):
         """Nothing answers at the address any more."""
-        if self._server is not None:
-            self._server.close()
+        self.server.close()
 
     def _member(self, name, *, resolvers):
         url = name.partition("/metadata")[0].removesuffix("/eilogin")
@@ -103,40 +113,3 @@ class Sources:
             hub = replace(found.identity_provider, artifact_resolutions=())
             found = replace(found, identity_provider=hub)
         return found
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, sources):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.sources = sources
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=[0.01], daemon=True
-        )
-        self._thread.start()
-
-    def close(self):
-        if self._thread.is_alive():
-            self.shutdown()
-            self._thread.join()
-            self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        sources = self.server.sources
-        sources.asked.append(self.path)
-        etag = f'"{sha256(sources.octets).hexdigest()}"'
-        is_known = self.headers.get("If-None-Match") == etag
-        body = b"" if is_known else sources.octets
-        sources.statuses.append(304 if is_known else 200)
-        self.send_response(sources.statuses[-1])
-        self.send_header("ETag", etag)
-        self.send_header("Content-Type", "application/samlmetadata+xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass

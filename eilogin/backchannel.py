@@ -142,6 +142,8 @@ _HUNG_UP = (
     BrokenPipeError,
     ssl.SSLSyscallError,
     ssl.SSLEOFError,
+    # as 3.11 has it, where it is closed before the handshake
+    ssl.SSLZeroReturnError,
 )
 
 _PORTS = {"http": 80, "https": 443}

@@ -955,9 +955,12 @@ class TestAQuickLook:
                 connection, _ = listener.accept()
                 connection.close()
 
-            with ThreadPoolExecutor(1) as threads:
-                threads.submit(hang_up)
-                assert channel().look(f"https://127.0.0.1:{port}/") is Look.SILENT
+            # How that shows depends on who is faster.
+            for _ in range(30):
+                with ThreadPoolExecutor(1) as threads:
+                    threads.submit(hang_up)
+                    seen = channel().look(f"https://127.0.0.1:{port}/")
+                assert seen is Look.SILENT
 
     def test_does_not_find_everybody(self, channel, monkeypatch):
         def unknown(*args, **kwargs):

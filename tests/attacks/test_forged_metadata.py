@@ -1,103 +1,24 @@
-"""Forged metadata, at the start of a site: by file, and by address over HTTP (G19).
+"""Forged metadata, at the start of a site: by file, alone or in a folder (G19).
 
-Nothing of it is trusted. By file the start is stopped, with a message that names the
-file, what was found and what was expected; by address the last good copy stands in, and
-who is trusted is the same as before.
+Nothing of it is trusted: the start is stopped, with a message that names the file, what
+was found and what was expected. While a site runs it is tried in
+``test_forged_refreshes``.
 """
 
 import logging
-import threading
-from copy import deepcopy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from arena import HUB, SVB, UWV
 from click.testing import CliRunner
-from forging import ROOT, Message
-from forging.documents import DOCUMENTS
-from forging.federations import (
-    EXPIRED,
-    MEMBERS,
-    NO_HUB,
-    OVER,
-    WHOLE,
-    Federated,
-    Member,
-    created,
-    entities,
-)
-from forging.shapes import SHAPES
-from forging.signatures import SIGNATURES
+from forging.federations import EXPIRED, MEMBERS, NO_HUB, OVER, WHOLE
+from forging.sites import ATTACKER, LOST, Site, generic, message_of, twice_the_hub
 from forging.trying import by_kind, by_name, is_even
 from lxml import etree
 
-from eilogin import clock
 from eilogin.cli import main
-from eilogin.errors import ConfigurationError, MetadataOlder, UnknownPeer
-from eilogin.federation.refreshing import folder_of, refresh
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
-from eilogin.saml import signatures, xml
+from eilogin.errors import UnknownPeer
+from eilogin.saml import xml
 from eilogin.saml.keys import new_key_pair
-from eilogin.saml.messages import write_instant
-from eilogin.settings import read
-
-ATTACKER = "https://attacker.test/metadata"
-
-
-class Site:
-    """Options of a member of the arena's federation, whose metadata a test writes."""
-
-    def __init__(self, arena, folder, host):
-        self.arena, self.folder, self.host = arena, folder, host
-        self.file = folder / "forged.xml"
-        made = arena.folder
-        self.told = Federated(
-            octets=(made / "federation.xml").read_bytes(),
-            operator=arena.federation.key,
-            stranger=arena.stranger,
-        )
-        self.options = {
-            "public_url": arena.url(host, ""),
-            "key": str(made / f"{host}.key"),
-            "certificate": str(made / f"{host}.crt"),
-            "federation_certificate": str(made / "federation.crt"),
-            "federation_validity": "500d",
-        }
-        if host == HUB:
-            self.options["role"] = "hub"
-
-    def trust(self, octets=None, **said):
-        """What the site trusts when it starts with this file."""
-        if octets is not None:
-            self.file.write_bytes(octets)
-        options = {"federation": str(self.file), **self.options, **said}
-        return trust_of(read(TrustOptions, {}, options))
-
-    def stops(self, octets):
-        """The error that stops the start, which somebody can do something with."""
-        with pytest.raises(ConfigurationError) as raised:
-            self.trust(octets)
-        error = raised.value
-        assert str(self.file) in str(error) or "federation" in str(error)
-        assert len(str(error)) < 2_000
-        assert "\n" not in str(error)
-        return error
-
-    def member(self, root, host):
-        """A member in a tree, by its host."""
-        known = entities(root)
-        (entity,) = [one for one in known if f"//{host}" in one.get("entityID")]
-        name = "md:IDPSSODescriptor" if host == HUB else "md:SPSSODescriptor"
-        others = [one for one in known if one is not entity]
-        return Member(entity, entity.find(xml.q(name)), others)
-
-    def forged(self, forgery, host):
-        """The octets in which one member is changed, and its entityID then."""
-        root = self.told.root()
-        member = self.member(root, host)
-        getattr(forgery, "make", forgery)(member)
-        return self.told.signed(root), member.entity.get("entityID")
 
 
 @pytest.fixture(scope="module")
@@ -129,44 +50,6 @@ def test_a_file_that_is_forged_stops_the_start(uwv, forgery):
     assert str(uwv.file) in str(error)
     assert "expected" in str(error) or "ask " in str(error)
     assert uwv.trust(uwv.told.octets).hub_ids
-
-
-def generic():
-    """Those of any message; its sizes are other ones."""
-    forgeries = [*SHAPES.of(ROOT), *SIGNATURES.of(ROOT), *DOCUMENTS.of(ROOT)]
-    return [one for one in forgeries if one.kind != "size"]
-
-
-def message_of(site, of_one=None):
-    """The metadata of the federation, or of its hub alone, signed by its operator."""
-    root = site.told.root()
-    if of_one:
-        root = site.member(root, of_one).entity
-        root = xml.parse_canonical(xml.serialize(root))
-        root.set("ID", "_alone")
-        root.set("validUntil", write_instant(clock.now() + 3600))
-    # Some tricks are done to an Issuer, or to who is named.
-    held = created(root, write_instant(clock.now()))[0]
-    xml.add(held, "saml:Issuer", "https://federation.test/")
-    xml.add(held, "saml:NameID", "federation")
-    signatures.sign(root, site.told.operator)
-
-    def evil():
-        other = xml.parse_canonical(xml.serialize(root))
-        other.remove(other.find(xml.q("ds:Signature")))
-        other.set("ID", "_evil")
-        entities(other)[-1].set("entityID", ATTACKER)
-        return other
-
-    return Message(
-        root=root,
-        covered=root,
-        key=site.told.operator,
-        stranger=site.told.stranger,
-        member=site.arena.member,
-        evil=evil,
-        outside=site.arena.outside.url,
-    )
 
 
 @pytest.mark.parametrize("forgeries", by_kind(generic()))
@@ -220,24 +103,9 @@ def test_a_member_that_is_over_is_not_known(uwv, hub, name):
         trust.participant(entity_id)
 
 
-#: Who speaks another protocol is no hub that was lost.
-LOST = {forgery.name: forgery.make for forgery in MEMBERS} | {
-    name: make for name, make in OVER.items() if "protocol" not in name
-}
-
-
 @pytest.mark.parametrize("name", LOST)
 def test_no_other_member_becomes_the_hub_in_its_place(uwv, name):
-    """Where ``hub`` names none: one that is a hub too, and signed by the operator."""
-    root = uwv.told.root()
-    lost, other = uwv.member(root, HUB), uwv.member(root, SVB)
-    as_hub = deepcopy(lost.role)
-    for element in as_hub.iter():
-        if element.get("Location"):
-            element.set("Location", element.get("Location").replace(HUB, SVB))
-    other.role.addprevious(as_hub)
-    LOST[name](lost)
-    error = uwv.stops(uwv.told.signed(root))
+    error = uwv.stops(twice_the_hub(uwv, LOST[name]))
     assert "more than one hub" in str(error)
 
 
@@ -295,116 +163,6 @@ def test_a_signature_by_none_of_the_keys_stops_the_start(changing, forgeries):
         with by_name(forgery):
             error = changing.stops(forgery.make(message_of(changing)))
             assert error.code in ("metadata-unusable", "metadata-untrusted")
-
-
-# --- by address ---------------------------------------------------------------------
-
-
-class Server(ThreadingHTTPServer):
-    """Answers with what ``octets`` are now."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.octets = b""
-        self.thread = threading.Thread(target=self.serve_forever, args=[0.01])
-        self.thread.start()
-
-    def close(self):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.octets)))
-        self.end_headers()
-        self.wfile.write(self.server.octets)
-
-    def log_message(self, *args):
-        pass
-
-
-class Fetching:
-    """A site that fetches its metadata while it runs, and has trusted it before."""
-
-    def __init__(self, site, server, folder):
-        self.site, self.server = site, server
-        now = clock.now()
-        self.good = site.told.signed(created(site.told.root(), write_instant(now)))
-        self.server.octets = self.good
-        url = f"http://localhost:{self.server.server_port}/federation.xml"
-        said = {"federation": url, "federation_folder": str(folder)}
-        self.site.trust(**said)
-        self.options = read(TrustOptions, {}, {**self.site.options, **said})
-        self.folder = folder_of(self.options)
-        self.trusted = self.folder.active.state.digest
-        self.files = self._files()
-
-    def _files(self):
-        files = [*self.folder.path.glob("copy-*"), *self.folder.path.glob("index-*")]
-        return {path: path.read_bytes() for path in files}
-
-    def keeps(self, octets, caplog):
-        """What comes is not believed: who was trusted is so still; why, as the log."""
-        caplog.clear()
-        self.server.octets = octets
-        with caplog.at_level(logging.WARNING, "eilogin"), self.folder.locked(0):
-            assert refresh(self.options, self.folder).what == "same"
-        assert self.folder.active.state.digest == self.trusted
-        assert self.folder.waiting is None
-        assert self._files() == self.files
-        assert self.good in self.files.values()
-        assert "a copy stands in" in caplog.text
-        return caplog.text
-
-
-@pytest.fixture(scope="module")
-def fetching(uwv, tmp_path_factory):
-    server = Server()
-    yield Fetching(uwv, server, tmp_path_factory.mktemp("trust"))
-    server.close()
-
-
-@pytest.mark.parametrize(
-    "forgery", [f for f in WHOLE if NO_HUB not in f.reasons], ids=str
-)
-def test_what_is_fetched_and_forged_changes_nothing(fetching, forgery, caplog):
-    told = fetching.keeps(forgery.make(fetching.site.told), caplog)
-    assert any(f"({code})" in told for code in forgery.reasons)
-
-
-@pytest.mark.parametrize("forgeries", by_kind(generic()))
-def test_what_is_fetched_with_a_forged_signature_changes_nothing(
-    fetching, forgeries, caplog
-):
-    for forgery in filter(is_even, forgeries):
-        with by_name(forgery):
-            fetching.keeps(forgery.make(message_of(fetching.site)), caplog)
-
-
-@pytest.mark.parametrize("seconds", [-1.0, -86_400.0])
-def test_what_is_older_than_the_copy_changes_nothing(fetching, seconds, caplog):
-    """md-rollback: it was signed by the operator, once."""
-    told = fetching.site.told
-    root = created(told.root(), write_instant(clock.now() - 3600 + seconds))
-    assert f"({MetadataOlder.code})" in fetching.keeps(told.signed(root), caplog)
-
-
-def test_what_does_not_say_when_it_was_made_changes_nothing(fetching, caplog):
-    root = created(fetching.site.told.root(), "")
-    root.remove(root.find(xml.q("md:Extensions")))
-    octets = fetching.site.told.signed(root)
-    assert f"({MetadataOlder.code})" in fetching.keeps(octets, caplog)
-
-
-def test_what_is_made_in_a_time_to_come_changes_nothing(fetching, caplog):
-    told = fetching.site.told
-    root = created(told.root(), write_instant(clock.now() + 3600))
-    assert "(metadata-unusable)" in fetching.keeps(told.signed(root), caplog)
 
 
 # --- as a sysadmin sees it ----------------------------------------------------------

@@ -1,0 +1,309 @@
+"""Forged metadata, fetched by a site that runs (G19).
+
+Whatever its address gives, who is trusted is the same as before, by the same digest; it
+is told why, with the code of the error; and the site sends visitors to its hub as it
+did. The good twin, made a second later, is taken.
+"""
+
+import threading
+from contextlib import suppress
+
+import pytest
+from arena import HUB, SVB, UWV
+from forging.federations import EXPIRED, MEMBERS, NO_HUB, OLDER, OVER, WHOLE, created
+from forging.sites import LOST, Address, Site, generic, message_of, twice_the_hub
+from forging.trying import by_kind, by_name, is_even
+from webob import Request
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, UnknownPeer
+from eilogin.federation.refreshing import folder_of, refresh
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.participant import ParticipantOptions, participant
+from eilogin.filters.trust import TrustFilter
+from eilogin.saml import xml
+from eilogin.saml.messages import write_instant
+from eilogin.settings import read
+from eilogin.web import environ as env
+
+HOUR = 3600.0
+#: Bytes that the line of ``federation`` takes.
+LARGEST = 4 * 1024 * 1024
+
+
+class Running:
+    """A site that fetches its metadata, and looks what is active at each request."""
+
+    declared = TrustOptions
+    more = ()
+
+    def __init__(self, site, address, folder):
+        self.site, self.told, self.address = site, site.told, address
+        self.made = clock.now() - 3 * HOUR
+        address.octets = self.good()
+        said = {
+            "federation": f"{address.url} longest={LARGEST}",
+            "federation_folder": str(folder),
+            # By the tests alone.
+            "federation_refresh": "off",
+        }
+        options = {**site.options, **said, **dict(self.more)}
+        self.options = read(self.declared, {}, options)
+        self.folder = folder_of(self.options)
+        trust = trust_of(self.options)
+        self.watch, (self.app, self.filter) = trust.watch, self._built(trust)
+        self.trusts()
+
+    def _built(self, trust):
+        made = TrustFilter(lambda *_: [], trust)
+        return made, made
+
+    def later(self):
+        """When the operator makes what comes next: a second after what came before."""
+        self.made += 1
+        return write_instant(self.made)
+
+    def good(self):
+        """What the operator makes next."""
+        root = created(self.told.root(), self.later())
+        root.set("validUntil", write_instant(self.made + 90 * 24 * HOUR))
+        return self.told.signed(root)
+
+    @property
+    def now(self):
+        """When what is forged says that it was made: by its age nothing is refused."""
+        return write_instant(clock.now())
+
+    def files(self):
+        """All that is kept of metadata, and of what was made of it."""
+        found = [*self.folder.path.glob("copy-*"), *self.folder.path.glob("index-*")]
+        return {path: path.read_bytes() for path in found}
+
+    def refreshes(self, octets):
+        """Refresh with these at the address; why nothing of them is taken, or ""."""
+        self.address.octets = octets
+        # What is raised is what is told where an operator looks.
+        with self.folder.locked(0), suppress(ConfigurationError):
+            refresh(self.options, self.folder)
+        return self.folder.active.tries.why
+
+    def trusts(self):
+        """Remember who is trusted, as the site itself sees it."""
+        self.watch.look()
+        self.state, self.kept = self.folder.active.state, self.files()
+        self.digest = self.state.digest
+        assert self.address.octets in self.kept.values()
+        self.serves()
+
+    def serves(self):
+        """A request is served by who was trusted, once the site has looked."""
+        self.watch.look()
+        self.app({"PATH_INFO": "/", "REQUEST_METHOD": "GET", env.SESSION: None}, None)
+        assert self.filter.trust.federation.digest == self.digest
+
+    def keeps(self, octets):
+        """What comes is not believed, and nothing is otherwise; why that is so."""
+        why = self.refreshes(octets)
+        assert why, "it was taken"
+        assert self.folder.active.state.digest == self.digest
+        assert self.folder.active.state.index == self.state.index
+        assert self.folder.waiting is None
+        assert self.files() == self.kept
+        self.serves()
+        return why
+
+    def takes(self, octets):
+        """What comes is active, and kept."""
+        assert self.refreshes(octets) == ""
+        self.trusts()
+
+
+class Participant(Running):
+    """One with all its filters, which sends visitors to its hub."""
+
+    declared = ParticipantOptions
+    more = (("store", "memory:"),)
+
+    def _built(self, trust):
+        app = participant(lambda *_: [], self.options, trust)
+        return app, app.app
+
+    def serves(self):
+        self.watch.look()
+        site, hub = self.site.options["public_url"], self.site.arena.url(HUB, "")
+        answer = Request.blank(f"{site}/mijn").get_response(self.app)
+        assert answer.status_int == 302
+        assert answer.location.startswith(f"{hub}/sso?SAMLRequest=")
+        assert self.filter.trust.federation.digest == self.digest
+
+
+@pytest.fixture(scope="module")
+def address():
+    found = Address()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def uwv(arena, address, tmp_path_factory):
+    site = Site(arena, tmp_path_factory.mktemp("uwv"), UWV)
+    return Participant(site, address, tmp_path_factory.mktemp("trust"))
+
+
+@pytest.fixture(scope="module")
+def hub(arena, tmp_path_factory):
+    site, address = Site(arena, tmp_path_factory.mktemp("hub"), HUB), Address()
+    yield Running(site, address, tmp_path_factory.mktemp("trust"))
+    address.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def others_stay(arena):
+    """Who is served already is served as before."""
+    with arena.unchanged():
+        yield
+    arena.others_stay()
+
+
+# --- the whole ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("forgeries", by_kind(WHOLE))
+def test_a_whole_that_is_forged_changes_nothing(uwv, forgeries):
+    for forgery in forgeries:
+        with by_name(forgery):
+            why = uwv.keeps(forgery.make(uwv.told))
+            assert any(f"({code})" in why for code in forgery.reasons), why
+    uwv.takes(uwv.good())
+
+
+@pytest.mark.parametrize("forgeries", by_kind(generic()))
+def test_a_signature_that_is_forged_changes_nothing(uwv, forgeries):
+    """Half of them: the others are tried at a start."""
+    for forgery in filter(is_even, forgeries):
+        with by_name(forgery):
+            why = uwv.keeps(forgery.make(message_of(uwv.site)))
+            assert "(metadata-unusable)" in why or "(metadata-untrusted)" in why
+    uwv.takes(uwv.good())
+
+
+def test_half_of_it_changes_nothing(uwv):
+    good = uwv.good()
+    for part in (1, 0.5, 0.99):
+        cut = good[: int(len(good) * part) - 1]
+        assert "(metadata-unusable)" in uwv.keeps(cut)
+    uwv.address.says = len(good) + 1
+    try:
+        assert "(metadata-unavailable)" in uwv.keeps(good)
+    finally:
+        uwv.address.says = None
+    uwv.takes(good)
+
+
+def test_more_than_is_read_changes_nothing(uwv):
+    good = uwv.good()
+    blanks = b"\n" * (LARGEST - len(good))
+    assert "(metadata-unavailable)" in uwv.keeps(good + blanks + b"\n")
+    uwv.takes(good + blanks)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 86_400])
+def test_what_is_older_changes_nothing(uwv, seconds):
+    """It was signed by the operator, once."""
+    old = uwv.good()
+    uwv.takes(old)
+    uwv.takes(uwv.good())
+    assert f"({OLDER})" in uwv.keeps(old)
+    made = write_instant(uwv.made - 1 - seconds)
+    forged = uwv.told.signed(created(uwv.told.root(), made))
+    assert f"({OLDER})" in uwv.keeps(forged)
+
+
+def test_what_does_not_say_when_it_was_made_changes_nothing(uwv):
+    root = uwv.told.root()
+    for extensions in root.findall(xml.q("md:Extensions")):
+        root.remove(extensions)
+    assert f"({OLDER})" in uwv.keeps(uwv.told.signed(root))
+
+
+def test_what_is_made_in_a_time_to_come_changes_nothing(uwv):
+    root = created(uwv.told.root(), write_instant(clock.now() + HOUR))
+    assert "(metadata-unusable)" in uwv.keeps(uwv.told.signed(root))
+
+
+# --- one member ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("forgeries", by_kind(MEMBERS))
+def test_a_hub_that_is_forged_changes_nothing(uwv, forgeries):
+    for forgery in forgeries:
+        with by_name(forgery):
+            octets, _ = uwv.site.forged(forgery, HUB, uwv.now)
+            why = uwv.keeps(octets)
+            assert any(f"({code})" in why for code in forgery.reasons), why
+    uwv.takes(uwv.good())
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_a_hub_that_is_over_or_speaks_another_protocol_changes_nothing(uwv, name):
+    octets, _ = uwv.site.forged(OVER[name], HUB, uwv.now)
+    why = uwv.keeps(octets)
+    assert f"({EXPIRED})" in why or f"({NO_HUB})" in why
+
+
+@pytest.mark.parametrize("name", [*LOST][::10])
+def test_no_other_member_becomes_the_hub_in_its_place(uwv, name):
+    octets = twice_the_hub(uwv.site, LOST[name], uwv.now)
+    assert "more than one hub" in uwv.keeps(octets)
+
+
+@pytest.mark.parametrize("forgeries", by_kind(MEMBERS))
+def test_a_participant_that_is_forged_is_trusted_no_more(hub, forgeries):
+    """It shuts out nobody else: the others are as they were, by the same digests."""
+    svb = hub.site.entity_id(SVB)
+    before = dict(hub.filter.trust.federation.digests)
+    del before[svb]
+    for forgery in forgeries:
+        with by_name(forgery):
+            octets, name = hub.site.forged(forgery, SVB, hub.later())
+            hub.takes(octets)
+            trust = hub.filter.trust
+            for who in (name, svb):
+                with pytest.raises(UnknownPeer):
+                    trust.participant(who)
+            assert trust.federation.digests == before
+            [error] = trust.federation.left_out.values()
+            forgery.expects(error.code)
+    hub.takes(hub.good())
+    assert hub.filter.trust.participant(svb)
+
+
+# --- all the while --------------------------------------------------------------------
+
+
+def test_requests_are_served_while_forgeries_come(uwv):
+    """By several threads."""
+    served, faults, is_over = [], [], threading.Event()
+
+    def visit():
+        while not is_over.is_set():
+            try:
+                uwv.serves()
+            except Exception as error:  # noqa: BLE001 - told below
+                faults.append(error)
+                return
+            served.append(1)
+
+    visitors = [threading.Thread(target=visit) for _ in range(2)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        for forgery in [*WHOLE][::8]:
+            uwv.keeps(forgery.make(uwv.told))
+    finally:
+        is_over.set()
+        for visitor in visitors:
+            visitor.join()
+    assert not faults
+    assert served

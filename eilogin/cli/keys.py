@@ -144,9 +144,10 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
 ) -> None:
     """Make the next key of a site of FILE, and the certificate for it.
 
-    It is in our metadata when the site has been started again, and signs from the day
-    that --from says: 30 days from now, or a day before the last key ends. Nothing that
-    is there is written over.
+    A site that runs has it in its metadata within seconds, and signs with it from the
+    day that --from says: 30 days from now, or a day before the last key ends. Where
+    --folder makes the first folder of a site, that is started again for it. Nothing
+    that is there is written over.
     """
     options = options_of_part(OwnOptions, ini, part)
     own = own_of_part(ini, part)
@@ -167,7 +168,8 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
         click.echo(_to_write(ini, part, place, options))
     if key.begins - clock.now() < _SHORT:
         click.echo(_SOON, err=True)
-    click.echo(_STEPS.format(file=ini.path, day=_day(key.begins)))
+    first = _RUNS_ON if options.keys else _START_AGAIN
+    click.echo(_STEPS.format(first=first, file=ini.path, day=_day(key.begins)))
 
 
 def _place(part: Part, options: OwnOptions, folder: Path | None) -> Path:
@@ -198,9 +200,11 @@ _SOON = """\
 That is less than a week: who has not read our metadata by then refuses what we sign.
 'from' in keys.ini may be later, where the key before it is valid for longer.
 """
+_START_AGAIN = "start the site again: its metadata"
+_RUNS_ON = "the site runs on: within seconds its metadata"
 _STEPS = """\
 Then:
-1. start the site again: its metadata names the new key, and the old one still signs
+1. {first} names the new key, and the old one still signs
 2. give that to the operator of the federation: eilogin metadata {file}
 3. before {day}, ask whether everybody can know it: eilogin keys ready {file}"""
 

@@ -63,8 +63,9 @@ def faults(options: TrustOptions) -> Iterator[Remark]:
 
 
 def _ours(options: TrustOptions) -> Iterator[Ending]:
-    signing = [key for key in options.own_keys if key.signs]
-    encrypting = [key for key in options.own_keys if key.encrypts]
+    found = [*options.own_keys]
+    signing = [key for key in found if key.signs]
+    encrypting = [key for key in found if key.encrypts]
     lasts = [last_in_line(keys) for keys in (signing, encrypting) if keys]
     for key in dict.fromkeys(lasts):
         yield _of_key(key)

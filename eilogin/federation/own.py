@@ -80,7 +80,8 @@ class Own:
     role: str
     public_url: str
     prefix: str
-    #: All of them, with their turns (:mod:`eilogin.federation.own_keys`).
+    #: All of them, with their turns (:mod:`eilogin.federation.own_keys`); of a folder
+    #: those that are there at each use.
     keys: Sequence[OwnKey]
     entity_id: str
     #: Base of the addresses that servers call; the public one unless told apart.
@@ -148,16 +149,17 @@ class Own:
     @property
     def decryption_keys(self) -> tuple[SigningKey, ...]:
         """What opens what was encrypted for us, the one that we name for it first."""
-        first = in_turn(self._encrypting, clock.now())
+        keys = self._encrypting
+        first = in_turn(keys, clock.now())
         if first is None:
             return ()
-        return (first.pair, *(k.pair for k in self._encrypting if k is not first))
+        return (first.pair, *(k.pair for k in keys if k is not first))
 
-    @cached_property
+    @property
     def _signing(self) -> Sequence[OwnKey]:
         return [one for one in self.keys if one.signs]
 
-    @cached_property
+    @property
     def _encrypting(self) -> Sequence[OwnKey]:
         return [one for one in self.keys if one.encrypts]
 

@@ -160,6 +160,11 @@ def as_digid(keys: Sequence[OwnKey]) -> tuple[OwnKey, ...]:
     return tuple(replace(k, pair=replace(k.pair, is_digid=True)) for k in keys)
 
 
+def are_rsa(keys: Sequence[OwnKey]) -> bool:
+    """Whether all of them are of the one kind that DigiD knows."""
+    return all(isinstance(key.pair.private, RSAPrivateKey) for key in keys)
+
+
 def write_turn(name: str, begins: float, ends: float, use: str = _BOTH) -> str:
     """A section of ``keys.ini``."""
     lines = [f"[{name}]", f"from = {_shown(begins)}", f"until = {_shown(ends)}"]

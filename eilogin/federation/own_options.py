@@ -4,19 +4,19 @@ They are those of ``egg:eilogin#trust`` that need no federation: our metadata is
 before anybody has taken us in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urljoin
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from pydantic import SecretBytes, ValidationInfo, field_validator, model_validator
 
 from eilogin.errors import ConfigurationError
+from eilogin.federation.key_folder import KeyFolder
 from eilogin.federation.options import RequestedAttributes, URIs
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, Own
-from eilogin.federation.own_keys import OwnKey, as_digid, load_pair, read_keys
+from eilogin.federation.own_keys import OwnKey, are_rsa, as_digid, load_pair
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
 from eilogin.settings import (
     Folder,
@@ -198,23 +198,28 @@ class OwnOptions(Options):
                 "name_id_format: expected 'none': DigiD gives the name that it gives"
                 " (profile = digid)"
             )
-        if any(not isinstance(k.pair.private, RSAPrivateKey) for k in self.own_keys):
-            name = "keys" if self.keys else "key"
-            raise ValueError(f"{name}: expected RSA, which is all that DigiD knows")
+        # Of a folder it is seen whenever that is read.
+        if self.keys is None and not are_rsa(self.own_keys):
+            raise ValueError("key: expected RSA, which is all that DigiD knows")
         for name in _NOT_OF_DIGID:
             if name in self.model_fields_set:
                 raise ValueError(f"{name}: is nothing that DigiD knows of")
         return self
 
     @cached_property
-    def own_keys(self) -> tuple[OwnKey, ...]:
-        """Our keys with their turns, or ConfigurationError where one cannot be used."""
-        if self.key and self.certificate:
-            pair = load_pair(self.key, self.certificate)
-            found: tuple[OwnKey, ...] = (OwnKey.of(pair, path=self.certificate),)
-        else:
-            found = read_keys(self.keys) if self.keys else ()
-        return as_digid(found) if self.profile == "digid" else found
+    def own_keys(self) -> Sequence[OwnKey]:
+        """Our keys with their turns, those of a folder as they are there at each use.
+
+        ConfigurationError where one cannot be used now.
+        """
+        is_digid = self.profile == "digid"
+        if self.keys is not None:
+            return KeyFolder(self.keys, is_digid=is_digid)
+        if not (self.key and self.certificate):
+            return ()
+        pair = load_pair(self.key, self.certificate)
+        found = (OwnKey.of(pair, path=self.certificate),)
+        return as_digid(found) if is_digid else found
 
 
 def own_of(options: OwnOptions) -> Own:

@@ -121,6 +121,7 @@ class TestNew:
         assert "keys = %(here)s/keys\n" in rolling.said.output
         assert "secret = file:%(here)s/keys/secret\n" in rolling.said.output
         assert f"eilogin keys ready {rolling.file}" in rolling.said.output
+        assert "start the site again: its metadata names" in rolling.said.output
 
     def test_keeps_secrets_for_its_owner_alone(self, rolling):
         modes = {
@@ -144,6 +145,7 @@ class TestNew:
         )
         assert result.exit_code == 0, result.output
         assert "in the place of" not in result.output
+        assert "the site runs on: within seconds its metadata names" in result.output
         names = [key.name for key in rolling.own().keys]
         assert names == ["2026-01-01", "2026-12-27", "third"]
         calendar = (rolling.keys / "keys.ini").read_text()

@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
+from eilogin.federation import key_folder
+from eilogin.federation.key_folder import KeyFolder
 from eilogin.federation.own_keys import (
     OwnKey,
     in_turn,
@@ -235,6 +237,65 @@ class TestWhoWeAre:
         again = replace(own)
         with time_machine.travel(JANUARY, tick=False):
             assert (again.pseudonym("x"), [*again.sealing_secrets]) == before
+
+
+class TestAFolderWhileWeRun:
+    @pytest.fixture
+    def keys(self, folder, monkeypatch):
+        """The keys of a folder that is looked at whenever somebody needs one."""
+        monkeypatch.setattr(key_folder, "EVERY", 0.0)
+        return KeyFolder(folder("old"), is_digid=False)
+
+    def names(self, keys):
+        return [key.name for key in keys]
+
+    def test_has_the_keys_that_are_put_there_and_not_those_that_are_gone(
+        self, keys, folder, caplog
+    ):
+        caplog.set_level("INFO", "eilogin")
+        assert self.names(keys) == ["old"]
+        place = folder("new", said="[new]\nfrom = 2026-12-01\n")
+        assert self.names(keys) == ["old", "new"]
+        assert (len(keys), keys[1].name, len(keys[:1])) == (2, "new", 1)
+        for ending in ("key", "crt"):
+            (place / f"old.{ending}").unlink()
+        assert self.names(keys) == ["new"]
+        told = [record.getMessage() for record in caplog.records]
+        assert [line.rpartition(": ")[2] for line in told] == ["old, new", "new"]
+
+    def test_goes_by_another_turn_of_a_key(self, keys, folder):
+        folder(said="[old]\nuntil = 2027-01-01\n")
+        assert keys[0].ends == JANUARY
+
+    def test_keeps_its_keys_while_something_is_wrong_there(self, keys, folder, caplog):
+        place = folder(new_key="x")
+        assert self.names(keys) == ["old"]
+        assert not caplog.records, "the other half of a pair may be on its way"
+        assert self.names(keys) == self.names(keys) == ["old"]
+        (record,) = caplog.records
+        assert record.levelname == "ERROR"
+        assert "new.key: expected new.crt beside it" in record.getMessage()
+        (place / "new.key").unlink()
+        folder("new")
+        assert self.names(keys) == ["new", "old"]
+
+    def test_keeps_them_without_the_folder(self, keys, folder):
+        place = folder()
+        place.rename(place.with_name("elsewhere"))
+        assert self.names(keys) == ["old"]
+
+    def test_is_looked_at_once_a_second(self, keys, folder, monkeypatch):
+        monkeypatch.setattr(key_folder, "EVERY", 60.0)
+        assert self.names(keys) == ["old"]
+        folder("new")
+        assert self.names(keys) == ["old"]
+
+    def test_has_nothing_that_digid_does_not_know(self, folder, monkeypatch):
+        monkeypatch.setattr(key_folder, "EVERY", 0.0)
+        keys = KeyFolder(folder("old"), is_digid=True)
+        folder("ec")
+        assert self.names(keys) == ["old"]
+        assert keys[0].pair.is_digid
 
 
 def test_an_instant_is_in_utc_whatever_the_zone_is_here(monkeypatch):

@@ -137,6 +137,20 @@ class TestOurOwnMetadata:
         first, second = seen[0]
         assert seen == [(first, second), (second, first), (second,)]
 
+    def test_has_a_key_that_is_put_there_while_it_runs(
+        self, site, said, key_folder, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.federation.key_folder.EVERY", 0.0)
+        del said["key"], said["certificate"]
+        uwv = site(**key_folder({"first": {}}))
+        before = uwv.get("/eilogin/metadata").body
+        key_folder({"second": {"from": now() + DAY}})
+        role = read_unsigned(uwv.get("/eilogin/metadata").body).entities[0]
+        first, second = role.service_provider.signing_certificates
+        assert first != second
+        assert first.encode() in before
+        assert second.encode() not in before
+
     def test_is_what_the_operator_has_published(self, site, federation):
         root = xml.parse(site().get("/eilogin/metadata").body)
         known = federation.trusts["inloggen.test"].participant(UWV)[1]

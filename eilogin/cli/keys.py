@@ -39,7 +39,7 @@ from eilogin.federation.own_keys import (
     write_turn,
 )
 from eilogin.federation.own_options import OwnOptions, own_of
-from eilogin.federation.readiness import in_metadata
+from eilogin.federation.readiness import Finding, in_metadata
 from eilogin.federation.trust_options import (
     TrustOptions,
     back_channel_of,
@@ -48,6 +48,7 @@ from eilogin.federation.trust_options import (
 from eilogin.files import PUBLIC, SECRET, create, write
 from eilogin.saml.keys import PrivateKey, fingerprints, new_key_pair
 from eilogin.saml.messages import write_instant
+from eilogin.visit.known_key import HubAsked
 
 _DAY = 86400.0
 #: How long a new key is published before it signs: others read metadata once a day, and
@@ -488,28 +489,52 @@ def _folded(line: str) -> Iterator[str]:
 # --- ready ----------------------------------------------------------------------
 
 
-@keys_command.command("ready", short_help="Can everybody know our keys?")
+@keys_command.command("ready", short_help="Does everybody know our keys?")
 @_of_a_site
-def ready_command(ini: IniFile, part: Part) -> None:
-    """Look whether others can know the keys of a site of FILE, the next ones too.
+@click.option(
+    "--metadata-only", is_flag=True, help="Look at the metadata, and ask no hub."
+)
+def ready_command(ini: IniFile, part: Part, *, metadata_only: bool) -> None:
+    """Look whether others know the keys of a site of FILE, the next ones too.
 
     The federation's metadata is fetched now, and has to name each key for us. Whether
-    a hub or a participant has read it since is not looked at: most read it at least
-    once a day. The exit code is 0 where it names all of them; it is 1 where one is
-    missing, or where that cannot be seen.
+    our hubs have read it since, each of them is asked, by a question that the key
+    signs, in the name of nobody: nobody is logged in by it, and nobody is asked
+    anything. One more is signed by a key that nobody has, to see whether the hub looks
+    at that; it may log a refusal. The exit code is 0 where all know all of them; it is
+    1 where one is not known, or where that cannot be seen.
     """
     trust = _fetched(options_of_part(TrustOptions, ini, part))
-    is_ready = True
+    is_hub = trust.own.role == HUB
+    asked = () if is_hub or metadata_only else trust.hub_ids
+    if not _tell_ready(trust, [HubAsked(trust, name) for name in asked]):
+        raise SystemExit(1)
+
+
+def _tell_ready(trust: Trust, hubs: Sequence[HubAsked]) -> bool:
+    """Say of each key that signs, now or later, who knows it; whether all know all."""
+    are_ready = True
     for key in trust.own.keys:
         if not key.signs or key.pair not in trust.own.published_keys:
             continue
-        finding = in_metadata(trust.own, trust.federation, key.pair)
-        is_ready = is_ready and finding.is_known is True
-        verdict = _VERDICTS[finding.is_known]
-        click.echo(f"{key.name or 'key'} ({_state(trust.own.keys, key)}): {verdict}")
-        click.echo(f"  {finding.text}")
-    if not is_ready:
-        raise SystemExit(1)
+        first = in_metadata(trust.own, trust.federation, key.pair)
+        is_named = first.is_known is not False
+        said = [hub.knows(key.pair) for hub in hubs] if is_named else []
+        is_known = _together(first, said)
+        are_ready = are_ready and is_known is True
+        state = _state(trust.own.keys, key)
+        click.echo(f"{key.name or 'key'} ({state}): {_VERDICTS[is_known]}")
+        for finding in (first, *said):
+            click.echo(f"  {finding.text}")
+    return are_ready
+
+
+def _together(first: Finding, of_hubs: Sequence[Finding]) -> bool | None:
+    """Whether a key is known to all; where hubs have been asked, they say so."""
+    said = {one.is_known for one in of_hubs or (first,)}
+    if False in said:
+        return False
+    return None if None in said else True
 
 
 _VERDICTS = {True: "ready", False: "NOT READY", None: "cannot be seen from here"}

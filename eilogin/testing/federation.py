@@ -12,7 +12,7 @@ import argon2
 from webob import Request
 
 from eilogin import clock
-from eilogin.backchannel import BackChannel, Look, failed
+from eilogin.backchannel import Answer, BackChannel, Look, failed
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
 from eilogin.federation.own_options import OwnOptions, own_of
@@ -203,6 +203,28 @@ class _InProcess(BackChannel):
         if response.status_int != 200:  # noqa: PLR2004
             raise failed(url, response.status_int, response.body, question=body)
         return response.body
+
+    def get(
+        self,
+        url: str,
+        accept: str,
+        *,
+        longest: int,
+        timeout: float | None = None,
+        known: tuple[str, str] = ("", ""),
+    ) -> Answer:
+        """What the app at ``url`` shows, whatever of it is known or how long it is."""
+        if self._is_down(url):
+            raise PeerUnavailable(f"{url}: down")
+        request = Request.blank(url, accept=accept)
+        response = request.get_response(self._federation)
+        return Answer(
+            response.status_int,
+            response.location or "",
+            response.content_type or "",
+            response.body,
+            None,
+        )
 
     def look(self, url: str, *, timeout: float = 2.0) -> Look:
         """There is who is not said to be down."""

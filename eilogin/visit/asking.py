@@ -128,7 +128,7 @@ class Questions:
             name_id_format=trust.own.name_id_format,
             asks_for_any_name=trust.own.asks_for_any_name,
         )
-        return _with_way_back(request, trust.own)
+        return with_way_back(request, trust.own)
 
     def endpoint(self, trust: Trust, hub: str) -> Endpoint:
         """Where a hub takes our questions, or UnknownPeer (BindingMissing)."""
@@ -170,7 +170,7 @@ class Questions:
             return False
 
 
-def _with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnRequest:
+def with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnRequest:
     """The same, with where and how the answer is to come.
 
     DigiD refuses an address beside the index of one, and may show our name (DIGID.md

@@ -11,8 +11,9 @@ from eilogin.cli import main
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import chosen, own_of_part
 from eilogin.federation.own_keys import read_instant
+from eilogin.federation.readiness import Finding
 from eilogin.saml.keys import new_key_pair
-from eilogin.saml.metadata import write_federation
+from eilogin.saml.metadata import read_unsigned, write_entity, write_federation
 
 DAY = 86400.0
 NOW = read_instant("2026-11-27T10:00Z")
@@ -266,8 +267,44 @@ class TestCalendar:
 
 
 class TestReady:
-    def test_is_what_the_metadata_names(self, with_hub):
+    @pytest.fixture(autouse=True)
+    def hub(self, monkeypatch):
+        """What our hub says of each key, by the name of its certificate."""
+        said: dict[str, bool | None] = {}
+
+        def knows(self, key):
+            name = key.certificate.subject.rfc4514_string()
+            asked.append(name)
+            return Finding(said.get(name, True), f"the hub has looked at {name}")
+
+        asked: list[str] = []
+        monkeypatch.setattr("eilogin.visit.known_key.HubAsked.knows", knows)
+        return SimpleNamespace(said=said, asked=asked)
+
+    @pytest.mark.parametrize(
+        ("says", "verdict", "code"),
+        [
+            (True, "ready", 0),
+            (False, "NOT READY", 1),
+            (None, "cannot be seen from here", 1),
+        ],
+    )
+    def test_is_what_the_hub_knows_too(self, with_hub, hub, says, verdict, code):
+        hub.said["CN=mine.test"] = says
         result = with_hub.run("ready")
+        assert result.exit_code == code, result.output
+        assert result.output.splitlines() == [
+            "2026-01-01 (signs now): ready",
+            "  the federation's metadata names it for us",
+            "  the hub has looked at CN=mine",
+            f"2026-12-27 (published, will sign from 2026-12-27): {verdict}",
+            "  the federation's metadata names it for us",
+            "  the hub has looked at CN=mine.test",
+        ]
+
+    def test_is_what_the_metadata_names(self, with_hub, hub):
+        result = with_hub.run("ready", "--metadata-only")
+        assert hub.asked == []
         assert result.exit_code == 0, result.output
         assert result.output.splitlines() == [
             "2026-01-01 (signs now): ready",
@@ -276,9 +313,10 @@ class TestReady:
             "  the federation's metadata names it for us",
         ]
 
-    def test_is_not_what_the_operator_has_not_signed_yet(self, with_hub):
+    def test_is_not_what_the_operator_has_not_signed_yet(self, with_hub, hub):
         with_hub.publish(with_hub.before)
         result = with_hub.run("ready")
+        assert hub.asked == ["CN=mine"], "the other one is not known to anybody yet"
         assert result.exit_code == 1
         assert "2026-01-01 (signs now): ready" in result.output
         assert "will sign from 2026-12-27): NOT READY" in result.output
@@ -289,6 +327,24 @@ class TestReady:
         result = with_hub.run("ready")
         assert result.exit_code == 1
         assert "NOT READY\n  the federation's metadata has no member" in result.output
+
+    def test_asks_the_hub_where_the_metadata_is_of_that_alone(self, with_hub, hub):
+        octets = (with_hub.folder / "federation.xml").read_bytes()
+        entities = read_unsigned(octets).entities
+        of_hub = next(one for one in entities if one.identity_provider is not None)
+        key = with_hub.own().key
+        (with_hub.folder / "federation.xml").write_bytes(write_entity(of_hub, key))
+        result = with_hub.run("ready")
+        assert result.exit_code == 0, result.output
+        assert "2026-01-01 (signs now): ready" in result.output
+        assert "cannot be seen in it: put our new metadata where" in result.output
+
+    def test_of_a_hub_is_what_the_metadata_names(self, with_hub, hub):
+        file = with_hub.folder / "hub.ini"
+        with time_machine.travel(NOW, tick=False):
+            result = CliRunner().invoke(main, ["keys", "ready", str(file)])
+        assert "key (signs now): ready" in result.output
+        assert hub.asked == []
 
     def test_says_what_is_wrong_with_the_metadata(self, rolling):
         result = rolling.run("ready")

@@ -6,6 +6,7 @@ or ``egg:eilogin#trust``.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import serve
 from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.federation.folder import SiteFolder
 from eilogin.files import SECRET, write
 from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, to_json
 from eilogin.operator import (
@@ -171,6 +173,7 @@ class Demo:
         """Remove what the demo makes and what its store holds, and nothing else."""
         for path in self._belongings():
             path.unlink(missing_ok=True)
+        self._forget()
 
     def hosts(self, sites: Sequence[str]) -> Sequence[str]:
         """The hosts of sites, which are called by the first part of these.
@@ -280,6 +283,7 @@ class Demo:
 
     def _folders(self) -> list[Path]:
         folders = [store.parent for store in self._stores()]
+        folders += self._of_option("federation_folder")
         return [path for path in dict.fromkeys(folders) if path != self._var]
 
     def _belongings(self) -> Iterator[Path]:
@@ -296,6 +300,12 @@ class Demo:
         yield from self._secrets()
 
     # --- making ---
+
+    def _forget(self) -> None:
+        """Have no site know anything of the federation, so that it takes all anew."""
+        for known in self._of_option("federation_folder"):
+            for site in SiteFolder.all_in(known):
+                shutil.rmtree(site.path)
 
     def _made(self, path: Path, what: str, make: Callable[[Path], None]) -> Step:
         if path.exists():
@@ -327,7 +337,10 @@ class Demo:
                 signed=os.path.relpath(federation, folder),
                 loopback="true",
             )
-        _bring_in(Folder(folder), self._entries(federation))
+        if _bring_in(Folder(folder), self._entries(federation)):
+            # Another key, or address: who has changed the file means that, and should
+            # not have to say so at each site as well.
+            self._forget()
         known = Folder(folder)
         if _is_current(known):
             return Step(federation, what, made=False)
@@ -370,8 +383,12 @@ def _operators(federation: Path) -> Path:
     return federation.with_suffix("")
 
 
-def _bring_in(folder: Folder, entries: Iterable[EntityDescriptor]) -> None:
-    """Have the members that are ours as they should be, and leave all others."""
+def _bring_in(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
+    """Have the members that are ours as they should be, and leave all others.
+
+    Whether one of those that were there has changed.
+    """
+    has_changed = False
     gone = {name for name, one in folder.members.items() if one.note == _NOTE}
     for entry in entries:
         member = read_member("paste.ini", write_entity(entry), on_loopback=True)
@@ -379,8 +396,10 @@ def _bring_in(folder: Folder, entries: Iterable[EntityDescriptor]) -> None:
         known = folder.members.get(member.entity_id)
         if known is None or known.descriptor != member.descriptor:
             folder.put(member, _NOTE)
+            has_changed = has_changed or known is not None
     for entity_id in gone:
         folder.remove(entity_id)
+    return has_changed
 
 
 def _members_of_ours(folder: Path) -> list[Path]:

@@ -112,6 +112,8 @@ class Tries:
     due: float = 0.0
     #: The ID of a state that somebody has rejected: it is not asked again.
     rejected: str = ""
+    #: How the files of this machine looked then (:mod:`.local_files`).
+    look: str = ""
 
     @property
     def is_due(self) -> bool:
@@ -172,6 +174,11 @@ class SiteFolder:
         host = "".join(re.findall(r"//([a-z0-9.-]{1,80})", entity_id.lower())[:1])
         short = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
         return cls(folder / f"{host or 'site'}-{short}")
+
+    @classmethod
+    def all_in(cls, folder: Path) -> "list[SiteFolder]":
+        """Those of all sites that have one in ``federation_folder``."""
+        return [cls(path) for path in folder.glob("*-" + "[0-9a-f]" * 12)]
 
     def __str__(self) -> str:
         return str(self.path)

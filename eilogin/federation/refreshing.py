@@ -43,6 +43,7 @@ from eilogin.federation.changes import (
 from eilogin.federation.departed import departed_of, note_departed
 from eilogin.federation.folder import Active, SiteFolder, Source, State, Tries
 from eilogin.federation.index import write_index
+from eilogin.federation.local_files import look_at
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.federation.own_options import own_of
@@ -108,13 +109,14 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
     Raises :class:`eilogin.errors.ConfigurationError` where nothing can be had of one,
     or what is there cannot be used; what is active stays so.
     """
-    active = folder.active
+    # Before: what changes while it is read is another reason for a refresh.
+    look = look_at(options.federation)
     try:
-        return _Refresh(options, folder, active).run()
+        return _Refresh(options, folder, folder.active, look).run()
     except ConfigurationError as error:
         why = f"{error} ({error.code})"
         _log.warning("federation: not refreshed: %s", why)
-        note_failure(options, folder, why)
+        note_failure(options, folder, why, look)
         raise
     finally:
         folder.clean()
@@ -122,15 +124,20 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
 
 def fetched(options: TrustOptions, folder: SiteFolder) -> Federation:
     """What a refresh would find, and nothing of it is kept; raises as it does."""
-    found = _Refresh(options, folder, folder.active).fetch()
+    found = _Refresh(options, folder, folder.active, "").fetch()
     return Federation(*(one.metadata for _, one in found))
 
 
-def note_failure(options: TrustOptions, folder: SiteFolder, why: str) -> None:
-    """Note that a try came to nothing, and when the next one is; under the lock."""
+def note_failure(
+    options: TrustOptions, folder: SiteFolder, why: str, look: str
+) -> None:
+    """Note that a try came to nothing, and when the next one is; under the lock.
+
+    ``look`` is how the files of this machine looked before it.
+    """
     active = folder.active
     if active is not None:
-        tries = _failed(options, active.tries, why)
+        tries = _failed(options, replace(active.tries, look=look), why)
         folder.note(replace(active, tries=tries))
 
 
@@ -138,13 +145,18 @@ class _Refresh:
     """One refresh."""
 
     def __init__(
-        self, options: TrustOptions, folder: SiteFolder, active: Active | None
+        self,
+        options: TrustOptions,
+        folder: SiteFolder,
+        active: Active | None,
+        look: str,
     ) -> None:
         self._options, self._folder, self._active = options, folder, active
         self._own = own_of(options)
         self._sources = sources_of(options)
         self._configuration = configuration_of(options)
-        self._tries = Tries() if active is None else active.tries
+        tries = Tries() if active is None else active.tries
+        self._tries = replace(tries, look=look)
         self._known = None if active is None else active.state
 
     def fetch(self) -> _Found:

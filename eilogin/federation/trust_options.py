@@ -94,7 +94,7 @@ class TrustOptions(OwnOptions, name="trust"):
     )
     federation_refresh: Interval = option(
         "how often the sources are asked anew, or sooner where the metadata says so; "
-        "``off`` never",
+        "files on this machine as soon as they change; ``off`` never",
         default="1h",
     )
     federation_changes: Percent = option(

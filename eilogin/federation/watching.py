@@ -3,8 +3,9 @@
 A thread of each process does both, from the first request on: nothing is begun when an
 application is built, for a process that forks takes no thread along. Every half second
 it looks whether another state is active, whoever made it so, and hands its members to
-who uses them. When a refresh is due and nobody else on this machine is at it, a child
-process refreshes, with the lock, which is free again when that is no more.
+who uses them. When a refresh is due, or a file of this machine has changed that members
+come from, and nobody else here is at it, a child process refreshes, with the lock,
+which is free again when that is no more.
 """
 
 import contextlib
@@ -24,7 +25,8 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.federation.alarms import Ending
 from eilogin.federation.dates import endings_of
-from eilogin.federation.folder import Active, SiteFolder, Stamp
+from eilogin.federation.folder import Active, SiteFolder, Stamp, Tries
+from eilogin.federation.local_files import look_at
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
 from eilogin.federation.refreshing import (
@@ -86,6 +88,8 @@ class Watch:
         self._told: list[Told] = []
         self._child: _Child | None = None
         self._not_before = 0.0
+        #: How the files of this machine looked the last time, and when a child began.
+        self._seen, self._begun = active.tries.look, ""
         self._fault = ""
         self._lock = threading.Lock()
 
@@ -175,23 +179,34 @@ class Watch:
         self.look()
         if self._child is not None:
             self._see_child(self._child)
-        elif self._is_due():
-            self._begin()
+        elif self._may_refresh:
+            look = look_at(self._options.federation)
+            # Else somebody may be writing them at the moment.
+            is_still, self._seen = look == self._seen, look
+            if self._is_time or (is_still and self._is_another(look)):
+                self._begin(look)
 
-    def _is_due(self) -> bool:
-        return (
-            self._options.federation_refresh is not None
-            and self.active.tries.is_due
-            and self._not_before <= time.monotonic()
-            and self.active.state.configuration == self._configuration
-        )
+    @property
+    def _may_refresh(self) -> bool:
+        is_ours = self.active.state.configuration == self._configuration
+        return is_ours and self._options.federation_refresh is not None
+
+    @property
+    def _is_time(self) -> bool:
+        return self.active.tries.is_due and self._not_before <= time.monotonic()
+
+    def _is_another(self, look: str) -> bool:
+        """Whether nobody has read files that look so, or has begun to."""
+        return look not in (self.active.tries.look, self._begun)
 
     def refresh_if_due(self) -> bool:
         """Refresh now and here, if it is time and nobody is at it; whether that was so.
 
         Raises as :func:`eilogin.federation.refreshing.refresh`.
         """
-        number = self.folder.lock() if self._is_due() else None
+        tries, look = self.active.tries, look_at(self._options.federation)
+        is_due = self._may_refresh and _is_due(tries, look)
+        number = self.folder.lock() if is_due else None
         if number is None:
             return False
         try:
@@ -200,17 +215,17 @@ class Watch:
             os.close(number)
         return True
 
-    def _begin(self) -> None:
+    def _begin(self, look: str) -> None:
         # If this fails, not again and again.
-        self._not_before = time.monotonic() + SHORTEST
+        self._not_before, self._begun = time.monotonic() + SHORTEST, look
         try:
             number = self.folder.lock()
             if number is None:
-                self._not_before = 0.0
+                self._not_before, self._begun = 0.0, ""
                 return
             try:
                 active = self.folder.active
-                if active is not None and active.tries.is_due:
+                if active is not None and _is_due(active.tries, look):
                     self._child = _Child(number, question(self._options))
                     _round.adopt(self._child)
             finally:
@@ -230,7 +245,12 @@ class Watch:
         self._complain(why)
         # It has noted nothing itself.
         with contextlib.suppress(ConfigurationError, OSError), self.folder.locked(0):
-            note_failure(self._options, self.folder, why)
+            note_failure(self._options, self.folder, why, self._begun)
+
+
+def _is_due(tries: Tries, look: str) -> bool:
+    """Whether it is time, or files of this machine look otherwise than at the last."""
+    return tries.is_due or look != tries.look
 
 
 class _Child:

@@ -8,6 +8,7 @@ from webob import Request, Response
 
 import eilogin
 from eilogin.cli import demo
+from eilogin.federation.folder import SiteFolder
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizens
 from eilogin.saml.keys import certificate_key, load_certificate
 from eilogin.saml.metadata import read_federation
@@ -166,6 +167,36 @@ class TestTheOperatorsFolder:
     def test_is_a_federation_in_order(self, site, run):
         told = run("federation", "verify", site.var / "federation")
         assert "everything in order: 3 members" in told.output
+
+
+class TestWhatTheSitesKnow:
+    """In the folder that they name, so that who joins or leaves does so meanwhile."""
+
+    @pytest.fixture
+    def known(self, site):
+        """What UWV keeps of the federation."""
+        folder = site.var / "known"
+        site.set("filter:uwv-eilogin", federation_folder="%(here)s/var/known")
+        assert [step.path for step in site.prepare() if step.made] == [folder]
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        entity_id = "http://uwv.localhost:6543/eilogin/metadata"
+        found = SiteFolder.of(folder, entity_id).path
+        found.mkdir()
+        return found
+
+    def test_stays_while_the_file_is_as_it_was(self, site, known):
+        site.prepare()
+        assert known.is_dir()
+
+    def test_is_no_reason_to_wait_for_what_the_file_says_now(self, site, known):
+        (site.var / "gemeente.key").unlink()
+        site.prepare()
+        assert not known.exists()
+
+    def test_is_gone_after_a_reset(self, site, known, run, monkeypatch):
+        monkeypatch.chdir(site.folder)
+        run("demo", "--reset", "--prepare-only")
+        assert list((site.var / "known").iterdir()) == []
 
 
 class TestReset:

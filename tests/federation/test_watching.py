@@ -198,6 +198,70 @@ class TestARefresh:
         assert _is_free(site.folder)
 
 
+class TestAFileOfThisMachine:
+    """Nobody waits an hour for what lies here."""
+
+    @pytest.fixture
+    def options(self, sources):
+        return sources.site(federation=f"{sources.folder}/federation.xml")
+
+    def test_that_has_changed_is_read_at_once(self, site, sources):
+        site.request()
+        sources.publish(HUB, UWV, STAD)
+        site.waits_until(lambda: site.knows(STAD))
+
+    def test_that_has_changed_is_not_read_where_that_is_off(self, sources):
+        here = f"{sources.folder}/federation.xml"
+        site = Site(sources.site(federation=here, federation_refresh="off"))
+        watch = site.filter.trust.watch
+        sources.publish(HUB, UWV, STAD)
+        watch.tick()
+        watch.tick()
+        assert not watch.refresh_if_due()
+        assert not site.knows(STAD)
+
+    @pytest.fixture
+    def begun(self, monkeypatch):
+        """How often a child was begun; it has read the files, and found no fault."""
+        begun = []
+        monkeypatch.setattr(watching, "_Child", lambda *_: begun.append(1))
+        monkeypatch.setattr(watching, "_round", watching.Round())
+        return begun
+
+    def test_is_read_once_nobody_writes_it_any_more(self, site, sources, begun):
+        watch = site.filter.trust.watch
+        watch.tick()
+        for names in ([HUB], [HUB, STAD]):
+            sources.publish(*names)
+            watch.tick()
+            assert not begun
+        watch.tick()
+        assert len(begun) == 1
+        watch.tick()
+        assert len(begun) == 1, "whatever became of it"
+
+    def test_is_read_by_one_process(self, site, sources, options, begun):
+        watch = site.filter.trust.watch
+        with site.folder.locked(0):
+            sources.publish(HUB, UWV, STAD)
+            watch.tick()
+            watch.tick()
+        refresh(options, site.folder)
+        watch.tick()
+        watch.tick()
+        assert not begun
+
+    def test_that_cannot_be_taken_is_not_read_again(self, site, sources, begun):
+        (sources.folder / "federation.xml").write_bytes(b"<html>")
+        watch = site.filter.trust.watch
+        assert watch.refresh_if_due()
+        assert "federation.xml" in site.folder.active.tries.why
+        watch.tick()
+        watch.tick()
+        assert not begun
+        assert not watch.refresh_if_due()
+
+
 def _is_free(folder):
     number = folder.lock()
     if number is not None:

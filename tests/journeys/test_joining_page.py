@@ -135,13 +135,22 @@ def running(environ):
         one.stop()
 
 
+def visit_until(browser, url, is_so):
+    """Open a page again and again, as somebody who knows that it takes some seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so(browser.visit(url).text):
+        assert time.monotonic() < deadline, browser.text
+        time.sleep(0.2)
+
+
 def test_takes_no_more_than_five_steps():
     assert len(steps()) == 5
     assert sum(map(len, steps())) <= 8
 
 
 def test_leads_to_a_site_at_which_citizens_log_in(clone, tmp_path, environ, running):
-    demo = running(["eilogin", "demo"], clone, "Ctrl-C stops it")
+    """Until the operator lets it go; and nothing that runs is started anew."""
+    running(["eilogin", "demo"], clone, "Ctrl-C stops it")
     (port,) = free_ports(1)
     site = tmp_path / "site"
     site.mkdir()
@@ -179,16 +188,20 @@ def test_leads_to_a_site_at_which_citizens_log_in(clone, tmp_path, environ, runn
     run(*send)
     for line in take_in:
         run(line)
-    # What a refresh would do in its time.
-    demo.stop()
-    running(["eilogin", "demo"], clone, "Ctrl-C stops it")
     check, start = serve
     assert "everything in order" in run(check)
     running(typed(start).split(), site, "serving on")
 
+    mijn = f"http://mijn.localhost:{port}/"
     browser = Browser(over_http)
-    browser.visit(f"http://mijn.localhost:{port}/")
+    visit_until(browser, mijn, lambda text: "Wachtwoord" in text)
     assert browser.url.startswith("http://inloggen.localhost:")
     browser.press("Inloggen", username="anna", password="demo-anna")
-    assert browser.url == f"http://mijn.localhost:{port}/"
+    assert browser.url == mijn
     assert "Hello world!" in browser.text
+
+    run(f"eilogin federation remove FEDERATION {mijn}eilogin/metadata --yes")
+    run("eilogin federation sign FEDERATION")
+    visit_until(browser, mijn, lambda text: "Hello world!" not in text)
+    assert browser.url.startswith("http://inloggen.localhost:")
+    assert "Inloggen is niet gelukt" in browser.text

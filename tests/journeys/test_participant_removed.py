@@ -19,7 +19,12 @@ def federation(clock, tmp_path, eilogin_federation):
     folder.mkdir(mode=0o755)
     return eilogin_federation(
         apps,
-        hub_options={"federation_folder": str(folder), "federation_changes": "off"},
+        hub_options={
+            "federation_folder": str(folder),
+            # Here by the test itself: a process of its own has another time.
+            "federation_refresh": "off",
+            "federation_changes": "off",
+        },
     )
 
 

@@ -1,7 +1,9 @@
 """Writing files: whole or not at all."""
 
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +12,13 @@ from pathlib import Path
 SECRET = 0o600
 #: For everybody to read.
 PUBLIC = 0o644
+
+#: What a file is called until it is whole.
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.new")
+#: Seconds after which nobody is writing one any more.
+_LEFT = 3600.0
+#: The folders that this process has looked into for those.
+_cleared: set[Path] = set()
 
 
 def create(path: Path, octets: bytes, *, mode: int) -> None:
@@ -40,7 +49,26 @@ def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
             file.write(octets)
             file.flush()
             os.fsync(file.fileno())
+        if path.parent not in _cleared:
+            _clear(path.parent, fresh.stat().st_mtime)
         yield fresh
     finally:
         with suppress(OSError):
             fresh.unlink()
+
+
+def _clear(folder: Path, now: float) -> None:
+    """Remove what was left by who was killed before now: once for each process.
+
+    Each time that one file of thousands is written would be too often.
+    """
+    _cleared.add(folder)
+    with suppress(OSError), os.scandir(folder) as found:
+        for one in found:
+            if not _UNFINISHED.fullmatch(one.name):
+                continue
+            # It may be another's, or gone by now.
+            with suppress(OSError):
+                known = one.stat(follow_symlinks=False)
+                if stat.S_ISREG(known.st_mode) and known.st_mtime < now - _LEFT:
+                    Path(one).unlink()

@@ -9,14 +9,16 @@ asked for something newer only.
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from eilogin.backchannel import Answer, BackChannel, named
-from eilogin.errors import MetadataUnavailable, PeerUnavailable
+from eilogin.errors import MalformedMessage, MetadataUnavailable, PeerUnavailable
 from eilogin.federation.sources import LONGEST, Before, Came, MetadataSource
 from eilogin.saml.keys import PublicKey
+from eilogin.saml.metadata.addresses import require_address
 from eilogin.settings import is_loopback
 
 #: SAML metadata appendix A.
@@ -50,28 +52,20 @@ class Web:
         no answer, another status than 200, too many bytes, too slow, a redirect too
         many or to where it is not safe.
         """
-        channel = BackChannel(
-            ca_file=self.ca_file,
-            client_certificate=self.client_certificate,
-            proxy=self.proxy,
-            timeout=self.timeout,
-            said_by=self.said_by,
-        )
         try:
-            return self._follow(channel, url, known)
+            return self._follow(url, known)
         except PeerUnavailable as error:
             raise _failed(url, str(error)) from error
-        finally:
-            channel.close()
 
-    def _follow(self, channel: BackChannel, url: str, known: tuple[str, str]) -> Answer:
+    def _follow(self, url: str, known: tuple[str, str]) -> Answer:
         ends = time.monotonic() + self.timeout
         here = url
         for _ in range(_MOST_REDIRECTS + 1):
             left = max(round(ends - time.monotonic(), 1), 0.1)
-            answer = channel.get(
-                here, _TYPE, longest=self.longest, timeout=left, known=known
-            )
+            with closing(self._channel(is_elsewhere=_host(here) != _host(url))) as way:
+                answer = way.get(
+                    here, _TYPE, longest=self.longest, timeout=left, known=known
+                )
             is_known = answer.status == _NOT_MODIFIED and any(known)
             if answer.status == _OK or is_known:
                 return answer
@@ -81,6 +75,19 @@ class Web:
             here = _led_to(url, here, answer.location)
         told = f"more than {_MOST_REDIRECTS} redirects, the last to {named(here)}"
         raise _failed(url, told)
+
+    def _channel(self, *, is_elsewhere: bool) -> BackChannel:
+        """The way to the host that the options name, or to where it sent us.
+
+        That one hears by no certificate of ours who asks.
+        """
+        return BackChannel(
+            ca_file=self.ca_file,
+            client_certificate=None if is_elsewhere else self.client_certificate,
+            proxy=self.proxy,
+            timeout=self.timeout,
+            said_by=self.said_by,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +145,21 @@ def _came(answer: Answer) -> Came:
 
 
 def _led_to(url: str, here: str, location: str) -> str:
-    """The address of a redirect, if it is as safe as where it comes from."""
+    """The address of a redirect, if it is as safe as where it comes from.
+
+    This machine is not for others to send us to: what listens here does as it is told.
+    """
     try:
-        there = urljoin(here, location)
-        parts = urlsplit(there)
-        is_safe = parts.scheme == "https" or (
-            # This machine is not for others to send us to.
-            parts.scheme == "http"
-            and is_loopback(parts.hostname or "")
-            and is_loopback(urlsplit(here).hostname or "")
-        )
-    except ValueError:
-        is_safe = False
-    if not is_safe:
-        raise _failed(url, f"{named(here)} sent us to what is no https address")
+        there = urldefrag(urljoin(here, location)).url
+        require_address(there, on_loopback=is_loopback(_host(here)))
+    except (ValueError, MalformedMessage) as error:
+        told = f"{named(here)} sent us to where nobody may be sent from there"
+        raise _failed(url, f"{told}: {error}") from error
     return there
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def _failed(url: str, what: str) -> MetadataUnavailable:

@@ -15,11 +15,12 @@ import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from typing import Any
 from eilogin import clock, files
 from eilogin.errors import ConfigurationError
 from eilogin.saml.checks import SKEW
+
+_log = logging.getLogger("eilogin")
 
 #: What these files are written as; another one is not read.
 _VERSION = 1
@@ -186,29 +189,51 @@ class SiteFolder:
     # --- the folder itself ----------------------------------------------------------
 
     def require_safe(self) -> None:
-        """Raise ConfigurationError where others can write here."""
+        """Raise ConfigurationError where others can write here.
+
+        Whose the folder of all sites is, who wrote the options has said.
+        """
         if self.path.is_symlink():
             raise ConfigurationError(
                 f"federation_folder: {self.path} is a link; expected a folder: link"
                 f" {self.path.parent} to where it is, or remove this"
             )
-        for folder in (self.path.parent, self.path):
-            try:
-                mode = folder.stat().st_mode
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise _unusable(folder, error) from error
+        ours = {0, os.geteuid()}
+        for folder, found in self._both():
+            mode = found.st_mode
             if mode & stat.S_IWOTH:
                 raise ConfigurationError(
                     f"federation_folder: {folder} can be written by everybody (mode"
                     f" {stat.S_IMODE(mode):04o}), who so decide whom we trust; expected"
                     f" 'chmod o-w {folder}'"
                 )
+            if folder == self.path:
+                _require_of(folder, found, ours)
+            ours.add(found.st_uid)
+
+    def _require_ours(self) -> None:
+        """Raise ConfigurationError where another user could decide whom we trust.
+
+        For the administrator, who may do this for the server, any user will do.
+        """
+        if user := os.geteuid():
+            for folder, found in self._both():
+                _require_of(folder, found, {0, user})
+
+    def _both(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """The folder of all sites and this one, as far as they are there."""
+        for folder in (self.path.parent, self.path):
+            try:
+                yield folder, folder.stat()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unusable(folder, error) from error
 
     def prepare(self) -> None:
         """Make it where it is not there; ConfigurationError where that cannot be."""
         self.require_safe()
+        self._require_ours()
         try:
             self.path.mkdir(mode=0o755, exist_ok=True)
             self._give(self.path)
@@ -371,7 +396,11 @@ class SiteFolder:
 
     def drop_waiting(self) -> None:
         """Have nothing wait, and remove what no state has any more."""
-        (self.path / _WAITING).unlink(missing_ok=True)
+        place = self.path / _WAITING
+        try:
+            place.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unusable(place, error) from error
         self.clean()
 
     def approve(self, state_id: str, who: Approval, needed: int = 1) -> bool:
@@ -434,7 +463,10 @@ class SiteFolder:
         self.clean()
 
     def clean(self) -> None:
-        """Remove what neither state names, but for the index that was active before."""
+        """Remove what neither state names, but for the index that was active before.
+
+        What cannot be removed is in nobody's way: the log tells of it.
+        """
         keep: set[str] = set()
         active, waiting = self.active, self.waiting
         if active is not None:
@@ -442,9 +474,13 @@ class SiteFolder:
         for one in (active, waiting):
             if one is not None:
                 keep |= {one.state.index, *(s.copy for s in one.state.sources)}
-        for path in self.path.iterdir():
-            if _PASSING.fullmatch(path.name) and path.name not in keep:
-                path.unlink(missing_ok=True)
+        try:
+            for path in self.path.iterdir():
+                if _PASSING.fullmatch(path.name) and path.name not in keep:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            told = "%s: what is of no use any more cannot be removed: %s"
+            _log.warning(told, self.path, error)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
@@ -481,6 +517,16 @@ class SiteFolder:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def _require_of(folder: Path, found: os.stat_result, users: Collection[int]) -> None:
+    if found.st_uid not in users:
+        told = ", ".join(map(str, sorted(users)))
+        raise ConfigurationError(
+            f"federation_folder: {folder} is of the user with the number"
+            f" {found.st_uid}, who so decides whom we trust; expected one of root or of"
+            f" who serves ({told}): 'chown' it, or run this as that user"
+        )
 
 
 def _json(value: Active | Waiting) -> bytes:

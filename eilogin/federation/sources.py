@@ -9,10 +9,11 @@ Who is on the way, or runs the address, could bring back what was signed before,
 the keys that somebody lost since then. So what says that it was made before what was
 there, or does not say when though that does, cannot be taken either (mdrpi 2.2: the
 creationInstant of a PublicationInfo, which says nothing but that; a validUntil may
-become an earlier one). Of the same instant, or where neither says when, the older one
-is that which was there already; of the same instant also that which is over sooner, of
-another ID. Where nothing was there nothing is known that it could be older than. What
-says that it is made in a time to come cannot be taken: nothing would be newer.
+become an earlier one). What was there already and was replaced is older whatever it
+says; of the same instant also that which is over sooner, of another ID. Where nothing
+was there nothing is known that it could be older than. What says that it is made in a
+time to come cannot be taken: nothing would be newer. What is there can be of such a
+time where our own clock was ahead; then its time says nothing.
 
 Nothing is written here: who asks keeps what is to be known the next time.
 """
@@ -463,10 +464,12 @@ def _is_gone(path: Path) -> bool:
 def _is_older(metadata: FederationMetadata, sha256: str, before: Before) -> bool:
     """Whether metadata was made before what was there, as far as they say it."""
     created, there = metadata.created, before.created
+    if sha256 in before.recent:
+        return True
     if there is not None and _is_to_come(there):
         return False
     if created == there:
-        return sha256 in before.recent or (
+        return (
             created is not None
             and "" != before.id != metadata.id != ""
             and _ends_sooner(metadata.valid_until, before.valid_until)

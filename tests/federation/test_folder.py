@@ -137,6 +137,43 @@ class TestAFolder:
         with pytest.raises(ConfigurationError, match=r"\(mode 1777\).*chmod o-w"):
             folder.prepare()
 
+    @pytest.mark.parametrize("of_all", [True, False])
+    def test_of_another_user_is_refused(self, folder, of_all, by):
+        place = folder.path.parent if of_all else folder.path
+        by(4711, place)
+        told = rf"{place} is of the user with the number \d+, who so decides"
+        with pytest.raises(ConfigurationError, match=told):
+            folder.prepare()
+
+    def test_of_another_user_may_be_looked_at_by_us(self, folder, by):
+        """Who checks need not be who serves."""
+        by(4711, folder.path, folder.path.parent)
+        folder.require_safe()
+
+    def test_of_one_site_is_of_who_has_that_of_all(self, folder, monkeypatch, by):
+        by(0, folder.path.parent)
+        found = folder.path.stat()
+        other = os.stat_result((*found[:4], 4713, *found[5:]))
+        monkeypatch.setattr(
+            SiteFolder,
+            "_both",
+            lambda self: [(self.path.parent, found), (self.path, other)],
+        )
+        with pytest.raises(ConfigurationError, match=r"number 4713, who so decides"):
+            folder.require_safe()
+
+    @pytest.fixture
+    def by(self, monkeypatch):
+        """Be the user of a number, of whom folders are not."""
+
+        def become(uid, *places):
+            monkeypatch.setattr(os, "geteuid", lambda: uid)
+            for place in places:
+                if os.getuid() == 0:
+                    os.chown(place, 4712, -1)
+
+        return become
+
     def test_that_cannot_be_made_is_named(self, tmp_path):
         (tmp_path / "file").write_text("no folder")
         folder = SiteFolder.of(tmp_path / "file", UWV)
@@ -189,6 +226,22 @@ class TestWhatIsActive:
         folder.activate(state(4), Tries())
         copy = folder.active.state.sources[0].copy
         assert files(folder) == sorted(["active.json", copy, "index-3", "index-4"])
+
+    def test_is_so_where_what_is_over_cannot_be_removed(
+        self, folder, state, monkeypatch, caplog
+    ):
+        """Such as on a disk that has become read-only for that."""
+
+        def refuse(*_, **__):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(type(folder.path), "iterdir", refuse)
+        folder.activate(state(1), Tries())
+        assert folder.active.state.generation == 1
+        assert "cannot be removed: [Errno 1]" in caplog.text
+        monkeypatch.setattr(type(folder.path), "unlink", refuse)
+        with pytest.raises(ConfigurationError, match=r"waiting\.json: Operation not"):
+            folder.drop_waiting()
 
     @pytest.mark.parametrize(
         "text",

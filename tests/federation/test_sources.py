@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -299,11 +300,18 @@ class TestARedirect:
 
     @pytest.mark.parametrize(
         "location",
-        ["http://example.nl/x", "file:///etc/passwd", "http://[", "ftp://localhost/"],
+        [
+            "http://example.nl/x",
+            "file:///etc/passwd",
+            "http://[",
+            "ftp://localhost/",
+            "https://user@example.nl/",
+            "https://example.nl\\@localhost/",
+        ],
     )
     def test_to_what_is_not_https_is_refused(self, source, server, location):
         server.pages["/old"] = redirect(location)
-        with pytest.raises(MetadataUnavailable, match="sent us to what is no https"):
+        with pytest.raises(MetadataUnavailable, match="sent us to where nobody may be"):
             source("/old").load(None)
 
     def test_to_nowhere_is_a_status(self, source, server):
@@ -506,6 +514,26 @@ class TestWhatIsKnown:
         # Who removes the copy wants nothing to be known any more.
         known.copy.unlink()
         assert source().fetch(known, None).failure == ""
+
+    def test_is_older_where_it_was_there_before_though_a_clock_was_ahead(
+        self, source, server, members, operator, taken
+    ):
+        """It was ahead while the second came, and then was set right."""
+        now, known, made = clock.now(), None, {}
+        for hours in (1, 2, 3):
+            with time_machine.travel(now + hours * HOUR, tick=False):
+                [made[hours]] = _of_one_second(members, operator, 24 * HOUR)
+
+        def lies_there(hours):
+            server.pages["/federation.xml"] = made[hours]
+            return source()
+
+        with time_machine.travel(now + 4 * HOUR, tick=False):
+            for hours in (1, 3):
+                _, known = taken(lies_there(hours), known)
+        with time_machine.travel(now + 2 * HOUR, tick=False):
+            assert "(metadata-older)" in lies_there(1).fetch(known, None).failure
+            assert lies_there(2).fetch(known, None).failure == ""
 
     def test_is_another_choice_where_others_are_wanted(self, source, taken):
         _, known = taken(source())
@@ -926,22 +954,55 @@ def test_a_source_that_wants_our_certificate_gets_it(site, start, tmp_path):
     assert trust_of(site(**said)).hub_ids == (IN,)
 
 
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """The same server under the name of another machine."""
+
+    def elsewhere(url):
+        port = urlsplit(url).port
+        found = socket.getaddrinfo("127.0.0.1", port)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        return url.replace("localhost", "mdq.example")
+
+    return elsewhere
+
+
 def test_a_redirect_from_elsewhere_to_this_machine_is_refused(
-    start, octets, operator, tmp_path, monkeypatch
+    start, octets, operator, tmp_path, elsewhere
 ):
     ca_file, context = tls_pair(tmp_path)
-    server, inside = start(context), start()
-    inside.pages["/federation.xml"] = octets
-    server.pages["/old"] = redirect(inside.url())
+    server = start(context)
     here = MetadataURL(server.url("/old"), [operator.public], Web(ca_file))
-    assert names(here) == [HUB, UWV], "on one machine all may be as it likes"
-    # The same server under the name of another machine.
-    found = socket.getaddrinfo("127.0.0.1", server.server_port)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    url = here.url.replace("localhost", "mdq.example")
-    with pytest.raises(MetadataUnavailable, match=r"mdq\.example.*no https address"):
-        replace(here, url=url).load(None)
-    assert len(inside.asked) == 1
+    there = replace(here, url=elsewhere(here.url))
+    for inside in (start(), start(context)):
+        inside.pages["/federation.xml"] = octets
+        server.pages["/old"] = redirect(inside.url())
+        assert names(here) == [HUB, UWV], "on one machine all may be as it likes"
+        told = rf"mdq\.example.*on this machine \(loopback\).*'{inside.scheme}://local"
+        with pytest.raises(MetadataUnavailable, match=told):
+            there.load(None)
+        assert len(inside.asked) == 1
+
+
+def test_a_redirect_to_another_host_does_not_take_our_certificate_along(
+    start, octets, operator, tmp_path, elsewhere
+):
+    certificate, context = tls_pair(tmp_path)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(certificate)
+    server, shown = start(context), []
+
+    def page(handler):
+        shown.append(bool(handler.connection.getpeercert()))
+        handler.answer(200, {}, octets)
+
+    server.pages["/federation.xml"] = page
+    web = Web(certificate, client_certificate=(certificate, tmp_path / "tls.key"))
+    source = MetadataURL(server.url("/old"), [operator.public], web)
+    for url in (server.url(), elsewhere(server.url())):
+        server.pages["/old"] = redirect(url)
+        assert names(source) == [HUB, UWV]
+    assert shown == [True, False]
 
 
 def test_a_source_elsewhere_is_asked_through_the_proxy(start, operator):

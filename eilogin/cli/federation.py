@@ -46,6 +46,7 @@ from eilogin.operator import (
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import NO_SSO
+from eilogin.saml.text import printable
 
 _DAY = 86_400.0
 #: What is signed and ends sooner than this is told.
@@ -64,7 +65,9 @@ class _Commands(click.Group):
             tell(error.faults)
             raise SystemExit(1) from error
         except EiloginError as error:
-            raise click.ClickException(str(error)) from error
+            # It may quote whoever has written what is wrong.
+            told = "\n".join(map(printable, str(error).split("\n")))
+            raise click.ClickException(told) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             told = f"{where}{error.strerror or error}"
@@ -204,7 +207,7 @@ def add_command(  # noqa: PLR0913 - one for each option
     member = read_member(source, octets, on_loopback=known.options.loopback)
     _require_in_time(source, member)
     before = known.members.get(member.entity_id)
-    told = f"without proof: {without_proof}"
+    told = f"without proof: {printable(without_proof)}"
     if not without_proof:
         request = proof.read_bytes()[:_LONGEST_PROOF] if proof else b""
         told = prove(octets, member, before, request, challenge)
@@ -274,7 +277,7 @@ def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
     """
     known = Folder(folder, bar("reading"))
     member = _member(known, entity_id)
-    click.echo(f"{entity_id}: {member.descriptor.name('nl')}")
+    click.echo(f"{entity_id}: {_name(member)}")
     if not yes:
         require_yes("Let it go?")
     known.remove(entity_id)
@@ -292,6 +295,10 @@ def _member(known: Folder, entity_id: str) -> Member:
     return member
 
 
+def _name(member: Member) -> str:
+    return printable(member.descriptor.name("nl"))
+
+
 @federation_command.command("list", short_help="Tell who is a member.")
 @_DIR
 def list_command(folder: Path) -> None:
@@ -302,7 +309,7 @@ def list_command(folder: Path) -> None:
         kinds = {"hub": one.identity_provider, "participant": one.service_provider}
         kind = " and ".join(name for name, role in kinds.items() if role)
         place = known.files[entity_id].relative_to(folder)
-        click.echo(f"{entity_id}  {kind}  {one.name('nl')}  {place}")
+        click.echo(f"{entity_id}  {kind}  {_name(member)}  {place}")
     click.echo(f"{_many(len(known.members), 'member')}")
 
 

@@ -14,7 +14,7 @@ from lxml import etree
 from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Refused
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
 from eilogin.saml.metadata import OURS, Endpoint, EntityDescriptor, Role, read_unsigned
-from eilogin.saml.text import CONTROL
+from eilogin.saml.text import printable
 from eilogin.saml.xml import METADATA, in_full, parse, q, serialize
 
 #: Bytes of the longest metadata of one member.
@@ -62,7 +62,7 @@ class Member:
 
     def octets(self, note: str) -> bytes:
         """Its file; ``note`` says who added it, when, and what was proved."""
-        told = CONTROL.sub(" ", note).replace("--", "- -").rstrip("-")
+        told = printable(note).replace("--", "- -").rstrip("-")
         return b"<!-- %b -->\n%b\n" % (told.encode(), serialize(self.element))
 
 
@@ -87,7 +87,7 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
         raise MetadataUnusable(f"{name}: {error}") from error
     except Refused as error:
         told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
-        raise MetadataUnusable(f"{name}: {CONTROL.sub(' ', told)}") from error
+        raise MetadataUnusable(f"{name}: {printable(told)}") from error
     (descriptor,) = metadata.entities
     _require_use(name, descriptor)
     note = _HEAD.match(octets)

@@ -21,7 +21,6 @@ from eilogin.operator.folder import RULES, Folder
 from eilogin.operator.keys import operator_public_key
 from eilogin.operator.members import Member
 from eilogin.operator.rules import Rule
-from eilogin.operator.telling import printable
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import (
@@ -32,6 +31,7 @@ from eilogin.saml.metadata import (
     read_unsigned,
     sign_federation,
 )
+from eilogin.saml.text import printable
 from eilogin.saml.xml import METADATA, canonical, parse, q, serialize
 from eilogin.settings import did_you_mean
 

@@ -9,40 +9,47 @@ from eilogin.saml.bindings import POST, REDIRECT, SOAP
 from eilogin.saml.keys import certificate_begins, certificate_ends, fingerprints
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import Endpoint, IdentityProvider, Role, ServiceProvider
-from eilogin.saml.text import first_of, short
+from eilogin.saml.text import first_of, printable, short
 
 #: Of each kind of thing so many are told.
 _MOST = 20
+#: Characters of a text of a member.
+_LONGEST = 200
 
 
 def asked_by(member: Member) -> Iterator[str]:
     """What a member says of itself and wants, a line at a time."""
+    # None of its words may look like ours, nor move what stands beside them.
+    return map(printable, _asked_by_member(member))
+
+
+def _asked_by_member(member: Member) -> Iterator[str]:
     one = member.descriptor
     yield f"entityID      {one.entity_id}"
     for language, name in one.names.items():
-        yield f"name          {_plain(name)} ({_plain(language)})"
+        yield f"name          {_cut(name)} ({_cut(language)})"
     for language, text in one.descriptions.items():
-        yield f"              {_plain(text)} ({_plain(language)})"
+        yield f"              {_cut(text)} ({_cut(language)})"
     for contact in first_of([*_contacts(member)], _MOST):
         yield f"contact       {contact}"
     if one.valid_until is not None:
         ends = write_instant(one.valid_until)
         yield f"valid until   {ends}: newer metadata has to be added by then"
     for category in first_of(sorted(one.entity_categories), _MOST):
-        yield f"category      {_plain(category)}"
+        yield f"category      {_cut(category)}"
     for role in member.roles:
-        yield from _asked_by(role)
+        yield from _asked_by_role(role)
     for text in (*member.remarks, *_lacking(member)):
         yield f"note          {text}"
 
 
-def _asked_by(role: Role) -> Iterator[str]:
+def _asked_by_role(role: Role) -> Iterator[str]:
     if isinstance(role, IdentityProvider):
         yield "AS A HUB      participants believe whom it says a citizen is"
         yield from _addresses("login", role.single_sign_ons)
         yield from _addresses("artifact", role.artifact_resolutions)
         for scope in first_of(sorted(role.scopes or ()), _MOST):
-            yield f"  scope       {_plain(scope)}"
+            yield f"  scope       {_cut(scope)}"
     if isinstance(role, ServiceProvider):
         yield "AS A PARTICIPANT"
         yield from _addresses("answers", role.assertion_consumers)
@@ -51,7 +58,7 @@ def _asked_by(role: Role) -> Iterator[str]:
     yield from _keys("encryption", role.encryption_certificates)
     if isinstance(role, ServiceProvider):
         wanted = [
-            _plain(name) + (" (required)" if name in service.required else "")
+            _cut(name) + (" (required)" if name in service.required else "")
             for service in role.attribute_services
             for name in service.requested
         ]
@@ -82,7 +89,7 @@ def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
 def _contacts(member: Member) -> Iterator[str]:
     for one in member.descriptor.contacts:
         known = (one.company, one.email, one.telephone)
-        yield " ".join([f"{one.kind}:", *(_plain(text) for text in known if text)])
+        yield " ".join([f"{one.kind}:", *(_cut(text) for text in known if text)])
 
 
 def _lacking(member: Member) -> Iterator[str]:
@@ -107,13 +114,5 @@ def _locations(member: Member) -> Iterator[str]:
         yield from (one.location for one in endpoints)
 
 
-def _plain(text: str) -> str:
-    return printable(text[:200])
-
-
-def printable(text: str) -> str:
-    """A text whose characters all stand where they are seen, and move nothing."""
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode()
-        for one in text
-    )
+def _cut(text: str) -> str:
+    return text[:_LONGEST]

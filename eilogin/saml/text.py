@@ -14,6 +14,14 @@ def to_base64(octets: bytes) -> str:
     return base64.b64encode(octets).decode("ascii")
 
 
+def printable(text: str) -> str:
+    """A text whose characters all stand where they are seen, and move nothing."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
 def short(uri: str) -> str:
     """What people call a binding, a status or a format: ``HTTP-POST`` of its URN."""
     return uri.rpartition(":")[2]

@@ -204,7 +204,24 @@ class TestAdd:
         names = {"nl": "Nog\x9b2J een\u202e"}
         told += run("add", write(replace(descriptor, names=names), "site"), "--yes")
         assert "Nog\\x9b2J een\\u202e<" in told
+        told += run("list") + run("remove", SITE, "--yes")
         assert all(one.isprintable() or one in "\n\t" for one in told)
+
+    @pytest.mark.parametrize(
+        ("was", "becomes", "code"),
+        [
+            (b'use="signing"', 'use="sign\u202e&#10;Error: ing"', 1),
+            (b"bindings:SOAP", "bindings:SO\u202eAP", 0),
+        ],
+    )
+    def test_nor_does_what_is_quoted_of_its_metadata(
+        self, new, run, entity, write, was, becomes, code
+    ):
+        path = write(entity("site"), None, lambda o: o.replace(was, becomes.encode()))
+        told = run("add", path, "--without-proof", "x\udcff", "--yes", code=code)
+        assert "\\u202e" in told
+        assert "\nError" not in told
+        assert all(one.isprintable() or one == "\n" for one in told)
 
 
 class TestProof:

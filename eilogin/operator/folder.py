@@ -142,7 +142,14 @@ class Folder:
     def put(self, member: Member, note: str) -> Path:
         """Keep a member, in the place of what there was of it; where it is kept."""
         path = self.files.get(member.entity_id) or self._free(member.file_name)
-        write(path, member.octets(note), mode=PUBLIC)
+        octets = member.octets(note)
+        if len(octets) > LONGEST:
+            # Nothing at all could be done in a folder with a file like that.
+            raise MetadataUnusable(
+                f"{path}: found more than {LONGEST} bytes in '{member.entity_id}' as it"
+                " is laid out; expected the metadata of one member"
+            )
+        write(path, octets, mode=PUBLIC)
         return path
 
     def remove(self, entity_id: str) -> None:

@@ -7,7 +7,7 @@ says something about a member, which it would else say about itself.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -15,11 +15,17 @@ from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Ref
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
 from eilogin.saml.metadata import OURS, Endpoint, EntityDescriptor, Role, read_unsigned
 from eilogin.saml.text import printable
-from eilogin.saml.xml import METADATA, in_full, parse, q, serialize
+from eilogin.saml.xml import DS, MD, METADATA, in_full, parse, q, serialize
 
 #: Bytes of the longest metadata of one member.
 LONGEST = 1024 * 1024
+#: What is read of it: there is room for what signing puts around it, and on it. Else
+#: one member could have nobody read what is signed.
+_LIMITS = replace(
+    METADATA, depth=METADATA.depth - 1, attributes=METADATA.attributes - 5
+)
 
+_MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
 _EXTENSIONS = q("md:Extensions")
 _ATTRIBUTES = q("mdattr:EntityAttributes")
 _MDRPI = "{urn:oasis:names:tc:SAML:metadata:rpi}*"
@@ -79,7 +85,7 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
             " member"
         )
     try:
-        element = parse(octets, METADATA)
+        element = parse(octets, _LIMITS)
         _require_one(element)
         _clean(element)
         metadata = read_unsigned(serialize(element), on_loopback=on_loopback)
@@ -101,6 +107,13 @@ def _require_one(element: etree._Element) -> None:
         raise MalformedMessage(
             f"found '{found}'; expected an EntityDescriptor: the SAML metadata of one"
             " member"
+        )
+    inside = (one.tag for one in element.iterdescendants(*_MEMBERS))
+    if found := next(inside, None):
+        # Whoever looks for members wherever they stand would find one more.
+        raise MalformedMessage(
+            f"found '{etree.QName(found).localname}' inside of it; expected the"
+            " metadata of one member alone"
         )
 
 
@@ -132,8 +145,9 @@ def _clean(element: etree._Element) -> None:
     """Take off what is not kept, and lay out the rest as always."""
     for signature in list(element.iter(q("ds:Signature"))):
         signature.getparent().remove(signature)
-    for part in (element, *element.iterchildren()):
-        for name in ("ID", "cacheDuration"):
+    for part in element.iter(f"{{{MD}}}*", f"{{{DS}}}*"):
+        # An ID that two members have makes what is signed invalid by its schema.
+        for name in ("ID", "Id", "cacheDuration"):
             part.attrib.pop(name, None)
     element.set("entityID", element.get("entityID", "").strip())
     for extensions in element.findall(_EXTENSIONS):

@@ -30,7 +30,7 @@ from eilogin.saml.metadata import (
     write_entity,
 )
 from eilogin.saml.signatures import sign
-from eilogin.saml.xml import serialize
+from eilogin.saml.xml import METADATA, parse, repeated_ids, serialize
 from eilogin.settings import read
 
 HUB, SITE = "https://hub.test/metadata", "https://site.test/eilogin/metadata"
@@ -416,6 +416,18 @@ class TestOnlyTheOperatorSays:
         assert "evil.test" not in text
         assert "cacheDuration" not in text
 
+    def test_an_id_which_another_member_may_have_too(self, new, run, entity, write):
+        for host in ("site", "other"):
+            path = write(
+                entity(host),
+                None,
+                lambda o: o.replace(b"KeyInfo", b"KeyInfo Id='k'", 1),
+            )
+            run("add", path, "--without-proof", "test", "--yes")
+        run("sign")
+        document = parse((new / "metadata.xml").read_bytes(), METADATA)
+        assert not repeated_ids(document)
+
 
 class TestRefused:
     """What cannot be the metadata of a member."""
@@ -455,6 +467,27 @@ class TestRefused:
         path = write(entity("site"), None, lambda octets: octets + b" " * 1024 * 1024)
         told = run("add", path, "--yes", code=1)
         assert "more than 1048576 bytes" in told
+
+    @pytest.mark.parametrize(
+        ("inside", "says"),
+        [
+            (b"<x>" * 58 + b"</x>" * 58, "deeper than 59 elements"),
+            (b"<x %b/>" % b" ".join(b"a%d=''" % n for n in range(97)), "attributes"),
+            (b"<x/>" * 100_000, "as it is laid out"),
+            (b"<md:EntityDescriptor entityID='x'/>", "found 'EntityDescriptor' inside"),
+        ],
+        ids=lambda one: one[:9] if isinstance(one, bytes) else "",
+    )
+    def test_what_would_keep_all_from_being_signed(
+        self, three, run, entity, write, inside, says
+    ):
+        """And what others could take for one member more."""
+        was = b"<md:Extensions>"
+        mine = was + b"<y xmlns='urn:y'>" + inside + b"</y>"
+        path = write(entity("four"), None, lambda o: o.replace(was, mine, 1))
+        told = run("add", path, "--without-proof", "test", "--yes", code=1)
+        assert says in told
+        run("sign")
 
     def test_metadata_of_several(self, three, run):
         run("sign")

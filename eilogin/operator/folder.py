@@ -27,6 +27,9 @@ _SECTION = "federation"
 #: What of it is not for others to see, nor for git.
 _IGNORED = b"*.key\n*.new\n"
 
+#: Where a PIN may be.
+_ELSEWHERE = ("env:", "file:", "credential:")
+
 _INI = """\
 # A federation: "eilogin federation --help" says what can be done with it.
 
@@ -52,6 +55,14 @@ def _lasting(value: object) -> object:
     return days
 
 
+def _not_here(value: object) -> object:
+    if isinstance(value, str) and not value.startswith(_ELSEWHERE):
+        raise ValueError(
+            "env:NAME or file:PATH: this file is for git, and for others to see"
+        )
+    return value
+
+
 class FederationOptions(Options):
     """What ``federation.ini`` says."""
 
@@ -62,7 +73,7 @@ class FederationOptions(Options):
     )
     key: str = option("the key that signs: a PEM file, ``env:NAME`` or ``pkcs11:…``")
     certificate: ReadableFile = option("PEM file with the certificate of that key")
-    pin: Secret | None = option(
+    pin: Annotated[Secret | None, BeforeValidator(_not_here)] = option(
         "PIN of the token of the key: ``env:NAME`` or ``file:PATH``", default=None
     )
     signed: str = option("file of what is signed", default=SIGNED)
@@ -188,19 +199,23 @@ def make_folder(path: Path, **values: str) -> None:
     """Make what a new federation needs, but for its key and certificate.
 
     ``values`` are the options of ``federation.ini``, of which those that are "" are not
-    written. Raises :class:`eilogin.errors.ConfigurationError` where there is one.
+    written. Raises :class:`eilogin.errors.ConfigurationError` where there is one, or
+    one of these cannot be.
     """
     file = path / OPTIONS
     if file.exists():
         raise ConfigurationError(f"{file}: is there already, and stays as it is")
     (path / MEMBERS).mkdir(parents=True, exist_ok=True)
+    values = {name: value for name, value in values.items() if value}
+    _, faults = settings.attempt(FederationOptions, str(file), _SECTION, values)
+    if faults:
+        # Such as a PIN, which is not to be written first.
+        raise InvalidOptions(faults)
     write(path / ".gitignore", _IGNORED, mode=PUBLIC)
     if not (path / RULES).exists():
         write(path / RULES, HEAD.encode(), mode=PUBLIC)
     lines = [
-        f"# {_COMMENTS[name]}\n{name} = {value}\n"
-        for name, value in values.items()
-        if value
+        f"# {_COMMENTS[name]}\n{name} = {value}\n" for name, value in values.items()
     ]
     # Last: with it, it is a federation.
     write(file, "".join([_INI, *lines]).encode(), mode=PUBLIC)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eilogin.errors import ConfigurationError
-from eilogin.operator.folder import Folder
+from eilogin.operator.folder import OPTIONS, Folder
 from eilogin.operator.tokens import TOKEN, token_key
 from eilogin.saml.keys import (
     PublicKey,
@@ -50,6 +50,13 @@ def operator_public_key(folder: Folder) -> PublicKey:
 
 
 def _key_pem(folder: Path, place: str) -> bytes:
+    if "-----" in place:
+        # Not to be shown as what is not found.
+        raise ConfigurationError(
+            f"{OPTIONS}: key: found a key in its place; expected the path of a PEM"
+            " file, env:NAME for a variable that holds it, or pkcs11:…; this file is for"
+            " git: make another key if anybody has seen it"
+        )
     if place.startswith(_VARIABLE):
         name = place.removeprefix(_VARIABLE)
         if not os.environ.get(name):

@@ -63,9 +63,11 @@ def _parts(uri: str) -> dict[str, str]:
     parts = {name: unquote(value, "latin-1") for name, _, value in said if value}
     strange = [name for name in parts if name not in _PARTS]
     if strange or not {"token", "module-path"} <= parts.keys():
+        # Without what they say: one may be the PIN.
+        found = f", found {' and '.join(strange)}" if strange else ""
         raise ConfigurationError(
-            f"{uri}: expected {TOKEN}token=NAME;object=NAME?module-path=FILE, and of"
-            f" these no others than {', '.join(_PARTS)}"
+            f"key: expected {TOKEN}token=NAME;object=NAME?module-path=FILE, and of"
+            f" these no others than {', '.join(_PARTS)}{found}; a PIN is 'pin'"
         )
     return parts
 

@@ -147,6 +147,14 @@ class TestInit:
         run("init", "--name", "Proef")
         assert (tmp_path / "fed/operator.key").read_bytes() == key
 
+    def test_writes_down_no_pin(self, run, tmp_path):
+        (tmp_path / "operator.crt").write_bytes(pair("operator")[1])
+        words = ("--key", "pkcs11:token=x", "--certificate", "../operator.crt")
+        told = run("init", "--name", "Proef", *words, "--pin", "271828", code=1)
+        assert "pin: found ***; expected env:NAME or file:PATH" in told
+        assert "271828" not in told
+        assert not (tmp_path / "fed/federation.ini").exists()
+
     def test_a_key_needs_its_certificate(self, run):
         told = run("init", "--name", "Proef", "--key", "env:KEY", code=2)
         assert "--key, --certificate: expected both, or none" in told
@@ -619,6 +627,23 @@ class TestSign:
         monkeypatch.setenv("SIGNS", pair("operator")[0].decode())
         run("sign")
         assert signed(three)
+
+    @pytest.mark.parametrize("before", ["", "env:"])
+    def test_a_key_in_the_ini_file_is_not_shown(self, three, run, before):
+        lines = pair("operator")[0].decode().splitlines()
+        file = three / "federation.ini"
+        inside = before + "\n    ".join(lines)
+        file.write_text(file.read_text().replace("../operator.key", inside))
+        told = run("sign", code=1)
+        assert "federation.ini: key: found a key in its place" in told
+        assert lines[1][:20] not in told
+
+    def test_a_pin_is_neither_taken_nor_shown(self, three, run):
+        file = three / "federation.ini"
+        file.write_text(file.read_text() + "pin = 271828\n")
+        told = run("sign", code=1)
+        assert "pin: found ***; expected env:NAME or file:PATH" in told
+        assert "271828" not in told
 
     def test_not_by_the_key_of_another(self, three, run, tmp_path):
         (tmp_path / "operator.key").write_bytes(pair("attacker")[0])

@@ -158,7 +158,7 @@ def test_a_key_is_named_by_its_id_too(begin, run):
             PIN,
             "expected pkcs11:token=NAME;object=NAME?module-path",
         ),
-        (uri("rsa") + "&pin-value=1", PIN, "of these no others"),
+        (uri("rsa") + f"&pin-value={PIN}", PIN, "found pin-value; a PIN is 'pin'"),
         (uri("ec"), PIN, "the token says"),
     ],
 )

@@ -54,8 +54,8 @@ def _key_pem(folder: Path, place: str) -> bytes:
         # Not to be shown as what is not found.
         raise ConfigurationError(
             f"{OPTIONS}: key: found a key in its place; expected the path of a PEM"
-            " file, env:NAME for a variable that holds it, or pkcs11:…; this file is for"
-            " git: make another key if anybody has seen it"
+            " file, env:NAME for a variable that holds it, or pkcs11:…; this file is"
+            " for git: make another key if anybody has seen it"
         )
     if place.startswith(_VARIABLE):
         name = place.removeprefix(_VARIABLE)

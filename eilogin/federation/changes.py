@@ -13,7 +13,7 @@ nobody looks after would lose all logins over it.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,6 +35,7 @@ from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import EntityDescriptor
 
 #: How many changes of one kind are told.
 _TOLD = 50
@@ -125,7 +126,10 @@ class Changes:
 
 
 def changes_for(
-    options: TrustOptions, old: Federation, new: Federation, departed: Federation
+    options: TrustOptions,
+    old: Federation,
+    new: Federation,
+    departed: Mapping[str, EntityDescriptor],
 ) -> Changes:
     """The same as :func:`compare`, for the site of these options."""
     return compare(old, new, _hubs_before(options, old), departed)
@@ -149,7 +153,7 @@ def compare(
     old: Federation,
     new: Federation,
     hubs: Collection[str] = (),
-    departed: Federation | None = None,
+    departed: Mapping[str, EntityDescriptor] | None = None,
 ) -> Changes:
     """What is otherwise in ``new``, where ``hubs`` are those of our visitors.
 
@@ -159,7 +163,7 @@ def compare(
     Members are compared whether they are over by now or not: else who waits until the
     old state is over could have anybody come as a new member.
     """
-    found = _Comparison(old, new, frozenset(hubs), departed or Federation())
+    found = _Comparison(old, new, frozenset(hubs), departed or {})
     return Changes(
         changes=(*found.changes, *found.validity),
         before=len(old.members),
@@ -177,7 +181,7 @@ class _Comparison:
         old: Federation,
         new: Federation,
         hubs: frozenset[str],
-        departed: Federation,
+        departed: Mapping[str, EntityDescriptor],
     ) -> None:
         self.old, self.new, self.hubs, self.departed = old, new, hubs, departed
         self.added = [name for name in new.members if name not in old.members]
@@ -224,7 +228,7 @@ class _Comparison:
         for name in self.added:
             entity = self.new.members[name]
             again = "; was left out before" if name in self.old.left_out else ""
-            before = self.departed.members.get(name)
+            before = self.departed.get(name)
             if before is not None:
                 again = "; was a member before"
                 yield from differences(before, entity, is_our_hub=name in self.hubs)

@@ -4,45 +4,108 @@ Who goes is told and no more. If it were forgotten, somebody could take its plac
 steps: have it be gone today, and tomorrow come as a new member of that name, with keys
 and addresses of their own. So the last that was known of it is kept, and when it comes
 back it is compared with that.
+
+An index is good for one version of eilogin, and can be made anew from the metadata; of
+who is gone there is none any more. So this is a file of its own, a member a line, that
+later versions read too. What cannot be read of it is no reason to forget anybody: then
+nothing is taken until somebody has seen to it.
 """
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from pydantic import TypeAdapter, ValidationError
 
 from eilogin.errors import ConfigurationError
 from eilogin.federation.folder import SiteFolder
-from eilogin.federation.index import write_index
 from eilogin.federation.members import Federation
-from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.metadata import EntityDescriptor
 
-_FILE = "departed"
+_FILE = "departed.jsonl"
 #: How many are kept: the last ones.
 _MOST = 10_000
 
 
-def departed_of(folder: SiteFolder) -> Federation:
-    """Those who have gone and did not come back; nobody where that cannot be read.
+class Departed(Mapping[str, EntityDescriptor]):
+    """Those who have gone, by entityID; each is read when it is asked for."""
 
-    Such as after an update, from which on it is kept anew.
+    def __init__(self, lines: Mapping[str, bytes], place: str = "") -> None:
+        self.lines = lines
+        self._place = place
+
+    def __getitem__(self, entity_id: str) -> EntityDescriptor:
+        try:
+            return _type().validate_json(self.lines[entity_id])
+        except ValidationError as error:
+            raise _unusable(self._place, repr(entity_id)) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+#: Where nobody has gone.
+NOBODY = Departed({})
+
+
+def departed_of(folder: SiteFolder) -> Departed:
+    """Those who have gone and did not come back.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, here or for one of them, where
+    the file is there and cannot be read.
     """
+    path = folder.path / _FILE
     try:
-        return Federation.from_index(folder.path / _FILE)
-    except ConfigurationError:
-        return Federation()
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return NOBODY
+    except OSError as error:
+        raise ConfigurationError(
+            f"federation_folder: {path}: {error.strerror}"
+        ) from error
+    try:
+        return Departed(dict(map(_apart, lines)), str(path))
+    except ValueError as error:
+        raise _unusable(str(path), "a line without an entityID") from error
 
 
 def note_departed(folder: SiteFolder, old: Federation, new: Federation) -> None:
     """Keep those who go with ``new``, before that is active: under the lock.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where it cannot be written.
+    Raises :class:`eilogin.errors.ConfigurationError` where it cannot be written, or
+    what is there cannot be read.
     """
-    before = departed_of(folder).members
+    before = departed_of(folder).lines
     leaving = [name for name in old.members if name not in new.members]
     staying = [n for n in before if n not in new.members and n not in old.members]
     if not leaving and len(staying) == len(before):
         return
-    members = *(before[n] for n in staying), *(old.members[n] for n in leaving)
-    path = folder.path / _FILE
-    try:
-        write_index(path, [FederationMetadata(members[-_MOST:], None, "", None)])
-        folder.take(path)
-    except OSError as error:
-        told = f"federation_folder: {path}: {error.strerror}"
-        raise ConfigurationError(told) from error
+    lines = {name: before[name] for name in staying}
+    lines |= {name: _type().dump_json(old.members[name]) for name in leaving}
+    kept = [*lines.items()][-_MOST:]
+    folder.write(_FILE, b"".join(_together(*one) for one in kept))
+
+
+def _together(entity_id: str, member: bytes) -> bytes:
+    return json.dumps(entity_id).encode() + b"\t" + member + b"\n"
+
+
+def _apart(line: bytes) -> tuple[str, bytes]:
+    entity_id, _, member = line.partition(b"\t")
+    return str(json.loads(entity_id)), member
+
+
+@cache
+def _type() -> TypeAdapter[EntityDescriptor]:
+    return TypeAdapter(EntityDescriptor)
+
+
+def _unusable(place: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"federation_folder: {place}: {what} cannot be read; expected what was there of"
+        " members that are gone: bring it back, or remove this file, after which nobody"
+        " knows what those were who come back"
+    )

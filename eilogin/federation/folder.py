@@ -366,7 +366,7 @@ class SiteFolder:
         """Keep a copy, under a name that says what is in it."""
         name = f"copy-{hashlib.sha256(octets).hexdigest()}.xml"
         if not (self.path / name).exists():
-            self._write(name, octets)
+            self.write(name, octets)
         return name
 
     def take(self, index: Path) -> None:
@@ -456,10 +456,10 @@ class SiteFolder:
         return waiting
 
     def _write_active(self, active: Active) -> None:
-        self._write(_ACTIVE, _json(active))
+        self.write(_ACTIVE, _json(active))
 
     def _write_waiting(self, waiting: Waiting) -> None:
-        self._write(_WAITING, _json(waiting))
+        self.write(_WAITING, _json(waiting))
         self.clean()
 
     def clean(self) -> None:
@@ -499,8 +499,11 @@ class SiteFolder:
                 raise ValueError("another version")
             return dict(found)
 
-    def _write(self, name: str, octets: bytes) -> None:
-        """Put a file in its place as a whole, or leave the one that is there."""
+    def write(self, name: str, octets: bytes) -> None:
+        """Put a file in its place as a whole, or leave the one that is there.
+
+        Raises ConfigurationError, which names it.
+        """
         place = self.path / name
         try:
             # Metadata is public, and who checks may be another user.

@@ -387,7 +387,7 @@ class TestWhoWasAMemberBefore:
     """Nobody takes somebody's place in two steps."""
 
     def test_is_known_again_when_it_comes_back(self):
-        changes = compare(of(), of(AN_UWV), departed=of(AN_UWV))
+        changes = compare(of(), of(AN_UWV), departed={UWV: AN_UWV})
         assert changes.waits(RULES) == []
         [_, line] = changes.lines
         assert line.endswith("; was a member before")
@@ -403,7 +403,7 @@ class TestWhoWasAMemberBefore:
     def test_waits_when_it_comes_back_otherwise(self, changed):
         back = uwv(**changed)
         assert compare(of(), of(back)).waits(RULES) == [], "as a new member"
-        assert compare(of(), of(back), departed=of(AN_UWV)).waits(RULES)
+        assert compare(of(), of(back), departed={UWV: AN_UWV}).waits(RULES)
 
 
 def test_a_member_that_is_left_out_and_is_there_no_more_is_told():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eilogin import files
 from eilogin.errors import ConfigurationError
 from eilogin.federation import Federation, departed
 from eilogin.federation.departed import departed_of, note_departed
@@ -25,7 +26,7 @@ def folder(tmp_path):
 
 
 def test_nobody_has_gone_at_first(folder):
-    assert [*departed_of(folder).members] == []
+    assert [*departed_of(folder)] == []
     note_departed(folder, of("urn:a"), of("urn:a", "urn:b"))
     assert [*folder.path.iterdir()] == [], "nothing is written for nothing"
 
@@ -33,16 +34,16 @@ def test_nobody_has_gone_at_first(folder):
 def test_who_goes_is_kept_as_it_was_until_it_comes_back(folder):
     note_departed(folder, of("urn:a", "urn:b", text="A"), of("urn:b"))
     note_departed(folder, of("urn:b"), of("urn:b"))
-    [gone] = departed_of(folder).members.values()
+    [gone] = departed_of(folder).values()
     assert gone.names == {"nl": "A"}
     note_departed(folder, of("urn:b"), of("urn:b", "urn:a"))
-    assert [*departed_of(folder).members] == []
+    assert [*departed_of(folder)] == []
 
 
 def test_who_goes_again_is_kept_as_it_was_last(folder):
     note_departed(folder, of("urn:a", text="A"), of())
     note_departed(folder, of("urn:a", text="B"), of())
-    [gone] = departed_of(folder).members.values()
+    [gone] = departed_of(folder).values()
     assert gone.names == {"nl": "B"}
 
 
@@ -50,15 +51,51 @@ def test_of_too_many_the_last_are_kept(folder, monkeypatch):
     monkeypatch.setattr(departed, "_MOST", 2)
     note_departed(folder, of("urn:a"), of())
     note_departed(folder, of("urn:b", "urn:c"), of())
-    assert [*departed_of(folder).members] == ["urn:b", "urn:c"]
+    assert [*departed_of(folder)] == ["urn:b", "urn:c"]
 
 
-def test_what_another_version_has_kept_is_nothing(folder):
-    (folder.path / "departed").write_bytes(b"eilogin index of another one")
-    assert [*departed_of(folder).members] == []
+def test_another_version_reads_what_it_knows_of_it(folder):
+    """Nobody is forgotten by an update, which makes an index anew."""
+    note_departed(folder, of("urn:a", "urn:b", text="A"), of())
+    path = folder.path / "departed.jsonl"
+    text = path.read_bytes().replace(b'{"entity_id"', b'{"later": [1], "entity_id"')
+    path.write_bytes(text)
+    assert b"later" in text
+    assert departed_of(folder)["urn:a"].names == {"nl": "A"}
 
 
-def test_it_is_said_where_it_cannot_be_kept(folder):
-    folder.path.rename(folder.path.with_name("elsewhere"))
-    with pytest.raises(ConfigurationError, match=r"federation_folder: .*departed"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"\xff\n", "a line without an entityID cannot be read"),
+        (b'"urn:a"\t{"entity_id"\n', "'urn:a' cannot be read"),
+        (b'"urn:a"\n', "'urn:a' cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_not_forgotten(folder, text, told):
+    (folder.path / "departed.jsonl").write_bytes(text)
+    with pytest.raises(ConfigurationError, match=rf"departed\.jsonl: {told}; expected"):
+        departed_of(folder).get("urn:a")
+
+
+def test_who_cannot_be_read_is_kept_while_others_go(folder):
+    path = folder.path / "departed.jsonl"
+    path.write_bytes(b'"urn:a"\t{}\n')
+    note_departed(folder, of("urn:b"), of())
+    assert [*departed_of(folder)] == ["urn:a", "urn:b"]
+    assert path.read_bytes().startswith(b'"urn:a"\t{}\n')
+
+
+def test_it_is_said_where_it_is_no_file(folder):
+    (folder.path / "departed.jsonl").mkdir()
+    with pytest.raises(ConfigurationError, match=r"departed\.jsonl: Is a directory"):
+        departed_of(folder)
+
+
+def test_it_is_said_where_it_cannot_be_kept(folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(ConfigurationError, match=r"departed\.jsonl: No space left"):
         note_departed(folder, of("urn:a"), of())

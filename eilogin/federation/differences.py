@@ -187,10 +187,12 @@ def _encryption(what: str, old: Role, new: Role) -> Iterator[_Difference]:
     if before == after:
         return
     olds, news = _by_key(before, encryption_key), _by_key(after, encryption_key)
+    # Who goes to the next key names that ahead, to sign with, and then for both.
+    known = olds.keys() | _by_key(old.signing_certificates, encryption_key).keys()
     if olds and not news:
         told = "no key any more: what was encrypted for it can be read by others"
         yield ENCRYPTION, f"{what}: {told}; before: {_known_by(before)}", True
-    elif olds and not olds.keys() & news.keys():
+    elif olds and not known & news.keys():
         told = f"all keys are replaced: {_known_by(before)}; now {_known_by(after)}"
         yield ENCRYPTION, f"{what}: {told}", True
     else:

@@ -156,6 +156,18 @@ class Own:
         return (first.pair, *(k.pair for k in keys if k is not first))
 
     @property
+    def encryption_keys(self) -> tuple[SigningKey, ...]:
+        """What others may encrypt for us with, the one that we name for it first.
+
+        The next one is among them where nobody could know it otherwise: one that signs
+        too is named for that, ahead.
+        """
+        now = clock.now()
+        found = published(self._encrypting, now)
+        ahead = (k.pair for k in found[1:] if not k.signs and k.begins > now)
+        return (*(k.pair for k in found[:1]), *ahead)
+
+    @property
     def _signing(self) -> Sequence[OwnKey]:
         return [one for one in self.keys if one.signs]
 
@@ -317,15 +329,11 @@ class Own:
         )
 
     def _encryption(self) -> "_Encryption":
-        """The key to encrypt for us with, and how; nothing where there is none.
-
-        Only that of now: what is encrypted with the one before it, or the next, is
-        opened all the same.
-        """
-        newest = [key.certificate_text for key in self.decryption_keys[:1]]
+        """The keys to encrypt for us with, and how; nothing where there is none."""
+        named = [key.certificate_text for key in self.encryption_keys]
         return {
-            "encryption_certificates": tuple(newest),
-            "encryption_methods": ENCRYPTION_METHODS if newest else (),
+            "encryption_certificates": tuple(named),
+            "encryption_methods": ENCRYPTION_METHODS if named else (),
         }
 
     def _single_logouts(self, *wanted: str) -> tuple[Endpoint, ...]:

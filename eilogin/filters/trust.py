@@ -134,14 +134,14 @@ class TrustFilter:
     def _metadata(self) -> bytes:
         """Our metadata as it is now: it changes when a key has its turn, or is over."""
         own = self.trust.own
-        if self._written[0] != (own.published_keys, own.decryption_keys):
+        if self._written[0] != (own.published_keys, own.encryption_keys):
             self._written = self._write_metadata()
         return self._written[1]
 
     def _write_metadata(self) -> tuple[object, bytes]:
         """It, behind the keys that it was written for."""
         own = self.trust.own
-        keys = own.published_keys, own.decryption_keys
+        keys = own.published_keys, own.encryption_keys
         return keys, write_entity(own.descriptor(), own.key)
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:

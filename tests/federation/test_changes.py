@@ -135,6 +135,18 @@ class TestAKey:
     def test_to_encrypt_with_waits_where_others_could_read(self, after, waits):
         assert told(AN_UWV, uwv(encryption_certificates=after))[1] is waits
 
+    def test_to_encrypt_with_that_was_known_to_sign_is_told(self):
+        both = uwv(signing_certificates=(OLD, NEW))
+        now = uwv(signing_certificates=(NEW, OLD), encryption_certificates=(NEW,))
+        federations = of(both), of(now)
+        changes = compare(*federations, [])
+        assert f"key added: {fingerprints(NEW)}" in "\n".join(changes.lines)
+        assert changes.waits(RULES) == []
+
+    def test_to_encrypt_with_that_comes_with_one_to_sign_waits(self):
+        now = uwv(signing_certificates=(OLD, NEW), encryption_certificates=(NEW,))
+        assert compare(of(AN_UWV), of(now), []).waits(RULES)
+
     def test_to_encrypt_with_is_told_where_there_was_none(self):
         without = uwv(encryption_certificates=())
         assert not told(without, AN_UWV)[1]

@@ -231,6 +231,27 @@ class TestWhoWeAre:
             assert len(role.signing_certificates) == len(names)
             assert role.encryption_certificates == (own.key.certificate_text,)
 
+    def test_names_a_key_that_only_encrypts_ahead(self, folder, make_own):
+        said = (
+            "[old]\nuse = encryption\nuntil = 2027-01-01\n"
+            "[new]\nuse = encryption\nfrom = 2026-12-01\n[ec]\nuse = signing\n"
+        )
+        own = make_own(keys=read_keys(folder("old", "new", "ec", said=said)))
+        seen = []
+        for now in (NOVEMBER, DECEMBER, JANUARY):
+            with time_machine.travel(now, tick=False):
+                role = own.descriptor().service_provider
+                assert role.encryption_certificates == tuple(
+                    key.certificate_text for key in own.encryption_keys
+                )
+                seen.append(
+                    [
+                        key.certificate.subject.rfc4514_string()
+                        for key in own.encryption_keys
+                    ]
+                )
+        assert seen == [["CN=old", "CN=new"], ["CN=new"], ["CN=new"]]
+
     def test_keeps_pseudonyms_and_secrets_over_a_rollover(self, own):
         with time_machine.travel(NOVEMBER, tick=False):
             before = own.pseudonym("x"), [*own.sealing_secrets]

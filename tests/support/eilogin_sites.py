@@ -20,6 +20,7 @@ from real_parts import free_ports
 
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of
+from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizen, demo_citizens, to_json
 from eilogin.saml import signatures, xml
 from eilogin.saml.keys import SigningKey, new_key_pair
@@ -68,8 +69,6 @@ use = egg:eilogin{filter}
 public_url = http://{host}.localhost:{visitors}
 back_channel_url = http://{host}.localhost:{servers}
 name = {title}
-key = %(var)s/{name}.key
-certificate = %(var)s/{name}.crt
 {options}
 """
 
@@ -128,6 +127,8 @@ _AGGREGATE = (
 
 class Ours:
     """Sites of ours by name, each with its options; and the hub, where that has any.
+
+    Those of the hub are its own and those of the filter ``trust`` before it.
 
     ``folder`` takes all files. Before they are served, :meth:`join` says whom they
     trust: the operator signs that, unless it is not ``signed``. The hub is behind
@@ -248,7 +249,11 @@ class Ours:
         return text + _LOGGING
 
     def _hub_with(self, options: dict[str, str]) -> str:
-        text, filters = self._member(HUB, "trust", {"role": "hub"}), ""
+        trusting = {
+            k: v for k, v in options.items() if k not in HubOptions.model_fields
+        }
+        options = {k: v for k, v in options.items() if k not in trusting}
+        text, filters = self._member(HUB, "trust", {"role": "hub"} | trusting), ""
         if self._above is None:
             options = _SIGNS_IN_ITSELF | options
         else:
@@ -271,7 +276,7 @@ class Ours:
             filter="" if filter_ == "eilogin" else f"#{filter_}",
             visitors=self.port,
             servers=self.back_port,
-            options=_lines(_PATIENT | federation | options),
+            options=_lines(_PATIENT | federation | _key_of(name, options) | options),
         )
 
 
@@ -309,6 +314,13 @@ def _persons() -> Iterator[Citizen]:
             totp_secret=_CODES.secret,
             email=f"{name}@example.nl",
         )
+
+
+def _key_of(name: str, options: Mapping[str, str]) -> dict[str, str]:
+    """The one key of a site, where it has no folder of them."""
+    if "keys" in options:
+        return {}
+    return {"key": f"%(var)s/{name}.key", "certificate": f"%(var)s/{name}.crt"}
 
 
 def _lines(options: Mapping[str, str]) -> str:

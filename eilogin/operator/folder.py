@@ -165,17 +165,18 @@ class Folder:
 
     def remove(self, entity_id: str) -> None:
         """Let a member go, and what is ruled of it."""
+        rules = self.rules
         # In this order: without its member a rule is told, and the other way round
         # a member would have none.
         self.files[entity_id].unlink()
-        if entity_id in self.rules:
+        if entity_id in rules:
             self.put_rule(entity_id, Rule())
 
     def put_rule(self, entity_id: str, rule: Rule) -> None:
         """Rule something else of a member; a rule that says nothing is taken out."""
         path = self.path / RULES
-        text = path.read_text("utf-8") if path.exists() else ""
-        write(path, with_rule(text, entity_id, rule).encode(), mode=PUBLIC)
+        text = with_rule(path.read_text("utf-8"), entity_id, rule)
+        write(path, text.encode(), mode=PUBLIC)
 
     def _free(self, name: str) -> Path:
         folder, number = self.path / MEMBERS, 1

@@ -43,11 +43,20 @@ def _domain(value: str) -> str:
     return value
 
 
+def _is_none(name: str) -> bool:
+    """Whether a line names no attribute.
+
+    It may be meant for something else: a section that is indented, of whose rules
+    nobody would hear.
+    """
+    return len(name.split()) > 1 or name.startswith("[")
+
+
 def _names(value: object) -> object:
     if not isinstance(value, str):
         return value
     names = settings.split(value)
-    if not names:
+    if not names or any(map(_is_none, names)):
         raise ValueError(f"names of attributes, one a line, or '{NOTHING}'")
     return frozenset() if names == (NOTHING,) else frozenset(names)
 
@@ -116,7 +125,15 @@ def sections_of(path: Path) -> Mapping[str, Mapping[str, str]]:
 
 
 def read_rules(path: Path) -> dict[str, Rule]:
-    """The rules of a file, by entityID; raises as :func:`sections_of`."""
+    """The rules of a file, by entityID; raises as :func:`sections_of`.
+
+    And where it is not there: that everything is allowed is to be said.
+    """
+    if not path.exists():
+        raise ConfigurationError(
+            f"{path}: is not there; expected what holds for members, or an empty file"
+            " where nothing is ruled"
+        )
     rules: dict[str, Rule] = {}
     faults: list[Fault] = []
     for entity_id, values in sections_of(path).items():

@@ -590,6 +590,11 @@ class TestRules:
             ("required_level = hoogst", "required_level: found 'hoogst'"),
             ("sso_domian = x", "did you mean 'sso_domain'?"),
             ("released_attributes =", "names of attributes, one a line, or 'none'"),
+            ("released_attributes = name mail", "names of attributes, one a line"),
+            (
+                f"released_attributes =\n  a\n  [{OTHER}]\n  required_level=hoog",
+                "names of attributes, one a line",
+            ),
         ],
     )
     def test_a_slip_in_the_file_is_told(self, three, run, line, says):
@@ -597,6 +602,17 @@ class TestRules:
         told = run("sign", code=1)
         assert f"[{SITE}]" in told
         assert says in told
+
+    @pytest.mark.parametrize("command", ["sign", "verify", "diff"])
+    def test_that_are_gone_are_not_taken_for_none(self, three, run, command):
+        run("rules", SITE, "--level", "hoog")
+        run("sign")
+        before = (three / "metadata.xml").read_bytes()
+        (three / "rules.ini").unlink()
+        assert "rules.ini: is not there; expected" in run(command, code=1)
+        assert (three / "metadata.xml").read_bytes() == before
+        (three / "rules.ini").touch()
+        run(command)
 
 
 class TestSign:

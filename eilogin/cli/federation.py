@@ -5,8 +5,9 @@ it, and changes a file or two of it.
 """
 
 import getpass
-from collections.abc import Sequence
-from contextlib import nullcontext
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ from eilogin.errors import (
 from eilogin.federation.downloads import Web
 from eilogin.operator import (
     LONGEST,
+    MEMBERS,
     OPTIONS,
+    RULES,
+    TOKEN,
     Folder,
     Member,
     Rule,
@@ -37,12 +41,14 @@ from eilogin.operator import (
     last_signed,
     make_folder,
     octets_of,
+    operator_certificate,
     operator_key,
     prove,
     publish,
     read_member,
     sign_all,
 )
+from eilogin.saml.keys import fingerprints_of
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import NO_SSO
@@ -133,27 +139,64 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
     comes: another key means that every member has to take another certificate. It is
     not for git, and DIR/.gitignore says so. A key that is there already, or is on a
     token (PKCS#11), is named by --key, with its --certificate; both can be changed
-    later in DIR/federation.ini.
+    later in DIR/federation.ini, where a path is seen from DIR.
     """
     if (key is None) != (certificate is None):
         raise click.UsageError("--key, --certificate: expected both, or none")
-    own = folder / "operator.key"
-    # First: what ends in the middle of it can be begun anew. No key is written over.
-    if key is None and not own.exists() and not (folder / OPTIONS).exists():
-        write_key_pair(own, folder / "operator.crt", name)
-    make_folder(
-        folder,
-        name=name,
-        publisher=publisher or name,
-        validity=f"{days}d",
-        key=key or "operator.key",
-        certificate=certificate or "operator.crt",
-        pin=pin or "",
-        loopback="true" if loopback else "",
+    with _whole_or_not_at_all(folder):
+        own = folder / "operator.key"
+        # First: who is stopped in the middle of it can begin anew. No key is written
+        # over.
+        if key is None and not own.exists() and not (folder / OPTIONS).exists():
+            write_key_pair(own, folder / "operator.crt", name)
+        make_folder(
+            folder,
+            name=name,
+            publisher=publisher or name,
+            validity=f"{days}d",
+            key=_seen_from(folder, key or str(own)),
+            certificate=_seen_from(folder, certificate or str(folder / "operator.crt")),
+            pin=_seen_from(folder, pin or ""),
+            loopback="true" if loopback else "",
+        )
+        made = Folder(folder)
+        # A variable, or a token, may not be there before it is needed.
+        with nullcontext() if _is_elsewhere(key or "") else operator_key(made):
+            found = fingerprints_of(operator_certificate(made))
+    click.echo(f"{folder}: the federation '{made.options.name}'")
+    click.echo(
+        f"{made.options.certificate}: its certificate, which each member is given, and"
+        f" asks about by another way:\n    {found}"
     )
-    made = Folder(folder).options
-    click.echo(f"{folder}: the federation '{made.name}'")
-    click.echo(f"{made.certificate}: its certificate, which each member is given")
+
+
+def _is_elsewhere(said: str) -> bool:
+    """Whether that is no file: a variable, or a token."""
+    return said.startswith(("env:", TOKEN))
+
+
+def _seen_from(folder: Path, said: str) -> str:
+    """What was said of a file in the working folder, as ``federation.ini`` says it."""
+    mark = "file:" if said.startswith("file:") else ""
+    path = Path(said.removeprefix(mark))
+    if not said or _is_elsewhere(said) or path.is_absolute():
+        return said
+    return mark + os.path.relpath(path.absolute(), folder.absolute())
+
+
+@contextmanager
+def _whole_or_not_at_all(folder: Path) -> Iterator[None]:
+    """Have a folder of a federation be made, or remove again what was made of it."""
+    ours = ("operator.key", "operator.crt", ".gitignore", RULES, OPTIONS, MEMBERS)
+    places = [*(folder / name for name in ours), folder, *folder.parents]
+    fresh = [path for path in places if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in fresh:
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
 
 
 @federation_command.command("add", short_help="Take in a member, or what is new of it.")

@@ -154,9 +154,11 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     own = own_of_part(ini, part)
     place = _place(part, options, folder)
     key = _planned(options, begins, ends, name)
-    if (place / f"{key.name}.key").exists():
+    is_of_old = options.keys is None and key.name == _old_name(options)
+    if is_of_old or (place / f"{key.name}.key").exists():
+        of = "that of the key that there is" if is_of_old else "there already"
         raise click.ClickException(
-            f"{place / key.name}.key is there already: --name gives another name"
+            f"{place / key.name}.key is {of}: --name gives another name"
         )
     if options.keys is None:
         _make_folder(place, options, own)
@@ -244,14 +246,19 @@ def _make_folder(place: Path, options: OwnOptions, own: Own) -> None:
         raise click.ClickException(told) from error
     if options.key is not None:
         _belongs_to_owner_of(options.key, place)
-    (only,) = options.own_keys
-    name = f"{clock.utc(only.begins):%Y-%m-%d}"
+    name = _old_name(options)
     files = ((options.key, "key", SECRET), (options.certificate, "crt", PUBLIC))
     for path, ending, mode in files:
         if path is not None:
             _create(place / f"{name}.{ending}", path.read_bytes(), mode)
     for option, secret in _made_of_key(options, own).items():
         _create(place / option, secret + b"\n", SECRET)
+
+
+def _old_name(options: OwnOptions) -> str:
+    """What the one key is called in the folder that is made."""
+    (only,) = options.own_keys
+    return f"{clock.utc(only.begins):%Y-%m-%d}"
 
 
 def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:

@@ -16,9 +16,11 @@ Every file is written whole or not at all.
 
 from eilogin.operator.folder import MEMBERS as MEMBERS
 from eilogin.operator.folder import OPTIONS as OPTIONS
+from eilogin.operator.folder import RULES as RULES
 from eilogin.operator.folder import Folder as Folder
 from eilogin.operator.folder import make_folder as make_folder
 from eilogin.operator.folder import octets_of as octets_of
+from eilogin.operator.keys import operator_certificate as operator_certificate
 from eilogin.operator.keys import operator_key as operator_key
 from eilogin.operator.members import LONGEST as LONGEST
 from eilogin.operator.members import Member as Member
@@ -32,3 +34,4 @@ from eilogin.operator.signing import faults_of as faults_of
 from eilogin.operator.signing import last_signed as last_signed
 from eilogin.operator.signing import sign_all as sign_all
 from eilogin.operator.telling import asked_by as asked_by
+from eilogin.operator.tokens import TOKEN as TOKEN

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from eilogin.errors import ConfigurationError
 from eilogin.operator.folder import OPTIONS, Folder
 from eilogin.operator.tokens import TOKEN, token_key
@@ -42,9 +44,18 @@ def operator_key(folder: Folder) -> Iterator[SigningKey]:
 
 def operator_public_key(folder: Folder) -> PublicKey:
     """The key with which others verify; for it the other one need not be there."""
+    certificate = operator_certificate(folder)
+    try:
+        return certificate_key(certificate)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{folder.options.certificate}: {error}") from error
+
+
+def operator_certificate(folder: Folder) -> Certificate:
+    """What every member is given; raises as :func:`operator_key`."""
     path = folder.options.certificate
     try:
-        return certificate_key(load_certificate(path.read_bytes()))
+        return load_certificate(path.read_bytes())
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

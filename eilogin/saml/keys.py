@@ -161,7 +161,11 @@ def fingerprints(certificate_text: str) -> str:
 
     Raises MalformedMessage where it is no certificate.
     """
-    certificate = _read_certificate(certificate_text)
+    return fingerprints_of(_read_certificate(certificate_text))
+
+
+def fingerprints_of(certificate: x509.Certificate) -> str:
+    """The same of a certificate that was read already."""
     sha1 = certificate.fingerprint(hashes.SHA1())  # noqa: S303 - nothing rests on it
     sha256 = certificate.fingerprint(hashes.SHA256())
     return f"SHA-1 {sha1.hex()}, SHA-256 {sha256.hex()}"

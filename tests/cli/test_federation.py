@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -19,7 +20,7 @@ from eilogin import clock as the_clock
 from eilogin.cli import main
 from eilogin.federation.own_options import OwnOptions, own_of
 from eilogin.saml import bindings
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
 from eilogin.saml.metadata import (
     NO_SSO,
@@ -97,8 +98,8 @@ def new(run, tmp_path):
     """The folder of a new federation, whose key need not be made each time."""
     for kind, octets in zip(("key", "crt"), pair("operator"), strict=True):
         (tmp_path / f"operator.{kind}").write_bytes(octets)
-    files = ("--key", "../operator.key", "--certificate", "../operator.crt")
-    run("init", "--name", "Proef", *files)
+    files = [tmp_path / f"operator.{kind}" for kind in ("key", "crt")]
+    run("init", "--name", "Proef", "--key", files[0], "--certificate", files[1])
     return tmp_path / "fed"
 
 
@@ -158,6 +159,56 @@ class TestInit:
     def test_a_key_needs_its_certificate(self, run):
         told = run("init", "--name", "Proef", "--key", "env:KEY", code=2)
         assert "--key, --certificate: expected both, or none" in told
+
+    @pytest.fixture
+    def keys(self, tmp_path, monkeypatch):
+        """A key and its certificate in the working folder, and one of another."""
+        folder = tmp_path / "work"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        for name in ("operator", "other"):
+            for kind, octets in zip(("key", "crt"), pair(name), strict=True):
+                (folder / f"{name}.{kind}").write_bytes(octets)
+        return ["--key", "operator.key", "--certificate", "operator.crt"]
+
+    def test_says_by_what_members_know_its_certificate(self, run, keys):
+        told = run("init", "--name", "Proef", *keys)
+        assert fingerprints(key_of("operator").certificate_text) in told
+
+    def test_a_path_is_seen_from_where_it_is_typed(self, run, keys, tmp_path):
+        Path("pin").write_text("1234")
+        run("init", "--name", "Proef", *keys, "--pin", "file:pin")
+        said = (tmp_path / "fed/federation.ini").read_text()
+        assert "key = ../work/operator.key\n" in said
+        assert "pin = file:../work/pin\n" in said
+
+    def test_a_key_elsewhere_need_not_be_there_yet(self, run, keys, tmp_path):
+        run("init", "--name", "Proef", "--key", "env:KEY", *keys[2:])
+        assert "key = env:KEY\n" in (tmp_path / "fed/federation.ini").read_text()
+
+    @pytest.mark.parametrize(
+        ("files", "says"),
+        [
+            (("gone.key", "operator.crt"), "gone.key: No such file"),
+            (("operator.key", "gone.crt"), "certificate: found"),
+            (("other.key", "operator.crt"), "belong"),
+            (("operator.key", "operator.key"), "not a certificate in PEM form"),
+        ],
+    )
+    def test_that_fails_leaves_nothing_and_can_be_repeated(
+        self, run, keys, tmp_path, files, says
+    ):
+        words = ["--key", files[0], "--certificate", files[1]]
+        assert says in run("init", "--name", "Proef", *words, code=1)
+        assert not (tmp_path / "fed").exists()
+        run("init", "--name", "Proef", *keys)
+
+    def test_that_fails_leaves_what_was_there(self, run, tmp_path):
+        (tmp_path / "fed").mkdir()
+        (tmp_path / "fed/rules.ini").write_text("")
+        run("init", "--name", "Proef", "--days", "0", code=1)
+        assert contents(tmp_path / "fed") == {"rules.ini": b""}
+        assert not (tmp_path / "fed/members").exists()
 
 
 class TestAdd:
@@ -638,7 +689,8 @@ class TestSign:
 
     def test_by_a_key_in_a_variable(self, three, run, monkeypatch):
         file = three / "federation.ini"
-        file.write_text(file.read_text().replace("../operator.key", "env:SIGNS"))
+        key = str(three.parent / "operator.key")
+        file.write_text(file.read_text().replace(key, "env:SIGNS"))
         assert "in the environment variable SIGNS" in run("sign", code=1)
         monkeypatch.setenv("SIGNS", pair("operator")[0].decode())
         run("sign")

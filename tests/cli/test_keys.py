@@ -179,6 +179,12 @@ class TestNew:
         assert result.exit_code == 1
         assert "--folder: expected a new folder, found" in result.output
 
+    def test_takes_no_name_that_the_key_before_it_has(self, site):
+        result = site.run("new", "--folder", str(site.keys), "--name", "2026-01-01")
+        assert result.exit_code == 1
+        assert "2026-01-01.key is that of the key that there is" in result.output
+        assert not site.keys.exists()
+
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [

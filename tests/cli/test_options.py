@@ -1,5 +1,8 @@
 """``eilogin options``: what a filter understands, from its one declaration."""
 
+import runpy
+import sys
+
 import docutils.core
 import pytest
 
@@ -18,6 +21,14 @@ def test_help_teaches_the_commands(run):
 
 def test_the_version_is_told(run):
     assert run("--version").output == f"eilogin, version {eilogin.__version__}\n"
+
+
+def test_the_command_can_be_run_as_a_module(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["eilogin", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(eilogin.__path__[0], run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("eilogin, version ")
 
 
 def test_every_filter_and_app_has_its_options(run):

@@ -1,0 +1,5 @@
+"""``python -m eilogin``: the command ``eilogin``."""
+
+from eilogin.cli import main
+
+main()

@@ -245,6 +245,10 @@ def add_command(  # noqa: PLR0913 - one for each option
     Where it is a member already the key is one of those that it has in DIR until now,
     and what is new is shown as a difference.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
+    if challenge and not proof:
+        raise click.UsageError("--challenge: it is of a request: --proof is needed")
+    if without_proof and proof:
+        raise click.UsageError("--proof, --without-proof: expected one of them")
     known = Folder(folder, bar("reading"))
     octets = _octets_at(source)
     member = read_member(source, octets, on_loopback=known.options.loopback)
@@ -254,7 +258,7 @@ def add_command(  # noqa: PLR0913 - one for each option
     if not without_proof:
         request = proof.read_bytes()[:_LONGEST_PROOF] if proof else b""
         told = prove(octets, member, before, request, challenge)
-    for line in asked_by(member):
+    for line in asked_by(member, known.members.values()):
         click.echo(line)
     click.echo(f"proof         {told}")
     if before is not None and not _shows_difference(before, member):

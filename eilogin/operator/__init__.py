@@ -2,9 +2,9 @@
 
 What belongs here: what is in that folder (``folder``), whom the operator takes in and
 what it asks of them (``members``, ``proof``), what it says about each of them
-(``telling``, ``rules``), and signing and publishing all of it (``keys``, ``tokens``,
-``signing``, ``publishing``). The folder is all the state there is, and made to be kept
-in git::
+(``telling``, ``likeness``, ``rules``), and signing and publishing all of it (``keys``,
+``tokens``, ``signing``, ``publishing``). The folder is all the state there is, and made
+to be kept in git::
 
     federation.ini     its name, how long a signature lasts, and the key that signs
     members/NAME.xml   the metadata of a member, as it gave it, always laid out alike

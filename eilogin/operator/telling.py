@@ -1,9 +1,9 @@
 """What a member asks of a federation, in words, for who has to decide on it."""
 
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
 
 from eilogin.errors import MalformedMessage
+from eilogin.operator.likeness import hosts_of, likenesses
 from eilogin.operator.members import Member
 from eilogin.saml.bindings import POST, REDIRECT, SOAP
 from eilogin.saml.keys import certificate_begins, certificate_ends, fingerprints
@@ -11,16 +11,21 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import Endpoint, IdentityProvider, Role, ServiceProvider
 from eilogin.saml.text import first_of, printable, short
 
-#: Of each kind of thing so many are told.
+#: So many contacts are told.
 _MOST = 20
 #: Characters of a text of a member.
 _LONGEST = 200
 
 
-def asked_by(member: Member) -> Iterator[str]:
-    """What a member says of itself and wants, a line at a time."""
+def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
+    """What a member says of itself and wants, a line at a time.
+
+    And what it shares with ``others``, who are in the federation.
+    """
+    notes = (*member.remarks, *_lacking(member), *likenesses(member, others))
+    lines = (*_asked_by_member(member), *(f"note          {text}" for text in notes))
     # None of its words may look like ours, nor move what stands beside them.
-    return map(printable, _asked_by_member(member))
+    return map(printable, lines)
 
 
 def _asked_by_member(member: Member) -> Iterator[str]:
@@ -35,12 +40,11 @@ def _asked_by_member(member: Member) -> Iterator[str]:
     if one.valid_until is not None:
         ends = write_instant(one.valid_until)
         yield f"valid until   {ends}: newer metadata has to be added by then"
-    for category in first_of(sorted(one.entity_categories), _MOST):
+    # All of them, however many: the last may be the one that matters.
+    for category in sorted(one.entity_categories):
         yield f"category      {_cut(category)}"
     for role in member.roles:
         yield from _asked_by_role(role)
-    for text in (*member.remarks, *_lacking(member)):
-        yield f"note          {text}"
 
 
 def _asked_by_role(role: Role) -> Iterator[str]:
@@ -48,7 +52,7 @@ def _asked_by_role(role: Role) -> Iterator[str]:
         yield "AS A HUB      participants believe whom it says a citizen is"
         yield from _addresses("login", role.single_sign_ons)
         yield from _addresses("artifact", role.artifact_resolutions)
-        for scope in first_of(sorted(role.scopes or ()), _MOST):
+        for scope in sorted(role.scopes or ()):
             yield f"  scope       {_cut(scope)}"
     if isinstance(role, ServiceProvider):
         yield "AS A PARTICIPANT"
@@ -62,21 +66,18 @@ def _asked_by_role(role: Role) -> Iterator[str]:
             for service in role.attribute_services
             for name in service.requested
         ]
-        for attribute in first_of(list(dict.fromkeys(wanted)), _MOST):
+        for attribute in dict.fromkeys(wanted):
             yield f"  attribute   {attribute}"
 
 
 def _addresses(what: str, endpoints: Iterable[Endpoint]) -> Iterator[str]:
-    lines = [
-        f"  {what:<12}{location}  ({short(one.binding)})"
-        for one in endpoints
-        for location in dict.fromkeys((one.location, one.for_answers))
-    ]
-    return iter(first_of(lines, _MOST))
+    for one in endpoints:
+        for location in dict.fromkeys((one.location, one.for_answers)):
+            yield f"  {what:<12}{location}  ({short(one.binding)})"
 
 
 def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
-    for text in first_of([*certificates], _MOST):
+    for text in certificates:
         try:
             begins, ends = certificate_begins(text), certificate_ends(text)
             told = f"{write_instant(begins)[:10]} to {write_instant(ends)[:10]}"
@@ -99,19 +100,9 @@ def _lacking(member: Member) -> Iterator[str]:
             yield "it has no address for a logout: a logout elsewhere does not reach it"
     if member.descriptor.whom_to_ask.startswith("who runs"):
         yield "it names nobody to ask (ContactPerson)"
-    hosts = {urlsplit(url).hostname or "" for url in _locations(member)}
+    hosts = hosts_of(member)
     if len(hosts) > 1:
         yield f"its addresses are at {len(hosts)} hosts: {', '.join(sorted(hosts))}"
-
-
-def _locations(member: Member) -> Iterator[str]:
-    for role in member.roles:
-        endpoints = list(role.single_logouts)
-        if isinstance(role, IdentityProvider):
-            endpoints += [*role.single_sign_ons, *role.artifact_resolutions]
-        if isinstance(role, ServiceProvider):
-            endpoints += role.assertion_consumers
-        yield from (one.location for one in endpoints)
 
 
 def _cut(text: str) -> str:

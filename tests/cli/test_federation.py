@@ -282,6 +282,55 @@ class TestAdd:
         assert "\nError" not in told
         assert all(one.isprintable() or one == "\n" for one in told)
 
+    def test_nothing_that_it_asks_is_hidden_behind_much(self, new, run, entity, write):
+        descriptor = entity("site")
+        wanted = AttributeService((*(f"urn:a:{n}" for n in range(50)), "bsn"))
+        consumers = [
+            Endpoint(bindings.POST, f"https://site.test/acs{n}", index=n)
+            for n in range(50)
+        ]
+        consumers.append(Endpoint(bindings.POST, "https://evil.test/acs", index=50))
+        role = replace(
+            descriptor.service_provider,
+            attribute_services=(wanted,),
+            assertion_consumers=tuple(consumers),
+        )
+        path = write(replace(descriptor, service_provider=role), "site")
+        told = run("add", path, "--yes")
+        assert "  attribute   bsn\n" in told
+        assert "  answers     https://evil.test/acs  " in told
+
+    @pytest.mark.parametrize(
+        ("changes", "says"),
+        [
+            (
+                {"entity_id": "https://SITE.test/eilogin/metadata/"},
+                "its entityID can be taken for that of",
+            ),
+            ({"names": {"en": "DE  \uff33ite"}}, "it has the name of"),
+        ],
+    )
+    def test_whom_it_could_be_taken_for_is_noted(
+        self, three, run, entity, write, changes, says
+    ):
+        told = run("add", write(entity("four", **changes), "four"), "--yes")
+        assert f"note          {says} {SITE}\n" in told
+        assert OTHER not in told
+
+    def test_whose_host_or_key_it_has_is_noted(self, three, run, entity, write):
+        descriptor, of_site = entity("four"), key_of("site").certificate_text
+        role = descriptor.service_provider
+        there = Endpoint(bindings.SOAP, "https://other.test/eilogin/slo/soap")
+        role = replace(
+            role,
+            single_logouts=(there,),
+            signing_certificates=(*role.signing_certificates, of_site),
+        )
+        path = write(replace(descriptor, service_provider=role), "four")
+        told = run("add", path, "--yes")
+        assert f"note          it has addresses at a host of {OTHER}\n" in told
+        assert f"note          it signs with a key of {SITE}\n" in told
+
 
 class TestProof:
     def test_metadata_of_another_is_refused(self, new, run, entity, write):
@@ -345,6 +394,17 @@ class TestProof:
         told = run("add", write(entity("site")), "--proof", proof, *word, "--yes")
         assert "a login request of it is signed by its key SHA-1" in told
         assert SITE in run("list")
+
+    @pytest.mark.parametrize(
+        "words", [("--challenge", "kameel"), ("--proof", "x", "--without-proof", "y")]
+    )
+    def test_a_word_that_nobody_looks_for_is_told(
+        self, new, run, entity, write, tmp_path, monkeypatch, words
+    ):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "x").write_text("")
+        told = run("add", write(entity("site"), "site"), *words, "--yes", code=2)
+        assert "proof" in told
 
     def test_that_a_request_may_be_borrowed_is_told(
         self, new, run, entity, write, asks

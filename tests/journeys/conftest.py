@@ -123,7 +123,7 @@ def published():
 
 
 @pytest.fixture
-def hub(tmp_path):
+def served_hub(tmp_path):
     """A hub that a test may run as a process of its own."""
     (tmp_path / "hub").mkdir()
     return Ours(tmp_path / "hub", {}, {})

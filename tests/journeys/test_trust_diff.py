@@ -33,16 +33,16 @@ def site(tmp_path, published):
 
 
 @pytest.fixture
-def publish(hub, site, published):
+def publish(served_hub, site, published):
     """Have the operator sign what the hub is now, with something of it changed."""
 
     def publish(old=b"", new=b""):
-        of_hub, of_site = hub.metadata("inloggen"), site.metadata("uwv")
+        of_hub, of_site = served_hub.metadata("inloggen"), site.metadata("uwv")
         assert old in of_hub
         site.join(of_hub.replace(old, new), of_site)
         published.octets = (site.folder / "var/federation.xml").read_bytes()
 
-    hub.join(hub.metadata("inloggen"), site.metadata("uwv"))
+    served_hub.join(served_hub.metadata("inloggen"), site.metadata("uwv"))
     publish()
     return publish
 
@@ -82,12 +82,15 @@ def log_in(site, citizen_at):
 
 
 def test_a_hub_that_another_wants_to_be_is_not_until_somebody_says_so(
-    hub, site, publish, trust, log_in
+    served_hub, site, publish, trust, log_in
 ):
-    with hub.running():
+    with served_hub.running():
         with site.running():
             assert log_in()
-            publish(hub.url("inloggen", "/sso").encode(), b"http://evil.localhost/sso")
+            publish(
+                served_hub.url("inloggen", "/sso").encode(),
+                b"http://evil.localhost/sso",
+            )
             assert "a newer state waits for approval" in trust("refresh")
             assert "(SSO) go to http://evil.localhost; before:" in trust("diff")
             assert log_in(), "at the hub that it was"
@@ -98,15 +101,17 @@ def test_a_hub_that_another_wants_to_be_is_not_until_somebody_says_so(
         assert trust("diff") == "nothing waits for approval\n"
 
 
-def test_a_hub_has_another_key_once_somebody_says_so(hub, site, publish, trust, log_in):
+def test_a_hub_has_another_key_once_somebody_says_so(
+    served_hub, site, publish, trust, log_in
+):
     with site.running():
-        with hub.running():
+        with served_hub.running():
             assert log_in()
         for end, octets in zip(("key", "crt"), new_key_pair("new"), strict=True):
-            Path(hub.folder / f"var/inloggen.{end}").write_bytes(octets)
-        hub.join(hub.metadata("inloggen"), site.metadata("uwv"))
+            Path(served_hub.folder / f"var/inloggen.{end}").write_bytes(octets)
+        served_hub.join(served_hub.metadata("inloggen"), site.metadata("uwv"))
         publish()
-        with hub.running():
+        with served_hub.running():
             assert "a newer state waits for approval" in trust("refresh")
             assert not log_in(), "who that hub is nobody has said yet"
             [state_id] = re.findall("approve .* ([0-9a-f]{32})", trust("diff"))

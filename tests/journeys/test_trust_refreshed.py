@@ -33,14 +33,14 @@ def site(tmp_path, published):
 
 
 @pytest.fixture
-def publish(hub, site, published):
+def publish(served_hub, site, published):
     """Have the operator publish a hub whose citizens sign in at ``path``."""
 
     def publish(path):
-        said = hub.url("inloggen", "/sso").encode()
-        of_hub = hub.metadata("inloggen")
+        said = served_hub.url("inloggen", "/sso").encode()
+        of_hub = served_hub.metadata("inloggen")
         assert said in of_hub
-        there = of_hub.replace(said, hub.url("inloggen", path).encode())
+        there = of_hub.replace(said, served_hub.url("inloggen", path).encode())
         site.join(there, site.metadata("uwv"))
         published.octets = (site.folder / "var/federation.xml").read_bytes()
 
@@ -104,9 +104,9 @@ def told_of(site):
 
 
 def test_both_processes_follow_and_nothing_older_is_taken(
-    hub, site, published, publish, process
+    served_hub, site, published, publish, process
 ):
-    here, there = (hub.url("inloggen", path) for path in ("/sso", "/sso/anew"))
+    here, there = (served_hub.url("inloggen", path) for path in ("/sso", "/sso/anew"))
     publish("/sso")
     with process("one") as one, process("other") as other:
         assert {led_to(site, one), led_to(site, other)} == {(302, here)}

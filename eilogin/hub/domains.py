@@ -22,9 +22,11 @@ ByDomain = Mapping[str, Mapping[str, float]] | None
 def proven_for(login: Login, domain: str, since: float = inf) -> Login | None:
     """A login as far as it was proven for participants of a domain; None if it was not.
 
-    Where there is no single sign-on, what was proven ``since`` an instant.
+    Where there is no single sign-on, what was proven last, if that was ``since`` an
+    instant: what she has proven for others meanwhile is not for it.
     """
     if domain == NO_SSO:
+        since = max([since, *login.proven.values()])
         found = {level: at for level, at in login.proven.items() if at >= since}
     elif login.domains is None and domain == USUAL_DOMAIN:
         return login

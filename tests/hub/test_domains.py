@@ -235,6 +235,17 @@ class TestWithoutSingleSignOn:
         log_in("land.test")
         assert told("land.test") == "basis"
 
+    def test_what_she_proves_for_others_meanwhile_is_not_for_it(
+        self, citizen, ask, log_in, told, clock
+    ):
+        ask("land.test")
+        waiting = citizen.browser.url
+        clock.shift(1)
+        log_in("uwv.test", "midden")
+        clock.shift(1)
+        citizen.sign_in(url=waiting)
+        assert told("land.test") == "basis"
+
     def test_two_are_strangers_to_each_other(self, ruled, log_in, silently):
         ruled("stad.test", sso_domain="none")
         log_in("land.test")

@@ -864,6 +864,22 @@ class TestTheNumberOfASector:
         uwv.ask(citizen)
         assert citizen.is_asked
 
+    @pytest.mark.parametrize(
+        ("released", "number"),
+        [({"bsn"}, ANNA), ({"sofi", "name"}, "s00000001:900000053"), (set(), None)],
+        ids=str,
+    )
+    def test_is_one_that_the_operator_lets_it_learn(
+        self, citizen, land, hub_believes, released, number
+    ):
+        hub_believes("land.test", lambda entity: replace(entity, released=released))
+        land.ask(citizen)
+        citizen.sign_in(url=None)
+        if number is None:
+            assert land.status() == FAILED
+        else:
+            assert land.assertion().name_id == messages.NameID(number)
+
     def test_may_be_all_that_she_has(self, citizen, stad, uwv):
         uwv.ask(citizen)
         citizen.sign_in("chaima", url=None)

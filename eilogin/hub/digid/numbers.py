@@ -11,23 +11,26 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from eilogin.hub.by_entity import read_by_entity, said_for
+from eilogin.saml.metadata import EntityDescriptor
 from eilogin.saml.sectors import NUMBERS, SectorName
 
 
 def name_for(
     sectors: Mapping[str, Sequence[str]],
-    entity_id: str,
+    entity: EntityDescriptor,
     attributes: Mapping[str, Sequence[str]],
 ) -> SectorName | None:
     """By which number a participant knows a citizen: the first that there is of hers.
 
-    ``sectors`` say whose are which; ``attributes`` are those of her login.
+    ``sectors`` say whose are which; ``attributes`` are those of her login. Where the
+    operator of the federation rules which of them it may learn, a number is one too.
     """
-    wanted = said_for(sectors, entity_id) or ()
+    wanted = said_for(sectors, entity.entity_id) or ()
     found = (
         SectorName(sector, values[0])
         for sector in wanted
         if (values := attributes.get(NUMBERS[sector]))
+        and (entity.released is None or NUMBERS[sector] in entity.released)
     )
     return next(found, None)
 

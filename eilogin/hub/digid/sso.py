@@ -47,6 +47,7 @@ from eilogin.hub.sso import (
 )
 from eilogin.saml import messages, xml
 from eilogin.saml.checks import require_destination
+from eilogin.saml.sectors import SectorName
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive, receive_soap
@@ -161,9 +162,15 @@ class SingleSignOnAsDigid(SingleSignOn):
         return (
             login is not None
             and proven_for(login, domain_of(environ, question)) is not None
-            and name_for(self._sectors, question.issuer, login.attributes) is None
+            and self._name_for(environ, question, login) is None
             and not Presence(environ, login).must_prove(question.issuer)
         )
+
+    def _name_for(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> SectorName | None:
+        entity, _ = env.trust(environ).participant(question.issuer)
+        return name_for(self._sectors, entity, login.attributes)
 
     def _certain(
         self,
@@ -211,7 +218,7 @@ class SingleSignOnAsDigid(SingleSignOn):
         self, environ: "WSGIEnvironment", question: Question, login: Login, now: float
     ) -> Confirmed | None:
         trust = env.trust(environ)
-        name = name_for(self._sectors, question.issuer, login.attributes)
+        name = self._name_for(environ, question, login)
         if name is None:
             return None
         subject = Subject(trust.own.entity_id, question.issuer, str(name))

@@ -6,8 +6,10 @@ import pytest
 
 from eilogin.errors import StoreUnavailable
 from eilogin.federation import Federation
+from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import FederationMetadata
 
+HUB = "https://inloggen.test"
 STAD = "https://stad.test/eilogin/metadata"
 ALL = {"inloggen.test", "uwv.test", "stad.test", "land.test"}
 NO_MORE = ALL - {"stad.test"}
@@ -65,6 +67,30 @@ class TestAParticipantThatLeaves:
     def test_is_refused_from_the_next_request_on(self, removed, another, refused):
         another.visit("https://stad.test/mijn")
         refused(another.browser.page, "peer-unknown")
+
+    def test_gets_nothing_for_what_was_begun_before(  # noqa: PLR0913, PLR0917
+        self, citizen, service, party, call, leaves, refused
+    ):
+        asks = {"acs_url": "", "protocol_binding": bindings.ARTIFACT}
+        citizen.visit(service.address(service.request(**asks)))
+        citizen.sign_in(url=None)
+        [answered] = service.came
+        asked = service.request(**asks, force_authn=True)
+        citizen.visit(service.address(asked))
+        assert citizen.is_asked
+        leaves("stad.test")
+        page, carried = service.resolve(answered["SAMLart"])
+        assert carried is None
+        refused(page, "peer-unknown")
+        name_id = messages.NameID("whoever")
+        logout = party("stad.test").logout_request(name_id, f"{HUB}/slo/soap")
+        soap = party("stad.test").by_soap(logout)
+        refused(call("POST", f"{HUB}/slo/soap", soap), "peer-unknown")
+        citizen.sign_in(url=None)
+        refused(citizen.browser.page, "peer-unknown")
+        citizen.visit(service.address(asked))
+        refused(citizen.browser.page, "peer-unknown")
+        assert service.came == [answered]
 
     def test_is_in_the_log_and_the_audit_log(self, removed, work, events, caplog):
         work()

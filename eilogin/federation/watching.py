@@ -228,6 +228,8 @@ class Watch:
                 if active is not None and _is_due(active.tries, look):
                     self._child = _Child(number, question(self._options))
                     _round.adopt(self._child)
+                else:
+                    self._not_before = 0.0
             finally:
                 # The child has it too.
                 os.close(number)
@@ -240,6 +242,8 @@ class Watch:
         self._child = None
         relay(child.told())
         if child.status == 0:
+            # It has noted when it is time again.
+            self._not_before = 0.0
             return
         why = f"the process that refreshes ended with status {child.status}"
         self._complain(why)

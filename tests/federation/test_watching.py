@@ -21,6 +21,7 @@ from eilogin.web import environ as env
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
+LAND = "https://land.test/eilogin/metadata"
 PATIENCE = 60
 
 
@@ -131,6 +132,13 @@ class TestARefresh:
         site.make_due()
         site.waits_until(lambda: site.knows(STAD))
         assert site.folder.active.tries.due > instants.now()
+
+    def test_is_done_each_time_that_it_is_due(self, site, sources):
+        site.request()
+        for name in (STAD, LAND):
+            sources.publish(HUB, UWV, name)
+            site.make_due()
+            site.waits_until(lambda name=name: site.knows(name), seconds=30)
 
     def test_logs_here_what_the_child_says(self, site, sources, caplog):
         with caplog.at_level(logging.INFO, "eilogin"):

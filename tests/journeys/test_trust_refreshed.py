@@ -20,7 +20,7 @@ from eilogin.cli import main
 from eilogin.files import PUBLIC, write
 
 #: Seconds in which what is to happen has happened, on a busy machine too.
-SOON = 60.0
+SOON = 120.0
 #: Seconds within which all processes follow, and what a busy machine may add.
 FOLLOWED = 1.0 + 5.0
 

@@ -27,7 +27,7 @@ from eilogin.cli.pipelines import Part
 from eilogin.errors import EiloginError, InvalidOptions
 from eilogin.federation import Own, Trust, peers
 from eilogin.federation.alarms import Ending
-from eilogin.federation.dates import endings_of
+from eilogin.federation.dates import endings_of, key_endings
 from eilogin.federation.own import HUB
 from eilogin.federation.own_keys import (
     CALENDAR,
@@ -422,7 +422,8 @@ def _endings(ini: IniFile, part: Part) -> Sequence[Ending]:
     except EiloginError as error:
         click.echo(f"without those of others: {error}", err=True)
         return ()
-    return endings_of(options, trust.own, trust.federation, trust.hub_ids)
+    others = endings_of(options, trust.own, trust.federation, trust.hub_ids)
+    return (*key_endings(trust.own.keys), *others)
 
 
 def _fetched(options: TrustOptions) -> Trust:

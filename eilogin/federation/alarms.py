@@ -6,9 +6,8 @@ way into the metadata of others too: so it is told 60, 30 and 7 days before.
 """
 
 import logging
-import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from eilogin import clock
@@ -24,6 +23,8 @@ STAGES = (60 * _DAY, 30 * _DAY, 7 * _DAY, 0.0)
 #: From when on it is told: the first of the stages.
 SOON = STAGES[0]
 _URGENT = 7 * _DAY
+
+_Key = tuple[str, str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Ending:
     peer: str = ""
     #: What is to be done.
     cure: str = "get a new one in time"
+
+    @property
+    def key(self) -> _Key:
+        """What tells it from others: a newer certificate is another one."""
+        return (self.peer, self.name, self.ends)
 
     @property
     def code(self) -> str:
@@ -74,35 +80,47 @@ def ends_in_words(ends: float) -> str:
 class Alarms:
     """Tells the log of each ending at each stage, once in a process.
 
-    What is near already when it is made has been told: at the start of a site.
+    ``endings`` gives those that there are at the moment. What is near already when this
+    is made has been told: at the start of a site.
     """
 
-    def __init__(self, site: str, endings: Sequence[Ending]) -> None:
+    def __init__(self, site: str, endings: Callable[[], Iterable[Ending]]) -> None:
         self._site, self._endings = site, endings
-        self._seen = clock.now()
-        self._next = self._after(self._seen)
+        #: Which stage has been told of each, the first one as 1.
+        self._told: dict[_Key, int] = {}
+        self._next = 0.0
         self._lock = threading.Lock()
+        self._look(is_told=True)
 
     def see(self) -> None:
-        """Tell what there is to tell; asked at each request for an address of ours."""
-        now = clock.now()
-        if now < self._next or not self._lock.acquire(blocking=False):
+        """Tell what there is to tell; asked as often as anybody likes."""
+        if clock.now() < self._next or not self._lock.acquire(blocking=False):
             return
         try:
-            for ending in self._endings:
-                if any(self._seen < ending.ends - at <= now for at in STAGES):
-                    self._tell(ending, now)
-            self._seen, self._next = now, self._after(now)
+            self._look()
         finally:
             self._lock.release()
+
+    def look_again(self) -> None:
+        """Others end from now on: what is near already of those is told once too."""
+        self._next = 0.0
+
+    def _look(self, *, is_told: bool = False) -> None:
+        now, told = clock.now(), dict[_Key, int]()
+        # Somebody may have taken another key meanwhile.
+        following = now + _DAY
+        for ending in self._endings():
+            before = self._told.get(ending.key, 0)
+            stage = sum(ending.ends - at <= now for at in STAGES)
+            if stage > before and not is_told:
+                self._tell(ending, now)
+            told[ending.key] = max(stage, before)
+            coming = (ending.ends - at for at in STAGES)
+            following = min([following, *(at for at in coming if at > now)])
+        self._told, self._next = told, following
 
     def _tell(self, ending: Ending, now: float) -> None:
         is_urgent = ending.ends - now <= _URGENT
         level = logging.ERROR if is_urgent else logging.WARNING
         said = f"{ending.option}: {ending.told} ({ending.code})"
         _log.log(level, "%s: %s", self._site, said)
-
-    def _after(self, now: float) -> float:
-        """The first instant after ``now`` at which there is something to tell."""
-        instants = (one.ends - stage for one in self._endings for stage in STAGES)
-        return min((at for at in instants if at > now), default=math.inf)

@@ -5,7 +5,7 @@ It is told at start and by ``eilogin check``, and by the log of a running site
 dates of the certificate around it count for nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -33,13 +33,23 @@ _MOST_NAMED = 3
 def endings_of(
     options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
 ) -> tuple[Ending, ...]:
-    """Everything that ends by itself and without which logins fail.
+    """What ends by itself and without which logins fail, beside our keys.
 
-    Of a hub its own, and not those of its participants, of which there may be
-    thousands: ``eilogin check`` has them.
+    Of a hub nothing of its participants, of which there may be thousands: it looks at
+    those by itself.
     """
     theirs = () if own.role == HUB else peers.endings(federation, hubs)
-    return (*_ours(options), *theirs)
+    return (*_in_files(options), *theirs)
+
+
+def key_endings(keys: Iterable[OwnKey]) -> Iterator[Ending]:
+    """When keys of ours end that no other one follows in time."""
+    found = [*keys]
+    signing = [key for key in found if key.signs]
+    encrypting = [key for key in found if key.encrypts]
+    lasts = [last_in_line(of_use) for of_use in (signing, encrypting) if of_use]
+    for key in dict.fromkeys(lasts):
+        yield _of_key(key)
 
 
 def remarks(options: TrustOptions) -> Iterator[Remark]:
@@ -63,12 +73,11 @@ def faults(options: TrustOptions) -> Iterator[Remark]:
 
 
 def _ours(options: TrustOptions) -> Iterator[Ending]:
-    found = [*options.own_keys]
-    signing = [key for key in found if key.signs]
-    encrypting = [key for key in found if key.encrypts]
-    lasts = [last_in_line(keys) for keys in (signing, encrypting) if keys]
-    for key in dict.fromkeys(lasts):
-        yield _of_key(key)
+    yield from key_endings(options.own_keys)
+    yield from _in_files(options)
+
+
+def _in_files(options: TrustOptions) -> Iterator[Ending]:
     for name in _FILES:
         path = getattr(options, name)
         if path is not None:

@@ -236,6 +236,19 @@ def endings(federation: Federation, hubs: Sequence[str]) -> Iterator[Ending]:
         yield Ending("federation", "signing", what, _last_end(role), name, ask)
 
 
+def participant_ending(own: Own, entity: EntityDescriptor) -> Ending | None:
+    """When the last certificate of a participant of this hub ends; None of no one."""
+    role = entity.service_provider
+    if role is None:
+        return None
+    ask = f"ask {entity.whom_to_ask} for new metadata"
+    what = f"a certificate of '{entity.entity_id}'"
+    # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
+    first = role.signing_certificates[: 1 if own.is_digid else None]
+    ends = max(map(certificate_ends, first), default=math.inf)
+    return Ending("federation", "signing", what, ends, entity.entity_id, ask)
+
+
 def _last_end(role: Role) -> float:
     """When the last of its certificates ends; an older one is missed by nobody."""
     return max(map(certificate_ends, role.signing_certificates), default=math.inf)

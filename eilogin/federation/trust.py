@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -17,7 +16,8 @@ from eilogin.errors import (
     UnknownPeer,
     UntrustedSignature,
 )
-from eilogin.federation.alarms import Alarms, Ending
+from eilogin.federation.alarms import Ending
+from eilogin.federation.dates import key_endings
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.federation.watching import Watch
@@ -57,9 +57,8 @@ class Trust:
     weak: frozenset[str] = frozenset()
     #: Address of the service at which a visitor chooses a hub, or "": our own page.
     discovery: str = ""
-    #: When certificates end that somebody needs.
-    endings: tuple[Ending, ...] = ()
-
+    #: When certificates end that somebody needs, beside those of our keys.
+    other_endings: tuple[Ending, ...] = ()
     #: What looks whether the federation is another one by now; None where it stays as
     #: it was read at the start.
     watch: Watch | None = None
@@ -67,10 +66,10 @@ class Trust:
     #: are to hear of the end of sessions still; nobody in the trust of a request.
     departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
 
-    @cached_property
-    def alarms(self) -> Alarms:
-        """What tells the log of :attr:`endings`, from now on."""
-        return Alarms(self.own.entity_id, self.endings)
+    @property
+    def endings(self) -> tuple[Ending, ...]:
+        """When certificates end that somebody needs, by the keys that we have now."""
+        return (*key_endings(self.own.keys), *self.other_endings)
 
     @property
     def decrypter(self) -> Decrypter:

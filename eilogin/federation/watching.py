@@ -54,7 +54,7 @@ class Newer(NamedTuple):
 
     federation: Federation
     hub_ids: tuple[str, ...]
-    endings: tuple[Ending, ...]
+    other_endings: tuple[Ending, ...]
 
 
 #: Who is told of other members: of those before, and of those now.
@@ -86,6 +86,7 @@ class Watch:
         self._stamp, self._federation = opened.stamp, opened.federation
         self._index = active.state.index
         self._told: list[Told] = []
+        self._in_each_round: list[Callable[[], object]] = []
         self._child: _Child | None = None
         self._not_before = 0.0
         #: How the files of this machine looked the last time, and when a child began.
@@ -116,6 +117,10 @@ class Watch:
     def subscribe(self, told: Told) -> None:
         """Have somebody be told of other members, first who subscribes first."""
         self._told.append(told)
+
+    def in_each_round(self, do: Callable[[], object]) -> None:
+        """Have something be done as often as it is looked after, which is often."""
+        self._in_each_round.append(do)
 
     def wake(self) -> None:
         """Look after it from now on, in this process; at once a first time."""
@@ -177,6 +182,8 @@ class Watch:
     def tick(self) -> None:
         """Do what is to be done now."""
         self.look()
+        for do in self._in_each_round:
+            do()
         if self._child is not None:
             self._see_child(self._child)
         elif self._may_refresh:

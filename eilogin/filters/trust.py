@@ -37,6 +37,7 @@ from webob import Response
 from eilogin import audit
 from eilogin.errors import MethodNotAllowed, NotFound, PathRefused, PipelineOrder
 from eilogin.federation import Federation, Trust
+from eilogin.federation.alarms import Alarms
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Newer, Watch
@@ -63,6 +64,9 @@ class TrustFilter:
         self.trust = trust
         self._watch: Watch | _Still = trust.watch or _Still()
         self._watch.subscribe(self._swap)
+        self._alarms = Alarms(trust.own.entity_id, lambda: self.trust.endings)
+        # At a site that nobody visits too.
+        self._watch.in_each_round(self._alarms.see)
         self.pages = Pages()
         self._entity_id = trust.own.entity_id
         self._addresses = trust.own.by_path
@@ -100,8 +104,8 @@ class TrustFilter:
             if path.startswith(self._below_prefix):
                 return self._nothing_here(environ)(environ, start_response)
             return self.app(environ, start_response)
-        # Somebody logs in every day, and the other requests have no time to lose.
-        trust.alarms.see()
+        # Other requests have no time to lose.
+        self._alarms.see()
         if address == "metadata":
             return self._own_metadata(environ)(environ, start_response)
         return self.app(environ, start_response)
@@ -113,6 +117,7 @@ class TrustFilter:
 
     def _swap(self, _: Federation, now: Newer) -> None:
         self.trust = replace(self.trust, **now._asdict())
+        self._alarms.look_again()
 
     def _path_in_zope(self, environ: "WSGIEnvironment") -> str:
         """The path below ``public_url``, as WSGI has it; PathRefused."""
@@ -162,6 +167,9 @@ class _Still:
 
     def subscribe(self, told: object) -> None:
         """Nobody is told of anything."""
+
+    def in_each_round(self, do: object) -> None:
+        """Nothing is done between requests."""
 
     def wake(self) -> None:
         """It is awake."""

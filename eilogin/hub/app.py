@@ -481,11 +481,12 @@ class Hub:
             raise NotFound("no address of the hub, but for who has metrics_token")
         allow_only(environ, "GET", "HEAD")
         accepted = environ.get("HTTP_ACCEPT", "")
-        trust = env.trust(environ)
+        trust, hub = env.trust(environ), self._at_work(environ)
+        endings = (*trust.endings, *hub.certificates.soon())
         body, content_type = self._meters.exposition(
             accepted,
-            self._at_work(environ).undelivered.count,
-            {(one.peer, one.name): one.ends for one in trust.endings},
+            hub.undelivered.count,
+            {(one.peer, one.name): one.ends for one in endings},
             {} if trust.watch is None else trust.watch.numbers(),
         )
         headers = {"Content-Type": content_type, "Cache-Control": "no-store"}

@@ -21,6 +21,7 @@ from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
 from eilogin.federation import Federation, Trust
 from eilogin.federation.watching import Newer
+from eilogin.hub.certificates import Certificates
 from eilogin.hub.departures import Departures, is_participant, left, to_tell
 from eilogin.hub.ending import Endings
 from eilogin.hub.names import Names, citizen_here
@@ -93,6 +94,8 @@ class AtWork:
         self._lock = threading.Lock()
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
+        #: Which certificates of participants end soon.
+        self.certificates = Certificates(lambda: self.trust)
         #: When what is in the store has its turn, by key, as it was read.
         self._later: dict[str, float] = {}
         #: Who could not be asked in the last round.
@@ -386,8 +389,8 @@ def _is_told(came: Came) -> bool:
 class Worker:
     """The threads of a process in which a hub is at work by itself.
 
-    One ends who is over, one tells again, and one tells who has left the federation:
-    that may take long, and nobody's limit waits for it.
+    One ends who is over, one tells again, and one looks after the members: it tells who
+    has left the federation, which may take long, and nobody's limit waits for it.
     """
 
     def __init__(self) -> None:
@@ -437,7 +440,12 @@ def end_once(hub: AtWork) -> None:
 
 
 def leave_once(hub: AtWork) -> None:
-    """Tell who has left the federation; what goes wrong is in the log."""
+    """Tell who has left the federation, and our log whose certificate ends.
+
+    What goes wrong is in the log.
+    """
+    with _noted("the certificates of participants could not be looked at"):
+        hub.certificates.see()
     with _noted("who has left the federation could not be told"):
         hub.end_at_departed()
 

@@ -1,6 +1,7 @@
 """The log of a running site tells of the end of a certificate, in time."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import time_machine
@@ -37,7 +38,7 @@ def told(caplog):
 @pytest.fixture
 def alarms(ending):
     with time_machine.travel(END - 100 * DAY, tick=False):
-        return Alarms("uwv", [ending])
+        return Alarms("uwv", lambda: [ending])
 
 
 def test_are_told_once_at_each_stage(alarms, told):
@@ -59,12 +60,53 @@ def test_are_told_once_where_nobody_came_by_for_long(alarms, told):
 
 def test_are_not_told_again_of_what_the_start_has_told(ending, told):
     with time_machine.travel(END - 50 * DAY, tick=False):
-        alarms = Alarms("uwv", [ending])
+        alarms = Alarms("uwv", lambda: [ending])
     assert [len(records) for records in told(alarms, 49, 30)] == [0, 1]
 
 
 def test_are_silent_where_nothing_ends(told):
-    assert told(Alarms("uwv", []), 0) == [[]]
+    assert told(Alarms("uwv", list), 0) == [[]]
+
+
+class TestOfOthersThanBefore:
+    @pytest.fixture
+    def endings(self):
+        return []
+
+    @pytest.fixture
+    def alarms(self, endings):
+        with time_machine.travel(END - 100 * DAY, tick=False):
+            return Alarms("uwv", lambda: endings)
+
+    def test_are_told_at_once_of_what_is_near_already(
+        self, alarms, endings, ending, told
+    ):
+        assert told(alarms, 20) == [[]]
+        endings.append(ending)
+        alarms.look_again()
+        found = told(alarms, 20, 19, 7)
+        assert [len(records) for records in found] == [1, 0, 1]
+
+    def test_are_told_a_day_later_where_nobody_says_that_there_are_others(
+        self, alarms, endings, ending, told
+    ):
+        assert told(alarms, 20) == [[]]
+        endings.append(ending)
+        found = told(alarms, 19.9, 19)
+        assert [len(records) for records in found] == [0, 1]
+
+    def test_are_not_told_again_at_each_change(self, alarms, endings, ending, told):
+        endings.append(ending)
+        alarms.look_again()
+        assert len(told(alarms, 20)[0]) == 1
+        for days in (19, 18):
+            alarms.look_again()
+            assert told(alarms, days) == [[]]
+
+    def test_are_silent_when_the_next_one_is_there(self, alarms, endings, ending, told):
+        endings[:] = [replace(ending, ends=END + 365 * DAY)]
+        alarms.look_again()
+        assert told(alarms, 20, 0, -1) == [[], [], []]
 
 
 @pytest.mark.parametrize(

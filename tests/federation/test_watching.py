@@ -14,9 +14,12 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.federation import watching
+from eilogin.federation.own_keys import OwnKey
 from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import trust_of
 from eilogin.filters.trust import TrustFilter
+from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.metadata import write_federation
 from eilogin.web import environ as env
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
@@ -99,6 +102,26 @@ class TestWhatBecameActive:
         assert old is first
         assert new.federation is site.request().federation
         assert new.hub_ids == (HUB,)
+
+    def test_is_told_once_where_a_certificate_of_it_ends_soon(  # noqa: PLR0913, PLR0917
+        self, site, options, sources, make_own, key, operator, caplog
+    ):
+        site.request()
+        again = new_key_pair("again", days=20, private=key.private)
+        keys = (OwnKey.of(SigningKey.load(*again)),)
+        hub = make_own("hub", entity_id=HUB, public_url="https://hub.test", keys=keys)
+        members, said = [make_own().descriptor(), hub.descriptor()], f"'{HUB}' ends at"
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            for name in ("Proef", "Test"):
+                sources.octets = write_federation(
+                    members, name=name, valid_until=instants.now() + 9e6, key=operator
+                )
+                refresh(options, site.folder)
+                site.waits_until(
+                    lambda name=name: site.filter.trust.federation.name == name
+                )
+                site.waits_until(lambda: said in caplog.text)
+        assert caplog.text.count(said) == 1
 
     def test_by_other_options_is_not_used(self, site, sources, caplog):
         site.request()

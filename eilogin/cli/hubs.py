@@ -53,9 +53,18 @@ class Member:
         """Whether it is a hub of ours, and no participant."""
         return _is_hub(self.parts)
 
-    def request(self) -> Request:
-        """A request of our own to it."""
-        url = urlsplit(self.own.url("health" if self.is_hub else "logout"))
+    @property
+    def has_work(self) -> bool:
+        """Whether it does something where no visitor waits for it."""
+        keeps = any(part.options.get("federation_folder") for part in self.parts)
+        return self.is_hub or keeps
+
+    def visit(self) -> Request:
+        """A request of our own to it, as anybody may make it."""
+        return self._request("health" if self.is_hub else "metadata")
+
+    def _request(self, address: str) -> Request:
+        url = urlsplit(self.own.url(address))
         request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
         # Every server says it, and a filter of somebody else may count on that.
         request.remote_addr = "127.0.0.1"
@@ -66,7 +75,8 @@ class Member:
 
         Raises :class:`click.ClickException` where something stands in the way.
         """
-        request, operator = self.request(), env.Operator()
+        address = "health" if self.is_hub else "logout"
+        request, operator = self._request(address), env.Operator()
         request.environ[env.OPERATOR] = operator
         answer = request.get_response(self.app)
         found = operator.hub if self.is_hub else operator.site
@@ -144,18 +154,23 @@ def require_store(entity_id: str, sessions: Sessions) -> None:
         )
 
 
-def wake_hubs(ini: IniFile, app: "WSGIApplication") -> None:
-    """Have the hubs that ``app`` serves begin their work, though nobody visits them."""
+def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
+    """Have what ``app`` serves begin its work, though nobody visits it.
+
+    A hub tells again who was not reached, and who keeps its federation refreshes that.
+    """
     for stack in Pipelines(ini).stacks():
-        if not _is_hub(stack.parts):
+        if not any(map(is_member, stack.parts)):
             continue
         member = _member(ini, stack, app)
+        if not member.has_work:
+            continue
         try:
-            member.request().get_response(app)
+            member.visit().get_response(app)
         except Exception:  # noqa: BLE001 - filters of others may stand before it
             _log.warning(
-                "the hub %s begins its work with its first visitor: what stands before"
-                " it does not let our own request through",
+                "%s begins its work with its first visitor: what stands before it does"
+                " not let our own request through",
                 member.own.entity_id,
                 exc_info=True,
             )

@@ -295,7 +295,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
     public_url = said["public_url"] or ask(
         "Where do visitors find your site? Scheme and host, as it stands in their"
         " browsers: https://mijn.example.nl. (On this machine, to try it:"
-        " http://mijn.localhost:8080.)",
+        " http://mijn.localhost:8090.)",
         "Public URL",
         option="--public-url",
         kind=_public_url,

@@ -24,7 +24,7 @@ from waitress.server import BaseWSGIServer, create_server
 
 from eilogin.cli.check import tell, tell_steps
 from eilogin.cli.checking import check
-from eilogin.cli.hubs import wake_hubs
+from eilogin.cli.hubs import wake_members
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.cli.stopping import Stop, signals
@@ -91,7 +91,7 @@ def serve(
             for line in greeting:
                 click.echo(line)
             sys.stdout.flush()
-            wake_hubs(ini, app)
+            wake_members(ini, app)
             _run(servers, stop)
     except EiloginError as error:
         raise click.ClickException(str(error)) from error

@@ -110,7 +110,7 @@ class _Site:
             return
         lines = settings.split(self._said("federation"))
         files = [self._path(line) for line in lines if not is_address(line)]
-        then = f"; then put the new file into\n    {files[0]}" if files else ""
+        then = f"; then that has to be what is in\n    {files[0]}" if files else ""
         yield (
             "wait until the operator has taken you in, and signed the federation with"
             f" you in it{then}"

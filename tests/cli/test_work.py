@@ -14,6 +14,7 @@ from eilogin.cli import serve
 from eilogin.cli.hubs import hubs_of
 from eilogin.cli.inifile import IniFile
 from eilogin.errors import StoreUnavailable
+from eilogin.federation.watching import Watch
 from eilogin.hub.at_work import AtWork
 from eilogin.hub.propagation import Came, Propagation, Told
 from eilogin.sessions import Login, Participant, Subject
@@ -224,6 +225,18 @@ class TestAFederation:
             process.kill()
             process.wait(PATIENCE)
         assert f"at work for {UWV}" in log.read_text()
+
+    def test_is_looked_after_by_a_server_before_anybody_visits_it(
+        self, uwv, run, monkeypatch, site
+    ):
+        with uwv.open("a") as file:
+            file.write(f"[server:main]\nuse = egg:waitress#main\nport = {site.port}\n")
+        awake = []
+        monkeypatch.setattr(Watch, "wake", lambda watch: awake.append(watch.entity_id))
+        monkeypatch.setattr(serve, "_run", lambda *_: None)
+        result = run("serve", uwv)
+        assert result.exit_code == 0, result.output
+        assert awake == [UWV]
 
     def test_of_a_file_in_which_nothing_is_to_be_done(self, uwv, run):
         text = uwv.read_text().replace("federation_folder = %(here)s/var/trust\n", "")

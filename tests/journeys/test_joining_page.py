@@ -199,6 +199,11 @@ def test_leads_to_a_site_at_which_citizens_log_in(clone, tmp_path, environ, runn
     browser.press("Inloggen", username="anna", password="demo-anna")
     assert browser.url == mijn
     assert "Hello world!" in browser.text
+    browser.visit(f"{mijn}eilogin/logout")
+    assert "U bent overal uitgelogd" in browser.text
+    browser.visit(mijn)
+    browser.press("Inloggen", username="anna", password="demo-anna")
+    assert "Hello world!" in browser.text
 
     run(f"eilogin federation remove FEDERATION {mijn}eilogin/metadata --yes")
     run("eilogin federation sign FEDERATION")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from redis_servers import require_redis
+from unmeasured import unmeasured
 
 FOLDER = Path(__file__).parents[2] / "contrib" / "benchmarks"
 
@@ -16,7 +17,12 @@ FOLDER = Path(__file__).parents[2] / "contrib" / "benchmarks"
 def run(*arguments, program="run.py"):
     command = [sys.executable, "-W", "error::ResourceWarning", FOLDER / program]
     done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, timeout=120, check=False
+        [*command, *arguments],
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from redis_servers import DurableServer
+from unmeasured import unmeasured
 
 from eilogin import clock
 from eilogin.errors import MessageReplayed
@@ -63,8 +64,7 @@ class Nursery:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                # What is killed leaves no half-written notes of what it covered.
-                env={k: v for k, v in os.environ.items() if "COVERAGE" not in k},
+                env=unmeasured(),
             )
 
     def new_workers(self):

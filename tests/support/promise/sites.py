@@ -15,6 +15,7 @@ from typing import Self
 from eilogin_sites import CHEAP
 from peer_servers import LOOPBACK, EiloginServe
 from real_parts import free_ports
+from unmeasured import unmeasured
 
 from eilogin import clock
 from eilogin.federation.own_options import OwnOptions, own_of
@@ -248,7 +249,7 @@ class Sites:
 
 def _environment(events: Path) -> dict[str, str]:
     """What a process needs to know its witnesses; it is not measured, but quick."""
-    ours = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    ours = unmeasured()
     paths = [str(_SUPPORT), *filter(None, [ours.get("PYTHONPATH")])]
     return ours | {"PYTHONPATH": os.pathsep.join(paths), witness.FOLDER: str(events)}
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 from app_sites import APPS, ELSEWHERE, KINDS, Application, Citizen, Running
 from eilogin_sites import HUB, Ours, metadata_of, person
+from unmeasured import unmeasured
 
 #: Who writes the news of the Django site.
 EDITOR = {"username": "editor", "password": "her own", "email": "editor@example.nl"}
@@ -25,7 +26,7 @@ INSTALL = (
 @pytest.fixture(scope="session")
 def environment():
     """What every process has of ours; no Django site that ran in here is in it."""
-    return {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    return {k: v for k, v in unmeasured().items() if k != "DJANGO_SETTINGS_MODULE"}
 
 
 @pytest.fixture(scope="session")

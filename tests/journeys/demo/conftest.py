@@ -57,13 +57,16 @@ class RunningDemo:
         file.write_text(text.replace(f"{line}%(servers)s", f"{line}{self._nobody}"))
 
     def configure(self, section, **options):
-        """Have a section of the ini file say this."""
+        """Have a section of the ini file say this, and nothing of what is None."""
         file = self.folder / "paste.ini"
         parser = configparser.RawConfigParser()
         parser.optionxform = str
         parser.read(file)
         for option, value in options.items():
-            parser.set(section, option, value)
+            if value is None:
+                assert parser.remove_option(section, option)
+            else:
+                parser.set(section, option, value)
         with file.open("w") as written:
             parser.write(written)
 
@@ -214,9 +217,15 @@ def chromium():
         yield browser
 
 
-def run_demo(folder, *, unplugged=(), configured=None):
+@pytest.fixture(scope="module")
+def configured():
+    """What the ini file of a module's demos says otherwise, by section."""
+    return {}
+
+
+def run_demo(folder, configured, *, unplugged=()):
     demo = RunningDemo(folder)
-    for section, options in (configured or {}).items():
+    for section, options in configured.items():
         demo.configure(section, **options)
     for host in unplugged:
         demo.unplug(host)
@@ -229,31 +238,22 @@ def run_demo(folder, *, unplugged=(), configured=None):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """The demo as it is, for all tests of a module."""
-    yield from run_demo(tmp_path_factory.mktemp("demo"))
+def demo(tmp_path_factory, configured):
+    """The demo, for all tests of a module: it takes a while to start."""
+    yield from run_demo(tmp_path_factory.mktemp("demo"), configured)
 
 
 @pytest.fixture
-def own_demo(tmp_path):
+def own_demo(tmp_path, configured):
     """A demo that a test may do with as it pleases."""
-    yield from run_demo(tmp_path)
+    yield from run_demo(tmp_path, configured)
 
 
 @pytest.fixture(scope="module")
-def hasty_demo(tmp_path_factory):
-    """A demo whose sessions end while a test waits for it; both sites warn."""
-    limits = {
-        "filter:uwv-eilogin": {"idle": "12s", "warn": "1m"},
-        "filter:kadaster-eilogin": {"max_session": "14s", "warn": "8s"},
-    }
-    yield from run_demo(tmp_path_factory.mktemp("hasty"), configured=limits)
-
-
-@pytest.fixture
-def unplugged_demo(tmp_path):
+def unplugged_demo(tmp_path_factory, configured):
     """A demo whose municipality is down for servers."""
-    yield from run_demo(tmp_path, unplugged=["gemeente"])
+    folder = tmp_path_factory.mktemp("unplugged")
+    yield from run_demo(folder, configured, unplugged=["gemeente"])
 
 
 @pytest.fixture

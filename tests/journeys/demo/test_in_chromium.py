@@ -3,6 +3,8 @@
 Pictures of the pages are kept under ``var/screenshots`` of the checkout.
 """
 
+import contextlib
+import http.client
 import json
 import re
 
@@ -350,6 +352,20 @@ class TestTheDemo:
         own_demo.start("--reset")
         assert ": was there already" not in own_demo.output
         anna.visit("uwv").sees("Inloggen bij UWV").type_password().arrives("uwv")
+
+    def test_has_its_own_page_for_what_is_larger_than_it_keeps(self, demo):
+        connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=30)
+        with contextlib.closing(connection):
+            headers = {
+                "Host": f"uwv.localhost:{demo.port}",
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Sec-Fetch-Site": "same-origin",
+                "Sec-Fetch-Mode": "navigate",
+            }
+            connection.request("POST", "/notitie", bytes(1024**2 + 1), headers)
+            answer = connection.getresponse()
+            assert answer.status == 403
+            assert "is niet verwerkt" in answer.read().decode()
 
 
 def is_dark(citizen):

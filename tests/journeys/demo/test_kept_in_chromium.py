@@ -3,9 +3,6 @@
 The server's clock cannot be moved here, so the session is a short one.
 """
 
-import contextlib
-import http.client
-
 import pytest
 
 pytestmark = pytest.mark.real
@@ -20,16 +17,11 @@ UNTIL_IT_IS_OVER = """async () => {
 NOTE = "Bellen over het bezwaar & één ☂"
 
 
-@pytest.fixture
-def demo(own_demo):
-    """A demo in which a session of uwv ends soon."""
-    own_demo.interrupt()
-    own_demo.configure("filter:uwv-eilogin", idle="3s", keep_post="1k")
-    file = own_demo.folder / "paste.ini"
-    # Its dialog would stand before the form.
-    file.write_text(file.read_text().replace("\nwarn = 2m\n", "\n"))
-    own_demo.start()
-    return own_demo
+@pytest.fixture(scope="module")
+def configured():
+    """A session of uwv ends soon; a dialog would stand before the form."""
+    uwv = {"idle": "3s", "keep_post": "1k", "warn": None}
+    return {"filter:uwv-eilogin": uwv}
 
 
 def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
@@ -65,18 +57,3 @@ def test_what_is_too_large_is_told_so(demo, at_browser):
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Bewaren").sees("Wat u hebt verstuurd, is te groot om te bewaren")
     anna.photograph("form-too-large")
-
-
-def test_what_is_larger_than_eilogin_keeps_still_comes_to_its_own_page(own_demo):
-    connection = http.client.HTTPConnection("127.0.0.1", own_demo.port, timeout=30)
-    with contextlib.closing(connection):
-        headers = {
-            "Host": f"uwv.localhost:{own_demo.port}",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Sec-Fetch-Site": "same-origin",
-            "Sec-Fetch-Mode": "navigate",
-        }
-        connection.request("POST", "/notitie", bytes(1024**2 + 1), headers)
-        answer = connection.getresponse()
-        assert answer.status == 403
-        assert "is niet verwerkt" in answer.read().decode()

@@ -5,30 +5,30 @@ import pytest
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture
-def demo(own_demo):
-    own_demo.interrupt()
-    own_demo.configure(
-        "app:inloggen-hub",
-        logout_in_browser="one-by-one",
-        logout_binding="* browser",
-    )
-    own_demo.start()
-    return own_demo
+@pytest.fixture(scope="module")
+def configured():
+    return {
+        "app:inloggen-hub": {
+            "logout_in_browser": "one-by-one",
+            "logout_binding": "* browser",
+        }
+    }
 
 
-def test_she_is_logged_out_at_all_of_them_and_back_where_she_clicked(demo, at_browser):
-    anna = at_browser(demo).go_everywhere()
+def test_she_is_logged_out_at_all_of_them_and_back_where_she_clicked(
+    own_demo, at_browser
+):
+    anna = at_browser(own_demo).go_everywhere()
     anna.visit("gemeente").click("Uitloggen").sees("U bent overal uitgelogd")
     anna.arrives("gemeente", "/eilogin/slo")
     for host, name in (("uwv", "UWV"), ("kadaster", "Kadaster")):
         anna.visit(host, "/mijn").sees(f"Inloggen bij {name}")
 
 
-def test_from_one_that_is_dead_the_hub_leads_on_to_the_rest(demo, at_browser):
-    anna = at_browser(demo, color_scheme="dark").go_everywhere()
-    demo.interrupt()
-    demo.start("--down", "kadaster")
+def test_from_one_that_is_dead_the_hub_leads_on_to_the_rest(own_demo, at_browser):
+    anna = at_browser(own_demo, color_scheme="dark").go_everywhere()
+    own_demo.interrupt()
+    own_demo.start("--down", "kadaster")
     anna.visit("gemeente").click("Uitloggen").arrives("kadaster", "/eilogin/slo")
     anna.visit("inloggen").sees("Let op: u bent nog niet overal uitgelogd")
     assert "Het uitloggen via uw browser is halverwege gestopt." in anna.text

@@ -14,14 +14,13 @@ ADD_FRAME = """address => new Promise(resolve => {
 LONGER_THAN_KEEP_ALIVE = "new Promise(go => setTimeout(go, 2500))"
 
 
-@pytest.fixture
-def demo(own_demo):
-    """A demo whose sites soon ask the hub again; its answer comes by either binding."""
-    own_demo.interrupt()
-    own_demo.configure("filter:uwv-eilogin", keep_alive="2s")
-    own_demo.configure("filter:gemeente-login", keep_alive="2s")
-    own_demo.start()
-    return own_demo
+@pytest.fixture(scope="module")
+def configured():
+    """Sites soon ask the hub again; its answer comes by either binding."""
+    return {
+        "filter:uwv-eilogin": {"keep_alive": "2s"},
+        "filter:gemeente-login": {"keep_alive": "2s"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def served(environ, readings, way=as_it_is, *, by_mount=False):
     return normalize("NFC", path).strip("/").split("/")
 
 
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(attacks(), st.lists(st.sampled_from(READINGS), max_size=4))
 def test_no_spelling_reaches_an_application_without_what_it_needs(attack, readings):
     said, environ = attack
@@ -311,7 +311,7 @@ def test_no_spelling_reaches_an_application_without_what_it_needs(attack, readin
         assert asked >= NEEDS.index(needed_by(said, names))
 
 
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(attacks(), st.lists(st.sampled_from(READINGS), max_size=3))
 def test_no_detour_reaches_an_application_without_what_it_needs(attack, readings):
     said, environ = attack
@@ -339,7 +339,7 @@ def names_for_pyramid(environ):
 
 @pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 @pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
-@settings(max_examples=500)
+@settings(max_examples=250)
 @pytest.mark.parametrize(
     "path_for", [names_for_flask, names_for_django, names_for_pyramid]
 )
@@ -488,7 +488,7 @@ BEFORE = (
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(
     zope_lines,
     st.sampled_from(BEFORE),
@@ -525,7 +525,7 @@ def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called)
     assert needed <= NEEDS.index("optional") or asked_for(rules, environ) >= needed
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(
     zope_lines,
     st.sampled_from(("MOVE", "move", "POST")),

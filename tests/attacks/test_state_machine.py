@@ -744,7 +744,7 @@ class StrictMachine(SignInMachine):
 
 
 FIXED = settings(
-    max_examples=120,
+    max_examples=40,
     stateful_step_count=40,
     derandomize=True,
     report_multiple_bugs=False,

@@ -17,7 +17,13 @@ from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import LoginEnded, NotServed, Refused
+from eilogin.errors import (
+    InNameOf,
+    LoginEnded,
+    MessageMisdirected,
+    NotServed,
+    Refused,
+)
 from eilogin.federation import Trust
 from eilogin.hub import contexts, domains
 from eilogin.hub.above import ServiceAbove, SignInAbove, go_on
@@ -138,8 +144,17 @@ class SingleSignOn:
     def _question(
         self, environ: "WSGIEnvironment", query: Mapping[str, str]
     ) -> Question:
-        """What an address of ours goes on with."""
-        return Questions(env.values(environ)).find(query.get(PARAMETER, ""))
+        """What an address of ours goes on with, if it can still be answered there."""
+        question = Questions(env.values(environ)).find(query.get(PARAMETER, ""))
+        _, role = env.trust(environ).participant(question.issuer)
+        # Who has taken an address out of its metadata may not have it any more.
+        if role.consumer(url=question.acs_url, binding=question.binding) is None:
+            with InNameOf(question.issuer):
+                raise MessageMisdirected(
+                    f"the AssertionConsumerService {question.acs_url} is in the"
+                    f" metadata of {question.issuer!r} no more, since this was asked"
+                )
+        return question
 
     def _asked(self, environ: "WSGIEnvironment") -> Asked:
         """What a participant asks by this request."""
@@ -166,10 +181,8 @@ class SingleSignOn:
     def _proceed(self, environ: "WSGIEnvironment", question: Question) -> Response:
         """The answer, or the page that has to come before it."""
         trust = env.trust(environ)
-        entity, role = trust.participant(question.issuer)
-        # What it had asked before the operator has ruled otherwise is not answered.
-        are_all_high = contexts.at_least(question.levels, entity.required_level)
-        if not question.level or are_all_high != question.levels:
+        _, role = trust.participant(question.issuer)
+        if not question.level or not _is_high_enough(environ, question):
             return self._refuse(environ, question, NO_LEVEL)
         # Where no answer could be signed, nobody is asked anything.
         trust.key_for(question.issuer)
@@ -312,8 +325,8 @@ class SingleSignOn:
             answer.headerlist.append(env.cookie(environ).expire())
             return answer
         certain = self._still_certain(environ, question)
-        if certain is None:
-            # It took her too long.
+        if certain is None or not _is_high_enough(environ, question):
+            # It took her too long, or the operator has ruled otherwise meanwhile.
             return see_other(way_on(environ, question))
         return self._go_on_as(environ, question, certain, fields)
 
@@ -519,6 +532,13 @@ def way_on(environ: "WSGIEnvironment", question: Question) -> str:
 def wants_proof(question: Question) -> bool:
     """Whether only what she proves for this very question is an answer to it."""
     return question.force or question.level in contexts.ALWAYS_FRESH
+
+
+def _is_high_enough(environ: "WSGIEnvironment", question: Question) -> bool:
+    """Whether all levels that would do are as high as the operator requires by now."""
+    entity, _ = env.trust(environ).participant(question.issuer)
+    high = contexts.at_least(question.levels, entity.required_level)
+    return high == question.levels
 
 
 def domain_of(environ: "WSGIEnvironment", question: Question) -> str:

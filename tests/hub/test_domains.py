@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from eilogin.hub.domains import proven_for
+from eilogin.saml import bindings, messages
 from eilogin.saml.levels import DIGID
+from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login, Subject
 
 HUB = "https://inloggen.test"
@@ -281,6 +283,41 @@ class TestWhereSheIsInAlready:
         ruled("stad.test", sso_domain="zorg")
         citizen.browser.press("Ga verder")
         assert citizen.is_asked
+        assert services["stad.test"].came == []
+
+    def test_leads_on_to_nobody_who_needs_a_higher_level_meanwhile(
+        self, citizen, ruled, log_in, ask, services
+    ):
+        log_in("uwv.test")
+        ask("stad.test")
+        ruled("stad.test", required_level="midden")
+        citizen.browser.press("Ga verder")
+        response, assertion = services["stad.test"].answer()
+        assert assertion is None
+        assert response.status.codes[-1] == messages.NO_AUTHN_CONTEXT
+
+    @pytest.mark.parametrize("shows", [True, False])
+    def test_leads_on_to_no_address_that_is_gone_meanwhile(  # noqa: PLR0913, PLR0917
+        self, citizen, log_in, ask, services, hub_believes, refused, shows
+    ):
+        if shows:
+            log_in("uwv.test")
+        ask("stad.test")
+        there = Endpoint(bindings.POST, "https://stad.test/elsewhere", index=0)
+        hub_believes(
+            "stad.test",
+            lambda entity: replace(
+                entity,
+                service_provider=replace(
+                    entity.service_provider, assertion_consumers=(there,)
+                ),
+            ),
+        )
+        if shows:
+            citizen.browser.press("Ga verder")
+        else:
+            citizen.sign_in(url=None)
+        refused(citizen.browser.page, "message-misdirected")
         assert services["stad.test"].came == []
 
 

@@ -29,9 +29,10 @@ from eilogin.federation import Federation
 from eilogin.federation.changes import MOST_LOGGED, Changes, Rules, changes_for
 from eilogin.federation.departed import departed_of, note_departed
 from eilogin.federation.differences import words
-from eilogin.federation.folder import Active, Approval, SiteFolder, Source, Waiting
+from eilogin.federation.folder import Approval, SiteFolder, Source, Waiting
+from eilogin.federation.made_by import is_over
 from eilogin.federation.own_options import entity_id_of
-from eilogin.federation.refreshing import is_over, refresh
+from eilogin.federation.refreshing import opened, refresh
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 
@@ -98,13 +99,14 @@ class Site:
         return changes_for(self.options, old, new, departed_of(self.folder))
 
     def states(self, waiting: Waiting) -> tuple[Federation, Federation]:
-        """What is active, and what waits; MetadataUnusable of what cannot be read."""
-        active = self.folder.active
-        old = Federation() if active is None else self._federation(active)
-        return old, self._federation(waiting)
+        """What is active, nobody where that cannot be read any more, and what waits.
 
-    def _federation(self, found: Active | Waiting) -> Federation:
-        return Federation.from_index(self.folder.index(found.state))
+        Raises MetadataUnusable where the latter cannot be read.
+        """
+        active = self.folder.active
+        old = None if active is None else opened(self.folder, active.state)
+        new = Federation.from_index(self.folder.index(waiting.state))
+        return old or Federation(), new
 
 
 @trust_command.command("show", short_help="What is active, its sources, what waits.")
@@ -297,7 +299,7 @@ def _differing(site: Site, waiting: Waiting) -> Iterator[str]:
     yield from _approvals(site, waiting)
     changes = site.changes(waiting)
     yield "\nIt waits because of:"
-    yield from (f"  {reason}" for reason in changes.waits(Rules.of(site.options)))
+    yield from (f"  {reason}" for reason in waiting.reasons)
     yield "\nAll that is otherwise:"
     yield from (f"  {line}" for line in changes.lines)
     yield "\nIf that is as it should be (ask the operator by another way, such as the"

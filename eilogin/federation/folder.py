@@ -58,7 +58,9 @@ class Source:
     #: As a log names it; and by what it is known again, whatever it is called.
     name: str
     key: str
-    #: A hash of the keys of who may sign it.
+    #: A hash of what its line of the options names, which a folder has for several.
+    line: str = ""
+    #: A hash of the keys of who may sign the copy.
     signers: str = ""
     #: The file of the copy, in the folder.
     copy: str = ""

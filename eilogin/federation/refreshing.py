@@ -4,31 +4,29 @@ By a child process, which disturbs no request (:mod:`eilogin.federation.watching
 start, or by a command: by whoever holds the lock of the folder. All sources are asked;
 what they have together has to name our hubs with all that we need of them; and it is
 compared with what is active: what no good operator does every day waits for somebody to
-approve it (:mod:`eilogin.federation.changes`). Where there was nothing before, or where
-the options name other sources or keys than before, it is active at once: then who wrote
-the options has decided.
+approve it (:mod:`eilogin.federation.changes`). Where there was nothing before it is
+active at once. Where the options name other sources, other keys or other members than
+before, that is so at once, for who wrote them has decided; not what the sources have
+changed since.
 """
 
-import hashlib
 import json
 import logging
 import os
 import random
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Literal
-
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from typing import Any, Literal
 
 from eilogin import audit, clock
 from eilogin.errors import (
     ConfigurationError,
     HubUnknown,
     MetadataExpired,
+    MetadataUnusable,
     PeerUnusable,
     Refused,
 )
@@ -44,28 +42,23 @@ from eilogin.federation.departed import departed_of, note_departed
 from eilogin.federation.folder import Active, SiteFolder, Source, State, Tries
 from eilogin.federation.index import write_index
 from eilogin.federation.local_files import look_at
+from eilogin.federation.made_by import configuration_of, hash_of, is_of, key_of, line_of
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.federation.own_options import own_of
 from eilogin.federation.sources import (
     Before,
     Fetched,
-    MetadataFile,
     MetadataSource,
     fetch_all,
 )
 from eilogin.federation.trust_options import (
     TrustOptions,
-    is_on_loopback,
-    keys_for,
     said_in,
     sources_of,
 )
-from eilogin.saml.checks import SKEW
-from eilogin.saml.keys import PublicKey
 from eilogin.saml.metadata import (
     FederationMetadata,
-    read_created,
     read_federation,
     read_unsigned,
 )
@@ -171,15 +164,17 @@ class _Refresh:
                 "%s: federation: a copy stands in: %s", self._own.entity_id, failure
             )
         tries = self._tried(found, failures)
+        is_otherwise_asked = self._takes_options(found, tries)
         state, new = self._state(found)
         if self._is_active(state):
-            return self._stays(state, tries, failures)
+            outcome = self._stays(state, tries, failures)
+            return replace(outcome, what="active") if is_otherwise_asked else outcome
         # Raises where it is of no use to us.
         hubs_of(self._options, self._own, new)
-        old = self._old()
+        old, lost = self._old(found)
         changes = self._changes(old, new)
-        reasons = self._reasons(changes)
-        if state.id == tries.rejected and not self._is_otherwise_asked:
+        reasons = (*lost, *changes.waits(Rules.of(self._options)))
+        if state.id == tries.rejected:
             return self._stays_without(found, tries, "rejected", reasons)
         if reasons:
             self._folder.put_waiting(state, reasons)
@@ -188,21 +183,96 @@ class _Refresh:
             return self._stays_without(found, tries, "waiting", reasons)
         if old is not None:
             note_departed(self._folder, old, new)
+        self._activate(state, tries, changes)
+        return Outcome("active", state.members, failures)
+
+    def _activate(self, state: State, tries: Tries, changes: Changes) -> None:
         self._folder.activate(state, tries)
         what = f"is active, with {state.members} members"
         self._tell("trust.changed", what, changes)
-        return Outcome("active", state.members, failures)
+
+    # --- by other options -----------------------------------------------------------
+
+    def _takes_options(self, found: _Found, tries: Tries) -> bool:
+        """Have what was active be so by other options than before; whether it is.
+
+        Who wrote those has decided which sources there are, who signs them and who is
+        wanted of them: that is so at once. What the sources themselves have otherwise
+        is looked at afterwards, as ever.
+        """
+        known = self._known
+        if known is None or known.configuration == self._configuration:
+            return False
+        try:
+            state, new = self._state(self._as_before(known, found))
+            hubs_of(self._options, self._own, new)
+        except ConfigurationError:
+            # It cannot be so: all is looked at together.
+            return False
+        if state.digest == known.digest and opened(self._folder, known) is not None:
+            self._note_options(state)
+            return False
+        old = opened(self._folder, known)
+        if old is not None:
+            note_departed(self._folder, old, new)
+        self._activate(state, tries, Changes())
+        self._active, self._known = self._folder.active, state
+        return True
+
+    def _note_options(self, state: State) -> None:
+        """Note what is known of the sources of what stays active by other options."""
+        active = self._active
+        assert active is not None  # noqa: S101 - else nothing was known
+        known = replace(
+            active.state, configuration=state.configuration, sources=state.sources
+        )
+        self._active, self._known = replace(active, state=known), known
+        self._folder.note(self._active)
+
+    def _as_before(self, known: State, found: _Found) -> _Found:
+        """What the sources of these options had when that was active.
+
+        Raises ConfigurationError where nobody can tell any more, or may use it.
+        """
+        lines = {line_of(one) for one in self._sources}
+        left = {one.key for one in known.sources} - {
+            key_of(one) for one in self._sources
+        }
+        if any(one.key in left and one.line in lines for one in known.sources):
+            raise MetadataUnusable("a file is gone from its folder")
+        there = [(one, self._was(known, one, fetched)) for one, fetched in found]
+        return [(source, fetched) for source, fetched in there if fetched is not None]
+
+    def _was(
+        self, known: State, source: MetadataSource, fetched: Fetched
+    ) -> Fetched | None:
+        """What a source had then: what it has now, of one that is another now.
+
+        None of a file that came into a folder meanwhile: that is a change of its own.
+        """
+        was = known.source(key_of(source))
+        if was is None:
+            is_more = line_of(source) in {one.line for one in known.sources}
+            return None if is_more else fetched
+        if was.sha256 == fetched.sha256:
+            return fetched
+        copy = self._folder.path / was.copy
+        if was.signers != hash_of(source.signers) and not is_of(copy, source):
+            return fetched
+        before = Before(**_of_before(was), copy=copy)
+        return source.copied(before, self._options.federation_validity)
+
+    # --- what is known --------------------------------------------------------------
 
     def _before(self, source: MetadataSource) -> Before | None:
-        known = self._known and self._known.source(_key(source))
+        known = self._known and self._known.source(key_of(source))
         copy = known and self._folder.copy(known)
         if not known or not copy:
             return None
-        if known.signers != _hash_of(source.signers) and not _is_of(copy, source):
+        if known.signers != hash_of(source.signers) and not is_of(copy, source):
             # The operator is another one, who has made nothing before.
             return None
-        fields = {name: getattr(known, name) for name in _OF_BEFORE}
-        return Before(**fields, copy=copy)
+        return Before(**_of_before(known), copy=copy)
 
     def _state(self, found: _Found) -> tuple[State, Federation]:
         """All that was found, written to the folder; nobody uses it yet."""
@@ -235,12 +305,18 @@ class _Refresh:
 
     def _kept(self, source: MetadataSource, fetched: Fetched) -> Source:
         """What is to be known of a source from now on, with its copy."""
-        before, key = self._before(source), _key(source)
+        before, key = self._before(source), key_of(source)
         known = (self._known and self._known.source(key)) or Source("", key)
         fields = {} if fetched.failure else asdict(fetched.known(before))
         fields = {name: fields[name] for name in _OF_BEFORE if name in fields}
-        copy = self._folder.keep(fetched.octets)
-        return _tried(replace(known, copy=copy, **fields), source, fetched)
+        known = replace(
+            known,
+            line=line_of(source),
+            signers=hash_of(source.signers),
+            copy=self._folder.keep(fetched.octets),
+            **fields,
+        )
+        return _tried(known, source, fetched)
 
     def _is_active(self, state: State) -> bool:
         """Whether that is what is active already, by an index that can be read."""
@@ -273,7 +349,7 @@ class _Refresh:
         """Note how the sources are, and nothing else of what they have now."""
         active = self._active
         assert active is not None  # noqa: S101 - else nothing has to wait
-        now = {_key(source): (source, fetched) for source, fetched in found}
+        now = {key_of(source): (source, fetched) for source, fetched in found}
         sources = tuple(
             _tried(one, *now[one.key]) if one.key in now else one
             for one in active.state.sources
@@ -283,12 +359,20 @@ class _Refresh:
         failures = tuple(one.failure for _, one in found if one.failure)
         return Outcome(what, active.state.members, failures, reasons)
 
-    def _old(self) -> Federation | None:
-        """What is active, if anything is that can be read."""
+    def _old(self, found: _Found) -> tuple[Federation | None, tuple[str, ...]]:
+        """What is active, None where nothing is; and what nobody knows any more of it.
+
+        Where another version wrote its index, or that is broken, it is made anew of the
+        copies. Also where those are over by now: else what is new would be compared
+        with nothing.
+        """
         known = self._known
         if known is None:
-            return None
-        return opened(self._folder, known) or self._from_copies(known)
+            return None, ()
+        old = opened(self._folder, known)
+        if old is not None:
+            return old, ()
+        return self._from_copies(known, {key_of(source): one for source, one in found})
 
     def _changes(self, old: Federation | None, new: Federation) -> Changes:
         """What is otherwise in what is new; nothing where there was nothing before."""
@@ -296,32 +380,31 @@ class _Refresh:
             return Changes()
         return changes_for(self._options, old, new, departed_of(self._folder))
 
-    @property
-    def _is_otherwise_asked(self) -> bool:
-        """Whether other sources or keys are named than before: the options want it."""
-        known = self._known
-        return known is None or known.configuration != self._configuration
-
-    def _reasons(self, changes: Changes) -> tuple[str, ...]:
-        """Why what is new has to wait; nothing where it does not."""
-        if self._is_otherwise_asked:
-            return ()
-        return tuple(changes.waits(Rules.of(self._options)))
-
-    def _from_copies(self, known: State) -> Federation | None:
-        """What was active, where another version wrote its index: that is made anew.
-
-        Also where it is over by now: else what is new would be compared with nothing.
-        """
-        sources = {_key(one): one for one in self._sources}
-        path = self._folder.index(known)
-        try:
-            copies = [self._copied(one, sources[one.key]) for one in known.sources]
-            write_index(path, copies)
-            self._folder.take(path)
-        except (KeyError, OSError, Refused, ConfigurationError):
-            return None
-        return Federation.from_index(path)
+    def _from_copies(
+        self, known: State, found: Mapping[str, Fetched]
+    ) -> tuple[Federation, tuple[str, ...]]:
+        """What was active by its copies; and of which source nobody can tell that."""
+        sources = {key_of(one): one for one in self._sources}
+        copies, lost = [], []
+        for one in known.sources:
+            now = found.get(one.key)
+            try:
+                copies.append(
+                    now.metadata
+                    if now is not None and now.sha256 == one.sha256
+                    else self._copied(one, sources[one.key])
+                )
+            except (KeyError, OSError, Refused, ConfigurationError):
+                lost.append(
+                    f"{one.name}: what was active of it cannot be read any more (its"
+                    " copy, and the index): nobody can tell what is otherwise now"
+                )
+        if not lost:
+            path = self._folder.index(known)
+            with suppress(OSError):
+                write_index(path, copies)
+                self._folder.take(path)
+        return Federation(*copies), tuple(lost)
 
     def _copied(self, known: Source, source: MetadataSource) -> FederationMetadata:
         octets = (self._folder.path / known.copy).read_bytes()
@@ -358,6 +441,10 @@ _OF_BEFORE = (
 )
 
 
+def _of_before(known: Source) -> dict[str, Any]:
+    return {name: getattr(known, name) for name in _OF_BEFORE}
+
+
 def opened(folder: SiteFolder, state: State) -> Federation | None:
     """The members of a state; None where its index is of another version, or broken."""
     try:
@@ -380,81 +467,10 @@ def hubs_of(options: TrustOptions, own: Own, federation: Federation) -> tuple[st
         raise type(error)(f"{said_in(options)}: {error}") from error
 
 
-def configuration_of(options: TrustOptions) -> str:
-    """What tells the lines of ``federation``, and who signs, from those of others.
-
-    Not what lies there: a file more in a folder is a change like another one.
-    """
-    told = [
-        (repr(line), _hash_of(keys_for(line, options)), options.hub)
-        if getattr(line, "is_query", False)
-        else (repr(line), _hash_of(keys_for(line, options)))
-        for line in options.federation
-    ]
-    how = (is_on_loopback(options), options.federation_validity)
-    return hashlib.sha256(repr((told, how)).encode()).hexdigest()
-
-
-def is_over(state: State) -> bool:
-    """Whether metadata that it was made of has expired as a whole."""
-    now = clock.now()
-    ends = (one.valid_until for one in state.sources)
-    return any(end is not None and now >= end + SKEW for end in ends)
-
-
-def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:
-    """Whether a file here is another one than it was in this state, or new, or gone."""
-    by_key = {_key(one): one for one in sources}
-    known = {one.key for one in state.sources}
-    # Who is asked for one party is not where another source has that.
-    if known - by_key.keys() or {k for k, s in by_key.items() if not s.only} - known:
-        return True
-    return any(_is_another(one, by_key[one.key]) for one in state.sources)
-
-
-def _is_another(known: Source, source: MetadataSource) -> bool:
-    if not isinstance(source, MetadataFile):
-        return False
-    try:
-        octets = source.path.read_bytes()
-        choice = source.choice.read().version
-    except (OSError, ConfigurationError):
-        return True
-    now = (hashlib.sha256(octets).hexdigest(), choice)
-    return now != (known.sha256, known.choice)
-
-
-def _hash_of(keys: Sequence[PublicKey] | None) -> str:
-    """A hash of the keys of who may sign; "" where nobody has to."""
-    if keys is None:
-        return ""
-    found = sorted(
-        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for one in keys
-    )
-    return hashlib.sha256(b"".join(found)).hexdigest()
-
-
-def _is_of(copy: Path, source: MetadataSource) -> bool:
-    """Whether a copy is of somebody who may sign now."""
-    try:
-        read_created(copy.read_bytes(), source.signers or ())
-    except (OSError, Refused):
-        return False
-    return True
-
-
-def _key(source: MetadataSource) -> str:
-    # A query in an address may be a secret.
-    return hashlib.sha256(source.address.encode()).hexdigest()[:32]
-
-
 def _tried(known: Source, source: MetadataSource, fetched: Fetched) -> Source:
     """How a source is now."""
     now = clock.now()
-    known = replace(
-        known, name=str(source), signers=_hash_of(source.signers), tried=now
-    )
+    known = replace(known, name=str(source), tried=now)
     if fetched.failure:
         return replace(known, failures=known.failures + 1, why=fetched.failure)
     return replace(known, worked=now, failures=0, why="")

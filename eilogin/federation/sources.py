@@ -154,6 +154,11 @@ class MetadataSource(ABC):
     choice: Choice = ANYBODY
 
     @property
+    def line(self) -> str:
+        """What its line of the options names: a folder has several sources."""
+        return self.address
+
+    @property
     @abstractmethod
     def address(self) -> str:
         """Its path or URL in full, by which it is known again.
@@ -282,15 +287,27 @@ class MetadataSource(ABC):
     ) -> Fetched:
         if before is None or before.copy is None:
             raise error
-        chosen = self.choice.read()
         try:
-            octets = before.copy.read_bytes()
-            metadata = self._understood(str(before.copy), octets, longest)
-        except (OSError, ConfigurationError) as worse:
+            return self.copied(before, longest, f"{error} ({error.code})")
+        except ConfigurationError as worse:
             raise type(error)(
                 f"{error}; nor can the copy from before be used: {worse}"
             ) from error
-        failure = f"{error} ({error.code})"
+
+    def copied(
+        self, before: Before, longest: float | None, failure: str = ""
+    ) -> Fetched:
+        """What the copy from before says, by who may sign and who is wanted now.
+
+        ``failure`` is why it stands in for what is there, or "". Raises as
+        :meth:`fetch`.
+        """
+        chosen, copy = self.choice.read(), before.copy
+        try:
+            octets = b"" if copy is None else copy.read_bytes()
+        except OSError as error:
+            raise MetadataUnusable(f"{copy}: {error.strerror}") from error
+        metadata = self._understood(str(copy), octets, longest)
         return Fetched(
             replace(chosen.of(str(self), metadata), instead_of=failure),
             octets,
@@ -314,9 +331,16 @@ class MetadataFile(MetadataSource):
     keys: Sequence[PublicKey] | None
     #: How many bytes it may have.
     longest: int = LONGEST
+    #: The folder that is named in its place, or None.
+    folder: Path | None = None
 
     def __str__(self) -> str:
         return str(self.path)
+
+    @property
+    def line(self) -> str:
+        """The folder that it came from, or itself."""
+        return str((self.folder or self.path).absolute())
 
     @property
     def address(self) -> str:

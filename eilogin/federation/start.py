@@ -5,17 +5,15 @@ import logging
 from eilogin.errors import ConfigurationError
 from eilogin.federation.dates import endings_of
 from eilogin.federation.folder import Active, SiteFolder
+from eilogin.federation.made_by import configuration_of, is_changed, is_over
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
 from eilogin.federation.own_options import own_of
 from eilogin.federation.refreshing import (
     LONGEST,
-    configuration_of,
     fetched,
     folder_of,
     hubs_of,
-    is_changed,
-    is_over,
     opened,
     refresh,
 )
@@ -72,7 +70,7 @@ def looked_at(options: TrustOptions, own: Own) -> Federation:
         return federation_of(options)
     folder.require_safe()
     active = folder.active
-    if active is None or active.state.configuration != configuration_of(options):
+    if active is None:
         return federation_of(options)
     found = _usable(options, own, folder, active)
     return fetched(options, folder) if found is None else found
@@ -92,10 +90,25 @@ def _watched(
                 _refreshed(options, own, folder)
             stamp, active = folder.stamp, folder.active
             federation = None if active is None else opened(folder, active.state)
-    if active is None or federation is None:
-        raise ConfigurationError(f"federation_folder: {folder} has no state to use")
+    if (
+        active is None
+        or federation is None
+        or active.state.configuration != configuration_of(options)
+    ):
+        raise ConfigurationError(f"federation_folder: {folder} {_nothing(folder)}")
     found = Opened(stamp, active, federation)
     return Watch(options, own, folder, found), federation
+
+
+def _nothing(folder: SiteFolder) -> str:
+    """Why there is no state that may be used."""
+    waiting = folder.waiting
+    if waiting is None:
+        return "has no state to use"
+    return (
+        "has a state by these options, and that waits for approval (eilogin trust"
+        f" diff): {'; '.join(waiting.reasons)}"
+    )
 
 
 def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:

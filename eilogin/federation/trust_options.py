@@ -287,12 +287,14 @@ def _files_of(
     line: FederationFile, keys: Sequence[PublicKey] | None, options: TrustOptions
 ) -> Iterator[MetadataFile]:
     """The file of a line, or those that are in its folder now."""
-    paths = files_in(line.path) if line.path.is_dir() else [line.path]
+    folder = line.path if line.path.is_dir() else None
+    paths = files_in(folder) if folder else [line.path]
     for path in paths:
         yield MetadataFile(
             path,
             keys,
             line.longest or LONGEST,
+            folder,
             validity=line.validity,
             choice=line.choice,
             on_loopback=is_on_loopback(options),

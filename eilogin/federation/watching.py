@@ -27,12 +27,12 @@ from eilogin.federation.alarms import Ending
 from eilogin.federation.dates import endings_of
 from eilogin.federation.folder import Active, SiteFolder, Stamp, Tries
 from eilogin.federation.local_files import look_at
+from eilogin.federation.made_by import configuration_of
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
 from eilogin.federation.refreshing import (
     LONGEST,
     SHORTEST,
-    configuration_of,
     hubs_of,
     note_failure,
     question,

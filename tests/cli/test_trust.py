@@ -226,6 +226,27 @@ class TestWhatWaits:
         assert eilogin("approve", first) == f"{SECTION}: {first} is active now\n"
 
 
+class TestWhatCannotBeCompared:
+    def test_is_approved_by_who_has_looked_at_all_of_it(
+        self, kept, operator, eilogin, folder
+    ):
+        eilogin("refresh")
+        for path in [*folder.path.glob("index-*"), *folder.path.glob("copy-*")]:
+            path.write_bytes(b"broken")
+        operator(other_key)
+        assert "a newer state waits for approval" in eilogin("refresh")
+        told = eilogin("diff")
+        file = re.escape(str(kept.var / "federation.xml"))
+        because = (
+            rf"It waits because of:\n  {file}: what was active of it cannot be read"
+        )
+        assert re.search(because, told)
+        assert "Members added (3):" in told
+        [state_id] = re.findall(r"approve \S+ (\S+)", told)
+        assert "is active now" in eilogin("approve", state_id)
+        assert key_of_hub(folder) == NEW.certificate_text
+
+
 class TestWhoGoes:
     def test_does_not_come_back_as_somebody_else_unseen(self, operator, eilogin):
         eilogin("refresh")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.federation import Federation, refreshing, watching
+from eilogin.federation.departed import departed_of
 from eilogin.federation.folder import Approval
 from eilogin.federation.own_options import own_of
 from eilogin.federation.refreshing import folder_of, refresh
@@ -438,6 +440,195 @@ class TestWhatWaits:
         judged.clear()
         assert refresh(site, folder).what == "rejected"
         assert members(folder) == [HUB, UWV]
+
+
+class TestOtherOptions:
+    """They decide whom to believe from now on, and nothing of what those say."""
+
+    DORP = "https://dorp.test/eilogin/metadata"
+
+    @pytest.fixture
+    def partner(self, sources):
+        """Another source, a file that a partner of ours writes."""
+        path = sources.folder / "partner.xml"
+
+        def write(*names, **how):
+            path.write_bytes(sources.made(*names, **how))
+            return str(path)
+
+        return write
+
+    def started(self, sources, **said):
+        """A start by these options, whoever it knows; and the folder."""
+        site = sources.site(**said)
+        trust = trust_of(site)
+        return folder_of(site), [one.entity_id for one in trust.federation.entities]
+
+    @pytest.mark.parametrize(
+        "how", ["timeout=7s", "longest=9MB", "validity=60d", "proxy=off", "role=hub"]
+    )
+    def test_let_nothing_through_that_waits(self, sources, folder, how):
+        sources.publish(HUB, UWV, moved=[HUB])
+        line = f"{sources.url} {how}"
+        _, known = self.started(sources, federation=line)
+        assert known == ([HUB] if how == "role=hub" else [HUB, UWV])
+        refresh(sources.site(federation=line), folder)
+        [reason, *_] = folder.waiting.reasons
+        assert "hub: questions for a login (SSO) go to https://moved.test" in reason
+        [kept] = folder.active.state.sources
+        assert b"moved.test" not in folder.copy(kept).read_bytes()
+
+    def test_that_say_the_same_otherwise_change_nothing(self, sources, folder):
+        before, asked = folder.active, len(sources.asked)
+        self.started(sources, federation=f"{sources.url} timeout=7s")
+        assert folder.active == before
+        assert len(sources.asked) == asked
+        self.started(sources, federation=f"{sources.url} validity=60d")
+        assert folder.active.state.index == before.state.index
+        assert folder.active.since == before.since
+
+    def test_bring_in_another_source_at_once(self, sources, folder, partner):
+        lines = f"{partner(STAD)}\n{sources.url}"
+        sources.publish(HUB, UWV, moved=[HUB])
+        _, known = self.started(sources, federation=lines)
+        assert known == [STAD, HUB, UWV]
+        assert folder.waiting.state.members == 3
+        folder.approve(folder.waiting.state.id, Approval("anna", 1000, 1.0))
+        assert members(folder) == [STAD, HUB, UWV]
+
+    def test_take_a_source_away_at_once(self, sources, partner):
+        lines = f"{partner(STAD, self.DORP)}\n{sources.url}"
+        folder, _ = self.started(sources, federation=lines)
+        sources.publish(HUB, UWV, moved=[UWV])
+        _, known = self.started(sources)
+        assert known == [HUB, UWV]
+        [reason, *_] = folder.waiting.reasons
+        assert reason.startswith(f"{UWV}: participant: answers to logins (ACS) go to")
+        # Who went with it is known again.
+        assert {STAD, self.DORP} == set(departed_of(folder))
+
+    def test_choose_otherwise_at_once(self, sources):
+        sources.publish(HUB, UWV, STAD, self.DORP)
+        folder, _ = self.started(sources)
+        sources.publish(HUB, UWV, STAD, self.DORP, moved=[UWV, STAD])
+        line = f"{sources.url} exclude={STAD} exclude={self.DORP}"
+        _, known = self.started(sources, federation=line)
+        assert known == [HUB, UWV]
+        assert not any(STAD in reason for reason in folder.waiting.reasons)
+        assert UWV in folder.waiting.reasons[0]
+
+    def test_with_one_signer_more_let_nothing_through(self, sources, folder, key_of):
+        other = key_of("another operator")
+        sources.certificate("other.crt", other)
+        sources.publish(HUB, UWV, moved=[HUB], key=other)
+        both = "operator.crt\nother.crt"
+        _, known = self.started(sources, federation_certificate=both)
+        assert known == [HUB, UWV]
+        assert folder.waiting is not None
+        # With that one alone it has been decided whom to believe.
+        self.started(sources, federation_certificate="other.crt")
+        assert folder.waiting is None
+        [kept] = folder.active.state.sources
+        assert b"moved.test" in folder.copy(kept).read_bytes()
+
+    def test_by_which_nobody_signs_let_nothing_through(self, sources, partner):
+        line = partner(HUB, UWV)
+        folder, _ = self.started(sources, federation=line)
+        partner(HUB, UWV, moved=[HUB])
+        line += " unsigned=true"
+        _, known = self.started(sources, federation=line, federation_certificate=None)
+        assert known == [HUB, UWV]
+        assert folder.waiting is not None
+
+    def test_let_in_no_file_that_came_into_a_folder_meanwhile(self, sources):
+        path = sources.folder / "all"
+        path.mkdir()
+        (path / "a.xml").write_bytes(sources.made(HUB, UWV))
+        folder, _ = self.started(sources, federation=str(path), hub="all")
+        (path / "b.xml").write_bytes(sources.made("https://hub.evil.test/metadata"))
+        line = f"{path} validity=60d"
+        _, known = self.started(sources, federation=line, hub="all")
+        assert known == [HUB, UWV]
+        assert "a hub more" in folder.waiting.reasons[0]
+        # Nor does one go meanwhile, and another come in its place.
+        (path / "b.xml").write_bytes(sources.made(HUB, UWV, moved=[HUB]))
+        (path / "a.xml").unlink()
+        with pytest.raises(ConfigurationError, match="waits for approval"):
+            self.started(sources, federation=str(path), hub="all")
+
+    def test_wait_as_a_whole_where_what_was_is_over(self, sources, folder, clock):
+        """Nobody could be served by what was: so nobody is until somebody decides."""
+        clock.shift(40 * DAY)
+        sources.publish(HUB, UWV, moved=[HUB])
+        state = folder.active.state
+        told = rf"waits for approval \(eilogin trust diff\).*{HUB}: hub: questions"
+        with pytest.raises(ConfigurationError, match=told):
+            self.started(sources, federation=f"{sources.url} validity=60d")
+        assert folder.active.state.digest == state.digest
+        folder.approve(folder.waiting.state.id, Approval("anna", 1000, 1.0))
+        _, known = self.started(sources, federation=f"{sources.url} validity=60d")
+        assert known == [HUB, UWV]
+
+    def test_do_not_notice_a_signer_before_that_is_active(
+        self, sources, folder, partner, key_of
+    ):
+        """What waits beside is no reason to forget whose the copy is."""
+        other = key_of("another operator")
+        sources.certificate("other.crt", other)
+        lines = f"{sources.url}\n{partner(STAD)} {sources.folder}/other.crt"
+        with pytest.raises(ConfigurationError):
+            self.started(sources, federation=lines)
+        partner(STAD, key=other)
+        sources.publish(HUB, UWV, moved=[HUB])
+        _, known = self.started(sources, federation=lines)
+        assert known == [HUB, UWV, STAD]
+
+
+class TestWhatCannotBeCompared:
+    """Index and copy of what is active are both gone, or broken."""
+
+    @pytest.fixture
+    def broken(self, site, folder):
+        folder.index(folder.active.state).write_bytes(b"of another version")
+        [source] = folder.active.state.sources
+        folder.copy(source).write_bytes(b"<half")
+        return folder
+
+    def test_waits(self, site, sources, broken):
+        sources.publish(HUB, UWV, STAD)
+        [reason] = refresh(site, broken).reasons
+        assert reason.startswith(f"{sources.url}: what was active of it cannot be read")
+        with pytest.raises(
+            ConfigurationError, match=r"waits for approval.*cannot be r"
+        ):
+            trust_of(site)
+        broken.approve(broken.waiting.state.id, Approval("anna", 1000, 1.0))
+        assert trust_of(site).federation.entity(STAD)
+
+    def test_is_what_it_was_where_the_source_has_the_same(self, site, sources, broken):
+        assert trust_of(site).hub_ids == (HUB,)
+        assert members(broken) == [HUB, UWV]
+
+    def test_keeps_nobody_else_from_being_compared(self, sources):
+        (sources.folder / "stad.xml").write_bytes(sources.made(STAD))
+        lines = f"{sources.url}\n{sources.folder}/stad.xml"
+        site = sources.site(federation=lines)
+        trust_of(site)
+        folder = folder_of(site)
+        folder.index(folder.active.state).unlink()
+        folder.copy(folder.active.state.sources[1]).unlink()
+        (sources.folder / "stad.xml").write_bytes(sources.made(STAD, moved=[STAD]))
+        sources.publish(HUB, UWV, moved=[HUB])
+        lost, *moved = refresh(site, folder).reasons
+        assert lost.startswith(f"{sources.folder}/stad.xml: what was active of it")
+        assert all(one.startswith(f"{HUB}: hub: ") for one in moved)
+        assert moved
+
+    def test_is_nothing_where_the_whole_folder_is_lost(self, site, sources, broken):
+        """Then it is a first start."""
+        shutil.rmtree(broken.path)
+        sources.publish(HUB, UWV, STAD, moved=[HUB])
+        assert trust_of(site).federation.entity(STAD)
 
 
 class TestACheck:

@@ -59,9 +59,24 @@ class Sources:
         self.octets = self.made(*names, **how)
         (self.folder / "federation.xml").write_bytes(self.octets)
 
-    def made(self, *names, key=None, days=30, resolvers=True, cache="", says_when=True):
-        """The metadata of these; the first is a hub where it is called so."""
-        members = [self._member(name, resolvers=resolvers) for name in names]
+    def made(  # noqa: PLR0913 - each of them is one thing that is otherwise
+        self,
+        *names,
+        key=None,
+        days=30,
+        resolvers=True,
+        cache="",
+        says_when=True,
+        moved=(),
+    ):
+        """The metadata of these; the first is a hub where it is called so.
+
+        Who is in ``moved`` has its addresses at another host.
+        """
+        members = [
+            self._member(name, resolvers=resolvers, is_moved=name in moved)
+            for name in names
+        ]
         ends = clock.now() + days * DAY
         key = key or self._operator
         octets = write_federation(members, name="Proef", valid_until=ends, key=key)
@@ -104,8 +119,10 @@ class Sources:
         """Nothing answers at the address any more."""
         self.server.close()
 
-    def _member(self, name, *, resolvers):
+    def _member(self, name, *, resolvers, is_moved):
         url = name.partition("/metadata")[0].removesuffix("/eilogin")
+        if is_moved:
+            url = "https://moved.test"
         role = "hub" if "hub" in name else "participant"
         own = self._make_own(role, entity_id=name, public_url=url)
         found = own.descriptor()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from eilogin import clock, metrics
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
+from eilogin.hub.departures import to_tell
 from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.propagation import Propagation, Told
 from eilogin.hub.undelivered import queue_of
@@ -365,7 +366,9 @@ class Receipts:
             for one in left.missed
             if one not in held
         }
-        can_be_told = partial(self._propagation.can_be_told, env.trust(environ))
+        # Also who has left the federation since: that one is told all the same.
+        trust = to_tell(env.trust(environ), env.sessions(environ))
+        can_be_told = partial(self._propagation.can_be_told, trust)
         return replace(
             left.with_late({one: at for one, at in late.items() if at}),
             is_overtaken=left.is_overtaken or any(one.is_partial for one in untold),

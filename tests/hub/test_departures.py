@@ -114,6 +114,18 @@ class TestAParticipantThatLeaves:
         assert "U bent overal uitgelogd" in anna.browser.title
         assert anna.is_in == set()
 
+    def test_that_does_not_answer_is_no_secret_in_her_receipt(
+        self, anna, federation, removed, work
+    ):
+        federation.down.add("stad.test")
+        anna.browser.visit("https://inloggen.test/")
+        anna.browser.press("Overal uitloggen")
+        assert "stad.test Nog niet bereikt" in anna.browser.text
+        federation.down.clear()
+        work(10)
+        anna.browser.visit("https://inloggen.test/logout")
+        assert "stad.test Uitgelogd om" in anna.browser.text
+
     def test_keeps_its_sessions_where_it_is_back_soon(
         self, anna, removed, work, told, come_back
     ):

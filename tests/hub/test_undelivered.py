@@ -15,6 +15,7 @@ from eilogin import metrics
 from eilogin.errors import StoreUnavailable
 from eilogin.hub import at_work, in_browser
 from eilogin.hub.at_work import AtWork, Worker, end_once, tell_once
+from eilogin.hub.departures import Departures
 from eilogin.hub.propagation import Told
 from eilogin.hub.undelivered import Undelivered
 from eilogin.saml import bindings, messages
@@ -260,7 +261,19 @@ class TestTellingAgain:
         assert told() == ["stad.test"]
         assert hub.undelivered.count() == 0
 
-    def test_is_promised_of_nobody_who_is_no_member_any_more(self, left, anna, leaves):
+    def test_is_promised_of_who_has_left_for_that_one_is_told_too(
+        self, left, anna, leaves
+    ):
+        left("stad.test")
+        leaves("stad.test")
+        anna.browser.visit("https://inloggen.test/logout")
+        assert "stad.test Nog niet bereikt" in anna.browser.text
+
+    def test_is_promised_of_nobody_of_whom_no_metadata_is_left(
+        self, left, anna, leaves, monkeypatch
+    ):
+        """As where the hub did not run when that one left."""
+        monkeypatch.setattr(Departures, "note", lambda *_: False)
         left("stad.test", "land.test")
         leaves("stad.test")
         anna.browser.visit("https://inloggen.test/logout")

@@ -22,7 +22,7 @@ from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import MessageUnexpected, Refused
+from eilogin.errors import MessageUnexpected, Refused, UnknownPeer
 from eilogin.hub.above import go_on, logout_above
 from eilogin.hub.asked import ASKED_FOR, CONFIRM, Asked, answer_to, note_answer
 from eilogin.hub.browser_proof import brings_proof, proof_cookie
@@ -412,7 +412,11 @@ class SingleLogout:
     ) -> Response:
         """Send the citizen back to where she clicked, with the LogoutResponse."""
         trust = env.trust(environ)
-        _, role = trust.participant(back.entity_id)
+        try:
+            _, role = trust.participant(back.entity_id)
+        except UnknownPeer:
+            # It has left since it asked, and she is out all the same.
+            return self._done(environ, status)
         endpoint = self._answered_at(role)
         if endpoint is None:
             _log.warning(

@@ -92,6 +92,23 @@ class TestAParticipantThatLeaves:
         refused(citizen.browser.page, "peer-unknown")
         assert service.came == [answered]
 
+    @pytest.mark.parametrize("hub_options", [{"confirm_logout": "true"}])
+    @pytest.mark.parametrize(
+        ("button", "title", "stays"),
+        [
+            ("Overal uitloggen", "U bent overal uitgelogd", set()),
+            ("Alleen hier", "U bent uitgelogd", NO_MORE),
+        ],
+    )
+    def test_keeps_nobody_from_the_logout_that_it_began(
+        self, anna, leaves, button, title, stays
+    ):
+        anna.browser.visit("https://stad.test/eilogin/logout")
+        leaves("stad.test")
+        anna.browser.press(button)
+        assert title in anna.browser.title
+        assert anna.is_in == stays
+
     def test_is_in_the_log_and_the_audit_log(self, removed, work, events, caplog):
         work()
         [event] = events("session.ended")

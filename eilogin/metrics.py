@@ -1,7 +1,7 @@
-"""How much happens: numbers for who watches over a hub, as Prometheus reads them.
+"""How much happens: numbers for who watches over us, as Prometheus reads them.
 
-Nothing is counted in a process before something there asks for it, which a hub with
-``metrics_token`` does; who has no such hub has no cost of it, and need not have the
+Nothing is counted in a process before something there asks for it, which a hub or a
+site with ``metrics_token`` does; who has none has no cost of it, and need not have the
 library (the extra ``metrics``). What is counted is what the audit log is told
 (:mod:`eilogin.audit`), so an event is one in both, whoever of this process it is of:
 nothing is counted for a page that an application serves.
@@ -76,7 +76,7 @@ class Meters:
     """All numbers of this process, where they can be kept (:func:`require`)."""
 
     def __init__(self) -> None:
-        # An extra: who has no hub, or does not watch over it, need not have it.
+        # An extra: who does not watch over anything need not have it.
         from prometheus_client import (  # noqa: PLC0415
             CollectorRegistry,
             Counter,
@@ -168,17 +168,17 @@ class Meters:
     def exposition(
         self,
         accepted: str,
-        undelivered: Callable[[], int],
+        undelivered: Callable[[], int] | None,
         ends: Mapping[tuple[str, str], float],
         federation: Mapping[str, float] = MappingProxyType({}),
     ) -> tuple[bytes, str]:
         """All numbers as a text, and its content type.
 
         ``accepted`` is the header Accept of who asks, ``undelivered`` counts the
-        logouts that are still to be delivered; there is no such number while the store
-        does not answer. ``ends`` says when certificates end, by whose they are ("" for
-        our own) and which; ``federation`` has the numbers of :data:`_FEDERATION`, where
-        it is refreshed.
+        logouts that are still to be delivered, if anybody here delivers some; there is
+        no such number while the store does not answer. ``ends`` says when certificates
+        end, by whose they are ("" for our own) and which; ``federation`` has the
+        numbers of :data:`_FEDERATION`, where it is refreshed.
         """
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
@@ -226,7 +226,7 @@ class _Shown:
     def __init__(
         self,
         counted: "Iterable[Metric]",
-        undelivered: Callable[[], int],
+        undelivered: Callable[[], int] | None,
         ends: Mapping[tuple[str, str], float],
         federation: Mapping[str, float],
     ) -> None:
@@ -251,6 +251,8 @@ class _Shown:
             yield GaugeMetricFamily(
                 f"eilogin_federation_{name}", _FEDERATION[name], value=value
             )
+        if self._undelivered is None:
+            return
         with suppress(Unavailable):
             yield GaugeMetricFamily(
                 "eilogin_logouts_undelivered",
@@ -263,7 +265,7 @@ _meters: Meters | None = None
 
 
 def turn_on() -> Meters:
-    """Count in this process, from now on; once, however many hubs ask for it.
+    """Count in this process, from now on; once, however many ask for it.
 
     What has to be there for that, :func:`require` tells.
     """

@@ -40,7 +40,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from eilogin.errors import Fault, InvalidOptions
+from eilogin import metrics
+from eilogin.errors import ConfigurationError, Fault, InvalidOptions
 
 #: The declared options by the name of their filter or app, as in ``egg:eilogin#NAME``.
 REGISTRY: "dict[str, type[Options]]" = {}
@@ -439,6 +440,15 @@ def _long_secret(value: object, info: ValidationInfo) -> object:
     return secret
 
 
+def _metrics_token(value: object, info: ValidationInfo) -> object:
+    """A secret as :func:`_long_secret` reads it, where something can be counted."""
+    try:
+        metrics.require()
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    return _long_secret(value, info)
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes().strip()
@@ -470,6 +480,8 @@ ReadableFiles = Annotated[tuple[Path, ...], BeforeValidator(_readable_files)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
 #: One that others must not find by trying.
 LongSecret = Annotated[SecretBytes, BeforeValidator(_long_secret)]
+#: One for who reads the numbers of :mod:`eilogin.metrics`.
+MetricsToken = Annotated[SecretBytes, BeforeValidator(_metrics_token)]
 #: Several, one a line: the newest first.
 Secrets = Annotated[tuple[SecretBytes, ...], BeforeValidator(_secrets)]
 

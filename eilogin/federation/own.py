@@ -53,6 +53,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "session": "/session",
             "warning": "/warning.js",
             "again": "/again",
+            "metrics": "/metrics",
         },
         HUB: {
             "home": "/",

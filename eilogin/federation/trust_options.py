@@ -44,6 +44,7 @@ from eilogin.saml.levels import DIGID
 from eilogin.settings import (
     Flag,
     Folder,
+    MetricsToken,
     Networks,
     ReadableFile,
     ReadableFiles,
@@ -162,6 +163,22 @@ class TrustOptions(OwnOptions, name="trust"):
     back_channel_timeout: Seconds = option(
         "how long a peer may take to answer on the back channel", default="5s"
     )
+    metrics_token: MetricsToken | None = option(
+        "secret, of at least 16 bytes, for who reads the numbers of a participant at "
+        "``metrics`` below ``prefix`` (``Authorization: Bearer …``), as Prometheus "
+        "does; nobody else finds anything there",
+        default=None,
+        shown="none",
+    )
+
+    @model_validator(mode="after")
+    def _hub_has_numbers_of_its_own(self) -> "TrustOptions":
+        if self.role == HUB and self.metrics_token is not None:
+            raise ValueError(
+                "metrics_token: expected none with 'role = hub': the hub's stands with"
+                " its own options (egg:eilogin#hub)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _metadata_has_somebody_who_vouches(self) -> "TrustOptions":

@@ -75,7 +75,8 @@ def participant(
 ) -> SessionFilter:
     """``app`` behind all five filters."""
     app = LoginFilter(LogoutFilter(IdentityFilter(app, options), options), options)
-    return SessionFilter(TrustFilter(app, trust), options)
+    trusting = TrustFilter(app, trust, options.metrics_token)
+    return SessionFilter(trusting, options)
 
 
 def make_participant(

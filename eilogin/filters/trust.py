@@ -3,8 +3,8 @@
 *Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* ``eilogin.trust``,
 ``eilogin.address`` and, before Zope, ``eilogin.visible``; a session that was made for
 another participant, or by a hub that is none of ours any more, is taken out of environ.
-*Changes in the answer*: answers ``/eilogin/metadata`` itself, and 404 for addresses
-below the prefix where nothing is::
+*Changes in the answer*: answers ``/eilogin/metadata`` itself, ``/eilogin/metrics`` for
+who brings ``metrics_token``, and 404 for addresses below the prefix where nothing is::
 
     [filter:trust]
     use = egg:eilogin#trust
@@ -32,12 +32,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pydantic import SecretBytes
 from webob import Response
 
 from eilogin import audit
 from eilogin.errors import MethodNotAllowed, NotFound, PathRefused, PipelineOrder
 from eilogin.federation import Federation, Trust
 from eilogin.federation.alarms import Alarms
+from eilogin.federation.own import PARTICIPANT
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Newer, Watch
@@ -45,6 +47,7 @@ from eilogin.saml.metadata import write_entity
 from eilogin.settings import read
 from eilogin.visit import zope
 from eilogin.web import environ as env
+from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages
 from eilogin.web.requests import allow_only
 from eilogin.web.urls import root
@@ -57,9 +60,15 @@ class TrustFilter:
     """The filter; ``trust`` is who we are and whom we trust, by what is active now.
 
     It is another value when that is another state, and each request has one of them.
+    Who brings ``metrics_token`` reads the numbers of a participant, if there is one.
     """
 
-    def __init__(self, app: "WSGIApplication", trust: Trust) -> None:
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        trust: Trust,
+        metrics_token: SecretBytes | None = None,
+    ) -> None:
         self.app = app
         self.trust = trust
         self._watch: Watch | _Still = trust.watch or _Still()
@@ -68,6 +77,7 @@ class TrustFilter:
         # At a site that nobody visits too.
         self._watch.in_each_round(self._alarms.see)
         self.pages = Pages()
+        self._numbers = Numbers(metrics_token)
         self._entity_id = trust.own.entity_id
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
@@ -108,6 +118,8 @@ class TrustFilter:
         self._alarms.see()
         if address == "metadata":
             return self._own_metadata(environ)(environ, start_response)
+        if address == "metrics" and trust.own.role == PARTICIPANT:
+            return self._measured(environ)(environ, start_response)
         return self.app(environ, start_response)
 
     def _wake(self, environ: "WSGIEnvironment") -> None:
@@ -135,6 +147,12 @@ class TrustFilter:
         )
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
+
+    def _measured(self, environ: "WSGIEnvironment") -> Response:
+        try:
+            return self._numbers.respond(environ, self.trust)
+        except (NotFound, MethodNotAllowed) as error:
+            return self._refused(environ, error, "address")
 
     def _metadata(self) -> bytes:
         """Our metadata as it is now: it changes when a key has its turn, or is over."""
@@ -180,4 +198,4 @@ def make_trust(
 ) -> TrustFilter:
     """PasteDeploy's factory for ``egg:eilogin#trust``."""
     options = read(TrustOptions, global_conf, local_conf)
-    return TrustFilter(app, trust_of(options))
+    return TrustFilter(app, trust_of(options), options.metrics_token)

@@ -12,7 +12,6 @@ the members::
     name_id_key = file:%(here)s/var/name-id.key
 """
 
-import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 from webob import Response
 
-from eilogin import metrics, settings
+from eilogin import settings
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.above import SignInAbove, subject_here
 from eilogin.hub.answers import Answers, Encrypt, Sign
@@ -45,6 +44,7 @@ from eilogin.settings import (
     Count,
     Flag,
     LongSecret,
+    MetricsToken,
     Options,
     ReadableFile,
     Seconds,
@@ -55,6 +55,7 @@ from eilogin.settings import (
 )
 from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
+from eilogin.web.numbers import Numbers
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal
 from eilogin.web.places import USUAL
@@ -226,7 +227,7 @@ class HubOptions(Options, name="hub"):
         "that",
         default=False,
     )
-    metrics_token: LongSecret | None = option(
+    metrics_token: MetricsToken | None = option(
         "secret, of at least 16 bytes, for who reads the numbers of this hub at "
         "``/metrics`` (``Authorization: Bearer …``), as Prometheus does; nobody else "
         "finds anything there",
@@ -256,15 +257,6 @@ class HubOptions(Options, name="hub"):
         "answers; on a loopback address, or below ``.test``, only",
         default=False,
     )
-
-    @model_validator(mode="after")
-    def _can_count(self) -> "HubOptions":
-        if self.metrics_token is not None:
-            try:
-                metrics.require()
-            except ConfigurationError as error:
-                raise ValueError(f"metrics_token: expected {error}") from None
-        return self
 
     @model_validator(mode="after")
     def _says_who_can_sign_in(self) -> "HubOptions":
@@ -299,7 +291,7 @@ class Hub:
             asks_first=options.confirm_logout,
             one_by_one=options.logout_in_browser == "one-by-one",
         )
-        self._meters = metrics.turn_on() if options.metrics_token else None
+        self._numbers = Numbers(options.metrics_token)
         self._worker = Worker() if options.work else None
         self._known: AtWork | None = None
         self._rehearses = options.rehearsal
@@ -319,7 +311,7 @@ class Hub:
         self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
             "home": self._home,
             "health": self._health,
-            "metrics": self._numbers,
+            "metrics": self._measured,
             "login": sign_in.respond,
             "sso": _looked_at(sso.respond),
             "artifact": sso.resolve,
@@ -475,35 +467,11 @@ class Hub:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    def _numbers(self, environ: "WSGIEnvironment") -> Response:
+    def _measured(self, environ: "WSGIEnvironment") -> Response:
         """What :mod:`eilogin.metrics` has, for who brings the token and nobody else."""
-        if self._meters is None or not self._brings_token(environ):
-            raise NotFound("no address of the hub, but for who has metrics_token")
-        allow_only(environ, "GET", "HEAD")
-        accepted = environ.get("HTTP_ACCEPT", "")
-        trust, hub = env.trust(environ), self._at_work(environ)
-        endings = (*trust.endings, *hub.certificates.soon())
-        body, content_type = self._meters.exposition(
-            accepted,
-            hub.undelivered.count,
-            {(one.peer, one.name): one.ends for one in endings},
-            {} if trust.watch is None else trust.watch.numbers(),
-        )
-        headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
-        answer = Response(body=body, headers=headers)
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        return answer
-
-    def _brings_token(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a request has our token (RFC 6750 2.1); it takes the same time."""
-        token = self._options.metrics_token
-        scheme, _, said = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        return (
-            token is not None
-            and scheme.lower() == "bearer"
-            and hmac.compare_digest(
-                said.strip().encode("latin-1"), token.get_secret_value()
-            )
+        hub = self._at_work(environ)
+        return self._numbers.respond(
+            environ, env.trust(environ), hub.certificates.soon, hub.undelivered.count
         )
 
     def _home(self, environ: "WSGIEnvironment") -> Response:

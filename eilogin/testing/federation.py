@@ -167,7 +167,9 @@ class Federation:
             **self._hub_options,
         }
         hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
-        trusting = read(TrustOptions, {}, _of(TrustOptions, said))
+        # The hub's numbers are its own.
+        trusted = {k: v for k, v in said.items() if k not in HubOptions.model_fields}
+        trusting = read(TrustOptions, {}, _of(TrustOptions, trusted))
         trust = self._trust(self._hub_host, trusting)
         session = read(SessionOptions, {}, _of(SessionOptions, said))
         return SessionFilter(TrustFilter(hub, trust), session)

@@ -421,6 +421,7 @@ WRONG = {
         "trusted_proxies": "everybody",
         "path_style": "django",
         "back_channel_timeout": "soon",
+        "metrics_token": "short",
     },
     "login": {
         "protect": "/mijn",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from wsgiref.validate import validator
 
 import pytest
@@ -10,6 +11,7 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec
 from webtest import TestApp as Client
 
+from eilogin import metrics
 from eilogin.clock import now
 from eilogin.errors import (
     BindingMissing,
@@ -647,3 +649,69 @@ def test_the_portal_is_told_where_to_lead(said, options, address):
         own_of(read(TrustOptions, {}, said)).descriptor().information_url("nl")
         == address
     )
+
+
+class TestNumbers:
+    TOKEN = "a token of these tests"
+    BRINGS = MappingProxyType({"Authorization": f"Bearer {TOKEN}"})
+
+    @pytest.fixture
+    def watched(self, site, monkeypatch):
+        monkeypatch.setattr(metrics, "_meters", None)
+        return site(metrics_token=self.TOKEN)
+
+    def test_are_told_to_who_brings_the_token(self, watched, federation):
+        answer = watched.get("/eilogin/metrics", **self.BRINGS)
+        assert answer.content_type == "text/plain"
+        assert answer.headers["Cache-Control"] == "no-store"
+        hub = "https://inloggen.test/metadata"
+        name = "eilogin_certificate_ends_timestamp_seconds"
+        assert f'{name}{{certificate="signing",peer="{hub}"}} ' in answer.text
+        assert f'{name}{{certificate="certificate",peer=""}} ' in answer.text
+        assert "eilogin_logouts_undelivered" not in answer.text
+        assert "eilogin_federation_" not in answer.text, "nothing is refreshed"
+
+    def test_have_how_the_federation_is_where_it_is_refreshed(
+        self, site, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(metrics, "_meters", None)
+        tmp_path.chmod(0o755)
+        uwv = site(metrics_token=self.TOKEN, federation_folder=str(tmp_path))
+        text = uwv.get("/eilogin/metrics", **self.BRINGS).text
+        for line in ("members 4.0", "failures 0.0", "waits 0.0"):
+            assert f"eilogin_federation_{line}\n" in text
+
+    def test_have_what_happens_here(self, watched):
+        watched.get("/eilogin/nothing", status=404)
+        text = watched.get("/eilogin/metrics", **self.BRINGS).text
+        assert 'refusals_total{event="address",reason="not-found"} 1.0' in text
+
+    @pytest.mark.parametrize(
+        "brought", [{}, {"Authorization": "Bearer another token of these tests"}]
+    )
+    def test_are_not_there_for_anybody_else(self, watched, brought):
+        answer = watched.get("/eilogin/metrics", status=404, **brought)
+        nothing = watched.get("/eilogin/nothing", status=404)
+        assert "eilogin_" not in answer.text
+        pattern = r"[2-9A-Z]{3}-[2-9A-Z]{3}"
+        texts = [re.sub(pattern, "", one.text) for one in (answer, nothing)]
+        assert texts[0] == texts[1], "nobody learns that there is anything"
+
+    def test_are_only_read(self, watched):
+        url = "https://uwv.test/eilogin/metrics"
+        answer = watched.client.post(url, status=405, headers={**self.BRINGS})
+        assert answer.headers["Allow"] == "GET, HEAD"
+
+    def test_that_nobody_asked_for_are_nowhere(self, site):
+        site().get("/eilogin/metrics", status=404, Authorization="Bearer None")
+
+    def test_need_the_library(self, site, monkeypatch):
+        monkeypatch.setattr(metrics, "find_spec", lambda name: None)
+        with pytest.raises(InvalidOptions, match=r"metrics_token: .* the package"):
+            site(metrics_token=self.TOKEN)
+
+    def test_of_a_hub_are_its_own(self, site):
+        with pytest.raises(
+            InvalidOptions, match="expected none with .role = hub.: the"
+        ):
+            site(role="hub", metrics_token=self.TOKEN)

@@ -711,7 +711,5 @@ class TestNumbers:
             site(metrics_token=self.TOKEN)
 
     def test_of_a_hub_are_its_own(self, site):
-        with pytest.raises(
-            InvalidOptions, match="expected none with .role = hub.: the"
-        ):
+        with pytest.raises(InvalidOptions, match=r"metrics_token: .* none with 'role"):
             site(role="hub", metrics_token=self.TOKEN)

@@ -143,6 +143,8 @@ _LONGEST_NAMESPACE = 256
 _MOST_STRANGE = 1024 * 1024
 #: How many this one knows.
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
+#: Bytes of the shortest attribute, with the blank before it: `` a=""``.
+_SHORTEST_ATTRIBUTE = 5
 #: Bytes of the shortest piece of a document by which it is told that a text is long.
 _SHORTEST_PIECE = 4096
 #: Characters of a parser's own words.
@@ -394,10 +396,28 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
         raise MessageTooLarge(f"more than {most} elements and attributes")
     if octets.count(b"</") >= limits.depth and deeper(root):
         raise MessageTooLarge(f"deeper than {limits.depth} elements")
-    if wider(root):
+    if _may_be_wider(octets, limits.attributes) and wider(root):
         raise MessageTooLarge(f"more than {limits.attributes} attributes on an element")
     if _may_be_longer(octets, limits.text) and longer(root):
         raise MessageTooLarge(f"a text of more than {limits.text} characters")
+
+
+def _may_be_wider(octets: bytes, attributes: int) -> bool:
+    """Whether an element may have more attributes.
+
+    All of them stand in a stretch without a "<", with a "=" each, and none takes less
+    than five octets. So such a stretch has a whole piece in it, wherever it begins.
+    """
+    piece = (attributes + 1) * _SHORTEST_ATTRIBUTE // 2
+    end = 0
+    for start in range(0, len(octets) - piece + 1, piece):
+        if start < end or octets.find(b"<", start, start + piece) >= 0:
+            continue
+        begin, end = octets.rfind(b"<", 0, start), octets.find(b"<", start)
+        end = len(octets) if end < 0 else end
+        if octets.count(b"=", max(begin, 0), end) > attributes:
+            return True
+    return False
 
 
 def _may_be_longer(octets: bytes, characters: int) -> bool:

@@ -191,6 +191,14 @@ class TestLimits:
             wide(MESSAGE.elements + 1), error=MessageTooLarge
         )
 
+    @given(st.integers(0, 400), st.integers(0, 200))
+    def test_attributes_of_one_element_wherever_they_stand(self, before, after):
+        names = [*map(chr, range(97, 123)), *map(chr, range(65, 80))]
+        said = "".join(f' {name}=""' for name in names)
+        octets = f"<a>{'x' * before}<b{said}/>{'y' * after}</a>".encode()
+        assert "attributes" in refused(octets, error=MessageTooLarge)
+        assert parse(octets.replace(b' a=""', b"")).tag == "a"
+
     def test_attributes_of_one_element(self):
         def with_attributes(n):
             return (

@@ -71,11 +71,14 @@ def entity_id(number: int) -> str:
     return f"https://site-{number}.example.nl/saml/metadata"
 
 
-def aggregate(count: int, key: SigningKey) -> bytes:
-    """Metadata of so many members, which ``key`` signed; valid for a year."""
+def aggregate(count: int, key: SigningKey, *, said: str = "citizens") -> bytes:
+    """Metadata of so many members, which ``key`` signed; valid for a year.
+
+    ``said`` is what stands in their descriptions, by which one differs from another.
+    """
     certificates = _certificates()
     ends = write_instant(clock.now() + _YEAR)
-    members = "".join(_member(number, certificates) for number in range(count))
+    members = "".join(_member(n, certificates, said) for n in range(count))
     text = (
         f'<md:EntitiesDescriptor{_DECLARED} ID="_aggregate" Name="Benchmark"'
         f' validUntil="{ends}">{members}</md:EntitiesDescriptor>'
@@ -97,20 +100,20 @@ def _certificates() -> Iterator[str]:
         yield base64.encodebytes(before + number.to_bytes(256) + after).decode()
 
 
-def _member(number: int, certificates: Iterator[str]) -> str:
+def _member(number: int, certificates: Iterator[str], said: str) -> str:
     """One member."""
     name = f"site-{number}.example.nl"
     role = _hub if number % _HUB_EACH == 0 else _participant
     return (
         f'<md:EntityDescriptor entityID="{entity_id(number)}">'
         f"<md:Extensions>{_REGISTERED}{_CATEGORIES}{_ALGORITHMS}</md:Extensions>"
-        f"{role(name, certificates)}{_organisation(name)}"
+        f"{role(name, certificates, said)}{_organisation(name)}"
         f"{''.join(_contact(kind, name) for kind in _CONTACTS)}"
         "</md:EntityDescriptor>\n"
     )
 
 
-def _participant(name: str, certificates: Iterator[str]) -> str:
+def _participant(name: str, certificates: Iterator[str], said: str) -> str:
     here = f"https://{name}/saml"
     requested = "".join(
         f'<md:RequestedAttribute FriendlyName="attribute{n}"'
@@ -120,7 +123,7 @@ def _participant(name: str, certificates: Iterator[str]) -> str:
     )
     return (
         '<md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true"'
-        f' protocolSupportEnumeration="{SAMLP}"><md:Extensions>{_about(name)}'
+        f' protocolSupportEnumeration="{SAMLP}"><md:Extensions>{_about(name, said)}'
         f'<idpdisc:DiscoveryResponse xmlns:idpdisc="{IDPDISC}" Binding="{IDPDISC}"'
         f' Location="{here}/disco" index="1"/></md:Extensions>'
         f"{_keys(certificates)}"
@@ -132,13 +135,13 @@ def _participant(name: str, certificates: Iterator[str]) -> str:
     )
 
 
-def _hub(name: str, certificates: Iterator[str]) -> str:
+def _hub(name: str, certificates: Iterator[str], said: str) -> str:
     here = f"https://{name}/saml"
     resolution = f"{here}/resolve"
     return (
         '<md:IDPSSODescriptor WantAuthnRequestsSigned="true"'
         f' protocolSupportEnumeration="{SAMLP}"><md:Extensions>'
-        f'<shibmd:Scope regexp="false">{name}</shibmd:Scope>{_about(name)}'
+        f'<shibmd:Scope regexp="false">{name}</shibmd:Scope>{_about(name, said)}'
         f"</md:Extensions>{_keys(certificates)}"
         f'<md:ArtifactResolutionService Binding="{bindings.SOAP}" index="0"'
         f' Location="{resolution}"/>'
@@ -148,10 +151,10 @@ def _hub(name: str, certificates: Iterator[str]) -> str:
     )
 
 
-def _about(name: str) -> str:
+def _about(name: str, said: str) -> str:
     """What pages say of it."""
     text = (
-        f"The service of {name} for citizens, companies and who works there: they see"
+        f"The service of {name} for {said}, companies and who works there: they see"
         " their own case, and what was decided in it."
     )
     site = f"https://{name}"

@@ -168,7 +168,7 @@ def _no_collection() -> Iterator[None]:
 
 def _figures(row: Row, rounds: list[_Round]) -> Figures:
     def times(name: str) -> list[float]:
-        return [_quantile(taken[name], row.quantile) for taken in rounds]
+        return [quantile(taken[name], row.quantile) for taken in rounds]
 
     this, floor = times(row.this), times(row.floor)
     return Figures(
@@ -184,6 +184,6 @@ def _ratio(these: list[float], those: list[float]) -> float:
     return median(this / that for this, that in zip(these, those, strict=True))
 
 
-def _quantile(ordered: list[float], quantile: float) -> float:
-    """The smallest sample that is not below this share of them (nearest rank)."""
-    return ordered[max(0, math.ceil(quantile * len(ordered)) - 1)]
+def quantile(ordered: list[float], share: float) -> float:
+    """Of samples in order the smallest that is not below this share of them."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

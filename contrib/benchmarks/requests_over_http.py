@@ -22,15 +22,15 @@ _TIMEOUT = 30.0
 def _over_http(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     with ExitStack() as stack:
         yield {
-            kind: Variant(stack.enter_context(_served(kind, folder / kind)))
+            kind: Variant(stack.enter_context(served(kind, folder / kind)))
             for kind in KINDS
         }
 
 
 @contextmanager
-def _served(kind: str, folder: Path) -> Iterator[Callable[[], object]]:
+def served(kind: str, folder: Path) -> Iterator[Callable[[], object]]:
     """A call that asks for the page once, over a connection that is kept."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     command = [
         sys.executable,
         str(Path(__file__).with_name("serving.py")),

@@ -15,6 +15,7 @@ import federations
 import login_answers
 import logouts
 import logouts_received
+import refreshes
 import requests_in_process
 import requests_over_http
 from measuring import Bench, Figures, Size, measure
@@ -27,6 +28,7 @@ BENCHES: tuple[Bench, ...] = (
     *logouts_received.BENCHES,
     *logouts.BENCHES,
     *federations.BENCHES,
+    *refreshes.BENCHES,
 )
 
 _PACKAGES = (

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servers import HAS_REDIS, redis_server
-from sites import ByGet, BySelect, by_beaker, guarded, site
+from sites import HUB, ByGet, BySelect, by_beaker, guarded, site
 from waitress.server import create_server
+
+from eilogin.federation import watching
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -30,6 +32,10 @@ KINDS = (
     *(("redis", "get") if HAS_REDIS else ()),
     "beaker",
 )
+#: Besides: a site with members that are read anew when they are due, from these files
+#: in its folder, and kept in that folder there.
+REFRESHED = "refreshed"
+MEMBERS, CERTIFICATE, KNOWN = "members.xml", "members.crt", "known"
 
 
 @contextmanager
@@ -43,6 +49,13 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
             site_by = guarded(folder, url) if kind == "redis" else ByGet.opened(url)
             with site_by as found:
                 yield found
+    elif kind == REFRESHED:
+        # A benchmark says when it is due, as often as it likes.
+        watching.SHORTEST = 0.0
+        with guarded(
+            folder, f"sqlite:///{folder / 'uwv.db'}", **_refreshed(folder)
+        ) as found:
+            yield found
     else:
         path = folder / "uwv.db"
         store = "memory:" if kind == "memory" else f"sqlite:///{path}"
@@ -52,6 +65,16 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
                 if kind == "select"
                 else by_filters
             )
+
+
+def _refreshed(folder: Path) -> dict[str, str]:
+    members = f"{folder / MEMBERS} {folder / CERTIFICATE} longest=100MB"
+    return {
+        "federation": f"{folder / 'federation.xml'}\n{members}",
+        "federation_folder": str(folder / KNOWN),
+        "federation_changes": "off",
+        "hub": f"https://{HUB}/metadata",
+    }
 
 
 def main(kind: str, folder: str) -> None:

@@ -22,7 +22,7 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-HOST = "uwv.test"
+HOST, HUB = "uwv.test", "inloggen.test"
 PATH = "/mijn/zaken"
 COOKIE = "__Host-eilogin"
 _LENGTH_OF_A_SESSION = 900

@@ -61,6 +61,8 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("sessions ended by subject, 1,000 live", "1.50"),
         ("sessions ended by subject, 100,000 live", "1.50"),
         ("sessions ended by subject, redis:, 100,000 live", "1.50"),
+        ("page during a refresh of 10,000, p50", None),
+        ("page during a refresh of 10,000, p99", "1.30"),
         ("LogoutRequest executed and answered, memory:", "1.00"),
         ("LogoutRequest executed and answered, sqlite:", "1.00"),
         ("LogoutRequest executed and answered, redis:", "1.00"),

@@ -17,19 +17,27 @@ import json
 import os
 import tempfile
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
 from eilogin import __version__
-from eilogin.errors import MetadataUnusable, PeerUnusable, PeerWithoutKeys
+from eilogin.errors import MetadataUnusable, PeerUnusable
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
+from eilogin.saml.metadata.packed import (
+    Gathered,
+    LeftOut,
+    Outline,
+    decoded,
+    entity_type,
+)
 
 #: Bytes of the end of an index: how long its head is, and the hash of all before that.
 _LENGTH, _HASH = 8, hashlib.sha256().digest_size
@@ -38,28 +46,9 @@ _PIECE = 1024 * 1024
 #: Members that a process keeps as values.
 _KEPT = 512
 
-_ERRORS = {error.code: error for error in (PeerUnusable, PeerWithoutKeys)}
-
-
-class Outline(NamedTuple):
-    """What is known of a member without reading the rest."""
-
-    valid_until: float | None
-    is_hub: bool
-    is_participant: bool
-
-    @classmethod
-    def of(cls, entity: EntityDescriptor) -> Self:
-        """The outline of a member."""
-        return cls(
-            entity.valid_until,
-            entity.identity_provider is not None,
-            entity.service_provider is not None,
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(ABC):
     """All that several pieces of metadata say together; members by entityID."""
 
     #: In the order of the metadata, as the rest.
@@ -72,13 +61,13 @@ class Known:
     is_aggregate: bool
     name: str
 
-    @classmethod
-    def of(cls, sources: Sequence[FederationMetadata]) -> "Known":
+    @staticmethod
+    def of(sources: Sequence[FederationMetadata]) -> "_Gathered":
         """What sources say that have no member in common which can be used."""
-        members = {e.entity_id: e for one in sources for e in one.entities}
-        return cls(
+        members = Gathered(one.entities for one in sources)
+        return _Gathered(
             members=members,
-            outlines={name: Outline.of(one) for name, one in members.items()},
+            outlines=members.outlines(),
             left_out={
                 entity_id: error
                 for one in sources
@@ -91,16 +80,13 @@ class Known:
             name=next((one.name for one in sources if one.name), ""),
         )
 
-    @cached_property
+    @property
+    @abstractmethod
     def digests(self) -> Mapping[str, bytes]:
         """A hash of what was read of a member, by its entityID.
 
         But for its end, which may be another each time that the same is signed anew.
         """
-        return {
-            name: hashlib.sha256(_encoded(one)).digest()
-            for name, one in self.members.items()
-        }
 
     @cached_property
     def digest(self) -> str:
@@ -110,6 +96,19 @@ class Known:
             for name, outline in self.outlines.items()
         }
         return hashlib.sha256(_head(self, lines)).hexdigest()
+
+
+class _Gathered(Known):
+    """What was read just now."""
+
+    members: Gathered
+
+    @cached_property
+    def digests(self) -> Mapping[str, bytes]:
+        return {
+            one.entity_id: hashlib.sha256(one.body).digest()
+            for one in self.members.packed()
+        }
 
 
 class _Line(NamedTuple):
@@ -123,38 +122,11 @@ class _Line(NamedTuple):
     length: int
 
 
-class _Left(NamedTuple):
-    """Why a member is left out."""
-
-    code: str
-    told: str
-    is_hub: bool
-    registrar: str
-    categories: list[str]
-
-    @classmethod
-    def of(cls, error: PeerUnusable) -> Self:
-        return cls(
-            error.code,
-            str(error),
-            error.is_hub,
-            error.registrar,
-            sorted(error.categories),
-        )
-
-    def error(self) -> PeerUnusable:
-        error = _ERRORS[self.code](self.told)
-        error.is_hub = self.is_hub
-        error.registrar = self.registrar
-        error.categories = frozenset(self.categories)
-        return error
-
-
 class _Head(NamedTuple):
     """What an index says but for the bodies."""
 
     members: dict[str, _Line]
-    left_out: dict[str, _Left]
+    left_out: dict[str, LeftOut]
     remarks: tuple[str, ...]
     copies: tuple[str, ...]
     is_aggregate: bool
@@ -185,21 +157,20 @@ def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
         raise
 
 
-def _pieces(known: Known) -> Iterator[bytes]:
+def _pieces(known: "_Gathered") -> Iterator[bytes]:
     yield _first_line()
     lines = {}
-    for name, member in known.members.items():
-        body = _encoded(member)
-        digest = hashlib.sha256(body).hexdigest()
-        lines[name] = _Line(*known.outlines[name], digest, len(body))
-        yield body
+    for one in known.members.packed():
+        digest = hashlib.sha256(one.body).hexdigest()
+        lines[one.entity_id] = _Line(*one.outline, digest, len(one.body))
+        yield one.body
     head = _head(known, lines)
     yield head
     yield len(head).to_bytes(_LENGTH)
 
 
 def _head(known: Known, lines: dict[str, _Line]) -> bytes:
-    left_out = {name: _Left.of(error) for name, error in known.left_out.items()}
+    left_out = {name: LeftOut.of(error) for name, error in known.left_out.items()}
     facts = known.remarks, known.copies, known.is_aggregate, known.name
     return json.dumps(_Head(lines, left_out, *facts)).encode()
 
@@ -300,9 +271,7 @@ def _decoded(bodies: _Bodies, start: int, line: _Line) -> EntityDescriptor:
     body = bodies.read(start, line.length)
     if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), line.digest):
         raise _unusable(bodies.path, "one that was changed in its place")
-    # To put it into what was decoded takes longer.
-    end = b',"valid_until":%b}' % json.dumps(line.valid_until).encode()
-    return _entity_type().validate_json(body[:-1] + end)
+    return decoded(body, line.valid_until)
 
 
 def _unusable(path: Path, found: str) -> MetadataUnusable:
@@ -312,18 +281,7 @@ def _unusable(path: Path, found: str) -> MetadataUnusable:
     )
 
 
-def _encoded(entity: EntityDescriptor) -> bytes:
-    """All of a member but its end, which its outline has."""
-    without = {"valid_until"}
-    return _entity_type().dump_json(entity, exclude=without, exclude_defaults=True)
-
-
-# It takes a moment to make these: only who has to do with an index needs them.
-@cache
-def _entity_type() -> TypeAdapter[EntityDescriptor]:
-    return TypeAdapter(EntityDescriptor)
-
-
+# It takes a moment to make it: only who has to do with an index needs it.
 @cache
 def _head_type() -> TypeAdapter[_Head]:
     return TypeAdapter(_Head)
@@ -332,6 +290,6 @@ def _head_type() -> TypeAdapter[_Head]:
 @cache
 def _first_line() -> bytes:
     """It is of the version that judged the members, and of the values that it has."""
-    values = json.dumps([_entity_type().json_schema(), _head_type().json_schema()])
+    values = json.dumps([entity_type().json_schema(), _head_type().json_schema()])
     digest = hashlib.sha256(values.encode()).hexdigest()
     return f"eilogin {__version__}: index {digest}\n".encode()

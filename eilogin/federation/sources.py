@@ -47,6 +47,7 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.metadata.packed import as_kept
 from eilogin.saml.text import CONTROL
 from eilogin.saml.xml import in_full
 
@@ -232,7 +233,8 @@ class MetadataSource(ABC):
             self._longest(longest),
             on_loopback=self.on_loopback,
         )
-        found = [*(e.entity_id for e in metadata.entities), *metadata.left_out]
+        names = (one.entity_id for one in as_kept(metadata.entities))
+        found = [*names, *metadata.left_out] if self.only else []
         if self.only and found != [self.only]:
             raise MetadataUnusable(
                 f"{name}: found {found[:3]}; expected the metadata of {self.only!r} and"
@@ -411,7 +413,7 @@ def fetch_all(
             continue
         fetched = source.fetch(before(source), longest)
         found.append((source, fetched))
-        for entity in fetched.metadata.entities:
+        for entity in as_kept(fetched.metadata.entities):
             there = places.setdefault(entity.entity_id, source)
             if there is not source:
                 raise MetadataUnusable(

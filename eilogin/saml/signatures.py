@@ -426,12 +426,21 @@ def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element
     Raises UntrustedSignature where there is no signature, or none by one of these keys,
     and MalformedMessage where it is of a shape that :func:`check_structure` refuses.
     """
+    return parse_canonical(signed_octets(element, keys))
+
+
+def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
+    """The canonical octets from which :func:`signed` parses what it gives.
+
+    For who takes them apart first, as of a large document; values are read only from
+    what was parsed from them. Raises as :func:`signed`.
+    """
     nodes = element.findall(q("ds:Signature"))
     if not nodes:
         raise UntrustedSignature("not signed")
     if len(nodes) > 1:
         raise MalformedMessage("an element has more than one signature")
-    return content(_read(nodes[0]), keys)
+    return _verified(_read(nodes[0]), keys)
 
 
 def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
@@ -441,6 +450,10 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
     signed; the signature itself is not in it. Raises UntrustedSignature where it is not
     by one of ``keys``, or does not hold. Source: XML signature 3.2, SAML core 5.4.
     """
+    return parse_canonical(_verified(signature, keys))
+
+
+def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
     info, covered = signature.found or (
         canonical(signature.signed_info, signature.info_prefixes),
         _covered(signature),
@@ -452,7 +465,7 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
     digest = _DIGESTS[signature.digest_algorithm](covered).digest()
     if not hmac.compare_digest(digest, signature.digest):
         raise UntrustedSignature("changed after it was signed")
-    return parse_canonical(covered)
+    return covered
 
 
 def _key_said(signature: Signature) -> str:

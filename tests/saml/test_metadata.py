@@ -30,7 +30,7 @@ from eilogin.saml.metadata import (
     read_created,
     read_federation,
     read_unsigned,
-    reading,
+    trusted,
     write_entity,
     write_federation,
 )
@@ -524,7 +524,7 @@ class TestAFederation:
         def must_not_be_called(*arguments):
             raise AssertionError("called")
 
-        monkeypatch.setattr("eilogin.saml.metadata.reading.signed", must_not_be_called)
+        monkeypatch.setattr("eilogin.saml.metadata.trusted.signed", must_not_be_called)
         octets = self._write([participant], hub_key)
         xslt = b"http://www.w3.org/TR/1999/REC-xslt-19991116"
         with pytest.raises(MalformedMessage):
@@ -813,8 +813,9 @@ class TestAMemberThatIsNotValid:
 
     @pytest.fixture(autouse=True, params=[1 << 30, 0], ids=["small", "large"])
     def large(self, request, monkeypatch):
-        """The schema of what is large is looked at by another thread meanwhile."""
-        monkeypatch.setattr(reading, "_LARGE", request.param)
+        """What is large is read in pieces: here a member each."""
+        monkeypatch.setattr(trusted, "_LARGE", request.param)
+        monkeypatch.setattr(trusted, "_PIECE", 1)
 
     @pytest.fixture
     def read_with(self, hub, participant, hub_key, read):

@@ -9,9 +9,6 @@ interface (mdui) and for registration and publication information (mdrpi); entit
 attributes, of which those of eilogin's own are in :mod:`eilogin.saml.metadata.ruled`.
 """
 
-from eilogin.saml.metadata.reading import read_created as read_created
-from eilogin.saml.metadata.reading import read_federation as read_federation
-from eilogin.saml.metadata.reading import read_unsigned as read_unsigned
 from eilogin.saml.metadata.reading import showing as showing
 from eilogin.saml.metadata.ruled import OURS as OURS
 from eilogin.saml.metadata.ruled import RELEASED_ATTRIBUTES as RELEASED_ATTRIBUTES
@@ -19,6 +16,9 @@ from eilogin.saml.metadata.ruled import REQUIRED_LEVEL as REQUIRED_LEVEL
 from eilogin.saml.metadata.ruled import SSO_DOMAIN as SSO_DOMAIN
 from eilogin.saml.metadata.ruled import Ruled as Ruled
 from eilogin.saml.metadata.ruled import is_domain as is_domain
+from eilogin.saml.metadata.trusted import read_created as read_created
+from eilogin.saml.metadata.trusted import read_federation as read_federation
+from eilogin.saml.metadata.trusted import read_unsigned as read_unsigned
 from eilogin.saml.metadata.values import IDPDISC as IDPDISC
 from eilogin.saml.metadata.values import NO_SSO as NO_SSO
 from eilogin.saml.metadata.values import AttributeService as AttributeService

@@ -1,4 +1,4 @@
-"""Metadata from XML: what the operator signed, or what a file says that is trusted.
+"""Metadata from XML that is trusted: each member, and what is said of all of them.
 
 Stacks write it in many ways, and one member must not shut out all others: what we have
 no use for is passed over, with a remark where somebody may wonder; a member that cannot
@@ -7,11 +7,10 @@ be used is left out, and known to be so.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TypedDict, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
@@ -19,18 +18,12 @@ from lxml import etree
 from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
 from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
-from eilogin.saml.keys import PublicKey, encryption_key, key_name, public_key
+from eilogin.saml.keys import encryption_key, key_name, public_key
 from eilogin.saml.messages import read_duration, read_instant
 from eilogin.saml.metadata.addresses import require_address, web_host
 from eilogin.saml.metadata.ruled import read_ruled
-from eilogin.saml.metadata.soundness import (
-    earliest,
-    end_of,
-    entities_in,
-    faults_in,
-    parsed,
-)
-from eilogin.saml.metadata.texts import attribute_of, clean, line, shown
+from eilogin.saml.metadata.soundness import earliest, end_of, entities_in
+from eilogin.saml.metadata.texts import attribute_of, clean, line, plain, shown
 from eilogin.saml.metadata.values import (
     DISCOVERY_RESPONSE,
     ENTITY_CATEGORY,
@@ -46,7 +39,6 @@ from eilogin.saml.metadata.values import (
     Role,
     ServiceProvider,
 )
-from eilogin.saml.signatures import signed
 from eilogin.saml.text import short
 from eilogin.saml.xml import SAMLP, q
 
@@ -54,6 +46,7 @@ _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
 _EXTENSIONS = q("md:Extensions")
 _ENCRYPTION_METHOD = q("md:EncryptionMethod")
+_OF_CONTACT = tuple(map(q, ("md:Company", "md:EmailAddress", "md:TelephoneNumber")))
 
 #: How a remark is made: a sentence about what was passed over.
 _Tell = Callable[[str], object]
@@ -79,14 +72,9 @@ class _Member:
 _URI = re.compile("[!-~]{1,1024}")
 _INDEX = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
 
-#: An entity, and until when what is around it is valid.
-_Found = tuple[etree._Element, float | None]  # noqa: SLF001 - it has no other name
-_gone_through: ContextVar[Callable[[list[_Found]], Iterable[_Found]]] = ContextVar(
-    "_gone_through", default=iter
-)
-
-#: Bytes from which on it takes less time to ask another thread for a part of the work.
-_LARGE = 1024 * 1024
+#: Goes through members, or what stands for them.
+_Through = Callable[[list[Any]], Iterable[Any]]
+_gone_through: ContextVar[_Through] = ContextVar("_gone_through", default=iter)
 
 #: Elements by what they are.
 _ByTag = Mapping[str, Sequence[etree._Element]]  # noqa: SLF001 - it has no other name
@@ -118,66 +106,13 @@ class _Part:
         return self.children.get(q(name), ())
 
 
-def read_federation(
-    octets: bytes, keys: Sequence[PublicKey], *, on_loopback: bool = False
-) -> FederationMetadata:
-    """What the operator signed: ``octets`` of a document, ``keys`` pinned beforehand.
-
-    The root is an ``md:EntitiesDescriptor``, nested or not, or one
-    ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
-    read before that has been verified. Roles of other protocols than SAML 2.0 are left
-    out, and so is a member that cannot be used: one that is not valid by the schema,
-    whose entityID is no URI, with a role without a usable signing key, or with an
-    address of a binding that we speak that is not https. Where ``on_loopback`` is said
-    it may be http on loopback too; else an address there is as bad, by https as well.
-    Whether it is still valid is the caller's to judge by ``valid_until``.
-
-    Raises :class:`~eilogin.errors.UntrustedSignature`;
-    :class:`~eilogin.errors.MalformedMessage` for what is no metadata, or has two
-    members of one entityID; and where no member can be used, the
-    :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
-    """
-    document = parsed(octets)
-    trusted = signed(document, keys)
-    # Only of what is trusted: to find what is wrong takes long.
-    if len(octets) < _LARGE:
-        return _read(trusted, faults_in(document), on_loopback=on_loopback)
-    return _read_beside(document, trusted, on_loopback=on_loopback)
-
-
-def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
-    """What a document says that is trusted for where it lies, signed or not.
-
-    As :func:`read_federation` for the rest.
-    """
-    document = parsed(octets)
-    return _read(document, faults_in(document), on_loopback=on_loopback)
-
-
-def _read_beside(
-    document: etree._Element, trusted: etree._Element, *, on_loopback: bool
-) -> FederationMetadata:
-    """Read what is trusted while another thread judges by the schema, as it came.
-
-    What was read is given away once no fault was found; where any was, it is forgotten,
-    and read anew without the members that have them.
-    """
-    with ThreadPoolExecutor(1) as other:
-        judging = other.submit(faults_in, document)
-        try:
-            found = _read(trusted, {}, on_loopback=on_loopback)
-        except Exception:
-            # The reader counts on what the schema sees to.
-            if not judging.result():
-                raise
-        else:
-            if not judging.result():
-                return found
-    return _read(trusted, judging.result(), on_loopback=on_loopback)
+def gone_through() -> _Through:
+    """How members are gone through here."""
+    return _gone_through.get()
 
 
 @contextmanager
-def showing(through: Callable[[list[_Found]], Iterable[_Found]]) -> Iterator[None]:
+def showing(through: _Through) -> Iterator[None]:
     """Have members that are read inside gone through by a function that shows it."""
     token = _gone_through.set(through)
     try:
@@ -186,23 +121,20 @@ def showing(through: Callable[[list[_Found]], Iterable[_Found]]) -> Iterator[Non
         _gone_through.reset(token)
 
 
-def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
-    """When the operator made what was read before as metadata, or None.
-
-    Its signature is verified anew; raises as :func:`read_federation`.
-    """
-    return _read_created(signed(parsed(octets), keys))
-
-
-def _read(
+def read_tree(
     root: etree._Element, faults: Mapping[int, PeerUnusable], *, on_loopback: bool
 ) -> FederationMetadata:
+    """What a document says that is trusted; ``faults`` as :func:`faults_in` has them.
+
+    Raises :class:`~eilogin.errors.MalformedMessage` where two members have one
+    entityID, and where none can be used the error of the first.
+    """
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
     found = list(entities_in(root, None))
     taken = {element.get("entityID", "") for element, _ in found}
-    for number, (element, valid_until) in enumerate(_gone_through.get()(found)):
+    for number, (element, valid_until) in enumerate(gone_through()(found)):
         said = element.get("entityID", "")
         try:
             entity_id = _entity_id(said, taken)
@@ -225,7 +157,7 @@ def _read(
         entities=tuple(entities.values()),
         valid_until=end_of(root),
         name=clean(root.get("Name", "")),
-        created=_read_created(root),
+        created=created_in(root),
         id=clean(root.get("ID", "")),
         cache_duration=earliest(*map(_cache_duration, _levels_of(root))),
         is_aggregate=root.tag == q("md:EntitiesDescriptor"),
@@ -234,7 +166,8 @@ def _read(
     )
 
 
-def _read_created(root: etree._Element) -> float | None:
+def created_in(root: etree._Element) -> float | None:
+    """When the operator says that it was made, or None."""
     extensions = root.find(q("md:Extensions"))
     publication = None if extensions is None else extensions.find(PUBLICATION_INFO)
     text = None if publication is None else publication.get("creationInstant")
@@ -430,13 +363,15 @@ def _as_domain(text: str) -> str:
 
 
 def _read_attribute_service(element: etree._Element) -> AttributeService:
-    wanted = element.findall(q("md:RequestedAttribute"))
+    wanted: dict[str, bool] = {}
+    for attribute in element.iterchildren(q("md:RequestedAttribute")):
+        name = attribute_of(attribute, "Name")
+        is_required = _read_flag(attribute, "isRequired") is True
+        wanted[name] = is_required or wanted.get(name, False)
     return AttributeService(
-        requested=tuple(dict.fromkeys(attribute_of(a, "Name") for a in wanted)),
-        required=frozenset(
-            attribute_of(a, "Name") for a in wanted if _read_flag(a, "isRequired")
-        ),
-        index=_read_index(element) or 0,
+        requested=tuple(wanted),
+        required=frozenset(name for name, is_required in wanted.items() if is_required),
+        index=_index_of(element.get("index")) or 0,
         is_default=_read_flag(element, "isDefault"),
     )
 
@@ -452,25 +387,66 @@ class _Keys(TypedDict):
     signing_methods: tuple[str, ...]
 
 
+class _Key(NamedTuple):
+    """A KeyDescriptor; of its certificates the first, or None.
+
+    Those of a chain behind that are not the party's.
+    """
+
+    element: etree._Element
+    use: str | None
+    certificate: str | None
+
+    @classmethod
+    def of(cls, element: etree._Element) -> "_Key":
+        found = next(element.iter(q("ds:X509Certificate")), None)
+        text = None if found is None else "".join((found.text or "").split())
+        return cls(element, element.get("use"), text)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is named as DigiD names it."""
+        name = next(self.element.iter(q("ds:KeyName")), None)
+        if name is None or self.certificate is None:
+            return False
+        try:
+            return line(name) == key_name(self.certificate)
+        except MalformedMessage:
+            # Which is told of those that cannot be used.
+            return False
+
+
 def _read_keys(role: _Part) -> _Keys:
-    keys = role.all("md:KeyDescriptor")
+    keys = [_Key.of(element) for element in role.all("md:KeyDescriptor")]
     methods = (
         _read_encryption_method(method)
         for key in keys
-        if key.get("use") != "signing"
-        for method in key.iterchildren(_ENCRYPTION_METHOD)
+        if key.use != "signing"
+        for method in key.element.iterchildren(_ENCRYPTION_METHOD)
     )
     return _Keys(
-        signing_certificates=_read_certificates(keys, "signing"),
-        encryption_certificates=_read_certificates(keys, "encryption"),
+        signing_certificates=_certificates_for("signing", keys),
+        encryption_certificates=_certificates_for("encryption", keys),
         encryption_methods=tuple(dict.fromkeys(methods)),
-        names_keys=any(map(_is_named, keys)),
+        names_keys=any(key.is_named for key in keys),
         digest_methods=_read_algorithms(role, "alg:DigestMethod"),
         signing_methods=_read_algorithms(role, "alg:SigningMethod"),
     )
 
 
+def _certificates_for(use: str, keys: Sequence[_Key]) -> tuple[str, ...]:
+    """Base64 texts; a KeyDescriptor without a use is for both (metadata 2.4.1.1)."""
+    return tuple(
+        key.certificate
+        for key in keys
+        if key.certificate is not None and key.use in (None, use)
+    )
+
+
 def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
+    algorithm = attribute_of(element, "Algorithm")
+    if not len(element):
+        return EncryptionMethod(algorithm)
     children = _by_tag([element])
 
     def parameter(name: str) -> str:
@@ -478,40 +454,8 @@ def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
         return attribute_of(found[0], "Algorithm") if found else ""
 
     return EncryptionMethod(
-        attribute_of(element, "Algorithm"),
-        digest=parameter("ds:DigestMethod"),
-        mask=parameter("xenc11:MGF"),
+        algorithm, digest=parameter("ds:DigestMethod"), mask=parameter("xenc11:MGF")
     )
-
-
-def _read_certificates(keys: Sequence[etree._Element], use: str) -> tuple[str, ...]:
-    """Base64 texts; a KeyDescriptor without a use is for both (metadata 2.4.1.1).
-
-    Of each the first certificate: those of a chain behind it are not the party's.
-    """
-    found = (
-        next(key.iter(q("ds:X509Certificate")), None)
-        for key in keys
-        if key.get("use", use) == use
-    )
-    return tuple(
-        "".join((certificate.text or "").split())
-        for certificate in found
-        if certificate is not None
-    )
-
-
-def _is_named(key: etree._Element) -> bool:
-    """Whether a key is named as DigiD names it."""
-    name = next(key.iter(q("ds:KeyName")), None)
-    if name is None:
-        return False
-    certificates = _read_certificates([key], key.get("use", "signing"))
-    try:
-        return line(name) in map(key_name, certificates)
-    except MalformedMessage:
-        # Which is told of those that cannot be used.
-        return False
 
 
 def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
@@ -592,29 +536,33 @@ def _read_addresses(
 
 
 def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
-    location = element.get("Location", "")
-    response_location = element.get("ResponseLocation", "")
+    # All at once: there are many of these.
+    said = dict(element.items())
+    location = said.get("Location", "")
+    response_location = said.get("ResponseLocation", "")
     require_address(location, on_loopback=on_loopback)
     if response_location:
         require_address(response_location, on_loopback=on_loopback)
     return Endpoint(
-        binding=attribute_of(element, "Binding"),
-        location=location,
-        response_location=response_location,
-        index=_read_index(element),
-        is_default=_read_flag(element, "isDefault"),
+        plain(said.get("Binding", "")),
+        location,
+        response_location,
+        _index_of(said.get("index")),
+        _flag_of(said.get("isDefault")),
     )
 
 
-def _read_index(element: etree._Element) -> int | None:
+def _index_of(text: str | None) -> int | None:
     # The schema does not know the index of what is in Extensions.
-    text = element.get("index")
     index = None if text is None else _INDEX.fullmatch(text)
     return int(index[1]) if index else None
 
 
 def _read_flag(element: etree._Element, name: str) -> bool | None:
-    text = element.get(name)
+    return _flag_of(element.get(name))
+
+
+def _flag_of(text: str | None) -> bool | None:
     return None if text is None else text.strip() in ("true", "1")
 
 
@@ -640,15 +588,11 @@ def _read_links(about: Sequence[_ByTag], name: str, tell: _Tell) -> dict[str, st
 
 
 def _read_contact(element: etree._Element) -> Contact:
-    children = _by_tag([element])
-
-    def text(name: str) -> str:
-        found = children.get(q(name))
-        return line(found[0]) if found else ""
-
-    return Contact(
-        kind=element.get("contactType"),
-        company=text("md:Company"),
-        email=text("md:EmailAddress").removeprefix("mailto:").strip(),
-        telephone=text("md:TelephoneNumber"),
-    )
+    said = dict.fromkeys(_OF_CONTACT, "")
+    for child in element:
+        # Of two the first that says something counts.
+        if said.get(child.tag) == "":
+            said[child.tag] = line(child)
+    company, email, telephone = said.values()
+    email = email.removeprefix("mailto:").strip()
+    return Contact(element.get("contactType"), company, email, telephone)

@@ -31,5 +31,9 @@ def clean(text: str) -> str:
 
 def attribute_of(element: etree._Element, name: str) -> str:
     """An attribute that an error may show, or ""."""
-    text: str = element.get(name, "")
+    return plain(element.get(name, ""))
+
+
+def plain(text: str) -> str:
+    """A text without control characters."""
     return text if text.isprintable() else CONTROL.sub(" ", text)

@@ -270,7 +270,7 @@ class EntityDescriptor:
 class FederationMetadata:
     """What the operator signed, or what a file says that is trusted as it is."""
 
-    entities: tuple[EntityDescriptor, ...]
+    entities: Sequence[EntityDescriptor]
     #: validUntil of the whole, or None.
     valid_until: float | None
     #: Name of the federation, or "".

@@ -1,0 +1,235 @@
+"""What the operator signed, or what a file says that is trusted for where it lies.
+
+Of thousands of members most of the time goes by in reading each. So what is signed is
+cut into pieces then, between members: each is parsed by itself, in memory that the one
+before it has warmed, and a second process reads half of them. It has judged by the
+schema before, beside us, who see whether it was signed. A piece is well-formed only if
+it was cut between children of the root; where one is not, or anything about a member is
+odd, all is read anew as a whole, and what is found in that counts.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
+
+from lxml import etree
+
+from eilogin.errors import EiloginError, MalformedMessage
+from eilogin.saml.keys import PublicKey
+from eilogin.saml.metadata.beside import second_process
+from eilogin.saml.metadata.packed import Members, Packed, Share
+from eilogin.saml.metadata.reading import (
+    created_in,
+    gone_through,
+    read_tree,
+    showing,
+)
+from eilogin.saml.metadata.soundness import (
+    earliest,
+    entities_in,
+    faults_in,
+    parsed,
+)
+from eilogin.saml.metadata.values import REGISTRATION_INFO, FederationMetadata
+from eilogin.saml.signatures import signed, signed_octets
+from eilogin.saml.xml import parse_canonical, parse_unmeasured, q, validate
+
+#: Bytes from which on it takes less time to ask another process for a part of the work.
+_LARGE = 1024 * 1024
+#: Bytes of a piece.
+_PIECE = 1024 * 1024
+#: How many members of a progress bar one stands for.
+_STEPS = 200
+#: Which part of the pieces the other process reads: we have a document to clear away.
+_OTHERS = 0.6
+
+#: The start of a group of members in canonical form; and its prefix.
+_START = re.compile(
+    rb"""<((?:[\w.-]+:)?)EntitiesDescriptor(?: [^\s="<]++="[^"<]*+")*+>"""
+)
+_SOUND = b"sound"
+
+
+def read_federation(
+    octets: bytes, keys: Sequence[PublicKey], *, on_loopback: bool = False
+) -> FederationMetadata:
+    """What the operator signed: ``octets`` of a document, ``keys`` pinned beforehand.
+
+    The root is an ``md:EntitiesDescriptor``, nested or not, or one
+    ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
+    read before that has been verified. Roles of other protocols than SAML 2.0 are left
+    out, and so is a member that cannot be used: one that is not valid by the schema,
+    whose entityID is no URI, with a role without a usable signing key, or with an
+    address of a binding that we speak that is not https. Where ``on_loopback`` is said
+    it may be http on loopback too; else an address there is as bad, by https as well.
+    Whether it is still valid is the caller's to judge by ``valid_until``.
+
+    Raises :class:`~eilogin.errors.UntrustedSignature`;
+    :class:`~eilogin.errors.MalformedMessage` for what is no metadata, or has two
+    members of one entityID; and where no member can be used, the
+    :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
+    """
+    if len(octets) < _LARGE:
+        document = parsed(octets)
+        trusted = signed(document, keys)
+        # Only of what is trusted: to find what is wrong takes long.
+        return read_tree(trusted, faults_in(document), on_loopback=on_loopback)
+    work = partial(_be_of_help, octets, on_loopback=on_loopback)
+    with second_process(work) as other:
+        return _read_large(octets, keys, other, on_loopback=on_loopback)
+
+
+def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
+    """What a document says that is trusted for where it lies, signed or not.
+
+    As :func:`read_federation` for the rest.
+    """
+    document = parsed(octets)
+    return read_tree(document, faults_in(document), on_loopback=on_loopback)
+
+
+def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
+    """When the operator made what was read before as metadata, or None.
+
+    Its signature is verified anew; raises as :func:`read_federation`.
+    """
+    return created_in(signed(parsed(octets), keys))
+
+
+def _read_large(
+    octets: bytes,
+    keys: Sequence[PublicKey],
+    other: Connection | None,
+    *,
+    on_loopback: bool,
+) -> FederationMetadata:
+    document = parsed(octets)
+    trusted = signed_octets(document, keys)
+    faults = {} if _says_sound(other) else faults_in(document)
+    del document
+    # Whatever it was, it is met once more, or it was the other process alone.
+    with suppress(_Odd, EiloginError, EOFError, OSError):
+        if not faults:
+            return _read_in_pieces(trusted, other, on_loopback=on_loopback)
+    return read_tree(parse_canonical(trusted), faults, on_loopback=on_loopback)
+
+
+class _Odd(Exception):
+    """Something that cannot be told of a piece without the others."""
+
+
+def _read_in_pieces(
+    octets: bytes, other: Connection | None, *, on_loopback: bool
+) -> FederationMetadata:
+    pieces = list(_cut(octets))
+    first = parse_canonical(pieces[0])
+    if first.find(f"{q('md:Extensions')}/{REGISTRATION_INFO}") is not None:
+        raise _Odd  # who took in whoever does not say otherwise
+    ours = len(pieces)
+    if other is not None:
+        ours -= int(len(pieces) * _OTHERS)
+        for piece in pieces[ours:]:
+            other.send_bytes(piece)
+        other.send_bytes(b"")
+    read = _read_piece(first, on_loopback=on_loopback)
+    del first
+    shares = [_share_of(read)]
+    for piece in _shown(pieces[1:ours]):
+        root = parse_canonical(piece)
+        shares.append(_share_of(_read_piece(root, on_loopback=on_loopback)))
+    if other is not None:
+        shares.append(Share.from_bytes(other.recv_bytes()))
+    share = _joined(shares)
+    return replace(
+        read,
+        entities=Members(share.members),
+        left_out=share.left_out,
+        remarks=tuple(share.remarks),
+        cache_duration=share.cache_duration,
+    )
+
+
+def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
+    """What the second process does: it judges by the schema, and reads what it gets."""
+    document = parse_unmeasured(octets)
+    try:
+        validate(document, "metadata")
+    except MalformedMessage:
+        line.send_bytes(b"")
+    else:
+        line.send_bytes(_SOUND)
+    # All at once, that nobody waits; and the document is never cleared away.
+    pieces = list(iter(line.recv_bytes, b""))
+    roots = map(parse_canonical, pieces)
+    read = [_share_of(_read_piece(one, on_loopback=on_loopback)) for one in roots]
+    line.send_bytes(_joined(read).to_bytes())
+
+
+def _says_sound(other: Connection | None) -> bool:
+    try:
+        return other is not None and other.recv_bytes() == _SOUND
+    except (EOFError, OSError):
+        return False
+
+
+def _cut(octets: bytes) -> Iterator[bytes]:
+    """Documents that have the members of one, some each; or that one.
+
+    Of canonical octets, in which a "<" begins a tag and nothing else.
+    """
+    start = _START.match(octets)
+    if start is None:
+        yield octets
+        return
+    end_of_member, end = (
+        b"</%b%b>" % (start[1], name)
+        for name in (b"EntityDescriptor", b"EntitiesDescriptor")
+    )
+    here, last = start.end(), len(octets) - len(end)
+    while here < last:
+        found = octets.find(end_of_member, here + _PIECE)
+        there = last if found < 0 else found + len(end_of_member)
+        yield b"".join((start[0], octets[here:there], end))
+        here = there
+
+
+def _read_piece(root: etree._Element, *, on_loopback: bool) -> FederationMetadata:
+    names = (element.get("entityID", "") for element, _ in entities_in(root, None))
+    if any(name != name.strip() for name in names):
+        raise _Odd  # another may be called so but for the white space
+    with showing(iter):
+        return read_tree(root, {}, on_loopback=on_loopback)
+
+
+def _share_of(read: FederationMetadata) -> Share:
+    packed = list(map(Packed.of, read.entities))
+    return Share(packed, dict(read.left_out), list(read.remarks), read.cache_duration)
+
+
+def _joined(shares: Sequence[Share]) -> Share:
+    """What was read of several pieces, in their order."""
+    members = [one for share in shares for one in share.members]
+    names = [one.entity_id for one in members]
+    names += [name for share in shares for name in share.left_out]
+    if len(set(names)) < len(names):
+        raise _Odd  # which of them is a member
+    return Share(
+        members,
+        {name: error for one in shares for name, error in one.left_out.items()},
+        [text for share in shares for text in share.remarks],
+        earliest(*(share.cache_duration for share in shares)),
+    )
+
+
+def _shown(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """Go through pieces as if each were many members."""
+    steps = iter(gone_through()([None] * (len(pieces) * _STEPS)))
+    for piece in pieces:
+        yield piece
+        deque(islice(steps, _STEPS), 0)
+    deque(steps, 0)

@@ -1,0 +1,342 @@
+"""What is large is read in pieces and by two processes, and it is the same."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from multiprocessing.connection import Pipe
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
+from eilogin.federation import Federation
+from eilogin.federation.index import write_index
+from eilogin.saml.bindings import POST
+from eilogin.saml.metadata import (
+    Endpoint,
+    EntityDescriptor,
+    ServiceProvider,
+    read_federation,
+    showing,
+    trusted,
+    write_federation,
+)
+from eilogin.saml.metadata import beside as processes
+from eilogin.saml.metadata.values import REGISTRATION_INFO
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import METADATA, parse, q, serialize
+
+COUNT = 12
+UNTIL = 1_900_000_000.0
+
+
+def name_of(number):
+    return f"https://site-{number}.test/metadata"
+
+
+def member(number, key):
+    address = Endpoint(POST, f"https://site-{number}.test/acs", index=0)
+    return EntityDescriptor(
+        entity_id=name_of(number),
+        service_provider=ServiceProvider(
+            signing_certificates=(key.certificate_text,),
+            encryption_certificates=(key.certificate_text,),
+            assertion_consumers=(address,),
+        ),
+        # What looks like the end of a member, and is none.
+        names={"nl": f"</md:EntityDescriptor>{number}"},
+        valid_until=UNTIL if number % 3 else None,
+    )
+
+
+@pytest.fixture
+def written(hub_key, other_key):
+    """Octets that the operator signed, of what ``edit`` made of many members."""
+    members = [member(number, other_key) for number in range(COUNT)]
+
+    def written(edit=lambda root: None):
+        octets = write_federation(
+            members, name="> Proef", valid_until=UNTIL, key=hub_key
+        )
+        root = parse(octets, METADATA)
+        root.remove(root.find(q("ds:Signature")))
+        edit(root)
+        sign(root, hub_key)
+        return serialize(root)
+
+    return written
+
+
+class Line:
+    """One of which the end is killed when it has been used so many times."""
+
+    def __init__(self, line, times):
+        self.line, self.times = line, times
+
+    def __getattr__(self, name):
+        if self.times == 0:
+            raise SystemExit
+        self.times -= 1
+        return getattr(self.line, name)
+
+
+def second_for(times):
+    """In the place of ``second_process``: the same by a thread."""
+
+    @contextmanager
+    def second(work):
+        ours, theirs = Pipe()
+
+        def run():
+            with closing(theirs), suppress(Exception, SystemExit):
+                work(Line(theirs, times))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            with closing(ours):
+                yield ours
+        finally:
+            thread.join()
+
+    return second
+
+
+@pytest.fixture
+def read(hub_key):
+    """Read what the operator signed, as a whole."""
+    return lambda octets: read_federation(octets, [hub_key.public])
+
+
+@pytest.fixture(params=["alone", 0, 1, 2, -1])
+def read_in_pieces(request, read, monkeypatch):
+    """The same, a member a piece: alone, or by two, of which the other may be gone."""
+    second = _nobody if request.param == "alone" else second_for(request.param)
+
+    def read_in_pieces(octets):
+        with monkeypatch.context() as patch:
+            patch.setattr(trusted, "_LARGE", 0)
+            patch.setattr(trusted, "_PIECE", 1)
+            patch.setattr(trusted, "second_process", second)
+            return read(octets)
+
+    return read_in_pieces
+
+
+@contextmanager
+def _nobody(work):
+    yield None
+
+
+def facts(metadata):
+    """All that was read."""
+    left_out = {
+        name: (type(one), str(one), one.is_hub, one.registrar, one.categories)
+        for name, one in metadata.left_out.items()
+    }
+    return replace(metadata, entities=tuple(metadata.entities), left_out=left_out)
+
+
+def spoilt(root):
+    """Members that are left out, one with something to remark on, and a group."""
+    members = root.findall(q("md:EntityDescriptor"))
+    for number in (2, 9):
+        service = next(members[number].iter(q("md:AssertionConsumerService")))
+        service.set("Location", "http://elsewhere.test/")
+    for number in (3, 10):
+        service = next(members[number].iter(q("md:AssertionConsumerService")))
+        other = etree.SubElement(service.getparent(), service.tag, service.attrib)
+        other.set("Binding", "urn:x-test:other")
+        other.set("Location", "javascript:1")
+    members[4].set("entityID", "no URI")
+    group = etree.SubElement(root, q("md:EntitiesDescriptor"), cacheDuration="PT1H")
+    group.extend(members[5:7])
+
+
+def registered(root):
+    """Who took in all that do not say otherwise."""
+    info = {"registrationAuthority": "https://registrar.test"}
+    etree.SubElement(root.find(q("md:Extensions")), REGISTRATION_INFO, info)
+
+
+def named_oddly(root):
+    """Also with what looks like the end of a tag."""
+    root.set("Name", "a '>\" b")
+
+
+@pytest.mark.parametrize(
+    "edit", [len, spoilt, registered, named_oddly], ids=lambda one: one.__name__
+)
+def test_it_is_what_is_read_of_the_whole(written, read, read_in_pieces, edit):
+    octets = written(edit)
+    whole = facts(read(octets))
+    assert facts(read_in_pieces(octets)) == whole
+    assert len(whole.entities) > COUNT // 2
+
+
+def test_it_is_kept_and_looked_up_as_the_whole_is(
+    written, read, read_in_pieces, tmp_path
+):
+    octets = written(spoilt)
+    whole, pieces = read(octets), read_in_pieces(octets)
+    for path, one in ((tmp_path / "whole", whole), (tmp_path / "pieces", pieces)):
+        write_index(path, [one])
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "pieces").read_bytes()
+    assert Federation(pieces).digest == Federation(whole).digest
+    known = Federation(pieces)
+    assert known.entity(name_of(0)) is known.entity(name_of(0))
+    assert list(known.members) == [one.entity_id for one in whole.entities]
+    assert list(pieces.entities[1:3]) == list(whole.entities[1:3])
+
+
+def test_a_member_is_not_there_twice(written, read_in_pieces):
+    def repeat(root):
+        root[-1].set("entityID", name_of(0))
+
+    with pytest.raises(MalformedMessage, match=r"site-0\.test.*occurs twice"):
+        read_in_pieces(written(repeat))
+
+
+def test_a_member_has_white_space_around_a_name_that_is_taken(written, read_in_pieces):
+    def name(root):
+        root[-1].set("entityID", f" {name_of(0)}")
+
+    found = read_in_pieces(written(name))
+    assert "another one is called so" in str(found.left_out[f" {name_of(0)}"])
+
+
+def test_none_can_be_used(written, read_in_pieces):
+    def spoil(root):
+        for service in root.iter(q("md:AssertionConsumerService")):
+            service.set("Location", "http://elsewhere.test/")
+
+    with pytest.raises(PeerUnusable, match=r"site-0\.test.*not https"):
+        read_in_pieces(written(spoil))
+
+
+def test_a_member_is_not_valid_by_the_schema(written, read_in_pieces):
+    found = read_in_pieces(written(lambda root: root[-1].set("foo", "bar")))
+    assert len(found.entities) == COUNT - 1
+    assert "'foo' is not allowed" in str(found.left_out[name_of(COUNT - 1)])
+
+
+def test_it_was_changed_after_it_was_signed(written, read_in_pieces):
+    octets = written().replace(b"Proef", b"Proe6")
+    with pytest.raises(UntrustedSignature):
+        read_in_pieces(octets)
+
+
+def test_how_far_it_is_can_be_shown(written, read_in_pieces):
+    seen = []
+
+    def through(items):
+        for item in items:
+            seen.append(item)
+            yield item
+
+    with showing(through):
+        read_in_pieces(written())
+    assert len(seen) >= 2
+
+
+# --- the second process ---------------------------------------------------------------
+
+RUN = """
+import os, sys, time
+from eilogin.saml.metadata import beside
+
+def work(line):
+    line.send_bytes(str(os.getpid()).encode())
+    time.sleep(60)
+
+beside._has_core = lambda: True
+with beside.second_process(work) as line:
+    print(line.recv_bytes().decode(), flush=True)
+    sys.stdin.read()
+try:
+    os.waitpid(-1, 0)
+except ChildProcessError:
+    print("no child is left")
+"""
+
+
+@pytest.fixture
+def running():
+    """A process that has a second one, and the number of that."""
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process, int(process.stdout.readline())
+        process.kill()
+
+
+def is_gone(number):
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    # Whose parent is gone may wait for the first process of the machine to see it.
+    return state in "ZX"
+
+
+def test_it_is_gone_when_it_is_not_needed_any_more(running):
+    process, second = running
+    said, _ = process.communicate("", timeout=30)
+    assert said == "no child is left\n"
+    assert is_gone(second)
+
+
+def test_it_is_gone_where_we_are_killed(running):
+    process, second = running
+    process.kill()
+    process.wait(timeout=30)
+    ends = time.monotonic() + 30
+    while not is_gone(second):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def none_is_begun(monkeypatch):
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a process was begun"))
+    with processes.second_process(pytest.fail) as line:
+        return line is None
+
+
+@pytest.mark.parametrize(("cores", "nice"), [(1, 0), (2, 10), (1, 10)])
+def test_there_is_none_where_no_core_is_left_for_it(monkeypatch, cores, nice):
+    monkeypatch.setattr(processes, "_is_alone", lambda: True)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(os, "getpriority", lambda *_: nice)
+    assert none_is_begun(monkeypatch)
+
+
+def test_there_is_none_where_another_thread_runs(monkeypatch):
+    monkeypatch.setattr(processes, "_has_core", lambda: True)
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait)
+    thread.start()
+    try:
+        assert none_is_begun(monkeypatch)
+    finally:
+        ends.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError])
+def test_there_is_none_where_the_machine_has_none(monkeypatch, error):
+    def none_left():
+        raise error
+
+    for name in ("_has_core", "_is_alone"):
+        monkeypatch.setattr(processes, name, lambda: True)
+    monkeypatch.setattr(os, "fork", none_left)
+    with processes.second_process(pytest.fail) as line:
+        assert line is None

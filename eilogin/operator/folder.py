@@ -137,6 +137,11 @@ class Folder:
         loopback = self.options.loopback
         found: dict[str, tuple[Path, Member]] = {}
         for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
+            if path.is_symlink():
+                # Who changes what is behind it proves nothing, and git does not tell.
+                raise MetadataUnusable(
+                    f"{path}: is a link; expected a file: add what it leads to"
+                )
             octets = octets_of(path)
             member = read_member(str(path), octets, on_loopback=loopback)
             if member.entity_id in found:

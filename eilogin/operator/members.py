@@ -30,6 +30,18 @@ _EXTENSIONS = q("md:Extensions")
 _ATTRIBUTES = q("mdattr:EntityAttributes")
 _MDRPI = "{urn:oasis:names:tc:SAML:metadata:rpi}*"
 
+#: What leads somewhere: attributes, and elements of which it is the text.
+_LINKS_IN = ("Location", "ResponseLocation", "errorURL")
+_LINKS = (
+    q("mdui:InformationURL"),
+    q("mdui:PrivacyStatementURL"),
+    q("mdui:Logo"),
+    q("md:OrganizationURL"),
+    q("md:AdditionalMetadataLocation"),
+)
+#: A logo may be there itself (MDUI 2.1.4).
+_SAFE = re.compile(r"\s*(https?://|data:image/)", re.IGNORECASE)
+
 #: Characters of a line of a certificate (RFC 7468 2), and of the name of a file.
 _LINE, _LONGEST_NAME = 64, 80
 
@@ -87,6 +99,7 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
     try:
         element = parse(octets, _LIMITS)
         _require_one(element)
+        _require_links(element)
         _clean(element)
         metadata = read_unsigned(serialize(element), on_loopback=on_loopback)
     except PeerUnusable as error:
@@ -115,6 +128,23 @@ def _require_one(element: etree._Element) -> None:
             f"found '{etree.QName(found).localname}' inside of it; expected the"
             " metadata of one member alone"
         )
+
+
+def _require_links(element: etree._Element) -> None:
+    """Refuse what runs a script where somebody makes a link of it, or a form.
+
+    Also of what nobody here reads: it is signed for others too.
+    """
+    for one in element.iter():
+        links = [text for name in _LINKS_IN if (text := one.get(name)) is not None]
+        if one.tag in _LINKS:
+            links.append(one.text or "")
+        for link in links:
+            if not _SAFE.match(link):
+                raise MalformedMessage(
+                    f"its {etree.QName(one).localname} leads to what is no web address:"
+                    f" {link[:_LONGEST_NAME]!a}; expected one of http or https"
+                )
 
 
 def _require_use(name: str, descriptor: EntityDescriptor) -> None:

@@ -555,8 +555,14 @@ class TestRefused:
         ("was", "becomes", "says"),
         [
             (b"https://site.test/eilogin/acs", b"http://site.test/acs", "not https"),
-            (b"https://site.test/eilogin/acs", b"javascript:alert(1)", "not https"),
+            (b"https://site.test/eilogin/acs", b"javascript:alert(1)", "no web addr"),
             (b"https://site.test/eilogin/acs", b"https://127.0.0.1/a", "loopback"),
+            (b"https://site.test/</mdui:I", b"javascript:x</mdui:I", "no web address"),
+            (
+                b':bindings:SOAP" Location="https:',
+                b':bindings:PAOS" Location="javascript:',
+                "its SingleLogoutService leads to what is no web address",
+            ),
             (b'use="signing"', b'use="encryption"', "no signing certificate"),
             (b"2.0:protocol", b"1.1:protocol", "lacks a role of SAML 2.0"),
             (b"bindings:HTTP-", b"bindings:X-", "lacks an AssertionConsumerService"),
@@ -626,6 +632,11 @@ class TestRefused:
         (three / "members/copy.xml").write_bytes(one.read_bytes())
         told = run("sign", code=1)
         assert f"'{SITE}' is in copy.xml too; one of them should go" in told
+
+    def test_a_member_behind_a_link(self, three, run, entity, write):
+        path = write(entity("four"), "four")
+        (three / "members/four.xml").symlink_to(path)
+        assert "four.xml: is a link; expected a file" in run("sign", code=1)
 
 
 class TestRules:
@@ -757,11 +768,12 @@ class TestSign:
         assert signed(three)
 
     @pytest.mark.parametrize("before", ["", "env:"])
-    def test_a_key_in_the_ini_file_is_not_shown(self, three, run, before):
+    def test_a_key_in_the_ini_file_is_not_shown(self, three, run, tmp_path, before):
         lines = pair("operator")[0].decode().splitlines()
         file = three / "federation.ini"
         inside = before + "\n    ".join(lines)
-        file.write_text(file.read_text().replace("../operator.key", inside))
+        named = str(tmp_path / "operator.key")
+        file.write_text(file.read_text().replace(named, inside))
         told = run("sign", code=1)
         assert "federation.ini: key: found a key in its place" in told
         assert lines[1][:20] not in told

@@ -42,6 +42,7 @@ from eilogin.operator import (
     make_folder,
     octets_of,
     operator_certificate,
+    operator_certificate_ends,
     operator_key,
     prove,
     publish,
@@ -57,6 +58,8 @@ from eilogin.saml.text import printable
 _DAY = 86_400.0
 #: What is signed and ends sooner than this is told.
 _SOON = 3 * _DAY
+#: The same of its certificate, another one of which has to be brought to all members.
+_LONG_BEFORE = 60 * _DAY
 #: A login request is smaller.
 _LONGEST_PROOF = 256 * 1024
 
@@ -511,6 +514,12 @@ def verify_command(folder: Path) -> None:
     )
     if ends - clock.now() < _SOON:
         click.echo("note: that is soon: sign and publish again")
+    over = operator_certificate_ends(known)
+    if over - clock.now() < _LONG_BEFORE:
+        click.echo(
+            f"note: {known.options.certificate}: is good until {write_instant(over)}:"
+            " eilogin does not mind that, but members with other products may"
+        )
     if last and any(difference(last[1], about_to_sign(known))):
         click.echo(f"note: not all is signed: see 'eilogin federation diff {folder}'")
 

@@ -21,6 +21,9 @@ from eilogin.operator.folder import Folder as Folder
 from eilogin.operator.folder import make_folder as make_folder
 from eilogin.operator.folder import octets_of as octets_of
 from eilogin.operator.keys import operator_certificate as operator_certificate
+from eilogin.operator.keys import (
+    operator_certificate_ends as operator_certificate_ends,
+)
 from eilogin.operator.keys import operator_key as operator_key
 from eilogin.operator.members import LONGEST as LONGEST
 from eilogin.operator.members import Member as Member

@@ -60,6 +60,12 @@ def operator_certificate(folder: Folder) -> Certificate:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
+def operator_certificate_ends(folder: Folder) -> float:
+    """When the certificate of that key is over, which not all members pass over."""
+    pem = folder.options.certificate.read_bytes()
+    return load_certificate(pem).not_valid_after_utc.timestamp()
+
+
 def _key_pem(folder: Path, place: str) -> bytes:
     if "-----" in place:
         # Not to be shown as what is not found.

@@ -8,8 +8,15 @@ from eilogin.operator.members import Member
 from eilogin.saml.bindings import POST, REDIRECT, SOAP
 from eilogin.saml.keys import certificate_begins, certificate_ends, fingerprints
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import Endpoint, IdentityProvider, Role, ServiceProvider
+from eilogin.saml.metadata import (
+    ENTITY_CATEGORY,
+    Endpoint,
+    IdentityProvider,
+    Role,
+    ServiceProvider,
+)
 from eilogin.saml.text import first_of, printable, short
+from eilogin.saml.xml import q
 
 #: So many contacts are told.
 _MOST = 20
@@ -43,8 +50,19 @@ def _asked_by_member(member: Member) -> Iterator[str]:
     # All of them, however many: the last may be the one that matters.
     for category in sorted(one.entity_categories):
         yield f"category      {_cut(category)}"
+    yield from _said_by(member)
     for role in member.roles:
         yield from _asked_by_role(role)
+
+
+def _said_by(member: Member) -> Iterator[str]:
+    """What else it says of itself, by which hubs may release more to it."""
+    path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
+    for attribute in member.element.iterfind(f"{path}/{q('saml:Attribute')}"):
+        name = attribute.get("Name", "")
+        if name != ENTITY_CATEGORY:
+            values = " ".join(" ".join(attribute.itertext()).split())
+            yield f"says          {_cut(name)} = {_cut(values)}"
 
 
 def _asked_by_role(role: Role) -> Iterator[str]:

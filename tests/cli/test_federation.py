@@ -855,6 +855,15 @@ class TestVerifyAndDiff:
         clock.shift(3 * 86_400)
         assert "over since 2026-12-08" in run("verify", code=1)
 
+    def test_that_the_certificate_ends_is_told(self, three, run, tmp_path):
+        run("sign")
+        assert "other products" not in run("verify")
+        ends = new_key_pair("operator", 59)
+        for kind, octets in zip(("key", "crt"), ends, strict=True):
+            (tmp_path / f"operator.{kind}").write_bytes(octets)
+        run("sign")
+        assert "operator.crt: is good until 2027-01-22" in run("verify")
+
     def test_what_was_signed_by_another_is_no_state(self, three, run):
         run("sign")
         file = three / "metadata.xml"
@@ -1104,6 +1113,14 @@ class TestTold:
             "valid until   2026-11-25T09:00:00Z",
         ):
             assert line in told
+
+    def test_what_it_says_of_itself(self, new, run, entity, write):
+        said = TestOnlyTheOperatorSays.RULED % b"urn:x:assurance"
+        path = write(
+            entity("site"), None, lambda o: o.replace(b"<md:Extensions>", said, 1)
+        )
+        told = run("add", path, "--without-proof", "test", "--yes")
+        assert "says          urn:x:assurance = basis\n" in told
 
     def test_a_hub_without_a_login_is_none(self, new, run, entity, write):
         descriptor = entity("hub", "hub")

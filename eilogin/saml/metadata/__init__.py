@@ -19,6 +19,7 @@ from eilogin.saml.metadata.ruled import is_domain as is_domain
 from eilogin.saml.metadata.trusted import read_created as read_created
 from eilogin.saml.metadata.trusted import read_federation as read_federation
 from eilogin.saml.metadata.trusted import read_unsigned as read_unsigned
+from eilogin.saml.metadata.values import ENTITY_CATEGORY as ENTITY_CATEGORY
 from eilogin.saml.metadata.values import IDPDISC as IDPDISC
 from eilogin.saml.metadata.values import NO_SSO as NO_SSO
 from eilogin.saml.metadata.values import AttributeService as AttributeService

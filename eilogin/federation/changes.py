@@ -38,7 +38,7 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor
 
 #: How many changes of one kind are told.
-_TOLD = 50
+MOST_TOLD = 50
 #: How many lines of changes the audit log has at most.
 MOST_LOGGED = 100
 #: One member alone is no large part of a federation, however small that is.
@@ -89,7 +89,7 @@ class Changes:
         for kind, changes in self._by_kind(self.changes):
             lines.append(f"{kind} ({len(changes)}):")
             # What waits is not to be hidden behind what does not.
-            first = sorted(changes, key=lambda one: not one.waits)[:_TOLD]
+            first = sorted(changes, key=lambda one: not one.waits)[:MOST_TOLD]
             lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
             lines += _and_more(changes)
         return lines
@@ -99,11 +99,11 @@ class Changes:
         reasons = [*self._large_parts(rules.percent)]
         waiting = [one for one in self.changes if one.waits]
         for _, changes in self._by_kind(waiting):
-            reasons += [*map(str, changes[:_TOLD]), *_and_more(changes)]
+            reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
         if rules.takes_all_hubs:
             told = "a hub more, to which visitors may be sent ('hub = all')"
             new = [replace(one, text=f"{told}: {one.text}") for one in self.new_hubs]
-            reasons += [*map(str, new[:_TOLD]), *_and_more(new)]
+            reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
         return reasons
 
     def _large_parts(self, percent: float | None) -> Iterator[str]:
@@ -282,5 +282,5 @@ def _end(instant: float | None) -> str:
 
 
 def _and_more(changes: Sequence[Change]) -> list[str]:
-    more = len(changes) - _TOLD
+    more = len(changes) - MOST_TOLD
     return [f"    and {more} more"] if more > 0 else []

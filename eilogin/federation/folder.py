@@ -73,6 +73,8 @@ class Source:
     sha256: str = ""
     recent: tuple[str, ...] = ()
     choice: str = ""
+    #: The entityIDs of its members that are passed over: they are of another source.
+    passed: tuple[str, ...] = ()
     #: When it was tried last, when that was well, how often it was not since then, why.
     tried: float = 0.0
     worked: float = 0.0
@@ -539,14 +541,17 @@ def _json(value: Active | Waiting) -> bytes:
 
 
 def _state(found: dict[str, Any]) -> State:
-    sources = tuple(
-        Source(**{**one, "recent": tuple(one["recent"])}) for one in found["sources"]
-    )
+    sources = tuple(map(_source, found["sources"]))
     names = [found["index"], *(one.copy for one in sources if one.copy)]
     if not all(_PASSING.fullmatch(name) for name in names):
         # Nothing is read, and no more removed, elsewhere.
         raise ValueError("names of other files")
     return State(**{**found, "sources": sources})
+
+
+def _source(found: dict[str, Any]) -> Source:
+    lists = {name: tuple(found.get(name, ())) for name in ("recent", "passed")}
+    return Source(**{**found, **lists})
 
 
 @contextmanager

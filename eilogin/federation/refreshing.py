@@ -16,7 +16,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -33,12 +33,14 @@ from eilogin.errors import (
 from eilogin.federation import peers
 from eilogin.federation.changes import (
     MOST_LOGGED,
+    MOST_TOLD,
     Changes,
     Rules,
     changes_for,
     id_of,
 )
 from eilogin.federation.departed import departed_of, note_departed
+from eilogin.federation.differences import plain
 from eilogin.federation.folder import Active, SiteFolder, Source, State, Tries
 from eilogin.federation.index import write_index
 from eilogin.federation.local_files import look_at
@@ -50,7 +52,10 @@ from eilogin.federation.sources import (
     Before,
     Fetched,
     MetadataSource,
+    each_once,
     fetch_all,
+    names_in,
+    without,
 )
 from eilogin.federation.trust_options import (
     TrustOptions,
@@ -62,6 +67,7 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.text import first_of
 from eilogin.settings import read
 
 _log = logging.getLogger("eilogin")
@@ -151,10 +157,14 @@ class _Refresh:
         tries = Tries() if active is None else active.tries
         self._tries = replace(tries, look=look)
         self._known = None if active is None else active.state
+        #: Of sources by their keys, who was in them before.
+        self._names: dict[str, frozenset[str]] = {}
 
     def fetch(self) -> _Found:
         longest = self._options.federation_validity
-        return fetch_all(self._sources, longest, self._before)
+        # Who names another's member for the first time is told so at a first start.
+        whose = None if self._known is None else self._whose
+        return fetch_all(self._sources, longest, self._before, whose)
 
     def run(self) -> Outcome:
         found = self.fetch()
@@ -163,6 +173,7 @@ class _Refresh:
             _log.warning(
                 "%s: federation: a copy stands in: %s", self._own.entity_id, failure
             )
+        self._tell_passed(found)
         tries = self._tried(found, failures)
         is_otherwise_asked = self._takes_options(found, tries)
         state, new = self._state(found)
@@ -173,7 +184,8 @@ class _Refresh:
         hubs_of(self._options, self._own, new)
         old, lost = self._old(found)
         changes = self._changes(old, new)
-        reasons = (*lost, *changes.waits(Rules.of(self._options)))
+        moved = self._moved(found)
+        reasons = (*lost, *moved, *changes.waits(Rules.of(self._options)))
         if state.id == tries.rejected:
             return self._stays_without(found, tries, "rejected", reasons)
         if reasons:
@@ -216,7 +228,7 @@ class _Refresh:
         if old is not None:
             note_departed(self._folder, old, new)
         self._activate(state, tries, Changes())
-        self._active, self._known = self._folder.active, state
+        self._active, self._known, self._names = self._folder.active, state, {}
         return True
 
     def _note_options(self, state: State) -> None:
@@ -241,7 +253,8 @@ class _Refresh:
         if any(one.key in left and one.line in lines for one in known.sources):
             raise MetadataUnusable("a file is gone from its folder")
         there = [(one, self._was(known, one, fetched)) for one, fetched in found]
-        return [(source, fetched) for source, fetched in there if fetched is not None]
+        had = [(source, fetched) for source, fetched in there if fetched is not None]
+        return each_once(had, self._whose)
 
     def _was(
         self, known: State, source: MetadataSource, fetched: Fetched
@@ -262,10 +275,64 @@ class _Refresh:
         before = Before(**_of_before(was), copy=copy)
         return source.copied(before, self._options.federation_validity)
 
+    # --- who is in several sources --------------------------------------------------
+
+    def _whose(self, name: str, places: _Found) -> MetadataSource:
+        """Of which source a member is that several have: that of which it was before.
+
+        Or of the first one, where it is new in all of them; but not of one that had to
+        leave it to another, whose address may have changed.
+        """
+        had = [place for place in places if self._had(name, *place)]
+        free = [place for place in places if not self._has_passed(name, place[0])]
+        return (had or free or places)[0][0]
+
+    def _has_passed(self, name: str, source: MetadataSource) -> bool:
+        known = self._of(source)
+        return known is not None and name in known.passed
+
+    def _had(self, name: str, source: MetadataSource, fetched: Fetched) -> bool:
+        known = self._of(source)
+        if not known or name in known.passed:
+            return False
+        if known.key not in self._names:
+            self._names[known.key] = self._names_before(known, source, fetched)
+        return name in self._names[known.key]
+
+    def _names_before(
+        self, known: Source, source: MetadataSource, fetched: Fetched
+    ) -> frozenset[str]:
+        if known.sha256 == fetched.sha256:
+            return frozenset(names_in(fetched.metadata))
+        try:
+            return frozenset(names_in(self._copied(known, source)))
+        except (OSError, Refused, ConfigurationError):
+            return frozenset()
+
+    def _moved(self, found: _Found) -> Iterator[str]:
+        """Why those wait who were passed over, and are no more: another had them."""
+        for source, fetched in found:
+            known = self._of(source)
+            before = set(known.passed if known else ()) - set(fetched.passed)
+            moved = before.intersection(names_in(fetched.metadata)) if before else ()
+            told = [f"{plain(name)}: comes from {source} now" for name in sorted(moved)]
+            yield from first_of(told, MOST_TOLD)
+
+    def _tell_passed(self, found: _Found) -> None:
+        """Say once who is passed over, since another source has it."""
+        for source, fetched in found:
+            known = self._of(source)
+            if set(fetched.passed) - set(known.passed if known else ()):
+                _log.warning("%s: %s", self._own.entity_id, fetched.metadata.remarks[0])
+
     # --- what is known --------------------------------------------------------------
 
+    def _of(self, source: MetadataSource) -> Source | None:
+        """What is known of a source."""
+        return None if self._known is None else self._known.source(key_of(source))
+
     def _before(self, source: MetadataSource) -> Before | None:
-        known = self._known and self._known.source(key_of(source))
+        known = self._of(source)
         copy = known and self._folder.copy(known)
         if not known or not copy:
             return None
@@ -305,8 +372,8 @@ class _Refresh:
 
     def _kept(self, source: MetadataSource, fetched: Fetched) -> Source:
         """What is to be known of a source from now on, with its copy."""
-        before, key = self._before(source), key_of(source)
-        known = (self._known and self._known.source(key)) or Source("", key)
+        before = self._before(source)
+        known = self._of(source) or Source("", key_of(source))
         fields = {} if fetched.failure else asdict(fetched.known(before))
         fields = {name: fields[name] for name in _OF_BEFORE if name in fields}
         known = replace(
@@ -314,6 +381,7 @@ class _Refresh:
             line=line_of(source),
             signers=hash_of(source.signers),
             copy=self._folder.keep(fetched.octets),
+            passed=fetched.passed,
             **fields,
         )
         return _tried(known, source, fetched)
@@ -413,7 +481,8 @@ class _Refresh:
             metadata = read_unsigned(octets, on_loopback=here)
         else:
             metadata = read_federation(octets, source.signers, on_loopback=here)
-        return source.choice.read().of(str(source), metadata)
+        chosen = source.choice.read().of(str(source), metadata)
+        return without(chosen, known.passed)
 
     def _tried(self, found: _Found, failures: tuple[str, ...]) -> Tries:
         if failures:

@@ -21,7 +21,7 @@ Nothing is written here: who asks keeps what is to be known the next time.
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,13 +47,15 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
-from eilogin.saml.metadata.packed import as_kept
-from eilogin.saml.text import CONTROL
+from eilogin.saml.metadata.packed import as_kept, but_for
+from eilogin.saml.text import CONTROL, some
 from eilogin.saml.xml import in_full
 
 #: Bytes of the longest metadata that is taken: 10,000 entities.
 LONGEST = 80 * 1024 * 1024
 
+#: How many names a message shows.
+_NAMED = 3
 #: How many of those that were there are known again.
 _MOST_RECENT = 500
 
@@ -102,6 +104,8 @@ class Fetched:
     last_modified: str = ""
     #: Which choice of its members was made; "" where anybody is wanted.
     choice: str = ""
+    #: The entityIDs of its members that are passed over: they are of another source.
+    passed: tuple[str, ...] = ()
     #: Whether it is another one than before, or others are wanted of it.
     is_new: bool = True
     #: Why the copy stands in for what is there, with the error's code; "" where it
@@ -394,34 +398,91 @@ def _is_metadata(path: Path) -> bool:
     return path.suffix == ".xml" and not is_left_over and not is_other
 
 
+_Found = Sequence[tuple[MetadataSource, Fetched]]
+#: Says of which of several sources a member is that all of them have.
+Whose = Callable[[str, _Found], MetadataSource]
+
+
 def fetch_all(
     sources: Sequence[MetadataSource],
     longest: float | None,
     before: Callable[[MetadataSource], Before | None] = lambda _: None,
+    whose: Whose | None = None,
 ) -> list[tuple[MetadataSource, Fetched]]:
     """What comes of each source, in their order; ``before`` says what is known of it.
 
     Who is asked for one party only is not asked where that one is in an earlier source.
     One that cannot be used does not count: it may be in another source too, and be used
-    as that has it. Raises as :meth:`MetadataSource.fetch`, and
+    as that has it. Raises as :meth:`MetadataSource.fetch`, and where ``whose`` is None
     :class:`eilogin.errors.MetadataUnusable` for a member that is in two of them.
     """
     found: list[tuple[MetadataSource, Fetched]] = []
-    places: dict[str, MetadataSource] = {}
+    names: set[str] = set()
     for source in sources:
-        if source.only in places:
+        if source.only in names:
             continue
         fetched = source.fetch(before(source), longest)
         found.append((source, fetched))
-        for entity in as_kept(fetched.metadata.entities):
-            there = places.setdefault(entity.entity_id, source)
-            if there is not source:
-                raise MetadataUnusable(
-                    f"{source}: {entity.entity_id!r} is in another file of 'federation'"
-                    f" too, {there}; one of them should go, or be passed over by"
-                    f" 'exclude={entity.entity_id}' behind the other file"
-                )
-    return found
+        names.update(names_in(fetched.metadata))
+    return each_once(found, whose or _refused)
+
+
+def names_in(metadata: FederationMetadata) -> Iterator[str]:
+    """The entityIDs of the members that can be used."""
+    return (one.entity_id for one in as_kept(metadata.entities))
+
+
+def each_once(found: _Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
+    """The same, with each member in one of them only: in the others it is passed over.
+
+    ``whose`` is asked of those that several have.
+    """
+    places: dict[str, list[int]] = {}
+    for number, (_, fetched) in enumerate(found):
+        for name in names_in(fetched.metadata):
+            places.setdefault(name, []).append(number)
+    passed: list[set[str]] = [set() for _ in found]
+    for name, numbers in places.items():
+        if len(numbers) > 1:
+            kept = whose(name, [found[number] for number in numbers])
+            for number in numbers:
+                if found[number][0] is not kept:
+                    passed[number].add(name)
+    return [
+        (source, _without(source, fetched, names))
+        for (source, fetched), names in zip(found, passed, strict=True)
+    ]
+
+
+def _without(
+    source: MetadataSource, fetched: Fetched, names: Collection[str]
+) -> Fetched:
+    """What comes of a source but for members that are of another one."""
+    if not names:
+        return fetched
+    members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
+    shown = some([repr(name) for name in sorted(names)], _NAMED)
+    told = (
+        f"{source}: {members} of another source of 'federation' too, and taken from"
+        f" there: {shown}; put 'exclude=' behind one of both, or ask who makes them"
+    )
+    metadata = replace(
+        without(fetched.metadata, names), remarks=(told, *fetched.metadata.remarks)
+    )
+    return replace(fetched, metadata=metadata, passed=tuple(sorted(names)))
+
+
+def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:
+    """The same without some members."""
+    return replace(metadata, entities=but_for(metadata.entities, names))
+
+
+def _refused(name: str, places: _Found) -> MetadataSource:
+    (there, _), (source, _), *_ = places
+    raise MetadataUnusable(
+        f"{source}: {name!r} is in another file of 'federation' too, {there}; one of"
+        f" them should go, or be passed over by 'exclude={name}' behind the other file"
+    )
 
 
 def understood(

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -276,17 +277,6 @@ class TestARefresh:
         with pytest.raises(BindingMissing):
             refresh(site, folder)
         assert members(folder) == [HUB, UWV]
-
-    def test_with_somebody_twice_is_none(self, sources, folder):
-        (sources.folder / "stad.xml").write_bytes(sources.made(STAD))
-        site = sources.site(
-            federation=f"{sources.url}\n{sources.folder}/stad.xml",
-        )
-        trust_of(site)
-        sources.publish(HUB, UWV, STAD)
-        with pytest.raises(MetadataUnusable, match="is in another file"):
-            refresh(site, folder)
-        assert members(folder) == [HUB, UWV, STAD]
 
     def test_leaves_no_files_behind(self, site, sources, folder, clock):
         for _ in range(3):
@@ -582,6 +572,107 @@ class TestOtherOptions:
         sources.publish(HUB, UWV, moved=[HUB])
         _, known = self.started(sources, federation=lines)
         assert known == [HUB, UWV, STAD]
+
+
+class TestWhoIsInTwoSources:
+    """No source takes another's member, or keeps that from being refreshed."""
+
+    DORP = "https://dorp.test/eilogin/metadata"
+
+    @pytest.fixture
+    def partner(self, sources):
+        path = sources.folder / "partner.xml"
+
+        def write(*names, **how):
+            path.write_bytes(sources.made(*names, **how))
+
+        write(STAD)
+        return write
+
+    @pytest.fixture(params=["first", "last"])
+    def site(self, request, sources, partner):
+        """Two lines, of which that of the partner is first or last."""
+        lines = [sources.url, f"{sources.folder}/partner.xml"]
+        if request.param == "first":
+            lines.reverse()
+        site = sources.site(federation="\n".join(lines))
+        trust_of(site)
+        return site
+
+    @pytest.fixture
+    def folder(self, site):
+        return folder_of(site)
+
+    def host_of(self, folder, name):
+        federation = Federation.from_index(folder.index(folder.active.state))
+        [first, *_] = federation.entity(name).service_provider.assertion_consumers
+        return first.location.split("/")[2]
+
+    def test_stays_of_whose_it_was(self, site, sources, folder, partner, caplog):
+        partner(STAD, UWV, moved=[UWV])
+        sources.publish(HUB, UWV, self.DORP)
+        for _ in range(2):
+            assert refresh(site, folder).what in ("active", "same")
+            assert set(members(folder)) == {HUB, UWV, STAD, self.DORP}
+            assert self.host_of(folder, UWV) == "uwv.test"
+        told = (
+            rf"partner\.xml: 1 member is of another source .*: '{UWV}'; put 'exclude='"
+        )
+        assert len(re.findall(told, caplog.text)) == 1, "once"
+        # Each goes on for itself.
+        sources.publish(HUB, UWV)
+        partner(STAD, UWV, self.DORP)
+        assert refresh(site, folder).what == "active"
+        assert self.host_of(folder, self.DORP) == "dorp.test"
+
+    def test_is_told_at_a_start_and_stays_so_after_an_update(
+        self, site, sources, folder, partner, caplog
+    ):
+        partner(STAD, UWV, moved=[UWV])
+        refresh(site, folder)
+        folder.index(folder.active.state).write_bytes(b"of another version")
+        caplog.clear()
+        trust_of(site)
+        assert self.host_of(folder, UWV) == "uwv.test"
+        assert "partner.xml: 1 member is of another source" in caplog.text
+        assert looked_at(site, own_of(site)).entity(UWV)
+
+    def test_does_not_become_of_the_other_unseen(self, site, sources, folder, partner):
+        partner(STAD, UWV)
+        refresh(site, folder)
+        sources.publish(HUB, self.DORP)
+        [reason] = refresh(site, folder).reasons
+        assert reason.startswith(f"{UWV}: comes from {sources.folder}/partner.xml now")
+        assert set(members(folder)) == {HUB, UWV, STAD}
+        # Not where the options say so.
+        lines = f"{sources.url} exclude={UWV}\n{sources.folder}/partner.xml"
+        trust_of(sources.site(federation=lines))
+        assert set(members(folder)) == {HUB, UWV, STAD, self.DORP}
+
+    def test_stays_where_the_address_of_its_source_is_another(
+        self, site, sources, folder, partner
+    ):
+        partner(STAD, UWV, moved=[UWV])
+        refresh(site, folder)
+        lines = f"{sources.folder}/partner.xml\n{sources.folder}/federation.xml"
+        trust_of(sources.site(federation=lines))
+        assert self.host_of(folder, UWV) == "uwv.test"
+
+    def test_is_of_the_first_line_where_it_is_new_in_both(
+        self, site, sources, folder, partner
+    ):
+        partner(STAD, self.DORP, moved=[self.DORP])
+        sources.publish(HUB, UWV, self.DORP)
+        refresh(site, folder)
+        is_first = str(site.federation[0]).endswith("partner.xml")
+        host = "moved.test" if is_first else "dorp.test"
+        assert self.host_of(folder, self.DORP) == host
+
+    def test_is_refused_at_a_first_start(self, sources, site, folder, partner):
+        shutil.rmtree(folder.path)
+        partner(STAD, UWV)
+        with pytest.raises(MetadataUnusable, match="is in another file"):
+            trust_of(site)
 
 
 class TestWhatCannotBeCompared:

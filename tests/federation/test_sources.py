@@ -46,6 +46,7 @@ from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml import messages, signatures, xml
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.metadata import write_entity, write_federation
+from eilogin.saml.metadata.packed import Members, Packed, but_for
 from eilogin.settings import read
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
@@ -1318,3 +1319,10 @@ def test_a_name_that_nobody_has_is_no_answer(operator):
         url = f"http://localhost:{free.getsockname()[1]}/"
         with pytest.raises(MetadataUnavailable, match="refuses connections"):
             MetadataURL(url, [operator.public], Web(timeout=1.0)).load(None)
+
+
+def test_who_is_passed_over_is_so_among_members_that_are_packed_too(members):
+    packed = Members([Packed.of(one) for one in members])
+    left = but_for(packed, {HUB})
+    assert isinstance(left, Members)
+    assert [*left] == [*but_for(members, {HUB})] == [members[1]]

@@ -6,7 +6,7 @@ JSON, which builds nothing but what the values of this version may hold.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, Self, overload
 
@@ -117,6 +117,15 @@ def as_kept(
 ) -> Iterable[EntityDescriptor | Packed]:
     """Members as they are there, of which the entityID can be told in either case."""
     return members.packed if isinstance(members, Members) else members
+
+
+def but_for(
+    members: Sequence[EntityDescriptor], names: Collection[str]
+) -> Sequence[EntityDescriptor]:
+    """Members without some of them, as they are there."""
+    if isinstance(members, Members):
+        return Members([one for one in members.packed if one.entity_id not in names])
+    return tuple(one for one in members if one.entity_id not in names)
 
 
 class LeftOut(NamedTuple):

@@ -117,6 +117,7 @@ class _Line(NamedTuple):
     valid_until: float | None
     is_hub: bool
     is_participant: bool
+    sso_domain: str
     digest: str
     #: Bytes of the body; they stand one after another.
     length: int
@@ -192,7 +193,7 @@ def open_index(path: Path) -> Known:
         raise _unusable(path, "another, or one that is not whole") from error
     return _Opened(
         members=_Members(bodies, head),
-        outlines={name: Outline(*line[:3]) for name, line in head.members.items()},
+        outlines={name: Outline(*line[:4]) for name, line in head.members.items()},
         left_out=left_out,
         remarks=head.remarks,
         copies=head.copies,

@@ -1,6 +1,8 @@
 """The members of the federation, as the metadata names them that we trust."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -156,6 +158,12 @@ class Federation:
     def hubs(self) -> list[str]:
         """The entityIDs of all hubs, in the order of the metadata."""
         return self._hubs(are_over=False)
+
+    @cached_property
+    def sso_domains(self) -> Mapping[str, int]:
+        """How many participants each SSO domain has."""
+        outlines = self._known.outlines.values()
+        return Counter(one.sso_domain for one in outlines if one.is_participant)
 
     @property
     def lost_hubs(self) -> list[str]:

@@ -190,7 +190,7 @@ class _Refresh:
             return self._stays_without(found, tries, "rejected", reasons)
         if reasons:
             self._folder.put_waiting(state, reasons)
-            what = f"waits for approval: {'; '.join(reasons)}"
+            what = f"waits for approval (eilogin trust diff): {'; '.join(reasons)}"
             self._tell("trust.waiting", what, changes)
             return self._stays_without(found, tries, "waiting", reasons)
         if old is not None:

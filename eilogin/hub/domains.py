@@ -44,6 +44,17 @@ def of_proof(domain: str, proven: Mapping[str, float]) -> ByDomain:
     return {} if domain == NO_SSO else {domain: proven}
 
 
+def shared_with(domain: str, participants: Mapping[str, int]) -> str:
+    """Of all other participants, those with whom one of a domain shares a login.
+
+    ``all``, ``some`` or ``none``; ``participants`` is how many each domain has.
+    """
+    theirs = 1 if domain == NO_SSO else participants.get(domain, 1)
+    if theirs == 1:
+        return "none"
+    return "all" if theirs == sum(participants.values()) else "some"
+
+
 def is_apart(login: Login, domain: str, level: str) -> bool:
     """Whether a login would do, but was not proven for participants of a domain.
 

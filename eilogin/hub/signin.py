@@ -14,11 +14,12 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import CookiesRefused
+from eilogin.federation import Trust
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.browsers import remember
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens, plain
 from eilogin.hub.digid import rehearsal
-from eilogin.hub.domains import is_apart, of_proof
+from eilogin.hub.domains import is_apart, of_proof, shared_with
 from eilogin.hub.names import citizen_here
 from eilogin.hub.questions import Question, Questions
 from eilogin.saml.levels import LEVELS, reaches
@@ -321,8 +322,7 @@ class SignIn:
             username=username,
             problem=problem,
             why="" if question is None else _why(environ, question, domain, level),
-            is_alone=domain == NO_SSO,
-            has_domain=domain != USUAL_DOMAIN,
+            shared_with=_shared_with(trust, question, domain),
             session_hours=env.sessions(environ).max_session / 3600,
             is_digid=trust.own.is_digid,
             wants_code=wants_code,
@@ -378,6 +378,18 @@ def _why(
     if is_apart(login, domain, level):
         return "apart"
     return "again" if reaches(login.level, level) else "more"
+
+
+def _shared_with(trust: Trust, question: Question | None, domain: str) -> str:
+    """At which other services she then is logged in too: all, some or none."""
+    domains = trust.federation.sso_domains
+    if question is None:
+        # It is for none of them yet.
+        return "some" if domains.keys() - {USUAL_DOMAIN} else "all"
+    if trust.own.is_digid and domain != NO_SSO:
+        # DigiD's own words are the same for all.
+        return "all"
+    return shared_with(domain, domains)
 
 
 def _page_of(environ: "WSGIEnvironment", target: str) -> str:

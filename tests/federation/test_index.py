@@ -1,7 +1,7 @@
 """A federation from its index is the federation that was read."""
 
 import hashlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -70,6 +70,7 @@ def facts(federation):
         "copies": federation.copies,
         "aggregate": federation.is_aggregate,
         "name": federation.name,
+        "domains": federation.sso_domains,
         "digests": dict(federation.digests),
         "digest": federation.digest,
     }
@@ -77,6 +78,13 @@ def facts(federation):
 
 def test_it_says_what_was_read(path, metadata):
     assert facts(Federation.from_index(path)) == facts(Federation(metadata))
+
+
+def test_it_counts_the_participants_of_each_domain(path, metadata):
+    assert Federation(metadata).sso_domains == {"": 1}, "a hub is none"
+    ours = replace(metadata.entities[1], sso_domain="zorg")
+    write_index(path, [replace(metadata, entities=(metadata.entities[0], ours))])
+    assert Federation.from_index(path).sso_domains == {"zorg": 1}
 
 
 def test_a_member_is_looked_up_and_a_stranger_is_none(path):

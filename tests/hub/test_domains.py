@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eilogin.hub.domains import proven_for
+from eilogin.hub.domains import proven_for, shared_with
 from eilogin.saml import bindings, messages
 from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
@@ -76,6 +76,27 @@ def log_in(citizen, ask):
         citizen.sign_in(url=None, **code)
 
     return log_in
+
+
+def test_where_all_share_a_login_the_sign_in_page_says_so(citizen, ask):
+    for come in (lambda: ask("uwv.test"), lambda: citizen.visit(f"{HUB}/login")):
+        come()
+        assert "naar de andere diensten" in citizen.browser.text
+
+
+@pytest.mark.parametrize(
+    ("domain", "participants", "expected"),
+    [
+        ("", {"": 3}, "all"),
+        ("", {"": 2, "zorg": 1}, "some"),
+        ("zorg", {"": 2, "zorg": 1}, "none"),
+        ("zorg", {"zorg": 2}, "all"),
+        ("none", {"none": 2}, "none"),
+        ("", {"": 1}, "none"),
+    ],
+)
+def test_a_login_is_shared_with_who_is_in_the_domain(domain, participants, expected):
+    assert shared_with(domain, participants) == expected
 
 
 class TestAnotherDomain:
@@ -188,12 +209,16 @@ class TestAnotherDomain:
     @pytest.mark.parametrize(
         ("host", "said"),
         [
-            ("uwv.test", "naar de andere diensten"),
-            ("land.test", "naar sommige andere diensten"),
+            ("uwv.test", "naar sommige andere diensten"),
+            ("land.test", "Dit geldt alleen voor deze dienst."),
+            ("", "naar sommige andere diensten"),
         ],
     )
     def test_is_told_on_the_sign_in_page(self, citizen, ask, host, said):
-        ask(host)
+        if host:
+            ask(host)
+        else:
+            citizen.visit(f"{HUB}/login")
         assert said in citizen.browser.text
 
     def test_is_another_session_of_nobody(self, citizen, log_in, ask, silently):

@@ -27,6 +27,7 @@ class Outline(NamedTuple):
     valid_until: float | None
     is_hub: bool
     is_participant: bool
+    sso_domain: str
 
     @classmethod
     def of(cls, entity: EntityDescriptor) -> Self:
@@ -35,6 +36,7 @@ class Outline(NamedTuple):
             entity.valid_until,
             entity.identity_provider is not None,
             entity.service_provider is not None,
+            entity.sso_domain,
         )
 
 

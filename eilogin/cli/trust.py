@@ -57,6 +57,7 @@ _Options: Any = create_model(  # type: ignore[call-overload]
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 _ID = click.argument("state_id", metavar="ID")
+_ALL = "--all", "is_all"
 _SECTION = click.option(
     "--section", help="Only this site of several, such as filter:eilogin."
 )
@@ -130,11 +131,15 @@ def show_command(file: Path, variables: Sequence[str], section: str | None) -> N
 @_FILE
 @_VARIABLES
 @_SECTION
-def diff_command(file: Path, variables: Sequence[str], section: str | None) -> None:
+@click.option(*_ALL, is_flag=True, help="Every change, however many there are.")
+def diff_command(
+    file: Path, variables: Sequence[str], section: str | None, *, is_all: bool
+) -> None:
     """Show what waits for approval, and what is otherwise in it than what is active.
 
-    First why it waits, then all that is otherwise; "!" is before what always waits. The
-    last lines are what to type. NAME=VALUE as for "eilogin serve".
+    First why it waits, then all that is otherwise; "!" is before what always waits. Of
+    each kind the first 50 are shown, and how many more there are. The last lines are
+    what to type. NAME=VALUE as for "eilogin serve".
     """
     with _told():
         found = [
@@ -143,7 +148,7 @@ def diff_command(file: Path, variables: Sequence[str], section: str | None) -> N
             if (waiting := site.folder.waiting) is not None
         ]
         for site, waiting in found:
-            click.echo("\n".join(_differing(site, waiting)))
+            click.echo("\n".join(_differing(site, waiting, is_all=is_all)))
     if not found:
         click.echo("nothing waits for approval")
 
@@ -153,8 +158,19 @@ def diff_command(file: Path, variables: Sequence[str], section: str | None) -> N
 @_ID
 @_VARIABLES
 @_SECTION
+@click.option(
+    *_ALL,
+    is_flag=True,
+    help="You have looked at all changes, also where those are more than the diff shows"
+    ' without its "--all".',
+)
 def approve_command(
-    file: Path, state_id: str, variables: Sequence[str], section: str | None
+    file: Path,
+    state_id: str,
+    variables: Sequence[str],
+    section: str | None,
+    *,
+    is_all: bool,
 ) -> None:
     """Approve the state with this ID, as "eilogin trust diff FILE" shows it.
 
@@ -162,8 +178,12 @@ def approve_command(
     now, it is refused: nobody approves what was not shown. With "four_eyes = true" two
     people have to, each as a user of the system of their own.
     """
+
+    def approve(site: Site, state_id: str, who: Approval) -> str:
+        return _approve(site, state_id, who, is_all=is_all)
+
     with _told():
-        _decide(file, state_id, variables, section, _approve)
+        _decide(file, state_id, variables, section, approve)
 
 
 @trust_command.command("reject", short_help="Have what waits be gone.")
@@ -291,8 +311,8 @@ def _failed(times: int, at: float, why: str) -> str:
     return f"failed {often}, last {_at(at)}: {words(why)}"
 
 
-def _differing(site: Site, waiting: Waiting) -> Iterator[str]:
-    state = waiting.state
+def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
+    state, file = waiting.state, site.ini.path
     yield f"{site.part.title} ({site.entity_id})"
     since = write_instant(waiting.since)
     yield f"waits since {since}: {_members(state.members)}, {state.id}"
@@ -301,12 +321,16 @@ def _differing(site: Site, waiting: Waiting) -> Iterator[str]:
     yield "\nIt waits because of:"
     yield from (f"  {reason}" for reason in waiting.reasons)
     yield "\nAll that is otherwise:"
-    yield from (f"  {line}" for line in changes.lines)
+    lines = changes.all_lines if is_all else changes.lines
+    yield from (f"  {line}" for line in lines)
+    if changes.untold and not is_all:
+        yield f"\n{changes.untold} more are not shown here, but by:"
+        yield f"  eilogin trust diff {file} --all"
     yield "\nIf that is as it should be (ask the operator by another way, such as the"
     yield "telephone, about keys and addresses):"
-    yield f"  eilogin trust approve {site.ini.path} {state.id}"
+    yield f"  eilogin trust approve {file} {state.id}{' --all' * bool(changes.untold)}"
     yield "and if not:"
-    yield f"  eilogin trust reject {site.ini.path} {state.id}"
+    yield f"  eilogin trust reject {file} {state.id}"
 
 
 def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
@@ -325,6 +349,11 @@ def _at(instant: float) -> str:
 
 def _members(count: int) -> str:
     return f"{count} member{'' if count == 1 else 's'}"
+
+
+def _count(changes: Changes) -> str:
+    told = f"{changes.count} change{'' if changes.count == 1 else 's'}"
+    return f"{told} ({sum(one.waits for one in changes.changes)} with '!')"
 
 
 def _named(who: Approval) -> str:
@@ -361,8 +390,16 @@ def _decide(
             click.echo(f"{site.part.title}: {decide(site, state_id, _who())}")
 
 
-def _approve(site: Site, state_id: str, who: Approval) -> str:
+def _approve(site: Site, state_id: str, who: Approval, *, is_all: bool) -> str:
     waiting = _still(site, state_id)
+    changes = site.changes(waiting)
+    if changes.untold and not is_all:
+        raise click.ClickException(
+            f"{site.part.title}: {_count(changes)}, of which {changes.untold} are not"
+            f" among those that 'eilogin trust diff {site.ini.path}' shows; nothing was"
+            " done: look at all of them ('--all' behind that), and then approve them by"
+            f" 'eilogin trust approve {site.ini.path} {state_id} --all'"
+        )
     people = Rules.of(site.options).people
     if people > 1 and any(one.is_by_who(who) for one in waiting.approvals):
         raise click.ClickException(
@@ -376,7 +413,7 @@ def _approve(site: Site, state_id: str, who: Approval) -> str:
     _note(site, "trust.approved", waiting, who)
     note_departed(site.folder, *site.states(waiting))
     if site.folder.approve(state_id, who, people):
-        return f"{state_id} is active now"
+        return f"{state_id} is active now: {_count(changes)}"
     return f"approved by {_named(who)}; 1 more has to, as another user (four_eyes)"
 
 
@@ -399,12 +436,14 @@ def _still(site: Site, state_id: str) -> Waiting:
 
 def _note(site: Site, code: str, waiting: Waiting, who: Approval) -> None:
     """Write down who decides what, before it is done."""
-    lines = site.changes(waiting).lines
+    changes = site.changes(waiting)
+    lines = changes.lines
     fields: Mapping[str, Any] = {
         "code": code,
         "id": waiting.state.id,
         "who": who.name,
         "uid": who.uid,
+        "count": changes.count,
         "changes": lines,
     }
     site.folder.log(fields)

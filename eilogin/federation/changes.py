@@ -80,18 +80,40 @@ class Changes:
     new_hubs: tuple[Change, ...] = ()
 
     def __bool__(self) -> bool:
-        return any(one.kind != VALIDITY for one in self.changes)
+        return bool(self.count)
 
     @property
     def lines(self) -> list[str]:
-        """In words for a terminal, by kind; ``!`` is before what always waits."""
+        """In words for a terminal, by kind; ``!`` is before what always waits.
+
+        Of each kind the first: how many more there are is :attr:`untold`.
+        """
+        return self._lines(MOST_TOLD)
+
+    @property
+    def all_lines(self) -> list[str]:
+        """The same with nothing left out."""
+        return self._lines(len(self.changes))
+
+    @property
+    def count(self) -> int:
+        """How many changes there are, but for ends, which signing anew makes others."""
+        return sum(one.kind != VALIDITY for one in self.changes)
+
+    @property
+    def untold(self) -> int:
+        """How many of those are in none of :attr:`lines`."""
+        counts = Counter(one.kind for one in self.changes if one.kind != VALIDITY)
+        return sum(max(count - MOST_TOLD, 0) for count in counts.values())
+
+    def _lines(self, most: int) -> list[str]:
         lines = []
         for kind, changes in self._by_kind(self.changes):
             lines.append(f"{kind} ({len(changes)}):")
             # What waits is not to be hidden behind what does not.
-            first = sorted(changes, key=lambda one: not one.waits)[:MOST_TOLD]
+            first = sorted(changes, key=lambda one: not one.waits)[:most]
             lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
-            lines += _and_more(changes)
+            lines += _and_more(changes, most)
         return lines
 
     def waits(self, rules: Rules) -> list[str]:
@@ -281,6 +303,6 @@ def _end(instant: float | None) -> str:
     return "for ever" if instant is None else write_instant(instant)
 
 
-def _and_more(changes: Sequence[Change]) -> list[str]:
-    more = len(changes) - MOST_TOLD
+def _and_more(changes: Sequence[Change], most: int = MOST_TOLD) -> list[str]:
+    more = len(changes) - most
     return [f"    and {more} more"] if more > 0 else []

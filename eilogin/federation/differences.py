@@ -27,7 +27,7 @@ from eilogin.saml.metadata import (
     ServiceProvider,
 )
 from eilogin.saml.metadata.addresses import web_host
-from eilogin.saml.text import short, some
+from eilogin.saml.text import first_of, short
 
 #: Kinds of changes, in the order in which they are told.
 GONE = "Members gone"
@@ -47,8 +47,10 @@ KINDS = (
     *(ASKED, OTHER, VALIDITY),
 )
 
-#: How many of a list one line names, and how many characters of each.
-_NAMED, _SHOWN = 5, 200
+#: How many of a list one line names that introduces a member, or tells a change of it,
+#: and how many characters of each. Who approves a change has to see all of it; but no
+#: metadata makes a log endless.
+_NAMED, _CHANGED, _SHOWN = 5, 100, 200
 
 #: The addresses of a role, and what goes there.
 _ADDRESSES = {
@@ -228,8 +230,9 @@ def _by_key(
     return found
 
 
-def _known_by(certificates: Sequence[str]) -> str:
-    return _some([_fingerprints(text) for text in certificates[: _NAMED + 1]])
+def _known_by(certificates: Sequence[str], most: int = _CHANGED) -> str:
+    first = [*map(_fingerprints, certificates[:most])]
+    return _some([*first, *certificates[most:]], most)
 
 
 def _fingerprints(certificate: str) -> str:
@@ -406,8 +409,9 @@ def _item(value: Any) -> str:
 
 
 def _introduced(what: str, role: Role) -> str:
-    at = _some(sorted(origins(role))) or "nowhere"
-    return f"{what} at {at}; keys: {_known_by(role.signing_certificates) or 'none'}"
+    at = _some(sorted(origins(role)), _NAMED) or "nowhere"
+    keys = _known_by(role.signing_certificates, _NAMED)
+    return f"{what} at {at}; keys: {keys or 'none'}"
 
 
 def _listed(names: Collection[str] | None) -> str:
@@ -425,8 +429,8 @@ def _more_and_less(
     return "; ".join(told)
 
 
-def _some(texts: Sequence[str]) -> str:
-    return some(texts, _NAMED)
+def _some(texts: Sequence[str], most: int = _CHANGED) -> str:
+    return ", ".join(first_of(texts, most))
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from eilogin import clock
 from eilogin.cli import trust
-from eilogin.federation import Federation, MetadataFile
+from eilogin.federation import Federation, MetadataFile, changes
 from eilogin.federation.folder import SiteFolder
 from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.metadata import write_federation
@@ -160,7 +160,7 @@ class TestWhatWaits:
     def test_is_active_once_it_is_approved(self, waiting, eilogin, folder):
         assert key_of_hub(folder) != NEW.certificate_text
         told = eilogin("approve", waiting)
-        assert told == f"{SECTION}: {waiting} is active now\n"
+        assert told == f"{SECTION}: {waiting} is active now: 1 change (1 with '!')\n"
         assert key_of_hub(folder) == NEW.certificate_text
         assert eilogin("diff") == "nothing waits for approval\n"
         assert "nothing is new" in eilogin("refresh")
@@ -222,8 +222,48 @@ class TestWhatWaits:
         first, second = re.findall(r"approve \S+ (\S+)", eilogin("diff"))
         assert first == second
         told = eilogin("approve", first, "--section", site)
-        assert told == f"{site}: {first} is active now\n"
-        assert eilogin("approve", first) == f"{SECTION}: {first} is active now\n"
+        assert told.startswith(f"{site}: {first} is active now: ")
+        told = eilogin("approve", first)
+        assert told.startswith(f"{SECTION}: {first} is active now: ")
+
+
+class TestMoreThanIsShown:
+    @pytest.fixture
+    def waiting(self, operator, eilogin, monkeypatch):
+        """A state with more changes of a kind than are shown."""
+        monkeypatch.setattr(changes, "MOST_TOLD", 1)
+        eilogin("refresh")
+
+        def moved(member):
+            if member.service_provider is None:
+                return member
+            role = replace(
+                member.service_provider, signing_certificates=(NEW.certificate_text,)
+            )
+            return replace(member, service_provider=role)
+
+        operator(moved)
+        eilogin("refresh")
+        [state_id] = re.findall(r"approve \S+ ([0-9a-f]{32}) --all", eilogin("diff"))
+        return state_id
+
+    def test_is_counted_and_shown_by_all(self, kept, waiting, eilogin):
+        told = eilogin("diff")
+        assert told.count("    ! ") == 1
+        assert "      and 1 more\n" in told
+        more = f"1 more are not shown here, but by:\n  eilogin trust diff {kept.file}"
+        assert f"\n{more} --all\n" in told
+        told = eilogin("diff", "--all")
+        assert told.count("    ! ") == 2
+        assert "more" not in told
+
+    def test_is_not_approved_unseen(self, waiting, eilogin, folder):
+        told = eilogin("approve", waiting, status=1)
+        assert "2 changes (2 with '!'), of which 1 are not among those" in told
+        assert folder.waiting is not None
+        told = eilogin("approve", waiting, "--all")
+        assert "is active now: 2 changes (2 with '!')" in told
+        assert json.loads((folder.path / "log.jsonl").read_text())["count"] == 2
 
 
 class TestWhatCannotBeCompared:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eilogin import clock
 from eilogin.errors import PeerWithoutKeys
 from eilogin.federation import Federation
+from eilogin.federation import changes as changing
 from eilogin.federation.changes import Rules, changes_for, compare, id_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml import bindings
@@ -438,6 +439,29 @@ def test_of_many_the_first_are_told_and_what_waits_before_the_others():
     assert lines[1] == "Other (120):"
     assert lines[-1] == "    and 70 more"
     assert len(lines) == 2 + 50 + 1
+    assert (changes.count, changes.untold) == (121, 70)
+    assert len(changes.all_lines) == 2 + 1 + 120
+
+
+def test_that_all_are_valid_for_longer_is_no_change_that_is_counted(monkeypatch):
+    monkeypatch.setattr(changing, "MOST_TOLD", 1)
+    old = [replace(one, valid_until=n) for n, one in enumerate(many(3))]
+    new = [replace(one, valid_until=9.0 + n) for n, one in enumerate(many(3))]
+    changes = compare(of(*old), of(*new))
+    assert (changes.count, changes.untold) == (0, 0)
+    assert not changes
+    assert len(changes.all_lines) == 4
+
+
+def test_of_what_waits_no_address_is_hidden_behind_others():
+    there = [at(f"https://site-{n}.test/") for n in range(20)]
+    evil = at("https://zzz.evil.test/")
+    was, now = (uwv(assertion_consumers=(*one,)) for one in ([], [*there, evil]))
+    text, waits = told(was, now)
+    assert "https://zzz.evil.test; before" in text
+    assert waits
+    many = [at(f"https://site-{n:03}.test/") for n in range(120)]
+    assert ", and 20 more; before" in told(was, uwv(assertion_consumers=(*many,)))[0]
 
 
 def test_the_name_of_the_federation_is_told():

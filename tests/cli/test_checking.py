@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import time_machine
@@ -1685,8 +1686,11 @@ class TestAStore:
                 assert site.faults() == []
                 assert contents(store.parent) == before
 
-    def test_that_nobody_can_look_into_now_has_no_fault(self, site):
+    def test_that_nobody_can_look_into_now_has_no_fault(self, site, monkeypatch):
         store = site.var / "uwv/eilogin.db"
+        # It waits for five seconds else, as sqlite3 does where nothing is said.
+        impatient = partial(sqlite3.connect, timeout=0.1)
+        monkeypatch.setattr(schema.sqlite3, "connect", impatient)
         with closing(sqlite3.connect(store, isolation_level=None)) as other:
             other.execute("CREATE TABLE x (y)")
             other.execute("BEGIN EXCLUSIVE")

@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
+from key_pairs import key_pair
 
 from eilogin import clock as the_clock
 from eilogin.cli import main
@@ -41,13 +42,8 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 
 @cache
-def pair(name):
-    return new_key_pair(name, 36_525, begins=1_577_836_800.0)
-
-
-@cache
 def key_of(name):
-    return SigningKey.load(*pair(name))
+    return SigningKey.load(*key_pair(name))
 
 
 @pytest.fixture
@@ -55,7 +51,7 @@ def entity(tmp_path):
     """The EntityDescriptor of a member by the name of its host."""
 
     def make(name, role="participant", **changes):
-        for kind, octets in zip(("key", "crt"), pair(name), strict=True):
+        for kind, octets in zip(("key", "crt"), key_pair(name), strict=True):
             (tmp_path / f"{name}.{kind}").write_bytes(octets)
         said = {
             "role": role,
@@ -96,7 +92,7 @@ def run(tmp_path):
 @pytest.fixture
 def new(run, tmp_path):
     """The folder of a new federation, whose key need not be made each time."""
-    for kind, octets in zip(("key", "crt"), pair("operator"), strict=True):
+    for kind, octets in zip(("key", "crt"), key_pair("operator"), strict=True):
         (tmp_path / f"operator.{kind}").write_bytes(octets)
     files = [tmp_path / f"operator.{kind}" for kind in ("key", "crt")]
     run("init", "--name", "Proef", "--key", files[0], "--certificate", files[1])
@@ -149,7 +145,7 @@ class TestInit:
         assert (tmp_path / "fed/operator.key").read_bytes() == key
 
     def test_writes_down_no_pin(self, run, tmp_path):
-        (tmp_path / "operator.crt").write_bytes(pair("operator")[1])
+        (tmp_path / "operator.crt").write_bytes(key_pair("operator")[1])
         words = ("--key", "pkcs11:token=x", "--certificate", "../operator.crt")
         told = run("init", "--name", "Proef", *words, "--pin", "271828", code=1)
         assert "pin: found ***; expected env:NAME or file:PATH" in told
@@ -167,7 +163,7 @@ class TestInit:
         folder.mkdir()
         monkeypatch.chdir(folder)
         for name in ("operator", "other"):
-            for kind, octets in zip(("key", "crt"), pair(name), strict=True):
+            for kind, octets in zip(("key", "crt"), key_pair(name), strict=True):
                 (folder / f"{name}.{kind}").write_bytes(octets)
         return ["--key", "operator.key", "--certificate", "operator.crt"]
 
@@ -763,13 +759,13 @@ class TestSign:
         key = str(three.parent / "operator.key")
         file.write_text(file.read_text().replace(key, "env:SIGNS"))
         assert "in the environment variable SIGNS" in run("sign", code=1)
-        monkeypatch.setenv("SIGNS", pair("operator")[0].decode())
+        monkeypatch.setenv("SIGNS", key_pair("operator")[0].decode())
         run("sign")
         assert signed(three)
 
     @pytest.mark.parametrize("before", ["", "env:"])
     def test_a_key_in_the_ini_file_is_not_shown(self, three, run, tmp_path, before):
-        lines = pair("operator")[0].decode().splitlines()
+        lines = key_pair("operator")[0].decode().splitlines()
         file = three / "federation.ini"
         inside = before + "\n    ".join(lines)
         named = str(tmp_path / "operator.key")
@@ -786,7 +782,7 @@ class TestSign:
         assert "271828" not in told
 
     def test_not_by_the_key_of_another(self, three, run, tmp_path):
-        (tmp_path / "operator.key").write_bytes(pair("attacker")[0])
+        (tmp_path / "operator.key").write_bytes(key_pair("attacker")[0])
         assert "do not belong together" in run("sign", code=1)
 
     def test_is_laid_out_the_same_each_time(self, three, run):
@@ -818,7 +814,7 @@ class TestSign:
 
     def test_a_new_key_of_the_operator_may_sign(self, three, run, tmp_path):
         run("sign")
-        for kind, octets in zip(("key", "crt"), pair("new"), strict=True):
+        for kind, octets in zip(("key", "crt"), key_pair("new"), strict=True):
             (tmp_path / f"operator.{kind}").write_bytes(octets)
         assert "expected the key of" in run("verify", code=1)
         run("sign")

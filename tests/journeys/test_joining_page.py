@@ -18,6 +18,7 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 from real_parts import free_ports
+from unmeasured import unmeasured
 
 from eilogin.testing import Browser
 
@@ -103,7 +104,7 @@ def environ():
     """Where a shell finds ``eilogin``, of this checkout."""
     programs = str(Path(sys.executable).parent)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(CHECKOUT)}
+    return {**unmeasured(), "PATH": path, "PYTHONPATH": str(CHECKOUT)}
 
 
 @pytest.fixture

@@ -767,7 +767,7 @@ def invented():
         yield "GET", f"/eilogin/acs?answer={token}", {"Cookie": login, **page}
 
 
-def test_ten_thousand_requests_with_invented_cookies_leave_nothing(
+def test_a_thousand_requests_with_invented_cookies_leave_nothing(
     eilogin_federation, tmp_path, caplog
 ):
     def app(environ, start_response):
@@ -779,7 +779,7 @@ def test_ten_thousand_requests_with_invented_cookies_leave_nothing(
     )
     caplog.set_level("CRITICAL", "eilogin")
     before = rows(path)
-    for method, target, headers in itertools.islice(invented(), 10_000):
+    for method, target, headers in itertools.islice(invented(), 1_000):
         request = Request.blank(
             f"https://uwv.test{target}", method=method, headers=headers
         )

@@ -28,6 +28,7 @@ import redis_servers
 import time_machine
 from eilogin_sites import CHEAP, PASSWORD
 from real_parts import free_ports
+from unmeasured import unmeasured
 from webob import Request
 
 from eilogin import clock
@@ -146,7 +147,11 @@ class Gunicorn:
         log = self.folder / "gunicorn.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, cwd=self.folder, stdout=output, stderr=output
+                self._command,
+                cwd=self.folder,
+                env=unmeasured(),
+                stdout=output,
+                stderr=output,
             )
         wait_until(self._listens, self._process, log)
 

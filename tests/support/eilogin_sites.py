@@ -5,7 +5,6 @@ operator, or, where there is one hub and nothing else, the file that the hub gav
 hub may stand behind another one, which its operator does not know of.
 """
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import argon2
 import pyotp
+from key_pairs import key_pair
 from lxml import etree
 from peer_servers import LOOPBACK, Clock, EiloginServe, Server
 from real_parts import free_ports
@@ -23,7 +23,7 @@ from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.hub.app import HubOptions
 from eilogin.hub.citizens import Citizen, demo_citizens, to_json
 from eilogin.saml import signatures, xml
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.keys import SigningKey
 from eilogin.saml.metadata import write_entity
 
 HUB = "inloggen"
@@ -199,7 +199,7 @@ class Ours:
     def server(
         self,
         clock: Clock | None = None,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
     ) -> EiloginServe:
         """What serves them, once it is entered."""
         return EiloginServe(
@@ -221,7 +221,7 @@ class Ours:
     def _write_belongings(self, names: Iterable[str]) -> None:
         self._var.mkdir()
         for name in names:
-            key, certificate = new_key_pair(name)
+            key, certificate = key_pair(name)
             (self._var / f"{name}.key").write_bytes(key)
             (self._var / f"{name}.crt").write_bytes(certificate)
         (self._var / "citizens.json").write_bytes(to_json(_persons()))

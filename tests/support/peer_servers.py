@@ -11,7 +11,6 @@ request to the next::
 
 import contextlib
 import http.client
-import os
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 from real_parts import unavailable
+from unmeasured import unmeasured
 
 from eilogin.saml.keys import new_key_pair
 
@@ -79,7 +79,7 @@ class Clock:
 class Server:
     """A process that listens at ``ports``; ``user`` is who it runs as, or None.
 
-    ``environment`` is its own, in the place of ours.
+    ``environment`` is its own, in the place of ours; it is not measured.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class Server:
         *ports: int,
         clock: Clock | None = None,
         user: str | None = None,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self._command = command
         self._ports = ports
         self._clock = clock
         self._user = user
-        self._environment = environment
+        self._environment = unmeasured() if environment is None else environment
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -180,7 +180,7 @@ class EiloginServe(Server):
         ini_file: Path,
         *ports: int,
         clock: Clock | None = None,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         run = "from eilogin.cli import main; main()"
         command = [sys.executable, "-c", run, "serve", ini_file]

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from chromium import OPTIONS, PROGRAM, go, launched
 from real_parts import free_ports
+from unmeasured import unmeasured
 
 CHECKOUT = Path(__file__).parents[3]
 SCREENSHOTS = CHECKOUT / "var" / "screenshots"
@@ -36,7 +37,6 @@ class RunningDemo:
     def __init__(self, folder):
         self.folder = folder
         self.port, self._back_port, self._nobody = free_ports(3)
-        # A link, so that the coverage of the process counts for the checkout.
         (folder / "eilogin").symlink_to(CHECKOUT / "eilogin")
         shutil.copy(CHECKOUT / "setup.cfg", folder)
         shutil.copytree(CHECKOUT / "contrib" / "demo", folder / "contrib" / "demo")
@@ -81,7 +81,11 @@ class RunningDemo:
         command = [Path(sys.executable).with_name("eilogin"), "demo", *options]
         with (self.folder / "output").open("w") as output:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT
+                command,
+                cwd=self.folder,
+                env=unmeasured(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + PATIENCE
         while "Ctrl-C stops it" not in self.output:

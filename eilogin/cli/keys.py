@@ -62,6 +62,8 @@ _SHORT = 7 * _DAY
 _YEARS = 3 * 365 * _DAY
 #: RFC 5280 appendix A: the longest common name.
 _COMMON_NAME = 64
+#: How many hubs are asked, one after another: ours are few, those of the world many.
+_MOST_ASKED = 20
 #: Octets of a line of iCalendar (RFC 5545 3.1).
 _LINE = 75
 
@@ -502,7 +504,12 @@ def _folded(line: str) -> Iterator[str]:
 @click.option(
     "--metadata-only", is_flag=True, help="Look at the metadata, and ask no hub."
 )
-def ready_command(ini: IniFile, part: Part, *, metadata_only: bool) -> None:
+@click.option(
+    "--hub", "hubs", multiple=True, help="Ask this one of our hubs (its entityID)."
+)
+def ready_command(
+    ini: IniFile, part: Part, *, metadata_only: bool, hubs: tuple[str, ...]
+) -> None:
     """Look whether others know the keys of a site of FILE, the next ones too.
 
     The federation's metadata is fetched now, and has to name each key for us. Whether
@@ -514,7 +521,12 @@ def ready_command(ini: IniFile, part: Part, *, metadata_only: bool) -> None:
     """
     trust = _fetched(options_of_part(TrustOptions, ini, part))
     is_hub = trust.own.role == HUB
-    asked = () if is_hub or metadata_only else trust.hub_ids
+    asked = () if is_hub or metadata_only else hubs or trust.hub_ids
+    if len(asked) > _MOST_ASKED:
+        raise click.ClickException(
+            f"of more than {_MOST_ASKED} hubs ({len(asked)}) none is asked: --hub names"
+            " those to ask, --metadata-only asks none"
+        )
     if not _tell_ready(trust, [HubAsked(trust, name) for name in asked]):
         raise SystemExit(1)
 

@@ -345,6 +345,18 @@ class TestReady:
         assert "2026-01-01 (signs now): ready" in result.output
         assert "cannot be seen in it: put our new metadata where" in result.output
 
+    def test_asks_the_hubs_that_are_named_where_there_are_many(
+        self, with_hub, hub, monkeypatch
+    ):
+        monkeypatch.setattr("eilogin.cli.keys._MOST_ASKED", 0)
+        result = with_hub.run("ready")
+        assert result.exit_code == 1
+        assert "of more than 0 hubs (1) none is asked: --hub names" in result.output
+        monkeypatch.setattr("eilogin.cli.keys._MOST_ASKED", 1)
+        result = with_hub.run("ready", "--hub", "https://hub.test/metadata")
+        assert result.exit_code == 0, result.output
+        assert hub.asked == ["CN=mine", "CN=mine.test"]
+
     def test_of_a_hub_is_what_the_metadata_names(self, with_hub, hub):
         file = with_hub.folder / "hub.ini"
         with time_machine.travel(NOW, tick=False):

@@ -35,7 +35,7 @@ def options(sources):
 
 @pytest.fixture(autouse=True)
 def _no_site_is_looked_after_beyond_its_test():
-    """Whoever still holds it: what the next test does to a child would be done to it."""
+    """Who still holds it would have done to it what the next test does to a child."""
     yield
     for known in list(watching._round._watches):  # noqa: SLF001 - nobody else leaves
         watching._round._watches.discard(known)  # noqa: SLF001

@@ -45,6 +45,8 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds between two looks.
 EVERY = 0.5
+#: The share of the time that looking at files of this machine takes at most.
+MOST_LOOKING = 0.02
 #: Bytes of what a child has told that are read.
 _MOST_TOLD = 1024 * 1024
 
@@ -91,6 +93,8 @@ class Watch:
         self._not_before = 0.0
         #: How the files of this machine looked the last time, and when a child began.
         self._seen, self._begun = active.tries.look, ""
+        #: Whether they had looked so before that; and when to look again.
+        self._is_still, self._next_look = False, 0.0
         self._fault = ""
         self._lock = threading.Lock()
 
@@ -187,11 +191,21 @@ class Watch:
         if self._child is not None:
             self._see_child(self._child)
         elif self._may_refresh:
-            look = look_at(self._options.federation)
+            self._see_files()
             # Else somebody may be writing them at the moment.
-            is_still, self._seen = look == self._seen, look
-            if self._is_time or (is_still and self._is_another(look)):
-                self._begin(look)
+            is_ready = self._is_still and self._is_another(self._seen)
+            if self._is_time or is_ready:
+                self._begin(self._seen)
+
+    def _see_files(self) -> None:
+        """See how the files of this machine look now: seldom, where they are many."""
+        if time.monotonic() < self._next_look:
+            return
+        before, begun = self._seen, time.thread_time()
+        self._seen = look_at(self._options.federation)
+        self._is_still = self._seen == before
+        took = time.thread_time() - begun
+        self._next_look = time.monotonic() + took / MOST_LOOKING - EVERY
 
     @property
     def _may_refresh(self) -> bool:

@@ -1,6 +1,7 @@
 """While a site runs: what became active is used, and a child refreshes when due."""
 
 import gc
+import itertools
 import logging
 import os
 import subprocess
@@ -278,6 +279,19 @@ class TestAFileOfThisMachine:
         assert len(begun) == 1
         watch.tick()
         assert len(begun) == 1, "whatever became of it"
+
+    def test_is_looked_at_seldom_where_that_takes_long(
+        self, site, sources, begun, monkeypatch
+    ):
+        """As in a folder of thousands."""
+        seconds = itertools.count()
+        monkeypatch.setattr(time, "thread_time", lambda: next(seconds))
+        watch = site.filter.trust.watch
+        watch.tick()
+        sources.publish(HUB, UWV, STAD)
+        for _ in range(3):
+            watch.tick()
+        assert not begun, "not before most of a minute is over"
 
     def test_is_read_by_one_process(self, site, sources, options, begun):
         watch = site.filter.trust.watch

@@ -157,9 +157,10 @@ def changes_for(
     return compare(old, new, _hubs_before(options, old), departed)
 
 
-def id_of(federation: Federation) -> str:
+def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
     """By what a person names a state: the same when all of it is signed once more.
 
+    ``parts`` say where its members come from, if that is several places.
     As long as it is because who can have things signed could find two states that
     share a shorter one, and have the one approved that nobody was shown.
     """
@@ -167,6 +168,7 @@ def id_of(federation: Federation) -> str:
         sorted((name, digest.hex()) for name, digest in federation.digests.items()),
         sorted((name, _why(one)) for name, one in federation.left_out.items()),
         federation.name,
+        *parts,
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 

@@ -73,7 +73,9 @@ class Source:
     sha256: str = ""
     recent: tuple[str, ...] = ()
     choice: str = ""
-    #: The entityIDs of its members that are passed over: they are of another source.
+    #: How many members it has; and the entityIDs of those that are passed over, for
+    #: they are of another source.
+    members: int = 0
     passed: tuple[str, ...] = ()
     #: When it was tried last, when that was well, how often it was not since then, why.
     tried: float = 0.0

@@ -16,9 +16,10 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from eilogin import audit, clock
@@ -31,16 +32,15 @@ from eilogin.errors import (
     Refused,
 )
 from eilogin.federation import peers
+from eilogin.federation.belonging import Belonging, by_order, parts_of
 from eilogin.federation.changes import (
     MOST_LOGGED,
-    MOST_TOLD,
     Changes,
     Rules,
     changes_for,
     id_of,
 )
 from eilogin.federation.departed import departed_of, note_departed
-from eilogin.federation.differences import plain
 from eilogin.federation.folder import Active, SiteFolder, Source, State, Tries
 from eilogin.federation.index import write_index
 from eilogin.federation.local_files import look_at
@@ -51,10 +51,12 @@ from eilogin.federation.own_options import own_of
 from eilogin.federation.sources import (
     Before,
     Fetched,
+    Found,
     MetadataSource,
     each_once,
     fetch_all,
     names_in,
+    sha256_of,
     without,
 )
 from eilogin.federation.trust_options import (
@@ -67,7 +69,6 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
-from eilogin.saml.text import first_of
 from eilogin.settings import read
 
 _log = logging.getLogger("eilogin")
@@ -77,8 +78,6 @@ SHORTEST, LONGEST = 60.0, 900.0
 _HOUR = 3600.0
 #: By how much later each of many sites may be, that not all come at once.
 _SCATTER = 0.1
-
-_Found = Sequence[tuple[MetadataSource, Fetched]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +156,12 @@ class _Refresh:
         tries = Tries() if active is None else active.tries
         self._tries = replace(tries, look=look)
         self._known = None if active is None else active.state
-        #: Of sources by their keys, who was in them before.
-        self._names: dict[str, frozenset[str]] = {}
+        self._belonging = Belonging(self._known, self._names_before)
 
-    def fetch(self) -> _Found:
+    def fetch(self) -> Found:
         longest = self._options.federation_validity
         # Who names another's member for the first time is told so at a first start.
-        whose = None if self._known is None else self._whose
+        whose = None if self._known is None else self._belonging.whose
         return fetch_all(self._sources, longest, self._before, whose)
 
     def run(self) -> Outcome:
@@ -177,6 +175,7 @@ class _Refresh:
         tries = self._tried(found, failures)
         is_otherwise_asked = self._takes_options(found, tries)
         state, new = self._state(found)
+        moved = self._belonging.moved(found)
         if self._is_active(state):
             outcome = self._stays(state, tries, failures)
             return replace(outcome, what="active") if is_otherwise_asked else outcome
@@ -184,7 +183,6 @@ class _Refresh:
         hubs_of(self._options, self._own, new)
         old, lost = self._old(found)
         changes = self._changes(old, new)
-        moved = self._moved(found)
         reasons = (*lost, *moved, *changes.waits(Rules.of(self._options)))
         if state.id == tries.rejected:
             return self._stays_without(found, tries, "rejected", reasons)
@@ -205,7 +203,7 @@ class _Refresh:
 
     # --- by other options -----------------------------------------------------------
 
-    def _takes_options(self, found: _Found, tries: Tries) -> bool:
+    def _takes_options(self, found: Found, tries: Tries) -> bool:
         """Have what was active be so by other options than before; whether it is.
 
         Who wrote those has decided which sources there are, who signs them and who is
@@ -228,7 +226,8 @@ class _Refresh:
         if old is not None:
             note_departed(self._folder, old, new)
         self._activate(state, tries, Changes())
-        self._active, self._known, self._names = self._folder.active, state, {}
+        self._active, self._known = self._folder.active, state
+        self._belonging = Belonging(state, self._names_before)
         return True
 
     def _note_options(self, state: State) -> None:
@@ -239,22 +238,21 @@ class _Refresh:
             active.state, configuration=state.configuration, sources=state.sources
         )
         self._active, self._known = replace(active, state=known), known
+        self._belonging = Belonging(known, self._names_before)
         self._folder.note(self._active)
 
-    def _as_before(self, known: State, found: _Found) -> _Found:
+    def _as_before(self, known: State, found: Found) -> Found:
         """What the sources of these options had when that was active.
 
         Raises ConfigurationError where nobody can tell any more, or may use it.
         """
         lines = {line_of(one) for one in self._sources}
-        left = {one.key for one in known.sources} - {
-            key_of(one) for one in self._sources
-        }
-        if any(one.key in left and one.line in lines for one in known.sources):
+        here = {key_of(one) for one in self._sources}
+        if any(one.key not in here and one.line in lines for one in known.sources):
             raise MetadataUnusable("a file is gone from its folder")
         there = [(one, self._was(known, one, fetched)) for one, fetched in found]
         had = [(source, fetched) for source, fetched in there if fetched is not None]
-        return each_once(had, self._whose)
+        return each_once(had, self._belonging.whose)
 
     def _was(
         self, known: State, source: MetadataSource, fetched: Fetched
@@ -270,55 +268,14 @@ class _Refresh:
         if was.sha256 == fetched.sha256:
             return fetched
         copy = self._folder.path / was.copy
+        if not _is_whole(copy, was.sha256):
+            raise MetadataUnusable(f"{copy}: is not as it was")
         if was.signers != hash_of(source.signers) and not is_of(copy, source):
             return fetched
         before = Before(**_of_before(was), copy=copy)
         return source.copied(before, self._options.federation_validity)
 
-    # --- who is in several sources --------------------------------------------------
-
-    def _whose(self, name: str, places: _Found) -> MetadataSource:
-        """Of which source a member is that several have: that of which it was before.
-
-        Or of the first one, where it is new in all of them; but not of one that had to
-        leave it to another, whose address may have changed.
-        """
-        had = [place for place in places if self._had(name, *place)]
-        free = [place for place in places if not self._has_passed(name, place[0])]
-        return (had or free or places)[0][0]
-
-    def _has_passed(self, name: str, source: MetadataSource) -> bool:
-        known = self._of(source)
-        return known is not None and name in known.passed
-
-    def _had(self, name: str, source: MetadataSource, fetched: Fetched) -> bool:
-        known = self._of(source)
-        if not known or name in known.passed:
-            return False
-        if known.key not in self._names:
-            self._names[known.key] = self._names_before(known, source, fetched)
-        return name in self._names[known.key]
-
-    def _names_before(
-        self, known: Source, source: MetadataSource, fetched: Fetched
-    ) -> frozenset[str]:
-        if known.sha256 == fetched.sha256:
-            return frozenset(names_in(fetched.metadata))
-        try:
-            return frozenset(names_in(self._copied(known, source)))
-        except (OSError, Refused, ConfigurationError):
-            return frozenset()
-
-    def _moved(self, found: _Found) -> Iterator[str]:
-        """Why those wait who were passed over, and are no more: another had them."""
-        for source, fetched in found:
-            known = self._of(source)
-            before = set(known.passed if known else ()) - set(fetched.passed)
-            moved = before.intersection(names_in(fetched.metadata)) if before else ()
-            told = [f"{plain(name)}: comes from {source} now" for name in sorted(moved)]
-            yield from first_of(told, MOST_TOLD)
-
-    def _tell_passed(self, found: _Found) -> None:
+    def _tell_passed(self, found: Found) -> None:
         """Say once who is passed over, since another source has it."""
         for source, fetched in found:
             known = self._of(source)
@@ -326,6 +283,28 @@ class _Refresh:
                 _log.warning("%s: %s", self._own.entity_id, fetched.metadata.remarks[0])
 
     # --- what is known --------------------------------------------------------------
+
+    def _names_before(self) -> Mapping[str, Collection[str]]:
+        """Who was in each source, by its key; nobody where that cannot be read."""
+        known = self._known
+        if known is None:
+            return {}
+        old = opened(self._folder, known)
+        found = None if old is None else by_order(known.sources, old.members)
+        if found is not None:
+            return found
+        sources = {key_of(one): one for one in self._sources}
+        return {
+            one.key: self._names_in_copy(one, sources[one.key])
+            for one in known.sources
+            if one.key in sources
+        }
+
+    def _names_in_copy(self, known: Source, source: MetadataSource) -> frozenset[str]:
+        try:
+            return frozenset(names_in(self._copied(known, source)))
+        except (OSError, Refused, ConfigurationError):
+            return frozenset()
 
     def _of(self, source: MetadataSource) -> Source | None:
         """What is known of a source."""
@@ -341,7 +320,7 @@ class _Refresh:
             return None
         return Before(**_of_before(known), copy=copy)
 
-    def _state(self, found: _Found) -> tuple[State, Federation]:
+    def _state(self, found: Found) -> tuple[State, Federation]:
         """All that was found, written to the folder; nobody uses it yet."""
         generation = self._folder.next_generation()
         name = f"index-{generation}"
@@ -358,10 +337,11 @@ class _Refresh:
         new = Federation.from_index(path)
         members = sum(len(one.entities) for one in metadata)
         sources = tuple(self._kept(*one) for one in found)
+        parts = parts_of(sources)
         state = State(
             generation,
             clock.now(),
-            id_of(new),
+            id_of(new, parts if len(parts) > 1 else ()),
             new.digest,
             self._configuration,
             name,
@@ -381,6 +361,7 @@ class _Refresh:
             line=line_of(source),
             signers=hash_of(source.signers),
             copy=self._folder.keep(fetched.octets),
+            members=len(fetched.metadata.entities),
             passed=fetched.passed,
             **fields,
         )
@@ -393,6 +374,7 @@ class _Refresh:
             known is not None
             and known.digest == state.digest
             and known.configuration == state.configuration
+            and parts_of(known.sources) == parts_of(state.sources)
             and opened(self._folder, known) is not None
         )
 
@@ -409,7 +391,7 @@ class _Refresh:
 
     def _stays_without(
         self,
-        found: _Found,
+        found: Found,
         tries: Tries,
         what: Literal["waiting", "rejected"],
         reasons: tuple[str, ...],
@@ -427,7 +409,7 @@ class _Refresh:
         failures = tuple(one.failure for _, one in found if one.failure)
         return Outcome(what, active.state.members, failures, reasons)
 
-    def _old(self, found: _Found) -> tuple[Federation | None, tuple[str, ...]]:
+    def _old(self, found: Found) -> tuple[Federation | None, tuple[str, ...]]:
         """What is active, None where nothing is; and what nobody knows any more of it.
 
         Where another version wrote its index, or that is broken, it is made anew of the
@@ -484,7 +466,7 @@ class _Refresh:
         chosen = source.choice.read().of(str(source), metadata)
         return without(chosen, known.passed)
 
-    def _tried(self, found: _Found, failures: tuple[str, ...]) -> Tries:
+    def _tried(self, found: Found, failures: tuple[str, ...]) -> Tries:
         if failures:
             return _failed(self._options, self._tries, failures[0])
         now = clock.now()
@@ -508,6 +490,13 @@ _OF_BEFORE = (
     *("etag", "last_modified", "created", "valid_until"),
     *("id", "sha256", "recent", "choice"),
 )
+
+
+def _is_whole(copy: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(copy.read_bytes()) == sha256
+    except OSError:
+        return False
 
 
 def _of_before(known: Source) -> dict[str, Any]:
@@ -556,7 +545,7 @@ def _usual(options: TrustOptions) -> float:
     return options.federation_refresh or _HOUR
 
 
-def _sooner(now: float, found: _Found) -> Iterable[float]:
+def _sooner(now: float, found: Found) -> Iterable[float]:
     """Before the usual time: where metadata says so, and before it is over."""
     for _, one in found:
         if one.metadata.cache_duration is not None:

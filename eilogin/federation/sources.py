@@ -398,9 +398,10 @@ def _is_metadata(path: Path) -> bool:
     return path.suffix == ".xml" and not is_left_over and not is_other
 
 
-_Found = Sequence[tuple[MetadataSource, Fetched]]
+#: Sources, and what came of each.
+Found = Sequence[tuple[MetadataSource, Fetched]]
 #: Says of which of several sources a member is that all of them have.
-Whose = Callable[[str, _Found], MetadataSource]
+Whose = Callable[[str, Found], MetadataSource]
 
 
 def fetch_all(
@@ -411,17 +412,19 @@ def fetch_all(
 ) -> list[tuple[MetadataSource, Fetched]]:
     """What comes of each source, in their order; ``before`` says what is known of it.
 
-    Who is asked for one party only is not asked where that one is in an earlier source.
-    One that cannot be used does not count: it may be in another source too, and be used
-    as that has it. Raises as :meth:`MetadataSource.fetch`, and where ``whose`` is None
+    Who is asked for one party only is not asked where that one is in an earlier source,
+    unless it was asked before. One that cannot be used does not count: it may be in
+    another source too, and be used as that has it. Raises as
+    :meth:`MetadataSource.fetch`, and where ``whose`` is None
     :class:`eilogin.errors.MetadataUnusable` for a member that is in two of them.
     """
     found: list[tuple[MetadataSource, Fetched]] = []
     names: set[str] = set()
     for source in sources:
-        if source.only in names:
+        was = before(source)
+        if was is None and source.only in names:
             continue
-        fetched = source.fetch(before(source), longest)
+        fetched = source.fetch(was, longest)
         found.append((source, fetched))
         names.update(names_in(fetched.metadata))
     return each_once(found, whose or _refused)
@@ -432,7 +435,7 @@ def names_in(metadata: FederationMetadata) -> Iterator[str]:
     return (one.entity_id for one in as_kept(metadata.entities))
 
 
-def each_once(found: _Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
+def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
     """The same, with each member in one of them only: in the others it is passed over.
 
     ``whose`` is asked of those that several have.
@@ -477,7 +480,7 @@ def without(metadata: FederationMetadata, names: Collection[str]) -> FederationM
     return replace(metadata, entities=but_for(metadata.entities, names))
 
 
-def _refused(name: str, places: _Found) -> MetadataSource:
+def _refused(name: str, places: Found) -> MetadataSource:
     (there, _), (source, _), *_ = places
     raise MetadataUnusable(
         f"{source}: {name!r} is in another file of 'federation' too, {there}; one of"

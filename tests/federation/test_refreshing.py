@@ -621,9 +621,10 @@ class TestWhoIsInTwoSources:
         assert len(re.findall(told, caplog.text)) == 1, "once"
         # Each goes on for itself.
         sources.publish(HUB, UWV)
-        partner(STAD, UWV, self.DORP)
+        kamp = "https://kamp.test/eilogin/metadata"
+        partner(STAD, UWV, kamp)
         assert refresh(site, folder).what == "active"
-        assert self.host_of(folder, self.DORP) == "dorp.test"
+        assert self.host_of(folder, kamp) == "kamp.test"
 
     def test_is_told_at_a_start_and_stays_so_after_an_update(
         self, site, sources, folder, partner, caplog
@@ -648,6 +649,62 @@ class TestWhoIsInTwoSources:
         lines = f"{sources.url} exclude={UWV}\n{sources.folder}/partner.xml"
         trust_of(sources.site(federation=lines))
         assert set(members(folder)) == {HUB, UWV, STAD, self.DORP}
+
+    def test_does_not_become_of_the_other_as_it_was_either(
+        self, site, sources, folder, partner
+    ):
+        """Else a key could come beside the old one the next time."""
+        partner(STAD, UWV)
+        sources.publish(HUB, self.DORP)
+        outcome = refresh(site, folder)
+        told = f"{UWV}: comes from {sources.folder}/partner.xml now"
+        assert outcome.reasons == (told,)
+        assert set(members(folder)) == {HUB, UWV, STAD}
+        folder.approve(folder.waiting.state.id, Approval("anna", 1000, 1.0))
+        # It is of that one from now on.
+        partner(STAD, UWV, moved=[UWV])
+        sources.publish(HUB, UWV, self.DORP)
+        assert told not in refresh(site, folder).reasons
+        assert f"{UWV}: participant: answers" in folder.waiting.reasons[0]
+
+    def test_does_not_change_hands_where_nothing_else_is_otherwise(self, sources):
+        """The members in their order are those that they were."""
+        (sources.folder / "a.xml").write_bytes(sources.made(HUB, UWV))
+        (sources.folder / "b.xml").write_bytes(sources.made(STAD))
+        lines = f"{sources.folder}/a.xml\n{sources.folder}/b.xml"
+        site = sources.site(federation=lines)
+        trust_of(site)
+        folder = folder_of(site)
+        (sources.folder / "a.xml").write_bytes(sources.made(HUB))
+        (sources.folder / "b.xml").write_bytes(sources.made(UWV, STAD))
+        outcome = refresh(site, folder)
+        assert outcome.reasons == (f"{UWV}: comes from {sources.folder}/b.xml now",)
+        assert folder.waiting is not None
+
+    def test_may_be_in_another_file_of_a_folder(self, sources):
+        path = sources.folder / "all"
+        path.mkdir()
+        (path / "a.xml").write_bytes(sources.made(HUB, UWV))
+        site = sources.site(federation=f"{path}\n{sources.url}")
+        sources.publish(STAD)
+        trust_of(site)
+        (path / "a.xml").rename(path / "b.xml")
+        assert refresh(site, folder_of(site)).reasons == ()
+
+    def test_of_a_responder_stays_of_that(self, sources, folder, partner, caplog):
+        """Though that is the last that is asked."""
+        sources.publish(HUB)
+        lines = f"mdq:{sources.url}/\n{sources.folder}/partner.xml"
+        site = sources.site(federation=lines, hub=HUB)
+        partner(STAD)
+        trust_of(site)
+        partner(STAD, HUB, moved=[HUB])
+        refresh(site, folder)
+        assert set(members(folder)) == {HUB, STAD}
+        federation = Federation.from_index(folder.index(folder.active.state))
+        [where, *_] = federation.entity(HUB).identity_provider.single_sign_ons
+        assert where.location.startswith("https://hub.test/")
+        assert f"taken from there: '{HUB}'" in caplog.text
 
     def test_stays_where_the_address_of_its_source_is_another(
         self, site, sources, folder, partner

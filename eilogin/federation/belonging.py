@@ -1,0 +1,98 @@
+"""Of which source a member is: where several name it, and where that is another now.
+
+Nobody signs for a federation as a whole that comes of several sources, and who writes
+one of them may be trusted less than who writes another: for a member that nobody else
+has. So a member is of the source that had it first. What others say of it is passed
+over, and stops nobody; where it would change hands somebody looks first, for else who
+named it as it was could have it otherwise a day later. The files of a folder are one
+source in this, as far as the same keys sign them.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import groupby, islice
+
+from eilogin.federation.changes import MOST_TOLD
+from eilogin.federation.differences import plain
+from eilogin.federation.folder import Source, State
+from eilogin.federation.made_by import hash_of, key_of, line_of
+from eilogin.federation.sources import Found, MetadataSource, names_in
+from eilogin.saml.text import first_of
+
+_SEVERAL = 2
+
+#: The line of a source, and who signs.
+_Hand = tuple[str, str]
+
+
+class Belonging:
+    """Of which sources the members of a state are, None where there was none.
+
+    ``names`` gives the members of each source by its key, when that is first asked for.
+    """
+
+    def __init__(
+        self, state: State | None, names: Callable[[], Mapping[str, Collection[str]]]
+    ) -> None:
+        self._sources = () if state is None else state.sources
+        self._names = names
+
+    def whose(self, name: str, places: Found) -> MetadataSource:
+        """Of which source a member is that several have: that of which it was before.
+
+        Or of the first one, where it is new in all of them; but not of one that had to
+        leave it to another, whose address may have changed.
+        """
+        had = [x for x in places if name in self._before.get(key_of(x[0]), ())]
+        free = [x for x in places if name not in self._passed.get(key_of(x[0]), ())]
+        return (had or free or places)[0][0]
+
+    def moved(self, found: Found) -> Iterator[str]:
+        """Why those wait who are of another source now."""
+        now = {(line_of(source), hash_of(source.signers)) for source, _ in found}
+        if len(now.union(map(_hand, self._sources))) < _SEVERAL:
+            return
+        hands: dict[_Hand, set[str]] = {}
+        for one in self._sources:
+            hands.setdefault(_hand(one), set()).update(self._before.get(one.key, ()))
+        everybody = set().union(*hands.values())
+        for source, fetched in found:
+            before = hands.get((line_of(source), hash_of(source.signers)), set())
+            names = names_in(fetched.metadata)
+            came = [name for name in names if name in everybody and name not in before]
+            told = [f"{plain(name)}: comes from {source} now" for name in came]
+            yield from first_of(told, MOST_TOLD)
+
+    @cached_property
+    def _before(self) -> Mapping[str, Collection[str]]:
+        return self._names()
+
+    @cached_property
+    def _passed(self) -> Mapping[str, Collection[str]]:
+        return {one.key: one.passed for one in self._sources}
+
+
+def parts_of(sources: Sequence[Source]) -> list[tuple[_Hand, int]]:
+    """How many members come from where, in their order."""
+    some = [one for one in sources if one.members]
+    return [
+        (hand, sum(one.members for one in found))
+        for hand, found in groupby(some, _hand)
+    ]
+
+
+def by_order(
+    sources: Sequence[Source], members: Collection[str]
+) -> dict[str, frozenset[str]] | None:
+    """Members of each source by its key: they stand in the order of the sources.
+
+    None where that is not as many as the sources have.
+    """
+    if sum(one.members for one in sources) != len(members):
+        return None
+    names = iter(members)
+    return {one.key: frozenset(islice(names, one.members)) for one in sources}
+
+
+def _hand(known: Source) -> _Hand:
+    return known.line, known.signers

@@ -511,6 +511,17 @@ class TestOnlyTheOperatorSays:
         assert "urn:eilogin" not in kept
         assert member_of(three, SITE).required_level == ""
 
+    def test_what_would_be_said_only_once_it_is_signed(self, three, run, entity, write):
+        """In canonical form the namespace would be that of entity attributes."""
+        hidden = (self.RULED % b"urn:eilogin:sso-domain").replace(
+            b"metadata:attribute", b"metadata:attribut&amp;#x65;"
+        )
+        path = write(
+            entity("site"), None, lambda o: o.replace(b"<md:Extensions>", hidden, 1)
+        )
+        told = run("add", path, "--without-proof", "test", "--yes", code=1)
+        assert "a namespace with an ampersand" in told
+
     def test_how_long_a_copy_is_good_and_who_registered_it(
         self, three, run, entity, write
     ):

@@ -259,6 +259,19 @@ class TestLimits:
         assert len(parse(declared(256))) == 1
         assert "too long" in refused(declared(257), error=MessageTooLarge)
 
+    @pytest.mark.parametrize("limits", [MESSAGE, METADATA], ids=["message", "metadata"])
+    @pytest.mark.parametrize("quote", ["'", '"'])
+    @pytest.mark.parametrize("name", ["xmlns", "xmlns:x", "xmlns:" + "x" * 300])
+    @pytest.mark.parametrize("said", ["urn:a&amp;b", "urn:&amp;#x61;", "urn:&#38;#97;"])
+    def test_a_namespace_is_no_other_one_in_canonical_form(
+        self, name, quote, said, limits
+    ):
+        """There its ampersand would begin a reference."""
+        octets = f"<a><b {name} = {quote}{said}{quote}/></a>".encode()
+        assert refused(octets, limits) == "a namespace with an ampersand"
+        text = f"<a>{name}={quote}{said}{quote}</a>".encode()
+        assert "&" in parse(text, limits).text
+
     @pytest.mark.parametrize("name", ["xmlns:" + "x" * 300, "xmlns" + " " * 300])
     def test_a_namespace_is_not_long_however_long_its_name_is(self, name):
         octets = f'<a {name}="urn:{"x" * 300}"/>'.encode()

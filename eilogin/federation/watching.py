@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import eilogin
 from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.federation.alarms import Ending
@@ -339,8 +340,15 @@ def python() -> str:
 
 def _environment() -> dict[str, str]:
     """Ours, in which the same code is found; but not in whatever folder we are."""
-    path = os.pathsep.join(one or str(Path.cwd()) for one in sys.path)
+    places = (one or str(Path.cwd()) for one in sys.path)
+    path = os.pathsep.join(one for one in places if not _has_another(one))
     return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+
+
+def _has_another(place: str) -> bool:
+    """Whether another code of our name is there, as in the folder of an application."""
+    there = Path(place, "eilogin")
+    return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
 
 
 class Round:

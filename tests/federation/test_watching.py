@@ -172,6 +172,18 @@ class TestARefresh:
             site.make_due()
             site.waits_until(lambda name=name: site.knows(name), seconds=30)
 
+    def test_is_done_by_our_code_whatever_an_application_has(
+        self, site, sources, tmp_path, monkeypatch
+    ):
+        """Whose folder comes first, by the option 'path'."""
+        (tmp_path / "theirs/eilogin").mkdir(parents=True)
+        (tmp_path / "theirs/eilogin/__init__.py").write_text("raise SystemExit")
+        monkeypatch.syspath_prepend(tmp_path / "theirs")
+        site.request()
+        sources.publish(HUB, UWV, STAD)
+        site.make_due()
+        site.waits_until(lambda: site.knows(STAD))
+
     def test_logs_here_what_the_child_says(self, site, sources, caplog):
         with caplog.at_level(logging.INFO, "eilogin"):
             site.request()

@@ -14,6 +14,7 @@ import time
 import pytest
 from paste.deploy import loadapp
 from real_parts import free_ports
+from unmeasured import unmeasured
 
 from eilogin.cli import main
 from eilogin.hub.citizens import demo_citizens, to_json
@@ -119,7 +120,9 @@ def served(folder, port):
     ]
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=folder, stdout=output, stderr=output) as process,
+        subprocess.Popen(
+            command, cwd=folder, env=unmeasured(), stdout=output, stderr=output
+        ) as process,
     ):
         try:
             wait_until_it_listens(port, process, log)

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import os
 import re
 import signal
 import socket
@@ -12,6 +11,7 @@ import time
 
 import pytest
 from real_parts import free_ports
+from unmeasured import unmeasured
 
 from eilogin.cli.demo import Demo
 from eilogin.testing import Browser
@@ -82,7 +82,7 @@ def served(request, ini_file, applications):
         log.open("wb") as output,
         subprocess.Popen(
             request.param(ini_file, ports),
-            env={**os.environ, "PYTHONPATH": str(applications / "guestbook")},
+            env={**unmeasured(), "PYTHONPATH": str(applications / "guestbook")},
             stdout=output,
             stderr=output,
         ) as process,

@@ -16,6 +16,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from unmeasured import unmeasured
 
 from eilogin import clock
 from eilogin.sessions import Login, Sessions, Subject
@@ -162,7 +163,9 @@ class Site:
     def served(self):
         with (
             self.log.open("wb") as output,
-            subprocess.Popen(self.command, stdout=output, stderr=output) as process,
+            subprocess.Popen(
+                self.command, env=unmeasured(), stdout=output, stderr=output
+            ) as process,
         ):
             try:
                 self._wait_until_it_listens(process)

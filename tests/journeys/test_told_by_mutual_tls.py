@@ -10,6 +10,7 @@ import sys
 import pytest
 from paste.deploy import loadapp
 from real_parts import free_ports
+from unmeasured import unmeasured
 
 from eilogin.cli import main
 from eilogin.hub.citizens import demo_citizens, to_json
@@ -104,7 +105,7 @@ def served(tmp_path, port):
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            command, cwd=tmp_path, stdout=output, stderr=output
+            command, cwd=tmp_path, env=unmeasured(), stdout=output, stderr=output
         ) as process,
     ):
         try:

@@ -490,7 +490,7 @@ def one_federation(tmp_path_factory):
         )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     lost=st.sets(st.tuples(st.sampled_from(PLACES), st.sampled_from(KINDS))),
     takes_none_at=st.sets(st.sampled_from(PLACES)),

@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
+from eilogin import audit
 from eilogin.errors import ConfigurationError
 from eilogin.federation.own_keys import OwnKey, are_rsa, as_digid, read_keys
+from eilogin.saml.keys import fingerprints
 
 _log = logging.getLogger("eilogin")
 
@@ -27,14 +29,14 @@ _Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class KeyFolder(Sequence[OwnKey]):
-    """All keys of a folder, by what lies there at each use.
+    """All keys of a folder, by what lies there at each use; ``site`` is whose they are.
 
     Raises :class:`eilogin.errors.ConfigurationError` where they cannot be used when it
     is made.
     """
 
-    def __init__(self, folder: Path, *, is_digid: bool) -> None:
-        self._folder, self._is_digid = folder, is_digid
+    def __init__(self, folder: Path, *, site: str = "", is_digid: bool = False) -> None:
+        self._folder, self._site, self._is_digid = folder, site, is_digid
         self._stamp = _stamp(folder)
         self._keys = self._read()
         self._next = time.monotonic() + EVERY
@@ -70,17 +72,21 @@ class KeyFolder(Sequence[OwnKey]):
             return
         self._stamp, self._is_told = stamp, False
         try:
-            self._keys, self._fault = self._read(), ""
+            before, self._keys, self._fault = self._keys, self._read(), ""
         except (ConfigurationError, OSError) as error:
             self._fault = str(error)
             return
-        names = ", ".join(key.name for key in self._keys)
-        _log.info("keys: %s has other ones now: %s", self._folder, names)
+        changes = [*_changes(before, self._keys)]
+        for line in changes:
+            _log.warning("%s: keys: %s", self._site, line)
+        if changes:
+            audit.event("keys.changed", peer=self._site, changes=changes)
 
     def _complain(self) -> None:
         if self._fault and not self._is_told:
             self._is_told = True
-            _log.error("keys: those of before stay in use: %s", self._fault)
+            told = "those of before stay in use"
+            _log.error("%s: keys: %s: %s", self._site, told, self._fault)
 
     def _read(self) -> tuple[OwnKey, ...]:
         found = read_keys(self._folder)
@@ -91,6 +97,26 @@ class KeyFolder(Sequence[OwnKey]):
                 f"{self._folder}: expected RSA, which is all that DigiD knows"
             )
         return as_digid(found)
+
+
+def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
+    """What is otherwise, in words: which keys have come and gone, or their turns."""
+    olds, news = ({_told(key): key for key in keys} for keys in (before, now))
+    for told in [one for one in news if one not in olds]:
+        yield f"{told} is there now"
+    for told in [one for one in olds if one not in news]:
+        yield f"{told} is gone"
+    for told in [one for one in news if one in olds]:
+        if _turn(news[told]) != _turn(olds[told]):
+            yield f"{told} has another turn"
+
+
+def _told(key: OwnKey) -> str:
+    return f"{key.name} ({fingerprints(key.pair.certificate_text)})"
+
+
+def _turn(key: OwnKey) -> tuple[float, float, str]:
+    return key.begins, key.ends, key.use
 
 
 def _stamp(folder: Path) -> _Stamp:

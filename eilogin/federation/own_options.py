@@ -214,7 +214,7 @@ class OwnOptions(Options):
         """
         is_digid = self.profile == "digid"
         if self.keys is not None:
-            return KeyFolder(self.keys, is_digid=is_digid)
+            return KeyFolder(self.keys, site=entity_id_of(self), is_digid=is_digid)
         if not (self.key and self.certificate):
             return ()
         pair = load_pair(self.key, self.certificate)

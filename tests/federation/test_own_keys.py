@@ -18,7 +18,7 @@ from eilogin.federation.own_keys import (
     read_keys,
     write_turn,
 )
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.keys import fingerprints, new_key_pair
 
 DAY = 86400.0
 NOVEMBER, DECEMBER, JANUARY = map(
@@ -265,15 +265,14 @@ class TestAFolderWhileWeRun:
     def keys(self, folder, monkeypatch):
         """The keys of a folder that is looked at whenever somebody needs one."""
         monkeypatch.setattr(key_folder, "EVERY", 0.0)
-        return KeyFolder(folder("old"), is_digid=False)
+        return KeyFolder(folder("old"), site="uwv")
 
     def names(self, keys):
         return [key.name for key in keys]
 
     def test_has_the_keys_that_are_put_there_and_not_those_that_are_gone(
-        self, keys, folder, caplog
+        self, keys, folder
     ):
-        caplog.set_level("INFO", "eilogin")
         assert self.names(keys) == ["old"]
         place = folder("new", said="[new]\nfrom = 2026-12-01\n")
         assert self.names(keys) == ["old", "new"]
@@ -281,8 +280,25 @@ class TestAFolderWhileWeRun:
         for ending in ("key", "crt"):
             (place / f"old.{ending}").unlink()
         assert self.names(keys) == ["new"]
-        told = [record.getMessage() for record in caplog.records]
-        assert [line.rpartition(": ")[2] for line in told] == ["old, new", "new"]
+
+    def test_tells_both_logs_what_has_changed(self, keys, folder, events, caplog):
+        old = fingerprints(keys[0].pair.certificate_text)
+        place = folder("new", said="[old]\nuntil = 2027-01-01\n")
+        new = fingerprints(keys[1].pair.certificate_text)
+        (place / "nothing").touch()
+        assert self.names(keys) == ["old", "new"]
+        for ending in ("key", "crt"):
+            (place / f"old.{ending}").unlink()
+        (place / "keys.ini").unlink()
+        assert self.names(keys) == ["new"]
+        first, second = events("keys.changed")
+        assert first["peer"] == "uwv"
+        assert first["changes"] == [
+            f"new ({new}) is there now",
+            f"old ({old}) has another turn",
+        ]
+        assert second["changes"] == [f"old ({old}) is gone"]
+        assert f"uwv: keys: old ({old}) is gone" in caplog.messages
 
     def test_goes_by_another_turn_of_a_key(self, keys, folder):
         folder(said="[old]\nuntil = 2027-01-01\n")

@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,16 @@ from lxml import etree
 
 from eilogin.errors import Busy, MalformedMessage, MessageTooLarge
 from eilogin.saml import xml
-from eilogin.saml.xml import MESSAGE, METADATA, parse, q, serialize, validate
+from eilogin.saml.xml import (
+    MESSAGE,
+    METADATA,
+    canonical,
+    parse,
+    parse_canonical,
+    q,
+    serialize,
+    validate,
+)
 
 SAML = 'xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"'
 SAMLP = 'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
@@ -271,6 +281,17 @@ class TestLimits:
         assert refused(octets, limits) == "a namespace with an ampersand"
         text = f"<a>{name}={quote}{said}{quote}</a>".encode()
         assert "&" in parse(text, limits).text
+
+    @given(st.text("ab1x:/&#;%<>\"' ", max_size=12))
+    def test_what_a_canonical_form_says_is_what_the_document_said(self, said):
+        octets = f"<a><n:b xmlns:n={quoteattr('urn:' + said)} n:c=''/></a>".encode()
+        try:
+            root = parse(octets)
+            written = canonical(root)
+        except MalformedMessage:
+            return
+        [inside] = parse_canonical(written)
+        assert (inside.tag, inside.keys()) == (root[0].tag, root[0].keys())
 
     @pytest.mark.parametrize("name", ["xmlns:" + "x" * 300, "xmlns" + " " * 300])
     def test_a_namespace_is_not_long_however_long_its_name_is(self, name):

@@ -5,12 +5,25 @@ is told why, with the code of the error; and the site sends visitors to its hub 
 did. The good twin, made a second later, is taken.
 """
 
+import base64
 import threading
 from contextlib import suppress
+from copy import deepcopy
 
 import pytest
-from arena import HUB, SVB, UWV
-from forging.federations import EXPIRED, MEMBERS, NO_HUB, OLDER, OVER, WHOLE, created
+from arena import HUB, KADASTER, SVB, UWV
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from forging.federations import (
+    EXPIRED,
+    MEMBERS,
+    NO_HUB,
+    OLDER,
+    OVER,
+    WHOLE,
+    created,
+    entities,
+)
 from forging.sites import LOST, Address, Site, generic, message_of, twice_the_hub
 from forging.trying import by_kind, by_name, is_even
 from webob import Request
@@ -23,6 +36,7 @@ from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import xml
+from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import write_instant
 from eilogin.settings import read
 from eilogin.web import environ as env
@@ -43,7 +57,7 @@ class Running:
         self.made = clock.now() - 3 * HOUR
         address.octets = self.good()
         said = {
-            "federation": f"{address.url} longest={LARGEST}",
+            "federation": self.lines(),
             "federation_folder": str(folder),
             # By the tests alone.
             "federation_refresh": "off",
@@ -59,14 +73,21 @@ class Running:
         made = TrustFilter(lambda *_: [], trust)
         return made, made
 
+    def lines(self):
+        """Where its metadata comes from."""
+        return f"{self.address.url} longest={LARGEST}"
+
     def later(self):
         """When the operator makes what comes next: a second after what came before."""
         self.made += 1
         return write_instant(self.made)
 
-    def good(self):
-        """What the operator makes next."""
+    def good(self, without=()):
+        """What the operator makes next, perhaps without some."""
         root = created(self.told.root(), self.later())
+        for entity in entities(root):
+            if entity.get("entityID") in without:
+                entity.getparent().remove(entity)
         root.set("validUntil", write_instant(self.made + 90 * 24 * HOUR))
         return self.told.signed(root)
 
@@ -277,6 +298,72 @@ def test_a_participant_that_is_forged_is_trusted_no_more(hub, forgeries):
             forgery.expects(error.code)
     hub.takes(hub.good())
     assert hub.filter.trust.participant(svb)
+
+
+# --- by who signs for others --------------------------------------------------------
+
+
+class Beside(Participant):
+    """One that believes another operator too, on an earlier line."""
+
+    def lines(self):
+        key, certificate = new_key_pair("other operator")
+        self.other = SigningKey.load(key, certificate)
+        (self.site.folder / "other.crt").write_bytes(certificate)
+        self.says(SVB)
+        file, svb = self.site.file, self.site.entity_id(SVB)
+        return f"{file} {self.site.folder}/other.crt\n{super().lines()} exclude={svb}"
+
+    def says(self, *hosts, change=lambda _: None):
+        """The other operator signs the metadata of these, each of them changed."""
+        root = created(self.told.root(), self.later())
+        names = [self.site.entity_id(host) for host in hosts]
+        for entity in entities(root):
+            if entity.get("entityID") in names:
+                change(entity)
+            else:
+                entity.getparent().remove(entity)
+        self.site.file.write_bytes(self.told.signed(root, self.other))
+
+
+@pytest.fixture(scope="module")
+def beside(arena, tmp_path_factory):
+    site, address = Site(arena, tmp_path_factory.mktemp("beside"), UWV), Address()
+    yield Beside(site, address, tmp_path_factory.mktemp("trust"))
+    address.close()
+
+
+def _with_another_key(entity, is_beside):
+    """Of the attacker, alone or beside the one that it has."""
+    _, pem = new_key_pair("attacker")
+    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    text = base64.b64encode(der)
+    for key in [*entity.iter(xml.q("md:KeyDescriptor"))]:
+        if is_beside:
+            key.addprevious(deepcopy(key))
+        for certificate in key.iter(xml.q("ds:X509Certificate")):
+            certificate.text = text.decode()
+
+
+@pytest.mark.parametrize("host", [HUB, KADASTER])
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_another_operator_takes_no_member(beside, host, is_beside):
+    """Nor does it keep the first one from being heard."""
+    before = beside.filter.trust.federation.digests
+    beside.says(SVB, host, change=lambda one: _with_another_key(one, is_beside))
+    beside.takes(beside.good())
+    after = beside.filter.trust.federation.digests
+    ours = [beside.site.entity_id(one) for one in (HUB, UWV, KADASTER)]
+    assert [after[name] for name in ours] == [before[name] for name in ours]
+    # Not either once the first one has it no more.
+    octets = beside.good(without=[beside.site.entity_id(host)])
+    beside.refreshes(octets)
+    assert beside.folder.waiting is not None
+    assert beside.folder.active.state.digest == beside.digest
+    beside.serves()
+    beside.says(SVB)
+    beside.takes(beside.good())
+    assert beside.folder.waiting is None
 
 
 # --- all the while --------------------------------------------------------------------

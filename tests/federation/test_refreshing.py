@@ -559,6 +559,28 @@ class TestOtherOptions:
         _, known = self.started(sources, federation=f"{sources.url} validity=60d")
         assert known == [HUB, UWV]
 
+    def test_wait_as_a_whole_where_a_copy_is_broken(self, sources, folder, key_of):
+        """Whose it was nobody can tell: so all is compared with what is active."""
+        other = key_of("another operator")
+        sources.certificate("other.crt", other)
+        sources.publish(HUB, UWV, moved=[HUB], key=other)
+        [source] = folder.active.state.sources
+        folder.copy(source).write_bytes(b"<half")
+        with pytest.raises(ConfigurationError, match="waits for approval"):
+            self.started(sources, federation_certificate="other.crt")
+        folder.copy(source).unlink()
+        with pytest.raises(ConfigurationError, match="waits for approval"):
+            self.started(sources, federation_certificate="other.crt")
+
+    def test_come_with_an_update(self, sources, folder):
+        """Of eilogin: what another version wrote is made anew from the copies."""
+        folder.index(folder.active.state).write_bytes(b"of another version")
+        sources.publish(HUB, UWV, moved=[HUB])
+        line = f"{sources.url} validity=60d"
+        _, known = self.started(sources, federation=line)
+        assert known == [HUB, UWV]
+        assert folder.waiting is not None
+
     def test_do_not_notice_a_signer_before_that_is_active(
         self, sources, folder, partner, key_of
     ):
@@ -887,6 +909,35 @@ def test_whatever_is_killed_when_leaves_the_old_or_the_new(sources, verb):
         if status == 0:
             assert active.members == 3
             assert number > 0
+            return
+        assert status == 9
+    pytest.fail("it never came to its end")
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_whatever_is_killed_when_lets_nothing_through_by_other_options(sources):
+    lines = [f"{sources.folder}/federation.xml", f"{sources.folder}/stad.xml"]
+    trust_of(sources.site(federation=lines[0]))
+    (sources.folder / "stad.xml").write_bytes(sources.made(STAD))
+    sources.publish(HUB, UWV, moved=[HUB])
+    site = sources.site(federation="\n".join(lines))
+    folder = folder_of(site)
+    kept = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    for number in range(100):
+        for path in folder.path.iterdir():
+            path.unlink()
+        for name, octets in kept.items():
+            (folder.path / name).write_bytes(octets)
+        status = _killed_at(number, "replace", site, folder)
+        assert members(folder) in ([HUB, UWV], [HUB, UWV, STAD])
+        copies = [folder.copy(one).read_bytes() for one in folder.active.state.sources]
+        assert not any(b"moved.test" in octets for octets in copies)
+        with folder.locked(0):
+            refresh(site, folder)
+        assert members(folder) == [HUB, UWV, STAD]
+        assert folder.waiting is not None
+        if status == 0:
+            assert number > 3
             return
         assert status == 9
     pytest.fail("it never came to its end")

@@ -435,7 +435,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:
     for entity_id in entity_ids:
-        click.echo(f"{entity_id}: {_in_words(known.rules.get(entity_id, Rule()))}")
+        told = _in_words(known.rules.get(entity_id, Rule()))
+        click.echo(printable(f"{entity_id}: {told}"))
 
 
 def _in_words(rule: Rule) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from eilogin.errors import MalformedMessage
+from eilogin.errors import AlgorithmMissing, MalformedMessage
 from eilogin.operator.likeness import hosts_of, likenesses
 from eilogin.operator.members import Member
 from eilogin.saml.bindings import POST, REDIRECT, SOAP
+from eilogin.saml.encryption import require_common
 from eilogin.saml.keys import certificate_begins, certificate_ends, fingerprints
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import (
@@ -116,6 +117,12 @@ def _lacking(member: Member) -> Iterator[str]:
     for role in member.roles:
         if not role.single_logout(SOAP, REDIRECT, POST):
             yield "it has no address for a logout: a logout elsewhere does not reach it"
+    participant = member.descriptor.service_provider
+    if participant and participant.encryption_keys:
+        try:
+            require_common(participant.encryption_methods)
+        except AlgorithmMissing as error:
+            yield f"a hub that encrypts gives it no login: {error}"
     if member.descriptor.whom_to_ask.startswith("who runs"):
         yield "it names nobody to ask (ContactPerson)"
     hosts = hosts_of(member)

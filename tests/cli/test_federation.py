@@ -21,6 +21,7 @@ from eilogin import clock as the_clock
 from eilogin.cli import main
 from eilogin.federation.own_options import OwnOptions, own_of
 from eilogin.saml import bindings
+from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
 from eilogin.saml.metadata import (
@@ -732,6 +733,11 @@ class TestRules:
         assert f"[{SITE}]" in told
         assert says in told
 
+    def test_move_nothing_on_the_screen_either(self, three, run):
+        text = f"[{SITE}]\nreleased_attributes =\n    a\u202eb\x1b[2J\n"
+        (three / "rules.ini").write_text(text)
+        assert "may learn a\\u202eb\\x1b[2J" in run("rules")
+
     @pytest.mark.parametrize("command", ["sign", "verify", "diff"])
     def test_that_are_gone_are_not_taken_for_none(self, three, run, command):
         run("rules", SITE, "--level", "hoog")
@@ -1120,6 +1126,14 @@ class TestTold:
             "valid until   2026-11-25T09:00:00Z",
         ):
             assert line in told
+
+    def test_that_nothing_can_be_encrypted_for_it(self, new, run, entity, write):
+        descriptor = entity("site")
+        cbc = EncryptionMethod("http://www.w3.org/2001/04/xmlenc#aes128-cbc")
+        role = replace(descriptor.service_provider, encryption_methods=(cbc,))
+        path = write(replace(descriptor, service_provider=role), "site")
+        told = run("add", path, "--yes")
+        assert "note          a hub that encrypts gives it no login: " in told
 
     def test_what_it_says_of_itself(self, new, run, entity, write):
         said = TestOnlyTheOperatorSays.RULED % b"urn:x:assurance"

@@ -149,7 +149,8 @@ class Watch:
         if stamp == self._stamp:
             return
         active = self.folder.active
-        if active is None:
+        if active is None or self.folder.stamp != stamp:
+            # What has come meanwhile is seen the next time.
             return
         if active.state.configuration != self._configuration:
             self._stamp = stamp

@@ -15,6 +15,7 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.federation import watching
+from eilogin.federation.folder import SiteFolder
 from eilogin.federation.own_keys import OwnKey
 from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import trust_of
@@ -131,6 +132,26 @@ class TestWhatBecameActive:
                 )
                 site.waits_until(lambda: said in caplog.text)
         assert caplog.text.count(said) == 1
+
+    def test_and_changes_while_it_is_read_is_used_the_next_time(
+        self, site, options, sources, monkeypatch
+    ):
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        read = SiteFolder.active.fget
+
+        def active(folder):
+            found = read(folder)
+            monkeypatch.undo()
+            folder.note(found)
+            return found
+
+        monkeypatch.setattr(SiteFolder, "active", property(active))
+        watch = site.filter.trust.watch
+        watch.look()
+        assert len(site.filter.trust.federation.entities) == 2
+        watch.look()
+        assert len(site.filter.trust.federation.entities) == 3
 
     def test_by_other_options_is_not_used(self, site, sources, caplog):
         site.request()

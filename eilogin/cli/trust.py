@@ -300,10 +300,12 @@ def _shown(site: Site) -> Iterator[str]:
 
 
 def _source(source: Source) -> str:
-    well = f"last well {_at(source.worked)}"
-    if not source.failures:
-        return well
-    return f"{well}; {_failed(source.failures, source.tried, source.why)}"
+    told = f"last well {_at(source.worked)}"
+    if source.failures:
+        told += f"; {_failed(source.failures, source.tried, source.why)}"
+    if source.passed:
+        told += f"; {_members(len(source.passed))} passed over: of another source"
+    return told
 
 
 def _failed(times: int, at: float, why: str) -> str:

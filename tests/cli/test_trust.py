@@ -122,6 +122,17 @@ class TestWhatIsActive:
         assert "failed once, last at 20" in shown
         assert "\x1b" not in shown
 
+    def test_is_shown_with_who_is_of_another_source(
+        self, kept, eilogin, operator, folder
+    ):
+        eilogin("refresh")
+        active = folder.active
+        [source] = active.state.sources
+        passing = replace(source, passed=("urn:a", "urn:b"))
+        state = replace(active.state, sources=(passing,))
+        folder.note(replace(active, state=state))
+        assert "; 2 members passed over: of another source\n" in eilogin("show")
+
     def test_is_asked_of_who_keeps_something(self, site, run):
         result = run("trust", "show", site.file)
         assert result.exit_code == 1

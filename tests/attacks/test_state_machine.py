@@ -753,4 +753,4 @@ FIXED = settings(
 TestSignIn = SignInMachine.TestCase
 TestSignIn.settings = FIXED
 TestStrictly = StrictMachine.TestCase
-TestStrictly.settings = settings(FIXED, max_examples=20)
+TestStrictly.settings = settings(FIXED, max_examples=10)

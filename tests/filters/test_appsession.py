@@ -531,7 +531,7 @@ class Overlapping(RuleBasedStateMachine):
 
 
 TestOverlapping = Overlapping.TestCase
-TestOverlapping.settings = settings(max_examples=200)
+TestOverlapping.settings = settings(max_examples=80)
 
 
 class TestARequest:

@@ -176,4 +176,4 @@ class SessionsMachine(RuleBasedStateMachine):
 
 
 TestSessions = SessionsMachine.TestCase
-TestSessions.settings = settings(max_examples=100)
+TestSessions.settings = settings(max_examples=50)

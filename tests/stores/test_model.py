@@ -263,6 +263,6 @@ def test_redis(kind: str, redis_url) -> None:
 
 
 TestMemory = MemoryMachine.TestCase
-TestMemory.settings = settings(max_examples=200)
+TestMemory.settings = settings(max_examples=100)
 TestSQLite = SQLiteMachine.TestCase
 TestSQLite.settings = settings(max_examples=60, stateful_step_count=40)

@@ -26,6 +26,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -106,15 +107,18 @@ def _told_of(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
     }
 
 
+@cache
+def _texts() -> Mapping[str, object]:
+    """What the script says in each language: the same at every site of a process."""
+    told = Pages().texts("warning_texts.json")
+    return {language: json.loads(text) for language, text in told.items()}
+
+
 class EndWarning:
     """The script, and the way into a page; ``seconds`` before the end it warns."""
 
     def __init__(self, seconds: float) -> None:
-        texts = {
-            language: json.loads(text)
-            for language, text in Pages().texts("warning_texts.json").items()
-        }
-        self._script = _script({"warnSeconds": seconds, "texts": texts})
+        self._script = _script({"warnSeconds": seconds, "texts": _texts()})
         self._version = hashlib.sha256(self._script).hexdigest()[:16]
         self._told: set[str] = set()
 

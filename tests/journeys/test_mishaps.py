@@ -44,7 +44,7 @@ def test_metadata_that_has_expired_lets_her_read_on(federation, anna, clock):
     anna.log_in(UWV)
     clock.shift(11 * MINUTE)
     members = federation.trusts["uwv.test"].federation
-    members._entities.clear()  # noqa: SLF001 - as if all of it had expired
+    members._entities = {}  # noqa: SLF001 - as if all of it had expired
     assert anna.is_let_in(UWV)
     assert anna.browser.trail == [UWV]
 

@@ -8,6 +8,7 @@ or ``egg:eilogin#trust``.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,6 +175,10 @@ class Demo:
         for path in self._belongings():
             path.unlink(missing_ok=True)
         self._forget()
+        for known in self._of_option("federation_folder"):
+            # It stays where somebody else has something in it.
+            with suppress(OSError):
+                known.rmdir()
 
     def hosts(self, sites: Sequence[str]) -> Sequence[str]:
         """The hosts of sites, which are called by the first part of these.

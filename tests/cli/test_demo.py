@@ -1,5 +1,6 @@
 """``eilogin demo``: what it makes, what it leaves alone, what it throws away."""
 
+import re
 import stat
 
 import pytest
@@ -195,7 +196,8 @@ class TestWhatTheSitesKnow:
 
     def test_is_gone_after_a_reset(self, site, known, run, monkeypatch):
         monkeypatch.chdir(site.folder)
-        run("demo", "--reset", "--prepare-only")
+        told = run("demo", "--reset", "--prepare-only")
+        assert re.search(r"var/known +folder: made", told.output)
         assert list((site.var / "known").iterdir()) == []
 
 

@@ -182,6 +182,9 @@ _USUAL = re.compile(
     .encode()
 )
 
+#: A mark in canonical octets.
+_CUT = b"<?cut?>"
+
 # --- structure ----------------------------------------------------------------------
 
 
@@ -505,10 +508,11 @@ def _covered(signature: Signature) -> bytes:
         element.remove(before)
         element.remove(after)
         node.tail = tail
-    parts = octets.split(b"<?cut?>")
-    if len(parts) != 3:  # noqa: PLR2004 (what is before, the signature, what is after)
+    if octets.count(_CUT) != 2:  # noqa: PLR2004 (before the signature and after it)
         raise MalformedMessage("a processing instruction in a message")
-    return parts[0] + parts[2]
+    # No copies in between: they may be tens of megabytes.
+    whole, after = memoryview(octets), octets.rfind(_CUT) + len(_CUT)
+    return b"".join((whole[: octets.find(_CUT)], whole[after:]))
 
 
 def verify_octets(

@@ -26,6 +26,9 @@ _OUR_NAMES = frozenset(
 #: An URL without a fragment, and what of it says where it is. Its characters are those
 #: of a URL, and no backslash.
 _WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
+#: The origin of a site in the domain name system, as nearly all are: no address, no
+#: port, and no name of this machine. It is as sound as the rest of this room finds it.
+_SITE = re.compile(r"https://([a-z0-9.-]*\.(?!local)[a-z]{2,24})")
 #: How many origins are remembered: a party has many addresses at one.
 _ORIGINS = 256
 
@@ -65,6 +68,8 @@ def _origin(text: str) -> str:
 @lru_cache(_ORIGINS)
 def _place(origin: str) -> tuple[bool, bool]:
     """Whether citizens and keys may be sent to one, and whether it is this machine."""
+    if _SITE.fullmatch(origin):
+        return True, False
     host = _host(origin)
     is_sound = bool(host) and (origin.startswith("https:") or is_loopback(host))
     return is_sound, is_sound and _is_here(host)
@@ -72,6 +77,8 @@ def _place(origin: str) -> tuple[bool, bool]:
 
 @lru_cache(_ORIGINS)
 def _host(origin: str) -> str:
+    if site := _SITE.fullmatch(origin):
+        return site[1]
     try:
         parts = urlsplit(origin)
         host = parts.hostname or ""

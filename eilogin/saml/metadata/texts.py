@@ -23,9 +23,11 @@ def line(element: etree._Element) -> str:
 
 def clean(text: str) -> str:
     """A text on one line, without control characters, and not endless."""
-    # What is printable holds no control character, and is sooner seen to be so.
+    # What is printable holds no control character, and no white space but blanks.
     if not text.isprintable():
         text = CONTROL.sub(" ", text)
+    elif "  " not in text and text == text.strip(" "):
+        return text[:_LONGEST_TEXT]
     return " ".join(text.split())[:_LONGEST_TEXT]
 
 

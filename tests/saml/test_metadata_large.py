@@ -210,6 +210,12 @@ def test_a_member_has_white_space_around_a_name_that_is_taken(written, read_in_p
     assert "another one is called so" in str(found.left_out[f" {name_of(0)}"])
 
 
+def test_another_has_the_id_that_is_signed(written, read_in_pieces):
+    octets = written(lambda root: root[-1].set("ID", root.get("ID")))
+    with pytest.raises(MalformedMessage, match="the ID that a signature refers to"):
+        read_in_pieces(octets)
+
+
 def test_none_can_be_used(written, read_in_pieces):
     def spoil(root):
         for service in root.iter(q("md:AssertionConsumerService")):

@@ -32,20 +32,28 @@ _ANYBODY = (
 )
 
 
-def parsed(octets: bytes) -> etree._Element:
+def parsed(octets: bytes, *, id_is_unique: bool = False) -> etree._Element:
     """The document; what signature its root has is of the right shape, if any.
 
-    It is not verified, but the ID that it refers to is unique. At those of its members
-    nobody looks: what they sign is believed for the root's. Raises
-    :class:`~eilogin.errors.MalformedMessage`, and
+    It is not verified, but the ID that it refers to is unique; or somebody else sees to
+    that, who says so. At those of its members nobody looks: what they sign is believed
+    for the root's. Raises :class:`~eilogin.errors.MalformedMessage`, and
     :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
     """
     document = parse(octets, METADATA)
     if document.tag not in (q("md:EntitiesDescriptor"), q("md:EntityDescriptor")):
         raise MalformedMessage("the root is not SAML metadata")
+    if id_is_unique:
+        check_structure(document, only_its_own=True, ids_are_unique=True)
+    else:
+        require_unique_id(octets, document)
+    return document
+
+
+def require_unique_id(octets: bytes, document: etree._Element) -> None:
+    """Refuse a document in which the ID that its signature refers to is not unique."""
     is_unique = has_once(octets, document.get("ID", ""))
     check_structure(document, only_its_own=True, ids_are_unique=is_unique)
-    return document
 
 
 def faults_in(document: etree._Element) -> Mapping[int, PeerUnusable]:

@@ -10,7 +10,7 @@ odd, all is read anew as a whole, and what is found in that counts.
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 from lxml import etree
 
-from eilogin.errors import EiloginError, MalformedMessage
+from eilogin.errors import EiloginError, MalformedMessage, PeerUnusable
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.metadata.beside import second_process
 from eilogin.saml.metadata.packed import Members, Packed, Share
@@ -34,6 +34,7 @@ from eilogin.saml.metadata.soundness import (
     entities_in,
     faults_in,
     parsed,
+    require_unique_id,
 )
 from eilogin.saml.metadata.values import REGISTRATION_INFO, FederationMetadata
 from eilogin.saml.signatures import signed, signed_octets
@@ -108,9 +109,12 @@ def _read_large(
     *,
     on_loopback: bool,
 ) -> FederationMetadata:
-    document = parsed(octets)
+    document = parsed(octets, id_is_unique=other is not None)
     trusted = signed_octets(document, keys)
-    faults = {} if _says_sound(other) else faults_in(document)
+    faults: Mapping[int, PeerUnusable] = {}
+    if not _says_sound(other):
+        require_unique_id(octets, document)
+        faults = faults_in(document)
     del document
     # Whatever it was, it is met once more, or it was the other process alone.
     with suppress(_Odd, EiloginError, EOFError, OSError):
@@ -155,9 +159,10 @@ def _read_in_pieces(
 
 
 def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
-    """What the second process does: it judges by the schema, and reads what it gets."""
+    """What the second process does: it judges the document, and reads what it gets."""
     document = parse_unmeasured(octets)
     try:
+        require_unique_id(octets, document)
         validate(document, "metadata")
     except MalformedMessage:
         line.send_bytes(b"")

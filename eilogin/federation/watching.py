@@ -297,7 +297,7 @@ class _Child:
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
                 pass_fds=[lock],
-                env=_environment(),
+                env=environment(),
                 # What Ctrl-C ends is not this one, which leaves all as it should be.
                 start_new_session=True,
             )
@@ -339,8 +339,8 @@ def python() -> str:
     return str(Path(sys.prefix) / "bin" / "python3")
 
 
-def _environment() -> dict[str, str]:
-    """Ours, in which the same code is found; but not in whatever folder we are."""
+def environment() -> dict[str, str]:
+    """That of a child, which finds the same code; but not in whatever folder we are."""
     places = (one or str(Path.cwd()) for one in sys.path)
     path = os.pathsep.join(one for one in places if not _has_another(one))
     return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

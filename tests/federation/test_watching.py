@@ -194,16 +194,15 @@ class TestARefresh:
             site.waits_until(lambda name=name: site.knows(name), seconds=30)
 
     def test_is_done_by_our_code_whatever_an_application_has(
-        self, site, sources, tmp_path, monkeypatch
+        self, tmp_path, monkeypatch
     ):
         """Whose folder comes first, by the option 'path'."""
-        (tmp_path / "theirs/eilogin").mkdir(parents=True)
-        (tmp_path / "theirs/eilogin/__init__.py").write_text("raise SystemExit")
-        monkeypatch.syspath_prepend(tmp_path / "theirs")
-        site.request()
-        sources.publish(HUB, UWV, STAD)
-        site.make_due()
-        site.waits_until(lambda: site.knows(STAD))
+        theirs, other = tmp_path / "theirs", tmp_path / "other"
+        (theirs / "eilogin").mkdir(parents=True)
+        monkeypatch.setattr(sys, "path", [str(theirs), str(other), *sys.path])
+        found = watching.environment()["PYTHONPATH"].split(os.pathsep)
+        assert str(theirs) not in found
+        assert str(other) in found
 
     def test_logs_here_what_the_child_says(self, site, sources, caplog):
         with caplog.at_level(logging.INFO, "eilogin"):
@@ -277,11 +276,6 @@ class TestAFileOfThisMachine:
     @pytest.fixture
     def options(self, sources):
         return sources.site(federation=f"{sources.folder}/federation.xml")
-
-    def test_that_has_changed_is_read_at_once(self, site, sources):
-        site.request()
-        sources.publish(HUB, UWV, STAD)
-        site.waits_until(lambda: site.knows(STAD))
 
     def test_that_has_changed_is_not_read_where_that_is_off(self, sources):
         here = f"{sources.folder}/federation.xml"

@@ -24,6 +24,7 @@ from eilogin.saml.metadata import (
     read_federation,
     showing,
     trusted,
+    write_entity,
     write_federation,
 )
 from eilogin.saml.metadata import beside as processes
@@ -115,13 +116,13 @@ def read(hub_key):
 
 @pytest.fixture(params=["alone", 0, 1, 2, -1])
 def read_in_pieces(request, read, monkeypatch):
-    """The same, a member a piece: alone, or by two, of which the other may be gone."""
+    """The same, two members a piece: alone, or by two, one of which may be gone."""
     second = _nobody if request.param == "alone" else second_for(request.param)
 
     def read_in_pieces(octets):
         with monkeypatch.context() as patch:
             patch.setattr(trusted, "_LARGE", 0)
-            patch.setattr(trusted, "_PIECE", 1)
+            patch.setattr(trusted, "_PIECE", int(len(octets) / COUNT * 1.5))
             patch.setattr(trusted, "second_process", second)
             return read(octets)
 
@@ -143,7 +144,7 @@ def facts(metadata):
 
 
 def spoilt(root):
-    """Members that are left out, one with something to remark on, and a group."""
+    """Members that are left out, and others with something to remark on."""
     members = root.findall(q("md:EntityDescriptor"))
     for number in (2, 9):
         service = next(members[number].iter(q("md:AssertionConsumerService")))
@@ -154,6 +155,11 @@ def spoilt(root):
         other.set("Binding", "urn:x-test:other")
         other.set("Location", "javascript:1")
     members[4].set("entityID", "no URI")
+
+
+def grouped(root):
+    """Two of them, between which no piece can end."""
+    members = root.findall(q("md:EntityDescriptor"))
     group = etree.SubElement(root, q("md:EntitiesDescriptor"), cacheDuration="PT1H")
     group.extend(members[5:7])
 
@@ -170,7 +176,9 @@ def named_oddly(root):
 
 
 @pytest.mark.parametrize(
-    "edit", [len, spoilt, registered, named_oddly], ids=lambda one: one.__name__
+    "edit",
+    [len, spoilt, grouped, registered, named_oddly],
+    ids=lambda one: one.__name__,
 )
 def test_it_is_what_is_read_of_the_whole(written, read, read_in_pieces, edit):
     octets = written(edit)
@@ -214,6 +222,14 @@ def test_another_has_the_id_that_is_signed(written, read_in_pieces):
     octets = written(lambda root: root[-1].set("ID", root.get("ID")))
     with pytest.raises(MalformedMessage, match="the ID that a signature refers to"):
         read_in_pieces(octets)
+
+
+def test_a_member_alone_is_one_piece(hub_key, other_key, read, read_in_pieces):
+    root = parse(write_entity(member(1, other_key)), METADATA)
+    root.set("ID", "_alone")
+    sign(root, hub_key)
+    octets = serialize(root)
+    assert facts(read_in_pieces(octets)) == facts(read(octets))
 
 
 def test_none_can_be_used(written, read_in_pieces):
@@ -334,6 +350,12 @@ def test_there_is_none_where_another_thread_runs(monkeypatch):
     finally:
         ends.set()
         thread.join()
+
+
+def test_there_is_none_where_the_system_does_not_tell_of_threads(monkeypatch, tmp_path):
+    monkeypatch.setattr(processes, "_has_core", lambda: True)
+    monkeypatch.setattr(processes, "_THREADS", tmp_path / "none")
+    assert none_is_begun(monkeypatch)
 
 
 @pytest.mark.parametrize("error", [OSError, RuntimeError])

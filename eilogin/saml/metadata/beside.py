@@ -15,6 +15,9 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NoReturn
 
+#: Has the threads of this process, by their numbers.
+_THREADS = Path("/proc/self/task")
+
 
 @contextmanager
 def second_process(work: Callable[[Connection], object]) -> Iterator[Connection | None]:
@@ -51,7 +54,7 @@ def _has_core() -> bool:
 def _is_alone() -> bool:
     """Whether there is one thread in this process, also of those that Python lacks."""
     try:
-        return len(list(Path("/proc/self/task").iterdir())) == 1
+        return len(list(_THREADS.iterdir())) == 1
     except OSError:
         return False
 

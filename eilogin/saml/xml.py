@@ -410,11 +410,13 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
 
 
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
-    """Whether an element may have more attributes.
+    """Whether an element may have more attributes: of what is small the tree tells.
 
     All of them stand in a stretch without a "<", with a "=" each, and none takes less
     than five octets. So such a stretch has a whole piece in it, wherever it begins.
     """
+    if len(octets) <= MESSAGE.octets:
+        return True
     piece = (attributes + 1) * _SHORTEST_ATTRIBUTE // 2
     end = 0
     for start in range(0, len(octets) - piece + 1, piece):

@@ -1,6 +1,7 @@
 """From options to :class:`Trust`: what is done once, when a filter is made."""
 
 import logging
+from typing import TypeGuard
 
 from eilogin.errors import ConfigurationError
 from eilogin.federation.dates import endings_of
@@ -85,16 +86,12 @@ def _watched(
     federation = _usable(options, own, folder, active)
     if federation is None:
         with folder.locked(LONGEST):
-            # Another process may have done it while we waited.
-            if folder.stamp == stamp or active is None:
+            # Another process of ours may have tried it while we waited: that will do.
+            if folder.stamp == stamp or not _is_by(folder.active, options):
                 _refreshed(options, own, folder)
             stamp, active = folder.stamp, folder.active
             federation = None if active is None else opened(folder, active.state)
-    if (
-        active is None
-        or federation is None
-        or active.state.configuration != configuration_of(options)
-    ):
+    if not _is_by(active, options) or federation is None:
         raise ConfigurationError(f"federation_folder: {folder} {_nothing(folder)}")
     found = Opened(stamp, active, federation)
     return Watch(options, own, folder, found), federation
@@ -119,13 +116,14 @@ def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
     try:
         refresh(options, folder)
     except ConfigurationError:
-        configuration = configuration_of(options)
-        if (
-            active is None
-            or active.state.configuration != configuration
-            or is_over(active.state)
-        ):
+        if not _is_by(active, options) or is_over(active.state):
             raise
+
+
+def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
+    """Whether there is something active, and by these options."""
+    configuration = configuration_of(options)
+    return active is not None and active.state.configuration == configuration
 
 
 def _usable(
@@ -134,8 +132,7 @@ def _usable(
     """What is active, if a start may take it as it is."""
     sources = sources_of(options)
     if (
-        active is None
-        or active.state.configuration != configuration_of(options)
+        not _is_by(active, options)
         or is_over(active.state)
         or is_changed(active.state, sources)
     ):

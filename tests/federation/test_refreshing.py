@@ -23,7 +23,7 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, refreshing, watching
 from eilogin.federation.departed import departed_of
-from eilogin.federation.folder import Approval
+from eilogin.federation.folder import Approval, SiteFolder
 from eilogin.federation.own_options import own_of
 from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import looked_at, trust_of
@@ -152,6 +152,23 @@ class TestANextStart:
         path.unlink() if damage is None else path.write_bytes(damage)
         assert trust_of(site).hub_ids == (HUB,)
         assert members(folder) == [HUB, UWV]
+
+    def test_by_other_options_waits_for_who_refreshes_by_those_before(
+        self, site, sources, folder, monkeypatch
+    ):
+        """As at a restart: what comes of that is no state to use."""
+        trust_of(site)
+        lock = SiteFolder.lock
+
+        def refreshed_first(self):
+            monkeypatch.undo()
+            number = lock(self)
+            refresh(site, folder)
+            return number
+
+        monkeypatch.setattr(SiteFolder, "lock", refreshed_first)
+        other = sources.site(federation_validity="400d")
+        assert trust_of(other).hub_ids == (HUB,)
 
     def test_waits_for_who_is_at_it(self, site, monkeypatch):
         folder = folder_of(site)

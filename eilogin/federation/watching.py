@@ -152,14 +152,14 @@ class Watch:
         if active is None or self.folder.stamp != stamp:
             # What has come meanwhile is seen the next time.
             return
-        if active.state.configuration != self._configuration:
+        self.active = active
+        if not self._is_ours(active):
             self._stamp = stamp
             self._complain(
                 "what is active was made by other options than ours: restart all of"
                 " our processes"
             )
             return
-        self.active = active
         if active.state.index != self._index:
             # One that is gone already was followed by another: see the next time.
             federation = Federation.from_index(self.folder.index(active.state))
@@ -211,8 +211,15 @@ class Watch:
 
     @property
     def _may_refresh(self) -> bool:
-        is_ours = self.active.state.configuration == self._configuration
-        return is_ours and self._options.federation_refresh is not None
+        is_off = self._options.federation_refresh is None
+        return not is_off and self._is_ours(self.active)
+
+    def _is_ours(self, active: Active) -> bool:
+        """Whether it was made by our options: else others refresh it, and we restart.
+
+        By ours it would be taken back what somebody has decided since.
+        """
+        return active.state.configuration == self._configuration
 
     @property
     def _is_time(self) -> bool:
@@ -248,7 +255,11 @@ class Watch:
                 return
             try:
                 active = self.folder.active
-                if active is not None and _is_due(active.tries, look):
+                if (
+                    active is not None
+                    and self._is_ours(active)
+                    and _is_due(active.tries, look)
+                ):
                     self._child = _Child(number, question(self._options))
                     _round.adopt(self._child)
                 else:

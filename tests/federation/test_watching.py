@@ -161,6 +161,24 @@ class TestWhatBecameActive:
             site.waits_until(lambda: "by other options than ours" in caplog.text)
         assert not site.knows(STAD)
 
+    def test_by_other_options_is_left_so(self, site, sources, monkeypatch):
+        """By who runs on with the older ones: nobody's decision is taken back."""
+        begun = []
+        monkeypatch.setattr(watching, "_Child", lambda *_: begun.append(1))
+        monkeypatch.setattr(watching, "_round", watching.Round())
+        watch = site.filter.trust.watch
+        site.make_due()
+        watch.look()
+        (sources.folder / "other.xml").write_bytes(sources.made(HUB, UWV, STAD))
+        trust_of(sources.site(federation=f"{sources.folder}/other.xml"))
+        state = site.folder.active.state
+        site.make_due()
+        for _ in range(2):
+            watch.tick()
+            assert not watch.refresh_if_due()
+        assert not begun
+        assert site.folder.active.state == state
+
     def test_and_cannot_be_read_changes_nothing(self, site, caplog):
         with caplog.at_level(logging.ERROR, "eilogin"):
             site.request()

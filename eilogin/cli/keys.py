@@ -8,7 +8,7 @@ keys there are, and ``calendar`` what comes when.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -406,8 +406,9 @@ def calendar_command(ini: IniFile, part: Part, *, ical: bool) -> None:
     --ical it is a calendar to import, which reminds 60, 30 and 7 days before an end.
     """
     own = own_of_part(ini, part)
+    events = _events(own, _endings(ini, part, own))
     coming = sorted(
-        (one for one in _events(own, _endings(ini, part)) if one.at >= clock.now()),
+        (one for one in events if one.at >= clock.now()),
         key=lambda one: (one.at, one.name),
     )
     if ical:
@@ -417,15 +418,15 @@ def calendar_command(ini: IniFile, part: Part, *, ical: bool) -> None:
         click.echo(f"{_day(event.at)}  {event.text}")
 
 
-def _endings(ini: IniFile, part: Part) -> Sequence[Ending]:
+def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Ending]:
+    yield from key_endings(own.keys)
     try:
         options = options_of_part(TrustOptions, ini, part)
         trust = _fetched(options)
     except EiloginError as error:
         click.echo(f"without those of others: {error}", err=True)
-        return ()
-    others = endings_of(options, trust.own, trust.federation, trust.hub_ids)
-    return (*key_endings(trust.own.keys), *others)
+        return
+    yield from endings_of(options, own, trust.federation, trust.hub_ids)
 
 
 def _fetched(options: TrustOptions) -> Trust:
@@ -436,7 +437,7 @@ def _fetched(options: TrustOptions) -> Trust:
     return Trust(own, federation, back_channel_of(options), hubs)
 
 
-def _events(own: Own, endings: Sequence[Ending]) -> Iterator[_Event]:
+def _events(own: Own, endings: Iterable[Ending]) -> Iterator[_Event]:
     for key in own.keys if len(own.keys) > 1 else ():
         if key.signs:
             text = f"key {key.name} signs from now on; before: eilogin keys ready"

@@ -256,6 +256,12 @@ class TestCalendar:
         assert "2026-12-27  key 2026-12-27 signs from now on" in result.stdout
         assert "without those of others: " in result.stderr
 
+    def test_has_the_end_of_our_own_key_in_any_case(self, site):
+        result = site.run("calendar")
+        assert "without those of others: " in result.stderr
+        (line,) = result.stdout.splitlines()
+        assert line.endswith("ends: get a new one in time")
+
     def test_is_one_to_import_that_reminds_in_time(self, with_hub):
         result = with_hub.run("calendar", "--ical")
         octets = result.stdout_bytes

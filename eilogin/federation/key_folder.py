@@ -73,7 +73,7 @@ class KeyFolder(Sequence[OwnKey]):
         self._stamp, self._is_told = stamp, False
         try:
             before, self._keys, self._fault = self._keys, self._read(), ""
-        except (ConfigurationError, OSError) as error:
+        except ConfigurationError as error:
             self._fault = str(error)
             return
         changes = [*_changes(before, self._keys)]
@@ -120,10 +120,13 @@ def _turn(key: OwnKey) -> tuple[float, float, str]:
 
 
 def _stamp(folder: Path) -> _Stamp:
-    """What is another one when a file there is; () of a folder that is not there."""
+    """What is another one when a file there is; () of a folder that is not there.
+
+    Also when it is of another user, or another may read it: then we may be able to.
+    """
     try:
         files = sorted(folder.iterdir())
         found = [(path.name, path.stat()) for path in files]
     except OSError:
         return ()
-    return tuple((name, s.st_ino, s.st_mtime_ns, s.st_size) for name, s in found)
+    return tuple((name, s.st_ino, s.st_ctime_ns, s.st_size) for name, s in found)

@@ -222,7 +222,11 @@ def _names(
     folder: Path, said: Mapping[str, object], faults: list[str]
 ) -> Sequence[str]:
     """The names of the pairs, in which nothing is missing."""
-    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    try:
+        files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        faults.append(f"{folder}: cannot be read ({error.strerror})")
+        return ()
     keys = {path.stem for path in files if path.suffix == ".key"}
     certificates = {path.stem for path in files if path.suffix == ".crt"}
     for name in sorted(keys ^ certificates):

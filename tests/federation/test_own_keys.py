@@ -316,10 +316,26 @@ class TestAFolderWhileWeRun:
         folder("new")
         assert self.names(keys) == ["new", "old"]
 
-    def test_keeps_them_without_the_folder(self, keys, folder):
+    def test_has_a_key_once_it_may_be_read(self, keys, folder, monkeypatch):
+        """As where root has put it there, and then gives it to our user."""
+        with monkeypatch.context() as patch:
+            patch.setattr(key_folder, "read_keys", self.cannot_be_read)
+            file = folder("new") / "new.key"
+            assert self.names(keys) == ["old"]
+        written = file.stat().st_ctime_ns
+        # The clock of a file system may tick seldom.
+        while file.stat().st_ctime_ns == written:
+            file.chmod(0o600)
+        assert self.names(keys) == ["new", "old"]
+
+    def cannot_be_read(self, folder):
+        raise ConfigurationError(f"{folder}: cannot be read")
+
+    def test_keeps_them_without_the_folder(self, keys, folder, caplog):
         place = folder()
         place.rename(place.with_name("elsewhere"))
-        assert self.names(keys) == ["old"]
+        assert self.names(keys) == self.names(keys) == ["old"]
+        assert f"{place}: cannot be read (No such file or directory)" in caplog.text
 
     def test_is_looked_at_once_a_second(self, keys, folder, monkeypatch):
         monkeypatch.setattr(key_folder, "EVERY", 60.0)

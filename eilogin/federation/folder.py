@@ -37,7 +37,7 @@ _VERSION = 1
 
 _ACTIVE, _WAITING = "active.json", "waiting.json"
 #: The files that come and go: those that no state names are removed.
-_PASSING = re.compile(r"index-\d+|copy-[0-9a-f]{64}\.xml|.*\.new")
+_PASSING = re.compile(r"index-\d+|copy-[0-9a-f]{64}\.xml|[^/]*\.new")
 
 #: Bytes of the longest of these that is read.
 _LONGEST = 64 * 1024 * 1024
@@ -282,8 +282,12 @@ class SiteFolder:
         """Have nobody else refresh until this file is closed; None while one does.
 
         A child process may take it along: it is free when nobody has it open any more.
+        Raises ConfigurationError where it cannot be had, whoever holds it.
         """
-        number = self._open("lock", os.O_RDONLY | os.O_CREAT)
+        try:
+            number = self._open("lock", os.O_RDONLY | os.O_CREAT)
+        except OSError as error:
+            raise _unusable(self.path / "lock", error) from error
         try:
             self._give(number)
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -376,7 +380,7 @@ class SiteFolder:
         return name
 
     def take(self, index: Path) -> None:
-        """Have an index that was written here be readable by all, as the rest is."""
+        """Have an index that was written here be of whom the rest is of."""
         self._give(index)
 
     def activate(self, state: State, tries: Tries) -> None:

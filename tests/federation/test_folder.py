@@ -78,7 +78,9 @@ class TestWhatTheServerCouldPutThere:
         with pytest.raises(ConfigurationError, match="is a link; expected a folder"):
             folder.require_safe()
 
-    @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "lock", ""])
+    @pytest.mark.parametrize(
+        "name", ["../../etc/passwd", "/etc/passwd", "../other.new", "lock", ""]
+    )
     def test_is_no_name_of_another_file(self, folder, state, name):
         folder.activate(state(1), Tries())
         place = folder.path / "active.json"

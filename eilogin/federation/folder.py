@@ -28,6 +28,7 @@ from typing import Any
 
 from eilogin import clock, files
 from eilogin.errors import ConfigurationError
+from eilogin.federation.sources import Taken
 from eilogin.saml.checks import SKEW
 
 _log = logging.getLogger("eilogin")
@@ -52,8 +53,8 @@ _LOOK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What is known of one source: what there is of it, and how it went lately."""
+class Source(Taken):
+    """What is known of one source: what was taken of it, and how it went lately."""
 
     #: As a log names it; and by what it is known again, whatever it is called.
     name: str
@@ -64,15 +65,6 @@ class Source:
     signers: str = ""
     #: The file of the copy, in the folder.
     copy: str = ""
-    #: Of that copy: as :class:`eilogin.federation.sources.Before` has it.
-    etag: str = ""
-    last_modified: str = ""
-    created: float | None = None
-    valid_until: float | None = None
-    id: str = ""
-    sha256: str = ""
-    recent: tuple[str, ...] = ()
-    choice: str = ""
     #: How many members it has; and the entityIDs of those that are passed over, for
     #: they are of another source.
     members: int = 0

@@ -18,7 +18,7 @@ import signal
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +53,7 @@ from eilogin.federation.sources import (
     Fetched,
     Found,
     MetadataSource,
+    Taken,
     each_once,
     fetch_all,
     names_in,
@@ -270,9 +271,9 @@ class _Refresh:
         copy = self._folder.path / was.copy
         if not _is_whole(copy, was.sha256):
             raise MetadataUnusable(f"{copy}: is not as it was")
-        if was.signers != hash_of(source.signers) and not is_of(copy, source):
+        before = self._before(source)
+        if before is None:
             return fetched
-        before = Before(**_of_before(was), copy=copy)
         return source.copied(before, self._options.federation_validity)
 
     def _tell_passed(self, found: Found) -> None:
@@ -318,7 +319,7 @@ class _Refresh:
         if known.signers != hash_of(source.signers) and not is_of(copy, source):
             # The operator is another one, who has made nothing before.
             return None
-        return Before(**_of_before(known), copy=copy)
+        return Before(**_taken(known), copy=copy)
 
     def _state(self, found: Found) -> tuple[State, Federation]:
         """All that was found, written to the folder; nobody uses it yet."""
@@ -354,8 +355,7 @@ class _Refresh:
         """What is to be known of a source from now on, with its copy."""
         before = self._before(source)
         known = self._of(source) or Source("", key_of(source))
-        fields = {} if fetched.failure else asdict(fetched.known(before))
-        fields = {name: fields[name] for name in _OF_BEFORE if name in fields}
+        taken = {} if fetched.failure else _taken(fetched.known(before))
         known = replace(
             known,
             line=line_of(source),
@@ -363,7 +363,7 @@ class _Refresh:
             copy=self._folder.keep(fetched.octets),
             members=len(fetched.metadata.entities),
             passed=fetched.passed,
-            **fields,
+            **taken,
         )
         return _tried(known, source, fetched)
 
@@ -485,13 +485,6 @@ class _Refresh:
         audit.event(code, peer=who, changes=lines[:MOST_LOGGED])
 
 
-#: What of a source is known as :class:`Before` has it.
-_OF_BEFORE = (
-    *("etag", "last_modified", "created", "valid_until"),
-    *("id", "sha256", "recent", "choice"),
-)
-
-
 def _is_whole(copy: Path, sha256: str) -> bool:
     try:
         return sha256_of(copy.read_bytes()) == sha256
@@ -499,8 +492,9 @@ def _is_whole(copy: Path, sha256: str) -> bool:
         return False
 
 
-def _of_before(known: Source) -> dict[str, Any]:
-    return {name: getattr(known, name) for name in _OF_BEFORE}
+def _taken(known: Taken) -> dict[str, Any]:
+    """What was taken, without what else is known there."""
+    return {field.name: getattr(known, field.name) for field in fields(Taken)}
 
 
 def opened(folder: SiteFolder, state: State) -> Federation | None:

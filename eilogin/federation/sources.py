@@ -60,9 +60,9 @@ _NAMED = 3
 _MOST_RECENT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What is known of a source since it was taken the last time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What was taken of a source the last time, as far as it is known again."""
 
     etag: str = ""
     last_modified: str = ""
@@ -75,6 +75,12 @@ class Before:
     recent: tuple[str, ...] = ()
     #: What of its members was wanted: see :attr:`Fetched.choice`.
     choice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before(Taken):
+    """The same, and where a copy is."""
+
     #: The file with all of it, or None where none is kept. Who removes the file wants
     #: nothing to be known any more.
     copy: Path | None = None

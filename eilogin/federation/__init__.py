@@ -23,6 +23,7 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
 ``changes``                 what is otherwise, and what waits for a person
                             (``differences``: of one member; ``departed``: of who left)
 ``watching``                in each process: a refresh when it is due, and its outcome
+                            (``child``: that as a process of its own)
 **from the options on**
 ``options``                 values of options, which ``own_options`` and
                             ``trust_options`` declare

@@ -1,6 +1,6 @@
 """From what the sources have now to the state that is active: as a whole or not at all.
 
-By a child process, which disturbs no request (:mod:`eilogin.federation.watching`), by a
+By a child process, which disturbs no request (:mod:`eilogin.federation.child`), by a
 start, or by a command: by whoever holds the lock of the folder. All sources are asked;
 what they have together has to name our hubs with all that we need of them; and it is
 compared with what is active: what no good operator does every day waits for somebody to
@@ -10,12 +10,8 @@ before, that is so at once, for who wrote them has decided; not what the sources
 changed since.
 """
 
-import json
 import logging
-import os
 import random
-import signal
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -70,7 +66,6 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
-from eilogin.settings import read
 
 _log = logging.getLogger("eilogin")
 
@@ -551,55 +546,3 @@ def _sooner(now: float, found: Found) -> Iterable[float]:
 def _due(now: float, wait: float) -> float:
     scatter = random.uniform(0, _SCATTER)  # noqa: S311 - no secret
     return now + max(wait, SHORTEST) * (1 + scatter)
-
-
-# --- as a child process ---------------------------------------------------------------
-
-
-def question(options: TrustOptions) -> bytes:
-    """What a child is told of the options: all but the secrets."""
-    return json.dumps(options.told_to(TrustOptions)).encode()
-
-
-def child() -> None:
-    """Refresh by what is asked at the standard input; the lock came along with it.
-
-    What is to be logged goes to the standard error, a line of JSON each.
-    """
-    # Also where whoever waits for it has ended.
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
-    os.nice(10)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_AsJSON())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    file, said = json.loads(sys.stdin.buffer.read())
-    try:
-        options = read(TrustOptions, {"__file__": file}, said)
-        folder = folder_of(options)
-    except ConfigurationError as error:
-        raise SystemExit(f"federation: not refreshed: {error}") from error
-    if folder is not None:
-        with suppress(ConfigurationError):  # which has been noted
-            refresh(options, folder)
-
-
-class _AsJSON(logging.Formatter):
-    """What :func:`relay` reads."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        return json.dumps([record.name, record.levelno, text])
-
-
-def relay(lines: Iterable[bytes]) -> None:
-    """Log here what a child has told."""
-    for line in lines:
-        try:
-            name, level, text = json.loads(line)
-            logger = logging.getLogger({_AUDIT: _AUDIT}.get(name, "eilogin"))
-        except (ValueError, TypeError):
-            level, text, logger = logging.ERROR, line.decode("utf-8", "replace"), _log
-        logger.log(level, "%s", text.rstrip())
-
-
-_AUDIT = "eilogin.audit"

@@ -11,35 +11,23 @@ which is free again when that is no more.
 import contextlib
 import logging
 import os
-import subprocess  # nosec B404 # our own interpreter alone
-import sys
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
-import eilogin
 from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.federation.alarms import Ending
+from eilogin.federation.child import Child, question, relay
 from eilogin.federation.dates import endings_of
 from eilogin.federation.folder import Active, SiteFolder, Stamp, Tries
 from eilogin.federation.local_files import look_at
 from eilogin.federation.made_by import configuration_of
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
-from eilogin.federation.refreshing import (
-    LONGEST,
-    SHORTEST,
-    hubs_of,
-    note_failure,
-    question,
-    refresh,
-    relay,
-)
+from eilogin.federation.refreshing import SHORTEST, hubs_of, note_failure, refresh
 from eilogin.federation.trust_options import TrustOptions
 
 _log = logging.getLogger("eilogin")
@@ -48,8 +36,6 @@ _log = logging.getLogger("eilogin")
 EVERY = 0.5
 #: The share of the time that looking at files of this machine takes at most.
 MOST_LOOKING = 0.02
-#: Bytes of what a child has told that are read.
-_MOST_TOLD = 1024 * 1024
 
 
 class Newer(NamedTuple):
@@ -90,7 +76,7 @@ class Watch:
         self._index = active.state.index
         self._told: list[Told] = []
         self._in_each_round: list[Callable[[], object]] = []
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._not_before = 0.0
         #: How the files of this machine looked the last time, and when a child began.
         self._seen, self._begun = active.tries.look, ""
@@ -260,7 +246,7 @@ class Watch:
                     and self._is_ours(active)
                     and _is_due(active.tries, look)
                 ):
-                    self._child = _Child(number, question(self._options))
+                    self._child = Child(number, question(self._options))
                     _round.adopt(self._child)
                 else:
                     self._not_before = 0.0
@@ -270,7 +256,7 @@ class Watch:
         except (ConfigurationError, OSError) as error:
             self._complain(f"no refresh can be begun: {error}")
 
-    def _see_child(self, child: "_Child") -> None:
+    def _see_child(self, child: Child) -> None:
         if not child.is_done():
             return
         self._child = None
@@ -291,89 +277,17 @@ def _is_due(tries: Tries, look: str) -> bool:
     return tries.is_due or look != tries.look
 
 
-class _Child:
-    """A process that refreshes, and has the file of the lock open."""
-
-    def __init__(self, lock: int, question: bytes) -> None:
-        self.status = 0
-        with contextlib.ExitStack() as stack:
-            # Files, for nobody reads or writes while it runs.
-            asked = stack.enter_context(tempfile.TemporaryFile())
-            self._errors = stack.enter_context(tempfile.TemporaryFile())
-            asked.write(question)
-            asked.seek(0)
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [python(), "-c", RUN],
-                stdin=asked,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=[lock],
-                env=environment(),
-                # What Ctrl-C ends is not this one, which leaves all as it should be.
-                start_new_session=True,
-            )
-            asked.close()
-            stack.pop_all()
-        self._ends = time.monotonic() + LONGEST
-
-    def is_done(self) -> bool:
-        """Whether it has ended; it is made to where it takes too long."""
-        status = self._process.poll()
-        if status is None:
-            if time.monotonic() > self._ends:
-                self._process.kill()
-            return False
-        self.status = status
-        return True
-
-    @property
-    def is_read(self) -> bool:
-        """Whether somebody has read what it told."""
-        return self._errors.closed
-
-    def told(self) -> list[bytes]:
-        """What it has written to its standard error."""
-        with self._errors as file:
-            file.seek(0)
-            return file.read(_MOST_TOLD).splitlines()
-
-
-#: What a child runs.
-RUN = "from eilogin.federation.refreshing import child; child()"
-
-
-def python() -> str:
-    """The interpreter; inside of a server (uWSGI, mod_wsgi) that is not the program."""
-    here = Path(sys.executable or "none")
-    if here.name.startswith("python"):
-        return str(here)
-    return str(Path(sys.prefix) / "bin" / "python3")
-
-
-def environment() -> dict[str, str]:
-    """That of a child, which finds the same code; but not in whatever folder we are."""
-    places = (one or str(Path.cwd()) for one in sys.path)
-    path = os.pathsep.join(one for one in places if not _has_another(one))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
-
-
-def _has_another(place: str) -> bool:
-    """Whether another code of our name is there, as in the folder of an application."""
-    there = Path(place, "eilogin")
-    return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
-
-
 class Round:
     """The thread of this process that looks after all that is awake."""
 
     def __init__(self) -> None:
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         #: Whose site may be gone before they are done.
-        self._children: list[_Child] = []
+        self._children: list[Child] = []
         self._is_running = False
         self._lock = threading.Lock()
 
-    def adopt(self, child: _Child) -> None:
+    def adopt(self, child: Child) -> None:
         """Have a child for as long as it runs, whoever began it is gone or not."""
         found = [one for one in self._children if not (one.is_done() and one.is_read)]
         self._children = [*found, child]

@@ -1,13 +1,10 @@
 """From what sources have now to the state that is active: whole, or not at all."""
 
-import json
 import logging
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 import time_machine
@@ -21,7 +18,7 @@ from eilogin.errors import (
     MetadataUnusable,
     UnknownPeer,
 )
-from eilogin.federation import Federation, refreshing, watching
+from eilogin.federation import Federation, refreshing
 from eilogin.federation.departed import departed_of
 from eilogin.federation.folder import Approval, SiteFolder
 from eilogin.federation.own_options import own_of
@@ -830,70 +827,6 @@ class TestACheck:
         found = looked_at(site, own_of(site))
         assert found.hubs == [HUB]
         assert [*site.federation_folder.iterdir()] == []
-
-
-class TestAChild:
-    def run(self, site, **changes):
-        return subprocess.run(
-            [sys.executable, "-c", watching.RUN],
-            input=changes.get("question", refreshing.question(site)),
-            capture_output=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            timeout=60,
-            check=False,
-        )  # fmt: skip
-
-    @pytest.fixture
-    def clock(self):
-        """Another process has the clock of the machine."""
-
-    def test_refreshes(self, site, sources, folder):
-        sources.publish(HUB, UWV, STAD, says_when=False)
-        sources.publish(HUB, UWV, STAD)
-        done = self.run(site)
-        assert done.returncode == 0, done.stderr
-        assert members(folder) == [HUB, UWV, STAD]
-        told = [json.loads(line) for line in done.stderr.splitlines()]
-        assert ["eilogin", logging.INFO] in [line[:2] for line in told]
-        assert any('"trust.changed"' in line[2] for line in told)
-
-    def test_is_told_no_secret(self, sources):
-        site = sources.site(secret="0123456789abcdef", pseudonym_key="geheim" * 6)
-        question = refreshing.question(site)
-        assert b"0123456789abcdef" not in question
-        assert b"geheim" not in question
-        assert b"member.key" in question
-
-    def test_notes_what_fails(self, site, sources, folder):
-        sources.publish(UWV)
-        done = self.run(site)
-        assert done.returncode == 0, done.stderr
-        assert folder.active.tries.failures == 1
-
-    def test_that_cannot_read_its_options_says_so(self, site, folder):
-        (site.federation_folder.parent / "operator.crt").unlink()
-        done = self.run(site)
-        assert done.returncode == 1
-        assert b"not refreshed: 1 fault" in done.stderr
-
-
-def test_what_a_child_says_is_in_our_log(caplog):
-    lines = [
-        json.dumps(["eilogin.federation", logging.WARNING, "one"]).encode(),
-        json.dumps(["eilogin.audit", logging.INFO, "{}"]).encode(),
-        json.dumps(["root", logging.ERROR, "three"]).encode(),
-        b"Traceback \xff",
-        b"[]",
-    ]
-    with caplog.at_level(logging.INFO):
-        refreshing.relay(lines)
-    assert [(r.name, r.levelname, r.message) for r in caplog.records] == [
-        ("eilogin", "WARNING", "one"),
-        ("eilogin.audit", "INFO", "{}"),
-        ("eilogin", "ERROR", "three"),
-        ("eilogin", "ERROR", "Traceback \ufffd"),
-        ("eilogin", "ERROR", "[]"),
-    ]
 
 
 # --- kill -9 ----------------------------------------------------------------------

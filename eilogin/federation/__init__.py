@@ -15,7 +15,9 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
 **where it comes from**
 ``source_lines``            a line of the option ``federation``
 ``sources``, ``downloads``  what lies at a source, or is fetched from it, and is taken
+                            (``understanding``: if it is well signed, and in time)
 ``filtering``               whom of its members we want
+``together``                several sources: each member is of one of them only
 **how it changes**
 ``folder``                  what is kept on disk, and what of that is active or waits
 ``refreshing``              from the sources to the next state (``made_by``: what the

@@ -8,17 +8,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from eilogin import clock
-from eilogin.errors import (
-    UnknownPeer,
-)
+from eilogin.errors import UnknownPeer
 from eilogin.federation.index import Known, open_index
-from eilogin.federation.sources import MetadataSource, fetch_all
+from eilogin.federation.sources import MetadataSource
+from eilogin.federation.together import fetch_all
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import (
-    EntityDescriptor,
-    FederationMetadata,
-)
+from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
 from eilogin.settings import did_you_mean
 
 #: Characters of a name, and how many names, that are compared for a hint in a log.
@@ -67,7 +63,7 @@ class Federation:
         """Read metadata; ``longest`` is how many seconds each may last from now on.
 
         Where ``longest`` is None it may last for ever. Raises as
-        :func:`eilogin.federation.sources.fetch_all`.
+        :func:`eilogin.federation.together.fetch_all`.
         """
         return cls(*(fetched.metadata for _, fetched in fetch_all(files, longest)))
 

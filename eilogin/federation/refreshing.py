@@ -47,13 +47,15 @@ from eilogin.federation.own_options import own_of
 from eilogin.federation.sources import (
     Before,
     Fetched,
-    Found,
     MetadataSource,
     Taken,
+    sha256_of,
+)
+from eilogin.federation.together import (
+    Found,
     each_once,
     fetch_all,
     names_in,
-    sha256_of,
     without,
 )
 from eilogin.federation.trust_options import (

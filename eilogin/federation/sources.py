@@ -21,41 +21,28 @@ Nothing is written here: who asks keeps what is to be known the next time.
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eilogin import clock
 from eilogin.errors import (
     ConfigurationError,
-    MalformedMessage,
-    MetadataExpired,
-    MetadataLifetime,
     MetadataOlder,
     MetadataUntrusted,
     MetadataUnusable,
-    PeerUnusable,
-    Refused,
-    UntrustedSignature,
 )
 from eilogin.federation.filtering import ANYBODY, Choice
+from eilogin.federation.understanding import understood
 from eilogin.saml.checks import SKEW
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import (
-    FederationMetadata,
-    read_federation,
-    read_unsigned,
-)
-from eilogin.saml.metadata.packed import as_kept, but_for
-from eilogin.saml.text import CONTROL, some
-from eilogin.saml.xml import in_full
+from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.metadata.packed import as_kept
 
 #: Bytes of the longest metadata that is taken: 10,000 entities.
 LONGEST = 80 * 1024 * 1024
 
-#: How many names a message shows.
-_NAMED = 3
 #: How many of those that were there are known again.
 _MOST_RECENT = 500
 
@@ -404,133 +391,6 @@ def _is_metadata(path: Path) -> bool:
     return path.suffix == ".xml" and not is_left_over and not is_other
 
 
-#: Sources, and what came of each.
-Found = Sequence[tuple[MetadataSource, Fetched]]
-#: Says of which of several sources a member is that all of them have.
-Whose = Callable[[str, Found], MetadataSource]
-
-
-def fetch_all(
-    sources: Sequence[MetadataSource],
-    longest: float | None,
-    before: Callable[[MetadataSource], Before | None] = lambda _: None,
-    whose: Whose | None = None,
-) -> list[tuple[MetadataSource, Fetched]]:
-    """What comes of each source, in their order; ``before`` says what is known of it.
-
-    Who is asked for one party only is not asked where that one is in an earlier source,
-    unless it was asked before. One that cannot be used does not count: it may be in
-    another source too, and be used as that has it. Raises as
-    :meth:`MetadataSource.fetch`, and where ``whose`` is None
-    :class:`eilogin.errors.MetadataUnusable` for a member that is in two of them.
-    """
-    found: list[tuple[MetadataSource, Fetched]] = []
-    names: set[str] = set()
-    for source in sources:
-        was = before(source)
-        if was is None and source.only in names:
-            continue
-        fetched = source.fetch(was, longest)
-        found.append((source, fetched))
-        names.update(names_in(fetched.metadata))
-    return each_once(found, whose or _refused)
-
-
-def names_in(metadata: FederationMetadata) -> Iterator[str]:
-    """The entityIDs of the members that can be used."""
-    return (one.entity_id for one in as_kept(metadata.entities))
-
-
-def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
-    """The same, with each member in one of them only: in the others it is passed over.
-
-    ``whose`` is asked of those that several have.
-    """
-    places: dict[str, list[int]] = {}
-    for number, (_, fetched) in enumerate(found):
-        for name in names_in(fetched.metadata):
-            places.setdefault(name, []).append(number)
-    passed: list[set[str]] = [set() for _ in found]
-    for name, numbers in places.items():
-        if len(numbers) > 1:
-            kept = whose(name, [found[number] for number in numbers])
-            for number in numbers:
-                if found[number][0] is not kept:
-                    passed[number].add(name)
-    return [
-        (source, _without(source, fetched, names))
-        for (source, fetched), names in zip(found, passed, strict=True)
-    ]
-
-
-def _without(
-    source: MetadataSource, fetched: Fetched, names: Collection[str]
-) -> Fetched:
-    """What comes of a source but for members that are of another one."""
-    if not names:
-        return fetched
-    members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
-    shown = some([repr(name) for name in sorted(names)], _NAMED)
-    told = (
-        f"{source}: {members} of another source of 'federation' too, and taken from"
-        f" there: {shown}; put 'exclude=' behind one of both, or ask who makes them"
-    )
-    metadata = replace(
-        without(fetched.metadata, names), remarks=(told, *fetched.metadata.remarks)
-    )
-    return replace(fetched, metadata=metadata, passed=tuple(sorted(names)))
-
-
-def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:
-    """The same without some members."""
-    return replace(metadata, entities=but_for(metadata.entities, names))
-
-
-def _refused(name: str, places: Found) -> MetadataSource:
-    (there, _), (source, _), *_ = places
-    raise MetadataUnusable(
-        f"{source}: {name!r} is in another file of 'federation' too, {there}; one of"
-        f" them should go, or be passed over by 'exclude={name}' behind the other file"
-    )
-
-
-def understood(
-    name: str,
-    octets: bytes,
-    keys: Sequence[PublicKey] | None,
-    longest: float | None,
-    *,
-    on_loopback: bool,
-) -> FederationMetadata:
-    """What octets of metadata say that came from ``name``.
-
-    ``longest`` is for how many seconds it may be valid from now on, None for ever.
-    Raises a :class:`eilogin.errors.ConfigurationError` that names it: what cannot be
-    read is MetadataUnusable, what is not well signed MetadataUntrusted, what is over
-    MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable where that
-    is all that there is.
-    """
-    try:
-        if keys is None:
-            metadata = read_unsigned(octets, on_loopback=on_loopback)
-        else:
-            metadata = read_federation(octets, keys, on_loopback=on_loopback)
-    except PeerUnusable as error:
-        raise type(error)(f"{name}: {error}") from error
-    except UntrustedSignature as error:
-        raise MetadataUntrusted(f"{name}: {error}; {_instead(keys)}") from error
-    except Refused as error:
-        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
-        # It may quote what somebody sent.
-        told = CONTROL.sub(" ", told)
-        but = _if_html(octets)
-        raise MetadataUnusable(
-            f"{name}: {told}; expected SAML metadata{but}: ask the operator for it"
-        ) from error
-    _require_in_time(name, metadata.valid_until, longest)
-    return metadata
-
-
 def sha256_of(octets: bytes) -> str:
     """By what octets are known again."""
     return hashlib.sha256(octets).hexdigest()
@@ -580,50 +440,3 @@ def _ends_sooner(one: float | None, other: float | None) -> bool:
 def _is_to_come(made: float) -> bool:
     """Whether an instant is yet to come, by whichever clock is behind."""
     return made > clock.now() + SKEW
-
-
-def _instead(keys: Sequence[PublicKey] | None) -> str:
-    """What was expected of a signature that is not taken, and whom to ask."""
-    if keys is None:
-        return (
-            "'federation_unsigned' asks for no signature, but that of the whole has to"
-            " be sound if there is one: ask who made this metadata for one signed"
-            " otherwise, or not at all"
-        )
-    return (
-        "expected the signature of its operator, whose certificate"
-        " 'federation_certificate' names, or its own line: ask the operator which it is"
-    )
-
-
-def _if_html(octets: bytes) -> str:
-    start = octets.lstrip()[:100].lower()
-    is_html = start.startswith((b"<!doctype html", b"<html"))
-    return ", and this looks like a page of HTML" if is_html else ""
-
-
-def _require_in_time(
-    name: str, valid_until: float | None, longest: float | None
-) -> None:
-    """Refuse what is over, or was not made to be so soon enough."""
-    now = clock.now()
-    if valid_until is not None and now >= valid_until + SKEW:
-        ended, told = map(write_instant, (valid_until, now))
-        raise MetadataExpired(
-            f"{name}: this metadata expired at {ended}, and it is {told} here; ask the"
-            " operator for a newer one"
-        )
-    if longest is None:
-        return
-    latest = now + longest
-    if valid_until is None or valid_until > latest + SKEW:
-        found = (
-            "has no validUntil"
-            if valid_until is None
-            else f"is valid until {write_instant(valid_until)}"
-        )
-        raise MetadataLifetime(
-            f"{name}: this metadata {found}; expected a validUntil on"
-            f" its root, by {write_instant(latest)} at the latest"
-            f" (federation_validity): ask the operator"
-        )

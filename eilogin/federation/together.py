@@ -1,0 +1,102 @@
+"""What comes of several sources together: each member is of one of them only."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+
+from eilogin.errors import MetadataUnusable
+from eilogin.federation.sources import Before, Fetched, MetadataSource
+from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.metadata.packed import as_kept, but_for
+from eilogin.saml.text import some
+
+#: How many names a message shows.
+_NAMED = 3
+
+#: Sources, and what came of each.
+Found = Sequence[tuple[MetadataSource, Fetched]]
+#: Says of which of several sources a member is that all of them have.
+Whose = Callable[[str, Found], MetadataSource]
+
+
+def fetch_all(
+    sources: Sequence[MetadataSource],
+    longest: float | None,
+    before: Callable[[MetadataSource], Before | None] = lambda _: None,
+    whose: Whose | None = None,
+) -> list[tuple[MetadataSource, Fetched]]:
+    """What comes of each source, in their order; ``before`` says what is known of it.
+
+    Who is asked for one party only is not asked where that one is in an earlier source,
+    unless it was asked before. One that cannot be used does not count: it may be in
+    another source too, and be used as that has it. Raises as
+    :meth:`MetadataSource.fetch`, and where ``whose`` is None
+    :class:`eilogin.errors.MetadataUnusable` for a member that is in two of them.
+    """
+    found: list[tuple[MetadataSource, Fetched]] = []
+    names: set[str] = set()
+    for source in sources:
+        was = before(source)
+        if was is None and source.only in names:
+            continue
+        fetched = source.fetch(was, longest)
+        found.append((source, fetched))
+        names.update(names_in(fetched.metadata))
+    return each_once(found, whose or _refused)
+
+
+def names_in(metadata: FederationMetadata) -> Iterator[str]:
+    """The entityIDs of the members that can be used."""
+    return (one.entity_id for one in as_kept(metadata.entities))
+
+
+def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
+    """The same, with each member in one of them only: in the others it is passed over.
+
+    ``whose`` is asked of those that several have.
+    """
+    places: dict[str, list[int]] = {}
+    for number, (_, fetched) in enumerate(found):
+        for name in names_in(fetched.metadata):
+            places.setdefault(name, []).append(number)
+    passed: list[set[str]] = [set() for _ in found]
+    for name, numbers in places.items():
+        if len(numbers) > 1:
+            kept = whose(name, [found[number] for number in numbers])
+            for number in numbers:
+                if found[number][0] is not kept:
+                    passed[number].add(name)
+    return [
+        (source, _without(source, fetched, names))
+        for (source, fetched), names in zip(found, passed, strict=True)
+    ]
+
+
+def _without(
+    source: MetadataSource, fetched: Fetched, names: Collection[str]
+) -> Fetched:
+    """What comes of a source but for members that are of another one."""
+    if not names:
+        return fetched
+    members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
+    shown = some([repr(name) for name in sorted(names)], _NAMED)
+    told = (
+        f"{source}: {members} of another source of 'federation' too, and taken from"
+        f" there: {shown}; put 'exclude=' behind one of both, or ask who makes them"
+    )
+    metadata = replace(
+        without(fetched.metadata, names), remarks=(told, *fetched.metadata.remarks)
+    )
+    return replace(fetched, metadata=metadata, passed=tuple(sorted(names)))
+
+
+def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:
+    """The same without some members."""
+    return replace(metadata, entities=but_for(metadata.entities, names))
+
+
+def _refused(name: str, places: Found) -> MetadataSource:
+    (there, _), (source, _), *_ = places
+    raise MetadataUnusable(
+        f"{source}: {name!r} is in another file of 'federation' too, {there}; one of"
+        f" them should go, or be passed over by 'exclude={name}' behind the other file"
+    )

@@ -29,10 +29,11 @@ from eilogin.federation import Federation
 from eilogin.federation.changes import MOST_LOGGED, Changes, Rules, changes_for
 from eilogin.federation.departed import departed_of, note_departed
 from eilogin.federation.differences import words
-from eilogin.federation.folder import Approval, SiteFolder, Source, Waiting
+from eilogin.federation.folder import SiteFolder
 from eilogin.federation.made_by import is_over
 from eilogin.federation.own_options import entity_id_of
 from eilogin.federation.refreshing import opened, refresh
+from eilogin.federation.states import Approval, Source, Waiting
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 

@@ -19,7 +19,7 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
 ``filtering``               whom of its members we want
 ``together``                several sources: each member is of one of them only
 **how it changes**
-``folder``                  what is kept on disk, and what of that is active or waits
+``folder``, ``states``      what is kept on disk, and what of that is active or waits
 ``refreshing``              from the sources to the next state (``made_by``: what the
                             last one was made by; ``local_files``: by which files)
 ``changes``                 what is otherwise, and what waits for a person

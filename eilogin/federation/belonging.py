@@ -14,9 +14,9 @@ from itertools import groupby, islice
 
 from eilogin.federation.changes import MOST_TOLD
 from eilogin.federation.differences import plain
-from eilogin.federation.folder import Source, State
 from eilogin.federation.made_by import hash_of, key_of, line_of
 from eilogin.federation.sources import MetadataSource
+from eilogin.federation.states import Source, State
 from eilogin.federation.together import Found, names_in
 from eilogin.saml.text import first_of
 

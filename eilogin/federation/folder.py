@@ -20,147 +20,42 @@ import os
 import re
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from eilogin import clock, files
 from eilogin.errors import ConfigurationError
-from eilogin.federation.sources import Taken
-from eilogin.saml.checks import SKEW
+from eilogin.federation.states import (
+    LONGEST,
+    PASSING,
+    Active,
+    Approval,
+    Source,
+    State,
+    Tries,
+    Waiting,
+    read_active,
+    read_waiting,
+    written,
+)
 
 _log = logging.getLogger("eilogin")
 
-#: What these files are written as; another one is not read.
-_VERSION = 1
-
 _ACTIVE, _WAITING = "active.json", "waiting.json"
-#: The files that come and go: those that no state names are removed.
-_PASSING = re.compile(r"index-\d+|copy-[0-9a-f]{64}\.xml|[^/]*\.new")
 
-#: Bytes of the longest of these that is read.
-_LONGEST = 64 * 1024 * 1024
 #: Not by a link to a file elsewhere, nor waiting for who writes to a pipe.
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_T = TypeVar("_T")
 
 #: What changes with a file.
 Stamp = tuple[int, int, int] | None
 
 #: Seconds between two looks whether who refreshes is done.
 _LOOK = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Source(Taken):
-    """What is known of one source: what was taken of it, and how it went lately."""
-
-    #: As a log names it; and by what it is known again, whatever it is called.
-    name: str
-    key: str
-    #: A hash of what its line of the options names, which a folder has for several.
-    line: str = ""
-    #: A hash of the keys of who may sign the copy.
-    signers: str = ""
-    #: The file of the copy, in the folder.
-    copy: str = ""
-    #: How many members it has; and the entityIDs of those that are passed over, for
-    #: they are of another source.
-    members: int = 0
-    passed: tuple[str, ...] = ()
-    #: When it was tried last, when that was well, how often it was not since then, why.
-    tried: float = 0.0
-    worked: float = 0.0
-    failures: int = 0
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All metadata together, as it came at one time."""
-
-    generation: int
-    #: When it came.
-    made: float
-    #: By what a person tells it from another one; the same where it is only signed anew
-    #: (:func:`eilogin.federation.changes.id_of`).
-    id: str
-    #: The digest of its members: what tells whether anything is otherwise.
-    digest: str
-    #: What it was made by: a hash of the options that say whom to believe.
-    configuration: str
-    #: The file of its index, in the folder.
-    index: str
-    members: int
-    sources: tuple[Source, ...] = ()
-
-    def source(self, key: str) -> Source | None:
-        """What is known of a source, by its key."""
-        return next((one for one in self.sources if one.key == key), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """How refreshing goes."""
-
-    tried: float = 0.0
-    worked: float = 0.0
-    #: How often it did not go well since then, and why the last time.
-    failures: int = 0
-    why: str = ""
-    #: When it is tried next.
-    due: float = 0.0
-    #: The ID of a state that somebody has rejected: it is not asked again.
-    rejected: str = ""
-    #: How the files of this machine looked then (:mod:`.local_files`).
-    look: str = ""
-
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time: also where the last try is yet to come.
-
-        Then the clock was ahead of the time, by however much.
-        """
-        now = clock.now()
-        return self.due <= now or now < self.tried - SKEW
-
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """The state that is active, and what became of the tries to get a newer one."""
-
-    state: State
-    tries: Tries
-    #: When it became active, and the file of the index that was active before.
-    since: float
-    previous: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """Who has approved what waits, by the name and number of the system, and when."""
-
-    name: str
-    uid: int
-    at: float
-    #: Who that was before sudo, where it was another one.
-    sudo_uid: int | None = None
-
-    def is_by_who(self, other: "Approval") -> bool:
-        """Whether it is by one person, whoever that became by sudo."""
-        ours = {self.uid, self.sudo_uid} - {None}
-        return not ours.isdisjoint({other.uid, other.sudo_uid})
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A state that waits until it is approved, and why it does."""
-
-    state: State
-    reasons: tuple[str, ...]
-    since: float
-    approvals: tuple[Approval, ...] = ()
 
 
 class SiteFolder:
@@ -325,26 +220,14 @@ class SiteFolder:
         Raises :class:`eilogin.errors.ConfigurationError` for a file that is not as we
         write it.
         """
-        found = self._read(_ACTIVE)
-        if found is None:
-            return None
-        with _as_written(self.path / _ACTIVE):
-            state = _state(found.pop("state"))
-            return Active(state, Tries(**found.pop("tries")), **found)
+        return self._read(_ACTIVE, read_active)
 
     @property
     def waiting(self) -> Waiting | None:
         """What waits for approval; raises as :attr:`active`."""
-        found = self._read(_WAITING)
-        if found is None:
+        waiting = self._read(_WAITING, read_waiting)
+        if waiting is None:
             return None
-        with _as_written(self.path / _WAITING):
-            waiting = Waiting(
-                _state(found["state"]),
-                tuple(found["reasons"]),
-                found["since"],
-                tuple(Approval(**one) for one in found["approvals"]),
-            )
         active = self.active
         is_over = active is not None and active.state.id == waiting.state.id
         return None if is_over else waiting
@@ -458,10 +341,10 @@ class SiteFolder:
         return waiting
 
     def _write_active(self, active: Active) -> None:
-        self.write(_ACTIVE, _json(active))
+        self.write(_ACTIVE, written(active))
 
     def _write_waiting(self, waiting: Waiting) -> None:
-        self.write(_WAITING, _json(waiting))
+        self.write(_WAITING, written(waiting))
         self.clean()
 
     def clean(self) -> None:
@@ -478,28 +361,29 @@ class SiteFolder:
                 keep |= {one.state.index, *(s.copy for s in one.state.sources)}
         try:
             for path in self.path.iterdir():
-                if _PASSING.fullmatch(path.name) and path.name not in keep:
+                if PASSING.fullmatch(path.name) and path.name not in keep:
                     path.unlink(missing_ok=True)
         except OSError as error:
             told = "%s: what is of no use any more cannot be removed: %s"
             _log.warning(told, self.path, error)
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    def _read(self, name: str, read: Callable[[bytes], _T]) -> _T | None:
         path = self.path / name
         try:
             with os.fdopen(self._open(name, os.O_RDONLY), "rb") as file:
-                octets = file.read(_LONGEST + 1)
+                octets = file.read(LONGEST + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unusable(path, error) from error
-        with _as_written(path):
-            if len(octets) > _LONGEST:
-                raise ValueError(f"more than {_LONGEST} bytes")
-            found = json.loads(octets)
-            if found.pop("version") != _VERSION:
-                raise ValueError("another version")
-            return dict(found)
+        try:
+            return read(octets)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigurationError(
+                f"federation_folder: {path} is not as this version writes it"
+                f" ({error!r}); expected what was there: bring it back, or remove the"
+                f" folder {self.path}, after which all metadata is taken as it comes"
+            ) from error
 
     def write(self, name: str, octets: bytes) -> None:
         """Put a file in its place as a whole, or leave the one that is there.
@@ -532,36 +416,6 @@ def _require_of(folder: Path, found: os.stat_result, users: Collection[int]) -> 
             f" {found.st_uid}, who so decides whom we trust; expected one of root or of"
             f" who serves ({told}): 'chown' it, or run this as that user"
         )
-
-
-def _json(value: Active | Waiting) -> bytes:
-    return json.dumps({"version": _VERSION, **asdict(value)}, indent=1).encode()
-
-
-def _state(found: dict[str, Any]) -> State:
-    sources = tuple(map(_source, found["sources"]))
-    names = [found["index"], *(one.copy for one in sources if one.copy)]
-    if not all(_PASSING.fullmatch(name) for name in names):
-        # Nothing is read, and no more removed, elsewhere.
-        raise ValueError("names of other files")
-    return State(**{**found, "sources": sources})
-
-
-def _source(found: dict[str, Any]) -> Source:
-    lists = {name: tuple(found.get(name, ())) for name in ("recent", "passed")}
-    return Source(**{**found, **lists})
-
-
-@contextmanager
-def _as_written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigurationError(
-            f"federation_folder: {path} is not as this version writes it ({error!r});"
-            " expected what was there: bring it back, or remove the folder"
-            f" {path.parent}, after which all metadata is taken as it comes"
-        ) from error
 
 
 def _unusable(path: Path, error: OSError) -> ConfigurationError:

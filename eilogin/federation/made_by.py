@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, Refused
-from eilogin.federation.folder import Source, State
 from eilogin.federation.source_lines import FederationAddress, FederationFile
 from eilogin.federation.sources import MetadataFile, MetadataSource
+from eilogin.federation.states import Source, State
 from eilogin.federation.trust_options import TrustOptions, is_on_loopback, keys_for
 from eilogin.saml.checks import SKEW
 from eilogin.saml.keys import PublicKey

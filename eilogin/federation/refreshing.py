@@ -37,7 +37,7 @@ from eilogin.federation.changes import (
     id_of,
 )
 from eilogin.federation.departed import departed_of, note_departed
-from eilogin.federation.folder import Active, SiteFolder, Source, State, Tries
+from eilogin.federation.folder import SiteFolder
 from eilogin.federation.index import write_index
 from eilogin.federation.local_files import look_at
 from eilogin.federation.made_by import configuration_of, hash_of, is_of, key_of, line_of
@@ -51,6 +51,7 @@ from eilogin.federation.sources import (
     Taken,
     sha256_of,
 )
+from eilogin.federation.states import Active, Source, State, Tries
 from eilogin.federation.together import (
     Found,
     each_once,

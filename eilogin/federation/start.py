@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 from eilogin.errors import ConfigurationError
 from eilogin.federation.dates import endings_of
-from eilogin.federation.folder import Active, SiteFolder
+from eilogin.federation.folder import SiteFolder
 from eilogin.federation.made_by import configuration_of, is_changed, is_over
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
@@ -19,6 +19,7 @@ from eilogin.federation.refreshing import (
     refresh,
 )
 from eilogin.federation.remarks import remarks_on
+from eilogin.federation.states import Active
 from eilogin.federation.trust import Trust
 from eilogin.federation.trust_options import (
     TrustOptions,

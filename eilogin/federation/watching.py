@@ -22,12 +22,13 @@ from eilogin.errors import ConfigurationError
 from eilogin.federation.alarms import Ending
 from eilogin.federation.child import Child, question, relay
 from eilogin.federation.dates import endings_of
-from eilogin.federation.folder import Active, SiteFolder, Stamp, Tries
+from eilogin.federation.folder import SiteFolder, Stamp
 from eilogin.federation.local_files import look_at
 from eilogin.federation.made_by import configuration_of
 from eilogin.federation.members import Federation
 from eilogin.federation.own import Own
 from eilogin.federation.refreshing import SHORTEST, hubs_of, note_failure, refresh
+from eilogin.federation.states import Active, Tries
 from eilogin.federation.trust_options import TrustOptions
 
 _log = logging.getLogger("eilogin")

@@ -8,7 +8,8 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.errors import ConfigurationError
-from eilogin.federation.folder import Approval, SiteFolder, Source, State, Tries
+from eilogin.federation.folder import SiteFolder
+from eilogin.federation.states import Approval, Source, State, Tries
 
 UWV = "https://uwv.test/eilogin/metadata"
 ANNA, BOB = Approval("anna", 1000, 1.0), Approval("bob", 1001, 2.0)
@@ -91,7 +92,7 @@ class TestWhatTheServerCouldPutThere:
             _ = folder.active
 
     def test_is_not_read_without_end(self, folder, monkeypatch):
-        monkeypatch.setattr("eilogin.federation.folder._LONGEST", 10)
+        monkeypatch.setattr("eilogin.federation.states.LONGEST", 10)
         (folder.path / "active.json").write_text(" " * 11)
         with pytest.raises(ConfigurationError, match="more than 10 bytes"):
             _ = folder.active

@@ -20,10 +20,11 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, refreshing
 from eilogin.federation.departed import departed_of
-from eilogin.federation.folder import Approval, SiteFolder
+from eilogin.federation.folder import SiteFolder
 from eilogin.federation.own_options import own_of
 from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import looked_at, trust_of
+from eilogin.federation.states import Approval
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"

@@ -252,7 +252,7 @@ def _site(ini: IniFile, part: Part) -> Site | None:
 
 
 def _read(declared: Any, ini: IniFile, part: Part) -> Any:
-    """The options of a section that are declared there; SystemExit for a fault."""
+    """The options of a section that are declared there; InvalidOptions for a fault."""
     known = {n: v for n, v in part.options.items() if n in declared.model_fields}
     options, faults = settings.attempt(declared, str(ini.path), part.title, known)
     if options is None:
@@ -413,7 +413,7 @@ def _approve(site: Site, state_id: str, who: Approval, *, is_all: bool) -> str:
         raise click.ClickException(
             f"{state_id} has expired by now: eilogin trust refresh {site.ini.path}"
         )
-    _note(site, "trust.approved", waiting, who)
+    _note(site, "trust.approved", waiting, changes, who)
     note_departed(site.folder, *site.states(waiting))
     if site.folder.approve(state_id, who, people):
         return f"{state_id} is active now: {_count(changes)}"
@@ -421,7 +421,8 @@ def _approve(site: Site, state_id: str, who: Approval, *, is_all: bool) -> str:
 
 
 def _reject(site: Site, state_id: str, who: Approval) -> str:
-    _note(site, "trust.rejected", _still(site, state_id), who)
+    waiting = _still(site, state_id)
+    _note(site, "trust.rejected", waiting, site.changes(waiting), who)
     site.folder.reject(state_id)
     return f"{state_id} is rejected; what is active stays so"
 
@@ -437,9 +438,10 @@ def _still(site: Site, state_id: str) -> Waiting:
     return waiting
 
 
-def _note(site: Site, code: str, waiting: Waiting, who: Approval) -> None:
+def _note(
+    site: Site, code: str, waiting: Waiting, changes: Changes, who: Approval
+) -> None:
     """Write down who decides what, before it is done."""
-    changes = site.changes(waiting)
     lines = changes.lines
     fields: Mapping[str, Any] = {
         "code": code,

@@ -13,6 +13,7 @@ from typing import Literal
 
 from eilogin.errors import MetadataUnusable, PeerUnusable
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
+from eilogin.saml.metadata.packed import as_kept
 from eilogin.saml.text import some
 
 #: How many names a message shows.
@@ -140,7 +141,8 @@ class Chosen:
 
     def _unknown(self, name: str, metadata: FederationMetadata) -> Iterator[str]:
         """What the lists name and is not there: perhaps a slip."""
-        known = {e.entity_id for e in metadata.entities} | metadata.left_out.keys()
+        names = (one.entity_id for one in as_kept(metadata.entities))
+        known = {*names, *metadata.left_out}
         lists: Mapping[str, Collection[str]] = {
             "include": self.included or (),
             "exclude": self.excluded,

@@ -141,8 +141,8 @@ class Chosen:
 
     def _unknown(self, name: str, metadata: FederationMetadata) -> Iterator[str]:
         """What the lists name and is not there: perhaps a slip."""
-        names = (one.entity_id for one in as_kept(metadata.entities))
-        known = {*names, *metadata.left_out}
+        members = (one.entity_id for one in as_kept(metadata.entities))
+        known = {*members, *metadata.left_out}
         lists: Mapping[str, Collection[str]] = {
             "include": self.included or (),
             "exclude": self.excluded,

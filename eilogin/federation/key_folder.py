@@ -17,7 +17,7 @@ from typing import overload
 
 from eilogin import audit
 from eilogin.errors import ConfigurationError
-from eilogin.federation.own_keys import OwnKey, are_rsa, as_digid, read_keys
+from eilogin.federation.own_keys import OwnKey, as_digid, read_keys
 from eilogin.saml.keys import fingerprints
 
 _log = logging.getLogger("eilogin")
@@ -92,9 +92,10 @@ class KeyFolder(Sequence[OwnKey]):
         found = read_keys(self._folder)
         if not self._is_digid:
             return found
-        if not are_rsa(found):
+        if others := [key.name for key in found if not key.is_rsa]:
             raise ConfigurationError(
-                f"{self._folder}: expected RSA, which is all that DigiD knows"
+                f"{self._folder}: expected RSA, which is all that DigiD knows, found"
+                f" another kind of key: {', '.join(others)}"
             )
         return as_digid(found)
 

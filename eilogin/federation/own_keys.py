@@ -72,7 +72,12 @@ class OwnKey:
     @property
     def encrypts(self) -> bool:
         """Whether others may encrypt for us with it, which is RSA."""
-        return self.use != _SIGNING and isinstance(self.pair.private, RSAPrivateKey)
+        return self.use != _SIGNING and self.is_rsa
+
+    @property
+    def is_rsa(self) -> bool:
+        """Whether it is of the one kind that encrypts, and that DigiD knows."""
+        return isinstance(self.pair.private, RSAPrivateKey)
 
     def is_over(self, now: float) -> bool:
         """Whether it is published no more."""
@@ -158,11 +163,6 @@ def read_keys(folder: Path) -> tuple[OwnKey, ...]:
 def as_digid(keys: Sequence[OwnKey]) -> tuple[OwnKey, ...]:
     """The same keys, whose signatures are as DigiD has them."""
     return tuple(replace(k, pair=replace(k.pair, is_digid=True)) for k in keys)
-
-
-def are_rsa(keys: Sequence[OwnKey]) -> bool:
-    """Whether all of them are of the one kind that DigiD knows."""
-    return all(isinstance(key.pair.private, RSAPrivateKey) for key in keys)
 
 
 def write_turn(name: str, begins: float, ends: float, use: str = _BOTH) -> str:

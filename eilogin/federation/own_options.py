@@ -16,7 +16,7 @@ from eilogin.errors import ConfigurationError
 from eilogin.federation.key_folder import KeyFolder
 from eilogin.federation.options import RequestedAttributes, URIs
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, Own
-from eilogin.federation.own_keys import OwnKey, are_rsa, as_digid, load_pair
+from eilogin.federation.own_keys import OwnKey, as_digid, load_pair
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
 from eilogin.settings import (
     Folder,
@@ -199,7 +199,7 @@ class OwnOptions(Options):
                 " (profile = digid)"
             )
         # Of a folder it is seen whenever that is read.
-        if self.keys is None and not are_rsa(self.own_keys):
+        if self.keys is None and not all(key.is_rsa for key in self.own_keys):
             raise ValueError("key: expected RSA, which is all that DigiD knows")
         for name in _NOT_OF_DIGID:
             if name in self.model_fields_set:

@@ -343,11 +343,12 @@ class TestAFolderWhileWeRun:
         folder("new")
         assert self.names(keys) == ["old"]
 
-    def test_has_nothing_that_digid_does_not_know(self, folder, monkeypatch):
+    def test_has_nothing_that_digid_does_not_know(self, folder, monkeypatch, caplog):
         monkeypatch.setattr(key_folder, "EVERY", 0.0)
         keys = KeyFolder(folder("old"), is_digid=True)
         folder("ec")
-        assert self.names(keys) == ["old"]
+        assert self.names(keys) == self.names(keys) == ["old"]
+        assert "found another kind of key: ec" in caplog.text
         assert keys[0].pair.is_digid
 
 

@@ -218,7 +218,7 @@ class _Refresh:
         except ConfigurationError:
             # It cannot be so: all is looked at together.
             return False
-        if state.digest == known.digest and opened(self._folder, known) is not None:
+        if known.digest == state.digest and opened(self._folder, known) is not None:
             self._note_options(state)
             return False
         old = opened(self._folder, known)

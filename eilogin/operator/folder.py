@@ -42,14 +42,17 @@ _COMMENTS = {
     "key": "The key that signs: the path of a PEM file, env:NAME for a variable that\n"
     "# holds it, or pkcs11:token=NAME;object=NAME?module-path=FILE (RFC 7512).",
     "certificate": "Its certificate, which every member is given.",
-    "pin": "The PIN of the token: env:NAME, or file:PATH.",
+    "pin": "The PIN of the token: env:NAME, file:PATH, or credential:NAME.",
     "signed": "Where what is signed is written.",
     "loopback": "Members may be on this machine.",
 }
 
 
 def _lasting(value: object) -> object:
-    days = days_of(value)
+    try:
+        days = days_of(value)
+    except ValueError:
+        days = None
     if days is None:
         raise ValueError("a number of days such as '14d'")
     return days
@@ -58,7 +61,8 @@ def _lasting(value: object) -> object:
 def _not_here(value: object) -> object:
     if isinstance(value, str) and not value.startswith(_ELSEWHERE):
         raise ValueError(
-            "env:NAME or file:PATH: this file is for git, and for others to see"
+            "env:NAME, file:PATH or credential:NAME: this file is for git, and for"
+            " others to see"
         )
     return value
 
@@ -74,7 +78,9 @@ class FederationOptions(Options):
     key: str = option("the key that signs: a PEM file, ``env:NAME`` or ``pkcs11:…``")
     certificate: ReadableFile = option("PEM file with the certificate of that key")
     pin: Annotated[Secret | None, BeforeValidator(_not_here)] = option(
-        "PIN of the token of the key: ``env:NAME`` or ``file:PATH``", default=None
+        "PIN of the token of the key: ``env:NAME``, ``file:PATH`` or"
+        " ``credential:NAME``",
+        default=None,
     )
     signed: str = option("file of what is signed", default=SIGNED)
     loopback: Flag = option("whether members may be on this machine", default="false")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography.x509 import Certificate
 
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, UntrustedSignature
 from eilogin.operator.folder import OPTIONS, Folder
 from eilogin.operator.tokens import TOKEN, token_key
 from eilogin.saml.keys import (
@@ -16,6 +16,7 @@ from eilogin.saml.keys import (
     certificate_key,
     load_certificate,
 )
+from eilogin.saml.signatures import method_of, sign_octets, verify_octets
 
 _VARIABLE = "env:"
 
@@ -33,7 +34,9 @@ def operator_key(folder: Folder) -> Iterator[SigningKey]:
         public = operator_public_key(folder)
         said = pin.get_secret_value().decode() if pin else None
         with token_key(place, said, public) as private:
-            yield SigningKey(private, load_certificate(pem))
+            key = SigningKey(private, load_certificate(pem))
+            _require_pair(folder, key, public)
+            yield key
         return
     try:
         key = SigningKey.load(_key_pem(folder.path, place), pem)
@@ -62,8 +65,21 @@ def operator_certificate(folder: Folder) -> Certificate:
 
 def operator_certificate_ends(folder: Folder) -> float:
     """When the certificate of that key is over, which not all members pass over."""
-    pem = folder.options.certificate.read_bytes()
-    return load_certificate(pem).not_valid_after_utc.timestamp()
+    return operator_certificate(folder).not_valid_after_utc.timestamp()
+
+
+def _require_pair(folder: Folder, key: SigningKey, public: PublicKey) -> None:
+    """Refuse a key of a token that is another one, which only what it signs tells."""
+    octets = b"eilogin"
+    signature = sign_octets(key, octets)
+    try:
+        verify_octets([public], octets, signature, method_of(key))
+    except UntrustedSignature as error:
+        raise ConfigurationError(
+            f"{folder.options.key}: found another key than that of"
+            f" {folder.options.certificate}; expected both of one pair: see 'object'"
+            " and 'id'"
+        ) from error
 
 
 def _key_pem(folder: Path, place: str) -> bytes:

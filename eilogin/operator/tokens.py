@@ -60,7 +60,12 @@ def token_key(uri: str, pin: str | None, public: PublicKey) -> Iterator[PrivateK
 def _parts(uri: str) -> dict[str, str]:
     path, _, query = uri.removeprefix(TOKEN).partition("?")
     said = (part.partition("=") for part in [*path.split(";"), *query.split("&")])
-    parts = {name: unquote(value, "latin-1") for name, _, value in said if value}
+    parts = {
+        # Text is in UTF-8, and an ID is octets (RFC 7512 2.3).
+        name: unquote(value, "latin-1" if name == "id" else "utf-8")
+        for name, _, value in said
+        if value
+    }
     strange = [name for name in parts if name not in _PARTS]
     if strange or not {"token", "module-path"} <= parts.keys():
         # Without what they say: one may be the PIN.

@@ -61,6 +61,7 @@ def token(tmp_path_factory):
         keys = {
             "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
             "ec": ec.generate_private_key(ec.SECP384R1()),
+            "één": ec.generate_private_key(ec.SECP384R1()),
         }
         for number, (name, key) in enumerate(keys.items(), 1):
             pem, certificate = new_key_pair("operator", private=key)
@@ -140,6 +141,16 @@ def test_what_it_signs_is_believed(begin, run, token, tmp_path, kind):
 def test_a_key_is_named_by_its_id_too(begin, run):
     begin("ec", place=f"pkcs11:token=operator;id=%02?module-path={LIBRARY}")
     run("sign")
+
+
+def test_a_name_may_have_any_letter_in_it(begin, run):
+    begin("één", place=uri("%C3%A9%C3%A9n"))
+    run("sign")
+
+
+def test_another_key_of_the_token_signs_nothing(begin, run):
+    begin("ec", place=uri("één"))
+    assert "found another key than that of" in run("sign", code=1)
 
 
 @pytest.mark.parametrize(

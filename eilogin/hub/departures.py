@@ -68,8 +68,9 @@ class Departures:
         until = now + self._sessions.max_session
         row = StoredSession(key, text, now, until, (self._label,))
         known = self._read(key)
-        if known is not None and known.is_told:
-            # It was a member once more since.
+        if known is not None and now > known.begun + _LOOKS[-1]:
+            # It was a member once more since, whether it was told of all by then or
+            # not; another process that sees the same departure does so sooner.
             self._store.end(keys=(key,))
         return self._store.create(row, issued=now)
 

@@ -32,6 +32,15 @@ def ask(  # noqa: PLR0913
     return kind(usual)
 
 
+def one_line(text: str) -> str:
+    """Text of one line, as a value of an ini file has to be; for options of click."""
+    text = text.strip()
+    if not text or not text.isprintable():
+        # Without it: it may be a key.
+        raise click.BadParameter("expected one line of text")
+    return text
+
+
 def require_yes(question: str) -> None:
     """Go on where who typed the command says yes; else nothing is done.
 

@@ -50,11 +50,6 @@ class Draft:
         return self.folder / f"{self.host}.crt"
 
     @property
-    def metadata(self) -> Path:
-        """What its federation's operator gets."""
-        return self.folder / f"{self.host}.xml"
-
-    @property
     def known(self) -> Path:
         """The folder in which it is kept what is known of the federation."""
         return self.folder / "federation"
@@ -127,6 +122,8 @@ class Draft:
         yield f"public_url = {_value(self.public_url)}"
         yield "# What people call it; name_en is its name in English."
         yield f"name = {_value(self.name)}"
+        yield "# Its help desk, whom the operator and others can ask."
+        yield "# email = ADDRESS"
         yield "# With which it signs, and is known to the others. The key is a secret."
         if self.is_digid:
             yield "# DigiD wants a certificate of PKIoverheid for that key."

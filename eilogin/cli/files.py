@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from eilogin.errors import ConfigurationError
-from eilogin.files import PUBLIC, SECRET, write
+from eilogin.files import PUBLIC, SECRET, create, write
 from eilogin.saml.keys import new_key_pair
 
 #: Bytes of a secret; as many as the hash has that it goes into.
@@ -22,14 +22,10 @@ def write_new(path: Path, octets: bytes) -> None:
 
     Raises :class:`eilogin.errors.ConfigurationError` where one is by now.
     """
-    fresh = _beside(path)
-    write(fresh, octets, mode=PUBLIC)
     try:
-        path.hardlink_to(fresh)
+        create(path, octets, mode=PUBLIC)
     except FileExistsError as error:
         raise ConfigurationError(f"{path}: is there already; it is kept") from error
-    finally:
-        fresh.unlink()
 
 
 def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
@@ -40,7 +36,8 @@ def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
     """
     path = path.resolve()
     before = path.stat()
-    fresh = _beside(path)
+    # Nobody else calls one of hers so.
+    fresh = path.with_name(f".{path.name}.eilogin")
     write(fresh, octets, mode=SECRET)
     try:
         if os.geteuid() == 0:
@@ -66,15 +63,11 @@ def copied(path: Path) -> Path:
 def write_key_pair(key: Path, certificate: Path, name: str) -> None:
     """Make a key, and a certificate for it that is made out to ``name``."""
     key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME])
-    write(key, key_pem, mode=SECRET)
+    # The key last: whoever is killed between the two leaves none that nobody knows.
     write(certificate, certificate_pem, mode=PUBLIC)
+    write(key, key_pem, mode=SECRET)
 
 
 def new_secret() -> bytes:
     """What nobody guesses, on a line of its own."""
     return secrets.token_hex(_SECRET).encode() + b"\n"
-
-
-def _beside(path: Path) -> Path:
-    """For what is to take the place of a file; nobody else calls one of hers so."""
-    return path.with_name(f".{path.name}.eilogin")

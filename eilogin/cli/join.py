@@ -5,6 +5,7 @@ application. What is there already is never written over; a second run makes wha
 missing, and says that it is done.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from eilogin.cli.asking import ask, require_yes
+from eilogin.cli.asking import ask, one_line, require_yes
 from eilogin.cli.check import tell, tell_steps
 from eilogin.cli.checking import check
 from eilogin.cli.drafting import Draft, is_address
@@ -63,15 +64,7 @@ def _source(text: str) -> str:
     """Where a federation's metadata comes from."""
     if is_address(text):
         _checked(_ADDRESS, text.removeprefix("mdq:"))
-    return _line(text)
-
-
-def _line(text: str) -> str:
-    """Text of one line, as a value of an ini file has to be."""
-    text = text.strip()
-    if not text or not text.isprintable():
-        raise click.BadParameter("expected one line of text")
-    return text
+    return one_line(text)
 
 
 def _there(text: str) -> Path:
@@ -96,7 +89,7 @@ def _there_or_none(text: str) -> Path | None:
 @click.option(
     "--app",
     metavar="NAME",
-    type=_line,
+    type=one_line,
     help="Your application, which has no ini file: MODULE:CALLABLE, such as"
     " mysite.wsgi:application, or egg:PROJECT. The file site.ini is made for it.",
 )
@@ -107,7 +100,10 @@ def _there_or_none(text: str) -> Path | None:
     help="Where visitors find your site, such as https://mijn.example.nl.",
 )
 @click.option(
-    "--name", metavar="TEXT", type=_line, help="What people call it.  [the host's name]"
+    "--name",
+    metavar="TEXT",
+    type=one_line,
+    help="What people call it.  [the host's name]",
 )
 @click.option(
     "--federation",
@@ -126,7 +122,7 @@ def _there_or_none(text: str) -> Path | None:
 @click.option(
     "--hub",
     metavar="ENTITYID",
-    type=_line,
+    type=one_line,
     help="Where your visitors log in, where the federation has several hubs.",
 )
 @click.option(
@@ -244,7 +240,7 @@ def _with_application(wish: _Wish) -> _Wish:
         " the name of its project, where that has one for PasteDeploy.",
         "MODULE:CALLABLE, or egg:PROJECT",
         option="--app",
-        kind=_line,
+        kind=one_line,
     )
     return replace(wish, app=app)
 
@@ -305,7 +301,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
         "What do people call your site? Other services and the hub show it.",
         "Name",
         option="--name",
-        kind=_line,
+        kind=one_line,
         usual=host,
     )
     federation = said["federation"] or ask(
@@ -338,15 +334,28 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
 
 def _require_same(host: Host, said: Mapping[str, str | Path | None]) -> None:
     """Whether a section that is there says what is said now: it is not changed."""
-    for name in ("public_url", "name", "hub", "profile"):
-        wanted = said[name]
+    words = {one: said[one] for one in ("public_url", "name", "hub", "profile")}
+    places = {
+        "federation": said["federation"],
+        "federation_certificate": said["operator_certificate"],
+    }
+    here = host.file.path.absolute().parent
+    for name, wanted in {**words, **places}.items():
         for guard in host.guards if wanted is not None else ():
             found = guard.options.get(name, "").strip()
-            if found != wanted:
+            is_same = found == str(wanted)
+            if name in places:
+                is_same = _place(here, found) == _place(Path.cwd(), str(wanted))
+            if not is_same:
                 raise ConfigurationError(
                     f"{host.file.path}: [{guard.title}] {name}: found '{found}', and"
                     f" '{wanted}' was said; change it there by hand"
                 )
+
+
+def _place(here: Path, said: str) -> str:
+    """An address, or a file as it is called from everywhere."""
+    return said if is_address(said) else os.path.normpath(here / said)
 
 
 # --- what the ini file names ----------------------------------------------------

@@ -92,7 +92,7 @@ class Host:
 
         A pipeline names it first; for any other ``filter-with`` does it.
         """
-        heading, end = self._place_in(lines)
+        heading, end = self._place_in(lines, name)
         option = b"pipeline" if self.section.kind == "pipeline" else b"filter-with"
         if option.decode() not in self.section.values:
             if not self._takes_filter():
@@ -124,7 +124,7 @@ class Host:
             )
             lines.insert(index + 1, first.replace(first.strip(), name, 1))
 
-    def _place_in(self, lines: Sequence[bytes]) -> tuple[int, int]:
+    def _place_in(self, lines: Sequence[bytes], name: bytes) -> tuple[int, int]:
         """Between which lines the section stands; its heading is the first of them."""
         title = encoded(self.section.title)
         headings = [
@@ -132,7 +132,7 @@ class Host:
         ]
         found = [i for i, text in headings if text == title]
         if len(found) != 1:
-            raise self._by_hand(b"eilogin")
+            raise self._by_hand(name)
         ends = [i for i, _ in headings if i > found[0]]
         return found[0], min(ends, default=len(lines))
 

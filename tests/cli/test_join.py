@@ -278,9 +278,21 @@ class TestOnceMore:
         assert "bring that back" in result.output
         assert (ini.parent / "mijn.example.nl.key").read_bytes() == before
 
-    def test_something_else_than_is_there_is_refused(self, join, with_key):
+    @pytest.mark.parametrize(
+        ("option", "same", "other"),
+        [
+            ("--public-url", "https://mijn.example.nl", "https://other.example.nl"),
+            ("--federation", "federation.xml", "https://federation.example.nl/"),
+            ("--operator-certificate", "./federation.crt", "operator.crt"),
+        ],
+    )
+    def test_something_else_than_is_there_is_refused(  # noqa: PLR0913, PLR0917
+        self, join, folder, with_key, monkeypatch, option, same, other
+    ):
         join(text=APP)
-        result = join("--public-url", "https://other.example.nl")
+        monkeypatch.chdir(folder)
+        assert join(option, same).exit_code == 0
+        result = join(option, other)
         assert result.exit_code == 1
         assert "change it there by hand" in result.output
 

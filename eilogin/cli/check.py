@@ -9,6 +9,7 @@ import click
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 from eilogin.errors import Fault
+from eilogin.saml.text import printable
 
 
 @click.command("check", short_help="Find every fault of an ini file.")
@@ -27,9 +28,9 @@ def check_command(file: Path) -> None:
         tell_steps(checked.steps)
         raise SystemExit(1)
     click.echo(
-        f"{file}: everything in order: {_many(checked.sections, 'section')}, "
+        f"{file}: everything in order: {many(checked.sections, 'section')}, "
         f"{checked.own_sections} of them of eilogin, and "
-        f"{_many(checked.stacks, 'application')} with the filters around "
+        f"{many(checked.stacks, 'application')} with the filters around "
         f"{'it' if checked.stacks == 1 else 'them'}"
     )
     for remark in checked.remarks:
@@ -39,8 +40,13 @@ def check_command(file: Path) -> None:
 def tell(faults: Sequence[Fault]) -> None:
     """Print faults for a person, on stderr."""
     for fault in faults:
-        click.echo(str(fault), err=True)
-    click.echo(_many(len(faults), "fault"), err=True)
+        click.echo(harmless(str(fault)), err=True)
+    click.echo(many(len(faults), "fault"), err=True)
+
+
+def harmless(told: str) -> str:
+    """What is wrong, which may quote whoever has written it, for a terminal."""
+    return "\n".join(map(printable, told.split("\n")))
 
 
 def tell_steps(steps: Sequence[str]) -> None:
@@ -52,5 +58,6 @@ def tell_steps(steps: Sequence[str]) -> None:
         click.echo(f"{number}. {text}", err=True)
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """How many of something there are, such as ``2 members``."""
     return f"{count} {what}{'' if count == 1 else 's'}"

@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from eilogin import clock, settings
-from eilogin.cli.asking import require_yes
-from eilogin.cli.check import tell
+from eilogin.cli.asking import one_line, require_yes
+from eilogin.cli.check import harmless, many, tell
 from eilogin.cli.files import write_key_pair
 from eilogin.cli.progress import bar
 from eilogin.errors import (
@@ -74,9 +74,7 @@ class _Commands(click.Group):
             tell(error.faults)
             raise SystemExit(1) from error
         except EiloginError as error:
-            # It may quote whoever has written what is wrong.
-            told = "\n".join(map(printable, str(error).split("\n")))
-            raise click.ClickException(told) from error
+            raise click.ClickException(harmless(str(error))) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             told = f"{where}{error.strerror or error}"
@@ -114,16 +112,25 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 @federation_command.command("init", short_help="Make the folder of a new federation.")
 @_DIR
-@click.option("--name", required=True, help="Name of the federation.")
-@click.option("--publisher", help="Who answers for it: a name, or better a URI.")
+@click.option("--name", required=True, type=one_line, help="Name of the federation.")
+@click.option(
+    "--publisher",
+    type=one_line,
+    help="Who answers for it: a name, or better a URI.",
+)
 @click.option("--days", default=14, help="How long a signature lasts: 14.")
 @click.option(
     "--key",
+    type=one_line,
     help="The key that signs: a PEM file, env:NAME, or pkcs11:… for one on a token;"
     " without it one is made.",
 )
-@click.option("--certificate", help="PEM file with its certificate; needed with --key.")
-@click.option("--pin", help="PIN of the token: env:NAME, or file:PATH.")
+@click.option(
+    "--certificate",
+    type=one_line,
+    help="PEM file with its certificate; needed with --key.",
+)
+@click.option("--pin", help="PIN of the token: env:NAME, file:PATH or credential:NAME.")
 @click.option("--loopback", is_flag=True, help="Members may be on this machine.")
 def init_command(  # noqa: PLR0913, PLR0917 - one for each option
     folder: Path,
@@ -174,8 +181,8 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _is_elsewhere(said: str) -> bool:
-    """Whether that is no file: a variable, or a token."""
-    return said.startswith(("env:", TOKEN))
+    """Whether that is no file: a variable, systemd's, or on a token."""
+    return said.startswith(("env:", "credential:", TOKEN))
 
 
 def _seen_from(folder: Path, said: str) -> str:
@@ -360,7 +367,7 @@ def list_command(folder: Path) -> None:
         kind = " and ".join(name for name, role in kinds.items() if role)
         place = known.files[entity_id].relative_to(folder)
         click.echo(f"{entity_id}  {kind}  {_name(member)}  {place}")
-    click.echo(f"{_many(len(known.members), 'member')}")
+    click.echo(f"{many(len(known.members), 'member')}")
 
 
 @federation_command.command("rules", short_help="Say what holds for a member.")
@@ -411,7 +418,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
     said = {
         "sso_domain": sso_domain,
         "required_level": level,
-        "released_attributes": "\n".join(release) or None,
+        # Of "" it is told what was expected: it may be a variable that is not there.
+        "released_attributes": "\n".join(release) if release else None,
     }
     given = {name: value for name, value in said.items() if value is not None}
     if (given or clear) and entity_id is None:
@@ -465,7 +473,7 @@ def sign_command(folder: Path, days: int | None) -> None:
     seconds = days * _DAY if days else known.options.validity
     with operator_key(known) as key:
         metadata = sign_all(known, key, seconds)
-    count = _many(len(metadata.entities), "member")
+    count = many(len(metadata.entities), "member")
     ends = write_instant(metadata.valid_until or 0.0)
     click.echo(f"{known.signed}: {count}, signed until {ends}")
 
@@ -486,7 +494,7 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
     known = Folder(folder)
     with nullcontext() if no_mdq else operator_key(known) as key:
         count = publish(known, target, key, bar("signing"))
-    answers = "" if no_mdq else f", and {_many(count, 'answer')} in entities/"
+    answers = "" if no_mdq else f", and {many(count, 'answer')} in entities/"
     click.echo(f"{target}: metadata.xml{answers}")
 
 
@@ -500,17 +508,21 @@ def verify_command(folder: Path) -> None:
     """
     known = Folder(folder, bar("reading"))
     faults = faults_of(known)
-    last = last_signed(known)
-    ends = (last[0].valid_until or 0.0) if last else 0.0
-    if ends <= clock.now():
-        told = f"over since {write_instant(ends)}" if last else "not there"
-        faults.append(f"{known.signed}: {told}: 'eilogin federation sign {folder}'")
+    last, ends = None, 0.0
+    try:
+        last = last_signed(known)
+        ends = (last[0].valid_until or 0.0) if last else 0.0
+        if ends <= clock.now():
+            told = f"over since {write_instant(ends)}" if last else "not there"
+            faults.append(f"{known.signed}: {told}: 'eilogin federation sign {folder}'")
+    except ConfigurationError as error:
+        faults.append(str(error))
     for fault in faults:
-        click.echo(fault, err=True)
+        click.echo(harmless(fault), err=True)
     if faults:
         raise SystemExit(1)
     click.echo(
-        f"{folder}: everything in order: {_many(len(known.members), 'member')}, signed"
+        f"{folder}: everything in order: {many(len(known.members), 'member')}, signed"
         f" until {write_instant(ends)}"
     )
     if ends - clock.now() < _SOON:
@@ -536,7 +548,3 @@ def diff_command(folder: Path) -> None:
         click.echo(line)
     if not lines:
         click.echo("nothing is new since it was signed")
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -43,22 +43,24 @@ def _domain(value: str) -> str:
     return value
 
 
-def _is_none(name: str) -> bool:
+def _is_no_name(line: str) -> bool:
     """Whether a line names no attribute.
 
     It may be meant for something else: a section that is indented, of whose rules
     nobody would hear.
     """
-    return len(name.split()) > 1 or name.startswith("[")
+    return len(line.split()) > 1 or line.startswith("[")
 
 
 def _names(value: object) -> object:
     if not isinstance(value, str):
         return value
     names = settings.split(value)
-    if not names or any(map(_is_none, names)):
-        raise ValueError(f"names of attributes, one a line, or '{NOTHING}'")
-    return frozenset() if names == (NOTHING,) else frozenset(names)
+    if names == (NOTHING,):
+        return frozenset()
+    if not names or NOTHING in names or any(map(_is_no_name, names)):
+        raise ValueError(f"names of attributes, one a line, or '{NOTHING}' alone")
+    return frozenset(names)
 
 
 class Rule(Options):

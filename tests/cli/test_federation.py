@@ -20,6 +20,8 @@ from key_pairs import key_pair
 from eilogin import clock as the_clock
 from eilogin.cli import main
 from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.operator import Rule
+from eilogin.operator.folder import FederationOptions
 from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
@@ -149,9 +151,29 @@ class TestInit:
         (tmp_path / "operator.crt").write_bytes(key_pair("operator")[1])
         words = ("--key", "pkcs11:token=x", "--certificate", "../operator.crt")
         told = run("init", "--name", "Proef", *words, "--pin", "271828", code=1)
-        assert "pin: found ***; expected env:NAME or file:PATH" in told
+        assert "pin: found ***; expected env:NAME, file:PATH or credential" in told
         assert "271828" not in told
         assert not (tmp_path / "fed/federation.ini").exists()
+
+    @pytest.mark.parametrize("option", ["--name", "--publisher"])
+    @pytest.mark.parametrize("text", ["", "een\nsigned = /elsewhere"])
+    def test_a_name_is_one_line(self, run, tmp_path, option, text):
+        told = run("init", "--name", "Proef", option, text, code=2)
+        assert "expected one line of text" in told
+        assert not (tmp_path / "fed").exists()
+
+    def test_shows_no_key_that_stands_in_the_place_of_its_file(self, run, tmp_path):
+        words = ("--key", key_pair("operator")[0].decode(), "--certificate", "x.crt")
+        told = run("init", "--name", "Proef", *words, code=2)
+        assert "'--key': expected one line of text" in told
+        assert "PRIVATE" not in told
+
+    def test_a_pin_may_be_a_credential(self, run, keys, monkeypatch, tmp_path):
+        Path("pin").write_text("1234")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(Path.cwd()))
+        run("init", "--name", "Proef", *keys, "--pin", "credential:pin")
+        said = (tmp_path / "fed/federation.ini").read_text()
+        assert "pin = credential:pin\n" in said
 
     def test_a_key_needs_its_certificate(self, run):
         told = run("init", "--name", "Proef", "--key", "env:KEY", code=2)
@@ -199,6 +221,11 @@ class TestInit:
         assert says in run("init", "--name", "Proef", *words, code=1)
         assert not (tmp_path / "fed").exists()
         run("init", "--name", "Proef", *keys)
+
+    def test_that_was_killed_between_two_files_can_be_repeated(self, run, tmp_path):
+        (tmp_path / "fed").mkdir()
+        (tmp_path / "fed/operator.crt").write_bytes(b"of a key that nobody has")
+        run("init", "--name", "Proef")
 
     def test_that_fails_leaves_what_was_there(self, run, tmp_path):
         (tmp_path / "fed").mkdir()
@@ -564,7 +591,7 @@ class TestRefused:
         [
             (b"https://site.test/eilogin/acs", b"http://site.test/acs", "not https"),
             (b"https://site.test/eilogin/acs", b"javascript:alert(1)", "no web addr"),
-            (b"https://site.test/eilogin/acs", b"https://127.0.0.1/a", "loopback"),
+            (b"https://site.test/eilogin/acs", b"https://127.0.0.1/a", "loopback ="),
             (b"https://site.test/</mdui:I", b"javascript:x</mdui:I", "no web address"),
             (
                 b':bindings:SOAP" Location="https:',
@@ -705,6 +732,8 @@ class TestRules:
         ("words", "says"),
         [
             ((SITE, "--sso-domain", "Ge meenten"), "a name of a-z"),
+            ((SITE, "--release", ""), "names of attributes, one a line"),
+            ((SITE, "--release", "none", "--release", "a"), "or 'none' alone"),
             (("--level", "hoog"), "of whom?"),
             ((SITE + "x", "--level", "hoog"), f"did you mean '{SITE}'?"),
         ],
@@ -737,6 +766,8 @@ class TestRules:
         text = f"[{SITE}]\nreleased_attributes =\n    a\u202eb\x1b[2J\n"
         (three / "rules.ini").write_text(text)
         assert "may learn a\\u202eb\\x1b[2J" in run("rules")
+        (three / "rules.ini").write_text(f"[{SITE}\u202e]\nsso_domain = A\n")
+        assert f"[{SITE}\\u202e] sso_domain: found 'A'" in run("verify", code=1)
 
     @pytest.mark.parametrize("command", ["sign", "verify", "diff"])
     def test_that_are_gone_are_not_taken_for_none(self, three, run, command):
@@ -795,7 +826,7 @@ class TestSign:
         file = three / "federation.ini"
         file.write_text(file.read_text() + "pin = 271828\n")
         told = run("sign", code=1)
-        assert "pin: found ***; expected env:NAME or file:PATH" in told
+        assert "pin: found ***; expected env:NAME, file:PATH or credential" in told
         assert "271828" not in told
 
     def test_not_by_the_key_of_another(self, three, run, tmp_path):
@@ -882,6 +913,11 @@ class TestVerifyAndDiff:
         file = three / "metadata.xml"
         file.write_bytes(file.read_bytes().replace(b"De site", b"De ander"))
         assert "changed after it was signed" in run("verify", code=1)
+        run("rules", SITE, "--level", "hoog")
+        (three / "members/site.test-eilogin-metadata.xml").unlink()
+        told = run("verify", code=1)
+        assert "found rules for who is no member" in told
+        assert "changed after it was signed" in told
 
     @pytest.mark.parametrize("command", ["verify", "sign", "diff", "list", "rules"])
     def test_a_folder_that_is_none_is_told(self, run, command):
@@ -889,8 +925,12 @@ class TestVerifyAndDiff:
 
     def test_a_slip_in_its_options_is_told(self, three, run):
         file = three / "federation.ini"
-        file.write_text(file.read_text().replace("14d", "off"))
-        assert "validity: found 'off'; expected a number of days" in run("sign", code=1)
+        text = file.read_text()
+        for said in ("off", "two weeks"):
+            file.write_text(text.replace("14d", said))
+            expected = f"validity: found '{said}'; expected a number of days such as"
+            told = run("sign", code=1)
+            assert f"{expected} '14d'\n" in told
 
 
 class TestRemove:
@@ -1149,6 +1189,13 @@ class TestTold:
         role = replace(descriptor.identity_provider, single_sign_ons=(other,))
         path = write(replace(descriptor, identity_provider=role), "hub")
         assert "lacks a SingleSignOnService" in run("add", path, "--yes", code=1)
+
+
+@pytest.mark.parametrize("declared", [FederationOptions, Rule])
+def test_the_manual_has_each_option_of_its_files(declared):
+    page = Path(__file__).parents[2] / "contrib/manual/operator.rst"
+    for name in declared.model_fields:
+        assert f"\n``{name}`` " in page.read_text(encoding="utf-8")
 
 
 def test_two_members_whose_files_would_be_called_alike(three, run, entity, write):

@@ -49,7 +49,8 @@ def require_address(text: str, *, on_loopback: bool) -> None:
         # What listens here may do as it is told, for nobody else can reach it.
         raise MalformedMessage(
             "an address is on this machine (loopback), where neither our 'public_url'"
-            f" nor our 'back_channel_url' is: {shown(text)}"
+            " nor our 'back_channel_url' is (an operator has 'loopback = true' in"
+            f" federation.ini for it): {shown(text)}"
         )
 
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 #: again; or it is not known, and nobody can tell it any more.
 OUT, AGAIN, MISSED = "out", "again", "missed"
 
-
 #: What a receipt in the store has behind its first three parts.
 _MORE = 7
 

@@ -72,7 +72,7 @@ _ELSEWHERE = (
     help="Have a site not answer, such as uwv; may be given more than once.",
 )
 def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> None:
-    """Run a hub, a portal and three participants on this machine.
+    """Run a hub, a portal and participants on this machine, and a rehearsal of DigiD.
 
     Makes keys, certificates, the signed metadata of the federation and citizens to log
     in with under var/, where they are not there yet; then serves the project's

@@ -1,8 +1,8 @@
 """``eilogin join``: what a site needs to become a member of a federation.
 
 Its key and certificate, its metadata, and the ini lines that put eilogin around its
-application. What is there already is never written over; a second run makes what is
-missing, and says that it is done.
+application. What is there already is never written over, but the metadata, which is
+made of the rest; a second run makes what is missing, and says that it is done.
 """
 
 import os

@@ -116,17 +116,22 @@ def hub(
     for entity in federation.expired:
         if entity.entity_id == entity_id and entity.valid_until is not None:
             raise _over(entity, entity.valid_until)
-    hubs = federation.hubs
-    named = some(hubs, _NAMED) or "none"
-    there_are = f"{did_you_mean(entity_id, hubs)} (there are: {named})"
-    there_are += _passed_over(federation)
     try:
         entity = federation.entity(entity_id)
     except UnknownPeer as error:
-        raise HubUnknown(f"{error}{there_are}") from error
+        raise HubUnknown(f"{error}{_instead_of(entity_id, federation)}") from error
     if entity.identity_provider is None:
-        raise HubUnknown(f"{entity_id!r} is no hub of this federation{there_are}")
+        told = f"{entity_id!r} is no hub of this federation"
+        raise HubUnknown(f"{told}{_instead_of(entity_id, federation)}")
     return entity, entity.identity_provider
+
+
+def _instead_of(entity_id: str, federation: Federation) -> str:
+    """Which hubs there are, of which one may have been meant."""
+    hubs = federation.hubs
+    named = some(hubs, _NAMED) or "none"
+    told = f"{did_you_mean(entity_id, hubs)} (there are: {named})"
+    return told + _passed_over(federation)
 
 
 def _unclear(federation: Federation) -> ConfigurationError:

@@ -272,13 +272,14 @@ class AtWork:
         entries = [self._worth_telling(queue, one) for one in self._taken_up(queue)]
         left = [one for entry in entries for one in entry.left.values()]
         # Another process may know them, or this one when it is started anew.
-        beyond = self._out_of_reach(left)
+        trust = self._to_tell
+        beyond = self._out_of_reach(trust, left)
         told, of_one = list[Told](), Counter[str]()
         for one in (one for one in left if one not in beyond):
             of_one[one.entity_id] += 1
             if of_one[one.entity_id] <= self._share(one.entity_id):
                 told.append(one)
-        came = beyond | self._propagation.tell_again(self._to_tell, told)
+        came = beyond | self._propagation.tell_again(trust, told)
         self._away = {one.entity_id for one, it in came.items() if it.is_away}
         for entry in entries:
             self._note(queue, entry, came)
@@ -305,7 +306,7 @@ class AtWork:
 
     def _due(self, queue: Undelivered) -> Iterator[tuple[float, Entry]]:
         """Those whose turn it is, and since when."""
-        now, keys = clock.now(), queue.keys()
+        now, keys, trust = clock.now(), queue.keys(), self._to_tell
         self._later = {key: self._later[key] for key in keys if key in self._later}
         for key in keys:
             if self._later.get(key, now) > now:
@@ -314,16 +315,15 @@ class AtWork:
             if entry is None:
                 continue
             due = queue.due_at(entry)
-            if self._out_of_reach(entry.left.values()):
+            if self._out_of_reach(trust, entry.left.values()):
                 due += _BEHIND
             if due > now:
                 self._later[key] = due
             else:
                 yield due, entry
 
-    def _out_of_reach(self, told: Iterable[Told]) -> dict[Told, Came]:
+    def _out_of_reach(self, trust: Trust, told: Iterable[Told]) -> dict[Told, Came]:
         """Those of them whom this process cannot tell, and what comes of them."""
-        trust = self._to_tell
         found = {one: self._propagation.out_of_reach(trust, one) for one in told}
         return {one: came for one, came in found.items() if came is not None}
 

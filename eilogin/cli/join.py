@@ -199,7 +199,7 @@ def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
     ini = wish.wrap or folder / _NEW_FILE
     host = Host.read(ini, wish.section) if ini.exists() else None
     if host is not None and host.guards:
-        _require_same(host, wish.said)
+        _require_same(host, wish)
         click.echo(f"{ini}: eilogin is there already")
     else:
         change = _change(wish, ini, folder, host)
@@ -332,8 +332,14 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
     )
 
 
-def _require_same(host: Host, said: Mapping[str, str | Path | None]) -> None:
-    """Whether a section that is there says what is said now: it is not changed."""
+def _require_same(host: Host, wish: _Wish) -> None:
+    """Whether the sections that are there say what is said now: they stay."""
+    own = host.section.values
+    if wish.app and host.section.kind == "app":
+        found = own.get("app", own.get("use", ""))
+        if found != wish.app:
+            raise _other(host, host.section.title, "app", found, wish.app)
+    said = wish.said
     words = {one: said[one] for one in ("public_url", "name", "hub", "profile")}
     places = {
         "federation": said["federation"],
@@ -347,10 +353,16 @@ def _require_same(host: Host, said: Mapping[str, str | Path | None]) -> None:
             if name in places:
                 is_same = _place(here, found) == _place(Path.cwd(), str(wanted))
             if not is_same:
-                raise ConfigurationError(
-                    f"{host.file.path}: [{guard.title}] {name}: found '{found}', and"
-                    f" '{wanted}' was said; change it there by hand"
-                )
+                raise _other(host, guard.title, name, found, wanted)
+
+
+def _other(
+    host: Host, title: str, name: str, found: str, wanted: object
+) -> ConfigurationError:
+    return ConfigurationError(
+        f"{host.file.path}: [{title}] {name}: found '{found}', and '{wanted}' was"
+        " said; change it there by hand"
+    )
 
 
 def _place(here: Path, said: str) -> str:

@@ -83,7 +83,12 @@ def _with_rule(member: Member, rule: Rule, registrar: str) -> etree._Element:
 
 def faults_of(folder: Folder) -> list[str]:
     """Why the members cannot be signed as they are, in sentences."""
-    faults = [] if folder.members else [f"{folder.path}: there are no members yet"]
+    faults = []
+    if not folder.members:
+        faults.append(
+            f"{folder.path}: there are no members yet; expected one at least:"
+            f" 'eilogin federation add {folder.path} FILE'"
+        )
     for entity_id, member in folder.members.items():
         ends = member.descriptor.valid_until
         if ends is not None and ends <= clock.now():

@@ -307,6 +307,9 @@ class TestWithoutAnIniFile:
         assert checked.exit_code == 0, checked.output
         again = run("join", *arguments, *ARGUMENTS)
         assert "eilogin is there already" in again.output
+        other = run("join", "--app", "mysite:app", *arguments[2:], *ARGUMENTS)
+        assert other.exit_code == 1
+        assert "and 'mysite:app' was said; change it there by hand" in other.output
 
     def test_one_of_its_name_is_kept(self, run, folder):
         (folder / "site.ini").write_text(APP)

@@ -95,9 +95,11 @@ class _Site:
                 " for 'federation_certificate'"
             )
         for line in lines:
-            # Behind a file may stand the one with its certificate, and more.
-            is_file = not is_address(line) and " " not in line
+            # Behind a file may stand the one with its certificate, and more; and the
+            # folder of the ini file may have blanks in its name.
             path = self._path(line)
+            name = line.removeprefix(f"{self._path('')}/")
+            is_file = not is_address(line) and " " not in name
             if is_file and not path.exists():
                 yield (
                     "get the federation's metadata from the operator, with you in it,"

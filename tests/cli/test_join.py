@@ -311,6 +311,15 @@ class TestWithoutAnIniFile:
         assert other.exit_code == 1
         assert "and 'mysite:app' was said; change it there by hand" in other.output
 
+    def test_its_folder_may_have_a_blank_in_its_name(self, run, folder, with_key):
+        place = folder / "Mijn site"
+        place.mkdir()
+        for file in folder.glob("mijn.example.nl.*"):
+            file.rename(place / file.name)
+        arguments = ("--app", "wsgiref.simple_server:demo_app", "--folder", place)
+        told = run("join", *arguments, *ARGUMENTS).output
+        assert f"with you in it, and put it into\n       {place}/federation.xml" in told
+
     def test_one_of_its_name_is_kept(self, run, folder):
         (folder / "site.ini").write_text(APP)
         result = run("join", "--app", "x:y", "--folder", folder, *ARGUMENTS)

@@ -441,15 +441,14 @@ def _still(site: Site, state_id: str) -> Waiting:
 def _note(
     site: Site, code: str, waiting: Waiting, changes: Changes, who: Approval
 ) -> None:
-    """Write down who decides what, before it is done."""
-    lines = changes.lines
+    """Write down who decides what, before it is done: all of it, in the folder."""
     fields: Mapping[str, Any] = {
         "code": code,
         "id": waiting.state.id,
         "who": who.name,
         "uid": who.uid,
         "count": changes.count,
-        "changes": lines,
+        "changes": changes.all_lines,
     }
     site.folder.log(fields)
     audit.event(
@@ -457,7 +456,7 @@ def _note(
         reference=waiting.state.id,
         peer=site.entity_id,
         by=_named(who),
-        changes=lines[:MOST_LOGGED],
+        changes=changes.lines[:MOST_LOGGED],
     )
 
 

@@ -86,7 +86,8 @@ def _without(
     metadata = replace(
         without(fetched.metadata, names), remarks=(told, *fetched.metadata.remarks)
     )
-    return replace(fetched, metadata=metadata, passed=tuple(sorted(names)))
+    passed = tuple(sorted({*fetched.passed, *names}))
+    return replace(fetched, metadata=metadata, passed=passed)
 
 
 def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:

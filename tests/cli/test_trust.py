@@ -274,7 +274,10 @@ class TestMoreThanIsShown:
         assert folder.waiting is not None
         told = eilogin("approve", waiting, "--all")
         assert "is active now: 2 changes (2 with '!')" in told
-        assert json.loads((folder.path / "log.jsonl").read_text())["count"] == 2
+        line = json.loads((folder.path / "log.jsonl").read_text())
+        assert line["count"] == 2
+        waited = [one for one in line["changes"] if one.startswith("  ! ")]
+        assert len(waited) == 2, "all that was approved"
 
 
 class TestWhatCannotBeCompared:

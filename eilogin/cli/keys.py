@@ -7,7 +7,6 @@ keys there are, and ``calendar`` what comes when.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -21,11 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from eilogin import clock
 from eilogin.cli.check import tell
+from eilogin.cli.ical import Event, as_ical
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import chosen, options_of_part, own_of_part
 from eilogin.cli.pipelines import Part
 from eilogin.errors import EiloginError, InvalidOptions
-from eilogin.federation import Own, Trust, peers
+from eilogin.federation import Federation, Own, Trust, peers
 from eilogin.federation.alarms import Ending
 from eilogin.federation.dates import endings_of, key_endings
 from eilogin.federation.own import HUB
@@ -64,8 +64,6 @@ _YEARS = 3 * 365 * _DAY
 _COMMON_NAME = 64
 #: How many hubs are asked, one after another: ours are few, those of the world many.
 _MOST_ASKED = 20
-#: Octets of a line of iCalendar (RFC 5545 3.1).
-_LINE = 75
 
 
 @click.group("keys", short_help="Make a site's next key, and see which has its turn.")
@@ -385,17 +383,6 @@ def _day(instant: float) -> str:
 # --- calendar -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Event:
-    """Something that happens by itself, and what to think of before."""
-
-    at: float
-    name: str
-    text: str
-    #: Days before that, on which somebody should think of it.
-    reminders: tuple[int, ...] = ()
-
-
 @keys_command.command("calendar", short_help="What comes when: keys, certificates.")
 @_of_a_site
 @click.option("--ical", is_flag=True, help="As iCalendar, with reminders.")
@@ -412,21 +399,25 @@ def calendar_command(ini: IniFile, part: Part, *, ical: bool) -> None:
         key=lambda one: (one.at, one.name),
     )
     if ical:
-        click.echo(_as_ical(own, coming), nl=False)
+        click.echo(as_ical(own, coming), nl=False)
         return
     for event in coming:
         click.echo(f"{_day(event.at)}  {event.text}")
 
 
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Ending]:
+    """When certificates end: ours in any case."""
     yield from key_endings(own.keys)
+    options, federation = None, Federation()
+    hubs: Sequence[str] = ()
     try:
         options = options_of_part(TrustOptions, ini, part)
         trust = _fetched(options)
+        federation, hubs = trust.federation, trust.hub_ids
     except EiloginError as error:
         click.echo(f"without those of others: {error}", err=True)
-        return
-    yield from endings_of(options, own, trust.federation, trust.hub_ids)
+    if options is not None:
+        yield from endings_of(options, own, federation, hubs)
 
 
 def _fetched(options: TrustOptions) -> Trust:
@@ -437,64 +428,17 @@ def _fetched(options: TrustOptions) -> Trust:
     return Trust(own, federation, back_channel_of(options), hubs)
 
 
-def _events(own: Own, endings: Iterable[Ending]) -> Iterator[_Event]:
+def _events(own: Own, endings: Iterable[Ending]) -> Iterator[Event]:
     for key in own.keys if len(own.keys) > 1 else ():
         if key.signs:
             text = f"key {key.name} signs from now on; before: eilogin keys ready"
-            yield _Event(key.begins, f"begins {key.name}", text, (7,))
+            yield Event(key.begins, f"begins {key.name}", text, (7,))
         text = f"key {key.name} is over: our metadata names it no more"
-        yield _Event(key.ends, f"ends {key.name}", text)
+        yield Event(key.ends, f"ends {key.name}", text)
     for ending in endings:
         name = f"ends {ending.peer} {ending.name}"
         text = f"{ending.what} ends: {ending.cure}"
-        yield _Event(ending.ends, name, text, (60, 30, 7))
-
-
-def _as_ical(own: Own, events: Sequence[_Event]) -> str:
-    """An iCalendar of them (RFC 5545); an event keeps its UID when it is read again."""
-    host = urlsplit(own.public_url).hostname
-    stamp = _ical_instant(clock.now())
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]
-    for event in events:
-        uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{own.entity_id} {event.name}")
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{uid}@{host}",
-            f"DTSTAMP:{stamp}",
-            f"DTSTART:{_ical_instant(event.at)}",
-            f"SUMMARY:{_ical_text(f'{host}: {event.text}')}",
-        ]
-        for days in event.reminders:
-            lines += [
-                "BEGIN:VALARM",
-                "ACTION:DISPLAY",
-                f"TRIGGER:-P{days}D",
-                f"DESCRIPTION:{_ical_text(f'{host}: {event.text}')}",
-                "END:VALARM",
-            ]
-        lines.append("END:VEVENT")
-    lines.append("END:VCALENDAR")
-    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
-
-
-def _ical_instant(instant: float) -> str:
-    return f"{clock.utc(instant):%Y%m%dT%H%M%SZ}"
-
-
-def _ical_text(text: str) -> str:
-    return re.sub(r"([\\;,])", r"\\\1", " ".join(text.split()))
-
-
-def _folded(line: str) -> Iterator[str]:
-    """The lines that a long one is written as, no character of it cut in two."""
-    begun, size = "", 0
-    for character in line:
-        octets = len(character.encode())
-        if size + octets > _LINE:
-            yield begun
-            begun, size = " ", 1
-        begun, size = begun + character, size + octets
-    yield begun
+        yield Event(ending.ends, name, text, (60, 30, 7))
 
 
 # --- ready ----------------------------------------------------------------------

@@ -260,7 +260,17 @@ class TestCalendar:
         result = site.run("calendar")
         assert "without those of others: " in result.stderr
         (line,) = result.stdout.splitlines()
-        assert line.endswith("ends: get a new one in time")
+        assert line.endswith("mine.crt (CN=mine) ends: get a new one in time")
+
+    def test_has_the_end_of_what_we_show_in_any_case(self, site):
+        (site.folder / "federation.xml").write_text("<html/>")
+        site.file.write_text(
+            f"{SITE}tls_client_certificate = %(here)s/mine.crt\n"
+            "tls_client_key = %(here)s/mine.key\n"
+        )
+        result = site.run("calendar")
+        assert "without those of others: " in result.stderr
+        assert len(result.stdout.splitlines()) == 2
 
     def test_is_one_to_import_that_reminds_in_time(self, with_hub):
         result = with_hub.run("calendar", "--ical")

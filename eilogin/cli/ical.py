@@ -1,0 +1,70 @@
+"""Events as an iCalendar (RFC 5545), which people import into their own calendar."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from eilogin import clock
+from eilogin.federation import Own
+
+#: Octets of a line (RFC 5545 3.1).
+_LINE = 75
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens by itself, and what to think of before."""
+
+    at: float
+    name: str
+    text: str
+    #: Days before that, on which somebody should think of it.
+    reminders: tuple[int, ...] = ()
+
+
+def as_ical(own: Own, events: Sequence[Event]) -> str:
+    """An iCalendar of a site; an event keeps its UID when it is read again."""
+    host = urlsplit(own.public_url).hostname
+    stamp = _instant(clock.now())
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]
+    for event in events:
+        uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{own.entity_id} {event.name}")
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{uid}@{host}",
+            f"DTSTAMP:{stamp}",
+            f"DTSTART:{_instant(event.at)}",
+            f"SUMMARY:{_text(f'{host}: {event.text}')}",
+        ]
+        for days in event.reminders:
+            lines += [
+                "BEGIN:VALARM",
+                "ACTION:DISPLAY",
+                f"TRIGGER:-P{days}D",
+                f"DESCRIPTION:{_text(f'{host}: {event.text}')}",
+                "END:VALARM",
+            ]
+        lines.append("END:VEVENT")
+    lines.append("END:VCALENDAR")
+    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
+
+
+def _instant(instant: float) -> str:
+    return f"{clock.utc(instant):%Y%m%dT%H%M%SZ}"
+
+
+def _text(text: str) -> str:
+    return re.sub(r"([\\;,])", r"\\\1", " ".join(text.split()))
+
+
+def _folded(line: str) -> Iterator[str]:
+    """The lines that a long one is written as, no character of it cut in two."""
+    begun, size = "", 0
+    for character in line:
+        octets = len(character.encode())
+        if size + octets > _LINE:
+            yield begun
+            begun, size = " ", 1
+        begun, size = begun + character, size + octets
+    yield begun

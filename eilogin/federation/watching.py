@@ -221,16 +221,25 @@ class Watch:
 
         Raises as :func:`eilogin.federation.refreshing.refresh`.
         """
-        tries, look = self.active.tries, look_at(self._options.federation)
-        is_due = self._may_refresh and _is_due(tries, look)
+        look = look_at(self._options.federation)
+        is_due = self._may_refresh and _is_due(self.active.tries, look)
         number = self.folder.lock() if is_due else None
         if number is None:
             return False
         try:
+            if not self._is_due_still(look):
+                return False
             refresh(self._options, self.folder)
         finally:
             os.close(number)
         return True
+
+    def _is_due_still(self, look: str) -> bool:
+        """Whether it is by what is active now: for who holds the lock."""
+        active = self.folder.active
+        return (
+            active is not None and self._is_ours(active) and _is_due(active.tries, look)
+        )
 
     def _begin(self, look: str) -> None:
         # If this fails, not again and again.
@@ -241,12 +250,7 @@ class Watch:
                 self._not_before, self._begun = 0.0, ""
                 return
             try:
-                active = self.folder.active
-                if (
-                    active is not None
-                    and self._is_ours(active)
-                    and _is_due(active.tries, look)
-                ):
+                if self._is_due_still(look):
                     self._child = Child(number, question(self._options))
                     _round.adopt(self._child)
                 else:

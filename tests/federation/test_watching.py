@@ -220,6 +220,23 @@ class TestARefresh:
             assert len(sources.asked) == asked
         site.waits_until(lambda: len(sources.asked) > asked)
 
+    def test_is_not_done_again_where_another_process_was_first(
+        self, site, options, monkeypatch
+    ):
+        lock, watch = SiteFolder.lock, site.filter.trust.watch
+
+        def refreshed_first(folder):
+            monkeypatch.undo()
+            with folder.locked(0):
+                refresh(options, folder)
+            return lock(folder)
+
+        site.make_due()
+        watch.look()
+        monkeypatch.setattr(SiteFolder, "lock", refreshed_first)
+        assert not watch.refresh_if_due()
+        assert _is_free(site.folder)
+
     def test_is_not_done_where_that_is_off(self, sources):
         site = Site(sources.site(federation_refresh="off"))
         site.request()

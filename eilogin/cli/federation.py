@@ -31,6 +31,7 @@ from eilogin.operator import (
     OPTIONS,
     RULES,
     TOKEN,
+    Elements,
     Folder,
     Member,
     Rule,
@@ -496,6 +497,8 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
         count = publish(known, target, key, bar("signing"))
     answers = "" if no_mdq else f", and {many(count, 'answer')} in entities/"
     click.echo(f"{target}: metadata.xml{answers}")
+    if last := last_signed(known):
+        _note_what_is_unsigned(known, last[1])
 
 
 @federation_command.command("verify", short_help="Tell whether all is well.")
@@ -533,8 +536,20 @@ def verify_command(folder: Path) -> None:
             f"note: {known.options.certificate}: is good until {write_instant(over)}:"
             " eilogin does not mind that, but members with other products may"
         )
-    if last and any(difference(last[1], about_to_sign(known))):
-        click.echo(f"note: not all is signed: see 'eilogin federation diff {folder}'")
+    if last:
+        _note_what_is_unsigned(known, last[1])
+
+
+def _note_what_is_unsigned(known: Folder, elements: Elements) -> None:
+    """Say so where the folder has other members than these, which were signed last."""
+    try:
+        is_signed = not any(difference(elements, about_to_sign(known)))
+    except ConfigurationError:
+        # What is published is as good as before; "verify" tells the rest.
+        is_signed = False
+    if not is_signed:
+        told = f"see 'eilogin federation diff {known.path}'"
+        click.echo(f"note: not all is signed: {told}")
 
 
 @federation_command.command("diff", short_help="Tell what is not signed yet.")

@@ -32,14 +32,21 @@ class Certificates:
         self._lock = threading.Lock()
 
     def soon(self, pause: float = 0.0) -> tuple[Ending, ...]:
-        """Of whom the last one is over, or nearly so."""
+        """Of whom the last one is over, or nearly so; while they are looked at, as was.
+
+        Nobody waits for who looks, but for the first time.
+        """
         trust = self._trust()
-        with self._lock:
+        if not self._lock.acquire(blocking=self._federation is None):
+            return self._found
+        try:
             if trust.federation is not self._federation or clock.now() >= self._due:
                 self._found = tuple(_soon(trust, pause))
                 self._federation = trust.federation
                 self._due = clock.now() + _DAY
             return self._found
+        finally:
+            self._lock.release()
 
     def see(self) -> None:
         """Tell the log what there is to tell; what was near at the start is told."""

@@ -31,6 +31,7 @@ from eilogin.operator.members import read_member as read_member
 from eilogin.operator.proof import prove as prove
 from eilogin.operator.publishing import publish as publish
 from eilogin.operator.rules import Rule as Rule
+from eilogin.operator.signing import Elements as Elements
 from eilogin.operator.signing import about_to_sign as about_to_sign
 from eilogin.operator.signing import difference as difference
 from eilogin.operator.signing import faults_of as faults_of

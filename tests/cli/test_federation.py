@@ -878,11 +878,12 @@ class TestVerifyAndDiff:
         assert "everything in order: 3 members" in run("verify")
         assert run("diff") == "nothing is new since it was signed\n"
 
-    def test_what_is_not_signed_is_told(self, three, run):
+    def test_what_is_not_signed_is_told(self, three, run, tmp_path):
         assert "metadata.xml: not there" in run("verify", code=1)
         run("sign")
         run("rules", SITE, "--level", "hoog")
         assert "not all is signed" in run("verify")
+        assert "note: not all is signed" in run("publish", tmp_path / "www", "--no-mdq")
         told = run("diff").splitlines()
         assert any(line.startswith("+") and "required-level" in line for line in told)
         assert not any(OTHER in line for line in told)
@@ -991,6 +992,14 @@ class TestPublish:
         (tmp_path / "operator.key").unlink()
         run("publish", tmp_path / "www", "--no-mdq")
         assert contents(tmp_path / "www").keys() == {"metadata.xml"}
+
+    def test_what_was_signed_is_there_also_while_a_member_cannot_be_read(
+        self, three, run, tmp_path
+    ):
+        run("sign")
+        next((tmp_path / "fed/members").glob("*.xml")).write_text("<broken")
+        told = run("publish", tmp_path / "www", "--no-mdq")
+        assert "note: not all is signed" in told
 
     @pytest.mark.parametrize(
         "name", ["https://site.test/" + "x" * 300, "..", ".htaccess", "index.html"]

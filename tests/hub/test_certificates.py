@@ -1,7 +1,10 @@
 """A hub hears of certificates of its participants that end soon, while it runs."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 from webob import Request
@@ -9,6 +12,7 @@ from webob import Request
 from eilogin import clock as instants
 from eilogin import metrics
 from eilogin.hub.at_work import leave_once
+from eilogin.hub.certificates import Certificates
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import write_instant
 from eilogin.web import environ as env
@@ -152,3 +156,24 @@ class TestTheNumbers:
         assert line.startswith(f'{name}{{certificate="signing",peer="{UWV}"}} ')
         assert float(line.split()[-1]) == now + 20 * DAY
         assert f'peer="{STAD}"' not in text
+
+
+def test_who_asks_while_they_are_looked_at_hears_what_was_known():
+    looked, done = threading.Event(), threading.Event()
+
+    class Slow(dict):
+        def values(self):
+            looked.set()
+            assert done.wait(60)
+            return super().values()
+
+    federations = [SimpleNamespace(members={}), SimpleNamespace(members=Slow())]
+    certificates = Certificates(lambda: SimpleNamespace(federation=federations[0]))
+    assert certificates.soon() == ()
+    del federations[0]
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(certificates.soon)
+        assert looked.wait(60)
+        assert certificates.soon() == ()
+        done.set()
+        assert slow.result() == ()

@@ -239,6 +239,8 @@ class _Refresh:
         self._active, self._known = replace(active, state=known), known
         self._belonging = Belonging(known, self._names_before)
         self._folder.note(self._active)
+        # What waits was made by those before; by these it comes to wait anew.
+        self._folder.drop_waiting()
 
     def _as_before(self, known: State, found: Found) -> Found:
         """What the sources of these options had when that was active.

@@ -492,6 +492,19 @@ class TestOtherOptions:
         assert folder.active.state.index == before.state.index
         assert folder.active.since == before.since
 
+    def test_have_what_waits_wait_anew(self, site, sources, folder):
+        """By the older ones it would be active, of which no process knows any more."""
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        moved, sources.octets = sources.octets, b"<html>"
+        line = f"{sources.url} validity=60d"
+        self.started(sources, federation=line)
+        assert folder.waiting is None
+        sources.octets = moved
+        refresh(sources.site(federation=line), folder)
+        waits = folder.waiting.state
+        assert waits.configuration == folder.active.state.configuration
+
     def test_bring_in_another_source_at_once(self, sources, folder, partner):
         lines = f"{partner(STAD)}\n{sources.url}"
         sources.publish(HUB, UWV, moved=[HUB])

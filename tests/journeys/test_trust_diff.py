@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def trust(site):
 @pytest.fixture
 def log_in(site, citizen_at):
     """Have a citizen come by with a browser that nobody knows; how far she gets."""
-    numbers = iter(range(10))
+    numbers = cycle(range(10))
 
     def come():
         anna = citizen_at(Browser(over_http), person(next(numbers)))

@@ -18,6 +18,7 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
                             (``understanding``: if it is well signed, and in time)
 ``filtering``               whom of its members we want
 ``together``                several sources: each member is of one of them only
+                            (``belonging``: of which)
 **how it changes**
 ``folder``, ``states``      what is kept on disk, and what of that is active or waits
 ``refreshing``              from the sources to the next state (``made_by``: what the

@@ -22,8 +22,9 @@ from eilogin.saml.keys import fingerprints
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two looks.
-EVERY = 1.0
+#: Seconds between two looks; and until what is wrong is read again, though no file is
+#: another one: it may have been this process that could not read it.
+EVERY, AGAIN = 1.0, 60.0
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
 
@@ -42,6 +43,7 @@ class KeyFolder(Sequence[OwnKey]):
         self._next = time.monotonic() + EVERY
         #: What is wrong with what lies there, and whether that was told.
         self._fault, self._is_told = "", False
+        self._again = 0.0
 
     def __len__(self) -> int:
         return len(self._now)
@@ -66,11 +68,14 @@ class KeyFolder(Sequence[OwnKey]):
         return self._keys
 
     def _look(self) -> None:
-        stamp = _stamp(self._folder)
-        if stamp == self._stamp:
+        stamp, now = _stamp(self._folder), time.monotonic()
+        if stamp != self._stamp:
+            self._stamp, self._is_told = stamp, False
+        else:
             self._complain()
-            return
-        self._stamp, self._is_told = stamp, False
+            if not self._fault or now < self._again:
+                return
+        self._again = now + AGAIN
         try:
             before, self._keys, self._fault = self._keys, self._read(), ""
         except ConfigurationError as error:

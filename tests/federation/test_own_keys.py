@@ -337,6 +337,17 @@ class TestAFolderWhileWeRun:
         assert self.names(keys) == self.names(keys) == ["old"]
         assert f"{place}: cannot be read (No such file or directory)" in caplog.text
 
+    def test_is_read_again_after_what_was_our_own_fault(
+        self, keys, folder, monkeypatch
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(key_folder, "read_keys", self.cannot_be_read)
+            folder("new")
+            assert self.names(keys) == ["old"]
+        assert self.names(keys) == ["old"], "not at each look"
+        monkeypatch.setattr(keys, "_again", 0.0)
+        assert self.names(keys) == ["new", "old"]
+
     def test_is_looked_at_once_a_second(self, keys, folder, monkeypatch):
         monkeypatch.setattr(key_folder, "EVERY", 60.0)
         assert self.names(keys) == ["old"]

@@ -24,7 +24,12 @@ from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import set_up_logging, variables_of
-from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.errors import (
+    ConfigurationError,
+    EiloginError,
+    InvalidOptions,
+    MetadataUnusable,
+)
 from eilogin.federation import Federation
 from eilogin.federation.changes import MOST_LOGGED, Changes, Rules, changes_for
 from eilogin.federation.departed import departed_of, note_departed
@@ -107,7 +112,13 @@ class Site:
         """
         active = self.folder.active
         old = None if active is None else opened(self.folder, active.state)
-        new = Federation.from_index(self.folder.index(waiting.state))
+        try:
+            new = Federation.from_index(self.folder.index(waiting.state))
+        except MetadataUnusable as error:
+            # As after an update. It keeps its name, and who has approved it.
+            raise type(error)(
+                f"{error} by 'eilogin trust refresh {self.ini.path}'"
+            ) from error
         return old or Federation(), new
 
 

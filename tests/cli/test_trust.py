@@ -184,6 +184,16 @@ class TestWhatWaits:
         eilogin("approve", waiting)
         assert key_of_hub(folder) == NEW.certificate_text
 
+    def test_is_made_anew_after_an_update(self, waiting, eilogin, folder):
+        """Of an index that another version wrote, here one that lacks its end."""
+        path = folder.index(folder.waiting.state)
+        path.write_bytes(path.read_bytes()[:-1])
+        for word in (("diff",), ("approve", waiting), ("reject", waiting)):
+            told = eilogin(*word, status=1)
+            assert "it is made anew from the metadata by 'eilogin trust refresh" in told
+        assert "a newer state waits" in eilogin("refresh")
+        assert "is active now" in eilogin("approve", waiting)
+
     def test_is_not_approved_where_another_waits_by_now(
         self, waiting, operator, eilogin, folder
     ):

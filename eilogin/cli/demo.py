@@ -6,7 +6,6 @@ or ``egg:eilogin#trust``.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import serve
 from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
-from eilogin.federation.folder import SiteFolder
+from eilogin.federation.folder import forget_all
 from eilogin.files import SECRET, write
 from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, to_json
 from eilogin.operator import (
@@ -309,8 +308,7 @@ class Demo:
     def _forget(self) -> None:
         """Have no site know anything of the federation, so that it takes all anew."""
         for known in self._of_option("federation_folder"):
-            for site in SiteFolder.all_in(known):
-                shutil.rmtree(site.path)
+            forget_all(known)
 
     def _made(self, path: Path, what: str, make: Callable[[Path], None]) -> Step:
         if path.exists():

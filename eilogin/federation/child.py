@@ -2,7 +2,7 @@
 
 So no request waits for it, and what it takes of the memory is free again afterwards. It
 is told the options at its standard input, all but the secrets, and has the file of the
-lock open, which is free when it is no more, however it ends.
+lock open, and that of its turn, which are free when it is no more, however it ends.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import subprocess  # nosec B404 # our own interpreter alone
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import eilogin
@@ -43,9 +43,9 @@ def question(options: TrustOptions) -> bytes:
 
 
 class Child:
-    """A process that refreshes, and has the file of the lock open."""
+    """A process that refreshes, and has open what is ``held`` meanwhile."""
 
-    def __init__(self, lock: int, question: bytes) -> None:
+    def __init__(self, held: Sequence[int], question: bytes) -> None:
         self.status = 0
         with contextlib.ExitStack() as stack:
             # Files, for nobody reads or writes while it runs.
@@ -58,7 +58,7 @@ class Child:
                 stdin=asked,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                pass_fds=[lock],
+                pass_fds=held,
                 env=environment(),
                 # What Ctrl-C ends is not this one, which leaves all as it should be.
                 start_new_session=True,

@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -44,6 +45,7 @@ from eilogin.federation.states import (
 
 _log = logging.getLogger("eilogin")
 
+_TURN = "turn-"
 _ACTIVE, _WAITING = "active.json", "waiting.json"
 
 #: Not by a link to a file elsewhere, nor waiting for who writes to a pipe.
@@ -58,6 +60,19 @@ Stamp = tuple[int, int, int] | None
 _LOOK = 0.1
 
 
+def turns() -> int:
+    """How many sites may refresh at once: each takes a core, and a lot of memory."""
+    return min(2, len(os.sched_getaffinity(0)))
+
+
+def forget_all(folder: Path) -> None:
+    """Remove what any site keeps in ``federation_folder``; raises OSError."""
+    for path in folder.glob("*-" + "[0-9a-f]" * 12):
+        shutil.rmtree(path)
+    for path in folder.glob(f"{_TURN}[0-9]"):
+        path.unlink()
+
+
 class SiteFolder:
     """What is kept of the federation of one site."""
 
@@ -70,11 +85,6 @@ class SiteFolder:
         host = "".join(re.findall(r"//([a-z0-9.-]{1,80})", entity_id.lower())[:1])
         short = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
         return cls(folder / f"{host or 'site'}-{short}")
-
-    @classmethod
-    def all_in(cls, folder: Path) -> "list[SiteFolder]":
-        """Those of all sites that have one in ``federation_folder``."""
-        return [cls(path) for path in folder.glob("*-" + "[0-9a-f]" * 12)]
 
     def __str__(self) -> str:
         return str(self.path)
@@ -150,12 +160,12 @@ class SiteFolder:
             else:
                 os.chown(path, *to_whom, follow_symlinks=False)
 
-    def _open(self, name: str, flags: int) -> int:
+    @staticmethod
+    def _open(place: Path, flags: int) -> int:
         """Open a file of ours: no link to another one, and nothing that one waits for.
 
         Raises OSError.
         """
-        place = self.path / name
         number = os.open(place, flags | _SAFELY, 0o644)
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
@@ -171,10 +181,26 @@ class SiteFolder:
         A child process may take it along: it is free when nobody has it open any more.
         Raises ConfigurationError where it cannot be had, whoever holds it.
         """
+        return self._held(self.path / "lock")
+
+    def turn(self) -> int | None:
+        """As :meth:`lock`, of the turns that sites share whose folders lie together.
+
+        None while all are taken. Where no file can be made for it nobody is counted.
+        """
+        parent = self.path.parent
+        places = [parent / f"{_TURN}{number}" for number in range(turns())]
         try:
-            number = self._open("lock", os.O_RDONLY | os.O_CREAT)
+            held = (self._held(place) for place in places)
+            return next((one for one in held if one is not None), None)
+        except ConfigurationError:
+            return os.open(os.devnull, os.O_RDONLY)
+
+    def _held(self, place: Path) -> int | None:
+        try:
+            number = self._open(place, os.O_RDONLY | os.O_CREAT)
         except OSError as error:
-            raise _unusable(self.path / "lock", error) from error
+            raise _unusable(place, error) from error
         try:
             self._give(number)
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -318,7 +344,7 @@ class SiteFolder:
         place = self.path / "log.jsonl"
         line = json.dumps({"time": clock.now(), **fields}).encode() + b"\n"
         is_shared = not place.exists() and self.path.stat().st_mode & stat.S_IWGRP
-        number = self._open(place.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        number = self._open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             self._give(number)
             if is_shared:
@@ -370,7 +396,7 @@ class SiteFolder:
     def _read(self, name: str, read: Callable[[bytes], _T]) -> _T | None:
         path = self.path / name
         try:
-            with os.fdopen(self._open(name, os.O_RDONLY), "rb") as file:
+            with os.fdopen(self._open(self.path / name, os.O_RDONLY), "rb") as file:
                 octets = file.read(LONGEST + 1)
         except FileNotFoundError:
             return None

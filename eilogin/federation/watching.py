@@ -245,21 +245,37 @@ class Watch:
         # If this fails, not again and again.
         self._not_before, self._begun = time.monotonic() + SHORTEST, look
         try:
-            number = self.folder.lock()
-            if number is None:
+            held = self._held()
+            if not held:
                 self._not_before, self._begun = 0.0, ""
                 return
             try:
                 if self._is_due_still(look):
-                    self._child = Child(number, question(self._options))
+                    self._child = Child(held, question(self._options))
                     _round.adopt(self._child)
                 else:
                     self._not_before = 0.0
             finally:
-                # The child has it too.
-                os.close(number)
+                # The child has them too.
+                for number in held:
+                    os.close(number)
         except (ConfigurationError, OSError) as error:
             self._complain(f"no refresh can be begun: {error}")
+
+    def _held(self) -> list[int]:
+        """What is held while a child refreshes; nothing where others are at it."""
+        lock = self.folder.lock()
+        if lock is None:
+            return []
+        try:
+            turn = self.folder.turn()
+        except OSError:
+            os.close(lock)
+            raise
+        if turn is None:
+            os.close(lock)
+            return []
+        return [lock, turn]
 
     def _see_child(self, child: Child) -> None:
         if not child.is_done():

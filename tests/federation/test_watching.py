@@ -15,7 +15,7 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.federation import child, watching
-from eilogin.federation.folder import SiteFolder
+from eilogin.federation.folder import SiteFolder, turns
 from eilogin.federation.own_keys import OwnKey
 from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import trust_of
@@ -218,6 +218,30 @@ class TestARefresh:
             asked = len(sources.asked)
             time.sleep(3 * watching.EVERY)
             assert len(sources.asked) == asked
+        site.waits_until(lambda: len(sources.asked) > asked)
+
+    def test_waits_for_its_turn_where_other_sites_are_at_it(self, site, sources):
+        """Those whose folders lie beside it."""
+        other = SiteFolder.of(site.folder.path.parent, STAD)
+        held = [other.turn() for _ in range(turns())]
+        assert site.folder.turn() is None
+        site.request()
+        site.make_due()
+        asked = len(sources.asked)
+        time.sleep(3 * watching.EVERY)
+        assert len(sources.asked) == asked
+        assert _is_free(site.folder)
+        for number in held:
+            os.close(number)
+        site.waits_until(lambda: len(sources.asked) > asked)
+
+    def test_waits_for_nobody_where_turns_cannot_be_told(
+        self, site, sources, monkeypatch
+    ):
+        (site.folder.path.parent / "turn-0").mkdir()
+        asked = len(sources.asked)
+        site.request()
+        site.make_due()
         site.waits_until(lambda: len(sources.asked) > asked)
 
     def test_is_not_done_again_where_another_process_was_first(

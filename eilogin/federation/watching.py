@@ -283,8 +283,10 @@ class Watch:
         self._child = None
         relay(child.told())
         if child.status == 0:
-            # It has noted when it is time again.
-            self._not_before = 0.0
+            # Where it could write that: on a disk that is full it could not.
+            self.look()
+            if not self.active.tries.is_due:
+                self._not_before = 0.0
             return
         why = f"the process that refreshes ended with status {child.status}"
         self._complain(why)

@@ -182,7 +182,7 @@ class TestInit:
     @pytest.fixture
     def keys(self, tmp_path, monkeypatch):
         """A key and its certificate in the working folder, and one of another."""
-        folder = tmp_path / "work"
+        folder = tmp_path / "desk"
         folder.mkdir()
         monkeypatch.chdir(folder)
         for name in ("operator", "other"):
@@ -198,8 +198,8 @@ class TestInit:
         Path("pin").write_text("1234")
         run("init", "--name", "Proef", *keys, "--pin", "file:pin")
         said = (tmp_path / "fed/federation.ini").read_text()
-        assert "key = ../work/operator.key\n" in said
-        assert "pin = file:../work/pin\n" in said
+        assert "key = ../desk/operator.key\n" in said
+        assert "pin = file:../desk/pin\n" in said
 
     def test_a_key_elsewhere_need_not_be_there_yet(self, run, keys, tmp_path):
         run("init", "--name", "Proef", "--key", "env:KEY", *keys[2:])

@@ -204,6 +204,18 @@ class TestARefresh:
             site.make_due()
             site.waits_until(lambda name=name: site.knows(name), seconds=30)
 
+    def test_that_could_note_nothing_is_not_begun_again_at_once(
+        self, site, tmp_path, monkeypatch
+    ):
+        """As on a disk that is full."""
+        begun = tmp_path / "begun"
+        monkeypatch.setattr(child, "RUN", f"open({str(begun)!r}, 'a').write('x')")
+        site.request()
+        site.make_due()
+        site.waits_until(begun.exists)
+        time.sleep(4 * watching.EVERY)
+        assert begun.read_text() == "x"
+
     def test_logs_here_what_the_child_says(self, site, sources, caplog):
         with caplog.at_level(logging.INFO, "eilogin"):
             site.request()

@@ -4,17 +4,12 @@ The hub has two servers on one store: the one for visitors, and gunicorn, which 
 TLS, for servers. Everything in it is real but the browser.
 """
 
-import contextlib
 import json
-import socket
-import subprocess
-import sys
-import time
 
 import pytest
 from paste.deploy import loadapp
 from real_parts import free_ports
-from unmeasured import unmeasured
+from tls_servers import serving
 
 from eilogin.cli import main
 from eilogin.hub.citizens import demo_citizens, to_json
@@ -110,37 +105,8 @@ def port(folder, capsys):
 
 @pytest.fixture
 def served(folder, port):
-    """gunicorn, which lets in who shows a certificate of ours."""
-    log = folder / "gunicorn.log"
-    command = [
-        *(sys.executable, "-m", "gunicorn", "--paste", "rehearsal.ini"),
-        *("-k", "gthread", "-b", f"127.0.0.1:{port}"),
-        *("--certfile", "was.crt", "--keyfile", "was.key"),
-        *("--ca-certs", "ours.crt", "--cert-reqs", "2"),
-    ]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command, cwd=folder, env=unmeasured(), stdout=output, stderr=output
-        ) as process,
-    ):
-        try:
-            wait_until_it_listens(port, process, log)
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def wait_until_it_listens(port, process, log):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.05)
-    pytest.fail(log.read_text())
+    with serving(folder, "rehearsal", "was", port):
+        yield
 
 
 @pytest.fixture

@@ -4,19 +4,16 @@ It has two servers on one store: the one for visitors, and gunicorn, which speak
 for servers. Everything is real but the browser.
 """
 
-import subprocess
-import sys
-
 import pytest
 from paste.deploy import loadapp
 from real_parts import free_ports
-from unmeasured import unmeasured
+from tls_servers import serving
 
 from eilogin.cli import main
 from eilogin.hub.citizens import demo_citizens, to_json
 from eilogin.saml.keys import new_key_pair
 from eilogin.testing import Browser
-from tests.journeys.test_digid_mutual_tls import APPLICATION, wait_until_it_listens
+from tests.journeys.test_digid_mutual_tls import APPLICATION
 from tests.test_backchannel import certificate
 
 INLOGGEN, MIJN = "inloggen.localhost", "mijn.localhost"
@@ -94,26 +91,8 @@ def port(tmp_path, capsys):
 
 @pytest.fixture
 def served(tmp_path, port):
-    """gunicorn, which lets in who shows a certificate of ours."""
-    log = tmp_path / "gunicorn.log"
-    command = [
-        *(sys.executable, "-m", "gunicorn", "--paste", "mijn.ini"),
-        *("-k", "gthread", "-b", f"127.0.0.1:{port}"),
-        *("--certfile", "site.crt", "--keyfile", "site.key"),
-        *("--ca-certs", "ours.crt", "--cert-reqs", "2"),
-    ]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command, cwd=tmp_path, env=unmeasured(), stdout=output, stderr=output
-        ) as process,
-    ):
-        try:
-            wait_until_it_listens(port, process, log)
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
+    with serving(tmp_path, "mijn", "site", port):
+        yield
 
 
 @pytest.fixture

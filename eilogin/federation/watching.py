@@ -78,7 +78,9 @@ class Watch:
         self._told: list[Told] = []
         self._in_each_round: list[Callable[[], object]] = []
         self._child: Child | None = None
-        self._not_before = 0.0
+        #: Not again before that, unless the one that began then noted how it went:
+        #: then these tries are others.
+        self._not_before, self._tries = 0.0, active.tries
         #: How the files of this machine looked the last time, and when a child began.
         self._seen, self._begun = active.tries.look, ""
         #: Whether they had looked so before that; and when to look again.
@@ -227,19 +229,19 @@ class Watch:
         if number is None:
             return False
         try:
-            if not self._is_due_still(look):
+            if self._tries_if_due(look) is None:
                 return False
             refresh(self._options, self.folder)
         finally:
             os.close(number)
         return True
 
-    def _is_due_still(self, look: str) -> bool:
-        """Whether it is by what is active now: for who holds the lock."""
+    def _tries_if_due(self, look: str) -> Tries | None:
+        """How it went until now, if it is still due: for who holds the lock."""
         active = self.folder.active
-        return (
-            active is not None and self._is_ours(active) and _is_due(active.tries, look)
-        )
+        if active is None or not self._is_ours(active):
+            return None
+        return active.tries if _is_due(active.tries, look) else None
 
     def _begin(self, look: str) -> None:
         # If this fails, not again and again.
@@ -250,7 +252,9 @@ class Watch:
                 self._not_before, self._begun = 0.0, ""
                 return
             try:
-                if self._is_due_still(look):
+                tries = self._tries_if_due(look)
+                if tries is not None:
+                    self._tries = tries
                     self._child = Child(held, question(self._options))
                     _round.adopt(self._child)
                 else:
@@ -283,9 +287,9 @@ class Watch:
         self._child = None
         relay(child.told())
         if child.status == 0:
-            # Where it could write that: on a disk that is full it could not.
             self.look()
-            if not self.active.tries.is_due:
+            if self.active.tries != self._tries:
+                # It noted when it is time again; on a disk that is full it could not.
                 self._not_before = 0.0
             return
         why = f"the process that refreshes ended with status {child.status}"

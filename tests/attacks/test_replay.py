@@ -5,12 +5,12 @@ that is set back, and a store that fails at any of its verbs. And a LogoutReques
 executed once.
 """
 
-import multiprocessing
-import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
 from wsgiref.validate import validator
 
@@ -26,6 +26,7 @@ from eilogin.testing import Browser, Federation
 from eilogin.visit import under_way
 
 THREADS = 16
+PROCESSES = 2
 MINE = "https://stad.test/mijn"
 
 
@@ -129,33 +130,30 @@ def test_brought_again_after_a_logout_it_makes_none(answered):
     assert answered.url.startswith("https://inloggen.test/")
 
 
-def in_another_process(folder, address, cookies, results):
-    """Serve the same site from the same store, and bring the same answer."""
-    own = Path(folder, str(os.getpid()))
-    own.mkdir()
-    browser = make(own, f"sqlite:///{folder}/stad.db").browser()
-    for name, value in cookies.items():
-        browser.set_cookie("stad.test", name, value)
-    results.put(len(sessions_made([bring(browser, address)])))
+def in_another_process(folder, name, address, cookies):
+    """Serve the same site from the same store, and bring the same answer at once."""
+    browser = started_again(folder, name).browser()
+    for key, value in cookies.items():
+        browser.set_cookie("stad.test", key, value)
+    Path(folder, name, "ready").touch()
+    ends = time.monotonic() + 60
+    while len(list(Path(folder).glob("*/ready"))) < PROCESSES:
+        assert time.monotonic() < ends, "the other process does not come"
+    return len(sessions_made([bring(browser, address)]))
 
 
 def test_of_two_processes_one_gets_a_session(tmp_path):
     answered = with_an_answer(make(tmp_path, f"sqlite:///{tmp_path}/stad.db"))
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    processes = [
-        context.Process(
-            target=in_another_process,
-            args=(str(tmp_path), answered.url, answered.cookies("stad.test"), results),
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        process.start()
-    made = [results.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join(timeout=60)
-    results.close()
+    brought = answered.url, answered.cookies("stad.test")
+    # What a process raises is raised here; and that it died, if it did.
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as processes:
+        begun = [
+            processes.submit(
+                in_another_process, str(tmp_path), f"process-{number}", *brought
+            )
+            for number in range(PROCESSES)
+        ]
+        made = [one.result(timeout=120) for one in begun]
     assert sorted(made) == [0, 1]
 
 

@@ -195,8 +195,14 @@ class TestTheLock:
             assert folder.lock() is None
 
     def test_is_waited_for(self, folder, monkeypatch):
-        number = folder.lock()
-        monkeypatch.setattr("time.sleep", lambda _: os.close(number))
+        held = [folder.lock()]
+
+        def sleep(_seconds):
+            """Once: by then the number is another file's."""
+            while held:
+                os.close(held.pop())
+
+        monkeypatch.setattr("time.sleep", sleep)
         with folder.locked(60):
             pass
 

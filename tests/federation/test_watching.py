@@ -204,6 +204,27 @@ class TestARefresh:
             site.make_due()
             site.waits_until(lambda name=name: site.knows(name), seconds=30)
 
+    def test_is_done_again_where_it_is_due_before_its_child_has_ended(
+        self, site, sources, monkeypatch
+    ):
+        """Who looks whether a child has ended comes when it is due again."""
+        is_done = child.Child.is_done
+
+        def is_done_later(one):
+            if not is_done(one):
+                return False
+            if not one.is_read:
+                monkeypatch.undo()
+                sources.publish(HUB, UWV, LAND)
+                site.make_due()
+            return True
+
+        site.request()
+        sources.publish(HUB, UWV, STAD)
+        monkeypatch.setattr(child.Child, "is_done", is_done_later)
+        site.make_due()
+        site.waits_until(lambda: site.knows(LAND), seconds=30)
+
     def test_that_could_note_nothing_is_not_begun_again_at_once(
         self, site, tmp_path, monkeypatch
     ):

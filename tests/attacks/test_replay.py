@@ -5,12 +5,13 @@ that is set back, and a store that fails at any of its verbs. And a LogoutReques
 executed once.
 """
 
+import json
 import re
-import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
-from multiprocessing import get_context
 from pathlib import Path
 from wsgiref.validate import validator
 
@@ -26,7 +27,8 @@ from eilogin.testing import Browser, Federation
 from eilogin.visit import under_way
 
 THREADS = 16
-PROCESSES = 2
+#: Brings an answer in a process of its own.
+BRINGER = Path(__file__).with_name("bringer.py")
 MINE = "https://stad.test/mijn"
 
 
@@ -130,31 +132,30 @@ def test_brought_again_after_a_logout_it_makes_none(answered):
     assert answered.url.startswith("https://inloggen.test/")
 
 
-def in_another_process(folder, name, address, cookies):
-    """Serve the same site from the same store, and bring the same answer at once."""
-    browser = started_again(folder, name).browser()
-    for key, value in cookies.items():
-        browser.set_cookie("stad.test", key, value)
-    Path(folder, name, "ready").touch()
-    ends = time.monotonic() + 60
-    while len(list(Path(folder).glob("*/ready"))) < PROCESSES:
-        assert time.monotonic() < ends, "the other process does not come"
-    return len(sessions_made([bring(browser, address)]))
+def started(folder, name, answered):
+    """A process of the same site, of the same store, that has the answer in hand."""
+    told = json.dumps([answered.url, answered.cookies("stad.test")])
+    return subprocess.Popen(
+        [sys.executable, str(BRINGER), str(folder), name, told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_of_two_processes_one_gets_a_session(tmp_path):
     answered = with_an_answer(make(tmp_path, f"sqlite:///{tmp_path}/stad.db"))
-    brought = answered.url, answered.cookies("stad.test")
-    # What a process raises is raised here; and that it died, if it did.
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as processes:
-        begun = [
-            processes.submit(
-                in_another_process, str(tmp_path), f"process-{number}", *brought
-            )
-            for number in range(PROCESSES)
-        ]
-        made = [one.result(timeout=120) for one in begun]
-    assert sorted(made) == [0, 1]
+    with (
+        started(tmp_path, "one", answered) as one,
+        started(tmp_path, "two", answered) as two,
+    ):
+        processes = (one, two)
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = [process.communicate()[0] for process in processes]
+    assert sorted(told) == ["0\n", "1\n"]
 
 
 # --- after a restart ----------------------------------------------------------------

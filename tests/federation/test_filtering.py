@@ -124,9 +124,9 @@ def test_a_pattern_takes_no_long_time():
     name = f"https://{'a' * 1000}"
     entity = EntityDescriptor(entity_id=name, service_provider=ServiceProvider())
     metadata = FederationMetadata((entity,), None, "", None)
-    begun = time.monotonic()
+    begun = time.thread_time()
     assert not Choice(entities=("*a" * 60 + "*b",)).read().of("x", metadata).entities
-    assert time.monotonic() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 class TestAList:

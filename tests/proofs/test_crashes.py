@@ -35,7 +35,7 @@ WORKERS = 3
 #: The most that workers have said before somebody is killed, in octets.
 MOST = 5000
 #: A writer that waits longer than this has met a lock of somebody who is dead.
-AT_ONCE = 1.0
+AT_ONCE = 1.9
 
 
 def subject(name):

@@ -1178,7 +1178,7 @@ class TestReplicas:
         replica.pause()
         started = time.monotonic()
         assert store.end(keys=["ab:key"])
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 5
         assert "0 of 1 replicas have confirmed a change" in caplog.text
         assert "a session that was ended may live again" in caplog.text
         # The next one does not wait for who does not answer.
@@ -1211,7 +1211,7 @@ class TestReplicas:
         started = time.monotonic()
         assert store.touch("ab:key", made.seen + 1, made.seen + 1)
         assert store.add("key", "value", made.until, durable=False)
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 2.0
         assert caplog.text == ""
         replica.resume()
 

@@ -70,9 +70,9 @@ def test_a_request_without_cookies_has_none():
 
 def test_a_header_made_to_be_slow_is_not():
     many = "; ".join(["x=__Host-eilogin=__Host-eilogin=y"] * 8000)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert read(many) is None
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 @given(st.text(st.characters(max_codepoint=255, exclude_characters=";"), max_size=60))

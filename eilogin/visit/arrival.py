@@ -97,7 +97,13 @@ class Arrivals:
         sessions, own = env.sessions(environ), env.trust(environ).own
         said = self._said(environ, pending, assertion)
         current = self._whereabouts.of_this_network(environ, env.session(environ))
-        said = replace(said, left=_left_behind(current, said))
+        idle = None if current else self._idle_of(environ, said)
+        said = replace(
+            said,
+            left=_left_behind(current, said),
+            # First sight of her was that, for a hub that tells no end.
+            started=said.started if idle is None else idle.started,
+        )
         if own.is_digid:
             _require_same(current, said)
         if not under_way.claim(environ, pending):
@@ -109,7 +115,7 @@ class Arrivals:
             _merged(pending, instant, said, current),
             alone=_merged(pending, instant, said, None),
             issued=assertion.issued,
-            current=current or self._idle_of(environ, said),
+            current=current or _going_on(idle, said),
         )
         if made is None:
             return go_to(environ, pending.target)
@@ -132,19 +138,11 @@ class Arrivals:
         return go_to(environ, way_back(environ, pending.target), headers)
 
     def _idle_of(self, environ: "WSGIEnvironment", said: Login) -> Login | None:
-        """The login of this browser that goes on because it was only idle.
-
-        It is of the same citizen, so what the application has kept for her, by a cookie
-        that is good in that login alone, is hers again: the token in a form that was
-        kept meanwhile, say. Nothing that was proven in it counts any more; so what it
-        may have shown her at a higher level is not hers at a lower one.
-        """
+        """The login of the same citizen in this browser that is only idle."""
         idle = self._whereabouts.of_this_network(
             environ, env.session_beyond_idle(environ)
         )
-        if idle is None or idle.who != said.who:
-            return None
-        return idle if reaches(said.level, idle.level) else None
+        return None if idle is None or idle.who != said.who else idle
 
     def _said(
         self,
@@ -201,6 +199,17 @@ class Arrivals:
         if pending.is_passive and current is None:
             return remember_asking(self._quiet)
         return forget_asking()
+
+
+def _going_on(idle: Login | None, said: Login) -> Login | None:
+    """A login that goes on because it was only idle.
+
+    It is of the same citizen, so what the application has kept for her, by a cookie
+    that is good in that login alone, is hers again: the token in a form that was kept
+    meanwhile, say. Nothing that was proven in it counts any more; so what it may have
+    shown her at a higher level is not hers at a lower one.
+    """
+    return idle if idle is not None and reaches(said.level, idle.level) else None
 
 
 def _left_behind(current: Login | None, said: Login) -> tuple[str, ...]:

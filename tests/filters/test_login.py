@@ -308,6 +308,17 @@ class TestAnAnswer:
         login = witness.environ[env.SESSION]
         assert login.ends - login.started == 120 * MINUTE
 
+    @pytest.mark.parametrize("level", ["basis", "midden"])
+    def test_that_says_no_end_begins_nothing_anew_for_who_was_idle_here(
+        self, citizen, witness, clock, level
+    ):
+        citizen.log_in(session_ends=None, level_class=DIGID.class_of(level))
+        ends = witness.environ[env.SESSION].ends
+        clock.shift(20 * MINUTE)
+        citizen.log_in(session_ends=None)
+        assert witness.environ[env.SESSION].level == "basis"
+        assert witness.environ[env.SESSION].ends == ends
+
     def test_says_for_how_long_the_session_lasts_at_most(self, citizen, clock):
         question = citizen.begin()
         ends = question[0].issued + 5 * MINUTE

@@ -30,6 +30,7 @@ from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import allow_only, origin_of
+from eilogin.web.urls import root
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -85,7 +86,8 @@ class Portal:
         try:
             answer = self._answer(environ)
         except EiloginError as error:
-            answer = self.pages.refuse(environ, error, event="portal")
+            again = _first_page(environ)
+            answer = self.pages.refuse(environ, error, event="portal", again=again)
         return answer(environ, start_response)
 
     def _answer(self, environ: "WSGIEnvironment") -> Response:
@@ -118,6 +120,12 @@ class Portal:
         if kept is None or kept.trust is not trust or kept.until <= clock.now():
             kept = self._lists[language] = _Services.of(trust, language)
         return kept.by_name
+
+
+def _first_page(environ: "WSGIEnvironment") -> str | None:
+    """Where the page is; None where the filters before it are missing."""
+    trust = environ.get(env.TRUST)
+    return None if trust is None else root(trust.own.public_url)
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,9 @@ def test_a_stranger_sees_the_services_and_a_way_in():
 
 def test_it_has_one_page_that_is_only_read():
     assert browser().head("/").body == b""
-    assert "Deze pagina bestaat niet" in browser().get("/x", status=404).text
+    nothing = browser().get("/x", status=404)
+    assert "Deze pagina bestaat niet" in nothing.text
+    assert nothing.click("Naar de website").request.path == "/"
     assert browser().post("/", status=405).headers["Allow"] == "GET, HEAD"
 
 

@@ -19,18 +19,28 @@ import types
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
 from lxml import etree
-from onelogin.saml2 import response as onelogin
-from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
 from eilogin.errors import Busy, MalformedMessage, OpinionsDiffer
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import read_instant
 from eilogin.saml.signatures import is_signed
 from eilogin.saml.xml import q, serialize, sparingly, validate
+
+try:
+    from onelogin.saml2 import response as onelogin
+    from onelogin.saml2.settings import OneLogin_Saml2_Settings
+except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be imported then
+    raise ImportError(
+        f"python3-saml cannot be used: {error}. lxml and xmlsec have to be built on the"
+        f" same libxml2; found lxml {version('lxml')}, xmlsec {version('xmlsec')},"
+        " expected lxml 6 and xmlsec 1.3.16 or later: pip install 'lxml>=6,<7'"
+        " 'xmlsec>=1.3.16,<1.4'"
+    ) from None
 
 
 @dataclass(frozen=True)

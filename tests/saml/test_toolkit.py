@@ -1,7 +1,10 @@
 """The second opinion: python3-saml behind its one door."""
 
+import runpy
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import pytest
 import time_machine
@@ -9,7 +12,7 @@ from lxml import etree
 from onelogin.saml2 import response as onelogin
 
 from eilogin.errors import Busy, OpinionsDiffer
-from eilogin.saml import xml
+from eilogin.saml import toolkit, xml
 from eilogin.saml.encryption import encrypt
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.signatures import sign
@@ -254,3 +257,18 @@ def test_without_a_thread_for_it_there_is_none(opinion, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", none_left)
     with pytest.raises(Busy):
         opinion.confirm(ANSWER.encode(), "_q")
+
+
+class Mismatched(ModuleType):
+    """A package that cannot be imported: xmlsec raises this as it is loaded."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(-1, "lxml & xmlsec libxml2 library version mismatch")
+
+
+def test_versions_that_do_not_go_together_are_told_with_the_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onelogin.saml2", Mismatched("onelogin.saml2"))
+    with pytest.raises(ImportError, match="version mismatch") as caught:
+        runpy.run_path(toolkit.__file__)
+    assert "pip install 'lxml>=6,<7' 'xmlsec>=1.3.16,<1.4'" in str(caught.value)
+    assert f"found lxml {etree.__version__}" in str(caught.value)

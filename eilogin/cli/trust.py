@@ -308,6 +308,7 @@ def _shown(site: Site) -> Iterator[str]:
         since = write_instant(waiting.since)
         yield f"waits since {since}, for {reasons}: {waiting.state.id}"
         yield from _approvals(site, waiting)
+        yield from _not_judged(site, waiting)
         yield f"look at it: eilogin trust diff {site.ini.path}"
 
 
@@ -331,6 +332,7 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     since = write_instant(waiting.since)
     yield f"waits since {since}: {_members(state.members)}, {state.id}"
     yield from _approvals(site, waiting)
+    yield from _not_judged(site, waiting)
     changes = site.changes(waiting)
     yield "\nIt waits because of:"
     yield from (f"  {reason}" for reason in waiting.reasons)
@@ -355,6 +357,12 @@ def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
         yield f"needs {more} people to approve it (four_eyes)"
     elif waiting.approvals:
         yield "needs 1 more to approve it (four_eyes)"
+
+
+def _not_judged(site: Site, waiting: Waiting) -> Iterator[str]:
+    if not waiting.is_judged_by(site.folder.active):
+        yield "is judged anew, by the options of now, before anybody can approve it:"
+        yield f"  eilogin trust refresh {site.ini.path}"
 
 
 def _at(instant: float) -> str:
@@ -424,6 +432,12 @@ def _approve(site: Site, state_id: str, who: Approval, *, is_all: bool) -> str:
         raise click.ClickException(
             f"{state_id} has expired by now: eilogin trust refresh {site.ini.path}"
         )
+    try:
+        site.folder.require_judged(waiting)
+    except ConfigurationError as error:
+        raise click.ClickException(
+            f"{error}; nothing was done: eilogin trust refresh {site.ini.path}"
+        ) from error
     _note(site, "trust.approved", waiting, changes, who)
     note_departed(site.folder, *site.states(waiting))
     if site.folder.approve(state_id, who, people):

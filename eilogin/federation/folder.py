@@ -285,23 +285,27 @@ class SiteFolder:
         self._give(index)
 
     def activate(self, state: State, tries: Tries) -> None:
-        """Have a state be active from now on, and nothing wait any more."""
+        """Have a state be active from now on; what waits does until it is dropped."""
         before = self.active
         previous = "" if before is None else before.state.index
         self._write_active(Active(state, tries, clock.now(), previous))
-        self.drop_waiting()
+        self.clean()
 
     def note(self, active: Active) -> None:
         """Note how the sources of what stays active are, and what became of a try."""
         self._write_active(active)
 
     def put_waiting(self, state: State, reasons: tuple[str, ...]) -> Waiting:
-        """Have a state wait, in place of any other; one that does already goes on."""
-        there = self.waiting
-        if there is not None and there.state.id == state.id:
-            waiting = replace(there, state=state, reasons=reasons)
-        else:
-            waiting = Waiting(state, reasons, clock.now())
+        """Have a state wait, in place of any other; one that does already goes on.
+
+        Not where it is another change, as than what is active, or was judged otherwise,
+        as by other options: who approved that has not approved this.
+        """
+        there, active = self.waiting, self.active
+        than = "" if active is None else active.state.digest
+        waiting = Waiting(state, reasons, clock.now(), than=than)
+        if there is not None and there.judged == waiting.judged:
+            waiting = replace(there, state=state)
         self._write_waiting(waiting)
         return waiting
 
@@ -318,9 +322,10 @@ class SiteFolder:
         """Note that somebody approves what waits; whether it is active now.
 
         ``needed`` is how many people have to. Raises ConfigurationError where something
-        else waits by now, or nothing.
+        else waits by now, or nothing, or it has to be judged anew first.
         """
         waiting = self._waits(state_id)
+        self.require_judged(waiting)
         others = [one for one in waiting.approvals if not one.is_by_who(who)]
         waiting = replace(waiting, approvals=(*others, who))
         if len(waiting.approvals) < needed:
@@ -329,7 +334,17 @@ class SiteFolder:
         before = self.active
         tries = Tries() if before is None else replace(before.tries, rejected="")
         self.activate(waiting.state, tries)
+        self.drop_waiting()
         return True
+
+    def require_judged(self, waiting: Waiting) -> None:
+        """Raise ConfigurationError where nobody can approve it before a refresh."""
+        if not waiting.is_judged_by(self.active):
+            raise ConfigurationError(
+                f"{self.path}: {waiting.state.id} was judged by other options than"
+                " those of the last refresh, or compared with something else than what"
+                " is active now; expected a refresh first, which judges it anew"
+            )
 
     def reject(self, state_id: str) -> None:
         """Have what waits be gone, and not come back as it is; raises as `approve`."""

@@ -134,8 +134,8 @@ def note_failure(
     """
     active = folder.active
     if active is not None:
-        tries = _failed(options, replace(active.tries, look=look), why)
-        folder.note(replace(active, tries=tries))
+        tries = replace(active.tries, look=look, by=_by(options))
+        folder.note(replace(active, tries=_failed(options, tries, why)))
 
 
 class _Refresh:
@@ -153,7 +153,7 @@ class _Refresh:
         self._sources = sources_of(options)
         self._configuration = configuration_of(options)
         tries = Tries() if active is None else active.tries
-        self._tries = replace(tries, look=look)
+        self._tries = replace(tries, look=look, by=self._configuration)
         self._known = None if active is None else active.state
         self._belonging = Belonging(self._known, self._names_before)
 
@@ -184,7 +184,9 @@ class _Refresh:
         changes = self._changes(old, new)
         reasons = (*lost, *moved, *changes.waits(Rules.of(self._options)))
         if state.id == tries.rejected:
-            return self._stays_without(found, tries, "rejected", reasons)
+            outcome = self._stays_without(found, tries, "rejected", reasons)
+            self._drop_waiting(failures)
+            return outcome
         if reasons:
             self._folder.put_waiting(state, reasons)
             what = f"waits for approval (eilogin trust diff): {'; '.join(reasons)}"
@@ -193,6 +195,7 @@ class _Refresh:
         if old is not None:
             note_departed(self._folder, old, new)
         self._activate(state, tries, changes)
+        self._drop_waiting(failures)
         return Outcome("active", state.members, failures)
 
     def _activate(self, state: State, tries: Tries, changes: Changes) -> None:
@@ -236,11 +239,11 @@ class _Refresh:
         known = replace(
             active.state, configuration=state.configuration, sources=state.sources
         )
-        self._active, self._known = replace(active, state=known), known
+        # Before anything can fail: what waits was judged by those before.
+        tries = replace(active.tries, by=self._configuration)
+        self._active, self._known = replace(active, state=known, tries=tries), known
         self._belonging = Belonging(known, self._names_before)
         self._folder.note(self._active)
-        # What waits was made by those before; by these it comes to wait anew.
-        self._folder.drop_waiting()
 
     def _as_before(self, known: State, found: Found) -> Found:
         """What the sources of these options had when that was active.
@@ -384,10 +387,16 @@ class _Refresh:
         assert active is not None  # noqa: S101 - see _is_active
         state = replace(active.state, sources=state.sources)
         self._folder.note(replace(active, state=state, tries=tries))
-        if not failures:
-            # What has waited has been taken back.
-            self._folder.drop_waiting()
+        self._drop_waiting(failures)
         return Outcome("same", state.members, failures)
+
+    def _drop_waiting(self, failures: tuple[str, ...]) -> None:
+        """Have what has waited be gone: no source has it any more.
+
+        Where one could not be had, nobody can tell: then it waits on.
+        """
+        if not failures:
+            self._folder.drop_waiting()
 
     def _stays_without(
         self,
@@ -517,6 +526,14 @@ def hubs_of(options: TrustOptions, own: Own, federation: Federation) -> tuple[st
         return peers.our_hubs(own, options.hub, federation)
     except (HubUnknown, MetadataExpired, PeerUnusable) as error:
         raise type(error)(f"{said_in(options)}: {error}") from error
+
+
+def _by(options: TrustOptions) -> str:
+    """By which options a try was; "" where a file that they name cannot be read."""
+    try:
+        return configuration_of(options)
+    except ConfigurationError:
+        return ""
 
 
 def _tried(known: Source, source: MetadataSource, fetched: Fetched) -> Source:

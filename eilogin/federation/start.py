@@ -93,15 +93,16 @@ def _watched(
             stamp, active = folder.stamp, folder.active
             federation = None if active is None else opened(folder, active.state)
     if not _is_by(active, options) or federation is None:
-        raise ConfigurationError(f"federation_folder: {folder} {_nothing(folder)}")
+        why = _nothing(options, folder)
+        raise ConfigurationError(f"federation_folder: {folder} {why}")
     found = Opened(stamp, active, federation)
     return Watch(options, own, folder, found), federation
 
 
-def _nothing(folder: SiteFolder) -> str:
+def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
     """Why there is no state that may be used."""
-    waiting = folder.waiting
-    if waiting is None:
+    waiting, configuration = folder.waiting, configuration_of(options)
+    if waiting is None or waiting.state.configuration != configuration:
         return "has no state to use"
     return (
         "has a state by these options, and that waits for approval (eilogin trust"

@@ -81,6 +81,9 @@ class Tries:
     rejected: str = ""
     #: How the files of this machine looked then (:mod:`.local_files`).
     look: str = ""
+    #: By which options the last one was, as :attr:`State.configuration` is; "" where
+    #: that cannot be told.
+    by: str = ""
 
     @property
     def is_due(self) -> bool:
@@ -127,6 +130,24 @@ class Waiting:
     reasons: tuple[str, ...]
     since: float
     approvals: tuple[Approval, ...] = ()
+    #: The digest of what was active then: what it is compared with.
+    than: str = ""
+
+    @property
+    def judged(self) -> tuple[object, ...]:
+        """What is the same of the same change that was judged in the same way."""
+        return self.than, self.state.id, self.state.configuration, self.reasons
+
+    def is_judged_by(self, active: Active | None) -> bool:
+        """Whether it was compared with this, by the options of the last try.
+
+        Else it waits to be judged anew: nobody approves what nobody has judged.
+        """
+        return (
+            active is not None
+            and self.than == active.state.digest
+            and self.state.configuration == active.tries.by
+        )
 
 
 # --- as JSON --------------------------------------------------------------------------
@@ -156,6 +177,7 @@ def read_waiting(octets: bytes) -> Waiting:
         tuple(found["reasons"]),
         found["since"],
         tuple(Approval(**one) for one in found["approvals"]),
+        found.get("than", ""),
     )
 
 

@@ -311,6 +311,41 @@ class TestWhatCannotBeCompared:
         assert key_of_hub(folder) == NEW.certificate_text
 
 
+class TestWhatWasJudgedByOtherOptions:
+    @pytest.fixture
+    def kept_on(self, kept, waiting, eilogin):
+        """The same state after other options, by which nothing can be had yet."""
+        path = kept.var / "federation.xml"
+        octets = path.read_bytes()
+        path.write_bytes(b"<html>")
+        kept.set(SECTION, federation_validity="400d")
+        eilogin("refresh", status=1)
+        path.write_bytes(octets)
+        return waiting
+
+    def test_waits_on_and_nobody_approves_it(self, kept, kept_on, eilogin, folder):
+        cure = f"eilogin trust refresh {kept.file}\n"
+        for word in ("show", "diff"):
+            told = eilogin(word)
+            assert kept_on in told
+            assert "judged anew, by the options of now, before anybody" in told
+            assert cure in told
+        told = eilogin("approve", kept_on, status=1)
+        assert "was judged by other options than those of the last refresh" in told
+        assert f"; nothing was done: {cure}" in told
+        assert not (folder.path / "log.jsonl").exists()
+        assert key_of_hub(folder) != NEW.certificate_text
+
+    def test_is_approved_once_that_is_done(self, kept_on, eilogin):
+        assert "a newer state waits for approval" in eilogin("refresh")
+        assert "judged anew" not in eilogin("diff")
+        assert "is active now" in eilogin("approve", kept_on)
+
+    def test_is_rejected_without_that(self, kept_on, eilogin):
+        assert "is rejected" in eilogin("reject", kept_on)
+        assert "what there is was rejected" in eilogin("refresh")
+
+
 class TestWhoGoes:
     def test_does_not_come_back_as_somebody_else_unseen(self, operator, eilogin):
         eilogin("refresh")

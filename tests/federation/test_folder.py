@@ -35,7 +35,7 @@ def state(folder):
             generation,
             1.0,
             digest or f"{generation:032}",
-            "digest",
+            f"digest of {generation}",
             "conf",
             name,
             3,
@@ -265,7 +265,7 @@ class TestWhatIsActive:
 
 class TestWhatWaits:
     def test_keeps_its_files_until_it_is_active(self, folder, state):
-        folder.activate(state(1), Tries(rejected="other"))
+        folder.activate(state(1), Tries(rejected="other", by="conf"))
         waiting = folder.put_waiting(state(2), ("the only key of hub is replaced",))
         assert folder.waiting == waiting
         assert folder.next_generation() == 3
@@ -276,7 +276,7 @@ class TestWhatWaits:
         assert folder.index(folder.active.state).read_text() == "members of 2"
 
     def test_is_what_was_looked_at(self, folder, state):
-        folder.activate(state(1), Tries())
+        folder.activate(state(1), Tries(by="conf"))
         with pytest.raises(ConfigurationError, match="nothing waits"):
             folder.approve("0" * 12, ANNA)
         old = folder.put_waiting(state(2, "b" * 32), ("reason",))
@@ -286,7 +286,7 @@ class TestWhatWaits:
         assert folder.active.state.generation == 1
 
     def test_waits_for_two_people_where_two_are_needed(self, folder, state):
-        folder.activate(state(1), Tries())
+        folder.activate(state(1), Tries(by="conf"))
         one = folder.put_waiting(state(2), ("reason",)).state.id
         assert not folder.approve(one, ANNA, 2)
         assert not folder.approve(one, ANNA, 2), "she is one"
@@ -295,10 +295,41 @@ class TestWhatWaits:
         assert folder.approve(one, BOB, 2)
 
     def test_begins_anew_where_something_else_comes(self, folder, state):
-        folder.activate(state(1), Tries())
+        folder.activate(state(1), Tries(by="conf"))
         one = folder.put_waiting(state(2), ("reason",)).state.id
         folder.approve(one, ANNA, 2)
         assert folder.put_waiting(state(3), ("reason",)).approvals == ()
+
+    def test_is_approved_anew_where_it_was_judged_otherwise(self, folder, state):
+        """Of a change that is the same one, but for what is told of it or active."""
+        folder.activate(state(1), Tries(by="conf"))
+        one = folder.put_waiting(state(2), ("reason",)).state
+
+        def approvals(state, reason="reason"):
+            folder.approve(one.id, ANNA, 2)
+            return folder.put_waiting(state, (reason,)).approvals
+
+        assert approvals(one) == (ANNA,)
+        assert approvals(one, "of our hub: reason") == ()
+        assert approvals(replace(one, configuration="other")) == ()
+        folder.put_waiting(one, ("reason",))
+        folder.approve(one.id, ANNA, 2)
+        folder.activate(state(3), Tries(by="conf"))
+        assert folder.waiting.approvals == (ANNA,)
+        assert folder.put_waiting(one, ("reason",)).approvals == ()
+
+    def test_is_judged_anew_before_it_is_approved(self, folder, state):
+        folder.activate(state(1), Tries(by="conf"))
+        one = folder.put_waiting(state(2), ("reason",)).state.id
+        folder.note(replace(folder.active, tries=Tries(by="other")))
+        with pytest.raises(ConfigurationError, match="judged by other options"):
+            folder.approve(one, ANNA)
+        folder.activate(state(3), Tries(by="conf"))
+        with pytest.raises(ConfigurationError, match="a refresh first, which judges"):
+            folder.approve(one, ANNA)
+        # To have it gone nobody needs that.
+        folder.reject(one)
+        assert folder.active.state.generation == 3
 
     def test_is_rejected(self, folder, state):
         folder.activate(state(1), Tries(failures=1))
@@ -309,7 +340,7 @@ class TestWhatWaits:
         assert "index-2" not in files(folder)
 
     def test_is_over_where_it_became_active_and_somebody_died(self, folder, state):
-        folder.activate(state(1), Tries())
+        folder.activate(state(1), Tries(by="conf"))
         folder.put_waiting(state(2), ("reason",))
         text = (folder.path / "waiting.json").read_text()
         folder.approve(folder.waiting.state.id, ANNA)
@@ -334,7 +365,7 @@ def test_whatever_is_killed_when_leaves_the_old_or_the_new(
     folder, state, monkeypatch, verb, number
 ):
     """Whoever is killed between two calls of the system has done the first ones."""
-    folder.activate(state(1), Tries())
+    folder.activate(state(1), Tries(by="conf"))
     old, new = folder.active.state, state(2)
     done, real = [], getattr(os, verb)
 

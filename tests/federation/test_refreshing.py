@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+from contextlib import suppress
 
 import pytest
 import time_machine
@@ -21,6 +22,7 @@ from eilogin.errors import (
 from eilogin.federation import Federation, refreshing
 from eilogin.federation.departed import departed_of
 from eilogin.federation.folder import SiteFolder
+from eilogin.federation.made_by import configuration_of
 from eilogin.federation.own_options import own_of
 from eilogin.federation.refreshing import folder_of, refresh
 from eilogin.federation.start import looked_at, trust_of
@@ -29,6 +31,7 @@ from eilogin.federation.states import Approval
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+ANNA, BOB = Approval("anna", 1000, 1.0), Approval("bob", 1001, 2.0)
 
 
 @pytest.fixture
@@ -410,6 +413,29 @@ class TestWhatWaits:
         refresh(site, folder)
         assert folder.waiting is not None
 
+    def test_waits_on_beside_what_another_source_has_new(
+        self, sources, clock
+    ):
+        stad = sources.folder / "stad.xml"
+        stad.write_bytes(sources.made(STAD))
+        site = sources.site(federation=f"{sources.url}\n{stad}")
+        trust_of(site)
+        folder = folder_of(site)
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        waits, moved = folder.waiting.state, sources.octets
+        sources.octets = b"<html>"
+        clock.shift(MINUTE)
+        stad.write_bytes(sources.made(STAD, days=29))
+        assert refresh(site, folder).what == "active"
+        assert folder.waiting.state == waits
+        with pytest.raises(ConfigurationError, match="compared with something else"):
+            folder.approve(waits.id, ANNA)
+        sources.octets = moved
+        assert refresh(site, folder).what == "waiting"
+        folder.approve(folder.waiting.state.id, ANNA)
+        assert members(folder) == [HUB, UWV, STAD]
+
     def test_stops_no_start_after_an_update(self, site, sources, folder, judged):
         """By a version of eilogin that cannot read the index of the one before."""
         judged.append("reason")
@@ -496,14 +522,100 @@ class TestOtherOptions:
         """By the older ones it would be active, of which no process knows any more."""
         sources.publish(HUB, UWV, moved=[HUB])
         refresh(site, folder)
-        moved, sources.octets = sources.octets, b"<html>"
         line = f"{sources.url} validity=60d"
-        self.started(sources, federation=line)
-        assert folder.waiting is None
-        sources.octets = moved
         refresh(sources.site(federation=line), folder)
         waits = folder.waiting.state
         assert waits.configuration == folder.active.state.configuration
+
+    def other(self, sources, fails):
+        """A site by other options, whose refresh is going to fail in this way."""
+        if fails == "a copy stands in":
+            sources.octets = b"<html>"
+            return sources.site(federation=f"{sources.url} validity=60d")
+        if fails == "by a signer who has signed nothing":
+            sources.certificate("other.crt", sources.key_of("another operator"))
+            return sources.site(federation_certificate="other.crt")
+        sources.publish(UWV, STAD)
+        choice = f" exclude={UWV}" if fails == "without our hub, of others" else ""
+        return sources.site(federation=f"{sources.url} validity=60d{choice}")
+
+    @pytest.mark.parametrize(
+        "fails",
+        [
+            "a copy stands in",
+            "by a signer who has signed nothing",
+            "without our hub",
+            "without our hub, of others",
+        ],
+    )
+    def test_that_fail_keep_what_waits_and_let_nothing_through(
+        self, site, sources, folder, fails
+    ):
+        """Nor with who has approved it, which counts by the options of then."""
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        before, moved = folder.waiting, sources.octets
+        assert not folder.approve(before.state.id, ANNA, 2)
+        other = self.other(sources, fails)
+        with suppress(ConfigurationError):
+            assert refresh(other, folder).failures
+        assert folder.waiting.state == before.state
+        assert folder.waiting.approvals == (ANNA,)
+        assert folder.index(before.state).exists()
+        with pytest.raises(ConfigurationError, match="judged by other options"):
+            folder.approve(before.state.id, BOB, 2)
+        # By those of before it is as it was then.
+        sources.octets = moved
+        assert refresh(site, folder).what == "waiting"
+        assert folder.waiting.approvals == (ANNA,)
+        assert folder.waiting.since == before.since
+        assert folder.approve(before.state.id, BOB, 2)
+        assert b"moved.test" in self.copied(folder)
+
+    def copied(self, folder):
+        [source] = folder.active.state.sources
+        return folder.copy(source).read_bytes()
+
+    def test_take_nobody_for_who_has_approved_it_by_others(self, site, sources, folder):
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        before, moved = folder.waiting, sources.octets
+        folder.approve(before.state.id, ANNA, 2)
+        other = self.other(sources, "a copy stands in")
+        refresh(other, folder)
+        sources.octets = moved
+        refresh(other, folder)
+        assert folder.waiting.state.id == before.state.id, "it is the same change"
+        assert folder.waiting.approvals == ()
+        assert not folder.approve(before.state.id, BOB, 2)
+        # Nor have those approved it who did so by the other ones.
+        refresh(site, folder)
+        assert folder.waiting.approvals == ()
+        assert b"moved.test" not in self.copied(folder)
+
+    def test_by_which_nothing_waits_are_no_reason_to_keep_it(
+        self, site, sources, folder
+    ):
+        first = sources.octets
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        sources.octets = first
+        assert refresh(sources.site(federation_validity="400d"), folder).what == "same"
+        assert folder.waiting is None
+
+    def test_bring_nothing_to_wait_that_was_rejected(self, site, sources, folder):
+        """What waited by those before is in no source any more."""
+        sources.publish(HUB, UWV, moved=[UWV])
+        rejected = sources.octets
+        refresh(site, folder)
+        folder.reject(folder.waiting.state.id)
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        sources.octets = rejected
+        # Else it is older than what was there.
+        other = sources.site(federation_validity="400d")
+        assert refresh(other, folder).what == "rejected"
+        assert folder.waiting is None
 
     def test_bring_in_another_source_at_once(self, sources, folder, partner):
         lines = f"{partner(STAD)}\n{sources.url}"
@@ -886,6 +998,8 @@ def test_whatever_is_killed_when_lets_nothing_through_by_other_options(sources):
     sources.publish(HUB, UWV, moved=[HUB])
     site = sources.site(federation="\n".join(lines))
     folder = folder_of(site)
+    refresh(sources.site(federation=lines[0]), folder)
+    assert not folder.approve(folder.waiting.state.id, ANNA, 2)
     kept = {path.name: path.read_bytes() for path in folder.path.iterdir()}
     for number in range(100):
         for path in folder.path.iterdir():
@@ -896,10 +1010,13 @@ def test_whatever_is_killed_when_lets_nothing_through_by_other_options(sources):
         assert members(folder) in ([HUB, UWV], [HUB, UWV, STAD])
         copies = [folder.copy(one).read_bytes() for one in folder.active.state.sources]
         assert not any(b"moved.test" in octets for octets in copies)
+        # What waited does, and who approved it by the other options did that alone.
+        is_judged = folder.waiting.is_judged_by(folder.active)
+        assert is_judged or folder.active.tries.by == configuration_of(site)
         with folder.locked(0):
             refresh(site, folder)
         assert members(folder) == [HUB, UWV, STAD]
-        assert folder.waiting is not None
+        assert folder.waiting.approvals == ()
         if status == 0:
             assert number > 3
             return

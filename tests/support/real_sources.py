@@ -23,7 +23,7 @@ class Sources:
 
     def __init__(self, folder, make_own, operator, key_of):
         self.folder, self._make_own = folder, make_own
-        self._operator, self._key_of = operator, key_of
+        self._operator, self.key_of = operator, key_of
         self.server = Published()
         (folder / "trust").mkdir()
         self.certificate("operator.crt", operator)

@@ -413,9 +413,7 @@ class TestWhatWaits:
         refresh(site, folder)
         assert folder.waiting is not None
 
-    def test_waits_on_beside_what_another_source_has_new(
-        self, sources, clock
-    ):
+    def test_waits_on_beside_what_another_source_has_new(self, sources, clock):
         stad = sources.folder / "stad.xml"
         stad.write_bytes(sources.made(STAD))
         site = sources.site(federation=f"{sources.url}\n{stad}")

@@ -57,6 +57,8 @@ class Browser:
         #: A step ends before an address that holds this text: :attr:`url` is then that
         #: address, and nothing was asked of it yet.
         self.stops_before: str | None = None
+        #: What Sec-Fetch-Site said first of the page that is shown.
+        self._led_by = "none"
         self._cookies = CookieJar()
 
     # --- what a person does ---------------------------------------------------------
@@ -85,8 +87,11 @@ class Browser:
         raise AssertionError(f"no button {text!r} on {self.url}: {self.text}")
 
     def reload(self) -> Response:
-        """Look again at the address that is shown."""
-        return self._go("GET", self.url, None, site="none")
+        """Look again at the address that is shown.
+
+        As after a link of another site, if one led here: browsers keep that.
+        """
+        return self._go("GET", self.url, None, site=self._led_by)
 
     def fetch(self, url: str, method: str = "GET", **headers: str) -> Response:
         """What a script on a page of the same site gets; the page stays."""
@@ -169,7 +174,7 @@ class Browser:
         *,
         site: str,
     ) -> Response:
-        self.trail = []
+        self.trail, self._led_by = [], site
         policy = _policy(self.page)
         is_form = method == "POST" and site != "none"
         for _ in range(_MOST_REDIRECTS):

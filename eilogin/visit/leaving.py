@@ -37,7 +37,7 @@ from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import verify
 from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import Pages, note_refusal
-from eilogin.web.requests import is_own_navigation, safe_next
+from eilogin.web.requests import safe_next
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -339,15 +339,13 @@ class Leaving:
     def answered(self, environ: "WSGIEnvironment") -> Response | None:
         """What the hub has answered to the last logout of this browser, if it did.
 
-        None where a hub inside began it, and tells her; and for who was led here by
-        another site, but for the hub, which has done so just now.
+        None where a hub inside began it, and tells her. Who loads the page anew comes
+        here by whatever led her to it first, as her browser says: so does a link of
+        another site, which changes nothing of what that page says is past.
         """
         _, stored = _kept(environ)
         asked = _Asked.read(stored or "", self._usual)
         if not asked.others or asked.then.begun_inside:
-            return None
-        public_url = env.trust(environ).own.public_url
-        if not (asked.is_new or is_own_navigation(environ, public_url)):
             return None
         return self._logged_out.answer(
             environ,

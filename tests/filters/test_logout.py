@@ -43,6 +43,7 @@ UWV_SOAP = "https://uwv.test/eilogin/slo/soap"
 START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
 MINUTE = 60
 PARTLY = (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+PARTLY_TOLD = "Bij een of meer andere diensten is uitloggen niet gelukt."
 
 #: What a stranger reads who logs out.
 NOT_HERE = {
@@ -791,7 +792,32 @@ class TestTheHubsAnswer:
         assert "U bent overal uitgelogd" in anna.browser.text
         clock.shift(1)
         anna.browser.visit(SLO)
-        assert "U bent hier niet ingelogd" in anna.browser.text
+        assert anna.browser.title.startswith("U bent hier uitgelogd")
+
+    @pytest.mark.parametrize(
+        ("codes", "told", "later"),
+        [
+            (
+                (),
+                "U bent overal uitgelogd",
+                "In deze browser is om 10.00 uur overal uitgelogd.",
+            ),
+            (PARTLY, PARTLY_TOLD, PARTLY_TOLD),
+        ],
+        ids=["everywhere", "partly"],
+    )
+    def test_is_calm_for_who_came_by_a_link_of_the_hub_and_loads_it_anew(  # noqa: PLR0913, PLR0917
+        self, anna, under_way, clock, codes, told, later
+    ):
+        """Browsers say of it again then that another site has led here."""
+        anna.browser.visit("https://inloggen.test/slo")
+        anna.browser.follow(under_way(*codes))
+        assert told in anna.browser.text
+        clock.shift(11)
+        anna.browser.reload()
+        assert anna.browser.url == SLO
+        assert "U bent hier niet ingelogd" not in anna.browser.text
+        assert later in anna.browser.text
 
     def test_is_not_what_comes_of_a_second_click(self, anna, under_way, clock):
         anna.browser.visit(under_way())

@@ -28,6 +28,8 @@ class EiloginError(Exception):
     #: entityID of the party in whose name the message came that is refused, or that
     #: does not answer, or "".
     peer: str = ""
+    #: The reference number under which it is in log and audit log already, or "".
+    reference: str = ""
 
 
 # --- for the sysadmin -----------------------------------------------------------

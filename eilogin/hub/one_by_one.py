@@ -29,8 +29,10 @@ from eilogin.hub.in_browser import (
 from eilogin.hub.receipts import Receipt
 from eilogin.saml import messages
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound
 from eilogin.web.pages import language_of, note_refusal
+from eilogin.web.references import read_reference
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 #: The parameter of ``/slo`` that leads to the next one, of a logout or of "" for that
 #: which is under way in this browser.
 NEXT = "next"
+#: Under which reference it is noted that what a form has brought was refused; and for
+#: how many seconds she may read that.
+_REFUSED, _READ_FOR = Cookie("eilogin-refused"), 60
 
 
 class OneByOne(InBrowser):
@@ -102,13 +107,17 @@ class OneByOne(InBrowser):
         """Lead her on where a participant has sent her back with what is no good.
 
         None where no logout is under way in her browser. A form of another site comes
-        without the cookie that tells; that is known at the next address.
+        without the cookie that tells; that is known at the next address, and there she
+        reads the reference under which it is noted here.
         """
         is_posted = environ["REQUEST_METHOD"] == "POST"
         if not is_posted and self._under_way(environ) is None:
             return None
-        note_refusal(error, "logout", environ)
-        return self._on(environ, "")
+        reference = note_refusal(error, "logout", environ)
+        answer = self._on(environ, "")
+        if is_posted:
+            answer.headerlist.append(_REFUSED.set(reference, max_age=_READ_FOR))
+        return answer
 
     def way_on(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
         """Where she goes on to those who have not had their turn."""
@@ -119,10 +128,9 @@ class OneByOne(InBrowser):
     def _next(self, environ: "WSGIEnvironment", named: str) -> Response:
         handle = named or self._under_way(environ) or ""
         if not handle:
-            raise MessageUnexpected(
-                "no logout is under way in this browser; what its form brought was"
-                " refused before this, for the reason that stands there"
-            )
+            error = MessageUnexpected("no logout is under way in this browser")
+            error.reference = read_reference(_REFUSED.read(environ) or "")
+            raise error
         receipt = self._receipts.find(environ, handle)
         if receipt is None:
             return to_what_is_known(environ)

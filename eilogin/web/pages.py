@@ -460,7 +460,10 @@ def note_refusal(
     """Write what was refused, and why, to log and audit log; gives the reference.
 
     Where it was a message of a party that ``environ`` knows, the log says whom to ask.
+    What is there already is not written again.
     """
+    if isinstance(error, EiloginError) and error.reference:
+        return error.reference
     reference = _note_in_log(error, event, environ)
     code = error.code if isinstance(error, EiloginError) else EiloginError.code
     outcome = "refused" if isinstance(error, Refused) else "failed"

@@ -806,7 +806,7 @@ class TestTheHubsAnswer:
         ],
         ids=["everywhere", "partly"],
     )
-    def test_is_calm_for_who_came_by_a_link_of_the_hub_and_loads_it_anew(  # noqa: PLR0913, PLR0917
+    def test_is_calm_for_who_came_by_a_link_of_the_hub_and_loads_it_anew(
         self, anna, under_way, clock, codes, told, later
     ):
         """Browsers say of it again then that another site has led here."""

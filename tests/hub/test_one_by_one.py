@@ -2,6 +2,7 @@
 
 import re
 from itertools import groupby
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -335,17 +336,46 @@ class TestAnAnswerThatIsNoGood:
         log_out()
         self.is_told_on(anna, outcome)
 
-    @pytest.mark.parametrize("query", ["", "?SAMLResponse=%40", "?SAMLart=x"])
-    def test_is_none_at_all(self, anna, log_out, answers, outcome, query):
+    @pytest.mark.parametrize(
+        "query", ["", "?SAMLResponse=%40", "?SAMLRequest=%40", "?SAMLart=x"]
+    )
+    def test_is_none_at_all(self, anna, log_out, answers, outcome, query, events):  # noqa: PLR0913, PLR0917
         answers("land.test", lambda party, request: SLO + query)
         log_out()
+        [event] = events("logout")
+        assert (event["outcome"], event["reason"]) == ("refused", "message-malformed")
         self.is_told_on(anna, outcome)
 
-    def test_is_a_form_without_a_message(self, anna, log_out, answers, outcome):
+    @pytest.mark.parametrize("field", ["SAMLResponse", "SAMLRequest"])
+    def test_is_a_form_without_a_message(  # noqa: PLR0913, PLR0917
+        self, anna, log_out, answers, outcome, field, events
+    ):
         answers("land.test", keeps_her)
         log_out()
-        anna.browser.post(SLO, site="cross-site", SAMLResponse="garbage")
+        anna.browser.post(SLO, site="cross-site", **{field: "garbage"})
+        assert len(events("logout")) == 1
         self.is_told_on(anna, outcome)
+
+    @pytest.mark.parametrize("field", ["SAMLResponse", "SAMLRequest"])
+    def test_is_of_an_attacker_to_whom_it_is_of_no_use(  # noqa: PLR0913, PLR0917
+        self, anna, log_out, answers, another, outcome, field
+    ):
+        """She is led on as by a click of hers, and what is not confirmed stays so."""
+        garbage = f"{SLO}?{field}=%40"
+        land = answers("land.test", keeps_her)
+        log_out()
+        another.browser.visit(garbage)
+        assert another.browser.page.status_int == 400
+        assert "test" not in another.browser.text.replace("inloggen.test", "")
+        for is_over in (False, True, True):
+            anna.browser.url = "https://evil.test/"
+            anna.browser.follow(garbage)
+            assert (anna.browser.page.status_int == 400) is is_over
+        anna.browser.click("Naar de startpagina")
+        anna.browser.click("Bekijk waar u bent uitgelogd")
+        assert len(land.came) == 1
+        assert "land.test Niet bereikt" in anna.browser.text
+        assert "stad.test Uitgelogd om" in anna.browser.text
 
     def test_does_not_keep_its_other_messages_back(
         self, anna, elsewhere, log_out, answers
@@ -413,9 +443,37 @@ class TestAnAnswerThatIsNotExpected:
         anna.browser.visit(after)
         assert anna.browser.page.status_int == 400
 
-    def test_comes_by_a_form_where_nothing_is_under_way(self, another):
-        another.browser.post(SLO, site="cross-site", SAMLResponse="garbage")
-        assert another.browser.page.status_int == 400
+    @pytest.fixture(params=["SAMLRequest", "SAMLResponse", "signed"])
+    def form(self, request, party):
+        """What a form of another site brings."""
+        if request.param != "signed":
+            return {request.param: "garbage"}
+        land = party("land.test")
+        response = land.logout_response(SimpleNamespace(id="_nothing"), SLO)
+        return land.by_post("SAMLResponse", response)
+
+    def test_comes_by_a_form_where_nothing_is_under_way(
+        self, another, form, events, caplog, clock
+    ):
+        """It is one event, and what she reads of it has one reference."""
+        another.browser.post(SLO, site="cross-site", **form)
+        for _ in range(2):
+            assert another.browser.page.status_int == 400
+            [event] = events("logout")
+            assert event["reference"] in another.browser.text
+            assert caplog.text.count(" logout refused ") == 1
+            another.browser.reload()
+        clock.shift(61)
+        another.browser.reload()
+        assert event["reference"] not in another.browser.text
+        assert "no logout is under way in this browser" in caplog.text
+
+    @pytest.mark.parametrize("reference", ["K7F-4MP!", "<b>", "K7F-4M0", "0"])
+    def test_has_no_reference_that_is_none(self, another, reference, refused):
+        another.browser.set_cookie("inloggen.test", "__Host-eilogin-refused", reference)
+        another.browser.visit(f"{SLO}?next=")
+        refused(another.browser.page, "message-unexpected")
+        assert reference not in another.browser.text
 
     def test_comes_where_nothing_is_under_way(self, another):
         another.browser.visit(f"{SLO}?SAMLResponse=garbage")

@@ -57,6 +57,7 @@ from eilogin.saml.keys import fingerprints
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
 from eilogin.stores.sqlite import mounts, schema
+from eilogin.web import looks
 
 #: How servers other than waitress are told to have several processes.
 _PROCESSES = ("workers", "processes")
@@ -267,6 +268,7 @@ def _check_reach(
     """
     if isinstance(options, TrustOptions):
         _check_back_channel(file, title, options)
+        _check_templates(file, title, options)
     if isinstance(options, HubOptions) and options.citizens is not None:
         citizens = options.citizens
         _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
@@ -295,6 +297,11 @@ def _check_back_channel(file: IniFile, title: str, options: TrustOptions) -> Non
         # Which names its options.
         option, expected = settings.placed(type(options), str(error))
         file.note(title, option, "", expected)
+
+
+def _check_templates(file: IniFile, title: str, options: TrustOptions) -> None:
+    for found, expected in looks.faults(options.templates):
+        file.note(title, "templates", found, expected)
 
 
 def _attempt(

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -96,6 +97,8 @@ class Own:
     #: Telephone number and e-mail address of the help desk, or "".
     telephone: str = ""
     email: str = ""
+    #: Folder with pages of our own, in the place of those of eilogin; None for none.
+    templates: Path | None = None
     #: The formats of NameID that a participant takes, the one that it asks for first;
     #: none where it asks for no NameID.
     name_id_formats: tuple[str, ...] = (PERSISTENT,)

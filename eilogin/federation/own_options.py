@@ -70,8 +70,18 @@ class OwnOptions(Options):
         default="",
         shown="the first page",
     )
-    telephone: str = option("telephone number of our help desk", default="")
+    telephone: str = option(
+        "telephone number of our help desk, as pages say it; with its hours behind it, "
+        "such as ``14 0123 (9.00-17.00)``",
+        default="",
+    )
     email: str = option("e-mail address of our help desk", default="")
+    templates: Folder | None = option(
+        "folder with what the pages say, and how they look, in the place of eilogin's: "
+        "templates, ``base.css`` and sentences (``nl.po``, ``en.po``)",
+        default=None,
+        shown="none",
+    )
     keys: Folder | None = option(
         "folder with several keys, each a pair NAME.key and NAME.crt, of which "
         "``keys.ini`` in it says when each has its turn; in the place of ``key`` and "
@@ -238,6 +248,7 @@ def own_of(options: OwnOptions) -> Own:
         link=urljoin(f"{options.public_url}/", options.link),
         telephone=options.telephone,
         email=options.email,
+        templates=options.templates,
         hub_inside=options.hub_inside,
         secrets=tuple(secret.get_secret_value() for secret in options.secret),
         pseudonym_key=_secret_of(options.pseudonym_key),

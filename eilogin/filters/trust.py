@@ -44,9 +44,10 @@ from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Newer, Watch
 from eilogin.saml.metadata import write_entity
-from eilogin.settings import read
+from eilogin.settings import placing, read
 from eilogin.visit import zope
 from eilogin.web import environ as env
+from eilogin.web import looks
 from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages
 from eilogin.web.requests import allow_only
@@ -69,6 +70,7 @@ class TrustFilter:
         trust: Trust,
         metrics_token: SecretBytes | None = None,
     ) -> None:
+        looks.require(trust.own.templates)
         self.app = app
         self.trust = trust
         self._watch: Watch | _Still = trust.watch or _Still()
@@ -198,4 +200,6 @@ def make_trust(
 ) -> TrustFilter:
     """PasteDeploy's factory for ``egg:eilogin#trust``."""
     options = read(TrustOptions, global_conf, local_conf)
-    return TrustFilter(app, trust_of(options), options.metrics_token)
+    trust = trust_of(options)
+    with placing(TrustOptions, global_conf, local_conf):
+        return TrustFilter(app, trust, options.metrics_token)

@@ -28,8 +28,9 @@ from eilogin.visit.looking import is_there
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
+from eilogin.web.looks import LANGUAGES
 from eilogin.web.outbound import send_through_browser
-from eilogin.web.pages import LANGUAGES, Pages
+from eilogin.web.pages import Pages
 from eilogin.web.urls import root
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from webob import Response
@@ -107,19 +108,11 @@ def _told_of(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
     }
 
 
-@cache
-def _texts() -> Mapping[str, object]:
-    """What the script says in each language: the same at every site of a process."""
-    told = Pages().texts("warning_texts.json")
-    return {language: json.loads(text) for language, text in told.items()}
-
-
 class EndWarning:
     """The script, and the way into a page; ``seconds`` before the end it warns."""
 
     def __init__(self, seconds: float) -> None:
-        self._script = _script({"warnSeconds": seconds, "texts": _texts()})
-        self._version = hashlib.sha256(self._script).hexdigest()[:16]
+        self._seconds = seconds
         self._told: set[str] = set()
 
     # --- the script -----------------------------------------------------------------
@@ -127,9 +120,10 @@ class EndWarning:
     def script(self, environ: "WSGIEnvironment") -> Response:
         """The script itself, which a browser keeps if it asked for this version."""
         allow_only(environ, "GET", "HEAD")
-        is_this_one = environ.get("QUERY_STRING") == self._query
+        script = self._script(environ)
+        is_this_one = environ.get("QUERY_STRING") == script.query
         return Response(
-            body=self._script,
+            body=script.text,
             headerlist=[
                 ("Content-Type", "text/javascript; charset=utf-8"),
                 ("Cache-Control", _KEPT if is_this_one else "no-cache"),
@@ -137,15 +131,14 @@ class EndWarning:
             ],
         )
 
-    @property
-    def _query(self) -> str:
-        return f"v={self._version}"
+    def _script(self, environ: "WSGIEnvironment") -> "_Script":
+        return _script(self._seconds, env.trust(environ).own.templates)
 
     def _tag(self, environ: "WSGIEnvironment") -> bytes:
         # A path: the page may be seen under another name of this site, and may have a
         # <base>, which comes later.
         path = urlsplit(env.trust(environ).own.url("warning")).path
-        address = html.escape(f"{path}?{self._query}")
+        address = html.escape(f"{path}?{self._script(environ).query}")
         # Not "defer": the page's own scripts must not wait for this one.
         return f'<script src="{address}" async=""></script>'.encode()
 
@@ -185,11 +178,23 @@ class EndWarning:
             _log.warning("a page gets no warning before the session ends: %s", obstacle)
 
 
-def _script(settings: dict[str, Any]) -> bytes:
-    """The file, in a scope of its own, called with its settings."""
+class _Script(NamedTuple):
+    """The script, and the query that names this version of it."""
+
+    text: bytes
+    query: str
+
+
+@cache
+def _script(seconds: float, templates: Path | None) -> _Script:
+    """The file, in a scope of its own, called with its settings: made once."""
+    told = Pages().texts("warning_texts.json", templates)
+    texts = {language: json.loads(text) for language, text in told.items()}
+    settings = {"warnSeconds": seconds, "texts": texts}
     source = resources.files(__package__).joinpath(_FILE).read_text("utf-8")
     call = f"warnBeforeTheEnd({json.dumps(settings, sort_keys=True)});"
-    return f"(() => {{\n{source}\n{call}\n}})();\n".encode()
+    whole = f"(() => {{\n{source}\n{call}\n}})();\n".encode()
+    return _Script(whole, f"v={hashlib.sha256(whole).hexdigest()[:16]}")
 
 
 def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:

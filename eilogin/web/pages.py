@@ -3,7 +3,8 @@
 Dutch or English, as the browser asks for; English sentences are the keys of the
 message catalogue, which is read from its source when the pages are made, so nothing
 in the tree is compiled. What a package wants to say otherwise it puts in a template
-of the same name in its own ``templates`` folder.
+of the same name in its own ``templates`` folder, and a site in a folder of its own
+(:mod:`eilogin.web.looks`).
 
 Every page forbids what it does not use (DIGID.md 5.2): no script but the one that
 sends a form on, no style but its own, no frame (but one of its own site, for the page
@@ -14,31 +15,18 @@ with the forms on the page, and they would be refused.
 
 import base64
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babel.dates import format_datetime, get_timezone
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
-from jinja2 import (
-    ChoiceLoader,
-    Environment,
-    PackageLoader,
-    StrictUndefined,
-    select_autoescape,
-)
 from markupsafe import Markup
 from webob import Response
 from webob.acceptparse import create_accept_language_header
 
-from eilogin import audit, clock
+from eilogin import audit
 from eilogin.errors import (
     EiloginError,
     LoginLoops,
@@ -49,6 +37,7 @@ from eilogin.errors import (
     Unavailable,
 )
 from eilogin.web import environ as env
+from eilogin.web.looks import LANGUAGES, Look, look_of, packaged
 from eilogin.web.references import new_reference
 from eilogin.web.requests import fills_window, is_navigation, origin_of
 
@@ -57,15 +46,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: The languages of the pages; the first one where a browser asks for neither.
-LANGUAGES = ("nl", "en")
-
-# A person reads the time of day of where these services are.
-_ZONE = get_timezone("Europe/Amsterdam")
-_TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
-# One and more of them; Babel does not know all of these in Dutch.
-_MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
-_HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
 #: Most characters of an Accept-Language that is looked at.
 _LONGEST_WISH = 200
 #: A year, as DIGID.md 5.2 demands.
@@ -111,9 +91,8 @@ class Pages:
     """
 
     def __init__(self, *packages: str) -> None:
-        stylesheet = _packaged("templates/base.css")
-        self._style_hash = _hash_of(stylesheet)
-        self._by_language = _environments(packages, stylesheet)
+        self._packages = packages
+        self._ours = look_of(packages, None)
 
     def page(  # noqa: PLR0913 - the parts of one answer
         self,
@@ -150,12 +129,13 @@ class Pages:
         response.headerlist.extend(headers)
         return response
 
-    def texts(self, template: str) -> Mapping[str, str]:
-        """What ``template`` says in each language: for what is no page of its own."""
-        return {
-            language: environment.get_template(template).render()
-            for language, environment in self._by_language.items()
-        }
+    def texts(self, template: str, folder: Path | None) -> Mapping[str, str]:
+        """What ``template`` says in each language: for what is no page of its own.
+
+        ``folder`` is that of the site (``templates``), if it has one.
+        """
+        look = look_of(self._packages, folder)
+        return {language: look.render(language, template, {}) for language in LANGUAGES}
 
     def auto_post(  # noqa: PLR0913 - the parts of one answer
         self,
@@ -244,20 +224,20 @@ class Pages:
     ) -> Response:
         script_hash = ""
         if script:
-            code = _packaged(f"templates/{script}")
+            code = packaged(f"templates/{script}")
             script_hash = _hash_of(code)
             # Our own file, whose hash is in the policy.
             values = {**values, "script": Markup(code)}  # noqa: S704 - ours
+        language = language_of(environ)
+        text, look = self._rendered(environ, language, template, values)
         policy = _policy(
-            self._style_hash,
+            _hash_of(look.stylesheet),
             form_action,
             script_hash,
             ancestor=ancestor,
             frames=frames,
             fetches=script in _FETCHING,
         )
-        language = language_of(environ)
-        text = self._by_language[language].get_template(template).render(values)
         return Response(
             body=text.encode(),
             headerlist=[
@@ -268,6 +248,32 @@ class Pages:
                 *_common_headers(environ),
             ],
         )
+
+    def _rendered(
+        self,
+        environ: "WSGIEnvironment",
+        language: str,
+        template: str,
+        values: Mapping[str, Any],
+    ) -> tuple[str, Look]:
+        """The text of a page, and the look that it has.
+
+        Ours, where that of the site fails: she came for something else than its looks.
+        """
+        trust = environ.get(env.TRUST)
+        folder = None if trust is None else trust.own.templates
+        if folder is not None:
+            try:
+                look = look_of(self._packages, folder)
+                return look.render(language, template, values), look
+            except Exception as error:  # noqa: BLE001 - whatever it does
+                _log.error(
+                    "%s: the page %s is shown as ours, for that of the site fails: %s",
+                    folder,
+                    template,
+                    str(error)[:_LONGEST_CAUSE],
+                )
+        return self._ours.render(language, template, values), self._ours
 
 
 def language_of(environ: "WSGIEnvironment") -> str:
@@ -304,81 +310,6 @@ def json_answer(
             *headers,
         ],
     )
-
-
-# --- languages ------------------------------------------------------------------
-
-
-@cache
-def _environments(
-    packages: tuple[str, ...], stylesheet: str
-) -> Mapping[str, Environment]:
-    """Jinja's environment by language; all filters share one, which takes a while."""
-    loader = ChoiceLoader(
-        [PackageLoader(package) for package in (*packages, __package__)]
-    )
-    return {
-        language: _environment(loader, language, stylesheet) for language in LANGUAGES
-    }
-
-
-def _environment(loader: ChoiceLoader, language: str, stylesheet: str) -> Environment:
-    environment = Environment(
-        loader=loader,
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        language=language,
-        # Our own file, whose hash is in the policy.
-        stylesheet=Markup(stylesheet),  # noqa: S704 - ours
-    )
-    environment.filters["clock_time"] = _clock_time(language)
-    environment.filters["duration"] = _duration(language)
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
-        _catalogue(language), newstyle=True
-    )
-    return environment
-
-
-def _catalogue(language: str) -> NullTranslations:
-    """The translations of one language; English sentences are their own."""
-    if language == "en":
-        return NullTranslations()
-    source = _packaged(f"locale/{language}/LC_MESSAGES/eilogin.po")
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.StringIO(source), locale=language))
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-def _clock_time(language: str) -> Any:
-    def clock_time(instant: float | datetime) -> str:
-        """``10.31 uur`` or ``10:31``, for seconds since 1970 or an aware datetime."""
-        moment = instant if isinstance(instant, datetime) else clock.utc(instant)
-        return format_datetime(moment, _TIME[language], tzinfo=_ZONE, locale=language)
-
-    return clock_time
-
-
-def _duration(language: str) -> Any:
-    def duration(hours: float) -> str:
-        """``2 uur`` or ``2 hours``; ``90 minuten`` where the hours are not whole."""
-        minutes = max(1, round(hours * 60))
-        units, count = (_MINUTES, minutes) if minutes % 60 else (_HOURS, minutes // 60)
-        one, more = units[language]
-        return f"{count} {one if count == 1 else more}"
-
-    return duration
-
-
-@cache
-def _packaged(name: str) -> str:
-    """The text of a file of ours, read once."""
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
 # --- headers --------------------------------------------------------------------

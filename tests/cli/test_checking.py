@@ -157,6 +157,16 @@ class TestWhatServeWouldRefuse:
             " 'path', nor among what is installed; did you mean 'mysite'?"
         )
 
+    def test_is_a_page_of_ones_own_that_replaces_none(self, site):
+        pages = site.folder / "pages"
+        pages.mkdir()
+        (pages / "canceled.html").write_text("Jammer")
+        site.set("filter:uwv-eilogin", templates="%(here)s/pages")
+        found = str(site.fault())
+        told = f"{site.file}: [filter:uwv-eilogin] templates: found 'canceled.html';"
+        assert found.startswith(told)
+        assert "did you mean 'cancelled.html'?" in found
+
     def test_is_a_module_that_is_not_there(self, site):
         (site.folder / "mysite").mkdir()
         (site.folder / "mysite/__init__.py").write_text("raise RuntimeError\n")
@@ -391,6 +401,7 @@ WRONG = {
         "link": "//elsewhere",
         "telephone": None,
         "email": None,
+        "templates": "no-folder",
         "keys": "no-folder",
         "key": "no.key",
         "certificate": "no.crt",

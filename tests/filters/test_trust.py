@@ -651,6 +651,14 @@ def test_the_portal_is_told_where_to_lead(said, options, address):
     )
 
 
+def test_pages_of_its_own_that_cannot_be_used_stop_the_start(site, tmp_path):
+    (tmp_path / "cancelled.html").write_text("{% if %}")
+    with pytest.raises(
+        InvalidOptions, match=r"templates: found 'cancelled.html'; line"
+    ):
+        site(templates=str(tmp_path))
+
+
 class TestNumbers:
     TOKEN = "a token of these tests"
     BRINGS = MappingProxyType({"Authorization": f"Bearer {TOKEN}"})

@@ -62,6 +62,7 @@ FEDERATION = federation(
 OWN = SimpleNamespace(
     entity_id="https://portaal.example/metadata",
     telephone="",
+    templates=None,
     public_url="https://portaal.example",
     names={"nl": "Portaal", "en": "Portal"},
 )

@@ -21,11 +21,12 @@ def end_warning():
     return EndWarning(120)
 
 
-def asked(url="https://uwv.test/mijn", **changes):
+def asked(url="https://uwv.test/mijn", templates=None, **changes):
     """What a browser asks for, by somebody who is logged in."""
     environ = Request.blank(url).environ
     own = SimpleNamespace(
         public_url="https://uwv.test/app",
+        templates=templates,
         url=lambda address: f"https://uwv.test/app/eilogin/{address}.js",
     )
     environ[env.SESSION] = SimpleNamespace()
@@ -200,6 +201,15 @@ def test_another_setting_is_another_version(end_warning):
         for one in (end_warning, EndWarning(120), EndWarning(60))
     }
     assert len(tags) == 2
+
+
+def test_another_sentence_of_the_site_is_another_version(end_warning, tmp_path):
+    catalogue = 'msgid "Go on"\nmsgstr "Ja, ik ga door"\n'
+    (tmp_path / "nl.po").write_text(catalogue, encoding="utf-8")
+    environ = asked(templates=tmp_path)
+    assert "Ja, ik ga door" in end_warning.script(environ).text
+    theirs, ours = (sources(answered(end_warning, one)) for one in (environ, asked()))
+    assert theirs != ours
 
 
 def test_the_script_is_only_read(end_warning):

@@ -1,0 +1,36 @@
+"""A site and a hub whose pages are theirs: ``templates``."""
+
+import pytest
+
+CATALOGUE = 'msgid "Log in at %(name)s"\nmsgstr "Meld u aan bij %(name)s"\n'
+CANCELLED = """\
+{% extends "eilogin/cancelled.html" %}
+{% block content %}{{ super() }}<p>Liever bellen? 14 0123.</p>{% endblock %}
+"""
+
+
+@pytest.fixture
+def browser(eilogin_federation, witness, tmp_path):
+    of_hub, of_site = tmp_path / "hub", tmp_path / "site"
+    of_hub.mkdir()
+    of_site.mkdir()
+    (of_hub / "nl.po").write_text(CATALOGUE)
+    (of_site / "cancelled.html").write_text(CANCELLED)
+    return eilogin_federation(
+        {"stad.test": witness},
+        options={"stad.test": {"templates": str(of_site), "name": "Stad"}},
+        hub_options={"templates": str(of_hub)},
+    ).browser()
+
+
+def test_are_what_a_citizen_sees_at_either(browser):
+    browser.visit("https://stad.test/mijn")
+    assert browser.title.startswith("Meld u aan bij Stad")
+    browser.press("Annuleren")
+    assert "U hebt het inloggen geannuleerd" in browser.title
+    assert "Liever bellen? 14 0123." in browser.text
+    browser.click("Inloggen")
+    browser.press("Inloggen", username="anna", password="demo-anna")
+    assert browser.url == "https://stad.test/mijn"
+    browser.visit("https://stad.test/eilogin/logout")
+    assert browser.title.startswith("U bent overal uitgelogd")

@@ -1,0 +1,141 @@
+"""Pages of a site's own, in the place of ours."""
+
+import hashlib
+from base64 import b64encode
+from types import SimpleNamespace
+
+import pytest
+from webob import Request
+
+from eilogin.errors import InvalidOptions
+from eilogin.web import environ as env
+from eilogin.web import looks
+from eilogin.web.pages import Pages
+
+CANCELLED = {"login_url": "/l", "choose_url": "/c", "back_url": "/b"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write files; the folder they are in."""
+
+    def write(**files):
+        for name, text in files.items():
+            path = tmp_path / name.replace("__", ".")
+            path.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+def page(folder, template="cancelled.html", language="nl", **values):
+    environ = Request.blank("/", headers={"Accept-Language": language}).environ
+    environ[env.TRUST] = SimpleNamespace(
+        own=SimpleNamespace(templates=folder, public_url="https://uwv.test")
+    )
+    return Pages().page(environ, template, **(values or CANCELLED))
+
+
+def sentence(english, other):
+    return f'msgid "{english}"\nmsgstr "{other}"\n'
+
+
+class TestAFolder:
+    def test_has_pages_in_the_place_of_ours(self, folder):
+        mine = folder(cancelled__html="<p>Jammer! <a href='{{ login_url }}'>Toch?</a>")
+        assert page(mine).text == "<p>Jammer! <a href='/l'>Toch?</a>"
+
+    def test_may_change_a_part_of_our_page(self, folder):
+        mine = folder(
+            cancelled__html='{% extends "eilogin/cancelled.html" %}'
+            "{% block title %}Gestopt{% endblock %}"
+        )
+        assert "<title>Gestopt" in page(mine).text
+        assert "U bent niet ingelogd." in page(mine).text
+
+    def test_may_change_the_frame_of_all_pages_with_parts_of_its_own(self, folder):
+        mine = folder(
+            base__html='{% include "_logo.html" %}{% block content %}{% endblock %}',
+            _logo__html="<b>Stad</b>",
+        )
+        assert page(mine).text.startswith("<b>Stad</b>")
+        assert "U bent niet ingelogd." in page(mine).text
+
+    def test_has_a_stylesheet_that_the_policy_lets_in(self, folder):
+        style = "h1 { color: #c00 }"
+        answer = page(folder(base__css=style))
+        digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"<style>{style}</style>" in answer.text
+        policy = answer.headers["Content-Security-Policy"]
+        assert f"style-src 'sha256-{digest}'" in policy
+
+    @pytest.mark.parametrize(
+        ("language", "told"), [("nl", "U was er nog niet."), ("en", "Not yet.")]
+    )
+    def test_has_sentences_in_the_place_of_ours(self, folder, language, told):
+        mine = folder(
+            nl__po=sentence("You are not logged in.", "U was er nog niet."),
+            en__po=sentence("You are not logged in.", "Not yet."),
+        )
+        assert told in page(mine, language=language).text
+        ours = {"nl": "Inloggen", "en": "Log in"}
+        assert ours[language] in page(mine, language=language).text
+
+    def test_may_lack_a_translation_or_doubt_it(self, folder):
+        doubted = "#, fuzzy\n" + sentence("Back", "Retour")
+        mine = folder(nl__po=sentence("You are not logged in.", "") + "\n" + doubted)
+        assert "U bent niet ingelogd." in page(mine).text
+        assert "Terug" in page(mine).text
+
+    def test_whose_page_fails_leaves_her_ours_and_tells_the_log(self, folder, caplog):
+        mine = folder(cancelled__html="{{ nothing_of_ours }}")
+        assert "U bent niet ingelogd." in page(mine).text
+        assert "cancelled.html is shown as ours" in caplog.text
+        assert "nothing_of_ours" in caplog.text
+
+    def test_that_is_good_may_be_used(self, folder):
+        mine = folder(
+            cancelled__html='{% extends "eilogin/cancelled.html" %}',
+            _part__html="x",
+            base__css="h1 {}",
+            nl__po=sentence("Log in at %(name)s", "Naar %(name)s: 100%%"),
+            en__po=sentence("{count} seconds", "{count} s"),
+        )
+        (mine / "_parts").mkdir()
+        (mine / "_logo.png").write_bytes(b"\xff")
+        (mine / ".swp").write_bytes(b"\xff")
+        (mine / "nl.po~").write_bytes(b"\xff")
+        looks.require(mine)
+        looks.require(None)
+
+    @pytest.mark.parametrize(
+        ("name", "text", "fault"),
+        [
+            ("canceled.html", b"", "did you mean 'cancelled.html'?"),
+            ("receipt.js", b"", "(a part of your own: '_receipt.js')"),
+            ("cancelled.html", b"{% if %}", "line 1: Expected an expression"),
+            ("cancelled.html", b"\xff", "cannot be read as UTF-8"),
+            ("base.css", b"\xff", "cannot be read as UTF-8"),
+            ("nl.po", b"\xff", "cannot be read as UTF-8"),
+            ("de.po", b"", "base.css, nl.po or en.po"),
+            ("nl.po", b"nonsense", "expected a catalogue of gettext"),
+            (
+                "nl.po",
+                sentence("You are not loged in.", "x").encode(),
+                "line 1: 'You are not loged in.' is no sentence of ours; did you mean",
+            ),
+            (
+                "nl.po",
+                sentence("Log in at %(name)s", "Bij %(naam)s").encode(),
+                "has no other values than name",
+            ),
+            ("nl.po", sentence("Back", "{x}").encode(), "no other values than none"),
+            ("nl.po", sentence("Back", "100 %").encode(), "is written %%"),
+        ],
+    )
+    def test_that_cannot_be_used_stops_the_start(self, tmp_path, name, text, fault):
+        (tmp_path / name).write_bytes(text)
+        with pytest.raises(InvalidOptions, match=name) as caught:
+            looks.require(tmp_path)
+        assert fault in str(caught.value)
+        assert caught.value.faults[0].option == "templates"

@@ -18,7 +18,8 @@ The rooms, from the top down; each imports only from the rooms below it::
       backchannel, by_name   HTTP from server to server; code of others by its name
     audit, settings          one line of JSON an event; options from ini files
     metrics                  how much happens, where somebody wants to know
-    clock, errors, files     the time of day; what goes wrong; whole files or none
+    clock, errors, files,    the time of day; what goes wrong; whole files or none;
+      shell                  commands to copy
 """
 
 __version__ = "0.1.0"

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from eilogin.settings import is_loopback
+from eilogin.shell import typed
 
 #: Where a site listens whose address does not say it.
 _PORT = 8080
@@ -82,8 +83,9 @@ class Draft:
 
     def new_file_lines(self, app: str) -> list[str]:
         """A whole ini file around ``app``, a callable's name or an ``egg:``."""
+        command = typed("eilogin serve", Path(self.ini.name))
         return [
-            f"# {self.name}: serve it with 'eilogin serve {self.ini.name}'.",
+            f"# {self.name}: serve it with '{command}'.",
             "",
             "[server:main]",
             "use = egg:waitress#main",

@@ -32,6 +32,7 @@ from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
 from eilogin.files import PUBLIC, SECRET, write
 from eilogin.saml.metadata import write_entity
 from eilogin.settings import PublicURL, WebAddress
+from eilogin.shell import typed
 
 #: The ini file of an application that has none of its own.
 _NEW_FILE = "site.ini"
@@ -274,8 +275,8 @@ class _Change:
 def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
     if host is not None and wish.wrap is None:
         raise ConfigurationError(
-            f"{ini}: is there already, without eilogin; --wrap {ini} puts it around"
-            " what that file serves"
+            f"{ini}: is there already, without eilogin; {typed('--wrap', ini)} puts it"
+            " around what that file serves"
         )
     draft = _draft(ini, folder, wish.said)
     if host is None:
@@ -424,4 +425,5 @@ def _tell_what_is_left(ini: Path) -> None:
     elif checked.faults:
         tell(checked.faults)
     else:
-        click.echo(f"{ini}: everything in order; serve it: eilogin serve {ini}")
+        serve = typed("eilogin serve", ini)
+        click.echo(f"{ini}: everything in order; serve it: {serve}")

@@ -48,6 +48,7 @@ from eilogin.federation.trust_options import (
 from eilogin.files import PUBLIC, SECRET, create, write
 from eilogin.saml.keys import PrivateKey, fingerprints, new_key_pair
 from eilogin.saml.messages import write_instant
+from eilogin.shell import typed
 from eilogin.visit.known_key import HubAsked
 
 _DAY = 86400.0
@@ -172,7 +173,10 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     if key.begins - clock.now() < _SHORT:
         click.echo(_SOON, err=True)
     first = _RUNS_ON if options.keys else _START_AGAIN
-    click.echo(_STEPS.format(first=first, file=ini.path, day=_day(key.begins)))
+    metadata = typed("eilogin metadata", ini.path)
+    ready = typed("eilogin keys ready", ini.path)
+    day = _day(key.begins)
+    click.echo(_STEPS.format(first=first, metadata=metadata, day=day, ready=ready))
 
 
 def _place(part: Part, options: OwnOptions, folder: Path | None) -> Path:
@@ -208,8 +212,8 @@ _RUNS_ON = "the site runs on: within seconds its metadata"
 _STEPS = """\
 Then:
 1. {first} names the new key, and the old one still signs
-2. give that to the operator of the federation: eilogin metadata {file}
-3. before {day}, ask whether everybody can know it: eilogin keys ready {file}"""
+2. give that to the operator of the federation: {metadata}
+3. before {day}, ask whether everybody can know it: {ready}"""
 
 
 def _planned(

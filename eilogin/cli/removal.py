@@ -15,6 +15,7 @@ from eilogin.federation import Trust
 from eilogin.hub.at_work import AtWork
 from eilogin.hub.removal import Removal
 from eilogin.saml.text import some
+from eilogin.shell import as_word
 
 #: How many participants an error names.
 _MOST_NAMED = 20
@@ -53,7 +54,9 @@ def _removal(hub: AtWork, entity_id: str) -> Removal:
 
 def _participants(trust: Trust) -> list[str]:
     members = trust.federation.entities
-    return sorted(one.entity_id for one in members if one.service_provider)
+    names = sorted(one.entity_id for one in members if one.service_provider)
+    # They are copied from here: each calls itself as it likes.
+    return [*map(as_word, names)]
 
 
 def _tell(entity_id: str, counts: Counter[str]) -> bool:

@@ -3,7 +3,6 @@
 Each fault says what is wrong where it is; these say who has to do what first.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from eilogin.cli.members import is_member, own_of_part
 from eilogin.cli.pipelines import Part
 from eilogin.errors import InvalidOptions
 from eilogin.saml.keys import fingerprints
+from eilogin.shell import typed
 
 
 def steps(
@@ -33,7 +33,8 @@ def steps(
         *(step for site in sites for step in site.admission()),
     ]
     if found:
-        found.append(f"see what is missing still:\n    eilogin check {_typed(file)}")
+        again = typed("eilogin check", file.path)
+        found.append(f"see what is missing still:\n    {again}")
     # Sites of one file often have one federation.
     return list(dict.fromkeys(found))
 
@@ -53,7 +54,7 @@ class _Site:
         """How the operator gets to know us."""
         if not (self._is_stranger or self._without_keys() or any(self.missing())):
             return
-        command = f"eilogin metadata {_typed(self._file)}{self._section()} > "
+        command = typed("eilogin metadata", self._file.path, *self._section())
         to = "send your metadata to the operator of the federation:\n    "
         try:
             own = own_of_part(self._file, self._part)
@@ -62,12 +63,13 @@ class _Site:
             if self._without_keys():
                 yield (
                     "make your key and its certificate, if you never had any:\n"
-                    f"    eilogin join --wrap {_typed(self._file)}"
+                    f"    {typed('eilogin join --wrap', self._file.path)}"
                 )
-            yield f"{to}{command}metadata.xml"
+            yield f"{to}{command} > metadata.xml"
             return
+        file = typed(">", f"{urlsplit(own.public_url).hostname}.xml")
         yield (
-            f"{to}{command}{urlsplit(own.public_url).hostname}.xml\n"
+            f"{to}{command} {file}\n"
             "and tell by another way, such as the telephone, the fingerprint of your"
             f" certificate:\n    {fingerprints(own.key.certificate_text)}"
         )
@@ -118,19 +120,14 @@ class _Site:
             f" you in it{then}"
         )
 
-    def _section(self) -> str:
-        return "" if self._is_alone else f" --section {self._part.title}"
+    def _section(self) -> Sequence[str]:
+        return () if self._is_alone else ("--section", self._part.title)
 
     def _said(self, option: str) -> str:
         return self._part.options.get(option, "").strip()
 
     def _path(self, text: str) -> Path:
         return self._file.path.absolute().parent / text
-
-
-def _typed(file: IniFile) -> str:
-    """Its path, as it is typed in a shell."""
-    return shlex.quote(str(file.path))
 
 
 def _is_stranger(known: Known) -> bool:

@@ -10,8 +10,9 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from eilogin.federation.refreshing import opened, refresh
 from eilogin.federation.states import Approval, Source, Waiting
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
+from eilogin.shell import typed
 
 #: For how many seconds a command waits for who refreshes.
 _PATIENCE = 60.0
@@ -100,6 +102,10 @@ class Site:
         """Who it is."""
         return entity_id_of(self.options)
 
+    def typed(self, verb: str, *words: str) -> str:
+        """A command of these about its file, to be copied."""
+        return typed("eilogin trust", verb, self.ini.path, *words)
+
     def changes(self, waiting: Waiting) -> Changes:
         """What is otherwise in what waits than in what is active."""
         old, new = self.states(waiting)
@@ -116,9 +122,7 @@ class Site:
             new = Federation.from_index(self.folder.index(waiting.state))
         except MetadataUnusable as error:
             # As after an update. It keeps its name, and who has approved it.
-            raise type(error)(
-                f"{error} by 'eilogin trust refresh {self.ini.path}'"
-            ) from error
+            raise type(error)(f"{error} by '{self.typed('refresh')}'") from error
         return old or Federation(), new
 
 
@@ -190,12 +194,10 @@ def approve_command(
     now, it is refused: nobody approves what was not shown. With "four_eyes = true" two
     people have to, each as a user of the system of their own.
     """
-
-    def approve(site: Site, state_id: str, who: Approval) -> str:
-        return _approve(site, state_id, who, is_all=is_all)
-
     with _told():
-        _decide(file, state_id, variables, section, approve)
+        sites = _waiting_at(file, state_id, variables, section)
+        require = partial(_require_approvable, is_all=is_all)
+        _decide(sites, state_id, _approve, require)
 
 
 @trust_command.command("reject", short_help="Have what waits be gone.")
@@ -212,7 +214,8 @@ def reject_command(
     that differs from it in anything is.
     """
     with _told():
-        _decide(file, state_id, variables, section, _reject)
+        sites = _waiting_at(file, state_id, variables, section)
+        _decide(sites, state_id, _reject)
 
 
 @trust_command.command("refresh", short_help="Ask the sources now.")
@@ -309,7 +312,7 @@ def _shown(site: Site) -> Iterator[str]:
         yield f"waits since {since}, for {reasons}: {waiting.state.id}"
         yield from _approvals(site, waiting)
         yield from _not_judged(site, waiting)
-        yield f"look at it: eilogin trust diff {site.ini.path}"
+        yield f"look at it: {site.typed('diff')}"
 
 
 def _source(source: Source) -> str:
@@ -327,7 +330,7 @@ def _failed(times: int, at: float, why: str) -> str:
 
 
 def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
-    state, file = waiting.state, site.ini.path
+    state = waiting.state
     yield f"{site.part.title} ({site.entity_id})"
     since = write_instant(waiting.since)
     yield f"waits since {since}: {_members(state.members)}, {state.id}"
@@ -341,12 +344,13 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield from (f"  {line}" for line in lines)
     if changes.untold and not is_all:
         yield f"\n{changes.untold} more are not shown here, but by:"
-        yield f"  eilogin trust diff {file} --all"
+        yield f"  {site.typed('diff', '--all')}"
     yield "\nIf that is as it should be (ask the operator by another way, such as the"
     yield "telephone, about keys and addresses):"
-    yield f"  eilogin trust approve {file} {state.id}{' --all' * bool(changes.untold)}"
+    seen = ["--all"] if changes.untold else []
+    yield f"  {site.typed('approve', state.id, *seen)}"
     yield "and if not:"
-    yield f"  eilogin trust reject {file} {state.id}"
+    yield f"  {site.typed('reject', state.id)}"
 
 
 def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
@@ -362,7 +366,7 @@ def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
 def _not_judged(site: Site, waiting: Waiting) -> Iterator[str]:
     if not waiting.is_judged_by(site.folder.active):
         yield "is judged anew, by the options of now, before anybody can approve it:"
-        yield f"  eilogin trust refresh {site.ini.path}"
+        yield f"  {site.typed('refresh')}"
 
 
 def _at(instant: float) -> str:
@@ -385,101 +389,159 @@ def _named(who: Approval) -> str:
 # --- what is decided ----------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What waits at a site, and who is to decide on it."""
+
+    site: Site
+    waiting: Waiting
+    changes: Changes
+    who: Approval
+
+    @property
+    def state_id(self) -> str:
+        """What it is called."""
+        return self.waiting.state.id
+
+    @property
+    def title(self) -> str:
+        """The section of the site."""
+        return self.site.part.title
+
+    def refused(self, why: str) -> click.ClickException:
+        """The error for what stops it here."""
+        return click.ClickException(f"{self.title}: {why}")
+
+
 def _decide(
-    file: Path,
+    sites: Sequence[Site],
     state_id: str,
-    variables: Sequence[str],
-    section: str | None,
-    decide: Callable[[Site, str, Approval], str],
+    decide: Callable[[_Case], str],
+    require: Callable[[_Case], None] = lambda _: None,
 ) -> None:
-    """Have something become of what waits by this name, at each site where it does."""
-    sites = _sites(file, variables, section)
-    waiting = {site.folder.path: site.folder.waiting for site in sites}
+    """Have something become of what waits at these sites.
+
+    First ``require`` looks at each of them, and raises where it stops it: then nothing
+    is done at any.
+    """
+    who = _who()
+    with ExitStack() as held:
+        for site in sites:
+            held.enter_context(site.folder.locked(_PATIENCE))
+        cases = [_case(site, state_id, who) for site in sites]
+        for case in cases:
+            require(case)
+        for number, case in enumerate(cases):
+            with _telling_how_far(cases[number:]):
+                click.echo(f"{case.title}: {decide(case)}")
+
+
+def _waiting_at(
+    file: Path, state_id: str, variables: Sequence[str], section: str | None
+) -> Sequence[Site]:
+    """The sites where what is called so waits, of several with one folder the first."""
+    sites = {site.folder.path: site for site in _sites(file, variables, section)}
+    waiting = {path: site.folder.waiting for path, site in sites.items()}
     fitting = [
-        site
-        for site in sites
-        if (one := waiting[site.folder.path]) is not None and one.state.id == state_id
+        sites[path]
+        for path, one in waiting.items()
+        if one is not None and one.state.id == state_id
     ]
     if not fitting:
         there = {one.state.id for one in waiting.values() if one is not None}
         now = f"{', '.join(sorted(there))} waits" if there else "nothing waits"
         raise click.ClickException(
             f"{file}: {now} by now, and not {words(state_id)!r}; nothing was done: look"
-            f" at it first (eilogin trust diff {file})"
+            f" at it first ({typed('eilogin trust diff', file)})"
         )
-    for site in fitting:
-        with site.folder.locked(_PATIENCE):
-            click.echo(f"{site.part.title}: {decide(site, state_id, _who())}")
+    return fitting
 
 
-def _approve(site: Site, state_id: str, who: Approval, *, is_all: bool) -> str:
-    waiting = _still(site, state_id)
-    changes = site.changes(waiting)
-    if changes.untold and not is_all:
-        raise click.ClickException(
-            f"{site.part.title}: {_count(changes)}, of which {changes.untold} are not"
-            f" among those that 'eilogin trust diff {site.ini.path}' shows; nothing was"
-            " done: look at all of them ('--all' behind that), and then approve them by"
-            f" 'eilogin trust approve {site.ini.path} {state_id} --all'"
-        )
-    people = Rules.of(site.options).people
-    if people > 1 and any(one.is_by_who(who) for one in waiting.approvals):
-        raise click.ClickException(
-            f"{_named(who)} has approved it already: somebody else has to, as another"
-            " user of the system (four_eyes); by sudo all are one"
-        )
-    if is_over(waiting.state):
-        raise click.ClickException(
-            f"{state_id} has expired by now: eilogin trust refresh {site.ini.path}"
-        )
-    try:
-        site.folder.require_judged(waiting)
-    except ConfigurationError as error:
-        raise click.ClickException(
-            f"{error}; nothing was done: eilogin trust refresh {site.ini.path}"
-        ) from error
-    _note(site, "trust.approved", waiting, changes, who)
-    note_departed(site.folder, *site.states(waiting))
-    if site.folder.approve(state_id, who, people):
-        return f"{state_id} is active now: {_count(changes)}"
-    return f"approved by {_named(who)}; 1 more has to, as another user (four_eyes)"
-
-
-def _reject(site: Site, state_id: str, who: Approval) -> str:
-    waiting = _still(site, state_id)
-    _note(site, "trust.rejected", waiting, site.changes(waiting), who)
-    site.folder.reject(state_id)
-    return f"{state_id} is rejected; what is active stays so"
-
-
-def _still(site: Site, state_id: str) -> Waiting:
+def _case(site: Site, state_id: str, who: Approval) -> _Case:
     """What waits, now that nobody else changes it."""
     waiting = site.folder.waiting
     if waiting is None or waiting.state.id != state_id:
         raise ConfigurationError(
             f"{site.folder}: something else waits by now; nothing was done: look at it"
-            f" first (eilogin trust diff {site.ini.path})"
+            f" first ({site.typed('diff')})"
         )
-    return waiting
+    return _Case(site, waiting, site.changes(waiting), who)
 
 
-def _note(
-    site: Site, code: str, waiting: Waiting, changes: Changes, who: Approval
-) -> None:
+@contextmanager
+def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
+    """Where it stops on the way, such as by a full disk, tell which are left."""
+    try:
+        yield
+    except (EiloginError, OSError):
+        first, *others = left
+        told = f"{first.title}: was not brought to its end"
+        if others:
+            told += f"; not begun at {', '.join(one.title for one in others)}"
+        click.echo(f"{told}; what became of it: {first.site.typed('show')}", err=True)
+        raise
+
+
+def _require_approvable(case: _Case, *, is_all: bool) -> None:
+    """Raise ClickException where this cannot be approved by who it is."""
+    site, waiting, untold = case.site, case.waiting, case.changes.untold
+    if untold and not is_all:
+        raise case.refused(
+            f"{_count(case.changes)}, of which {untold} are not among those that"
+            f" '{site.typed('diff')}' shows; nothing was done: look at all of them"
+            " ('--all' behind that), and then approve them by"
+            f" '{site.typed('approve', case.state_id, '--all')}'"
+        )
+    people = Rules.of(site.options).people
+    if people > 1 and any(one.is_by_who(case.who) for one in waiting.approvals):
+        raise case.refused(
+            f"{_named(case.who)} has approved it already; nothing was done: somebody"
+            " else has to, as another user of the system (four_eyes); by sudo all are"
+            " one"
+        )
+    if is_over(waiting.state):
+        raise case.refused(
+            f"{case.state_id} has expired by now; nothing was done:"
+            f" {site.typed('refresh')}"
+        )
+    try:
+        site.folder.require_judged(waiting)
+    except ConfigurationError as error:
+        told = f"{error}; nothing was done: {site.typed('refresh')}"
+        raise case.refused(told) from error
+
+
+def _approve(case: _Case) -> str:
+    site, state_id = case.site, case.state_id
+    _note(case, "trust.approved")
+    note_departed(site.folder, *site.states(case.waiting))
+    if site.folder.approve(state_id, case.who, Rules.of(site.options).people):
+        return f"{state_id} is active now: {_count(case.changes)}"
+    return f"approved by {_named(case.who)}; 1 more has to, as another user (four_eyes)"
+
+
+def _reject(case: _Case) -> str:
+    _note(case, "trust.rejected")
+    case.site.folder.reject(case.state_id)
+    return f"{case.state_id} is rejected; what is active stays so"
+
+
+def _note(case: _Case, code: str) -> None:
     """Write down who decides what, before it is done: all of it, in the folder."""
+    changes, who = case.changes, case.who
     fields: Mapping[str, Any] = {
         "code": code,
-        "id": waiting.state.id,
+        "id": case.state_id,
         "who": who.name,
         "uid": who.uid,
         "count": changes.count,
         "changes": changes.all_lines,
     }
-    site.folder.log(fields)
+    case.site.folder.log(fields)
     audit.event(
         code,
-        reference=waiting.state.id,
-        peer=site.entity_id,
+        reference=case.state_id,
+        peer=case.site.entity_id,
         by=_named(who),
         changes=changes.lines[:MOST_LOGGED],
     )
@@ -523,7 +585,7 @@ def _refresh(site: Site) -> bool:
     for failure in outcome.failures:
         click.echo(f"  a copy stands in: {failure}", err=True)
     if outcome.what == "waiting":
-        click.echo(f"look at it: eilogin trust diff {site.ini.path}")
+        click.echo(f"look at it: {site.typed('diff')}")
     return not outcome.failures
 
 

@@ -42,6 +42,7 @@ from eilogin.federation.states import (
     read_waiting,
     written,
 )
+from eilogin.shell import typed
 
 _log = logging.getLogger("eilogin")
 
@@ -108,7 +109,7 @@ class SiteFolder:
                 raise ConfigurationError(
                     f"federation_folder: {folder} can be written by everybody (mode"
                     f" {stat.S_IMODE(mode):04o}), who so decide whom we trust; expected"
-                    f" 'chmod o-w {folder}'"
+                    f" '{typed('chmod o-w', folder)}'"
                 )
             if folder == self.path:
                 _require_of(folder, found, ours)

@@ -35,6 +35,14 @@ def test_the_operator_has_to_know_us_first(site, steps):
     assert f"eilogin check {site.file}" in again
 
 
+def test_a_command_is_copied_whatever_the_file_is_called(site, run):
+    site.set(UWV, entity_id="urn:new")
+    file = site.file.rename(site.file.with_name("my site.ini"))
+    told = run("check", file).output
+    assert f"eilogin metadata '{file}' --section {UWV} > uwv.localhost.xml\n" in told
+    assert f"eilogin check '{file}'\n" in told
+
+
 def test_what_the_operator_gives_comes_after_that(site, steps):
     for name in ("federation.xml", "federation.crt"):
         (site.var / name).unlink()

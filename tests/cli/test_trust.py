@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -168,6 +169,17 @@ class TestWhatWaits:
         shown = eilogin("show")
         assert f"for 1 reason: {waiting}\n" in shown
 
+    def test_is_decided_by_what_is_copied_of_it(self, kept, waiting, run):
+        """Whatever the file is called."""
+        file = kept.file.rename(kept.file.with_name("my; site's.ini"))
+        told = run("trust", "diff", file).output
+        [line] = [one for one in told.splitlines() if "trust approve" in one]
+        name, *words = shlex.split(line)
+        assert (name, words) == ("eilogin", ["trust", "approve", str(file), waiting])
+        told = run("trust", "show", file).output
+        assert f"look at it: eilogin trust diff {shlex.quote(str(file))}\n" in told
+        assert "is active now" in run(*words).output
+
     def test_is_active_once_it_is_approved(self, waiting, eilogin, folder):
         assert key_of_hub(folder) != NEW.certificate_text
         told = eilogin("approve", waiting)
@@ -246,6 +258,82 @@ class TestWhatWaits:
         assert told.startswith(f"{site}: {first} is active now: ")
         told = eilogin("approve", first)
         assert told.startswith(f"{SECTION}: {first} is active now: ")
+
+
+class TestSeveralSites:
+    """Of one file, where the same waits: it is decided for all, or for none."""
+
+    OTHER = "filter:g-trust"
+
+    @pytest.fixture
+    def folders(self, kept):
+        """What is kept of each, in the order of the file."""
+        kept.set(self.OTHER, federation_folder="%(here)s/var/kept")
+        return [SiteFolder.of(kept.var / "kept", one) for one in (UWV, STAD)]
+
+    @pytest.fixture
+    def waiting(self, folders, eilogin, operator):
+        eilogin("refresh")
+        operator(other_key)
+        eilogin("refresh")
+        [state_id] = {*re.findall(r"approve \S+ (\S+)", eilogin("diff"))}
+        return state_id
+
+    def active(self, folders):
+        return [key_of_hub(one) == NEW.certificate_text for one in folders]
+
+    def test_are_decided_together(self, waiting, eilogin, folders):
+        told = eilogin("approve", waiting)
+        assert told.count(f": {waiting} is active now: ") == 2
+        assert self.active(folders) == [True, True]
+
+    @pytest.mark.parametrize("stops", [SECTION, OTHER])
+    def test_are_left_alone_where_one_of_them_stops_it(
+        self, kept, waiting, eilogin, folders, stops
+    ):
+        kept.set(stops, four_eyes="true")
+        eilogin("approve", waiting, "--section", stops)
+        told = eilogin("approve", waiting, status=1)
+        assert f"Error: {stops}: " in told
+        assert "has approved it already; nothing was done: somebody else has" in told
+        assert self.active(folders) == [False, False]
+        logs = [one.path / "log.jsonl" for one in folders]
+        assert [log.exists() for log in logs] == [stops == SECTION, stops == self.OTHER]
+
+    def test_that_are_one_are_decided_once(self, kept, waiting, eilogin, folders):
+        kept.set(self.OTHER, entity_id=UWV)
+        assert eilogin("approve", waiting).count("is active now") == 1
+
+    def test_are_told_apart_where_it_stops_on_the_way(
+        self, kept, waiting, eilogin, folders, monkeypatch
+    ):
+        log, full = SiteFolder.log, []
+
+        def fill(self, fields):
+            if full:
+                raise OSError(28, "No space left on device", "log.jsonl")
+            full.append(log(self, fields))
+
+        monkeypatch.setattr(SiteFolder, "log", fill)
+        told = eilogin("reject", waiting, status=1)
+        first, second = folders if folders[1].waiting else reversed(folders)
+        assert first.waiting is None
+        assert second.waiting is not None
+        assert told.count("is rejected") == 1
+        assert "was not brought to its end; what became of it: eilogin trust" in told
+        assert "log.jsonl: No space left on device" in told
+        assert "nothing was done" not in told
+
+    def test_are_told_apart_where_it_stops_at_the_first(
+        self, waiting, eilogin, folders, monkeypatch
+    ):
+        def full(*_):
+            raise OSError(28, "No space left on device", "log.jsonl")
+
+        monkeypatch.setattr(SiteFolder, "log", full)
+        told = eilogin("approve", waiting, status=1)
+        assert re.search(r"; not begun at filter:\S+; what became of it: ", told)
+        assert self.active(folders) == [False, False]
 
 
 class TestMoreThanIsShown:

@@ -1,13 +1,14 @@
 """The house keeps its own rules, as far as no tool checks them."""
 
 import ast
+import re
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
 import eilogin
-from eilogin.cli import inventory
+from eilogin.cli import inventory, main
 from eilogin.cli.options import as_rst
 
 HOUSE = Path(eilogin.__file__).parent
@@ -44,6 +45,15 @@ def test_the_map_of_the_house_names_every_room():
     rooms |= {path.name for path in PACKAGES if path.parent == HOUSE}
     for room in rooms - {"__init__", "__main__"}:
         assert room in said, room
+
+
+def test_commands_to_copy_are_written_for_a_shell():
+    """A path in them is a word of :func:`eilogin.shell.typed`."""
+    verbs = "|".join(main.commands)
+    pasted = re.compile(rf"(?:eilogin (?:{verbs})|chmod|chown)\b[a-z -]*\{{")
+    for file in HOUSE.rglob("*.py"):
+        found = pasted.search(file.read_text(encoding="utf-8"))
+        assert not found, f"{file}: {found}"
 
 
 def test_what_an_ini_file_can_name_is_there_to_be_used():

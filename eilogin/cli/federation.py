@@ -41,6 +41,7 @@ from eilogin.operator import (
     faults_of,
     last_signed,
     make_folder,
+    nobody,
     octets_of,
     operator_certificate,
     operator_certificate_ends,
@@ -55,6 +56,7 @@ from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import NO_SSO
 from eilogin.saml.text import printable
+from eilogin.shell import as_word, typed
 
 _DAY = 86_400.0
 #: What is signed and ends sooner than this is told.
@@ -280,7 +282,11 @@ def add_command(  # noqa: PLR0913 - one for each option
         require_yes(f"{asked}?")
     now = write_instant(int(clock.now()))
     path = known.put(member, f"added {now} by {_who()}; {told}")
-    click.echo(f"{path}: kept; 'eilogin federation sign {folder}' makes it count")
+    click.echo(f"{path}: kept; {_makes_it_count(folder)}")
+
+
+def _makes_it_count(folder: Path) -> str:
+    return f"'{typed('eilogin federation sign', folder)}' makes it count"
 
 
 def _shows_difference(before: Member, member: Member) -> bool:
@@ -339,7 +345,10 @@ def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
     if not yes:
         require_yes("Let it go?")
     known.remove(entity_id)
-    click.echo(f"gone; 'eilogin federation sign {folder}' makes it count")
+    if len(known.members) > 1:
+        click.echo(f"gone; {_makes_it_count(folder)}")
+    else:
+        click.echo(f"gone, and it was the last one: {nobody(known)}")
 
 
 def _member(known: Folder, entity_id: str) -> Member:
@@ -347,8 +356,8 @@ def _member(known: Folder, entity_id: str) -> Member:
     if member is None:
         hint = settings.did_you_mean(entity_id, known.members)
         raise ConfigurationError(
-            f"{known.path}: '{entity_id}' is no member{hint}; 'eilogin federation list"
-            f" {known.path}' tells all"
+            f"{known.path}: '{entity_id}' is no member{hint};"
+            f" '{typed('eilogin federation list', known.path)}' tells all"
         )
     return member
 
@@ -367,7 +376,8 @@ def list_command(folder: Path) -> None:
         kinds = {"hub": one.identity_provider, "participant": one.service_provider}
         kind = " and ".join(name for name, role in kinds.items() if role)
         place = known.files[entity_id].relative_to(folder)
-        click.echo(f"{entity_id}  {kind}  {_name(member)}  {place}")
+        # It is copied from here: a member calls itself as it likes.
+        click.echo(f"{as_word(entity_id)}  {kind}  {_name(member)}  {place}")
     click.echo(f"{many(len(known.members), 'member')}")
 
 
@@ -439,7 +449,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     )
     known.put_rule(entity_id, changed)
     _tell_rules(Folder(folder), [entity_id])
-    click.echo(f"'eilogin federation sign {folder}' makes it count")
+    click.echo(_makes_it_count(folder))
 
 
 def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:
@@ -517,7 +527,8 @@ def verify_command(folder: Path) -> None:
         ends = (last[0].valid_until or 0.0) if last else 0.0
         if ends <= clock.now():
             told = f"over since {write_instant(ends)}" if last else "not there"
-            faults.append(f"{known.signed}: {told}: 'eilogin federation sign {folder}'")
+            cure = typed("eilogin federation sign", folder)
+            faults.append(f"{known.signed}: {told}: '{cure}'")
     except ConfigurationError as error:
         faults.append(str(error))
     for fault in faults:
@@ -543,13 +554,16 @@ def verify_command(folder: Path) -> None:
 def _note_what_is_unsigned(known: Folder, elements: Elements) -> None:
     """Say so where the folder has other members than these, which were signed last."""
     try:
+        if not known.members:
+            click.echo(f"note: not all is signed: {nobody(known)}")
+            return
         is_signed = not any(difference(elements, about_to_sign(known)))
     except ConfigurationError:
         # What is published is as good as before; "verify" tells the rest.
         is_signed = False
     if not is_signed:
-        told = f"see 'eilogin federation diff {known.path}'"
-        click.echo(f"note: not all is signed: {told}")
+        told = typed("eilogin federation diff", known.path)
+        click.echo(f"note: not all is signed: see '{told}'")
 
 
 @federation_command.command("diff", short_help="Tell what is not signed yet.")

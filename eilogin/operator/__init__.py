@@ -36,6 +36,7 @@ from eilogin.operator.signing import about_to_sign as about_to_sign
 from eilogin.operator.signing import difference as difference
 from eilogin.operator.signing import faults_of as faults_of
 from eilogin.operator.signing import last_signed as last_signed
+from eilogin.operator.signing import nobody as nobody
 from eilogin.operator.signing import sign_all as sign_all
 from eilogin.operator.telling import asked_by as asked_by
 from eilogin.operator.tokens import TOKEN as TOKEN

@@ -14,6 +14,7 @@ from eilogin.files import PUBLIC, write
 from eilogin.operator.members import LONGEST, Member, read_member
 from eilogin.operator.rules import HEAD, Rule, read_rules, sections_of, with_rule
 from eilogin.settings import Flag, Options, ReadableFile, Secret, option
+from eilogin.shell import typed
 
 #: The names of what is in it.
 OPTIONS, RULES, MEMBERS, SIGNED = (
@@ -107,9 +108,9 @@ class Folder:
         file = self.path / OPTIONS
         values = sections_of(file).get(_SECTION)
         if values is None:
+            cure = typed("eilogin federation init", self.path)
             raise ConfigurationError(
-                f"{file}: no [{_SECTION}] there; 'eilogin federation init {self.path}'"
-                " makes one"
+                f"{file}: no [{_SECTION}] there; '{cure}' makes one"
             )
         options, faults = settings.attempt(
             FederationOptions, str(file), _SECTION, values

@@ -20,6 +20,7 @@ from eilogin.operator.signing import last_signed
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import sign_entity
+from eilogin.shell import typed
 
 ENTITIES = "entities"
 
@@ -45,8 +46,8 @@ def publish(
     last = last_signed(folder)
     if last is None:
         raise ConfigurationError(
-            f"{folder.signed}: is not there: 'eilogin federation sign {folder.path}'"
-            " makes it"
+            f"{folder.signed}: is not there:"
+            f" '{typed('eilogin federation sign', folder.path)}' makes it"
         )
     metadata, elements = last
     ends = metadata.valid_until or 0.0

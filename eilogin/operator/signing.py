@@ -34,6 +34,7 @@ from eilogin.saml.metadata import (
 from eilogin.saml.text import printable
 from eilogin.saml.xml import METADATA, canonical, parse, q, serialize
 from eilogin.settings import did_you_mean
+from eilogin.shell import typed
 
 #: The members of a signed file as they stand in it, by entityID.
 Elements = dict[str, etree._Element]  # noqa: SLF001 - lxml has no other name
@@ -85,10 +86,7 @@ def faults_of(folder: Folder) -> list[str]:
     """Why the members cannot be signed as they are, in sentences."""
     faults = []
     if not folder.members:
-        faults.append(
-            f"{folder.path}: there are no members yet; expected one at least:"
-            f" 'eilogin federation add {folder.path} FILE'"
-        )
+        faults.append(nobody(folder))
     for entity_id, member in folder.members.items():
         ends = member.descriptor.valid_until
         if ends is not None and ends <= clock.now():
@@ -103,6 +101,30 @@ def faults_of(folder: Folder) -> list[str]:
             f" member{hint}"
         )
     return faults
+
+
+def nobody(folder: Folder) -> str:
+    """Why a federation of nobody cannot be signed, and what counts until it can be.
+
+    Signed metadata of several has one at least (saml-metadata 2.3.1): what members have
+    is not taken back by another signature, but ends.
+    """
+    told = (
+        f"{folder.path}: there are no members, and SAML has no metadata of nobody;"
+        f" expected one at least: '{typed('eilogin federation add', folder.path)} FILE'"
+    )
+    try:
+        last = last_signed(folder)
+    except ConfigurationError:
+        last = None
+    ends = (last[0].valid_until or 0.0) if last else 0.0
+    if ends <= clock.now():
+        return told
+    return (
+        f"{told}; until that is signed and published, others go on with who was signed"
+        f" last, until {write_instant(ends)} at the latest: what is published now can"
+        " be taken down, which keeps it from who has not read it yet"
+    )
 
 
 def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
 
+import shlex
 import signal
 import stat
 import subprocess
@@ -25,7 +26,12 @@ from eilogin.operator.folder import FederationOptions
 from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
-from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
+from eilogin.saml.messages import (
+    AuthnRequest,
+    new_id,
+    write_authn_request,
+    write_instant,
+)
 from eilogin.saml.metadata import (
     NO_SSO,
     AttributeService,
@@ -583,6 +589,38 @@ class TestOnlyTheOperatorSays:
         assert not repeated_ids(document)
 
 
+class TestACommandToCopy:
+    """Does what it says, in whatever folder, whatever a member is called."""
+
+    BAD = "https://x.test/;touch${IFS}here'"
+
+    def test_is_of_a_folder_with_blanks(self, new, tmp_path, entity, write):
+        folder = new.rename(tmp_path / "my fed; touch here")
+        told = ""
+        for words in (
+            ["add", folder, write(entity("hub", "hub"), "hub"), "--yes"],
+            ["rules", folder, HUB, "--level", "hoog"],
+            ["publish", folder, tmp_path / "www"],
+            ["verify", folder],
+            ["remove", folder, "urn:x"],
+            ["list", tmp_path / "it's"],
+        ):
+            arguments = ["federation", *map(str, words)]
+            told += CliRunner().invoke(main, arguments).output
+        assert told.count(f"'eilogin federation sign '{folder}'' makes it") == 3
+        assert f"not there: 'eilogin federation sign '{folder}''\n" in told
+        assert f"'eilogin federation list '{folder}'' tells all" in told
+
+    def test_names_a_member_as_a_shell_takes_it(
+        self, new, run, entity, write, tmp_path
+    ):
+        member = entity("site", entity_id=self.BAD)
+        run("add", write(member, "site"), "--yes")
+        word = shlex.quote(self.BAD)
+        assert run("list").startswith(f"{word}  participant  ")
+        run("remove", *shlex.split(word), "--yes")
+
+
 class TestRefused:
     """What cannot be the metadata of a member."""
 
@@ -869,7 +907,10 @@ class TestSign:
         run("verify")
 
     def test_nobody_is_no_federation(self, new, run):
-        assert "there are no members yet" in run("sign", code=1)
+        told = run("sign", code=1)
+        assert "fed: there are no members, and SAML has no metadata of nobody" in told
+        assert f"'eilogin federation add {new} FILE'" in told
+        assert "until" not in told
 
 
 class TestVerifyAndDiff:
@@ -945,6 +986,30 @@ class TestRemove:
     def test_asks_first(self, three, run):
         run("remove", SITE, input="n\n", code=1)
         assert SITE in run("list")
+
+    def test_of_the_last_one_says_what_that_comes_to(self, three, run, tmp_path, clock):
+        """SAML has no metadata of nobody: nothing takes back what was signed."""
+        run("sign")
+        ends = write_instant(signed(three).valid_until)
+        for one in (HUB, SITE):
+            assert "makes it count" in run("remove", one, "--yes")
+        told = run("remove", OTHER, "--yes")
+        assert told.startswith(f"{OTHER}: De other\ngone, and it was the last one: ")
+        why = "no members, and SAML has no metadata of nobody; expected one at least"
+        last = f"others go on with who was signed last, until {ends} at the latest"
+        for said in (
+            told,
+            run("sign", code=1),
+            run("verify", code=1),
+            run("publish", tmp_path / "www", "--no-mdq"),
+        ):
+            assert why in said
+            assert last in said
+        assert "note: not all is signed: " in said
+        clock.shift(15 * 86_400)
+        assert "others go on" not in run("sign", code=1)
+        (three / "metadata.xml").write_text("<broken")
+        assert why in run("sign", code=1)
 
     def test_who_is_no_member_is_told(self, three, run):
         assert f"did you mean '{SITE}'?" in run("remove", SITE + "/", code=1)

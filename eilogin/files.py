@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,12 +37,30 @@ def write(path: Path, octets: bytes, *, mode: int) -> None:
         fresh.replace(path)
 
 
+def write_under(paths: Sequence[Path], octets: bytes, *, mode: int) -> None:
+    """As :func:`write`, under several names of one folder: one file, by hard links.
+
+    Where the file system has none, each is a file of its own.
+    """
+    first, *others = paths
+    write(first, octets, mode=mode)
+    for path in others:
+        fresh = _fresh(path)
+        try:
+            fresh.hardlink_to(first)
+            fresh.replace(path)
+        except OSError:
+            write(path, octets, mode=mode)
+        finally:
+            with suppress(OSError):
+                fresh.unlink()
+
+
 @contextmanager
 def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
     """A file beside ``path`` with all its octets on the disk, until it has its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: who writes the same file at once has another.
-    fresh = path.with_name(f".{secrets.token_hex(8)}.new")
+    fresh = _fresh(path)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -55,6 +73,11 @@ def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             fresh.unlink()
+
+
+def _fresh(path: Path) -> Path:
+    """A name beside it, and one's own: who writes the same file at once has another."""
+    return path.with_name(f".{secrets.token_hex(8)}.new")
 
 
 def _clear(folder: Path, now: float) -> None:

@@ -1,12 +1,13 @@
 """Whole files: also where two write the same one at once, or somebody is killed."""
 
 import os
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from eilogin import clock
-from eilogin.files import PUBLIC, SECRET, create, write
+from eilogin.files import PUBLIC, SECRET, create, write, write_under
 
 
 def test_two_who_write_one_file_leave_that_of_either(tmp_path):
@@ -30,6 +31,51 @@ def test_two_who_write_one_file_leave_that_of_either(tmp_path):
     assert not faults
     assert seen <= set(wholes)
     assert list(tmp_path.iterdir()) == [path]
+
+
+class TestOneFileUnderSeveralNames:
+    @pytest.fixture
+    def paths(self, tmp_path):
+        return [tmp_path / "by-name", tmp_path / "by-hash"]
+
+    def test_is_one_file_each_time(self, paths, tmp_path):
+        for whole in (b"old", b"new"):
+            before = paths[0].stat().st_ino if paths[0].exists() else None
+            write_under(paths, whole, mode=PUBLIC)
+            assert [path.read_bytes() for path in paths] == [whole, whole]
+            [number] = {path.stat().st_ino for path in paths}
+            assert number != before, "who reads the old one has that to its end"
+        assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+    @pytest.mark.parametrize("number", [1, 31, 95])
+    def test_is_several_where_a_file_system_has_no_links(
+        self, paths, tmp_path, monkeypatch, number
+    ):
+        def refuse(*_):
+            raise OSError(number, "no links here")
+
+        paths[1].write_bytes(b"old")
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+        write_under(paths, b"new", mode=PUBLIC)
+        assert [path.read_bytes() for path in paths] == [b"new", b"new"]
+        assert paths[1].stat().st_mode & 0o777 == PUBLIC
+        assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+    def test_is_the_old_or_the_new_whoever_is_killed(self, paths, monkeypatch):
+        class Killed(BaseException):
+            pass
+
+        def kill(*_):
+            raise Killed
+
+        write_under(paths, b"old", mode=PUBLIC)
+        monkeypatch.setattr(Path, "hardlink_to", kill)
+        with pytest.raises(Killed):
+            write_under(paths, b"new", mode=PUBLIC)
+        assert [path.read_bytes() for path in paths] == [b"new", b"old"]
+        monkeypatch.undo()
+        write_under(paths, b"new", mode=PUBLIC)
+        assert paths[1].read_bytes() == b"new"
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

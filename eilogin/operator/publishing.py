@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, MetadataExpired
-from eilogin.files import PUBLIC, write
+from eilogin.files import PUBLIC, write, write_under
 from eilogin.operator.folder import SIGNED, Folder
 from eilogin.operator.signing import last_signed
 from eilogin.saml.keys import SigningKey
@@ -64,9 +64,9 @@ def publish(
                 valid_until=ends,
                 key=key,
             )
-            for name in names_of(entity_id):
-                write(target / ENTITIES / name, octets, mode=PUBLIC)
-                names.add(name)
+            own = names_of(entity_id)
+            write_under([target / ENTITIES / n for n in own], octets, mode=PUBLIC)
+            names.update(own)
     write(target / SIGNED, folder.signed.read_bytes(), mode=PUBLIC)
     for path in (target / ENTITIES).glob("*"):
         if path.name not in names and _OURS.fullmatch(path.name):

@@ -8,6 +8,7 @@ logouts`` shows what there is to do. It refreshes the federation of all sites to
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,16 @@ from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Watch
 from eilogin.hub.at_work import AtWork, Worker
+from eilogin.hub.undelivered import AGAIN, BROWSER, NOW, PARTLY
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
+#: What a line says of each state.
+_SAID = {
+    NOW: "being told now",
+    AGAIN: "told again at ",
+    BROWSER: "waits for her browser, or her next logout",
+    PARTLY: "has logged her out, but maybe not all behind it",
+}
 _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 
 
@@ -117,11 +126,19 @@ def _work_once(hubs: Mapping[str, AtWork], watches: Sequence[Watch]) -> None:
 def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> None:
     """List the logouts of the hubs of an ini FILE of which participants do not know.
 
-    For each participant: since when, how often it was tried again and why that failed
-    (an error's code), when it is tried next, and until when. Who logged out is not
-    shown. The exit status is 0 also where there are some. NAME=VALUE as for "eilogin
-    serve".
-    """
+    What each participant waits for ("state" in the JSON):
+
+    \b
+      now      it is being told, for the first time
+      again    it was not reached, and is told again (at "next")
+      browser  nobody tells it but she, in her browser or by her next logout
+      partly   it has logged her out, and maybe not all behind it; so it is
+               told once more by her next logout
+
+    Besides: since when, how often it was tried again, why it was missed (an error's
+    code), and until when it matters. Who logged out is not shown. The exit status is 0
+    also where there are some. NAME=VALUE as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     ini = IniFile.read(file, variables_of(variables))
     hubs = hubs_of(ini, variables_of(variables))
     try:
@@ -131,7 +148,7 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
     for line in found:
         click.echo(json.dumps(line) if as_json else _shown(line))
     if not found and not as_json:
-        click.echo("no logout waits to be told again")
+        click.echo("no logout waits to be told")
 
 
 def _told(count: int) -> str:
@@ -140,14 +157,17 @@ def _told(count: int) -> str:
 
 def _waiting(hub: AtWork) -> Iterator[Mapping[str, Any]]:
     queue = hub.undelivered
-    for entry in queue.all():
+    for entry in sorted([*queue.all(), *queue.held()], key=attrgetter("begun")):
         for number, told in entry.left.items():
+            state = queue.state(entry, number)
+            next_at = _instant(queue.due_at(entry)) if state == AGAIN else ""
             yield {
                 "participant": told.entity_id,
+                "state": state,
                 "since": _instant(entry.begun),
                 "tries": entry.tries,
                 "reason": entry.reasons.get(number, ""),
-                "next": _instant(queue.due_at(entry)),
+                "next": next_at,
                 "until": _instant(entry.until),
             }
 
@@ -157,11 +177,9 @@ def _instant(seconds: float) -> str:
 
 
 def _shown(line: Mapping[str, Any]) -> str:
-    tried = f"tried again {line['tries']} times"
-    if line["tries"] == 1:
-        tried = "tried again once"
+    said = f"{_SAID[line['state']]}{line['next']}; since {line['since']}"
+    if line["tries"]:
+        often = "once" if line["tries"] == 1 else f"{line['tries']} times"
+        said += f", tried again {often}"
     why = f" ({line['reason']})" if line["reason"] else ""
-    return (
-        f"{line['participant']}: since {line['since']}, {tried}{why}, next at"
-        f" {line['next']}, until {line['until']}"
-    )
+    return f"{line['participant']}: {said}{why}, until {line['until']}"

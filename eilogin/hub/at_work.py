@@ -366,15 +366,13 @@ class AtWork:
     ) -> None:
         """Note what came of telling those who were left of an entry."""
         tried = {n: came[one] for n, one in entry.left.items() if one in came}
-        partial = {
-            n: one.left for n, one in tried.items() if one.left and one.left.is_partial
-        }
-        if partial:
-            # Nobody knows who is out behind it; as where the logout itself has told it.
-            entry = queue.hold(entry, partial)
+        values = env.values(self._environ)
+        # As where the logout itself has told it.
+        partly = [n for n, one in tried.items() if one.left and one.left.is_partial]
+        entry = queue.partly(values, entry, partly)
         heard = [n for n, one in tried.items() if one.left is None]
         if heard:
-            entry = queue.heard(env.values(self._environ), entry, heard)
+            entry = queue.heard(values, entry, heard)
             if not queue.found(entry.handle):
                 metrics.logout_took(clock.now() - entry.begun)
         failed = {n: one.reason for n, one in tried.items() if not _is_told(one)}

@@ -17,7 +17,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -264,8 +264,13 @@ class Endings:
             if one.whom not in partial and self._propagation.can_be_told(trust, one)
         }
         # Whoever cannot be told by itself is asked about with her next logout.
-        held = [one for one in left if one not in again]
-        queue_of(environ, self._propagation).settle(handle, own, again, held)
+        held = [
+            replace(one, is_partial=one.whom in partial)
+            for one in left
+            if one not in again
+        ]
+        queue = queue_of(environ, self._propagation)
+        queue.settle(env.values(environ), handle, own, again, held)
 
     def _left_before(
         self, environ: "WSGIEnvironment", handle: str, whom: Collection[Login | Subject]

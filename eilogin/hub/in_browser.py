@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 
 from webob import Response
 
-from eilogin import audit
 from eilogin.errors import InNameOf, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.propagation import (
     Propagation,
     Told,
     is_partial,
+    note_delivered,
     require_done,
 )
 from eilogin.hub.receipts import Receipt, Receipts, require_hers
@@ -113,8 +113,6 @@ class InBrowser(ABC):
             begun,
             asked={messages.new_id(): one for one in each_apart},
             unreached=[one.entity_id for one in missed if one not in asked],
-            # Whom a hub that is told by us has not reached, nobody here knows either.
-            is_overtaken=begun.is_overtaken or any(one.is_partial for one in missed),
         )
         return self._receipts.keep(environ, receipt)
 
@@ -167,8 +165,8 @@ class InBrowser(ABC):
         is_new = self._receipts.confirm(
             environ, response.in_response_to, is_partial=partial
         )
-        if is_new and not partial:
-            audit.event("logout.delivered", peer=told.entity_id)
+        if is_new:
+            note_delivered(told.entity_id, response.status)
         return not partial
 
     def _endpoint(self, trust: Trust, told: Told) -> Endpoint | None:

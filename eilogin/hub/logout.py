@@ -560,7 +560,7 @@ class SingleLogout:
         handle = receipt.handle
         has_next = leads_on and (receipt.back or receipt.target)
         way_on = self._in_browser.way_on(environ, receipt)
-        is_waiting = bool(receipt.asked or receipt.waiting)
+        may_change = receipt.may_change
         receipt_url = trust.own.url("logout")
         look_url = address(trust, LOOK, handle) if leads_on else receipt_url
         name_of = trust.federation.name_of
@@ -577,11 +577,11 @@ class SingleLogout:
             tell_url=way_on,
             continue_url=address(trust, CONTINUE, handle) if has_next else None,
             # A service that is told now may be done a little later.
-            look_url=look_url if is_waiting else None,
+            look_url=look_url if may_change else None,
             receipt_url=None if receipt.is_of_another else receipt_url,
             website_url=None if has_next else trust.own.url("home"),
             login_url=None if has_next else trust.own.url("login"),
-            script="receipt.js" if is_waiting and not receipt.is_of_another else "",
+            script="receipt.js" if may_change and not receipt.is_of_another else "",
             at=clock.now(),
         )
 

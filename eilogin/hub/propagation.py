@@ -255,7 +255,7 @@ class Propagation:
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(told.entity_id, error)
             return Came(told, _code(error), isinstance(error, Unavailable))
-        audit.event("logout.delivered", peer=told.entity_id)
+        note_delivered(told.entity_id, status)
         return Came(replace(told, is_partial=True) if is_partial(status) else None)
 
     def _deliver(
@@ -377,6 +377,18 @@ def _knows_none(status: messages.Status) -> bool:
         status.codes[:1] == (messages.REQUESTER,)
         or messages.UNKNOWN_PRINCIPAL in status.codes
     )
+
+
+def note_delivered(entity_id: str, status: messages.Status) -> None:
+    """Write to the audit log that a participant has heard of a logout.
+
+    As one that failed, where it has not reached all behind it.
+    """
+    if is_partial(status):
+        why = messages.PARTIAL_LOGOUT.rpartition(":")[2]
+        audit.event("logout.delivered", "failed", peer=entity_id, reason=why)
+    else:
+        audit.event("logout.delivered", peer=entity_id)
 
 
 def note_undelivered(entity_id: str, error: Exception) -> None:

@@ -28,9 +28,10 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What a receipt says of a service: she is out there; she is not yet, and it is told
-#: again; or it is not known, and nobody can tell it any more.
-OUT, AGAIN, MISSED = "out", "again", "missed"
+#: What a receipt says of a service: she is out there; she is out, and maybe not at all
+#: behind it; she is not yet, and it is told again; or it is not known, and nobody can
+#: tell it any more.
+OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
 
 #: What a receipt in the store has behind its first three parts.
 _MORE = 7
@@ -75,8 +76,10 @@ class Receipt:
     begun: float = 0.0
     #: Handles of earlier logouts of hers that had not reached all.
     older: Sequence[str] = ()
-    #: entityIDs of those of the others that are told again; not kept.
+    #: entityIDs of those of the others that are told again, and of those that have
+    #: heard of it, and maybe not all behind them; not kept.
     waiting: Sequence[str] = ()
+    partly: Sequence[str] = ()
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
@@ -110,6 +113,12 @@ class Receipt:
         return not self.missed and not self.is_overtaken
 
     @property
+    def may_change(self) -> bool:
+        """Whether more may be known of it in a while, though nobody does anything."""
+        asked = {told.entity_id for told in self.asked.values()}
+        return bool(self.waiting or asked.difference(self.partly))
+
+    @property
     def kept_until(self) -> float:
         """When it is forgotten by itself."""
         return self.begun + KEPT_FOR
@@ -125,7 +134,8 @@ class Receipt:
         Who has not confirmed comes first. Of somebody else nothing is told but that.
         """
         for entity_id in self.missed:
-            yield entity_id, AGAIN if entity_id in self.waiting else MISSED, 0.0
+            known = PARTLY if entity_id in self.partly else MISSED
+            yield entity_id, AGAIN if entity_id in self.waiting else known, 0.0
         if not self.is_of_another:
             for entity_id, instant in self.reached.items():
                 yield entity_id, OUT, instant
@@ -282,7 +292,7 @@ class Receipts:
     ) -> bool:
         """Note what who was asked says; False where that was known.
 
-        It need not be told again, where it has said so of all that it was asked.
+        It need not be told again, where it has answered all that it was asked.
         """
         now, values = clock.now(), env.values(environ)
         name = _partial(request_id) if is_partial else _done(request_id)
@@ -291,9 +301,11 @@ class Receipts:
         receipt = self._as_of_now(environ, asked.handle)
         entity_id = asked.asked[request_id].entity_id
         queue = queue_of(environ, self._propagation)
-        if entity_id not in receipt.missed:
+        left = [n for n, one in receipt.asked.items() if one.entity_id == entity_id]
+        is_answered = all(values.get(_partial(one)) is not None for one in left)
+        if is_answered and entity_id not in receipt.unreached:
             for handle in (receipt.handle, *receipt.older):
-                queue.confirmed(values, handle, entity_id)
+                queue.confirmed(values, handle, entity_id, is_partial=bool(left))
         if is_new and receipt.is_everywhere:
             metrics.logout_took(now - receipt.begun)
         return is_new
@@ -351,8 +363,6 @@ class Receipts:
         receipt = _kept(values, handle)
         done = {one: values.get(_done(one)) for one in receipt.asked}
         left = receipt.without({k: float(at) for k, at in done.items() if at})
-        is_partial = any(values.get(_partial(one)) is not None for one in left.asked)
-        left = replace(left, is_overtaken=left.is_overtaken or is_partial)
         if not left.missed:
             return left
         # Who was missed by an earlier logout too has to have heard of both.
@@ -368,9 +378,15 @@ class Receipts:
         # Also who has left the federation since: that one is told all the same.
         trust = to_tell(env.trust(environ), env.sessions(environ))
         can_be_told = partial(self._propagation.can_be_told, trust)
+        unheard = {one.entity_id for one in untold if not one.is_partial}
         return replace(
             left.with_late({one: at for one, at in late.items() if at}),
-            is_overtaken=left.is_overtaken or any(one.is_partial for one in untold),
+            partly=[
+                one
+                for one in left.missed
+                if one not in unheard
+                and any(queue.is_partly(values, name, one) for name in handles)
+            ],
             waiting=[
                 one.entity_id
                 for entry in entries

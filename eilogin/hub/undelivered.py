@@ -8,7 +8,10 @@ session would have ended anyway.
 
 Whom only her browser can tell is *held*, and so is who might end what she has begun
 there since: nobody tries that by himself, but her next logout tells them too, and says
-what comes of it.
+what comes of it. So is who has logged her out, and says that it has not reached all
+behind it (PartialLogout): those are its own to tell, and none of them is known here. Of
+the session that it has ended it would have no more to say than that there is none,
+which some call a success; that is not to be taken for news of the others.
 
 Each lies beside the sessions in the store, whose verbs are those that it takes: found
 by a label, ended once, and taken up by one process at a time, which has *seen* it then.
@@ -17,7 +20,7 @@ Nobody is logged in by it: its key is the hash of no cookie.
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +45,10 @@ _HELD = "held."
 #: The keys in the store of all, of whatever hub, and of those that wait for a browser.
 KEYS = "undelivered-*"
 HELD_KEYS = f"{KEYS}-{_HELD}*"
+#: What :meth:`Undelivered.state` says of who is to hear: it is told for the first time,
+#: by who began the logout; it is told again; it waits for her browser or her next
+#: logout; it has heard, and maybe not all behind it.
+NOW, AGAIN, BROWSER, PARTLY = "now", "again", "browser", "partly"
 #: How much later than it was last taken up a try is another one, in seconds.
 _INSTANT = 1e-3
 
@@ -96,6 +103,7 @@ class Undelivered:
         mine = hashlib.sha256(party.encode()).hexdigest()[:16]
         #: No shard: a colon would end the name of one.
         self._label = f"undelivered-{mine}"
+        self._held_label = f"{self._label}-held"
 
     # --- one logout ---
 
@@ -125,6 +133,7 @@ class Undelivered:
 
     def settle(
         self,
+        values: Values,
         handle: str,
         told: Sequence[Told],
         to_tell: Mapping[Told, str],
@@ -133,8 +142,10 @@ class Undelivered:
         """Write down what has come of it to those that were ``told``.
 
         Some are ``to_tell`` again, for the reason that they were not reached (an
-        error's code); others are ``held`` until her browser can tell them.
+        error's code); others are ``held`` until her browser can tell them, or because
+        they have not reached all behind them.
         """
+        self._note_partly(values, handle, held)
         entry = self.find(handle) if to_tell or held else None
         if entry is not None and held:
             self._hold(entry, held)
@@ -152,12 +163,15 @@ class Undelivered:
             why={n: to_tell[one] for n, one in enumerate(known) if one in to_tell},
         )
 
-    def confirmed(self, values: Values, handle: str, entity_id: str) -> None:
-        """A participant has heard of one in her browser."""
+    def confirmed(
+        self, values: Values, handle: str, entity_id: str, *, is_partial: bool
+    ) -> None:
+        """A participant has heard of one in her browser; or not all behind it have."""
+        note = self.partly if is_partial else self.heard
         for entry in self.found(handle):
             numbers = [n for n, one in entry.left.items() if one.entity_id == entity_id]
             if numbers:
-                self.heard(values, entry, numbers)
+                note(values, entry, numbers)
 
     def with_news(self, entry: Entry, news: Sequence[Told]) -> Entry:
         """The same with more who are to be told."""
@@ -216,9 +230,34 @@ class Undelivered:
     ) -> None:
         """A later logout has told all that are left of this one, but for some."""
         away = {one.whom for one in missed}
+        partly = {one.whom for one in missed if one.is_partial}
         numbers = [n for n, one in entry.left.items() if one.whom not in away]
         if numbers:
-            self.heard(values, entry, numbers)
+            entry = self.heard(values, entry, numbers)
+        self.partly(
+            values, entry, [n for n, o in entry.left.items() if o.whom in partly]
+        )
+
+    def partly(self, values: Values, entry: Entry, numbers: Collection[int]) -> Entry:
+        """Some have heard of it now, by number, and not all behind them.
+
+        Nobody tells them by himself any more.
+        """
+        told = {n: replace(entry.told[n], is_partial=True) for n in numbers}
+        self._note_partly(values, entry.handle, told.values())
+        # Or it has said so before.
+        told = {n: one for n, one in told.items() if entry.told[n] != one}
+        if not told:
+            return entry
+        if entry.is_held:
+            return self.done(self.with_news(entry, [*told.values()]), told)
+        return self.hold(entry, told)
+
+    def _note_partly(self, values: Values, handle: str, told: Iterable[Told]) -> None:
+        """Note for who looks at its receipt of whom not all behind have heard."""
+        until = clock.now() + LATE_FOR
+        for entity_id in {one.entity_id for one in told if one.is_partial}:
+            values.add(_partly(handle, entity_id), "", until, durable=False)
 
     def heard(self, values: Values, entry: Entry, numbers: Collection[int]) -> Entry:
         """Some have heard of it now, by number.
@@ -242,6 +281,11 @@ class Undelivered:
         """When a participant has heard late of a logout; 0 where that is not known."""
         return float(values.get(_heard(handle, entity_id)) or 0.0)
 
+    @staticmethod
+    def is_partly(values: Values, handle: str, entity_id: str) -> bool:
+        """Whether a participant has heard of a logout, and not all behind it."""
+        return values.get(_partly(handle, entity_id)) is not None
+
     def found(self, handle: str) -> list[Entry]:
         """All that is left of one logout, that which waits for her browser too."""
         entries = (self.read(self._key(handle, kind)) for kind in ("", _HELD))
@@ -254,10 +298,27 @@ class Undelivered:
     # --- all of them ---
 
     def all(self) -> list[Entry]:
-        """All that are left, the oldest first."""
-        found = map(self.read, self.keys())
+        """All that are told again, or for the first time, the oldest first."""
+        return self._of_label(self._label)
+
+    def held(self) -> list[Entry]:
+        """All that nobody tells by himself, the oldest first."""
+        return self._of_label(self._held_label)
+
+    def _of_label(self, label: str) -> list[Entry]:
+        found = map(self.read, self._store.find(label))
         entries = [entry for entry in found if entry is not None]
         return sorted(entries, key=lambda entry: entry.begun)
+
+    def state(self, entry: Entry, number: int) -> str:
+        """What one waits for who is left of an entry: :data:`NOW` or another one."""
+        if entry.left[number].is_partial:
+            return PARTLY
+        if entry.is_held:
+            return BROWSER
+        # Whoever has begun it says why it was missed; or has died before that.
+        is_begun = number not in entry.reasons and clock.now() < self.due_at(entry)
+        return NOW if is_begun else AGAIN
 
     def keys(self) -> list[str]:
         """Their keys in the store."""
@@ -332,12 +393,11 @@ class Undelivered:
         told = [one.as_json() for one in entry.told]
         said = [entry.begun, entry.logins, told, entry.whose]
         is_held = entry.key.startswith(f"{self._label}-{_HELD}")
-        # By the first label it is found by who tells again.
-        labels = entry.whose if is_held else (self._label, *entry.whose)
-        now = clock.now()
-        row = StoredSession(
-            entry.key, json.dumps(said), now, entry.until, tuple(labels)
-        )
+        # By the one of the two it is found by who tells again, by the other by nobody
+        # but an operator.
+        label = self._held_label if is_held else self._label
+        now, labels = clock.now(), (label, *entry.whose)
+        row = StoredSession(entry.key, json.dumps(said), now, entry.until, labels)
         return self._store.create(row, issued=now)
 
     def _key(self, handle: str, kind: str = "") -> str:
@@ -353,6 +413,10 @@ class Undelivered:
 
 def _heard(handle: str, entity_id: str) -> str:
     return f"late-logout:{handle}\0{entity_id}"
+
+
+def _partly(handle: str, entity_id: str) -> str:
+    return f"partly-told:{handle}\0{entity_id}"
 
 
 def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> Undelivered:

@@ -29,8 +29,13 @@ from eilogin.web.pages import Pages
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_DONE = messages.Status()
-_PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
+#: What is answered, by how the store has what came of a request: all are told; a hub
+#: inside has not told all; or she may be here by a name that the hub does not use.
+_STATUS = {
+    "done": messages.Status(),
+    "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
+    "unknown": messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)),
+}
 
 
 class LoggedOutElsewhere:
@@ -86,8 +91,7 @@ class LoggedOutElsewhere:
     ) -> messages.Status:
         """End what is named; a request that was seen before ends nothing more.
 
-        The status to answer with: partial where a hub inside has not told all, or
-        where she may be here by a name that the hub does not use.
+        The status to answer with: nobody is said to be out who may be in still.
         """
         trust, now = env.trust(environ), clock.now()
         check_logout_request(
@@ -106,10 +110,12 @@ class LoggedOutElsewhere:
             ended = _end(environ, trust, request, subject, issuer)
             self._hooks.tell(environ, ended, ELSEWHERE)
             is_told = self._inside.tell(environ, noted, ended)
-            is_done = is_told and _is_known(environ, ended)
-            known = "done" if is_done else "partly"
+            known = "done" if is_told else "partly"
+            if not _is_known(environ, ended):
+                known = "unknown"
             values.add(seen, known, now + KNOWN_FOR)
-        return _DONE if known == "done" else _PARTLY
+        # Of another version it is a word that is not known here.
+        return _STATUS.get(known, _STATUS["partly"])
 
 
 def _is_known(environ: "WSGIEnvironment", ended: Sequence[Login]) -> bool:

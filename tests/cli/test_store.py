@@ -14,7 +14,7 @@ from eilogin.cli.store import _stores
 from eilogin.hub.propagation import Told
 from eilogin.hub.undelivered import Undelivered
 from eilogin.sessions import Login, Sessions, Subject
-from eilogin.stores import TIMEOUT, Store, StoredSession, open_store
+from eilogin.stores import TIMEOUT, Store, StoredSession, Values, open_store
 from eilogin.stores.sqlite import SQLiteStore
 
 ONE = """
@@ -86,7 +86,7 @@ def leave_logouts(store: Store) -> None:
     told = [Told("https://uwv.test", who, ("_1",))]
     for handle in ("one", "other", "third"):
         queue.begin(handle, [login], told)
-    queue.settle("third", told, {}, told)
+    queue.settle(Values(store, "the hub"), "third", told, {}, told)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from eilogin.federation.watching import Watch
 from eilogin.hub.at_work import AtWork
 from eilogin.hub.propagation import Came, Propagation, Told
 from eilogin.sessions import Login, Participant, Subject
+from eilogin.stores import Values
 
 HUB = "http://inloggen.localhost:6543/metadata"
 UWV = "http://uwv.localhost:6543/eilogin/metadata"
@@ -64,10 +66,63 @@ class TestLogouts:
         result = run("logouts", waiting.file)
         assert result.exit_code == 0
         assert result.output == (
-            f"{UWV}: since 2026-11-24T09:00:00+00:00, tried again once"
-            " (peer-unavailable), next at 2026-11-24T09:00:30+00:00,"
+            f"{UWV}: told again at 2026-11-24T09:00:30+00:00;"
+            " since 2026-11-24T09:00:00+00:00, tried again once"
+            " (peer-unavailable), until 2026-11-24T11:00:00+00:00\n"
+        )
+        clock.shift(16)
+        assert run("work", waiting.file, "--once").exit_code == 0
+        output = run("logouts", waiting.file).output
+        assert ", tried again 2 times (peer-unavailable), until " in output
+
+    def test_under_way_are_said_to_be_told_now(self, waiting, run, clock):
+        """And no more where whoever told them must have died."""
+        told = run("logouts", waiting.file).output
+        assert told == (
+            f"{UWV}: being told now; since 2026-11-24T09:00:00+00:00,"
             " until 2026-11-24T11:00:00+00:00\n"
         )
+        clock.shift(LATER)
+        told = run("logouts", waiting.file).output
+        assert told.startswith(f"{UWV}: told again at 2026-11-24T09:00:09+00:00; since")
+
+    @pytest.mark.parametrize(
+        ("is_partial", "told"),
+        [
+            (False, "browser: waits for her browser, or her next logout"),
+            (True, "partly: has logged her out, but maybe not all behind it"),
+        ],
+    )
+    def test_that_nobody_tells_by_himself_say_so(
+        self, waiting, run, waits_for_her, is_partial, told
+    ):
+        state, _, told = told.partition(": ")
+        waits_for_her(is_partial=is_partial)
+        output = run("logouts", waiting.file).output
+        assert output == (
+            f"{UWV}: {told}; since 2026-11-24T09:00:00+00:00,"
+            " until 2026-11-24T11:00:00+00:00\n"
+        )
+        line = json.loads(run("logouts", waiting.file, "--json").output)
+        assert (line["state"], line["next"]) == (state, "")
+
+    @pytest.fixture
+    def waits_for_her(self, waiting):
+        """Nobody can tell UWV but her, or it has not reached all behind it."""
+
+        def hold(*, is_partial):
+            hub = hubs_of(IniFile.read(waiting.file), {})[HUB]
+            [entry] = hub.undelivered.all()
+            held = [replace(entry.told[0], is_partial=is_partial)]
+            values = Values(hub.sessions.store, HUB)
+            hub.undelivered.settle(values, entry.handle, entry.told, {}, held)
+
+        return hold
+
+    def test_say_in_the_help_what_each_state_is(self, run):
+        lines = run("logouts", "--help").output.splitlines()
+        for state in ("now", "again", "browser", "partly"):
+            assert [line for line in lines if line.startswith(f"    {state} ")]
 
     def test_do_not_tell_who_it_is(self, waiting, run):
         assert "only UWV knows" not in run("logouts", waiting.file).output
@@ -76,16 +131,17 @@ class TestLogouts:
         [line] = run("logouts", waiting.file, "--json").output.splitlines()
         assert json.loads(line) == {
             "participant": UWV,
+            "state": "now",
             "since": "2026-11-24T09:00:00+00:00",
             "tries": 0,
             "reason": "",
-            "next": "2026-11-24T09:00:09+00:00",
+            "next": "",
             "until": "2026-11-24T11:00:00+00:00",
         }
 
     def test_that_have_reached_all_are_not_there(self, site, run):
         result = run("logouts", site.file)
-        assert result.output == "no logout waits to be told again\n"
+        assert result.output == "no logout waits to be told\n"
         assert run("logouts", site.file, "--json").output == ""
 
     def test_of_a_file_without_a_hub(self, tmp_path, run):
@@ -137,7 +193,7 @@ class TestAHubBehindAnother:
 
     def test_is_reached_through_them(self, below, run):
         result = run("logouts", below.file)
-        assert result.output == "no logout waits to be told again\n"
+        assert result.output == "no logout waits to be told\n"
 
 
 class TestWork:

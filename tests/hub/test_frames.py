@@ -264,9 +264,12 @@ class TestAParticipantThatDoesNotAnswer:
         [shown] = anna.browser.open_frames()
         assert "U bent misschien nog ingelogd" in shown.text
         anna.browser.click("Ga verder")
-        assert "stad.test" in anna.browser.text
-        assert "Ook bij andere diensten bent u misschien nog" in anna.browser.text
-        assert "Bij alle andere diensten" not in anna.browser.text
+        assert (
+            "stad.test Uitgelogd, maar misschien niet bij alle diensten die hierbij"
+            " horen" in anna.browser.text
+        )
+        assert "Ververs" not in anna.browser.text
+        assert delivered()[-1] == (STAD_ENTITY, "failed")
 
     def test_is_named_where_another_answers_for_it(
         self, anna, log_out, federation, party, delivered

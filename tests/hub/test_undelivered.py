@@ -139,10 +139,11 @@ class TestALogout:
         left("stad.test")
         assert Undelivered(sessions, "https://other.test/metadata", 7.5).all() == []
 
-    def test_that_ends_while_it_is_written_down_is_none(self, hub):
+    def test_that_ends_while_it_is_written_down_is_none(self, hub, sessions):
         """Its sessions were at their end."""
         there = Told(STAD, Subject(HUB, STAD, "x"), ("_1",))
-        hub.undelivered.settle("no such handle", [there], {there: "x"}, [there])
+        values, queue = Values(sessions.store, HUB), hub.undelivered
+        queue.settle(values, "no such handle", [there], {there: "x"}, [there])
         assert hub.undelivered.all() == []
 
 
@@ -749,10 +750,111 @@ class TestWhoIsNotToldForSheIsInThereAgain:
         assert queue.heard_at(values, entry.handle, STAD)
 
 
-class TestOneThatAnswersLateThatItHasNotReachedAllBehindIt:
-    """It is a hub itself: nobody tells it once more, but with her next logout."""
+PARTLY = messages.SUCCESS, messages.PARTIAL_LOGOUT
+#: What she reads of who has said so.
+MAYBE = "stad.test Uitgelogd, maar misschien niet bij alle diensten die hierbij horen"
 
-    PARTLY = messages.SUCCESS, messages.PARTIAL_LOGOUT
+
+class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
+    """She is out there, and nobody claims more; nor does anybody ask once more."""
+
+    @pytest.fixture
+    def logs_out(self, anna, answers):
+        def log_out():
+            with answers("stad.test", *PARTLY):
+                anna.browser.press("Overal uitloggen")
+
+        anna.browser.visit("https://inloggen.test/")
+        return log_out
+
+    @pytest.fixture
+    def partly(self, logs_out):
+        logs_out()
+
+    @pytest.fixture
+    def reads(self, anna):
+        """What her receipt says now."""
+
+        def read():
+            anna.browser.visit("https://inloggen.test/logout")
+            return anna.browser.text
+
+        return read
+
+    @pytest.mark.usefixtures("partly")
+    def test_is_said_of_it_and_of_no_other(self, anna, reads):
+        assert "nog niet overal uitgelogd" in anna.browser.title
+        for text in (anna.browser.text, reads()):
+            assert MAYBE in text
+            assert "land.test Uitgelogd om 10.00 uur" in text
+            assert "Niet bereikt" not in text
+            assert "Sluit nu alle vensters" in text
+            assert "Ververs" not in text, "nothing will come of it by itself"
+
+    def test_is_told_no_more_by_itself(self, logs_out, hub, clock, delivered, reads):
+        logs_out()
+        told = delivered()
+        assert (STAD, "failed") in told
+        for _ in range(3):
+            clock.shift(MINUTE)
+            assert hub.work() == 0
+        assert delivered() == told
+        assert hub.undelivered.count() == 0
+        assert MAYBE in reads()
+
+    @pytest.mark.usefixtures("partly")
+    def test_is_for_an_operator_to_see(self, hub):
+        [entry] = hub.undelivered.held()
+        assert [one.entity_id for one in entry.left.values()] == [STAD]
+        assert [hub.undelivered.state(entry, n) for n in entry.left] == ["partly"]
+
+    def test_is_the_same_where_her_session_would_be_over(
+        self, logs_out, clock, hub, reads
+    ):
+        clock.shift(100 * MINUTE)
+        logs_out()
+        assert hub.undelivered.held()
+        clock.shift(30 * MINUTE)
+        assert hub.undelivered.held() == []
+        assert MAYBE in reads()
+
+    def test_counts_for_less_where_it_knows_another_name_of_hers_too(
+        self, hub, sessions
+    ):
+        one, other = (Told(STAD, Subject(HUB, STAD, name), ("_1",)) for name in "ab")
+        leave(hub, [one, other])
+        [entry] = hub.undelivered.all()
+        values, queue = Values(sessions.store, HUB), hub.undelivered
+        entry = queue.partly(values, entry, [0])
+        assert [*entry.left.values()] == [other], "which is told again"
+        [held] = queue.held()
+        assert [told.is_partial for told in held.left.values()] == [True]
+        for _ in range(2):
+            # What it says twice is not written down twice.
+            queue.confirmed(values, entry.handle, STAD, is_partial=True)
+            assert queue.count() == 0
+            [held] = queue.held()
+            assert [told.whom for told in held.left.values()] == [one.whom, other.whom]
+
+    def test_is_known_of_an_earlier_logout_by_a_later_one(  # noqa: PLR0913, PLR0917
+        self, left, hub, clock, citizen, answers, anna, reads
+    ):
+        """Of which stad has not heard at all."""
+        left("stad.test")
+        proof = anna.browser.cookie("inloggen.test", "__Host-eilogin-logging-out")
+        assert "stad.test Nog niet bereikt" in reads()
+        clock.shift(2)
+        citizen.sign_in()
+        with answers("stad.test", *PARTLY):
+            press(citizen.browser)
+        assert MAYBE in citizen.browser.text
+        anna.browser.set_cookie("inloggen.test", "__Host-eilogin-logging-out", proof)
+        assert MAYBE in reads()
+        assert hub.undelivered.count() == 0
+
+
+class TestOneThatAnswersSoLate:
+    """Nobody tells it once more, but with her next logout."""
 
     @pytest.fixture
     def hub_options(self):
@@ -769,7 +871,7 @@ class TestOneThatAnswersLateThatItHasNotReachedAllBehindIt:
     def partly(self, left, hub, clock, answers, took):
         left("stad.test", "land.test")
         clock.shift(SOON)
-        with answers("stad.test", *self.PARTLY):
+        with answers("stad.test", *PARTLY):
             assert hub.work() == 2
         assert hub.undelivered.count() == 0
 
@@ -778,8 +880,7 @@ class TestOneThatAnswersLateThatItHasNotReachedAllBehindIt:
         text = anna.browser.text
         assert "nog niet overal uitgelogd" in anna.browser.title
         assert "land.test Uitgelogd om 10.00 uur" in text
-        assert "stad.test Niet bereikt" in text
-        assert "Ook bij andere diensten bent u misschien nog ingelogd." in text
+        assert MAYBE in text
         assert "Ververs" not in text, "nobody tells it by himself"
 
     def test_is_not_the_end_of_that_logout(self, partly, took):
@@ -787,7 +888,7 @@ class TestOneThatAnswersLateThatItHasNotReachedAllBehindIt:
 
     def test_makes_no_later_logout_one_of_everywhere(self, citizen, partly, answers):
         citizen.sign_in()
-        with answers("stad.test", *self.PARTLY):
+        with answers("stad.test", *PARTLY):
             press(citizen.browser)
         assert "nog niet overal uitgelogd" in citizen.browser.title
 

@@ -195,7 +195,7 @@ class TestALogout:
         [
             ("is down", ["peer-unavailable"]),
             ("takes none", ["binding-missing"]),
-            ("is done but for who is behind it", []),
+            ("is done but for who is behind it", ["PartialLogout"]),
         ],
     )
     def test_without_a_browser_is_written_down_once_of_who_needs_none(

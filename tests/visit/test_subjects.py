@@ -203,7 +203,7 @@ class TestSheLogsOut:
         """Success would not be true: she may be logged in here still."""
         brings(visitor, without_name_id, attributes={UID: ["anna"]})
         codes = self.told(visitor, messages.NameID("q7"))
-        assert codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
+        assert codes == (messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)
         assert self.is_in(visitor)
 
     def test_elsewhere_and_a_name_id_that_looks_like_an_attribute_is_none(

@@ -151,6 +151,7 @@ VALUES = {
         "services": [
             ("Kadaster", "again", 0.0),
             (HOSTILE, "missed", 0.0),
+            ("Zorg", "partly", 0.0),
             ("UWV", "out", WINTER),
         ],
         "is_everywhere": False,

@@ -1,14 +1,15 @@
 """``eilogin check FILE``: every fault of an ini file, and nothing started."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
-from eilogin.errors import Fault
+from eilogin.errors import EiloginError, Fault, InvalidOptions
 from eilogin.saml.text import printable
 
 
@@ -42,6 +43,26 @@ def tell(faults: Sequence[Fault]) -> None:
     for fault in faults:
         click.echo(harmless(str(fault)), err=True)
     click.echo(many(len(faults), "fault"), err=True)
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """What goes wrong in the block is told to who typed the command, and ends it.
+
+    Raises ``SystemExit`` 1 once the faults of an ini file are told, and
+    :class:`click.ClickException` for any other error of ours, or of the system.
+    """
+    try:
+        yield
+    except InvalidOptions as error:
+        tell(error.faults)
+        raise SystemExit(1) from error
+    except EiloginError as error:
+        raise click.ClickException(harmless(str(error))) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        told = harmless(f"{where}{error.strerror or error}")
+        raise click.ClickException(told) from error
 
 
 def harmless(told: str) -> str:

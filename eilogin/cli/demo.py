@@ -18,13 +18,13 @@ import click
 import eilogin
 from eilogin import clock, settings
 from eilogin.cli import inventory
-from eilogin.cli.check import tell
+from eilogin.cli.check import telling_errors
 from eilogin.cli.files import new_secret, write_key_pair
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import serve
-from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.errors import ConfigurationError
 from eilogin.federation.folder import forget_all
 from eilogin.files import SECRET, write
 from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, to_json
@@ -84,18 +84,13 @@ def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> Non
     file = find_paste_ini()
     if file is None:
         raise click.ClickException(_ELSEWHERE)
-    try:
+    with telling_errors():
         demo = Demo(file)
         hosts = demo.hosts(down)
         if reset:
             demo.reset()
         for step in demo.prepare():
             click.echo(step.line(file.parent))
-    except InvalidOptions as error:
-        tell(error.faults)
-        raise SystemExit(1) from error
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
     if not prepare_only:
         serve(file, {}, demo.greeting(hosts), lambda app: _Down(app, hosts))
 

@@ -16,12 +16,11 @@ import click
 from paste.deploy import loadapp
 from webob import Request
 
-from eilogin.cli.check import tell
+from eilogin.cli.check import tell, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part
 from eilogin.cli.pipelines import Part, Pipelines, Stack
-from eilogin.errors import EiloginError
 from eilogin.federation import Own
 from eilogin.hub.at_work import AtWork
 from eilogin.sessions import Sessions
@@ -102,7 +101,7 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
     stacks = [
         stack for stack in Pipelines(ini).stacks() if any(map(is_member, stack.parts))
     ]
-    try:
+    with telling_errors():
         apps = {
             title: loadapp(
                 f"config:{Path(ini.path).absolute()}",
@@ -111,8 +110,6 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
             )
             for title in {stack.title for stack in stacks}
         }
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
     return [_member(ini, stack, apps[stack.title]) for stack in stacks]
 
 

@@ -15,7 +15,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from eilogin.cli.asking import ask, one_line, require_yes
-from eilogin.cli.check import tell, tell_steps
+from eilogin.cli.check import tell, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.drafting import Draft, is_address
 from eilogin.cli.files import (
@@ -28,7 +28,7 @@ from eilogin.cli.files import (
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part
 from eilogin.cli.wrapping import Host, difference, encoded
-from eilogin.errors import ConfigurationError, EiloginError, InvalidOptions
+from eilogin.errors import ConfigurationError
 from eilogin.files import PUBLIC, SECRET, write
 from eilogin.saml.metadata import write_entity
 from eilogin.settings import PublicURL, WebAddress
@@ -173,13 +173,8 @@ def join_command(  # noqa: PLR0913 - one for each option
     operator, get the federation's, and serve. The whole way is in the manual:
     contrib/manual/joining.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    try:
+    with telling_errors():
         _join(_Wish(wrap, app, folder, section or "", said), dry_run=dry_run, yes=yes)
-    except InvalidOptions as error:
-        tell(error.faults)
-        raise SystemExit(1) from error
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

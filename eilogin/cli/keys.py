@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from eilogin import clock
-from eilogin.cli.check import tell
+from eilogin.cli.check import telling_errors
 from eilogin.cli.ical import Event, as_ical
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import chosen, options_of_part, own_of_part
 from eilogin.cli.pipelines import Part
-from eilogin.errors import EiloginError, InvalidOptions
+from eilogin.errors import EiloginError
 from eilogin.federation import Federation, Own, Trust, peers
 from eilogin.federation.alarms import Ending
 from eilogin.federation.dates import endings_of, key_endings
@@ -90,14 +90,9 @@ def _of_a_site(function: Callable[..., None]) -> Callable[..., None]:
     )
     @wraps(function)
     def command(file: Path, section: str | None, **more: Any) -> None:
-        try:
+        with telling_errors():
             ini = IniFile.read(file)
             function(ini, chosen(ini, section), **more)
-        except InvalidOptions as error:
-            tell(error.faults)
-            raise SystemExit(1) from error
-        except (EiloginError, OSError) as error:
-            raise click.ClickException(str(error)) from error
 
     return command
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from eilogin import clock
-from eilogin.cli.check import tell
+from eilogin.cli.check import telling_errors
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import chosen, own_of_part
-from eilogin.errors import InvalidOptions
 from eilogin.federation import Own
 from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
 from eilogin.saml.metadata import write_entity
@@ -50,13 +49,10 @@ def metadata_command(
     member. Where the operator asks for a proof of its own, it comes with a word: see
     --proof.
     """
-    try:
+    with telling_errors():
         ini = IniFile.read(file)
         told = {} if profile is None else {"profile": profile}
         own = own_of_part(ini, chosen(ini, section), **told)
-    except InvalidOptions as error:
-        tell(error.faults)
-        raise SystemExit(1) from error
     if proof is None:
         click.echo(write_entity(own.descriptor(), own.key))
     else:

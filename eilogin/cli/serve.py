@@ -22,7 +22,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
-from eilogin.cli.check import tell, tell_steps
+from eilogin.cli.check import tell, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.hubs import wake_members
 from eilogin.cli.inifile import IniFile
@@ -78,7 +78,7 @@ def serve(
         tell(checked.faults)
         tell_steps(checked.steps)
         raise SystemExit(1)
-    try:
+    with telling_errors():
         set_up_logging(ini)
         parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
         app = _application(file, variables)
@@ -93,8 +93,6 @@ def serve(
             sys.stdout.flush()
             wake_members(ini, app)
             _run(servers, stop)
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def set_up_logging(ini: IniFile) -> None:

@@ -13,11 +13,11 @@ from typing import TextIO
 import click
 
 from eilogin import settings
+from eilogin.cli.check import telling_errors
 from eilogin.cli.hubs import Member, members_of, require_store
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.removal import end_at
 from eilogin.cli.serve import set_up_logging, variables_of
-from eilogin.errors import EiloginError
 from eilogin.filters.login import LoginOptions
 from eilogin.hub.at_work import AtWork, Ended
 from eilogin.visit.by_operator import SiteAtWork
@@ -96,7 +96,7 @@ def end_command(  # noqa: PLR0913 - one for each option
         )
     ini = IniFile.read(file, variables_of(variables))
     member = _chosen(ini, members_of(ini, variables_of(variables)), section)
-    try:
+    with telling_errors():
         if "loggers" in ini.sections:
             set_up_logging(ini)
         operator = member.operator()
@@ -108,8 +108,6 @@ def end_command(  # noqa: PLR0913 - one for each option
             ]
         else:
             came = [_end_at(operator, participant, is_sure=yes)]
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
     if not came:
         raise click.ClickException("no name was given; nothing was done")
     raise SystemExit(max(came))

@@ -8,6 +8,7 @@ what is in memory is gone with the process.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,11 +17,11 @@ import click
 
 from eilogin import audit, settings
 from eilogin.cli.asking import require_yes
-from eilogin.cli.check import tell
+from eilogin.cli.check import telling_errors
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import parts_of
 from eilogin.cli.serve import set_up_logging
-from eilogin.errors import EiloginError, InvalidOptions
+from eilogin.errors import InvalidOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub import undelivered
 from eilogin.settings import without_password
@@ -179,11 +180,8 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
 
 def _stores(file: Path, section: str | None) -> list[_Kept]:
     """The stores of an ini file, or that of one section; at least one."""
-    try:
+    with telling_errors():
         by_title = _options(IniFile.read(file))
-    except InvalidOptions as error:
-        tell(error.faults)
-        raise SystemExit(1) from error
     if not by_title or (section is not None and section not in by_title):
         known = ", ".join(by_title) or "none"
         raise click.ClickException(
@@ -237,14 +235,8 @@ def _one(file: Path, section: str | None) -> _Kept:
 
 def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
     """What a verb answers; whatever goes wrong is told to who typed the command."""
-    try:
-        store = open_store(kept.url, kept.timeout)
-        try:
-            return verb(store)
-        finally:
-            store.close()
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
+    with telling_errors(), closing(open_store(kept.url, kept.timeout)) as store:
+        return verb(store)
 
 
 def _is_made(store: Store) -> bool:

@@ -16,12 +16,12 @@ import click
 
 from eilogin import clock, settings
 from eilogin.cli import inventory
+from eilogin.cli.check import telling_errors
 from eilogin.cli.hubs import Member, hub_members, hubs_of, members_of
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, parts_of
 from eilogin.cli.serve import set_up_logging, variables_of
 from eilogin.cli.stopping import signals
-from eilogin.errors import EiloginError
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Watch
@@ -64,10 +64,8 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
             f"{ini.path}: nothing to do: expected a pipeline that ends in"
             " 'egg:eilogin#hub', or a site with a 'federation_folder'"
         )
-    try:
+    with telling_errors():
         set_up_logging(ini)
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
     if once:
         _work_once({hub.own.entity_id: hub.operator().hub for hub in hubs}, watches)
         return
@@ -109,14 +107,12 @@ def _watches(ini: IniFile) -> list[Watch]:
 
 
 def _work_once(hubs: Mapping[str, AtWork], watches: Sequence[Watch]) -> None:
-    try:
+    with telling_errors():
         for entity_id, hub in hubs.items():
             click.echo(f"{entity_id}: {_told(hub.work())}")
         for watch in watches:
             if watch.refresh_if_due():
                 click.echo(f"{watch.entity_id}: federation refreshed")
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
 
 
 @click.command("logouts", short_help="Which logouts did not reach everybody yet.")
@@ -141,10 +137,8 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     ini = IniFile.read(file, variables_of(variables))
     hubs = hubs_of(ini, variables_of(variables))
-    try:
+    with telling_errors():
         found = [line for hub in hubs.values() for line in _waiting(hub)]
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
     for line in found:
         click.echo(json.dumps(line) if as_json else _shown(line))
     if not found and not as_json:

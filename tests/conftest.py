@@ -5,6 +5,7 @@ would send them, made with real keys and told to the real thing.
 import contextlib
 import itertools
 import json
+import re
 from functools import cache
 from urllib.parse import urlencode, urlsplit
 from wsgiref.validate import validator
@@ -110,6 +111,27 @@ def party(federation):
         return Party(federation.trusts[host], key)
 
     return speak_for
+
+
+@pytest.fixture
+def refused(caplog):
+    """Assert a refusal with a reference, whose cause is in the log and nowhere else.
+
+    A server gets a SOAP fault (SOAP 1.1, 6.2: with status 500), a visitor a page.
+    """
+
+    def check(answer, code, status=400):
+        is_soap = answer.content_type == "text/xml"
+        assert answer.status_int == (500 if is_soap else status)
+        # A script is told the code; a person is not.
+        assert answer.content_type == "application/json" or code not in answer.text
+        if is_soap:
+            assert "soap-env:Client" in answer.text
+        reference = re.search(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b", answer.text)[0]
+        line = next(m for m in caplog.messages if m.startswith(reference))
+        assert f"({code}):" in line
+
+    return check
 
 
 @pytest.fixture

@@ -224,8 +224,6 @@ FORMS_REFUSED = {
     "nothing": "",
     "an empty message": "SAMLResponse=&RelayState={r}",
 }
-#: Where nothing of it is of SAML, and so as if it were not there.
-NOT_NAMED = ("a name encoded twice, beside", "as a list", "all of it in one name")
 
 
 def test_no_form_with_odd_parameters_logs_in(start, hub, asked):

@@ -6,12 +6,10 @@ known to read it, in any order. Whatever it then serves, the guard must have ask
 what that needs, or have refused.
 """
 
-import contextlib
 import re
 import socket
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 from unicodedata import normalize
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -21,6 +19,7 @@ import webob
 from django.core.handlers.wsgi import get_path_info
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from real_parts import free_ports, wait_until_it_listens
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Request
 
@@ -597,8 +596,7 @@ def port_of_gunicorn(tmp_path_factory):
     """Where gunicorn serves an application, as it is by default."""
     folder = tmp_path_factory.mktemp("gunicorn")
     (folder / "behind.py").write_text(SITE_BEHIND_EILOGIN)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     address = f"127.0.0.1:{port}"
     command = [sys.executable, "-m", "gunicorn", "-b", address, "behind:app"]
     log = folder / "log"
@@ -607,21 +605,10 @@ def port_of_gunicorn(tmp_path_factory):
         subprocess.Popen(command, cwd=folder, stdout=output, stderr=output) as process,
     ):
         try:
-            deadline = time.monotonic() + 30
-            while not is_listening(port):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
+            wait_until_it_listens(port, process, log)
             yield port
         finally:
             process.terminate()
-
-
-def is_listening(port):
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    return False
 
 
 def answer_to(port, target, *headers):

@@ -327,6 +327,12 @@ class TestWithoutAnIniFile:
         assert "--wrap" in result.output
         assert (folder / "site.ini").read_text() == APP
 
+    def test_a_folder_that_cannot_be_made_is_told(self, run, folder):
+        (folder / "file").touch()
+        result = run("join", "--app", "x:y", "--folder", folder / "file/x", *ARGUMENTS)
+        assert result.exit_code == 1
+        assert f"Error: {folder}/file/x: Not a directory" in result.output
+
     def test_an_egg_is_used(self, run, folder, with_key):
         run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
         assert "[app:main]\nuse = egg:mysite\n" in (folder / "site.ini").read_text()

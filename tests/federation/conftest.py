@@ -5,6 +5,8 @@ from real_sources import Sources
 
 from eilogin.federation import Own
 from eilogin.federation.own_keys import OwnKey
+from eilogin.federation.refreshing import folder_of
+from eilogin.federation.start import trust_of
 from eilogin.saml.keys import SigningKey, new_key_pair
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
@@ -38,6 +40,19 @@ def sources(tmp_path, make_own, operator, key_of):
     found.publish(HUB, UWV)
     yield found
     found.close()
+
+
+@pytest.fixture
+def site(sources):
+    """The options of a site."""
+    return sources.site()
+
+
+@pytest.fixture
+def folder(site):
+    """What it keeps of its federation, once that was read."""
+    trust_of(site)
+    return folder_of(site)
 
 
 @pytest.fixture

@@ -9,22 +9,9 @@ import sys
 import pytest
 
 from eilogin.federation import Federation, child
-from eilogin.federation.refreshing import folder_of
-from eilogin.federation.start import trust_of
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
-
-
-@pytest.fixture
-def site(sources):
-    return sources.site()
-
-
-@pytest.fixture
-def folder(site):
-    trust_of(site)
-    return folder_of(site)
 
 
 class TestAChild:

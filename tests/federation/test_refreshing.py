@@ -46,17 +46,6 @@ def sources(clock, sources):
     return sources
 
 
-@pytest.fixture
-def site(sources):
-    return sources.site()
-
-
-@pytest.fixture
-def folder(site):
-    trust_of(site)
-    return folder_of(site)
-
-
 def members(folder):
     federation = Federation.from_index(folder.index(folder.active.state))
     return [entity.entity_id for entity in federation.entities]

@@ -2,11 +2,11 @@
 
 import itertools
 import re
-import socket
 import time
 from wsgiref.validate import validator
 
 import pytest
+from real_parts import free_ports
 from webtest import TestApp as Client
 
 from eilogin import clock as instants
@@ -301,8 +301,7 @@ class TestAStoreThatIsDownAtTheStart:
 
     def test_stops_no_server_and_is_told_to_the_log(self, make, caplog):
         pytest.importorskip("redis")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        (port,) = free_ports(1)
         make(store=f"redis://:secret@127.0.0.1:{port}", store_timeout="1s")
         [error] = [r for r in caplog.records if r.levelname == "ERROR"]
         assert "starts all the same" in error.getMessage()

@@ -322,25 +322,6 @@ def tells(caplog, events, service):
 
 
 @pytest.fixture
-def refused(caplog):
-    """Assert a refusal with a reference, whose cause is in the log and nowhere else.
-
-    A server gets a SOAP fault (SOAP 1.1, 6.2: with status 500), a citizen a page.
-    """
-
-    def check(page, code, status=400):
-        is_soap = page.content_type == "text/xml"
-        assert page.status_int == (500 if is_soap else status)
-        # A script is told the code; a person is not.
-        assert page.content_type == "application/json" or code not in page.text
-        reference = re.search(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b", page.text)[0]
-        line = next(m for m in caplog.messages if m.startswith(reference))
-        assert f"({code}):" in line
-
-    return check
-
-
-@pytest.fixture
 def delivered(events):
     """To whom a logout was delivered, and with what outcome, by entityID."""
 

@@ -100,6 +100,15 @@ def anna(federation):
 
 
 @pytest.fixture
+def everywhere(clock, anna):
+    """Anna, logged in at all participants at 10.00 o'clock."""
+    anna.log_in("https://uwv.test/mijn")
+    for host in ("stad.test", "land.test"):
+        assert anna.is_let_in(f"https://{host}/mijn")
+    return anna
+
+
+@pytest.fixture
 def citizen_of(federation):
     """Make a citizen by name, at a browser of her own or at somebody else's."""
 

@@ -4,7 +4,6 @@ What it says is run in a shell beside a demo that runs, at whose folder the oper
 The names of its examples are replaced by those of this machine, and no other word.
 """
 
-import http.client
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
+from peer_servers import over_http
 from real_parts import free_ports
 from unmeasured import unmeasured
 
@@ -52,30 +52,6 @@ def steps():
         ]
         for step in listed.findall(nodes.list_item)
     ]
-
-
-def over_http(environ, start_response):
-    """Ask the server at the port of the address; ``*.localhost`` is this machine."""
-    headers = {
-        key.removeprefix("HTTP_").replace("_", "-"): value
-        for key, value in environ.items()
-        if key.startswith("HTTP_") or key == "CONTENT_TYPE"
-    }
-    query = environ["QUERY_STRING"]
-    path = environ["PATH_INFO"] + (f"?{query}" if query else "")
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    port = int(environ["SERVER_PORT"])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(environ["REQUEST_METHOD"], path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    left_out = {"connection", "transfer-encoding"}
-    kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in left_out]
-    start_response(f"{answer.status} {answer.reason}", kept)
-    return [content]
 
 
 class Running:

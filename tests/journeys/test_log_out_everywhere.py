@@ -12,15 +12,6 @@ LAND = "https://land.test/mijn"
 ALL = (UWV, STAD, LAND)
 
 
-@pytest.fixture
-def everywhere(anna):
-    """Anna, logged in at all participants."""
-    anna.log_in(UWV)
-    for url in ALL:
-        assert anna.is_let_in(url)
-    return anna
-
-
 @pytest.mark.parametrize("host", ["uwv.test", "stad.test", "land.test"])
 def test_logs_out_at_one_and_is_logged_out_everywhere(everywhere, host):
     everywhere.visit(f"https://{host}/eilogin/logout")

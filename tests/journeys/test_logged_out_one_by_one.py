@@ -23,15 +23,6 @@ def federation(clock, eilogin_federation, witness, hub_options):
 
 
 @pytest.fixture
-def everywhere(anna):
-    """Anna, logged in at all participants."""
-    anna.log_in(UWV)
-    for url in (STAD, LAND):
-        assert anna.is_let_in(url)
-    return anna
-
-
-@pytest.fixture
 def dies(federation):
     """Have a site be out of order, also for visitors; and get it back in order."""
 

@@ -1,47 +1,17 @@
 """The same applications over real HTTP, served by processes of their own."""
 
-import contextlib
-import http.client
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
-from real_parts import free_ports
+from peer_servers import over_http
+from real_parts import free_ports, wait_until_it_listens
 from unmeasured import unmeasured
 
 from eilogin.cli.demo import Demo
 from eilogin.testing import Browser
-
-#: What belongs to one connection, and not to what is sent over it (RFC 9110 7.6.1).
-HOP_BY_HOP = {"connection", "transfer-encoding"}
-
-
-def over_http(environ, start_response):
-    """Ask the server at the port of the address; ``*.localhost`` is this machine."""
-    port = int(environ["SERVER_PORT"])
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    headers = {
-        key.removeprefix("HTTP_").replace("_", "-"): value
-        for key, value in environ.items()
-        if key.startswith("HTTP_") or key == "CONTENT_TYPE"
-    }
-    query = environ["QUERY_STRING"]
-    path = environ["PATH_INFO"] + (f"?{query}" if query else "")
-    body = environ["wsgi.input"].read(length)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(environ["REQUEST_METHOD"], path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
-    start_response(f"{answer.status} {answer.reason}", kept)
-    return [content]
 
 
 def eilogin_serve(ini_file, ports):
@@ -55,17 +25,6 @@ def gunicorn(ini_file, ports):
     addresses = [word for port in ports for word in ("-b", f"127.0.0.1:{port}")]
     return [sys.executable, "-m", "gunicorn", "--paste", str(ini_file), "-k", "gthread",
             "--threads", "16", "-w", "2", *addresses]  # fmt: skip
-
-
-def wait_until_it_listens(port, process, log):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.05)
-    pytest.fail(log.read_text())
 
 
 @pytest.fixture(params=[eilogin_serve, gunicorn], ids=lambda make: make.__name__)

@@ -17,15 +17,6 @@ SOON = 10
 HOUR = 3600
 
 
-@pytest.fixture
-def everywhere(clock, anna):
-    """Anna, logged in at all participants at 10.00 o'clock."""
-    anna.log_in(UWV)
-    for url in (STAD, LAND):
-        assert anna.is_let_in(url)
-    return anna
-
-
 def told(text):
     """What a receipt says of each service."""
     said = (

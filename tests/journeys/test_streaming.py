@@ -11,11 +11,11 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 import zlib
 from pathlib import Path
 
 import pytest
+from real_parts import free_ports, wait_until_it_listens
 from unmeasured import unmeasured
 
 from eilogin import clock
@@ -133,8 +133,7 @@ class Site:
     """A site behind eilogin, and how to ask it something as who is logged in there."""
 
     def __init__(self, folder, make_command):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.folder = folder
         own = {"public_url": f"http://wire.localhost:{self.port}"}
         host = "wire.localhost"
@@ -168,23 +167,13 @@ class Site:
             ) as process,
         ):
             try:
-                self._wait_until_it_listens(process)
+                wait_until_it_listens(self.port, process, self.log)
                 self.pid = process.pid
                 yield self
             finally:
                 process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0, self.log.read_text()
         assert "Traceback" not in self.log.read_text()
-
-    def _wait_until_it_listens(self, process):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            assert process.poll() is None, self.log.read_text()
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            time.sleep(0.05)
-        pytest.fail(self.log.read_text())
 
     @contextlib.contextmanager
     def ask(self, method, path, body=None, **headers):

@@ -19,15 +19,6 @@ SOON = 10
 MINUTE = 60
 
 
-@pytest.fixture
-def everywhere(clock, anna):
-    """Anna, logged in at all participants."""
-    anna.log_in(UWV)
-    for url in (STAD, LAND):
-        assert anna.is_let_in(url)
-    return anna
-
-
 def told(federation, host):
     """How many messages have gone to a participant."""
     return sum(f"//{host}/" in url for url, _ in federation.back_channel_log)

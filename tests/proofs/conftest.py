@@ -6,7 +6,6 @@ this process, and the browser walks through all of it.
 """
 
 import contextlib
-import http.client
 import itertools
 import re
 import signal
@@ -27,7 +26,8 @@ import raw_peer
 import redis_servers
 import time_machine
 from eilogin_sites import CHEAP, PASSWORD
-from real_parts import free_ports
+from peer_servers import over_http
+from real_parts import free_ports, wait_until_it_listens
 from unmeasured import unmeasured
 from webob import Request
 
@@ -49,20 +49,6 @@ SITES = {
     "waak.test": {"keep_alive": "1s"},
 }
 PATIENCE = 60.0
-#: What belongs to one connection, and not to what is sent over it (RFC 9110 7.6.1).
-HOP_BY_HOP = {"connection", "transfer-encoding"}
-
-
-def wait_until(is_so, process, log):
-    """Wait for a process to be ready; what it wrote to its log says why it is not."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError):
-            if is_so():
-                return
-        time.sleep(0.02)
-    pytest.fail(log.read_text())
 
 
 # --- stores -----------------------------------------------------------------------
@@ -106,26 +92,8 @@ class OverHTTP:
         self._ports = itertools.cycle(ports)
 
     def __call__(self, environ, start_response):
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        headers = {
-            key.removeprefix("HTTP_").replace("_", "-"): value
-            for key, value in environ.items()
-            if key.startswith("HTTP_") or key == "CONTENT_TYPE"
-        }
-        query = environ["QUERY_STRING"]
-        path = environ["PATH_INFO"] + (f"?{query}" if query else "")
-        body = environ["wsgi.input"].read(length)
-        port = next(self._ports)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        try:
-            connection.request(environ["REQUEST_METHOD"], path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
-        start_response(f"{answer.status} {answer.reason}", kept)
-        return [content]
+        port = str(next(self._ports))
+        return over_http({**environ, "SERVER_PORT": port}, start_response)
 
 
 class Gunicorn:
@@ -153,11 +121,7 @@ class Gunicorn:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(self._listens, self._process, log)
-
-    def _listens(self):
-        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        return True
+        wait_until_it_listens(self.port, self._process, log)
 
     def stop(self):
         self._process.send_signal(signal.SIGTERM)

@@ -598,10 +598,6 @@ class TestCarriers:
             read_artifact_response(element)
 
 
-def _set_text(text):
-    return lambda element: setattr(element, "text", text)
-
-
 class TestNameIDs:
     @pytest.mark.parametrize(
         "text",

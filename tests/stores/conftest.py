@@ -37,6 +37,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of a store of SQLite."""
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
 def store(url: str) -> Iterator[Store]:
     opened = open_store(url)
     opened.prepare()

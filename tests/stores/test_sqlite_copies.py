@@ -23,11 +23,6 @@ SECRET = "999993653"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
 def backup(tmp_path: Path) -> Path:
     return tmp_path / "backup.db"
 

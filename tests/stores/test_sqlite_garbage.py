@@ -27,11 +27,6 @@ ODD = [
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
 def store(path: Path) -> Iterator[SQLiteStore]:
     """Two sessions of one citizen, and two values."""
     opened = SQLiteStore(path)

@@ -37,11 +37,6 @@ print("released", flush=True)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
 def store(path: Path) -> Iterator[SQLiteStore]:
     opened = SQLiteStore(path, TIMEOUT)
     now = clock.now()

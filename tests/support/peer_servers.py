@@ -29,6 +29,8 @@ from eilogin.saml.keys import new_key_pair
 
 #: Seconds for a server to start or to end.
 PATIENCE = 30.0
+#: Seconds for a page, on a machine that is busy.
+_PAGE = 60.0
 #: What belongs to one connection, and not to what is sent over it (RFC 9110 7.6.1).
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 #: Where Debian has them, below a folder for each architecture.
@@ -204,7 +206,7 @@ def over_http(environ, start_response):
     path = environ["PATH_INFO"] + (f"?{query}" if query else "")
     body = environ["wsgi.input"].read(length)
     port = int(environ["SERVER_PORT"])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PAGE)
     with contextlib.closing(connection):
         try:
             connection.request(environ["REQUEST_METHOD"], path, body, headers)

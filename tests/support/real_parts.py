@@ -3,9 +3,15 @@
 import contextlib
 import os
 import socket
+import subprocess
+import time
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+#: Seconds for a server to listen.
+PATIENCE = 60.0
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -22,3 +28,17 @@ def free_ports(count: int) -> list[int]:
         for listener in sockets:
             listener.bind(("127.0.0.1", 0))
         return [listener.getsockname()[1] for listener in sockets]
+
+
+def wait_until_it_listens(
+    port: int, process: subprocess.Popen[bytes], log: Path
+) -> None:
+    """Wait for a server; what it wrote to its log says why it does not listen."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.05)
+    pytest.fail(log.read_text())

@@ -1,13 +1,10 @@
 """gunicorn with TLS, which lets in who shows a certificate of ours."""
 
-import contextlib
-import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
-import pytest
+from real_parts import wait_until_it_listens
 from unmeasured import unmeasured
 
 
@@ -28,19 +25,8 @@ def serving(folder, ini, certificate, port):
         ) as process,
     ):
         try:
-            _wait_until_it_listens(port, process, log)
+            wait_until_it_listens(port, process, log)
             yield
         finally:
             process.terminate()
             process.wait(30)
-
-
-def _wait_until_it_listens(port, process, log):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.05)
-    pytest.fail(log.read_text())

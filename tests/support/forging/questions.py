@@ -20,7 +20,6 @@ from forging import MALFORMED, UNTRUSTED, Family
 from forging.trees import NEAR, behind, gone, having, made, node, worded
 
 MISDIRECTED, UNKNOWN_PEER = "message-misdirected", "peer-unknown"
-UNANSWERABLE = "binding-missing"
 
 REFUSED = Family("authnrequest", reasons=(MALFORMED,))
 

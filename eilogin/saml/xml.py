@@ -207,9 +207,9 @@ def parse_canonical(octets: bytes) -> etree._Element:
         return sparingly(lambda: etree.fromstring(octets, _own.parser), len(octets))
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise _malformed(
-            f"not well-formed XML (line {line}, column {column})", str(error)
-        ) from None
+        place = f"line {line}, column {column}"
+        said = str(error.msg).removesuffix(f", {place}")
+        raise _malformed(f"not well-formed XML ({place})", said) from None
 
 
 def in_full(error: MalformedMessage) -> str:

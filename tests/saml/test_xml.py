@@ -143,6 +143,13 @@ class TestTheErrors:
         assert "geheim" not in said
         assert "123456782" not in said
 
+    def test_of_metadata_say_once_where_it_is(self):
+        with pytest.raises(MalformedMessage) as raised:
+            parse(b"text")
+        assert xml.in_full(raised.value) == (
+            "not well-formed XML (line 1, column 1) (Start tag expected, '<' not found)"
+        )
+
     @pytest.mark.parametrize("octets", [b"", b"   ", b"text", b"<a>", b"<a/><b/>"])
     def test_are_told_for_what_is_no_document(self, octets):
         assert "not well-formed" in refused(octets)

@@ -78,6 +78,8 @@ class _Commands(click.Group):
             raise SystemExit(1) from error
         except EiloginError as error:
             raise click.ClickException(harmless(str(error))) from error
+        except BrokenPipeError:
+            raise  # which click knows: who reads it, such as "head", has seen enough
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             told = f"{where}{error.strerror or error}"
@@ -453,6 +455,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 
 def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:
+    if not entity_ids:
+        click.echo("there are no members yet")
     for entity_id in entity_ids:
         told = _in_words(known.rules.get(entity_id, Rule()))
         click.echo(printable(f"{entity_id}: {told}"))
@@ -576,4 +580,6 @@ def diff_command(folder: Path) -> None:
     for line in lines:
         click.echo(line)
     if not lines:
-        click.echo("nothing is new since it was signed")
+        click.echo(
+            "nothing is new since it was signed" if last else "there are no members yet"
+        )

@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLR0913, PLR0917 - fixtures are arguments
 
+import errno
 import shlex
 import signal
 import stat
@@ -973,6 +974,20 @@ class TestVerifyAndDiff:
             expected = f"validity: found '{said}'; expected a number of days such as"
             told = run("sign", code=1)
             assert f"{expected} '14d'\n" in told
+
+
+class TestNobodyYet:
+    def test_is_told(self, new, run):
+        assert run("rules") == "there are no members yet\n"
+        assert run("diff") == "there are no members yet\n"
+
+
+def test_who_has_seen_enough_is_told_nothing(three, run, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("eilogin.cli.federation.difference", closed)
+    assert run("diff", code=1) == ""
 
 
 class TestRemove:

@@ -629,7 +629,9 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
     """What to say about one fault that pydantic found."""
     match detail["type"]:
         case "extra_forbidden":
-            return "unknown option" + did_you_mean(name, declared.model_fields)
+            return "unknown option" + (
+                _of_others(name) or did_you_mean(name, declared.model_fields)
+            )
         case "missing":
             return f"is required ({plain(declared.model_fields[name].description)})"
         case "value_error" if name:
@@ -641,6 +643,18 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
             return f"expected {detail['ctx']['expected']}"
         case _:
             return f"expected: {detail['msg']}"
+
+
+def _of_others(name: str) -> str:
+    """``; it is an option of 'NAME'`` where others have one of this name, else nothing.
+
+    What ``egg:eilogin`` has is told by the filter that it comes from.
+    """
+    others = sorted(
+        n for n, options in REGISTRY.items() if name in options.model_fields
+    )
+    own = [one for one in others if one != "main"] or others
+    return f"; it is an option of {' and '.join(map(repr, own))}" if own else ""
 
 
 def plain(text: str | None) -> str:
@@ -711,11 +725,36 @@ def did_you_mean(
 
     It has ``most`` of them, each as close as ``cutoff`` says at least: 1 is the same.
     What begins with all of ``name`` comes before what is closer: it was cut short.
+    Of addresses the hosts are close too: all else in them often is the same.
     """
     names = list(known)
     close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
+    close = [one for one in close if _are_hosts_close(name, one)]
     close.sort(key=lambda one: not one.startswith(name))
     return f"; did you mean {' or '.join(map(repr, close[:most]))}?" if close else ""
+
+
+def _are_hosts_close(name: str, other: str) -> bool:
+    """Whether two hosts are much the same but for the labels that end both.
+
+    Of names that are no addresses there is nothing to say.
+    """
+    found = _HOST_IN.match(name), _HOST_IN.match(other)
+    hosts = [host[1].lower().split(".") for host in found if host]
+    if len(hosts) < len(found):
+        return True
+    one, two = hosts
+    while one and two and one[-1] == two[-1]:
+        one.pop()
+        two.pop()
+    if not one or not two:
+        return True
+    compared = difflib.SequenceMatcher(None, ".".join(one), ".".join(two))
+    return compared.ratio() >= _CLOSE_HOST
+
+
+_HOST_IN = re.compile(r"[a-z][a-z0-9+.-]*://([^/:?#]+)", re.IGNORECASE)
+_CLOSE_HOST = 0.6
 
 
 def section_of(

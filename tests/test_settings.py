@@ -322,6 +322,22 @@ class TestASection:
     def test_with_an_option_like_no_other_gets_no_suggestion(self):
         assert fault_of(zzzzzz="1").expected == "unknown option"
 
+    def test_says_whose_option_it_is(self, registry):
+        class Others(Options, name="others"):
+            zzzzzz: str = settings.option("x", default="")
+            hubb: str = settings.option("x", default="")
+
+        class Main(Others, name="main"):
+            only_here: str = settings.option("x", default="")
+
+        def told(name):
+            return fault_of(**{name: "1"}).expected
+
+        assert told("zzzzzz") == "unknown option; it is an option of 'others'"
+        # Which is surer than a name that is like it.
+        assert told("hubb") == "unknown option; it is an option of 'others'"
+        assert told("only_here") == "unknown option; it is an option of 'main'"
+
     def test_can_have_options_that_quarrel(self):
         fault = fault_of(idle="60", wait="90")
         assert (fault.option, fault.found) == ("idle", "'60'")
@@ -555,6 +571,23 @@ class TestNamesThatAreClose:
 
     def test_are_none_of_none(self):
         assert settings.did_you_mean("hub", []) == ""
+
+    @pytest.mark.parametrize(
+        ("name", "is_close"),
+        [
+            ("http://uwv.example.nl/eilogin/metadata", True),
+            ("https://uwv.example.nl", True),
+            ("https://www.uwv.example.nl/eilogin/metadata", True),
+            ("https://uwvv.example.nl/eilogin/metadata", True),
+            ("https://uwv.example.com/eilogin/metadata", True),
+            ("https://svb.example.nl/eilogin/metadata", False),
+            ("https://duo.test/eilogin/metadata", False),
+        ],
+    )
+    def test_of_addresses_have_hosts_that_are_close(self, name, is_close):
+        known = "https://uwv.example.nl/eilogin/metadata"
+        told = f"; did you mean '{known}'?" if is_close else ""
+        assert settings.did_you_mean(name, [known]) == told
 
 
 # --- what a value may be -----------------------------------------------------

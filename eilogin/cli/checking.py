@@ -9,11 +9,12 @@ and with the federation.
 import logging
 import os
 import pwd
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
+from importlib.metadata import PackageNotFoundError, distributions
 from pathlib import Path
 
 from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
@@ -109,6 +110,9 @@ def check(file: IniFile) -> Checked:
     # Reading a key takes its time: once for each party.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     noted, silent, known = _federations(file, read, owns)
+    known |= _hidden_federations(
+        file, [part for part in ours if part.title not in read]
+    )
     _check_twins(file, owns)
     _check_processes(file, read)
     # An egg that a pipeline names itself stands in no section: it has no options.
@@ -202,7 +206,10 @@ def _check_server(file: IniFile, part: Part) -> None:
         try:
             Adjustments(**part.options)
         except (ValueError, TypeError) as error:
-            file.note(part.title, "", "", f"waitress: {error}")
+            names = (name for name in vars(Adjustments) if not name.startswith("_"))
+            unknown = re.fullmatch(r"Unknown adjustment '(\w+)'", str(error))
+            hint = did_you_mean(unknown[1], names) if unknown else ""
+            file.note(part.title, "", "", f"waitress: {error}{hint}")
         else:
             _check_ports(file, part)
 
@@ -257,6 +264,30 @@ def _federations(
             if here is not None:
                 known[title] = here
     return noted, silent, known
+
+
+def _hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known]:
+    """Look at the metadata of sections in which faults of other options hide it.
+
+    Gives by section whom it knows.
+    """
+    known: dict[str, Known] = {}
+    for part in parts:
+        declared = inventory.declared().get(part.entry_point or "", Options)
+        if not issubclass(declared, TrustOptions):
+            continue
+        values = {
+            name: value
+            for name, value in part.options.items()
+            if name in TrustOptions.model_fields
+        }
+        # What is wrong with these has been told.
+        options, _ = settings.attempt(TrustOptions, str(file.path), part.title, values)
+        if options is not None:
+            _, here = _check_federation(file, part.title, options, own_of(options))
+            if here is not None:
+                known[part.title] = here
+    return known
 
 
 def _check_reach(
@@ -356,10 +387,22 @@ def _check_store_file(file: IniFile, title: str, url: str) -> None:
     path = Path(url.removeprefix(_SQLITE))
     fault = _fault_of_place(path)
     if fault:
-        file.note(title, "store", repr(str(path)), fault)
+        file.note(title, "store", repr(str(path)), fault + _slash_too_few(file, path))
     elif path.exists() and (fault := schema.fault_of(path)):
         # Which names the file.
         file.note(title, "store", "", fault)
+
+
+def _slash_too_few(file: IniFile, path: Path) -> str:
+    """What is said of a path from this file's folder that there is from the root."""
+    here = file.path.absolute().parent
+    if not path.is_relative_to(here):
+        return ""
+    meant = Path("/") / path.relative_to(here)
+    if meant.parent == Path("/") or not meant.parent.is_dir():
+        return ""
+    told = "with three slashes a path is meant from this file's folder"
+    return f"; did you mean '{_SQLITE}{meant}'? ({told})"
 
 
 def _fault_of_place(path: Path) -> str:
@@ -543,6 +586,11 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
 # --- what is not ours -----------------------------------------------------------
 
 
+def _installed() -> set[str]:
+    """The names of all projects that are installed."""
+    return {found.name for found in distributions() if found.name}
+
+
 def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
     """Whether what the file uses of other projects is there and can be imported."""
     for part in parts:
@@ -551,7 +599,8 @@ def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
         try:
             loadcontext(_TYPES[part.kind], part.use)
         except PackageNotFoundError as error:
-            expected = f"no project of this name is installed: {error.name}"
+            hint = did_you_mean(error.name, _installed())
+            expected = f"no project of this name is installed: {error.name}{hint}"
             file.note(part.title, "use", repr(part.use), expected)
         except (LookupError, ImportError, ValueError, AttributeError) as error:
             expected = " ".join(str(error).split())

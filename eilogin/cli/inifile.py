@@ -152,10 +152,16 @@ class IniFile:
         return repr(f"%({error.reference})s"), f"{expected} ({names}){hint}"
 
 
+#: With which some editors begin a file in UTF-8.
+_MARK = "\ufeff"
+
+
 def _cure_of(error: configparser.Error) -> str:
     """What is most often the matter with a line that is no option."""
-    is_line = isinstance(error, configparser.ParsingError)
-    if not is_line or isinstance(error, configparser.MissingSectionHeaderError):
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        is_marked = error.line.startswith(_MARK)
+        return "; expected a file without a byte order mark (BOM)" if is_marked else ""
+    if not isinstance(error, configparser.ParsingError):
         return ""
     return "; expected 'NAME = VALUE': the lines of a value of several are indented"
 

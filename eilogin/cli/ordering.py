@@ -41,7 +41,8 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
         "trust": "nobody is trusted",
         "login": "nobody is asked to log in",
         "logout": "a logout elsewhere does not arrive here",
-        "identity": "the application is told nothing, and what a client forges",
+        "identity": "the application is not told who is there, and what a client says"
+        " of it (Remote-User) reaches the application",
     }
 )
 

@@ -156,7 +156,7 @@ class Pipelines:
         names = {section.values.get("use", "")}
         match section.kind:
             case "pipeline":
-                names.update(section.values.get("pipeline", "").split()[-1:])
+                names.update(_names_of(section)[-1:])
             case "filter-app":
                 names.add(section.values.get("next", ""))
             case "composite":
@@ -181,7 +181,8 @@ class Pipelines:
             case "pipeline":
                 for option in _passed_on(section):
                     self._file.note(section.title, option, "", "only 'pipeline' here")
-                names = section.values.get("pipeline", "").split()
+                self._check_commas(section)
+                names = _names_of(section)
                 for name in names[:-1]:
                     filters += self._filters(name, section, "pipeline", trail)
                 inner = self._apps("".join(names[-1:]), section, "pipeline", trail)
@@ -194,6 +195,11 @@ class Pipelines:
             case _:
                 inner = self._app(section, trail)
         return [filters + parts for parts in inner]
+
+    def _check_commas(self, pipeline: Section) -> None:
+        if _COMMA in pipeline.values.get("pipeline", ""):
+            told = "expected blanks between the names, and no commas"
+            self._file.note(pipeline.title, "pipeline", f"'{_COMMA}'", told)
 
     def _app(self, section: Section, trail: Sequence[str]) -> list[list[Part]]:
         use = section.values.get("use", "")
@@ -247,6 +253,16 @@ class Pipelines:
     def _filter_with(self, section: Section, trail: Sequence[str]) -> list[Part]:
         name = section.values.get(_FILTER_WITH, "")
         return self._filters(name, section, _FILTER_WITH, trail) if name else []
+
+
+#: What some write between the names of a pipeline. PasteDeploy takes it for a part of
+#: them, and nobody gives a section such a name.
+_COMMA = ","
+
+
+def _names_of(pipeline: Section) -> list[str]:
+    """The filters that a pipeline names, and behind them the application."""
+    return pipeline.values.get("pipeline", "").replace(_COMMA, " ").split()
 
 
 def _passed_on(section: Section) -> dict[str, str]:

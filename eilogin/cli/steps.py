@@ -55,6 +55,7 @@ class _Site:
         if not (self._is_stranger or self._without_keys() or any(self.missing())):
             return
         command = typed("eilogin metadata", self._file.path, *self._section())
+        command += typed(" >", f"{self._host()}.xml")
         to = "send your metadata to the operator of the federation:\n    "
         try:
             own = own_of_part(self._file, self._part)
@@ -65,14 +66,20 @@ class _Site:
                     "make your key and its certificate, if you never had any:\n"
                     f"    {typed('eilogin join --wrap', self._file.path)}"
                 )
-            yield f"{to}{command} > metadata.xml"
+            yield f"{to}{command}"
             return
-        file = typed(">", f"{urlsplit(own.public_url).hostname}.xml")
         yield (
-            f"{to}{command} {file}\n"
+            f"{to}{command}\n"
             "and tell by another way, such as the telephone, the fingerprint of your"
             f" certificate:\n    {fingerprints(own.key.certificate_text)}"
         )
+
+    def _host(self) -> str:
+        """Our host as far as it is said: each site of a file has a file of its own."""
+        try:
+            return urlsplit(self._said("public_url")).hostname or "metadata"
+        except ValueError:
+            return "metadata"
 
     def _without_keys(self) -> bool:
         """Whether the files that should have them are not there."""

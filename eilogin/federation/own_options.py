@@ -39,6 +39,12 @@ _FORMATS = {
     "none": (),
 }
 
+#: What has to be said by an option of each name, or by ``keys``.
+_FILES = {
+    "key": "a PEM file with our private key",
+    "certificate": "a PEM file with the certificate of our key",
+}
+
 #: Options whose subject is not there in DigiD's interface.
 _NOT_OF_DIGID = ("requested_attributes", "entity_categories", "level_classes")
 
@@ -166,7 +172,7 @@ class OwnOptions(Options):
         # By itself, so that it is told with the faults of other options.
         said = info.data
         if value is None and "keys" in said and said["keys"] is None:
-            raise ValueError("is required (or 'keys')")
+            raise ValueError(f"{_FILES[str(info.field_name)]}, or 'keys'")
         return value
 
     @model_validator(mode="after")

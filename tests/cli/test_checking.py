@@ -57,8 +57,9 @@ class TestASoundFile:
             (
                 "g-session g-trust g-login g-logout app",
                 (
-                    "no filter 'identity' stands before it, so the application is told "
-                    "nothing, and what a client forges"
+                    "no filter 'identity' stands before it, so the application is not"
+                    " told who is there, and what a client says of it (Remote-User)"
+                    " reaches the application"
                 ),
             ),
         ],
@@ -242,6 +243,39 @@ class TestAFileWithManyFaults:
         told = [fault.option for fault in site.faults()]
         assert sorted(told) == (["idle"] if store == "memory:" else ["idle", "store"])
 
+    def test_tells_that_a_slash_is_missing(self, site):
+        # As somebody writes it who knows the folder as '%(here)s'.
+        site.set("filter:uwv-eilogin", store="sqlite://%(here)s/var/uwv.db")
+        told = str(site.fault())
+        assert told.endswith(
+            f"/var/uwv.db'; its folder is not there; did you mean 'sqlite:///{site.var}"
+            "/uwv.db'? (with three slashes a path is meant from this file's folder)"
+        )
+        site.set("filter:uwv-eilogin", store="sqlite:///no/x.db")
+        assert "did you mean" not in str(site.fault())
+
+    def test_tells_what_is_wrong_with_the_federation_too(self, site):
+        site.set("filter:uwv-eilogin", idle="a day", hub="http://inloggen.localhost")
+        site.set("filter:g-trust", colour="red", entity_id="urn:x")
+        told = {(fault.section, fault.option) for fault in site.faults()}
+        assert told == {
+            ("filter:uwv-eilogin", "idle"),
+            ("filter:uwv-eilogin", "hub"),
+            ("filter:g-trust", "colour"),
+            ("filter:g-trust", "federation"),
+        }
+
+    def test_tells_nothing_of_a_federation_that_cannot_be_looked_at(self, site):
+        site.set("filter:uwv-eilogin", idle="a day", federation="%(here)s/no.xml")
+        site.set("filter:g-trust", colour="red", federation="%(here)s/paste.ini")
+        told = [(fault.section, fault.option) for fault in site.faults()]
+        assert sorted(told) == [
+            ("filter:g-trust", "colour"),
+            ("filter:g-trust", "federation"),
+            ("filter:uwv-eilogin", "federation"),
+            ("filter:uwv-eilogin", "idle"),
+        ]
+
     def test_tells_them_all_at_once_and_exits_with_1(self, site, run):
         site.set("filter:hub-session", stor="memory:", store=None)
         site.set("filter:uwv-eilogin", idle="a day", name="UWV ; the one")
@@ -361,9 +395,13 @@ OPTIONS = [
     ("filter:g-identity", "user", "attribute:mail, subject", "found 'mail,'"),
     ("filter:uwv-eilogin", "hub", "urn:a, urn:b", "found 'urn:a,'"),
     ("app:hub", "default_attributes", "mail=", "between them, found 'mail='"),
-    ("server:main", "thread", "4", "waitress: "),
+    ("server:main", "thread", "4", "'thread'; did you mean 'threads'?"),
     ("server:main", "threads", "many", "waitress: "),
     ("app:app", "use", "egg:nothing#main", "is installed: nothing"),
+    ("filter:g-login", "use", "egg:eilogn#login", "eilogn; did you mean 'eilogin'?"),
+    ("filter:g-login", "idle", "5m", "unknown option; it is an option of 'session'"),
+    ("filter:g-trust", "key", None, "key: expected a PEM file with our private key, "),
+    ("filter:g-trust", "certificate", None, "certificate of our key, or 'keys'"),
     ("app:app", "use", "egg:waitress#nothing", "waitress"),
     ("app:app", "use", "call:no.such.module:app", "No module named"),
 ]
@@ -670,6 +708,20 @@ class TestAPipeline:
         assert "[pipeline:gemeente] store: is required" in str(site.fault())
         site.set("pipeline:gemeente", pipeline="egg:nothing app")
         assert "no project of this name is installed" in str(site.fault())
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            "g-session, g-trust, g-login, g-logout, g-identity, app",
+            "g-session,g-trust,g-login,g-logout,g-identity,app",
+        ],
+    )
+    def test_has_no_commas(self, site, names):
+        site.set("pipeline:gemeente", pipeline=names)
+        assert str(site.fault()) == (
+            f"{site.file}: [pipeline:gemeente] pipeline: found ','; expected blanks"
+            " between the names, and no commas"
+        )
 
 
 class TestARole:
@@ -1764,6 +1816,7 @@ class TestAFileThatIsNone:
         ("octets", "says"),
         [
             (b"use = x", "no section headers"),
+            (b"\xef\xbb\xbf[app:x]", "expected a file without a byte order mark (BOM)"),
             (b"[app:main]\n[app:main]\n", "already exists"),
             (b"[app:main]\na = 1\na = 2\n", "already exists"),
             (b"[app:main]\na = \xff\n", "it is not UTF-8, the encoding of the"),

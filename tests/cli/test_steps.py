@@ -62,7 +62,15 @@ def test_before_all_else_there_has_to_be_a_key(site, steps):
     site.set(UWV, key="%(here)s/new.key", certificate="%(here)s/new.crt")
     make, send, *_ = steps()
     assert f"eilogin join --wrap {site.file}" in make
-    assert "send your metadata" in send
+    # Each site of a file into a file of its own.
+    assert send.strip().endswith(f"--section {UWV} > uwv.localhost.xml")
+
+
+def test_who_has_no_host_yet_has_metadata_all_the_same(site, steps):
+    for address in (None, "http://[uwv"):
+        site.set(UWV, key="%(here)s/new.key", certificate="%(here)s/new.crt")
+        site.set(UWV, public_url=address)
+        assert "> metadata.xml" in "".join(steps())
 
 
 def test_who_names_no_federation_has_to_ask_for_it(site, steps):

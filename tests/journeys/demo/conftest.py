@@ -24,8 +24,17 @@ CHECKOUT = Path(__file__).parents[3]
 SCREENSHOTS = CHECKOUT / "var" / "screenshots"
 #: Where a service knows its visitor: the first page of one is for everybody.
 START = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
+SMALLEST = {"width": 320, "height": 640}
 TELEPHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
+#: What a finger may miss: buttons, links that stand alone and fields below 44 pixels.
+TOO_SMALL = """[...document.querySelectorAll(
+        "main .button, main button, main .name[href], main .field input, main summary"
+    )]
+    .filter(one => one.checkVisibility())
+    .map(one => [one.innerText, one.getBoundingClientRect()])
+    .filter(([, box]) => Math.min(box.width, box.height) < 44)
+    .map(([text, box]) => `${text}: ${box.width} x ${box.height}`)"""
 #: Seconds for the demo to start or stop, and milliseconds for a page.
 PATIENCE = 90.0
 PAGE_PATIENCE = 15_000
@@ -206,12 +215,15 @@ class Citizen:
         assert self.page.locator("html").get_attribute("lang") == language
         if self.page.locator("h1[autofocus]").count():
             self.page.locator("h1:focus").wait_for()
-        for size in (DESK, TELEPHONE):
+        for size in (DESK, SMALLEST, TELEPHONE):
             self.page.set_viewport_size(size)
-            file = SCREENSHOTS / f"{name}-{size['width']}.png"
-            self.page.screenshot(path=file, full_page=True)
             wide = self.page.evaluate("document.scrollingElement.scrollWidth")
             assert wide <= size["width"], name
+            assert self.page.evaluate(TOO_SMALL) == [], name
+            if size is SMALLEST:
+                continue
+            file = SCREENSHOTS / f"{name}-{size['width']}.png"
+            self.page.screenshot(path=file, full_page=True)
         return self
 
 

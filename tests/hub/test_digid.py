@@ -1075,7 +1075,7 @@ class TestWhoIsLoggedInAlready:
         stad.ask(shown)
         assert "U bent al ingelogd" in shown.browser.title
         assert "Waar u bent ingelogd" not in shown.browser.text
-        assert "U bent ingelogd sinds 10.00 uur." in shown.browser.text
+        assert "U bent al ingelogd sinds 10.00 uur. Wilt u naar" in shown.browser.text
         shown.visit(f"{HUB}/")
         assert "U bent nog bij geen enkele dienst ingelogd." in shown.browser.text
 

@@ -174,7 +174,7 @@ class TestShowSession:
     def test_names_where_and_since_when(self, shown):
         assert shown.browser.title.startswith("U bent al ingelogd")
         text = shown.browser.text
-        assert "U kunt verder naar stad.test" in text
+        assert "U bent al ingelogd sinds 10.00 uur. Wilt u naar stad.test?" in text
         assert "uwv.test Sinds 10.00 uur" in text
         assert "Dat kan tot 10.15 uur" in text
 

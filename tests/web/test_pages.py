@@ -878,19 +878,32 @@ def test_a_sign_in_for_no_service_names_none(pages, language, told):
 
 
 @pytest.mark.parametrize(
-    ("language", "since", "left"),
+    ("language", "asked", "left", "where"),
     [
-        ("nl", "U bent ingelogd sinds", ("Nog <b", "</b> minuten<")),
-        ("en", "You have been logged in since", ("Time left: <b", "</b> minutes<")),
+        (
+            "nl",
+            "U bent al ingelogd sinds 10.31 uur. Wilt u naar UWV?",
+            ("Nog <b", "</b> minuten<"),
+            "Waar u bent ingelogd",
+        ),
+        (
+            "en",
+            "You have been logged in since 10:31. Do you want to go to UWV?",
+            ("Time left: <b", "</b> minutes<"),
+            "Where you are logged in",
+        ),
     ],
 )
-def test_who_is_in_nowhere_reads_since_when_she_is(pages, language, since, left):
-    values = VALUES["known_already.html"]
+def test_who_is_logged_in_already_is_asked_whether_she_goes_on(
+    pages, language, asked, left, where
+):
+    values = {**VALUES["known_already.html"], "name": "UWV"}
     text = pages.page(environ(language), "known_already.html", **values).text
-    assert since not in text
-    assert all(part in text for part in left)
+    assert all(part in text for part in (asked, *left, where))
     values = {**values, "services": []}
-    assert since in pages.page(environ(language), "known_already.html", **values).text
+    text = pages.page(environ(language), "known_already.html", **values).text
+    assert asked in text
+    assert where not in text
 
 
 def test_what_a_logout_asks_is_said_in_english_too(pages):

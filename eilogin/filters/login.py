@@ -70,7 +70,7 @@ from eilogin.visit.subjects import NAME_ID, SubjectSources
 from eilogin.visit.warning import EndWarning, tell_session
 from eilogin.visit.whereabouts import BindAddress, Whereabouts
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.places import USUAL
 from eilogin.web.requests import allow_only
 
@@ -323,7 +323,7 @@ class LoginFilter:
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refusals.answer(environ, error)
         if answer is not None:
-            return answer(environ, start_response)
+            return with_hsts(environ, answer)(environ, start_response)
         if address is None:
             # On "off" paths nobody is.
             if self._keeps_nothing and environ[env.SESSION] is not None:

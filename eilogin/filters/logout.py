@@ -55,7 +55,7 @@ from eilogin.visit.telling import HubTold, LogoutBindings
 from eilogin.web import environ as env
 from eilogin.web.inbound import read_message, verify
 from eilogin.web.outbound import soap_fault
-from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.pages import Pages, language_of, note_refusal, with_hsts
 from eilogin.web.places import USUAL
 from eilogin.web.requests import (
     allow_only,
@@ -225,7 +225,7 @@ class LogoutFilter:
             answer = self._refusal(environ, error)
         if answer is None:
             return self._pass_on(environ, start_response)
-        return answer(environ, start_response)
+        return with_hsts(environ, answer)(environ, start_response)
 
     def _at_first(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

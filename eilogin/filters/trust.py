@@ -49,7 +49,7 @@ from eilogin.visit import zope
 from eilogin.web import environ as env
 from eilogin.web import looks
 from eilogin.web.numbers import Numbers
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.requests import allow_only
 from eilogin.web.urls import root
 
@@ -148,7 +148,7 @@ class TrustFilter:
             body=self._metadata(), content_type="application/samlmetadata+xml"
         )
         answer.headers["X-Content-Type-Options"] = "nosniff"
-        return answer
+        return with_hsts(environ, answer)
 
     def _measured(self, environ: "WSGIEnvironment") -> Response:
         try:

@@ -57,7 +57,7 @@ from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
 from eilogin.web.numbers import Numbers
 from eilogin.web.outbound import soap_fault
-from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.pages import Pages, language_of, note_refusal, with_hsts
 from eilogin.web.places import USUAL
 from eilogin.web.requests import (
     allow_only,
@@ -372,7 +372,7 @@ class Hub:
             answer = self._respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refusal(environ, error)
-        return answer(environ, start_response)
+        return with_hsts(environ, answer)(environ, start_response)
 
     def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
         address = environ.get(env.ADDRESS)

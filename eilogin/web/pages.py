@@ -373,6 +373,17 @@ def _is_https(environ: "WSGIEnvironment") -> bool:
     return bool(trust.own.public_url.startswith("https:"))
 
 
+def with_hsts(environ: "WSGIEnvironment", answer: Response) -> Response:
+    """An answer that says, over https, that this site is there over https alone.
+
+    A redirect says it too: of a site that is guarded as a whole a stranger's browser
+    sees nothing else.
+    """
+    if _is_https(environ):
+        answer.headers["Strict-Transport-Security"] = _HSTS
+    return answer
+
+
 # --- errors ---------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """A citizen logs in once and is known everywhere."""
 
+from eilogin.testing.browser import Browser
+
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"
 LAND = "https://land.test/mijn"
@@ -174,3 +176,37 @@ def test_the_hub_shows_where_she_is_logged_in(anna):
     assert "uwv.test" in anna.browser.text
     assert "stad.test" in anna.browser.text
     assert "land.test" not in anna.browser.text
+
+
+class Listening:
+    """A whole federation, and the headers of all that it has answered."""
+
+    def __init__(self, app):
+        self.app, self.answers = app, []
+
+    def __call__(self, environ, start_response):
+        def start(status, headers, exc_info=None):
+            place = environ["HTTP_HOST"] + environ["PATH_INFO"]
+            self.answers.append((place, status[:3], dict(headers)))
+            return start_response(status, headers, exc_info)
+
+        return self.app(environ, start)
+
+
+def test_all_that_we_answer_says_that_it_is_there_over_https_alone(federation):
+    heard = Listening(federation)
+    browser = Browser(heard)
+    browser.visit(UWV)
+    browser.press("Inloggen", username="anna", password="demo-anna")
+    browser.visit(STAD)
+    for address in ("metadata", "session", "nothing", "logout"):
+        browser.visit(f"https://uwv.test/eilogin/{address}")
+    for address in ("metadata", "health", "nothing", ""):
+        browser.visit(f"https://inloggen.test/{address}")
+    ours = [
+        (place, status, headers.get("Strict-Transport-Security"))
+        for place, status, headers in heard.answers
+        if not place.endswith("/mijn") or status != "200"
+    ]
+    assert {"200", "303", "404"} <= {status for _, status, _ in ours}
+    assert [one for one in ours if one[2] != "max-age=31536000"] == []

@@ -20,7 +20,7 @@ import click
 from pydantic import create_model
 
 from eilogin import audit, clock, settings
-from eilogin.cli.check import tell
+from eilogin.cli.check import harmless, tell
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, parts_of
 from eilogin.cli.pipelines import Part
@@ -42,6 +42,7 @@ from eilogin.federation.refreshing import opened, refresh
 from eilogin.federation.states import Approval, Source, Waiting
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
+from eilogin.saml.text import printable
 from eilogin.shell import typed
 
 #: For how many seconds a command waits for who refreshes.
@@ -96,6 +97,8 @@ class Site:
     part: Part
     options: Any
     folder: SiteFolder
+    #: What was said of the file, as NAME=VALUE.
+    variables: Sequence[str]
 
     @property
     def entity_id(self) -> str:
@@ -104,7 +107,7 @@ class Site:
 
     def typed(self, verb: str, *words: str) -> str:
         """A command of these about its file, to be copied."""
-        return typed("eilogin trust", verb, self.ini.path, *words)
+        return typed("eilogin trust", verb, self.ini.path, *words, *self.variables)
 
     def changes(self, waiting: Waiting) -> Changes:
         """What is otherwise in what waits than in what is active."""
@@ -140,7 +143,7 @@ def show_command(file: Path, variables: Sequence[str], section: str | None) -> N
         for site in _sites(file, variables, section):
             click.echo(f"{site.part.title} ({site.entity_id})")
             for line in _shown(site):
-                click.echo(f"  {line}")
+                click.echo(f"  {printable(line)}")
 
 
 @trust_command.command("diff", short_help="What is otherwise in what waits, in words.")
@@ -164,7 +167,7 @@ def diff_command(
             if (waiting := site.folder.waiting) is not None
         ]
         for site, waiting in found:
-            click.echo("\n".join(_differing(site, waiting, is_all=is_all)))
+            click.echo(harmless("\n".join(_differing(site, waiting, is_all=is_all))))
     if not found:
         click.echo("nothing waits for approval")
 
@@ -246,7 +249,8 @@ def _sites(file: Path, variables: Sequence[str], section: str | None) -> list[Si
         if not parts:
             told = f"which site? --section takes one of: {known}"
             raise click.ClickException(f"{file}: {told}")
-    sites = [site for part in parts if (site := _site(ini, part)) is not None]
+    found = (_site(ini, part, variables) for part in parts)
+    sites = [site for site in found if site is not None]
     if not sites:
         raise click.ClickException(
             f"{file}: no site with 'federation_folder': without it metadata is read at"
@@ -257,12 +261,12 @@ def _sites(file: Path, variables: Sequence[str], section: str | None) -> list[Si
     return sites
 
 
-def _site(ini: IniFile, part: Part) -> Site | None:
+def _site(ini: IniFile, part: Part, variables: Sequence[str]) -> Site | None:
     options = _read(_Options, ini, part)
     if options.federation_folder is None:
         return None
     folder = SiteFolder.of(options.federation_folder, entity_id_of(options))
-    return Site(ini, part, options, folder)
+    return Site(ini, part, options, folder, variables)
 
 
 def _read(declared: Any, ini: IniFile, part: Part) -> Any:
@@ -338,7 +342,8 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield from _not_judged(site, waiting)
     changes = site.changes(waiting)
     yield "\nIt waits because of:"
-    yield from (f"  {reason}" for reason in waiting.reasons)
+    # Who can write the folder may be another than who looks.
+    yield from (f"  {printable(reason)}" for reason in waiting.reasons)
     yield "\nAll that is otherwise:"
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
@@ -426,7 +431,8 @@ def _decide(
     """
     who = _who()
     with ExitStack() as held:
-        for site in sites:
+        # In one order: two who decide at once do not wait for each other.
+        for site in sorted(sites, key=lambda one: one.folder.path):
             held.enter_context(site.folder.locked(_PATIENCE))
         cases = [_case(site, state_id, who) for site in sites]
         for case in cases:

@@ -176,9 +176,24 @@ class TestWhatWaits:
         [line] = [one for one in told.splitlines() if "trust approve" in one]
         name, *words = shlex.split(line)
         assert (name, words) == ("eilogin", ["trust", "approve", str(file), waiting])
-        told = run("trust", "show", file).output
-        assert f"look at it: eilogin trust diff {shlex.quote(str(file))}\n" in told
+        told = run("trust", "show", file, "a=b c").output
+        word = shlex.quote(str(file))
+        assert f"look at it: eilogin trust diff {word} 'a=b c'\n" in told
         assert "is active now" in run(*words).output
+
+    def test_moves_nothing_on_the_screen_whoever_wrote_it(
+        self, waiting, eilogin, folder
+    ):
+        """Who serves can write the folder, and may have been taken over."""
+        place = folder.path / "waiting.json"
+        known = json.loads(place.read_text())
+        known["reasons"].append("fine\n  eilogin trust\x1b[2J")
+        known["state"]["id"] = "0; rm -rf ~ \x1b[2J"
+        place.write_text(json.dumps(known))
+        told = eilogin("diff")
+        assert "\x1b" not in told + eilogin("show")
+        assert "  fine\\n  eilogin trust\\x1b[2J\n" in told
+        assert " $'0; rm -rf ~ \\033[2J'\n" in told
 
     def test_is_active_once_it_is_approved(self, waiting, eilogin, folder):
         assert key_of_hub(folder) != NEW.certificate_text
@@ -214,6 +229,22 @@ class TestWhatWaits:
         told = eilogin("approve", waiting, status=1)
         assert f"waits by now, and not '{waiting}'; nothing was done" in told
         assert folder.waiting is not None
+        assert key_of_hub(folder) != NEW.certificate_text
+
+    def test_is_not_approved_where_another_comes_to_wait_meanwhile(
+        self, waiting, eilogin, folder, monkeypatch
+    ):
+        """A refresh was under way, for which the command has waited."""
+        locked = SiteFolder.locked
+
+        def after_it(self, patience):
+            monkeypatch.undo()
+            self.drop_waiting()
+            return locked(self, patience)
+
+        monkeypatch.setattr(SiteFolder, "locked", after_it)
+        told = eilogin("approve", waiting, status=1)
+        assert "something else waits by now; nothing was done: look at it" in told
         assert key_of_hub(folder) != NEW.certificate_text
 
     def test_is_not_approved_by_a_part_of_its_name(self, waiting, eilogin, folder):

@@ -563,6 +563,18 @@ class TestOtherOptions:
         [source] = folder.active.state.sources
         return folder.copy(source).read_bytes()
 
+    def test_that_name_what_cannot_be_read_let_nothing_through(
+        self, site, sources, folder
+    ):
+        sources.publish(HUB, UWV, moved=[HUB])
+        refresh(site, folder)
+        (sources.folder / "operator.crt").unlink()
+        with pytest.raises(ConfigurationError, match=r"operator\.crt"):
+            refresh(site, folder)
+        assert folder.active.tries.failures == 1
+        with pytest.raises(ConfigurationError, match="judged by other options"):
+            folder.approve(folder.waiting.state.id, ANNA)
+
     def test_take_nobody_for_who_has_approved_it_by_others(self, site, sources, folder):
         sources.publish(HUB, UWV, moved=[HUB])
         refresh(site, folder)

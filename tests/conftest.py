@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import re
+import sys
 from functools import cache
 from urllib.parse import urlencode, urlsplit
 from wsgiref.validate import validator
@@ -56,6 +57,17 @@ def _nobody_is_at_work_here():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(at_work, "EVERY", 1e6)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _modules_are_found_as_before():
+    """An application that a test serves puts its folders before all others for good.
+
+    There may be something by our name in one, which a process started later would find.
+    """
+    before = sys.path[:]
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,7 @@
 """The back channel against peers that behave, and peers that do not."""
 
 import contextlib
-import datetime as dt
 import errno
-import ipaddress
 import os
 import re
 import socket
@@ -15,11 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import time_machine
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 from raw_peer import OK, Peer
+from tls_servers import certificate
 
 from eilogin import backchannel
 from eilogin.backchannel import BackChannel, Look
@@ -55,58 +51,6 @@ def channel():
     yield make
     for one in channels:
         one.close()
-
-
-def certificate(folder, name, issuer=None, *, hosts=("localhost",)):
-    """Files NAME.crt and NAME.key, signed by ``issuer`` or by itself."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    names = [x509.DNSName(h) for h in hosts]
-    names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=True,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=issuer is None,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    signer, signing_key = issuer or (None, key)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(signer.subject if signer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=10))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), True)
-        .add_extension(usage, True)
-        .add_extension(x509.SubjectAlternativeName(names), False)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
-        )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                signing_key.public_key()
-            ),
-            False,
-        )
-        .sign(signing_key, hashes.SHA256())
-    )
-    (folder / f"{name}.crt").write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    (folder / f"{name}.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return built, key
 
 
 @pytest.fixture(scope="module")

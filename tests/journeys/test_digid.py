@@ -858,7 +858,7 @@ class TestLoggingOut:
     def tells(self, anna, name_id):
         url = f"{UWV}/eilogin/slo/soap"
         request = Request.blank(url, method="POST", content_type="text/xml")
-        request.body = anna.digid.logout_request(name_id)
+        request.body = anna.digid.by_soap(anna.digid.logout_request(name_id, ""))
         return request.get_response(anna.federation)
 
     def test_elsewhere_ends_all_her_sessions_here(self, anna):

@@ -12,13 +12,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from digid_speaker import Citizen, Digid
 from hub_speaker import changes, hub_changes
+from tls_servers import certificate
 from webob import Request
 
 from eilogin.federation.trust_options import TrustOptions, back_channel_of
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
 from eilogin.settings import read
-from tests.test_backchannel import certificate
 
 WAS = "was.digid.test"
 

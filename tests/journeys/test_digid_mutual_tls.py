@@ -9,13 +9,13 @@ import json
 import pytest
 from paste.deploy import loadapp
 from real_parts import free_ports
-from tls_servers import serving
+from tls_servers import certificate, serving
 
 from eilogin.cli import main
+from eilogin.compose.hosts import Hosts
 from eilogin.hub.citizens import demo_citizens, to_json
 from eilogin.saml.keys import new_key_pair
 from eilogin.testing import Browser
-from tests.test_backchannel import certificate
 
 DIGID, MIJN = "digid.localhost", "mijn.localhost"
 WRONG = "Er is een fout opgetreden in de communicatie met DigiD."
@@ -123,11 +123,7 @@ def anna(folder, served):
             for host, ini in ((DIGID, "rehearsal"), (MIJN, "mijn"))
         }
 
-        def everything(environ, start_response):
-            host = environ["HTTP_HOST"].partition(":")[0]
-            return apps[host](environ, start_response)
-
-        browser = Browser(everything)
+        browser = Browser(Hosts(apps))
         browser.visit("http://mijn.localhost:8080/")
         browser.press("Inloggen", username="anna", password="demo-anna")
         return browser

@@ -7,14 +7,14 @@ for servers. Everything is real but the browser.
 import pytest
 from paste.deploy import loadapp
 from real_parts import free_ports
-from tls_servers import serving
+from tls_servers import certificate, serving
 
 from eilogin.cli import main
+from eilogin.compose.hosts import Hosts
 from eilogin.hub.citizens import demo_citizens, to_json
 from eilogin.saml.keys import new_key_pair
 from eilogin.testing import Browser
 from tests.journeys.test_digid_mutual_tls import APPLICATION
-from tests.test_backchannel import certificate
 
 INLOGGEN, MIJN = "inloggen.localhost", "mijn.localhost"
 HUB, SITE = f"http://{INLOGGEN}:8090", f"http://{MIJN}:8080"
@@ -109,11 +109,7 @@ def logs_out(tmp_path, served):
             for host, ini in ((INLOGGEN, "hub"), (MIJN, "mijn"))
         }
 
-        def everything(environ, start_response):
-            host = environ["HTTP_HOST"].partition(":")[0]
-            return apps[host](environ, start_response)
-
-        browser = Browser(everything)
+        browser = Browser(Hosts(apps))
         browser.visit(f"{SITE}/")
         browser.press("Inloggen", username="anna", password="demo-anna")
         assert browser.text == "welcome"

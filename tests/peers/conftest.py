@@ -3,9 +3,12 @@
 import base64
 import itertools
 import re
+import shutil
 import sys
+import tempfile
 from datetime import datetime
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -104,6 +107,15 @@ def _messages(body, name):
     texts = parse_qs(body.decode("latin-1")).get(name, [])
     all_of_it = map(base64.b64decode, texts)
     return [octets.decode() for octets in all_of_it if octets.startswith(b"<")]
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A folder that a server which is not run as root can read, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="eilogin-peers-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,10 @@ The citizen's browser is told where to go; the participant resolves artifacts he
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
+from parties import ArtifactParty
+
 from eilogin import clock
-from eilogin.saml import bindings, messages, signatures, xml
+from eilogin.saml import bindings, messages, xml
 from eilogin.saml.levels import DIGID
 
 ANNA, BRAM = "900000016", "900000028"
@@ -17,17 +19,11 @@ def name_of(number, sector="s00000000"):
     return messages.NameID(f"{sector}:{number}")
 
 
-class Digid:
+class Digid(ArtifactParty):
     """Answers for its host; ``carried`` is what the next artifact stands for."""
 
     def __init__(self, trust):
-        self.entity_id = trust.own.entity_id
-        self.key = replace(trust.own.key, is_digid=True)
-        self.carried = None
-        #: How the ArtifactResponse differs from a good one.
-        self.changes = {}
-        #: Whether it is signed, as DigiD's always is.
-        self.signs_envelope = True
+        super().__init__(trust, replace(trust.own.key, is_digid=True))
         #: Messages that came, as they came.
         self.questions = []
         self.resolves = []
@@ -38,34 +34,14 @@ class Digid:
         body = environ["wsgi.input"].read(length)
         if environ["PATH_INFO"] == "/artifact":
             start_response("200 OK", [("Content-Type", "text/xml")])
-            return [self._resolved(body)]
+            self.resolves.append(body)
+            return [self.resolved(body)]
         query = environ["QUERY_STRING"]
         received = bindings.read_post(body) if body else bindings.read_redirect(query)
         seen = self.logouts if environ["PATH_INFO"] == "/slo" else self.questions
         seen.append(received)
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"DigiD"]
-
-    def _resolved(self, body):
-        self.resolves.append(body)
-        resolve = messages.read_artifact_resolve(bindings.unwrap_soap(body))
-        response = messages.ArtifactResponse(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=self.entity_id,
-            status=messages.Status(),
-            in_response_to=resolve.id,
-        )
-        element = messages.write_artifact_response(
-            replace(response, **self.changes), self.carried
-        )
-        if self.signs_envelope:
-            self.signed(element)
-        return bindings.wrap_soap(element)
-
-    def signed(self, element):
-        signatures.sign(element, self.key)
-        return element
 
     # --- what it says -------------------------------------------------------------
 
@@ -120,17 +96,6 @@ class Digid:
         return bindings.artifact_url(acs, artifact, self.question[1])
 
     # --- logging out --------------------------------------------------------------
-
-    def logout_request(self, name_id):
-        """From server to server: NameID and nothing more."""
-        request = messages.LogoutRequest(
-            id=messages.new_id(),
-            issued=clock.now(),
-            issuer=self.entity_id,
-            name_id=name_id,
-        )
-        element = messages.write_logout_request(request)
-        return bindings.wrap_soap(self.signed(element))
 
     def logout_response_url(self, *codes, sign=None):
         """The address that brings the answer to the last LogoutRequest."""

@@ -59,8 +59,8 @@ class Party:
         return messages.write_logout_response(replace(response, **changes))
 
 
-class HubParty(Party):
-    """The hub, as a test wants it; as a WSGI app it resolves artifacts."""
+class ArtifactParty(Party):
+    """One that resolves artifacts, as a test wants it."""
 
     def __init__(self, trust, key=None):
         super().__init__(trust, key)
@@ -69,6 +69,27 @@ class HubParty(Party):
         self.changes = {}
         #: Whether the ArtifactResponse is signed too.
         self.signs_envelope = True
+
+    def resolved(self, body):
+        """The answer over SOAP to an ArtifactResolve."""
+        resolve = messages.read_artifact_resolve(bindings.unwrap_soap(body))
+        response = messages.ArtifactResponse(
+            id=messages.new_id(),
+            issued=now.now(),
+            issuer=self.entity_id,
+            status=messages.Status(),
+            in_response_to=resolve.id,
+        )
+        element = messages.write_artifact_response(
+            replace(response, **self.changes), self.carried
+        )
+        if self.signs_envelope:
+            self.signed(element)
+        return bindings.wrap_soap(element)
+
+
+class HubParty(ArtifactParty):
+    """The hub, as a test wants it; as a WSGI app it resolves artifacts."""
 
     def assertion(self, request, name="anna", **changes):
         """A good assertion in answer to an AuthnRequest, but for ``changes``."""
@@ -118,21 +139,8 @@ class HubParty(Party):
 
     def __call__(self, environ, start_response):
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        resolve = messages.read_artifact_resolve(bindings.unwrap_soap(body))
-        response = messages.ArtifactResponse(
-            id=messages.new_id(),
-            issued=now.now(),
-            issuer=self.entity_id,
-            status=messages.Status(),
-            in_response_to=resolve.id,
-        )
-        element = messages.write_artifact_response(
-            replace(response, **self.changes), self.carried
-        )
-        if self.signs_envelope:
-            self.signed(element)
         start_response("200 OK", [("Content-Type", "text/xml")])
-        return [bindings.wrap_soap(element)]
+        return [self.resolved(body)]
 
 
 def new_party_key(name):

@@ -1,8 +1,5 @@
 """mod_auth_mellon under Apache as participants of our hub, beside two of ours."""
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -54,15 +51,6 @@ class Servers(NamedTuple):
 @pytest.fixture(scope="module", params=_EACH)
 def run(request):
     return request.param
-
-
-@pytest.fixture(scope="module")
-def folder():
-    """A folder that a server which is not run as root can read, unlike pytest's."""
-    folder = Path(tempfile.mkdtemp(prefix="eilogin-mellon-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from eilogin.web.pages import Pages
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_MISDIRECTED = 421
+_MISDIRECTED = "421 Misdirected Request"
 _HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 # What stands behind the name in a Host header (RFC 9110 7.2).
 _PORT = re.compile(r"\.?(?::[0-9]*)?$")
@@ -80,7 +80,8 @@ class Hosts:
     def _misdirected(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        page = self._pages.page(environ, "unknown_host.html", status=_MISDIRECTED)
+        page = self._pages.page(environ, "unknown_host.html")
+        page.status = _MISDIRECTED
         return page(environ, start_response)
 
 

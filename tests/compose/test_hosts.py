@@ -56,6 +56,7 @@ def test_another_host_is_misdirected_and_not_reflected(browser, host):
     answer = browser.get(
         "/", headers={"Host": host, "Accept-Language": "en"}, status=421
     )
+    assert answer.status == "421 Misdirected Request"
     assert "There is no website here by this name" in answer.text
     assert "evil" not in answer.text
     assert "<b>" not in answer.text

@@ -164,3 +164,20 @@ def test_citizens_are_as_the_hub_reads_them(tmp_path):
     file = tmp_path / "citizens.json"
     file.write_text(json.dumps([{**citizen, "password": known.password}]))
     assert Citizens.load(file).verify("anna", "demo-anna").name == citizen["name"]
+
+
+def test_a_filter_of_ones_own_asks_for_more(eilogin_federation, witness):
+    (code,) = blocks_of(MANUAL / "application.rst", "python")
+    names = {"__name__": "mysite.filters"}
+    exec(compile(code, "application.rst", "exec"), names)  # noqa: S102 - of our page
+    make = names["make_curfew"]
+    sites = {
+        host: make(witness, {}, begins=begins)
+        for host, begins in {"laat.test": "0", "vroeg.test": "24"}.items()
+    }
+    browser = eilogin_federation(sites).browser()
+    browser.visit("https://vroeg.test/")
+    browser.press("Inloggen", username="anna", password="demo-anna")
+    assert browser.url == "https://vroeg.test/"
+    browser.visit("https://laat.test/")
+    assert "Voor deze pagina is meer zekerheid nodig" in browser.text

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -55,6 +56,23 @@ _NOTE = "made by eilogin demo"
 #: The ends of the names of the files that SQLite keeps.
 _SQLITE_FILES = ("", "-wal", "-shm", "-epoch")
 
+#: By which names the machine itself is opened, and not one of the sites.
+_THIS_MACHINE = ("localhost", "127.0.0.1")
+
+_START = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>eilogin demo</title>
+<style>:root {{ color-scheme: light dark; font: 1.1rem/2.2 system-ui, sans-serif; }}
+body {{ max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }}</style>
+<h1>eilogin demo</h1>
+<p>Each site has a name of its own. Open one of:</p>
+<ul>
+{links}</ul>
+"""
+
 _ELSEWHERE = (
     "'eilogin demo' needs a clone of the project: it makes what the project's paste.ini"
     " names. Run it in the clone; for a file of your own there is 'eilogin serve FILE'."
@@ -92,7 +110,8 @@ def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> Non
         for step in demo.prepare():
             click.echo(step.line(file.parent))
     if not prepare_only:
-        serve(file, {}, demo.greeting(hosts), lambda app: _Down(app, hosts))
+        start = demo.start_page()
+        serve(file, {}, demo.greeting(hosts), lambda app: _Around(app, hosts, start))
 
 
 def find_paste_ini() -> Path | None:
@@ -195,14 +214,25 @@ class Demo:
     def greeting(self, down: Sequence[str] = ()) -> list[str]:
         """What to open, which hosts are down, and who can log in."""
         lines = ["", "Open one of:"]
-        for part in self._members:
-            own = own_of_part(self._ini, part)
-            is_down = _host_of(own.public_url) in down
-            name = own.names["nl"] + (" (down)" if is_down else "")
-            lines.append(f"  {own.public_url + '/':<42} {name}")
+        for url, name in self._sites():
+            is_down = _host_of(url) in down
+            lines.append(f"  {url:<42} {name}{' (down)' if is_down else ''}")
         lines += ["", "and log in as (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
         return [*lines, "", "Ctrl-C stops it; 'eilogin demo' goes on where it was."]
+
+    def start_page(self) -> str:
+        """What to open, for who opens the address on which it is served."""
+        links = "".join(
+            f'<li><a href="{escape(url)}">{escape(name)}</a></li>\n'
+            for url, name in self._sites()
+        )
+        return _START.format(links=links)
+
+    def _sites(self) -> list[tuple[str, str]]:
+        """The address of each site, and its name."""
+        owns = [own_of_part(self._ini, part) for part in self._members]
+        return [(f"{own.public_url}/", own.names["nl"]) for own in owns]
 
     # --- what the file names ---
 
@@ -353,18 +383,25 @@ class Demo:
                 yield own_of_part(self._ini, part).entry()
 
 
-class _Down:
-    """What is served, but for ``hosts`` that do not answer as they should."""
+class _Around:
+    """What is served, but for hosts that are ``down``, and those that are no site's.
 
-    def __init__(self, app: "WSGIApplication", hosts: Sequence[str]) -> None:
+    The latter get the page ``start``, which leads to the sites.
+    """
+
+    def __init__(self, app: "WSGIApplication", down: Sequence[str], start: str) -> None:
         self._app = app
-        self._hosts = frozenset(hosts)
+        self._down = frozenset(down)
+        self._start = start.encode()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "").partition(":")[0]
-        if host not in self._hosts:
+        if host in _THIS_MACHINE:
+            start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+            return [self._start]
+        if host not in self._down:
             return self._app(environ, start_response)
         start_response(
             "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")]

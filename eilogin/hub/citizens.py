@@ -162,14 +162,16 @@ class Citizens:
         )
         return is_right and bool(secret)
 
-    def current_code(self, citizen: Citizen) -> str:
+    def current_code(self, citizen: Citizen, *, ahead: int = 0) -> str:
         """Her one-time code now, or "" where she has none.
 
-        A demo shows it in the place of a telephone.
+        A demo shows it in the place of a telephone. The one that is 1 ``ahead`` is the
+        next one, which :meth:`verify_code` takes too.
         """
         if not citizen.totp_secret:
             return ""
-        return pyotp.TOTP(citizen.totp_secret).at(clock.utc(clock.now()))
+        codes = pyotp.TOTP(citizen.totp_secret)
+        return codes.at(clock.utc(clock.now() + ahead * codes.interval))
 
 
 def _fault_of_twins(citizens: Iterable[Citizen]) -> str:

@@ -231,7 +231,7 @@ class SignIn:
         is_right = self._citizens.verify_code(citizen, code)
         if citizen is None or not may_try or not is_right:
             return False
-        used = f"code:{citizen.id}:{''.join(code.split())}"
+        used = _used(citizen, "".join(code.split()))
         return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
 
     def _sign_in(
@@ -326,16 +326,23 @@ class SignIn:
             session_hours=env.sessions(environ).max_session / 3600,
             is_digid=trust.own.is_digid,
             wants_code=wants_code,
-            shown_codes=self._shown_codes() if wants_code else {},
+            shown_codes=self._shown_codes(environ) if wants_code else {},
             demo_citizens=self._demo_citizens(),
             choices=rehearsal.CHOICES if self._rehearses and question else (),
             chosen=self._kept(environ) if chosen is None else chosen,
         )
 
-    def _shown_codes(self) -> dict[str, str]:
+    def _shown_codes(self, environ: "WSGIEnvironment") -> dict[str, str]:
         if not self._is_demo:
             return {}
-        return {c.username: self._citizens.current_code(c) for c in self._citizens}
+        return {c.username: self._unused_code(environ, c) for c in self._citizens}
+
+    def _unused_code(self, environ: "WSGIEnvironment", citizen: Citizen) -> str:
+        """Her code now, or the next one where she has used that already."""
+        code = self._citizens.current_code(citizen)
+        if env.values(environ).get(_used(citizen, code)) is None:
+            return code
+        return self._citizens.current_code(citizen, ahead=1)
 
     def _demo_citizens(self) -> list[tuple[str, str, str]]:
         if not self._is_demo:
@@ -366,6 +373,11 @@ def asked_by(environ: "WSGIEnvironment", target: str) -> tuple[Question | None, 
         return None, USUAL_DOMAIN
     entity, _ = env.trust(environ).participant(question.issuer)
     return question, entity.sso_domain
+
+
+def _used(citizen: Citizen, code: str) -> str:
+    """Under which key the store has that she has used this code."""
+    return f"code:{citizen.id}:{code}"
 
 
 def _why(

@@ -332,6 +332,20 @@ def test_sites_that_are_down_do_not_answer(site, run, monkeypatch):
     assert Request.blank("/", base_url=url).get_response(app).text == "a page"
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_who_opens_the_machine_itself_is_led_to_the_sites(site, run, monkeypatch, host):
+    monkeypatch.chdir(site.folder)
+    site.set("filter:uwv-eilogin", name="U & V")
+    served = []
+    monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
+    run("demo")
+    ((_, _, _, wrap),) = served
+    request = Request.blank("/", base_url=f"http://{host}:6543")
+    page = request.get_response(wrap(Response(status=421)))
+    assert page.status_int == 200
+    assert '<a href="http://uwv.localhost:6543/">U &amp; V</a>' in page.text
+
+
 def test_a_site_that_there_is_not_cannot_be_down(site, run, monkeypatch):
     monkeypatch.chdir(site.folder)
     result = run("demo", "--down", "uvw")

@@ -133,6 +133,13 @@ class TestACode:
         assert "of de code klopt niet" in another.browser.text
         assert login_of(another) is None
 
+    def test_that_was_used_is_shown_no_more(self, citizen, another, login_of):
+        """Who tries the demonstration in a second browser need not wait."""
+        for who in (citizen, another):
+            who.visit(WITH_CODE)
+            who.sign_in(url=None, code=who.code())
+            assert login_of(who).level == "midden"
+
     def test_is_not_looked_at_before_the_password_is_right(self, citizen):
         citizen.visit(WITH_CODE)
         code = citizen.code()

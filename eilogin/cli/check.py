@@ -59,6 +59,8 @@ def telling_errors() -> Iterator[None]:
         raise SystemExit(1) from error
     except EiloginError as error:
         raise click.ClickException(harmless(str(error))) from error
+    except BrokenPipeError:
+        raise  # which click knows: who reads it, such as "head", has seen enough
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         told = harmless(f"{where}{error.strerror or error}")

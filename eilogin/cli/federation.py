@@ -15,12 +15,11 @@ import click
 
 from eilogin import clock, settings
 from eilogin.cli.asking import one_line, require_yes
-from eilogin.cli.check import harmless, many, tell
+from eilogin.cli.check import harmless, many, telling_errors
 from eilogin.cli.files import write_key_pair
 from eilogin.cli.progress import bar
 from eilogin.errors import (
     ConfigurationError,
-    EiloginError,
     InvalidOptions,
     MetadataExpired,
 )
@@ -71,19 +70,8 @@ class _Commands(click.Group):
     """Commands whose errors are told, each in a line or a few."""
 
     def invoke(self, context: click.Context) -> Any:
-        try:
+        with telling_errors():
             return super().invoke(context)
-        except InvalidOptions as error:
-            tell(error.faults)
-            raise SystemExit(1) from error
-        except EiloginError as error:
-            raise click.ClickException(harmless(str(error))) from error
-        except BrokenPipeError:
-            raise  # which click knows: who reads it, such as "head", has seen enough
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            told = f"{where}{error.strerror or error}"
-            raise click.ClickException(told) from error
 
 
 @click.group("federation", cls=_Commands, short_help="Run a federation: its operator.")

@@ -20,9 +20,9 @@ import click
 from pydantic import create_model
 
 from eilogin import audit, clock, settings
-from eilogin.cli.check import harmless, tell
+from eilogin.cli.check import harmless, telling_errors
 from eilogin.cli.inifile import IniFile
-from eilogin.cli.members import is_member, parts_of
+from eilogin.cli.members import is_member, options_of_part, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import set_up_logging, variables_of
 from eilogin.errors import (
@@ -139,7 +139,7 @@ def show_command(file: Path, variables: Sequence[str], section: str | None) -> N
     Since when, with how many members; when each source was asked, and what went wrong;
     and what waits for approval. NAME=VALUE as for "eilogin serve".
     """
-    with _told():
+    with telling_errors():
         for site in _sites(file, variables, section):
             click.echo(f"{site.part.title} ({site.entity_id})")
             for line in _shown(site):
@@ -160,7 +160,7 @@ def diff_command(
     each kind the first 50 are shown, and how many more there are. The last lines are
     what to type. NAME=VALUE as for "eilogin serve".
     """
-    with _told():
+    with telling_errors():
         found = [
             (site, waiting)
             for site in _sites(file, variables, section)
@@ -197,7 +197,7 @@ def approve_command(
     now, it is refused: nobody approves what was not shown. With "four_eyes = true" two
     people have to, each as a user of the system of their own.
     """
-    with _told():
+    with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
         require = partial(_require_approvable, is_all=is_all)
         _decide(sites, state_id, _approve, require)
@@ -216,7 +216,7 @@ def reject_command(
     What is active stays so until it expires. The same state is not asked again; one
     that differs from it in anything is.
     """
-    with _told():
+    with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
         _decide(sites, state_id, _reject)
 
@@ -231,7 +231,7 @@ def refresh_command(file: Path, variables: Sequence[str], section: str | None) -
     What is new is active at once, or waits, as at every refresh. The exit status is 1
     where a source could not be had. NAME=VALUE as for "eilogin serve".
     """
-    with _told():
+    with telling_errors():
         came = [_refresh(site) for site in _sites(file, variables, section)]
     raise SystemExit(0 if all(came) else 1)
 
@@ -262,35 +262,11 @@ def _sites(file: Path, variables: Sequence[str], section: str | None) -> list[Si
 
 
 def _site(ini: IniFile, part: Part, variables: Sequence[str]) -> Site | None:
-    options = _read(_Options, ini, part)
+    options = options_of_part(_Options, ini, part)
     if options.federation_folder is None:
         return None
     folder = SiteFolder.of(options.federation_folder, entity_id_of(options))
     return Site(ini, part, options, folder, variables)
-
-
-def _read(declared: Any, ini: IniFile, part: Part) -> Any:
-    """The options of a section that are declared there; InvalidOptions for a fault."""
-    known = {n: v for n, v in part.options.items() if n in declared.model_fields}
-    options, faults = settings.attempt(declared, str(ini.path), part.title, known)
-    if options is None:
-        raise InvalidOptions(faults)
-    return options
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong is told as a command tells it."""
-    try:
-        yield
-    except InvalidOptions as error:
-        tell(error.faults)
-        raise SystemExit(1) from error
-    except EiloginError as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        told = f"{error.filename}: {error.strerror}"
-        raise click.ClickException(told) from error
 
 
 # --- what is told -------------------------------------------------------------------
@@ -574,7 +550,7 @@ def _refresh(site: Site) -> bool:
     """Whether all sources could be had; what came of it is told."""
     title = site.part.title
     try:
-        options = _read(TrustOptions, site.ini, site.part)
+        options = options_of_part(TrustOptions, site.ini, site.part)
         site.folder.prepare()
         with site.folder.locked(_PATIENCE):
             outcome = refresh(options, site.folder)

@@ -246,7 +246,6 @@ class _Members(Mapping[str, EntityDescriptor]):
     """The members in an index, each decoded when it is asked for."""
 
     def __init__(self, bodies: _Bodies, head: _Head) -> None:
-        self._bodies = bodies
         self.lines = head.members
         starts = accumulate(
             (line.length for line in self.lines.values()), initial=len(_first_line())

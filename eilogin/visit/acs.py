@@ -83,7 +83,9 @@ class AssertionConsumer:
             ended = end_here(environ, error.code, self._inside)
             answer = self._refusals.answer_of_digid(environ, error, ended=bool(ended))
             # Brought again, it would end the session that she has by then.
-            answer.headerlist.extend([*ended, under_way.drop(_handle_in(environ))])
+            handle = _handle_in(environ)
+            under_way.close(environ, handle)
+            answer.headerlist.extend([*ended, under_way.drop(handle)])
             return answer
 
     def _received(self, environ: "WSGIEnvironment") -> Response:

@@ -254,10 +254,23 @@ def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> 
     values.swap(key, CLAIMED, login_key, until(pending), durable=False)
 
 
+def close(environ: "WSGIEnvironment", handle: str) -> None:
+    """Note that no session comes of the login with this handle.
+
+    Who loads the page anew, and has no cookie of it any more, is not taken for somebody
+    whose browser keeps none.
+    """
+    env.values(environ).add(_key(handle), CLAIMED, _until(handle), durable=False)
+
+
 def until(pending: PendingLogin) -> float:
     """Until when the store remembers what came of a login under way."""
+    return _until(pending.handle)
+
+
+def _until(handle: str) -> float:
     # Longer than its cookie can be used, on whatever machine.
-    return pending.asked + LIFETIME + 2 * SKEW
+    return _instant_of(handle) + LIFETIME + 2 * SKEW
 
 
 def _key(handle: str) -> str:

@@ -374,6 +374,16 @@ class TestAFailure:
         assert not anna.is_logged_in
         assert anna.browser.cookie("uwv.test", "__Host-eilogin") is None
 
+    def test_whose_page_is_loaded_anew_is_not_that_of_who_keeps_no_cookies(self, anna):
+        anna.begins()
+        FAILURES["denied"](anna.digid)
+        anna.comes_back()
+        assert CL7 in anna.browser.text
+        assert not anna.browser.cookie("uwv.test", "__Host-eilogin")
+        anna.browser.visit(anna.browser.url)
+        assert "cookie" not in anna.browser.text
+        assert "Inloggen is niet gelukt" in anna.browser.text
+
     def test_that_was_used_before_ends_it_too(self, anna, caplog):
         anna.logs_in(id="_once")
         anna.begins("/bezwaar")

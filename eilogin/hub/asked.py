@@ -30,7 +30,7 @@ CONFIRM = "confirm"
 #: How long she may take for it, in seconds.
 ASKED_FOR = 60 * 60.0
 #: Known to the browser in which a logout is confirmed, and part of its name.
-ITS_OWN = Cookie("eilogin-leaving")
+_ITS_OWN = Cookie("eilogin-leaving")
 
 
 class Asked(NamedTuple):
@@ -43,17 +43,9 @@ class Asked(NamedTuple):
     received: float
 
     def keep(self, environ: "WSGIEnvironment") -> tuple[str, Sequence[tuple[str, str]]]:
-        """Keep it; the address of ours that goes on with it in this browser.
-
-        And the headers by which the browser is known there.
-        """
-        brought = ITS_OWN.read(environ)
-        own = brought or secrets.token_urlsafe(16)
+        """Keep it, as :func:`keep_here` does."""
         text = json.dumps([self.named.parts(), *self[1:]])
-        handle, until = handle_of(self.back, own), clock.now() + ASKED_FOR
-        env.values(environ).add(_kept(handle), text, until, durable=False)
-        headers = [] if brought else [ITS_OWN.set(own)]
-        return address(env.trust(environ), CONFIRM, handle), headers
+        return keep_here(environ, CONFIRM, self.back, text)
 
     def as_it_came(self) -> "Asked":
         """The same, for what is known of her since then, and not of now."""
@@ -66,9 +58,7 @@ class Asked(NamedTuple):
 
         Raises :class:`eilogin.errors.MessageUnexpected` for any other one.
         """
-        text = env.values(environ).get(_kept(handle))
-        if text is None:
-            raise MessageUnexpected("this logout is over")
+        text = kept_text(environ, CONFIRM, handle)
         with as_we_write_it():
             named, back, is_asynchronous, received, *_ = json.loads(text)
             asked = cls(
@@ -77,15 +67,52 @@ class Asked(NamedTuple):
                 is_asynchronous,
                 float(received),
             )
-        expected = handle_of(asked.back, ITS_OWN.read(environ) or "")
-        if not hmac.compare_digest(handle.encode(), expected.encode()):
-            raise MessageUnexpected(
-                "a logout of another browser, or its cookie is gone"
-            )
+        if not is_of_here(environ, asked.back, handle):
+            raise other_browser()
         return asked
 
 
-def handle_of(back: Back, own: str) -> str:
+def keep_here(
+    environ: "WSGIEnvironment", what: str, back: Back, text: str
+) -> tuple[str, Sequence[tuple[str, str]]]:
+    """Keep what is known of a logout; the address that goes on with it in this browser.
+
+    That is ours, with the parameter ``what``. And the headers by which the browser is
+    known there.
+    """
+    brought = _ITS_OWN.read(environ)
+    own = brought or secrets.token_urlsafe(16)
+    headers = [] if brought else [_ITS_OWN.set(own)]
+    return keep_text(environ, what, _handle_of(back, own), text), headers
+
+
+def is_of_here(environ: "WSGIEnvironment", back: Back, handle: str) -> bool:
+    """Whether the logout that has this handle was kept in this browser."""
+    expected = _handle_of(back, _ITS_OWN.read(environ) or "")
+    return hmac.compare_digest(handle.encode(), expected.encode())
+
+
+def other_browser() -> MessageUnexpected:
+    """The refusal of one that was not."""
+    return MessageUnexpected("a logout of another browser, or its cookie is gone")
+
+
+def keep_text(environ: "WSGIEnvironment", what: str, handle: str, text: str) -> str:
+    """Keep a text under a handle; the address of ours that has it."""
+    until = clock.now() + ASKED_FOR
+    env.values(environ).add(_kept(what, handle), text, until, durable=False)
+    return address(env.trust(environ), what, handle)
+
+
+def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
+    """What was kept so; MessageUnexpected where that is too long ago, or never was."""
+    text = env.values(environ).get(_kept(what, handle))
+    if text is None:
+        raise MessageUnexpected("this logout is over")
+    return text
+
+
+def _handle_of(back: Back, own: str) -> str:
     """What names a logout in its address, in the browser whose ``own`` cookie is so."""
     name = f"{own}\0logout-request:{back.entity_id}\0{back.request_id}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]
@@ -102,8 +129,8 @@ def note_answer(environ: "WSGIEnvironment", handle: str, answer: str) -> None:
     env.values(environ).add(_answered(handle), answer, until, durable=False)
 
 
-def _kept(handle: str) -> str:
-    return f"confirm-logout:{handle}"
+def _kept(what: str, handle: str) -> str:
+    return f"{what}-logout:{handle}"
 
 
 def _answered(handle: str) -> str:

@@ -22,9 +22,17 @@ from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import MessageUnexpected, Refused, UnknownPeer
+from eilogin.errors import Refused, UnknownPeer
 from eilogin.hub.above import go_on, logout_above
-from eilogin.hub.asked import ASKED_FOR, CONFIRM, Asked, answer_to, note_answer
+from eilogin.hub.asked import (
+    ASKED_FOR,
+    CONFIRM,
+    Asked,
+    answer_to,
+    keep_text,
+    kept_text,
+    note_answer,
+)
 from eilogin.hub.browser_proof import brings_proof, proof_cookie
 from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome
 from eilogin.hub.frames import Frames
@@ -77,8 +85,6 @@ _ONLY_HERE = "only-here"
 _CHOSEN = replace(PARTLY, message=messages.STAYS)
 #: What her form to forget the receipt sends.
 _FORGET = "forget"
-#: How long she may take for either, in seconds.
-_KEPT_FOR = 60 * 60.0
 
 #: What the last page says of the others (logged_out.html); "partly" of any other.
 _OTHERS = {DONE: "", UNKNOWN: "unknown"}
@@ -264,7 +270,7 @@ class SingleLogout:
         """Write down whom her browser alone would tell; once, if it is asked again."""
         if not outcome.missed:
             return
-        key, until = f"no-browser:{outcome.handle}", clock.now() + _KEPT_FOR
+        key, until = f"no-browser:{outcome.handle}", clock.now() + ASKED_FOR
         if env.values(environ).add(key, "", until, durable=False):
             self._propagation.note_no_browser(env.trust(environ), outcome.missed)
 
@@ -591,17 +597,13 @@ def _keep(
 ) -> str:
     """Keep what has come of a logout; the address of ours that goes on with it."""
     pending = json.dumps([outcome.to_json(), back])
-    key, until = f"{what}-logout:{outcome.handle}", clock.now() + _KEPT_FOR
-    env.values(environ).add(key, pending, until, durable=False)
-    return address(env.trust(environ), what, outcome.handle)
+    return keep_text(environ, what, outcome.handle, pending)
 
 
 def _kept(
     environ: "WSGIEnvironment", what: str, handle: str
 ) -> tuple[Outcome, Back | None]:
-    stored = env.values(environ).get(f"{what}-logout:{handle}")
-    if stored is None:
-        raise MessageUnexpected("this logout is over")
+    stored = kept_text(environ, what, handle)
     with as_we_write_it():
         text, back, *_ = json.loads(stored)
         return Outcome.from_json(text), back and Back.from_parts(back)

@@ -1333,7 +1333,7 @@ class TestALogout:
     def test_may_have_been_kept_by_another_version(
         self, asked, another_version_kept, change, status
     ):
-        another_version_kept(":leaving:", change)
+        another_version_kept(":leaving-logout:", change)
         asked.reload()
         assert asked.page.status_int == status
 

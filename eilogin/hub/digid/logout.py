@@ -11,9 +11,7 @@ is good in the browser that was led there; in any other it would be a link by wh
 whoever follows it is logged out.
 """
 
-import hmac
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,11 +20,16 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected, NotFound
-from eilogin.hub.asked import ITS_OWN, handle_of
+from eilogin.hub.asked import (
+    ASKED_FOR,
+    is_of_here,
+    keep_here,
+    kept_text,
+    other_browser,
+)
 from eilogin.hub.digid import rehearsal, relay_state
 from eilogin.hub.digid.peers import keys_for, telling_nobody
 from eilogin.hub.digid.presence import Presence
-from eilogin.hub.in_browser import address
 from eilogin.hub.intake import require_recent_as_digid
 from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.logout import SingleLogout
@@ -53,8 +56,6 @@ if TYPE_CHECKING:
 
 #: The parameter of ``/slo`` that names a logout which she has to confirm.
 _LEAVING = "leaving"
-#: How long she may take for that, in seconds.
-_KEPT_FOR = 60 * 60.0
 
 _DONE = messages.Status()
 _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
@@ -136,7 +137,7 @@ class SingleLogoutAsDigid(SingleLogout):
 
         ``form`` is what she says on the page before that, if there was one.
         """
-        until = clock.now() + _KEPT_FOR
+        until = clock.now() + ASKED_FOR
         choice = self._choice(environ, login, form)
 
         def execute(tried: str) -> str:
@@ -247,32 +248,19 @@ def _read(environ: "WSGIEnvironment") -> Back:
 def _keep(
     environ: "WSGIEnvironment", back: Back
 ) -> tuple[str, Sequence[tuple[str, str]]]:
-    """Keep who asked; the address of ours that goes on with it in this browser.
-
-    And the headers by which the browser is known there.
-    """
-    brought = ITS_OWN.read(environ)
-    own = brought or secrets.token_urlsafe(16)
-    handle, until = handle_of(back, own), clock.now() + _KEPT_FOR
-    env.values(environ).add(
-        f"{_LEAVING}:{handle}", json.dumps(back), until, durable=False
-    )
-    headers = [] if brought else [ITS_OWN.set(own)]
-    return address(env.trust(environ), _LEAVING, handle), headers
+    """Keep who asked, as :func:`eilogin.hub.asked.keep_here` does."""
+    return keep_here(environ, _LEAVING, back, json.dumps(back))
 
 
 def _kept(environ: "WSGIEnvironment", handle: str) -> Back:
     """Who asked; not in another browser, where somebody is logged in."""
-    text = env.values(environ).get(f"{_LEAVING}:{handle}")
-    if text is None:
-        raise MessageUnexpected("this logout is over")
+    text = kept_text(environ, _LEAVING, handle)
     with as_we_write_it():
         back = Back.from_parts(json.loads(text))
-    expected = handle_of(back, ITS_OWN.read(environ) or "")
-    is_here = hmac.compare_digest(handle.encode(), expected.encode())
+    is_here = is_of_here(environ, back, handle)
     # Who takes no cookies has no session here, and is answered like anybody without.
     if not is_here and env.session_to_end(environ) is not None:
-        raise MessageUnexpected("a logout of another browser, or its cookie is gone")
+        raise other_browser()
     return back
 
 

@@ -208,7 +208,7 @@ class Leaving:
             except EiloginError as error:
                 reference = note_refusal(error, "logout.answered", environ)
             else:
-                return self._settled(environ, notice, then, others)
+                return self._heard(environ, notice, then, others)
         return self._logged_out.answer(
             environ,
             then,
@@ -218,13 +218,39 @@ class Leaving:
             again=_again_at(environ, then.target),
         )
 
-    def _settled(
+    def _heard(
         self, environ: "WSGIEnvironment", notice: Notice, then: Afterwards, others: str
+    ) -> Response:
+        """What she reads of one that the hub has answered over SOAP.
+
+        As where her browser brought the answer: at an address at which loading the page
+        anew is no other logout.
+        """
+        until, own = clock.now() + _KEPT_FOR, env.trust(environ).own
+        asked = _Asked(notice.login.who.issuer, then, notice.key, clock.now(), others)
+        key = _key(notice.request_id)
+        # Her browser may have been sent with the same message before.
+        env.values(environ).change(key, lambda _: asked.text, until)
+        under_way = _UNDER_WAY.set(notice.request_id, max_age=int(_KEPT_FOR))
+        return self._settled(
+            environ, notice, then, others, [under_way], page_at=own.url("slo")
+        )
+
+    def _settled(  # noqa: PLR0913, PLR0917 - what is known of one logout
+        self,
+        environ: "WSGIEnvironment",
+        notice: Notice,
+        then: Afterwards,
+        others: str,
+        headers: Iterable[tuple[str, str]] = (),
+        page_at: str = "",
     ) -> Response:
         """The page of one of which there is nothing more to tell the hub."""
         unheard.forget(environ, notice.key)
-        headers = [env.cookie(environ).expire(), *unheard.let_go(environ)]
-        return self._logged_out.answer(environ, then, others, headers=headers)
+        headers = [env.cookie(environ).expire(), *unheard.let_go(environ), *headers]
+        return self._logged_out.answer(
+            environ, then, others, headers=headers, page_at=page_at
+        )
 
     def _untold(
         self,

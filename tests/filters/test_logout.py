@@ -535,7 +535,7 @@ class TestALogoutToldOverSoap:
     def test_ends_it_everywhere_and_shows_that(self, anna, hub_says, events):
         requests = hub_says()
         anna.browser.visit(LOGOUT)
-        assert anna.browser.trail == [LOGOUT]
+        assert anna.browser.trail == [LOGOUT, SLO]
         assert "U bent overal uitgelogd" in anna.browser.text
         assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
         assert not anna.is_logged_in
@@ -561,6 +561,27 @@ class TestALogoutToldOverSoap:
         assert seen == [False]
         assert not anna.is_logged_in
 
+    @pytest.mark.parametrize(
+        ("codes", "told", "later"),
+        [
+            ((), "U bent overal uitgelogd", "is om 10.00 uur overal uitgelogd."),
+            (PARTLY, PARTLY_TOLD, PARTLY_TOLD),
+        ],
+        ids=["everywhere", "partly"],
+    )
+    def test_reads_calmly_when_it_is_loaded_anew(
+        self, anna, hub_says, clock, codes, told, later
+    ):
+        requests = hub_says(*codes)
+        anna.browser.visit(LOGOUT)
+        for seconds, text in ((0, told), (11, later), (60, later)):
+            clock.shift(seconds)
+            anna.browser.reload()
+            assert text in anna.browser.text
+            assert "om 10.00 uur" in anna.browser.text
+            assert "U bent hier niet ingelogd" not in anna.browser.text
+        assert len(requests) == 1
+
     def test_leads_where_the_link_said(self, anna, hub_says):
         hub_says()
         anna.browser.stops_before = "/sso"
@@ -570,7 +591,7 @@ class TestALogoutToldOverSoap:
     def test_says_where_not_all_were_reached(self, anna, hub_says):
         hub_says(messages.SUCCESS, messages.PARTIAL_LOGOUT)
         anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
-        assert anna.browser.trail == [f"{LOGOUT}?next=/tot-ziens"]
+        assert anna.browser.trail == [f"{LOGOUT}?next=/tot-ziens", SLO]
         assert "Bij een of meer andere diensten" in anna.browser.text
         anna.browser.stops_before = "/sso"
         anna.browser.click("Naar de website")
@@ -615,6 +636,20 @@ class TestALogoutToldOverSoap:
         anna.browser.stops_before = "SAMLRequest="
         anna.browser.visit(LOGOUT)
         assert anna.browser.url.startswith("https://inloggen.test/slo?SAMLRequest=")
+
+    def test_that_is_answered_at_a_second_click_shows_that(
+        self, anna, hub_says, federation
+    ):
+        """Her browser was sent with the same message before, and stayed away."""
+        hub_says(messages.RESPONDER)
+        anna.browser.stops_before = "SAMLRequest="
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.url.startswith("https://inloggen.test/slo?SAMLRequest=")
+        anna.browser.stops_before = None
+        hub_says()
+        anna.browser.visit(LOGOUT)
+        assert anna.browser.url == SLO
+        assert "U bent overal uitgelogd" in anna.browser.text
 
     def test_says_that_nothing_is_known_where_there_is_no_other_way(
         self, anna, federation, logging_out, refused

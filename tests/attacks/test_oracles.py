@@ -528,6 +528,7 @@ PUBLIC = {
     ("eilogin/visit/choosing.py", "_digest(one) == match[1]"),
     # Against a power failure, not against anybody; of what is public.
     ("eilogin/federation/refreshing.py", "known.digest == state.digest"),
+    ("eilogin/federation/states.py", "self.than == active.state.digest"),
     (
         "eilogin/federation/changes.py",
         "self.old.digests[name] == self.new.digests[name]",

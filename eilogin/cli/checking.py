@@ -385,39 +385,30 @@ class _Warnings(logging.Handler):
 
 def _check_store_file(file: IniFile, title: str, url: str) -> None:
     path = Path(url.removeprefix(_SQLITE))
-    fault = _fault_of_place(path)
+    fault = _fault_of_place(path, file.path.absolute().parent)
     if fault:
-        file.note(title, "store", repr(str(path)), fault + _slash_too_few(file, path))
+        file.note(title, "store", repr(str(path)), fault)
     elif path.exists() and (fault := schema.fault_of(path)):
         # Which names the file.
         file.note(title, "store", "", fault)
 
 
-def _slash_too_few(file: IniFile, path: Path) -> str:
-    """What is said of a path from this file's folder that there is from the root."""
-    here = file.path.absolute().parent
-    if not path.is_relative_to(here):
-        return ""
-    meant = Path("/") / path.relative_to(here)
-    if meant.parent == Path("/") or not os.path.isdir(meant.parent):  # noqa: PTH112 - raises nothing
-        return ""
-    told = "with three slashes a path is meant from this file's folder"
-    return f"; did you mean '{_SQLITE}{meant}'? ({told})"
+def _fault_of_place(path: Path, here: Path) -> str:
+    """Why nothing could be kept there; "" if nothing is known.
 
-
-def _fault_of_place(path: Path) -> str:
-    """Why nothing could be kept there; "" if nothing is known."""
+    A path that is no absolute one is meant from ``here``.
+    """
     try:
-        return _fault_seen_at(path)
+        return _fault_seen_at(path, here)
     except OSError as error:
         # A folder above it that this user may not enter, or a name that none can have.
         return f"cannot be looked at ({error.strerror})"
 
 
-def _fault_seen_at(path: Path) -> str:
+def _fault_seen_at(path: Path, here: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return "its folder is not there"
+        return f"its folder is not there{_slash_too_few(path, here)}"
     kind = mounts.network_file_system(path)
     if kind is not None:
         return f"is on a network file system ({kind}); expected a local disk"
@@ -428,6 +419,17 @@ def _fault_seen_at(path: Path) -> str:
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         return f"cannot be written{_whose(path)}"
     return ""
+
+
+def _slash_too_few(path: Path, here: Path) -> str:
+    """What is said of a path that there is from the root, and not from here."""
+    if not path.is_relative_to(here):
+        return ""
+    meant = Path("/") / path.relative_to(here)
+    if meant.parent == Path("/") or not meant.parent.is_dir():
+        return ""
+    told = "with three slashes a path is meant from this file's folder"
+    return f"; did you mean '{_SQLITE}{meant}'? ({told})"
 
 
 def _whose(path: Path) -> str:

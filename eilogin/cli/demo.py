@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -42,6 +41,7 @@ from eilogin.operator import (
     sign_all,
 )
 from eilogin.saml.metadata import EntityDescriptor, write_entity
+from eilogin.web.pages import Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -58,20 +58,6 @@ _SQLITE_FILES = ("", "-wal", "-shm", "-epoch")
 
 #: By which names the machine itself is opened, and not one of the sites.
 _THIS_MACHINE = ("localhost", "127.0.0.1")
-
-_START = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>eilogin demo</title>
-<style>:root {{ color-scheme: light dark; font: 1.1rem/2.2 system-ui, sans-serif; }}
-body {{ max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }}</style>
-<h1>eilogin demo</h1>
-<p>Each site has a name of its own. Open one of:</p>
-<ul>
-{links}</ul>
-"""
 
 _ELSEWHERE = (
     "'eilogin demo' needs a clone of the project: it makes what the project's paste.ini"
@@ -110,8 +96,8 @@ def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> Non
         for step in demo.prepare():
             click.echo(step.line(file.parent))
     if not prepare_only:
-        start = demo.start_page()
-        serve(file, {}, demo.greeting(hosts), lambda app: _Around(app, hosts, start))
+        sites = demo.sites()
+        serve(file, {}, demo.greeting(hosts), lambda app: _Around(app, hosts, sites))
 
 
 def find_paste_ini() -> Path | None:
@@ -214,22 +200,14 @@ class Demo:
     def greeting(self, down: Sequence[str] = ()) -> list[str]:
         """What to open, which hosts are down, and who can log in."""
         lines = ["", "Open one of:"]
-        for url, name in self._sites():
+        for url, name in self.sites():
             is_down = _host_of(url) in down
             lines.append(f"  {url:<42} {name}{' (down)' if is_down else ''}")
         lines += ["", "and log in as (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
         return [*lines, "", "Ctrl-C stops it; 'eilogin demo' goes on where it was."]
 
-    def start_page(self) -> str:
-        """What to open, for who opens the address on which it is served."""
-        links = "".join(
-            f'<li><a href="{escape(url)}">{escape(name)}</a></li>\n'
-            for url, name in self._sites()
-        )
-        return _START.format(links=links)
-
-    def _sites(self) -> list[tuple[str, str]]:
+    def sites(self) -> list[tuple[str, str]]:
         """The address of each site, and its name."""
         owns = [own_of_part(self._ini, part) for part in self._members]
         return [(f"{own.public_url}/", own.names["nl"]) for own in owns]
@@ -386,21 +364,27 @@ class Demo:
 class _Around:
     """What is served, but for hosts that are ``down``, and those that are no site's.
 
-    The latter get the page ``start``, which leads to the sites.
+    The latter get a page that leads to the ``sites``: the address and name of each.
     """
 
-    def __init__(self, app: "WSGIApplication", down: Sequence[str], start: str) -> None:
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        down: Sequence[str],
+        sites: Sequence[tuple[str, str]],
+    ) -> None:
         self._app = app
         self._down = frozenset(down)
-        self._start = start.encode()
+        self._sites = sites
+        self._pages = Pages()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "").partition(":")[0]
         if host in _THIS_MACHINE:
-            start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
-            return [self._start]
+            page = self._pages.page(environ, "sites.html", sites=self._sites)
+            return page(environ, start_response)
         if host not in self._down:
             return self._app(environ, start_response)
         start_response(

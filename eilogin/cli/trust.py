@@ -434,7 +434,7 @@ def _waiting_at(
         now = f"{', '.join(sorted(there))} waits" if there else "nothing waits"
         raise click.ClickException(
             f"{file}: {now} by now, and not {words(state_id)!r}; nothing was done: look"
-            f" at it first ({typed('eilogin trust diff', file)})"
+            f" at it first ({typed('eilogin trust diff', file, *variables)})"
         )
     return fitting
 

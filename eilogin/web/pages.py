@@ -238,16 +238,17 @@ class Pages:
             frames=frames,
             fetches=script in _FETCHING,
         )
-        return Response(
+        page = Response(
             body=text.encode(),
             headerlist=[
                 ("Content-Type", "text/html; charset=UTF-8"),
                 ("Content-Language", language),
                 ("Content-Security-Policy", policy),
                 *_FRAMING.get(ancestor, ()),
-                *_common_headers(environ),
+                *_COMMON,
             ],
         )
+        return with_hsts(environ, page)
 
     def _rendered(
         self,
@@ -301,15 +302,12 @@ def json_answer(
 
     ``headers`` are added to its own.
     """
-    return Response(
+    answer = Response(
         body=json.dumps(data).encode(),
         status=status,
-        headerlist=[
-            ("Content-Type", "application/json"),
-            *_common_headers(environ),
-            *headers,
-        ],
+        headerlist=[("Content-Type", "application/json"), *_COMMON, *headers],
     )
+    return with_hsts(environ, answer)
 
 
 # --- headers --------------------------------------------------------------------
@@ -354,15 +352,12 @@ def _hash_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _common_headers(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    headers = [
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "same-origin"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
-    if _is_https(environ):
-        headers.append(("Strict-Transport-Security", _HSTS))
-    return headers
+#: Headers of all that is made here.
+_COMMON = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "same-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 
 def _is_https(environ: "WSGIEnvironment") -> bool:

@@ -343,7 +343,9 @@ def test_who_opens_the_machine_itself_is_led_to_the_sites(site, run, monkeypatch
     request = Request.blank("/", base_url=f"http://{host}:6543")
     page = request.get_response(wrap(Response(status=421)))
     assert page.status_int == 200
-    assert '<a href="http://uwv.localhost:6543/">U &amp; V</a>' in page.text
+    link = '<a class="name" href="http://uwv.localhost:6543/">U &amp; V</a>'
+    assert link in page.text
+    assert page.headers["X-Frame-Options"] == "DENY"
 
 
 def test_a_site_that_there_is_not_cannot_be_down(site, run, monkeypatch):

@@ -82,6 +82,16 @@ def other_key(member):
 
 
 @pytest.fixture
+def full_disk(monkeypatch):
+    """Nothing more can be written to what was decided."""
+
+    def log(*_):
+        raise OSError(28, "No space left on device", "log.jsonl")
+
+    monkeypatch.setattr(SiteFolder, "log", log)
+
+
+@pytest.fixture
 def waiting(eilogin, operator):
     """The ID of a state in which the hub has another key, and which waits."""
     eilogin("refresh")
@@ -356,12 +366,8 @@ class TestSeveralSites:
         assert "nothing was done" not in told
 
     def test_are_told_apart_where_it_stops_at_the_first(
-        self, waiting, eilogin, folders, monkeypatch
+        self, waiting, eilogin, folders, full_disk
     ):
-        def full(*_):
-            raise OSError(28, "No space left on device", "log.jsonl")
-
-        monkeypatch.setattr(SiteFolder, "log", full)
         told = eilogin("approve", waiting, status=1)
         assert re.search(r"; not begun at filter:\S+; what became of it: ", told)
         assert self.active(folders) == [False, False]
@@ -579,12 +585,8 @@ class TestWhoDecides:
         assert (folder.path / "log.jsonl").stat().st_mode & 0o777 == 0o664
 
     def test_is_told_where_it_cannot_be_written(
-        self, waiting, eilogin, folder, monkeypatch
+        self, waiting, eilogin, folder, full_disk
     ):
-        def full(*_):
-            raise OSError(28, "No space left on device", "log.jsonl")
-
-        monkeypatch.setattr(SiteFolder, "log", full)
         told = eilogin("approve", waiting, status=1)
         assert "log.jsonl: No space left on device" in told
         assert folder.waiting is not None

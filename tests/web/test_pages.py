@@ -213,6 +213,7 @@ VALUES = {
         "name": HOSTILE,
         "logout_url": "/o?next=%2F&x=y",
     },
+    "sites.html": {"sites": [("http://uwv.localhost/", HOSTILE)]},
     "unknown_host.html": {},
     "sign_in.html": {
         "action": "/s",

@@ -21,6 +21,7 @@ from lxml import etree
 from parties import HubParty, Party, new_party_key
 from webob import Request
 
+from eilogin.federation import watching
 from eilogin.hub import at_work
 from eilogin.saml import bindings, messages, xml
 
@@ -57,6 +58,19 @@ def _nobody_is_at_work_here():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(at_work, "EVERY", 1e6)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_site_refreshes_after_its_test():
+    """The thread of this process looks after a site for as long as something holds it.
+
+    The child that refreshes has the clock of the machine, and this process that of a
+    test, so that a refresh can be due again and again: a child every second, for good.
+    """
+    before = watching.ROUND.awake
+    yield
+    for watch in watching.ROUND.awake - before:
+        watching.ROUND.leave(watch)
 
 
 @pytest.fixture(autouse=True)

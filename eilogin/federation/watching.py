@@ -119,7 +119,7 @@ class Watch:
     def wake(self) -> None:
         """Look after it from now on, in this process; at once a first time."""
         self.look()
-        self.is_awake = _round.take(self)
+        self.is_awake = ROUND.take(self)
 
     def sleep(self) -> None:
         """Look after it no more: this process is a fork of the one that did."""
@@ -256,7 +256,7 @@ class Watch:
                 if tries is not None:
                     self._tries = tries
                     self._child = Child(held, question(self._options))
-                    _round.adopt(self._child)
+                    ROUND.adopt(self._child)
                 else:
                     self._not_before = 0.0
             finally:
@@ -335,6 +335,17 @@ class Round:
             self._is_running = True
             return True
 
+    @property
+    def awake(self) -> frozenset[Watch]:
+        """The watches that the thread looks after."""
+        with self._lock:
+            return frozenset(self._watches)
+
+    def leave(self, watch: Watch) -> None:
+        """Stop looking after a watch, for example because its site is gone."""
+        with self._lock:
+            self._watches.discard(watch)
+
     def _run(self) -> None:
         pause = threading.Event()
         while not pause.wait(EVERY):
@@ -362,5 +373,6 @@ def _do(watch: Watch) -> None:
         _log.exception("the federation is not looked after")
 
 
-_round = Round()
-os.register_at_fork(after_in_child=_round.forget)
+#: The one of this process.
+ROUND = Round()
+os.register_at_fork(after_in_child=ROUND.forget)

@@ -35,14 +35,6 @@ def options(sources):
     return sources.site()
 
 
-@pytest.fixture(autouse=True)
-def _no_site_is_looked_after_beyond_its_test():
-    """Who still holds it would have done to it what the next test does to a child."""
-    yield
-    for known in list(watching._round._watches):  # noqa: SLF001 - nobody else leaves
-        watching._round._watches.discard(known)  # noqa: SLF001
-
-
 @pytest.fixture
 def site(options):
     return Site(options)
@@ -166,7 +158,7 @@ class TestWhatBecameActive:
         """By who runs on with the older ones: nobody's decision is taken back."""
         begun = []
         monkeypatch.setattr(watching, "Child", lambda *_: begun.append(1))
-        monkeypatch.setattr(watching, "_round", watching.Round())
+        monkeypatch.setattr(watching, "ROUND", watching.Round())
         watch = site.filter.trust.watch
         site.make_due()
         watch.look()
@@ -367,7 +359,7 @@ class TestAFileOfThisMachine:
         """How often a child was begun; it has read the files, and found no fault."""
         begun = []
         monkeypatch.setattr(watching, "Child", lambda *_: begun.append(1))
-        monkeypatch.setattr(watching, "_round", watching.Round())
+        monkeypatch.setattr(watching, "ROUND", watching.Round())
         return begun
 
     def test_is_read_once_nobody_writes_it_any_more(self, site, sources, begun):
@@ -490,7 +482,7 @@ class TestAProcess:
         def start(self):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(watching, "_round", watching.Round())
+        monkeypatch.setattr(watching, "ROUND", watching.Round())
         monkeypatch.setattr(threading.Thread, "start", start)
         assert site.knows(UWV)
         assert "does not refresh: can't start new thread" in caplog.text

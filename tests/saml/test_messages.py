@@ -724,6 +724,56 @@ class TestEncryptedLogoutRequests:
             read_logout_request(element, Decrypter([hub_key.private]))
 
 
+def test_reads_an_empty_reason_of_a_logout_request_as_absent():
+    """Every client of pysaml2 sends one (INTEROP.md)."""
+    element = write_logout_request(LOGOUT_REQUEST)
+    element.set("Reason", "")
+    validate(element, "protocol")
+    assert read_logout_request(element) == replace(LOGOUT_REQUEST, reason="")
+
+
+def test_rejects_a_reason_that_holds_control_characters():
+    element = write_logout_request(LOGOUT_REQUEST)
+    element.set("Reason", "a\nb")
+    with pytest.raises(MalformedMessage):
+        read_logout_request(element)
+
+
+@pytest.mark.parametrize("name", ["ProtocolBinding", "ProviderName"])
+def test_reads_an_empty_text_of_an_authn_request_as_absent(name):
+    element = write_authn_request(AUTHN_REQUEST)
+    element.attrib.pop(name, None)
+    absent = read_authn_request(element)
+    element.set(name, "")
+    validate(element, "protocol")
+    assert read_authn_request(element) == absent
+
+
+@pytest.mark.parametrize("name", ["Format", "SPNameQualifier"])
+def test_reads_an_empty_text_of_a_name_id_policy_as_absent(name):
+    element = write_authn_request(replace(AUTHN_REQUEST, name_id_format=PERSISTENT))
+    policy = element.find(q("samlp:NameIDPolicy"))
+    policy.attrib.pop(name, None)
+    absent = read_authn_request(element)
+    policy.set(name, "")
+    validate(element, "protocol")
+    assert read_authn_request(element) == absent
+
+
+def test_reads_an_empty_session_index_of_an_assertion_as_absent():
+    element = write_assertion(replace(ASSERTION, session_index=None))
+    element.find(STATEMENT).set("SessionIndex", "")
+    assert read_assertion(element).session_index is None
+
+
+def test_rejects_an_empty_address_in_an_authn_request():
+    """It decides where the answer goes, so it is no text alone."""
+    element = write_authn_request(AUTHN_REQUEST)
+    element.set("AssertionConsumerServiceURL", "")
+    with pytest.raises(MalformedMessage, match="AssertionConsumerServiceURL"):
+        read_authn_request(element)
+
+
 def test_a_logout_request_names_somebody():
     element = write_logout_request(LOGOUT_REQUEST)
     element.remove(element.find(q("saml:NameID")))

@@ -105,7 +105,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
         is_passive=_flag(element, "IsPassive"),
         acs_url=_optional(element, "AssertionConsumerServiceURL"),
         acs_index=_index(element, "AssertionConsumerServiceIndex"),
-        protocol_binding=_optional(element, "ProtocolBinding"),
+        protocol_binding=_words(element, "ProtocolBinding"),
         comparison=comparison,
         level_classes=level_classes,
         level_declarations=declarations,
@@ -116,7 +116,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
         asks_for_any_name=may_create
         and not name_id_format
         and q("samlp:NameIDPolicy") in parts,
-        provider_name=_optional(element, "ProviderName"),
+        provider_name=_words(element, "ProviderName"),
         consumer_service_index=_index(element, "AttributeConsumingServiceIndex"),
         is_for_one_alone=_is_for_one_alone(parts),
     )
@@ -171,7 +171,7 @@ def read_assertion(
         audiences=_read_audiences(conditions),
         is_for_us_alone=conditions.find(_PROXY_RESTRICTION) is not None,
         authn_instant=read_instant(_required(statement, "AuthnInstant")),
-        session_index=_optional(statement, "SessionIndex") or None,
+        session_index=_words(statement, "SessionIndex") or None,
         session_ends=_instant(statement, "SessionNotOnOrAfter"),
         level_class=_text(_needed(context, "saml:AuthnContextClassRef")),
         attributes=_read_attributes(parts, decrypter),
@@ -199,7 +199,7 @@ def read_logout_request(
         destination=_read_destination(element),
         session_indexes=_texts(parts, "samlp:SessionIndex"),
         not_on_or_after=_instant(element, "NotOnOrAfter"),
-        reason=_optional(element, "Reason"),
+        reason=_words(element, "Reason"),
         is_asynchronous=extensions is not None
         and extensions.find(q("aslo:Asynchronous")) is not None,
     )
@@ -352,7 +352,7 @@ def _read_name_id_policy(parts: _Parts) -> tuple[str, str]:
     policy = _one(parts, "samlp:NameIDPolicy")
     if policy is None:
         return "", ""
-    return _optional(policy, "Format"), _optional(policy, "SPNameQualifier")
+    return _words(policy, "Format"), _words(policy, "SPNameQualifier")
 
 
 def _is_for_one_alone(parts: _Parts) -> bool:
@@ -539,6 +539,16 @@ def _line(element: etree._Element) -> str:
 def _optional(element: etree._Element, name: str) -> str:
     """An attribute, or "" where there is none; one that is empty says nothing."""
     return "" if element.get(name) is None else _required(element, name)
+
+
+def _words(element: etree._Element, name: str) -> str:
+    """Return an optional attribute that holds text alone; "" if it is absent or empty.
+
+    SAML core 1.3.1 forbids empty text, and pysaml2 sends ``Reason=""``. An attribute
+    that decides where a message goes or which request it answers stays strict: see
+    :func:`_optional`.
+    """
+    return _capped(element.get(name, ""))
 
 
 def _required(element: etree._Element, name: str, longest: int = _LONGEST_TEXT) -> str:

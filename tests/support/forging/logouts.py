@@ -544,6 +544,11 @@ NAMINGS: Sequence[Naming] = [
         ),
         NAMED,
     ),
+    Naming(
+        "lr-ok-empty-reason",
+        lambda logout: having(logout.element(), Reason=""),
+        NAMED,
+    ),
     Naming("lr-ok-a-little-old", _ago(170), NAMED),
     Naming("lr-ok-a-little-early", _ago(-50), NAMED),
 ]

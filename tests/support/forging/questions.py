@@ -413,6 +413,11 @@ GOOD = {
         ask, SPNameQualifier=ask.sender.entity_id
     ),
     "aq-ok-consent": lambda ask: having(ask.element(), Consent="urn:x"),
+    "aq-ok-empty-policy-format": lambda ask: having_policy(ask, Format=""),
+    "aq-ok-empty-policy": lambda ask: having_policy(ask, Format="", SPNameQualifier=""),
+    "aq-ok-empty-binding": lambda ask: having(ask.element(), ProtocolBinding=""),
+    "aq-ok-empty-binding-alone": lambda ask: having(ask.bare, ProtocolBinding=""),
+    "aq-ok-empty-provider-name": lambda ask: having(ask.element(), ProviderName=""),
     "aq-ok-a-little-old": _issued(-170),
     "aq-ok-a-little-early": _issued(50),
 }

@@ -71,8 +71,8 @@ from eilogin.visit.warning import EndWarning, tell_session
 from eilogin.visit.whereabouts import BindAddress, Whereabouts
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, with_hsts
-from eilogin.web.places import USUAL
 from eilogin.web.requests import allow_only
+from eilogin.web.slots import USUAL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -175,9 +175,9 @@ class LoginOptions(Options, name="login"):
     )
     artifacts_at_once: Count = option(
         "how many artifacts of one hub a process resolves at a time, and half as many, "
-        "rounded up, for who come from one network; who brings one more sees a page "
-        "that tries again by itself. Keep it below the threads of the server: a hub "
-        "that hangs holds one for each",
+        "rounded up, for who come from one network; one more waits for half a second, "
+        "and then sees a page that tries again by itself. Keep it below the threads of "
+        "the server: a hub that hangs holds one for each",
         default=USUAL,
     )
     second_opinion: Flag = option(

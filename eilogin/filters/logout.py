@@ -56,7 +56,6 @@ from eilogin.web import environ as env
 from eilogin.web.inbound import read_message, verify
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal, with_hsts
-from eilogin.web.places import USUAL
 from eilogin.web.requests import (
     allow_only,
     is_in_advance,
@@ -66,6 +65,7 @@ from eilogin.web.requests import (
     require_own_form,
     safe_next,
 )
+from eilogin.web.slots import USUAL
 from eilogin.web.urls import at, root, see_other
 
 if TYPE_CHECKING:

@@ -58,13 +58,13 @@ from eilogin.web import environ as env
 from eilogin.web.numbers import Numbers
 from eilogin.web.outbound import soap_fault
 from eilogin.web.pages import Pages, language_of, note_refusal, with_hsts
-from eilogin.web.places import USUAL
 from eilogin.web.requests import (
     allow_only,
     read_form,
     require_own_form,
     wants_page,
 )
+from eilogin.web.slots import USUAL
 from eilogin.web.urls import root, see_other, this_page
 
 if TYPE_CHECKING:

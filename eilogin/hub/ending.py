@@ -36,7 +36,7 @@ from eilogin.sessions import Login, Participant, Sessions, Subject
 from eilogin.stores import Values
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
-from eilogin.web.places import USUAL, Full, Places
+from eilogin.web.slots import USUAL, Full, Slots
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -58,7 +58,7 @@ _MORE = 7
 _FAILED = f"{_UNDER_WAY}0"
 
 #: The logouts that tell participants now, by message, and all of this process ("").
-_WAITING = Places()
+_WAITING = Slots()
 
 DONE = messages.Status()
 PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))

@@ -61,13 +61,13 @@ from eilogin.web.outbound import (
     soap_answer,
 )
 from eilogin.web.pages import Pages, language_of
-from eilogin.web.places import USUAL
 from eilogin.web.requests import (
     allow_only,
     read_form,
     read_query,
     require_own_form,
 )
+from eilogin.web.slots import USUAL
 from eilogin.web.urls import at, see_other
 
 if TYPE_CHECKING:

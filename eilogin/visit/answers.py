@@ -38,8 +38,8 @@ from eilogin.visit.under_way import PendingLogin, request_id_of
 from eilogin.visit.waiting import Answer
 from eilogin.web import environ as env
 from eilogin.web.pages import note_refusal
-from eilogin.web.places import USUAL
 from eilogin.web.requests import allow_only, origin_of, read_form_body
+from eilogin.web.slots import USUAL
 from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ To invent an artifact costs nobody anything; to ask the hub about it costs us a
 signature, a call, and a thread for as long as it takes. So a login under way gets few
 of them, whoever brings one for it has that login's cookie, and of one hub only so much
 is asked at a time that a hub which hangs does not take all threads along
-(:mod:`eilogin.web.places`).
+(:mod:`eilogin.web.slots`).
 
 A click that comes twice brings the same artifact twice, and the hub knows it once. The
 one that it is refused to waits for the other, while that is at the hub; nobody waits
@@ -37,7 +37,7 @@ from eilogin.visit import under_way
 from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.whereabouts import network_here, wider
 from eilogin.web import environ as env
-from eilogin.web.places import Full, Places
+from eilogin.web.slots import Full, Slots
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -48,9 +48,8 @@ MOST_ARTIFACTS = 3
 #: page again, and somebody may do so without end.
 MOST_UNANSWERED = 7
 #: The artifacts that this process asks about now, and who waits for one of those, by
-#: hub, at whichever of the sites that it serves. Nobody waits for a place in a thread:
-#: the page that says so comes back by itself.
-_AT_HUBS = Places()
+#: hub, at whichever of the sites that it serves.
+_AT_HUBS = Slots()
 #: What a SOAP fault calls a fault of who asks (SOAP 1.1, 4.4.1): of the artifact, or of
 #: the keys that the hub knows us by.
 _OURS = "Client"
@@ -59,6 +58,8 @@ _OURS = "Client"
 _CALLS = 2
 #: How often, and how many seconds apart, who waits for it looks.
 _LOOKS, _PAUSE = 10, 0.05
+#: How many seconds a request waits for a slot, before a page says to come back.
+_PATIENCE = 0.5
 #: Artifacts of one network of which nothing came lately, and for how many seconds that
 #: is; and how many networks are remembered for it.
 _FRUITLESS, _LATELY, _REMEMBERED = 3, 60.0, 10_000
@@ -153,9 +154,14 @@ class Resolver:
 
     @contextmanager
     def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
-        """One of the places for questions to a hub, or PeerBusy: nobody waits."""
+        """Hold a slot for a question to a hub; raise PeerBusy if none comes free.
+
+        Networks that invent artifacts do not wait: they would hold the threads.
+        """
+        whose = self._fruitless.whose(environ)
+        patience = 0.0 if whose == _OF_THOSE else _PATIENCE
         try:
-            with _AT_HUBS.one(hub, self._most, self._fruitless.whose(environ)):
+            with _AT_HUBS.one(hub, self._most, whose, patience=patience):
                 yield
         except Full as full:
             raise PeerBusy(

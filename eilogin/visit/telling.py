@@ -24,14 +24,14 @@ from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 from eilogin.web.inbound import open_soap
 from eilogin.web.outbound import binding_missing, browser_bindings, encryption_key
-from eilogin.web.places import Full, Places
+from eilogin.web.slots import Full, Slots
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: The logouts that this process tells hubs over SOAP now, by hub. Who finds no place is
 #: logged out here, as where the hub does not answer, and hears that it was not told.
-_AT_HUBS = Places()
+_AT_HUBS = Slots()
 
 _BINDINGS = {
     "redirect": bindings.REDIRECT,

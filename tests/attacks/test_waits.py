@@ -128,6 +128,23 @@ class KnowsOne:
             return self._hub(again, start_response)
 
 
+class KnowsAll:
+    """A hub that takes a moment for each artifact, and knows them all."""
+
+    def __init__(self, hub, answers):
+        self._hub, self._answers = hub, answers
+        self._lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        resolve = messages.read_artifact_resolve(bindings.unwrap_soap(body))
+        again = {**environ, "wsgi.input": BytesIO(body)}
+        time.sleep(0.03)
+        with self._lock:
+            self._hub.carried = self._answers[resolve.artifact]
+            return self._hub(again, start_response)
+
+
 @pytest.fixture
 def flood():
     """Do many things at a time; all but those that wait have an outcome by then."""
@@ -193,6 +210,17 @@ def test_artifacts_at_a_hub_that_hangs(federation, hub, served, flood):
         hub.carried = hub.answer(visitor.request)
         again = visitor.bring(hub.artifact())
         assert again.status == 303, (answer.status, again.text)
+
+
+def test_visitors_of_one_network_who_log_in_at_once(federation, hub, served, flood):
+    """The hub is well: whoever finds no slot waits for one, and sees no page."""
+    visitors = [Visitor(federation, hub, served, n, "127.0.0.1") for n in range(MANY)]
+    theirs = [(one, hub.artifact()) for one in visitors]
+    answers = {artifact: hub.answer(one.request) for one, artifact in theirs}
+    peer = federation.apps["inloggen.test"] = Hanging(KnowsAll(hub, answers))
+    peer.let_go()
+    tasks = flood(peer, [lambda o=o, a=a: o.bring(a) for o, a in theirs], waiting=0)
+    assert statuses(tasks) == {303: MANY}
 
 
 def test_who_invents_artifacts_leaves_a_place_for_others(

@@ -1,6 +1,7 @@
 """Artifacts: few for one login, few at a time, and nobody waits who need not."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -359,6 +360,33 @@ def test_who_comes_from_one_network_leaves_places_to_others(anna, hub, hang, cap
     assert is_told_that_it_is_busy(anna.browser)
     assert "2 of them from one network" in caplog.text
     assert hanging.takes(anna, "192.0.2.2")
+
+
+def test_a_visitor_waits_a_moment_for_a_hub_that_answers(anna, hub, hang):
+    """As many of her network are there as may be, and one of them is soon done."""
+    threading.Timer(0.1, hang(2).let_go).start()
+    anna.browser.address = "192.0.2.1"
+    anna.bring(hub.artifact())
+    assert anna.browser.page.status_int == 400, "the hub was asked, and knows none"
+
+
+def test_networks_that_invent_artifacts_do_not_wait(
+    anna, federation, hub, hang, monkeypatch
+):
+    """Else they would hold the threads that the slots have left."""
+    unknown(hub)
+    for _ in range(3):
+        one = Clicker(federation, hub)
+        one.browser.address = "192.0.2.1"
+        one.bring(hub.artifact())
+    hang(2)
+    monkeypatch.setattr(resolving, "_PATIENCE", 60.0)
+    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 60.0)
+    anna.browser.address = "192.0.2.1"
+    begun = time.monotonic()
+    anna.bring(hub.artifact())
+    assert time.monotonic() - begun < 30
+    assert is_told_that_it_is_busy(anna.browser)
 
 
 def test_who_would_wait_for_her_other_click_needs_a_place_too(anna, hub, hang, waits):

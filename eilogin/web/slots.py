@@ -1,0 +1,122 @@
+"""Slots: a limit of simultaneous work for requests that wait for a peer.
+
+A request that waits for a peer holds a thread of the server. A peer that hangs would
+soon hold all of them. So each kind of work has slots, fewer than a server has threads.
+They count for the whole process, because everything in it shares the same threads.
+
+A request may wait for a slot, but only while slots change hands. Where every slot in
+its way has been held for a second, the peer hangs, and nobody waits for it: so a dead
+peer costs the other threads that second at most.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+#: Slots at one peer where no option says otherwise: fewer than the four threads that
+#: waitress has by default.
+USUAL = 3
+#: How many seconds all slots in the way may have been held while a request waits.
+_LONGEST_HELD = 1.0
+#: Requests that may wait for a slot of one name at the same time.
+_MOST_WAITING = 100
+
+
+class Full(Exception):
+    """No slot is free.
+
+    ``taken`` is the number of slots in use, ``of_one`` how many of those belong to the
+    one who asks.
+    """
+
+    def __init__(self, taken: int, of_one: int) -> None:
+        super().__init__(taken, of_one)
+        self.taken = taken
+        self.of_one = of_one
+
+
+class _Held(NamedTuple):
+    """One slot in use: who holds it, and since when (monotonic clock)."""
+
+    whose: str
+    since: float
+
+
+class Slots:
+    """The slots of one kind of work, by a name such as that of the peer."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: dict[str, list[_Held]] = {}
+        self._waiting: dict[str, int] = {}
+
+    @contextmanager
+    def one(
+        self,
+        name: str,
+        most: int,
+        whose: str | None = None,
+        *,
+        at_least: int = 1,
+        patience: float = 0.0,
+    ) -> Iterator[None]:
+        """Hold one of ``most`` slots while the block runs; raise :class:`Full` if none.
+
+        With ``whose``, such as a network, this one gets at most half of the slots,
+        rounded up, but ``at_least`` so many. It waits up to ``patience`` seconds for a
+        slot, and not while the slots in its way hang.
+        """
+        share = most if whose is None else max((most + 1) // 2, at_least)
+        held = self._take(name, min(most, share), most, whose or "", patience)
+        try:
+            yield
+        finally:
+            self._give_back(name, held)
+
+    def _take(
+        self, name: str, share: int, most: int, whose: str, patience: float
+    ) -> _Held:
+        ends = time.monotonic() + patience
+        with self._changed:
+            while in_the_way := self._in_the_way(name, share, most, whose):
+                newest = max(one.since for one in in_the_way)
+                now = time.monotonic()
+                left = min(ends, newest + min(patience, _LONGEST_HELD)) - now
+                waiting = self._waiting.get(name, 0)
+                if left <= 0 or waiting >= _MOST_WAITING:
+                    raise self._full(name, whose)
+                self._waiting[name] = waiting + 1
+                try:
+                    self._changed.wait(left)
+                finally:
+                    self._leave(name)
+            held = _Held(whose, time.monotonic())
+            self._held.setdefault(name, []).append(held)
+            return held
+
+    def _in_the_way(self, name: str, share: int, most: int, whose: str) -> list[_Held]:
+        """The held slots of which one must come free first; none if a slot is free."""
+        held = self._held.get(name, [])
+        if len(held) >= most:
+            return held
+        own = [one for one in held if one.whose == whose]
+        return own if len(own) >= share else []
+
+    def _full(self, name: str, whose: str) -> Full:
+        held = self._held.get(name, [])
+        return Full(len(held), [one.whose for one in held if whose].count(whose))
+
+    def _leave(self, name: str) -> None:
+        self._waiting[name] -= 1
+        if not self._waiting[name]:
+            del self._waiting[name]
+
+    def _give_back(self, name: str, one: _Held) -> None:
+        with self._changed:
+            held = self._held[name]
+            held.remove(one)
+            if not held:
+                del self._held[name]
+            self._changed.notify_all()

@@ -134,6 +134,19 @@ def test_going_on_begins_the_idle_limit_anew_and_asks_the_hub_nothing(
     assert federation.back_channel_log == []
 
 
+def test_a_page_that_asks_each_minute_does_not_keep_the_session_alive(
+    federation, anna, clock
+):
+    anna.log_in(UWV)
+    federation.back_channel_log.clear()
+    for minute in range(15):
+        assert told(anna.browser)["idle_seconds_left"] == (15 - minute) * MINUTE
+        clock.shift(MINUTE)
+    clock.shift(1)
+    assert told(anna.browser) == {"logged_in": False}
+    assert federation.back_channel_log == []
+
+
 def test_going_on_does_not_move_the_absolute_limit(anna, clock):
     anna.log_in(UWV)
     for _ in range(11):

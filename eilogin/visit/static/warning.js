@@ -6,12 +6,17 @@
 // - Asking keeps no session alive. Only the button does, and that she sees a page which
 //   her browser fetched in advance: of that click the server hears nothing else.
 // - The page is never left or reloaded, and what is filled in on it stays.
+// - When the session is over, the page is hidden before the dialog says so. Only a new
+//   login of the same visitor shows it again.
 // - The dialog stands in a shadow tree, and gets its looks by the CSSOM: neither the
 //   page's styles nor its Content-Security-Policy reach it.
 "use strict";
 
 // Milliseconds until the server is asked again that did not answer.
 const RETRY = 20_000;
+// Milliseconds after which a visible page asks the server at the latest: the visitor may
+// have logged out elsewhere.
+const LONGEST_WAIT = 55_000;
 // Who says "later" is reminded when half the time is left, unless that is less.
 const SHORTEST_REMINDER = 20_000;
 // A limit is over when the server is asked this much after it.
@@ -28,6 +33,7 @@ const STYLE = `
   --paper: #182122; --ink: #e8eeed; --edge: #84928f; --accent: #7ccfce;
   --accent-deep: #a3e0df; --on-accent: #06282b; --tint: #1d3032; --alert: #ffac96; } }
 @media print { :host { display: none; } }
+:host { position: fixed; }
 *, *::before, *::after { box-sizing: border-box; }
 dialog { width: 34rem; max-width: calc(100vw - 2rem); max-height: calc(100vh - 2rem);
   overflow: auto; margin: auto; padding: 1.5rem; border: 1px solid var(--edge);
@@ -37,6 +43,8 @@ dialog { width: 34rem; max-width: calc(100vw - 2rem); max-height: calc(100vh - 2
     "Liberation Sans", sans-serif; }
 dialog.over { border-top-color: var(--alert); }
 dialog::backdrop { background: rgb(0 0 0 / 55%); }
+dialog.over::backdrop { background: #f3f6f6; }
+@media (prefers-color-scheme: dark) { dialog.over::backdrop { background: #0d1213; } }
 h2 { margin: 0 0 .75rem; font-size: 1.375rem; line-height: 1.25; }
 h2:focus { outline: none; }
 p { margin: 0 0 1rem; }
@@ -58,6 +66,10 @@ p:empty { display: none; }
   .actions > * { width: 100%; } }
 @media (forced-colors: active) { .actions > * { border-color: ButtonText; } }
 `;
+
+// Hides the whole document except the dialog. No style inside <body> can undo it.
+const HOST = "data-eilogin-warning";
+const BLANK = `:root > :not([${HOST}]) { display: none !important; }`;
 
 function warnBeforeTheEnd({ warnSeconds, texts }) {
   if (window[IS_HERE]) return;
@@ -98,7 +110,9 @@ function warnBeforeTheEnd({ warnSeconds, texts }) {
 
   function next(milliseconds) {
     clearTimeout(timer);
-    timer = setTimeout(ask, Math.max(0, milliseconds));
+    const isVisible = document.visibilityState === "visible";
+    const longest = isVisible ? LONGEST_WAIT : Infinity;
+    timer = setTimeout(ask, Math.max(0, Math.min(milliseconds, longest)));
   }
 
   function hear(answer) {
@@ -151,6 +165,7 @@ function warnBeforeTheEnd({ warnSeconds, texts }) {
     if (!known || isOver) return;
     isOver = true;
     clearTimeout(timer);
+    otherTabs?.postMessage("over");
     dialog.over(why(), known.idleTime, loginAddress(source));
   }
 
@@ -165,8 +180,8 @@ function warnBeforeTheEnd({ warnSeconds, texts }) {
   async function begin() {
     // What is done in one tab counts for all. Who says nothing now asks before it does.
     if (otherTabs) {
-      otherTabs.onmessage = () => {
-        if (isOver || dialog.isOpen) ask();
+      otherTabs.onmessage = ({ data }) => {
+        if (data === "over" ? !isOver : isOver || dialog.isOpen) ask();
       };
     }
     document.addEventListener("visibilitychange", () => {
@@ -205,6 +220,7 @@ class Dialog {
   #over = 0;
   #announced = 0;
   #later = null;
+  #blank = sheetOf(BLANK);
 
   constructor(texts, logout) {
     this.#texts = texts;
@@ -241,9 +257,10 @@ class Dialog {
     this.#clock = setInterval(() => this.#tick(), 1000);
   }
 
-  // After it, for a reason of `texts`.
+  // After it, for a reason of `texts`. The visitor cannot close this message: the page
+  // below it may show personal data.
   over(reason, idleTime, login) {
-    const { over, kept, logIn, close } = this.#texts;
+    const { over, kept, logIn } = this.#texts;
     clearInterval(this.#clock);
     this.#later = null;
     // In a window of its own, for what is filled in here would be gone.
@@ -255,8 +272,10 @@ class Dialog {
       heading: over,
       text: this.#texts[reason].replace("{time}", this.#time(idleTime)),
       more: kept,
-      actions: [again, button(close, () => this.#dismiss())],
+      actions: [again],
     });
+    if (!document.adoptedStyleSheets.includes(this.#blank))
+      document.adoptedStyleSheets = [...document.adoptedStyleSheets, this.#blank];
   }
 
   notDone() {
@@ -269,6 +288,9 @@ class Dialog {
     const { host, dialog } = this.#parts;
     this.#parts = null;
     clearInterval(this.#clock);
+    // The page first: a hidden field cannot get the focus back.
+    document.adoptedStyleSheets =
+      document.adoptedStyleSheets.filter((sheet) => sheet !== this.#blank);
     dialog.close();
     host.remove();
     if (document.title.startsWith(this.#title.shown)) document.title = this.#title.was;
@@ -305,11 +327,9 @@ class Dialog {
   }
 
   #build() {
-    const host = document.createElement("div");
+    const host = element("div", { [HOST]: "" });
     const root = host.attachShadow({ mode: "open" });
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    root.adoptedStyleSheets = [sheet];
+    root.adoptedStyleSheets = [sheetOf(STYLE)];
     const dialog = element("dialog", { lang: this.#texts.language });
     // The focus comes to the heading: what she is typing must not press a button.
     const title = element("h2", { id: "title", tabindex: "-1", autofocus: "" });
@@ -322,12 +342,15 @@ class Dialog {
     dialog.setAttribute("aria-labelledby", "title");
     dialog.setAttribute("aria-describedby", "text");
     dialog.append(title, body, rest, problem, status, row);
-    // Escape: later.
+    // Escape: later. It does not close the last message.
     dialog.addEventListener("close", () => {
-      if (this.#parts?.dialog === dialog) this.#dismiss();
+      if (this.#parts?.dialog !== dialog) return;
+      if (this.#kind === "over") dialog.showModal();
+      else this.#dismiss();
     });
     root.append(dialog);
-    (document.body ?? document.documentElement).append(host);
+    // Beside <body>, which is hidden at the end.
+    document.documentElement.append(host);
     this.#title = { was: document.title, shown: "" };
     return { host, dialog, title, body, rest, problem, status, row };
   }
@@ -335,7 +358,9 @@ class Dialog {
   // Who looks at another window sees it in the name of this one.
   #nameWindow(heading) {
     this.#title.shown = heading;
-    document.title = `${heading} \u2013 ${this.#title.was}`;
+    // The title may name the visitor.
+    document.title =
+      this.#kind === "over" ? heading : `${heading} \u2013 ${this.#title.was}`;
   }
 
   #tick() {
@@ -366,6 +391,12 @@ class Dialog {
     const [one, more] = isShort ? ["second", "seconds"] : ["minute", "minutes"];
     return this.#texts[count === 1 ? one : more].replace("{count}", count);
   }
+}
+
+function sheetOf(text) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  return sheet;
 }
 
 function element(name, attributes) {

@@ -54,6 +54,10 @@ class Writer:
     def has_lost_nothing(self):
         return self.field.input_value() == self.TEXT
 
+    def is_hidden(self):
+        """Whether the browser shows nothing of the page itself."""
+        return not self.page.evaluate("document.body.checkVisibility()")
+
     def saves(self):
         self.citizen.keep_note(self.TEXT)
         return self.field.input_value() == self.TEXT
@@ -81,6 +85,7 @@ def configured():
     return {
         "filter:uwv-eilogin": {"idle": "12s", "warn": "1m"},
         "filter:kadaster-eilogin": {"max_session": "14s", "warn": "8s"},
+        "filter:gemeente-login": {"warn": "2m"},
     }
 
 
@@ -122,13 +127,14 @@ def test_when_it_is_over_she_is_told_and_logs_in_beside_it(writer):
     anna.is_left_alone()
     told = anna.is_told(OVER)
     assert "U bent uitgelogd, omdat u 12 seconden niets hebt gedaan." in told
-    assert "Wat u hebt ingevuld, staat nog op deze pagina." in told
-    anna.citizen.photograph("warning-over")
+    assert "ziet u deze pagina weer, met wat u hebt ingevuld." in told
+    assert anna.is_hidden()
     assert anna.has_lost_nothing()
     with anna.page.context.expect_page() as opened:
         anna.press("Opnieuw inloggen")
     opened.value.wait_for_url("**/notitie")
     anna.is_left_alone()
+    assert not anna.is_hidden()
     assert anna.has_lost_nothing()
     assert anna.saves()
 
@@ -157,8 +163,68 @@ def test_a_logout_in_another_tab_is_told_in_the_language_of_the_page(writer):
     told = anna.is_told("You have been logged out")
     assert "You have been logged out, here or at another service." in told
     assert "Log in again" in told
-    anna.press("Close this message").is_left_alone()
-    assert anna.has_lost_nothing()
+    assert anna.page.title() == "You have been logged out"
+    assert anna.is_hidden()
+
+
+def leave_elsewhere(anna):
+    """Log out at another site, in another tab."""
+    tab = anna.citizen.tab().visit("uwv", "/eilogin/logout")
+    tab.sees("U bent overal uitgelogd")
+
+
+@pytest.fixture
+def anna_at_gemeente(demo, at_browser):
+    """Anna at a page with a long session. The test moves the clock of her page."""
+    anna = at_browser(demo).log_in("uwv")
+    anna.page.clock.install()
+    with anna.page.expect_response("**/eilogin/session"):
+        anna.enter("gemeente")
+    return Writer(anna)
+
+
+def test_an_open_page_is_hidden_within_a_minute_of_a_logout_elsewhere(anna_at_gemeente):
+    anna = anna_at_gemeente
+    leave_elsewhere(anna)
+    assert not anna.is_hidden()
+    anna.page.clock.run_for(60_000)
+    assert "hier of bij een andere dienst" in anna.is_told(OVER)
+    assert anna.is_hidden()
+    anna.citizen.photograph("warning-over")
+
+
+def test_an_open_page_is_hidden_at_once_when_its_tab_becomes_visible(anna_at_gemeente):
+    anna = anna_at_gemeente
+    leave_elsewhere(anna)
+    anna.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert "hier of bij een andere dienst" in anna.is_told(OVER)
+    assert anna.is_hidden()
+
+
+def test_a_message_that_the_session_is_over_cannot_be_closed(anna_at_gemeente):
+    anna = anna_at_gemeente
+    leave_elsewhere(anna)
+    anna.page.clock.run_for(60_000)
+    anna.is_told(OVER)
+    for _ in range(3):
+        anna.page.keyboard.press("Escape")
+    anna.dialog(OVER).wait_for()
+    assert anna.is_hidden()
+
+
+def test_a_page_whose_tab_is_not_visible_does_not_ask_each_minute(anna_at_gemeente):
+    anna = anna_at_gemeente
+    anna.page.evaluate(
+        "Object.defineProperty(document, 'visibilityState', { value: 'hidden' })"
+    )
+    asked = []
+    anna.page.on("request", lambda request: asked.append(request.url))
+    # The first question was due before the tab was hidden.
+    with anna.page.expect_response("**/eilogin/session"):
+        anna.page.clock.run_for(60_000)
+    anna.page.clock.run_for(540_000)
+    anna.page.evaluate("fetch('/')")
+    assert len([url for url in asked if url.endswith("/session")]) == 1
 
 
 def test_who_logs_in_after_her_in_the_same_browser_does_not_go_on_for_her(writer):
@@ -192,7 +258,7 @@ def test_the_last_time_she_can_only_save(demo, at_browser):
     anna.press("Sluit dit bericht").is_left_alone()
     told = anna.is_told(OVER)
     assert "omdat u niet langer ingelogd kunt blijven" in told
-    anna.press("Sluit dit bericht").is_left_alone()
+    assert anna.is_hidden()
 
 
 def test_it_looks_well_and_can_be_pressed_with_a_thumb(writer):

@@ -75,13 +75,15 @@ class Questions:
         force: bool = False,
         passive: bool = False,
         began: str = "",
+        is_required: bool = False,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
         When the hub has answered, the visitor is at ``target``, a path of this site
         with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt;
-        ``began`` is the page where she began it, if that is another one.
+        ``began`` is the page where she began it, if that is another one. With
+        ``is_required`` the target asked for the login, so it is no page to go back to.
         Nobody is sent who could not be logged in afterwards: StoreUnavailable where the
         store does not answer, UnknownPeer where the hub takes no question of ours.
         """
@@ -93,7 +95,8 @@ class Questions:
             hub,
             is_passive=passive,
             is_forced=force,
-            began=began,
+            began="" if began == target else began,
+            is_required=is_required,
             begun_as=under_way.tag_of(env.session_or_none(environ)),
             handle=new_handle(is_silent=passive),
         )
@@ -215,12 +218,14 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
     force: bool = False,
     hub: str = "",
     choose: bool = False,
+    back: str = "",
 ) -> str:
     """The address of ours at which a login begins that leads to ``target``.
 
     With a fresh proof where it is asked for by ``force`` or by a limit of the path that
     is asked for; at ``hub``, or at the one that she is to ``choose``. ``address`` is
-    another one of ours that takes the same.
+    another one of ours that takes the same. ``back`` is the page to go back to if the
+    visitor cancels, or "".
     """
     query = {"next": target, "level": level}
     if force or env.FRESH in environ:
@@ -229,6 +234,8 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
         query["hub"] = hub
     if choose:
         query["choose"] = "yes"
+    if back and back != target:
+        query["back"] = back
     return f"{env.trust(environ).own.url(address)}?{urlencode(query)}"
 
 

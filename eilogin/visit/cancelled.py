@@ -22,12 +22,12 @@ from webob import Response
 from eilogin.federation import Own
 from eilogin.visit.digid import ENDED
 from eilogin.visit.injection import ContentPlace, Headers, inject
-from eilogin.visit.targets import is_own_address
+from eilogin.visit.targets import page_to_go_back_to
 from eilogin.visit.warning import Said
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.pages import language_of
-from eilogin.web.requests import is_looked_at, origin_of, safe_next, wants_page
+from eilogin.web.requests import is_looked_at, origin_of, wants_page
 from eilogin.web.urls import at, see_other, this_page
 
 if TYPE_CHECKING:
@@ -50,10 +50,6 @@ _OF_COPIES = (
     "HTTP_RANGE",
 )
 
-
-#: Characters of the longest target that is remembered as where she began.
-_LONGEST = 500
-
 # --- the way back -----------------------------------------------------------------
 
 
@@ -68,12 +64,8 @@ def page_before(environ: "WSGIEnvironment", own: Own) -> str:
     if not referer.startswith(f"{site}/"):
         return ""
     path, _, query = referer.removeprefix(site).partition("#")[0].partition("?")
-    if is_own_address(own, path):
-        return ""
     query = _unmarked(query)
-    whole = f"{path}?{query}" if query else path
-    found = next((one for one in (whole, path) if len(one) <= _LONGEST), "")
-    return safe_next(found, "")
+    return page_to_go_back_to(own, f"{path}?{query}" if query else path)
 
 
 def lead_back(

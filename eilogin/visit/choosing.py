@@ -122,32 +122,42 @@ def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
     return [_CHOSEN.set(value, max_age=int(REMEMBERED))]
 
 
-def address(environ: "WSGIEnvironment", target: str, level: str) -> str:
+def address(
+    environ: "WSGIEnvironment", target: str, level: str, *, back: str = ""
+) -> str:
     """Where she can choose another hub, or "" where there is none."""
     if not is_needed(env.trust(environ)):
         return ""
-    return login_address(environ, target, level, choose=True)
+    return login_address(environ, target, level, choose=True, back=back)
 
 
 def have_chosen(
-    environ: "WSGIEnvironment", target: str, level: str, *, force: bool = False
+    environ: "WSGIEnvironment",
+    target: str,
+    level: str,
+    *,
+    force: bool = False,
+    back: str = "",
 ) -> Response:
     """Send a visitor to where she chooses a hub; the login then goes on by itself.
 
     By the Identity Provider Discovery Service Protocol (sstc-saml-idp-discovery 2.4.1)
-    where the federation has such a service.
+    where the federation has such a service. ``back`` is as in :func:`login_address`.
     """
     trust = env.trust(environ)
+    address = "discovery" if trust.discovery else "login"
+    here = login_address(
+        environ, target, level, force=force, address=address, back=back
+    )
     if not trust.discovery:
-        return see_other(login_address(environ, target, level, force=force), status=302)
-    back = login_address(environ, target, level, force=force, address="discovery")
+        return see_other(here, status=302)
     # One for all her tabs.
     word = _SENT.read(environ) or ""
     if not _SENT_WORD(word):
         word = secrets.token_urlsafe(16)
     query = {
         "entityID": trust.own.entity_id,
-        "return": f"{back}&{urlencode({SENT: word})}",
+        "return": f"{here}&{urlencode({SENT: word})}",
         "returnIDParam": "hub",
     }
     mark = "&" if urlsplit(trust.discovery).query else "?"
@@ -158,7 +168,14 @@ def have_chosen(
     )
 
 
-def page(environ: "WSGIEnvironment", pages: Pages, target: str, level: str) -> Response:
+def page(
+    environ: "WSGIEnvironment",
+    pages: Pages,
+    target: str,
+    level: str,
+    *,
+    back: str = "",
+) -> Response:
     """Our own page: the hubs by name, that of the last login first.
 
     Links and no form: they work with a keyboard and without scripts, and no policy of
@@ -169,7 +186,7 @@ def page(environ: "WSGIEnvironment", pages: Pages, target: str, level: str) -> R
     choices = {
         hub: Choice(
             trust.federation.name_of(hub, language),
-            login_address(environ, target, level, hub=hub),
+            login_address(environ, target, level, hub=hub, back=back),
         )
         for hub in trust.hub_ids
         if _is_usable(trust, hub)

@@ -79,17 +79,26 @@ class LoginNeeded:
             return see_other(login_address(environ, page, level), status=302)
         if not passive:
             rounds.require_end(environ, page)
+        before = "" if passive else page_before(environ, env.trust(environ).own)
         if self._explains and not passive and env.session(environ) is not None:
-            address = login_address(environ, page, level, force=force)
-            before = page_before(environ, env.trust(environ).own)
             back = "" if before == page else before
+            address = login_address(environ, page, level, force=force, back=back)
             return self._page(
                 environ, level, address, was_sent=False, is_whole=True, back_url=back
             )
         hub = known_hub(environ)
         if not hub:
-            return have_chosen(environ, page, level, force=force)
-        return self.send(environ, hub, page, level, force=force, passive=passive)
+            return have_chosen(environ, page, level, force=force, back=before)
+        return self.send(
+            environ,
+            hub,
+            page,
+            level,
+            force=force,
+            passive=passive,
+            began=before,
+            is_required=True,
+        )
 
     def send(  # noqa: PLR0913 - what is asked, each by its name
         self,
@@ -100,14 +109,22 @@ class LoginNeeded:
         *,
         force: bool,
         passive: bool = False,
+        began: str = "",
+        is_required: bool = False,
     ) -> Response:
-        """To the hub, for who wants to be logged in."""
+        """To the hub, for who wants to be logged in; see :meth:`Questions.ask`."""
         own = env.trust(environ).own
         if own.is_digid:
             self._require_profile(environ)
-        began = page_before(environ, own) if own.is_digid else ""
         return self._questions.ask(
-            environ, hub, target, level, force=force, passive=passive, began=began
+            environ,
+            hub,
+            target,
+            level,
+            force=force,
+            passive=passive,
+            began=began,
+            is_required=is_required,
         )
 
     def _require_profile(self, environ: "WSGIEnvironment") -> None:

@@ -4,7 +4,7 @@ Also where it says more, and the login that was asked for is lost.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlencode
 
 from webob import Response
@@ -19,7 +19,7 @@ from eilogin.errors import (
     ProofTooOld,
     Refused,
 )
-from eilogin.federation import Trust
+from eilogin.federation import Own, Trust
 from eilogin.saml import messages
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.text import short
@@ -33,10 +33,20 @@ from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.requests import origin_of
 from eilogin.web.urls import root, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+
+class _WayBack(NamedTuple):
+    """A link of ``cancelled.html``."""
+
+    #: A target of this site, the address of a page of the hub, or "" for no link.
+    back_url: str
+    #: ``page``, ``website`` or ``hub``.
+    back_to: str
 
 
 class NoLogin:
@@ -101,16 +111,18 @@ class NoLogin:
         return self._cancelled(environ, pending)
 
     def _cancelled(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
-        target, level = pending.target, pending.level
+        target, level, back = pending.target, pending.level, pending.began
         # At the same hub, where she would have to choose one.
         is_needed = choosing.is_needed(env.trust(environ))
         hub = pending.hub if is_needed else ""
         return self._pages.page(
             environ,
             "cancelled.html",
-            login_url=login_address(environ, target, level, hub=hub),
-            choose_url=choosing.address(environ, target, level),
-            back_url=self._open_page(environ, pending.target),
+            login_url=login_address(environ, target, level, hub=hub, back=back),
+            choose_url=choosing.address(environ, target, level, back=back),
+            **self._way_back(
+                environ, pending.hub, back, "" if pending.is_required else target
+            )._asdict(),
             logged_in=env.session(environ) is not None,
         )
 
@@ -136,7 +148,7 @@ class NoLogin:
             headers=cancelled.forget(environ),
             login_url=login_address(environ, target, level),
             choose_url=choosing.address(environ, target, level),
-            back_url=self._open_page(environ, target),
+            **self._way_back(environ, choosing.known_hub(environ))._asdict(),
             ended=cancelled.has_ended(environ),
             words=self._words[language_of(environ)],
         )
@@ -240,10 +252,26 @@ class NoLogin:
         """Whether the word may be put into the page that is asked for."""
         return cancelled.is_due(environ) and self._rules.rule_of(environ).need != OFF
 
-    def _open_page(self, environ: "WSGIEnvironment", target: str) -> str:
-        """The page where the login was asked for if it is open to her, or the first."""
-        is_open = self._is_open(environ, self._rule_at(target))
-        return target if is_open else root(env.trust(environ).own.public_url)
+    def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _WayBack:
+        """Return the first place that the visitor can see without this login.
+
+        That is one of ``pages`` (targets, or ""), a page of this site for everybody, or
+        the page for visitors in the metadata of ``hub``, which may be "".
+        """
+        trust = env.trust(environ)
+        found = self._first_open(environ, pages)
+        if found:
+            return _WayBack(found, "page")
+        site = trust.own.public_url
+        found = self._first_open(environ, (_link_of(trust.own), root(site)))
+        if found:
+            return _WayBack(found, "website")
+        return _WayBack(trust.federation.link_of(hub, language_of(environ)), "hub")
+
+    def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
+        """The first of these pages that is open to her, or ""."""
+        found = (p for p in pages if p and self._is_open(environ, self._rule_at(p)))
+        return next(found, "")
 
     def _rule_at(self, target: str) -> Rule | None:
         """What a page needs; None of one that is refused to everybody."""
@@ -263,6 +291,12 @@ class NoLogin:
         if not env.trust(environ).own.is_digid:
             return []
         return end_here(environ, error.code, self._inside)
+
+
+def _link_of(own: Own) -> str:
+    """The target of this site's page for visitors, which its metadata names, or ""."""
+    origin = origin_of(own.public_url)
+    return own.link.removeprefix(origin) if own.link.startswith(f"{origin}/") else ""
 
 
 def _to_hub_inside(

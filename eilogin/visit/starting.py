@@ -2,7 +2,8 @@
 
 And ``/eilogin/discovery``, where a discovery service says at which hub. The query says
 where she wants to be (``next``), at which ``level``, by which ``hub``, or that she
-wants to ``choose`` another one, and whether with a ``fresh`` proof.
+wants to ``choose`` another one, and whether with a ``fresh`` proof. ``back`` is the
+page to go back to after a cancelled login; without it that is the page with the link.
 """
 
 from collections.abc import Mapping
@@ -12,13 +13,13 @@ from urllib.parse import unquote
 from webob import Response
 
 from eilogin.saml.levels import LEVELS, reaches
-from eilogin.visit import choosing, limits, rounds, silence
+from eilogin.visit import cancelled, choosing, limits, rounds, silence
 from eilogin.visit.arrival import go_to
 from eilogin.visit.asking import Questions, login_address
 from eilogin.visit.login_needed import LoginNeeded
 from eilogin.visit.rules import Rules
 from eilogin.visit.silence import SilentQuestion
-from eilogin.visit.targets import page_to_go_to
+from eilogin.visit.targets import page_to_go_back_to, page_to_go_to
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 from eilogin.web.requests import (
@@ -68,15 +69,22 @@ class LoginAddress:
         if not hub:
             return self._let_choose(environ, wanted)
         if not choosing.is_hers(environ, hub, query.get(choosing.SENT)):
-            return choosing.page(environ, self._pages, wanted.target, wanted.level)
+            return self._choices(environ, wanted)
         return self._begin(environ, wanted, hub)
 
     def _let_choose(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
         """By the discovery service, unless she was there or asks for our own page."""
         was_there = env.address(environ) == "discovery"
         if env.trust(environ).discovery and not was_there and not wanted.choose:
-            return choosing.have_chosen(environ, wanted.target, wanted.level)
-        return choosing.page(environ, self._pages, wanted.target, wanted.level)
+            return choosing.have_chosen(
+                environ, wanted.target, wanted.level, back=wanted.back
+            )
+        return self._choices(environ, wanted)
+
+    def _choices(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
+        return choosing.page(
+            environ, self._pages, wanted.target, wanted.level, back=wanted.back
+        )
 
     def _begin(
         self, environ: "WSGIEnvironment", wanted: "_Wanted", hub: str
@@ -96,7 +104,7 @@ class LoginAddress:
             rule = self._rules.rule_for(path)
             force = limits.wants_proof_of_stranger(environ, rule)
         return self._login_needed.send(
-            environ, hub, wanted.target, wanted.level, force=force
+            environ, hub, wanted.target, wanted.level, force=force, began=wanted.back
         )
 
 
@@ -109,11 +117,18 @@ class _Wanted(NamedTuple):
     hub: str
     #: Whether she wants to choose another hub.
     choose: bool
+    #: The page to go back to if she cancels, or "".
+    back: str
 
     def address(self, environ: "WSGIEnvironment") -> str:
         """The address that asks for the same."""
         return login_address(
-            environ, self.target, self.level, hub=self.hub, choose=self.choose
+            environ,
+            self.target,
+            self.level,
+            hub=self.hub,
+            choose=self.choose,
+            back=self.back,
         )
 
 
@@ -125,6 +140,8 @@ def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
         level=level if level in LEVELS else LEVELS[0],
         hub=choosing.named_hub(environ, query.get("hub")),
         choose=query.get("choose") == "yes" and choosing.is_needed(trust),
+        back=page_to_go_back_to(trust.own, query.get("back"))
+        or cancelled.page_before(environ, trust.own),
     )
 
 

@@ -12,6 +12,8 @@ from eilogin.web.urls import root
 
 #: How often a path may be encoded, for servers and proxies that decode it again.
 _DECODED = 3
+#: Characters of the longest page that is remembered as one to go back to.
+LONGEST_BACK = 500
 
 
 def page_to_go_to(own: Own, wanted: str | None) -> str:
@@ -25,6 +27,19 @@ def page_to_go_to(own: Own, wanted: str | None) -> str:
     path = target.partition("?")[0].partition("#")[0]
     is_page = not is_own_address(own, path) or path == f"{own.mount}{own.prefix}/again"
     return target if is_page else first
+
+
+def page_to_go_back_to(own: Own, named: str | None) -> str:
+    """Return the page of this site that was ``named``, without a fragment.
+
+    A page that is too long loses its query. "" for no page, for one that is too long
+    without its query, and for an address of eilogin itself.
+    """
+    target = safe_next(named, "").partition("#")[0]
+    path = target.partition("?")[0]
+    if is_own_address(own, path):
+        return ""
+    return next((one for one in (target, path) if len(one) <= LONGEST_BACK), "")
 
 
 def is_own_address(own: Own, path: str) -> bool:

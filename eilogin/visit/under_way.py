@@ -62,6 +62,8 @@ class PendingLogin:
     is_forced: bool = False
     #: Path and query of the page where she began it, "" where that is the target.
     began: str = ""
+    #: Whether the target itself asked for this login, so it cannot be shown without.
+    is_required: bool = False
     #: Stands for the login that she had then (:func:`tag_of`), "" for a stranger.
     begun_as: str = ""
     handle: str = field(default_factory=new_handle)
@@ -130,6 +132,7 @@ def keep(
         pending.is_forced,
         pending.began,
         pending.begun_as,
+        pending.is_required,
     ]
     octets = json.dumps(fields, separators=(",", ":")).encode()
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
@@ -162,7 +165,7 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
     except ValueError as error:
         raise LoginLost(f"the cookie of this login: {error}") from None
     # A version before this one kept less.
-    began, begun_as = [*rest, "", ""][:2]
+    began, begun_as, is_required = [*rest, "", "", False][:3]
     return PendingLogin(
         target,
         level,
@@ -171,6 +174,7 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
         is_forced=is_forced,
         began=began,
         begun_as=begun_as,
+        is_required=is_required is True,
         handle=handle,
         spent_by=spent_by,
     )

@@ -371,7 +371,7 @@ class TestCancelling:
     def test_leads_back_to_the_first_page_where_that_one_is_not(self, citizen):
         self.cancel(citizen, LAND)
         assert "U bent niet ingelogd" in citizen.browser.text
-        citizen.browser.click("Terug")
+        citizen.browser.click("Naar de website")
         assert citizen.browser.url == "https://land.test/"
 
     def test_leads_back_to_what_her_level_opens(self, citizen):

@@ -551,7 +551,7 @@ class TestCancelling:
 
     def test_has_a_way_back(self, anna):
         anna.begins().cancels()
-        anna.browser.click("Terug")
+        anna.browser.click("Naar de website")
         assert anna.browser.url == f"{UWV}/"
         assert CANCELLED not in anna.browser.text
 

@@ -236,7 +236,7 @@ def test_who_cancels_is_not_led_back_to_a_page_that_keeps_her_out(anna):
     refusal = anna.hub.refusal(request, messages.AUTHN_FAILED)
     fields = bindings.post_fields("SAMLResponse", xml.serialize(refusal), handle)
     anna.browser.post(request.acs_url, site="cross-site", **fields)
-    anna.browser.click("Terug")
+    anna.browser.click("Naar de website")
     assert anna.browser.url == f"{SITE}/"
 
 

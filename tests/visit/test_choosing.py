@@ -345,7 +345,7 @@ def test_with_one_hub_there_is_nothing_to_choose(federation, hub):
     citizen = Citizen(federation, hub)
     citizen.browser.visit(f"{LOGIN}?next=/mijn&choose=yes")
     citizen.cancels_at(citizen.hub)
-    assert links(citizen.browser) == ["Inloggen", "Terug"]
+    assert links(citizen.browser) == ["Inloggen", "Naar de inlogdienst"]
     citizen.browser.click("Inloggen")
     assert citizen.was_asked()
     assert "hub=" not in citizen.browser.trail[0]

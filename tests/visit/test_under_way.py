@@ -112,7 +112,9 @@ def test_is_found_after_a_restart_and_by_another_process(site):
     assert other.find(pending) == pending
 
 
-@pytest.mark.parametrize("rest", [[], [""], ["", "", "of a later version"]])
+@pytest.mark.parametrize(
+    "rest", [[], [""], ["", ""], ["", "", False, "of a later version"]]
+)
 def test_is_found_that_another_version_has_begun(site, rest):
     pending = site.begin()
     fields = json.dumps(["/mijn?a=b", "basis", HUB, False, False, *rest]).encode()

@@ -77,7 +77,12 @@ VALUES = {
         "telephone": "",
         "again": "/mijn",
     },
-    "cancelled.html": {"login_url": "/l", "choose_url": "/c", "back_url": "/b"},
+    "cancelled.html": {
+        "login_url": "/l",
+        "choose_url": "/c",
+        "back_url": "/b",
+        "back_to": "page",
+    },
     "digid_failed.html": {
         "words": HOSTILE,
         "ended": True,

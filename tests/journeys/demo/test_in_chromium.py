@@ -105,11 +105,19 @@ class TestLoggingIn:
         ).type_password()
         anna.arrives("kadaster", "/mijn")
 
+    def test_cancelled_where_the_whole_site_needs_a_login_leads_to_the_hub(self, anna):
+        anna.visit("uwv").sees("Inloggen bij UWV").click("Annuleren")
+        anna.sees("U hebt het inloggen geannuleerd").click("Naar de inlogdienst")
+        anna.arrives("inloggen").sees("U bent niet ingelogd")
+
     def test_some_pages_need_a_code_too(self, demo, at_browser):
         bram = at_browser(demo, "bram")
         bram.visit("kadaster").sees("Welkom bij het Kadaster")
         bram.log_in("kadaster", "/mijn")
         assert bram.fact("Niveau") == "basis"
+        bram.click("Mijn percelen").sees("Inloggen bij Kadaster").click("Annuleren")
+        bram.sees("U hebt het inloggen geannuleerd").click("Terug")
+        bram.arrives("kadaster", "/mijn").sees("Mijn gegevens")
         bram.click("Mijn percelen").sees("Inloggen bij Kadaster")
         bram.photograph("sign-in-code").type_password(code=bram.shown_code)
         bram.arrives("kadaster", "/mijn/percelen").sees("Mijn percelen")

@@ -1,0 +1,156 @@
+"""The page of a cancelled login leads to a place that asks for no login."""
+
+import re
+from html import unescape
+
+import pytest
+
+UWV = "https://uwv.test"
+LAND = "https://land.test"
+HUB = "https://inloggen.test/"
+
+
+def open_from(citizen, page, url):
+    """Follow a link on ``page``: a browser names that page in Referer."""
+    said = {"Referer": page, "Sec-Fetch-Mode": "navigate"}
+    answer = citizen.browser.fetch(url, **said)
+    citizen.browser.visit(answer.location)
+    assert citizen.is_asked_for_password
+    return citizen
+
+
+def cancel(citizen):
+    citizen.browser.press("Annuleren")
+    assert "U hebt het inloggen geannuleerd" in citizen.browser.text
+    return citizen
+
+
+def way_back(citizen):
+    """The last button of the page: where it leads, and what it says."""
+    buttons = re.findall(
+        r'class="button quiet" href="([^"]*)">([^<]*)', citizen.browser.page.text
+    )
+    return unescape(buttons[-1][0]), buttons[-1][1]
+
+
+@pytest.fixture
+def options():
+    """Options of uwv.test."""
+    return {}
+
+
+@pytest.fixture
+def federation(eilogin_federation, options):
+    def demanding(environ, start_response):
+        """Ask for a level on one page itself, beside the lines of protect."""
+        if environ["PATH_INFO"] == "/zelf":
+            answer = environ["eilogin.login"].require("midden")
+            if answer is not None:
+                return answer(environ, start_response)
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+        user = environ.get("REMOTE_USER", "")
+        return [f"<p>{environ['PATH_INFO']} user=[{user}]</p>".encode()]
+
+    lines = "/ optional\n/mijn basis\n/percelen midden"
+    return eilogin_federation(
+        {"uwv.test": demanding, "land.test": demanding},
+        options={"uwv.test": options, "land.test": {"protect": lines}},
+    )
+
+
+def test_leads_to_the_page_before(anna):
+    open_from(anna, f"{LAND}/nieuws?x=1", f"{LAND}/mijn")
+    assert way_back(cancel(anna)) == ("/nieuws?x=1", "Terug")
+    anna.browser.click("Terug")
+    assert anna.browser.url == f"{LAND}/nieuws?x=1"
+
+
+def test_leads_to_the_public_page_of_the_site_after_a_bookmark(anna):
+    cancel(anna.visit(f"{LAND}/mijn"))
+    assert way_back(anna) == ("/", "Naar de website")
+
+
+def test_leads_to_the_hub_where_the_whole_site_needs_a_login(anna):
+    cancel(anna.visit(f"{UWV}/mijn"))
+    assert way_back(anna) == (HUB, "Naar de inlogdienst")
+    anna.browser.click("Naar de inlogdienst")
+    assert anna.browser.page.status_int == 200
+    assert not anna.is_asked_for_password
+
+
+def test_leads_to_no_page_before_that_needs_a_login_itself(anna):
+    open_from(anna, f"{LAND}/mijn/oud", f"{LAND}/mijn")
+    assert way_back(cancel(anna)) == ("/", "Naar de website")
+
+
+def test_remembers_the_page_before_through_a_second_cancel(anna):
+    cancel(open_from(anna, f"{LAND}/nieuws", f"{LAND}/mijn"))
+    anna.browser.click("Inloggen")
+    assert way_back(cancel(anna)) == ("/nieuws", "Terug")
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "https://evil.test/",
+        "//evil.test",
+        "/eilogin/logout",
+        "/%65ilogin/logout",
+        "/x%2525u0041",
+    ],
+)
+def test_leads_to_no_other_place_that_a_link_names(anna, back):
+    anna.visit(f"{LAND}/eilogin/login?next=/mijn&back={back}")
+    assert way_back(cancel(anna)) == ("/", "Naar de website")
+
+
+class TestWithAPublicPage:
+    @pytest.fixture
+    def options(self):
+        return {"protect": "/ basis\n/welkom optional", "link": "/welkom"}
+
+    def test_leads_to_the_page_that_the_metadata_names(self, anna):
+        cancel(anna.visit(f"{UWV}/mijn"))
+        assert way_back(anna) == ("/welkom", "Naar de website")
+
+
+class TestAStepUp:
+    def test_leads_back_to_the_page_where_it_began(self, anna):
+        anna.log_in(f"{LAND}/mijn/zaken?nr=7")
+        open_from(anna, f"{LAND}/mijn/zaken?nr=7", f"{LAND}/percelen")
+        cancel(anna)
+        assert "U bent nog ingelogd zoals daarvoor." in anna.browser.text
+        assert way_back(anna) == ("/mijn/zaken?nr=7", "Terug")
+        anna.browser.click("Terug")
+        assert anna.browser.url == f"{LAND}/mijn/zaken?nr=7"
+        assert anna.user
+
+    def test_leads_to_no_page_that_asks_for_it_itself(self, anna):
+        anna.log_in(f"{UWV}/mijn")
+        anna.visit(f"{UWV}/zelf")
+        assert way_back(cancel(anna)) == ("/", "Naar de website")
+        open_from(anna, f"{UWV}/mijn", f"{UWV}/zelf")
+        assert way_back(cancel(anna)) == ("/mijn", "Terug")
+
+
+class TestAStepUpThatIsExplained:
+    @pytest.fixture
+    def options(self):
+        return {"protect": "/ basis\n/hoger midden", "explain_step_up": "true"}
+
+    def test_leads_back_to_the_page_where_it_began(self, anna):
+        anna.log_in(f"{UWV}/mijn")
+        said = {"Referer": f"{UWV}/mijn", "Sec-Fetch-Mode": "navigate"}
+        anna.browser.page = anna.browser.fetch(f"{UWV}/hoger", **said)
+        anna.browser.url = f"{UWV}/hoger"
+        anna.browser.click("Inloggen")
+        assert way_back(cancel(anna)) == ("/mijn", "Terug")
+
+
+def test_says_that_the_window_can_be_closed_where_nothing_is_open(anna, federation):
+    """The metadata of the hub names no page for visitors."""
+    trust = federation.trusts["uwv.test"]
+    trust.federation.link_of = lambda *_: ""
+    cancel(anna.visit(f"{UWV}/mijn"))
+    assert "U kunt dit venster sluiten." in anna.browser.text
+    assert "button quiet" not in anna.browser.page.text

@@ -17,7 +17,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -168,7 +168,7 @@ class Named(NamedTuple):
 
     def parts(self) -> list[Any]:
         """What it is made of, for JSON."""
-        return [asdict(self.who), *self[1:4]]
+        return [self.who.as_json(), *self[1:4]]
 
 
 class Endings:

@@ -71,7 +71,7 @@ class Told:
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes it of again, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "subject": self.subject.as_json()}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Told":

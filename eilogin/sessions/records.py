@@ -71,6 +71,11 @@ class Subject:
     format: str = UNSPECIFIED
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
+    #: Format, NameQualifier and SPNameQualifier as the issuer sent them, "" where it
+    #: sent none. None where they are the three above. A LogoutRequest repeats them, for
+    #: some products compare a NameID literally (LemonLDAP::NG). Two subjects that
+    #: differ in nothing else are equal.
+    sent: tuple[str, str, str] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
@@ -80,21 +85,35 @@ class Subject:
         """
         if name_id.format.startswith(BY_ATTRIBUTE):
             raise MalformedMessage("a NameID in a Format that stands for an attribute")
+        sent = (name_id.format, name_id.name_qualifier, name_id.sp_name_qualifier)
+        meant = (sent[0] or UNSPECIFIED, sent[1] or issuer, sent[2] or audience)
         return cls(
-            issuer=issuer,
-            audience=audience,
-            name_id=name_id.value,
-            format=name_id.format or UNSPECIFIED,
-            name_qualifier=name_id.name_qualifier or issuer,
-            sp_name_qualifier=name_id.sp_name_qualifier or audience,
+            issuer,
+            audience,
+            name_id.value,
+            *meant,
+            sent=None if sent == meant else sent,
         )
 
     @classmethod
     def from_parts(cls, found: Mapping[str, object]) -> "Subject":
         """Whom a record means; else one of :data:`UNREADABLE`."""
         known = _known(cls, found)
+        # Absent in a record of an older version.
+        sent = known.pop("sent", None)
         _require(str, *known.values())
-        return cls(**known)
+        if sent is None:
+            return cls(**known)
+        _require(str, *sent)
+        format_, name_qualifier, sp_name_qualifier = sent
+        return cls(**known, sent=(format_, name_qualifier, sp_name_qualifier))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :meth:`from_parts` reads, for JSON, without unset fields."""
+        found = asdict(self)
+        if self.sent is None:
+            del found["sent"]
+        return found
 
     @property
     def has_name_id(self) -> bool:
@@ -102,10 +121,13 @@ class Subject:
         return not self.format.startswith(BY_ATTRIBUTE)
 
     def as_name_id(self) -> NameID:
-        """The NameID that says whom we mean."""
-        return NameID(
-            self.name_id, self.format, self.name_qualifier, self.sp_name_qualifier
-        )
+        """Return the NameID of this subject, exactly as its issuer sent it.
+
+        A subject of our own (at a hub, or from a record of an older version) has what
+        stands in it.
+        """
+        usual = (self.format, self.name_qualifier, self.sp_name_qualifier)
+        return NameID(self.name_id, *(self.sent or usual))
 
     def label(self, session_index: str | None = None) -> str:
         """The label of all her sessions, or of the one with this SessionIndex."""
@@ -159,7 +181,7 @@ class Participant:
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
-        found = asdict(self)
+        found = {**asdict(self), "subject": self.subject.as_json()}
         if not self.is_out:
             del found["is_out"]
         return _compact(found)
@@ -308,9 +330,9 @@ class Login:
         number = _USUAL_FORMAT if self.domains is None else FORMAT
         first = (number, *(getattr(self, name) for name in _FIRST))
         rest = {name: getattr(self, name) for name in ("attributes", *_LATER)}
-        rest["who"] = asdict(self.who)
+        rest["who"] = self.who.as_json()
         if self.also is not None:
-            rest["also"] = asdict(self.also)
+            rest["also"] = self.also.as_json()
         if self.left:
             rest["left"] = self.left
         if self.domains is not None:

@@ -8,7 +8,6 @@ then nothing is left here to end. Of two at once none takes away what the other 
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import clock
@@ -96,7 +95,10 @@ def _change(
 def _written(logouts: Logouts) -> str:
     latest = list(logouts.items())[-_MOST:]
     return json.dumps(
-        {name: [[one.name, asdict(one.who)] for one in ended] for name, ended in latest}
+        {
+            name: [[one.name, one.who.as_json()] for one in ended]
+            for name, ended in latest
+        }
     )
 
 

@@ -152,9 +152,36 @@ class TestLoggingOut:
         assert request.issuer == ENTITY
         assert request.destination == "https://inloggen.test/slo"
         assert request.session_indexes == ("_s1",)
-        name_id = request.name_id
-        assert (name_id.value, name_id.name_qualifier) == ("anna", HUB)
-        assert name_id.sp_name_qualifier == ENTITY
+        assert request.name_id.value == "anna"
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {},
+            {"Format": messages.TRANSIENT},
+            {"Format": messages.UNSPECIFIED},
+            {"Format": messages.EMAIL, "NameQualifier": HUB},
+            {"SPNameQualifier": ENTITY},
+            {
+                "Format": messages.PERSISTENT,
+                "NameQualifier": HUB,
+                "SPNameQualifier": ENTITY,
+            },
+        ],
+        ids=["alone", "Format", "unspecified", "qualified", "SPNameQualifier", "full"],
+    )
+    def test_repeats_the_name_id_literally(self, log_in, call, attributes):
+        said = messages.NameID(
+            " anna ",
+            attributes.get("Format", ""),
+            attributes.get("NameQualifier", ""),
+            attributes.get("SPNameQualifier", ""),
+        )
+        visitor = log_in(name_id=said)
+        answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={visitor.cookie}")
+        received = bindings.read_redirect(urlsplit(answer.location).query)
+        name_id = xml.parse(received.octets).find(xml.q("saml:NameID"))
+        assert (name_id.text, dict(name_id.attrib)) == (" anna ", attributes)
 
     def test_names_no_session_where_the_hub_had_none(self, log_in, call):
         visitor = log_in(index=None)

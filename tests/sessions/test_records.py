@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from eilogin.saml.messages import NameID
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.sessions.records import _FIRST, UNREADABLE
 
@@ -55,6 +56,42 @@ class TestSubject:
 
     def test_shows_nobody_in_its_repr(self):
         assert "anna" not in repr(ANNA)
+
+    @pytest.mark.parametrize(
+        "name_id",
+        [
+            NameID("anna"),
+            NameID("anna", UNSPECIFIED),
+            NameID("anna", name_qualifier=HUB),
+            NameID("anna", UNSPECIFIED, HUB, UWV),
+            NameID("anna", "", HUB, "x"),
+        ],
+    )
+    def test_keeps_a_name_id_as_it_came_in_every_record(self, name_id):
+        who = Subject.named(name_id, issuer=HUB, audience=UWV)
+        login = replace(LOGIN, who=who, also=who)
+        stored = Login.from_json(login.to_json(), "key", 1234.5)
+        told = Participant.from_json(Participant(UWV, who, "_1", 0.0).to_json())
+        for found in (who, stored.who, stored.also, told.subject):
+            assert found.as_name_id() == name_id
+
+    def test_is_the_same_one_however_its_name_id_came(self):
+        names = (NameID("x"), NameID("x", UNSPECIFIED, HUB, UWV))
+        one, other = (Subject.named(n, issuer=HUB, audience=UWV) for n in names)
+        assert one == other
+        assert hash(one) == hash(other)
+        assert one.label() == other.label()
+
+    def test_of_an_older_version_is_named_as_it_was_then(self):
+        old = {"issuer": HUB, "audience": UWV, "name_id": "anna"}
+        assert Subject.from_parts(old).as_name_id() == NameID("anna", UNSPECIFIED)
+        assert "sent" not in Subject.from_parts(old).as_json()
+
+    @pytest.mark.parametrize("sent", ["ab", ["a", "b"], ["a", "b", 1], 3, [1] * 4])
+    def test_with_another_name_id_than_we_write_is_unreadable(self, sent):
+        found = {**ANNA.as_json(), "sent": sent}
+        with pytest.raises(UNREADABLE):
+            Subject.from_parts(found)
 
 
 class TestLogin:

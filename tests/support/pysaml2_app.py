@@ -277,7 +277,7 @@ class IdentityProvider:
         response = server.create_authn_response(
             {"displayName": ["Anna de Proef"]},
             userid=session.name,
-            name_id=known and known.name_id,
+            name_id=known.name_id if known else self._name_id(),
             authn={
                 "class_ref": level,
                 "authn_instant": session.since - behaviour.get("ago", 0),
@@ -295,6 +295,11 @@ class IdentityProvider:
         known = session.told.setdefault(facts["sp_entity_id"], Known(name_id))
         known.indexes.append(statement.session_index)
         return str(response)
+
+    def _name_id(self):
+        """The NameID of a new session, where a test says what is in it."""
+        said = self._behaviour.get("name_id")
+        return None if said is None else NameID(text=secrets.token_hex(16), **said)
 
     def _no_passive(self, asked):
         facts = self._server.response_args(asked, _consumers(asked))
@@ -393,13 +398,14 @@ class IdentityProvider:
 
     def _named(self, asked):
         """The session that a participant means."""
-        sp, name = asked.issuer.text.strip(), asked.name_id.text.strip()
+        sp = asked.issuer.text.strip()
         named = {index.text.strip() for index in asked.session_index}
         for session in self._sessions.values():
             known = session.told.get(sp)
             if (
                 known is not None
-                and known.name_id.text == name
+                # As strict products do (LemonLDAP::NG): literally.
+                and _literally(known.name_id) == _literally(asked.name_id)
                 and named & {*known.indexes}
             ):
                 return session
@@ -594,6 +600,13 @@ def _auto_post(location, kind, message, relay_state):
         f'<form method="post" action="{escape(location)}">{fields}'
         "<button>Ga verder</button></form><script>document.forms[0].submit()</script>"
     )
+
+
+def _literally(name_id):
+    """What is in a NameID; None for each attribute that is absent."""
+    text = name_id.text.strip()
+    qualifiers = (name_id.name_qualifier, name_id.sp_name_qualifier)
+    return (text, name_id.format, *qualifiers)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,25 @@ def test_a_logout_at_the_hub_ends_ours(site, idp, anna, told):
         assert anna.visit(url).is_asked_for_password, anna.where
 
 
+@BOTH
+@pytest.mark.parametrize(
+    "name_id",
+    [
+        {},
+        {"format": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"},
+        {"format": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"},
+        {"format": "https://example.org/formats/badge"},
+    ],
+    ids=["value-alone", "transient", "email", "badge"],
+)
+def test_a_logout_names_her_exactly_as_the_hub_did(site, idp, anna, name_id):
+    with idp.behaving(name_id=name_id):
+        anna.log_in(site.url)
+        anna.log_out()
+    assert anna.is_logged_out_everywhere, anna.where
+    assert anna.visit(site.url).is_asked_for_password, anna.where
+
+
 def test_a_logout_leaves_what_it_does_not_name(site, anna, elsewhere):
     anna.log_in(site.url)
     there = elsewhere(anna).log_in(site.url)

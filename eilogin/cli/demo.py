@@ -54,7 +54,7 @@ _RENEWED_BEFORE = 30 * 86_400.0
 _NOTE = "made by eilogin demo"
 
 #: The ends of the names of the files that SQLite keeps.
-_SQLITE_FILES = ("", "-wal", "-shm", "-epoch")
+_SQLITE_FILES = ("", "-wal", "-shm", "-epoch", "-reserve")
 
 #: By which names the machine itself is opened, and not one of the sites.
 _THIS_MACHINE = ("localhost", "127.0.0.1")

@@ -39,6 +39,7 @@ from eilogin.settings import (
     placing,
     read,
 )
+from eilogin.stores import reserve
 from eilogin.visit.app_cookies import AppCookies, Choice, choice
 from eilogin.visit.app_logout import Address, AppLogout, addresses
 from eilogin.visit.app_logout_call import AppLogoutCall, Call, HooksAndCall, call
@@ -219,13 +220,20 @@ class LogoutFilter:
     ) -> Iterable[bytes]:
         """Answer our own addresses, and pass everything else on."""
         try:
-            respond = self._own_addresses.get(env.address(environ))
-            answer = None if respond is None else respond(environ)
+            answer = self._own_answer(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refusal(environ, error)
         if answer is None:
             return self._pass_on(environ, start_response)
         return with_hsts(environ, answer)(environ, start_response)
+
+    def _own_answer(self, environ: "WSGIEnvironment") -> Response | None:
+        """Answer at one of our own addresses; None at any other."""
+        respond = self._own_addresses.get(env.address(environ))
+        if respond is None:
+            return None
+        with reserve.for_logout():
+            return respond(environ)
 
     def _at_first(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

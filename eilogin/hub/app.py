@@ -53,6 +53,7 @@ from eilogin.settings import (
     option,
     read,
 )
+from eilogin.stores import reserve
 from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
 from eilogin.web.numbers import Numbers
@@ -93,6 +94,9 @@ _OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
 
 #: The addresses at which a page may come before what they show.
 _PAGES = ("home", "login", "sso")
+
+#: The addresses of a logout, which a full store still accepts.
+_LOGOUTS = ("logout", "slo", "slo_soap")
 
 #: What it is in the audit log that is refused at an address; a login at any other one.
 _EVENTS = {
@@ -414,7 +418,10 @@ class Hub:
         if first is not None:
             return first
         addresses = self._as_digid if own.is_digid else self._addresses
-        return addresses[address](environ)
+        if address not in _LOGOUTS:
+            return addresses[address](environ)
+        with reserve.for_logout():
+            return addresses[address](environ)
 
     def _in_place_of_other(
         self, environ: "WSGIEnvironment", address: str
@@ -431,7 +438,10 @@ class Hub:
 
     def _ended_above(self, environ: "WSGIEnvironment") -> Response:
         """End here what has ended above, and tell all of it."""
-        ended: env.Ended = environ[env.ENDED]
+        with reserve.for_logout():
+            return self._ended_here_too(environ, environ[env.ENDED])
+
+    def _ended_here_too(self, environ: "WSGIEnvironment", ended: env.Ended) -> Response:
         endings = self._logout.endings
         is_told = not ended.logins or endings.end_subjects(
             environ,

@@ -30,6 +30,7 @@ from eilogin.hub.removal import Removal, Removed
 from eilogin.hub.undelivered import Entry, Undelivered, queue_of
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.sessions import Participant, Sessions, Subject
+from eilogin.stores import reserve
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ class AtWork:
         """
         logins = self.sessions.find_all_of(who)
         names = [login.session_index for login in logins if login.session_index]
-        ending = self.endings.end_everywhere(self._environ, who, "operator")
+        with reserve.for_logout():
+            ending = self.endings.end_everywhere(self._environ, who, "operator")
         can_be_told = partial(self._propagation.can_be_told, self._to_tell)
         waiting = {one.entity_id for one in ending.missed if can_be_told(one)}
         missed = {one.entity_id for one in ending.missed}
@@ -428,7 +430,8 @@ class Worker:
         pause = threading.Event()
         while not pause.wait(EVERY):
             if self._hub is not None:
-                round_of(self._hub)
+                with reserve.for_logout():
+                    round_of(self._hub)
 
 
 def end_once(hub: AtWork) -> None:

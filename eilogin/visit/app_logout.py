@@ -21,6 +21,7 @@ from urllib.parse import unquote, urljoin
 from webob import Request, Response
 
 from eilogin.settings import site_path
+from eilogin.stores import reserve
 from eilogin.visit.caches import not_in_advance
 from eilogin.visit.hooks import APPLICATION
 from eilogin.visit.leaving import Leaving
@@ -178,7 +179,8 @@ class AppLogout:
         it is for who was not logged in.
         """
         try:
-            answer = self._ours(environ, headers)
+            with reserve.for_logout():
+                answer = self._ours(environ, headers)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refuse(environ, error)
         if answer is None:

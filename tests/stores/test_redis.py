@@ -21,7 +21,7 @@ from redis_servers import RedisServer, SentinelSet, wait_until
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.stores import Store, StoredSession, open_store
+from eilogin.stores import Store, StoredSession, open_store, reserve
 from eilogin.stores.redis import scripts
 from eilogin.stores.redis.scripts import Script
 from eilogin.stores.redis.urls import RedisURL
@@ -640,30 +640,44 @@ class TestMemory:
     ) -> None:
         server = new_redis()
         store = opened(server.url())
-        made = make(store, "ab:key", "ab:label")
-        server.ask("CONFIG", "SET", "maxmemory", "1")
         now = clock.now()
+        make(store, "ab:key", "ab:label")
+        make(store, "ab:other", "ab:label")
+        server.ask("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable, match="memory"):
             store.create(session("ab:new", "ab:label"), issued=now)
-        with pytest.raises(StoreUnavailable, match="memory"):
-            # With a mark, which needs room: nothing has happened.
-            store.end(labels=["ab:label"], mark=now, mark_until=now + 60)
-        assert store.read("ab:key") is not None
-        assert [one.key for one in store.end(labels=["ab:label"])] == [made.key]
+        assert [one.key for one in store.end(keys=["ab:other"])] == ["ab:other"]
+        assert store.end(labels=["ab:label"], mark=now, mark_until=now + 60)
         assert store.read("ab:key") is None
+        server.ask("CONFIG", "SET", "maxmemory", "0")
+        assert not store.create(session("ab:late", "ab:label"), issued=now)
+
+    def test_that_is_full_keeps_what_a_logout_needs(self, new_redis, opened) -> None:
+        server = new_redis()
+        store = opened(server.url())
+        until = clock.now() + HOUR
+        make(store, "ab:key")
+        server.ask("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(StoreUnavailable, match="memory"):
+            store.add("form", "x", until)
+        with reserve.for_logout():
+            assert store.add("notice", "x", until, owner="ab:key")
+            assert store.swap("notice", "x", "y", until)
+            assert store.take("notice") == "y"
+            assert store.append("ab:key", "item", ("ab:more",))
+        with pytest.raises(StoreUnavailable, match="memory"):
+            store.add("form", "x", until)
 
     def test_that_is_full_lets_all_end(self, new_redis, opened) -> None:
-        """What makes room for the mark."""
         server = new_redis()
         store = opened(server.url())
         now = clock.now()
         for number in range(100):
             long = StoredSession(f"ab:{number}", "x" * 20_000, now, now + HOUR)
             assert store.create(long, issued=now)
-        server.ask("CONFIG", "SET", "maxmemory", str(server.info("used_memory")))
-        with pytest.raises(StoreUnavailable, match="memory"):
-            store.end(labels=["ab:label"], mark=now, mark_until=now + 60)
+        server.ask("CONFIG", "SET", "maxmemory", "1")
         assert store.end_all() == 100
+        server.ask("CONFIG", "SET", "maxmemory", "0")
         assert not store.create(session("ab:new"), issued=now)
 
 

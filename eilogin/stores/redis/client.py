@@ -8,6 +8,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
+from eilogin.stores import reserve
 from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import shard_of
 from eilogin.stores.redis.checks import check
@@ -94,6 +95,8 @@ class Client:
         self, script: Script, name: bytes, arguments: Sequence[Argument], **how: bool
     ) -> Any:
         values = (clock.now(), *arguments)
+        if reserve.may_be_used():
+            script = script.with_reserve
         with self.guarded():
             servers = self.servers()
             try:

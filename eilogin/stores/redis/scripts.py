@@ -26,7 +26,8 @@ within the 64 octets up to which servers write such things in a fourth of the ro
 What is over is told by the instant that the caller gives, as in all stores. The
 server's own expiry comes a little later and only takes away what is left. What is
 written first in a script is what a server without memory refuses, so that it refuses
-all of it; an end without a mark needs none.
+all of it. A script for a logout begins with a command that such a server accepts
+(:meth:`Script.with_reserve`), so the server accepts the rest of the script too.
 
 Somebody else may have put something of another type at any of these names. It counts
 as none, and gives way (``on``), so that it is in nobody's way to log out; what was
@@ -45,6 +46,7 @@ lost by it errs on the side of the logout:
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from eilogin.stores.interface import REFUSED_FOR
 
@@ -54,6 +56,10 @@ SLACK = 60_000
 LONGEST = 10 * 366 * 86400
 
 Argument = str | bytes | float | Sequence[str | bytes]
+
+
+#: A write that takes no memory and changes nothing, for all keys and types.
+_ACCEPTED_WHEN_FULL = "redis.pcall('ZREM', KEYS[1], '')\n"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,16 @@ class Script:
         # The name that a server knows a script by, whatever SHA-1 is worth otherwise.
         digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         object.__setattr__(self, "digest", digest)
+
+    @cached_property
+    def with_reserve(self) -> "Script":
+        """The same script, for a server that has reached its ``maxmemory`` too.
+
+        A server refuses a command that needs memory only where it is the first write
+        of its script: it never stops a script half-way
+        (https://redis.io/docs/latest/develop/programmability/eval-intro/).
+        """
+        return Script(_ACCEPTED_WHEN_FULL + self.text)
 
     def by_digest(self, key: bytes, arguments: Sequence[Argument]) -> bytes:
         """The command for a server that has the script."""

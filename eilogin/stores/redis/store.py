@@ -17,6 +17,7 @@ from typing import Any
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
+from eilogin.stores import reserve
 from eilogin.stores.interface import (
     SHARDS,
     EndedSession,
@@ -219,8 +220,19 @@ class RedisStore(RedisValues):
         """See :meth:`eilogin.stores.Store.end`.
 
         In a Cluster it happens as a whole in each shard, and in one after another. If
-        a server fails in between, what was ended until then stays so.
+        a server fails in between, what was ended until then stays so. A server that
+        has reached its ``maxmemory`` ends sessions and sets marks all the same.
         """
+        with reserve.for_logout():
+            return self._end(keys, labels, mark, mark_until)
+
+    def _end(
+        self,
+        keys: Sequence[str],
+        labels: Sequence[str],
+        mark: float | None,
+        mark_until: float,
+    ) -> list[EndedSession]:
         marks = [] if mark is None else [str(mark), str(mark_until)]
         ended: list[EndedSession] = []
         foreign: set[Hint] = set()
@@ -258,7 +270,8 @@ class RedisStore(RedisValues):
 
     def end_all(self) -> int:
         """See :meth:`eilogin.stores.Store.end_all`, and :mod:`.housekeeping`."""
-        return housekeeping.end_all(self._client, self._hints)
+        with reserve.for_logout():
+            return housekeeping.end_all(self._client, self._hints)
 
     def figures(self, *patterns: str) -> Figures:
         """See :func:`eilogin.stores.redis.housekeeping.figures`."""

@@ -47,7 +47,8 @@ _ADD = _on_values("""
 local new, till, of, over = arg(), arg(), arg(), arg()
 if is_there and not lineage then return 0 end
 if is_there and lineage ~= over then return lineage end
-redis.call('DEL', value)
+-- Not where there is nothing: a full server would accept all that follows.
+if redis.call('EXISTS', value) == 1 then redis.call('DEL', value) end
 local owner = of ~= '' and {'n', of} or {}
 -- In one: a log that breaks off in between must not leave a value that nobody owns.
 redis.call('HSET', value, 't', new, 'u', till, unpack(owner))

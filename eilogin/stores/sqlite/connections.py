@@ -25,6 +25,7 @@ from pathlib import Path
 
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores.sqlite import copies
+from eilogin.stores.sqlite.reserve_file import is_full
 from eilogin.stores.sqlite.schema import bring_up_to_date
 
 #: Seconds that a writer waits where the one before it waited in vain: long enough for
@@ -243,7 +244,9 @@ class Writer:
         """A transaction with no other writer beside it.
 
         With ``durable`` it is on the disk when it is over. Whatever goes wrong inside
-        undoes it: closing a connection rolls back.
+        undoes it: closing a connection rolls back. If the disk is full, the connection
+        stays open: SQLite deletes its log when the last one closes, and the log holds
+        the disk space that the next logout uses.
         """
         with self._turn_taken() as deadline:
             connection = self._begun(deadline, durable=durable)
@@ -251,8 +254,11 @@ class Writer:
                 epoch = self._next_epoch(connection) if durable else None
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
-                connection.close()
+            except BaseException as error:
+                if is_full(error) and _rolls_back(connection):
+                    self.kept.append(connection)
+                else:
+                    connection.close()
                 raise
             self.kept.append(connection)
             if epoch is not None:
@@ -327,6 +333,16 @@ class Writer:
         self._pulse_at = now + PULSE
         path = self._file.path
         return copies.next_epoch(connection, path, copies.epoch_beside(path))
+
+
+def _rolls_back(connection: sqlite3.Connection) -> bool:
+    """Undo what a transaction did; return whether the connection can be used again."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def create_file(path: Path) -> None:

@@ -180,7 +180,7 @@ def note_beside(path: Path, epoch: int) -> None:
         if not os.path.lexists(beside):
             # Another process may be quicker.
             with suppress(FileExistsError):
-                _make_like(path, beside)
+                make_like(path, beside)
         descriptor = os.open(beside, os.O_WRONLY | _WARY)
         try:
             os.write(descriptor, _EPOCH.pack(epoch))
@@ -190,8 +190,11 @@ def note_beside(path: Path, epoch: int) -> None:
         _log.warning("the store %s: cannot write its epoch: %s", path, error)
 
 
-def _make_like(path: Path, beside: Path) -> None:
-    """A new file that the same users may write, as SQLite makes its own."""
+def make_like(path: Path, beside: Path) -> None:
+    """Make a new file that the same users may write, as SQLite makes its own.
+
+    Raises ``OSError``, such as ``FileExistsError``.
+    """
     like = path.stat()
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _WARY, 0o600)
     try:

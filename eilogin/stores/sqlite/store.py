@@ -1,14 +1,17 @@
 """The verbs of a store, over one SQLite file."""
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores import reserve
 from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import TIMEOUT, EndedSession, StoredSession
 from eilogin.stores.sqlite import backup, copies, rows
@@ -21,6 +24,7 @@ from eilogin.stores.sqlite.connections import (
     unavailable,
 )
 from eilogin.stores.sqlite.mounts import network_file_system
+from eilogin.stores.sqlite.reserve_file import ReserveFile, is_full
 from eilogin.stores.sqlite.schema import damage, number_of
 
 _Row = tuple[Any, ...]
@@ -41,6 +45,36 @@ class Figures:
     size: int
 
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _needs_room(
+    verb: Callable[Concatenate["SQLiteStore", _P], _T],
+) -> Callable[Concatenate["SQLiteStore", _P], _T]:
+    """Give a verb that writes the reserve in a logout, and keep the reserve otherwise.
+
+    Raises StoreUnavailable, besides what the verb raises, if the disk has no more room
+    than a logout may need.
+    """
+
+    @wraps(verb)
+    def with_room(store: "SQLiteStore", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if not reserve.may_be_used():
+            store.keep_reserve()
+            return verb(store, *args, **kwargs)
+        for make_room in (store.reuse_log, store.release_reserve):
+            try:
+                return verb(store, *args, **kwargs)
+            except StoreUnavailable as error:
+                if not is_full(error.__cause__):
+                    raise
+                make_room()
+        return verb(store, *args, **kwargs)
+
+    return with_room
+
+
 class SQLiteStore:
     """A :class:`eilogin.stores.Store` in the file at ``path``.
 
@@ -59,6 +93,9 @@ class SQLiteStore:
         self._garbage = Garbage(f"the store {path}")
         #: That nobody can write.
         self._outage = Outage(path)
+        self._reserve = ReserveFile(path)
+        #: That the disk has no more room than the reserve.
+        self._shortage = Outage(path)
 
     def prepare(self, *, patience: float | None = None) -> None:
         """See :meth:`eilogin.stores.Store.prepare`."""
@@ -78,6 +115,7 @@ class SQLiteStore:
         try:
             with own.writer.transaction(durable=True) as connection:
                 rows.sweep(connection, clock.now())
+            self.keep_reserve()
         except _FAILURES as error:
             self._refuse(error)
         finally:
@@ -88,7 +126,7 @@ class SQLiteStore:
         """What the sysadmin is told: something is wrong, or only busy."""
         if isinstance(error, ConfigurationError):
             raise error
-        if _is_busy(error) or isinstance(error, FileIsGone):
+        if self._may_pass(error):
             raise unavailable(self.path, error) from error
         if _code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise ConfigurationError(damage(self.path, error)) from error
@@ -98,8 +136,18 @@ class SQLiteStore:
             " write too"
         ) from error
 
+    def _may_pass(self, error: Exception) -> bool:
+        """Return whether nothing is wrong with the configuration: the disk is."""
+        return (
+            _is_busy(error)
+            or is_full(error)
+            or isinstance(error, FileIsGone)
+            or _is_read_only(self.path)
+        )
+
     # --- sessions ---
 
+    @_needs_room
     def create(
         self,
         session: StoredSession,
@@ -139,10 +187,10 @@ class SQLiteStore:
             return None
         if until > clock.now():
             return StoredSession(key, data, seen, until)
-        with self._writing() as (write, now):
-            rows.delete_over(write, key, now)
+        self._forget(rows.delete_over, key)
         return None
 
+    @_needs_room
     def touch(self, key: str, seen: float, before: float) -> bool:
         """See :meth:`eilogin.stores.Store.touch`."""
         with self._writing(durable=False) as (write, now):
@@ -153,6 +201,7 @@ class SQLiteStore:
             )
             return touched.rowcount > 0
 
+    @_needs_room
     def append(self, key: str, item: str, labels: Sequence[str] = ()) -> bool:
         """See :meth:`eilogin.stores.Store.append`."""
         with self._writing() as (write, now):
@@ -192,6 +241,17 @@ class SQLiteStore:
         mark_until: float = 0.0,
     ) -> list[EndedSession]:
         """See :meth:`eilogin.stores.Store.end`."""
+        with reserve.for_logout():
+            return self._end(keys, labels, mark, mark_until)
+
+    @_needs_room
+    def _end(
+        self,
+        keys: Sequence[str],
+        labels: Sequence[str],
+        mark: float | None,
+        mark_until: float,
+    ) -> list[EndedSession]:
         with self._writing() as (write, now):
             if mark is not None:
                 rows.mark(write, labels, mark, mark_until, now)
@@ -202,6 +262,7 @@ class SQLiteStore:
 
     # --- values ---
 
+    @_needs_room
     def add(
         self,
         key: str,
@@ -241,10 +302,10 @@ class SQLiteStore:
             return None
         if until > clock.now():
             return value
-        with self._writing() as (write, now):
-            rows.delete_value_over(write, key, now)
+        self._forget(rows.delete_value_over, key)
         return None
 
+    @_needs_room
     def take(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.take`."""
         with self._writing() as (write, now):
@@ -260,6 +321,7 @@ class SQLiteStore:
             return None
         return value
 
+    @_needs_room
     def swap(
         self, key: str, old: str, new: str, until: float, *, durable: bool = True
     ) -> bool:
@@ -274,6 +336,7 @@ class SQLiteStore:
 
     # --- housekeeping ---
 
+    @_needs_room
     def end_all(self) -> int:
         """See :meth:`eilogin.stores.Store.end_all`."""
         with self._writing() as (write, now):
@@ -331,6 +394,31 @@ class SQLiteStore:
         """See :meth:`eilogin.stores.Store.close`."""
         self._presence = Presence(self.path)
         self._renewed()
+
+    # --- room on the disk ---
+
+    def keep_reserve(self) -> None:
+        """Make the reserve, if it is missing; StoreUnavailable if the disk is full."""
+        try:
+            self._reserve.keep()
+        except StoreUnavailable as error:
+            self._shortage.note(error)
+            raise
+        self._shortage.end()
+
+    def reuse_log(self) -> None:
+        """Make room in the log of SQLite, which it writes from its beginning then."""
+        with (
+            suppress(StoreUnavailable, ConfigurationError),
+            self._apart() as connection,
+        ):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def release_reserve(self) -> None:
+        """Give the disk space of the reserve to SQLite, until the disk has more."""
+        self._reserve.release()
+        # The pages that wait in the log come first: the log is free after that.
+        self.reuse_log()
 
     # --- connections ---
 
@@ -398,6 +486,20 @@ class SQLiteStore:
         except _FAILURES as error:
             raise unavailable(self.path, error) from error
 
+    def _forget(
+        self, delete: Callable[[sqlite3.Connection, str, float], None], key: str
+    ) -> None:
+        """Write down that something is over, so that it stays over."""
+        with reserve.for_logout():
+            self._deleted(delete, key)
+
+    @_needs_room
+    def _deleted(
+        self, delete: Callable[[sqlite3.Connection, str, float], None], key: str
+    ) -> None:
+        with self._writing() as (write, now):
+            delete(write, key, now)
+
     def _texts(self, what: str, found: Sequence[_Row]) -> list[str]:
         texts = [text for (text,) in found if isinstance(text, str)]
         if len(texts) < len(found):
@@ -424,6 +526,13 @@ def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
         return cursor.execute(question, values).fetchall()
     finally:
         connection.text_factory = str
+
+
+def _is_read_only(path: Path) -> bool:
+    """Return whether the disk that a file belongs to can only be read now."""
+    with suppress(OSError):
+        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    return False
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -1,0 +1,89 @@
+"""Disk space that a store keeps for logouts, as a file beside it (``PATH-reserve``).
+
+SQLite needs new pages to end a session too: for its log, for a mark. So a file of
+:data:`SIZE` takes up disk space while there is enough of it. If the disk is full, a
+logout deletes the file and is carried out. From then on the store refuses everything
+else that needs room, until the disk has enough for the file again.
+"""
+
+import errno
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from eilogin.errors import StoreUnavailable
+from eilogin.stores.sqlite.copies import make_like
+
+#: Octets of the file: the pages of about thirty logouts, between two checkpoints.
+SIZE = 1024 * 1024
+#: Octets that a disk must have left before the file is made: what a login needs too.
+_ENOUGH = 2 * SIZE
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+#: How SQLite says that a file cannot grow; it does not tell a quota from a fault.
+_CANNOT_GROW = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)
+
+
+class ReserveFile:
+    """The reserve of the store at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._store = path
+        self._path = path.with_name(f"{path.name}-reserve")
+        self._name = os.fspath(self._path)
+
+    def is_whole(self) -> bool:
+        """Return whether the file is there, in its full size."""
+        try:
+            return os.stat(self._name).st_size >= SIZE  # noqa: PTH116 - quicker
+        except OSError:
+            return False
+
+    def keep(self) -> None:
+        """Make the file, if it is missing.
+
+        Raises StoreUnavailable if the disk has not enough room for it. A folder in
+        which no file can be made for another reason has no reserve.
+        """
+        if self.is_whole():
+            return
+        try:
+            self._make()
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self.release()
+                raise StoreUnavailable(
+                    f"the store {self._store}: the disk is full ({error.strerror}); the"
+                    " room that is left is kept for logouts"
+                ) from error
+
+    def release(self) -> None:
+        """Delete the file, so that SQLite can use its disk space."""
+        with suppress(OSError):
+            self._path.unlink()
+
+    def _make(self) -> None:
+        disk = os.statvfs(self._path.parent)
+        # Some file systems do not know how large they are.
+        if disk.f_blocks and disk.f_bavail * disk.f_frsize < _ENOUGH:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        # Another process may make it at this moment: both want the same.
+        with suppress(FileExistsError):
+            make_like(self._store, self._path)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            os.posix_fallocate(descriptor, 0, SIZE)
+        finally:
+            os.close(descriptor)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error of SQLite or of the system says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    return getattr(error, "sqlite_errorcode", 0) in _CANNOT_GROW

@@ -22,11 +22,12 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eilogin import audit, clock, metrics
-from eilogin.errors import Busy, Unavailable
+from eilogin.errors import Busy, PrincipalUnknown, Unavailable
 from eilogin.hub import untold
 from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.departures import to_tell
 from eilogin.hub.kept import as_we_write_it
+from eilogin.hub.name_matching import Match, match, note_miss
 from eilogin.hub.propagation import Propagation, Told, merged, to_say
 from eilogin.hub.services import asked_at
 from eilogin.hub.undelivered import Entry, queue_of
@@ -428,17 +429,23 @@ class Endings:
         By her name alone: that of the browser, where a logout is of that, and no
         server brings it.
         """
-        sessions = env.sessions(environ)
-        found = {
-            login.key: login
-            for index in named.indexes or (None,)
-            for login in sessions.find_told(named.who, index)
-            if not login.proven_since(named.since)
-        }
+        matched = match(env.sessions(environ), named.who, named.indexes)
+        return self._to_end(environ, named, matched, by_server=by_server)
+
+    def _to_end(
+        self,
+        environ: "WSGIEnvironment",
+        named: Named,
+        matched: Match,
+        *,
+        by_server: bool,
+    ) -> list[Login]:
+        """Return the sessions that match and that this request may end."""
+        found = [one for one in matched.logins if not one.proven_since(named.since)]
         if self._of_browser and not (named.indexes or by_server):
             here = env.session_to_end(environ)
-            return [one for one in found.values() if here and one.name == here.name]
-        return list(found.values())
+            return [one for one in found if here and one.name == here.name]
+        return found
 
     def _ended(
         self,
@@ -455,13 +462,14 @@ class Endings:
         to go on with it ``again`` where that has failed.
         """
         values, sessions = env.values(environ), env.sessions(environ)
-        logins = self.found(environ, named, by_server=by_server)
+        matched = match(sessions, named.who, named.indexes)
+        logins = self._to_end(environ, named, matched, by_server=by_server)
         citizens = {login.who for login in logins}
         keys = [login.key for login in self._ending(sessions, logins)]
         noted = untold.note(environ, citizens) if self._is_below else []
-        audit.event("logout.received", peer=named.who.audience)
         whose = logins[0].who.label() if logins else ""
         kept = values.get(begun) if again else None
+        _note_received(sessions, named, is_known=bool(matched.logins or kept))
         if kept is None:
             handle, until = new_handle(), clock.now() + KNOWN_FOR
             # Before anything ends: after that nobody knows whose it was.
@@ -474,7 +482,7 @@ class Endings:
             environ,
             logins,
             handle=handle,
-            spare=lambda told: _others(environ, told, named),
+            spare=lambda told: _others(environ, told, named, matched),
         )
         # Her login at the hub above is not known any more where it comes again.
         is_overtaken = ending.is_overtaken or (
@@ -582,8 +590,21 @@ def new_handle() -> str:
     return secrets.token_urlsafe(16)
 
 
+def _note_received(sessions: Sessions, named: Named, *, is_known: bool) -> None:
+    """Write to the audit log that a LogoutRequest came, and if it named nobody."""
+    issuer = named.who.audience
+    if is_known:
+        audit.event("logout.received", peer=issuer)
+        return
+    audit.event("logout.received", "failed", peer=issuer, reason=PrincipalUnknown.code)
+    note_miss(sessions, named.who, named.indexes)
+
+
 def _others(
-    environ: "WSGIEnvironment", participants: Iterable[Participant], named: Named
+    environ: "WSGIEnvironment",
+    participants: Iterable[Participant],
+    named: Named,
+    matched: Match,
 ) -> list[Participant]:
     """All but the sessions that the participant who asks has ended itself.
 
@@ -592,11 +613,11 @@ def _others(
     written that, in another tab of hers, she may be in there again; by its own clock.
     """
     # Names that mean the same may differ in what is left out of them.
-    label = named.who.told_label()
+    labels = {one.told_label() for one in matched.subjects}
     return [
         participant
         for participant in participants
-        if participant.subject.told_label() != label
+        if participant.subject.told_label() not in labels
         or (named.indexes and participant.session_index not in named.indexes)
         or asked_at(environ, participant) > named.issued
     ]

@@ -6,8 +6,8 @@ in the tree is compiled. What a package wants to say otherwise it puts in a temp
 of the same name in its own ``templates`` folder, and a site in a folder of its own
 (:mod:`eilogin.web.looks`).
 
-Every page forbids what it does not use (DIGID.md 5.2): no script but the one that
-sends a form on, no style but its own, no frame (but one of its own site, for the page
+Every page forbids what it does not use (DIGID.md 5.2): no script but our own that it
+names by its hash, no style but its own, no frame (but one of its own site, for the page
 that says there that a login is needed), no cache. ``Referrer-Policy`` is
 ``same-origin``, not ``no-referrer``: the latter makes a browser send ``Origin: null``
 with the forms on the page, and they would be refused.
@@ -54,6 +54,15 @@ _HSTS = "max-age=31536000"
 #: one. A click there does nothing yet.
 _IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
 _NOBODY = "'none'"
+#: Pages on the way through a login: what is behind # in the address stays there.
+_KEEPING_FRAGMENT = (
+    "agree_to_login.html",
+    "cancelled.html",
+    "choose_hub.html",
+    "known_already.html",
+    "login_needed.html",
+    "sign_in.html",
+)
 #: Scripts that look at pages of their own site.
 _FETCHING = ("receipt.js",)
 #: The same as frame-ancestors for an older browser, which knows no other sites.
@@ -222,18 +231,24 @@ class Pages:
         frames: Sequence[str] = (),
         script: str = "",
     ) -> Response:
-        script_hash = ""
-        if script:
-            code = packaged(f"templates/{script}")
-            script_hash = _hash_of(code)
-            # Our own file, whose hash is in the policy.
-            values = {**values, "script": Markup(code)}  # noqa: S704 - ours
+        wanted = {"script": script}
+        if template in _KEEPING_FRAGMENT:
+            wanted["keep_fragment"] = "keep_fragment.js"
+        scripts = {
+            name: packaged(f"templates/{file}") for name, file in wanted.items() if file
+        }
+        # Our own files, whose hashes are in the policy.
+        marked = {
+            name: Markup(code)  # noqa: S704 - ours
+            for name, code in scripts.items()
+        }
+        values = {**values, **marked}
         language = language_of(environ)
         text, look = self._rendered(environ, language, template, values)
         policy = _policy(
             _hash_of(look.stylesheet),
             form_action,
-            script_hash,
+            [_hash_of(code) for code in scripts.values()],
             ancestor=ancestor,
             frames=frames,
             fetches=script in _FETCHING,
@@ -316,7 +331,7 @@ def json_answer(
 def _policy(  # noqa: PLR0913 - the parts of one policy
     style_hash: str,
     form_action: Sequence[str] | None,
-    script_hash: str = "",
+    script_hashes: Sequence[str] = (),
     *,
     ancestor: str = "",
     frames: Sequence[str] = (),
@@ -325,7 +340,7 @@ def _policy(  # noqa: PLR0913 - the parts of one policy
     """The Content-Security-Policy of one page."""
     origins = dict.fromkeys(["'self'", *map(origin_of, form_action or ())])
     form = [] if form_action is None else [f"form-action {' '.join(origins)}"]
-    script = [f"script-src {script_hash}"] if script_hash else []
+    script = [f"script-src {' '.join(script_hashes)}"] if script_hashes else []
     fetched = ["connect-src 'self'"] if fetches else []
     framed = dict.fromkeys(["'self'", *map(origin_of, frames)])
     frame = [f"frame-src {' '.join(framed)}"] if frames else []

@@ -13,6 +13,7 @@ import click
 import crowds
 import federations
 import login_answers
+import logout_crowds
 import logouts
 import logouts_received
 import refreshes
@@ -27,6 +28,7 @@ BENCHES: tuple[Bench, ...] = (
     *login_answers.BENCHES,
     *logouts_received.BENCHES,
     *logouts.BENCHES,
+    *logout_crowds.BENCHES,
     *federations.BENCHES,
     *refreshes.BENCHES,
 )

@@ -134,10 +134,11 @@ class LogoutOptions(Options, name="logout"):
     )
     logouts_at_once: Count = option(
         "how many logouts of a process are at a hub at a time, where it is told over "
-        "SOAP, and half as many, rounded up, of who come from one network; who comes "
-        "after those is logged out here, goes to the hub in her browser or reads that "
-        "it was not told, and can try again. Keep it below the threads of the server: "
-        "a hub that hangs holds one for each",
+        "SOAP, and half as many, rounded up, of who come from one network; one more "
+        "waits a few seconds for its turn. If that does not come, the visitor is "
+        "logged out here, goes to the hub in their browser or reads that it was not "
+        "told, and can try again. Keep it below the threads of the server: a hub that "
+        "hangs holds one for each",
         default=USUAL,
     )
     encrypt_name_id: Flag = option(

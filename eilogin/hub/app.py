@@ -133,9 +133,10 @@ class HubOptions(Options, name="hub"):
         "how long each participant may take to confirm a logout", default="5s"
     )
     logouts_at_once: Count = option(
-        "how many logouts of a process tell participants at a time; who comes with one "
-        "more is still logged in, and tries again. Keep it below the threads of the "
-        "server: a participant that hangs holds one for each",
+        "how many logouts of a process tell participants at a time; one more waits a "
+        "few seconds for its turn, and then on a page that tries again by itself. Keep "
+        "it below the threads of the server: a participant that hangs holds one for "
+        "each",
         default=USUAL,
     )
     logout_scope: Literal["citizen", "browser"] = option(

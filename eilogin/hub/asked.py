@@ -25,8 +25,9 @@ from eilogin.web.cookies import Cookie
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` that names one.
-CONFIRM = "confirm"
+#: The parameter of ``/slo`` that names one; and the one that names a logout which has
+#: to wait for its turn.
+CONFIRM, TURN = "confirm", "turn"
 #: How long she may take for it, in seconds.
 ASKED_FOR = 60 * 60.0
 #: Known to the browser in which a logout is confirmed, and part of its name.
@@ -44,8 +45,18 @@ class Asked(NamedTuple):
 
     def keep(self, environ: "WSGIEnvironment") -> tuple[str, Sequence[tuple[str, str]]]:
         """Keep it, as :func:`keep_here` does."""
-        text = json.dumps([self.named.parts(), *self[1:]])
-        return keep_here(environ, CONFIRM, self.back, text)
+        return keep_here(environ, CONFIRM, self.back, self._text())
+
+    def keep_turn(self, environ: "WSGIEnvironment") -> str:
+        """Keep one that has to wait for its turn; the address that tries it again.
+
+        As the message of a Redirect it is good in any browser, since a frame of another
+        site has no cookie of ours.
+        """
+        return keep_text(environ, TURN, secrets.token_urlsafe(16), self._text())
+
+    def _text(self) -> str:
+        return json.dumps([self.named.parts(), *self[1:]])
 
     def as_it_came(self) -> "Asked":
         """The same, for what is known of her since then, and not of now."""
@@ -58,18 +69,29 @@ class Asked(NamedTuple):
 
         Raises :class:`eilogin.errors.MessageUnexpected` for any other one.
         """
-        text = kept_text(environ, CONFIRM, handle)
+        asked = cls._read(kept_text(environ, CONFIRM, handle))
+        if not is_of_here(environ, asked.back, handle):
+            raise other_browser()
+        return asked
+
+    @classmethod
+    def waiting(cls, environ: "WSGIEnvironment", handle: str) -> "Asked":
+        """The one that waits for its turn under a handle, as it came.
+
+        Raises :class:`eilogin.errors.MessageUnexpected` where there is none.
+        """
+        return cls._read(kept_text(environ, TURN, handle)).as_it_came()
+
+    @classmethod
+    def _read(cls, text: str) -> "Asked":
         with as_we_write_it():
             named, back, is_asynchronous, received, *_ = json.loads(text)
-            asked = cls(
+            return cls(
                 Named.from_parts(*named),
                 Back.from_parts(back),
                 is_asynchronous,
                 float(received),
             )
-        if not is_of_here(environ, asked.back, handle):
-            raise other_browser()
-        return asked
 
 
 def keep_here(

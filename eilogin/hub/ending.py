@@ -58,6 +58,8 @@ _MORE = 7
 #: The mark of one that could not be executed.
 _FAILED = f"{_UNDER_WAY}0"
 
+#: How many seconds a logout waits for its turn, while others have theirs.
+_PATIENCE = 5.0
 #: The logouts that tell participants now, by message, and all of this process ("").
 _WAITING = Slots()
 
@@ -505,10 +507,11 @@ class Endings:
     ) -> Iterator[None]:
         """Room for a logout that may wait for participants; Busy where there is none.
 
-        Nothing has come of it then, and it may be tried again. Of the same ``message``
-        there is room for few in any case. Those from one network have half of all, so
-        that nobody has all others wait; so has a member whose server brings them
-        (``by_server``, which has been proven), but it has as many at least as a
+        It waits a few seconds for its turn, but not behind logouts that hang. Where
+        that did not come nothing has happened, and it may be tried again. Of the same
+        ``message`` there is room for few in any case. Those from one network have half
+        of all, so that nobody has all others wait; so has a member whose server brings
+        them (``by_server``, which has been proven), but it has as many at least as a
         participant brings at once: they are of all its visitors, of whom it lets no
         network have them all.
         """
@@ -519,7 +522,9 @@ class Endings:
         try:
             same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
             # Who waits for another one has a place too: it holds a thread as well.
-            place = _WAITING.one("", self._at_once, whose, at_least=at_least)
+            place = _WAITING.one(
+                "", self._at_once, whose, at_least=at_least, patience=_PATIENCE
+            )
             with same, place:
                 yield
         except Full as full:

@@ -8,6 +8,7 @@ many that did not answer before, while they are fewer than the threads.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 #: Something to be done; it says whether the participant has answered, or None where it
 #: was asked nothing: its turn came too late.
 _Work = Callable[[], bool | None]
+
+
+#: For how many seconds a participant counts as away that did not answer.
+_AWAY_FOR = 60.0
 
 
 class Lines:
@@ -31,8 +36,8 @@ class Lines:
         #: Who has something done now; how much, and what waits for its turn.
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, deque[_Work]] = {}
-        #: Who has not answered what it was told last.
-        self._away: set[str] = set()
+        #: Who has not answered what it was told last, and when that was.
+        self._away: dict[str, float] = {}
 
     def put(self, name: str, work: _Work) -> None:
         """Have ``work`` done in its turn, in the line of the participant ``name``."""
@@ -40,6 +45,12 @@ class Lines:
             self._waiting.setdefault(name, deque()).append(work)
             begun = self._begun(name)
         self._submit(name, begun)
+
+    def is_away(self, name: str) -> bool:
+        """Whether a participant did not answer what it was told last, lately."""
+        with self._lock:
+            since = self._away.get(name)
+        return since is not None and time.monotonic() - since < _AWAY_FOR
 
     def _submit(self, name: str, begun: list[_Work]) -> None:
         for work in begun:
@@ -54,9 +65,9 @@ class Lines:
             with self._lock:
                 self._busy[name] -= 1
                 if is_well:
-                    self._away.discard(name)
+                    self._away.pop(name, None)
                 elif is_well is not None:
-                    self._away.add(name)
+                    self._away[name] = time.monotonic()
                 begun = self._begun(name)
                 if not self._busy[name]:
                     del self._busy[name]

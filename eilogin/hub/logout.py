@@ -22,11 +22,12 @@ from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import Refused, UnknownPeer
+from eilogin.errors import Busy, Refused, UnknownPeer
 from eilogin.hub.above import go_on, logout_above
 from eilogin.hub.asked import (
     ASKED_FOR,
     CONFIRM,
+    TURN,
     Asked,
     answer_to,
     keep_text,
@@ -34,7 +35,7 @@ from eilogin.hub.asked import (
     note_answer,
 )
 from eilogin.hub.browser_proof import brings_proof, proof_cookie
-from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome
+from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome, new_handle
 from eilogin.hub.frames import Frames
 from eilogin.hub.in_browser import (
     CONTINUE,
@@ -79,6 +80,8 @@ _log = logging.getLogger("eilogin")
 _ABOVE = "above"
 #: The one with which she comes again with her cookies, after a form of another site.
 _HERE = "here"
+#: The one that names a logout of the hub's own button which waits for its turn.
+_LEAVE = "leave"
 #: What she may say to the question whether she means everywhere.
 _ONLY_HERE = "only-here"
 #: The answer to a logout that she wants to be of one service alone.
@@ -128,6 +131,8 @@ class SingleLogout:
             _ABOVE: self._above,
             _HERE: self._here,
             CONFIRM: self._confirm,
+            TURN: self._in_turn,
+            _LEAVE: self._leave_in_turn,
             **self._in_browser.shows,
         }
 
@@ -170,7 +175,17 @@ class SingleLogout:
             # Whose browser it is, her cookies tell, which came along with no form of
             # another site; and her history does not keep the message.
             return see_other(*asked.keep(environ))
-        return self._execute(environ, asked, is_posted=is_posted)
+        try:
+            return self._execute(environ, asked, is_posted=is_posted)
+        except Busy:
+            if not is_posted:
+                raise
+            # Its page reloads itself, which a form cannot.
+            return see_other(asked.keep_turn(environ))
+
+    def _in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """A LogoutRequest that had to wait for its turn; Busy if it still has to."""
+        return self._execute(environ, Asked.waiting(environ, handle))
 
     def _execute(
         self, environ: "WSGIEnvironment", asked: Asked, *, is_posted: bool = False
@@ -483,6 +498,24 @@ class SingleLogout:
         if login is None:
             # A second click: the first knows who was told.
             return self._done(environ, UNKNOWN)
+        try:
+            return self._end_here(environ, login)
+        except Busy:
+            # Its page reloads itself, which a form cannot.
+            return see_other(keep_text(environ, _LEAVE, new_handle(), login.name))
+
+    def _leave_in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """A logout of that button that had to wait; Busy if it still has to.
+
+        Only in the browser of that session, whoever knows the address.
+        """
+        name, login = kept_text(environ, _LEAVE, handle), env.session_to_end(environ)
+        if login is None or login.name != name:
+            return to_what_is_known(environ)
+        return self._end_here(environ, login)
+
+    def _end_here(self, environ: "WSGIEnvironment", login: Login) -> Response:
+        """End everything of who is logged in in this browser."""
         with self.endings.room(environ):
             ending = self.endings.end_everywhere(environ, login, "here")
         outcome = ending.outcome()._replace(

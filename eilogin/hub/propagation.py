@@ -47,6 +47,8 @@ _AT_ONCE_TO_ONE = 4
 _AT_ONCE = 256
 #: How many sessions a message names, the latest ones: the others are long over.
 _MOST_NAMED = 200
+#: How many seconds a logout waits for participants that did not answer lately.
+_GRACE = 0.5
 #: For how many time-outs one participant is told again at a stretch.
 _TIMES_AGAIN = 4
 
@@ -123,13 +125,24 @@ class Propagation:
         return self._timeout * _TIMES_AGAIN * 2
 
     def tell(self, trust: Trust, told: Iterable[Told]) -> list[Came]:
-        """Tell all of them; of who was not reached what came, by their entityIDs."""
+        """Tell all of them; of who was not reached what came, by their entityIDs.
+
+        A participant that did not answer lately is told too, but nobody waits for its
+        time-out: it has a moment, and is told again as any other that was missed.
+        """
         said = _by_participant(told)
         lines = self._lines_here()
+        away = {entity_id for entity_id in said if lines.is_away(entity_id)}
         for entity_id, to_one in said.items():
             lines.put(entity_id, partial(self._tell_one, trust, to_one))
         tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
-        wait(tasks.values(), timeout=self.longest)
+        begun = time.monotonic()
+        wait(
+            [task for one, task in tasks.items() if one.entity_id not in away],
+            timeout=self.longest,
+        )
+        waited = time.monotonic() - begun
+        wait(tasks.values(), timeout=max(0.0, min(_GRACE, self.longest) - waited))
         came = [_come(one, task) for one, task in tasks.items()]
         missed = [(one.left.entity_id, one) for one in came if one.left is not None]
         return [one for _, one in sorted(missed, key=itemgetter(0))]

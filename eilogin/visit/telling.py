@@ -29,6 +29,8 @@ from eilogin.web.slots import Full, Slots
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+#: How many seconds a logout waits for its turn, while others have theirs.
+_PATIENCE = 5.0
 #: The logouts that this process tells hubs over SOAP now, by hub. Who finds no place is
 #: logged out here, as where the hub does not answer, and hears that it was not told.
 _AT_HUBS = Slots()
@@ -153,12 +155,12 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 @contextmanager
 def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
-    """One of so many places for logouts that are at a hub, or PeerBusy: nobody waits.
+    """Hold a slot for a logout that is at a hub; raise PeerBusy if none comes free.
 
     The hub does not see from which network they come; so none has all of them here.
     """
     try:
-        with _AT_HUBS.one(hub, most, network_here(environ)):
+        with _AT_HUBS.one(hub, most, network_here(environ), patience=_PATIENCE):
             yield
     except Full as full:
         raise PeerBusy(

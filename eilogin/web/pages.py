@@ -28,6 +28,7 @@ from webob.acceptparse import create_accept_language_header
 
 from eilogin import audit
 from eilogin.errors import (
+    Busy,
     EiloginError,
     LoginLoops,
     MethodNotAllowed,
@@ -202,7 +203,8 @@ class Pages:
             reference = note_refusal(error, event, environ)
         code = error.code if isinstance(error, EiloginError) else EiloginError.code
         status = error.status if isinstance(error, EiloginError) else 500
-        headers = _headers_of(error)
+        comes_back = _comes_back(environ, error)
+        headers = _headers_of(error, comes_back=comes_back)
         if not is_navigation(environ):
             answer = {"reason": code, "reference": reference}
             return json_answer(environ, answer, status=status, headers=headers)
@@ -214,6 +216,7 @@ class Pages:
             code=code,
             cause=error.cause if isinstance(error, LoginLoops) else "",
             is_logout=event.startswith("logout"),
+            comes_back=comes_back,
             reference=reference,
             telephone=_telephone(environ),
             again=again,
@@ -462,15 +465,25 @@ def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
     return str(trust.about(error))
 
 
-def _headers_of(error: Exception) -> Headers:
+def _comes_back(environ: "WSGIEnvironment", error: Exception) -> bool:
+    """Whether the page of an error reloads itself: it is over in a moment.
+
+    A logout that waits for its turn does so at an address of its own. A form cannot be
+    sent again like that.
+    """
+    is_get = environ["REQUEST_METHOD"] == "GET"
+    return isinstance(error, PeerBusy) or (isinstance(error, Busy) and is_get)
+
+
+def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
     """What the answer to an error has to say besides its page.
 
     RFC 9110 15.5.6 (the methods that are taken) and 15.6.4 (when to try again).
+    ``comes_back`` says that its page reloads itself.
     """
     if isinstance(error, MethodNotAllowed):
         return [("Allow", ", ".join(error.allowed))]
-    if isinstance(error, PeerBusy):
-        # It is over in a moment, and she is on her way to a page.
+    if comes_back:
         return [("Retry-After", _RETRY_AFTER), ("Refresh", _COMES_BACK_AFTER)]
     if isinstance(error, Unavailable) and error.status == 503:  # noqa: PLR2004
         return [("Retry-After", _RETRY_AFTER)]

@@ -35,6 +35,12 @@ PATIENCE = 30
 FORM = "application/x-www-form-urlencoded"
 
 
+@pytest.fixture(autouse=True)
+def hangs_soon(monkeypatch):
+    """A slot that is held for a fifth of a second hangs: nobody waits for it longer."""
+    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 0.2)
+
+
 @pytest.fixture
 def federation(clock, witness, eilogin_federation):
     """Two participants in one process, which log out over SOAP, and the hub."""
@@ -212,6 +218,15 @@ def test_artifacts_at_a_hub_that_hangs(federation, hub, served, flood):
         assert again.status == 303, (answer.status, again.text)
 
 
+@pytest.fixture
+def nobody_hangs(monkeypatch):
+    """However slow this machine is."""
+    monkeypatch.setattr("eilogin.visit.resolving._PATIENCE", 20.0)
+    monkeypatch.setattr("eilogin.hub.ending._PATIENCE", 20.0)
+    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 20.0)
+
+
+@pytest.mark.usefixtures("nobody_hangs")
 def test_visitors_of_one_network_who_log_in_at_once(federation, hub, served, flood):
     """The hub is well: whoever finds no slot waits for one, and sees no page."""
     visitors = [Visitor(federation, hub, served, n, "127.0.0.1") for n in range(MANY)]
@@ -441,16 +456,71 @@ def test_the_button_of_the_hub_while_all_wait(served, flood, log_in, is_at_hub, 
     first, second, hers = browsers
     tasks = flood(slow, [lambda: log_out(first), lambda: log_out(second)], waiting=2)
     assert slow.has(2)
-    busy = log_out(hers)
+    waits = log_out(hers)
+    assert waits.status == 303
+    cookies = hers.cookies("inloggen.test").items()
+    busy = served("GET", waits.headers["Location"], cookies=cookies)
     assert busy.status == 503
+    assert busy.headers["Refresh"] == "3"
+    assert "Deze pagina probeert het zo vanzelf opnieuw" in busy.text
     assert is_at_hub(hers)
     home = link_of(busy.text, "Naar de startpagina")
-    cookies = hers.cookies("inloggen.test").items()
     assert "Overal uitloggen" in served("GET", home, cookies=cookies).text
     slow.let_go()
     assert statuses(tasks) == {200: 2}
-    assert log_out(hers).status == 200
+    # In no other browser, though somebody is logged in there too.
+    stranger, _ = log_in("anna")
+    his = stranger.cookies("inloggen.test").items()
+    for other in ((), his):
+        answer = served("GET", waits.headers["Location"], cookies=other)
+        assert answer.headers["Location"] == "https://inloggen.test/logout"
+    assert is_at_hub(hers)
+    assert is_at_hub(stranger)
+    assert served("GET", waits.headers["Location"], cookies=cookies).status == 200
     assert not is_at_hub(hers)
+
+
+def test_a_message_by_post_while_all_wait(
+    served, flood, log_in, is_at_hub, party, slow
+):
+    """Its page reloads itself, at an address that still has the message."""
+    uwv, forms = party("uwv.test"), []
+    for name in ("bram", "chaima", "anna"):
+        browser, login = log_in(name)
+        forms.append(urlencode(uwv.by_post("SAMLRequest", request_of(login, uwv, SLO))))
+    tasks = flood(
+        slow, [lambda form=form: served("POST", SLO, form) for form in forms[:2]], 2
+    )
+    assert slow.has(2)
+    waits = served("POST", SLO, forms[2])
+    assert waits.status == 303
+    busy = served("GET", waits.headers["Location"])
+    assert (busy.status, busy.headers["Refresh"]) == (503, "3")
+    assert is_at_hub(browser)
+    slow.let_go()
+    statuses(tasks)
+    # And brings the answer to who asked.
+    again = served("GET", waits.headers["Location"])
+    assert again.status == 302
+    assert "SAMLResponse=" in again.headers["Location"]
+    assert not is_at_hub(browser)
+
+
+@pytest.mark.usefixtures("nobody_hangs")
+def test_a_crowd_that_logs_out_at_once(served, flood, log_in, is_at_hub, party, slow):
+    """Every participant is well: each waits for its turn, and none is refused."""
+    uwv, browsers, urls = party("uwv.test"), [], []
+    slow.let_go()
+    for name in ("bram", "chaima", "anna"):
+        browser, login = log_in(name)
+        browsers.append(browser)
+        # Of each the first ends it, and takes as long as any.
+        for _ in range(MANY // 3):
+            request = request_of(login, uwv, SLO)
+            urls.append(uwv.by_redirect(SLO, "SAMLRequest", request))
+    tasks = flood(slow, [lambda url=url: served("GET", url) for url in urls], 0)
+    assert statuses(tasks) == {302: MANY}
+    assert not any(map(is_at_hub, browsers))
 
 
 # --- a participant that tells the hub -------------------------------------------------

@@ -27,6 +27,12 @@ def most():
     return "3"
 
 
+@pytest.fixture(autouse=True)
+def hangs_soon(monkeypatch):
+    """A slot that is held for a fifth of a second hangs: nobody waits for it longer."""
+    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 0.2)
+
+
 @pytest.fixture
 def federation(clock, witness, eilogin_federation, most):
     """Of its participants uwv's logs out over SOAP alone; nobody's patience ends."""

@@ -69,6 +69,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("logout told to 100, 30 slow ", "1.10"),
         ("100 ready messages sent at once, 30 slow", None),
         ("logout told to 100, 30 slow, 20 dead", "1.10"),
+        ("100 logouts at once", "1.00"),
         ("last healthy one told, with dead ones by without", "1.50"),
         ("metadata of 1,000 entities read", "2.00"),
         ("key looked up first, 1,000", "1.00"),

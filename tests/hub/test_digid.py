@@ -18,6 +18,7 @@ from eilogin.saml.keys import SigningKey, key_name, new_key_pair
 from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.settings import read
+from eilogin.web.slots import Full, Slots
 
 HUB = "https://inloggen.test"
 SSO = f"{HUB}/sso"
@@ -1415,6 +1416,21 @@ class TestALogout:
         assert words(outcome(stad, anna.citizen)[0].status) == "Success"
         assert is_in(anna) == set()
 
+    def test_for_which_it_is_too_busy_is_tried_again_by_the_page_itself(
+        self, anna, stad, logs_out, outcome, monkeypatch
+    ):
+        """She has confirmed it, and is not asked once more."""
+        logs_out(stad, anna.citizen)
+        with monkeypatch.context() as patch:
+            patch.setattr(Slots, "one", full)
+            anna.browser.press("Ga verder")
+            assert anna.browser.page.status_int == 503
+            assert anna.browser.page.headers["Refresh"] == "3"
+            assert is_in(anna) == EVERYWHERE
+        anna.browser.reload()
+        assert words(outcome(stad, anna.citizen)[0].status) == "Success"
+        assert is_in(anna) == set()
+
     def test_of_which_nobody_knows_whom_it_has_told_is_partial(  # noqa: PLR0913, PLR0917
         self, anna, stad, logs_out, outcome, monkeypatch, clock
     ):
@@ -1473,6 +1489,11 @@ class TestALogout:
         anna.browser.post(action, site="cross-site")
         refused(anna.browser.page, "cross-site", 403)
         assert is_in(anna) == EVERYWHERE
+
+
+def full(*_, **__):
+    """No slot is free."""
+    raise Full(3, 1)
 
 
 def killed(*args):

@@ -166,3 +166,20 @@ def test_nothing_is_kept_of_a_line_that_is_done():
     lines._threads.shutdown()  # noqa: SLF001 - after which all is put away
     assert not lines._busy  # noqa: SLF001
     assert not lines._waiting  # noqa: SLF001
+
+
+def test_one_that_did_not_answer_is_away_for_a_while(monkeypatch):
+    lines = Lines(4, 8)
+    assert not lines.is_away("dead")
+    answered(lines, "dead", is_well=False)
+    assert lines.is_away("dead")
+    assert not lines.is_away("another")
+    monkeypatch.setattr("eilogin.hub.lines._AWAY_FOR", 0.0)
+    assert not lines.is_away("dead"), "nobody has looked for so long"
+
+
+def test_nor_is_one_that_has_answered_since():
+    lines = Lines(4, 8)
+    answered(lines, "dead", is_well=False)
+    answered(lines, "dead")
+    assert not lines.is_away("dead")

@@ -1207,6 +1207,39 @@ class TestTellingTheOthers:
         assert asked.acquire(blocking=False)
         assert not asked.acquire(blocking=False), "that one was next in line"
 
+    def test_waits_a_moment_for_one_that_did_not_answer_lately(
+        self, anna, federation, sessions
+    ):
+        """So the logouts of others soon have their turn; it is told all the same."""
+        trust = federation.apps["inloggen.test"].app.trust
+        told = sessions.participants(sessions.find(anna.cookie))
+        [stad] = to_say(one for one in told if "stad" in one.entity_id)
+        tells, over = Propagation(PATIENCE * 2, Ways({})), threading.Event()
+        federation.down.add("stad.test")
+        assert tells.tell(trust, [stad])
+        federation.down.clear()
+        app, asked = federation.apps["stad.test"], threading.Event()
+
+        def hanging(environ, start_response):
+            asked.set()
+            over.wait(PATIENCE)
+            return app(environ, start_response)
+
+        federation.apps["stad.test"] = hanging
+        begun = time.monotonic()
+        [missed] = tells.tell(trust, [stad])
+        assert time.monotonic() - begun < PATIENCE / 2
+        assert missed.left == stad
+        assert asked.is_set()
+        # It answers at last, and has the whole time again.
+        over.set()
+        lines = tells._lines_here()  # noqa: SLF001 - or wait for the time-out
+        while lines.is_away(stad.entity_id):
+            time.sleep(0.01)
+        federation.apps["stad.test"] = app
+        assert not anna.is_in_at("stad.test")
+        assert tells.tell(trust, [stad]) == []
+
     def test_has_threads_of_the_very_process(self, monkeypatch):
         """Those of a parent do not run in its child (gunicorn --preload)."""
         tells = Propagation(1.0, Ways({}))

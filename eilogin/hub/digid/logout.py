@@ -19,17 +19,20 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin import audit, clock
-from eilogin.errors import MessageUnexpected, NotFound
+from eilogin.errors import Busy, MessageUnexpected, NotFound
 from eilogin.hub.asked import (
     ASKED_FOR,
+    answer_to,
     is_of_here,
     keep_here,
     kept_text,
+    note_answer,
     other_browser,
 )
 from eilogin.hub.digid import rehearsal, relay_state
 from eilogin.hub.digid.peers import keys_for, telling_nobody
 from eilogin.hub.digid.presence import Presence
+from eilogin.hub.in_browser import address
 from eilogin.hub.intake import require_recent_as_digid
 from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.logout import SingleLogout
@@ -75,13 +78,14 @@ class SingleLogoutAsDigid(SingleLogout):
         allow_only(environ, "GET", "POST")
         is_posted = environ["REQUEST_METHOD"] == "POST"
         if environ.get("QUERY_STRING", "").startswith(f"{_LEAVING}="):
-            back = _kept(environ, read_query(environ).get(_LEAVING, ""))
-            if not is_posted:
-                return self._leave(environ, back)
-            require_own_form(environ, env.trust(environ).own.public_url)
-            return self._end(
-                environ, back, env.session_to_end(environ), read_form(environ)
-            )
+            handle = read_query(environ).get(_LEAVING, "")
+            back = _kept(environ, handle)
+            if is_posted:
+                return self._confirmed(environ, back, handle)
+            if answer_to(environ, handle):
+                # She has confirmed it, and it had to wait for its turn.
+                return self._end(environ, back, env.session_to_end(environ))
+            return self._leave(environ, back)
         with telling_nobody():
             page = self._of_ours(environ)
             if page is not None:
@@ -125,6 +129,19 @@ class SingleLogoutAsDigid(SingleLogout):
             page.headerlist.extend(headers)
             return page
         return self._end(environ, back, login)
+
+    def _confirmed(
+        self, environ: "WSGIEnvironment", back: Back, handle: str
+    ) -> Response:
+        """The end, after our page; if it has to wait, at an address that reloads."""
+        trust = env.trust(environ)
+        require_own_form(environ, trust.own.public_url)
+        login, form = env.session_to_end(environ), read_form(environ)
+        try:
+            return self._end(environ, back, login, form)
+        except Busy:
+            note_answer(environ, handle, _LEAVING)
+            return see_other(address(trust, _LEAVING, handle))
 
     def _end(
         self,

@@ -12,7 +12,12 @@ from eilogin.web import environ as env
 from eilogin.web import looks
 from eilogin.web.pages import Pages
 
-CANCELLED = {"login_url": "/l", "choose_url": "/c", "back_url": "/b"}
+CANCELLED = {
+    "login_url": "/l",
+    "choose_url": "/c",
+    "back_url": "/b",
+    "back_to": "page",
+}
 
 
 @pytest.fixture

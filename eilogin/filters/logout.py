@@ -303,9 +303,13 @@ class LogoutFilter:
         # An idle session is over here and lives at the hub, and so at others.
         login = env.session_to_end(environ)
         if login is None:
-            again = self._leaving.leave_again(environ, target)
             expired = [env.cookie(environ).expire()]
-            return again or self._nobody_here(environ, target, expired)
+            return (
+                self._leaving.leave_again(environ, target)
+                or self._leaving.leave_by_hint(environ, target)
+                or self._leaving.answered(environ, target, expired)
+                or self._nobody_here(environ, target, expired)
+            )
         return self._leaving.leave(environ, login, target)
 
     def _nobody_here(
@@ -330,7 +334,7 @@ class LogoutFilter:
 
     def _ask_first(self, environ: "WSGIEnvironment") -> Response:
         """The page with a button, for who comes from elsewhere and is logged in."""
-        if env.session_to_end(environ) is None:
+        if not self._leaving.is_known(environ):
             # Who wants to log out is to read that here nothing was done. Another
             # site's link takes no cookie of hers away either.
             return self._nobody_here(environ, "")
@@ -341,6 +345,7 @@ class LogoutFilter:
             "confirm_logout.html",
             action=own.url("logout"),
             name=own.names[language_of(environ)],
+            is_here=env.session_to_end(environ) is not None,
             back_url=at(own.public_url, root(own.public_url)),
             # The form's redirect leads to the hub.
             form_action=list(_logout_addresses(trust)),

@@ -202,8 +202,9 @@ class SingleLogout:
         if self._is_below and outcome.is_known:
             return self._go_up(environ, outcome, back)
         is_shown = outcome.missed and _is_hers(environ, outcome)
-        if outcome.is_known and (is_posted or is_shown):
-            # Where a page is shown the address does not say what it is about.
+        if is_shown or (is_posted and back is not None):
+            # The form of another site brings no cookies, and those tell what is known
+            # of this browser. The address of a page does not say what it is about.
             return see_other(_keep(environ, _HERE, outcome, back))
         return self._finish(environ, outcome, back)
 
@@ -279,7 +280,25 @@ class SingleLogout:
         self._note_no_browser(environ, outcome)
         if back is None:
             return self._done(environ, outcome.status)
-        return self._back(environ, back, outcome.status)
+        status = outcome.status
+        if not outcome.is_known:
+            status = self._status_before(environ, back.entity_id) or status
+        return self._back(environ, back, status)
+
+    def _status_before(
+        self, environ: "WSGIEnvironment", entity_id: str
+    ) -> messages.Status | None:
+        """What came of the last logout in this browser, for a participant it was of.
+
+        For a second logout in the same browser, of a session that the first has ended.
+        None where nothing is known of one, or somebody is signed in here since.
+        """
+        if env.session_beyond_idle(environ) is not None:
+            return None
+        receipt = self._receipts.here(environ)
+        if receipt is None or not receipt.is_of(entity_id):
+            return None
+        return DONE if receipt.is_everywhere else PARTLY
 
     def _note_no_browser(self, environ: "WSGIEnvironment", outcome: Outcome) -> None:
         """Write down whom her browser alone would tell; once, if it is asked again."""

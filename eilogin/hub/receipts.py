@@ -112,6 +112,10 @@ class Receipt:
         """Whether she is known to be out at all of them."""
         return not self.missed and not self.is_overtaken
 
+    def is_of(self, entity_id: str) -> bool:
+        """Whether it says something of the session at one participant."""
+        return entity_id in self.reached or entity_id in self.missed
+
     @property
     def may_change(self) -> bool:
         """Whether more may be known of it in a while, though nobody does anything."""

@@ -449,10 +449,11 @@ class Sessions(IdleLimit):
         """End this login, as its citizen asks for it, as :meth:`end_subject` does.
 
         By its SessionIndex, under whatever key it goes on; where it has none, all
-        logins of the subject end.
+        logins of the subject end. A login that was not read from the store has no key.
         """
         indexes = () if login.session_index is None else (login.session_index,)
-        return self.end_subject(login.who, indexes, issued=issued, keys=(login.key,))
+        keys = (login.key,) if login.key else ()
+        return self.end_subject(login.who, indexes, issued=issued, keys=keys)
 
     def drop(self, login: Login) -> list[Participant] | None:
         """End this login and no other one, under whatever key it goes on.

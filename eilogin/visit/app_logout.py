@@ -199,7 +199,9 @@ class AppLogout:
             target = self._target(environ, headers)
             if login is None:
                 # Of a double click the browser takes the second answer.
-                return self._leaving.leave_again(environ, target)
+                return self._leaving.leave_again(
+                    environ, target
+                ) or self._leaving.leave_by_hint(environ, target)
             return self._leaving.leave(environ, login, target, cause=APPLICATION)
         if login is None:
             return None

@@ -22,6 +22,7 @@ from eilogin.visit import (
     digid,
     leaving,
     limits,
+    logout_hint,
     proofs,
     rounds,
     under_way,
@@ -133,6 +134,7 @@ class Arrivals:
         headers = [
             env.cookie(environ).set(token),
             *self._forms.whose_cookie(environ, login, token),
+            *logout_hint.keep(environ, token),
             *self._noted(environ, pending, current, assertion.issuer),
         ]
         return go_to(environ, way_back(environ, pending.target), headers)

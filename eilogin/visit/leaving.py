@@ -25,7 +25,7 @@ from eilogin.federation import Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login
-from eilogin.visit import hooks, inside, rounds, unheard
+from eilogin.visit import hooks, inside, logout_hint, rounds, unheard
 from eilogin.visit.hooks import Hooks
 from eilogin.visit.inside import Inside
 from eilogin.visit.logged_out import Afterwards, LoggedOut
@@ -115,6 +115,29 @@ class Leaving:
         then = Afterwards(target, is_partial=notice.is_partial)
         return self._tell_hub(environ, notice, then, is_again=True)
 
+    def leave_by_hint(self, environ: "WSGIEnvironment", target: str) -> Response | None:
+        """Tell the hub of a logout in a browser whose session here is gone.
+
+        By the logout hint of this browser; None without one. The session that it names
+        ends here too, where the store knows it under another cookie.
+        """
+        login = logout_hint.read(environ)
+        if login is None:
+            return None
+        notice = unheard.keep(environ, login, logout_hint.held(environ))
+        is_reached = self._end_here(environ, login, hooks.HERE)
+        then = Afterwards(target, is_partial=bool(login.left) or not is_reached)
+        answer = self._tell_hub(environ, notice, then)
+        answer.headerlist.append(rounds.forget())
+        return answer
+
+    def is_known(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a logout of this browser would end anything, as far as is known."""
+        if env.session_to_end(environ) is not None:
+            return True
+        has_left = unheard.find(environ) is not None
+        return not has_left and logout_hint.read(environ) is not None
+
     def again_url(self, environ: "WSGIEnvironment", target: str) -> str:
         """Where the hub is told again, if there is anything to tell it; or ""."""
         return "" if unheard.find(environ) is None else _again_at(environ, target)
@@ -150,7 +173,7 @@ class Leaving:
         self._end_here(environ, login, hooks.APPLICATION)
         if self._tell_directly(environ, notice):
             unheard.keep_briefly(environ, notice)
-        return _held(environ, notice)
+        return [*_held(environ, notice), *logout_hint.let_go(environ)]
 
     def _tell_directly(self, environ: "WSGIEnvironment", notice: Notice) -> str:
         """Tell the hub over SOAP; what it says of the others, or "" of nothing."""
@@ -170,6 +193,7 @@ class Leaving:
         issued = clock.now() + login.ahead
         noted = self._inside.note(environ, login.named)
         ended = env.sessions(environ).end_login(login, issued=issued)
+        logout_hint.spend(environ, login)
         audit.event(
             "logout.sent",
             pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
@@ -247,7 +271,8 @@ class Leaving:
     ) -> Response:
         """The page of one of which there is nothing more to tell the hub."""
         unheard.forget(environ, notice.key)
-        headers = [env.cookie(environ).expire(), *unheard.let_go(environ), *headers]
+        gone = [env.cookie(environ).expire(), *unheard.let_go(environ)]
+        headers = [*gone, *logout_hint.let_go(environ), *headers]
         return self._logged_out.answer(
             environ, then, others, headers=headers, page_at=page_at
         )
@@ -362,8 +387,16 @@ class Leaving:
             status=error.status,
         )
 
-    def answered(self, environ: "WSGIEnvironment") -> Response | None:
+    def answered(
+        self,
+        environ: "WSGIEnvironment",
+        target: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Response | None:
         """What the hub has answered to the last logout of this browser, if it did.
+
+        ``target`` is where the visitor wants to be now, if that is not where the logout
+        led to.
 
         None where a hub inside began it, and tells her. Who loads the page anew comes
         here by whatever led her to it first, as her browser says: so does a link of
@@ -373,10 +406,12 @@ class Leaving:
         asked = _Asked.read(stored or "", self._usual)
         if not asked.others or asked.then.begun_inside:
             return None
+        then = asked.then if target is None else asked.then._replace(target=target)
         return self._logged_out.answer(
             environ,
-            asked.then,
+            then,
             asked.others,
+            headers=headers,
             at_instant=asked.answered,
             is_past=not asked.is_new,
         )
@@ -405,7 +440,7 @@ def _note(
     values.swap(_key(held), stored, asked.text, until, durable=False)
     unheard.forget(environ, asked.kept)
     under_way = _UNDER_WAY.set(held, max_age=int(_KEPT_FOR))
-    return [under_way, *unheard.let_go(environ)]
+    return [under_way, *unheard.let_go(environ), logout_hint.drop()]
 
 
 def _kept(environ: "WSGIEnvironment") -> tuple[str, str | None]:

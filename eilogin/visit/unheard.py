@@ -23,6 +23,7 @@ from eilogin import clock
 from eilogin.saml import messages
 from eilogin.saml.checks import LIFETIME
 from eilogin.sessions import UNREADABLE, Login
+from eilogin.visit import logout_hint
 from eilogin.visit.sealing import Sealer, as_text, from_text
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
@@ -61,15 +62,17 @@ def new_notice(login: Login) -> Notice:
     return Notice(login, messages.new_id(), clock.now(), bool(login.left))
 
 
-def keep(environ: "WSGIEnvironment", login: Login) -> Notice:
+def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> Notice:
     """The notice of a login that is about to end, kept for this browser.
+
+    ``held`` is a secret cookie of this browser, by default that of its session.
 
     It is that of another click, if there was one meanwhile, or of one long ago that did
     not end it. Not kept is what no message can say: who it is about has no NameID.
     """
-    token = env.cookie(environ).read(environ)
+    token = held or env.cookie(environ).read(environ) or ""
     notice = new_notice(login)
-    if token is None or login.named is None:
+    if not token or login.named is None:
         return notice
     # Whom a hub that stands inside has reached, nobody knows yet.
     has_hub = env.trust(environ).own.hub_inside is not None
@@ -86,13 +89,13 @@ def find(environ: "WSGIEnvironment") -> Notice | None:
     """What is kept for this browser, if it holds the secret of anything."""
     held = _COOKIE.read(environ)
     notice = None if held is None else _read(environ, held)
-    token = env.cookie(environ).read(environ)
-    if notice is not None or token is None:
+    if notice is not None:
         return notice
     # Of the cookie that logged her in there may be a copy, which is not to make a new
     # message long afterwards.
-    notice = _read(environ, _secret_of(token))
-    return notice if notice is not None and _is_new(notice) else None
+    tokens = (env.cookie(environ).read(environ), logout_hint.held(environ))
+    found = (_read(environ, _secret_of(token)) for token in tokens if token)
+    return next((one for one in found if one is not None and _is_new(one)), None)
 
 
 def _is_new(notice: Notice) -> bool:

@@ -262,18 +262,26 @@ class TestLoggingOut:
         assert "U bent uitgelogd" not in anna.browser.text
         assert anna.is_logged_in
 
-    @pytest.mark.parametrize("how", ["visit", "follow"])
-    def test_of_who_was_logged_out_meanwhile_says_that(
-        self, anna, soap, request_for, how
+    def test_of_who_was_logged_out_meanwhile_asks_the_hub(
+        self, anna, soap, request_for
     ):
-        """By the hub, which has not told her browser."""
+        """By the hub, which knows what there is to end; this one has no session."""
+        soap(request_for())
+        anna.browser.visit(LOGOUT)
+        assert any("inloggen.test/slo" in url for url in anna.browser.trail)
+        assert anna.browser.title.startswith("U bent uitgelogd")
+        assert "Wij konden niet controleren" in anna.browser.text
+
+    def test_of_who_was_logged_out_meanwhile_by_another_sites_link_asks_first(
+        self, anna, soap, request_for
+    ):
         soap(request_for())
         anna.browser.visit("https://uwv.test/eilogin/x")
-        getattr(anna.browser, how)(LOGOUT)
+        anna.browser.follow(LOGOUT)
         assert anna.browser.trail == [LOGOUT]
-        assert anna.browser.title.startswith("U bent uitgelogd")
-        assert "U was al uitgelogd." in anna.browser.text
-        assert "gelukt" not in anna.browser.text
+        assert anna.browser.title.startswith("Wilt u uitloggen?")
+        assert "Bij andere diensten bent u misschien nog ingelogd." in anna.browser.text
+        assert "U bent ingelogd" not in anna.browser.text
 
     def test_by_another_sites_link_takes_no_cookie_away(self, call):
         """Nor by its picture, with which no cookie comes at all."""
@@ -860,13 +868,13 @@ class TestTheHubsAnswer:
         assert "U bent hier niet ingelogd" not in anna.browser.text
         assert later in anna.browser.text
 
-    def test_is_not_what_comes_of_a_second_click(self, anna, under_way, clock):
+    def test_is_what_comes_of_a_second_click(self, anna, under_way, clock):
         anna.browser.visit(under_way())
         anna.browser.visit(LOGOUT)
-        assert "U was al uitgelogd." in anna.browser.text
+        assert "U bent overal uitgelogd" in anna.browser.text
         clock.shift(11)
         anna.browser.visit(LOGOUT)
-        assert "U bent hier niet ingelogd" in anna.browser.text
+        assert "In deze browser is om 10.00 uur overal uitgelogd." in anna.browser.text
 
     def test_is_no_less_by_what_another_one_says(self, anna, under_way):
         anna.browser.visit(under_way())

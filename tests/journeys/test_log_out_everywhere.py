@@ -209,17 +209,15 @@ class TestAWhileAfterwards:
         assert "bent u misschien nog ingelogd" in back.browser.text
         assert "overal" not in back.browser.text
 
-    def test_nor_does_a_click_on_the_logout(self, back):
-        back.visit("https://uwv.test/eilogin/logout")
-        assert "U bent hier niet ingelogd" in back.browser.text
-        assert "bent u misschien nog ingelogd" in back.browser.text
-        assert "overal" not in back.browser.text
-
-    @pytest.mark.parametrize("how", ["visit", "follow"])
-    def test_its_page_says_when_that_was_and_what_is_to_be_done(self, back, how):
+    @pytest.mark.parametrize(
+        ("how", "address"), [("visit", "slo"), ("follow", "slo"), ("visit", "logout")]
+    )
+    def test_its_page_says_when_that_was_and_what_is_to_be_done(
+        self, back, how, address
+    ):
         """Who loads it anew may seem to follow a link of another site."""
         back.visit(STAD)
-        getattr(back.browser, how)("https://uwv.test/eilogin/slo")
+        getattr(back.browser, how)(f"https://uwv.test/eilogin/{address}")
         assert back.browser.title.startswith("U bent hier uitgelogd")
         assert "In deze browser is om 10.00 uur overal uitgelogd." in back.browser.text
         assert "Hebt u daarna weer ergens ingelogd?" in back.browser.text

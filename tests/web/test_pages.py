@@ -188,7 +188,12 @@ VALUES = {
         "script": "receipt.js",
         "at": WINTER,
     },
-    "confirm_logout.html": {"action": "/o", "name": HOSTILE, "back_url": "/b"},
+    "confirm_logout.html": {
+        "action": "/o",
+        "name": HOSTILE,
+        "is_here": True,
+        "back_url": "/b",
+    },
     "login_needed.html": {
         "login_url": "/l",
         "name": HOSTILE,

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from webob import Response
 
-from eilogin.errors import InNameOf, UnknownPeer
+from eilogin.errors import InNameOf, PrincipalUnknown, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.propagation import (
     Propagation,
@@ -160,7 +160,11 @@ class InBrowser(ABC):
         """
         with InNameOf(told.entity_id):
             destination = env.trust(environ).own.url("slo")
-            require_done(response, told, response.in_response_to, destination)
+            try:
+                require_done(response, told, response.in_response_to, destination)
+            except PrincipalUnknown:
+                if not self._has_nobody_left(environ, response):
+                    raise
         partial = is_partial(response.status)
         is_new = self._receipts.confirm(
             environ, response.in_response_to, is_partial=partial
@@ -168,6 +172,18 @@ class InBrowser(ABC):
         if is_new:
             note_delivered(told.entity_id, response.status)
         return not partial
+
+    def _has_nobody_left(
+        self, environ: "WSGIEnvironment", response: messages.LogoutResponse
+    ) -> bool:
+        """Whether a participant ended all sessions of one NameID by one message.
+
+        It confirmed that one, and answers UnknownPrincipal to another.
+        """
+        is_unknown = messages.UNKNOWN_PRINCIPAL in response.status.codes
+        return is_unknown and self._receipts.has_nobody_left(
+            environ, response.in_response_to
+        )
 
     def _endpoint(self, trust: Trust, told: Told) -> Endpoint | None:
         """Where a participant takes a LogoutRequest through the browser, if it does."""

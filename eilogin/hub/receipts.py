@@ -8,7 +8,7 @@ late (:mod:`eilogin.hub.undelivered`). Nobody else is shown where she was.
 
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -314,6 +314,21 @@ class Receipts:
             metrics.logout_took(now - receipt.begun)
         return is_new
 
+    def has_nobody_left(self, environ: "WSGIEnvironment", request_id: str) -> bool:
+        """Note that a participant knows nobody by the NameID of this LogoutRequest.
+
+        Return whether it confirmed the end of another session by the same NameID in
+        this logout. Then it has ended both. If that answer is yet to come, this one
+        counts from then on.
+        """
+        now, values = clock.now(), env.values(environ)
+        receipt = self.asking(environ, request_id)
+        whom = [told.whom for told in receipt.asked.values()]
+        if whom.count(receipt.asked[request_id].whom) == 1:
+            return False
+        values.add(_unknown(request_id), str(now), now + KEPT_FOR, durable=False)
+        return request_id in _confirmed(values, receipt)
+
     # --- one after another ---
 
     def note_turn(self, environ: "WSGIEnvironment", request_id: str) -> None:
@@ -365,8 +380,7 @@ class Receipts:
     def _as_of_now(self, environ: "WSGIEnvironment", handle: str) -> Receipt:
         values = env.values(environ)
         receipt = _kept(values, handle)
-        done = {one: values.get(_done(one)) for one in receipt.asked}
-        left = receipt.without({k: float(at) for k, at in done.items() if at})
+        left = receipt.without(_confirmed(values, receipt))
         if not left.missed:
             return left
         # Who was missed by an earlier logout too has to have heard of both.
@@ -414,6 +428,25 @@ def _kept(values: Values, handle: str) -> Receipt:
     return Receipt.from_json(handle, stored)
 
 
+def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
+    """Return when each LogoutRequest in the browser was confirmed, by its ID.
+
+    One that was answered with UnknownPrincipal counts once another one about the same
+    NameID at the same participant is confirmed.
+    """
+    done = _instants(values, _done, receipt.asked)
+    whom = {receipt.asked[one].whom for one in done}
+    others = [one for one, told in receipt.asked.items() if told.whom in whom]
+    return {**_instants(values, _unknown, others), **done}
+
+
+def _instants(
+    values: Values, key: Callable[[str], str], request_ids: Iterable[str]
+) -> dict[str, float]:
+    found = {one: values.get(key(one)) for one in request_ids}
+    return {one: float(at) for one, at in found.items() if at}
+
+
 def _key(name: str) -> str:
     return f"receipt:{name}"
 
@@ -440,6 +473,10 @@ def _done(request_id: str) -> str:
 
 def _partial(request_id: str) -> str:
     return f"partial-logout:{request_id}"
+
+
+def _unknown(request_id: str) -> str:
+    return f"unknown-at-logout:{request_id}"
 
 
 def _turn(request_id: str) -> str:

@@ -43,7 +43,7 @@ from eilogin.settings import (
     option,
     read,
 )
-from eilogin.visit import cancelled, limits
+from eilogin.visit import cancelled, limits, pending_logout
 from eilogin.visit.acs import AssertionConsumer
 from eilogin.visit.again import SecondChance
 from eilogin.visit.answers import AnswerReader
@@ -62,6 +62,7 @@ from eilogin.visit.inside import Inside
 from eilogin.visit.keeping_alive import KeepAlive
 from eilogin.visit.login_needed import LoginNeeded
 from eilogin.visit.no_login import NoLogin
+from eilogin.visit.pending_logout import PendingLogouts
 from eilogin.visit.refusals import Refusals
 from eilogin.visit.rules import ProtectLines, Rules
 from eilogin.visit.silence import SilentQuestion
@@ -222,6 +223,7 @@ class LoginFilter:
             pages, binding=options.request_binding, comparison=options.comparison
         )
         self._inside = inside = Inside(app)
+        self._pending = PendingLogouts(app, inside)
         self._silence = SilentQuestion(self._questions, inside, is_on=options.silent)
         self._login_needed = LoginNeeded(
             pages,
@@ -308,6 +310,13 @@ class LoginFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses; ask for a login where a path needs one."""
+        if pending_logout.is_there(environ):
+            return self._pending.respond(environ, start_response, self._respond)
+        return self._respond(environ, start_response)
+
+    def _respond(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         environ[env.LOGIN] = LoginCall(self._guard, environ)
         address = None
         try:

@@ -40,6 +40,7 @@ from eilogin.settings import (
     read,
 )
 from eilogin.stores import reserve
+from eilogin.visit import pending_logout
 from eilogin.visit.app_cookies import AppCookies, Choice, choice
 from eilogin.visit.app_logout import Address, AppLogout, addresses
 from eilogin.visit.app_logout_call import AppLogoutCall, Call, HooksAndCall, call
@@ -65,6 +66,7 @@ from eilogin.web.requests import (
     read_query,
     require_own_form,
     safe_next,
+    wants_page,
 )
 from eilogin.web.slots import USUAL
 from eilogin.web.urls import at, root, see_other
@@ -212,6 +214,8 @@ class LogoutFilter:
             "slo_soap": self._elsewhere.directly,
             env.GONE: self._gone,
             env.APP_LOGOUT: self._not_let_in,
+            env.PENDING_LOGOUT: self._carry_out,
+            env.PENDING_QUIETLY: self._carry_out_quietly,
         }
         # Whether a hub stands inside the first page finds out; no other one asks.
         self._pass_on: WSGIApplication = self._at_first
@@ -255,13 +259,17 @@ class LogoutFilter:
             return soap_fault(error, note_refusal(error, "logout", environ))
         can_try = address == "logout" and isinstance(error, StoreUnavailable)
         again = env.trust(environ).own.url("logout") if can_try else None
-        return self._pages.refuse(
+        kept = pending_logout.begun(environ, error)
+        answer = self._pages.refuse(
             environ,
             error,
             event="logout",
             again=again,
             ways_back=ways_back(environ, again),
+            is_pending=bool(kept),
         )
+        answer.headerlist.extend(kept)
+        return answer
 
     # --- /eilogin/logout: the visitor wants to go -----------------------------------
 
@@ -300,6 +308,11 @@ class LogoutFilter:
         return self._log_out(environ, self._next)
 
     def _log_out(self, environ: "WSGIEnvironment", target: str) -> Response:
+        answer = self._answer_to_logout(environ, target)
+        answer.headerlist.extend(pending_logout.let_go(environ))
+        return answer
+
+    def _answer_to_logout(self, environ: "WSGIEnvironment", target: str) -> Response:
         # An idle session is over here and lives at the hub, and so at others.
         login = env.session_to_end(environ)
         if login is None:
@@ -311,6 +324,36 @@ class LogoutFilter:
                 or self._nobody_here(environ, target, expired)
             )
         return self._leaving.leave(environ, login, target)
+
+    # --- a logout that the store could not carry out before -------------------------
+
+    def _carry_out(self, environ: "WSGIEnvironment") -> Response:
+        """Answer a page with what comes of the pending logout of this browser."""
+        if not wants_page(environ) or environ["REQUEST_METHOD"] != "GET":
+            return self._carry_out_quietly(environ)
+        try:
+            login = env.session_to_end(environ)
+            if login is None:
+                answer = self._leaving.leave_again(environ, self._next)
+            else:
+                answer = self._leaving.leave(environ, login, self._next)
+        except StoreUnavailable:
+            return Response(status=pending_logout.NOT_YET)
+        answer = answer or Response(status=pending_logout.DONE)
+        answer.headerlist.extend(pending_logout.let_go(environ))
+        return answer
+
+    def _carry_out_quietly(self, environ: "WSGIEnvironment") -> Response:
+        """Carry out the pending logout of this browser, and answer with its cookies."""
+        answer = Response(status=pending_logout.DONE)
+        try:
+            login = env.session_to_end(environ)
+            if login is not None:
+                answer.headerlist += self._leaving.end_by_script(environ, login)
+        except StoreUnavailable:
+            return Response(status=pending_logout.NOT_YET)
+        answer.headerlist.extend(pending_logout.let_go(environ))
+        return answer
 
     def _nobody_here(
         self,

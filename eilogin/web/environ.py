@@ -79,6 +79,12 @@ GONE = "gone"
 #: at which somebody is to whom that page is not open.
 APP_LOGOUT = "app_logout"
 
+#: As ``eilogin.address``: no address, but a word to the filter ``logout`` that a logout
+#: is pending (:mod:`eilogin.visit.pending_logout`): one that may answer with a page,
+#: and one that must not.
+PENDING_LOGOUT = "pending_logout"
+PENDING_QUIETLY = "pending_quietly"
+
 #: The order in which the filters of a participant stand, the outermost first.
 ORDER = ("session", "trust", "login", "logout", "identity", "appsession")
 

@@ -92,8 +92,8 @@ class TestSQLite:
         assert anna.page.status_int == 503
         assert list(folder.iterdir()) == []
         move(away, folder)
-        assert is_in(anna)
-        anna.follow(LOG_OUT)
+        anna.visit(UWV)
+        assert "uitgelogd" in anna.title, "what was begun is carried out"
         assert not is_in(anna)
 
 

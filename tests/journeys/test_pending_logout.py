@@ -1,0 +1,236 @@
+"""A visitor logs out while the store is down, and comes back to the site later."""
+
+import pytest
+import redis_servers
+import small_disks
+
+from eilogin.errors import StoreUnavailable
+
+UWV, STAD = "https://uwv.test/mijn", "https://stad.test/mijn"
+HOME = "https://uwv.test/"
+LOG_OUT = "https://uwv.test/eilogin/logout"
+SESSION, PENDING = "__Host-eilogin", "__Host-eilogin-out"
+
+
+def show_visitor(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+    return [f"user=[{environ.get('REMOTE_USER', '')}]".encode()]
+
+
+@pytest.fixture
+def federation_of(eilogin_federation):
+    """Make a federation of two sites; ``options`` are those of uwv.test."""
+
+    def make(**options):
+        protect = "/ optional\n/mijn basis"
+        return eilogin_federation(
+            {"uwv.test": show_visitor, "stad.test": show_visitor},
+            options={
+                "uwv.test": {"protect": protect, **options},
+                "stad.test": {"protect": protect},
+            },
+        )
+
+    return make
+
+
+@pytest.fixture(params=["redirect", "soap"])
+def federation(request, federation_of):
+    return federation_of(logout_binding=request.param)
+
+
+@pytest.fixture
+def anna(federation, citizen_at):
+    anna = citizen_at(federation.browser()).log_in(UWV)
+    assert anna.is_let_in(STAD)
+    return anna
+
+
+@pytest.fixture
+def store(federation, monkeypatch):
+    """The store of uwv.test, which may stop to answer."""
+    store = federation.apps["uwv.test"].sessions.store
+
+    class Store:
+        def fail(self):
+            def failing(*args, **kwargs):
+                raise StoreUnavailable("the store does not answer")
+
+            for verb in ("read", "end", "add", "get", "take", "swap", "create"):
+                monkeypatch.setattr(store, verb, failing)
+
+        def recover(self):
+            monkeypatch.undo()
+
+        def sessions(self):
+            return len(store._sessions)  # noqa: SLF001 - what is left in it
+
+    return Store()
+
+
+def test_a_browser_is_anonymous_at_once(anna, store) -> None:
+    store.fail()
+    anna.visit(LOG_OUT)
+    page = anna.browser.page
+    assert page.status_int == 503
+    assert "Het uitloggen is nog niet klaar" in anna.browser.text
+    assert "als u deze website later weer opent" in anna.browser.text
+    assert anna.browser.cookie("uwv.test", SESSION) is None
+    anna.visit(HOME)
+    assert anna.browser.text == "user=[]"
+    anna.visit(UWV)
+    assert anna.browser.page.status_int == 503
+
+
+def test_the_first_page_that_reaches_the_store_logs_out_everywhere(anna, store) -> None:
+    store.fail()
+    anna.visit(LOG_OUT)
+    store.recover()
+    anna.visit(UWV)
+    assert "U bent overal uitgelogd" in anna.browser.text
+    assert anna.browser.cookie("uwv.test", PENDING) is None
+    assert not anna.is_let_in(UWV)
+    assert not anna.is_let_in(STAD)
+    assert store.sessions() == 0
+
+
+def test_a_second_click_logs_out_everywhere(anna, store) -> None:
+    store.fail()
+    anna.visit(LOG_OUT)
+    anna.visit(LOG_OUT)
+    assert "Het uitloggen is nog niet klaar" in anna.browser.text
+    store.recover()
+    anna.visit(LOG_OUT)
+    assert "U bent overal uitgelogd" in anna.browser.text
+    assert anna.browser.cookie("uwv.test", PENDING) is None
+    assert not anna.is_let_in(STAD)
+
+
+def test_a_copy_of_the_session_cookie_is_of_no_use_then(anna, store) -> None:
+    cookie = anna.browser.cookie("uwv.test", SESSION)
+    store.fail()
+    anna.visit(LOG_OUT)
+    store.recover()
+    anna.browser.set_cookie("uwv.test", SESSION, cookie)
+    anna.visit(HOME)
+    assert "U bent overal uitgelogd" in anna.browser.text
+    anna.browser.set_cookie("uwv.test", SESSION, cookie)
+    anna.visit(HOME)
+    assert anna.browser.text == "user=[]"
+
+
+def test_a_script_that_comes_first_ends_the_session(anna, store) -> None:
+    store.fail()
+    anna.visit(LOG_OUT)
+    store.recover()
+    anna.browser.fetch(HOME)
+    assert anna.browser.cookie("uwv.test", PENDING) is None
+    assert store.sessions() == 0
+
+
+def test_a_store_that_fails_half_way_has_the_hub_told_later(
+    federation, anna, monkeypatch
+) -> None:
+    """The session has ended; the store fails before the hub is told."""
+    store = federation.apps["uwv.test"].sessions.store
+    end = store.end
+
+    def end_and_fail(**which):
+        end(**which)
+        raise StoreUnavailable("the store does not answer")
+
+    monkeypatch.setattr(store, "end", end_and_fail)
+    anna.visit(LOG_OUT)
+    assert anna.browser.page.status_int == 503
+    monkeypatch.setattr(store, "end", end)
+    anna.visit(UWV)
+    assert "U bent overal uitgelogd" in anna.browser.text
+    assert not anna.is_let_in(STAD)
+
+
+def test_a_link_of_another_site_logs_nobody_out_later(anna, store) -> None:
+    store.fail()
+    anna.browser.post(LOG_OUT, site="cross-site")
+    assert anna.browser.cookie("uwv.test", PENDING) is None
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    anna.browser.fetch(LOG_OUT, **link)
+    assert anna.browser.cookie("uwv.test", PENDING) is None
+    store.recover()
+    assert anna.is_let_in(UWV)
+
+
+def test_a_visitor_without_a_session_has_none_to_log_out_later(
+    federation, store
+) -> None:
+    browser = federation.browser()
+    store.fail()
+    browser.visit(LOG_OUT)
+    assert browser.cookie("uwv.test", PENDING) is None
+
+
+def test_a_logout_of_the_application_is_carried_out_later(
+    federation_of, citizen_at, monkeypatch
+) -> None:
+    federation = federation_of(app_logout="/uit")
+    anna = citizen_at(federation.browser()).log_in(UWV)
+    assert anna.is_let_in(STAD)
+
+    def failing(*args, **kwargs):
+        raise StoreUnavailable("the store does not answer")
+
+    store = federation.apps["uwv.test"].sessions.store
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "end", failing)
+        anna.visit("https://uwv.test/uit")
+        assert "Het uitloggen is nog niet klaar" in anna.browser.text
+    anna.visit(HOME)
+    assert "U bent overal uitgelogd" in anna.browser.text
+    assert not anna.is_let_in(STAD)
+
+
+def test_an_english_page_says_it_in_english(anna, store) -> None:
+    store.fail()
+    anna.browser.language = "en"
+    anna.visit(LOG_OUT)
+    assert "Logging out is not finished yet" in anna.browser.text
+    assert "when you open this website again later" in anna.browser.text
+
+
+def test_a_redis_that_was_down_is_told_when_it_is_back(
+    federation_of, citizen_at, new_redis, monkeypatch
+) -> None:
+    monkeypatch.setattr("eilogin.stores.breaker.PAUSE", 0.05)
+    server = new_redis(redis_servers.DurableServer)
+    federation = federation_of(store=server.url())
+    anna = citizen_at(federation.browser()).log_in(UWV)
+    server.kill()
+    anna.visit(LOG_OUT)
+    assert "Het uitloggen is nog niet klaar" in anna.browser.text
+    server.start()
+
+    def is_told() -> bool:
+        anna.visit(HOME)
+        return anna.browser.text != "user=[]"
+
+    redis_servers.wait_until(is_told)
+    assert "U bent overal uitgelogd" in anna.browser.text
+    assert server.ask("KEYS", "*:s:*") == []
+
+
+def test_a_disk_that_could_only_be_read_is_told_when_it_can_be_written(
+    federation_of, citizen_at, tmp_path
+) -> None:
+    with small_disks.mounted(tmp_path / "disk") as disk:
+        federation = federation_of(store=f"sqlite:///{disk.folder}/store.db")
+        anna = citizen_at(federation.browser()).log_in(UWV)
+        federation.apps["uwv.test"].sessions.store.close()
+        disk.be_read_only()
+        anna.visit(LOG_OUT)
+        assert "Het uitloggen is nog niet klaar" in anna.browser.text
+        anna.visit(HOME)
+        assert anna.browser.text == "user=[]"
+        disk.be_read_only(is_so=False)
+        anna.visit(HOME)
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert not anna.is_let_in(UWV)
+        federation.apps["uwv.test"].sessions.store.close()

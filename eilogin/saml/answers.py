@@ -41,11 +41,14 @@ from eilogin.saml.decoy import decoy
 from eilogin.saml.encryption import NOT_OPENED, Decrypter
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import (
+    PERSISTENT,
     SUCCESS,
+    TRANSIENT,
     Assertion,
     Response,
     read_artifact_response,
     read_assertion,
+    read_assertions,
     read_response,
     write_instant,
 )
@@ -127,15 +130,33 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
     _refuse_failure(unsigned_envelope, expected)
     envelope, assertion = _read_signed(response, signatures, expected)
     is_covered = envelope is not None
-    _check_envelope(envelope or unsigned_envelope, expected, is_signed=is_covered)
+    _check_envelope(
+        envelope or unsigned_envelope,
+        expected,
+        is_signed=is_covered,
+        needs_issuer=not _may_lack_issuer(response, signatures),
+    )
     if assertion.tag == q("saml:EncryptedAssertion"):
         return _judged_when_opened(assertion, expected, is_covered=is_covered)
     return _judged(assertion, expected)
 
 
 def _judged(element: etree._Element, expected: Expected) -> Assertion:
-    """What an assertion says that a signature covers, if it is for us, and now."""
-    assertion = read_assertion(element, expected.decrypter)
+    """What an assertion says that a signature covers, if it is for us, and now.
+
+    Each of its SubjectConfirmations is judged whole, with all the rest, and the first
+    one that holds is enough (core 2.4.1). If none holds, the first error is raised.
+    """
+    faults: list[Refused] = []
+    for assertion in read_assertions(element, expected.decrypter):
+        try:
+            return _held(assertion, expected)
+        except Refused as fault:
+            faults.append(fault)
+    raise faults[0]
+
+
+def _held(assertion: Assertion, expected: Expected) -> Assertion:
     _check_party(assertion, expected)
     _check_passing_on(assertion, expected)
     _check_name_id(assertion, expected)
@@ -190,13 +211,43 @@ def _only_assertion(response: etree._Element) -> etree._Element:
 
     Wrapping attacks need two: the signed one, put away somewhere, and the one that is
     read. Of one that stands elsewhere the signature's place, or the schema, refuses all
-    that we know; that it is where it should be is looked at all the same.
+    that we know; that it is where it should be is looked at all the same. Only the
+    Advice of the assertion may hold others (core 2.6.1), and none of them is read.
     """
     root = response.getroottree().getroot()
-    found = list(root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion")))
+    found = _assertions_beside_advice(root)
     if len(found) != 1 or found[0].getparent() is not response:
         raise MalformedMessage("a Response does not hold exactly one assertion")
     return found[0]
+
+
+def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
+    """All assertions in a tree, but for those in the Advice of another one.
+
+    Whatever stands in Advice must not be signed: the caller refuses a signature there.
+    """
+    found = root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion"))
+    return [each for each in found if not _is_advice(each)]
+
+
+def _is_advice(element: etree._Element) -> bool:
+    """Whether an element stands in the Advice of an assertion."""
+    around = element.iterancestors(q("saml:Advice"))
+    return any(_is_part_of_assertion(advice) for advice in around)
+
+
+def _is_part_of_assertion(advice: etree._Element) -> bool:
+    parent = advice.getparent()
+    return parent is not None and parent.tag == q("saml:Assertion")
+
+
+def _may_lack_issuer(response: etree._Element, signatures: Sequence[Signature]) -> bool:
+    """Whether a Response need not say its Issuer (profiles 4.1.4.2, errata E17).
+
+    That is so where it is not signed itself, and holds an assertion in clear that is.
+    """
+    signed = [signature.element for signature in signatures]
+    return response not in signed and response.find(q("saml:Assertion")) in signed
 
 
 def _read_signed(
@@ -270,8 +321,9 @@ def _verified_alone(
     """
     signatures = check_structure(root)
     validate(root, "assertion")
-    found = list(root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion")))
-    if found != [root] or any(s.element is not root for s in signatures):
+    if _assertions_beside_advice(root) != [root] or any(
+        s.element is not root for s in signatures
+    ):
         raise MalformedMessage("what was encrypted is not exactly one assertion")
     if signatures:
         return content(signatures[0], keys)
@@ -299,10 +351,13 @@ def _expect_response(carried: etree._Element | None) -> etree._Element:
     return carried
 
 
-def _check_envelope(response: Response, expected: Expected, *, is_signed: bool) -> None:
+def _check_envelope(
+    response: Response, expected: Expected, *, is_signed: bool, needs_issuer: bool
+) -> None:
     if is_signed or response.in_response_to:
         _require_asked(response.in_response_to, expected)
-    require_issuer(response.issuer, expected.issuer)
+    if needs_issuer or response.issuer:
+        require_issuer(response.issuer, expected.issuer)
     require_destination(
         response.destination, expected.acs_url, required=expected.destination_required
     )
@@ -343,11 +398,16 @@ def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
 
 
 def _check_name_id(assertion: Assertion, expected: Expected) -> None:
-    """A NameID in the name of somebody else is not one that we understand."""
+    """A NameID in the name of somebody else is not one that we understand.
+
+    The NameQualifier of a persistent or transient one is the hub (core 8.3.7, 8.3.8);
+    of another one it may be any domain (core 2.2.2).
+    """
     name_id = assertion.name_id
     if name_id is None:
         return
-    if name_id.name_qualifier not in ("", expected.issuer):
+    is_pairwise = name_id.format in (PERSISTENT, TRANSIENT)
+    if is_pairwise and name_id.name_qualifier not in ("", expected.issuer):
         raise UnknownPeer(
             f"the NameQualifier of the NameID should be {expected.issuer!r}, found"
             f" {shown(name_id.name_qualifier)}"

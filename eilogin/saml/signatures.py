@@ -51,6 +51,11 @@ from eilogin.saml.xml import (
 
 ENVELOPED = DS + "enveloped-signature"
 EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+#: The same, with comments (SAML core 5.4.3). A reference by ID selects no comments (XML
+#: signature 4.4.3.3), and the parser drops those in SignedInfo: a signature over them
+#: does not hold.
+EXCLUSIVE_C14N_WITH_COMMENTS = EXCLUSIVE_C14N + "WithComments"
+_EXCLUSIVES = (EXCLUSIVE_C14N, EXCLUSIVE_C14N_WITH_COMMENTS)
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
@@ -385,7 +390,7 @@ def _too_weak(name: str, uri: str, expected: Iterable[str]) -> UntrustedSignatur
 
 def _exclusive_prefixes(element: etree._Element) -> tuple[str, ...]:
     """The PrefixList of an exclusive c14n method or transform; often it has none."""
-    _algorithm(element, (EXCLUSIVE_C14N,))
+    _algorithm(element, _EXCLUSIVES)
     children = list(element)
     if not children:
         return ()

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 #: a log line or a file of lines each of them could begin another one.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+#: What is white space in XML.
+_SPACE = re.compile("[ \t\r\n]+")
+
 
 def to_base64(octets: bytes) -> str:
     """Octets in base64 (RFC 4648 4), in one line."""
@@ -20,6 +23,14 @@ def printable(text: str) -> str:
         one if one.isprintable() else one.encode("unicode_escape").decode()
         for one in text
     )
+
+
+def collapsed(uri: str) -> str:
+    """Return the value of an ``xs:anyURI``: white space of XML around it is no part.
+
+    Runs of it inside become one blank (XML schema 2, 4.3.6). Other kinds of space stay.
+    """
+    return _SPACE.sub(" ", uri).strip(" ")
 
 
 def short(uri: str) -> str:

@@ -29,7 +29,8 @@ from eilogin.errors import Busy, MalformedMessage, OpinionsDiffer
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import read_instant
 from eilogin.saml.signatures import is_signed
-from eilogin.saml.xml import q, serialize, sparingly, validate
+from eilogin.saml.text import collapsed
+from eilogin.saml.xml import SAML, SAMLP, XENC, q, serialize, sparingly, validate
 
 try:
     from onelogin.saml2 import response as onelogin
@@ -120,12 +121,33 @@ def can_judge(response: etree._Element) -> bool:
     """Whether a samlp:Response is one that python3-saml can be asked about.
 
     It, or the assertion in it, must be signed itself: where only the ArtifactResponse
-    around it is, python3-saml has nothing to verify. And nothing in it is encrypted.
+    around it is, python3-saml has nothing to verify. And nothing in it is encrypted but
+    what stands in Advice, which nobody opens.
     """
-    if next(response.iter(q("xenc:EncryptedData")), None) is not None:
+    if _encrypted(response):
         return False
     assertions = response.findall(q("saml:Assertion"))
     return any(is_signed(element) for element in (response, *assertions))
+
+
+#: What stands in the Advice of the assertion of an answer is not read.
+_OUTSIDE_ADVICE = (
+    "[not(ancestor::saml:Advice[parent::saml:Assertion/parent::samlp:Response])]"
+)
+_XPATH_NAMES = {"saml": SAML, "samlp": SAMLP, "xenc": XENC}
+_is_advice = etree.XPath(
+    f"not(self::*{_OUTSIDE_ADVICE})", namespaces=_XPATH_NAMES, regexp=False
+)
+_encrypted = etree.XPath(
+    f"boolean(descendant::xenc:EncryptedData{_OUTSIDE_ADVICE})",
+    namespaces=_XPATH_NAMES,
+    regexp=False,
+)
+_assertions = etree.XPath(
+    f"//saml:Assertion{_OUTSIDE_ADVICE} | //saml:EncryptedAssertion{_OUTSIDE_ADVICE}",
+    namespaces=_XPATH_NAMES,
+    regexp=False,
+)
 
 
 def standalone(response: etree._Element) -> bytes:
@@ -211,8 +233,8 @@ def _rebound(function: types.FunctionType) -> types.FunctionType:
     )
 
 
-_Response = type(
-    "_Response",
+_Unread = type(
+    "_Unread",
     (onelogin.OneLogin_Saml2_Response,),
     {
         name: _rebound(member)
@@ -220,6 +242,31 @@ _Response = type(
         if isinstance(member, types.FunctionType)
     },
 )
+
+
+class _Response(_Unread):  # type: ignore[misc, valid-type]
+    """python3-saml's Response, which reads values as the standards have them.
+
+    By itself it takes the assertions in Advice (SAML core 2.6.1) for assertions of the
+    answer, and white space around an ``xs:anyURI`` for a part of its value.
+    """
+
+    def _query_assertion(self, xpath_expr: str) -> list[etree._Element]:
+        """What a path finds in the assertion, beside its Advice."""
+        found = super()._query_assertion(xpath_expr)
+        return [node for node in found if not _is_advice(node)]
+
+    def validate_num_assertions(self) -> bool:
+        """Whether there is one assertion, beside those in its Advice."""
+        return len(_assertions(self.document)) == 1
+
+    def get_audiences(self) -> list[str]:
+        """The audiences of the assertion."""
+        return [collapsed(audience) for audience in super().get_audiences()]
+
+    def get_issuers(self) -> list[str]:
+        """The Issuers of the Response and of the assertion."""
+        return list({collapsed(issuer) for issuer in super().get_issuers()})
 
 
 def _reason(error: Exception) -> str:

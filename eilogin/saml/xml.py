@@ -172,20 +172,35 @@ _IDENTIFIERS = tuple(
 )
 
 
+#: Repeated values that are looked at one by one, and characters that an error quotes.
+_MOST_REPEATED, _LONGEST_ID = 4, 60
+#: Whether a value is the Id of ds:Signature alone, and no URI of the document has it.
+_NAMES_SIGNATURES = etree.XPath(
+    "not(//*[@ID=$value or @id=$value or @xml:id=$value])"
+    " and not(//*[@Id=$value][not(self::ds:Signature)])"
+    " and not(//@URI[contains(., $value)])",
+    namespaces={"ds": DS},
+    regexp=False,
+)
+_SIGNATURE_IDS = etree.XPath(
+    ".//ds:Signature/@Id", namespaces={"ds": DS}, regexp=False, smart_strings=False
+)
+
+
 def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
     """The root element of a document, which may not be trusted yet.
 
     Raises MessageTooLarge beyond ``limits`` and MalformedMessage for what is not
     well-formed, not UTF-8, has a DOCTYPE or a processing instruction, or, where the
     limits say so, has the same ID twice (SAML core 1.3.4, 5.4.2). The errors quote
-    nothing of the document.
+    nothing of the document but such an ID.
     """
     if len(octets) > limits.octets:
         raise MessageTooLarge(f"larger than {limits.octets} bytes")
     root = parse_unmeasured(octets)
     _check_shape(root, limits, octets)
-    if limits.unique_ids and repeated_ids(root):
-        raise MalformedMessage("an ID occurs more than once")
+    if limits.unique_ids:
+        _require_unique_ids(root)
     return root
 
 
@@ -288,6 +303,24 @@ def repeated_ids(root: etree._Element) -> set[str]:
     if len(set(values)) == len(values):
         return set()
     return {value for value, times in Counter(values).items() if times > 1}
+
+
+def _require_unique_ids(root: etree._Element) -> None:
+    """Refuse a message in which an ID occurs twice; the error names that ID.
+
+    The ``Id`` of a ds:Signature is exempt if nothing refers to it: pysaml2 gives both
+    signatures of an answer the Id ``Signature1``.
+    """
+    repeated = repeated_ids(root)
+    if len(repeated) <= _MOST_REPEATED:
+        repeated = {
+            each for each in repeated if not _NAMES_SIGNATURES(root, value=each)
+        }
+    if repeated:
+        raise MalformedMessage(
+            f"the ID {min(repeated)[:_LONGEST_ID]!r} occurs more than once; expected"
+            " every ID in a message to be unique"
+        )
 
 
 def has_once(octets: bytes, identifier: str) -> bool:
@@ -522,6 +555,13 @@ class _Schema:
         self._lock = threading.Lock()
 
     def check(self, element: etree._Element) -> None:
+        if not self._is_of_metadata and _repeats_signature_ids(element):
+            octets = serialize(element)
+            sparingly(lambda: self._check(_unnamed_signatures(octets)), len(octets))
+        else:
+            self._check(element)
+
+    def _check(self, element: etree._Element) -> None:
         # Metadata is larger by far, and its faults are told one by one.
         if not self._is_of_metadata and _COUNT_INSIDE(element) > _MOST_AT_ONCE:
             octets = serialize(element)
@@ -558,6 +598,23 @@ class _Schema:
             # Else lxml keeps what it has of the document for good.
             with suppress(etree.XMLSyntaxError):
                 parser.close()
+
+
+def _repeats_signature_ids(element: etree._Element) -> bool:
+    found = _SIGNATURE_IDS(element)
+    return len(set(found)) < len(found)
+
+
+def _unnamed_signatures(octets: bytes) -> etree._Element:
+    """Parse an element anew, with no ``Id`` on its signatures.
+
+    The schema makes that attribute an ID, and libxml2 would refuse the second one that
+    :func:`parse` has let pass.
+    """
+    root = parse_canonical(octets)
+    for signature in root.iter(q("ds:Signature")):
+        signature.attrib.pop("Id", None)
+    return root
 
 
 @cache

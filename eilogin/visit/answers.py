@@ -30,6 +30,7 @@ from eilogin.federation import Trust
 from eilogin.saml import bindings, messages, toolkit, xml
 from eilogin.saml.answers import Expected, accept
 from eilogin.saml.checks import SKEW
+from eilogin.saml.text import collapsed
 from eilogin.visit import under_way, waiting
 from eilogin.visit.handles import handle_of, is_handle, is_silent
 from eilogin.visit.resolving import Resolver
@@ -325,4 +326,4 @@ def _issuer_of(response: etree._Element) -> str:
     """Who says that the answer is of theirs: nothing is proven yet."""
     paths = ("saml:Issuer", "saml:Assertion/saml:Issuer")
     found = (response.findtext("/".join(map(xml.q, path.split("/")))) for path in paths)
-    return next(filter(None, found), "")
+    return next(filter(None, (collapsed(text or "") for text in found)), "")

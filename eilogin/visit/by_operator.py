@@ -6,6 +6,7 @@ A command reaches a participant by a request of its own, in which
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED, NameID
 from eilogin.saml.sectors import NUMBERS
@@ -18,6 +19,8 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+#: How many "!" a user of a domain has at least.
+_MARKS_WITH_DOMAIN = 3
 _FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 
 
@@ -52,14 +55,13 @@ class SiteAtWork:
         """Whom it may mean."""
         trust = env.trust(self._environ)
         attributes = [source for source in sources if source != NAME_ID]
-        # It may be for the application's eyes: VALUE!FORMAT!HUB.
-        value = name.rsplit("!", 2)[0]
         for hub in trust.hub_ids:
             for kind in (*_FORMATS, *attributes):
                 yield Subject(hub, self.own.entity_id, name, kind)
-                who = Subject(hub, self.own.entity_id, value, kind)
-                if for_application(trust, who, sources) == name:
-                    yield who
+                for value, domain in _as_application_has_it(name):
+                    who = Subject(hub, self.own.entity_id, value, kind, domain)
+                    if for_application(trust, who, sources) == name:
+                        yield who
             if self.own.is_digid:
                 yield from self._numbered(name, hub)
 
@@ -68,3 +70,12 @@ class SiteAtWork:
             who = digid.named(self.own, NameID(f"{sector}:{number}"), hub)
             if who is not None:
                 yield who
+
+
+def _as_application_has_it(name: str) -> list[tuple[str, str]]:
+    """Value and domain in ``VALUE!FORMAT!HUB`` and in ``VALUE!FORMAT!HUB!DOMAIN``."""
+    parts = name.rsplit("!", _MARKS_WITH_DOMAIN)
+    found = [(name.rsplit("!", 2)[0], "")]
+    if len(parts) > _MARKS_WITH_DOMAIN:
+        found.append((parts[0], unquote(parts[-1])))
+    return found

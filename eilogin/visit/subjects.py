@@ -58,12 +58,20 @@ def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     """Who somebody is to the application; no two are the same.
 
     ``VALUE!FORMAT!HUB`` where another hub of ours, or another of ``sources``, could
-    have the same value. It depends on nothing but these three, so it is the same at
-    every login.
+    have the same value, and ``VALUE!FORMAT!HUB!DOMAIN`` for a name that the hub says is
+    of another domain than its own (NameQualifier). It depends on nothing but these
+    four, so it is the same at every login.
     """
-    if len(trust.hub_ids) == 1 and len(sources) == 1:
+    hub = quote(who.issuer, _PLAIN)
+    domain = "" if who.name_qualifier == who.issuer else who.name_qualifier
+    is_only_way = len(trust.hub_ids) == 1 and len(sources) == 1
+    if is_only_way and not domain and f"!{hub}!" not in who.name_id:
         return who.name_id
-    return "!".join((who.name_id, _kind(who.format), quote(who.issuer, _PLAIN)))
+    parts = [who.name_id, _kind(who.format), hub]
+    # A value that looks like one with a domain is not taken for it.
+    if domain or is_only_way:
+        parts.append(quote(domain, _PLAIN))
+    return "!".join(parts)
 
 
 def _kind(format_: str) -> str:

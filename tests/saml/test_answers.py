@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.hashes import SHA1
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -33,14 +33,19 @@ from eilogin.saml.answers import (
 from eilogin.saml.encryption import Decrypter, encrypt
 from eilogin.saml.messages import (
     AUTHN_FAILED,
+    EMAIL,
     PERSISTENT,
     REQUEST_DENIED,
     REQUESTER,
     RESPONDER,
     SUCCESS,
+    TRANSIENT,
+    UNSPECIFIED,
+    ArtifactResponse,
     LogoutRequest,
     NameID,
     Status,
+    write_artifact_response,
     write_assertion,
     write_logout_request,
     write_response,
@@ -55,6 +60,7 @@ PARTICIPANT = "https://uwv.example.nl/eilogin/metadata"
 ACS = "https://uwv.example.nl/eilogin/acs"
 REQUEST = "_b1e2a3f4"
 SKEW = 60
+ARTIFACT_RESPONSE = ArtifactResponse("_ar1", NOW, HUB, Status(), "_resolve")
 
 
 class TestAGoodAnswer:
@@ -129,6 +135,314 @@ class TestAGoodAnswer:
         assert accept(element, relaxed) == answer.assertion
 
 
+def drop_issuer(element):
+    element.remove(element.find(q("saml:Issuer")))
+
+
+class TestAnAnswerWithoutIssuerAroundIt:
+    """The standard asks for one where the Response is signed (errata E17)."""
+
+    def test_is_accepted_if_the_assertion_alone_is_signed(self, answer, expected):
+        element = answer.element(edit_response=drop_issuer)
+        assert accept(element, expected) == answer.assertion
+
+    def test_is_accepted_in_a_signed_artifact_response(self, answer, expected):
+        bare = answer.element(edit_response=drop_issuer)
+        whole = write_artifact_response(ARTIFACT_RESPONSE, bare)
+        sign(whole, answer.key)
+        element = parse(serialize(whole))[-1]
+        assert accept(element, expected) == answer.assertion
+
+    @pytest.mark.parametrize("signs", [("response",), ("assertion", "response")])
+    def test_is_rejected_if_it_is_signed(self, answer, expected, signs):
+        element = answer.signed(*signs).element(edit_response=drop_issuer)
+        with pytest.raises(UnknownPeer):
+            accept(element, expected)
+
+    def test_is_rejected_if_the_assertion_is_not_signed(self, answer, expected):
+        bare = answer.signed().element(edit_response=drop_issuer)
+        whole = write_artifact_response(ARTIFACT_RESPONSE, bare)
+        sign(whole, answer.key)
+        with pytest.raises(UnknownPeer):
+            accept(parse(serialize(whole))[-1], expected)
+
+    def test_is_rejected_if_the_assertion_is_encrypted(
+        self, answer, expected, reader_key
+    ):
+        reading = replace(expected, decrypter=Decrypter([reader_key.private]))
+        encrypted = answer.for_reader(reader_key)
+        assert accept(encrypted.element(), reading)
+        with pytest.raises(UnknownPeer):
+            accept(encrypted.element(edit_response=drop_issuer), reading)
+
+    def test_still_needs_the_issuer_of_its_assertion(self, answer, expected):
+        other = answer.with_assertion(issuer="https://evil.test/")
+        with pytest.raises(UnknownPeer):
+            accept(other.element(edit_response=drop_issuer), expected)
+
+
+def confirm(**attributes):
+    """Put another SubjectConfirmation before the one of an assertion."""
+
+    def edit(assertion):
+        confirmation = next(assertion.iter(q("saml:SubjectConfirmation")))
+        other = deepcopy(confirmation)
+        confirmation.addprevious(other)
+        for name, value in attributes.items():
+            if name == "Method":
+                other.set(name, value)
+            elif value is None:
+                other[0].attrib.pop(name)
+            else:
+                other[0].set(name, value)
+
+    return edit
+
+
+#: SubjectConfirmations that do not hold.
+UNCONFIRMED = [
+    pytest.param({"Recipient": "https://svb.example.nl/acs"}, id="recipient"),
+    pytest.param({"Recipient": None}, id="no-recipient"),
+    pytest.param({"InResponseTo": "_other"}, id="request"),
+    pytest.param({"InResponseTo": None}, id="no-request"),
+    pytest.param({"NotOnOrAfter": "2026-01-01T11:50:00Z"}, id="over"),
+    pytest.param({"NotOnOrAfter": None}, id="no-end"),
+    pytest.param({"NotBefore": "2026-01-01T11:50:00Z"}, id="not-before"),
+    pytest.param(
+        {"Method": "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"}, id="method"
+    ),
+]
+
+
+class TestSeveralConfirmations:
+    """One that holds is enough (SAML core 2.4.1), and it holds by itself."""
+
+    @pytest.mark.parametrize("changes", UNCONFIRMED)
+    @pytest.mark.parametrize("signs", [("assertion",), ("response",)])
+    def test_are_accepted_if_one_holds(self, answer, expected, changes, signs):
+        given_answer = answer.signed(*signs)
+        element = given_answer.element(edit_assertion=confirm(**changes))
+        assert accept(element, expected) == answer.assertion
+
+    @pytest.mark.parametrize("changes", UNCONFIRMED)
+    def test_are_rejected_if_none_holds(self, answer, expected, changes):
+        wrong = answer.with_assertion(recipient="https://svb.example.nl/acs")
+        element = wrong.element(edit_assertion=confirm(**changes))
+        with pytest.raises((MessageMisdirected, MessageUnexpected, MessageExpired)):
+            accept(element, expected)
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ({"Recipient": ACS + "2"}, {"in_response_to": "_other"}),
+            ({"Recipient": ACS + "2"}, {"confirmation_ends": NOW - 90}),
+            ({"InResponseTo": "_other"}, {"recipient": ACS + "2"}),
+            ({"InResponseTo": "_other"}, {"confirmation_ends": NOW - 90}),
+            ({"NotOnOrAfter": "2026-01-01T11:50:00Z"}, {"recipient": ACS + "2"}),
+            ({"NotOnOrAfter": "2026-01-01T11:50:00Z"}, {"in_response_to": "_other"}),
+        ],
+    )
+    def test_are_never_put_together(self, answer, expected, first, second):
+        """What one of them lacks the other one may not lend."""
+        right = {
+            "Recipient": ACS,
+            "InResponseTo": REQUEST,
+            "NotOnOrAfter": "2026-01-01T12:02:00Z",
+        }
+        faulty = answer.with_assertion(**second)
+        element = faulty.element(edit_assertion=confirm(**{**right, **first}))
+        with pytest.raises((MessageMisdirected, MessageUnexpected, MessageExpired)):
+            accept(element, expected)
+
+    def test_do_not_excuse_another_fault(self, answer, expected):
+        faulty = answer.with_assertion(audiences=(("https://svb.example.nl/",),))
+        with pytest.raises(MessageMisdirected):
+            accept(faulty.element(edit_assertion=confirm()), expected)
+
+    def test_are_few(self, answer, expected):
+        def many(assertion):
+            for _ in range(5):
+                confirm()(assertion)
+
+        with pytest.raises(MalformedMessage, match="there are 6"):
+            accept(answer.element(edit_assertion=many), expected)
+
+
+class TestANameQualifier:
+    @pytest.mark.parametrize("format_", ["", UNSPECIFIED, EMAIL, "urn:x-test:windows"])
+    def test_may_be_any_domain(self, answer, expected, format_):
+        """SAML core 2.2.2: it says who qualifies the name, and that may be anybody."""
+        name_id = NameID("merel", format_, "CORP", PARTICIPANT)
+        given_answer = answer.with_assertion(name_id=name_id)
+        assert accept(given_answer.element(), expected) == given_answer.assertion
+
+    @pytest.mark.parametrize("format_", [PERSISTENT, TRANSIENT])
+    def test_is_the_hub_for_a_name_of_the_hub(self, answer, expected, format_):
+        """SAML core 8.3.7 and 8.3.8."""
+        name_id = NameID("merel", format_, "CORP")
+        with pytest.raises(UnknownPeer):
+            accept(answer.with_assertion(name_id=name_id).element(), expected)
+
+
+class TestWhiteSpaceAroundAUri:
+    """An xs:anyURI has none (XML schema 2, 3.2.17)."""
+
+    @pytest.mark.parametrize("signs", [("assertion",), ("response",)])
+    @pytest.mark.parametrize("space", [" ", "\n    ", "\r\n\t"])
+    def test_is_no_part_of_it(self, answer, expected, signs, space):
+        def spaced(element):
+            for name in ("Issuer", "Audience", "AuthnContextClassRef"):
+                for found in element.iter(q(f"saml:{name}")):
+                    found.text = f"{space}{found.text.strip()}{space}"
+
+        element = answer.signed(*signs).element(spaced)
+        assert accept(element, expected) == answer.assertion
+        if "response" in signs:
+            element = answer.signed(*signs).element(edit_response=spaced)
+            assert accept(element, expected) == answer.assertion
+
+    def test_is_signed(self, answer, expected):
+        """What is signed is compared to the last blank."""
+        octets = serialize(answer.element())
+        changed = octets.replace(
+            f"{HUB}</saml:Issuer><ds:".encode(), f"{HUB} </saml:Issuer><ds:".encode()
+        )
+        assert changed != octets
+        with pytest.raises(UntrustedSignature):
+            accept(parse(changed), expected)
+
+    @pytest.mark.parametrize("space", ["\u00a0", "\u200b"])
+    def test_is_nothing_else(self, answer, expected, space):
+        with pytest.raises(UnknownPeer):
+            accept(answer.with_assertion(issuer=HUB + space).element(), expected)
+        faulty = answer.with_assertion(audiences=((PARTICIPANT + space,),))
+        with pytest.raises(MessageMisdirected):
+            accept(faulty.element(), expected)
+
+    def test_stays_around_a_name(self, answer, expected):
+        name_id = NameID(" merel ", PERSISTENT)
+        element = answer.with_assertion(name_id=name_id).element()
+        assert accept(element, expected).name_id.value == " merel "
+
+
+def advise(*held):
+    """Put elements into the Advice of an assertion."""
+
+    def edit(assertion):
+        advice = etree.Element(q("saml:Advice"))
+        advice.extend(deepcopy(each) for each in held)
+        assertion.find(q("saml:Conditions")).addnext(advice)
+
+    return edit
+
+
+class TestAdvice:
+    """It may be ignored (SAML core 2.6.1), and nothing of it is read."""
+
+    @pytest.fixture
+    def evil(self, answer):
+        """Another assertion, for us too."""
+        name_id = NameID("admin", PERSISTENT)
+        return write_assertion(replace(answer.assertion, id="_evil", name_id=name_id))
+
+    @pytest.mark.parametrize(
+        "signs", [("assertion",), ("response",), ("assertion", "response")]
+    )
+    def test_may_hold_assertions(self, answer, expected, evil, reader_key, signs):
+        other = deepcopy(evil)
+        other.set("ID", "_evil2")
+        holder = etree.Element("holder")
+        holder.append(other)
+        sealed = encrypt(other, "saml:EncryptedAssertion", reader_key.public)
+        for held in ([evil], [sealed], [evil, sealed]):
+            element = answer.signed(*signs).element(advise(*held))
+            assert accept(element, expected) == answer.assertion
+
+    @pytest.mark.parametrize("signs", [("assertion",), ("response",)])
+    def test_may_hold_advice_that_holds_an_assertion(
+        self, answer, expected, evil, signs
+    ):
+        inner = deepcopy(evil)
+        inner.set("ID", "_inner")
+        advise(inner)(evil)
+        element = answer.signed(*signs).element(advise(evil))
+        assert accept(element, expected) == answer.assertion
+
+    def test_may_hold_an_assertion_within_an_encrypted_one(
+        self, answer, expected, evil, reader_key
+    ):
+        reading = replace(expected, decrypter=Decrypter([reader_key.private]))
+        for signs in (("assertion",), ("response",)):
+            given_answer = answer.signed(*signs).for_reader(reader_key)
+            element = given_answer.element(advise(evil))
+            assert accept(element, reading) == answer.assertion
+
+    @pytest.mark.parametrize("signs", [("assertion",), ("response",)])
+    def test_holds_nothing_that_is_signed(self, answer, expected, evil, hub_key, signs):
+        sign(evil, hub_key)
+        with pytest.raises(MalformedMessage, match="not part of a login answer"):
+            accept(answer.signed(*signs).element(advise(evil)), expected)
+
+    def test_does_not_make_what_is_in_it_the_answer(self, answer, expected, evil):
+        """The signed one in the Advice of the one that would be read."""
+        honest = answer.element().find(q("saml:Assertion"))
+        advise(honest)(evil)
+        element = write_response(answer.response, evil)
+        with pytest.raises(MalformedMessage):
+            accept(parse(serialize(element)), expected)
+
+    def test_has_no_id_of_something_else(self, answer, evil):
+        evil.set("ID", answer.assertion.id)
+        with pytest.raises(MalformedMessage, match="occurs more than once"):
+            answer.element(advise(evil))
+
+    @pytest.mark.parametrize("place", ["samlp:Extensions", "samlp:StatusDetail"])
+    def test_is_part_of_the_assertion(self, answer, expected, evil, place):
+        """An Advice elsewhere, and what is in it, is none."""
+
+        def put_away(response):
+            corner = etree.Element(q(place))
+            advice = etree.SubElement(corner, q("saml:Advice"))
+            advice.append(evil)
+            if place == "samlp:Extensions":
+                response.insert(1, corner)
+            else:
+                response.find(q("samlp:Status")).append(corner)
+
+        for signs in (("assertion",), ("response",)):
+            element = answer.signed(*signs).element(edit_response=put_away)
+            with pytest.raises(MalformedMessage):
+                accept(element, expected)
+
+    def test_of_another_assertion_hides_no_other_one(self, answer, expected, evil):
+        """An answer with two assertions, of which one stands in an odd place."""
+
+        def put_away(response):
+            extensions = etree.Element(q("samlp:Extensions"))
+            wrapper = deepcopy(evil)
+            wrapper.set("ID", "_wrapper")
+            advise(evil)(wrapper)
+            extensions.append(wrapper)
+            response.insert(1, extensions)
+
+        with pytest.raises(MalformedMessage, match="exactly one assertion"):
+            accept(answer.element(edit_response=put_away), expected)
+
+
+def test_two_signatures_may_have_one_id_if_nothing_refers_to_it(
+    answer, expected, hub_key
+):
+    """As pysaml2 has it: the Id of the inner one is signed by the outer one."""
+    assertion = write_assertion(answer.assertion)
+    sign(assertion, hub_key)
+    assertion.find(q("ds:Signature")).set("Id", "Signature1")
+    response = write_response(answer.response, assertion)
+    sign(response, hub_key)
+    response.find(q("ds:Signature")).set("Id", "Signature1")
+    element = parse(serialize(response))
+    assert accept(element, expected) == answer.assertion
+
+
 ASSERTION_FAULTS = [
     pytest.param({"issuer": "https://evil.test/"}, UnknownPeer, id="issuer"),
     pytest.param({"issuer": HUB + "/"}, UnknownPeer, id="issuer-suffix"),
@@ -152,7 +466,7 @@ ASSERTION_FAULTS = [
         id="one-restriction-of-two",
     ),
     pytest.param(
-        {"name_id": NameID("q7Xw2", name_qualifier="https://evil.test/")},
+        {"name_id": NameID("q7Xw2", PERSISTENT, name_qualifier="https://evil.test/")},
         UnknownPeer,
         id="name-qualifier",
     ),
@@ -212,7 +526,7 @@ class TestAFaultyAnswer:
             ),
             ({"audiences": ()}, "our entityID, found none"),
             (
-                {"name_id": NameID("q7Xw2", name_qualifier="urn:a")},
+                {"name_id": NameID("q7Xw2", TRANSIENT, name_qualifier="urn:a")},
                 f"the NameQualifier of the NameID should be '{HUB}', found 'urn:a'",
             ),
             (
@@ -243,14 +557,6 @@ class TestAFaultyAnswer:
         element = answer.with_response(destination=ACS + "2").element()
         with pytest.raises(MessageMisdirected):
             accept(element, replace(expected, destination_required=False))
-
-    def test_without_an_issuer_on_its_envelope_is_refused(self, answer, expected):
-        def drop_issuer(response):
-            response.remove(response.find(q("saml:Issuer")))
-
-        element = answer.element(edit_response=drop_issuer)
-        with pytest.raises(UnknownPeer):
-            accept(element, expected)
 
     @pytest.mark.parametrize(
         ("signs", "outcome"),
@@ -839,6 +1145,7 @@ class TestEveryOneCharacterEdit:
     @_SHARED
     @given(text=_one_character_edits(PARTICIPANT))
     def test_of_the_audience_is_refused(self, answer, expected, text):
+        assume(text.strip(" \t\r\n") != PARTICIPANT)
         element = answer.with_assertion(audiences=((text,),)).element()
         with pytest.raises(self.REFUSED):
             accept(element, expected)

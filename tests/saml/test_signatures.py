@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 import xmlsec
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from hypothesis import given
@@ -636,7 +636,6 @@ SHAPES = {
     "base64 transform": transform(1, BASE64),
     "inclusive c14n": transform(1, C14N),
     "c14n 1.1": transform(1, C14N11),
-    "exclusive c14n with comments": transform(1, WITH_COMMENTS),
     "exclusive c14n twice": transform(0, EXCLUSIVE_C14N),
     "transforms the other way round": swap_transforms,
     "one transform more": repeat("ds:Transform"),
@@ -645,9 +644,6 @@ SHAPES = {
     "content in a transform": append("ds:Transform", "ds:XPath"),
     "content in c14n": append("ds:CanonicalizationMethod", "ds:XPath"),
     "c14n method inclusive": set_algorithm("ds:CanonicalizationMethod", C14N),
-    "c14n method with comments": set_algorithm(
-        "ds:CanonicalizationMethod", WITH_COMMENTS
-    ),
     "c14n method xslt": set_algorithm("ds:CanonicalizationMethod", XSLT),
     "too long a prefix list": prefix_list(9),
     "truncated hmac": append("ds:SignatureMethod", "ds:HMACOutputLength"),
@@ -688,6 +684,71 @@ SHAPES = {
         set_reference(URI="#")(node),
     ),
 }
+
+
+def signed_with_comments(key, text, in_info=""):
+    """A Response with an assertion signed by exclusive c14n with comments, by xmlsec.
+
+    ``in_info`` stands in SignedInfo.
+    """
+    root = etree.fromstring(text)
+    sign(assertion_of(root), key)
+    node = signature_of(assertion_of(root))
+    set_algorithm("ds:CanonicalizationMethod", WITH_COMMENTS)(node)
+    transform(1, WITH_COMMENTS)(node)
+    if in_info:
+        node[0].insert(0, etree.Comment(in_info))
+    xmlsec.tree.add_ids(root, ["ID"])
+    context = xmlsec.SignatureContext()
+    context.key = key_for_xmlsec(key)
+    context.sign(node)
+    return serialize(root)
+
+
+def key_for_xmlsec(key):
+    pem = key.private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return xmlsec.Key.from_memory(pem, xmlsec.KeyFormat.PEM)
+
+
+class TestExclusiveC14nWithComments:
+    """SAML core 5.4.3 allows it."""
+
+    def test_is_accepted(self, key):
+        root = parse(signed_with_comments(key, RESPONSE))
+        (signature,) = check_structure(root)
+        said = content(signature, [key.public])
+        assert said.findtext(f"{q('saml:Subject')}/{q('saml:NameID')}") == "merel"
+
+    @pytest.mark.parametrize(
+        "name", ["mer<!--x-->el", "<!--x-->merel", "merel<!--x-->"]
+    )
+    def test_reads_a_text_on_both_sides_of_a_comment(self, key, name):
+        """A reference by ID selects no comments (XML signature 4.4.3.3)."""
+        octets = signed_with_comments(key, RESPONSE.replace("merel", name))
+        assert b"<!--x-->" in octets
+        (signature,) = check_structure(parse(octets))
+        said = content(signature, [key.public])
+        assert said.findtext(f"{q('saml:Subject')}/{q('saml:NameID')}") == "merel"
+
+    def test_rejects_a_text_that_changed(self, key):
+        octets = signed_with_comments(key, RESPONSE)
+        changed = octets.replace(b">merel<", b">merel<!---->2<")
+        assert changed != octets
+        (signature,) = check_structure(parse(changed))
+        with pytest.raises(UntrustedSignature):
+            content(signature, [key.public])
+
+    def test_rejects_comments_in_signed_info(self, key):
+        """The parser drops them, so the signature does not hold."""
+        octets = signed_with_comments(key, RESPONSE, in_info="x")
+        (signature,) = check_structure(parse(octets))
+        with pytest.raises(UntrustedSignature):
+            content(signature, [key.public])
+
 
 #: Of the right shape, and worth nothing.
 WEAK = {

@@ -1,9 +1,11 @@
 """The second opinion: python3-saml behind its one door."""
 
+import re
 import runpy
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from types import ModuleType
 
 import pytest
@@ -233,6 +235,74 @@ def test_what_is_encrypted_cannot(key, name, wrapper, signs):
     if signed is not None:
         sign(signed, key)
     assert not can_judge(parse(serialize(root)))
+
+
+def in_advice(*, encrypted_for=None):
+    """The answer, with another assertion in the Advice of its own."""
+    root = etree.fromstring(ANSWER)
+    assertion = root.find(q("saml:Assertion"))
+    other = deepcopy(assertion)
+    other.set("ID", "_other")
+    # None of this holds, and nothing of it is read.
+    for element in other.iter(q("saml:Issuer"), q("saml:Audience")):
+        element.text = "https://evil.test"
+    other.remove(other.find(q("saml:AuthnStatement")))
+    advice = etree.Element(q("saml:Advice"))
+    advice.append(other)
+    if encrypted_for:
+        advice[:] = [encrypt(other, "saml:EncryptedAssertion", encrypted_for.public)]
+    assertion.find(q("saml:Conditions")).addnext(advice)
+    return serialize(root).decode()
+
+
+SPACED = (
+    ANSWER.replace("<saml:Issuer>", "<saml:Issuer>\n  ")
+    .replace("</saml:Audience>", "\n</saml:Audience>")
+    .replace("<saml:AuthnContextClassRef>", "<saml:AuthnContextClassRef> ")
+)
+CONFIRMED_ELSEWHERE = re.sub(
+    "(<saml:SubjectConfirmation .*</saml:SubjectConfirmation>)",
+    lambda found: found[0].replace(ACS, "https://evil.test/") + found[0],
+    ANSWER,
+    flags=re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("signs", ["assertion", "response"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda key: in_advice(), id="advice"),
+        pytest.param(lambda key: in_advice(encrypted_for=key), id="encrypted-advice"),
+        pytest.param(lambda key: SPACED, id="white-space"),
+        pytest.param(lambda key: CONFIRMED_ELSEWHERE, id="two-confirmations"),
+    ],
+)
+def test_it_agrees_with_answers_of_other_products(opinion, key, make, signs):
+    text = make(key)
+    assert text != ANSWER
+    octets = answer(key, signs, text=text)
+    assert can_judge(parse(octets))
+    opinion.confirm(octets, "_q")
+
+
+def test_it_agrees_with_an_answer_without_issuer_around_it(opinion, key):
+    text = ANSWER.replace("<saml:Issuer>https://hub.test</saml:Issuer>", "", 1)
+    opinion.confirm(answer(key, "assertion", text=text), "_q")
+
+
+@pytest.mark.parametrize("signs", ["assertion", "response"])
+def test_it_refuses_an_assertion_that_is_no_advice(opinion, key, signs):
+    other = re.search("<saml:Assertion.*</saml:Assertion>", ANSWER, re.DOTALL)[0]
+    other = other.replace('ID="_a"', 'ID="_other"')
+    advice = f"<saml:Advice>{other}</saml:Advice>"
+    text = ANSWER.replace(
+        "</saml:Issuer><samlp:Status>",
+        f"</saml:Issuer><samlp:Extensions>{advice}</samlp:Extensions><samlp:Status>",
+    )
+    assert text != ANSWER
+    with pytest.raises(OpinionsDiffer, match="WRONG_NUMBER_OF_ASSERTIONS"):
+        opinion.confirm(answer(key, signs, text=text), "_q")
 
 
 @pytest.mark.parametrize("signs", ["assertion", "response"])

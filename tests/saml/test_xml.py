@@ -358,14 +358,56 @@ class TestLimits:
         assert len(parse(many, METADATA)) == 700_000
 
 
+def _signatures(*attributes):
+    """A document with a ds:Signature for each, and what else is given as an element."""
+    inside = "".join(
+        each if each.startswith("<") else f"<ds:Signature {each}/>"
+        for each in attributes
+    )
+    return f'<a xmlns:ds="{xml.DS}">{inside}</a>'.encode()
+
+
 class TestIdentifiers:
     @pytest.mark.parametrize("first", ["ID", "Id", "id", "xml:id"])
     @pytest.mark.parametrize("second", ["ID", "Id", "id", "xml:id"])
     def test_are_unique_in_a_message_however_they_are_spelled(self, first, second):
         octets = f'<a {first}="_1"><b><c {second}="_1"/></b></a>'.encode()
         # The parser itself sees to xml:id.
-        assert refused(octets).startswith(("an ID occurs more", "not well-formed"))
+        assert refused(octets).startswith(("the ID '_1' occurs", "not well-formed"))
         assert parse(octets.replace(b'"_1"', b'"_2"', 1)).tag == "a"
+
+    def test_that_repeat_are_quoted_in_part(self):
+        name = "_" + "x" * 200
+        assert f"'{name[:60]}'" in refused(
+            f'<a ID="{name}"><b ID="{name}"/></a>'.encode()
+        )
+
+    def test_may_repeat_on_signatures_if_nothing_refers_to_them(self):
+        """As pysaml2 writes them (INTEROP.md)."""
+        assert parse(_signatures('Id="Signature1"', 'Id="Signature1"')).tag == "a"
+
+    @pytest.mark.parametrize(
+        ("first", "second", "beside"),
+        [
+            pytest.param('Id="_1"', 'Id="_1"', '<b ID="_1"/>', id="of-a-message"),
+            pytest.param('Id="_1"', 'Id="_1"', '<b Id="_1"/>', id="of-an-element"),
+            pytest.param('Id="_1"', 'Id="_1"', '<b id="_1"/>', id="in-lower-case"),
+            pytest.param('ID="_1"', 'ID="_1"', "", id="of-another-spelling"),
+            pytest.param('Id="_1"', 'ID="_1"', "", id="of-two-spellings"),
+            pytest.param('Id="_1"', 'Id="_1"', '<b URI="#_1"/>', id="referred-to"),
+            pytest.param(
+                'Id="_1"', 'Id="_1"', "<b URI=\"#xpointer(id('_1'))\"/>", id="xpointer"
+            ),
+        ],
+    )
+    def test_may_not_repeat_on_signatures_otherwise(self, first, second, beside):
+        assert refused(_signatures(first, second, beside)).startswith("the ID '_1'")
+
+    def test_repeat_at_few_signatures_alone(self):
+        """Each is looked for in the whole message: a forger could send thousands."""
+        four = [f'Id="_{n}"' for n in range(4)] * 2
+        assert parse(_signatures(*four)).tag == "a"
+        assert refused(_signatures(*four, 'Id="_4"', 'Id="_4"'))
 
     def test_may_repeat_in_metadata_where_no_signature_refers_to_them(self):
         root = parse(b'<a ID="_0"><b ID="_1"/><c ID="_1"/></a>', METADATA)

@@ -190,7 +190,8 @@ WRONG = {
     "an answer to no request": ({"in_response_to": ""}, "message-unexpected"),
     "another hub": ({"issuer": "https://hub.example/metadata"}, "peer-unknown"),
     "another hub's name": (
-        {"name_id": messages.NameID("admin", "", "https://hub.example/")},
+        {"name_id": messages.NameID("admin", messages.PERSISTENT,
+                                    "https://hub.example/")},
         "peer-unknown"),
 }  # fmt: skip
 

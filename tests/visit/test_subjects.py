@@ -12,6 +12,7 @@ from eilogin.filters.login import LoginOptions
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.xml import q
 from eilogin.settings import read
+from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"
 SOAP = "https://stad.test/eilogin/slo/soap"
@@ -98,6 +99,44 @@ def test_who_is_named_as_somebody_else_is_is_somebody_else(citizen, witness):
         f"anna!:urn:x%21y!{HUB}",
         f"anna!unspecified!unspecified!{HUB}",
     ]
+
+
+def test_a_name_of_another_domain_is_somebody_else(citizen, witness):
+    """A NameQualifier other than the hub's (SAML core 2.2.2) makes another user."""
+    visitor, users = citizen("name-id"), []
+    names = [
+        messages.NameID("anna"),
+        messages.NameID("anna", name_qualifier=HUB),
+        messages.NameID("anna", name_qualifier="CORP!x"),
+        messages.NameID("anna", messages.EMAIL, name_qualifier="CORP!x"),
+        messages.NameID(f"anna!unspecified!{HUB}!CORP%21x"),
+        messages.NameID(f"anna!unspecified!{HUB}"),
+    ]
+    for name_id in names:
+        visitor.browser = visitor.federation.browser()
+        brings(visitor, with_name_id, name_id=name_id)
+        users.append(witness.environ["REMOTE_USER"])
+    assert users == [
+        "anna",
+        "anna",
+        f"anna!unspecified!{HUB}!CORP%21x",
+        f"anna!emailAddress!{HUB}!CORP%21x",
+        f"anna!unspecified!{HUB}!CORP%21x!unspecified!{HUB}!",
+        f"anna!unspecified!{HUB}",
+    ]
+
+
+def test_the_operator_finds_somebody_of_another_domain(citizen, witness):
+    visitor = citizen("name-id")
+    name_id = messages.NameID("anna", messages.EMAIL, name_qualifier="CORP!x")
+    brings(visitor, with_name_id, name_id=name_id)
+    operator = env.Operator()
+    request = Request.blank("/eilogin/logout", base_url="https://stad.test")
+    request.environ[env.OPERATOR] = operator
+    request.get_response(visitor.federation)
+    (found,) = operator.site.called(witness.environ["REMOTE_USER"], ("name-id",))
+    assert found.who.name_id == "anna"
+    assert not operator.site.called(f"anna!emailAddress!{HUB}!CORP", ("name-id",))
 
 
 def test_an_attribute_of_two_lines_names_nobody(citizen, caplog):

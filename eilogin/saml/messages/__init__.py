@@ -15,6 +15,7 @@ from eilogin.saml.messages.reading import (
     read_artifact_response as read_artifact_response,
 )
 from eilogin.saml.messages.reading import read_assertion as read_assertion
+from eilogin.saml.messages.reading import read_assertions as read_assertions
 from eilogin.saml.messages.reading import read_authn_request as read_authn_request
 from eilogin.saml.messages.reading import read_logout_request as read_logout_request
 from eilogin.saml.messages.reading import read_logout_response as read_logout_response

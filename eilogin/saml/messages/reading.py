@@ -6,7 +6,8 @@ or after schema validation: a reader relies on the schema for nothing that it re
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -27,7 +28,7 @@ from eilogin.saml.messages.values import (
     Response,
     Status,
 )
-from eilogin.saml.text import CONTROL
+from eilogin.saml.text import CONTROL, collapsed
 from eilogin.saml.xml import q
 
 #: Characters of a NameID (SAML core 8.3.7 says 256 of a persistent one) and of an ID.
@@ -40,6 +41,8 @@ _LONGEST_VALUE = 32 * 1024
 _MOST = 100
 #: Values of one attribute: somebody may be in many groups.
 _MOST_VALUES = 2_000
+#: SubjectConfirmations of one assertion: each of them is judged.
+_MOST_CONFIRMATIONS = 5
 #: Each of them costs several private operations.
 _MOST_ENCRYPTED = 20
 
@@ -125,13 +128,14 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 def read_response(element: etree._Element) -> Response:
     """The value of a ``samlp:Response`` (SAML core 3.3.3), its assertions aside.
 
-    An absent Issuer is "", as the schema allows.
+    An absent Issuer is "", as the schema allows. White space around an Issuer is no
+    part of it.
     """
     parts = _open(element, "samlp:Response")
     return Response(
         id=_read_id(element),
         issued=_read_issued(element),
-        issuer=_read_issuer(parts) if q("saml:Issuer") in parts else "",
+        issuer=_read_issuer(parts, _uri) if q("saml:Issuer") in parts else "",
         status=_read_status(parts),
         in_response_to=_optional(element, "InResponseTo"),
         destination=_read_destination(element),
@@ -141,31 +145,41 @@ def read_response(element: etree._Element) -> Response:
 def read_assertion(
     element: etree._Element, decrypter: Decrypter | None = None
 ) -> Assertion:
+    """The first of the values that :func:`read_assertions` gives."""
+    return read_assertions(element, decrypter)[0]
+
+
+def read_assertions(
+    element: etree._Element, decrypter: Decrypter | None = None
+) -> list[Assertion]:
     """The value of a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser.
 
-    One SubjectConfirmation, which is a bearer's and has a NotOnOrAfter and no NotBefore
-    (profiles 4.1.4.2), and one AuthnStatement, with a class, are demanded. An absent
-    Recipient or InResponseTo is "", absent audiences are (): the caller refuses them as
-    not meant for us. There may be no NameID; one that is there is not empty. Attributes
-    of one Name are put together, whatever their NameFormat; of a value that is a NameID
-    the text is taken (eduPersonTargetedID), and one that is nil, or other XML, is left
-    out. ``decrypter`` opens an EncryptedID and EncryptedAttributes.
+    There is one value for each SubjectConfirmation that a login by browser can use:
+    they differ in that alone, and one that holds is enough (core 2.4.1). It is a
+    bearer's and has a NotOnOrAfter and no NotBefore (profiles 4.1.4.2). At least one
+    such, at most five in all, and one AuthnStatement, with a class, are demanded. An
+    absent Recipient or InResponseTo is "", absent audiences are (): the caller refuses
+    them as not meant for us. There may be no NameID; one that is there is not empty.
+    Attributes of one Name are put together, whatever their NameFormat; of a value that
+    is a NameID the text is taken (eduPersonTargetedID), and one that is nil, or other
+    XML, is left out. White space around Issuer, Audience and AuthnContextClassRef is no
+    part of them. ``decrypter`` opens an EncryptedID and EncryptedAttributes.
     """
     parts = _open(element, "saml:Assertion")
     _refuse_unknown(parts, _ASSERTION_PARTS)
     subject = _parts(_needed(parts, "saml:Subject"))
-    bearer = _read_bearer_data(subject)
+    first, *others = _read_confirmations(subject)
     conditions = _needed(parts, "saml:Conditions")
     statement = _needed(parts, "saml:AuthnStatement")
     context = _parts(_needed(_parts(statement), "saml:AuthnContext"))
-    return Assertion(
+    assertion = Assertion(
         id=_read_id(element),
         issued=_read_issued(element),
-        issuer=_read_issuer(parts),
+        issuer=_read_issuer(parts, _uri),
         name_id=_read_name_id(subject, decrypter),
-        recipient=_optional(bearer, "Recipient"),
-        in_response_to=_optional(bearer, "InResponseTo"),
-        confirmation_ends=read_instant(_required(bearer, "NotOnOrAfter")),
+        recipient=first.recipient,
+        in_response_to=first.in_response_to,
+        confirmation_ends=first.ends,
         not_before=_instant(conditions, "NotBefore"),
         not_on_or_after=_instant(conditions, "NotOnOrAfter"),
         audiences=_read_audiences(conditions),
@@ -173,9 +187,10 @@ def read_assertion(
         authn_instant=read_instant(_required(statement, "AuthnInstant")),
         session_index=_words(statement, "SessionIndex") or None,
         session_ends=_instant(statement, "SessionNotOnOrAfter"),
-        level_class=_text(_needed(context, "saml:AuthnContextClassRef")),
+        level_class=_uri(_needed(context, "saml:AuthnContextClassRef")),
         attributes=_read_attributes(parts, decrypter),
     )
+    return [assertion, *(each.put_in(assertion) for each in others)]
 
 
 def read_logout_request(
@@ -286,12 +301,17 @@ def _read_destination(element: etree._Element) -> str:
     return _capped(element.get("Destination", ""))
 
 
-def _read_issuer(parts: _Parts) -> str:
-    """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6)."""
+def _read_issuer(
+    parts: _Parts, read: Callable[[etree._Element], str] | None = None
+) -> str:
+    """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6).
+
+    ``read`` gives the text of the element; by default it is the text to the letter.
+    """
     issuer = _needed(parts, "saml:Issuer")
     if issuer.keys() and issuer.items() != [("Format", ENTITY)]:
         raise MalformedMessage("an Issuer is not an entityID by its attributes")
-    return _text(issuer)
+    return (read or _text)(issuer)
 
 
 def _read_name_id(parts: _Parts, decrypter: Decrypter | None) -> NameID | None:
@@ -372,7 +392,7 @@ def _read_requested_context(
     # SAML core 3.3.2.2.1: an absent Comparison means exact.
     comparison = _optional(asked, "Comparison") or "exact"
     named = _parts(asked)
-    classes = _texts(named, "saml:AuthnContextClassRef")
+    classes = _uris(named, "saml:AuthnContextClassRef")
     declarations = _texts(named, "saml:AuthnContextDeclRef")
     # One or the other (SAML core 3.3.2.2.1).
     if bool(classes) == bool(declarations) or comparison not in _COMPARISONS:
@@ -380,21 +400,61 @@ def _read_requested_context(
     return comparison, classes, declarations
 
 
-def _read_bearer_data(subject: _Parts) -> etree._Element:
-    confirmation = _needed(subject, "saml:SubjectConfirmation")
-    if confirmation.get("Method") != BEARER:
+@dataclass(frozen=True, slots=True)
+class _Confirmation:
+    """What a bearer's SubjectConfirmationData says."""
+
+    recipient: str
+    in_response_to: str
+    ends: float
+
+    def put_in(self, assertion: Assertion) -> Assertion:
+        """The same assertion, confirmed by this one and nothing of another."""
+        return replace(
+            assertion,
+            recipient=self.recipient,
+            in_response_to=self.in_response_to,
+            confirmation_ends=self.ends,
+        )
+
+
+def _read_confirmations(subject: _Parts) -> list[_Confirmation]:
+    """The SubjectConfirmations that a login by browser can use; at least one."""
+    found = subject.get(q("saml:SubjectConfirmation"), ())
+    if not 0 < len(found) <= _MOST_CONFIRMATIONS:
+        raise MalformedMessage(
+            f"there are {len(found)} SubjectConfirmations; expected one, or at most "
+            f"{_MOST_CONFIRMATIONS}"
+        )
+    read, faults = [], []
+    for each in found:
+        try:
+            read.append(_read_confirmation(each))
+        except MalformedMessage as fault:
+            faults.append(fault)
+    if not read:
+        raise faults[0]
+    return read
+
+
+def _read_confirmation(element: etree._Element) -> _Confirmation:
+    if element.get("Method") != BEARER:
         raise MalformedMessage("the SubjectConfirmation is not a bearer's")
-    data = _needed(_parts(confirmation), "saml:SubjectConfirmationData")
+    data = _needed(_parts(element), "saml:SubjectConfirmationData")
     if data.get("NotBefore") is not None:
         raise MalformedMessage("a bearer's SubjectConfirmationData has a NotBefore")
-    return data
+    return _Confirmation(
+        recipient=_optional(data, "Recipient"),
+        in_response_to=_optional(data, "InResponseTo"),
+        ends=read_instant(_required(data, "NotOnOrAfter")),
+    )
 
 
 def _read_audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
     parts = _parts(conditions)
     _refuse_unknown(parts, _CONDITIONS)
     restrictions = _all(parts, "saml:AudienceRestriction")
-    return tuple(_texts(_parts(each), "saml:Audience") for each in restrictions)
+    return tuple(_uris(_parts(each), "saml:Audience") for each in restrictions)
 
 
 def _read_attributes(
@@ -521,6 +581,18 @@ def _text(
     return _capped(text, longest)
 
 
+def _uri(element: etree._Element) -> str:
+    """The URI in an element; white space around it is no part of the value."""
+    text = _whole_text(element)
+    if text is None:
+        raise MalformedMessage(f"{_name_of(element)} holds more than text")
+    found = collapsed(text)
+    if not found:
+        raise MalformedMessage(f"{_name_of(element)} is empty")
+    _bounded(text, _LONGEST_TEXT)
+    return _capped(found)
+
+
 def _name_of(element: etree._Element) -> str:
     name: str = etree.QName(element).localname
     return name
@@ -528,6 +600,10 @@ def _name_of(element: etree._Element) -> str:
 
 def _texts(parts: _Parts, name: str) -> tuple[str, ...]:
     return tuple(_text(element) for element in _all(parts, name))
+
+
+def _uris(parts: _Parts, name: str) -> tuple[str, ...]:
+    return tuple(_uri(element) for element in _all(parts, name))
 
 
 def _line(element: etree._Element) -> str:

@@ -114,7 +114,7 @@ class AuthnRequest:
 class Assertion:
     """SAML core 2.3.3, the parts of a login that we write or judge.
 
-    ``recipient``, ``in_response_to``, ``confirmation_ends`` are of the one bearer
+    ``recipient``, ``in_response_to``, ``confirmation_ends`` are of one bearer
     SubjectConfirmationData; ``audiences`` has one entry for each
     AudienceRestriction (all of them must hold, SAML core 2.5.1.4). Without a
     ``name_id`` it names nobody who could be logged out; an attribute may say who it is.

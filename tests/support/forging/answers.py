@@ -14,6 +14,7 @@ from typing import Any
 from lxml import etree
 
 from eilogin.saml import bindings, messages, xml
+from eilogin.saml.encryption import encrypt
 from eilogin.saml.levels import DIGID
 from forging import INSIDE, MALFORMED, ROOT, UNTRUSTED, Family, Message
 from forging.signatures import key_value
@@ -21,6 +22,7 @@ from forging.signing import (
     EXCLUSIVE,
     MORE,
     USUAL,
+    WITH_COMMENTS,
     Signing,
     canonical,
     sign,
@@ -404,6 +406,18 @@ for _name, _change in _ADDRESSES.items():
             "destination": lambda a, change=_change: _other(change, a.request.acs_url),
         },
     )
+
+#: White space around an Audience is no part of it (GOOD has that); other space is.
+_AUDIENCES = {
+    name: change
+    for name, change in _ADDRESSES.items()
+    if name not in ("blank-before", "blank-after")
+} | {
+    "blank-inside": lambda name: name.replace("//", "// "),
+    "no-break-blank-after": lambda name: f"{name}\u00a0",
+    "zero-width-after": lambda name: f"{name}\u200b",
+}
+for _name, _change in _AUDIENCES.items():
     _wrong(
         f"audience-{_name}",
         MISDIRECTED,
@@ -611,12 +625,14 @@ _NAMES: Mapping[str, Callable[[str], str]] = {
     "other": lambda _: "https://attacker.test/metadata",
     "suffix": lambda name: name + "/",
     "in-upper-case": lambda name: name.upper(),
-    "blank": lambda name: f" {name}",
-    "line": lambda name: f"{name}\n",
+    # White space around it is no part of it (GOOD has that); other space is.
+    "blank-inside": lambda name: name.replace("//", "// "),
+    "no-break-blank": lambda name: f"\u00a0{name}",
+    "line-separator": lambda name: f"{name}\u2028",
     "by-https": lambda name: name.replace("http:", "https:"),
 }
 for _name, _change in _NAMES.items():
-    _expected = MALFORMED if _name == "line" else UNKNOWN
+    _expected = MALFORMED if _name == "line-separator" else UNKNOWN
     _wrong(
         f"issuer-assertion-{_name}",
         _expected,
@@ -625,7 +641,7 @@ for _name, _change in _NAMES.items():
     )
     _wrong(
         f"issuer-response-{_name}",
-        _expected if _name != "line" else "",
+        _expected if _name != "line-separator" else "",
         kind="issuer",
         envelope={"issuer": lambda a, change=_change: _other(change, a.hub.entity_id)},
     )
@@ -658,7 +674,22 @@ _wrong(
     "issuer-response-missing",
     UNKNOWN,
     kind="issuer",
-    rule="policy",
+    places=(ROOT,),
+    around=_gone("saml:Issuer"),
+)
+_wrong(
+    "issuer-response-missing-and-assertion-of-member",
+    UNKNOWN,
+    kind="issuer",
+    places=(INSIDE,),
+    issuer=lambda a: a.other[0],
+    around=_gone("saml:Issuer"),
+)
+_wrong(
+    "issuer-missing-on-both",
+    "",
+    kind="issuer",
+    edit=_gone("saml:Issuer"),
     around=_gone("saml:Issuer"),
 )
 _wrong("issuer-response-empty", "", kind="issuer", around=_text("saml:Issuer", None))
@@ -712,12 +743,73 @@ _wrong(
 _wrong("no-subject", MALFORMED, kind="subject", edit=_gone("saml:Subject"))
 _wrong("no-confirmation", MALFORMED, kind="subject", edit=_gone(_CONFIRMATION))
 _wrong("no-confirmation-data", MALFORMED, kind="subject", edit=_gone(_DATA))
+
+
+def _unconfirmed(*confirmations: Mapping[str, "str | None"]) -> _Edit:
+    """Edit the data of SubjectConfirmations, one for each of the changes."""
+
+    def edit(element: etree._Element) -> None:
+        for _ in confirmations[1:]:
+            _again(_CONFIRMATION)(element)
+        found = element.findall("/".join(map(xml.q, _DATA.split("/"))))
+        for data, changes in zip(found, confirmations, strict=True):
+            _set("", **changes)(data)
+
+    return edit
+
+
+_ELSEWHERE = {"Recipient": "https://attacker.test/acs"}
+_OTHERWISE = {"InResponseTo": "_nobody"}
+_OVER = {"NotOnOrAfter": "2020-01-01T00:00:00Z"}
 _wrong(
-    "two-confirmations",
+    "two-confirmations-elsewhere",
+    MISDIRECTED,
+    kind="subject",
+    edit=_unconfirmed(_ELSEWHERE, _ELSEWHERE),
+)
+# None of them holds, though each thing that is asked for stands in one of them.
+_wrong(
+    "two-confirmations-elsewhere-and-otherwise",
+    MISDIRECTED,
+    kind="subject",
+    edit=_unconfirmed(_ELSEWHERE, _OTHERWISE),
+)
+_wrong(
+    "two-confirmations-otherwise-and-elsewhere",
+    UNEXPECTED,
+    kind="subject",
+    edit=_unconfirmed(_OTHERWISE, _ELSEWHERE),
+)
+_wrong(
+    "two-confirmations-otherwise-and-over",
+    UNEXPECTED,
+    kind="subject",
+    edit=_unconfirmed(_OTHERWISE, _OVER),
+)
+_wrong(
+    "three-confirmations-of-which-none-holds",
+    EXPIRED,
+    kind="subject",
+    edit=_unconfirmed(_OVER, _ELSEWHERE, _OTHERWISE),
+)
+_wrong(
+    "two-confirmations-without-request-and-elsewhere",
+    UNEXPECTED,
+    kind="subject",
+    edit=_unconfirmed({"InResponseTo": None}, _ELSEWHERE),
+)
+_wrong(
+    "two-confirmations-without-end-and-elsewhere",
+    MISDIRECTED,
+    kind="subject",
+    edit=_unconfirmed({"NotOnOrAfter": None}, _ELSEWHERE),
+)
+_wrong(
+    "six-confirmations",
     MALFORMED,
     kind="subject",
     rule="policy",
-    edit=_again(_CONFIRMATION),
+    edit=_unconfirmed(*[{}] * 6),
 )
 _wrong("two-subjects", MALFORMED, kind="subject", edit=_again("saml:Subject"))
 _wrong("two-name-ids", MALFORMED, kind="subject", edit=_again(_NAME_ID))
@@ -741,7 +833,13 @@ _wrong(
     UNKNOWN,
     kind="subject",
     rule="policy",
-    edit=_set(_NAME_ID, NameQualifier="https://x/"),
+    edit=_set(_NAME_ID, NameQualifier="https://x/", Format=messages.PERSISTENT),
+)
+_wrong(
+    "namequalifier-wrong-on-transient",
+    UNKNOWN,
+    kind="subject",
+    edit=_set(_NAME_ID, NameQualifier="https://x/", Format=messages.TRANSIENT),
 )
 _wrong(
     "spnamequalifier-wrong",
@@ -907,6 +1005,69 @@ def signed_metadata(asked: Asked) -> bytes:
         root.insert(1, extensions)
 
     return asked.answer(around=around)
+
+
+def _in_advice(edit: Callable[[Asked, etree._Element], None]) -> Callable[..., bytes]:
+    """A good answer, in whose Advice there is another assertion that names somebody."""
+
+    def make(asked: Asked) -> bytes:
+        other = asked.hub.assertion(asked.request, "admin")
+        edit(asked, other)
+        return asked.answer(edit=lambda assertion: advise(assertion, other))
+
+    return make
+
+
+def advise(assertion: etree._Element, *held: etree._Element) -> None:
+    """Put elements into the Advice of an assertion."""
+    advice = etree.Element(xml.q("saml:Advice"))
+    advice.extend(held)
+    _find(assertion, "saml:Conditions").addnext(advice)
+
+
+ANSWERS("advice-with-signed-assertion", kind="subject", reasons=(MALFORMED,))(
+    _in_advice(lambda asked, other: asked.hub.signed(other))
+)
+
+
+@ANSWERS("advice-with-assertion-of-one-id", kind="subject", reasons=(MALFORMED,))
+def advice_of_one_id(asked: Asked) -> bytes:
+    """Who looks for the ID that is signed may find the one in the Advice."""
+
+    def edit(assertion: etree._Element) -> None:
+        other = asked.hub.assertion(asked.request, "admin", id=assertion.get("ID"))
+        advise(assertion, other)
+
+    return asked.answer(edit=edit)
+
+
+@ANSWERS("advice-of-evil-with-signed-assertion", kind="subject", reasons=(MALFORMED,))
+def advice_of_evil(asked: Asked) -> bytes:
+    """What is signed stands in the Advice of what would be read."""
+    honest = asked.hub.signed(asked.hub.assertion(asked.request, asked.name))
+    evil = asked.hub.assertion(asked.request, "admin")
+    advise(evil, honest)
+    return xml.serialize(asked.hub.response(asked.request, evil))
+
+
+def _both_signed(asked: Asked, *names: str) -> bytes:
+    """Assertion and Response are signed, and the signatures have these Ids."""
+    assertion, root = asked.made()
+    known = {"assertion": assertion.get("ID"), "response": root.get("ID")}
+    for element, name in zip((assertion, root), names, strict=True):
+        asked.hub.signed(element)
+        _find(element, "ds:Signature").set("Id", name.format(**known))
+    return xml.serialize(root)
+
+
+for _name, _ids in {
+    "assertion": ("{assertion}", "{assertion}"),
+    "response": ("{response}", "{response}"),
+    "each-other": ("{response}", "{assertion}"),
+}.items():
+    ANSWERS(
+        f"signatures-with-id-of-{_name}", kind="duplicate-id", reasons=(MALFORMED,)
+    )(lambda asked, ids=_ids: _both_signed(asked, *ids))
 
 
 @ANSWERS("assertion-alone", kind="subject")
@@ -1224,6 +1385,28 @@ _good(
     "qualifiers-that-are-the-defaults",
     edit=_qualified,
 )
+_good("two-confirmations", edit=_again(_CONFIRMATION))
+_good("two-confirmations-of-which-one-holds", edit=_unconfirmed(_ELSEWHERE, {}))
+_good("three-confirmations-the-last-holds", edit=_unconfirmed(_OVER, _OTHERWISE, {}))
+_good("no-issuer-on-envelope", places=(INSIDE,), around=_gone("saml:Issuer"))
+
+
+def _spaced(space: str, *paths: str) -> _Edit:
+    """White space around URIs, as those have it who write XML in lines."""
+
+    def edit(element: etree._Element) -> None:
+        for path in paths:
+            found = _find(element, path)
+            found.text = f"{space}{found.text}{space}"
+
+    return edit
+
+
+for _name, _space in {"blanks": " ", "lines": "\r\n\t  "}.items():
+    _good(f"{_name}-around-audience", edit=_spaced(_space, _AUDIENCE))
+    _good(f"{_name}-around-class", edit=_spaced(_space, _CLASS))
+    _good(f"{_name}-around-issuer", edit=_spaced(_space, "saml:Issuer"))
+    _good(f"{_name}-around-issuer-of-envelope", around=_spaced(_space, "saml:Issuer"))
 _good("microseconds", edit=_finer)
 
 
@@ -1318,6 +1501,28 @@ def _certificate_of(asked: Asked) -> str:
 
 _signed_by("rsa-sha384", method=MORE + "rsa-sha384", digest=MORE + "sha384")
 _signed_by("rsa-sha512", method=MORE + "rsa-sha512", digest=xml.XENC + "sha512")
+_signed_by("signed-info-with-comments", c14n=WITH_COMMENTS)
+_signed_by("c14n-with-comments", transforms=(USUAL[0], transform(WITH_COMMENTS)))
+
+
+@GOOD("c14n-with-comments-in-the-name")
+def comments_in_the_name(asked: Asked) -> bytes:
+    """A comment splits no text: the whole name is read, as it was signed."""
+    assertion, root = asked.made()
+    how = Signing(
+        asked.hub.key,
+        c14n=WITH_COMMENTS,
+        transforms=(USUAL[0], transform(WITH_COMMENTS)),
+    )
+    sign(assertion if asked.place == INSIDE else root, how)
+    name = _find(assertion, _NAME_ID)
+    text, name.text = name.text or "", ""
+    name.append(etree.Comment("x"))
+    name[0].tail = text[2:]
+    name.text = text[:2]
+    return xml.serialize(root)
+
+
 _signed_by("no-key-info")
 _signed_by(
     "certificate-in-lines",
@@ -1361,6 +1566,24 @@ _signed_by(
         lambda element: canonical(element, inclusive_ns_prefixes=["saml", "samlp"])
     ),
 )
+
+
+@GOOD("signatures-of-one-id")
+def signatures_of_one_id(asked: Asked) -> bytes:
+    """As pysaml2 writes them: no Reference names that Id."""
+    return _both_signed(asked, "Signature1", "Signature1")
+
+
+GOOD("advice-with-assertion")(_in_advice(lambda asked, other: None))
+
+
+@GOOD("advice-with-encrypted-assertion")
+def advice_encrypted(asked: Asked) -> bytes:
+    other = asked.hub.assertion(asked.request, "admin")
+    holder = etree.Element("holder")
+    holder.append(other)
+    sealed = encrypt(other, "saml:EncryptedAssertion", asked.hub.key.public)
+    return asked.answer(edit=lambda assertion: advise(assertion, sealed))
 
 
 @GOOD("both-are-signed")

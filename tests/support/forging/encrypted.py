@@ -336,7 +336,8 @@ def _wrapped(asked: Asked, signed: Any) -> Any:
     """The evil one with the signed one in it."""
     evil = _evil(asked)
     advice = etree.Element(xml.q("saml:Advice"))
-    advice.append(signed)
+    # Without a signature it would be Advice as the schema allows it.
+    advice.append(asked.hub.signed(signed))
     evil.find(xml.q("saml:Conditions")).addnext(advice)
     return evil
 

@@ -412,6 +412,11 @@ GOOD = {
     "aq-ok-own-qualifier": lambda ask: having_policy(
         ask, SPNameQualifier=ask.sender.entity_id
     ),
+    "aq-ok-lines-around-class": lambda ask: worded(
+        ask.element(),
+        "saml:AuthnContextClassRef",
+        f"\r\n\t {DIGID.class_of('basis')} \n",
+    ),
     "aq-ok-consent": lambda ask: having(ask.element(), Consent="urn:x"),
     "aq-ok-empty-policy-format": lambda ask: having_policy(ask, Format=""),
     "aq-ok-empty-policy": lambda ask: having_policy(ask, Format="", SPNameQualifier=""),

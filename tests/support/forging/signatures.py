@@ -623,14 +623,30 @@ _transformed(
     rule="policy",
     holds=True,
 )
-_transformed(
-    "c14n-with-comments",
-    _ENVELOPED,
-    transform(WITH_COMMENTS),
-    covers=lambda e: canonical(e, WITH_COMMENTS),
-    rule="policy",
-    holds=True,
-)
+
+
+@TRANSFORMS("c14n-with-comments-that-count", reasons=(UNTRUSTED,))
+def comments_that_count(message: Message) -> bytes:
+    """The hash is of comments too, which a reference by ID does not select."""
+    message.covered.append(etree.Comment("x"))
+    how = Signing(
+        message.key,
+        transforms=(_ENVELOPED, transform(WITH_COMMENTS)),
+        covers=lambda element: canonical(element, WITH_COMMENTS),
+    )
+    return _good(message, how)
+
+
+@TRANSFORMS("signed-info-with-comments-that-count", reasons=(UNTRUSTED,))
+def comments_in_signed_info(message: Message) -> bytes:
+    """Who drops the comments of what is signed finds another text there."""
+    how = Signing(message.key, c14n=WITH_COMMENTS)
+    signature = sign(message.covered, how)
+    signature[0].insert(0, etree.Comment("x"))
+    set_value(signature, how)
+    return message.octets
+
+
 _transformed(
     "inclusive-c14n-with-comments",
     _ENVELOPED,
@@ -641,7 +657,12 @@ _transformed(
 )
 _transformed("signed-info-by-inclusive-c14n", *USUAL, c14n=INCLUSIVE, rule="policy")
 _transformed("signed-info-by-c14n11", *USUAL, c14n=INCLUSIVE_11, rule="policy")
-_transformed("signed-info-with-comments", *USUAL, c14n=WITH_COMMENTS, rule="policy")
+_transformed(
+    "signed-info-by-inclusive-c14n-with-comments",
+    *USUAL,
+    c14n=INCLUSIVE + "#WithComments",
+    rule="policy",
+)
 _transformed("signed-info-by-xslt", *USUAL, c14n=XSLT)
 _transformed("signed-info-by-nothing", *USUAL, c14n="")
 _transformed(

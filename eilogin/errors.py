@@ -397,13 +397,6 @@ class LoginEnded(Refused):
     code = "login-ended"
 
 
-class TooManyLogins(Refused):
-    """A citizen who is logged in in more browsers than anybody has."""
-
-    code = "too-many-logins"
-    status = 429
-
-
 class LoginLost(Refused):
     """The login that an answer belongs to is not known in this browser any more."""
 

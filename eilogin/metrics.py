@@ -45,7 +45,7 @@ _WORDS = (
     *("PartialLogout", "ProxyCountExceeded", "RequestDenied", "RequestUnsupported"),
     *("Requester", "Responder", "UnknownPrincipal", "UnsupportedBinding"),
     *("blocked", "too-often", "wrong"),
-    *("another-citizen", "here", "limit", "operator"),
+    *("another-citizen", "here", "limit", "operator", "too-many"),
 )
 
 

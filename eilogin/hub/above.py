@@ -25,6 +25,7 @@ is proven above, and never for longer; a logout here ends it, and then goes up
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from webob import Response
@@ -34,7 +35,7 @@ from eilogin.errors import LoginEnded, PipelineOrder
 from eilogin.hub.browser_proof import has_logged_out
 from eilogin.hub.domains import ByDomain, of_proof
 from eilogin.hub.names import Names, citizen_here
-from eilogin.hub.signin import MakeWay, asked_by
+from eilogin.hub.signin import EndUnseen, MakeWay, asked_by
 from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env
@@ -90,7 +91,8 @@ def subject_here(environ: "WSGIEnvironment", who: Subject, names: Names) -> Subj
 class SignInAbove:
     """Has citizens signed in by the hub above.
 
-    ``make_way`` is called for a citizen whose browser another one signs in in.
+    ``make_way`` is called for a citizen whose browser another one signs in in, and
+    ``end_unseen`` for a login that is one too many.
     """
 
     offered = LEVELS
@@ -101,13 +103,17 @@ class SignInAbove:
         self,
         names: Names,
         make_way: MakeWay,
+        end_unseen: EndUnseen,
     ) -> None:
         self._names = names
         self._make_way = make_way
+        self._end_unseen = end_unseen
 
     def service(self, environ: "WSGIEnvironment", target: str) -> "ServiceAbove":
         """The call ``require`` for a request; she comes back to the same address."""
-        return ServiceAbove(environ, self._names, self._make_way, target)
+        return ServiceAbove(
+            environ, self._names, self._make_way, self._end_unseen, target
+        )
 
     def id_of(self, username: str) -> str:
         """Nobody has a username here."""
@@ -139,11 +145,13 @@ class ServiceAbove:
         environ: "WSGIEnvironment",
         names: Names,
         make_way: MakeWay,
+        end_unseen: EndUnseen,
         target: str,
     ) -> None:
         self._environ = environ
         self._names = names
         self._make_way = make_way
+        self._end_unseen = end_unseen
         self._target = target
         self._above = login_above(environ)
         self._is_out = False
@@ -249,6 +257,7 @@ class ServiceAbove:
                 # was confirmed meanwhile without asking her.
                 issued=max(proof.proven.values(), default=0.0),
                 current=env.session_beyond_idle(environ),
+                end_unseen=partial(self._end_unseen, environ),
             )
         except LoginEnded:
             self._is_out = True

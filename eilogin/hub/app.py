@@ -358,13 +358,15 @@ class Hub:
     def _sign_in(self, options: HubOptions) -> SignIn | SignInAbove:
         logout = self._logout
         if options.sign_in == "above" or options.citizens is None:
-            return SignInAbove(self._names, logout.make_way)
+            end_unseen = logout.endings.end_unseen
+            return SignInAbove(self._names, logout.make_way, end_unseen)
         citizens = Citizens.load(options.citizens)
         return SignIn(
             citizens,
             self.pages,
             logout.make_way_in_room,
             logout.endings.room,
+            logout.endings.end_unseen,
             is_demo=options.demo,
             rehearses=options.rehearsal,
         )

@@ -33,7 +33,7 @@ from eilogin.hub.services import asked_at
 from eilogin.hub.undelivered import Entry, queue_of
 from eilogin.saml import messages
 from eilogin.saml.checks import KNOWN_FOR, check_logout_request
-from eilogin.sessions import Login, Participant, Sessions, Subject
+from eilogin.sessions import MOST_LOGINS, Login, Participant, Sessions, Subject
 from eilogin.stores import Values
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
@@ -248,6 +248,25 @@ class Endings:
             is_overtaken=None in (ended if self._of_browser else ended[:1]),
             is_resumed=bool(before),
         )
+
+    def end_unseen(self, environ: "WSGIEnvironment", login: Login) -> None:
+        """End one login of a citizen who has too many; participants are told later.
+
+        Nobody waits for that: they are in the logout retry queue, as those that a
+        logout has missed. Where it has as many of this citizen's already, their
+        sessions last until their own limit.
+        """
+        sessions, own = env.sessions(environ), env.trust(environ).own
+        queue, handle = queue_of(environ, self._propagation), new_handle()
+        is_kept = len(queue.left_before(handle, [login.who])) < MOST_LOGINS
+        if is_kept:
+            queue.begin(handle, [login], to_say(sessions.participants(login)))
+        told = to_say(sessions.drop(login) or ())
+        if is_kept:
+            # Where another process was faster, that one has told them.
+            self.settle(environ, handle, told, dict.fromkeys(told, ""))
+        pseudonym = own.pseudonym(login.who.name_id)
+        audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 
     def settle(
         self,

@@ -7,6 +7,7 @@ It answers the same call as the filter ``login`` does for a participant,
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -68,13 +69,16 @@ _WITHOUT_COOKIES = (
 MakeWay = Callable[["WSGIEnvironment", Login, str], Response | None]
 #: Room for that, for as long as the block runs, or Busy (hub.ending.Endings.room).
 Room = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
+#: Ends one login of a citizen who has too many (hub.ending.Endings.end_unseen).
+EndUnseen = Callable[["WSGIEnvironment", Login], None]
 
 
 class SignIn:
     """Signs citizens in at one of the levels of ``offered``.
 
     ``make_way`` is called for a citizen whose browser another one signs in in, in
-    ``room``, which is there before anything is spent;
+    ``room``, which is there before anything is spent; ``end_unseen`` is called for a
+    login that is one too many;
     ``is_demo`` shows codes and passwords on the page. Who ``rehearses`` chooses there
     what is answered, and has the code for higher levels too, as if it proved them.
     """
@@ -88,6 +92,7 @@ class SignIn:
         pages: Pages,
         make_way: MakeWay,
         room: Room,
+        end_unseen: EndUnseen,
         *,
         is_demo: bool,
         rehearses: bool = False,
@@ -98,6 +103,7 @@ class SignIn:
         self._pages = pages
         self._make_way = make_way
         self._room = room
+        self._end_unseen = end_unseen
         self._is_demo = is_demo
         self._hashing = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -246,8 +252,6 @@ class SignIn:
         subject = citizen_here(own.entity_id, citizen.id)
         other, first = env.session_to_end(environ), None
         if other is not None and other.who != subject:
-            # Before that one is logged out everywhere, which a page has to tell.
-            env.sessions(environ).require_room(subject)
             first = self._make_way(environ, other, target)
         _, domain = asked_by(environ, target)
         proof = Login(
@@ -261,7 +265,7 @@ class SignIn:
             attributes=citizen.attributes,
             address=network(environ) if own.is_digid else "",
         )
-        made = _log_in(environ, proof)
+        made = self._log_in(environ, proof)
         if made is None:
             # Another tab was faster, at a higher level.
             return first or see_other(at(own.public_url, target))
@@ -279,6 +283,24 @@ class SignIn:
         known = remember(environ, citizen, with_code=with_code)
         answer.headerlist.append(known)
         return answer
+
+    def _log_in(
+        self, environ: "WSGIEnvironment", proof: Login
+    ) -> tuple[str, Login] | None:
+        """Make the login that was proven, in the place of the one of this browser."""
+        sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
+        login = proof
+        if current is not None and not sessions.is_idle(current):
+            # A step-up: a level once proven stays proven.
+            login = current.confirmed_by(proof)
+        return create_in_place(
+            sessions,
+            login,
+            alone=proof,
+            issued=proof.confirmed,
+            current=current,
+            end_unseen=partial(self._end_unseen, environ),
+        )
 
     def id_of(self, username: str) -> str:
         """Who has this username, or "" where nobody does."""
@@ -413,18 +435,6 @@ def _page_of(environ: "WSGIEnvironment", target: str) -> str:
 def network(environ: "WSGIEnvironment") -> str:
     """What tells the network of a request from others, for a login: a keyed hash."""
     return env.trust(environ).own.pseudonym(f"network\0{network_here(environ)}")
-
-
-def _log_in(environ: "WSGIEnvironment", proof: Login) -> tuple[str, Login] | None:
-    """Make the login that was proven, in the place of the one of this browser."""
-    sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
-    login = proof
-    if current is not None and not sessions.is_idle(current):
-        # A step-up: a level once proven stays proven.
-        login = current.confirmed_by(proof)
-    return create_in_place(
-        sessions, login, alone=proof, issued=proof.confirmed, current=current
-    )
 
 
 class SignInService:

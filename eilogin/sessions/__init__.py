@@ -16,4 +16,5 @@ from eilogin.sessions.records import Login as Login
 from eilogin.sessions.records import Participant as Participant
 from eilogin.sessions.records import Subject as Subject
 from eilogin.sessions.renewing import create_in_place as create_in_place
+from eilogin.sessions.service import MOST_LOGINS as MOST_LOGINS
 from eilogin.sessions.service import Sessions as Sessions

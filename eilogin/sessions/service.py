@@ -14,12 +14,12 @@ House rules:
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf, nextafter
 
 from eilogin import clock
-from eilogin.errors import LoginEnded, MessageReplayed, TooManyLogins
+from eilogin.errors import LoginEnded, MessageReplayed
 from eilogin.sessions.idle import IdleLimit
 from eilogin.sessions.keepers import somebody_keeps, tell_ended
 from eilogin.sessions.reading import REMEMBERED_FOR, Reader
@@ -28,9 +28,8 @@ from eilogin.stores import EndedSession, Store, StoredSession
 
 _log = logging.getLogger("eilogin.sessions")
 
-#: Most logins of one subject at a time, but for those that are made at the same
-#: instant. Nobody has as many browsers, and a logout that has to end them all must not
-#: take long.
+#: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
+#: has to end them all must not take long. One more ends the one unseen for longest.
 MOST_LOGINS = 100
 
 _MINUTE, _DAY = 60.0, 86_400.0
@@ -163,7 +162,12 @@ class Sessions(IdleLimit):
     # --- making ---
 
     def create_login(
-        self, login: Login, *, issued: float, replaces: Login | None = None
+        self,
+        login: Login,
+        *,
+        issued: float,
+        replaces: Login | None = None,
+        end_unseen: Callable[[Login], object] | None = None,
     ) -> str:
         """Store a new login; the return is the new cookie value.
 
@@ -174,17 +178,15 @@ class Sessions(IdleLimit):
         not begin again. ``replaces`` (this browser's login until now) is ended in the
         same transaction; who was told of it is passed on within a family, and only
         there. ``issued`` is the IssueInstant of the assertion, or at the hub the
-        instant of the proof.
+        instant of the proof. Where the subject has more than :data:`MOST_LOGINS` then,
+        those unseen for longest end: by ``end_unseen``, or else by :meth:`drop`.
 
         Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, where a
         logout for this subject has come in since ``issued``, or ``replaces`` is not
-        live any more, or ``ends`` is over already; or
-        :class:`eilogin.errors.TooManyLogins`.
+        live any more, or ``ends`` is over already.
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
-        if not is_same:
-            self.require_room(login.who)
         made = self._filled_in(login, token, replaces if is_same else None)
         if replaces is not None and is_same:
             self._leave_word(replaces, made)
@@ -216,12 +218,22 @@ class Sessions(IdleLimit):
                 tell_ended([replaces])
         if made.also is not None:
             self._be_found_by_other_labels(made, issued)
+        if not is_same:
+            self._end_beyond(made, end_unseen or self.drop)
         return token
 
-    def require_room(self, who: Subject) -> None:
-        """Raise TooManyLogins where a subject has as many logins as one may have."""
-        if len(self.store.find(who.label())) >= MOST_LOGINS:
-            raise TooManyLogins(f"more than {MOST_LOGINS} sessions of one subject")
+    def _end_beyond(self, made: Login, end: Callable[[Login], object]) -> None:
+        """End the logins of a subject that are too many, but not the one just made.
+
+        After it is made: so processes that make some at once end the same others, and
+        a login that is refused ends none.
+        """
+        beyond = len(self.store.find(made.who.label())) - MOST_LOGINS
+        if beyond <= 0:
+            return
+        others = [one for one in self.find_all_of(made.who) if one.key != made.key]
+        for login in sorted(others, key=lambda one: (one.seen, one.started))[:beyond]:
+            end(login)
 
     def _lets_nobody_in(self, refused: Login) -> bool:
         """Whether not even a session of nobody could be made now where one was refused.

@@ -292,17 +292,6 @@ class TestWhoIsSignedInAlready:
         assert sessions.find(hers) is None
         assert uwv.find(at_uwv) is None
 
-    def test_keeps_the_other_one_where_there_is_no_room_for_another(
-        self, citizen, another, sessions, monkeypatch
-    ):
-        another.sign_in("bram")
-        citizen.sign_in(url="https://uwv.test/mijn")
-        before = citizen.cookie
-        monkeypatch.setattr("eilogin.sessions.service.MOST_LOGINS", 1)
-        citizen.sign_in("bram")
-        assert citizen.browser.page.status_int == 429
-        assert sessions.find(before), "nobody was logged out for nothing"
-
     def test_is_told_so_while_the_store_is_down(
         self, citizen, service, sessions, monkeypatch, refused
     ):
@@ -488,7 +477,7 @@ class TestTheCall:
 
             def probe(environ, start_response):
                 sign_in = SignIn(
-                    Citizens([]), Pages("eilogin.hub"), None, None, is_demo=False
+                    Citizens([]), Pages("eilogin.hub"), None, None, None, is_demo=False
                 )
                 found.append(sign_in.service(environ, "/").require(*arguments, **more))
                 return real(environ, start_response)

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import logging
 import re
+import secrets
 import sqlite3
+import threading
 import zlib
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +18,6 @@ from eilogin.errors import (
     LoginEnded,
     MessageReplayed,
     StoreUnavailable,
-    TooManyLogins,
 )
 from eilogin.sessions import Login, Sessions, reading
 from eilogin.sessions import service as module
@@ -265,16 +266,80 @@ class TestStepUpsMeanwhile:
 
 
 class TestManyLogins:
-    def test_of_one_subject_have_an_end(self, sessions, anna, bert, monkeypatch):
+    @pytest.fixture(autouse=True)
+    def three(self, monkeypatch) -> None:
         monkeypatch.setattr(module, "MOST_LOGINS", 3)
-        tokens = [sessions.create_login(anna, issued=NOON) for _ in range(3)]
-        with pytest.raises(TooManyLogins):
-            sessions.create_login(anna, issued=NOON)
+
+    @pytest.fixture
+    def tokens(self, sessions, anna, clock) -> list[str]:
+        """Three sessions, of which the second is the one unseen for longest."""
+        tokens = []
+        for _ in range(3):
+            tokens.append(sessions.create_login(anna, issued=NOON))
+            clock.shift(1)
+        clock.shift(5 * MINUTE)
+        for token in (tokens[0], tokens[2]):
+            sessions.touch(found(sessions, token))
+        return tokens
+
+    def live(self, sessions, tokens) -> list[bool]:
+        return [sessions.find(token) is not None for token in tokens]
+
+    def test_end_the_one_unseen_for_longest(self, sessions, anna, tokens) -> None:
+        tokens.append(sessions.create_login(anna, issued=NOON))
+        assert self.live(sessions, tokens) == [True, False, True, True]
+
+    def test_are_counted_for_each_subject(self, sessions, bert, tokens) -> None:
+        sessions.create_login(bert, issued=NOON)
+        assert self.live(sessions, tokens) == [True, True, True]
+
+    def test_are_no_more_by_a_step_up(self, sessions, anna, tokens) -> None:
         last = found(sessions, tokens[-1])
-        assert sessions.create_login(anna, issued=NOON, replaces=last)
-        assert sessions.create_login(bert, issued=NOON)
-        sessions.end_citizen(found(sessions, tokens[0]))
-        assert sessions.create_login(anna, issued=NOON + 1)
+        sessions.create_login(anna, issued=NOON, replaces=last)
+        assert self.live(sessions, tokens[:2]) == [True, True]
+
+    def test_are_not_ended_by_a_login_that_is_refused(
+        self, sessions, anna, tokens
+    ) -> None:
+        with pytest.raises(LoginEnded):
+            sessions.create_login(replace(anna, ends=1.0), issued=NOON)
+        assert self.live(sessions, tokens) == [True, True, True]
+
+    def test_end_as_who_makes_one_wants_it(self, sessions, anna, tokens) -> None:
+        ended: list[Login] = []
+        sessions.create_login(anna, issued=NOON, end_unseen=ended.append)
+        assert [one.started for one in ended] == [found(sessions, tokens[1]).started]
+
+    def test_that_are_made_at_once_are_no_more_afterwards(
+        self, sessions, anna, tokens
+    ) -> None:
+        together = threading.Barrier(8)
+
+        def create() -> None:
+            together.wait()
+            sessions.create_login(anna, issued=NOON)
+
+        threads = [threading.Thread(target=create) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(sessions.find_all_of(anna.who)) <= 3
+        # Nor can more be left by a process that has died before it ended the others.
+        for _ in range(2):
+            other = replace(anna, family="", key="")
+            sessions.store.create(
+                StoredSession(
+                    f"{anna.who.shard}:{secrets.token_hex(8)}",
+                    other.to_json(),
+                    NOON,
+                    NOON + 60 * MINUTE,
+                    (anna.who.label(),),
+                ),
+                issued=NOON,
+            )
+        sessions.create_login(anna, issued=NOON)
+        assert len(sessions.find_all_of(anna.who)) == 3
 
 
 class TestTokens:

@@ -58,6 +58,7 @@ from eilogin.saml.keys import fingerprints
 from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
 from eilogin.stores.sqlite import mounts, schema
+from eilogin.stores.sqlite.reserve_file import shortage_at
 from eilogin.web import looks
 
 #: How servers other than waitress are told to have several processes.
@@ -347,8 +348,7 @@ def _attempt(
 def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fault]:
     """Whether a store can be used, without making its file; whether it answers."""
     if options.store.startswith(_SQLITE):
-        _check_store_file(file, title, options.store)
-        return []
+        return _check_store_file(file, title, options.store)
     try:
         open_store(options.store, timeout=options.store_timeout).prepare()
     except StoreUnavailable as error:
@@ -383,14 +383,18 @@ class _Warnings(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-def _check_store_file(file: IniFile, title: str, url: str) -> None:
+def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
     path = Path(url.removeprefix(_SQLITE))
+    if said := shortage_at(path):
+        told = f"the store {path}: {said}, so nobody can log in"
+        return [Fault(str(file.path), title, "store", "", told)]
     fault = _fault_of_place(path, file.path.absolute().parent)
     if fault:
         file.note(title, "store", repr(str(path)), fault)
     elif path.exists() and (fault := schema.fault_of(path)):
         # Which names the file.
         file.note(title, "store", "", fault)
+    return []
 
 
 def _fault_of_place(path: Path, here: Path) -> str:

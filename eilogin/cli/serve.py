@@ -22,6 +22,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
+from eilogin.cli.accepting import Accepting
 from eilogin.cli.check import tell, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.hubs import wake_members
@@ -175,8 +176,15 @@ class _Server:
     def run(self, stop: Stop) -> None:
         """Answer until ``stop`` is set, then let requests under way finish."""
         adjustments = self.waitress.adj
+        listening = [
+            Accepting(item)
+            for item in self.sockets.values()
+            if isinstance(item, BaseWSGIServer)
+        ]
         try:
             while not stop.is_set:
+                for one in listening:
+                    one.go_on()
                 wasyncore.loop(
                     timeout=adjustments.asyncore_loop_timeout,
                     use_poll=adjustments.asyncore_use_poll,

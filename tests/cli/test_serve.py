@@ -4,6 +4,7 @@ import http.client
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -11,10 +12,14 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import small_disks
+from redis_servers import wait_until
 
 from eilogin.cli import serve as room
+from eilogin.stores.sqlite import SQLiteStore
 
 APP = """
 import time
@@ -48,6 +53,12 @@ def answer(port, path="/", host="app.localhost", **headers):
         finally:
             connection.close()
     raise AssertionError(port)
+
+
+def processor_time(pid):
+    """The seconds that a process has used of a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture
@@ -114,6 +125,38 @@ class TestAFileInOrder:
             _, errors = process.communicate(timeout=20)
         assert process.returncode == 0, errors
         assert b"Traceback" not in errors
+
+    def test_waits_for_descriptors_and_says_so_once(self, small, tmp_path):
+        code = "from eilogin.cli import main; main()"
+        log = tmp_path / "log"
+        with (
+            log.open("wb") as errors,
+            subprocess.Popen(
+                [sys.executable, "-c", code, "serve", str(small.file)],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            ) as process,
+        ):
+            assert answer(small.port) == b"here"
+            descriptors = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+            limit = descriptors + 5
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+            held = [
+                socket.create_connection(("127.0.0.1", small.port)) for _ in range(20)
+            ]
+            wait_until(lambda: "cannot accept" in log.read_text())
+            busy = processor_time(process.pid)
+            time.sleep(0.2)
+            assert processor_time(process.pid) - busy < 0.1, "it does not spin"
+            for connection in held:
+                connection.close()
+            assert answer(small.port) == b"here"
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        said = log.read_text()
+        assert said.count("cannot accept") == 1, said
+        assert "LimitNOFILE" in said
+        assert "Traceback" not in said
 
     def test_stops_at_a_signal_that_the_system_hands_to_another_thread(
         self, small, run
@@ -194,6 +237,31 @@ class TestAFileInOrder:
         assert result.exit_code == 0, result.output
         assert "serving on" in result.output
         assert "the server starts all the same" in caplog.text
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["a file", "no file"])
+    @pytest.mark.parametrize("kind", ["full", "read-only"])
+    def test_starts_on_a_disk_that_takes_nothing(  # noqa: PLR0913, PLR0917
+        self, site, run, monkeypatch, caplog, tmp_path, kind, is_there
+    ):
+        with small_disks.mounted(tmp_path / "disk") as disk:
+            path = disk.folder / "store.db"
+            site.set("filter:uwv-eilogin", store=f"sqlite:///{path}")
+            if is_there:
+                store = SQLiteStore(path)
+                store.prepare()
+                store.close()
+            disk.fill()
+            if kind == "read-only":
+                disk.be_read_only()
+            monkeypatch.setattr(room, "_run", lambda *_: None)
+            result = run("serve", site.file)
+            assert result.exit_code == 0, result.output
+            assert "serving on" in result.output
+            assert "the server starts all the same" in caplog.text
+            assert str(path) in caplog.text
+            result = run("check", site.file)
+            assert result.exit_code == 1
+            assert f"the store {path}: the disk" in result.output
 
     def test_does_not_go_on_with_half_of_its_servers(self, small, run, monkeypatch):
         ran = []

@@ -19,6 +19,8 @@ from eilogin.stores.sqlite.copies import make_like
 SIZE = 1024 * 1024
 #: Octets that a disk must have left before the file is made: what a login needs too.
 _ENOUGH = 2 * SIZE
+#: Octets that a store needs beside the file, to work at all.
+_A_LOGIN = SIZE // 4
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 #: How SQLite says that a file cannot grow; it does not tell a quota from a fault.
@@ -68,9 +70,7 @@ class ReserveFile:
             self._path.unlink()
 
     def _make(self) -> None:
-        disk = os.statvfs(self._path.parent)
-        # Some file systems do not know how large they are.
-        if disk.f_blocks and disk.f_bavail * disk.f_frsize < _ENOUGH:
+        if not _has(os.statvfs(self._path.parent), _ENOUGH):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Another process may make it at this moment: both want the same.
         with suppress(FileExistsError):
@@ -80,6 +80,23 @@ class ReserveFile:
             os.posix_fallocate(descriptor, 0, SIZE)
         finally:
             os.close(descriptor)
+
+
+def shortage_at(path: Path) -> str:
+    """Return why the disk of a store takes nothing now; "" if it does."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return ""
+    if disk.f_flag & os.ST_RDONLY:
+        return "the disk can only be read"
+    least = _A_LOGIN if ReserveFile(path).is_whole() else _ENOUGH
+    return "" if _has(disk, least) else "the disk is full"
+
+
+def _has(disk: os.statvfs_result, least: int) -> bool:
+    # Some file systems do not know how large they are.
+    return not disk.f_blocks or disk.f_bavail * disk.f_frsize >= least
 
 
 def is_full(error: BaseException | None) -> bool:

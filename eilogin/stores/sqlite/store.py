@@ -1,6 +1,5 @@
 """The verbs of a store, over one SQLite file."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from eilogin.stores.sqlite.connections import (
     unavailable,
 )
 from eilogin.stores.sqlite.mounts import network_file_system
-from eilogin.stores.sqlite.reserve_file import ReserveFile, is_full
+from eilogin.stores.sqlite.reserve_file import ReserveFile, is_full, shortage_at
 from eilogin.stores.sqlite.schema import damage, number_of
 
 _Row = tuple[Any, ...]
@@ -142,7 +141,7 @@ class SQLiteStore:
             _is_busy(error)
             or is_full(error)
             or isinstance(error, FileIsGone)
-            or _is_read_only(self.path)
+            or shortage_at(self.path) != ""
         )
 
     # --- sessions ---
@@ -526,13 +525,6 @@ def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
         return cursor.execute(question, values).fetchall()
     finally:
         connection.text_factory = str
-
-
-def _is_read_only(path: Path) -> bool:
-    """Return whether the disk that a file belongs to can only be read now."""
-    with suppress(OSError):
-        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
-    return False
 
 
 def _is_busy(error: BaseException) -> bool:

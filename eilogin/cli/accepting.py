@@ -1,0 +1,67 @@
+"""Pause accepting connections while the process has no file descriptor left.
+
+waitress writes a traceback and tries again at once, for as long as that lasts. Here the
+server waits instead: the connections stay in the queue of the system, and are accepted
+when others have ended.
+"""
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: Seconds for which a server accepts no connection after it found no descriptor.
+PAUSE = 0.5
+#: Seconds between two lines in the log.
+TOLD_EVERY = 60.0
+
+#: What the system says: too many files of this process, of all, or no memory for one.
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_log = logging.getLogger("eilogin")
+
+_Accepted = tuple[Any, Any] | None
+
+
+class Accepting:
+    """The accepting side of ``server``, one listening socket of waitress."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._accept: Callable[[], _Accepted] = server.accept
+        self._paused_until: float | None = None
+        self._told_at = -TOLD_EVERY
+        server.accept = self.accept
+
+    def accept(self) -> _Accepted:
+        """Accept a connection; None if there is none, or no descriptor for it.
+
+        Raises ``OSError`` for anything else, as waitress expects it.
+        """
+        try:
+            return self._accept()
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTOR:
+                raise
+            self._pause(error)
+            return None
+
+    def go_on(self) -> None:
+        """Accept connections again, if the pause is over."""
+        if self._paused_until is not None and time.monotonic() >= self._paused_until:
+            self._paused_until = None
+            self._server.accepting = True
+
+    def _pause(self, error: OSError) -> None:
+        now = time.monotonic()
+        self._paused_until = now + PAUSE
+        self._server.accepting = False
+        if now >= self._told_at + TOLD_EVERY:
+            self._told_at = now
+            _log.error(
+                "serve: cannot accept a connection: %s; new visitors wait until others"
+                " have left. Raise the limit of open files (systemd: LimitNOFILE=,"
+                " shell: ulimit -n)",
+                error.strerror,
+            )

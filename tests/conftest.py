@@ -24,6 +24,7 @@ from webob import Request
 from eilogin.federation import watching
 from eilogin.hub import at_work
 from eilogin.saml import bindings, messages, xml
+from eilogin.visit import activity
 
 START = "2026-11-24T09:00:00Z"
 
@@ -57,6 +58,8 @@ def _nobody_is_at_work_here():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(at_work, "EVERY", 1e6)
+        # Tests send activity reports by Federation.report_activity.
+        patch.setattr(activity, "start", lambda _: None)
         yield
 
 

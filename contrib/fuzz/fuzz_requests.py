@@ -48,7 +48,7 @@ _HEADERS = (
     "HTTP_AUTHORIZATION", "HTTP_X_HTTP_METHOD_OVERRIDE", "REQUEST_URI",
 )  # fmt: skip
 _MARKUP = "<zz\"'>"
-_SOAP = ("/eilogin/slo/soap", "/slo/soap", "/artifact")
+_SOAP = ("/eilogin/slo/soap", "/slo/soap", "/artifact", "/activity")
 #: Requests after which the federation is made anew, with empty stores.
 _MANY = 20_000
 _FAULT = 500

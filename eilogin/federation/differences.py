@@ -58,6 +58,7 @@ _ADDRESSES = {
     "discovery_responses": "choices of a hub (discovery)",
     "single_sign_ons": "questions for a login (SSO)",
     "artifact_resolutions": "artifacts (ArtifactResolutionService)",
+    "activity_services": "reports of activity (ActivityService)",
     "single_logouts": "logouts (SLO)",
 }
 

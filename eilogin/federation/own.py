@@ -65,6 +65,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "logout": "/logout",
             "slo": "/slo",
             "slo_soap": "/slo/soap",
+            "activity": "/activity",
             "health": "/health",
             "metrics": "/metrics",
         },
@@ -72,7 +73,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 #: The addresses that servers call, on the back channel.
-_BACK_CHANNEL = frozenset({"artifact", "slo_soap"})
+_BACK_CHANNEL = frozenset({"activity", "artifact", "slo_soap"})
 
 
 @dataclass(frozen=True)
@@ -329,7 +330,10 @@ class Own:
                 single_logouts=self._single_logouts(bindings.REDIRECT),
             )
         return replace(
-            found, **self._encryption(), name_id_formats=(PERSISTENT, TRANSIENT)
+            found,
+            **self._encryption(),
+            name_id_formats=(PERSISTENT, TRANSIENT),
+            activity_services=(Endpoint(bindings.SOAP, self.url("activity")),),
         )
 
     def _encryption(self) -> "_Encryption":

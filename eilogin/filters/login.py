@@ -45,6 +45,7 @@ from eilogin.settings import (
 )
 from eilogin.visit import cancelled, limits, pending_logout
 from eilogin.visit.acs import AssertionConsumer
+from eilogin.visit.activity import ActivityReports
 from eilogin.visit.again import SecondChance
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import Arrivals
@@ -231,13 +232,18 @@ class LoginFilter:
             digid_faults(options),
             explains=options.explain_step_up,
         )
+        self.activity = ActivityReports()
         self._forms = SecondChance(pages, options.keep_post, self._whereabouts)
         self._guard = Guard(
             pages,
             self._rules,
             silent_question=self._silence,
             keep_alive=KeepAlive(
-                self._questions, self._rules, options.keep_alive, inside
+                self._questions,
+                self._rules,
+                options.keep_alive,
+                inside,
+                self.activity,
             ),
             login_needed=self._login_needed,
             forms=self._forms,
@@ -368,9 +374,13 @@ class LoginFilter:
 
     def _tell_session(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/session``: how long still; or, by POST, that she is still here."""
-        if environ["REQUEST_METHOD"] == "POST":
-            limits.note_pause_of_visitor(environ, self._rules)
-        return tell_session(environ)
+        if environ["REQUEST_METHOD"] != "POST":
+            return tell_session(environ)
+        limits.note_pause_of_visitor(environ, self._rules)
+        answer, login = tell_session(environ), env.session(environ)
+        if login is not None:
+            self.activity.note(environ, login)
+        return answer
 
     def _warning_script(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/warning.js``: what ``warn`` puts into pages, where that is on."""

@@ -22,6 +22,7 @@ from webob import Response
 from eilogin import settings
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.above import SignInAbove, subject_here
+from eilogin.hub.activity import Activity
 from eilogin.hub.answers import Answers, Encrypt, Sign
 from eilogin.hub.at_work import AtWork, Worker
 from eilogin.hub.citizens import Citizens
@@ -34,7 +35,7 @@ from eilogin.hub.logout import SingleLogout
 from eilogin.hub.names import FORMATS, NameAttributes, Names
 from eilogin.hub.propagation import Propagation
 from eilogin.hub.release import AttributeNames, Release, ReleaseLines
-from eilogin.hub.services import services_of, where_in
+from eilogin.hub.services import is_answered, services_of, where_in
 from eilogin.hub.signin import SignIn
 from eilogin.hub.sso import SingleSignOn
 from eilogin.hub.ways import WayLines, Ways
@@ -105,6 +106,7 @@ _EVENTS = {
     "slo_soap": "logout",
     # Whoever scrapes with an old token is no citizen who cannot log in.
     "metrics": "address",
+    "activity": "address",
 }
 
 
@@ -323,6 +325,7 @@ class Hub:
             "logout": logout.everywhere,
             "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
+            "activity": Activity().respond,
         }
         self._as_digid = {**self._addresses, **self._addresses_of_digid(sign_in)}
 
@@ -353,6 +356,7 @@ class Hub:
             "artifact": sso.resolve,
             "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
+            "activity": _not_as_digid,
         }
 
     def _sign_in(self, options: HubOptions) -> SignIn | SignInAbove:
@@ -384,7 +388,7 @@ class Hub:
     def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
         address = environ.get(env.ADDRESS)
         event = _EVENTS.get(address or "", "login")
-        is_soap = address in ("slo_soap", "artifact")
+        is_soap = address in ("slo_soap", "artifact", "activity")
         # DigiD has nothing to say to who is nobody (DIGID.md 1.6).
         is_told = not isinstance(error, NotFound)
         if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
@@ -509,11 +513,16 @@ class Hub:
                 receipt_url=None if out is None else trust.own.url("logout"),
                 is_everywhere=out,
             )
+        sessions, language = env.sessions(environ), language_of(environ)
+        known, unsure = _told_of(environ, login)
         return self.pages.page(
             environ,
             "home.html",
             login=login,
-            services=services_of(trust, _told_of(environ, login), language_of(environ)),
+            services=services_of(trust, known, language),
+            unsure=services_of(trust, unsure, language),
+            idle=sessions.idle / 3600 if sessions.is_idle(login) else 0.0,
+            login_url=trust.own.url("login"),
             logout_action=trust.own.url("logout"),
             home_action=trust.own.url("home"),
             choices=_OF_NEXT if self._rehearses else (),
@@ -549,13 +558,27 @@ def _looked_at(
     return respond_or_be_there
 
 
-def _told_of(environ: "WSGIEnvironment", login: Login) -> Sequence[Participant]:
-    """The participants at which she is in, as the other pages have it."""
+def _not_as_digid(_: "WSGIEnvironment") -> Response:
+    """With ``profile = digid`` nobody reports activity: DigiD has no such message."""
+    raise NotFound("no address of the hub with profile = digid")
+
+
+def _told_of(
+    environ: "WSGIEnvironment", login: Login
+) -> tuple[Sequence[Participant], Sequence[Participant]]:
+    """The participants where the visitor is signed in, and where they may still be.
+
+    The first are those that the hub would answer now without a question to the visitor.
+    """
     if env.trust(environ).own.is_digid:
-        told = env.sessions(environ).participants(login)
+        presence = Presence(environ, login)
         # Who was answered that there is no login ends its own session.
-        return Presence(environ, login).services(told)
-    return where_in(environ, login)
+        told = presence.services(env.sessions(environ).participants(login))
+        known = [one for one in told if not presence.must_prove(one.entity_id)]
+    else:
+        told = where_in(environ, login)
+        known = [one for one in told if is_answered(environ, login, one.entity_id)]
+    return known, [one for one in told if one not in known]
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import clock
+from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
+from eilogin.hub.domains import proven_for
+from eilogin.saml.levels import reaches
 from eilogin.sessions import Login, Participant
 from eilogin.stores import Values
 from eilogin.web import environ as env
@@ -33,6 +36,24 @@ def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
         if not (left := values.get(_left(told)))
         or answered_at(environ, told) > float(left)
     ]
+
+
+def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> bool:
+    """Whether the hub would sign the visitor in at a participant without a question.
+
+    Not where the login is idle, was proven for another SSO domain, or is below the
+    level that the operator requires. A participant that has left the federation counts
+    as it did before: it is told to end its sessions.
+    """
+    if env.sessions(environ).is_idle(login):
+        return False
+    try:
+        entity, _ = env.trust(environ).participant(entity_id)
+    except UnknownPeer:
+        return True
+    known = proven_for(login, entity.sso_domain)
+    required = entity.required_level
+    return known is not None and (not required or reaches(known.level, required))
 
 
 def note_left(

@@ -24,6 +24,7 @@ from eilogin.errors import (
 )
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.messages import (
+    ActivityReport,
     ArtifactResolve,
     ArtifactResponse,
     AuthnRequest,
@@ -86,6 +87,28 @@ def check_artifact_response(
             codes = response.status.codes
             names = " ".join(short(code)[:_LONGEST_NAME] for code in codes)
             raise LoginFailed(f"the hub refuses the artifact ({names})", codes)
+
+
+def check_activity_report(
+    report: ActivityReport,
+    *,
+    issuer: str,
+    destination: str,
+    now: float,
+) -> None:
+    """Refuse a report of another party, for another address, too old, or of the future.
+
+    ``issuer`` is the participant whose key signed it. Which session it names is the
+    caller's to look up. Raises :class:`~eilogin.errors.UnknownPeer`,
+    :class:`~eilogin.errors.MessageMisdirected` or
+    :class:`~eilogin.errors.MessageExpired`.
+    """
+    with InNameOf(issuer):
+        require_issuer(report.issuer, issuer)
+        require_destination(report.destination, destination, required=True)
+        require_recent(report.issued, now)
+        if report.active_at > now + SKEW:
+            raise MessageExpired(off("the reported activity", report.active_at, now))
 
 
 def check_artifact_resolve(

@@ -30,6 +30,8 @@ DS11 = "http://www.w3.org/2009/xmldsig11#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 ASLO = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
+#: Ours: a participant reports to a hub when a visitor was last active.
+ACTIVITY = "urn:x-eilogin:activity"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
 MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
@@ -49,6 +51,7 @@ NAMESPACES = {
     "xenc": XENC,
     "xenc11": XENC11,
     "aslo": ASLO,
+    "act": ACTIVITY,
     "md": MD,
     "mdui": MDUI,
     "mdattr": MDATTR,

@@ -54,6 +54,22 @@ class IdleLimit:
                 self.store.touch(login.key, now, now - TOUCH_INTERVAL)
         return now
 
+    def active_at(self, login: Login) -> float:
+        """When a login was last active, as far as this process knows."""
+        return self.idle_at(login) - self.idle
+
+    def note_activity(self, login: Login, instant: float) -> bool:
+        """Note that another party saw a login active at an instant in the past.
+
+        Returns False, and changes nothing, where the login is idle or has ended. An
+        instant before its last activity changes nothing either.
+        """
+        if self.is_idle(login):
+            return False
+        if instant <= self.active_at(login):
+            return True
+        return self.store.touch(login.key, instant, instant)
+
     def rearm(self, login: Login) -> None:
         """She was seen now; written at once: she has just said so herself.
 

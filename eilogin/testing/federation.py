@@ -18,6 +18,7 @@ from eilogin.federation import Trust
 from eilogin.federation.own_options import OwnOptions, own_of
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.login import LoginFilter
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter
@@ -107,6 +108,20 @@ class Federation:
         request.get_response(self)
         told: int = operator.hub.work()
         return told
+
+    def report_activity(self) -> int:
+        """Have all participants send the activity reports that are due.
+
+        Returns how many reports a hub has answered.
+        """
+        sent = 0
+        for outermost in self.apps.values():
+            app: Any = outermost
+            while app is not None:
+                if isinstance(app, LoginFilter):
+                    sent += app.activity.send()
+                app = getattr(app, "app", None)
+        return sent
 
     # --- its members ----------------------------------------------------------------
 

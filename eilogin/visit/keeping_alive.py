@@ -13,6 +13,7 @@ from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login
 from eilogin.settings import LONGEST_TARGET
 from eilogin.visit import limits
+from eilogin.visit.activity import ActivityReports
 from eilogin.visit.asking import Questions, was_asked
 from eilogin.visit.caches import not_in_advance
 from eilogin.visit.choosing import known_hub
@@ -36,12 +37,19 @@ class KeepAlive:
     """Does so at one participant.
 
     ``after`` is how many seconds ago the hub must have confirmed a login for it to be
-    asked again; ``rules`` say which pauses are to be remembered.
+    asked again; ``rules`` say which pauses are to be remembered; ``activity`` reports
+    to the hub in the background that the visitor is active here.
     """
 
     def __init__(
-        self, questions: Questions, rules: Rules, after: float, inside: Inside
+        self,
+        questions: Questions,
+        rules: Rules,
+        after: float,
+        inside: Inside,
+        activity: ActivityReports,
     ) -> None:
+        self._note_activity = activity.note
         self._questions = questions
         self._inside = inside
         self._idle_limits = rules.idle_limits
@@ -64,6 +72,7 @@ class KeepAlive:
             if self._idle_limits:
                 limits.note_pause(environ, login, self._idle_limits)
             age = env.sessions(environ).touch(login) - login.confirmed
+            self._note_activity(environ, login)
             return None if age < self._after else self._renew(environ, age)
         except StoreUnavailable:
             return None

@@ -68,9 +68,10 @@ def tell_session(environ: "WSGIEnvironment") -> Response:
     """``/eilogin/session``: how long still, as JSON.
 
     GET keeps no session alive, however often a page asks. POST, which only a page of
-    this site can send, says "I am still here": the idle limit begins anew, here alone,
-    as by looking at a page. The hub is not asked, for that would take her away from the
-    page; her next page does that, as always (``keep_alive``).
+    this site can send, says "I am still here": the idle limit begins anew, as by
+    looking at a page. The hub is not asked, for that would take her away from the page;
+    it gets a report in the background (:mod:`eilogin.visit.activity`), and her next
+    page asks it, as always (``keep_alive``).
 
     Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError for
     which nobody can tell.

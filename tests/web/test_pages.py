@@ -274,6 +274,9 @@ VALUES = {
     "home.html": {
         "login": LOGIN,
         "services": [(HOSTILE, "https://a.example/", WINTER), ("B", None, WINTER)],
+        "unsure": [],
+        "idle": 0.0,
+        "login_url": "/l",
         "logout_action": "/o",
         "home_action": "/",
         "choices": CHOICES,
@@ -726,6 +729,21 @@ def test_the_hub_says_how_she_has_logged_in(pages, level, told):
     values = {**VALUES["home.html"], "login": login}
     text = pages.page(environ(), "home.html", **values).text
     assert f"<dt>Ingelogd met</dt><dd>{told}</dd>" in text
+
+
+def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
+    values = {
+        **VALUES["home.html"],
+        "services": [],
+        "unsure": [("Stad", None, WINTER)],
+        "idle": 0.25,
+    }
+    text = pages.page(environ(), "home.html", **values).text
+    assert "U moet opnieuw inloggen" in text
+    assert "U hebt 15 minuten niets gedaan." in text
+    assert "Waar u misschien nog bent ingelogd" in text
+    assert "Waar u bent ingelogd" not in text
+    assert "Ingelogd met" not in text
 
 
 @pytest.mark.parametrize(

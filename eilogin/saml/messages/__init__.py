@@ -10,6 +10,7 @@ caller knows that it may be read: signed, or only to refuse; they raise
 from eilogin.saml.messages.instants import read_duration as read_duration
 from eilogin.saml.messages.instants import read_instant as read_instant
 from eilogin.saml.messages.instants import write_instant as write_instant
+from eilogin.saml.messages.reading import read_activity_report as read_activity_report
 from eilogin.saml.messages.reading import read_artifact_resolve as read_artifact_resolve
 from eilogin.saml.messages.reading import (
     read_artifact_response as read_artifact_response,
@@ -46,6 +47,7 @@ from eilogin.saml.messages.values import TRANSIENT as TRANSIENT
 from eilogin.saml.messages.values import UNKNOWN_PRINCIPAL as UNKNOWN_PRINCIPAL
 from eilogin.saml.messages.values import UNSPECIFIED as UNSPECIFIED
 from eilogin.saml.messages.values import UNSUPPORTED_BINDING as UNSUPPORTED_BINDING
+from eilogin.saml.messages.values import ActivityReport as ActivityReport
 from eilogin.saml.messages.values import ArtifactResolve as ArtifactResolve
 from eilogin.saml.messages.values import ArtifactResponse as ArtifactResponse
 from eilogin.saml.messages.values import Assertion as Assertion
@@ -56,6 +58,7 @@ from eilogin.saml.messages.values import NameID as NameID
 from eilogin.saml.messages.values import Response as Response
 from eilogin.saml.messages.values import Status as Status
 from eilogin.saml.messages.values import new_id as new_id
+from eilogin.saml.messages.writing import write_activity_report as write_activity_report
 from eilogin.saml.messages.writing import (
     write_artifact_resolve as write_artifact_resolve,
 )

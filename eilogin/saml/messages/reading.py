@@ -18,6 +18,7 @@ from eilogin.saml.messages.values import (
     BEARER,
     ENTITY,
     TRANSIENT,
+    ActivityReport,
     ArtifactResolve,
     ArtifactResponse,
     Assertion,
@@ -229,6 +230,30 @@ def read_logout_response(element: etree._Element) -> LogoutResponse:
         issuer=_read_issuer(parts),
         status=_read_status(parts),
         in_response_to=_optional(element, "InResponseTo"),
+        destination=_read_destination(element),
+    )
+
+
+def read_activity_report(element: etree._Element) -> ActivityReport:
+    """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``.
+
+    NameID, SessionIndex and one ``act:LastActivity`` with an Instant are required. An
+    EncryptedID is refused. Raises MalformedMessage.
+    """
+    parts = _open(element, "samlp:AuthnQuery")
+    extensions = _parts(_needed(parts, "samlp:Extensions"))
+    last = _needed(extensions, "act:LastActivity")
+    subject = _parts(_needed(parts, "saml:Subject"))
+    name_id = _read_name_id(subject, None)
+    if name_id is None:
+        raise MalformedMessage("a report of activity names nobody")
+    return ActivityReport(
+        id=_read_id(element),
+        issued=_read_issued(element),
+        issuer=_read_issuer(parts),
+        name_id=name_id,
+        session_index=_required(element, "SessionIndex"),
+        active_at=read_instant(_required(last, "Instant")),
         destination=_read_destination(element),
     )
 

@@ -188,6 +188,24 @@ class LogoutResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityReport:
+    """A participant's report that a visitor was active in a session.
+
+    ``active_at`` is the instant of the last activity. On the wire it is an
+    ``samlp:AuthnQuery`` (SAML core 3.3.2.2) with ``act:LastActivity`` in its
+    Extensions.
+    """
+
+    id: str
+    issued: float
+    issuer: str
+    name_id: NameID
+    session_index: str
+    active_at: float
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactResolve:
     """SAML core 3.5.1."""
 

@@ -15,6 +15,7 @@ from eilogin.saml.messages.instants import write_instant
 from eilogin.saml.messages.values import (
     BEARER,
     TRANSIENT,
+    ActivityReport,
     ArtifactResolve,
     ArtifactResponse,
     Assertion,
@@ -25,7 +26,7 @@ from eilogin.saml.messages.values import (
     Response,
     Status,
 )
-from eilogin.saml.xml import SAML, SAMLP, add, q
+from eilogin.saml.xml import ACTIVITY, SAML, SAMLP, add, q
 
 _NAMESPACES = {"samlp": SAMLP, "saml": SAML}
 
@@ -38,6 +39,7 @@ _Message = (
     | Response
     | LogoutRequest
     | LogoutResponse
+    | ActivityReport
     | ArtifactResolve
     | ArtifactResponse
 )
@@ -130,6 +132,18 @@ def write_logout_response(value: LogoutResponse) -> etree._Element:
         "samlp:LogoutResponse", value, value.destination, value.in_response_to
     )
     _add_status(element, value.status)
+    return element
+
+
+def write_activity_report(value: ActivityReport) -> etree._Element:
+    """Write an :class:`ActivityReport` as a ``samlp:AuthnQuery``."""
+    element = _message("samlp:AuthnQuery", value, value.destination)
+    element.set("SessionIndex", value.session_index)
+    extensions = add(element, "samlp:Extensions")
+    said = {"Instant": write_instant(value.active_at)}
+    name = q("act:LastActivity")
+    etree.SubElement(extensions, name, said, nsmap={"act": ACTIVITY})
+    _add_name_id(add(element, "saml:Subject"), value.name_id)
     return element
 
 

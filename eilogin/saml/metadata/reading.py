@@ -326,11 +326,13 @@ def _read_identity(
         return None
     resolutions = _read_endpoints(role, "md:ArtifactResolutionService", member)
     wants_signed = _read_flag(role.element, "WantAuthnRequestsSigned")
+    activity = role.extensions.get(q("act:ActivityService"), ())
     read = IdentityProvider(
         **_read_keys(role),
         single_sign_ons=_read_endpoints(role, "md:SingleSignOnService", member),
         single_logouts=_read_endpoints(role, "md:SingleLogoutService", member),
         artifact_resolutions=resolutions,
+        activity_services=_read_addresses(activity, member),
         name_id_formats=_read_formats(role),
         want_authn_requests_signed=wants_signed is True,
         scopes=_read_scopes(role, entity),

@@ -174,6 +174,9 @@ class IdentityProvider(Role):
 
     single_sign_ons: tuple[Endpoint, ...] = ()
     artifact_resolutions: tuple[Endpoint, ...] = ()
+    #: Addresses for reports that a visitor was active (``act:ActivityService``, an
+    #: extension of ours).
+    activity_services: tuple[Endpoint, ...] = ()
     want_authn_requests_signed: bool = False
     #: The scopes that its attributes may have, in lower case; None where none are
     #: listed (Shibboleth metadata extension 1.0).
@@ -185,6 +188,11 @@ class IdentityProvider(Role):
         Over the first of ``bindings`` that it has.
         """
         return _over(bindings, self.single_sign_ons)
+
+    @property
+    def activity_service(self) -> Endpoint | None:
+        """Where this hub takes reports of activity over SOAP, or None."""
+        return _over((SOAP,), self.activity_services)
 
     def artifact_resolution(self, index: int) -> Endpoint | None:
         """Where artifacts with this EndpointIndex are resolved, over SOAP, or None.

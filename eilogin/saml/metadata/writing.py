@@ -32,6 +32,7 @@ from eilogin.saml.metadata.values import (
 )
 from eilogin.saml.signatures import sign
 from eilogin.saml.xml import (
+    ACTIVITY,
     ALG,
     DS,
     MD,
@@ -273,6 +274,8 @@ def _add_role(
     extensions.extend(_algorithms(role))
     if isinstance(role, ServiceProvider):
         _add_discovery_responses(extensions, role.discovery_responses)
+    if isinstance(role, IdentityProvider):
+        _add_activity_services(extensions, role.activity_services)
     if len(extensions):
         element.append(extensions)
     for text in role.signing_certificates:
@@ -303,6 +306,16 @@ def _add_discovery_responses(
     for endpoint in endpoints:
         element = etree.SubElement(
             parent, DISCOVERY_RESPONSE, nsmap={"idpdisc": IDPDISC}
+        )
+        _set_address(element, endpoint)
+
+
+def _add_activity_services(
+    parent: etree._Element, endpoints: Sequence[Endpoint]
+) -> None:
+    for endpoint in endpoints:
+        element = etree.SubElement(
+            parent, q("act:ActivityService"), nsmap={"act": ACTIVITY}
         )
         _set_address(element, endpoint)
 

@@ -31,7 +31,7 @@ _BELOW = (
 )  # fmt: skip
 _AT_HUB = (
     "/", "/sso", "/slo", "/slo/soap", "/artifact", "/metadata", "/login", "/logout",
-    "/health",
+    "/health", "/activity",
 )  # fmt: skip
 _ADDRESSES = (
     *((host, path) for host in _HOSTS[:2] for path in _BELOW),

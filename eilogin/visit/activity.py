@@ -9,7 +9,7 @@ session, and only after new activity. The requests of visitors never wait for it
 Activity is what the idle limit counts here: a page or form that the visitor looks at,
 and the button "Go on" of the warning. With ``profile = digid`` nothing is sent.
 
-No thread runs before the first visitor is signed in: servers fork.
+The thread runs only while there are such visitors: servers fork.
 """
 
 import logging
@@ -92,26 +92,21 @@ class ActivityReports:
         sessions = env.sessions(environ)
         self._environ = {env.TRUST: trust, env.SESSIONS: sessions}
         due = max(clock.now(), login.confirmed + _interval(sessions))
-        self._visitors[login.key] = _Visitor(login, login.confirmed, due)
-        if self._pid != os.getpid():
-            self._start()
+        with self._lock:
+            self._visitors[login.key] = _Visitor(login, login.confirmed, due)
+            # The thread of a parent process does not run in this one.
+            if self._pid != os.getpid():
+                self._start()
 
     def _start(self) -> None:
-        """Start the thread in this very process: that of its parent does not run here.
-
-        See :func:`start`.
-        """
-        with self._lock:
-            if self._pid == os.getpid():
-                return
-            try:
-                start(self._run)
-            except RuntimeError as error:
-                # The next visitor tries again.
-                self._visitors.clear()
-                _log.error("activity: this process cannot start a thread: %s", error)
-            else:
-                self._pid = os.getpid()
+        try:
+            start(self._run)
+        except RuntimeError as error:
+            # The next visitor tries again.
+            self._visitors.clear()
+            _log.error("activity: this process cannot start a thread: %s", error)
+        else:
+            self._pid = os.getpid()
 
     # --- in the thread ----------------------------------------------------------------
 
@@ -122,6 +117,10 @@ class ActivityReports:
                 self.send()
             except Exception:  # noqa: BLE001 - the next round may be well
                 _log.exception("activity: the hub could not be told")
+            with self._lock:
+                if not self._visitors:
+                    self._pid = 0
+                    return
 
     def send(self) -> int:
         """Send all reports that are due; how many the hub has taken."""

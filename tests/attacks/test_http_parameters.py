@@ -21,7 +21,7 @@ TEXT = "Accept: text/html"
 #: What a script asks for; it is told the code of an error, which the log has.
 DATA = "Accept: application/json"
 REFERENCE = re.compile(r"[2-9A-Z]{3}-[2-9A-Z]{3}")
-SOAP = ("/eilogin/slo/soap", "/slo/soap", "/artifact")
+SOAP = ("/eilogin/slo/soap", "/slo/soap", "/artifact", "/activity")
 
 
 def code_of(answer, *statuses):
@@ -63,6 +63,7 @@ ALLOWED = {
         # A participant looks by HEAD whether its hub is there.
         "/sso": "GET, HEAD, POST",
         "/artifact": FORMS,
+        "/activity": FORMS,
         "/logout": "GET, HEAD, POST",
         "/slo": "GET, HEAD, POST",
         "/slo/soap": FORMS,

@@ -24,7 +24,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.stores.sqlite import copies
+from eilogin.stores import reserve
+from eilogin.stores.sqlite import copies, space
 from eilogin.stores.sqlite.reserve_file import is_full
 from eilogin.stores.sqlite.schema import bring_up_to_date
 
@@ -154,6 +155,7 @@ class StoreFile:
             check_same_thread=False,
         )
         try:
+            space.set_up(connection)
             _use_wal(connection, self.path)
             # What a citizen's record held is overwritten when it goes.
             connection.execute("PRAGMA secure_delete = ON")
@@ -253,6 +255,8 @@ class Writer:
             try:
                 epoch = self._next_epoch(connection) if durable else None
                 yield connection
+                if epoch is not None and not reserve.may_be_used():
+                    space.give_back(connection)
                 connection.execute("COMMIT")
             except BaseException as error:
                 if is_full(error) and _rolls_back(connection):

@@ -1,9 +1,10 @@
 """Parts of verbs, inside a transaction that the caller has begun.
 
 A commit is as dear as the pages that it changes, and a logout should be no dearer than
-it must. So a session that is ended keeps its row, without key and record, until its
-time is over and it is swept away: nobody can find a row without a key, and the indexes
-stay as they are. Its items and the values that it owns go at once.
+it must. So a session that is ended keeps its row, without key and record, for some
+minutes (:data:`ENDED_KEPT_FOR`), and is swept away then: nobody can find a row without
+a key, and the indexes of its labels stay as they are. Its items and the values that it
+owns go at once.
 
 What belongs to a session is taken away here, and not by foreign keys, for the same
 reason: an index by which SQLite could find a session's labels would be one more page,
@@ -37,6 +38,11 @@ _SWEEPS = (
         " (SELECT label FROM marks WHERE until <= ? ORDER BY until LIMIT ?)"
     ),
 )
+
+
+#: Seconds for which the row of a session that was ended stays: longer than many logouts
+#: one after another take, which should not have to sweep each other's rows.
+ENDED_KEPT_FOR = 300.0
 
 
 class Row(NamedTuple):
@@ -177,13 +183,16 @@ def found_by(
     return found.values()
 
 
-def end(write: sqlite3.Connection, session: Found) -> EndedSession:
+def end(write: sqlite3.Connection, session: Found, now: float) -> EndedSession:
     """End a session; the return is what it was."""
     number = (session.number,)
     items = write.execute(
         "SELECT item FROM items WHERE session = ? ORDER BY id", number
     ).fetchall()
-    write.execute("UPDATE sessions SET key = NULL, data = '' WHERE id = ?", number)
+    write.execute(
+        "UPDATE sessions SET key = NULL, data = '', until = min(until, ?) WHERE id = ?",
+        (now + ENDED_KEPT_FOR, session.number),
+    )
     write.execute("DELETE FROM texts WHERE owner = ?", number)
     if items:
         write.execute("DELETE FROM items WHERE session = ?", number)

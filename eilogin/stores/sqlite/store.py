@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,7 +13,7 @@ from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import reserve
 from eilogin.stores.garbage import Garbage
 from eilogin.stores.interface import TIMEOUT, EndedSession, StoredSession
-from eilogin.stores.sqlite import backup, copies, rows
+from eilogin.stores.sqlite import backup, copies, rows, space
 from eilogin.stores.sqlite.connections import (
     Connections,
     FileIsGone,
@@ -114,6 +114,8 @@ class SQLiteStore:
         try:
             with own.writer.transaction(durable=True) as connection:
                 rows.sweep(connection, clock.now())
+            with closing(own.file.open()) as connection:
+                space.rewrite(connection, self.path)
             self.keep_reserve()
         except _FAILURES as error:
             self._refuse(error)
@@ -255,7 +257,7 @@ class SQLiteStore:
             if mark is not None:
                 rows.mark(write, labels, mark, mark_until, now)
             found = rows.found_by(write, keys, labels, now)
-            ended = [(rows.end(write, one), one.is_live) for one in found]
+            ended = [(rows.end(write, one, now), one.is_live) for one in found]
             rows.unlabel(write, labels)
         return [one for one, is_live in ended if is_live]
 

@@ -136,9 +136,12 @@ class Attempts:
         return kept, [until for until in instants if until > now]
 
     def _put(self, what: str, kept: str | None, counted: list[float]) -> bool:
-        """Put a new count in the place of what was ``kept``, if that is there still."""
+        """Put a new count in the place of what was ``kept``, if that is there still.
+
+        A count of nothing is over at once, so that it takes no room in the store.
+        """
         key, text = _key(what), " ".join(map(repr, counted))
-        until = clock.now() + _COUNTS_FOR
+        until = clock.now() + (_COUNTS_FOR if counted else 0.0)
         if kept is None:
             return self._values.add(key, text, until, durable=False)
         return self._values.swap(key, kept, text, until, durable=False)

@@ -84,6 +84,16 @@ _LONGEST_WORDS = 200
 _FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
 #: By what an answer of another status shows that who speaks SOAP there has given it.
 _FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
+#: The statuses of an answer that may be another one soon, whoever asks.
+_PASSING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+#: With what the Content-Type of a page begins.
+_HTML = ("text/html", "application/xhtml+xml")
 #: And where it says whose fault it is, more closely behind a dot or not (4.4.1).
 _FAULT_CODE = re.compile(
     rb"<(?:[\w.-]{1,40}:)?faultcode(?:\s[^<>]*)?>\s*(?:[\w-]{1,40}:)?(Client|Server)[.\s<]"
@@ -263,7 +273,14 @@ class BackChannel:
         answer = self._ask(url, question, timeout)
         clocks = _clocks(answer.dated)
         if answer.status != HTTPStatus.OK:
-            raise failed(url, answer.status, answer.body, question=body, clocks=clocks)
+            raise failed(
+                url,
+                answer.status,
+                answer.body,
+                question=body,
+                clocks=clocks,
+                content_type=answer.content_type,
+            )
         for told_apart in clocks:
             _log.warning("%s answers, but %s", named(url), told_apart)
         return answer.body
@@ -541,13 +558,14 @@ def _clocks(dated: float | None) -> list[str]:
     return [f"its clock says {theirs} and ours {ours}"]
 
 
-def failed(
+def failed(  # noqa: PLR0913 - the parts of an answer
     url: str,
     status: int,
     body: bytes,
     *,
     question: bytes = b"",
     clocks: Sequence[str] = (),
+    content_type: str = "",
 ) -> PeerUnavailable:
     """The error for an answer of another status than 200 to a SOAP ``question``.
 
@@ -563,6 +581,9 @@ def failed(
     error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
     # A page of another status is a gateway's, for all that is known.
     error.has_answered = status == HTTPStatus.OK or bool(_FAULT.search(body))
+    is_for_good = HTTPStatus(400) <= status < HTTPStatus(500) and status not in _PASSING
+    is_html = content_type.lower().startswith(_HTML)
+    error.is_page = is_for_good and is_html and not error.has_answered
     found = _FAULT_CODE.search(body)
     error.fault = found[1].decode() if found else ""
     return error

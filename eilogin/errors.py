@@ -279,6 +279,9 @@ class MessageUnexpected(Refused):
     """An answer to a question that this browser did not ask."""
 
     code = "message-unexpected"
+    #: Whether it is a participant's own answer to a LogoutRequest of ours, with a
+    #: status that does not confirm the logout.
+    is_refusal: bool = False
 
 
 class PrincipalUnknown(MessageUnexpected):
@@ -515,6 +518,9 @@ class PeerUnavailable(Unavailable):
     has_answered: bool = False
     #: Who is at fault, as a SOAP fault says: ``Client`` or ``Server``; or "".
     fault: str = ""
+    #: Whether it answered a SOAP message with an HTML page of a status from 400 to 499
+    #: that does not pass by itself: it takes no SOAP there (mod_auth_mellon).
+    is_page: bool = False
 
 
 # --- what stops nothing ---------------------------------------------------------

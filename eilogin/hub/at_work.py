@@ -380,6 +380,24 @@ class AtWork:
         failed = {n: one.reason for n, one in tried.items() if not _is_told(one)}
         if failed:
             queue.failed(entry, failed)
+            self._note_answers(queue, entry, tried)
+
+    def _note_answers(
+        self, queue: Undelivered, entry: Entry, tried: Mapping[int, Came]
+    ) -> None:
+        """Note who answered without confirming, and who takes no SOAP."""
+        values = env.values(self._environ)
+        refused = [came for came in tried.values() if came.is_refusal]
+        if refused:
+            queue.refused(values, entry, refused)
+            entry = queue.without_final(values, entry)
+        by_browser = {
+            n: came.left
+            for n, came in tried.items()
+            if came.left and came.left.by_browser and n in entry.left
+        }
+        if by_browser:
+            queue.hold(entry, by_browser)
 
 
 def _is_told(came: Came) -> bool:

@@ -28,7 +28,7 @@ from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.departures import to_tell
 from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.name_matching import Match, match, note_miss
-from eilogin.hub.propagation import Propagation, Told, merged, to_say
+from eilogin.hub.propagation import Came, Propagation, Told, merged, to_say
 from eilogin.hub.services import asked_at
 from eilogin.hub.undelivered import Entry, queue_of
 from eilogin.saml import messages
@@ -224,9 +224,7 @@ class Endings:
         told = merged([*left, *own])
         trust = to_tell(env.trust(environ), sessions)
         came = {
-            one.left: one.reason
-            for one in self._propagation.tell(trust, told)
-            if one.left
+            one.left: one for one in self._propagation.tell(trust, told) if one.left
         }
         missed = list(came)
         # If not, they are told once more, which harms nobody.
@@ -234,6 +232,7 @@ class Endings:
             self.settle(environ, handle, own, came)
             for entry in older:
                 queue.heard_with_another(env.values(environ), entry, missed)
+                queue.refused(env.values(environ), entry, came.values())
         if told and not missed:
             metrics.logout_took(clock.now() - begun)
         away = {one.entity_id for one in missed}
@@ -273,26 +272,34 @@ class Endings:
         environ: "WSGIEnvironment",
         handle: str,
         own: Sequence[Told],
-        missed: Mapping[Told, str],
+        missed: Mapping[Told, Came],
     ) -> None:
         """Write down whom of its ``own`` a logout has missed, and why."""
         trust = to_tell(env.trust(environ), env.sessions(environ))
-        reasons = {one.whom: why for one, why in missed.items()}
+        reasons = {one.whom: came.reason for one, came in missed.items()}
         left = {one: reasons[one.whom] for one in own if one.whom in reasons}
         partial = {one.whom for one in missed if one.is_partial}
+        by_browser = {one.whom for one in missed if one.by_browser}
         again = {
             one: why
             for one, why in left.items()
-            if one.whom not in partial and self._propagation.can_be_told(trust, one)
+            if one.whom not in partial | by_browser
+            and self._propagation.can_be_told(trust, one)
         }
         # Whoever cannot be told by itself is asked about with her next logout.
         held = [
-            replace(one, is_partial=one.whom in partial)
+            replace(
+                one, is_partial=one.whom in partial, by_browser=one.whom in by_browser
+            )
             for one in left
             if one not in again
         ]
         queue = queue_of(environ, self._propagation)
-        queue.settle(env.values(environ), handle, own, again, held)
+        values = env.values(environ)
+        queue.settle(values, handle, own, again, held)
+        for came in missed.values():
+            if came.is_refusal and came.left is not None:
+                queue.note_refusal(values, handle, came.left, came.reason)
 
     def _left_before(
         self, environ: "WSGIEnvironment", handle: str, whom: Collection[Login | Subject]
@@ -303,15 +310,21 @@ class Endings:
         """
         queue = queue_of(environ, self._propagation)
         subjects = {one if isinstance(one, Subject) else one.who for one in whom}
-        sessions, older = env.sessions(environ), queue.left_before(handle, subjects)
+        values, sessions = env.values(environ), env.sessions(environ)
+        found = queue.left_before(handle, subjects)
+        older = [queue.without_final(values, entry) for entry in found]
         is_digid = env.trust(environ).own.is_digid
 
         def is_ours(entry: Entry) -> bool:
             # One whose logins live is under way still, or its process has died: then
             # who is at work ends them. And no session must end that goes on.
-            return not any(map(sessions.named, entry.logins)) and not any(
-                queue.may_end_more(entry, number, is_digid=is_digid)
-                for number in entry.left
+            return (
+                bool(entry.left)
+                and not any(map(sessions.named, entry.logins))
+                and not any(
+                    queue.may_end_more(entry, number, is_digid=is_digid)
+                    for number in entry.left
+                )
             )
 
         return list(filter(is_ours, older))
@@ -390,7 +403,8 @@ class Endings:
         if any(login.session_index in above for login in alive):
             # We did not hear of it then.
             return False
-        return not queue_of(environ, self._propagation).has_any_of(subjects)
+        queue = queue_of(environ, self._propagation)
+        return not queue.has_any_of(env.values(environ), subjects)
 
     # --- what a LogoutRequest names ------------------------------------------------
 

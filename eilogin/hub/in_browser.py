@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from webob import Response
 
-from eilogin.errors import InNameOf, PrincipalUnknown, UnknownPeer
+from eilogin.errors import InNameOf, MessageUnexpected, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.propagation import (
     Propagation,
@@ -162,8 +162,8 @@ class InBrowser(ABC):
             destination = env.trust(environ).own.url("slo")
             try:
                 require_done(response, told, response.in_response_to, destination)
-            except PrincipalUnknown:
-                if not self._has_nobody_left(environ, response):
+            except MessageUnexpected as error:
+                if not self._has_nobody_left(environ, response, error):
                     raise
         partial = is_partial(response.status)
         is_new = self._receipts.confirm(
@@ -174,16 +174,24 @@ class InBrowser(ABC):
         return not partial
 
     def _has_nobody_left(
-        self, environ: "WSGIEnvironment", response: messages.LogoutResponse
+        self,
+        environ: "WSGIEnvironment",
+        response: messages.LogoutResponse,
+        error: MessageUnexpected,
     ) -> bool:
         """Whether a participant ended all sessions of one NameID by one message.
 
-        It confirmed that one, and answers UnknownPrincipal to another.
+        It confirmed that one, and answers UnknownPrincipal to another. Any other answer
+        of it that does not confirm the logout is counted.
         """
+        if not error.is_refusal:
+            return False
+        request_id = response.in_response_to
         is_unknown = messages.UNKNOWN_PRINCIPAL in response.status.codes
-        return is_unknown and self._receipts.has_nobody_left(
-            environ, response.in_response_to
-        )
+        if is_unknown and self._receipts.has_nobody_left(environ, request_id):
+            return True
+        self._receipts.note_refusal(environ, request_id, error.code)
+        return False
 
     def _endpoint(self, trust: Trust, told: Told) -> Endpoint | None:
         """Where a participant takes a LogoutRequest through the browser, if it does."""

@@ -65,6 +65,9 @@ class Told:
     #: Whether it has said that she is logged out there and not everywhere behind it:
     #: it is a hub itself. Nobody need tell it once more.
     is_partial: bool = False
+    #: Whether it is asked in the visitor's browser alone: it answered SOAP with an HTML
+    #: page.
+    by_browser: bool = False
 
     @property
     def whom(self) -> tuple[str, Subject]:
@@ -82,7 +85,14 @@ class Told:
         if not all(isinstance(one, str) for one in (entity_id, *indexes)):
             raise TypeError("no text where there should be one")
         subject = Subject.from_parts(found["subject"])
-        return cls(entity_id, subject, indexes, bool(found["is_partial"]))
+        return cls(
+            entity_id,
+            subject,
+            indexes,
+            bool(found["is_partial"]),
+            # Absent where an older version wrote it.
+            bool(found.get("by_browser")),
+        )
 
 
 class Came(NamedTuple):
@@ -94,6 +104,8 @@ class Came(NamedTuple):
     reason: str = ""
     #: Whether it could not be asked at all, so that nothing else can reach it now.
     is_away: bool = False
+    #: Whether it answered, with a status that does not confirm the logout.
+    is_refusal: bool = False
 
 
 #: What is said to one participant because of one logout, and what comes of each.
@@ -267,9 +279,24 @@ class Propagation:
             status = self._deliver(trust, told, endpoint, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(told.entity_id, error)
-            return Came(told, _code(error), isinstance(error, Unavailable))
+            return self._failed(trust, told, error)
         note_delivered(told.entity_id, status)
         return Came(replace(told, is_partial=True) if is_partial(status) else None)
+
+    def _failed(self, trust: Trust, told: Told, error: Exception) -> Came:
+        """Return what comes of one that was asked over SOAP and did not confirm it."""
+        is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
+        is_page = isinstance(error, PeerUnavailable) and error.is_page
+        if is_page and self._takes_browser(trust, told):
+            # That answer took no time, so others of the same participant may follow.
+            return Came(replace(told, by_browser=True), _code(error))
+        return Came(told, _code(error), isinstance(error, Unavailable), is_refusal)
+
+    def _takes_browser(self, trust: Trust, told: Told) -> bool:
+        """Whether a participant takes a LogoutRequest in the visitor's browser too."""
+        _, role = trust.participant(told.entity_id)
+        wanted = self.ways.in_browser(trust.own, told.entity_id, told.subject.name_id)
+        return role.single_logout(*wanted) is not None
 
     def _deliver(
         self, trust: Trust, told: Told, endpoint: Endpoint, ends: float
@@ -309,12 +336,15 @@ def to_say(participants: Iterable[Participant]) -> list[Told]:
 def merged(told: Iterable[Told]) -> list[Told]:
     """The same with one message for each participant and subject."""
     indexes: dict[tuple[str, Subject], dict[str, None]] = {}
+    by_browser = set()
     for one in told:
         known = indexes.setdefault(one.whom, {})
         known |= dict.fromkeys(one.session_indexes)
+        if one.by_browser:
+            by_browser.add(one.whom)
     return [
-        Told(entity_id, subject, tuple(named)[-_MOST_NAMED:])
-        for (entity_id, subject), named in indexes.items()
+        Told(*whom, tuple(named)[-_MOST_NAMED:], by_browser=whom in by_browser)
+        for whom, named in indexes.items()
     ]
 
 
@@ -355,7 +385,8 @@ def _soap_of(trust: Trust, told: Told, ways: Ways) -> Endpoint | None:
         raise binding_missing(
             trust, entity_id, "a LogoutRequest", wanted, role.single_logouts
         )
-    return role.single_logout(bindings.SOAP) if bindings.SOAP in wanted else None
+    has_soap = bindings.SOAP in wanted and not told.by_browser
+    return role.single_logout(bindings.SOAP) if has_soap else None
 
 
 def require_done(
@@ -378,18 +409,25 @@ def require_done(
     )
     if not response.status.is_success:
         kind = PrincipalUnknown if _knows_none(response.status) else MessageUnexpected
-        raise kind(
+        error = kind(
             f"{told.entity_id!r} did not log the citizen out; its status is"
             f" {' '.join(response.status.codes)[:200]!r}"
         )
+        error.is_refusal = True
+        raise error
 
 
 def _knows_none(status: messages.Status) -> bool:
-    """Whether what was asked is wrong, and not that something is with who was asked."""
-    return (
-        status.codes[:1] == (messages.REQUESTER,)
-        or messages.UNKNOWN_PRINCIPAL in status.codes
-    )
+    """Whether a participant has no such session, or denies the request.
+
+    Responder alone says that it failed. With PartialLogout or RequestDenied it is the
+    answer of one that lost its sessions in a restart (Shibboleth, mod_auth_mellon).
+    """
+    return status.codes[:1] == (messages.REQUESTER,) or not {
+        messages.UNKNOWN_PRINCIPAL,
+        messages.REQUEST_DENIED,
+        messages.PARTIAL_LOGOUT,
+    }.isdisjoint(status.codes)
 
 
 def note_delivered(entity_id: str, status: messages.Status) -> None:

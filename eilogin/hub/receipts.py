@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import clock, metrics
 from eilogin.errors import MessageUnexpected
+from eilogin.hub import refusals
 from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
 from eilogin.hub.departures import to_tell
 from eilogin.hub.kept import as_we_write_it
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: behind it; she is not yet, and it is told again; or it is not known, and nobody can
 #: tell it any more.
 OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
+#: The service was reached and did not confirm; the hub tries again, or does not.
+UNCONFIRMED, REFUSED = "unconfirmed", "refused"
 
 #: What a receipt in the store has behind its first three parts.
 _MORE = 7
@@ -80,6 +83,8 @@ class Receipt:
     #: heard of it, and maybe not all behind them; not kept.
     waiting: Sequence[str] = ()
     partly: Sequence[str] = ()
+    #: entityIDs of those that answered without confirming it; not kept.
+    refused: Sequence[str] = ()
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
@@ -120,7 +125,7 @@ class Receipt:
     def may_change(self) -> bool:
         """Whether more may be known of it in a while, though nobody does anything."""
         asked = {told.entity_id for told in self.asked.values()}
-        return bool(self.waiting or asked.difference(self.partly))
+        return bool(self.waiting or asked.difference(self.partly, self.refused))
 
     @property
     def kept_until(self) -> float:
@@ -138,11 +143,19 @@ class Receipt:
         Who has not confirmed comes first. Of somebody else nothing is told but that.
         """
         for entity_id in self.missed:
-            known = PARTLY if entity_id in self.partly else MISSED
-            yield entity_id, AGAIN if entity_id in self.waiting else known, 0.0
+            yield entity_id, self._state_of(entity_id), 0.0
         if not self.is_of_another:
             for entity_id, instant in self.reached.items():
                 yield entity_id, OUT, instant
+
+    def _state_of(self, entity_id: str) -> str:
+        """Return what is known of a service that has not confirmed."""
+        is_refused = entity_id in self.refused
+        if entity_id in self.waiting:
+            return UNCONFIRMED if is_refused else AGAIN
+        if entity_id in self.partly:
+            return PARTLY
+        return REFUSED if is_refused else MISSED
 
     def without(self, confirmed: Mapping[str, float]) -> "Receipt":
         """The same after some have confirmed, by the IDs of their LogoutRequests."""
@@ -329,6 +342,21 @@ class Receipts:
         values.add(_unknown(request_id), str(now), now + KEPT_FOR, durable=False)
         return request_id in _confirmed(values, receipt)
 
+    def note_refusal(
+        self, environ: "WSGIEnvironment", request_id: str, reason: str
+    ) -> None:
+        """Count an answer in the browser that does not confirm the logout.
+
+        ``reason`` is an error's code. The same answer counts once.
+        """
+        values, until = env.values(environ), clock.now() + KEPT_FOR
+        if not values.add(_refused(request_id), "", until, durable=False):
+            return
+        receipt = self.asking(environ, request_id)
+        told, queue = receipt.asked[request_id], queue_of(environ, self._propagation)
+        for handle in (receipt.handle, *receipt.older):
+            queue.note_refusal(values, handle, told, reason, in_browser=True)
+
     # --- one after another ---
 
     def note_turn(self, environ: "WSGIEnvironment", request_id: str) -> None:
@@ -405,6 +433,11 @@ class Receipts:
                 if one not in unheard
                 and any(queue.is_partly(values, name, one) for name in handles)
             ],
+            refused=[
+                one
+                for one in left.missed
+                if any(refusals.has_any(values, name, one) for name in handles)
+            ],
             waiting=[
                 one.entity_id
                 for entry in entries
@@ -477,6 +510,10 @@ def _partial(request_id: str) -> str:
 
 def _unknown(request_id: str) -> str:
     return f"unknown-at-logout:{request_id}"
+
+
+def _refused(request_id: str) -> str:
+    return f"refused-logout:{request_id}"
 
 
 def _turn(request_id: str) -> str:

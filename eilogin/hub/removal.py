@@ -119,7 +119,7 @@ class Removal:
         """Write down what has come of one login; of each session, which count it is."""
         # Its turn has not come.
         found = [came.get(one, Came(one, PeerUnavailable.code)) for one in own]
-        missed = {one.left: one.reason for one in found if one.left is not None}
+        missed = {one.left: one for one in found if one.left is not None}
         self._endings.settle(self._environ, handle, own, missed)
         self._propagation.note_no_browser(self._trust, missed)
         yield from ["reached"] * (len(own) - len(missed))

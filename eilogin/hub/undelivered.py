@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from eilogin import clock
 from eilogin.errors import PrincipalUnknown
-from eilogin.hub.propagation import Propagation, Told
+from eilogin.hub import refusals
+from eilogin.hub.propagation import Came, Propagation, Told
 from eilogin.sessions import UNREADABLE, Login, Sessions, Subject
 from eilogin.stores import StoredSession, Values
 from eilogin.web import environ as env
@@ -221,9 +222,61 @@ class Undelivered:
         entries = map(self.read, sorted(found - own))
         return [entry for entry in entries if entry is not None]
 
-    def has_any_of(self, subjects: Collection[Subject]) -> bool:
-        """Whether a logout of some has not reached all, or nobody here can read it."""
-        return any(self._store.find(self._of(one)) for one in subjects)
+    def has_any_of(self, values: Values, subjects: Collection[Subject]) -> bool:
+        """Whether a logout of some has not reached all, or nobody here can read it.
+
+        Or some participant has not confirmed it, and is asked no more.
+        """
+        return any(
+            self._store.find(name) or values.get(_unconfirmed(name)) is not None
+            for name in map(self._of, subjects)
+        )
+
+    # --- participants that answer, and do not confirm ---
+
+    def note_refusal(
+        self,
+        values: Values,
+        handle: str,
+        told: Told,
+        reason: str,
+        *,
+        in_browser: bool = False,
+    ) -> None:
+        """Count one answer of a participant that does not confirm a logout.
+
+        ``reason`` is an error's code. It is kept for as long as that logout is.
+        """
+        ends = (entry.until for entry in self.found(handle))
+        until = max([clock.now() + LATE_FOR, *ends])
+        refusals.note(values, handle, told, reason, until, in_browser=in_browser)
+
+    def refused(self, values: Values, entry: Entry, came: Iterable[Came]) -> None:
+        """Count the answers to a later logout that told those who are left of this."""
+        left = {one.whom for one in entry.left.values()}
+        for one in came:
+            if one.is_refusal and one.left is not None and one.left.whom in left:
+                self.note_refusal(values, entry.handle, one.left, one.reason)
+
+    def without_final(self, values: Values, entry: Entry) -> Entry:
+        """Return the same without the participants that are asked no more.
+
+        They answered often enough without confirming. A hub above is not told that all
+        know it, until the session would have been over.
+        """
+        over = [
+            n
+            for n, one in entry.left.items()
+            if not one.is_partial
+            and refusals.find(values, entry.handle, one).is_final(
+                needs_browser=entry.is_held
+            )
+        ]
+        if not over:
+            return entry
+        for name in entry.whose:
+            values.add(_unconfirmed(name), "", entry.until, durable=False)
+        return self.done(entry, over)
 
     def heard_with_another(
         self, values: Values, entry: Entry, missed: Collection[Told]
@@ -413,6 +466,10 @@ class Undelivered:
 
 def _heard(handle: str, entity_id: str) -> str:
     return f"late-logout:{handle}\0{entity_id}"
+
+
+def _unconfirmed(name: str) -> str:
+    return f"unconfirmed-logout-of:{name}"
 
 
 def _partly(handle: str, entity_id: str) -> str:

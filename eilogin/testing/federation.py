@@ -218,7 +218,13 @@ class _InProcess(BackChannel):
         request.content_type = "text/xml"
         response = request.get_response(self._federation)
         if response.status_int != 200:  # noqa: PLR2004
-            raise failed(url, response.status_int, response.body, question=body)
+            raise failed(
+                url,
+                response.status_int,
+                response.body,
+                question=body,
+                content_type=response.headers.get("Content-Type", ""),
+            )
         return response.body
 
     def get(

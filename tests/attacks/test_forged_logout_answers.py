@@ -224,7 +224,8 @@ NO_SUCCESS = {"message-unexpected", "principal-unknown"}
 @pytest.mark.parametrize("codes", STATUSES, ids=" ".join)
 def test_a_status_that_is_no_success_is_not_taken_for_one(leaving, codes):
     for binding in (REDIRECT, POST):
-        with leaving.arena.unchanged():
+        # The hub counts that this participant, by its own key, has not confirmed it.
+        with leaving.arena.unchanged("refused-logout:"):
             answer = leaving.brings(binding, leaving.answered.element(*codes))
         assert leaving.arena.refuses(answer)["reason"] in NO_SUCCESS
         assert EVERYWHERE not in answer.text

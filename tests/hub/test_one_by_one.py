@@ -308,7 +308,7 @@ class TestAnAnswerThatIsNoGood:
     def test_says_that_it_did_not_work(self, anna, log_out, answers, outcome):
         answers("land.test", says(messages.RESPONDER))
         log_out()
-        self.is_told_on(anna, outcome)
+        self.is_told_on(anna, outcome, "Bereikt, maar niet bevestigd")
 
     def test_says_that_somebody_behind_it_was_not_reached(
         self, anna, log_out, answers, outcome

@@ -263,7 +263,7 @@ class Endings:
         told = to_say(sessions.drop(login) or ())
         if is_kept:
             # Where another process was faster, that one has told them.
-            self.settle(environ, handle, told, dict.fromkeys(told, ""))
+            self.settle(environ, handle, told, {one: Came(one) for one in told})
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 

@@ -167,6 +167,25 @@ def test_in_a_frame_a_site_that_needs_its_cookie_is_named_as_not_reached(
     assert anna.visit(mellon.url("careful")).user
 
 
+@ONCE
+@pytest.mark.parametrize("site", ["mellon", "artifact"])
+def test_a_site_that_lost_its_sessions_is_named_once_as_reached(
+    servers, ours, anna, site
+):
+    """It answers RequestDenied in the frame, and SOAP with a page or not at all."""
+    anna.log_in(servers.mellon.url(site, MIJN))
+    assert anna.is_let_in(ours.url("uwv"))
+    with servers.theirs.down():
+        pass
+    anna.log_out()
+    assert "Bereikt, maar niet bevestigd" in anna.browser.text, anna.where
+    assert f"{site}.localhost Uitgelogd" not in anna.browser.text
+    assert not anna.is_logged_out_everywhere
+    anna.log_in(ours.url("uwv"))
+    anna.log_out()
+    assert anna.is_logged_out_everywhere, anna.where
+
+
 def test_one_logout_at_ours_ends_several_sites_there(mellon, ours, anna):
     anna.log_in(mellon.url("mellon", MIJN))
     assert anna.is_let_in(mellon.url("artifact", MIJN))

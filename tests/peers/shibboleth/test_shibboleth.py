@@ -321,6 +321,19 @@ def test_a_site_that_is_down_is_named_to_who_logs_out(servers, ours, anna):
     assert anna.visit(ours.url("uwv")).is_asked_for_password
 
 
+@ONCE
+def test_a_site_that_lost_its_sessions_is_named_as_reached(servers, ours, anna):
+    """Shibd keeps them in memory; afterwards it answers PartialLogout."""
+    anna.log_in(servers.shibboleth.url("shib", MIJN))
+    assert anna.is_let_in(ours.url("uwv"))
+    with servers.theirs.down():
+        pass
+    anna.log_out()
+    assert "Nog niet bevestigd. Wij proberen het opnieuw." in anna.browser.text
+    assert "Uitgelogd om" in anna.browser.text, anna.where
+    assert not anna.is_logged_out_everywhere
+
+
 # --- keys and clocks ------------------------------------------------------------------
 
 

@@ -62,6 +62,7 @@ from eilogin.visit.guard import Guard, LoginCall
 from eilogin.visit.inside import Inside
 from eilogin.visit.keeping_alive import KeepAlive
 from eilogin.visit.login_needed import LoginNeeded
+from eilogin.visit.name_formats import Mismatch
 from eilogin.visit.no_login import NoLogin
 from eilogin.visit.pending_logout import PendingLogouts
 from eilogin.visit.refusals import Refusals
@@ -134,6 +135,12 @@ class LoginOptions(Options, name="login"):
         "several, the first that its answer has; whom an attribute names the hub can "
         "log out where a NameID comes along",
         default=(NAME_ID,),
+    )
+    name_id_mismatch: Mismatch = option(
+        "what happens if the hub names a visitor by a NameID in another format than "
+        "``name_id_format`` asks for: ``refuse`` the login, or accept it as another "
+        "user and ``warn`` the log once an hour",
+        default="refuse",
     )
     sectors: Sectors = option(
         "with ``profile = digid``: the sector codes whose numbers are taken, "
@@ -296,6 +303,7 @@ class LoginFilter:
                 self._forms,
                 self._whereabouts,
                 subject=options.subject,
+                mismatch=options.name_id_mismatch,
                 sectors=options.sectors,
                 quiet=options.keep_alive,
             ),

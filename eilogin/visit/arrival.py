@@ -30,6 +30,7 @@ from eilogin.visit import (
 from eilogin.visit.again import SecondChance
 from eilogin.visit.answers import use_once
 from eilogin.visit.asking import forget_asking, remember_asking
+from eilogin.visit.name_formats import Mismatch, NameFormats
 from eilogin.visit.silence import way_back
 from eilogin.visit.subjects import also_of, for_application, subject_of
 from eilogin.visit.under_way import PendingLogin
@@ -44,23 +45,26 @@ if TYPE_CHECKING:
 class Arrivals:
     """Logs visitors in at one participant.
 
-    ``subject`` says by what the hub names them (:data:`SubjectSources`), ``sectors`` by
-    which numbers DigiD may; ``quiet`` is for how many seconds a hub that confirmed a
-    stranger silently is not asked again in that way.
+    ``subject`` says by what the hub names them (:data:`SubjectSources`),
+    ``mismatch`` what becomes of a NameID in another format than was asked for,
+    ``sectors`` by which numbers DigiD may name them; ``quiet`` is for how many seconds
+    a hub that confirmed a stranger silently is not asked again in that way.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         forms: SecondChance,
         whereabouts: Whereabouts,
         *,
         subject: Sequence[str],
+        mismatch: Mismatch = "refuse",
         sectors: Sequence[str] = digid.ONLY_BSN,
         quiet: float,
     ) -> None:
         self._forms = forms
         self._whereabouts = whereabouts
         self._subject = subject
+        self._formats = NameFormats(mismatch)
         self._sectors = sectors
         self._quiet = quiet
 
@@ -188,6 +192,7 @@ class Arrivals:
         if trust.own.is_digid:
             return digid.identified(trust, assertion, self._sectors)
         who = subject_of(trust, assertion, self._subject)
+        self._formats.check(trust, who)
         return digid.Identified(who, assertion.attributes)
 
     def _whether_asked(

@@ -57,21 +57,43 @@ _PLAIN = ":/?#[]@$&'()*+,;="
 def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     """Who somebody is to the application; no two are the same.
 
-    ``VALUE!FORMAT!HUB`` where another hub of ours, or another of ``sources``, could
-    have the same value, and ``VALUE!FORMAT!HUB!DOMAIN`` for a name that the hub says is
-    of another domain than its own (NameQualifier). It depends on nothing but these
-    four, so it is the same at every login.
+    The value alone, where no other one can be the same. ``VALUE!FORMAT!HUB`` if another
+    hub of ours, or another of ``sources``, could have the same value, and if the NameID
+    is of another format than was asked for. ``VALUE!FORMAT!HUB!DOMAIN`` if the hub says
+    that the name is of another domain than its own (NameQualifier), and, with no
+    domain, for a value that could be mistaken for one of these. It depends on nothing
+    but these and the options, so it is the same at every login.
     """
     hub = quote(who.issuer, _PLAIN)
     domain = "" if who.name_qualifier == who.issuer else who.name_qualifier
     is_only_way = len(trust.hub_ids) == 1 and len(sources) == 1
-    if is_only_way and not domain and f"!{hub}!" not in who.name_id:
+    is_other = is_of_other_format(trust, who)
+    looks_composed = f"!{hub}!" in f"{who.name_id}!"
+    if is_only_way and not is_other and not domain and not looks_composed:
         return who.name_id
     parts = [who.name_id, _kind(who.format), hub]
-    # A value that looks like one with a domain is not taken for it.
-    if domain or is_only_way:
+    # A value that looks like one of these is not taken for it.
+    if domain or (is_only_way and not is_other):
         parts.append(quote(domain, _PLAIN))
     return "!".join(parts)
+
+
+def asked_format(trust: Trust) -> str:
+    """The format of NameID that our questions ask for; "" where any may come."""
+    asked = trust.own.name_id_format
+    return "" if asked == UNSPECIFIED else asked
+
+
+def is_unspecified(who: Subject) -> bool:
+    """Whether the hub does not say how a NameID is meant (SAML core 8.3.1)."""
+    return who.format == UNSPECIFIED
+
+
+def is_of_other_format(trust: Trust, who: Subject) -> bool:
+    """Whether a NameID says that it is of another format than was asked for."""
+    if not who.has_name_id or is_unspecified(who):
+        return False
+    return asked_format(trust) not in ("", who.format)
 
 
 def _kind(format_: str) -> str:

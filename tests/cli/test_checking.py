@@ -481,6 +481,7 @@ WRONG = {
         "request_binding": "soap",
         "comparison": "better",
         "subject": "bsn",
+        "name_id_mismatch": "accept",
         "sectors": "bsn",
         "error_text": None,
         "error_text_en": None,

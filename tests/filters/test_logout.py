@@ -21,6 +21,7 @@ from eilogin.clock import now
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.federation import Federation
 from eilogin.federation.own_keys import OwnKey
+from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions, make_logout
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import bindings, messages, signatures, xml
@@ -170,7 +171,11 @@ class TestLoggingOut:
         ],
         ids=["alone", "Format", "unspecified", "qualified", "SPNameQualifier", "full"],
     )
-    def test_repeats_the_name_id_literally(self, log_in, call, attributes):
+    def test_repeats_the_name_id_literally(self, log_in, call, federation, attributes):
+        filter_ = federation.apps["stad.test"].app.app
+        assert isinstance(filter_, LoginFilter)
+        options = read(LoginOptions, {}, {"name_id_mismatch": "warn"})
+        filter_.__init__(filter_.app, options)
         said = messages.NameID(
             " anna ",
             attributes.get("Format", ""),

@@ -188,7 +188,7 @@ def test_a_policy_need_name_no_format_and_need_not_be_there(citizen, option, pol
     ids=["none", "persistent", "kerberos", "of their own"],
 )  # fmt: skip
 def test_a_name_of_any_format_logs_in(citizen, witness, name_id_format):
-    visitor = citizen()
+    visitor = citizen(name_id_format="any")
     name_id = messages.NameID("q7Xw2", name_id_format)
     visitor.log_in(STAD, name_id=name_id)
     login = witness.environ["eilogin.session"]

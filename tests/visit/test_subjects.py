@@ -23,8 +23,8 @@ BOTH = f"name-id attribute:{UID}"
 
 @pytest.fixture
 def citizen(clock, witness, eilogin_federation, hub_of):
-    def make(subject):
-        said = {"acs": "post", "subject": subject}
+    def make(subject, **options):
+        said = {"acs": "post", "subject": subject, **options}
         federation = eilogin_federation(
             {"stad.test": witness}, options={"stad.test": said}
         )
@@ -79,7 +79,7 @@ def test_one_way_to_name_her_is_all_that_the_application_gets(citizen, witness):
 
 def test_who_is_named_as_somebody_else_is_is_somebody_else(citizen, witness):
     """By an attribute and by a NameID, and by NameIDs that mean another thing."""
-    visitor, users = citizen(f"attribute:{UID} name-id"), []
+    visitor, users = citizen(f"attribute:{UID} name-id", name_id_format="any"), []
     names = [
         messages.NameID("anna"),
         messages.NameID("anna", messages.EMAIL),
@@ -103,7 +103,7 @@ def test_who_is_named_as_somebody_else_is_is_somebody_else(citizen, witness):
 
 def test_a_name_of_another_domain_is_somebody_else(citizen, witness):
     """A NameQualifier other than the hub's (SAML core 2.2.2) makes another user."""
-    visitor, users = citizen("name-id"), []
+    visitor, users = citizen("name-id", name_id_format="any"), []
     names = [
         messages.NameID("anna"),
         messages.NameID("anna", name_qualifier=HUB),
@@ -122,12 +122,12 @@ def test_a_name_of_another_domain_is_somebody_else(citizen, witness):
         f"anna!unspecified!{HUB}!CORP%21x",
         f"anna!emailAddress!{HUB}!CORP%21x",
         f"anna!unspecified!{HUB}!CORP%21x!unspecified!{HUB}!",
-        f"anna!unspecified!{HUB}",
+        f"anna!unspecified!{HUB}!unspecified!{HUB}!",
     ]
 
 
 def test_the_operator_finds_somebody_of_another_domain(citizen, witness):
-    visitor = citizen("name-id")
+    visitor = citizen("name-id", name_id_format="email")
     name_id = messages.NameID("anna", messages.EMAIL, name_qualifier="CORP!x")
     brings(visitor, with_name_id, name_id=name_id)
     operator = env.Operator()
@@ -137,6 +137,135 @@ def test_the_operator_finds_somebody_of_another_domain(citizen, witness):
     (found,) = operator.site.called(witness.environ["REMOTE_USER"], ("name-id",))
     assert found.who.name_id == "anna"
     assert not operator.site.called(f"anna!emailAddress!{HUB}!CORP", ("name-id",))
+
+
+# --- the format that was asked for ----------------------------------------------------
+
+OTHERS = [
+    pytest.param("persistent", messages.EMAIL, id="email-for-persistent"),
+    pytest.param("persistent", messages.TRANSIENT, id="transient-for-persistent"),
+    pytest.param("transient", messages.PERSISTENT, id="persistent-for-transient"),
+    pytest.param("email", messages.PERSISTENT, id="persistent-for-email"),
+    pytest.param("email", "urn:x-test:badge", id="unknown-for-email"),
+]
+
+
+#: The formats as the option has them.
+WORDS = {
+    messages.PERSISTENT: "persistent",
+    messages.TRANSIENT: "transient",
+    messages.EMAIL: "email",
+    "urn:x-test:badge": "badge",
+}
+FORMATS = {word: name_id_format for name_id_format, word in WORDS.items()}
+
+
+def warnings_in(caplog):
+    return [r.message for r in caplog.records if r.module == "name_formats"]
+
+
+@pytest.mark.parametrize(("asked", "came"), OTHERS)
+def test_rejects_a_name_of_another_format_than_asked_for(
+    citizen, witness, caplog, asked, came
+):
+    visitor = citizen("name-id", name_id_format=asked)
+    brings(visitor, with_name_id, name_id=messages.NameID("q7Xw2", came))
+    assert visitor.browser.page.status_int == 403
+    assert witness.seen == []
+    line = next(m for m in caplog.messages if "(subject-missing):" in m)
+    assert f"in the format '{WORDS[came]}'; expected '{asked}'" in line
+    assert "name_id_mismatch = warn" in line
+    assert "q7Xw2" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "came"),
+    [("persistent", messages.PERSISTENT), ("transient", messages.TRANSIENT),
+     ("email", messages.EMAIL)],
+)  # fmt: skip
+def test_accepts_a_name_of_the_format_asked_for(citizen, witness, caplog, asked, came):
+    visitor = citizen("name-id", name_id_format=asked)
+    brings(visitor, with_name_id, name_id=messages.NameID("q7Xw2", came))
+    assert witness.environ["REMOTE_USER"] == "q7Xw2"
+    assert not warnings_in(caplog)
+
+
+@pytest.mark.parametrize(("asked", "came"), OTHERS)
+def test_accepts_another_format_as_another_user_by_an_option(
+    citizen, witness, caplog, asked, came
+):
+    """The email of one visitor can be the persistent value of another one."""
+    options = {"name_id_format": asked, "name_id_mismatch": "warn"}
+    visitor = citizen("name-id", **options)
+    right, users = FORMATS[asked], []
+    for name_id in (
+        messages.NameID("anna@burger.test", came),
+        messages.NameID("anna@burger.test", right),
+        messages.NameID(f"anna@burger.test!{came.rpartition(':')[2]}!{HUB}", right),
+        messages.NameID(f"anna@burger.test!:{came}!{HUB}", right),
+    ):
+        visitor.browser = visitor.federation.browser()
+        brings(visitor, with_name_id, name_id=name_id)
+        users.append(witness.environ["REMOTE_USER"])
+    assert users[0].startswith("anna@burger.test!")
+    assert users[0].endswith(f"{came.rpartition(':')[2]}!{HUB}")
+    assert users[1] == "anna@burger.test"
+    assert len(set(users)) == 4
+    assert "accepted, as another user" in warnings_in(caplog)[0]
+
+
+def test_warns_of_another_format_once_an_hour(citizen, caplog, clock):
+    visitor = citizen("name-id", name_id_mismatch="warn")
+    name_id = messages.NameID("q7Xw2", messages.EMAIL)
+    for wait, count in ((0, 1), (600, 1), (2_990, 1), (20, 2), (600, 2)):
+        clock.shift(wait)
+        visitor.browser = visitor.federation.browser()
+        brings(visitor, with_name_id, name_id=name_id)
+        assert len(warnings_in(caplog)) == count, wait
+
+
+def test_a_name_without_a_format_is_accepted_and_told_of(citizen, witness, caplog):
+    brings(citizen("name-id"), with_name_id, name_id=messages.NameID("q7Xw2"))
+    assert witness.environ["REMOTE_USER"] == "q7Xw2"
+    (line,) = warnings_in(caplog)
+    assert f"'{HUB}' does not say the format of its NameIDs; expected 'persistent'" in (
+        line
+    )
+
+
+@pytest.mark.parametrize("asked", ["any", "none", "unspecified"])
+def test_warns_of_a_hub_that_changes_the_format(citizen, witness, caplog, asked):
+    """Whichever may come: one visitor may be two users."""
+    visitor = citizen("name-id", name_id_format=asked)
+    for name_id, count in (
+        (messages.NameID("q7Xw2", messages.PERSISTENT), 0),
+        (messages.NameID("z9", messages.PERSISTENT), 0),
+        (messages.NameID("anna@burger.test", messages.EMAIL), 1),
+    ):
+        visitor.browser = visitor.federation.browser()
+        brings(visitor, with_name_id, name_id=name_id)
+        assert witness.environ["REMOTE_USER"] == name_id.value
+        assert len(warnings_in(caplog)) == count
+    assert "in the format 'email', and named others in 'persistent'" in caplog.text
+
+
+def test_the_format_does_not_matter_where_an_attribute_says_who_it_is(
+    citizen, witness, caplog
+):
+    visitor = citizen(f"attribute:{UID}")
+    name_id = messages.NameID("q7Xw2", messages.TRANSIENT)
+    brings(visitor, with_name_id, name_id=name_id, attributes={UID: ["anna"]})
+    assert witness.environ["REMOTE_USER"] == "anna"
+    assert not warnings_in(caplog)
+
+
+def test_a_name_of_another_format_does_not_make_way_for_an_attribute(citizen, witness):
+    """Else one visitor would be two users."""
+    name_id = messages.NameID("q7Xw2", messages.TRANSIENT)
+    visitor = citizen(BOTH)
+    brings(visitor, with_name_id, name_id=name_id, attributes={UID: ["anna"]})
+    assert visitor.browser.page.status_int == 403
+    assert witness.seen == []
 
 
 def test_an_attribute_of_two_lines_names_nobody(citizen, caplog):

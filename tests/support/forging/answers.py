@@ -1275,6 +1275,23 @@ _level("class-unspecified", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 _level("class-in-upper-case", DIGID.class_of("basis").upper())
 _level("class-with-tail", DIGID.class_of("basis") + "x")
 
+
+# A persistent one is asked for, and the same value in another format may be another.
+for _name, _format in {
+    "transient": messages.TRANSIENT,
+    "e-mail": messages.EMAIL,
+    "format-of-nobody": "urn:example:x",
+    "format-in-upper-case": messages.PERSISTENT.upper(),
+    "format-with-blank": f"{messages.PERSISTENT} ",
+}.items():
+    _wrong(
+        f"nameid-format-{_name}",
+        "subject-missing",
+        LATE,
+        kind="subject",
+        edit=_set(_NAME_ID, Format=_format),
+    )
+
 # --- odd, and good --------------------------------------------------------------------
 
 
@@ -1296,10 +1313,8 @@ _good(
 )
 _good("no-response-to-on-envelope", places=(INSIDE,), envelope={"in_response_to": ""})
 _good("issuer-says-its-format", edit=_set("saml:Issuer", Format=messages.ENTITY))
-_good("transient", edit=_set(_NAME_ID, Format=messages.TRANSIENT))
+_good("persistent", edit=_set(_NAME_ID, Format=messages.PERSISTENT))
 _good("unspecified", edit=_set(_NAME_ID, Format=messages.UNSPECIFIED))
-_good("e-mail", edit=_set(_NAME_ID, Format=messages.EMAIL))
-_good("format-of-nobody", edit=_set(_NAME_ID, Format="urn:example:x"))
 _good("one-time-use", edit=_added("saml:Conditions", "<saml:OneTimeUse/>"))
 _good(
     "proxy-restriction",

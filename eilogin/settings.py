@@ -456,6 +456,14 @@ def _content(path: Path) -> bytes:
         raise ValueError(f"a readable file at {path}") from None
 
 
+def shown_size(size: int) -> str:
+    """A number of bytes for a person, such as ``8 MB``."""
+    for unit, length in (("MB", 1024**2), ("kB", 1024)):
+        if size % length == 0:
+            return f"{size // length} {unit}"
+    return f"{size} bytes"
+
+
 Seconds = Annotated[float, BeforeValidator(seconds_of)]
 #: Bytes; 0 where it is off.
 Size = Annotated[int, BeforeValidator(_size)]

@@ -27,6 +27,7 @@ from eilogin.cli.check import tell, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.hubs import wake_members
 from eilogin.cli.inifile import IniFile
+from eilogin.cli.large_bodies import answer_large_bodies
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.cli.stopping import Stop, signals
 from eilogin.errors import ConfigurationError, EiloginError
@@ -236,6 +237,7 @@ def _listening(
                     f"{file}: [{part.title}] cannot listen on {_wanted(part)}: "
                     f"{error.strerror or error}"
                 ) from error
+            answer_large_bodies(sockets.values())
             server = _Server(waitress, sockets, _addresses(waitress))
             stack.callback(server.close)
             servers.append(server)

@@ -196,7 +196,7 @@ class LoginOptions(Options, name="login"):
         "keep a form of at most this size that was sent after its session had ended, "
         "for an hour, and let the visitor send it again after logging in; ``off`` "
         "keeps none",
-        default="1m",
+        default="8m",
     )
     store_down: Literal["refuse", "optional"] = option(
         "while the store does not answer: ``refuse`` who may be logged in, on every "

@@ -16,7 +16,7 @@ ends with the application's own session, the application refuses the form.
 import logging
 import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlencode, urlsplit
 
 from webob import Response
@@ -32,21 +32,23 @@ from eilogin.errors import (
 )
 from eilogin.federation import Own
 from eilogin.sessions import Login
+from eilogin.settings import shown_size
 from eilogin.visit.asking import login_address
 from eilogin.visit.handles import HANDLE, HANDLE_LENGTH, is_handle
-from eilogin.visit.kept import LIFETIME, MOST_FORMS, Form, KeptForms
+from eilogin.visit.kept import LIFETIME, MOST_FORMS, PIECE, Form, KeptForms
 from eilogin.visit.login_needed import why_again
 from eilogin.visit.under_way import MOST_EXPIRED
-from eilogin.visit.whereabouts import Whereabouts
+from eilogin.visit.whereabouts import Whereabouts, network_here, wider
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, names
 from eilogin.web.pages import Headers, Pages, language_of
 from eilogin.web.requests import (
+    announced_size,
+    body_in_pieces,
     is_navigation,
     origin_of,
     read_body,
     read_query,
-    read_whole_body,
     require_own_form,
 )
 from eilogin.web.urls import root, whole_target
@@ -68,8 +70,6 @@ _URLENCODED = "application/x-www-form-urlencoded"
 _KINDS = (_URLENCODED, "multipart/form-data", "text/plain")
 _AGAIN_LENGTH = str(len(_FIELD) + 1 + HANDLE_LENGTH)
 _AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
-
-_KILO = 1024
 
 
 def handle_in(environ: "WSGIEnvironment") -> str | None:
@@ -111,8 +111,11 @@ class SecondChance:
         age = min(login.ends - clock.now(), longest) + LIFETIME
         network = self._whereabouts.required(environ)
         until = clock.now() + age
-        note = _forms(environ).note_for(login.who, token, until, network)
+        note = self._forms(environ).note_for(login.who, token, until, network)
         return [_WHOSE.set(note, max_age=int(age))]
+
+    def _forms(self, environ: "WSGIEnvironment") -> KeptForms:
+        return KeptForms(env.values(environ), _own(environ), self._limit)
 
     # --- a form without a login -----------------------------------------------------
 
@@ -148,7 +151,7 @@ class SecondChance:
         return answer or otherwise
 
     def _keep_on(self, environ: "WSGIEnvironment", level: str, handle: str) -> Response:
-        _forms(environ).check(handle)
+        self._forms(environ).check(handle)
         return self._ask(environ, level, handle)
 
     def _keep(self, environ: "WSGIEnvironment", level: str) -> Response | None:
@@ -157,14 +160,21 @@ class SecondChance:
         tag = self._tag_of_owner(environ)
         if tag is None:
             return None
+        pieces = body_in_pieces(environ, self._limit, PIECE)
         form = Form(
             target=whole_target(environ, _own(environ).public_url),
             content_type=environ["CONTENT_TYPE"],
             referer=environ.get("HTTP_REFERER", ""),
             sent=clock.now(),
-            body=read_whole_body(environ, self._limit),
+            body=next(pieces, b""),
         )
-        kept = _forms(environ).keep(form, tag)
+        kept = self._forms(environ).keep(
+            form,
+            tag,
+            pieces,
+            reserved=announced_size(environ, self._limit),
+            network=wider(network_here(environ)),
+        )
         if kept is None:
             return None
         handle, secret = kept
@@ -182,12 +192,12 @@ class SecondChance:
         login = env.session(environ) or env.session_beyond_idle(environ)
         if login is not None:
             here = self._whereabouts.of_this_network(environ, login)
-            return None if here is None else _forms(environ).tag_of(here.who)
+            return None if here is None else self._forms(environ).tag_of(here.who)
         token, note = env.cookie(environ).read(environ), _WHOSE.read(environ)
         if token is None or note is None:
             return None
         network = self._whereabouts.required(environ)
-        return _forms(environ).tag_in(note, token, network)
+        return self._forms(environ).tag_in(note, token, network)
 
     def _ask(
         self,
@@ -219,7 +229,7 @@ class SecondChance:
             environ,
             "form_too_large.html",
             status=error.status,
-            limit=_shown(self._limit),
+            limit=shown_size(self._limit),
             name=_own(environ).names[language_of(environ)],
             login_url=login_address(environ, root(_own(environ).public_url), level),
         )
@@ -231,7 +241,7 @@ class SecondChance:
         handle = read_query(environ).get("form", "")
         try:
             who = _login(environ).who
-            form = _forms(environ).look(*_asked_for(environ, handle), who)
+            form = self._forms(environ).look(*_asked_for(environ, handle), who)
         except Refused as error:
             return self._refusal(environ, error, handle)
         return self._pages.page(
@@ -256,13 +266,15 @@ class SecondChance:
         require_own_form(environ, own.public_url)
         target = whole_target(environ, own.public_url)
         try:
-            form = _forms(environ).take(*_asked_for(environ, handle), login.who, target)
+            form, body = self._forms(environ).take(
+                *_asked_for(environ, handle), login.who, target
+            )
         except Refused as error:
             return self._refusal(environ, error, handle)
         audit.event(
             "form.sent", pseudonym=own.pseudonym(login.who.name_id), level=login.level
         )
-        _put_in(environ, form)
+        _put_in(environ, form, body)
         return None
 
     def _refusal(
@@ -278,10 +290,10 @@ class SecondChance:
         return self._pages.refuse(environ, error, event="form", again=first_page)
 
 
-def _put_in(environ: "WSGIEnvironment", form: Form) -> None:
+def _put_in(environ: "WSGIEnvironment", form: Form, body: BinaryIO) -> None:
     changes: dict[str, Any] = {
-        "wsgi.input": BytesIO(form.body),
-        "CONTENT_LENGTH": str(len(form.body)),
+        "wsgi.input": body,
+        "CONTENT_LENGTH": str(form.size),
         "CONTENT_TYPE": form.content_type,
         # Some applications send the visitor back to the page that the form was on.
         "HTTP_REFERER": form.referer,
@@ -327,13 +339,6 @@ def _kind_of(environ: "WSGIEnvironment") -> str:
     return kind.partition(";")[0].strip().lower()
 
 
-def _shown(size: int) -> str:
-    for unit, length in (("MB", _KILO**2), ("kB", _KILO)):
-        if size % length == 0:
-            return f"{size // length} {unit}"
-    return f"{size} bytes"
-
-
 # --- small parts ----------------------------------------------------------------------
 
 
@@ -359,10 +364,6 @@ def _oldest(environ: "WSGIEnvironment") -> Headers:
     too_many = max(0, len(handles) - MOST_FORMS + 1)
     for handle in handles[: min(too_many, MOST_EXPIRED)]:
         yield _cookie(handle).expire()
-
-
-def _forms(environ: "WSGIEnvironment") -> KeptForms:
-    return KeptForms(env.values(environ), _own(environ))
 
 
 def _login(environ: "WSGIEnvironment") -> Login:

@@ -8,7 +8,7 @@ citizen's browser that these judgements protect.
 import ipaddress
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +21,7 @@ from eilogin.errors import (
 from eilogin.settings import UNIX, WEB_HOST, IPNetwork, site_path
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import InputStream, WSGIEnvironment
 
 _log = logging.getLogger("eilogin")
 
@@ -209,6 +209,72 @@ def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
 # --- what it carries ------------------------------------------------------------
 
 
+def announced_size(environ: "WSGIEnvironment", limit: int) -> int:
+    """How long the body can be; ``limit`` where only its end tells how long it is.
+
+    Raises :class:`eilogin.errors.MessageTooLarge` where it is longer than ``limit``, or
+    :class:`eilogin.errors.MalformedMessage` where its length is not a number.
+    """
+    return limit if _ends_by_itself(environ) else _length(environ, limit)
+
+
+def _length(environ: "WSGIEnvironment", limit: int) -> int:
+    """The Content-Length, 0 where there is none; raises as :func:`announced_size`."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch(r"[0-9]{1,18}", length):
+        raise MalformedMessage("the Content-Length is not a number")
+    size = int(length)
+    if size > limit:
+        raise MessageTooLarge(f"a body of {size} bytes; at most {limit} are read")
+    return size
+
+
+def _ends_by_itself(environ: "WSGIEnvironment") -> bool:
+    """Whether a body came in chunks, which the server ends (wsgi.input_terminated)."""
+    is_terminated = bool(environ.get("wsgi.input_terminated"))
+    return is_terminated and not environ.get("CONTENT_LENGTH")
+
+
+def body_in_pieces(
+    environ: "WSGIEnvironment", limit: int, size: int
+) -> Iterator[bytes]:
+    """The body in pieces of ``size`` bytes but the last; memory holds one at a time.
+
+    Raises what :func:`read_whole_body` does, while the pieces are read.
+    """
+    if _ends_by_itself(environ):
+        return _until_its_end(environ["wsgi.input"], limit, size)
+    return _announced(environ, _length(environ, limit), size)
+
+
+def _announced(environ: "WSGIEnvironment", length: int, size: int) -> Iterator[bytes]:
+    while length > 0:
+        piece = _filled(environ["wsgi.input"], min(size, length))
+        length -= len(piece)
+        if len(piece) < size and length:
+            raise MalformedMessage(f"the body ended {length} bytes too early")
+        yield piece
+
+
+def _until_its_end(source: "InputStream", limit: int, size: int) -> Iterator[bytes]:
+    # One byte more than the limit shows that there is too much.
+    room = limit + 1
+    while piece := _filled(source, min(size, room)):
+        room -= len(piece)
+        if not room:
+            raise MessageTooLarge(f"a body of more than {limit} bytes")
+        yield piece
+
+
+def _filled(source: "InputStream", size: int) -> bytes:
+    """The next ``size`` bytes, or fewer at the end."""
+    parts: list[bytes] = []
+    while size and (part := source.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
 def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """The whole body of a request, which may be ``limit`` bytes long.
 
@@ -216,20 +282,8 @@ def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     limit, or :class:`eilogin.errors.MalformedMessage` where it is shorter than
     announced.
     """
-    length = environ.get("CONTENT_LENGTH") or "0"
-    if not re.fullmatch(r"[0-9]{1,18}", length):
-        raise MalformedMessage("the Content-Length is not a number")
-    remaining = int(length)
-    if remaining > limit:
-        raise MessageTooLarge(f"a body of {remaining} bytes; at most {limit} are read")
-    parts = []
-    while remaining > 0:
-        part = environ["wsgi.input"].read(remaining)
-        if not part:
-            raise MalformedMessage(f"the body ended {remaining} bytes too early")
-        parts.append(part)
-        remaining -= len(part)
-    return b"".join(parts)
+    length = _length(environ, limit)
+    return b"".join(_announced(environ, length, length))
 
 
 def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
@@ -238,16 +292,7 @@ def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     Raises what :func:`read_body` does, having read at most one byte more than
     ``limit``, and nothing of a body whose length says enough.
     """
-    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
-        return read_body(environ, limit)
-    parts: list[bytes] = []
-    remaining = limit + 1
-    while remaining and (part := environ["wsgi.input"].read(remaining)):
-        parts.append(part)
-        remaining -= len(part)
-    if not remaining:
-        raise MessageTooLarge(f"a body of more than {limit} bytes")
-    return b"".join(parts)
+    return b"".join(body_in_pieces(environ, limit, limit + 1))
 
 
 def read_query(environ: "WSGIEnvironment") -> dict[str, str]:

@@ -315,6 +315,7 @@ def policies_in(answer):
 ELSEWHERE = {
     "attribute_missing.html": "tests/filters/test_identity.py",
     "confirm_everywhere.html": "tests/journeys/test_logout_options.py",
+    "body_too_large.html": "tests/cli/test_large_bodies.py",
     "choose_hub.html": "tests/visit/test_choosing.py",
     "digid_failed.html": "tests/visit/test_digid.py",
     "going_on.html": "tests/hub/test_above.py",

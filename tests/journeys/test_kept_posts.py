@@ -645,10 +645,10 @@ def test_of_what_is_not_kept_nothing_is_read(send, changes):
 
 def test_a_form_that_is_too_large_is_told_so_and_not_read(send):
     response, cookies = send(
-        **SAME, wsgi__input=Unreadable(), CONTENT_LENGTH=str(1024**2 + 1)
+        **SAME, wsgi__input=Unreadable(), CONTENT_LENGTH=str(8 * 1024**2 + 1)
     )
     assert response.status_int == 413
-    assert "hoogstens 1 MB" in response.text
+    assert "hoogstens 8 MB" in response.text
     assert "Kom terug naar dit tabblad, en laad de pagina opnieuw." in response.text
     assert cookies == []
 
@@ -659,7 +659,7 @@ def test_a_form_in_chunks_is_read_up_to_the_limit(send):
         **SAME, wsgi__input=body, CONTENT_LENGTH="", wsgi__input_terminated=True
     )
     assert response.status_int == 413
-    assert body.given == 1024**2 + 1
+    assert body.given == 8 * 1024**2 + 1
 
 
 def test_a_form_in_chunks_is_kept(send, anna_too_late, application):

@@ -92,7 +92,8 @@ class TestAForm:
 
     def test_is_taken_once(self, kept):
         handle, secret = keep(kept)
-        assert kept.take(handle, secret, ANNA, FORM.target) == FORM
+        form, body = kept.take(handle, secret, ANNA, FORM.target)
+        assert (form, body.read()) == (FORM, BODY)
         for ask in (kept.look, lambda *a: kept.take(*a, FORM.target)):
             with pytest.raises(FormSent):
                 ask(handle, secret, ANNA)
@@ -102,7 +103,7 @@ class TestAForm:
     def test_is_taken_once_by_two_at_the_same_time(self, kept, monkeypatch):
         """Both have looked before either has taken it."""
         handle, secret = keep(kept)
-        monkeypatch.setattr(kept, "look", lambda *a: FORM)
+        monkeypatch.setattr(kept, "_open", lambda *a: (kept.tag_of(ANNA), FORM))
         kept.take(handle, secret, ANNA, FORM.target)
         with pytest.raises(FormSent):
             kept.take(handle, secret, ANNA, FORM.target)

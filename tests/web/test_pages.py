@@ -214,6 +214,7 @@ VALUES = {
         "path": HOSTILE,
         "back_url": "/",
     },
+    "body_too_large.html": {"limit": "16 MB"},
     "form_too_large.html": {"limit": "1 MB", "login_url": "/l", "name": HOSTILE},
     "form_not_sent.html": {
         "code": "form-lost",

@@ -1,0 +1,143 @@
+"""``eilogin serve`` and a body above ``max_request_body_size``, over real HTTP."""
+
+import http.client
+import os
+import signal
+import socket
+import textwrap
+import threading
+import time
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+LIMIT = 64 * 1024
+APP = """
+def app(environ, start_response):
+    length = len(environ["wsgi.input"].read())
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(length).encode()]
+"""
+BROWSER = {"Sec-Fetch-Mode": "navigate", "Accept-Language": "nl"}
+
+
+@pytest.fixture
+def served(bare_site, run):
+    """Run ``ask`` while ``eilogin serve`` serves an application; what it returns."""
+    (bare_site.folder / "eilogintestuploads.py").write_text(APP)
+    bare_site.file.write_text(
+        textwrap.dedent(f"""\
+        [server:main]
+        use = egg:waitress#main
+        listen = 127.0.0.1:{bare_site.port}
+        threads = 2
+        max_request_body_size = {LIMIT}
+
+        [app:main]
+        use = egg:eilogin#wsgi
+        app = eilogintestuploads:app
+        path = %(here)s
+        """)
+    )
+    answers = []
+
+    def serve(ask):
+        def visit():
+            connection = connected(bare_site.port)
+            try:
+                answers.append(ask(connection))
+            finally:
+                connection.close()
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        result = run("serve", bare_site.file)
+        visitor.join()
+        assert result.exit_code == 0, result.output
+        return answers[0]
+
+    return serve
+
+
+def connected(port):
+    """A connection to the server, once it listens."""
+    deadline = time.monotonic() + 20
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            connection.close()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return connection
+
+
+def send(connection, body, **headers):
+    connection.request("POST", "/", body, headers)
+    answer = connection.getresponse()
+    return answer, answer.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("nl", "Wat u hebt verstuurd, is te groot"),
+        ("en-GB", "What you sent is too large"),
+    ],
+)
+def test_is_a_page_that_says_the_limit_after_the_whole_body(served, language, title):
+    """The client sends all of it first: more than any buffer on the way can take."""
+    headers = BROWSER | {"Accept-Language": language}
+    answer, text = served(lambda c: send(c, bytes(20 * 1024**2), **headers))
+    assert answer.status == 413
+    assert answer.headers["Content-Type"] == "text/html; charset=UTF-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert title in text
+    assert "64 kB" in text
+    assert "waitress" not in text
+
+
+def test_is_json_for_a_script(served):
+    headers = {"Sec-Fetch-Mode": "cors"}
+    answer, text = served(lambda c: send(c, bytes(LIMIT + 1), **headers))
+    assert answer.status == 413
+    assert text == '{"reason": "message-too-large"}'
+
+
+def test_leaves_a_smaller_body_to_the_application(served):
+    _, text = served(lambda c: send(c, bytes(LIMIT - 1), **BROWSER))
+    assert text == str(LIMIT - 1)
+
+
+def test_answers_at_once_to_who_waits_for_an_answer_before_the_body(served):
+    """Expect: 100-continue (RFC 9110 10.1.1), as curl sends it."""
+
+    def ask(connection):
+        return begun(connection, LIMIT * 2, "Expect: 100-continue")
+
+    assert served(ask).startswith(b"HTTP/1.1 413 ")
+
+
+def test_answers_at_once_where_the_rest_is_too_much_to_read(served):
+    assert served(lambda c: begun(c, 10**12)).startswith(b"HTTP/1.1 413 ")
+
+
+def begun(connection, length, *lines):
+    """What the server says after the head of a request whose body does not come."""
+    head = ["POST / HTTP/1.1", "Host: x", f"Content-Length: {length}", *lines]
+    connection.sock.sendall("\r\n".join([*head, "", ""]).encode())
+    connection.sock.settimeout(20)
+    return connection.sock.recv(100)
+
+
+def test_leaves_other_errors_to_the_server(served):
+    def ask(connection):
+        connection.sock.sendall(b"nonsense\r\n\r\n")
+        connection.sock.shutdown(socket.SHUT_WR)
+        return connection.sock.recv(100)
+
+    assert served(ask).startswith(b"HTTP/1.0 400 ")

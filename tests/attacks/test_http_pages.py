@@ -198,7 +198,7 @@ def pages_of_citizens(served, browser):
     yield get(served, UWV, "/eilogin/logout", here, other, NAVIGATION)
     yield get(served, UWV, "/eilogin/again?form=" + "0" * 32, here)
     yield get(served, HUB, "/", at_hub)
-    yield post(served, UWV, "/midden", OWN_PAGE, here, body=b"a=" + b"b" * 1_100_000)
+    yield post(served, UWV, "/midden", OWN_PAGE, here, body=b"a=" + b"b" * 8_400_000)
     kept = post(served, UWV, "/midden", OWN_PAGE, here, body=b"a=b")
     yield kept
     pair = next(c for c in kept[1].all("Set-Cookie") if "-kept-" in c).partition(";")[0]

@@ -4,7 +4,8 @@
 ``eilogin.login`` (the call ``require``), ``eilogin.fresh`` where a limit of the path
 asks for a fresh proof, ``eilogin.off`` and None as ``eilogin.session`` on ``off``
 paths, that None too (``bind_address = enforce``) from another network, new sessions,
-and when a visitor was last seen.
+when a visitor was last seen, and ``eilogin.activity`` where a hub stands inside
+(``hub_inside``), which passes reports of activity on.
 *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
 ``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
 itself, and with ``warn`` puts a script into pages of who is logged in
@@ -366,13 +367,22 @@ class LoginFilter:
 
     def _at_first(self, environ: "WSGIEnvironment") -> Response | None:
         """Before the first page: whether we follow DigiD, and what follows from it."""
-        if env.trust(environ).own.is_digid:
+        own = env.trust(environ).own
+        if own.is_digid:
             says_it_at = self._no_login.says_it_at
             self._pass_on = cancelled.Saying(self._inner, self._cancelled, says_it_at)
             self._stand_before = self._guard_of_digid
         else:
+            if own.hub_inside is not None:
+                self._pass_on = self._pass_on_to_hub
             self._stand_before = self._guard.stop
         return self._stand_before(environ)
+
+    def _pass_on_to_hub(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        environ[env.ACTIVITY] = partial(self.activity.note_inside, environ)
+        return self._inner(environ, start_response)
 
     def _guard_of_digid(self, environ: "WSGIEnvironment") -> Response | None:
         led_back = cancelled.is_near(environ) and self._no_login.led_back(environ)

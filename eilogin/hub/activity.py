@@ -10,8 +10,12 @@ issuer was told of, and from which the visitor has not logged out there. It move
 last activity forward only, never into the future, and never moves the absolute limit.
 So a replayed report changes nothing. A participant outside single sign-on
 (``sso_domain`` none) reports in vain: it shares no session with others.
+
+Behind another hub (``sign_in = above``) the session of the filters before this hub is
+active too, and they report that to the hub above in turn.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from webob import Response
@@ -76,11 +80,15 @@ def _note(environ: "WSGIEnvironment", report: messages.ActivityReport) -> bool:
     sessions = env.sessions(environ)
     instant = min(report.active_at, clock.now())
     noted = [
-        sessions.note_activity(login, instant)
+        login
         for login in sessions.find_told(who, report.session_index)
-        if _is_in(environ, login, report)
+        if _is_in(environ, login, report) and sessions.note_activity(login, instant)
     ]
-    return any(noted)
+    above: Callable[[str, float], None] | None = environ.get(env.ACTIVITY)
+    for login in noted:
+        if above is not None and login.session_index:
+            above(login.session_index, instant)
+    return bool(noted)
 
 
 def _is_in(

@@ -81,6 +81,19 @@ class ActivityReports:
         if trust.federation is not self._nobody_in:
             self._begin(environ, trust, login)
 
+    def note_inside(
+        self, environ: "WSGIEnvironment", name: str, instant: float
+    ) -> None:
+        """Note that a visitor was active at a participant of the hub inside.
+
+        ``name`` is that of the login here (:attr:`eilogin.sessions.Login.name`).
+        ``instant`` lies in the past. The hub above gets a report in turn.
+        """
+        sessions = env.sessions(environ)
+        login = sessions.named(name)
+        if login is not None and sessions.note_activity(login, instant):
+            self.note(environ, login)
+
     def _begin(self, environ: "WSGIEnvironment", trust: Trust, login: Login) -> None:
         if not any(_address(trust, hub) for hub in trust.hub_ids):
             self._nobody_in = trust.federation

@@ -27,6 +27,9 @@ key                       set by                  value
 ``eilogin.login``         ``login``               :class:`LoginService`
 ``eilogin.logout``        ``logout``              :class:`LogoutService`, where a hub
                                                   stands inside
+``eilogin.activity``      ``login``               function of the name of a login and
+                                                  an instant, where a hub stands inside:
+                                                  a visitor was active there
 ``eilogin.ended``         ``login``, ``logout``   :class:`Ended`, in a request that they
                                                   make themselves: to the hub inside, or
                                                   to ``logout`` (:data:`GONE`)
@@ -67,6 +70,7 @@ FRESH = "eilogin.fresh"
 NAMELESS = "eilogin.nameless"
 LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
+ACTIVITY = "eilogin.activity"
 ENDED = "eilogin.ended"
 WAYS_OUT = "eilogin.ways_out"
 OPERATOR = "eilogin.operator"

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from eilogin_sites import Ours
 from published import Published
+from webob import Request
 
 from eilogin.cli.demo import Demo
 
@@ -21,6 +22,19 @@ def show_visitor(environ, start_response):
     user = environ.get("REMOTE_USER", "")
     path = environ["PATH_INFO"]
     return [f"<p>{path} user=[{user}]</p>".encode()]
+
+
+def go_on(browser, host="uwv.test", scheme="https"):
+    """Press "Go on" in the warning of an open page."""
+    origin = f"{scheme}://{host}"
+    request = Request.blank(f"{origin}/eilogin/session", method="POST")
+    cookies = browser.cookies(host.partition(":")[0]).items()
+    request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
+    request.headers["Origin"] = origin
+    request.headers["Sec-Fetch-Site"] = "same-origin"
+    request.headers["Sec-Fetch-Mode"] = "cors"
+    response = request.get_response(browser.app)
+    assert response.json["logged_in"]
 
 
 class Citizen:

@@ -7,25 +7,12 @@ the reports that are due by ``federation.report_activity()``.
 import pytest
 from webob import Request
 
-from tests.journeys.conftest import Citizen, show_visitor
+from tests.journeys.conftest import Citizen, go_on, show_visitor
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"
 ACTIVITY = "https://inloggen.test/activity"
 MINUTE = 60
-
-
-def go_on(browser, host="uwv.test"):
-    """Press "Go on" in the warning of an open page."""
-    url = f"https://{host}/eilogin/session"
-    request = Request.blank(url, method="POST")
-    cookies = browser.cookies(host).items()
-    request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
-    request.headers["Origin"] = f"https://{host}"
-    request.headers["Sec-Fetch-Site"] = "same-origin"
-    request.headers["Sec-Fetch-Mode"] = "cors"
-    response = request.get_response(browser.app)
-    assert response.json["logged_in"]
 
 
 @pytest.fixture

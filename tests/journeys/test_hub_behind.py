@@ -20,6 +20,7 @@ from eilogin.saml.levels import DIGID
 from eilogin.saml.messages import PARTIAL_LOGOUT
 from eilogin.visit.hooks import Hooks
 from eilogin.web import environ as env
+from tests.journeys.conftest import go_on
 
 HUB = "https://gemeente.test"
 ZORG = "https://zorg.test/mijn"
@@ -1099,4 +1100,25 @@ class TestWithoutSingleSignOn:
     def test_no_login_is_for_anybody_else(self, anna):
         anna.log_in(WERK)
         anna.visit(ZORG)
+        assert anna.is_asked_for_password
+
+
+class TestAVisitorWhoWorksAtOneApplication:
+    def test_is_still_known_at_both_hubs_after_an_hour(self, federation, anna, clock):
+        anna.log_in(ZORG)
+        for _ in range(5):
+            clock.shift(13 * MINUTE)
+            go_on(anna.browser, "zorg.test")
+            # The site reports to its hub, and that hub to the one above.
+            assert federation.report_activity() == 1
+            assert federation.report_activity() == 1
+        assert anna.is_let_in("https://elders.test/mijn")
+        assert anna.is_let_in(WERK)
+
+    def test_is_asked_again_where_nothing_is_reported(self, anna, clock):
+        anna.log_in(ZORG)
+        for _ in range(5):
+            clock.shift(13 * MINUTE)
+            go_on(anna.browser, "zorg.test")
+        anna.visit(WERK)
         assert anna.is_asked_for_password

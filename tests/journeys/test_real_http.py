@@ -4,6 +4,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from peer_servers import over_http
@@ -12,6 +14,7 @@ from unmeasured import unmeasured
 
 from eilogin.cli.demo import Demo
 from eilogin.testing import Browser
+from tests.journeys.conftest import go_on
 
 
 def eilogin_serve(ini_file, ports):
@@ -85,3 +88,32 @@ def test_logs_in_once_is_known_everywhere_and_is_logged_out_everywhere(
     told = log.read_text()
     assert "Traceback" not in told
     assert not re.search(rf"demo-anna|9000000|{re.escape(pseudonym)}", told)
+
+
+#: Seconds after which a session is idle where a test waits for it.
+IDLE = 12
+
+
+@pytest.fixture
+def short_idle(ini_file):
+    """Sessions of the hub and of one site end soon."""
+    text = ini_file.read_text()
+    for section in ("inloggen-session", "reports-eilogin"):
+        title = f"[filter:{section}]\n"
+        assert title in text
+        text = text.replace(title, f"{title}idle = {IDLE}s\n")
+    ini_file.write_text(text)
+
+
+@pytest.mark.usefixtures("short_idle")
+@pytest.mark.parametrize("served", [gunicorn], indirect=True)
+def test_a_visitor_who_is_active_at_one_site_is_known_at_the_next(served, citizen_at):
+    port, log = served
+    anna = citizen_at(Browser(over_http))
+    anna.log_in(f"http://reports.localhost:{port}/reports")
+    ends = time.monotonic() + IDLE + 1
+    while time.monotonic() < ends:
+        go_on(anna.browser, f"reports.localhost:{port}", "http")
+        threading.Event().wait(0.2)
+    assert anna.is_let_in(f"http://permits.localhost:{port}/application/")
+    assert "Traceback" not in log.read_text()

@@ -51,7 +51,7 @@ from eilogin.visit.hooks import LogoutEvent as LogoutEvent
 from eilogin.visit.inside import Inside
 from eilogin.visit.leaving import Leaving, LogoutCall, was_here
 from eilogin.visit.logged_out import Afterwards, LoggedOut
-from eilogin.visit.logged_out_elsewhere import LoggedOutElsewhere
+from eilogin.visit.logged_out_elsewhere import AFTER, LoggedOutElsewhere
 from eilogin.visit.refusals import ways_back
 from eilogin.visit.telling import HubTold, LogoutBindings
 from eilogin.web import environ as env
@@ -411,6 +411,10 @@ class LogoutFilter:
         """
         if environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
             return self._what_came(environ)
+        if environ.get("QUERY_STRING", "").startswith(f"{AFTER}="):
+            allow_only(environ, "GET")
+            handle = read_query(environ).get(AFTER, "")
+            return self._elsewhere.after_browser(environ, handle)
         received = read_message(environ)
         if received.kind == bindings.RESPONSE:
             return self._leaving.come_back(environ, received)

@@ -13,6 +13,7 @@ the members::
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -454,6 +455,7 @@ class Hub:
             environ,
             {subject_here(environ, login.who, self._names) for login in ended.logins},
             [login.name for login in ended.logins],
+            partial(self._logout.lead, environ, ended.through),
         )
         ended.is_everywhere = is_told and endings.is_known(
             environ,

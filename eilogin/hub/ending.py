@@ -372,17 +372,22 @@ class Endings:
         environ: "WSGIEnvironment",
         subjects: Collection[Subject],
         above: Collection[str],
+        lead: Callable[["Ending"], Collection[Told]] = lambda _: (),
     ) -> bool:
         """End all sessions of some; whether all whom they concern know it.
 
         ``above`` names the logins above that have ended: what a logout before this one
-        did not reach is not reached now either.
+        did not reach is not reached now either. ``lead`` says which of those that were
+        missed are told in her browser next.
         """
         was_missed = untold.is_noted(environ, above)
         noted = untold.note(environ, subjects)
-        missed = self.end(environ, subjects).missed
-        # It comes from above, where her browser goes on.
-        self._propagation.note_no_browser(env.trust(environ), missed)
+        ending = self.end(environ, subjects)
+        missed = ending.missed
+        led = {one.whom for one in lead(ending)} if missed else set()
+        self._propagation.note_no_browser(
+            env.trust(environ), [one for one in missed if one.whom not in led]
+        )
         if missed or was_missed:
             return False
         untold.forget(environ, noted)

@@ -75,10 +75,18 @@ class Frames(InBrowser):
                 environ,
                 "logged_out_in_frame.html",
                 status=error.status,
+                framed_by=self._framed_by(environ, request_id),
                 confirmed=False,
                 reference=reference,
                 telephone=env.trust(environ).own.telephone,
             )
         return self._pages.page(
-            environ, "logged_out_in_frame.html", confirmed=confirmed
+            environ,
+            "logged_out_in_frame.html",
+            framed_by=self._framed_by(environ, request_id),
+            confirmed=confirmed,
         )
+
+    def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
+        """The address of who else than we may show what a frame shows last; or ""."""
+        return ""

@@ -132,7 +132,8 @@ class InBrowser(ABC):
     ) -> Response:
         """Have the browser bring a participant its request; UnknownPeer if it cannot.
 
-        ``framed_by`` is the address of who may show what brings it in a frame.
+        ``framed_by`` are the addresses, with blanks between them, of who may show what
+        brings it in a frame.
         """
         trust = env.trust(environ)
         endpoint = self._endpoint(trust, told)

@@ -13,7 +13,7 @@ it at all, gets the LogoutResponse and no page.
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,8 +35,17 @@ from eilogin.hub.asked import (
     note_answer,
 )
 from eilogin.hub.browser_proof import brings_proof, proof_cookie
-from eilogin.hub.ending import DONE, PARTLY, UNKNOWN, Endings, Outcome, new_handle
+from eilogin.hub.ending import (
+    DONE,
+    PARTLY,
+    UNKNOWN,
+    Ending,
+    Endings,
+    Outcome,
+    new_handle,
+)
 from eilogin.hub.frames import Frames
+from eilogin.hub.from_above import FromAbove
 from eilogin.hub.in_browser import (
     CONTINUE,
     LOOK,
@@ -46,7 +55,7 @@ from eilogin.hub.in_browser import (
 )
 from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.one_by_one import OneByOne
-from eilogin.hub.propagation import Propagation
+from eilogin.hub.propagation import Propagation, Told
 from eilogin.hub.receipts import Back, Receipt, Receipts
 from eilogin.hub.services import note_left, services_of, where_in
 from eilogin.saml import bindings, messages
@@ -124,6 +133,7 @@ class SingleLogout:
         self._receipts = Receipts(propagation)
         kind = OneByOne if one_by_one else Frames
         self._in_browser: InBrowser = kind(pages, propagation, self._receipts)
+        self._from_above = FromAbove(pages, propagation, self._receipts)
         #: What shows the page that a query of ours asks for, by its one parameter.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             LOOK: self._look,
@@ -134,6 +144,7 @@ class SingleLogout:
             TURN: self._in_turn,
             _LEAVE: self._leave_in_turn,
             **self._in_browser.shows,
+            **self._from_above.shows,
         }
 
     # --- /slo: through the browser --------------------------------------------------
@@ -153,7 +164,9 @@ class SingleLogout:
             kind = received.kind
             inbound = verify(received, trust.participant_keys, trust.weak)
             if kind == bindings.RESPONSE:
-                return self._in_browser.answered(environ, inbound)
+                is_led = self._from_above.has_asked(environ, inbound)
+                told = self._from_above if is_led else self._in_browser
+                return told.answered(environ, inbound)
         except Refused as error:
             # Who asks for a logout is to read why that is none.
             is_asked = kind == bindings.REQUEST
@@ -549,6 +562,20 @@ class SingleLogout:
         if ending.is_overtaken:
             return self._done(environ, UNKNOWN)
         return self._finish(environ, outcome, None)
+
+    def lead(
+        self,
+        environ: "WSGIEnvironment",
+        through: env.Through | None,
+        ending: Ending,
+    ) -> Collection[Told]:
+        """Prepare to tell those that a logout from above missed, in her browser.
+
+        Those who are; none without a browser.
+        """
+        if through is None:
+            return ()
+        return self._from_above.prepare(environ, through, ending)
 
     def make_way(
         self, environ: "WSGIEnvironment", login: Login, target: str

@@ -49,17 +49,21 @@ class Inside:
         return missed_inside.note(environ, who)
 
     def tell(
-        self, environ: "WSGIEnvironment", noted: Noted | None, logins: Sequence[Login]
+        self,
+        environ: "WSGIEnvironment",
+        noted: Noted | None,
+        logins: Sequence[Login],
+        through: env.Through | None = None,
     ) -> bool:
         """Have a hub end what it has of these, which a logout that was noted has ended.
 
         Whether all know it, and of those that were noted before. Where there is no hub,
-        all do.
+        all do. It may tell its participants ``through`` her browser.
         """
         if noted is None:
             return True
         before = missed_inside.left_before(environ, noted)
-        is_known = self._is_known(environ, logins, before)
+        is_known = self._is_known(environ, logins, before, through)
         if logins and not is_known:
             missed_inside.keep(environ, noted, logins)
         else:
@@ -71,12 +75,14 @@ class Inside:
         environ: "WSGIEnvironment",
         logins: Sequence[Login],
         before: missed_inside.Logouts,
+        through: env.Through | None,
     ) -> bool:
         """Whether all know what has ended, now and ``before``, as the hub says."""
         if not logins and not all(before.values()):
             # One is at work still, or its process has died.
             return False
-        ended = env.Ended(logins, [one for gone in before.values() for one in gone])
+        gone = [one for ended in before.values() for one in ended]
+        ended = env.Ended(logins, gone, through=through)
         return not (ended.logins or ended.before) or self._is_everywhere(environ, ended)
 
     def _is_everywhere(self, environ: "WSGIEnvironment", ended: env.Ended) -> bool:

@@ -3,15 +3,19 @@
 By its NameID and SessionIndex, and without her cookie: no LogoutRequest needs one.
 """
 
+import json
+import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from webob import Response
 
 from eilogin import audit, clock
+from eilogin.errors import MessageUnexpected
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import KNOWN_FOR, check_logout_request
+from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login, Subject
 from eilogin.visit.digid import named
 from eilogin.visit.hooks import ELSEWHERE, Hooks
@@ -25,6 +29,7 @@ from eilogin.web.outbound import (
     soap_answer,
 )
 from eilogin.web.pages import Pages
+from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -36,6 +41,24 @@ _STATUS = {
     "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
     "unknown": messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)),
 }
+
+
+#: The parameter of our address for messages with which the browser comes back from a
+#: hub inside.
+AFTER = "after"
+
+
+class _Asked(NamedTuple):
+    """A LogoutRequest that is answered later: whose it is, its ID and RelayState."""
+
+    issuer: str
+    request_id: str
+    relay_state: str
+
+    @classmethod
+    def by(cls, inbound: Inbound, request_id: str) -> "_Asked":
+        """What is to be known of one that came through the browser."""
+        return cls(inbound.issuer, request_id, inbound.relay_state)
 
 
 class LoggedOutElsewhere:
@@ -50,25 +73,71 @@ class LoggedOutElsewhere:
         """One that came by Redirect or POST (SAML profiles 4.4.3.2)."""
         trust = env.trust(environ)
         request = messages.read_logout_request(inbound.element, trust.decrypter)
-        hub = trust.hub(inbound.issuer)
+        endpoint = self._answered_at(trust, inbound.issuer)
+        handle, asked = secrets.token_urlsafe(16), _Asked.by(inbound, request.id)
+        back = f"{trust.own.url('slo')}?{AFTER}={handle}"
+        through = env.Through(endpoint.for_answers, back)
+        # What is refused has ended nothing.
+        status = self._execute(environ, request, inbound.issuer, "slo", through)
+        if through.way_on:
+            # A hub inside tells its participants first.
+            until, subject = clock.now() + KNOWN_FOR, _whose(environ, request, asked)
+            text = json.dumps([asked, subject.as_json()])
+            env.values(environ).add(_key(handle), text, until, durable=False)
+            return see_other(through.way_on)
+        return self._answer(environ, asked, endpoint, status)
+
+    def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """The answer to one that a hub inside has told in the browser meanwhile.
+
+        It says what is known by now. Raises
+        :class:`eilogin.errors.MessageUnexpected` where there is no such logout.
+        """
+        trust, values = env.trust(environ), env.values(environ)
+        stored = values.get(_key(handle))
+        if stored is None:
+            raise MessageUnexpected("this logout is over")
+        parts, subject, *_ = json.loads(stored)
+        asked = _Asked(*parts)
+        noted = self._inside.note(environ, Subject.from_parts(subject))
+        seen = _seen(asked.issuer, asked.request_id)
+        if self._inside.tell(environ, noted, ()):
+            until = clock.now() + KNOWN_FOR
+            values.swap(seen, "partly", "done", until)
+        status = _status(values.get(seen) or "partly")
+        endpoint = self._answered_at(trust, asked.issuer)
+        return self._answer(environ, asked, endpoint, status)
+
+    def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
+        """Where a hub takes the answer; BindingMissing if nowhere."""
+        hub = trust.hub(issuer)
         # A redirect may stand in a frame of the hub's page, whatever that page is.
         wanted = (bindings.REDIRECT, bindings.POST)
         endpoint = hub.single_logout(*wanted)
         if endpoint is None:
             raise binding_missing(
-                trust, inbound.issuer, "a LogoutResponse", wanted, hub.single_logouts
+                trust, issuer, "a LogoutResponse", wanted, hub.single_logouts
             )
-        # What is refused has ended nothing.
-        status = self._execute(environ, request, inbound.issuer, "slo")
-        destination = endpoint.for_answers
+        return endpoint
+
+    def _answer(
+        self,
+        environ: "WSGIEnvironment",
+        asked: _Asked,
+        endpoint: Endpoint,
+        status: messages.Status,
+    ) -> Response:
+        trust, destination = env.trust(environ), endpoint.for_answers
         return send_through_browser(
             environ,
             self._pages,
             endpoint,
             bindings.RESPONSE,
-            logout_response(trust, request.id, status=status, destination=destination),
-            key=trust.key_for(inbound.issuer),
-            relay_state=inbound.relay_state,
+            logout_response(
+                trust, asked.request_id, status=status, destination=destination
+            ),
+            key=trust.key_for(asked.issuer),
+            relay_state=asked.relay_state,
             is_response=True,
             framed_by=destination,
         )
@@ -88,6 +157,7 @@ class LoggedOutElsewhere:
         request: messages.LogoutRequest,
         issuer: str,
         address: str,
+        through: env.Through | None = None,
     ) -> messages.Status:
         """End what is named; a request that was seen before ends nothing more.
 
@@ -101,7 +171,7 @@ class LoggedOutElsewhere:
             destination_required=address == "slo",
             now=now,
         )
-        seen = f"logout-request:{issuer}\0{request.id}"
+        seen = _seen(issuer, request.id)
         values = env.values(environ)
         known = values.get(seen)
         if known is None:
@@ -109,13 +179,35 @@ class LoggedOutElsewhere:
             noted = self._inside.note(environ, subject)
             ended = _end(environ, trust, request, subject, issuer)
             self._hooks.tell(environ, ended, ELSEWHERE)
-            is_told = self._inside.tell(environ, noted, ended)
+            is_told = self._inside.tell(environ, noted, ended, through)
             known = "done" if is_told else "partly"
             if not _is_known(environ, ended):
                 known = "unknown"
             values.add(seen, known, now + KNOWN_FOR)
-        # Of another version it is a word that is not known here.
-        return _STATUS.get(known, _STATUS["partly"])
+        return _status(known)
+
+
+def _status(known: str) -> messages.Status:
+    # Of another version it is a word that is not known here.
+    return _STATUS.get(known, _STATUS["partly"])
+
+
+def _whose(
+    environ: "WSGIEnvironment", request: messages.LogoutRequest, asked: _Asked
+) -> Subject:
+    """Whom a request names; somebody, for a hub inside has ended their sessions."""
+    subject = named(env.trust(environ).own, request.name_id, asked.issuer)
+    if subject is None:
+        raise MessageUnexpected("it names nobody")
+    return subject
+
+
+def _seen(issuer: str, request_id: str) -> str:
+    return f"logout-request:{issuer}\0{request_id}"
+
+
+def _key(handle: str) -> str:
+    return f"logout-after:{handle}"
 
 
 def _is_known(environ: "WSGIEnvironment", ended: Sequence[Login]) -> bool:

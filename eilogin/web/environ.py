@@ -176,6 +176,17 @@ class EndedBefore(NamedTuple):
 
 
 @dataclass
+class Through:
+    """The browser in which a logout came from above; a hub inside may use it too."""
+
+    #: The address of who shows in a frame what comes next, and where that leads.
+    framed_by: str
+    back: str
+    #: The address of the hub inside that tells the others; "" if it has none to tell.
+    way_on: str = ""
+
+
+@dataclass
 class Ended:
     """Logins that have ended above; the hub inside says what came of it there."""
 
@@ -184,6 +195,8 @@ class Ended:
     before: Sequence[EndedBefore] = ()
     #: Whether all participants of the hub inside know it.
     is_everywhere: bool = False
+    #: The browser that is here at this moment, if one is.
+    through: Through | None = None
 
 
 @dataclass

@@ -41,8 +41,8 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
     By Redirect in a signed query (SAML bindings 3.4), by POST signed itself, in a page
     whose form sends it on (3.5). ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a
     response (``is_response``) goes where the endpoint takes answers. ``message``, not
-    signed yet, names that very address as its Destination. ``framed_by`` is the address
-    of who may show that page in a frame.
+    signed yet, names that very address as its Destination. ``framed_by`` are the
+    addresses, with blanks between them, of who may show that page in a frame.
     """
     location = endpoint.for_answers if is_response else endpoint.location
     if endpoint.binding == bindings.REDIRECT:

@@ -113,6 +113,7 @@ class Pages:
         headers: Headers = (),
         form_action: Sequence[str] | None = (),
         frames: Sequence[str] = (),
+        framed_by: str = "",
         script: str = "",
         **values: Any,
     ) -> Response:
@@ -121,11 +122,14 @@ class Pages:
         ``headers`` are added to its own. ``form_action`` are URLs to whose origins a
         form on the page may lead, by itself or by a redirect; its own site always is.
         None where the application's answer says where it leads. ``frames`` are URLs to
-        whose origins a frame on the page may lead. ``script`` is the name of a file
+        whose origins a frame on the page may lead; ``framed_by`` is that of who may
+        show the page in a frame besides our own site. ``script`` is the name of a file
         beside our own templates; its text is ``script`` in the template.
         """
         is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
-        ancestor = "'self'" if is_framed else ""
+        ancestor = "'self'" if is_framed or framed_by else ""
+        if framed_by:
+            ancestor += f" {origin_of(framed_by)}"
         response = self._html(
             environ,
             template,
@@ -161,8 +165,8 @@ class Pages:
 
         SAML bindings 3.5.4. Without JavaScript the citizen presses its button. Who is
         at ``action`` may redirect the form within that site and ours, and where the
-        form ``leads_on``, to any site. ``framed_by`` is the address of who may show it
-        in a frame, where a click does nothing but this.
+        form ``leads_on``, to any site. ``framed_by`` are the addresses, with blanks
+        between them, of who may show it in a frame: a click there does nothing else.
         """
         # ValueError for what is no address.
         own = origin_of(action)
@@ -171,7 +175,7 @@ class Pages:
             "auto_post.html",
             {"action": action, "fields": fields},
             form_action=None if leads_on else [own],
-            ancestor=origin_of(framed_by) if framed_by else "",
+            ancestor=" ".join(map(origin_of, framed_by.split())),
             script="auto_post.js",
         )
         response.headerlist.extend(headers)

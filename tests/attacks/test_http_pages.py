@@ -321,6 +321,7 @@ ELSEWHERE = {
     "going_on.html": "tests/hub/test_above.py",
     "known_already.html": "tests/hub/digid",
     "log_out_of_services.html": "tests/hub/digid",
+    "logging_out_from_above.html": "tests/attacks/test_framed_logouts.py",
     "logging_out_one_by_one.html": "tests/hub/test_one_by_one.py",
     "logged_in.html": "tests/visit/test_cancelled.py",
     "login_beside.html": "tests/visit/test_login_needed.py",

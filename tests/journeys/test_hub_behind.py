@@ -8,7 +8,7 @@ municipality's own applications stand behind the hub of ``gemeente.test``.
 from urllib.parse import urlsplit
 
 import pytest
-from lxml import etree
+from lxml import etree, html
 from webob import Request
 
 from eilogin import clock as instants
@@ -41,6 +41,12 @@ def show_visitor(environ, start_response):
 @pytest.fixture
 def above_options():
     """Options of the hub above, for a test that wants others."""
+    return {}
+
+
+@pytest.fixture
+def hub_above_options():
+    """Options of the hub above itself."""
     return {}
 
 
@@ -82,7 +88,7 @@ def below(eilogin_federation, clock, below_options, below_rules):
 
 
 @pytest.fixture
-def federation(eilogin_federation, below, above_options):
+def federation(eilogin_federation, below, above_options, hub_above_options):
     """All of it: the hub above, and the municipality's hub as its participant."""
     above = eilogin_federation(
         {"gemeente.test": below.apps["gemeente.test"], "elders.test": show_visitor},
@@ -94,6 +100,7 @@ def federation(eilogin_federation, below, above_options):
                 **above_options,
             }
         },
+        hub_options=hub_above_options,
     )
     below.apps.update(above.apps)
     above.apps.update(below.apps)
@@ -859,6 +866,102 @@ class TestALogoutFromAbove:
         records = [r for r in caplog.records if told in r.getMessage()]
         assert [record.levelname for record in records] == ["ERROR"]
         assert "is '/idp', our 'hub_inside', its 'prefix'?" in records[0].getMessage()
+
+
+class TestALogoutFromAboveInTheBrowser:
+    """That is here at this moment, so it tells those too whom no server reaches."""
+
+    @pytest.fixture
+    def in_turn(self):
+        """Whether the hub above leads her own window, and no frame."""
+        return False
+
+    @pytest.fixture
+    def hub_above_options(self, in_turn):
+        return {
+            "logout_binding": f"{HUB}/eilogin/metadata browser",
+            "logout_in_browser": "one-by-one" if in_turn else "frames",
+        }
+
+    @pytest.fixture
+    def below_options(self):
+        return {"logout_binding": "* browser"}
+
+    @pytest.fixture
+    def log_out(self, everywhere):
+        """Log out at the hub above; the browser, at what comes then."""
+
+        def press():
+            everywhere.visit("https://inloggen.test/")
+            everywhere.browser.press("Overal uitloggen")
+            return everywhere.browser
+
+        return press
+
+    @pytest.fixture
+    def asked_at(self, everywhere):
+        """The applications at which she is asked for her password."""
+
+        def ask():
+            found = []
+            for url in (ZORG, WERK):
+                everywhere.visit(url)
+                if everywhere.is_asked_for_password:
+                    found.append(url)
+            return found
+
+        return ask
+
+    def test_is_in_frames_of_a_frame(self, federation, log_out, asked_at):
+        browser = log_out()
+        [shown] = browser.open_frames()
+        page = html.document_fromstring(shown.text)
+        frames = [one.get("src") for one in page.iter("iframe")]
+        assert len(frames) == 2
+        back = page.get_element_by_id("go-on").get("href")
+        assert shown.headers["Refresh"] == f"6; url={back}", "without JavaScript too"
+        # No cookie comes there.
+        for url in (*frames, back):
+            inner = federation.browser()
+            inner.visit(url)
+            assert 'id="done"' in inner.page.text
+        browser.click("Ga verder")
+        assert "U bent overal uitgelogd" in browser.text
+        assert asked_at() == [ZORG, WERK]
+
+    @pytest.mark.parametrize("in_turn", [True])
+    def test_is_in_frames_of_her_own_window(self, log_out, asked_at):
+        browser = log_out()
+        assert browser.url.startswith(f"{HUB}/slo?lead=")
+        assert all('id="done"' in one.text for one in browser.open_frames())
+        browser.click("Ga verder")
+        assert browser.url.startswith("https://inloggen.test/slo?look=")
+        assert "U bent overal uitgelogd" in browser.text
+        assert asked_at() == [ZORG, WERK]
+
+    @pytest.mark.parametrize("in_turn", [True])
+    def test_is_partial_where_one_has_not_answered(self, federation, log_out, asked_at):
+        def silent(environ, start_response):
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"nothing to see here"]
+
+        werk, federation.apps["werk.test"] = federation.apps["werk.test"], silent
+        browser = log_out()
+        browser.open_frames()
+        browser.click("Ga verder")
+        assert browser.url.startswith("https://inloggen.test/")
+        assert "U bent overal uitgelogd" not in browser.text
+        assert "gemeente.test" in browser.text
+        federation.apps["werk.test"] = werk
+        assert asked_at() == [ZORG]
+
+    @pytest.mark.parametrize("below_options", [{}])
+    def test_shows_no_page_where_servers_have_told_all(self, log_out, asked_at):
+        browser = log_out()
+        [shown] = browser.open_frames()
+        assert 'id="done"' in shown.text
+        browser.click("Ga verder")
+        assert "U bent overal uitgelogd" in browser.text
 
 
 class TestTheEnd:

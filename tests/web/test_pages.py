@@ -49,7 +49,12 @@ TEMPLATES = [
     if file.name.endswith((".html", ".json"))
 ]
 
-SCRIPTED = ("logging_out.html", "known_already.html", "receipt.html")
+SCRIPTED = (
+    "logging_out.html",
+    "logging_out_from_above.html",
+    "known_already.html",
+    "receipt.html",
+)
 KEEPING_FRAGMENT = (
     "agree_to_login.html",
     "cancelled.html",
@@ -156,6 +161,12 @@ VALUES = {
         "services": [("Kadaster", ["/t"]), (HOSTILE, ["/u", "/v"])],
         "name": HOSTILE,
         "look_url": "/k",
+        "script": "frames.js",
+    },
+    "logging_out_from_above.html": {
+        "ways": ["/t", "/u"],
+        "within": 5000,
+        "back_url": "/k",
         "script": "frames.js",
     },
     "logging_out_one_by_one.html": {
@@ -646,6 +657,17 @@ def test_the_script_is_there_where_no_frame_is_left(pages):
     assert "go-on" in page.text[page.text.index("<script>") :]
     assert "script-src" in policy(page)
     assert "frame-src" not in policy(page)
+
+
+def test_a_page_says_who_else_may_frame_it(pages):
+    """A hub above, of which only the site counts."""
+    values = VALUES["logging_out_from_above.html"]
+    above = "https://above.example/slo"
+    page = pages.page(
+        environ(), "logging_out_from_above.html", framed_by=above, **values
+    )
+    assert policy(page)["frame-ancestors"] == "'self' https://above.example"
+    assert "X-Frame-Options" not in page.headers
 
 
 def test_a_page_for_a_script_is_not_made_without_one(pages):

@@ -1,7 +1,8 @@
 (function () {
 var frames = [].slice.call(document.querySelectorAll("iframe"));
 var left = frames.length;
-function goOn() { location.replace(document.getElementById("go-on").href); }
+var button = document.getElementById("go-on");
+function goOn() { location.replace(button.href); }
 /* Another site's page cannot be looked into: that one is not done. */
 function isDone(frame) {
 try { return frame.contentDocument.getElementById("done") !== null; } catch (e) { return false; }
@@ -24,5 +25,5 @@ waits = setTimeout(count, 3000);
 frame.addEventListener("load", look);
 if (isDone(frame)) { count(); }
 });
-setTimeout(goOn, 10000);
+setTimeout(goOn, Number(button.getAttribute("data-within")) || 10000);
 })();

@@ -224,6 +224,22 @@ def test_a_logout_above_ends_all_below(everywhere, idp, zorg, werk, told):
         assert everywhere.visit(url).is_asked_for_password, everywhere.where
 
 
+@pytest.mark.parametrize("told", ["redirect", "post"])
+@ONCE
+def test_a_logout_above_in_the_browser_reaches_a_site_that_needs_it(
+    everywhere, idp, ver, told
+):
+    assert everywhere.is_let_in(ver)
+    everywhere.visit(idp.url())
+    with idp.behaving(logout=told):
+        everywhere.browser.press("Overal uitloggen")
+        everywhere.browser.open_frames()
+        everywhere.browser.click("Ga verder")
+    assert "Overal uitgelogd" in everywhere.browser.text, everywhere.where
+    assert "Niet bereikt" not in everywhere.browser.text
+    assert everywhere.visit(ver).is_asked_for_password, everywhere.where
+
+
 @TOLD
 @ONCE
 def test_a_logout_above_that_does_not_reach_all_below_is_no_success(
@@ -233,6 +249,9 @@ def test_a_logout_above_that_does_not_reach_all_below_is_no_success(
     everywhere.visit(idp.url())
     with idp.behaving(logout=told):
         everywhere.browser.press("Overal uitloggen")
+        if told != "soap":
+            # Its frame shows nothing.
+            everywhere.browser.click("Ga verder")
     said = f"Niet bereikt: {ours.url(HUB, '/eilogin/metadata')}"
     assert said in everywhere.browser.text, everywhere.where
     assert everywhere.visit(ours.url("zorg")).is_asked_for_password, everywhere.where
@@ -289,5 +308,38 @@ def test_logins_and_a_logout_go_up_and_come_back(ours, idp, page, new_name):
     page.goto(idp.url())
     assert "Niet ingelogd" in page.content()
     for url in (werk, ver):
+        page.goto(url)
+        assert page.locator("[name=password]").is_visible(), url
+
+
+#: Has the button of the page above lead a frame of that page, as some products do.
+IN_A_FRAME = """() => {
+    const frame = document.createElement("iframe");
+    frame.name = "logout";
+    document.body.append(frame);
+    for (const form of document.forms) { form.target = "logout"; }
+}"""
+
+
+@pytest.mark.parametrize("is_framed", [False, True], ids=["window", "frame"])
+@ONCE
+def test_a_logout_above_leads_through_a_site_that_needs_the_browser(
+    ours, idp, page, new_name, is_framed
+):
+    """In frames of our page, which goes on by itself; in a frame no cookie comes."""
+    zorg, ver = (ours.url(site) for site in ("zorg", "ver"))
+    page.goto(ver)
+    type_password(page, new_name())
+    page.wait_for_url(ver)
+    arrive(page, zorg, "user=[")
+    page.goto(idp.url())
+    if is_framed:
+        page.evaluate(IN_A_FRAME)
+    with idp.behaving(logout="redirect"):
+        page.get_by_role("button", name="Overal uitloggen").click()
+        shown = page.frame_locator("iframe[name=logout]") if is_framed else page
+        shown.get_by_text("Overal uitgelogd").wait_for()
+    assert shown.get_by_text("Niet bereikt").count() == 0
+    for url in (zorg, ver):
         page.goto(url)
         assert page.locator("[name=password]").is_visible(), url

@@ -20,6 +20,7 @@ Nobody is logged in by it: its key is the hash of no cookie.
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ from eilogin.web import environ as env
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
 
 #: How long it is known that somebody has heard late, in seconds.
 LATE_FOR = 60 * 60.0
@@ -276,6 +279,11 @@ class Undelivered:
             return entry
         for name in entry.whose:
             values.add(_unconfirmed(name), "", entry.until, durable=False)
+        for entity_id in {entry.told[n].entity_id for n in over}:
+            _log.warning(
+                "logout: %s was reached and did not confirm; the hub asks it no more",
+                entity_id,
+            )
         return self.done(entry, over)
 
     def heard_with_another(

@@ -6,6 +6,7 @@ same session, and ends exactly what it names.
 """
 
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -35,7 +36,7 @@ from forging.trying import by_kind, by_name, is_even
 from known import at_hub, at_participant
 from parties import HubParty, Party
 
-from eilogin.saml import bindings, xml
+from eilogin.saml import bindings, messages, xml
 
 PATHS = {UWV: "/eilogin/slo", HUB: "/slo"}
 #: Texts of the attacker that no page may show.
@@ -217,6 +218,50 @@ def test_a_name_that_is_not_hers_ends_nothing(side, naming):
             element = naming.make(side.logout(binding))
             side.is_taken(binding, side.brings(binding, element, visitor))
     side.goes_on()
+
+
+#: What a NameID may say of its Format to match what the hub told its sender.
+SHORTENED = pytest.mark.parametrize(
+    "name_id_format", ["", messages.UNSPECIFIED], ids=["absent", "unspecified"]
+)
+
+
+@SHORTENED
+def test_a_name_without_format_is_nobodys_by_another_sender(at_the_hub, name_id_format):
+    """What UWV was told, signed by SVB; with a SessionIndex of either, or none."""
+    side, thief = at_the_hub, copy(at_the_hub)
+    thief.sender = side.member
+    short = messages.NameID(side.named.name_id.value, name_id_format)
+    for binding in BINDINGS:
+        for indexes in ((), (side.named.index,), (side.other.index,)):
+            element = thief.sender.logout_request(short, side.url(binding), *indexes)
+            side.is_taken(binding, thief.brings(binding, element))
+    side.goes_on()
+
+
+@SHORTENED
+def test_a_name_without_format_is_nobodys_by_anothers_session_index(
+    at_the_hub, name_id_format
+):
+    side = at_the_hub
+    short = messages.NameID(side.named.name_id.value, name_id_format)
+    for binding in BINDINGS:
+        element = side.logout(binding).named(short, side.other.index)
+        side.is_taken(binding, side.brings(binding, element))
+    side.goes_on()
+
+
+@SHORTENED
+def test_a_name_without_format_ends_hers_alone(at_the_hub, name_id_format):
+    side = at_the_hub
+    short = messages.NameID(side.named.name_id.value, name_id_format)
+    for has_index in (True, False):
+        indexes = (side.named.index,) if has_index else ()
+        element = side.logout(SOAP).named(short, *indexes)
+        side.is_taken(SOAP, side.brings(SOAP, element))
+        assert {*side.named.is_in} <= {UWV}
+        assert side.other.is_everywhere
+        side.named_anew()
 
 
 # --- what fits any message ----------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from eilogin.errors import InvalidOptions
 from eilogin.hub import make_hub
 from eilogin.hub.names import Names, citizen_here
-from eilogin.saml import messages, xml
+from eilogin.saml import bindings, messages, xml
 from eilogin.saml.metadata import AttributeService
 from eilogin.saml.sectors import tells_number
 from eilogin.sessions import Login
@@ -142,6 +142,47 @@ class TestATransientName:
         assert known_as == names
         citizen.visit(f"{HUB}/")
         assert citizen.browser.text.count("stad.test") == 1
+
+
+class TestALogoutRequest:
+    """A participant is told exactly the NameID that it was given."""
+
+    @pytest.fixture
+    def hub_options(self):
+        return {
+            "release": "* mail name",
+            "name_id_attributes": "email mail\nunspecified name",
+        }
+
+    @pytest.mark.parametrize(
+        "name_id_format",
+        [
+            messages.PERSISTENT,
+            messages.TRANSIENT,
+            messages.EMAIL,
+            messages.UNSPECIFIED,
+        ],
+    )
+    def test_repeats_it_literally(
+        self, told, citizen, federation, name_id_format, hub_believes
+    ):
+        if name_id_format == messages.UNSPECIFIED:
+            hub_believes("stad.test", _prefers(name_id_format))
+        given = told(name_id_format)
+        assert given.format == name_id_format
+        citizen.visit(f"{HUB}/").browser.press("Overal uitloggen")
+        log = federation.back_channel_log
+        [body] = [body for _, body in log if b"LogoutRequest" in body]
+        request = messages.read_logout_request(bindings.unwrap_soap(body))
+        assert request.name_id == given
+
+
+def _prefers(name_id_format):
+    def changed(entity):
+        role = replace(entity.service_provider, name_id_formats=(name_id_format,))
+        return replace(entity, service_provider=role)
+
+    return changed
 
 
 class TestAnEMailAddress:

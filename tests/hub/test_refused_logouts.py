@@ -2,13 +2,16 @@
 """Participants that answer a logout without confirming it, and what becomes of that."""
 
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 from parties import takes_only
 
+from eilogin.hub.propagation import Told
 from eilogin.hub.undelivered import Undelivered
 from eilogin.saml import bindings, messages, xml
+from eilogin.sessions import Subject
 from eilogin.stores import Values
 
 HUB = "https://inloggen.test"
@@ -210,13 +213,14 @@ class TestOverSoap:
 
     @pytest.mark.parametrize("codes", LOST.values(), ids=LOST)
     def test_is_asked_three_times_and_named_as_it_is(
-        self, anna, speaks, receipt, retries, codes
+        self, anna, speaks, receipt, retries, codes, caplog
     ):
         stad = speaks(codes)
         press(anna.browser)
         assert RETRYING in anna.browser.text
         assert RETRYING in receipt()
         assert retries(stad) == TRIES
+        assert caplog.text.count(f"logout: {STAD} was reached and did not confirm") == 1
         text = receipt()
         assert REFUSED in text
         assert "stad.test Uitgelogd" not in text
@@ -350,6 +354,14 @@ class TestInTheBrowserAlone:
             if "refused-logout:" in key and one.text
         ]
         assert [[*json.loads(text).values()] for text in counted] == [[[1, 1, 1]]]
+
+
+def test_what_an_older_version_kept_is_read():
+    told = Told(STAD, Subject(HUB, STAD, "x"), ("_1",))
+    kept = told.as_json()
+    assert not kept.pop("by_browser")
+    assert Told.from_json(kept) == told
+    assert Told.from_json(replace(told, by_browser=True).as_json()).by_browser
 
 
 class TestOneThatAnswersSoapWithAPage:

@@ -55,6 +55,7 @@ SCRIPTED = (
     "known_already.html",
     "receipt.html",
 )
+FRAMED = ("logged_out_in_frame.html", "logging_out_from_above.html")
 KEEPING_FRAGMENT = (
     "agree_to_login.html",
     "cancelled.html",
@@ -343,7 +344,7 @@ def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
     assert page.headers["Content-Language"] == language
     assert f'<html lang="{language}">' in page.text
     # A page in a frame does not take the focus from the page around it.
-    focus = "" if template == "logged_out_in_frame.html" else " autofocus"
+    focus = "" if template in FRAMED else " autofocus"
     assert re.findall(r"<h1[^>]*>", page.text) == [f'<h1 tabindex="-1"{focus}>']
     assert re.search("<title>\\S[^<]+ \N{EN DASH} \\S", page.text)
     assert HOSTILE not in page.text

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two rounds of the thread.
+#: Seconds between two rounds of the thread, where nothing is urgent.
 EVERY = 5.0
 #: Seconds between two reports of one session: at most this, and this share of ``idle``.
 _INTERVAL, _SHARE = 300.0, 1 / 3
@@ -64,6 +64,8 @@ class ActivityReports:
     def __init__(self) -> None:
         self._visitors: dict[str, _Visitor] = {}
         self._lock = threading.Lock()
+        #: Set where a report is due at once: the hub's idle limit may be near.
+        self._urgent = threading.Event()
         #: The process in which the thread runs, or 0.
         self._pid = 0
         #: The federation in which no hub of ours takes reports.
@@ -110,6 +112,8 @@ class ActivityReports:
             # The thread of a parent process does not run in this one.
             if self._pid != os.getpid():
                 self._start()
+        if due <= clock.now():
+            self._urgent.set()
 
     def _start(self) -> None:
         try:
@@ -124,8 +128,9 @@ class ActivityReports:
     # --- in the thread ----------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(EVERY):
+        while True:
+            self._urgent.wait(EVERY)
+            self._urgent.clear()
             try:
                 self.send()
             except Exception:  # noqa: BLE001 - the next round may be well

@@ -14,6 +14,7 @@ from eilogin.errors import (
     UntrustedSignature,
 )
 from eilogin.saml.checks import (
+    check_activity_report,
     check_artifact_resolve,
     check_artifact_response,
     check_authn_request,
@@ -27,6 +28,7 @@ from eilogin.saml.messages import (
     REQUEST_DENIED,
     REQUESTER,
     RESPONDER,
+    ActivityReport,
     ArtifactResolve,
     ArtifactResponse,
     AuthnRequest,
@@ -92,6 +94,7 @@ def _must_not_be_called(*arguments):
 SLO = "https://uwv.example.nl/eilogin/slo"
 LOGOUT_REQUEST = LogoutRequest("_l1", NOW, HUB, NameID("q7Xw2"), SLO)
 LOGOUT_RESPONSE = LogoutResponse("_m1", NOW, HUB, Status(), "_l0", SLO)
+ACTIVITY_REPORT = ActivityReport("_a1", NOW, PARTICIPANT, NameID("q7"), "_s1", NOW, HUB)
 ARTIFACT_RESOLVE = ArtifactResolve("_x1", NOW, PARTICIPANT, "AAQAAA==", HUB)
 ARTIFACT_RESPONSE = ArtifactResponse("_y1", NOW, HUB, Status(), "_x1")
 AUTHN_REQUEST = AuthnRequest("_q1", NOW, PARTICIPANT, HUB)
@@ -114,6 +117,10 @@ def _logout_response(message, now=NOW, *, required=True):
     )
 
 
+def _activity_report(message, now=NOW):
+    check_activity_report(message, issuer=PARTICIPANT, destination=HUB, now=now)
+
+
 def _artifact_resolve(message, now=NOW):
     check_artifact_resolve(message, issuer=PARTICIPANT, destination=HUB, now=now)
 
@@ -129,6 +136,7 @@ def _authn_request(message, now=NOW):
 MESSAGES = [
     pytest.param(_logout_request, LOGOUT_REQUEST, id="logout-request"),
     pytest.param(_logout_response, LOGOUT_RESPONSE, id="logout-response"),
+    pytest.param(_activity_report, ACTIVITY_REPORT, id="activity-report"),
     pytest.param(_artifact_resolve, ARTIFACT_RESOLVE, id="artifact-resolve"),
     pytest.param(_artifact_response, ARTIFACT_RESPONSE, id="artifact-response"),
     pytest.param(_authn_request, AUTHN_REQUEST, id="authn-request"),
@@ -190,6 +198,15 @@ FAULTS = [
         {"destination": ""},
         MessageMisdirected,
         id="logout-response-no-destination",
+    ),
+    *(
+        pytest.param(_activity_report, ACTIVITY_REPORT, changes, error, id=name)
+        for name, changes, error in (
+            ("activity-report-issuer", {"issuer": HUB}, UnknownPeer),
+            ("activity-report-address", {"destination": SLO}, MessageMisdirected),
+            ("activity-report-no-address", {"destination": ""}, MessageMisdirected),
+            ("activity-report-future", {"active_at": NOW + 61}, MessageExpired),
+        )
     ),
     pytest.param(
         _artifact_resolve,

@@ -20,6 +20,7 @@ from eilogin.saml.messages import (
     RESPONDER,
     TRANSIENT,
     UNSPECIFIED,
+    ActivityReport,
     ArtifactResolve,
     ArtifactResponse,
     Assertion,
@@ -30,6 +31,7 @@ from eilogin.saml.messages import (
     Response,
     Status,
     new_id,
+    read_activity_report,
     read_artifact_resolve,
     read_artifact_response,
     read_assertion,
@@ -40,6 +42,7 @@ from eilogin.saml.messages import (
     read_logout_request,
     read_logout_response,
     read_response,
+    write_activity_report,
     write_artifact_resolve,
     write_artifact_response,
     write_assertion,
@@ -104,6 +107,7 @@ LOGOUT_REQUEST = LogoutRequest(
 LOGOUT_RESPONSE = LogoutResponse(
     "_m1", NOW, UWV, Status((RESPONDER, PARTIAL_LOGOUT), "niet overal"), "_l1", HUB
 )
+ACTIVITY_REPORT = ActivityReport("_a1", NOW, UWV, NameID("q7"), "_s1", NOW - 90, HUB)
 ARTIFACT_RESOLVE = ArtifactResolve("_x1", NOW, UWV, "AAQAAA==", HUB)
 ARTIFACT_RESPONSE = ArtifactResponse("_y1", NOW, HUB, Status(), "_x1")
 
@@ -167,6 +171,12 @@ MESSAGES = [
         id="logout-response",
     ),
     pytest.param(
+        write_activity_report,
+        read_activity_report,
+        ACTIVITY_REPORT,
+        id="activity-report",
+    ),
+    pytest.param(
         write_artifact_resolve,
         read_artifact_resolve,
         ARTIFACT_RESOLVE,
@@ -220,7 +230,7 @@ class TestEveryMessage:
     @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)
     def test_is_not_read_as_another_one(self, write, read, value):
         element = write(value)
-        element.tag = q("samlp:AuthnQuery")
+        element.tag = q("samlp:AttributeQuery")
         with pytest.raises(MalformedMessage):
             read(element)
 

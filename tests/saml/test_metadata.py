@@ -119,6 +119,35 @@ def hub(hub_key):
     )
 
 
+@pytest.fixture
+def hub_that_takes_reports(hub):
+    there = (Endpoint(SOAP, f"{HUB}/activity"),)
+    role = replace(hub.identity_provider, activity_services=there)
+    return replace(hub, identity_provider=role)
+
+
+def test_says_where_reports_of_activity_go(hub_that_takes_reports, hub_key, read):
+    octets = write_entity(hub_that_takes_reports, hub_key)
+    assert read(octets).entities == (hub_that_takes_reports,)
+
+
+def test_reports_of_activity_go_over_https_and_by_soap(
+    hub_that_takes_reports, read_edited
+):
+    hub, name = hub_that_takes_reports, q("act:ActivityService")
+
+    def plain(root):
+        next(root.iter(name)).set("Location", "http://inloggen.example.nl/activity")
+
+    def by_post(root):
+        next(root.iter(name)).set("Binding", POST)
+
+    with pytest.raises(PeerUnusable, match="ActivityService"):
+        read_edited(plain, hub)
+    found = read_edited(by_post, hub)
+    assert found.identity_provider.activity_service is None
+
+
 def signed_by(key):
     """Octets of a message that this key has signed."""
     message = etree.Element(q("samlp:LogoutRequest"), ID="_q")

@@ -126,6 +126,31 @@ class TestIdleAt:
         assert sessions.idle_at(login) == NOON + 30 + 15 * MINUTE
 
 
+class TestActivityThatAnotherPartySaw:
+    def test_moves_the_idle_limit_forward_only(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(10 * MINUTE)
+        for at, seen in ((2, 2), (9, 9), (4, 9), (9, 9)):
+            instant = NOON + at * MINUTE
+            assert sessions.note_activity(found(sessions, token), instant)
+            assert found(sessions, token).seen == NOON + seen * MINUTE
+
+    def test_is_too_late_once_the_login_is_idle(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        travel.shift(15 * MINUTE + 1)
+        login = sessions.find_beyond_idle(token)
+        assert not sessions.note_activity(login, NOON + 14 * MINUTE)
+        assert sessions.find(token) is None
+
+    def test_makes_no_login_that_has_ended(self, sessions, anna, travel) -> None:
+        token = sessions.create_login(anna, issued=NOON)
+        login = found(sessions, token)
+        sessions.drop(login)
+        travel.shift(MINUTE)
+        assert not sessions.note_activity(login, NOON + MINUTE)
+        assert sessions.find(token) is None
+
+
 class TestTouch:
     def test_writes_once_a_minute(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)

@@ -197,6 +197,25 @@ class TestTheThread:
         threads[1].join(30)
         assert not threads[1].is_alive()
 
+    def test_sends_at_once_what_is_due(self, signed_in, reports, clock, monkeypatch):
+        environ, login = signed_in
+        threads = []
+
+        def start(run):
+            threads.append(threading.Thread(target=run, daemon=True))
+            threads[-1].start()
+
+        monkeypatch.setattr(activity, "start", start)
+        monkeypatch.setattr(activity, "EVERY", 1e5)
+        made = ActivityReports()
+        clock.shift(14 * MINUTE)
+        env.sessions(environ).touch(login)
+        made.note(environ, login)
+        deadline = time.perf_counter() + 30
+        while not reports():
+            assert time.perf_counter() < deadline
+            threading.Event().wait(0.01)
+
     def test_is_started_in_each_process(self, signed_in, monkeypatch):
         environ, login = signed_in
         started = []

@@ -193,10 +193,19 @@ def test_an_open_page_is_hidden_within_a_minute_of_a_logout_elsewhere(anna_at_ge
     anna.citizen.photograph("warning-over")
 
 
-def test_an_open_page_is_hidden_at_once_when_its_tab_becomes_visible(anna_at_gemeente):
+@pytest.mark.parametrize(
+    "event",
+    [
+        "document.dispatchEvent(new Event('visibilitychange'))",
+        # The back button, where the browser kept the whole page (bfcache).
+        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+    ],
+    ids=["visible", "kept"],
+)
+def test_an_open_page_is_hidden_at_once_when_its_tab_is_shown(anna_at_gemeente, event):
     anna = anna_at_gemeente
     leave_elsewhere(anna)
-    anna.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    anna.page.evaluate(event)
     assert "hier of bij een andere dienst" in anna.is_told(OVER)
     assert anna.is_hidden()
 

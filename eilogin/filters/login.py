@@ -359,6 +359,7 @@ class LoginFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """One of our own addresses, at which another filter answers."""
+        environ[env.PUBLIC_PAGE] = self._no_login.public_page
         if self._has_nameless:
             environ[env.NAMELESS] = True
         if env.address(environ) in _LOGOUTS:

@@ -85,6 +85,17 @@ class LoggedOut:
             reference=reference,
             again_url=again,
             telephone=own.telephone,
-            website_url=at(own.public_url, target or root(own.public_url)),
+            website_url=_website(environ, target),
             login_url=own.url("login"),
         )
+
+
+def _website(environ: "WSGIEnvironment", target: str) -> str | None:
+    """The page that the visitor wanted, or one that needs no login; None for neither.
+
+    Without the filter ``login`` nobody knows what a page needs: then the first page.
+    """
+    public_url = env.trust(environ).own.public_url
+    public_page = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
+    page = target or public_page(environ)
+    return at(public_url, page) if page else None

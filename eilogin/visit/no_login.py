@@ -268,6 +268,15 @@ class NoLogin:
             return _WayBack(found, "website")
         return _WayBack(trust.federation.link_of(hub, language_of(environ)), "hub")
 
+    def public_page(self, environ: "WSGIEnvironment") -> str:
+        """Return a page of this site that needs no login, or ""."""
+        own = env.trust(environ).own
+        for page in filter(None, (_link_of(own), root(own.public_url))):
+            rule = self._rule_at(page)
+            if rule is not None and rule.need in (OFF, OPTIONAL):
+                return page
+        return ""
+
     def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
         """The first of these pages that is open to her, or ""."""
         found = (p for p in pages if p and self._is_open(environ, self._rule_at(p)))

@@ -24,6 +24,9 @@ key                       set by                  value
 ``eilogin.nameless``      ``login``               True at our own addresses where an
                                                   attribute may say who somebody is,
                                                   and the hub means her by a NameID
+``eilogin.public_page``   ``login``               at our own addresses: a function of
+                                                  environ that returns a page of this
+                                                  site that needs no login, or ""
 ``eilogin.login``         ``login``               :class:`LoginService`
 ``eilogin.logout``        ``logout``              :class:`LogoutService`, where a hub
                                                   stands inside
@@ -68,6 +71,7 @@ VISIBLE = "eilogin.visible"
 OFF = "eilogin.off"
 FRESH = "eilogin.fresh"
 NAMELESS = "eilogin.nameless"
+PUBLIC_PAGE = "eilogin.public_page"
 LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
 ACTIVITY = "eilogin.activity"

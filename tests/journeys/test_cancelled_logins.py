@@ -154,3 +154,20 @@ def test_says_that_the_window_can_be_closed_where_nothing_is_open(anna, federati
     cancel(anna.visit(f"{UWV}/mijn"))
     assert "U kunt dit venster sluiten." in anna.browser.text
     assert "button quiet" not in anna.browser.page.text
+
+
+class TestTheLogoutPage:
+    """It has no button to a page that would ask to sign in again."""
+
+    def test_leads_to_the_public_page_of_the_site(self, anna):
+        anna.log_in(f"{LAND}/mijn").visit(f"{LAND}/eilogin/logout")
+        anna.browser.click("Naar de website")
+        assert anna.browser.url == f"{LAND}/"
+        assert anna.browser.page.status_int == 200
+
+    def test_leads_nowhere_where_the_whole_site_needs_a_login(self, anna):
+        anna.log_in(f"{UWV}/mijn").visit(f"{UWV}/eilogin/logout")
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert "Naar de website" not in anna.browser.text
+        anna.browser.click("Opnieuw inloggen")
+        assert anna.is_asked_for_password

@@ -72,6 +72,7 @@ def notes(
         if options is not None:
             found += [*_in_one(part, options), *_open_files(file, part, options)]
             found += _all_held(part, options, threads)
+            found += _refused_before(part, options, servers)
             found += _all_as_one(part, options, servers)
     for stack in stacks:
         found += [
@@ -152,6 +153,28 @@ def _all_held(part: Part, options: Options, threads: int) -> Iterator[str]:
                 f"{most}, and no server has more than {threads} threads: a peer that"
                 " hangs holds them all; expected fewer",
             )
+
+
+def _refused_before(
+    part: Part, options: Options, servers: Iterable[Part]
+) -> Iterator[str]:
+    """Where every server refuses bodies of a size that ``keep_post`` would keep."""
+    kept = getattr(options, "keep_post", 0)
+    said = [
+        one.options.get("max_request_body_size", "").strip()
+        for one in servers
+        if one.distribution == "waitress"
+    ]
+    # waitress takes a gigabyte where its section does not say a size.
+    if said and all(text.isdecimal() and int(text) <= kept for text in said):
+        most = max(map(int, said))
+        yield _note(
+            part,
+            "keep_post",
+            f"keeps forms of up to {kept} bytes, and no server takes a body of more"
+            f" than {most} bytes (max_request_body_size); expected a larger"
+            " max_request_body_size, or a smaller keep_post",
+        )
 
 
 def _all_as_one(part: Part, options: Options, servers: Iterable[Part]) -> Iterator[str]:

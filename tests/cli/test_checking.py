@@ -1359,6 +1359,23 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", name=None, **options)
         assert self.notes(site, run) == []
 
+    def test_a_server_that_refuses_forms_that_would_be_kept_is_noted(self, site, run):
+        """The server that takes the most counts."""
+        site.set("server:back", max_request_body_size="1048576")
+        assert self.notes(site, run) == []
+        site.set("server:main", max_request_body_size="2097152")
+        for section in ("filter:uwv-eilogin", "filter:g-login"):
+            site.set(section, keep_post="1m")
+        assert self.notes(site, run) == []
+        site.set("filter:g-login", keep_post="8m")
+        [note] = self.notes(site, run)
+        assert note == (
+            "note: [filter:g-login] keep_post: keeps forms of up to 8388608 bytes, and"
+            " no server takes a body of more than 2097152 bytes"
+            " (max_request_body_size); expected a larger max_request_body_size, or a"
+            " smaller keep_post"
+        )
+
     def test_as_many_who_wait_as_there_are_threads_is_noted(self, site, run):
         """The server that has the most of them counts; waitress has four of itself."""
         site.set("server:main", threads=None)

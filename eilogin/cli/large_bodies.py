@@ -46,6 +46,7 @@ class _Parser(HTTPRequestParser):
         if self._to_drop:
             count = min(len(data), self._to_drop)
             self._to_drop -= count
+            self.body_bytes_received += count
             self.completed = not self._to_drop
             return count
         consumed: int = super().received(data)

@@ -29,6 +29,7 @@ from eilogin.cli.hubs import wake_members
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.large_bodies import answer_large_bodies
 from eilogin.cli.pipelines import Part, Pipelines
+from eilogin.cli.slow_clients import SlowClients
 from eilogin.cli.stopping import Stop, signals
 from eilogin.errors import ConfigurationError, EiloginError
 
@@ -182,8 +183,10 @@ class _Server:
             for item in self.sockets.values()
             if isinstance(item, BaseWSGIServer)
         ]
+        slow = SlowClients(self.sockets)
         try:
             while not stop.is_set:
+                slow.close()
                 for one in listening:
                     one.go_on()
                 wasyncore.loop(

@@ -1,0 +1,156 @@
+"""``eilogin serve`` and clients that send slowly: nobody else waits for them."""
+
+import http.client
+import os
+import signal
+import socket
+import textwrap
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+from waitress.adjustments import Adjustments
+
+from eilogin.cli import slow_clients
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+APP = """
+def app(environ, start_response):
+    length = len(environ["wsgi.input"].read())
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(length).encode()]
+"""
+HEAD = b"POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 1000\r\n"
+
+
+@pytest.fixture
+def served(bare_site, run):
+    """Run ``ask`` while ``eilogin serve`` serves an application; what it returns.
+
+    It takes a function that opens a connection.
+    """
+    (bare_site.folder / "eilogintestslow.py").write_text(APP)
+    bare_site.file.write_text(
+        textwrap.dedent(f"""\
+        [server:main]
+        use = egg:waitress#main
+        listen = 127.0.0.1:{bare_site.port}
+        threads = 2
+        connection_limit = 12
+
+        [app:main]
+        use = egg:eilogin#wsgi
+        app = eilogintestslow:app
+        path = %(here)s
+        """)
+    )
+    answers = []
+
+    def serve(ask):
+        def visit():
+            with ExitStack() as stack:
+                stack.callback(os.kill, os.getpid(), signal.SIGTERM)
+
+                def connect(sent=b""):
+                    one = stack.enter_context(connected(bare_site.port))
+                    one.sendall(sent)
+                    return one
+
+                answers.append(ask(connect))
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        result = run("serve", bare_site.file)
+        visitor.join()
+        assert result.exit_code == 0, result.output
+        return answers[0]
+
+    return serve
+
+
+def connected(port):
+    """A socket to the server, once it listens."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=20)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def is_closed(connection):
+    """Whether the server closes it now, or soon."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def status(connection, body=b""):
+    """The status of the answer to a request."""
+    length = str(len(body)).encode()
+    connection.sendall(
+        b"POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: %b\r\n\r\n%b"
+        % (length, body)
+    )
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    answer.read()
+    return answer.status
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch):
+    monkeypatch.setattr(slow_clients, "EVERY", 0.05)
+    # What waitress waits for at most before it looks.
+    monkeypatch.setattr(Adjustments, "asyncore_loop_timeout", 0.05)
+
+
+def test_slow_requests_are_closed_and_no_other_connection(served, monkeypatch, caplog):
+    monkeypatch.setattr(slow_clients, "IN_TIME", 0.3)
+
+    def ask(connect):
+        waiting = connect()
+        assert status(waiting) == 200
+        slow = [connect(), connect(HEAD), connect(HEAD + b"\r\n" + b"x")]
+        assert all(map(is_closed, slow))
+        # It has sent a request in time, and may send another one.
+        return status(waiting, b"more")
+
+    assert served(ask) == 200
+    assert "serve: closed " in caplog.text
+    assert caplog.text.count("too slowly") == 1, "one line a minute"
+
+
+def test_a_body_that_comes_fast_enough_may_take_long(served, monkeypatch):
+    monkeypatch.setattr(slow_clients, "IN_TIME", 0.2)
+    monkeypatch.setattr(slow_clients, "RATE", 100)
+
+    def ask(connect):
+        sends = connect(HEAD + b"\r\n" + b"x" * 500)
+        time.sleep(0.2)
+        other = connect()
+        assert is_closed(other)
+        sends.sendall(b"x" * 500)
+        answer = http.client.HTTPResponse(sends)
+        answer.begin()
+        return answer.read()
+
+    assert served(ask) == b"1000"
+
+
+def test_a_crowd_of_slow_clients_keeps_nobody_out(served, monkeypatch):
+    """More than the server takes at a time; each sends a byte now and then."""
+    monkeypatch.setattr(slow_clients, "WHILE_FULL", 0.2)
+
+    def ask(connect):
+        idle = connect()
+        assert status(idle) == 200
+        for _ in range(30):
+            connect(HEAD)
+        return status(connect())
+
+    assert served(ask) == 200

@@ -405,8 +405,13 @@ class LoginLost(Refused):
 
     code = "login-lost"
 
+    def __init__(self, message: str, handle: str = "") -> None:
+        super().__init__(message)
+        #: The RelayState of the login that is lost, where that may begin anew, or "".
+        self.handle = handle
 
-class CookiesRefused(Refused):
+
+class CookiesRefused(LoginLost):
     """A browser that was given cookies at the start of a login, and brings none."""
 
     code = "cookies-refused"

@@ -115,7 +115,10 @@ def read_question(
         service_index=request.consumer_service_index,
     )
     if denied is not None:
-        return Asked(question, DENIED, denied)
+        is_old = isinstance(denied, MessageExpired) and request.issued < now
+        # The visitor may have reloaded an old page: the participant can begin anew.
+        tells = is_old and not trust.own.is_digid
+        return Asked(question, (*DENIED, *[messages.TOO_LATE] * tells), denied)
     if not is_as_asked:
         return Asked(question, _NO_SUCH_BINDING)
     if would_do and not levels:

@@ -1,25 +1,55 @@
-"""Logins that participants asked for and that are not answered yet.
+"""Pending logins: AuthnRequests of participants that the hub has not answered yet.
 
-An AuthnRequest that was verified is kept in the store under a handle, so that the
-citizen's way through the sign-in pages carries a short name and no message, and so
-that a request that came by POST can be gone on with by GET (its cookies are Lax).
+The hub verifies an AuthnRequest, and keeps it in a sealed cookie of the browser that
+brought it. The sign-in page has an address of its own, which names that cookie and no
+message. So the visitor can reload the page, the address is of no use in another
+browser, and requests without end leave nothing in the store.
+
+A pending login can be answered for :data:`LIFETIME` seconds. The cookie lasts longer:
+after that time it still tells the hub which participant has to begin the login anew.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from urllib.parse import parse_qs, urlsplit
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from eilogin import clock
-from eilogin.errors import LoginLost
+from eilogin.errors import CookiesRefused, InNameOf, LoginLost, UnknownPeer
 from eilogin.sessions.records import UNREADABLE
-from eilogin.stores import Values
+from eilogin.visit import per_tab
+from eilogin.visit.handles import handle_of, is_handle
+from eilogin.visit.rounds import takes_cookies
+from eilogin.visit.sealing import Sealer, as_text, from_text
+from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 
-#: How long a citizen may take to sign in, in seconds.
-_LIFETIME = 30 * 60.0
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter by which a page of the hub names a question.
-PARAMETER = "request"
+#: How long a visitor may take to sign in, in seconds.
+LIFETIME = 30 * 60.0
+#: How long the browser keeps a pending login, in seconds.
+KEPT_FOR = 24 * 60 * 60
+#: The same of one that is answered: for a double click and the back button.
+_ANSWERED_FOR = 2 * 60
+
+#: The parameters by which a page of the hub names a question, and who asked it.
+PARAMETER, _ISSUER = "request", "of"
+
+#: Pending logins that a browser keeps; the oldest gives way to a new one. A few more
+#: than a participant keeps, which says more calmly that there are too many.
+_MOST_TABS = 8
+#: Most characters of all cookies of pending logins in one browser.
+_MOST_ROOM = 3600
+#: A longer cookie is kept in the store: its RelayState is unusually long.
+_LONGEST = 1800
+_COOKIES = "eilogin-asked-"
+#: Characters of the longest entityID that an address names.
+_LONGEST_ISSUER = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +82,153 @@ class Question:
     rehearsal: str = ""
 
     @property
-    def handle(self) -> str:
-        """Its name in the store and in our addresses; the same for a repetition."""
+    def name(self) -> str:
+        """The name of this AuthnRequest in the store, however often it comes."""
         text = f"{self.issuer}\0{self.request_id}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
+    @property
+    def handle(self) -> str:
+        """The name of this pending login in our addresses; the oldest sort first."""
+        return handle_of(self.name, self.received)
 
-class Questions:
-    """The questions that a hub keeps."""
+    @property
+    def is_over(self) -> bool:
+        """Whether the visitor took too long, so that nothing can be answered."""
+        return clock.now() - self.received >= LIFETIME
 
-    def __init__(self, values: Values) -> None:
-        self._values = values
 
-    def remember(self, question: Question) -> Question:
-        """Keep a question; one that is kept already stays as it is."""
-        key = f"question:{question.handle}"
-        until = clock.now() + _LIFETIME
-        self._values.add(key, json.dumps(asdict(question)), until, durable=False)
-        return self.find(question.handle)
+# --- in the browser -------------------------------------------------------------------
 
-    def find(self, handle: str) -> Question:
-        """The question with this handle, or :class:`eilogin.errors.LoginLost`."""
-        text = self._values.get(f"question:{handle}")
-        if text is None:
-            raise LoginLost("this login was not asked for, or too long ago")
-        try:
-            found = json.loads(text)
-            for name in ("levels", "classes"):
-                found[name] = tuple(found[name])
-            return Question(**found)
-        except UNREADABLE:
-            raise LoginLost("this login was asked for at another version") from None
 
-    def behind(self, target: str) -> Question | None:
-        """The question that an address of ours goes on with, if it is one."""
-        handle = parse_qs(urlsplit(target).query).get(PARAMETER)
-        return self.find(handle[0]) if handle else None
+def remember(
+    environ: "WSGIEnvironment", question: Question
+) -> Iterator[tuple[str, str]]:
+    """The headers by which this browser keeps a pending login.
+
+    The oldest ones make room for it.
+    """
+    octets = zlib.compress(json.dumps(astuple(question)).encode())
+    text = as_text(_sealer(environ).seal(octets, question.handle))
+    if len(text) > _LONGEST:
+        until = question.received + LIFETIME
+        env.values(environ).add(_kept(question.handle), text, until, durable=False)
+        text = as_text(_sealer(environ).seal(b"", question.handle))
+    yield from per_tab.make_room(
+        environ, _COOKIES, _MOST_ROOM - len(text), most=_MOST_TABS
+    )
+    yield _cookie(question.handle).set(text, max_age=KEPT_FOR)
+
+
+def answered(
+    environ: "WSGIEnvironment", question: Question
+) -> Iterator[tuple[str, str]]:
+    """The headers that let the browser keep an answered one for a short while only."""
+    cookie = _cookie(question.handle)
+    text = cookie.read(environ)
+    if text is not None:
+        yield cookie.set(text, max_age=_ANSWERED_FOR)
+
+
+def find(environ: "WSGIEnvironment", handle: str) -> Question:
+    """The pending login with this handle, which this browser keeps.
+
+    It may be over (:attr:`Question.is_over`). Raises
+    :class:`eilogin.errors.LoginLost` where this browser keeps none with this handle,
+    or :class:`eilogin.errors.CookiesRefused` where it brings no cookie of ours at all.
+    """
+    text = _cookie(handle).read(environ) if is_handle(handle) else None
+    if text is None:
+        if is_handle(handle) and not takes_cookies(environ):
+            raise CookiesRefused(
+                "the browser brings none of the cookies that it got with its"
+                " AuthnRequest: they are for https, and for http on this machine alone"
+                " (*.localhost)"
+            )
+        raise LoginLost(
+            "this login was begun in another browser, more than a day ago, or never"
+        )
+    try:
+        octets = _sealer(environ).open(from_text(text), handle)
+        if not octets:
+            kept = env.values(environ).get(_kept(handle)) or ""
+            octets = _sealer(environ).open(from_text(kept), handle)
+        return _read(octets)
+    except ValueError as error:
+        raise LoginLost(f"the cookie of this login: {error}") from None
+
+
+def _read(octets: bytes) -> Question:
+    try:
+        question = Question(*json.loads(zlib.decompress(octets)))
+        return replace(
+            question, levels=tuple(question.levels), classes=tuple(question.classes)
+        )
+    except (*UNREADABLE, zlib.error):
+        raise LoginLost("this login was asked for at another version") from None
+
+
+def _cookie(handle: str) -> Cookie:
+    return Cookie(_COOKIES + handle)
+
+
+def _kept(handle: str) -> str:
+    return f"question:{handle}"
+
+
+def _sealer(environ: "WSGIEnvironment") -> Sealer:
+    own = env.trust(environ).own
+    return Sealer(own.sealing_secrets, f"pending login at {own.entity_id}")
+
+
+# --- in an address --------------------------------------------------------------------
+
+
+def address_of(environ: "WSGIEnvironment", question: Question) -> str:
+    """The address of ours at which a pending login goes on."""
+    query = {PARAMETER: question.handle}
+    if len(question.issuer) <= _LONGEST_ISSUER:
+        query[_ISSUER] = question.issuer
+    return f"{env.trust(environ).own.url('sso')}?{urlencode(query)}"
+
+
+def handle_in(target: str) -> str | None:
+    """The handle of the pending login that an address goes on with, or None."""
+    return _query_of(target).get(PARAMETER)
+
+
+def behind(environ: "WSGIEnvironment", target: str) -> Question | None:
+    """The pending login that an address goes on with; None if it names none.
+
+    Raises what :func:`named_in` raises.
+    """
+    query = _query_of(target)
+    return named_in(environ, query) if PARAMETER in query else None
+
+
+def named_in(environ: "WSGIEnvironment", query: Mapping[str, str]) -> Question:
+    """The pending login that the query of an address names.
+
+    Raises what :func:`find` raises, in the name of the participant that it names.
+    """
+    with InNameOf(_member_in(environ, query)):
+        return find(environ, query.get(PARAMETER, ""))
+
+
+def _member_in(environ: "WSGIEnvironment", query: Mapping[str, str]) -> str:
+    """The participant that a query names, or "".
+
+    Anybody can write one there. It only says to which website the page of an error
+    leads back.
+    """
+    issuer = query.get(_ISSUER, "")
+    try:
+        env.trust(environ).participant(issuer)
+    except UnknownPeer:
+        return ""
+    return issuer
+
+
+def _query_of(target: str) -> Mapping[str, str]:
+    found = parse_qs(urlsplit(target).query)
+    return {name: values[0] for name, values in found.items()}

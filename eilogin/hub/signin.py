@@ -22,7 +22,7 @@ from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens, plain
 from eilogin.hub.digid import rehearsal
 from eilogin.hub.domains import is_apart, of_proof, shared_with
 from eilogin.hub.names import citizen_here
-from eilogin.hub.questions import Question, Questions
+from eilogin.hub.questions import Question, behind, handle_in
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN, Login, create_in_place
@@ -390,7 +390,7 @@ def asked_by(environ: "WSGIEnvironment", target: str) -> tuple[Question | None, 
 
     Raises :class:`eilogin.errors.UnknownPeer` where who asks is no member any more.
     """
-    question = Questions(env.values(environ)).behind(target)
+    question = behind(environ, target)
     if question is None:
         return None, USUAL_DOMAIN
     entity, _ = env.trust(environ).participant(question.issuer)
@@ -428,8 +428,7 @@ def _shared_with(trust: Trust, question: Question | None, domain: str) -> str:
 
 def _page_of(environ: "WSGIEnvironment", target: str) -> str:
     """What an address of ours goes on with: the question, whatever else it says."""
-    question = Questions(env.values(environ)).behind(target)
-    return target if question is None else question.handle
+    return handle_in(target) or target
 
 
 def network(environ: "WSGIEnvironment") -> str:

@@ -11,13 +11,14 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from lxml import etree
 from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import (
+    CookiesRefused,
     InNameOf,
     LoginEnded,
     MessageMisdirected,
@@ -25,12 +26,12 @@ from eilogin.errors import (
     Refused,
 )
 from eilogin.federation import Trust
-from eilogin.hub import contexts, domains
+from eilogin.hub import contexts, domains, questions
 from eilogin.hub.above import ServiceAbove, SignInAbove, go_on
 from eilogin.hub.answers import ANSWER_FOR, Answers, Confirmed
 from eilogin.hub.intake import DENIED, NO_LEVEL, Asked, read_question
 from eilogin.hub.names import Names
-from eilogin.hub.questions import PARAMETER, Question, Questions
+from eilogin.hub.questions import PARAMETER, Question, address_of
 from eilogin.hub.release import Release
 from eilogin.hub.services import note_answered, services_of, where_in
 from eilogin.hub.signin import MakeWay, SignIn, SignInService, way_made_for
@@ -39,6 +40,7 @@ from eilogin.saml.checks import check_artifact_resolve
 from eilogin.saml.text import short
 from eilogin.sessions import USUAL_DOMAIN, Login, Participant
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import receive, receive_soap
 from eilogin.web.outbound import soap_answer
 from eilogin.web.pages import Pages, language_of, note_refusal
@@ -48,7 +50,7 @@ from eilogin.web.requests import (
     read_query,
     require_own_form,
 )
-from eilogin.web.urls import see_other
+from eilogin.web.urls import at, see_other, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -61,7 +63,11 @@ _SAME_REFUSAL = 60.0
 
 # Why there is no login, as status codes (SAML core 3.2.2.2).
 FAILED = (messages.RESPONDER, messages.AUTHN_FAILED)
+_OVER = (messages.RESPONDER, messages.AUTHN_FAILED, messages.TOO_LATE)
 _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
+
+#: What tells of a browser without cookies that it was given one.
+_PROBED, _PROBE = "cookies", Cookie("eilogin-sign-in")
 
 #: The button of the page that names where she is logged in already.
 _NOT_ME = "not-me"
@@ -113,8 +119,7 @@ class SingleSignOn:
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """An AuthnRequest by Redirect or POST, or the way on with one that is kept."""
         allow_only(environ, "GET", "POST")
-        text = environ.get("QUERY_STRING", "")
-        if text.startswith(f"{PARAMETER}="):
+        if _is_pending(environ):
             if environ["REQUEST_METHOD"] == "GET":
                 return self._go_on(environ, read_query(environ))
             if self._make_way is not None:
@@ -128,24 +133,34 @@ class SingleSignOn:
         cause = self._not_served(asked.question)
         if cause is not None:
             return self._refuse(environ, asked.question, DENIED, cause)
-        question = Questions(env.values(environ)).remember(asked.question)
         if environ["REQUEST_METHOD"] == "POST" or self._sign_in.leads_away:
-            return see_other(way_on(environ, question))
-        return self._proceed(environ, question)
+            return _to_own_address(environ, asked.question)
+        return self._proceed(environ, asked.question)
 
     def _go_on(self, environ: "WSGIEnvironment", query: Mapping[str, str]) -> Response:
         """Answer what is kept, in the light of what has come of it meanwhile."""
-        question = self._question(environ, query)
+        try:
+            question = self._question(environ, query)
+        except CookiesRefused:
+            if _PROBED not in query:
+                return _probe_cookies(environ)
+            raise
         if "cancel" in query or env.REFUSED in query:
             codes = _ABOVE.get(query.get(env.REFUSED, ""), FAILED)
             return self._refuse(environ, question, codes)
+        if question.is_over:
+            return self._refuse_late(environ, question)
         return self._proceed(environ, question)
+
+    def _refuse_late(self, environ: "WSGIEnvironment", question: Question) -> Response:
+        """Tell the participant that the login is over, so that it begins anew."""
+        return self._refuse(environ, question, _OVER)
 
     def _question(
         self, environ: "WSGIEnvironment", query: Mapping[str, str]
     ) -> Question:
         """What an address of ours goes on with, if it can still be answered there."""
-        question = Questions(env.values(environ)).find(query.get(PARAMETER, ""))
+        question = questions.named_in(environ, query)
         _, role = env.trust(environ).participant(question.issuer)
         # Who has taken an address out of its metadata may not have it any more.
         if role.consumer(url=question.acs_url, binding=question.binding) is None:
@@ -189,7 +204,7 @@ class SingleSignOn:
         obstacle = self._answers.obstacle(role, question)
         if obstacle is not None:
             return self._refuse(environ, question, *obstacle)
-        here = urlsplit(way_on(environ, question))
+        here = urlsplit(address_of(environ, question))
         service = self._sign_in.service(environ, f"{here.path}?{here.query}")
         answer = service.first or self._answer(environ, question, service)
         answer.headerlist.extend(service.headers)
@@ -205,6 +220,8 @@ class SingleSignOn:
         login = self._certain(environ, question, service, is_proven=is_proven)
         if login is None:
             force = self._asks_anew or self._needs_proof(environ, question, service)
+            if not question.passive and not _is_pending(environ):
+                return _to_own_address(environ, question)
             page = service.require(
                 question.level, force=force, passive=question.passive
             )
@@ -258,6 +275,8 @@ class SingleSignOn:
         """What comes of a login that the question can be answered with."""
         is_shown = self._make_way is not None and not (is_proven or question.passive)
         if is_shown and self._is_new(environ, question, login):
+            if not _is_pending(environ):
+                return _to_own_address(environ, question)
             return self._known_page(environ, question, login)
         return self._decide(environ, question, login)
 
@@ -292,7 +311,7 @@ class SingleSignOn:
         self, environ: "WSGIEnvironment", question: Question, login: Login
     ) -> Response:
         trust, language = env.trust(environ), language_of(environ)
-        known, action = self._known(environ, login), way_on(environ, question)
+        known, action = self._known(environ, login), address_of(environ, question)
         left = max(1, math.ceil(known.until - clock.now()))
         return self._pages.page(
             environ,
@@ -318,16 +337,17 @@ class SingleSignOn:
         question = self._question(environ, {**fields, **read_query(environ)})
         login = env.session_beyond_idle(environ)
         if login is not None and _NOT_ME in fields:
-            way = urlsplit(way_on(environ, question))
+            way = urlsplit(address_of(environ, question))
             first = make_way(environ, login, f"{way.path}?{way.query}")
             # The page that is first tells her, otherwise.
             answer = first or see_other(way.geturl(), [way_made_for(question)])
             answer.headerlist.append(env.cookie(environ).expire())
             return answer
         certain = self._still_certain(environ, question)
-        if certain is None or not _is_high_enough(environ, question):
+        is_late = question.is_over or not _is_high_enough(environ, question)
+        if certain is None or is_late:
             # It took her too long, or the operator has ruled otherwise meanwhile.
-            return see_other(way_on(environ, question))
+            return see_other(address_of(environ, question))
         return self._go_on_as(environ, question, certain, fields)
 
     def _still_certain(
@@ -429,6 +449,7 @@ class SingleSignOn:
         login: Login | None,
     ) -> Response:
         """Send an answer on its way; one about a ``login`` only while that lives."""
+        answered = questions.answered(environ, question)
         octets = xml.serialize(response)
         if question.binding == bindings.POST:
             if login is not None and not env.sessions(environ).is_live(login):
@@ -439,6 +460,7 @@ class SingleSignOn:
                 environ,
                 question.acs_url,
                 fields,
+                headers=answered,
                 leads_on=self._sign_in.leads_away,
             )
         if login is None:
@@ -451,8 +473,8 @@ class SingleSignOn:
                 raise LoginEnded(_TOO_LATE)
         url = bindings.artifact_url(question.acs_url, artifact, question.relay_state)
         if self._sign_in.leads_away:
-            return go_on(environ, self._pages, url)
-        return see_other(url)
+            return go_on(environ, self._pages, url, answered)
+        return see_other(url, answered)
 
     def _refused_by(
         self,
@@ -468,7 +490,7 @@ class SingleSignOn:
         codes = [
             one.get("Value", "") for one in response.iter(xml.q("samlp:StatusCode"))
         ]
-        name = f"refused:{question.handle}:{' '.join(codes)}"
+        name = f"refused:{question.name}:{' '.join(codes)}"
         values, store = env.values(environ), env.sessions(environ).store
         before = values.get(name)
         if before and store.get(artifact_key(before, question.issuer)) is not None:
@@ -523,10 +545,23 @@ def _not_silently(environ: "WSGIEnvironment", question: Question) -> Sequence[st
     return (*_NOT_SILENTLY, messages.IDLE) if is_in else _NOT_SILENTLY
 
 
-def way_on(environ: "WSGIEnvironment", question: Question) -> str:
-    """The address at which an answer is gone on with."""
-    query = urlencode({PARAMETER: question.handle})
-    return f"{env.trust(environ).own.url('sso')}?{query}"
+def _is_pending(environ: "WSGIEnvironment") -> bool:
+    """Whether a request goes on with a pending login, and brings no message."""
+    text: str = environ.get("QUERY_STRING", "")
+    return text.startswith(f"{PARAMETER}=")
+
+
+def _to_own_address(environ: "WSGIEnvironment", question: Question) -> Response:
+    """Redirect to the page before the answer, at an address that can be reloaded."""
+    headers = questions.remember(environ, question)
+    return see_other(address_of(environ, question), headers)
+
+
+def _probe_cookies(environ: "WSGIEnvironment") -> Response:
+    """To the same address, with a cookie that shows whether this browser keeps any."""
+    public_url = env.trust(environ).own.public_url
+    target = f"{this_page(environ, public_url)}&{_PROBED}=yes"
+    return see_other(at(public_url, target), [_PROBE.set("yes")])
 
 
 def wants_proof(question: Question) -> bool:

@@ -11,6 +11,7 @@ from webob import Response
 
 from eilogin.errors import (
     AttributeMissing,
+    CookiesRefused,
     LevelTooLow,
     LoginLost,
     ProofTooOld,
@@ -21,7 +22,7 @@ from eilogin.errors import (
 )
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
-from eilogin.visit import access, limits, under_way
+from eilogin.visit import access, anew, limits, under_way
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import Arrivals, go_to, once_more
 from eilogin.visit.digid import is_failure
@@ -33,7 +34,7 @@ from eilogin.visit.rules import Rules
 from eilogin.visit.scopes import of_own_scope
 from eilogin.visit.silence import way_back
 from eilogin.visit.under_way import PendingLogin
-from eilogin.visit.waiting import Answer, keep
+from eilogin.visit.waiting import Answer, keep, tell_lost
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
@@ -92,10 +93,21 @@ class AssertionConsumer:
         try:
             answer = self._answers.receive(environ)
         except LoginLost as error:
-            if self._whereabouts.of_this_network(environ, env.session(environ)) is None:
-                raise
-            return self._no_login.forgotten(environ, error)
+            return self._lost(environ, error)
         return answer if isinstance(answer, Response) else self._take(environ, answer)
+
+    def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
+        """What a visitor sees whose login is lost, if it does not begin anew."""
+        if environ["REQUEST_METHOD"] == "POST" and error.handle:
+            # The cookies that tell more come with a GET.
+            return tell_lost(env.trust(environ), error.handle)
+        login = self._whereabouts.of_this_network(environ, env.session(environ))
+        way = anew.begin(environ, error, login)
+        if way is not None:
+            return way
+        if login is None or isinstance(error, CookiesRefused):
+            raise error
+        return self._no_login.forgotten(environ, error)
 
     def _take(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
         if answer.assertion is not None:

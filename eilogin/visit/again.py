@@ -37,7 +37,7 @@ from eilogin.visit.asking import login_address
 from eilogin.visit.handles import HANDLE, HANDLE_LENGTH, is_handle
 from eilogin.visit.kept import LIFETIME, MOST_FORMS, PIECE, Form, KeptForms
 from eilogin.visit.login_needed import why_again
-from eilogin.visit.under_way import MOST_EXPIRED
+from eilogin.visit.per_tab import MOST_EXPIRED
 from eilogin.visit.whereabouts import Whereabouts, network_here, wider
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, names

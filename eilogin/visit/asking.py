@@ -76,6 +76,7 @@ class Questions:
         passive: bool = False,
         began: str = "",
         is_required: bool = False,
+        is_second: bool = False,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
@@ -84,6 +85,7 @@ class Questions:
         with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt;
         ``began`` is the page where she began it, if that is another one. With
         ``is_required`` the target asked for the login, so it is no page to go back to.
+        ``is_second`` says that a login is lost in whose place this one begins.
         Nobody is sent who could not be logged in afterwards: StoreUnavailable where the
         store does not answer, UnknownPeer where the hub takes no question of ours.
         """
@@ -98,7 +100,7 @@ class Questions:
             began="" if began == target else began,
             is_required=is_required,
             begun_as=under_way.tag_of(env.session_or_none(environ)),
-            handle=new_handle(is_silent=passive),
+            handle=new_handle(is_silent=passive, is_second=is_second),
         )
         under_way.require_store(environ)
         request = self._request(trust, endpoint, asked)
@@ -207,6 +209,9 @@ def forget_asking() -> tuple[str, str]:
 
 
 # --- where a login begins -------------------------------------------------------------
+
+#: The parameter of a login that begins because another one is lost.
+AGAIN = "again"
 
 
 def login_address(  # noqa: PLR0913 - a query, each part by its name

@@ -21,12 +21,15 @@ HANDLE_LENGTH = _DIGITS + 23
 #: without the cookies that would say so.
 _SILENT = "."
 
-_match = re.compile(f"{HANDLE}{re.escape(_SILENT)}?").fullmatch
+#: The same of a login that begins for the second time, because the first one was lost.
+_SECOND = "_"
+
+_match = re.compile(f"{HANDLE}[{_SILENT}{_SECOND}]?").fullmatch
 
 
-def new_handle(*, is_silent: bool = False) -> str:
+def new_handle(*, is_silent: bool = False, is_second: bool = False) -> str:
     """A handle that was never there before, made now."""
-    end = _SILENT if is_silent else ""
+    end = _SILENT if is_silent else _SECOND if is_second else ""
     return _handle(clock.now(), secrets.token_bytes(16)) + end
 
 
@@ -51,6 +54,11 @@ def is_handle(text: str) -> bool:
 def is_silent(text: str) -> bool:
     """Whether a text can be the handle of a question that was asked silently."""
     return is_handle(text) and text.endswith(_SILENT)
+
+
+def is_second(text: str) -> bool:
+    """Whether a text can be the handle of a login that began for the second time."""
+    return is_handle(text) and text[HANDLE_LENGTH:] == _SECOND
 
 
 def instant_of(text: str) -> float | None:

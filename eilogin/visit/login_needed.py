@@ -111,6 +111,7 @@ class LoginNeeded:
         passive: bool = False,
         began: str = "",
         is_required: bool = False,
+        is_second: bool = False,
     ) -> Response:
         """To the hub, for who wants to be logged in; see :meth:`Questions.ask`."""
         own = env.trust(environ).own
@@ -125,6 +126,7 @@ class LoginNeeded:
             passive=passive,
             began=began,
             is_required=is_required,
+            is_second=is_second,
         )
 
     def _require_profile(self, environ: "WSGIEnvironment") -> None:

@@ -23,7 +23,7 @@ from eilogin.federation import Own, Trust
 from eilogin.saml import messages
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.text import short
-from eilogin.visit import access, cancelled, choosing, under_way
+from eilogin.visit import access, anew, cancelled, choosing, under_way
 from eilogin.visit.arrival import go_to
 from eilogin.visit.asking import login_address, remember_asking
 from eilogin.visit.ending import end_here
@@ -93,11 +93,15 @@ class NoLogin:
             ended = self._ended_elsewhere(environ, pending, failure)
             return self.silently(environ, pending, ended)
         trust = env.trust(environ)
+        is_late = messages.TOO_LATE in failure.status_codes
+        anew_way = anew.begin_in_time(environ, pending) if is_late else None
+        if anew_way is not None:
+            return anew_way
         if trust.own.hub_inside is not None:
             code = failure.status_codes[-1]
             ended = self._ended(environ, failure)
             return _to_hub_inside(environ, pending, code, ended)
-        if messages.AUTHN_FAILED not in failure.status_codes:
+        if is_late or messages.AUTHN_FAILED not in failure.status_codes:
             codes = failure.status_codes
             raise LoginFailed(_told(trust, pending, failure), codes, _helps(codes))
         if trust.own.is_digid:
@@ -339,6 +343,7 @@ _LIKELY = {
     "NoAvailableIDP": "no hub behind it can be reached",
     "ProxyCountExceeded": "there are too many hubs between it and hers",
     "VersionMismatch": "it does not speak SAML 2.0",
+    "TooLate": "our AuthnRequest is too old there: do the clocks agree",
     "Requester": "it takes the fault to be in our question",
     "Responder": "the fault is on its side",
 }

@@ -15,7 +15,7 @@ from webob import Response
 from eilogin.saml.levels import LEVELS, reaches
 from eilogin.visit import cancelled, choosing, limits, rounds, silence
 from eilogin.visit.arrival import go_to
-from eilogin.visit.asking import Questions, login_address
+from eilogin.visit.asking import AGAIN, Questions, login_address
 from eilogin.visit.login_needed import LoginNeeded
 from eilogin.visit.rules import Rules
 from eilogin.visit.silence import SilentQuestion
@@ -104,7 +104,13 @@ class LoginAddress:
             rule = self._rules.rule_for(path)
             force = limits.wants_proof_of_stranger(environ, rule)
         return self._login_needed.send(
-            environ, hub, wanted.target, wanted.level, force=force, began=wanted.back
+            environ,
+            hub,
+            wanted.target,
+            wanted.level,
+            force=force,
+            began=wanted.back,
+            is_second=wanted.is_second,
         )
 
 
@@ -119,6 +125,8 @@ class _Wanted(NamedTuple):
     choose: bool
     #: The page to go back to if she cancels, or "".
     back: str
+    #: Whether it begins in the place of a login that is lost.
+    is_second: bool
 
     def address(self, environ: "WSGIEnvironment") -> str:
         """The address that asks for the same."""
@@ -142,6 +150,7 @@ def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
         choose=query.get("choose") == "yes" and choosing.is_needed(trust),
         back=page_to_go_back_to(trust.own, query.get("back"))
         or cancelled.page_before(environ, trust.own),
+        is_second=query.get(AGAIN) == "yes",
     )
 
 

@@ -22,25 +22,24 @@ from eilogin.errors import CookiesRefused, LoginLost
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import LEVELS
 from eilogin.sessions import Login
+from eilogin.visit import per_tab
 from eilogin.visit.handles import instant_of, new_handle
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.sealing import Sealer, as_text, from_text
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie, names
+from eilogin.web.cookies import Cookie
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: How long a visitor may take at the hub, in seconds.
 LIFETIME = 30 * 60.0
+#: How long the browser keeps a login, in seconds: one that is over can begin anew.
+KEPT_FOR = 24 * 60 * 60
 #: How long a spent login still leads to its page, in seconds.
 SPENT_LIFETIME = 2 * 60.0
-#: Logins that one browser may have under way; the oldest gives way to a new one.
-MOST_TABS = 5
 #: Most characters of all their cookies: a common proxy takes 8 kB of cookies in all.
 _MOST_ROOM = 4000
-#: More than this many cookies are not taken away at once.
-MOST_EXPIRED = 20
 
 #: In the place of a login's key while there is none yet.
 CLAIMED = "claimed"
@@ -100,8 +99,8 @@ def request_id_of(handle: str) -> str:
     browser's cookie. :class:`eilogin.errors.LoginLost` where no login can be under way
     with this handle (any more).
     """
-    if clock.now() - _instant_of(handle) >= LIFETIME:
-        raise LoginLost("this login was begun too long ago")
+    if is_over(handle):
+        raise LoginLost("this login was begun too long ago", handle)
     # No secret: the two travel together. Nobody but us can sign a request with it.
     digest = hashlib.sha256(b"eilogin request\0" + handle.encode())
     return f"_{digest.hexdigest()[:40]}"
@@ -136,13 +135,9 @@ def keep(
     ]
     octets = json.dumps(fields, separators=(",", ":")).encode()
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
-    room = _MOST_ROOM - len(text)
-    newest_first = sorted(names(environ, _COOKIES), reverse=True)
-    for others, name in enumerate(newest_first[: MOST_TABS + MOST_EXPIRED], 1):
-        room -= len(Cookie(name).read(environ) or "")
-        if others >= MOST_TABS or room < 0:
-            yield Cookie(name).expire()
-    yield _cookie(pending.handle).set(text, max_age=int(LIFETIME))
+    yield from per_tab.make_room(environ, _COOKIES, _MOST_ROOM - len(text))
+    age = int(LIFETIME) if pending.is_passive else KEPT_FOR
+    yield _cookie(pending.handle).set(text, max_age=age)
 
 
 def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
@@ -157,13 +152,42 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
     text = _cookie(handle).read(environ)
     if text is None:
         if not spent_by and not takes_cookies(environ):
-            raise CookiesRefused(_without_cookies(environ))
-        raise LoginLost("this login was begun in another browser, or is spent")
+            raise CookiesRefused(_without_cookies(environ), handle)
+        raise LoginLost("this login was begun in another browser, or is spent", handle)
     try:
-        octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
-        target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
+        return _opened(environ, handle, text, spent_by)
     except ValueError as error:
-        raise LoginLost(f"the cookie of this login: {error}") from None
+        raise LoginLost(f"the cookie of this login: {error}", handle) from None
+
+
+def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
+    """What this browser still keeps of a login that is lost, if it keeps anything.
+
+    No answer is taken for it: it only says what the visitor wanted.
+    """
+    text = _cookie(handle).read(environ)
+    try:
+        return None if text is None else _opened(environ, handle, text, "")
+    except ValueError:
+        return None
+
+
+def is_claimed(environ: "WSGIEnvironment", handle: str) -> bool:
+    """Whether an answer came to the login with this handle already."""
+    return env.values(environ).get(_key(handle)) is not None
+
+
+def is_over(handle: str) -> bool:
+    """Whether the login with this handle was begun too long ago."""
+    return clock.now() - _instant_of(handle) >= LIFETIME
+
+
+def _opened(
+    environ: "WSGIEnvironment", handle: str, text: str, spent_by: str
+) -> PendingLogin:
+    """The login that a cookie says; ValueError where it is not sealed for this one."""
+    octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
+    target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
     # A version before this one kept less.
     began, begun_as, is_required = [*rest, "", "", False][:3]
     return PendingLogin(

@@ -43,6 +43,8 @@ _ANSWER = "answer"
 _FAILURE = "failure"
 #: The one by which it goes back silently, with the handle of what it was asked for.
 _UNUSABLE = "unusable"
+#: The one by which it comes back of a login that is lost, with the handle of that.
+_LOST = "lost"
 # The form by which she agrees to an answer.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
 #: Status codes that are told on (SAML core 3.2.2.2 has two, and our hub a third), and
@@ -127,6 +129,11 @@ def tell_failure(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> R
 def tell_unusable(trust: Trust, handle: str) -> Response:
     """Have the browser go on without what came to a silent question."""
     return _come(trust, _UNUSABLE, handle)
+
+
+def tell_lost(trust: Trust, handle: str) -> Response:
+    """Have the browser bring what it keeps of a login that is lost."""
+    return _come(trust, _LOST, handle)
 
 
 def _come(trust: Trust, parameter: str, value: str) -> Response:
@@ -226,7 +233,18 @@ def _unusable(environ: "WSGIEnvironment", handle: str) -> Answer:
     return Answer(pending, is_unusable=not pending.spent_by)
 
 
-_READERS = {_ANSWER: _answer, _FAILURE: _failure, _UNUSABLE: _unusable}
+def _lost(environ: "WSGIEnvironment", handle: str) -> Answer:
+    # Raises LoginLost, unless somebody has made the address up.
+    under_way.request_id_of(handle)
+    raise LoginLost("no answer came for this login")
+
+
+_READERS = {
+    _ANSWER: _answer,
+    _FAILURE: _failure,
+    _UNUSABLE: _unusable,
+    _LOST: _lost,
+}
 
 
 def _require_asked(pending: PendingLogin, hub: str) -> None:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 import time_machine
 from hub_speaker import SECOND_HUB
@@ -622,12 +623,28 @@ class SignInMachine(RuleBasedStateMachine):
             made = self.sessions_of.get(brought.answer.id, 0) + 1
             self.sessions_of[brought.answer.id] = made
             assert window.url == f"{SITE}{question.target}"
-        elif verdict == REFUSED:
+        anew = self.begins_anew(browser)
+        if verdict == REFUSED and anew is None:
             self.was_refused(browser)
+        if anew is not None and "again=yes" in str(self.world.browsers[browser].trail):
+            assert verdict == REFUSED, "only what is lost begins anew"
         self.went(browser, question.target)
         if verdict == ASKED:
             assert window.title.startswith("Wilt u inloggen bij"), window.text
             self.word[browser] = brought
+
+    def begins_anew(self, browser) -> str | None:
+        """Where a login leads that began anew, or None: nobody is signed in by that.
+
+        Who is signed in by then is at that page already.
+        """
+        trail = self.world.browsers[browser].trail
+        begun = [url for url in trail if "&again=yes" in url]
+        if not begun:
+            here = [u.removeprefix(SITE) for u in trail if u.startswith(SITE)]
+            return next((u for u in here if not u.startswith("/eilogin/")), None)
+        assert len(begun) == 1, trail
+        return parse_qs(urlsplit(begun[0]).query)["next"][0]
 
     def went(self, browser, target) -> None:
         """What a step of a browser shows beside what it was for."""
@@ -636,7 +653,8 @@ class SignInMachine(RuleBasedStateMachine):
         assert window.page.status_int < 500, window.text
         asked = self.world.asked(browser)
         if asked is not None:
-            self.note_question(browser, target, *asked)
+            anew = self.begins_anew(browser)
+            self.note_question(browser, anew or target, *asked)
         if self.world.site.seen or (asked is not None and asked[1].is_passive):
             self.model.is_seen(browser)
         for user in self.world.site.seen:

@@ -621,8 +621,9 @@ class TestWhoIsAskedAgain:
     def test_is_who_signed_in_for_it_somewhere_else(self, citizen, uwv, clock):
         """Beside the proof her address is looked at, as ever."""
         question = uwv.request(force_authn=True)
+        citizen.visit(uwv.service.address(question))
         citizen.browser.stops_before = f"{HUB}/sso?request="
-        citizen.visit(uwv.service.address(question)).sign_in(url=None)
+        citizen.sign_in(url=None)
         way_on, citizen.browser.stops_before = citizen.browser.url, None
         federation = citizen.browser.app
 

@@ -138,6 +138,9 @@ class HubParty(ArtifactParty):
         return bindings.new_artifact(self.entity_id, index)
 
     def __call__(self, environ, start_response):
+        if environ["REQUEST_METHOD"] == "GET":
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"asked by the hub"]
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         start_response("200 OK", [("Content-Type", "text/xml")])
         return [self.resolved(body)]

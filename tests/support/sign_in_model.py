@@ -4,7 +4,7 @@ A model for tests: rules as a person would tell them, with no code of ours in th
 Instants are seconds; browsers, hubs and citizens are names.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 MINUTE = 60
@@ -119,6 +119,10 @@ class Model:
     #: logout with it still finds that.
     renewed: dict[str, tuple[object, float]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    #: The session that each browser can still log out, though it is gone here.
+    hints: dict[str, Session] = field(default_factory=dict)
+    #: The families of which a browser has logged out: their hints are spent.
+    spent_hints: list[object] = field(default_factory=list)
 
     # --- who is signed in -----------------------------------------------------------
 
@@ -151,6 +155,7 @@ class Model:
 
     def loses_its_cookies(self, browser: str) -> None:
         self.cookies[browser] = None
+        self.hints.pop(browser, None)
         self.tabs[browser].clear()
         self.unasked[browser].clear()
 
@@ -280,6 +285,7 @@ class Model:
             del self.sessions[self.cookies[browser] or ""]
         self.sessions[token] = session
         self.cookies[browser] = token
+        self.hints[browser] = replace(session)
         if not question.is_unsolicited:
             self.tabs[browser][question.handle] = self.now + SPENT_FOR
 
@@ -348,10 +354,20 @@ class Model:
             heirs = [s for s in self.sessions.values() if s.family is family]
             heirs = [s for s in heirs if s.ends > self.now]
             session = heirs[0] if heirs and until > self.now else None
+        session = session or self._hinted(browser)
         if session is not None:
+            self.spent_hints.append(session.family)
             at = self.now + session.ahead
             self._end(session.hub, session.name, session.index, at)
         self.cookies[browser] = None
+        self.hints.pop(browser, None)
+
+    def _hinted(self, browser: str) -> Session | None:
+        """The session that a browser without one can still log out."""
+        hint = self.hints.get(browser)
+        if hint is None or hint.ends <= self.now or hint.family in self.spent_hints:
+            return None
+        return hint
 
     def logged_out_by(
         self, hub: str, name: str, index: str | None, issued: float, request: str

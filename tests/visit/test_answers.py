@@ -19,6 +19,7 @@ from eilogin.saml import bindings, messages, toolkit, xml
 from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.testing import Browser
+from eilogin.visit.handles import is_second
 
 STAD = "https://stad.test/mijn"
 ACS = "https://stad.test/eilogin/acs"
@@ -73,6 +74,24 @@ def begin(federation, asked):
         return Tab(browser, request, handle)
 
     return begin
+
+
+@pytest.fixture
+def begins_anew(caplog, asked):
+    """Assert that a lost login began anew, at the first page, and only its answer is.
+
+    ``code`` is what the log says of the one that is lost.
+    """
+
+    def check(browser, code):
+        [again] = [url for url in browser.trail if "again=yes" in url]
+        assert "next=%2F&" in again
+        _, handle = asked(next(u for u in browser.trail if "SAMLRequest=" in u))
+        assert is_second(handle)
+        assert browser.url.startswith("https://inloggen.test/sso?")
+        assert any(f"({code}):" in message for message in caplog.messages)
+
+    return check
 
 
 @pytest.fixture
@@ -349,7 +368,7 @@ def test_an_assertion_that_was_used_changes_no_session(
 
 
 def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
-    federation, begin, hub, refused, witness
+    federation, begin, hub, begins_anew, witness
 ):
     """Login CSRF: the victim would fill in what the attacker then reads."""
     attacker = begin()
@@ -358,7 +377,7 @@ def test_an_attackers_answer_does_not_log_a_victim_in_as_the_attacker(
     innocent.visit("https://land.test/")
     seen = len(witness.seen)
     Tab(innocent, attacker.request, attacker.handle).bring(answer)
-    refused(innocent, "cookies-refused")
+    begins_anew(innocent, "cookies-refused")
     assert innocent.cookie("stad.test", "__Host-eilogin") is None
     assert len(witness.seen) == seen
 
@@ -380,7 +399,7 @@ def test_the_relay_state_of_another_browser_does_not_fit(begin, hub, is_of_no_us
 
 
 def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
-    federation, begin, hub, send_form, refused
+    federation, begin, hub, send_form, begins_anew
 ):
     tab = begin()
     fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
@@ -388,7 +407,7 @@ def test_the_address_of_a_stashed_answer_is_of_no_use_to_another_browser(
     assert stashed.status_int == 303
     thief = federation.browser()
     thief.visit(stashed.location)
-    refused(thief, "cookies-refused")
+    begins_anew(thief, "cookies-refused")
     tab.browser.visit(stashed.location)
     assert tab.browser.url == STAD
 
@@ -526,15 +545,15 @@ def test_a_cancellation_is_told_for_two_minutes(cancelled, clock, refused):
 
 
 def test_a_cancellation_is_told_to_no_other_browser(
-    cancelled, begin, federation, refused
+    cancelled, begin, federation, begins_anew
 ):
     _, address = cancelled
     stranger = federation.browser()
     stranger.visit(address)
-    refused(stranger, "cookies-refused")
+    begins_anew(stranger, "cookies-refused")
     other = begin().browser
     other.visit(address)
-    refused(other, "login-lost")
+    begins_anew(other, "login-lost")
 
 
 def test_a_cancellation_is_told_when_there_is_a_newer_secret(cancelled, federation):
@@ -653,13 +672,13 @@ def test_an_artifact_may_come_by_a_form(fetched, hub, federation, send_form, wit
 
 
 def test_an_artifact_by_a_form_is_of_no_use_to_another_browser(
-    fetched, hub, federation, refused
+    fetched, hub, federation, begins_anew
 ):
     hub.carried = hub.answer(fetched.request)
     thief = federation.browser()
     fields = {"SAMLart": hub.artifact(), "RelayState": fetched.handle}
     thief.post(UWV_ACS, site="cross-site", **fields)
-    refused(thief, "cookies-refused")
+    begins_anew(thief, "cookies-refused")
     assert federation.back_channel_log == []
 
 
@@ -763,12 +782,23 @@ def test_an_artifact_of_a_hub_whose_metadata_resolves_none_is_sent_nowhere(
     assert federation.back_channel_log == []
 
 
+def test_a_second_login_that_is_lost_is_told(begin, hub, federation, refused):
+    """It began anew already; then the page says what is likely."""
+    tab = begin()
+    stranger, second = federation.browser(), f"{tab.handle}_"
+    Tab(stranger, tab.request, second).bring_artifact(hub.artifact())
+    refused(stranger, "cookies-refused")
+    stranger.set_cookie("uwv.test", "__Host-eilogin-probe", "1")
+    Tab(stranger, tab.request, second).bring_artifact(hub.artifact())
+    refused(stranger, "login-lost")
+
+
 def test_an_artifact_in_another_browser_is_not_used_up(
-    fetched, hub, federation, refused
+    fetched, hub, federation, begins_anew
 ):
     thief = Tab(federation.browser(), fetched.request, fetched.handle)
     thief.bring_artifact(hub.artifact())
-    refused(thief.browser, "cookies-refused")
+    begins_anew(thief.browser, "cookies-refused")
     assert federation.back_channel_log == []
 
 

@@ -15,7 +15,7 @@ from lxml import etree
 from webob import Response
 
 from eilogin import clock
-from eilogin.errors import NotServed, Refused
+from eilogin.errors import LoginLost, NotServed, Refused
 from eilogin.hub.above import ServiceAbove
 from eilogin.hub.answers import ANSWER_FOR, Confirmed
 from eilogin.hub.digid import rehearsal, relay_state
@@ -137,6 +137,10 @@ class SingleSignOnAsDigid(SingleSignOn):
     ) -> Question:
         question = super()._question(environ, query)
         return replace(question, rehearsal=self._choice(query))
+
+    def _refuse_late(self, environ: "WSGIEnvironment", question: Question) -> Response:
+        # DigiD shows a page of its own for that.
+        raise LoginLost(f"{question.issuer} asked for this login too long ago")
 
     def _choice(self, fields: Mapping[str, str]) -> str:
         return rehearsal.chosen(fields) if self._rehearses else ""

@@ -43,6 +43,7 @@ from eilogin.saml.messages.values import REQUESTER as REQUESTER
 from eilogin.saml.messages.values import RESPONDER as RESPONDER
 from eilogin.saml.messages.values import STAYS as STAYS
 from eilogin.saml.messages.values import SUCCESS as SUCCESS
+from eilogin.saml.messages.values import TOO_LATE as TOO_LATE
 from eilogin.saml.messages.values import TRANSIENT as TRANSIENT
 from eilogin.saml.messages.values import UNKNOWN_PRINCIPAL as UNKNOWN_PRINCIPAL
 from eilogin.saml.messages.values import UNSPECIFIED as UNSPECIFIED

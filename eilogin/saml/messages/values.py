@@ -30,6 +30,9 @@ NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
 #: Below that, of hubs of this make (SAML core 3.2.2.2 leaves room for such codes): she
 #: is logged in there, and types her password before anybody is told so again.
 IDLE = "urn:x-eilogin:status:Idle"
+#: Below AuthnFailed or RequestDenied, of such hubs: the AuthnRequest is too old to be
+#: answered. A participant of this make begins the login anew, once.
+TOO_LATE = "urn:x-eilogin:status:TooLate"
 PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 REQUEST_DENIED = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"

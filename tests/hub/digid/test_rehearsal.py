@@ -487,8 +487,9 @@ class TestWithoutTheOption:
         assert citizen.browser.url == PAGE
 
     def test_an_address_says_nothing(self, citizen):
+        citizen.visit(PAGE)
         citizen.browser.stops_before = "?request="
-        citizen.visit(PAGE).sign_in(url=None)
+        citizen.sign_in(url=None)
         address = citizen.browser.url
         citizen.browser.stops_before = None
         citizen.visit(f"{address}&rehearsal=broken")

@@ -1,0 +1,81 @@
+"""A login that is lost begins anew, once, by itself.
+
+The visitor took longer than a login may take, or the answer came to another browser
+than the one that began it. The visitor cannot know what to do about that, and the hub
+may know who they are: so nobody is told anything before a second login is lost too. The
+handle of that one says that it is the second, also in a browser without cookies.
+"""
+
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import LoginLost
+from eilogin.saml.levels import LEVELS
+from eilogin.sessions import Login
+from eilogin.visit import choosing, under_way
+from eilogin.visit.arrival import go_to
+from eilogin.visit.asking import AGAIN, login_address
+from eilogin.visit.handles import is_second, is_silent
+from eilogin.visit.under_way import PendingLogin
+from eilogin.web import environ as env
+from eilogin.web.pages import note_refusal
+from eilogin.web.urls import root, see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def begin(
+    environ: "WSGIEnvironment", error: LoginLost, login: Login | None
+) -> Response | None:
+    """The way to a new login in the place of one that is lost.
+
+    ``login`` is that of this visitor by now, if there is one: then it is the way to the
+    page that they wanted. None where nobody knows that page, where the login cannot
+    begin anew, and where it has begun anew before.
+    """
+    handle = error.handle
+    if not handle or is_silent(handle) or env.trust(environ).own.is_digid:
+        return None
+    pending = under_way.lost(environ, handle)
+    if login is not None:
+        if pending is None:
+            return None
+        return go_to(environ, pending.target, [under_way.drop(handle)])
+    # After a logout the address of an old answer logs nobody in again.
+    if _was_second(handle, pending) or under_way.is_claimed(environ, handle):
+        return None
+    note_refusal(error, "login", environ)
+    return _way(environ, handle, pending)
+
+
+def _was_second(handle: str, pending: PendingLogin | None) -> bool:
+    """Whether it is lost for the second time, and not because the visitor was away."""
+    was_away = pending is not None and under_way.is_over(handle)
+    return is_second(handle) and not was_away
+
+
+def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response | None:
+    """The same of one that is not over here, and is at the hub."""
+    if is_second(pending.handle) or env.trust(environ).own.is_digid:
+        return None
+    return _way(environ, pending.handle, pending)
+
+
+def _way(
+    environ: "WSGIEnvironment", handle: str, pending: PendingLogin | None
+) -> Response:
+    trust = env.trust(environ)
+    if pending is None:
+        address = login_address(environ, root(trust.own.public_url), LEVELS[0])
+        return see_other(f"{address}&{AGAIN}=yes")
+    address = login_address(
+        environ,
+        pending.target,
+        pending.level,
+        force=pending.is_forced,
+        hub=pending.hub if choosing.is_needed(trust) else "",
+        back=pending.began,
+    )
+    return see_other(f"{address}&{AGAIN}=yes", [under_way.drop(handle)])

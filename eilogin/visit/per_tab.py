@@ -1,0 +1,33 @@
+"""Cookies of which a browser holds one for each of its tabs.
+
+Their names end with a handle (:mod:`eilogin.visit.handles`), so they sort by age. A
+browser keeps few of them: the oldest ones make room for a new one.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from eilogin.web.cookies import Cookie, names
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Cookies of one kind that a browser keeps; the oldest gives way to a new one.
+MOST_TABS = 5
+#: More than this many cookies are not taken away at once.
+MOST_EXPIRED = 20
+
+
+def make_room(
+    environ: "WSGIEnvironment", prefix: str, room: int, *, most: int = MOST_TABS
+) -> Iterator[tuple[str, str]]:
+    """The headers that take away the oldest cookies whose names begin with ``prefix``.
+
+    What stays, and one that is new, are at most ``most``. The values of what stays
+    have at most ``room`` characters.
+    """
+    newest_first = sorted(names(environ, prefix), reverse=True)
+    for others, name in enumerate(newest_first[: most + MOST_EXPIRED], 1):
+        room -= len(Cookie(name).read(environ) or "")
+        if others >= most or room < 0:
+            yield Cookie(name).expire()

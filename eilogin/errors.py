@@ -227,6 +227,12 @@ class DecryptionFailed(Refused):
     code = "decryption-failed"
 
 
+class NotEncrypted(Refused):
+    """In clear text, where an option requires that it is encrypted."""
+
+    code = "not-encrypted"
+
+
 class UnknownPeer(Refused):
     """Sent by, or naming, a party that is not a member of the federation."""
 

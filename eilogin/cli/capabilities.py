@@ -22,6 +22,7 @@ from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.login import LoginOptions
 from eilogin.filters.logout import LogoutOptions
 from eilogin.hub.app import HubOptions
+from eilogin.hub.protection import Encrypt, encrypted_for
 from eilogin.hub.ways import Ways
 from eilogin.saml import bindings
 from eilogin.saml.encryption import require_common
@@ -67,6 +68,8 @@ def lacks(
         if here is None:
             continue
         if here.own.role != HUB:
+            if isinstance(options, LoginOptions):
+                yield from _of_encryption(part, options, here.own)
             for name in here.hubs:
                 entity, role = peers.hub(here.federation, name)
                 yield from _of_hub(part, options, entity, role)
@@ -89,6 +92,19 @@ def _of_hub(
         yield from _of_logout(part, options, entity, role)
         if options.encrypt_name_id:
             yield from _of_encrypted_logout(part, entity, role)
+
+
+def _of_encryption(part: Part, options: LoginOptions, own: Own) -> Iterator[Remark]:
+    """Encryption is required of a hub that has nothing to encrypt for."""
+    if not options.require_encryption or own.encryption_keys:
+        return
+    text = (
+        "our metadata has no key to encrypt for, so nobody could log in; expected an"
+        " RSA key that may encrypt ('keys'), or no 'require_encryption'"
+    )
+    yield _lack(
+        part, "require_encryption", text, EncryptionKeyMissing.code, is_fault=True
+    )
 
 
 def _of_question(
@@ -179,11 +195,12 @@ def _reasons(
     # DigiD encrypts nothing.
     if own.is_digid:
         return
-    if options.encrypt == "required":
-        yield _place(part, "encrypt"), "encrypt", EncryptionKeyMissing.code, _no_key
-    if options.encrypt != "off":
-        lacking = _no_algorithm("gets no login")
-        yield _place(part, "encrypt"), "encrypt", AlgorithmMissing.code, lacking
+    encrypt, place = options.encrypt, _place(part, "encrypt")
+    lacking = _if_encrypted(encrypt, _no_key, "required")
+    yield place, "encrypt", EncryptionKeyMissing.code, lacking
+    lacking = _no_algorithm("gets no login")
+    lacking = _if_encrypted(encrypt, lacking, "required", "when-possible")
+    yield place, "encrypt", AlgorithmMissing.code, lacking
     if options.encrypt_name_id:
         lacking, option = _no_algorithm("cannot be told of a logout"), "encrypt_name_id"
         yield _place(part, option), option, AlgorithmMissing.code, lacking
@@ -232,6 +249,19 @@ def _not_told_so(own: Own, ways: Ways) -> _Lacking:
         )
 
     return lacking
+
+
+def _if_encrypted(
+    lines: Mapping[str, Encrypt], lacking: _Lacking, *words: Encrypt
+) -> _Lacking:
+    """What those participants lack for which ``encrypt`` has one of these words."""
+
+    def lacking_there(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        if encrypted_for(lines, entity.entity_id) not in words:
+            return ""
+        return lacking(entity, role)
+
+    return lacking_there
 
 
 def _no_key(entity: EntityDescriptor, role: ServiceProvider) -> str:

@@ -463,6 +463,8 @@ def _strangers(
         "logout_binding": [who for who in options.logout_binding if is_entity(who)],
         # Beside entityIDs there are '*' and categories.
         "release": [name for name in options.release if is_entity(name)],
+        "sign": [who for who in options.sign if is_entity(who)],
+        "encrypt": [who for who in options.encrypt if is_entity(who)],
         "sectors": [name for name in options.sectors if is_entity(name)],
         "inactive": options.inactive,
     }

@@ -59,6 +59,7 @@ from eilogin.visit.digid import (
     error_texts,
     login_faults,
 )
+from eilogin.visit.encryption import Encrypted
 from eilogin.visit.guard import Guard, LoginCall
 from eilogin.visit.inside import Inside
 from eilogin.visit.keeping_alive import KeepAlive
@@ -183,6 +184,13 @@ class LoginOptions(Options, name="login"):
     want_response_signed: Flag = option(
         "take no answer of which only the assertion is signed", default=False
     )
+    require_encryption: Encrypted = option(
+        "rejects an answer of the hub that has one of these in clear text: "
+        "``assertion``, ``attributes`` or ``name-id``, or several of them; an "
+        "encrypted assertion covers all three",
+        default=(),
+        shown="none",
+    )
     artifacts_at_once: Count = option(
         "how many artifacts of one hub a process resolves at a time, and half as many, "
         "rounded up, for who come from one network; one more waits for half a second, "
@@ -298,6 +306,7 @@ class LoginFilter:
                 second_opinion=options.second_opinion,
                 unsolicited=options.unsolicited,
                 response_signed=options.want_response_signed,
+                encrypted=options.require_encryption,
                 artifacts_at_once=options.artifacts_at_once,
             ),
             arrivals=Arrivals(

@@ -6,7 +6,8 @@ wants its assertions signed (metadata 2.4.4) gets them so, whatever they say.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
@@ -15,6 +16,7 @@ from eilogin import clock
 from eilogin.errors import AlgorithmMissing, EncryptionKeyMissing, Refused
 from eilogin.federation import Trust
 from eilogin.hub import contexts
+from eilogin.hub.protection import Encrypt, Sign, encrypted_for, signed_for
 from eilogin.hub.questions import Question
 from eilogin.saml import messages, signatures, xml
 from eilogin.saml.encryption import EncryptionMethod, encrypt, require_common
@@ -25,9 +27,6 @@ from eilogin.sessions import Login, Participant
 ANSWER_FOR = 120.0
 #: NotBefore is set back by so much: participants' clocks are not ours.
 _SET_BACK = 60.0
-
-Sign = Literal["assertion", "response", "both"]
-Encrypt = Literal["off", "when-possible", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,13 @@ class Obstacle(NamedTuple):
 
 
 class Answers:
-    """Writes answers, signed and encrypted as two options say."""
+    """Writes answers; ``sign`` and ``encrypt`` say how, by entityID."""
 
-    def __init__(self, sign: Sign, encrypt: Encrypt) -> None:
+    def __init__(
+        self,
+        sign: Mapping[str, Sign] = MappingProxyType({}),
+        encrypt: Mapping[str, Encrypt] = MappingProxyType({}),
+    ) -> None:
         self._sign = sign
         self._encrypt = encrypt
 
@@ -65,7 +68,7 @@ class Answers:
         """What is in the way where something has to be encrypted and cannot be."""
         if role.encryption_keys:
             return self._obstacle_in_methods(role, question)
-        if self._encrypt == "required":
+        if encrypted_for(self._encrypt, question.issuer) == "required":
             cause = _no_key(question, "encrypt = required")
             return Obstacle((messages.RESPONDER, messages.REQUEST_DENIED), cause)
         if _wants_encrypted_name(question):
@@ -78,7 +81,8 @@ class Answers:
         self, role: ServiceProvider, question: Question
     ) -> Obstacle | None:
         """The same of who has a key, and takes nothing that we could encrypt with."""
-        if self._encrypt == "off" and not _wants_encrypted_name(question):
+        is_off = encrypted_for(self._encrypt, question.issuer) == "off"
+        if is_off and not _wants_encrypted_name(question):
             return None
         try:
             require_common(role.encryption_methods)
@@ -96,19 +100,21 @@ class Answers:
         """
         question = told.question
         assertion = messages.write_assertion(assertion_of(trust, told))
+        sign = signed_for(self._sign, question.issuer)
+        is_off = encrypted_for(self._encrypt, question.issuer) == "off"
         key = next(iter(role.encryption_keys), None)
         if key is not None and _wants_encrypted_name(question):
             _encrypt_name(assertion, key, role.encryption_methods)
-        if self._sign != "response" or role.want_assertions_signed:
+        if sign != "response" or role.want_assertions_signed:
             signatures.sign(assertion, trust.key_for(question.issuer))
-        if key is not None and self._encrypt != "off":
+        if key is not None and not is_off:
             assertion = encrypt(
                 assertion, "saml:EncryptedAssertion", key, role.encryption_methods
             )
         response = messages.write_response(
             response_to(trust, question, messages.Status()), assertion
         )
-        if self._sign != "assertion":
+        if sign != "assertion":
             signatures.sign(response, trust.key_for(question.issuer))
         return response
 

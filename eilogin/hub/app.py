@@ -24,7 +24,7 @@ from eilogin import settings
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.above import SignInAbove, subject_here
 from eilogin.hub.activity import Activity
-from eilogin.hub.answers import Answers, Encrypt, Sign
+from eilogin.hub.answers import Answers
 from eilogin.hub.at_work import AtWork, Worker
 from eilogin.hub.citizens import Citizens
 from eilogin.hub.digid import rehearsal
@@ -35,6 +35,7 @@ from eilogin.hub.digid.sso import SingleSignOnAsDigid
 from eilogin.hub.logout import SingleLogout
 from eilogin.hub.names import FORMATS, NameAttributes, Names
 from eilogin.hub.propagation import Propagation
+from eilogin.hub.protection import EncryptLines, SignLines
 from eilogin.hub.release import AttributeNames, Release, ReleaseLines
 from eilogin.hub.services import is_answered, services_of, where_in
 from eilogin.hub.signin import SignIn
@@ -218,17 +219,20 @@ class HubOptions(Options, name="hub"):
         default={},
         shown="as ours",
     )
-    sign: Sign = option(
-        "what of an answer is signed: ``assertion``, ``response`` or ``both``; the "
-        "assertion in any case for who wants it so in its metadata",
-        default="assertion",
+    sign: SignLines = option(
+        "what of an answer is signed: ``assertion``, ``response`` or ``both``; or "
+        "lines of an entityID, or of ``*``, and one of these; the assertion in any "
+        "case for who wants it so in its metadata",
+        default={},
+        shown="``both``",
     )
-    encrypt: Encrypt = option(
+    encrypt: EncryptLines = option(
         "encrypt assertions: ``off``, ``when-possible`` (for who has a key for it in "
-        "its metadata) or ``required`` (nobody else gets a login); who has a key, and "
-        "lists only algorithms that we do not write (CBC, RSA 1.5), gets no login with "
-        "either",
-        default="off",
+        "its metadata) or ``required`` (nobody else gets a login); or lines of an "
+        "entityID, or of ``*``, and one of these; who has a key, and lists only "
+        "algorithms that we do not write (CBC, RSA 1.5), gets no login with either",
+        default={},
+        shown="``off``",
     )
     encrypt_name_id: Flag = option(
         "encrypt who it is that is logged out, for participants that have a key for "

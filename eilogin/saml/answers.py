@@ -7,7 +7,7 @@ accepted assertion has an ``id`` to remember, and an instant until which. The ot
 messages are judged in :mod:`eilogin.saml.checks`, by the same rules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from eilogin.errors import (
     MessageExpired,
     MessageMisdirected,
     MessageUnexpected,
+    NotEncrypted,
     Proven,
     Refused,
     UnknownPeer,
@@ -58,6 +59,9 @@ from eilogin.saml.xml import q, validate
 #: Seconds that a window in an assertion may last: what has to be remembered against
 #: replay is thereby bounded. Real hubs give from two minutes (DigiD) to some hours.
 LONGEST_WINDOW = 86400.0
+#: The parts of an answer that can be required to be encrypted. An encrypted assertion
+#: covers the others.
+ENCRYPTABLE = ("assertion", "attributes", "name-id")
 #: How many audiences a log names.
 _MOST_SHOWN = 5
 _UNSIGNED = (
@@ -93,6 +97,8 @@ class Expected:
     unsolicited: bool = False
     #: True where a signature must cover the Response, and not its assertion alone.
     response_signed: bool = False
+    #: What must not come in clear text: :data:`ENCRYPTABLE`.
+    encrypted: Collection[str] = ()
     #: True where a hub of ours stands on what is answered, and answers others.
     passed_on: bool = False
 
@@ -113,8 +119,10 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     Raises :class:`~eilogin.errors.LoginFailed` where the hub says that there is no
     login; for what is not taken :class:`~eilogin.errors.MalformedMessage`,
     :class:`~eilogin.errors.UntrustedSignature`,
-    :class:`~eilogin.errors.DecryptionFailed`, :class:`~eilogin.errors.UnknownPeer`
-    (another Issuer), :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo,
+    :class:`~eilogin.errors.DecryptionFailed`, :class:`~eilogin.errors.NotEncrypted`
+    (clear text that ``expected.encrypted`` forbids),
+    :class:`~eilogin.errors.UnknownPeer` (another Issuer),
+    :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo,
     or none), :class:`~eilogin.errors.MessageMisdirected` and
     :class:`~eilogin.errors.MessageExpired`.
     Source: SAML profiles 4.1.4.2 and 4.1.4.3, core 2.5 and 5.
@@ -138,6 +146,7 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
     )
     if assertion.tag == q("saml:EncryptedAssertion"):
         return _judged_when_opened(assertion, expected, is_covered=is_covered)
+    _require_encrypted(assertion, expected)
     return _judged(assertion, expected)
 
 
@@ -182,6 +191,31 @@ def _judged_when_opened(
         raise DecryptionFailed(
             f"what is encrypted was opened, and is not taken: {error}"
         ) from None
+
+
+def _require_encrypted(assertion: etree._Element, expected: Expected) -> None:
+    """Refuse clear text in an assertion that is in clear itself, if it must not be."""
+    if "assertion" in expected.encrypted:
+        raise _in_clear("the assertion", expected)
+    if "attributes" in expected.encrypted and _holds(assertion, "saml:Attribute"):
+        raise _in_clear("an attribute", expected)
+    # In Advice there may be another Subject.
+    subjects = assertion.iter(q("saml:Subject"))
+    names = ("saml:NameID", "saml:BaseID")
+    if "name-id" in expected.encrypted and any(_holds(s, *names) for s in subjects):
+        raise _in_clear("a NameID", expected)
+
+
+def _holds(element: etree._Element, *names: str) -> bool:
+    return next(element.iter(*map(q, names)), None) is not None
+
+
+def _in_clear(what: str, expected: Expected) -> NotEncrypted:
+    return NotEncrypted(
+        f"{what} in the answer is not encrypted; expected it to be"
+        f" (require_encryption): have {expected.issuer!r} encrypt for the key in our"
+        " metadata"
+    )
 
 
 def _refuse_failure(response: Response, expected: Expected) -> None:

@@ -10,6 +10,7 @@ disagreement is a fault to look into, and refused.
 
 import hmac
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ class AnswerReader:
 
     ``second_opinion`` says whether python3-saml is asked too, ``unsolicited`` whether
     an answer is taken for which nobody asked, and ``response_signed`` whether none is
-    of which only the assertion is signed; ``artifacts_at_once`` are resolved at a hub.
+    of which only the assertion is signed; ``encrypted`` are the parts that must not
+    come in clear text, and ``artifacts_at_once`` are resolved at a hub.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class AnswerReader:
         second_opinion: bool,
         unsolicited: bool = False,
         response_signed: bool = False,
+        encrypted: Collection[str] = (),
         artifacts_at_once: int = USUAL,
     ) -> None:
         self._is_asked_twice = second_opinion
         self._takes_unsolicited = unsolicited
         self._wants_signed = response_signed
+        self._wants_encrypted = encrypted
         self._resolver = Resolver(artifacts_at_once)
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
@@ -230,6 +234,7 @@ class AnswerReader:
             destination_required=True,
             decrypter=trust.decrypter,
             response_signed=self._wants_signed,
+            encrypted=self._wants_encrypted,
             passed_on=trust.own.hub_inside is not None,
         )
 

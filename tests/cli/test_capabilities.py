@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from eilogin import clock
 from eilogin.cli.checking import check
@@ -137,6 +138,27 @@ class TestAParticipant:
         site.set("filter:uwv-eilogin", encrypt_name_id="true")
         (note,) = notes("encryption-key-missing")
         assert "so it is told in the clear who logs out; ask Beheer" in note
+
+    def test_that_nobody_can_encrypt_for_must_not_require_it(self, site, hub_has):
+        hub_has()
+        site.set("filter:uwv-eilogin", require_encryption="name-id")
+        assert site.faults() == []
+        pair = new_key_pair("uwv", private=ec.generate_private_key(ec.SECP256R1()))
+        key, certificate = pair
+        (site.var / "ec.key").write_bytes(key)
+        (site.var / "ec.key").chmod(0o600)
+        (site.var / "ec.crt").write_bytes(certificate)
+        site.set(
+            "filter:uwv-eilogin",
+            key="%(here)s/var/ec.key",
+            certificate="%(here)s/var/ec.crt",
+        )
+        told = site.fault()
+        assert (told.section, told.option) == (
+            "filter:uwv-eilogin",
+            "require_encryption",
+        )
+        assert "has no key to encrypt for, so nobody could log in" in told.expected
 
     def test_is_told_nothing_of_who_is_no_hub_of_its(self, site, hub_has):
         hub_has(artifact_resolutions=(), single_sign_ons=at(AT_HUB, bindings.REDIRECT))

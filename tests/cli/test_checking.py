@@ -491,6 +491,7 @@ WRONG = {
         "explain_step_up": "maybe",
         "unsolicited": "maybe",
         "want_response_signed": "maybe",
+        "require_encryption": "everything",
         "artifacts_at_once": "0",
         "second_opinion": "maybe",
         "keep_post": "65m",

@@ -4,12 +4,15 @@ import base64
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
 from eilogin.errors import UntrustedSignature
+from eilogin.hub.protection import SignLines
 from eilogin.saml import messages, signatures, xml
 from eilogin.saml.encryption import Decrypter, EncryptionMethod
 
 HUB = "https://inloggen.test"
+STAD = "https://stad.test/eilogin/metadata"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 DENIED = (messages.RESPONDER, messages.REQUEST_DENIED)
@@ -71,13 +74,21 @@ class TestTheSignature:
     @pytest.mark.parametrize(
         ("hub_options", "wants_it", "signed"),
         [
-            ({}, False, (False, True)),
+            ({}, False, (True, True)),
+            ({"sign": "assertion"}, False, (False, True)),
             ({"sign": "assertion"}, True, (False, True)),
             ({"sign": "response"}, False, (True, False)),
             ({"sign": "response"}, True, (True, True)),
             ({"sign": "both"}, False, (True, True)),
         ],
-        ids=["usually", "assertion", "response", "response, and as it wants", "both"],
+        ids=[
+            "usually",
+            "assertion",
+            "assertion, as it wants",
+            "response",
+            "response, and as it wants",
+            "both",
+        ],
     )
     def test_is_of_what_the_option_says_and_the_participant_wants(
         self, answer, believed, is_signed, wants_it, signed
@@ -88,6 +99,32 @@ class TestTheSignature:
         assert is_signed(response) is signed[0]
         assertion = only(response, "saml:Assertion")
         assert is_signed(assertion) is signed[1]
+
+    @pytest.mark.parametrize(
+        ("hub_options", "signed"),
+        [
+            ({"sign": f"{STAD} assertion\n* response"}, (False, True)),
+            ({"sign": f"{STAD} = response\n* = assertion"}, (True, False)),
+            ({"sign": "https://other.test/ assertion"}, (True, True)),
+            ({"sign": f"https://other.test/ both\n{STAD} response"}, (True, False)),
+            ({"sign": "* assertion"}, (False, True)),
+        ],
+        ids=["its line", "with =", "of others alone", "the second", "everybody"],
+    )
+    def test_is_of_what_the_line_of_the_participant_says(
+        self, answer, believed, is_signed, signed
+    ):
+        believed(want_assertions_signed=False)
+        response = answer()
+        assertion = only(response, "saml:Assertion")
+        assert (is_signed(response), is_signed(assertion)) == signed
+
+    @pytest.mark.parametrize(
+        "text", ["none", "assertion both", f"{STAD} none", f"{STAD} both\n{STAD} both"]
+    )
+    def test_is_nothing_else(self, text):
+        with pytest.raises(ValueError, match="assertion"):
+            TypeAdapter(SignLines).validate_python(text)
 
 
 RSA_SHA512 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"
@@ -167,7 +204,15 @@ class TestTheEncryption:
         key = federation.trusts["stad.test"].own.key
         believed(encryption_certificates=(key.certificate_text,))
 
-    @pytest.mark.parametrize("hub_options", [{}, {"encrypt": "off"}])
+    @pytest.mark.parametrize(
+        "hub_options",
+        [
+            {},
+            {"encrypt": "off"},
+            {"encrypt": "https://other.test/ required"},
+            {"encrypt": f"{STAD} off\n* required"},
+        ],
+    )
     def test_is_off_unless_it_is_asked_for(self, answer):
         assert only(answer(), "saml:Assertion") is not None
 
@@ -176,7 +221,9 @@ class TestTheEncryption:
         [
             {"encrypt": "when-possible"},
             {"encrypt": "required"},
-            {"encrypt": "required", "sign": "both"},
+            {"encrypt": "required", "sign": "assertion"},
+            {"encrypt": f"{STAD} required"},
+            {"encrypt": f"{STAD} when-possible\n* off"},
         ],
     )
     def test_leaves_nothing_to_be_read_but_by_the_participant(
@@ -188,7 +235,7 @@ class TestTheEncryption:
         assert b"saml:NameID" not in text
         assertion = decrypted(only(response, "saml:EncryptedAssertion"))
         assert is_signed(assertion), "inside too"
-        assert is_signed(response) is ("sign" in hub_options)
+        assert is_signed(response) is ("sign" not in hub_options)
         (name,) = messages.read_assertion(assertion).attributes["name"]
         assert " " in name, "or it may stand in what is encrypted by chance"
         assert name.encode() not in text
@@ -198,7 +245,9 @@ class TestTheEncryption:
         believed(encryption_certificates=())
         assert only(answer(), "saml:Assertion") is not None
 
-    @pytest.mark.parametrize("hub_options", [{"encrypt": "required"}])
+    @pytest.mark.parametrize(
+        "hub_options", [{"encrypt": "required"}, {"encrypt": f"{STAD} required"}]
+    )
     def test_that_has_to_be_gives_no_login_to_who_has_no_key(
         self, service, answer, believed, tells
     ):

@@ -20,6 +20,7 @@ from eilogin.errors import (
     MessageExpired,
     MessageMisdirected,
     MessageUnexpected,
+    NotEncrypted,
     Refused,
     UnknownPeer,
     UntrustedSignature,
@@ -427,6 +428,35 @@ class TestAdvice:
 
         with pytest.raises(MalformedMessage, match="exactly one assertion"):
             accept(answer.element(edit_response=put_away), expected)
+
+    @pytest.mark.parametrize("part", ["assertion", "attributes", "name-id"])
+    @pytest.mark.parametrize("signs", [("assertion",), ("response",)])
+    def test_must_not_tell_in_clear_text_what_must_be_encrypted(  # noqa: PLR0913, PLR0917
+        self, answer, expected, evil, reader_key, signs, part
+    ):
+        """A participant that must not get clear text must not get it in Advice."""
+
+        def hide(assertion):
+            for name, wrapper in (
+                ("saml:NameID", "saml:EncryptedID"),
+                ("saml:Attribute", "saml:EncryptedAttribute"),
+            ):
+                for found in list(assertion.iter(q(name))):
+                    hidden = encrypt(found, wrapper, reader_key.public)
+                    found.getparent().replace(found, hidden)
+
+        def hide_and_advise(assertion):
+            hide(assertion)
+            advise(evil)(assertion)
+
+        wanting = replace(
+            expected, encrypted=[part], decrypter=Decrypter([reader_key.private])
+        )
+        given_answer = answer.signed(*signs)
+        if part != "assertion":
+            assert accept(given_answer.element(hide), wanting) == answer.assertion
+        with pytest.raises(NotEncrypted):
+            accept(given_answer.element(hide_and_advise), wanting)
 
 
 def test_two_signatures_may_have_one_id_if_nothing_refers_to_it(

@@ -323,9 +323,103 @@ def test_an_answer_that_is_encrypted_for_another_is_refused(
     assert witness.seen == []
 
 
+def partly(*names):
+    """Make an answer with these parts encrypted, inside of a clear assertion."""
+
+    def answer(hub, request, key):
+        assertion = hub.assertion(request, name_id=messages.NameID("anna"))
+        public = key.private.public_key()
+        for name, wrapper in (
+            ("saml:NameID", "saml:EncryptedID"),
+            ("saml:Attribute", "saml:EncryptedAttribute"),
+        ):
+            if name in names:
+                (found,) = assertion.iter(xml.q(name))
+                found.addprevious(encrypt(found, wrapper, public))
+                found.getparent().remove(found)
+        return hub.response(request, hub.signed(assertion))
+
+    return answer
+
+
+IN_CLEAR = partly()
+NAME, ATTRIBUTES = partly("saml:NameID"), partly("saml:Attribute")
+BOTH_PARTS = partly("saml:NameID", "saml:Attribute")
+
+
+@pytest.mark.parametrize(
+    ("required", "make", "lacking"),
+    [
+        ("assertion", IN_CLEAR, "the assertion"),
+        ("assertion", BOTH_PARTS, "the assertion"),
+        ("attributes", IN_CLEAR, "an attribute"),
+        ("attributes", NAME, "an attribute"),
+        ("attributes", ATTRIBUTES, ""),
+        ("name-id", IN_CLEAR, "a NameID"),
+        ("name-id", ATTRIBUTES, "a NameID"),
+        ("name-id", NAME, ""),
+        ("name-id attributes", NAME, "an attribute"),
+        ("name-id attributes", ATTRIBUTES, "a NameID"),
+        ("name-id attributes", BOTH_PARTS, ""),
+    ],
+)
+def test_rejects_an_answer_in_clear_text_if_it_must_be_encrypted(  # noqa: PLR0913, PLR0917
+    citizen, witness, caplog, required, make, lacking
+):
+    visitor = citizen(require_encryption=required)
+    key = visitor.federation.trusts["stad.test"].own.key
+    question = visitor.begin(STAD)
+    visitor.bring(make(visitor.hub, question[0], key), question)
+    if not lacking:
+        assert witness.environ["REMOTE_USER"] == "anna"
+        assert witness.environ["eilogin.session"].attributes == {"name": ["Anna"]}
+        return
+    assert visitor.browser.page.status_int == 400
+    assert witness.seen == []
+    line = next(m for m in caplog.messages if "(not-encrypted):" in m)
+    assert f"{lacking} in the answer is not encrypted" in line
+    assert "anna" not in line.lower()
+
+
+@pytest.mark.parametrize("required", ["assertion", "attributes", "name-id"])
+def test_an_encrypted_assertion_covers_all_that_must_be_encrypted(
+    citizen, encrypted, witness, required
+):
+    visitor = citizen(require_encryption=required)
+    key = visitor.federation.trusts["stad.test"].own.key
+    question = visitor.begin(STAD)
+    visitor.bring(encrypted(visitor.hub, question[0], key), question)
+    assert witness.environ["REMOTE_USER"] == "anna"
+
+
+@pytest.mark.parametrize("acs", ["artifact", "post"])
+@pytest.mark.parametrize(
+    ("encrypt", "is_enough"),
+    [("https://stad.test/eilogin/metadata required", True), ("off", False)],
+)
+def test_our_hub_encrypts_for_a_participant_that_requires_it(
+    clock, witness, eilogin_federation, acs, encrypt, is_enough
+):
+    federation = eilogin_federation(
+        {"stad.test": witness},
+        options={"stad.test": {"acs": acs, "require_encryption": "assertion"}},
+        hub_options={"encrypt": encrypt},
+    )
+    browser = federation.browser()
+    browser.visit(STAD)
+    browser.press("Inloggen", username="anna", password="demo-anna")
+    assert (browser.url == STAD) == is_enough
+    assert bool(witness.seen) == is_enough
+
+
 @pytest.mark.parametrize(
     ("option", "text"),
-    [("request_binding", "soap"), ("comparison", "better")],
+    [
+        ("request_binding", "soap"),
+        ("comparison", "better"),
+        ("require_encryption", "assertion everything"),
+        ("name_id_mismatch", "accept"),
+    ],
 )
 def test_options_that_cannot_be_used_are_refused(witness, option, text):
     with pytest.raises(InvalidOptions, match=option):

@@ -30,7 +30,7 @@ class AnswersAsDigid(Answers):
     """
 
     def __init__(self) -> None:
-        super().__init__("assertion", "off")
+        super().__init__()
 
     def login(
         self, trust: Trust, role: ServiceProvider, told: Confirmed

@@ -397,7 +397,7 @@ def test_an_encrypted_assertion_covers_all_that_must_be_encrypted(
     ("encrypt", "is_enough"),
     [("https://stad.test/eilogin/metadata required", True), ("off", False)],
 )
-def test_our_hub_encrypts_for_a_participant_that_requires_it(
+def test_our_hub_encrypts_for_a_participant_that_requires_it(  # noqa: PLR0913, PLR0917
     clock, witness, eilogin_federation, acs, encrypt, is_enough
 ):
     federation = eilogin_federation(

@@ -25,6 +25,7 @@ from eilogin.federation import watching
 from eilogin.hub import at_work
 from eilogin.saml import bindings, messages, xml
 from eilogin.visit import activity
+from eilogin.web import pages
 
 START = "2026-11-24T09:00:00Z"
 
@@ -74,6 +75,12 @@ def _no_site_refreshes_after_its_test():
     yield
     for watch in watching.ROUND.awake - before:
         watching.ROUND.leave(watch)
+
+
+@pytest.fixture(autouse=True)
+def _no_refusals_before():
+    """Refusals of earlier tests do not count among those of this one."""
+    pages._LINES.forget()  # noqa: SLF001 - of the process
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from markupsafe import Markup
 from webob import Response
 from webob.acceptparse import create_accept_language_header
 
-from eilogin import audit
+from eilogin import audit, metrics
 from eilogin.errors import (
     Busy,
     EiloginError,
@@ -40,6 +40,7 @@ from eilogin.errors import (
 from eilogin.web import environ as env
 from eilogin.web.looks import LANGUAGES, Look, look_of, packaged
 from eilogin.web.references import new_reference
+from eilogin.web.refusal_lines import Kind, Line, RefusalLines
 from eilogin.web.requests import fills_window, is_navigation, origin_of
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ _FRAMING = {
 }
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
+#: What the log says where further refusals are written with this one.
+_SHARED = "further refusals of this kind in this minute have this reference too"
 #: After how many seconds to try again what did not answer: longer than a store is left
 #: alone (:mod:`eilogin.stores.breaker`), and not so long that it feels like for good.
 _RETRY_AFTER = "10"
@@ -419,23 +422,70 @@ def note_refusal(
     """Write what was refused, and why, to log and audit log; gives the reference.
 
     Where it was a message of a party that ``environ`` knows, the log says whom to ask.
-    What is there already is not written again.
+    What is there already is not written again. Of many refusals of one kind the later
+    ones share a reference and its lines (:mod:`eilogin.web.refusal_lines`).
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference
-    reference = _note_in_log(error, event, environ)
+    line = _line_of(error, event, environ or {})
+    reference = line.reference
     code = error.code if isinstance(error, EiloginError) else EiloginError.code
-    outcome = "refused" if isinstance(error, Refused) else "failed"
+    if not line.is_written:
+        _count(event, error)
+        return reference
+    _tell_log(error, line, event, _about_peer(error, environ or {}))
     who = _who(environ or {}) if event == "access" else {}
-    peer = error.peer if isinstance(error, EiloginError) else ""
     audit.event(
         event,
-        outcome,
+        _outcome_of(error),
         reference=reference,
         reason=code,
-        **{"peer": peer or None, **who},
+        **{"peer": _peer_of(error), **who},
     )
     return reference
+
+
+#: The refusals of this process.
+_LINES = RefusalLines()
+
+
+def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
+    """Return how a refusal is written down: by itself, or with others of its kind.
+
+    An error of ours, and what somebody with a session is refused, stands by itself.
+    """
+    if not isinstance(error, Refused | Unavailable) or environ.get(env.SESSION):
+        return Line(new_reference())
+    kind = Kind(event, error.code, _peer_of(error) or "")
+    line, totals = _LINES.line_of(kind)
+    for total in totals:
+        _log.warning(
+            "%s %s (%s): %d refusals within a minute have this reference",
+            total.reference,
+            total.kind.event,
+            total.kind.code,
+            total.times,
+        )
+    return line
+
+
+def _count(event: str, error: Exception) -> None:
+    """Count a refusal that has no line of its own in the audit log."""
+    metrics.event(
+        event,
+        _outcome_of(error),
+        peer=_peer_of(error),
+        level=None,
+        reason=error.code if isinstance(error, EiloginError) else EiloginError.code,
+    )
+
+
+def _outcome_of(error: Exception) -> str:
+    return "refused" if isinstance(error, Refused) else "failed"
+
+
+def _peer_of(error: Exception) -> str | None:
+    return (error.peer if isinstance(error, EiloginError) else "") or None
 
 
 def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
@@ -455,10 +505,10 @@ def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
 def _note_in_log(
     error: Exception, event: str, environ: "WSGIEnvironment | None" = None
 ) -> str:
-    reference = new_reference()
-    code = error.code if isinstance(error, EiloginError) else EiloginError.code
-    _tell_log(error, code, reference, event, _about_peer(error, environ or {}))
-    return reference
+    line = _line_of(error, event, environ or {})
+    if line.is_written:
+        _tell_log(error, line, event, _about_peer(error, environ or {}))
+    return line.reference
 
 
 def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
@@ -494,25 +544,24 @@ def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
     return []
 
 
-def _tell_log(
-    error: Exception, code: str, reference: str, event: str, about: str
-) -> None:
+def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
     """The cause under its reference: a warning, or a fault of ours, which is worse.
 
     ``about`` is what is known of who sent it.
     """
-    cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about)))
+    shared = _SHARED if line.is_shared else ""
+    cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
     # What was sent may stand in the message: it must not start a line of its own.
-    line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
+    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
     is_refused = isinstance(error, Refused)
     _log.log(
         logging.WARNING if is_refused else logging.ERROR,
         "%s %s %s (%s): %s",
-        reference,
+        line.reference,
         event,
-        "refused" if is_refused else "failed",
-        code,
-        line,
+        _outcome_of(error),
+        error.code if isinstance(error, EiloginError) else EiloginError.code,
+        text,
         exc_info=None if isinstance(error, EiloginError) else error,
     )
 

@@ -240,7 +240,9 @@ class LoginFilter:
             pages, binding=options.request_binding, comparison=options.comparison
         )
         self._inside = inside = Inside(app)
-        self._pending = PendingLogouts(app, inside)
+        self._pending = PendingLogouts(
+            pending_logout.by_filter(app), pending_logout.ending_here(inside)
+        )
         self._silence = SilentQuestion(self._questions, inside, is_on=options.silent)
         self._login_needed = LoginNeeded(
             pages,

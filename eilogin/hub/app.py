@@ -57,6 +57,8 @@ from eilogin.settings import (
     read,
 )
 from eilogin.stores import reserve
+from eilogin.visit import pending_logout
+from eilogin.visit.pending_logout import PendingLogouts
 from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
 from eilogin.web.numbers import Numbers
@@ -97,6 +99,9 @@ _OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
 
 #: The addresses at which a page may come before what they show.
 _PAGES = ("home", "login", "sso")
+
+#: The addresses whose page gives way to that of a pending logout.
+_SHOWN = ("home", "login")
 
 #: The addresses of a logout, which a full store still accepts.
 _LOGOUTS = ("logout", "slo", "slo_soap")
@@ -306,6 +311,7 @@ class Hub:
         self._numbers = Numbers(options.metrics_token)
         self._worker = Worker() if options.work else None
         self._known: AtWork | None = None
+        self._pending = PendingLogouts(self._carry_out, _end_that_one)
         self._rehearses = options.rehearsal
         sign_in = self._sign_in(options)
         self._id_of = sign_in.id_of
@@ -384,6 +390,13 @@ class Hub:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one of the hub's addresses."""
+        if pending_logout.is_there(environ):
+            return self._pending.respond(environ, start_response, self._answer)
+        return self._answer(environ, start_response)
+
+    def _answer(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         try:
             answer = self._respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
@@ -398,13 +411,17 @@ class Hub:
         is_told = not isinstance(error, NotFound)
         if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
             return soap_fault(error, note_refusal(error, event, environ))
-        return self.pages.refuse(
+        kept = pending_logout.begun(environ, error) if address == "logout" else []
+        answer = self.pages.refuse(
             environ,
             error,
             event=event,
             again=_again(environ, error),
             ways_back=list(_ways_back(environ, error)),
+            is_pending=bool(kept),
         )
+        answer.headerlist.extend(kept)
+        return answer
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         if env.ENDED in environ:
@@ -429,11 +446,33 @@ class Hub:
         first = self._in_place_of_other(environ, address)
         if first is not None:
             return first
-        addresses = self._as_digid if own.is_digid else self._addresses
+        return self._answer_at(environ, address)
+
+    def _answer_at(self, environ: "WSGIEnvironment", address: str) -> Response:
+        is_digid = env.trust(environ).own.is_digid
+        addresses = self._as_digid if is_digid else self._addresses
         if address not in _LOGOUTS:
             return addresses[address](environ)
         with reserve.for_logout():
-            return addresses[address](environ)
+            answer = addresses[address](environ)
+        if address == "logout" and environ["REQUEST_METHOD"] == "POST":
+            answer.headerlist.extend(pending_logout.let_go(environ))
+        return answer
+
+    def _carry_out(self, environ: "WSGIEnvironment") -> Response:
+        """Carry out the pending logout of this browser; a page where one is shown."""
+        try:
+            with reserve.for_logout():
+                answer = self._logout.carry_out(environ)
+        except Unavailable:
+            return Response(status=pending_logout.NOT_YET)
+        is_page = env.address(environ) in _SHOWN and wants_page(environ)
+        if answer is None or not is_page:
+            cookies = [] if answer is None else pending_logout.cookies_of(answer)
+            answer = Response(status=pending_logout.DONE)
+            answer.headerlist.extend(cookies)
+        answer.headerlist.extend(pending_logout.let_go(environ))
+        return answer
 
     def _in_place_of_other(
         self, environ: "WSGIEnvironment", address: str
@@ -544,6 +583,13 @@ class Hub:
             choice = rehearsal.chosen(read_form(environ), _OF_NEXT)
             rehearsal.keep(env.values(environ), login, choice)
         return see_other(own.url("home"))
+
+
+def _end_that_one(environ: "WSGIEnvironment") -> None:
+    """End the session that a request brings, and no other one."""
+    login = env.session_to_end(environ)
+    if login is not None:
+        env.sessions(environ).drop(login)
 
 
 def _looked_at(

@@ -536,6 +536,14 @@ class SingleLogout:
             # Its page reloads itself, which a form cannot.
             return see_other(keep_text(environ, _LEAVE, new_handle(), login.name))
 
+    def carry_out(self, environ: "WSGIEnvironment") -> Response | None:
+        """Carry out the pending logout of this browser, and answer what came of it.
+
+        See :mod:`eilogin.visit.pending_logout`. None if its session has ended already.
+        """
+        login = env.session_to_end(environ)
+        return None if login is None else self._end_here(environ, login)
+
     def _leave_in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
         """A logout of that button that had to wait; Busy if it still has to.
 

@@ -41,9 +41,9 @@ _LOGOUTS = ("logout", env.APP_LOGOUT)
 #: The addresses at which a visitor may fail to log out: those, and the application's.
 _BEGUN_AT = (*_LOGOUTS, None)
 
-#: What the filter ``logout`` answers without a page: it is done, or not yet.
+#: What carries it out answers without a page: it is done, or not yet.
 DONE, NOT_YET = 204, 503
-#: The first status by which it says that it failed.
+#: The first status by which the filter ``logout`` says that it failed.
 _FAILED = 500
 
 
@@ -85,15 +85,23 @@ def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     return [] if cookie.read(environ) is None else [cookie.expire()]
 
 
-class PendingLogouts:
-    """Carries out pending logouts, before any page of the site is answered.
+#: Carries out the logout of the session that a request brings, in that request.
+CarryOut = Callable[["WSGIEnvironment"], Response]
 
-    ``app`` is the filter ``logout`` with what stands behind it.
+
+class PendingLogouts:
+    """Carries out pending logouts, before any page of a party is answered.
+
+    ``carry_out`` answers with :data:`DONE`, with :data:`NOT_YET`, or with a page that a
+    person looks at. ``end_other`` ends a session that is not the one of the browser any
+    more, and no other one.
     """
 
-    def __init__(self, app: "WSGIApplication", inside: Inside) -> None:
-        self._app = app
-        self._inside = inside
+    def __init__(
+        self, carry_out: CarryOut, end_other: Callable[["WSGIEnvironment"], object]
+    ) -> None:
+        self._carry_out = carry_out
+        self._end_other = end_other
 
     def respond(
         self,
@@ -112,33 +120,48 @@ class PendingLogouts:
         held = env.cookie(environ).read(environ) or ""
         there = _with_session(environ, token)
         if held and not hmac.compare_digest(held.encode(), token.encode()):
-            headers = self._end_other(there)
+            headers = self._other_ended(there)
             return go_on(environ, _adding(headers, start_response))
         _make_anonymous(environ)
         if env.address(environ) in _LOGOUTS:
             return go_on(there, start_response)
-        answer = self._carried_out(there)
+        is_too_soon = is_in_advance(environ)
+        answer = Response(status=NOT_YET) if is_too_soon else self._carry_out(there)
         if answer.status_code not in (DONE, NOT_YET):
             return answer(environ, start_response)
-        cookies = [pair for pair in answer.headerlist if pair[0] == "Set-Cookie"]
-        return go_on(environ, _adding(cookies, start_response))
+        return go_on(environ, _adding(cookies_of(answer), start_response))
 
-    def _carried_out(self, there: "WSGIEnvironment") -> Response:
-        """Return what the filter ``logout`` answers; its failures are in the log."""
-        if is_in_advance(there):
-            return Response(status=NOT_YET)
-        is_page = env.address(there) is None
-        there[env.ADDRESS] = env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
-        answer = Request(there).get_response(self._app)
-        return Response(status=NOT_YET) if answer.status_code >= _FAILED else answer
-
-    def _end_other(self, there: "WSGIEnvironment") -> list[tuple[str, str]]:
-        """End a session that is not the one of this browser any more, and only that."""
+    def _other_ended(self, there: "WSGIEnvironment") -> list[tuple[str, str]]:
         try:
-            end_here(there, "logged-out-before", self._inside)
+            self._end_other(there)
         except StoreUnavailable:
             return []
         return let_go(there)
+
+
+def by_filter(app: "WSGIApplication") -> CarryOut:
+    """Have the filter ``logout`` carry out a logout; its failures are in the log.
+
+    ``app`` is that filter, with what stands behind it.
+    """
+
+    def carry_out(there: "WSGIEnvironment") -> Response:
+        is_page = env.address(there) is None
+        there[env.ADDRESS] = env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
+        answer = Request(there).get_response(app)
+        return Response(status=NOT_YET) if answer.status_code >= _FAILED else answer
+
+    return carry_out
+
+
+def ending_here(inside: Inside) -> Callable[["WSGIEnvironment"], object]:
+    """End a session at a participant, and at a hub that stands ``inside``."""
+    return lambda there: end_here(there, "logged-out-before", inside)
+
+
+def cookies_of(answer: Response) -> list[tuple[str, str]]:
+    """Return the headers of an answer that set cookies."""
+    return [pair for pair in answer.headerlist if pair[0] == "Set-Cookie"]
 
 
 def _read(environ: "WSGIEnvironment") -> str | None:

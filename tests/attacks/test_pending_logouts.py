@@ -128,3 +128,23 @@ def test_it_tells_nobody_which_session_it_names(log_in, log_out_in_vain) -> None
     assert token not in kept
     assert token.encode() not in base64.urlsafe_b64decode(kept)
     assert kept != log_out_in_vain(anna)
+
+
+def test_one_that_is_planted_at_the_hub_logs_nobody_else_out(
+    federation, log_in, monkeypatch
+) -> None:
+    mallory, victim = log_in("bram"), log_in("anna")
+
+    def failing(*args, **kwargs):
+        raise StoreUnavailable("the store does not answer")
+
+    mallory.visit("https://inloggen.test/")
+    with monkeypatch.context() as patch:
+        patch.setattr(federation.apps["inloggen.test"].sessions.store, "end", failing)
+        mallory.press("Overal uitloggen")
+    planted = mallory.cookie("inloggen.test", PENDING)
+    victim.set_cookie("inloggen.test", PENDING, planted)
+    assert is_in(victim, STAD)
+    assert victim.cookie("inloggen.test", PENDING) is None, "spent"
+    victim.visit("https://inloggen.test/")
+    assert "Overal uitloggen" in victim.text

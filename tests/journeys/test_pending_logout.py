@@ -234,3 +234,69 @@ def test_a_disk_that_could_only_be_read_is_told_when_it_can_be_written(
         assert "U bent overal uitgelogd" in anna.browser.text
         assert not anna.is_let_in(UWV)
         federation.apps["uwv.test"].sessions.store.close()
+
+
+class TestAtTheHub:
+    HUB = "https://inloggen.test/"
+    SESSION = "__Host-eilogin"
+
+    @pytest.fixture
+    def hub_store(self, federation, monkeypatch):
+        store = federation.apps["inloggen.test"].sessions.store
+
+        def failing(*args, **kwargs):
+            raise StoreUnavailable("the store does not answer")
+
+        class Store:
+            def fail(self):
+                for verb in ("end", "add", "take", "swap", "create"):
+                    monkeypatch.setattr(store, verb, failing)
+
+            def recover(self):
+                monkeypatch.undo()
+
+        return Store()
+
+    def leave(self, anna):
+        """Press the button while the store fails."""
+        anna.browser.press("Overal uitloggen")
+        assert anna.browser.page.status_int == 503
+        assert "Het uitloggen is nog niet klaar" in anna.browser.text
+
+    def test_a_browser_is_anonymous_at_once(self, anna, hub_store) -> None:
+        anna.visit(self.HUB)
+        hub_store.fail()
+        self.leave(anna)
+        assert anna.browser.cookie("inloggen.test", self.SESSION) is None
+        anna.visit(self.HUB)
+        assert "Overal uitloggen" not in anna.browser.text
+
+    def test_the_first_page_logs_out_everywhere(self, anna, hub_store) -> None:
+        anna.visit(self.HUB)
+        hub_store.fail()
+        self.leave(anna)
+        hub_store.recover()
+        anna.visit(self.HUB)
+        assert "U bent overal uitgelogd" in anna.browser.text
+        for url in (UWV, STAD):
+            assert not anna.is_let_in(url)
+
+    def test_a_second_click_logs_out_everywhere(self, anna, hub_store) -> None:
+        anna.visit(self.HUB)
+        hub_store.fail()
+        self.leave(anna)
+        hub_store.recover()
+        anna.browser.post("https://inloggen.test/logout")
+        assert "U bent overal uitgelogd" in anna.browser.text
+        assert anna.browser.cookie("inloggen.test", f"{self.SESSION}-out") is None
+        assert not anna.is_let_in(STAD)
+
+    def test_a_login_at_a_site_ends_it_first(self, anna, hub_store) -> None:
+        anna.visit(self.HUB)
+        hub_store.fail()
+        self.leave(anna)
+        hub_store.recover()
+        anna.browser.forget("uwv.test")
+        anna.visit(UWV)
+        assert anna.is_asked_for_password
+        assert not anna.is_let_in(STAD)

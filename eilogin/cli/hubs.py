@@ -7,6 +7,7 @@ in which the hub takes itself to us (:class:`eilogin.web.environ.Operator`).
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,11 +156,16 @@ def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
     """Have what ``app`` serves begin its work, though nobody visits it.
 
     A hub tells again who was not reached, and who keeps its federation refreshes that.
+    A participant delivers the logouts that it could not tell its hub.
     """
     for stack in Pipelines(ini).stacks():
         if not any(map(is_member, stack.parts)):
             continue
         member = _member(ini, stack, app)
+        if not member.is_hub:
+            # Else its first page does it.
+            with suppress(Exception):
+                member.operator().site.wake()
         if not member.has_work:
             continue
         try:

@@ -1,7 +1,9 @@
 """Ctrl-C and SIGTERM, for commands that run until one of them comes."""
 
 import contextlib
+import math
 import signal
+import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
@@ -25,12 +27,13 @@ class Stop:
         self.is_set = True
         self._told.put(None)
 
-    def wait(self) -> None:
-        """Wait until it is set.
+    def wait(self, most: float = math.inf) -> None:
+        """Wait until it is set, or for about so many seconds.
 
         The system may hand a signal to another thread, which does not wake this one.
         """
-        while not self.is_set:
+        until = time.monotonic() + most
+        while not self.is_set and time.monotonic() < until:
             with contextlib.suppress(Empty):
                 self._told.get(timeout=_LOOK)
 

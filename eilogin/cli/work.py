@@ -1,12 +1,14 @@
 """``eilogin work FILE`` and ``eilogin logouts FILE``: what nobody waits for.
 
 A hub tells again who was not reached, and ends sessions at their limit, in its own
-processes. Where those end before it is done, or start no threads (uWSGI without
-``enable-threads``), ``eilogin work`` does that as a service of its own; and ``eilogin
-logouts`` shows what there is to do. It refreshes the federation of all sites too.
+processes; a participant delivers the logouts that its hub did not hear. Where those end
+before it is done, or start no threads (uWSGI without ``enable-threads``), ``eilogin
+work`` does that as a service of its own; and ``eilogin logouts`` shows what a hub has
+to do. It refreshes the federation of all sites too.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -27,7 +29,13 @@ from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Watch
 from eilogin.hub.at_work import AtWork, Worker
 from eilogin.hub.undelivered import AGAIN, BROWSER, NOW, PARTLY
+from eilogin.stores.memory import MemoryStore
+from eilogin.visit.by_operator import SiteAtWork
 
+_log = logging.getLogger("eilogin")
+
+#: How often it looks whether a participant has queued a logout, in seconds.
+_LOOK = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 #: What a line says of each state.
 _SAID = {
@@ -51,7 +59,8 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
     which all participants are told. The processes of a hub do both themselves, unless
     its option "work" is false: then nobody does but this. Of all its sites: the
     federation is refreshed where there is a "federation_folder", as their processes do
-    too, once somebody has visited them.
+    too, once somebody has visited them. Of its participants: a logout that their hub
+    did not hear is delivered, unless "store" is "memory:".
 
     It may run beside them, also several times: each logout is taken up by one of them,
     and one refreshes. NAME=VALUE as for "eilogin serve".
@@ -59,26 +68,59 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
     ini = IniFile.read(file, variables_of(variables))
     members = members_of(ini, variables_of(variables))
     hubs, watches = hub_members(members), _watches(ini)
-    if not hubs and not watches:
+    sites = list(_sites(members))
+    if not (hubs or watches or sites):
         raise click.ClickException(
             f"{ini.path}: nothing to do: expected a pipeline that ends in"
-            " 'egg:eilogin#hub', or a site with a 'federation_folder'"
+            " 'egg:eilogin#hub', or a site with a 'federation_folder' or a 'store' that"
+            " is not 'memory:'"
         )
     with telling_errors():
         set_up_logging(ini)
     if once:
         _work_once({hub.own.entity_id: hub.operator().hub for hub in hubs}, watches)
+        _deliver_once(sites)
         return
     with signals() as stop:
         for entity_id in dict.fromkeys(
-            [*(hub.own.entity_id for hub in hubs), *(one.entity_id for one in watches)]
+            [
+                *(hub.own.entity_id for hub in hubs),
+                *(one.entity_id for one in watches),
+                *(site.own.entity_id for site in sites),
+            ]
         ):
             click.echo(f"at work for {entity_id}")
         for hub in hubs:
             _at_work(hub)
         for watch in watches:
             watch.wake()
-        stop.wait()
+        while not stop.is_set:
+            for site in sites:
+                site.wake()
+            stop.wait(_LOOK)
+
+
+def _sites(members: Sequence[Member]) -> Iterator[SiteAtWork]:
+    """The participants whose logouts are in a store that this command sees too."""
+    for member in members:
+        if member.is_hub:
+            continue
+        try:
+            site: SiteAtWork = member.operator().site
+        except click.ClickException as error:
+            _log.warning("%s delivers no logouts here: %s", member.title, error)
+            continue
+        if not isinstance(site.sessions.store, MemoryStore):
+            yield site
+
+
+def _deliver_once(sites: Sequence[SiteAtWork]) -> None:
+    with telling_errors():
+        for site in sites:
+            count = site.deliver()
+            if count:
+                said = f"{count} logout{'' if count == 1 else 's'} delivered"
+                click.echo(f"{site.own.entity_id}: {said}")
 
 
 def _at_work(hub: Member) -> None:

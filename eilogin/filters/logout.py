@@ -243,6 +243,8 @@ class LogoutFilter:
     def _at_first(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        # A process before this one may have left something to deliver.
+        self._leaving.courier.wake_if_queued(environ)
         has_hub = env.trust(environ).own.hub_inside is not None
         self._pass_on = self._pass_on_to_hub if has_hub else self._inner
         return self._pass_on(environ, start_response)

@@ -29,7 +29,7 @@ from eilogin import clock
 from eilogin.errors import PrincipalUnknown
 from eilogin.hub import refusals
 from eilogin.hub.propagation import Came, Propagation, Told
-from eilogin.sessions import UNREADABLE, Login, Sessions, Subject
+from eilogin.sessions import UNREADABLE, Login, Sessions, Subject, retries
 from eilogin.stores import StoredSession, Values
 from eilogin.web import environ as env
 
@@ -40,8 +40,6 @@ _log = logging.getLogger("eilogin")
 
 #: How long it is known that somebody has heard late, in seconds.
 LATE_FOR = 60 * 60.0
-#: At most so many seconds lie between two tries.
-LONGEST_WAIT = 60.0
 #: How much later than the logout itself may last it is taken up by others, in seconds.
 _GRACE = 2.0
 #: With what the name of one begins that waits for her browser; no handle has this.
@@ -53,8 +51,6 @@ HELD_KEYS = f"{KEYS}-{_HELD}*"
 #: by who began the logout; it is told again; it waits for her browser or her next
 #: logout; it has heard, and maybe not all behind it.
 NOW, AGAIN, BROWSER, PARTLY = "now", "again", "browser", "partly"
-#: How much later than it was last taken up a try is another one, in seconds.
-_INSTANT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +86,7 @@ class Entry:
 
     def due(self, first: float) -> float:
         """When it is to be tried again; ``first`` is how long the logout may last."""
-        waited = max(self.seen - self.begun, first)
-        return self.seen + min(waited, max(LONGEST_WAIT, first))
+        return retries.next_try(self.begun, self.seen, first)
 
 
 class Undelivered:
@@ -392,22 +387,11 @@ class Undelivered:
     def due_at(self, entry: Entry) -> float:
         """When one is to be tried again."""
         first = self._longest + _GRACE
-        return entry.begun if self._is_ahead(entry) else entry.due(first)
+        return entry.begun if retries.is_ahead(entry.seen) else entry.due(first)
 
     def take_up(self, entry: Entry) -> bool:
         """Take one up to try it; of all processes that want to one may."""
-        now = clock.now()
-        if self._is_ahead(entry):
-            name = f"{entry.key}-{now // LONGEST_WAIT:.0f}"
-            return self._store.add(name, "", now + LONGEST_WAIT, durable=False)
-        return self._store.touch(entry.key, now, entry.seen + _INSTANT)
-
-    def _is_ahead(self, entry: Entry) -> bool:
-        """Whether somebody has taken it up whose clock was far ahead of ours.
-
-        What was seen is never moved back.
-        """
-        return entry.seen > clock.now() + LONGEST_WAIT
+        return retries.take_up(self._store, entry.key, entry.seen)
 
     def read(self, key: str) -> Entry | None:
         """The one with this key; None where all know, or it is too late."""

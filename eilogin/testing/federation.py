@@ -91,6 +91,8 @@ class Federation:
     ) -> Iterable[bytes]:
         """Dispatch by host name."""
         host = environ["HTTP_HOST"].partition(":")[0]
+        # No thread outlives a test: see deliver().
+        environ["wsgi.run_once"] = True
         return self.apps[host](environ, start_response)
 
     def browser(self) -> Browser:
@@ -122,6 +124,18 @@ class Federation:
                     sent += app.activity.send()
                 app = getattr(app, "app", None)
         return sent
+
+    def deliver(self, host: str) -> int:
+        """Have a participant deliver the logouts that the hub could not be told of.
+
+        How many the hub has heard of now, of those whose turn it was.
+        """
+        operator = env.Operator()
+        request = Request.blank("/eilogin/logout", base_url=f"https://{host}")
+        request.environ[env.OPERATOR] = operator
+        request.get_response(self)
+        told: int = operator.site.deliver()
+        return told
 
     # --- its members ----------------------------------------------------------------
 

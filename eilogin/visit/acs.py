@@ -13,6 +13,7 @@ from eilogin.errors import (
     AttributeMissing,
     CookiesRefused,
     LevelTooLow,
+    LoginEnded,
     LoginLost,
     ProofTooOld,
     Proven,
@@ -22,7 +23,7 @@ from eilogin.errors import (
 )
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
-from eilogin.visit import access, anew, limits, under_way
+from eilogin.visit import access, anew, limits, logout_hint, under_way
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import Arrivals, go_to, once_more
 from eilogin.visit.digid import is_failure
@@ -121,6 +122,21 @@ class AssertionConsumer:
             return self._no_login.silently(environ, answer.pending)
         return once_more(environ, answer.pending)
 
+    def _since_logged_out(
+        self, environ: "WSGIEnvironment", pending: PendingLogin
+    ) -> Response:
+        """What comes of an answer in a browser that has logged out since it asked.
+
+        Nobody is signed in by it. The next login asks the hub for a fresh proof.
+        """
+        if pending.is_passive:
+            return self._no_login.silently(environ, pending)
+        error = LoginEnded(
+            "this browser has logged out since it asked, and the hub has not confirmed"
+            " that: log in again"
+        )
+        return self._no_login.refused(environ, pending, error)
+
     def _arrive(
         self,
         environ: "WSGIEnvironment",
@@ -128,6 +144,8 @@ class AssertionConsumer:
         assertion: messages.Assertion,
     ) -> Response:
         """Where the hub says who she is: on as who she is, if that is enough."""
+        if not pending.is_forced and logout_hint.has_left(environ):
+            return self._since_logged_out(environ, pending)
         assertion = of_own_scope(env.trust(environ), assertion)
         try:
             access.require_attributes(environ, assertion, self._required)

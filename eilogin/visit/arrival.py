@@ -15,7 +15,7 @@ from eilogin.federation import Own, Trust
 from eilogin.saml import messages
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import reaches
-from eilogin.sessions import Login, create_in_place
+from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.visit import (
     cancelled,
     choosing,
@@ -138,8 +138,8 @@ class Arrivals:
         headers = [
             env.cookie(environ).set(token),
             *self._forms.whose_cookie(environ, login, token),
+            *self._noted(environ, pending, current, login.who),
             *logout_hint.keep(environ, token),
-            *self._noted(environ, pending, current, assertion.issuer),
         ]
         return go_to(environ, way_back(environ, pending.target), headers)
 
@@ -172,15 +172,15 @@ class Arrivals:
         environ: "WSGIEnvironment",
         pending: PendingLogin,
         current: Login | None,
-        hub: str,
+        who: Subject,
     ) -> Sequence[tuple[str, str]]:
         """The headers by which her browser knows what came of what it asked."""
         headers = [
             self._whether_asked(pending, current),
             *under_way.spent_cookie(environ, pending),
             *cancelled.forget(environ),
-            *choosing.remember(environ, hub),
-            *leaving.forget(environ),
+            *choosing.remember(environ, who.issuer),
+            *leaving.forget(environ, who),
         ]
         if not pending.is_passive:
             headers.append(rounds.note(environ, pending.target))

@@ -22,7 +22,7 @@ from eilogin.federation import Own, Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, bindings_of
 from eilogin.saml.text import short
-from eilogin.visit import cancelled, under_way
+from eilogin.visit import cancelled, logout_hint, under_way
 from eilogin.visit.handles import new_handle
 from eilogin.visit.looking import is_there
 from eilogin.visit.under_way import PendingLogin
@@ -82,7 +82,8 @@ class Questions:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
         When the hub has answered, the visitor is at ``target``, a path of this site
-        with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt;
+        with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt.
+        A browser whose logout the hub has not confirmed has to prove it in any case.
         ``began`` is the page where she began it, if that is another one. With
         ``is_required`` the target asked for the login, so it is no page to go back to.
         ``is_second`` says that a login is lost in whose place this one begins.
@@ -91,6 +92,7 @@ class Questions:
         """
         trust = env.trust(environ)
         endpoint = self.endpoint(trust, hub)
+        force = force or (not passive and logout_hint.has_left(environ))
         asked = PendingLogin(
             target,
             level,

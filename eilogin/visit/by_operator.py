@@ -51,6 +51,17 @@ class SiteAtWork:
         """End these, and tell the hub; whether it says that all others know it."""
         return self._leaving.end_all(self._environ, logins, hooks.OPERATOR)
 
+    def deliver(self) -> int:
+        """Deliver the queued logouts whose turn it is; how many the hub has heard of.
+
+        Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        return self._leaving.deliver(self._environ)
+
+    def wake(self) -> None:
+        """Have this process deliver them, if there are any, until there are none."""
+        self._leaving.courier.wake_if_queued(self._environ)
+
     def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
         """Whom it may mean."""
         trust = env.trust(self._environ)

@@ -4,6 +4,7 @@ The session ends before anything is sent, so that whatever happens afterwards sh
 logged out here. The hub is told in her browser, or over SOAP, and then she stays here.
 """
 
+import hashlib
 import hmac
 import json
 from collections.abc import Collection, Iterable
@@ -19,16 +20,19 @@ from eilogin.errors import (
     MessageUnexpected,
     PeerUnavailable,
     Refused,
+    StoreUnavailable,
+    Unavailable,
     UnknownPeer,
 )
 from eilogin.federation import Trust
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint
-from eilogin.sessions import Login
+from eilogin.sessions import Login, Subject
 from eilogin.visit import hooks, inside, logout_hint, rounds, unheard
 from eilogin.visit.hooks import Hooks
 from eilogin.visit.inside import Inside
 from eilogin.visit.logged_out import Afterwards, LoggedOut
+from eilogin.visit.logout_queue import Courier, LogoutQueue
 from eilogin.visit.looking import is_there
 from eilogin.visit.telling import HubTold, judged
 from eilogin.visit.unheard import Notice
@@ -70,6 +74,9 @@ class Leaving:
         self._pages = pages
         self._hooks = hooks_
         self._hub_told = hub_told
+        self._queue = LogoutQueue(hub_told, _delivered)
+        #: Delivers what is queued, in this process.
+        self.courier = Courier(self._queue)
         self._inside = inside_
         self._logged_out = logged_out
         self._usual = usual
@@ -171,9 +178,12 @@ class Leaving:
         """
         notice = unheard.keep(environ, login)
         self._end_here(environ, login, hooks.APPLICATION)
+        held = _held(environ, notice)
         if self._tell_directly(environ, notice):
             unheard.keep_briefly(environ, notice)
-        return [*_held(environ, notice), *logout_hint.let_go(environ)]
+            return [*held, *logout_hint.let_go(environ)]
+        self._has_queued(environ, notice, Afterwards(self._usual))
+        return [*held, *logout_hint.mark(environ, notice.login, notice.key)]
 
     def _tell_directly(self, environ: "WSGIEnvironment", notice: Notice) -> str:
         """Tell the hub over SOAP; what it says of the others, or "" of nothing."""
@@ -217,7 +227,7 @@ class Leaving:
             endpoints = self._hub_told.endpoints(trust, login)
         except UnknownPeer as error:
             return self._untold(environ, notice, then, error)
-        reference = ""
+        reference, is_away = "", False
         for endpoint in endpoints:
             if endpoint.binding != bindings.SOAP:
                 hub, can_try = login.who.issuer, bool(notice.secret) and not is_again
@@ -231,16 +241,63 @@ class Leaving:
                 others = self._hub_told.directly(environ, notice, endpoint)
             except EiloginError as error:
                 reference = note_refusal(error, "logout.answered", environ)
+                is_away = isinstance(error, Unavailable)
             else:
                 return self._heard(environ, notice, then, others)
+        return self._unconfirmed(
+            environ, notice, then, "unconfirmed", reference, may_queue=is_away
+        )
+
+    def _unconfirmed(  # noqa: PLR0913 - what is known of one logout
+        self,
+        environ: "WSGIEnvironment",
+        notice: Notice,
+        then: Afterwards,
+        others: str,
+        reference: str = "",
+        *,
+        may_queue: bool = True,
+    ) -> Response:
+        """The page of a logout that the hub has not heard, or does not confirm.
+
+        Where this server goes on to deliver it, the page says so.
+        """
+        headers = _left(environ, notice)
+        if may_queue and self._has_queued(environ, notice, then):
+            others, under_way = "retrying", _queued_name(notice.key)
+            headers.append(_UNDER_WAY.set(under_way, max_age=int(_KEPT_FOR)))
         return self._logged_out.answer(
             environ,
             then,
-            "unconfirmed",
-            headers=_held(environ, notice),
+            others,
+            headers=headers,
             reference=reference,
             again=_again_at(environ, then.target),
         )
+
+    def _has_queued(
+        self, environ: "WSGIEnvironment", notice: Notice, then: Afterwards
+    ) -> bool:
+        """Have this server deliver a logout; whether it does."""
+        try:
+            if not self._queue.add(environ, notice):
+                return False
+        except (StoreUnavailable, UnknownPeer) as error:
+            note_refusal(error, "logout.sent", environ)
+            return False
+        # Its page says what came of it, once that is known.
+        asked = _Asked(notice.login.who.issuer, then, notice.key)
+        until, key = clock.now() + _KEPT_FOR, _key(_queued_name(notice.key))
+        env.values(environ).change(key, lambda _: asked.text, until)
+        self.courier.wake(environ)
+        return True
+
+    def deliver(self, environ: "WSGIEnvironment") -> int:
+        """Deliver the queued logouts whose turn it is; how many hubs have heard of.
+
+        Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        return self._queue.deliver(environ)
 
     def _heard(
         self, environ: "WSGIEnvironment", notice: Notice, then: Afterwards, others: str
@@ -256,8 +313,9 @@ class Leaving:
         # Her browser may have been sent with the same message before.
         env.values(environ).change(key, lambda _: asked.text, until)
         under_way = _UNDER_WAY.set(notice.request_id, max_age=int(_KEPT_FOR))
+        headers = [under_way, *logout_hint.let_go(environ)]
         return self._settled(
-            environ, notice, then, others, [under_way], page_at=own.url("slo")
+            environ, notice, then, others, headers, page_at=own.url("slo")
         )
 
     def _settled(  # noqa: PLR0913, PLR0917 - what is known of one logout
@@ -270,9 +328,9 @@ class Leaving:
         page_at: str = "",
     ) -> Response:
         """The page of one of which there is nothing more to tell the hub."""
-        unheard.forget(environ, notice.key)
+        _forget_notice(environ, notice.key)
         gone = [env.cookie(environ).expire(), *unheard.let_go(environ)]
-        headers = [*gone, *logout_hint.let_go(environ), *headers]
+        headers = [*gone, *(headers or logout_hint.let_go(environ))]
         return self._logged_out.answer(
             environ, then, others, headers=headers, page_at=page_at
         )
@@ -286,7 +344,9 @@ class Leaving:
     ) -> Response:
         """The page for a logout of which nobody can be told, however often."""
         note_refusal(error, "logout.sent", environ)
-        return self._settled(environ, notice, then, "not-told")
+        # The hub goes on to know this browser, and must not sign it in silently.
+        mark = logout_hint.mark(environ, notice.login, "")
+        return self._settled(environ, notice, then, "not-told", mark)
 
     def _not_there(
         self, environ: "WSGIEnvironment", notice: Notice, then: Afterwards
@@ -298,13 +358,7 @@ class Leaving:
         )
         error.peer = notice.login.who.issuer
         note_refusal(error, "logout.sent", environ)
-        return self._logged_out.answer(
-            environ,
-            then,
-            "not-told",
-            headers=_held(environ, notice),
-            again=_again_at(environ, then.target),
-        )
+        return self._unconfirmed(environ, notice, then, "not-told")
 
     def _send(
         self,
@@ -328,7 +382,7 @@ class Leaving:
             bindings.REQUEST,
             self._hub_told.request(trust, notice, endpoint),
             key=trust.key_for(hub),
-            headers=[*_held(environ, notice), under_way],
+            headers=[*_left(environ, notice), under_way],
         )
 
     # --- what it answers --------------------------------------------------------------
@@ -438,7 +492,7 @@ def _note(
     """
     until, values = asked.answered + _KEPT_FOR, env.values(environ)
     values.swap(_key(held), stored, asked.text, until, durable=False)
-    unheard.forget(environ, asked.kept)
+    _forget_notice(environ, asked.kept)
     under_way = _UNDER_WAY.set(held, max_age=int(_KEPT_FOR))
     return [under_way, *unheard.let_go(environ), logout_hint.drop()]
 
@@ -449,12 +503,16 @@ def _kept(environ: "WSGIEnvironment") -> tuple[str, str | None]:
     return held, env.values(environ).get(_key(held)) if held else None
 
 
-def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def forget(environ: "WSGIEnvironment", who: Subject) -> list[tuple[str, str]]:
     """The headers after which no answer of a hub says "logged out": she is logged in.
 
-    Nor is a hub told of a logout of before that. Raises StoreUnavailable.
+    Nor is a hub told of a logout of before that. If that was of somebody else than is
+    in now (``who``), this server goes on to deliver it. Raises StoreUnavailable.
     """
     is_under_way = _UNDER_WAY.read(environ) is not None
+    before = logout_hint.left(environ)
+    if before is not None and before.login.who == who:
+        LogoutQueue.drop(environ, before.kept)
     unheard.void(environ)
     return [*([_UNDER_WAY.expire()] if is_under_way else []), *unheard.let_go(environ)]
 
@@ -463,6 +521,39 @@ def _held(environ: "WSGIEnvironment", notice: Notice) -> list[tuple[str, str]]:
     """The headers by which a browser without a session may have the hub told again."""
     held = [unheard.hold(notice)] if notice.secret else []
     return [env.cookie(environ).expire(), *held]
+
+
+def _left(environ: "WSGIEnvironment", notice: Notice) -> list[tuple[str, str]]:
+    """The same, and this browser is marked until the hub confirms the logout."""
+    held = _held(environ, notice)
+    return [*held, *logout_hint.mark(environ, notice.login, notice.key)]
+
+
+def _forget_notice(environ: "WSGIEnvironment", kept: str) -> None:
+    """Tell the hub no more of a logout; it has heard it, or can never be told."""
+    unheard.forget(environ, kept)
+    LogoutQueue.drop(environ, kept)
+
+
+def _delivered(environ: "WSGIEnvironment", kept: str, others: str) -> None:
+    """A hub has heard of a queued logout; keep that for its browser."""
+    now = clock.now()
+    unheard.forget(environ, kept)
+    logout_hint.unmark(environ, kept, now + env.sessions(environ).max_session)
+
+    def answered(stored: str | None) -> str | None:
+        if stored is None:
+            return None
+        asked = _Asked.read(stored, "")
+        return asked._replace(answered=now, others=others).text
+
+    key = _key(_queued_name(kept))
+    env.values(environ).change(key, answered, now + _KEPT_FOR)
+
+
+def _queued_name(kept: str) -> str:
+    """By what a queued logout is remembered for its browser, in place of a message."""
+    return hashlib.sha256(b"queued\0" + kept.encode()).hexdigest()
 
 
 def _again_at(environ: "WSGIEnvironment", target: str) -> str:

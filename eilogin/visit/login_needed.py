@@ -12,7 +12,7 @@ from webob import Response
 
 from eilogin.errors import ConfigurationError
 from eilogin.saml.levels import reaches
-from eilogin.visit import rounds
+from eilogin.visit import logout_hint, rounds
 from eilogin.visit.asking import Questions, login_address, to_first_page, was_asked
 from eilogin.visit.cancelled import page_before
 from eilogin.visit.choosing import have_chosen, known_hub
@@ -33,6 +33,7 @@ def can_be_passive(environ: "WSGIEnvironment") -> bool:
         and not is_in_frame(environ)
         and not env.trust(environ).own.is_digid
         and known_hub(environ) != ""
+        and not logout_hint.has_left(environ)
     )
 
 

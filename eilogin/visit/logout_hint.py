@@ -9,14 +9,19 @@ A login sets the cookie, and the hub's answer to a logout takes it away. Nobody 
 participant can make, read or change it. It signs nobody in. It can end the session that
 it names, once, until the instant at which that ends anyway: a logout here spends it,
 with all its copies.
+
+From a logout until the hub has confirmed it, the same cookie marks a browser that has
+logged out. Such a browser is never signed in silently: the next login asks the hub for
+a fresh proof (ForceAuthn). The mark needs no entry in the store, which may be lost.
 """
 
 import json
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import clock
+from eilogin.errors import StoreUnavailable
 from eilogin.sessions import UNREADABLE, Login
 from eilogin.visit.sealing import Sealer, as_text, from_text
 from eilogin.web import environ as env
@@ -38,22 +43,80 @@ def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
     login = env.sessions(environ).find(token)
     if login is None or login.named is None:
         return let_go(environ)
+    return _header(environ, login) or let_go(environ)
+
+
+def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str, str]]:
+    """The headers that mark this browser as one that has logged out of a session.
+
+    ``kept`` names the logout, for :func:`unmark`; "" where no server can confirm it.
+    """
+    return _header(environ, login, kept, has_left=True)
+
+
+class Left(NamedTuple):
+    """A logout of this browser that the hub has not confirmed."""
+
+    #: The session that has ended.
+    login: Login
+    #: The name of the logout, or "".
+    kept: str
+
+
+def left(environ: "WSGIEnvironment") -> Left | None:
+    """The last logout of this browser, if the hub has not confirmed it; or None.
+
+    Raises :class:`eilogin.errors.StoreUnavailable`.
+    """
+    found = _opened(environ)
+    if found is None or not found.has_left or not _may_live(environ, found.login):
+        return None
+    if found.kept and env.values(environ).get(_told(found.kept)) is not None:
+        return None
+    return Left(found.login, found.kept)
+
+
+def has_left(environ: "WSGIEnvironment") -> bool:
+    """Whether this browser must not be signed in silently.
+
+    Also where the store cannot tell.
+    """
+    if not held(environ):
+        return False
+    try:
+        return left(environ) is not None
+    except StoreUnavailable:
+        return True
+
+
+def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
+    """Note that the hub has confirmed a logout, though its browser is not here."""
+    env.values(environ).add(_told(kept), "", until, durable=False)
+
+
+def _header(
+    environ: "WSGIEnvironment", login: Login, kept: str = "", *, has_left: bool = False
+) -> list[tuple[str, str]]:
     # A LogoutRequest needs none of these; the family gives the name of the login.
     slim = replace(login, attributes={}, proven={}, domains=None, address="")
-    octets = zlib.compress(json.dumps([slim.to_json()]).encode())
+    if has_left:
+        slim = replace(slim, family="")
+    said = [slim.to_json(), has_left, kept]
+    octets = zlib.compress(json.dumps(said).encode())
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ)))
     if len(text) > _LONGEST:
-        return let_go(environ)
-    left = _end_of(environ, login) - clock.now()
-    return [_COOKIE.set(text, max_age=max(0, int(left)))]
+        return []
+    lasts = _end_of(environ, login) - clock.now()
+    return [_COOKIE.set(text, max_age=max(0, int(lasts)))]
 
 
 def read(environ: "WSGIEnvironment") -> Login | None:
     """The login that the hint of this browser names, while it is good; or None."""
-    login = _opened(environ)
-    if login is None or env.values(environ).get(_spent(login)) is not None:
+    found = _opened(environ)
+    if found is None or found.has_left or not _may_live(environ, found.login):
         return None
-    return login if clock.now() < _end_of(environ, login) else None
+    is_spent = env.values(environ).get(_spent(found.login)) is not None
+    return None if is_spent else found.login
 
 
 def spend(environ: "WSGIEnvironment", login: Login) -> None:
@@ -61,14 +124,22 @@ def spend(environ: "WSGIEnvironment", login: Login) -> None:
     env.values(environ).add(_spent(login), "", _end_of(environ, login), durable=False)
 
 
-def _opened(environ: "WSGIEnvironment") -> Login | None:
+class _Opened(NamedTuple):
+    """What the cookie says."""
+
+    login: Login
+    has_left: bool
+    kept: str
+
+
+def _opened(environ: "WSGIEnvironment") -> _Opened | None:
     text = held(environ)
     if not text:
         return None
     try:
         octets = _sealer(environ).open(from_text(text), *_bound_to(environ))
-        said, *_ = json.loads(zlib.decompress(octets))
-        return Login.from_json(said, key="", seen=0.0)
+        said, has_left, kept, *_ = json.loads(zlib.decompress(octets))
+        return _Opened(Login.from_json(said, key="", seen=0.0), has_left, kept)
     except (*UNREADABLE, zlib.error):
         # Forged, sealed with a key that is not ours any more, or of another version.
         return None
@@ -96,6 +167,14 @@ def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
 def _end_of(environ: "WSGIEnvironment", login: Login) -> float:
     """When a session ends, as the store has it; a hub may say no end."""
     return min(login.ends, login.started + env.sessions(environ).max_session)
+
+
+def _may_live(environ: "WSGIEnvironment", login: Login) -> bool:
+    return clock.now() < _end_of(environ, login)
+
+
+def _told(kept: str) -> str:
+    return f"logout-told:{kept}"
 
 
 def _spent(login: Login) -> str:

@@ -25,6 +25,7 @@ from webob import Response
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.saml.levels import LEVELS
 from eilogin.settings import LONGEST_TARGET
+from eilogin.visit import logout_hint
 from eilogin.visit.asking import Questions
 from eilogin.visit.choosing import known_hub
 from eilogin.visit.inside import Inside
@@ -67,7 +68,7 @@ class SilentQuestion:
         is_known = env.session_or_none(environ) is not None
         if is_known or _PROBE.read(environ) or _DONE.read(environ):
             return None
-        if self._inside.is_way_out(environ):
+        if self._inside.is_way_out(environ) or logout_hint.has_left(environ):
             return None
         own, hub = env.trust(environ).own, known_hub(environ)
         page = whole_target(environ, own.public_url)
@@ -104,6 +105,7 @@ class SilentQuestion:
             and _is_browser(environ)
             and _PROBE.read(environ) is not None
             and _DONE.read(environ) is None
+            and not logout_hint.has_left(environ)
         )
 
     def quiet(self) -> tuple[str, str]:

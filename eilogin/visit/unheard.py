@@ -104,12 +104,18 @@ def _is_new(notice: Notice) -> bool:
 
 def as_of_now(environ: "WSGIEnvironment", notice: Notice) -> Notice:
     """One that is kept, as another message where the one of before is too old."""
+    newer = renewed(notice)
+    if newer is not notice:
+        env.values(environ).take(notice.key)
+        _write(environ, newer)
+    return newer
+
+
+def renewed(notice: Notice) -> Notice:
+    """The same notice; as another message where the one of before is too old."""
     if _is_new(notice):
         return notice
-    env.values(environ).take(notice.key)
-    newer = notice._replace(request_id=messages.new_id(), issued=clock.now())
-    _write(environ, newer)
-    return newer
+    return notice._replace(request_id=messages.new_id(), issued=clock.now())
 
 
 def keep_briefly(environ: "WSGIEnvironment", notice: Notice) -> None:

@@ -1,17 +1,21 @@
+# ruff: noqa: SLF001 - what a command does with participants
 """``eilogin work`` and ``eilogin logouts``: what did not reach all, and who does it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import pytest
 
 from eilogin import clock as instants
-from eilogin.cli import serve
+from eilogin.cli import serve, work
 from eilogin.cli.hubs import hubs_of
 from eilogin.cli.inifile import IniFile
 from eilogin.errors import StoreUnavailable
@@ -20,6 +24,7 @@ from eilogin.hub.at_work import AtWork
 from eilogin.hub.propagation import Came, Propagation, Told
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
+from eilogin.stores.memory import MemoryStore
 
 HUB = "http://inloggen.localhost:6543/metadata"
 UWV = "http://uwv.localhost:6543/eilogin/metadata"
@@ -296,7 +301,7 @@ class TestAFederation:
 
     def test_of_a_file_in_which_nothing_is_to_be_done(self, uwv, run):
         text = uwv.read_text().replace("federation_folder = %(here)s/var/trust\n", "")
-        uwv.write_text(text)
+        uwv.write_text(re.sub("(?m)^store = .*$", "store = memory:", text))
         result = run("work", uwv)
         assert result.exit_code == 1
         assert "nothing to do: expected a pipeline that ends in" in result.output
@@ -358,3 +363,49 @@ def test_a_server_serves_whatever_stands_before_its_hub(
     assert result.exit_code == 0, result.exception
     assert served
     assert caplog.text.count("begins its work with its first visitor") == count
+
+
+class TestAParticipant:
+    """Whose logouts the hub did not hear."""
+
+    class Site:
+        def __init__(self, store, count=0):
+            self.sessions = SimpleNamespace(store=store)
+            self.own = SimpleNamespace(entity_id=UWV)
+            self.count = count
+
+        def deliver(self):
+            return self.count
+
+    @pytest.mark.parametrize(
+        ("count", "told"),
+        [
+            (0, ""),
+            (1, f"{UWV}: 1 logout delivered\n"),
+            (2, f"{UWV}: 2 logouts delivered\n"),
+        ],
+    )
+    def test_delivers_them_once(self, capsys, count, told):
+        work._deliver_once([self.Site("a store", count)])
+        assert capsys.readouterr().out == told
+
+    def test_is_left_out_where_its_store_is_in_another_process(self):
+        sites = [self.Site("a store"), self.Site(MemoryStore())]
+        members = [
+            SimpleNamespace(is_hub=False, operator=lambda site=site: _operator(site))
+            for site in sites
+        ]
+        members.append(SimpleNamespace(is_hub=True))
+        assert list(work._sites(members)) == sites[:1]
+
+    def test_is_left_out_where_other_filters_keep_us_away(self, caplog):
+        def operator():
+            raise click.ClickException("cannot be reached")
+
+        member = SimpleNamespace(is_hub=False, operator=operator, title="filter:uwv")
+        assert list(work._sites([member])) == []
+        assert "filter:uwv delivers no logouts here" in caplog.text
+
+
+def _operator(site):
+    return SimpleNamespace(site=site)

@@ -50,7 +50,9 @@ class TestConfirmLogout:
         assert "Bij uwv.test bent u uitgelogd" in text
         assert "stad.test Sinds 10.00 uur land.test Sinds 10.00 uur" in text
         clock.shift(1)
-        assert asked.is_let_in(UWV), "she is known at the hub still"
+        assert asked.is_let_in(STAD), "nothing has ended but at UWV"
+        asked.visit(UWV)
+        assert asked.is_asked_for_password, "this browser has logged out there"
 
     def test_everywhere_is_everywhere(self, asked):
         asked.browser.press("Overal uitloggen")

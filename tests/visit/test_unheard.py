@@ -25,6 +25,7 @@ NO_SOAP = {"logout_binding": "redirect"}
 #: The page by whose words she is asked to try again.
 AGAIN = "Probeer het opnieuw"
 HERE_ONLY = "U bent alleen bij deze dienst uitgelogd"
+RETRYING = "Wij blijven proberen u ook bij de andere diensten uit te loggen."
 EVERYWHERE = "U bent overal uitgelogd"
 
 
@@ -241,7 +242,7 @@ class TestASecondClick:
     def test_after_a_first_that_the_store_let_fail_is_another_message_too(
         self, anna, clock, is_in, monkeypatch
     ):
-        """That one was kept, and she is logged in still."""
+        """That one was kept, and the browser is anonymous from then on."""
 
         def down(*_, **__):
             raise StoreUnavailable("somebody has pulled the plug")
@@ -251,7 +252,7 @@ class TestASecondClick:
             anna.visit(f"{UWV}/eilogin/logout")
         assert anna.page.status_int == 503
         clock.shift(9 * MINUTE)
-        assert is_in(UWV)
+        assert not is_in(UWV)
         anna.visit(f"{UWV}/eilogin/logout")
         assert EVERYWHERE in anna.text
         assert not is_in(STAD)
@@ -305,7 +306,7 @@ class TestAHubThatIsNotThere:
         federation.down.add("inloggen.test")
         anna.visit(f"{UWV}/eilogin/logout?next=/tot-ziens")
         assert anna.trail == [f"{UWV}/eilogin/logout?next=/tot-ziens"]
-        assert HERE_ONLY in anna.text
+        assert RETRYING in anna.text
         assert "Sluit nu alle vensters" in anna.text
         assert anna.cookie("uwv.test", "__Host-eilogin") is None
         assert not is_in(UWV)
@@ -320,7 +321,7 @@ class TestAHubThatIsNotThere:
         anna.language = "en"
         federation.down.add("inloggen.test")
         anna.visit(f"{UWV}/eilogin/logout")
-        assert "You are logged out at this service only." in anna.text
+        assert "We keep trying to log you out at the other services too." in anna.text
         anna.click("Try again")
 
     def test_is_tried_by_her_browser_whatever_we_think(self, anna, federation):
@@ -335,7 +336,7 @@ class TestAHubThatIsNotThere:
         federation.down.add("inloggen.test")
         anna.visit(f"{STAD}/eilogin/logout?next=/tot-ziens")
         assert anna.trail == [f"{STAD}/eilogin/logout?next=/tot-ziens"]
-        assert HERE_ONLY in anna.text
+        assert RETRYING in anna.text
         assert not is_in(STAD)
         federation.down.clear()
         anna.click(AGAIN)
@@ -358,7 +359,7 @@ class TestAHubThatIsNotThere:
         site.trust = replace(site.trust, federation=Known())
         federation.down.add("inloggen.test")
         anna.visit(f"{UWV}/eilogin/logout")
-        assert HERE_ONLY in anna.text
+        assert RETRYING in anna.text
 
     def test_that_takes_soap_alone_can_be_told_again(
         self, anna, federation, is_in, by_soap
@@ -366,9 +367,9 @@ class TestAHubThatIsNotThere:
         by_soap()
         federation.down.add("inloggen.test")
         anna.visit(f"{UWV}/eilogin/logout?next=/tot-ziens")
-        assert "Wij konden niet controleren" in anna.text
+        assert RETRYING in anna.text
         anna.click(AGAIN)
-        assert "Wij konden niet controleren" in anna.text, "it is down still"
+        assert RETRYING in anna.text, "it is down still"
         federation.down.clear()
         anna.click(AGAIN)
         assert anna.url == f"{UWV}/tot-ziens" or "/sso" in anna.url
@@ -465,6 +466,7 @@ class TestWhatIsKept:
     def test_ends_when_somebody_logs_in(self, under_way, asked, clock):
         clock.shift(1)
         under_way.visit(f"{UWV}/mijn")
+        under_way.press("Inloggen", username="anna", password="demo-anna")
         assert under_way.url == f"{UWV}/mijn"
         assert "__Host-eilogin-logout-again" not in under_way.cookies("uwv.test")
         under_way.visit(f"{UWV}/eilogin/logout")
@@ -479,6 +481,7 @@ class TestWhatIsKept:
         anna.visit(f"{UWV}/eilogin/logout")
         clock.shift(1)
         anna.visit(f"{UWV}/mijn")
+        anna.press("Inloggen", username="anna", password="demo-anna")
         for name, value in copied.items():
             thief.set_cookie("uwv.test", name, value)
         thief.visit(f"{UWV}/eilogin/logout")
@@ -507,9 +510,9 @@ class TestWhatIsKept:
         )
         anna.stops_before = "/slo"
         anna.visit(f"{UWV}/eilogin/logout")
-        [kept] = written
-        assert kept.attributes == {}
-        assert kept.family == ""
+        assert written
+        assert all(kept.attributes == {} for kept in written)
+        assert all(kept.family == "" for kept in written)
 
     def test_cannot_be_read_by_who_has_the_store(self, federation, anna, monkeypatch):
         kept = []

@@ -1,0 +1,333 @@
+"""The logout retry queue of a participant: logouts that a hub could not be told of.
+
+If the hub does not answer while a visitor logs out, this server delivers the
+LogoutRequest itself, over SOAP, until the hub has answered or the session is over. An
+entry lies beside the sessions in the store, sealed by this participant, so that it
+survives a restart. It names one session, and is written once for each: neither further
+clicks nor requests of strangers make another one.
+
+A thread of each process delivers while anything is queued (:class:`Courier`), and so
+does the command ``eilogin work``. An entry is tried by one process at a time. After one
+that the hub does not answer, the others of that hub wait too.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from eilogin import clock
+from eilogin.errors import EiloginError, Unavailable
+from eilogin.federation import Trust
+from eilogin.saml import bindings
+from eilogin.saml.metadata import Endpoint
+from eilogin.sessions import UNREADABLE, Login, retries
+from eilogin.stores import StoredSession
+from eilogin.visit import unheard
+from eilogin.visit.sealing import Sealer, as_text, from_text
+from eilogin.visit.telling import HubTold
+from eilogin.visit.unheard import Notice
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+#: How often a process looks whether there is something to deliver, in seconds.
+EVERY = 2.0
+#: How many seconds after it was queued an entry is tried for the first time.
+_FIRST = 2.0
+#: So many entries a participant has at most; a logout after that reads "not told".
+MOST = 10_000
+#: So many are tried in a round.
+_AT_ONCE = 50
+#: How often a hub may refuse an entry, with an answer of its own.
+_REFUSALS = 3
+
+#: What is called when a hub has heard: with the key of the notice (:attr:`Notice.key`),
+#: and what the hub says of the others.
+Delivered = Callable[["WSGIEnvironment", str, str], object]
+
+
+class _Entry(NamedTuple):
+    """One logout to deliver."""
+
+    key: str
+    notice: Notice
+    #: The key under which the browser's own notice is kept.
+    kept: str
+    #: When it was last tried.
+    seen: float
+
+    @property
+    def hub(self) -> str:
+        """The entityID of the hub that is to hear."""
+        return self.notice.login.who.issuer
+
+    @property
+    def due(self) -> float:
+        """When it is to be tried again."""
+        begun = self.notice.issued
+        if retries.is_ahead(self.seen):
+            return begun
+        return retries.next_try(begun, self.seen, _FIRST)
+
+
+class LogoutQueue:
+    """The queue of one participant, which tells a hub by ``hub_told``."""
+
+    def __init__(self, hub_told: HubTold, delivered: Delivered) -> None:
+        self._hub_told = hub_told
+        self._delivered = delivered
+        #: When the entries have their turn, as they were read, by key.
+        self._later: dict[str, float] = {}
+
+    # --- one logout ---
+
+    def add(self, environ: "WSGIEnvironment", notice: Notice) -> bool:
+        """Queue a logout; whether this server delivers it from now on.
+
+        Not where the hub takes no SOAP, nor for a browser without a secret of its own,
+        nor where the queue is full.
+        """
+        if not notice.secret or self._endpoint(env.trust(environ), notice) is None:
+            return False
+        store, key = env.sessions(environ).store, _key(environ, notice.key)
+        if store.read(key) is not None:
+            return True
+        if len(store.find(_label(environ))) >= MOST:
+            _log.error(
+                "%s: %d logouts wait for a hub that does not answer, and no more are"
+                " queued",
+                env.trust(environ).own.entity_id,
+                MOST,
+            )
+            return False
+        row = StoredSession(
+            key,
+            _sealed(environ, key, notice),
+            clock.now(),
+            notice.login.ends,
+            (_label(environ),),
+        )
+        store.create(row, issued=clock.now())
+        return store.read(key) is not None
+
+    @staticmethod
+    def drop(environ: "WSGIEnvironment", kept: str) -> None:
+        """Take a logout out of the queue, by the key of its notice; "" is none."""
+        store, key = env.sessions(environ).store, _key(environ, kept)
+        # Nearly no logout is queued, and a look is cheaper than an end.
+        if kept and store.read(key) is not None:
+            store.end(keys=(key,))
+
+    def _endpoint(self, trust: Trust, notice: Notice) -> Endpoint | None:
+        """Where the hub takes it over SOAP; None where it does not.
+
+        Raises :class:`eilogin.errors.UnknownPeer` where it takes none at all.
+        """
+        found = self._hub_told.endpoints(trust, notice.login)
+        return next((one for one in found if one.binding == bindings.SOAP), None)
+
+    # --- all of them ---
+
+    @staticmethod
+    def keys(environ: "WSGIEnvironment") -> list[str]:
+        """The keys in the store of all that are queued."""
+        return env.sessions(environ).store.find(_label(environ))
+
+    def deliver(self, environ: "WSGIEnvironment") -> int:
+        """Try the entries whose turn it is; how many hubs have heard of now.
+
+        Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        count, away, there = 0, set[str](), set[str]()
+        for entry in self._due(environ):
+            if entry.hub in away:
+                continue
+            if not retries.take_up(env.sessions(environ).store, entry.key, entry.seen):
+                continue
+            try:
+                count += self._try(environ, entry)
+                there.add(entry.hub)
+            except Unavailable as error:
+                away.add(entry.hub)
+                _log.warning("logout not delivered to %s: %s", entry.hub, error)
+        # The hub is there again: the others need not wait for their turn.
+        self._later = {} if there - away else self._later
+        return count
+
+    def _due(self, environ: "WSGIEnvironment") -> list[_Entry]:
+        """Those whose turn it is, longest waiting first, as many as a round takes."""
+        now, keys = clock.now(), self.keys(environ)
+        self._later = {key: self._later[key] for key in keys if key in self._later}
+        due = list[_Entry]()
+        for key in keys:
+            if self._later.get(key, now) > now:
+                continue
+            entry = _read(environ, key)
+            if entry is None:
+                continue
+            self._later[key] = entry.due
+            if entry.due <= now:
+                due.append(entry)
+        return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
+
+    def _try(self, environ: "WSGIEnvironment", entry: _Entry) -> bool:
+        """Tell the hub once; whether it has heard.
+
+        Raises :class:`eilogin.errors.Unavailable` where it does not answer.
+        """
+        try:
+            endpoint = self._endpoint(env.trust(environ), entry.notice)
+            if endpoint is None or _is_in_again(environ, entry.notice.login):
+                self.drop(environ, entry.kept)
+                return False
+            notice = unheard.renewed(entry.notice)
+            others = self._hub_told.directly(environ, notice, endpoint)
+        except Unavailable:
+            raise
+        except EiloginError as error:
+            self._refused(environ, entry, error)
+            return False
+        self.drop(environ, entry.kept)
+        self._delivered(environ, entry.kept, others)
+        return True
+
+    def _refused(
+        self, environ: "WSGIEnvironment", entry: _Entry, error: EiloginError
+    ) -> None:
+        """The hub has answered, and does not say that the session is over.
+
+        Such as of a session that it does not know any more. To ask it for ever would
+        change nothing.
+        """
+        store = env.sessions(environ).store
+        store.append(entry.key, error.code)
+        tries = len(store.items(entry.key))
+        _log.warning(
+            "logout not confirmed by %s (try %d of %d): %s",
+            entry.hub,
+            tries,
+            _REFUSALS,
+            error,
+        )
+        if tries >= _REFUSALS:
+            self.drop(environ, entry.kept)
+
+
+class Courier:
+    """The thread of this process that delivers, while anything is queued.
+
+    It begins with the first entry, or with the first page after a restart, and ends
+    when the queue is empty: no thread is there before a server forks.
+    """
+
+    def __init__(self, queue: LogoutQueue) -> None:
+        self._queue = queue
+        self._environ: dict[str, Any] = {}
+        self._watched: object = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    def wake(self, environ: "WSGIEnvironment") -> None:
+        """Deliver from now on, for the participant of this request.
+
+        Not where a process ends with its request (``wsgi.run_once``).
+        """
+        if environ.get("wsgi.run_once"):
+            return
+        trust = env.trust(environ)
+        self._environ = {env.TRUST: trust, env.SESSIONS: env.sessions(environ)}
+        if trust.watch is not None and self._watched is not trust.watch:
+            self._watched = trust.watch
+            trust.watch.subscribe(lambda _, now: self._follow(now._asdict()))
+        with self._lock:
+            if self._pid == os.getpid():
+                return
+            try:
+                threading.Thread(
+                    target=self._run, name="eilogin-logout-queue", daemon=True
+                ).start()
+            except RuntimeError as error:
+                # The machine has no thread for it now; the next entry tries again.
+                _log.error("this process delivers no logouts: %s", error)
+            else:
+                self._pid = os.getpid()
+
+    def wake_if_queued(self, environ: "WSGIEnvironment") -> None:
+        """The same where a process before this one has left something to deliver."""
+        try:
+            if self._queue.keys(environ):
+                self.wake(environ)
+        except EiloginError as error:
+            _log.warning("the logout queue cannot be read: %s", error)
+
+    def _follow(self, newer: dict[str, Any]) -> None:
+        trust: Trust = self._environ[env.TRUST]
+        self._environ = {**self._environ, env.TRUST: replace(trust, **newer)}
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(EVERY):
+            try:
+                self._queue.deliver(self._environ)
+                with self._lock:
+                    if not self._queue.keys(self._environ):
+                        self._pid = 0
+                        return
+            except EiloginError as error:
+                _log.warning("no logout could be delivered: %s", error)
+            except Exception:  # noqa: BLE001 - the next round may be well
+                _log.exception("no logout could be delivered")
+
+
+def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
+    """Whether our message might end what has begun since: it names no session."""
+    has_index = login.session_index and not env.trust(environ).own.is_digid
+    return not has_index and bool(env.sessions(environ).find_all_of(login.who))
+
+
+def _sealed(environ: "WSGIEnvironment", key: str, notice: Notice) -> str:
+    # All that a LogoutRequest needs of it, and no more.
+    login = replace(notice.login, attributes={}, family="")
+    fields = [login.to_json(), notice.request_id, notice.issued, notice.key]
+    octets = json.dumps(fields).encode()
+    return as_text(_sealer(environ).seal(octets, *_bound_to(environ, key)))
+
+
+def _read(environ: "WSGIEnvironment", key: str) -> _Entry | None:
+    stored = env.sessions(environ).store.read(key)
+    if stored is None:
+        return None
+    try:
+        octets = _sealer(environ).open(from_text(stored.data), *_bound_to(environ, key))
+        said, request_id, issued, kept, *_ = json.loads(octets)
+        login = Login.from_json(said, key="", seen=0.0)
+    except UNREADABLE:
+        # Sealed with a key that is not ours any more, or by another version.
+        return None
+    return _Entry(key, Notice(login, request_id, issued), kept, stored.seen)
+
+
+def _sealer(environ: "WSGIEnvironment") -> Sealer:
+    return Sealer(env.trust(environ).own.sealing_secrets, "logout queue")
+
+
+def _bound_to(environ: "WSGIEnvironment", key: str) -> tuple[str, ...]:
+    return (env.trust(environ).own.entity_id, key)
+
+
+def _label(environ: "WSGIEnvironment") -> str:
+    entity_id = env.trust(environ).own.entity_id
+    # As "eilogin store" counts them; and no shard: a colon would end the name of one.
+    return f"undelivered-to-hub-{hashlib.sha256(entity_id.encode()).hexdigest()[:16]}"
+
+
+def _key(environ: "WSGIEnvironment", kept: str) -> str:
+    return f"{_label(environ)}-{hashlib.sha256(kept.encode()).hexdigest()}"

@@ -393,7 +393,11 @@ class LoginFilter:
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        environ[env.ACTIVITY] = partial(self.activity.note_inside, environ)
+        # Not functools.partial: its repr shows environ, and so cookies, to whatever
+        # middleware logs environ.
+        environ[env.ACTIVITY] = lambda name, instant: self.activity.note_inside(
+            environ, name, instant
+        )
         return self._inner(environ, start_response)
 
     def _guard_of_digid(self, environ: "WSGIEnvironment") -> Response | None:

@@ -338,8 +338,8 @@ class IdentityProvider:
         answer.signature = pre_signature_part(
             answer.id,
             server.sec.my_cert,
-            # The signatures inside are the first and the second.
-            3,
+            # As pysaml2 does by itself: a signature inside has the same Id.
+            1,
             sign_alg=SIG_RSA_SHA256,
             digest_alg=DIGEST_SHA256,
         )

@@ -46,6 +46,7 @@ class _Parser(HTTPRequestParser):
         if self._to_drop:
             count = min(len(data), self._to_drop)
             self._to_drop -= count
+            # A client that sends it fast enough is no slow client.
             self.body_bytes_received += count
             self.completed = not self._to_drop
             return count

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from eilogin.cli import slow_clients
+
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 LIMIT = 64 * 1024
@@ -101,6 +103,22 @@ def test_is_a_page_that_says_the_limit_after_the_whole_body(served, language, ti
     assert "waitress" not in text
 
 
+def test_is_for_a_client_that_takes_longer_than_a_slow_one(served, monkeypatch):
+    """What it has sent counts, as of a body that is not too large."""
+    monkeypatch.setattr(slow_clients, "IN_TIME", 0.1)
+    monkeypatch.setattr(slow_clients, "EVERY", 0.0)
+    monkeypatch.setattr(slow_clients, "RATE", LIMIT)
+
+    def ask(connection):
+        begun(connection, 4 * LIMIT, answers=False)
+        for _ in range(4):
+            time.sleep(0.15)
+            connection.sock.sendall(bytes(LIMIT))
+        return connection.sock.recv(100)
+
+    assert served(ask).startswith(b"HTTP/1.1 413 ")
+
+
 def test_is_json_for_a_script(served):
     headers = {"Sec-Fetch-Mode": "cors"}
     answer, text = served(lambda c: send(c, bytes(LIMIT + 1), **headers))
@@ -126,12 +144,12 @@ def test_answers_at_once_where_the_rest_is_too_much_to_read(served):
     assert served(lambda c: begun(c, 10**12)).startswith(b"HTTP/1.1 413 ")
 
 
-def begun(connection, length, *lines):
+def begun(connection, length, *lines, answers=True):
     """What the server says after the head of a request whose body does not come."""
     head = ["POST / HTTP/1.1", "Host: x", f"Content-Length: {length}", *lines]
     connection.sock.sendall("\r\n".join([*head, "", ""]).encode())
     connection.sock.settimeout(20)
-    return connection.sock.recv(100)
+    return connection.sock.recv(100) if answers else b""
 
 
 def test_leaves_other_errors_to_the_server(served):

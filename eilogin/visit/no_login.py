@@ -30,6 +30,7 @@ from eilogin.visit.ending import end_here
 from eilogin.visit.inside import Inside
 from eilogin.visit.rules import OFF, OPTIONAL, Rule, Rules
 from eilogin.visit.silence import way_back
+from eilogin.visit.targets import is_own_address
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of, note_refusal
@@ -283,8 +284,15 @@ class NoLogin:
 
     def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
         """The first of these pages that is open to her, or ""."""
-        found = (p for p in pages if p and self._is_open(environ, self._rule_at(p)))
-        return next(found, "")
+        own = env.trust(environ).own
+        is_anonymous = env.session(environ) is None
+        for page in filter(None, pages):
+            # The page of a kept form needs a login, whatever its path needs.
+            is_ours = is_own_address(own, page.partition("?")[0])
+            rule = None if is_ours and is_anonymous else self._rule_at(page)
+            if self._is_open(environ, rule):
+                return page
+        return ""
 
     def _rule_at(self, target: str) -> Rule | None:
         """What a page needs; None of one that is refused to everybody."""

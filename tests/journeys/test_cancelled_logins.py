@@ -104,6 +104,14 @@ def test_leads_to_no_other_place_that_a_link_names(anna, back):
     assert way_back(cancel(anna)) == ("/", "Naar de website")
 
 
+def test_leads_to_no_form_that_waits_for_a_login(anna, clock):
+    anna.log_in(f"{LAND}/mijn")
+    clock.shift(16 * 60)
+    anna.browser.post(f"{LAND}/mijn", site="same-origin", a="b")
+    anna.browser.click("Opnieuw inloggen")
+    assert way_back(cancel(anna)) == ("/", "Naar de website")
+
+
 class TestWithAPublicPage:
     @pytest.fixture
     def options(self):

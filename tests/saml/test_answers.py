@@ -1232,6 +1232,17 @@ class TestOpeningAnArtifactResponse:
         assert response.getparent() is outer
         assert accept(response, expected) == answer.assertion
 
+    @pytest.mark.parametrize("signs", [("artifact", "assertion"), ("assertion",)])
+    def test_has_white_space_around_its_issuer(self, answer, expected, open_it, signs):
+        outer = write_artifact_response(ARTIFACT_RESPONSE, answer.element())
+        issuer = outer.find(q("saml:Issuer"))
+        issuer.text = f"\n  {issuer.text}\n"
+        if "artifact" in signs:
+            sign(outer, answer.key)
+        element = parse(serialize(outer))
+        response = open_it(element, must_be_signed="artifact" in signs)
+        assert accept(response, expected) == answer.assertion
+
     def test_needs_a_signature_of_its_own(self, answer, open_it):
         with pytest.raises(UntrustedSignature) as caught:
             open_it(answer.signed("assertion", "response").in_artifact_response())

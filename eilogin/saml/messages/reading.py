@@ -276,7 +276,8 @@ def read_artifact_response(
     """The value of a ``samlp:ArtifactResponse`` (SAML core 3.5.2) and what it carries.
 
     The message that it carries is the one element after Status, still in its tree, or
-    None: an artifact that is not known any more gets a Success without a message.
+    None: an artifact that is not known any more gets a Success without a message. White
+    space around an Issuer is no part of it.
     """
     parts = _open(element, "samlp:ArtifactResponse")
     carried = list(_needed(parts, "samlp:Status").itersiblings("*"))
@@ -285,7 +286,7 @@ def read_artifact_response(
     value = ArtifactResponse(
         id=_read_id(element),
         issued=_read_issued(element),
-        issuer=_read_issuer(parts),
+        issuer=_read_issuer(parts, _uri),
         status=_read_status(parts),
         in_response_to=_optional(element, "InResponseTo"),
     )

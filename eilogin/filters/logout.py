@@ -40,7 +40,7 @@ from eilogin.settings import (
     read,
 )
 from eilogin.stores import reserve
-from eilogin.visit import pending_logout
+from eilogin.visit import logout_hint, pending_logout
 from eilogin.visit.app_cookies import AppCookies, Choice, choice
 from eilogin.visit.app_logout import Address, AppLogout, addresses
 from eilogin.visit.app_logout_call import AppLogoutCall, Call, HooksAndCall, call
@@ -336,12 +336,14 @@ class LogoutFilter:
         try:
             login = env.session_to_end(environ)
             if login is None:
-                answer = self._leaving.leave_again(environ, self._next)
+                answer = self._leaving.leave_ended(environ, self._next)
             else:
                 answer = self._leaving.leave(environ, login, self._next)
         except StoreUnavailable:
             return Response(status=pending_logout.NOT_YET)
-        answer = answer or Response(status=pending_logout.DONE)
+        if answer is None:
+            answer = Response(status=pending_logout.DONE)
+            answer.headerlist += logout_hint.mark_spent(environ)
         answer.headerlist.extend(pending_logout.let_go(environ))
         return answer
 
@@ -350,7 +352,9 @@ class LogoutFilter:
         answer = Response(status=pending_logout.DONE)
         try:
             login = env.session_to_end(environ)
-            if login is not None:
+            if login is None:
+                answer.headerlist += self._leaving.end_ended_by_script(environ)
+            else:
                 answer.headerlist += self._leaving.end_by_script(environ, login)
         except StoreUnavailable:
             return Response(status=pending_logout.NOT_YET)

@@ -138,6 +138,20 @@ class Leaving:
         answer.headerlist.append(rounds.forget())
         return answer
 
+    def leave_ended(self, environ: "WSGIEnvironment", target: str) -> Response | None:
+        """Tell the hub of a pending logout whose session has ended already.
+
+        The store failed half-way: after the end of the session, and before the hub was
+        told. None where nobody knows any more what the hub has to hear.
+        """
+        notice = unheard.of_session(environ)
+        if notice is None:
+            answer = self.leave_again(environ, target)
+            return answer or self.leave_by_hint(environ, target)
+        notice = unheard.as_of_now(environ, notice)
+        then = Afterwards(target, is_partial=notice.is_partial)
+        return self._tell_hub(environ, notice, then)
+
     def is_known(self, environ: "WSGIEnvironment") -> bool:
         """Whether a logout of this browser would end anything, as far as is known."""
         if env.session_to_end(environ) is not None:
@@ -178,6 +192,28 @@ class Leaving:
         """
         notice = unheard.keep(environ, login)
         self._end_here(environ, login, hooks.APPLICATION)
+        return self._tell_by_script(environ, notice)
+
+    def end_ended_by_script(self, environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+        """The same of a pending logout whose session has ended already.
+
+        See :meth:`leave_ended`. Where nobody knows any more what the hub has to hear,
+        this browser is not signed in silently.
+        """
+        notice = unheard.of_session(environ)
+        if notice is not None:
+            notice = unheard.as_of_now(environ, notice)
+            return self._tell_by_script(environ, notice)
+        login = logout_hint.read(environ)
+        if login is None:
+            return logout_hint.mark_spent(environ)
+        notice = unheard.keep(environ, login, logout_hint.held(environ))
+        self._end_here(environ, login, hooks.APPLICATION)
+        return self._tell_by_script(environ, notice)
+
+    def _tell_by_script(
+        self, environ: "WSGIEnvironment", notice: Notice
+    ) -> list[tuple[str, str]]:
         held = _held(environ, notice)
         if self._tell_directly(environ, notice):
             unheard.keep_briefly(environ, notice)

@@ -54,6 +54,17 @@ def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str,
     return _header(environ, login, kept, has_left=True)
 
 
+def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    """The headers that mark this browser as one that has logged out, by its hint.
+
+    Where nobody knows whether the hub has heard. None where it holds no hint.
+    """
+    found = _opened(environ)
+    if found is None or found.has_left or not _may_live(environ, found.login):
+        return []
+    return mark(environ, found.login, "")
+
+
 class Left(NamedTuple):
     """A logout of this browser that the hub has not confirmed."""
 

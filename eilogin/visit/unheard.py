@@ -98,6 +98,16 @@ def find(environ: "WSGIEnvironment") -> Notice | None:
     return next((one for one in found if one is not None and _is_new(one)), None)
 
 
+def of_session(environ: "WSGIEnvironment") -> Notice | None:
+    """Return what is kept for the session cookie of a request, however old it is.
+
+    For a pending logout alone (:mod:`eilogin.visit.pending_logout`): its sealed cookie
+    says that this browser wants the hub to hear of it.
+    """
+    token = env.cookie(environ).read(environ)
+    return _read(environ, _secret_of(token)) if token else None
+
+
 def _is_new(notice: Notice) -> bool:
     return 0 <= clock.now() - notice.issued < LIFETIME
 

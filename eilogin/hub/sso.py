@@ -39,6 +39,7 @@ from eilogin.saml import bindings, messages, xml
 from eilogin.saml.checks import check_artifact_resolve
 from eilogin.saml.text import short
 from eilogin.sessions import USUAL_DOMAIN, Login, Participant
+from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import receive, receive_soap
@@ -552,7 +553,11 @@ def _is_pending(environ: "WSGIEnvironment") -> bool:
 
 
 def _to_own_address(environ: "WSGIEnvironment", question: Question) -> Response:
-    """Redirect to the page before the answer, at an address that can be reloaded."""
+    """Redirect to the page before the answer, at an address that can be reloaded.
+
+    Nobody is asked for a password while the store does not answer.
+    """
+    require_store(environ)
     headers = questions.remember(environ, question)
     return see_other(address_of(environ, question), headers)
 

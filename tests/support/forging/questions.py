@@ -24,6 +24,7 @@ MISDIRECTED, UNKNOWN_PEER = "message-misdirected", "peer-unknown"
 REFUSED = Family("authnrequest", reasons=(MALFORMED,))
 
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
+TOO_LATE = (*DENIED, messages.TOO_LATE)
 NO_BINDING = (messages.REQUESTER, messages.UNSUPPORTED_BINDING)
 NO_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
 NO_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
@@ -345,9 +346,9 @@ def _declared(ask: Ask) -> etree._Element:
 
 
 TOLD = [
-    Told("aq-old", _issued(-600), DENIED),
-    Told("aq-old-a-second", _issued(-181), DENIED),
-    Told("aq-old-a-year", _issued(-31_536_000), DENIED),
+    Told("aq-old", _issued(-600), TOO_LATE),
+    Told("aq-old-a-second", _issued(-181), TOO_LATE),
+    Told("aq-old-a-year", _issued(-31_536_000), TOO_LATE),
     Told("aq-future", _issued(600), DENIED),
     Told("aq-future-a-little", _issued(90), DENIED),
     Told("aq-acs-index-and-url", _changed(acs_index=0, protocol_binding=""), DENIED),

@@ -567,6 +567,7 @@ class Hub:
             services=services_of(trust, known, language),
             unsure=services_of(trust, unsure, language),
             idle=sessions.idle / 3600 if sessions.is_idle(login) else 0.0,
+            idle_hours=sessions.idle / 3600,
             login_url=trust.own.url("login"),
             logout_action=trust.own.url("logout"),
             home_action=trust.own.url("home"),

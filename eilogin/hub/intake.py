@@ -113,6 +113,7 @@ def read_question(
         received=now,
         issued=request.issued,
         service_index=request.consumer_service_index,
+        idle_limit=request.idle_limit,
     )
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
@@ -195,6 +196,7 @@ def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
         protocol_binding="",
         name_id_format="",
         sp_name_qualifier="",
+        idle_limit=0,
     )
 
 

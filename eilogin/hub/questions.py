@@ -80,6 +80,9 @@ class Question:
     service_index: int | None = None
     #: What a tester has chosen that comes of it (hub.digid.rehearsal); "" in earnest.
     rehearsal: str = ""
+    #: How many seconds of inactivity ended the visitor's session at who asks; 0 where
+    #: that is not why they log in.
+    idle_limit: int = 0
 
     @property
     def name(self) -> str:

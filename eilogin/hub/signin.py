@@ -333,6 +333,7 @@ class SignIn:
         name = question and trust.federation.name_of(question.issuer, language)
         query = urlencode({"next": target, "level": level})
         wants_code = level != PASSWORD
+        sessions = env.sessions(environ)
         return self._pages.page(
             environ,
             "sign_in.html",
@@ -345,7 +346,9 @@ class SignIn:
             problem=problem,
             why="" if question is None else _why(environ, question, domain, level),
             shared_with=_shared_with(trust, question, domain),
-            session_hours=env.sessions(environ).max_session / 3600,
+            session_hours=sessions.max_session / 3600,
+            idle_hours=sessions.idle / 3600,
+            ended_by_idle=0 if question is None else question.idle_limit / 3600,
             is_digid=trust.own.is_digid,
             wants_code=wants_code,
             shown_codes=self._shown_codes(environ) if wants_code else {},

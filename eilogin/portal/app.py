@@ -108,6 +108,7 @@ class Portal:
             hub_url=trust.federation.link_of(hub, language),
             login_url=self.options.login_url,
             logout_url=self.options.logout_url,
+            idle_hours=_idle_hours(environ),
         )
 
     def _name_of(self, login: Login | None) -> str | None:
@@ -120,6 +121,12 @@ class Portal:
         if kept is None or kept.trust is not trust or kept.until <= clock.now():
             kept = self._lists[language] = _Services.of(trust, language)
         return kept.by_name
+
+
+def _idle_hours(environ: "WSGIEnvironment") -> float:
+    """The idle limit in hours; 0 where no filter says one."""
+    sessions = environ.get(env.SESSIONS)
+    return 0.0 if sessions is None else sessions.idle / 3600
 
 
 def _first_page(environ: "WSGIEnvironment") -> str | None:

@@ -35,6 +35,7 @@ from eilogin.sessions import Login
 from eilogin.settings import shown_size
 from eilogin.visit.asking import login_address
 from eilogin.visit.handles import HANDLE, HANDLE_LENGTH, is_handle
+from eilogin.visit.idle_end import idle_limit
 from eilogin.visit.kept import LIFETIME, MOST_FORMS, PIECE, Form, KeptForms
 from eilogin.visit.login_needed import why_again
 from eilogin.visit.per_tab import MOST_EXPIRED
@@ -216,7 +217,7 @@ class SecondChance:
             headers=headers,
             login_url=login_address(environ, target, level),
             name=_own(environ).names[language_of(environ)],
-            idle_hours=_idle_hours(environ),
+            idle_hours=idle_limit(environ) / 3600 or None,
             kept_hours=LIFETIME / 3600,
             **why_again(environ, level),
         )
@@ -301,17 +302,6 @@ def _put_in(environ: "WSGIEnvironment", form: Form, body: BinaryIO) -> None:
     environ.update(changes)
     if not form.referer:
         del environ["HTTP_REFERER"]
-
-
-def _idle_hours(environ: "WSGIEnvironment") -> float | None:
-    """The idle limit where that is why her session is over; else None."""
-    if env.session(environ) is not None:
-        return None
-    login = env.session_beyond_idle(environ)
-    sessions = env.sessions(environ)
-    if login is None or not sessions.is_idle(login):
-        return None
-    return sessions.idle / 3600
 
 
 # --- what is kept -------------------------------------------------------------------

@@ -24,6 +24,7 @@ from eilogin.saml.metadata import Endpoint, bindings_of
 from eilogin.saml.text import short
 from eilogin.visit import cancelled, logout_hint, under_way
 from eilogin.visit.handles import new_handle
+from eilogin.visit.idle_end import limit_for_hub
 from eilogin.visit.looking import is_there
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
@@ -106,6 +107,9 @@ class Questions:
         )
         under_way.require_store(environ)
         request = self._request(trust, endpoint, asked)
+        if not passive:
+            limit = limit_for_hub(environ, trust, hub)
+            request = replace(request, idle_limit=limit)
         return send_through_browser(
             environ,
             self._pages,

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from eilogin.hub.questions import Question
+from eilogin.saml import bindings, messages, xml
 
 HUB = "https://inloggen.test"
 UWV, STAD = "https://uwv.test/mijn", "https://stad.test/mijn"
@@ -274,3 +275,39 @@ def test_a_question_holds_nothing_that_was_proven():
     """Nobody is more certain by a cookie: it says what is asked, and no more."""
     proven = {"username", "subject", "login", "proven", "confirmed"}
     assert not proven & set(Question.__dataclass_fields__)
+
+
+class TestTheReasonOfALogin:
+    """A participant says in its AuthnRequest that inactivity ended a session."""
+
+    @pytest.mark.parametrize(
+        "limit",
+        ["", "0", "-900", "9" * 6, "15 minuten", "<b>", "٩٠٠", "900 ", "1e3", "0x10"],
+    )
+    def test_is_a_plain_number_or_none(self, limit):
+        request = messages.AuthnRequest("_1", 0.0, UWV, idle_limit=900)
+        element = messages.write_authn_request(request)
+        assert messages.read_authn_request(element).idle_limit == 900
+        [ended] = element.iter(xml.q("act:Ended"))
+        ended.set("Limit", limit)
+        assert messages.read_authn_request(element).idle_limit == 0
+
+    def test_is_of_who_signed_it(self, federation, victim):
+        """It is put into the request of a participant that did not say so."""
+        message = victim.visits(UWV, before="SAMLRequest=")
+        query = urlsplit(message).query
+        received = bindings.read_redirect(query)
+        request = xml.parse(received.octets)
+        extensions = xml.add(request, "samlp:Extensions")
+        xml.add(extensions, "act:Ended", Limit="900")
+        key = federation.trusts["stad.test"].own.key
+        forged = bindings.redirect_url(
+            f"{HUB}/sso",
+            "SAMLRequest",
+            xml.serialize(request),
+            received.relay_state,
+            key,
+        )
+        victim.visits(forged)
+        assert victim.browser.page.status_int == 400
+        assert "niets hebt gedaan" not in victim.browser.text

@@ -261,6 +261,8 @@ VALUES = {
         "problem": "code",
         "wants_code": True,
         "session_hours": 2,
+        "idle_hours": 0.25,
+        "ended_by_idle": 0,
         "shown_codes": {"jansen": "123456"},
         "demo_citizens": [("jansen", "geheim", HOSTILE)],
         "choices": CHOICES,
@@ -289,6 +291,7 @@ VALUES = {
         "services": [(HOSTILE, "https://a.example/", WINTER), ("B", None, WINTER)],
         "unsure": [],
         "idle": 0.0,
+        "idle_hours": 0.25,
         "login_url": "/l",
         "logout_action": "/o",
         "home_action": "/",
@@ -304,6 +307,7 @@ VALUES = {
         "hub_url": "https://h.example/",
         "logout_url": "/o",
         "login_url": "/l",
+        "idle_hours": 0.25,
     },
 }
 
@@ -413,13 +417,13 @@ def test_who_tried_too_often_filled_in_nothing_that_is_invalid(pages):
 @pytest.mark.parametrize(
     ("hours", "dutch", "english"),
     [
-        (2, "Na 2 uur logt u", "After 2 hours you log"),
-        (2.0, "Na 2 uur logt u", "After 2 hours you log"),
-        (1, "Na 1 uur logt u", "After 1 hour you log"),
-        (1.5, "Na 90 minuten logt u", "After 90 minutes you log"),
-        (1 / 60, "Na 1 minuut logt u", "After 1 minute you log"),
-        (1 / 3600, "Na 1 minuut logt u", "After 1 minute you log"),
-        (24, "Na 24 uur logt u", "After 24 hours you log"),
+        (2, "Na 2 uur, of als", "After 2 hours, or if"),
+        (2.0, "Na 2 uur, of als", "After 2 hours, or if"),
+        (1, "Na 1 uur, of als", "After 1 hour, or if"),
+        (1.5, "Na 90 minuten, of als", "After 90 minutes, or if"),
+        (1 / 60, "Na 1 minuut, of als", "After 1 minute, or if"),
+        (1 / 3600, "Na 1 minuut, of als", "After 1 minute, or if"),
+        (24, "Na 24 uur, of als", "After 24 hours, or if"),
     ],
 )
 def test_a_login_lasts_as_long_as_the_page_says(pages, hours, dutch, english):

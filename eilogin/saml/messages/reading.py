@@ -44,6 +44,8 @@ _MOST = 100
 _MOST_VALUES = 2_000
 #: SubjectConfirmations of one assertion: each of them is judged.
 _MOST_CONFIRMATIONS = 5
+#: Digits of an idle limit in seconds.
+_IDLE_DIGITS = 5
 #: Each of them costs several private operations.
 _MOST_ENCRYPTED = 20
 
@@ -92,8 +94,8 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 
     What we cannot honour is read all the same, for the hub to answer so: a Subject,
     AuthnContextDeclRefs, the identifiers of another party, and an index beside the URL
-    or binding that it stands for. Of Scoping only a ProxyCount of 0 is read;
-    Conditions, Extensions and what else there may be are passed over.
+    or binding that it stands for. Of Scoping only a ProxyCount of 0 is read, and of
+    Extensions only ``act:Ended``. Conditions and what else there may be are ignored.
     """
     parts = _open(element, "samlp:AuthnRequest")
     issuer = _read_issuer(parts)
@@ -123,7 +125,20 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
         provider_name=_words(element, "ProviderName"),
         consumer_service_index=_index(element, "AttributeConsumingServiceIndex"),
         is_for_one_alone=_is_for_one_alone(parts),
+        idle_limit=_idle_limit(parts),
     )
+
+
+def _idle_limit(parts: _Parts) -> int:
+    """The seconds of inactivity that ended a session; 0 where none are said.
+
+    A visitor reads them, so nothing but a plain number is taken.
+    """
+    extensions = _one(parts, "samlp:Extensions")
+    ended = None if extensions is None else extensions.find(q("act:Ended"))
+    text = "" if ended is None else ended.get("Limit", "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= _IDLE_DIGITS
+    return int(text) if is_number else 0
 
 
 def read_response(element: etree._Element) -> Response:

@@ -88,7 +88,9 @@ class AuthnRequest:
     there is a NameIDPolicy, and no ``name_id_format`` in it. ``consumer_service_index``
     is that of an AttributeConsumingService in the asker's metadata.
     ``is_for_one_alone`` tells of a ProxyCount of 0: who is asked may ask no other (core
-    3.4.1.2).
+    3.4.1.2). ``idle_limit`` is how many seconds of inactivity ended the session of the
+    visitor, 0 where that is not why they log in; it is the Limit of an ``act:Ended`` in
+    the Extensions.
     """
 
     id: str
@@ -111,6 +113,7 @@ class AuthnRequest:
     provider_name: str = ""
     consumer_service_index: int | None = None
     is_for_one_alone: bool = False
+    idle_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

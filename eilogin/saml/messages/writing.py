@@ -63,6 +63,10 @@ def write_authn_request(value: AuthnRequest) -> etree._Element:
         AttributeConsumingServiceIndex=_index(value.consumer_service_index),
         ProviderName=value.provider_name,
     )
+    if value.idle_limit:
+        extensions = add(element, "samlp:Extensions")
+        said = {"Limit": f"{value.idle_limit}"}
+        etree.SubElement(extensions, q("act:Ended"), said, nsmap={"act": ACTIVITY})
     has_policy = value.name_id_format or value.asks_for_any_name
     if has_policy or not value.allow_create:
         may_create = value.allow_create and value.name_id_format != TRANSIENT

@@ -19,6 +19,7 @@ from eilogin.federation import Trust
 from eilogin.hub.attempts import Attempts
 from eilogin.hub.browsers import remember
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizen, Citizens, plain
+from eilogin.hub.code_alone import known_citizen
 from eilogin.hub.digid import rehearsal
 from eilogin.hub.domains import is_apart, of_proof, shared_with
 from eilogin.hub.names import citizen_here
@@ -55,6 +56,10 @@ _AT_ONCE = 4
 #: never again, also where the clock is set back meanwhile.
 _CODE_FOR = 180.0
 
+#: The parameter by which somebody else than is signed in here gets the whole form.
+_OTHER = "other"
+#: The field of the form that asks for the code alone.
+_ALONE = "code-alone"
 #: Set with the page: a browser that does not bring it with the form keeps no session.
 _SHOWN = Cookie("eilogin-sign-in")
 #: The question for which whoever was logged in here had to make way: see way_made_for.
@@ -118,8 +123,9 @@ class SignIn:
         query = read_query(environ)
         target = safe_next(query.get("next"), root(own.public_url))
         level = self._level_for(environ, target, query.get("level", PASSWORD))
+        is_other = query.get(_OTHER) == "yes"
         if environ["REQUEST_METHOD"] != "POST":
-            return self.page(environ, target, level)
+            return self.page(environ, target, level, is_other=is_other)
         require_own_form(environ, own.public_url)
         form = read_form(environ)
         choice = self._choice(environ, form)
@@ -133,8 +139,15 @@ class SignIn:
             error = CookiesRefused(_WITHOUT_COOKIES)
             again = this_page(environ, own.public_url)
             return self._pages.refuse(environ, error, event="login", again=again)
+        known = None
+        if _ALONE in form and "username" not in form:
+            known = self._known(environ, target, level)
+            if known is None:
+                # The session is over by now: the whole form is asked for.
+                return self.page(environ, target, level, is_other=is_other)
+            form = {**form, "username": known.username}
         with self._room_for(environ, form.get("username", "")):
-            return self._filled_in(environ, form, level, target, choice)
+            return self._filled_in(environ, form, level, target, choice, known)
 
     def _room_for(
         self, environ: "WSGIEnvironment", username: str
@@ -145,18 +158,23 @@ class SignIn:
             return nullcontext()
         return self._room(environ)
 
-    def _filled_in(
+    def _filled_in(  # noqa: PLR0913, PLR0917 - the parts of one try
         self,
         environ: "WSGIEnvironment",
         form: Mapping[str, str],
         level: str,
         target: str,
         choice: str,
+        known: Citizen | None,
     ) -> Response:
-        """The way on for who proves what she has filled in; else the page again."""
+        """The way on for who proves what she has filled in; else the page again.
+
+        ``known`` is the citizen whose code alone was asked for.
+        """
         # Who logs out everywhere while this is looked at has the last word.
         asked = clock.now()
-        citizen, problem = self._proven(environ, form, level)
+        session = None if known is None else env.session_or_none(environ)
+        citizen, problem = self._proven(environ, form, level, known)
         if citizen is None:
             username = form.get("username", "")
             audit.event("sign-in", "refused", level=level, reason=problem)
@@ -168,10 +186,11 @@ class SignIn:
                 # Of a name nobody is told whether any tries are left.
                 problem="blocked" if problem == "blocked" else "wrong",
                 chosen=choice,
+                is_other=known is None,
             )
         if choice:
             target = rehearsal.added(target, choice)
-        return self._sign_in(environ, citizen, level, target, asked)
+        return self._sign_in(environ, citizen, level, target, asked, session)
 
     def _choice(self, environ: "WSGIEnvironment", form: Mapping[str, str]) -> str:
         """What a tester has chosen on the page."""
@@ -197,9 +216,17 @@ class SignIn:
     # --- what was filled in ---------------------------------------------------------
 
     def _proven(
-        self, environ: "WSGIEnvironment", form: Mapping[str, str], level: str
+        self,
+        environ: "WSGIEnvironment",
+        form: Mapping[str, str],
+        level: str,
+        known: Citizen | None,
     ) -> tuple[Citizen | None, str]:
-        """Who proved to be whom at a level; or nobody, and the problem."""
+        """Who proved to be whom at a level; or nobody, and the problem.
+
+        The password of a ``known`` citizen was proven before. Their code counts as a
+        try at both all the same.
+        """
         username = form.get("username", "")
         attempts = Attempts(environ, username, self._citizens.called(username))
         if not attempts.may_try_here():
@@ -208,10 +235,7 @@ class SignIn:
         if not may_try and attempts.is_in_her_own_browser:
             # It learns of nothing but its own tries, and has no more work done.
             return None, "too-often"
-        # Whatever it is: who is nobody, a wrong password and a name of which no tries
-        # are left look alike, also by the time that they take.
-        with self._hashing:
-            found = self._citizens.verify(username, form.get("password", ""))
+        found = known or self._verified(username, form.get("password", ""))
         citizen = found if may_try else None
         if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
             citizen = None
@@ -219,6 +243,22 @@ class SignIn:
             return None, "wrong" if may_try else "too-often"
         attempts.forget(citizen.id, with_code=level != PASSWORD)
         return citizen, ""
+
+    def _verified(self, username: str, password: str) -> Citizen | None:
+        """The citizen whose password this is.
+
+        Whatever it is: who is nobody, a wrong password and a name of which no tries
+        are left look alike, also by the time that they take.
+        """
+        with self._hashing:
+            return self._citizens.verify(username, password)
+
+    def _known(
+        self, environ: "WSGIEnvironment", target: str, level: str
+    ) -> Citizen | None:
+        """The citizen whose code alone is to be proven, if the hub knows them so."""
+        question, domain = asked_by(environ, target)
+        return known_citizen(environ, self._citizens, question, domain, level)
 
     def _takes_code(
         self,
@@ -240,14 +280,20 @@ class SignIn:
         used = _used(citizen, "".join(code.split()))
         return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
 
-    def _sign_in(
+    def _sign_in(  # noqa: PLR0913, PLR0917 - the parts of one proof
         self,
         environ: "WSGIEnvironment",
         citizen: Citizen,
         level: str,
         target: str,
         now: float,
+        session: Login | None,
     ) -> Response:
+        """Log a citizen in; ``session`` is where the password was proven, if not now.
+
+        Without that session a code alone proves nothing: it ends no later, and nobody
+        is logged in if a logout has ended it meanwhile.
+        """
         own = env.trust(environ).own
         subject = citizen_here(own.entity_id, citizen.id)
         other, first = env.session_to_end(environ), None
@@ -257,15 +303,18 @@ class SignIn:
         proof = Login(
             who=subject,
             level=level,
-            started=now,
-            ends=now + env.sessions(environ).max_session,
+            started=now if session is None else session.started,
+            ends=now + env.sessions(environ).max_session
+            if session is None
+            else session.ends,
             confirmed=now,
             proven={level: now},
             domains=of_proof(domain, {level: now}),
             attributes=citizen.attributes,
             address=network(environ) if own.is_digid else "",
         )
-        made = self._log_in(environ, proof)
+        issued = now if session is None else session.confirmed
+        made = self._log_in(environ, proof, issued)
         if made is None:
             # Another tab was faster, at a higher level.
             return first or see_other(at(own.public_url, target))
@@ -285,9 +334,12 @@ class SignIn:
         return answer
 
     def _log_in(
-        self, environ: "WSGIEnvironment", proof: Login
+        self, environ: "WSGIEnvironment", proof: Login, issued: float
     ) -> tuple[str, Login] | None:
-        """Make the login that was proven, in the place of the one of this browser."""
+        """Make the login that was proven, in the place of the one of this browser.
+
+        A logout since ``issued`` refuses it.
+        """
         sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
         login = proof
         if current is not None and not sessions.is_idle(current):
@@ -297,7 +349,7 @@ class SignIn:
             sessions,
             login,
             alone=proof,
-            issued=proof.confirmed,
+            issued=issued,
             current=current,
             end_unseen=partial(self._end_unseen, environ),
         )
@@ -322,9 +374,11 @@ class SignIn:
         username: str = "",
         problem: str | None = None,
         chosen: str | None = None,
+        is_other: bool = False,
     ) -> Response:
         """The sign-in page; whoever signs in goes to ``target``.
 
+        With ``is_other`` it asks for all of a proof, whoever is signed in here.
         ``chosen`` is what a tester has chosen there; None for what is kept, if it is.
         """
         trust = env.trust(environ)
@@ -332,6 +386,8 @@ class SignIn:
         question, domain = asked_by(environ, target)
         name = question and trust.federation.name_of(question.issuer, language)
         query = urlencode({"next": target, "level": level})
+        action = f"{trust.own.url('login')}?{query}"
+        known = None if is_other else self._known(environ, target, level)
         wants_code = level != PASSWORD
         sessions = env.sessions(environ)
         return self._pages.page(
@@ -340,7 +396,9 @@ class SignIn:
             headers=[_SHOWN.set("yes")],
             # The form's redirects lead on to the participant.
             form_action=[] if question is None else [question.acs_url],
-            action=f"{trust.own.url('login')}?{query}",
+            action=action,
+            known_as="" if known is None else known.username,
+            other_url=f"{action}&{_OTHER}=yes",
             name=name,
             username=username,
             problem=problem,

@@ -1,0 +1,49 @@
+"""A step-up by the code alone: the hub knows the visitor, and that by the password.
+
+A visitor with a live session at the hub proved the password within it. If a participant
+asks for a code as well, the hub asks for nothing else. Who asks for a fresh proof
+(ForceAuthn) still gets all of it, and so does a participant of another SSO domain.
+"""
+
+from typing import TYPE_CHECKING
+
+from eilogin.hub import contexts
+from eilogin.hub.citizens import Citizen, Citizens
+from eilogin.hub.domains import proven_for
+from eilogin.hub.questions import Question
+from eilogin.saml.levels import LEVELS, reaches
+from eilogin.saml.metadata import NO_SSO
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_PASSWORD, _WITH_CODE = LEVELS[0], LEVELS[1]
+
+
+def known_citizen(
+    environ: "WSGIEnvironment",
+    citizens: Citizens,
+    question: Question | None,
+    domain: str,
+    level: str,
+) -> Citizen | None:
+    """The citizen whose code alone is asked for; None where the whole form is.
+
+    ``level`` is what is to be proven, for a participant of ``domain``.
+    """
+    login = env.session_or_none(environ)
+    if login is None or level != _WITH_CODE or env.trust(environ).own.is_digid:
+        return None
+    if question is not None and _wants_whole_proof(question):
+        return None
+    if domain == NO_SSO or reaches(login.level, level):
+        return None
+    known = proven_for(login, domain)
+    if known is None or not known.proven_at(_PASSWORD):
+        return None
+    return next((one for one in citizens if one.id == login.subject), None)
+
+
+def _wants_whole_proof(question: Question) -> bool:
+    return question.force or question.level in contexts.ALWAYS_FRESH

@@ -304,14 +304,25 @@ class SingleLogout:
         """What came of the last logout in this browser, for a participant it was of.
 
         For a second logout in the same browser, of a session that the first has ended.
-        None where nothing is known of one, or somebody is signed in here since.
+        None where nothing is known of one.
         """
-        if env.session_beyond_idle(environ) is not None:
-            return None
-        receipt = self._receipts.here(environ)
+        receipt = self._last_receipt(environ)
         if receipt is None or not receipt.is_of(entity_id):
             return None
         return DONE if receipt.is_everywhere else PARTLY
+
+    def _last_receipt(self, environ: "WSGIEnvironment") -> Receipt | None:
+        """The receipt of the last logout in this browser, if it still says all.
+
+        None where a later session of this browser ended without it (its cookie is left
+        then), and where another logout of the same citizen has not reached all.
+        """
+        if env.cookie(environ).read(environ) is not None:
+            return None
+        receipt = self._receipts.here(environ)
+        return (
+            receipt if receipt and self._receipts.says_all(environ, receipt) else None
+        )
 
     def _note_no_browser(self, environ: "WSGIEnvironment", outcome: Outcome) -> None:
         """Write down whom her browser alone would tell; once, if it is asked again."""
@@ -528,8 +539,11 @@ class SingleLogout:
             return self._forget(environ)
         login = env.session_to_end(environ)
         if login is None:
-            # A second click: the first knows who was told.
-            return self._done(environ, UNKNOWN)
+            # A second click: the receipt of the first says who was told.
+            receipt = self._last_receipt(environ)
+            if receipt is None:
+                return self._done(environ, UNKNOWN)
+            return see_other(env.trust(environ).own.url("logout"))
         try:
             return self._end_here(environ, login)
         except Busy:

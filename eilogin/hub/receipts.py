@@ -223,6 +223,13 @@ class Receipts:
         handle = values.get(_of(proof)) if proof else None
         return None if handle is None else self.find(environ, handle)
 
+    def says_all(self, environ: "WSGIEnvironment", receipt: Receipt) -> bool:
+        """Whether no logout of the same citizen is open of which it says nothing."""
+        if not receipt.is_everywhere:
+            return True
+        queue = queue_of(environ, self._propagation)
+        return not queue.has_any_labelled(env.values(environ), [receipt.whose])
+
     def forget(self, environ: "WSGIEnvironment") -> None:
         """Forget that of this browser: nobody is to read it there any more.
 

@@ -225,9 +225,13 @@ class Undelivered:
 
         Or some participant has not confirmed it, and is asked no more.
         """
+        return self.has_any_labelled(values, [one.label() for one in subjects])
+
+    def has_any_labelled(self, values: Values, whose: Iterable[str]) -> bool:
+        """Whether the same is so of some by the labels of their sessions."""
         return any(
             self._store.find(name) or values.get(_unconfirmed(name)) is not None
-            for name in map(self._of, subjects)
+            for name in map(self._of_labelled, whose)
         )
 
     # --- participants that answer, and do not confirm ---
@@ -449,8 +453,11 @@ class Undelivered:
         return f"{self._label}-{kind}{handle}"
 
     def _of(self, who: Subject) -> str:
+        return self._of_labelled(who.label())
+
+    def _of_labelled(self, whose: str) -> str:
         # Another one than her own, by which sessions end.
-        return f"{self._label}-of-{hashlib.sha256(who.label().encode()).hexdigest()}"
+        return f"{self._label}-of-{hashlib.sha256(whose.encode()).hexdigest()}"
 
     def _note(self, entry: Entry, **said: object) -> None:
         self._store.append(entry.key, json.dumps(said))

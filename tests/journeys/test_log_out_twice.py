@@ -175,6 +175,31 @@ class TestASecondLogout:
         out.visit("https://stad.test/eilogin/logout")
         assert EVERYWHERE not in out.browser.text
 
+    def test_says_nothing_of_a_session_that_ended_in_another_browser(
+        self, out, federation, citizen_of, clock
+    ):
+        """The second one was ended on the phone, and that has not reached all."""
+        clock.shift(30)
+        out.log_in(STAD)
+        assert out.is_let_in(LAND)
+        phone = citizen_of("anna").log_in(UWV)
+        federation.down.add("land.test")
+        phone.visit(LOG_OUT)
+        federation.down.clear()
+        out.visit("https://stad.test/eilogin/logout")
+        assert EVERYWHERE not in out.browser.text
+
+    def test_at_the_hub_leads_to_the_receipt(self, everywhere):
+        hub = "https://inloggen.test"
+        everywhere.visit(f"{hub}/")
+        held = everywhere.browser.page
+        everywhere.browser.press("Overal uitloggen")
+        assert EVERYWHERE in everywhere.browser.text
+        everywhere.browser.page, everywhere.browser.url = held, f"{hub}/"
+        everywhere.browser.press("Overal uitloggen")
+        assert everywhere.browser.url == f"{hub}/logout"
+        assert EVERYWHERE in everywhere.browser.text
+
     def test_in_another_browser_is_not_told_of_the_first(self, out, federation):
         held = out.browser.cookie("stad.test", HINT)
         other = federation.browser()

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from eilogin_sites import PASSWORD, Ours, person
+from hub_speaker import hub_changes
 from peer_servers import PATIENCE, over_http
 
 from eilogin.testing import Browser
@@ -163,6 +164,32 @@ class TestThisBrowser:
         clock.shift(1)
         anna.visit(question)
         assert anna.user is None
+
+    def test_is_not_signed_in_by_an_answer_from_before_the_session(
+        self, federation, anna, clock
+    ):
+        """A tab asked before anybody was signed in, and gets its answer last."""
+        anna.browser.stops_before = "/sso"
+        anna.visit(UWV)
+        question = anna.browser.url
+        anna.browser.stops_before = None
+        anna.log_in(UWV)
+        federation.down.add(HUB)
+        anna.visit(LOG_OUT)
+        federation.down.clear()
+        clock.shift(1)
+        anna.visit(question)
+        assert anna.user is None
+        anna.visit(UWV)
+        assert anna.is_asked_for_password
+
+    def test_is_asked_where_the_hub_takes_no_logout(self, federation, anna):
+        anna.log_in(UWV)
+        hub_changes(federation, "uwv.test", single_logouts=())
+        anna.visit(LOG_OUT)
+        assert "U bent alleen bij deze dienst uitgelogd." in anna.browser.text
+        anna.visit(UWV)
+        assert anna.is_asked_for_password
 
 
 @pytest.fixture

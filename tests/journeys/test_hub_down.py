@@ -89,7 +89,9 @@ class TestTheHubHearsOfIt:
     def test_no_later_than_her_session_lasts(self, federation, down, clock):
         federation.down.clear()
         clock.shift(2 * 60 * 60)
+        told = len(federation.back_channel_log)
         assert federation.deliver("uwv.test") == 0
+        assert len(federation.back_channel_log) == told, "nobody is asked any more"
 
     def test_not_where_it_takes_no_soap(self, eilogin_federation, clock, citizen_at):
         federation = eilogin_federation(

@@ -119,6 +119,25 @@ def test_a_copy_of_the_session_cookie_is_of_no_use_then(anna, store) -> None:
     assert anna.browser.text == "user=[]"
 
 
+def test_a_copy_of_it_is_of_no_use_while_the_store_cannot_end_the_session(
+    anna, federation, store, monkeypatch
+) -> None:
+    def failing(*args, **kwargs):
+        raise StoreUnavailable("the store does not answer")
+
+    cookie = anna.browser.cookie("uwv.test", SESSION)
+    store.fail()
+    anna.visit(LOG_OUT)
+    store.recover()
+    anna.browser.set_cookie("uwv.test", SESSION, cookie)
+    with monkeypatch.context() as patch:
+        patch.setattr(federation.apps["uwv.test"].sessions.store, "end", failing)
+        anna.visit(HOME)
+        assert anna.browser.text == "user=[]"
+    anna.visit(HOME)
+    assert "U bent overal uitgelogd" in anna.browser.text
+
+
 def test_a_script_that_comes_first_ends_the_session(anna, store) -> None:
     store.fail()
     anna.visit(LOG_OUT)

@@ -51,12 +51,17 @@ def is_in(browser, url=UWV):
 
 def test_one_that_is_planted_logs_nobody_else_out(log_in, log_out_in_vain) -> None:
     mallory, victim = log_in("bram"), log_in("anna")
+    own = mallory.cookie("uwv.test", SESSION)
     planted = log_out_in_vain(mallory)
     victim.set_cookie("uwv.test", PENDING, planted)
     assert is_in(victim)
     assert victim.cookie("uwv.test", PENDING) is None, "spent"
     assert is_in(victim)
     assert is_in(victim, STAD)
+    mallory.forget("uwv.test")
+    mallory.set_cookie("uwv.test", SESSION, own)
+    mallory.stops_before = "/sso"
+    assert not is_in(mallory), "the session that it names has ended"
 
 
 def test_one_that_is_planted_while_the_store_is_down_logs_nobody_else_out(

@@ -138,6 +138,21 @@ def test_a_copy_of_it_is_of_no_use_while_the_store_cannot_end_the_session(
     assert "U bent overal uitgelogd" in anna.browser.text
 
 
+def test_a_fault_of_ours_keeps_nobody_out(anna, store, monkeypatch) -> None:
+    def broken(*args, **kwargs):
+        raise RuntimeError("a fault of ours")
+
+    store.fail()
+    anna.visit(LOG_OUT)
+    store.recover()
+    with monkeypatch.context() as patch:
+        patch.setattr("eilogin.visit.leaving.Leaving.leave", broken)
+        anna.visit(HOME)
+        assert anna.browser.text == "user=[]"
+    anna.visit(HOME)
+    assert "U bent overal uitgelogd" in anna.browser.text
+
+
 def test_a_script_that_comes_first_ends_the_session(anna, store) -> None:
     store.fail()
     anna.visit(LOG_OUT)

@@ -19,6 +19,7 @@ from eilogin.hub.in_browser import address
 from eilogin.hub.kept import as_we_write_it
 from eilogin.hub.receipts import Back
 from eilogin.saml.checks import SKEW
+from eilogin.visit.sealing import Sealer
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 
@@ -51,9 +52,11 @@ class Asked(NamedTuple):
         """Keep one that has to wait for its turn; the address that tries it again.
 
         As the message of a Redirect it is good in any browser, since a frame of another
-        site has no cookie of ours.
+        site has no cookie of ours. However often the message comes, it waits once,
+        under a handle that nobody else can make.
         """
-        return keep_text(environ, TURN, secrets.token_urlsafe(16), self._text())
+        name = f"{self.back.entity_id}\0{self.back.request_id}"
+        return keep_text(environ, TURN, tag(environ, TURN, name), self._text())
 
     def _text(self) -> str:
         return json.dumps([self.named.parts(), *self[1:]])
@@ -117,6 +120,11 @@ def is_of_here(environ: "WSGIEnvironment", back: Back, handle: str) -> bool:
 def other_browser() -> MessageUnexpected:
     """The refusal of one that was not."""
     return MessageUnexpected("a logout of another browser, or its cookie is gone")
+
+
+def tag(environ: "WSGIEnvironment", what: str, name: str) -> str:
+    """A handle for what has a name, always the same, which nobody else can make."""
+    return Sealer(env.trust(environ).own.sealing_secrets, f"waiting {what}").tag(name)
 
 
 def keep_text(environ: "WSGIEnvironment", what: str, handle: str, text: str) -> str:

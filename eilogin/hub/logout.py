@@ -33,6 +33,7 @@ from eilogin.hub.asked import (
     keep_text,
     kept_text,
     note_answer,
+    tag,
 )
 from eilogin.hub.browser_proof import brings_proof, proof_cookie
 from eilogin.hub.ending import (
@@ -42,7 +43,6 @@ from eilogin.hub.ending import (
     Ending,
     Endings,
     Outcome,
-    new_handle,
 )
 from eilogin.hub.frames import Frames
 from eilogin.hub.from_above import FromAbove
@@ -547,8 +547,9 @@ class SingleLogout:
         try:
             return self._end_here(environ, login)
         except Busy:
-            # Its page reloads itself, which a form cannot.
-            return see_other(keep_text(environ, _LEAVE, new_handle(), login.name))
+            # Its page reloads itself, which a form cannot. Each session waits once.
+            handle = tag(environ, _LEAVE, login.name)
+            return see_other(keep_text(environ, _LEAVE, handle, login.name))
 
     def carry_out(self, environ: "WSGIEnvironment") -> Response | None:
         """Carry out the pending logout of this browser, and answer what came of it.

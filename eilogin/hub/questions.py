@@ -3,7 +3,8 @@
 The hub verifies an AuthnRequest, and keeps it in a sealed cookie of the browser that
 brought it. The sign-in page has an address of its own, which names that cookie and no
 message. So the visitor can reload the page, the address is of no use in another
-browser, and requests without end leave nothing in the store.
+browser, and requests without end leave nothing in the store: one that is too long for
+a cookie lies there, within limits.
 
 A pending login can be answered for :data:`LIFETIME` seconds. The cookie lasts longer:
 after that time it still tells the hub which participant has to begin the login anew.
@@ -18,12 +19,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from eilogin import clock
-from eilogin.errors import CookiesRefused, InNameOf, LoginLost, UnknownPeer
+from eilogin.errors import (
+    Busy,
+    CookiesRefused,
+    InNameOf,
+    LoginLost,
+    UnknownPeer,
+)
 from eilogin.sessions.records import UNREADABLE
 from eilogin.visit import per_tab
 from eilogin.visit.handles import handle_of, is_handle
+from eilogin.visit.kept_room import Room, counted
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.sealing import Sealer, as_text, from_text
+from eilogin.visit.whereabouts import network_here, wider
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 
@@ -47,6 +56,9 @@ _MOST_TABS = 8
 _MOST_ROOM = 3600
 #: A longer cookie is kept in the store: its RelayState is unusually long.
 _LONGEST = 1800
+#: Bytes of all long pending logins that the store keeps. Without room a cookie keeps
+#: one, though some proxies refuse a cookie as long as that.
+_MOST_STORED = 32 * 1024 * 1024
 _COOKIES = "eilogin-asked-"
 #: Characters of the longest entityID that an address names.
 _LONGEST_ISSUER = 300
@@ -109,18 +121,35 @@ def remember(
 ) -> Iterator[tuple[str, str]]:
     """The headers by which this browser keeps a pending login.
 
-    The oldest ones make room for it.
+    The oldest ones make room for it. Raises :class:`eilogin.errors.Busy` where it is
+    too long for a cookie, and the store has no room for it.
     """
     octets = zlib.compress(json.dumps(astuple(question)).encode())
     text = as_text(_sealer(environ).seal(octets, question.handle))
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST and _has_room(environ, text):
         until = question.received + LIFETIME
         env.values(environ).add(_kept(question.handle), text, until, durable=False)
         text = as_text(_sealer(environ).seal(b"", question.handle))
+    if len(text) > _MOST_ROOM:
+        raise Busy(
+            "no room in the store for one more pending login with a long RelayState"
+        )
     yield from per_tab.make_room(
         environ, _COOKIES, _MOST_ROOM - len(text), most=_MOST_TABS
     )
     yield _cookie(question.handle).set(text, max_age=KEPT_FOR)
+
+
+def _has_room(environ: "WSGIEnvironment", text: str) -> bool:
+    """Reserve room in the store for a long pending login, if there is any.
+
+    Anybody can bring the message of a participant again and again, with another
+    RelayState each time: a message by POST does not sign it.
+    """
+    own = env.trust(environ).own
+    network = own.pseudonym(f"network\0{wider(network_here(environ))}")
+    room = Room(env.values(environ), 0, what="pending logins", in_all=_MOST_STORED)
+    return room.reserve(counted(len(text)), network)
 
 
 def answered(

@@ -2,8 +2,10 @@
 
 Each limit counts the bytes that were reserved in the last hour or so. A form that does
 not fit is not kept, and forms of others stay: nobody can push out a form of somebody
-else. Counts are per slice of half an hour, so a reservation that nobody gives back ends
-by itself.
+else. Counts are per slice of half an hour, so a reservation that nobody gives back
+ends by itself.
+
+A hub has such limits for long pending logins, under another name.
 """
 
 import logging
@@ -13,6 +15,8 @@ from eilogin.stores import Values
 
 _log = logging.getLogger("eilogin")
 
+#: What is kept where nothing else is said.
+_FORMS = "kept forms"
 _MEGA = 1024**2
 #: Bytes of the forms of one site, unless its largest forms need more.
 MOST_IN_ALL = 128 * _MEGA
@@ -27,6 +31,10 @@ _LEAST = 4096
 _SLICE = 30 * 60
 _SLICES = 3
 
+#: Seconds between two log lines of the same text, and when each was written last.
+_TOLD_EVERY = 60.0
+TOLD: dict[str, float] = {}
+
 
 def counted(size: int) -> int:
     """The bytes that a form of ``size`` bytes counts for."""
@@ -34,11 +42,24 @@ def counted(size: int) -> int:
 
 
 class Room:
-    """Reservations among ``values``, for forms of at most ``limit`` bytes."""
+    """Reservations among ``values``, for forms of at most ``limit`` bytes.
 
-    def __init__(self, values: Values, limit: int) -> None:
+    ``what`` is the name of the things that are kept, for the store and the log. Things
+    of each name have ``in_all`` bytes, by default :data:`MOST_IN_ALL`, or more for
+    large forms.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        limit: int,
+        *,
+        what: str = _FORMS,
+        in_all: int = 0,
+    ) -> None:
         self._values = values
-        self._most = max(MOST_IN_ALL, _LARGEST_FORMS * limit)
+        self._most = max(in_all or MOST_IN_ALL, _LARGEST_FORMS * limit)
+        self._what = what
 
     def reserve(self, size: int, network: str) -> bool:
         """Reserve bytes for a form (:func:`counted`); False where a limit is reached.
@@ -48,21 +69,33 @@ class Room:
         """
         instant = clock.now()
         if network and not self._add(
-            _of(network), size, self._most // _SHARE_OF_NETWORK, instant
+            self._of(network), size, self._most // _SHARE_OF_NETWORK, instant
         ):
-            _log.warning("kept forms: no room left for a client network; form not kept")
+            self._warn("for a client network")
             return False
-        if self._add(_of(""), size, self._most, instant):
+        if self._add(self._of(""), size, self._most, instant):
             return True
-        _log.warning("kept forms: no room left at this site; form not kept")
+        self._warn("at this site")
         if network:
-            self._add(_of(network), -size, self._most, instant)
+            self._add(self._of(network), -size, self._most, instant)
         return False
 
     def give_back(self, size: int, network: str, instant: float) -> None:
         """End the reservation of a form that was made at ``instant``."""
-        for key in {_of(""), _of(network)}:
+        for key in {self._of(""), self._of(network)}:
             self._add(key, -size, self._most, instant)
+
+    def _warn(self, where: str) -> None:
+        """Log it, once a minute: a bot may ask for room again and again."""
+        text = f"{self._what}: no room left {where}; not kept"
+        # However far, and which way, the clock was set meanwhile.
+        if abs(clock.now() - TOLD.get(text, 0.0)) >= _TOLD_EVERY:
+            TOLD[text] = clock.now()
+            _log.warning("%s", text)
+
+    def _of(self, network: str) -> str:
+        kind = "" if self._what == _FORMS else f"{self._what}:"
+        return f"kept-bytes:{kind}{network}"
 
     def _add(self, key: str, size: int, most: int, instant: float) -> bool:
         now, wanted = int(clock.now() // _SLICE), int(instant // _SLICE)
@@ -85,7 +118,3 @@ def _read(said: str | None) -> list[tuple[int, int]]:
     """The pairs of a slice and its bytes."""
     pairs = (pair.partition(":") for pair in (said or "").split())
     return [(int(one), int(count)) for one, _, count in pairs]
-
-
-def _of(network: str) -> str:
-    return f"kept-bytes:{network}"

@@ -97,7 +97,8 @@ class AnswerReader:
             return answer
         query = environ.get("QUERY_STRING", "")
         artifact, handle = bindings.read_artifact_query(query)
-        return self._by_artifact(environ, artifact, handle)
+        answer = self._by_artifact(environ, artifact, handle)
+        return _at_lasting_address(env.trust(environ), answer)
 
     # --- by artifact (SAML bindings 3.6) --------------------------------------------
 
@@ -309,6 +310,19 @@ def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Respons
     request_id_of(handle)
     acs = env.trust(environ).own.url("acs")
     return see_other(bindings.artifact_url(acs, artifact, handle))
+
+
+def _at_lasting_address(trust: Trust, answer: Answer) -> Answer | Response:
+    """Redirect a login that failed to an address that the visitor can reload.
+
+    A hub answers an artifact once, so a reload of that address would show another
+    error. Other answers lead on by themselves and stay as they are. A site behind DigiD
+    has a page of its own for each failure.
+    """
+    pending, failure = answer.pending, answer.failure
+    if failure is None or pending.is_passive or trust.own.is_digid:
+        return answer
+    return waiting.tell_failure(trust, pending.hub, pending.handle, failure)
 
 
 def _require_source(trust: Trust, hub: str, found: bytes) -> None:

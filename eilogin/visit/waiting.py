@@ -217,7 +217,7 @@ def _failure(environ: "WSGIEnvironment", text: str) -> Answer:
         raise LoginLost(f"what should say why there is no login: {error}") from None
     hub, handle, codes, until = json.loads(octets)
     if clock.now() >= until:
-        raise LoginLost("this answer came too long ago")
+        raise LoginLost("this answer came too long ago", handle)
     pending = under_way.of_browser(environ, handle)
     if pending.spent_by:
         return Answer(pending)

@@ -112,6 +112,39 @@ def test_leads_to_no_form_that_waits_for_a_login(anna, clock):
     assert way_back(cancel(anna)) == ("/", "Naar de website")
 
 
+@pytest.mark.parametrize("acs", ["artifact", "post"])
+class TestAReload:
+    @pytest.fixture
+    def options(self, acs):
+        return {"acs": acs, "protect": "/ basis\n/hoog hoog"}
+
+    def test_says_the_same(self, anna, clock):
+        cancel(anna.visit(f"{UWV}/mijn?jaar=2026"))
+        before = anna.browser.text
+        clock.shift(100)
+        anna.browser.reload()
+        assert anna.browser.text == before
+        anna.browser.click("Inloggen")
+        anna.type_password()
+        assert anna.browser.url == f"{UWV}/mijn?jaar=2026"
+
+    @pytest.mark.parametrize("minutes", [5, 60])
+    def test_some_time_later_begins_anew(self, anna, clock, minutes):
+        cancel(anna.visit(f"{UWV}/mijn?jaar=2026"))
+        clock.shift(60 * minutes)
+        anna.browser.reload()
+        assert anna.is_asked_for_password, anna.browser.text
+        anna.type_password()
+        assert anna.browser.url == f"{UWV}/mijn?jaar=2026"
+
+    def test_of_another_failure_says_the_same(self, anna):
+        anna.visit(f"{UWV}/hoog")
+        first = "U moet op een zwaardere manier inloggen"
+        assert first in anna.browser.text
+        anna.browser.reload()
+        assert first in anna.browser.text
+
+
 class TestWithAPublicPage:
     @pytest.fixture
     def options(self):

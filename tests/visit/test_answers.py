@@ -80,12 +80,12 @@ def begin(federation, asked):
 def begins_anew(caplog, asked):
     """Assert that a lost login began anew, at the first page, and only its answer is.
 
-    ``code`` is what the log says of the one that is lost.
+    ``code`` is what the log says of the one that is lost; ``page`` is another page.
     """
 
-    def check(browser, code):
+    def check(browser, code, page=""):
         [again] = [url for url in browser.trail if "again=yes" in url]
-        assert "next=%2F&" in again
+        assert f"next=%2F{page}&" in again
         _, handle = asked(next(u for u in browser.trail if "SAMLRequest=" in u))
         assert is_second(handle)
         assert browser.url.startswith("https://inloggen.test/sso?")
@@ -537,11 +537,11 @@ def test_a_cancellation_is_not_kept_by_us(cancelled, federation, monkeypatch):
     assert "U hebt het inloggen geannuleerd" in tab.browser.text
 
 
-def test_a_cancellation_is_told_for_two_minutes(cancelled, clock, refused):
+def test_a_cancellation_is_told_for_two_minutes(cancelled, clock, begins_anew):
     tab, address = cancelled
     clock.shift(2 * MINUTE)
     tab.browser.visit(address)
-    refused(tab.browser, "login-lost")
+    begins_anew(tab.browser, "login-lost", "mijn")
 
 
 def test_a_cancellation_is_told_to_no_other_browser(

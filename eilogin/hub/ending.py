@@ -252,8 +252,9 @@ class Endings:
         """End one login of a citizen who has too many; participants are told later.
 
         Nobody waits for that: they are in the logout retry queue, as those that a
-        logout has missed. Where it has as many of this citizen's already, their
-        sessions last until their own limit.
+        logout has missed. Where it has as many of this citizen's already, participants
+        are told now, and once: those that do not answer keep the session until its
+        limit.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
         queue, handle = queue_of(environ, self._propagation), new_handle()
@@ -264,6 +265,9 @@ class Endings:
         if is_kept:
             # Where another process was faster, that one has told them.
             self.settle(environ, handle, told, {one: Came(one) for one in told})
+        else:
+            # Else no later logout would reach them, and it would say "everywhere".
+            self._propagation.tell(to_tell(env.trust(environ), sessions), told)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 

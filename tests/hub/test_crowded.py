@@ -112,3 +112,16 @@ def test_somebody_who_signs_in_again_and_again_fills_no_queue(
     browsers = [log_in() for _ in range(8)]
     assert len(hub.undelivered.all()) == 3
     assert [at_hub(one, sessions) for one in browsers] == [False] * 6 + [True] * 2
+
+
+def test_participants_that_the_queue_has_no_room_for_are_told_at_once(
+    log_in, federation, monkeypatch, clock
+):
+    """Else a logout everywhere would not reach them."""
+    monkeypatch.setattr("eilogin.hub.ending.MOST_LOGINS", 1)
+    browsers = [log_in() for _ in range(5)]
+    assert [is_in(one) for one in browsers] == [True, False, False, True, True]
+    browsers[-1].visit("https://inloggen.test/")
+    browsers[-1].press("Overal uitloggen")
+    assert "U bent overal uitgelogd" in browsers[-1].text
+    assert not any(is_in(one) for one in browsers)

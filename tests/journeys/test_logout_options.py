@@ -224,7 +224,8 @@ class TestShowSession:
         assert "U bent uitgelogd. Log nu zelf in." in mallory.browser.text
         bram.browser.forget("inloggen.test")
         bram.browser.follow(mallory.browser.url)
-        assert bram.is_asked_for_password
+        assert bram.browser.page.status_int == 400
+        assert not bram.is_asked_for_password
         assert "U bent uitgelogd" not in bram.browser.text
 
     def test_it_may_take_her_too_long(self, shown, clock):
@@ -236,7 +237,7 @@ class TestShowSession:
         answer = shown.browser.post(
             shown.browser.url, site="cross-site", **{"go-on": "1"}
         )
-        assert answer.status_int == 400
+        assert answer.status_int == 403
 
 
 class TestTheAddressOfAQuestion:

@@ -24,8 +24,8 @@ from webob import Request
 from eilogin.federation import watching
 from eilogin.hub import at_work
 from eilogin.saml import bindings, messages, xml
-from eilogin.visit import activity, kept_room
-from eilogin.web import pages
+from eilogin.visit import activity
+from eilogin.web import pages, sparing_log
 
 START = "2026-11-24T09:00:00Z"
 
@@ -81,7 +81,7 @@ def _no_site_refreshes_after_its_test():
 def _no_refusals_before():
     """Refusals of earlier tests do not count among those of this one."""
     pages._LINES.forget()  # noqa: SLF001 - of the process
-    kept_room.TOLD.clear()
+    sparing_log.LINES.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from webob import Response
 
-from eilogin import audit, clock
+from eilogin import audit, clock, metrics
 from eilogin.errors import CookiesRefused
 from eilogin.federation import Trust
 from eilogin.hub.attempts import Attempts
@@ -31,6 +31,7 @@ from eilogin.visit import proofs
 from eilogin.visit.rounds import takes_cookies
 from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
+from eilogin.web import sparing_log
 from eilogin.web.cookies import Cookie
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import (
@@ -177,7 +178,7 @@ class SignIn:
         citizen, problem = self._proven(environ, form, level, known)
         if citizen is None:
             username = form.get("username", "")
-            audit.event("sign-in", "refused", level=level, reason=problem)
+            _note_refused(level, problem)
             return self.page(
                 environ,
                 target,
@@ -456,6 +457,17 @@ def asked_by(environ: "WSGIEnvironment", target: str) -> tuple[Question | None, 
         return None, USUAL_DOMAIN
     entity, _ = env.trust(environ).participant(question.issuer)
     return question, entity.sso_domain
+
+
+def _note_refused(level: str, problem: str) -> None:
+    """Write to the audit log that nobody was signed in, and why.
+
+    A network that has no tries left can go on for ever. Its later ones are counted.
+    """
+    if problem == "blocked" and sparing_log.is_one_too_many("sign-in blocked"):
+        metrics.event("sign-in", "refused", peer=None, level=level, reason=problem)
+    else:
+        audit.event("sign-in", "refused", level=level, reason=problem)
 
 
 def _used(citizen: Citizen, code: str) -> str:

@@ -18,7 +18,6 @@ ours that this very browser has brought it.
 
 import hashlib
 import hmac
-import logging
 import re
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,6 +30,7 @@ from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
 from eilogin.visit.asking import login_address
 from eilogin.web import environ as env
+from eilogin.web import sparing_log
 from eilogin.web.cookies import Cookie
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import is_own_navigation
@@ -38,8 +38,6 @@ from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-_log = logging.getLogger("eilogin")
 
 _CHOSEN = Cookie("eilogin-hub")
 # Digits of the hash of an entityID, and an instant in whole seconds.
@@ -96,7 +94,7 @@ def named_hub(environ: "WSGIEnvironment", said: str | None) -> str:
     try:
         env.trust(environ).hub(said)
     except UnknownPeer as error:
-        _log.warning("a hub was chosen that is not taken: %s", str(error)[:_SHOWN])
+        sparing_log.warn("a hub was chosen that is not taken: %s", str(error)[:_SHOWN])
         return ""
     return said
 

@@ -8,12 +8,9 @@ ends by itself.
 A hub has such limits for long pending logins, under another name.
 """
 
-import logging
-
 from eilogin import clock
 from eilogin.stores import Values
-
-_log = logging.getLogger("eilogin")
+from eilogin.web import sparing_log
 
 #: What is kept where nothing else is said.
 _FORMS = "kept forms"
@@ -30,10 +27,6 @@ _LEAST = 4096
 #: Seconds of one slice, and how many slices count: at least an hour.
 _SLICE = 30 * 60
 _SLICES = 3
-
-#: Seconds between two log lines of the same text, and when each was written last.
-_TOLD_EVERY = 60.0
-TOLD: dict[str, float] = {}
 
 
 def counted(size: int) -> int:
@@ -86,12 +79,7 @@ class Room:
             self._add(key, -size, self._most, instant)
 
     def _warn(self, where: str) -> None:
-        """Log it, once a minute: a bot may ask for room again and again."""
-        text = f"{self._what}: no room left {where}; not kept"
-        # However far, and which way, the clock was set meanwhile.
-        if abs(clock.now() - TOLD.get(text, 0.0)) >= _TOLD_EVERY:
-            TOLD[text] = clock.now()
-            _log.warning("%s", text)
+        sparing_log.warn(f"{self._what}: no room left {where}; not kept")
 
     def _of(self, network: str) -> str:
         kind = "" if self._what == _FORMS else f"{self._what}:"

@@ -6,7 +6,6 @@ citizen's browser that these judgements protect.
 """
 
 import ipaddress
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -19,11 +18,10 @@ from eilogin.errors import (
     MethodNotAllowed,
 )
 from eilogin.settings import UNIX, WEB_HOST, IPNetwork, site_path
+from eilogin.web import sparing_log
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, WSGIEnvironment
-
-_log = logging.getLogger("eilogin")
 
 _FORM = "application/x-www-form-urlencoded"
 #: More fields than any form of ours has.
@@ -373,7 +371,7 @@ def safe_next(value: str | None, default: str = "/") -> str:
         return site_path(value)
     except ValueError:
         shown = value.partition("?")[0][:80]
-        _log.warning("return address ignored, not a path of this site: %a", shown)
+        sparing_log.warn("return address ignored, not a path of this site: %a", shown)
         return default
 
 

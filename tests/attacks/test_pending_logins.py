@@ -277,6 +277,24 @@ def test_a_question_holds_nothing_that_was_proven():
     assert not proven & set(Question.__dataclass_fields__)
 
 
+@pytest.mark.parametrize("minutes", [0, 3, 20])
+@pytest.mark.parametrize("url", [UWV, STAD])
+def test_an_address_of_an_answer_begins_no_login_after_a_logout(
+    victim, clock, url, minutes
+):
+    """It stands in the history, for whoever uses the browser next."""
+    victim.visits(url)
+    victim.signs_in()
+    answers = [one for one in victim.browser.trail if "/eilogin/acs?" in one]
+    assert answers
+    victim.visits(f"{url.removesuffix('/mijn')}/eilogin/logout")
+    clock.shift(minutes * MINUTE)
+    for answer in answers:
+        victim.visits(answer)
+        assert not victim.browser.url.startswith(HUB), answer
+        assert victim.user is None
+
+
 class TestTheReasonOfALogin:
     """A participant says in its AuthnRequest that inactivity ended a session."""
 

@@ -41,7 +41,7 @@ from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import verify
 from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import Pages, note_refusal
-from eilogin.web.requests import safe_next
+from eilogin.web.requests import read_query, safe_next
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -53,6 +53,10 @@ _KEPT_FOR = 60 * 60.0
 #: How long what the hub has answered is so: for the way to our page, in seconds. Nobody
 #: here can see who has logged in elsewhere since.
 _A_MOMENT = 10.0
+
+#: What the query of our logout says where a visitor asks to have the hub told again:
+#: then the browser goes there, even if this server sees no hub. A reload does not.
+_AGAIN, _AGAIN_NOW = "again", "yes"
 
 #: Ties a logout to its browser: nobody else's answer says "logged out" here. It comes
 #: along with the hub's POST too, and holds nothing but the request's ID.
@@ -120,7 +124,8 @@ class Leaving:
             return None
         notice = unheard.as_of_now(environ, notice)
         then = Afterwards(target, is_partial=notice.is_partial)
-        return self._tell_hub(environ, notice, then, is_again=True)
+        is_asked_for = read_query(environ).get(_AGAIN) == _AGAIN_NOW
+        return self._tell_hub(environ, notice, then, in_any_case=is_asked_for)
 
     def leave_by_hint(self, environ: "WSGIEnvironment", target: str) -> Response | None:
         """Tell the hub of a logout in a browser whose session here is gone.
@@ -256,7 +261,7 @@ class Leaving:
         notice: Notice,
         then: Afterwards,
         *,
-        is_again: bool = False,
+        in_any_case: bool = False,
     ) -> Response:
         trust, login = env.trust(environ), notice.login
         try:
@@ -266,8 +271,9 @@ class Leaving:
         reference, is_away = "", False
         for endpoint in endpoints:
             if endpoint.binding != bindings.SOAP:
-                hub, can_try = login.who.issuer, bool(notice.secret) and not is_again
-                if can_try and not is_there(trust, hub, endpoint, in_doubt=True):
+                hub, is_kept = login.who.issuer, bool(notice.secret)
+                can_wait = is_kept and not in_any_case
+                if can_wait and not is_there(trust, hub, endpoint, in_doubt=True):
                     return self._not_there(environ, notice, then)
                 try:
                     return self._send(environ, notice, endpoint, then)
@@ -494,6 +500,10 @@ class Leaving:
         """
         _, stored = _kept(environ)
         asked = _Asked.read(stored or "", self._usual)
+        if asked.kept and not asked.others:
+            # This server may have delivered it, after the browser went to the hub.
+            stored = env.values(environ).get(_key(_queued_name(asked.kept)))
+            asked = _Asked.read(stored or "", self._usual)
         if not asked.others or asked.then.begun_inside:
             return None
         then = asked.then if target is None else asked.then._replace(target=target)
@@ -594,8 +604,8 @@ def _queued_name(kept: str) -> str:
 
 def _again_at(environ: "WSGIEnvironment", target: str) -> str:
     """The address at which the hub is told again; she is at ``target`` afterwards."""
-    url = env.trust(environ).own.url("logout")
-    return f"{url}?{urlencode({'next': target})}" if target else url
+    query = {_AGAIN: _AGAIN_NOW, **({"next": target} if target else {})}
+    return f"{env.trust(environ).own.url('logout')}?{urlencode(query)}"
 
 
 def was_here(environ: "WSGIEnvironment") -> bool:

@@ -52,6 +52,33 @@ class TestTheHubHearsOfIt:
         down.browser.click("Probeer het opnieuw")
         assert EVERYWHERE in down.browser.text
 
+    def test_and_a_reload_or_a_second_logout_says_so_as_long(
+        self, federation, down, clock
+    ):
+        """The browser is not sent to a hub that is down, unless the visitor asks it."""
+        down.browser.reload()
+        assert RETRYING in down.browser.text
+        clock.shift(600)
+        down.visit(LOG_OUT)
+        assert RETRYING in down.browser.text
+        assert down.browser.url.startswith("https://uwv.test/")
+        federation.down.clear()
+        delivered(federation, clock)
+        down.browser.reload()
+        assert EVERYWHERE in down.browser.text
+
+    def test_and_a_later_logout_says_so_though_she_went_to_the_hub(
+        self, federation, down, clock
+    ):
+        down.browser.stops_before = "/slo"
+        down.browser.click("Probeer het opnieuw")
+        assert down.browser.url.startswith(f"https://{HUB}/")
+        down.browser.stops_before = None
+        federation.down.clear()
+        delivered(federation, clock)
+        down.visit(LOG_OUT)
+        assert EVERYWHERE in down.browser.text
+
     def test_over_soap_alone_too(self, eilogin_federation, clock, citizen_at):
         federation = eilogin_federation(
             {"uwv.test": show_visitor, "stad.test": show_visitor},

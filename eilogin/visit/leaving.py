@@ -133,7 +133,11 @@ class Leaving:
         By the logout hint of this browser; None without one. The session that it names
         ends here too, where the store knows it under another cookie.
         """
-        login = logout_hint.read(environ)
+        return self._leave_named(environ, logout_hint.read(environ), target)
+
+    def _leave_named(
+        self, environ: "WSGIEnvironment", login: Login | None, target: str
+    ) -> Response | None:
         if login is None:
             return None
         notice = unheard.keep(environ, login, logout_hint.held(environ))
@@ -152,7 +156,8 @@ class Leaving:
         notice = unheard.of_session(environ)
         if notice is None:
             answer = self.leave_again(environ, target)
-            return answer or self.leave_by_hint(environ, target)
+            named = logout_hint.read_of_session(environ)
+            return answer or self._leave_named(environ, named, target)
         notice = unheard.as_of_now(environ, notice)
         then = Afterwards(target, is_partial=notice.is_partial)
         return self._tell_hub(environ, notice, then)
@@ -209,7 +214,7 @@ class Leaving:
         if notice is not None:
             notice = unheard.as_of_now(environ, notice)
             return self._tell_by_script(environ, notice)
-        login = logout_hint.read(environ)
+        login = logout_hint.read_of_session(environ)
         if login is None:
             return logout_hint.mark_spent(environ)
         notice = unheard.keep(environ, login, logout_hint.held(environ))

@@ -15,6 +15,8 @@ logged out. Such a browser is never signed in silently: the next login asks the 
 a fresh proof (ForceAuthn). The mark needs no entry in the store, which may be lost.
 """
 
+import hashlib
+import hmac
 import json
 import zlib
 from dataclasses import replace
@@ -43,7 +45,7 @@ def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
     login = env.sessions(environ).find(token)
     if login is None or login.named is None:
         return let_go(environ)
-    return _header(environ, login) or let_go(environ)
+    return _header(environ, login, _tag_of(token)) or let_go(environ)
 
 
 def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str, str]]:
@@ -57,12 +59,11 @@ def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str,
 def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     """The headers that mark this browser as one that has logged out, by its hint.
 
-    Where nobody knows whether the hub has heard. None where it holds no hint.
+    Where nobody knows whether the hub has heard. None where it holds no hint of the
+    session whose cookie it brings.
     """
-    found = _opened(environ)
-    if found is None or found.has_left or not _may_live(environ, found.login):
-        return []
-    return mark(environ, found.login, "")
+    login = _of_session(environ)
+    return [] if login is None else mark(environ, login, "")
 
 
 class Left(NamedTuple):
@@ -130,6 +131,19 @@ def read(environ: "WSGIEnvironment") -> Login | None:
     return None if is_spent else found.login
 
 
+def read_of_session(environ: "WSGIEnvironment") -> Login | None:
+    """The same, if it is the hint of the session whose cookie a request brings."""
+    return None if _of_session(environ) is None else read(environ)
+
+
+def _of_session(environ: "WSGIEnvironment") -> Login | None:
+    found, token = _opened(environ), env.cookie(environ).read(environ)
+    if found is None or found.has_left or not token:
+        return None
+    is_same = hmac.compare_digest(found.kept, _tag_of(token))
+    return found.login if is_same and _may_live(environ, found.login) else None
+
+
 def spend(environ: "WSGIEnvironment", login: Login) -> None:
     """Make the hints of a login that ends by a logout here good for nothing."""
     env.values(environ).add(_spent(login), "", _end_of(environ, login), durable=False)
@@ -140,6 +154,7 @@ class _Opened(NamedTuple):
 
     login: Login
     has_left: bool
+    #: The name of the logout, or what stands for the session's cookie.
     kept: str
 
 
@@ -190,6 +205,11 @@ def _told(kept: str) -> str:
 
 def _spent(login: Login) -> str:
     return f"logout-hint:{login.name}"
+
+
+def _tag_of(token: str) -> str:
+    """What stands for the cookie of a session, from which nobody can tell it."""
+    return hashlib.sha256(b"eilogin hint of\0" + token.encode()).hexdigest()[:32]
 
 
 def _sealer(environ: "WSGIEnvironment") -> Sealer:

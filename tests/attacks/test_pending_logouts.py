@@ -9,6 +9,7 @@ from eilogin.errors import StoreUnavailable
 UWV, STAD = "https://uwv.test/mijn", "https://stad.test/mijn"
 LOG_OUT = "https://uwv.test/eilogin/logout"
 SESSION, PENDING = "__Host-eilogin", "__Host-eilogin-out"
+HINT = "__Host-eilogin-logout-hint"
 
 
 @pytest.fixture
@@ -79,6 +80,22 @@ def test_one_that_is_planted_while_the_store_is_down_logs_nobody_else_out(
         patch.setattr(store, "end", failing)
         assert is_in(victim)
     assert is_in(victim)
+
+
+def test_one_that_is_planted_uses_no_logout_hint_of_the_browser(
+    log_in, log_out_in_vain
+) -> None:
+    """The victim has no session cookie here at that moment, and is in elsewhere."""
+    mallory, victim = log_in("bram"), log_in("anna")
+    assert is_in(victim, STAD)
+    planted = log_out_in_vain(mallory)
+    mallory.visit(UWV)
+    hint = victim.cookie("uwv.test", HINT)
+    victim.forget("uwv.test")
+    victim.set_cookie("uwv.test", HINT, hint)
+    victim.set_cookie("uwv.test", PENDING, planted)
+    assert is_in(victim), "by the hub, for nobody has logged out"
+    assert is_in(victim, STAD)
 
 
 def test_one_that_is_replayed_does_not_end_a_later_session(

@@ -382,6 +382,25 @@ def test_a_site_that_the_visitor_left_alone_reports_in_vain(
     assert status_of(answer) == UNKNOWN
 
 
+def test_a_participant_outside_single_sign_on_reports_in_vain(
+    eilogin_federation, witness, clock
+):
+    """It shares no session with others, and keeps none of them alive."""
+    federation = eilogin_federation(
+        {"uwv.test": witness}, rules={"uwv.test": {"sso_domain": "none"}}
+    )
+    anna = Signed(federation, "uwv.test")
+    login, service = anna.session("uwv.test"), Party(federation.trusts["uwv.test"])
+    clock.shift(10 * MINUTE)
+    seen = anna.at_hub.seen
+    element = report_of(service.entity_id, login.who.as_name_id(), login.session_index)
+    answer = federation.trusts["uwv.test"].back_channel.post(
+        ACTIVITY, service.by_soap(element)
+    )
+    assert status_of(answer) == UNKNOWN
+    assert anna.at_hub.seen == seen
+
+
 @pytest.mark.parametrize(
     "changed",
     [

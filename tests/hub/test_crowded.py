@@ -125,3 +125,37 @@ def test_participants_that_the_queue_has_no_room_for_are_told_at_once(
     browsers[-1].press("Overal uitloggen")
     assert "U bent overal uitgelogd" in browsers[-1].text
     assert not any(is_in(one) for one in browsers)
+
+
+class TestBehindAnotherHub:
+    @pytest.fixture
+    def federation(self, clock, witness, eilogin_federation):
+        below = eilogin_federation(
+            {"uwv.test": witness},
+            hub="gemeente.test",
+            options={"uwv.test": {"name_id_format": "transient"}},
+            hub_options={
+                "sign_in": "above",
+                "passed_on_to": "https://uwv.test/eilogin/metadata",
+            },
+        )
+        filters = {
+            "hub_inside": "/",
+            "cookie": "eilogin-above",
+            "protect": "/ optional",
+        }
+        above = eilogin_federation(
+            {"gemeente.test": below.apps["gemeente.test"]},
+            options={"gemeente.test": filters},
+        )
+        below.apps.update(above.apps)
+        above.apps.update(below.apps)
+        return below
+
+    def test_the_participants_of_the_one_that_ends_are_told(
+        self, log_in, federation, clock
+    ):
+        browsers = [log_in() for _ in range(3)]
+        clock.shift(SOON)
+        assert federation.work() == 1
+        assert [is_in(one) for one in browsers] == [False, True, True]

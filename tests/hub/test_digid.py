@@ -1081,6 +1081,18 @@ class TestWhoIsLoggedInAlready:
         shown.visit(f"{HUB}/")
         assert "U bent nog bij geen enkele dienst ingelogd." in shown.browser.text
 
+    @pytest.mark.parametrize("what", ["idle", "another network"])
+    def test_is_listed_only_where_nobody_would_ask(self, shown, clock, what):
+        shown.visit(f"{HUB}/")
+        assert "Waar u bent ingelogd stad.test" in shown.browser.text
+        if what == "idle":
+            clock.shift(31 * MINUTE)
+        else:
+            shown.browser.address = "198.51.100.7"
+        shown.visit(f"{HUB}/")
+        assert "Waar u bent ingelogd" not in shown.browser.text
+        assert "Waar u misschien nog bent ingelogd stad.test" in shown.browser.text
+
     def test_may_be_somebody_else(self, shown, uwv, told):
         shown.browser.press("Dit ben ik niet: log overal uit")
         assert told() == ["stad.test"]

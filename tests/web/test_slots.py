@@ -214,10 +214,11 @@ def test_waits_while_one_of_the_slots_in_its_way_is_new(slots, hold):
         slots._held["hub"].append(old)  # noqa: SLF001
 
 
+@pytest.mark.usefixtures("nothing_hangs")
 def test_only_so_many_wait_for_the_same_peer(slots, hold, monkeypatch):
     monkeypatch.setattr("eilogin.web.slots._MOST_WAITING", 0)
-    hold("a")
-    hold("a")
+    first, _ = hold("a"), hold("a")
+    first.let_go(after=0.5)
     with pytest.raises(Full), slots.one("hub", 3, "a", patience=60):
         pytest.fail("there is none")
 

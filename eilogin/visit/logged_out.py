@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from webob import Response
 
 from eilogin import clock
-from eilogin.visit import inside
+from eilogin.visit import choosing, inside
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, language_of
 from eilogin.web.urls import at, root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+#: Where a page of the hub may show more, and is not known to be out of reach.
+_HUB_HELPS = ("no-login", "unknown", "partly", "unconfirmed")
 #: What of the others needs no page of ours before she goes on: there is no news.
 _NO_NEWS = ("everywhere", "chosen", "no-login", "unknown")
 
@@ -86,8 +88,15 @@ class LoggedOut:
             again_url=again,
             telephone=own.telephone,
             website_url=_website(environ, target),
+            hub_url=_page_of_hub(environ) if others in _HUB_HELPS else "",
             login_url=own.url("login"),
         )
+
+
+def _page_of_hub(environ: "WSGIEnvironment") -> str:
+    """Return the page for visitors in the metadata of the visitor's hub, or ""."""
+    hub = choosing.known_hub(environ)
+    return env.trust(environ).federation.link_of(hub, language_of(environ))
 
 
 def _website(environ: "WSGIEnvironment", target: str) -> str | None:

@@ -118,6 +118,25 @@ def test_a_stranger_is_led_nowhere(federation):
     assert "U bent hier niet ingelogd" in browser.text
 
 
+@pytest.mark.parametrize("minutes", [0, 180])
+def test_where_nothing_is_known_here_a_button_leads_to_the_hub(
+    everywhere, minutes, clock
+):
+    """All cookies of this site are gone, or the session is over everywhere."""
+    clock.shift(60 * minutes)
+    if not minutes:
+        everywhere.browser.forget("uwv.test")
+    everywhere.visit(LOG_OUT)
+    assert "Sluit nu alle vensters" in everywhere.browser.text
+    everywhere.browser.click("Naar de inlogdienst")
+    assert everywhere.browser.url == "https://inloggen.test/"
+    if not minutes:
+        everywhere.browser.press("Overal uitloggen")
+        assert EVERYWHERE in everywhere.browser.text
+    else:
+        assert "U bent niet ingelogd" in everywhere.browser.text
+
+
 def test_the_hint_goes_with_the_logout(everywhere):
     assert everywhere.browser.cookie("uwv.test", HINT)
     everywhere.visit(LOG_OUT)

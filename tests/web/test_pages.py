@@ -155,6 +155,7 @@ VALUES = {
         "telephone": "14 0123",
         "again_url": "/a",
         "website_url": "/",
+        "hub_url": "https://inloggen.test/",
         "login_url": "/l",
     },
     "logged_out_in_frame.html": {"confirmed": True},

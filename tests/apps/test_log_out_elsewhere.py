@@ -114,7 +114,7 @@ def test_who_logs_in_again_works_on(running, application, anna):
 def test_her_work_stays_when_she_logs_in_at_a_higher_level(application, anna):
     anna.log_in(application).keep(application, "een lantaarn")
     anna.visit(application.url("/eilogin/login?next=/&level=midden"))
-    anna.type_password(code=code())
+    anna.type_code(code())
     assert anna.is_known_at(application)
     assert anna.finds(application, "een lantaarn")
 

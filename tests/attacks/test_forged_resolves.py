@@ -347,7 +347,7 @@ def test_queries_that_are_forged(arena, begun, hub_is_asked):
     begun.goes_on()
 
 
-def test_an_artifact_without_its_login_is_refused(arena, begun, hub_is_asked):
+def test_an_artifact_without_its_login_signs_nobody_in(arena, begun, hub_is_asked):
     """Without its RelayState, with that of another, and in another browser."""
     art = bindings.new_artifact(begun.hub)
     other = Begun(arena)
@@ -359,13 +359,23 @@ def test_an_artifact_without_its_login_is_refused(arena, begun, hub_is_asked):
     for one, query in asked:
         with arena.unchanged():
             answer = one.brings(query)
-        arena.refuses(answer)
+        signs_nobody_in(arena, answer)
     stranger = Visitor(arena)
     with arena.unchanged():
         answer = stranger.get(f"{begun.url}?{begun.query(art)}")
-    arena.refuses(answer)
+    signs_nobody_in(arena, answer)
     assert hub_is_asked == []
     begun.goes_on()
+
+
+def signs_nobody_in(arena, answer):
+    """Assert that an answer signs nobody in and leads to a new login here, once."""
+    if answer.status != 303:
+        arena.refuses(answer)
+        return
+    assert "/eilogin/login?next=%2F&" in answer.location
+    assert arena.is_ours(answer.location)
+    assert not arena.user(answer)
 
 
 @pytest.mark.parametrize("name", HANDLES)

@@ -496,6 +496,10 @@ PUBLIC = {
         "eilogin/hub/undelivered.py",
         "entry.reasons.get(number) == PrincipalUnknown.code",
     ),
+    ("eilogin/hub/refusals.py", "reason == PrincipalUnknown.code"),
+    # Handles of kept forms, each of which the store has looked up before.
+    ("eilogin/visit/kept.py", "one.handle == handle"),
+    ("eilogin/visit/kept.py", "one.handle != handle"),
     # The name of a cookie, and of a header.
     ("eilogin/filters/session.py", "environ[env.COOKIE].name == self.cookie.name"),
     ("eilogin/visit/set_cookies.py", "name.lower() == _SET_COOKIE"),

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
@@ -22,10 +22,25 @@ IN_TIME = 20.0
 WHILE_FULL = 2.0
 #: Bytes of a body that have to come in a second, besides that time.
 RATE = 500
+#: The same while no more connections are accepted. Then nobody may pause for longer
+#: because of what was sent faster before.
+RATE_WHILE_FULL = 10_000
 #: Seconds between two looks, and between two lines in the log.
 EVERY, TOLD_EVERY = 1.0, 60.0
 
 _log = logging.getLogger("eilogin")
+
+
+class _Sending(NamedTuple):
+    """The request that a client is sending, if one, and since when (monotonic)."""
+
+    request: Any
+    since: float
+    #: When it was looked at last, and how many bytes of its body had come by then.
+    at: float
+    received: int
+    #: The seconds that it has left while no more connections are accepted.
+    left: float
 
 
 class SlowClients:
@@ -33,8 +48,8 @@ class SlowClients:
 
     def __init__(self, sockets: Mapping[int, Any]) -> None:
         self._sockets = sockets
-        #: The request that each client is sending, if one, and since when.
-        self._sending: dict[HTTPChannel, tuple[object, float]] = {}
+        #: What each client is sending.
+        self._sending: dict[HTTPChannel, _Sending] = {}
         self._looks_at = 0.0
         self._told_at = -TOLD_EVERY
 
@@ -52,11 +67,14 @@ class SlowClients:
         )
         waiting = [one for one in found if _is_waiting(one)]
         before = self._sending
-        self._sending = {one: _since(one, before.get(one), now) for one in waiting}
+        self._sending = {
+            one: _as_of_now(one, before.get(one), now, is_full=is_full)
+            for one in waiting
+        }
         slow = [
             one
-            for one, (_, since) in self._sending.items()
-            if now - since > _time_for(one, is_full=is_full)
+            for one, sending in self._sending.items()
+            if (sending.left < 0 if is_full else now - sending.since > _time_for(one))
         ]
         for one in slow:
             # Its loop closes it in this round.
@@ -80,23 +98,28 @@ def _is_waiting(one: Any) -> bool:
     )
 
 
-def _since(
-    channel: HTTPChannel, before: tuple[object, float] | None, now: float
-) -> tuple[object, float]:
-    """The request that a client is sending, and since when it was seen to do so."""
-    if before is not None and before[0] is channel.request:
-        return before
-    return channel.request, now
+def _as_of_now(
+    channel: HTTPChannel, before: _Sending | None, now: float, *, is_full: bool
+) -> _Sending:
+    """What a client is sending, with the time that it has left."""
+    request = channel.request
+    received = request.body_bytes_received if request is not None else 0
+    if before is None or before.request is not request:
+        return _Sending(request, now, now, received, WHILE_FULL)
+    left = WHILE_FULL
+    if is_full:
+        gained = (received - before.received) / RATE_WHILE_FULL
+        left = min(before.left + gained, WHILE_FULL) - (now - before.at)
+    return _Sending(request, before.since, now, received, left)
 
 
-def _time_for(channel: HTTPChannel, *, is_full: bool) -> float:
-    """The seconds that a client has for what it is sending."""
-    in_time = WHILE_FULL if is_full else IN_TIME
+def _time_for(channel: HTTPChannel) -> float:
+    """The seconds that a client has for what it is sending, while others have room."""
     request = channel.request
     if request is None:
         is_new = channel.last_activity == channel.creation_time
         # Between two requests waitress closes it itself (channel_timeout).
-        return in_time if is_new or is_full else inf
+        return IN_TIME if is_new else inf
     if request.headers_finished:
-        return in_time + float(request.body_bytes_received / RATE)
-    return in_time
+        return IN_TIME + float(request.body_bytes_received / RATE)
+    return IN_TIME

@@ -154,3 +154,17 @@ def test_a_crowd_of_slow_clients_keeps_nobody_out(served, monkeypatch):
         return status(connect())
 
     assert served(ask) == 200
+
+
+def test_a_crowd_that_stops_after_a_large_part_keeps_nobody_out(served, monkeypatch):
+    """What each has sent is worth no pause of minutes."""
+    monkeypatch.setattr(slow_clients, "WHILE_FULL", 0.2)
+    large = HEAD.replace(b"Content-Length: 1000", b"Content-Length: 900000")
+    assert large != HEAD
+
+    def ask(connect):
+        for _ in range(30):
+            connect(large + b"\r\n" + b"x" * 50_000)
+        return status(connect())
+
+    assert served(ask) == 200

@@ -101,7 +101,7 @@ class Leaving:
         is_hubs = cause == hooks.INSIDE
         # Before it ends, so that a second click finds the one or the other.
         notice = unheard.new_notice(login) if is_hubs else unheard.keep(environ, login)
-        is_reached = self._end_here(environ, login, cause)
+        is_reached = self._end_here(environ, login, cause, notice.key)
         then = Afterwards(
             target,
             begun_inside=is_hubs,
@@ -141,7 +141,7 @@ class Leaving:
         if login is None:
             return None
         notice = unheard.keep(environ, login, logout_hint.held(environ))
-        is_reached = self._end_here(environ, login, hooks.HERE)
+        is_reached = self._end_here(environ, login, hooks.HERE, notice.key)
         then = Afterwards(target, is_partial=bool(login.left) or not is_reached)
         answer = self._tell_hub(environ, notice, then)
         answer.headerlist.append(rounds.forget())
@@ -201,7 +201,7 @@ class Leaving:
         our own logout; for a while she sees there what came of it in any case.
         """
         notice = unheard.keep(environ, login)
-        self._end_here(environ, login, hooks.APPLICATION)
+        self._end_here(environ, login, hooks.APPLICATION, notice.key)
         return self._tell_by_script(environ, notice)
 
     def end_ended_by_script(self, environ: "WSGIEnvironment") -> list[tuple[str, str]]:
@@ -218,7 +218,7 @@ class Leaving:
         if login is None:
             return logout_hint.mark_spent(environ)
         notice = unheard.keep(environ, login, logout_hint.held(environ))
-        self._end_here(environ, login, hooks.APPLICATION)
+        self._end_here(environ, login, hooks.APPLICATION, notice.key)
         return self._tell_by_script(environ, notice)
 
     def _tell_by_script(
@@ -242,14 +242,19 @@ class Leaving:
             note_refusal(error, "logout.answered", environ)
         return ""
 
-    def _end_here(self, environ: "WSGIEnvironment", login: Login, cause: str) -> bool:
-        """End it, and have a hub inside do so; whether all know whom that tells."""
+    def _end_here(
+        self, environ: "WSGIEnvironment", login: Login, cause: str, kept: str = ""
+    ) -> bool:
+        """End it, and have a hub inside do so; whether all know whom that tells.
+
+        ``kept`` names the logout of this browser (:attr:`Notice.key`), or is "".
+        """
         # The mark that this leaves refuses an answer of the hub that is on its way to
         # another tab; it says by the hub's clock when it was issued.
         issued = clock.now() + login.ahead
         noted = self._inside.note(environ, login.named)
         ended = env.sessions(environ).end_login(login, issued=issued)
-        logout_hint.spend(environ, login)
+        logout_hint.spend(environ, login, kept)
         audit.event(
             "logout.sent",
             pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),

@@ -81,11 +81,18 @@ def left(environ: "WSGIEnvironment") -> Left | None:
     Raises :class:`eilogin.errors.StoreUnavailable`.
     """
     found = _opened(environ)
-    if found is None or not found.has_left or not _may_live(environ, found.login):
+    if found is None or not _may_live(environ, found.login):
         return None
-    if found.kept and env.values(environ).get(_told(found.kept)) is not None:
+    values, kept = env.values(environ), found.kept
+    if not found.has_left:
+        # The answer to a login may come after that to the logout in another tab, and
+        # takes the mark away. The store knows of that logout.
+        kept = values.get(_spent(found.login)) or ""
+        if not kept:
+            return None
+    if kept and values.get(_told(kept)) is not None:
         return None
-    return Left(found.login, found.kept)
+    return Left(found.login, kept)
 
 
 def has_left(environ: "WSGIEnvironment") -> bool:
@@ -144,9 +151,13 @@ def _of_session(environ: "WSGIEnvironment") -> Login | None:
     return found.login if is_same and _may_live(environ, found.login) else None
 
 
-def spend(environ: "WSGIEnvironment", login: Login) -> None:
-    """Make the hints of a login that ends by a logout here good for nothing."""
-    env.values(environ).add(_spent(login), "", _end_of(environ, login), durable=False)
+def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
+    """Make the hints of a login that ends by a logout here good for nothing.
+
+    ``kept`` names the logout of this browser, as in :func:`mark`, or is "".
+    """
+    until = _end_of(environ, login)
+    env.values(environ).add(_spent(login), kept, until, durable=False)
 
 
 class _Opened(NamedTuple):

@@ -167,6 +167,27 @@ class TestSigningInSilently:
         anna.browser.visit(question.replace("midden", "basis"))
         assert not anna.is_in()
 
+    @pytest.mark.parametrize("is_delivered", [False, True])
+    def test_is_not_done_where_an_answer_overtakes_the_logout(
+        self, federation, queued, clock, is_delivered
+    ):
+        """That to a login in another tab: it brings the cookies of before."""
+        anna = Visitor(federation)
+        before = anna.browser.cookies("uwv.test")
+        federation.down.add(HUB)
+        anna.browser.visit(LOG_OUT)
+        federation.down.clear()
+        for name in ("__Host-eilogin", MARK):
+            anna.browser.set_cookie("uwv.test", name, before[name])
+        clock.shift(70)
+        if is_delivered:
+            assert federation.deliver("uwv.test") == 1
+        anna.browser.visit(f"{UWV}/mijn")
+        assert not anna.is_in()
+        anna.type_password()
+        assert anna.is_in()
+        assert queued() == 0, "it would end the session that has begun now"
+
     def test_is_not_done_by_a_hub_that_asks_for_nothing(
         self, federation, hub, out, asked, caplog
     ):

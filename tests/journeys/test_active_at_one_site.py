@@ -166,6 +166,17 @@ def test_two_sites_that_are_used_in_turn_both_report(federation, anna, clock, re
     assert len(reports()) == 6
 
 
+def test_the_button_of_the_warning_is_reported_by_itself(federation, anna, clock):
+    anna.log_in(UWV)
+    clock.shift(6 * MINUTE)
+    assert federation.report_activity() == 0, "nothing new"
+    clock.shift(6 * MINUTE)
+    go_on(anna.browser)
+    assert federation.report_activity() == 1
+    clock.shift(14 * MINUTE)
+    assert anna.is_let_in(STAD)
+
+
 def test_a_report_survives_a_step_up(federation, anna, clock):
     anna.log_in("https://land.test/mijn")
     anna.visit("https://land.test/percelen")

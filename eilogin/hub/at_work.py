@@ -235,9 +235,10 @@ class AtWork:
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
-        self.end_at_departed()
-        self.end_who_is_over()
-        return self.tell_again()
+        with reserve.for_logout():
+            self.end_at_departed()
+            self.end_who_is_over()
+            return self.tell_again()
 
     def end_who_is_over(self) -> None:
         """End the logins whose limit has come, and tell all participants.

@@ -26,7 +26,7 @@ from eilogin.federation import Trust
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import UNREADABLE, Login, retries
-from eilogin.stores import StoredSession
+from eilogin.stores import StoredSession, reserve
 from eilogin.visit import unheard
 from eilogin.visit.sealing import Sealer, as_text, from_text
 from eilogin.visit.telling import HubTold
@@ -144,8 +144,13 @@ class LogoutQueue:
     def deliver(self, environ: "WSGIEnvironment") -> int:
         """Try the entries whose turn it is; how many hubs have heard of now.
 
-        Raises :class:`eilogin.errors.StoreUnavailable`.
+        Also where the store has no room for anything else. Raises
+        :class:`eilogin.errors.StoreUnavailable`.
         """
+        with reserve.for_logout():
+            return self._deliver(environ)
+
+    def _deliver(self, environ: "WSGIEnvironment") -> int:
         count, away, there = 0, set[str](), set[str]()
         for entry in self._due(environ):
             if entry.hub in away:

@@ -41,19 +41,24 @@ def room(request, tmp_path):
 
 
 @pytest.fixture(params=["redirect", "soap"])
-def citizens(request, room, eilogin_federation, citizen_at):
-    """Anna and Bram, who are logged in at both sites."""
+def federation(request, room, eilogin_federation):
+    """Two sites and a hub with such stores."""
     binding = {"logout_binding": request.param}
     options = {
         host: {"store": room.url(host.partition(".")[0]), "protect": "/ basis"}
         for host in ("uwv.test", "stad.test")
     }
-    options["uwv.test"] |= binding
-    federation = eilogin_federation(
+    options["uwv.test"] |= binding | {"app_logout": "/uit"}
+    return eilogin_federation(
         dict.fromkeys(options, show_visitor),
         options=options,
         hub_options={"store": room.url("hub")},
     )
+
+
+@pytest.fixture
+def citizens(federation, citizen_at):
+    """Anna and Bram, who are logged in at both sites."""
     citizens = [citizen_at(federation.browser(), name) for name in ("anna", "bram")]
     for citizen in citizens:
         citizen.log_in(UWV)
@@ -89,3 +94,45 @@ def test_a_full_store_refuses_no_logout_at_the_hub(room, citizens) -> None:
         assert citizen.browser.page.status_int == 200
         for url in (UWV, STAD):
             assert not citizen.is_let_in(url)
+
+
+def test_a_full_store_refuses_no_logout_of_the_application(room, citizens) -> None:
+    room.fill()
+    for citizen in citizens:
+        citizen.visit("https://uwv.test/uit")
+        assert citizen.browser.page.status_int == 200
+        assert "U bent overal uitgelogd" in citizen.browser.text, citizen.browser.text
+        for url in (UWV, STAD):
+            assert not citizen.is_let_in(url)
+
+
+@pytest.mark.parametrize("federation", ["soap"], indirect=True)
+def test_a_full_store_delivers_a_logout_that_the_hub_has_missed(
+    federation, room, citizens, clock
+) -> None:
+    federation.down.add("inloggen.test")
+    for citizen in citizens:
+        citizen.visit(LOG_OUT)
+    room.fill()
+    federation.down.clear()
+    clock.shift(70)
+    assert federation.deliver("uwv.test") == len(citizens)
+    for citizen in citizens:
+        for url in (UWV, STAD):
+            assert not citizen.is_let_in(url)
+
+
+@pytest.mark.parametrize("federation", ["soap"], indirect=True)
+def test_a_full_store_tells_a_site_that_was_not_reached(
+    federation, room, citizens, clock
+) -> None:
+    federation.down.add("stad.test")
+    for citizen in citizens:
+        citizen.visit(LOG_OUT)
+        assert "U bent overal uitgelogd" not in citizen.browser.text
+    room.fill()
+    federation.down.clear()
+    clock.shift(70)
+    assert federation.work() == len(citizens)
+    for citizen in citizens:
+        assert not citizen.is_let_in(STAD)

@@ -1,6 +1,7 @@
 """A step-up of a visitor whom the hub knows: it asks for the code alone."""
 
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -187,6 +188,13 @@ class TestTheWholeForm:
         )
         assert self.is_whole(signed_in)
         assert service.came == []
+
+    @pytest.mark.parametrize("domain", ["zorg", "none"])
+    def test_for_another_sso_domain(self, signed_in, ask, hub_believes, domain):
+        """The password was proven for other services than this one."""
+        hub_believes("stad.test", lambda entity: replace(entity, sso_domain=domain))
+        ask()
+        assert self.is_whole(signed_in)
 
 
 class TestAttackers:

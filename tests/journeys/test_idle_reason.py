@@ -43,6 +43,18 @@ def test_says_so_in_english(clock, anna):
     assert "because you did nothing for 15 minutes" in anna.browser.text
 
 
+def test_the_sign_in_page_says_the_limits_of_its_hub(
+    clock, witness, eilogin_federation, citizen_at
+):
+    federation = eilogin_federation(
+        dict.fromkeys(("uwv.test", "stad.test"), witness),
+        hub_options={"idle": "5m", "max_session": "3h"},
+    )
+    anna = citizen_at(federation.browser()).visit(UWV)
+    assert anna.is_asked_for_password
+    assert "Na 3 uur, of als u 5 minuten niets doet" in anna.browser.text
+
+
 def test_a_wrong_password_is_said_in_its_place(clock, anna):
     anna.log_in(UWV)
     clock.shift(16 * MINUTE)

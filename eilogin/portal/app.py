@@ -28,7 +28,7 @@ from eilogin.saml.checks import SKEW
 from eilogin.sessions import Login
 from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.pages import Pages, allow_own_scripts, language_of
 from eilogin.web.requests import allow_only, origin_of
 from eilogin.web.urls import root
 
@@ -98,7 +98,7 @@ class Portal:
         login = env.session(environ)
         language = language_of(environ)
         hub = login.who.issuer if login else trust.hub_ids[0]
-        return self.pages.page(
+        page = self.pages.page(
             environ,
             "portal.html",
             heading=self.options.title or trust.own.names[language],
@@ -110,6 +110,9 @@ class Portal:
             logout_url=self.options.logout_url,
             idle_hours=_idle_hours(environ),
         )
+        if env.WARNS in environ:
+            allow_own_scripts(page)
+        return page
 
     def _name_of(self, login: Login | None) -> str | None:
         values = login.attributes.get(self.options.name_attribute) if login else None

@@ -154,6 +154,7 @@ class EndWarning:
         """The answer of ``app``, with the script in it where that makes sense."""
         if not _is_page_of_who_is_logged_in(environ):
             return app(environ, start_response)
+        environ[env.WARNS] = True
         origin = origin_of(env.trust(environ).own.public_url)
 
         def choose(status: str, headers: Headers) -> Place | None:

@@ -338,6 +338,17 @@ def json_answer(
 # --- headers --------------------------------------------------------------------
 
 
+def allow_own_scripts(page: Response) -> None:
+    """Let the Content-Security-Policy of a page allow script files of its own site.
+
+    They may also send requests to the site. The option ``warn`` needs both.
+    """
+    policy = page.headers["Content-Security-Policy"]
+    page.headers["Content-Security-Policy"] = (
+        f"{policy}; script-src 'self'; connect-src 'self'"
+    )
+
+
 def _policy(  # noqa: PLR0913 - the parts of one policy
     style_hash: str,
     form_action: Sequence[str] | None,

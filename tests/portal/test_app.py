@@ -167,6 +167,16 @@ def test_it_says_who_she_is_and_how_long_and_leads_on():
     assert "opaque-name-id" not in page.text
 
 
+def test_the_page_allows_the_script_that_the_filter_puts_into_it():
+    """Without the option ``warn`` it allows no script."""
+    visitor = browser(LOGIN)
+    assert "script-src" not in visitor.get("/").headers["Content-Security-Policy"]
+    visitor.extra_environ["eilogin.warns"] = True
+    policy = visitor.get("/").headers["Content-Security-Policy"]
+    assert "; script-src 'self'; connect-src 'self'" in policy
+    assert "default-src 'none'" in policy
+
+
 def test_without_a_name_she_is_welcome_too():
     page = browser(LOGIN, name_attribute="nickname").get("/")
     assert "Welkom." in page.text

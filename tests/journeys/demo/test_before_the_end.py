@@ -193,6 +193,18 @@ def test_an_open_page_is_hidden_within_a_minute_of_a_logout_elsewhere(anna_at_ge
     anna.citizen.photograph("warning-over")
 
 
+def test_the_portal_is_hidden_after_a_logout_elsewhere(demo, at_browser):
+    anna = at_browser(demo).log_in("uwv")
+    anna.page.clock.install()
+    with anna.page.expect_response("**/eilogin/session"):
+        anna.visit("mijnoverheid").arrives("mijnoverheid")
+    portal = Writer(anna, "")
+    leave_elsewhere(portal)
+    anna.page.clock.run_for(60_000)
+    assert "hier of bij een andere dienst" in portal.is_told(OVER)
+    assert portal.is_hidden()
+
+
 @pytest.mark.parametrize(
     "event",
     [

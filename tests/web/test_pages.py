@@ -1085,6 +1085,7 @@ def test_a_long_cause_is_cut(pages, caplog):
     ("error", "event", "dutch"),
     [
         (MalformedMessage(""), "login", "Inloggen is niet gelukt"),
+        (MalformedMessage(""), "login", "Begin op de startpagina van de website."),
         (MalformedMessage(""), "logout", "Uitloggen is niet gelukt"),
         (PeerUnavailable(""), "logout.sent", "Uitloggen is niet gelukt"),
         (LoginLost(""), "login", "Deze inlogpoging is niet meer geldig."),

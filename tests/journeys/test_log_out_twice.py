@@ -219,6 +219,18 @@ class TestASecondLogout:
         assert everywhere.browser.url == f"{hub}/logout"
         assert EVERYWHERE in everywhere.browser.text
 
+    def test_says_no_everywhere_while_another_logout_of_hers_is_open(
+        self, out, federation, citizen_of, clock
+    ):
+        clock.shift(5)
+        other = citizen_of("anna").log_in(STAD)
+        federation.down.add("stad.test")
+        other.visit("https://inloggen.test/")
+        other.browser.press("Overal uitloggen")
+        assert EVERYWHERE not in other.browser.text
+        out.visit("https://land.test/eilogin/logout")
+        assert EVERYWHERE not in out.browser.text
+
     def test_in_another_browser_is_not_told_of_the_first(self, out, federation):
         held = out.browser.cookie("stad.test", HINT)
         other = federation.browser()

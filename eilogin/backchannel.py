@@ -84,7 +84,7 @@ _LONGEST_WORDS = 200
 _FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
 #: By what an answer of another status shows that who speaks SOAP there has given it.
 _FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
-#: The statuses of an answer that may be another one soon, whoever asks.
+#: The client error statuses that may pass by themselves: a later try can succeed.
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -92,7 +92,7 @@ _PASSING = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-#: With what the Content-Type of a page begins.
+#: The Content-Type of a page begins with one of these.
 _HTML = ("text/html", "application/xhtml+xml")
 #: And where it says whose fault it is, more closely behind a dot or not (4.4.1).
 _FAULT_CODE = re.compile(

@@ -228,7 +228,7 @@ class DecryptionFailed(Refused):
 
 
 class NotEncrypted(Refused):
-    """In clear text, where an option requires that it is encrypted."""
+    """A part in clear text that an option requires to be encrypted."""
 
     code = "not-encrypted"
 
@@ -529,8 +529,8 @@ class PeerUnavailable(Unavailable):
     has_answered: bool = False
     #: Who is at fault, as a SOAP fault says: ``Client`` or ``Server``; or "".
     fault: str = ""
-    #: Whether it answered a SOAP message with an HTML page of a status from 400 to 499
-    #: that does not pass by itself: it takes no SOAP there (mod_auth_mellon).
+    #: Whether it answered a SOAP message with an HTML page, and with a status from 400
+    #: to 499 that does not pass by itself: it accepts no SOAP there (mod_auth_mellon).
     is_page: bool = False
 
 

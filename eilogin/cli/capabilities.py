@@ -95,7 +95,7 @@ def _of_hub(
 
 
 def _of_encryption(part: Part, options: LoginOptions, own: Own) -> Iterator[Remark]:
-    """Encryption is required of a hub that has nothing to encrypt for."""
+    """Report ``require_encryption`` where our metadata has no key to encrypt for."""
     if not options.require_encryption or own.encryption_keys:
         return
     text = (
@@ -254,7 +254,7 @@ def _not_told_so(own: Own, ways: Ways) -> _Lacking:
 def _if_encrypted(
     lines: Mapping[str, Encrypt], lacking: _Lacking, *words: Encrypt
 ) -> _Lacking:
-    """What those participants lack for which ``encrypt`` has one of these words."""
+    """Limit ``lacking`` to the participants whose ``encrypt`` is one of ``words``."""
 
     def lacking_there(entity: EntityDescriptor, role: ServiceProvider) -> str:
         if encrypted_for(lines, entity.entity_id) not in words:

@@ -42,7 +42,7 @@ class _Parser(HTTPRequestParser):
     _to_drop = 0
 
     def received(self, data: bytes) -> int:
-        """Take what came; how many bytes of it belong to this request."""
+        """Read what came, and return how many bytes of it belong to this request."""
         if self._to_drop:
             count = min(len(data), self._to_drop)
             self._to_drop -= count
@@ -56,7 +56,7 @@ class _Parser(HTTPRequestParser):
         return consumed
 
     def _refuse(self) -> None:
-        """Wait for the body, unless it does not come, or is too much to read."""
+        """Wait for the body, unless the client does not send it or it is too long."""
         # RFC 9110 10.1.1: such a client waits for an answer before it sends the body.
         is_waiting, self.expect_continue = self.expect_continue, False
         is_short = not self.chunked and self.content_length <= _MOST_DROPPED

@@ -158,14 +158,14 @@ def _all_held(part: Part, options: Options, threads: int) -> Iterator[str]:
 def _refused_before(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[str]:
-    """Where every server refuses bodies of a size that ``keep_post`` would keep."""
+    """Note that every server refuses bodies of a size that ``keep_post`` keeps."""
     kept = getattr(options, "keep_post", 0)
     said = [
         one.options.get("max_request_body_size", "").strip()
         for one in servers
         if one.distribution == "waitress"
     ]
-    # waitress takes a gigabyte where its section does not say a size.
+    # Without the option waitress accepts bodies of up to a gigabyte.
     if said and all(text.isdecimal() and int(text) <= kept for text in said):
         most = max(map(int, said))
         yield _note(

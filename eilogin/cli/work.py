@@ -34,7 +34,7 @@ from eilogin.visit.by_operator import SiteAtWork
 
 _log = logging.getLogger("eilogin")
 
-#: How often it looks whether a participant has queued a logout, in seconds.
+#: Seconds between two looks whether a participant has queued a logout.
 _LOOK = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 #: What a line says of each state.

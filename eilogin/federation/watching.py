@@ -373,6 +373,6 @@ def _do(watch: Watch) -> None:
         _log.exception("the federation is not looked after")
 
 
-#: The one of this process.
+#: The round of this process.
 ROUND = Round()
 os.register_at_fork(after_in_child=ROUND.forget)

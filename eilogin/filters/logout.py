@@ -243,7 +243,7 @@ class LogoutFilter:
     def _at_first(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        # A process before this one may have left something to deliver.
+        # An earlier process may have left logouts in the retry queue.
         self._leaving.courier.wake_if_queued(environ)
         has_hub = env.trust(environ).own.hub_inside is not None
         self._pass_on = self._pass_on_to_hub if has_hub else self._inner
@@ -330,7 +330,7 @@ class LogoutFilter:
     # --- a logout that the store could not carry out before -------------------------
 
     def _carry_out(self, environ: "WSGIEnvironment") -> Response:
-        """Answer a page with what comes of the pending logout of this browser."""
+        """Carry out the pending logout of this browser, and answer with its page."""
         if not wants_page(environ) or environ["REQUEST_METHOD"] != "GET":
             return self._carry_out_quietly(environ)
         try:

@@ -1,18 +1,19 @@
-"""Activity reports: a participant tells the hub that a visitor is still active there.
+"""Activity reports: a participant reports to the hub that a visitor is active there.
 
 A visitor who works at one site for a while sends nothing to the hub. Without these
 reports the hub's session becomes idle, and the next site asks for the password again.
 Our participants (:mod:`eilogin.visit.activity`) send a signed report over SOAP at most
 once every few minutes.
 
-A report can only delay the idle limit of a session that lives and is not idle, that its
-issuer was told of, and from which the visitor has not logged out there. It moves the
-last activity forward only, never into the future, and never moves the absolute limit.
-So a replayed report changes nothing. A participant outside single sign-on
-(``sso_domain`` none) reports in vain: it shares no session with others.
+A report can only delay the idle limit of a session. That session must be neither idle
+nor over, the hub must have told the sender of it, and the visitor must not have logged
+out there. A report moves the last activity forward only, never into the future, and
+never moves the absolute limit. So a replayed report changes nothing. A participant
+outside single sign-on (``sso_domain`` none) shares no session with others, so its
+reports change nothing either.
 
-Behind another hub (``sign_in = above``) the session of the filters before this hub is
-active too, and they report that to the hub above in turn.
+Behind another hub (``sign_in = above``) the activity also counts for the session of the
+filters before this hub. They report it to the hub above.
 """
 
 from collections.abc import Callable
@@ -70,7 +71,7 @@ class Activity:
 
 
 def _note(environ: "WSGIEnvironment", report: messages.ActivityReport) -> bool:
-    """Note the activity; False where the report names no session that may go on."""
+    """Note the activity; False if the report names no session that it can prolong."""
     trust, issuer = env.trust(environ), report.issuer
     entity, _ = trust.participant(issuer)
     if entity.sso_domain == NO_SSO:

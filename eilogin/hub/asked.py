@@ -49,11 +49,11 @@ class Asked(NamedTuple):
         return keep_here(environ, CONFIRM, self.back, self._text())
 
     def keep_turn(self, environ: "WSGIEnvironment") -> str:
-        """Keep one that has to wait for its turn; the address that tries it again.
+        """Keep a logout that has to wait for its turn; the address that tries it again.
 
-        As the message of a Redirect it is good in any browser, since a frame of another
-        site has no cookie of ours. However often the message comes, it waits once,
-        under a handle that nobody else can make.
+        The address works in any browser, as the message of a Redirect does, because a
+        frame of another site has no cookie of ours. However often the message comes,
+        the store keeps it once, under a handle that nobody else can make.
         """
         name = f"{self.back.entity_id}\0{self.back.request_id}"
         return keep_text(environ, TURN, tag(environ, TURN, name), self._text())
@@ -123,7 +123,10 @@ def other_browser() -> MessageUnexpected:
 
 
 def tag(environ: "WSGIEnvironment", what: str, name: str) -> str:
-    """A handle for what has a name, always the same, which nobody else can make."""
+    """Make the handle of a name: always the same, and nobody else can make it.
+
+    ``what`` is the parameter of our address that has the handle.
+    """
     return Sealer(env.trust(environ).own.sealing_secrets, f"waiting {what}").tag(name)
 
 

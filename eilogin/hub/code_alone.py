@@ -1,8 +1,9 @@
-"""A step-up by the code alone: the hub knows the visitor, and that by the password.
+"""A step-up by the code alone, for a visitor who has proven the password before.
 
 A visitor with a live session at the hub proved the password within it. If a participant
-asks for a code as well, the hub asks for nothing else. Who asks for a fresh proof
-(ForceAuthn) still gets all of it, and so does a participant of another SSO domain.
+asks for a code as well, the hub asks for nothing else. It still asks for the password
+if the participant asks for a fresh proof (ForceAuthn), or is of an SSO domain for which
+the password was not proven.
 """
 
 from typing import TYPE_CHECKING
@@ -28,9 +29,10 @@ def known_citizen(
     domain: str,
     level: str,
 ) -> Citizen | None:
-    """The citizen whose code alone is asked for; None where the whole form is.
+    """Find the citizen to ask for the code alone; None to ask for the password too.
 
-    ``level`` is what is to be proven, for a participant of ``domain``.
+    ``level`` is the level to prove, for a participant of ``domain``. ``question`` is
+    its pending login, if there is one.
     """
     login = env.session_or_none(environ)
     if login is None or level != _WITH_CODE or env.trust(environ).own.is_digid:

@@ -249,12 +249,11 @@ class Endings:
         )
 
     def end_unseen(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """End one login of a citizen who has too many; participants are told later.
+        """End one login of a citizen who has too many; tell its participants later.
 
-        Nobody waits for that: they are in the logout retry queue, as those that a
-        logout has missed. Where it has as many of this citizen's already, participants
-        are told now, and once: those that do not answer keep the session until its
-        limit.
+        They go into the logout retry queue, so the sign-in does not wait for them. If
+        that queue has :data:`MOST_LOGINS` logouts of this citizen already, this tells
+        them now, and once: those that do not answer keep the session until its limit.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
         queue, handle = queue_of(environ, self._propagation), new_handle()
@@ -263,10 +262,10 @@ class Endings:
             queue.begin(handle, [login], to_say(sessions.participants(login)))
         told = to_say(sessions.drop(login) or ())
         if is_kept:
-            # Where another process was faster, that one has told them.
+            # If another process was faster, that one tells them.
             self.settle(environ, handle, told, {one: Came(one) for one in told})
         else:
-            # Else no later logout would reach them, and it would say "everywhere".
+            # No later logout would reach them, and it would say "everywhere".
             self._propagation.tell(to_tell(env.trust(environ), sessions), told)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")

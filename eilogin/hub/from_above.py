@@ -5,9 +5,9 @@ a page of its own. The browser is here at that moment: so a page of ours tells t
 participants that no server reached, in frames, before it goes on with the answer.
 
 The citizen's cookies do not come into a frame of another site. So the addresses of this
-page and of its frames are known to nobody but the browser that brought the message,
-which the hub above has signed, and brought it first. Each frame is good once, and the
-page names no participant.
+page and of its frames are secrets: only the browser that was the first to bring the
+signed message of the hub above gets them. Each frame works once, and the page names no
+participant.
 """
 
 import json
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 #: The parameters of ``/slo`` that show the page, and that send one participant its
 #: request in a frame of it.
 LEAD, LED = "lead", "led"
-#: After how many seconds the page goes on, whoever has not answered. The page above has
-#: ten, of our own hub, for all its participants.
+#: Seconds after which the page goes on, although a participant has not answered. The
+#: page of our own hub, as the hub above, gives ten to all its participants.
 _GOES_ON_AFTER = 5
 
 
@@ -53,9 +53,10 @@ class FromAbove(Frames):
     def prepare(
         self, environ: "WSGIEnvironment", through: env.Through, ending: Ending
     ) -> Collection[Told]:
-        """Prepare the page for those that a logout has missed; who is told on it.
+        """Prepare the page for the participants that a logout has missed.
 
-        Sets where it is in ``through``, unless nobody can be told so.
+        Return the messages that the page sends. Write its address into ``through``,
+        unless no participant can be told in the browser.
         """
         begun = Receipt(
             ending.handle, proof=new_proof(), begun=clock.now(), older=ending.older
@@ -78,7 +79,10 @@ class FromAbove(Frames):
         return bool(self._framed_by(environ, response.in_response_to))
 
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
-        """Lead a frame to a participant, with its request; once."""
+        """Lead a frame to a participant with its LogoutRequest, once.
+
+        Raises :class:`eilogin.errors.MessageUnexpected` the second time.
+        """
         values, until = env.values(environ), clock.now() + KNOWN_FOR
         framed_by = self._framed_by(environ, request_id)
         if not framed_by or not values.add(_turn(request_id), "", until, durable=False):

@@ -19,7 +19,7 @@ from eilogin.sessions import Login, Sessions, Subject
 _log = logging.getLogger("eilogin")
 
 #: Characters of a Format that the log shows.
-_SHOWN = 100
+_MOST_SHOWN = 100
 
 
 class Match(NamedTuple):
@@ -69,9 +69,9 @@ def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
         " its NameID has Format %s, NameQualifier %s, SPNameQualifier %s, and it has %d"
         " SessionIndex; this hub told that participant %s",
         who.audience,
-        short(who.format)[:_SHOWN],
-        _word(who.name_qualifier, who.issuer),
-        _word(who.sp_name_qualifier, who.audience),
+        short(who.format)[:_MOST_SHOWN],
+        _shown(who.name_qualifier, who.issuer),
+        _shown(who.sp_name_qualifier, who.audience),
         len(indexes),
         told,
     )
@@ -95,14 +95,14 @@ def _in_any_format(who: Subject) -> Iterator[Subject]:
 
 def _has_our_qualifiers(who: Subject) -> bool:
     """Whether its qualifiers are absent, or say what their absence means."""
-    return (
-        who.name_qualifier or who.issuer,
-        who.sp_name_qualifier or who.audience,
-    ) == (
-        who.issuer,
-        who.audience,
+    return _is_usual(who.name_qualifier, who.issuer) and _is_usual(
+        who.sp_name_qualifier, who.audience
     )
 
 
-def _word(qualifier: str, usual: str) -> str:
-    return "absent or as usual" if qualifier in {"", usual} else "of another"
+def _is_usual(qualifier: str, usual: str) -> bool:
+    return qualifier in {"", usual}
+
+
+def _shown(qualifier: str, usual: str) -> str:
+    return "absent or as usual" if _is_usual(qualifier, usual) else "of another"

@@ -137,10 +137,10 @@ class Propagation:
         return self._timeout * _TIMES_AGAIN * 2
 
     def tell(self, trust: Trust, told: Iterable[Told]) -> list[Came]:
-        """Tell all of them; of who was not reached what came, by their entityIDs.
+        """Tell all of them; what came of those that were not reached, by entityID.
 
-        A participant that did not answer lately is told too, but nobody waits for its
-        time-out: it has a moment, and is told again as any other that was missed.
+        A participant that did not answer lately gets its message too, but the caller
+        waits only :data:`_GRACE` seconds for it. It counts as missed then.
         """
         said = _by_participant(told)
         lines = self._lines_here()

@@ -254,17 +254,18 @@ class Undelivered:
         refusals.note(values, handle, told, reason, until, in_browser=in_browser)
 
     def refused(self, values: Values, entry: Entry, came: Iterable[Came]) -> None:
-        """Count the answers to a later logout that told those who are left of this."""
+        """Count the answers to a later logout for the participants left of this one."""
         left = {one.whom for one in entry.left.values()}
         for one in came:
             if one.is_refusal and one.left is not None and one.left.whom in left:
                 self.note_refusal(values, entry.handle, one.left, one.reason)
 
     def without_final(self, values: Values, entry: Entry) -> Entry:
-        """Return the same without the participants that are asked no more.
+        """Return the same without the participants that answered too often.
 
-        They answered often enough without confirming. A hub above is not told that all
-        know it, until the session would have been over.
+        Their answers do not confirm the logout, and the hub asks them no more. Until
+        the session would have been over, the hub does not say to a hub above that all
+        know of the logout.
         """
         over = [
             n

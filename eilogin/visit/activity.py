@@ -36,7 +36,8 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds between two rounds of the thread, where nothing is urgent.
 EVERY = 5.0
-#: Seconds between two reports of one session: at most this, and this share of ``idle``.
+#: Seconds between two reports of one session: this, or this share of ``idle`` if that
+#: is less.
 _INTERVAL, _SHARE = 300.0, 1 / 3
 #: Seconds after which a report that did not reach the hub is sent again.
 _RETRY = 60.0
@@ -76,7 +77,10 @@ class ActivityReports:
     # --- in requests ------------------------------------------------------------------
 
     def note(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """Remember that a visitor is active now. Called for each page: it is cheap."""
+        """Remember that a visitor is active now; cheap, for it is called for each page.
+
+        Does nothing where no hub accepts reports.
+        """
         if login.key in self._visitors:
             return
         trust = env.trust(environ)
@@ -141,7 +145,7 @@ class ActivityReports:
                     return
 
     def send(self) -> int:
-        """Send all reports that are due; how many the hub has taken."""
+        """Send all reports that are due; return how many a hub has answered."""
         sent, now, away = 0, clock.now(), set[str]()
         for key, visitor in list(self._visitors.items()):
             if visitor.due > now:
@@ -170,13 +174,13 @@ class ActivityReports:
         return login if is_new else None
 
     def _report(self, visitor: _Visitor, login: Login, away: set[str]) -> int:
-        """Send one report, unless another process has; 1 where the hub has taken it."""
+        """Send one report, unless another process has; 1 if the hub has answered."""
         now, interval = clock.now(), _interval(self._sessions)
         active, mark = self._sessions.active_at(login), f"reported:{login.name}"
         visitor.due = now + interval
         values = env.values(self._environ)
         try:
-            # Gone when the next report is due, whichever process sends that.
+            # It expires before the next report is due, which any process may send.
             if not values.add(mark, "", now + interval * 0.9, durable=False):
                 return 0
             self._tell(login, active)
@@ -221,7 +225,7 @@ class ActivityReports:
             require_issuer(issuer, hub)
             require_answer(response.in_response_to, report.id)
             require_recent(response.issued, clock.now())
-            # A hub without that session says so. There is nothing more to tell it.
+            # The status does not matter: a hub without that session needs no report.
 
     def _log_once(self, hub: str, error: EiloginError) -> None:
         now = clock.now()

@@ -2,8 +2,9 @@
 
 The visitor took longer than a login may take, or the answer came to another browser
 than the one that began it. The visitor cannot know what to do about that, and the hub
-may know who they are: so nobody is told anything before a second login is lost too. The
-handle of that one says that it is the second, also in a browser without cookies.
+may still know them. So the login begins anew without a page in between. The handle of
+the new login says that it is the second, also in a browser without cookies: if it is
+lost too, the visitor sees the error.
 """
 
 from typing import TYPE_CHECKING
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 def begin(
     environ: "WSGIEnvironment", error: LoginLost, login: Login | None
 ) -> Response | None:
-    """The way to a new login in the place of one that is lost.
+    """Redirect to a new login in the place of one that is lost.
 
-    ``login`` is that of this visitor by now, if there is one: then it is the way to the
-    page that they wanted. None where nobody knows that page, where the login cannot
-    begin anew, and where it has begun anew before.
+    If this visitor has a ``login`` by now, redirect to the page that they wanted. None
+    if nobody knows that page, if the login cannot begin anew, or if it has begun anew
+    before.
     """
     handle = error.handle
     if not handle or is_silent(handle) or env.trust(environ).own.is_digid:
@@ -51,13 +52,16 @@ def begin(
 
 
 def _was_second(handle: str, pending: PendingLogin | None) -> bool:
-    """Whether it is lost for the second time, and not because the visitor was away."""
+    """Whether a second login is lost, for another reason than that it took too long."""
     was_away = pending is not None and under_way.is_over(handle)
     return is_second(handle) and not was_away
 
 
 def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response | None:
-    """The same of one that is not over here, and is at the hub."""
+    """Redirect to a new login, if the hub says that this one came too late.
+
+    None if it is a second login already, or with ``profile = digid``.
+    """
     if is_second(pending.handle) or env.trust(environ).own.is_digid:
         return None
     return _way(environ, pending.handle, pending)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def idle_limit(environ: "WSGIEnvironment") -> float:
     """The idle limit in seconds, if it ended the session of this visitor; else 0.
 
-    Another read of the store, if the browser brings a session cookie and has no
-    session. Raises StoreUnavailable.
+    Reads the store once more if the browser brings a session cookie, but has no live
+    session. Raises :class:`eilogin.errors.StoreUnavailable`.
     """
     if env.session_or_none(environ) is not None:
         return 0.0
@@ -29,8 +29,8 @@ def idle_limit(environ: "WSGIEnvironment") -> float:
 def limit_for_hub(environ: "WSGIEnvironment", trust: Trust, hub: str) -> int:
     """The same for an AuthnRequest to a hub, in whole seconds.
 
-    0 for a hub that is not of this make: it would not know what it is told. Such a hub
-    takes reports of activity (:mod:`eilogin.visit.activity`).
+    0 for a hub that does not accept reports of activity
+    (:mod:`eilogin.visit.activity`): a product other than ours would not understand it.
     """
     if not trust.hub(hub).activity_services:
         return 0

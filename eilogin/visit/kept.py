@@ -224,7 +224,7 @@ class KeptForms:
         return True
 
     def _settle(self, noted: _Noted, tag: str, size: int) -> bool:
-        """Give back what is reserved in vain; False for a form that is not listed."""
+        """Give back bytes that the form does not need; False if it is not listed."""
         found = _Noted.listed(self._values.get(_list_key(tag)))
         if noted not in found or size == noted.reserved:
             return noted in found

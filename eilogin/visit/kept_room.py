@@ -1,23 +1,24 @@
 """Limits on what kept forms take in the store: of one site, and of one client network.
 
-Each limit counts the bytes that were reserved in the last hour or so. A form that does
-not fit is not kept, and forms of others stay: nobody can push out a form of somebody
-else. Counts are per slice of half an hour, so a reservation that nobody gives back
-ends by itself.
+Each limit counts the bytes that were reserved in the last 60 to 90 minutes. A form that
+does not fit is not kept, and forms of others stay: nobody can push out a form of
+somebody else. Counts are per slice of half an hour, so a reservation that nobody gives
+back ends by itself.
 
-A hub has such limits for long pending logins, under another name.
+A hub limits long pending logins in the same way, with counts of their own
+(:mod:`eilogin.hub.questions`).
 """
 
 from eilogin import clock
 from eilogin.stores import Values
 from eilogin.web import sparing_log
 
-#: What is kept where nothing else is said.
+#: The default name of the things that are kept.
 _FORMS = "kept forms"
 _MEGA = 1024**2
 #: Bytes of the forms of one site, unless its largest forms need more.
 MOST_IN_ALL = 128 * _MEGA
-#: As many of the largest forms fit in all.
+#: At least this many forms of the largest size fit in all.
 _LARGEST_FORMS = 16
 #: The part of it for the forms from one client network.
 _SHARE_OF_NETWORK = 4
@@ -38,8 +39,8 @@ class Room:
     """Reservations among ``values``, for forms of at most ``limit`` bytes.
 
     ``what`` is the name of the things that are kept, for the store and the log. Things
-    of each name have ``in_all`` bytes, by default :data:`MOST_IN_ALL`, or more for
-    large forms.
+    of one name have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`), or
+    :data:`_LARGEST_FORMS` times ``limit`` if that is more.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Room:
         return False
 
     def give_back(self, size: int, network: str, instant: float) -> None:
-        """End the reservation of a form that was made at ``instant``."""
+        """Give back ``size`` bytes of a reservation that was made at ``instant``."""
         for key in {self._of(""), self._of(network)}:
             self._add(key, -size, self._most, instant)
 

@@ -48,16 +48,16 @@ _STATUS = {
 AFTER = "after"
 
 
-class _Asked(NamedTuple):
-    """A LogoutRequest that is answered later: whose it is, its ID and RelayState."""
+class _OpenRequest(NamedTuple):
+    """A LogoutRequest that is answered later: its Issuer, ID and RelayState."""
 
     issuer: str
     request_id: str
     relay_state: str
 
     @classmethod
-    def by(cls, inbound: Inbound, request_id: str) -> "_Asked":
-        """What is to be known of one that came through the browser."""
+    def by(cls, inbound: Inbound, request_id: str) -> "_OpenRequest":
+        """Return what the answer to a message from the browser needs."""
         return cls(inbound.issuer, request_id, inbound.relay_state)
 
 
@@ -74,7 +74,7 @@ class LoggedOutElsewhere:
         trust = env.trust(environ)
         request = messages.read_logout_request(inbound.element, trust.decrypter)
         endpoint = self._answered_at(trust, inbound.issuer)
-        handle, asked = secrets.token_urlsafe(16), _Asked.by(inbound, request.id)
+        handle, asked = secrets.token_urlsafe(16), _OpenRequest.by(inbound, request.id)
         back = f"{trust.own.url('slo')}?{AFTER}={handle}"
         through = env.Through(endpoint.for_answers, back)
         # What is refused has ended nothing.
@@ -88,17 +88,17 @@ class LoggedOutElsewhere:
         return self._answer(environ, asked, endpoint, status)
 
     def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """The answer to one that a hub inside has told in the browser meanwhile.
+        """Answer a LogoutRequest after a hub inside has told its participants.
 
-        It says what is known by now. Raises
-        :class:`eilogin.errors.MessageUnexpected` where there is no such logout.
+        ``handle`` names it. The answer says what is known by now. Raises
+        :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
         """
         trust, values = env.trust(environ), env.values(environ)
         stored = values.get(_key(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")
         parts, subject, *_ = json.loads(stored)
-        asked = _Asked(*parts)
+        asked = _OpenRequest(*parts)
         noted = self._inside.note(environ, Subject.from_parts(subject))
         seen = _seen(asked.issuer, asked.request_id)
         if self._inside.tell(environ, noted, ()):
@@ -109,7 +109,7 @@ class LoggedOutElsewhere:
         return self._answer(environ, asked, endpoint, status)
 
     def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
-        """Where a hub takes the answer; BindingMissing if nowhere."""
+        """The endpoint where a hub takes the answer; raises BindingMissing if none."""
         hub = trust.hub(issuer)
         # A redirect may stand in a frame of the hub's page, whatever that page is.
         wanted = (bindings.REDIRECT, bindings.POST)
@@ -123,7 +123,7 @@ class LoggedOutElsewhere:
     def _answer(
         self,
         environ: "WSGIEnvironment",
-        asked: _Asked,
+        asked: _OpenRequest,
         endpoint: Endpoint,
         status: messages.Status,
     ) -> Response:
@@ -193,9 +193,9 @@ def _status(known: str) -> messages.Status:
 
 
 def _whose(
-    environ: "WSGIEnvironment", request: messages.LogoutRequest, asked: _Asked
+    environ: "WSGIEnvironment", request: messages.LogoutRequest, asked: _OpenRequest
 ) -> Subject:
-    """Whom a request names; somebody, for a hub inside has ended their sessions."""
+    """The subject that a request names. It has one: its sessions have ended."""
     subject = named(env.trust(environ).own, request.name_id, asked.issuer)
     if subject is None:
         raise MessageUnexpected("it names nobody")

@@ -59,8 +59,8 @@ def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str,
 def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     """The headers that mark this browser as one that has logged out, by its hint.
 
-    Where nobody knows whether the hub has heard. None where it holds no hint of the
-    session whose cookie it brings.
+    For a logout of which nobody knows whether the hub has heard. No headers if the
+    browser holds no hint of the session whose cookie it brings.
     """
     login = _of_session(environ)
     return [] if login is None else mark(environ, login, "")
@@ -96,10 +96,7 @@ def left(environ: "WSGIEnvironment") -> Left | None:
 
 
 def has_left(environ: "WSGIEnvironment") -> bool:
-    """Whether this browser must not be signed in silently.
-
-    Also where the store cannot tell.
-    """
+    """Whether this browser must not be signed in silently; True if the store fails."""
     if not held(environ):
         return False
     try:
@@ -109,14 +106,17 @@ def has_left(environ: "WSGIEnvironment") -> bool:
 
 
 def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
-    """Note that the hub has confirmed a logout, though its browser is not here."""
+    """Note that the hub has confirmed a logout, in a request without its browser.
+
+    ``kept`` is what :func:`mark` was given; the note lasts ``until`` that instant.
+    """
     env.values(environ).add(_told(kept), "", until, durable=False)
 
 
 def _header(
     environ: "WSGIEnvironment", login: Login, kept: str = "", *, has_left: bool = False
 ) -> list[tuple[str, str]]:
-    # A LogoutRequest needs none of these; the family gives the name of the login.
+    # A LogoutRequest needs none of these. The name of the login needs the family.
     slim = replace(login, attributes={}, proven={}, domains=None, address="")
     if has_left:
         slim = replace(slim, family="")
@@ -152,7 +152,7 @@ def _of_session(environ: "WSGIEnvironment") -> Login | None:
 
 
 def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
-    """Make the hints of a login that ends by a logout here good for nothing.
+    """Make all hints of a login worthless, because a logout here ends it.
 
     ``kept`` names the logout of this browser, as in :func:`mark`, or is "".
     """
@@ -183,7 +183,7 @@ def _opened(environ: "WSGIEnvironment") -> _Opened | None:
 
 
 def held(environ: "WSGIEnvironment") -> str:
-    """The value of the cookie, whatever it is worth; "" without one."""
+    """The value of the cookie, not checked; "" without one."""
     return _COOKIE.read(environ) or ""
 
 

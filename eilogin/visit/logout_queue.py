@@ -1,14 +1,14 @@
-"""The logout retry queue of a participant: logouts that a hub could not be told of.
+"""The logout retry queue of a participant: LogoutRequests that did not reach the hub.
 
 If the hub does not answer while a visitor logs out, this server delivers the
 LogoutRequest itself, over SOAP, until the hub has answered or the session is over. An
 entry lies beside the sessions in the store, sealed by this participant, so that it
-survives a restart. It names one session, and is written once for each: neither further
-clicks nor requests of strangers make another one.
+survives a restart. There is one entry for each session: neither further clicks nor
+requests of strangers make another one.
 
 A thread of each process delivers while anything is queued (:class:`Courier`), and so
-does the command ``eilogin work``. An entry is tried by one process at a time. After one
-that the hub does not answer, the others of that hub wait too.
+does the command ``eilogin work``. One process at a time tries an entry. If the hub does
+not answer to one entry, its other entries wait too.
 """
 
 import hashlib
@@ -42,15 +42,15 @@ _log = logging.getLogger("eilogin")
 EVERY = 2.0
 #: How many seconds after it was queued an entry is tried for the first time.
 _FIRST = 2.0
-#: So many entries a participant has at most; a logout after that reads "not told".
+#: Most entries of one participant. After that, the page of a logout says "not told".
 MOST = 10_000
-#: So many are tried in a round.
+#: Most entries that one round tries.
 _AT_ONCE = 50
-#: How often a hub may refuse an entry, with an answer of its own.
+#: After so many answers of the hub that do not confirm it, an entry goes.
 _REFUSALS = 3
 
-#: What is called when a hub has heard: with the key of the notice (:attr:`Notice.key`),
-#: and what the hub says of the others.
+#: A function to call when a hub has confirmed a logout, with the key of the notice
+#: (:attr:`Notice.key`) and what the hub says of the other participants.
 Delivered = Callable[["WSGIEnvironment", str, str], object]
 
 
@@ -84,7 +84,7 @@ class LogoutQueue:
     def __init__(self, hub_told: HubTold, delivered: Delivered) -> None:
         self._hub_told = hub_told
         self._delivered = delivered
-        #: When the entries have their turn, as they were read, by key.
+        #: When the entries that were read are due, by key.
         self._later: dict[str, float] = {}
 
     # --- one logout ---
@@ -92,8 +92,10 @@ class LogoutQueue:
     def add(self, environ: "WSGIEnvironment", notice: Notice) -> bool:
         """Queue a logout; whether this server delivers it from now on.
 
-        Not where the hub takes no SOAP, nor for a browser without a secret of its own,
-        nor where the queue is full.
+        False if the hub takes no SOAP, if the browser has no secret of its own, if the
+        session is over, or if the queue is full. Raises
+        :class:`eilogin.errors.StoreUnavailable`, or UnknownPeer for a hub that takes no
+        logout at all.
         """
         if not notice.secret or self._endpoint(env.trust(environ), notice) is None:
             return False
@@ -163,7 +165,7 @@ class LogoutQueue:
             except Unavailable as error:
                 away.add(entry.hub)
                 _log.warning("logout not delivered to %s: %s", entry.hub, error)
-        # The hub is there again: the others need not wait for their turn.
+        # A hub is there again: its other entries are due at once.
         self._later = {} if there - away else self._later
         return count
 
@@ -207,10 +209,10 @@ class LogoutQueue:
     def _refused(
         self, environ: "WSGIEnvironment", entry: _Entry, error: EiloginError
     ) -> None:
-        """The hub has answered, and does not say that the session is over.
+        """Count an answer of the hub that does not confirm the logout.
 
-        Such as of a session that it does not know any more. To ask it for ever would
-        change nothing.
+        The hub may not know the session any more. So the entry goes after a few such
+        answers: more tries would change nothing.
         """
         store = env.sessions(environ).store
         store.append(entry.key, error.code)
@@ -266,7 +268,7 @@ class Courier:
                 self._pid = os.getpid()
 
     def wake_if_queued(self, environ: "WSGIEnvironment") -> None:
-        """The same where a process before this one has left something to deliver."""
+        """Deliver from now on, if an earlier process has left anything in the queue."""
         try:
             if self._queue.keys(environ):
                 self.wake(environ)
@@ -293,7 +295,7 @@ class Courier:
 
 
 def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
-    """Whether our message might end what has begun since: it names no session."""
+    """Whether our message might end a newer session, because it names no session."""
     has_index = login.session_index and not env.trust(environ).own.is_digid
     return not has_index and bool(env.sessions(environ).find_all_of(login.who))
 

@@ -55,8 +55,8 @@ def is_there(environ: "WSGIEnvironment") -> bool:
 def begun(environ: "WSGIEnvironment", error: Exception) -> list[tuple[str, str]]:
     """Return the headers that keep a logout, if ``error`` stopped one.
 
-    None for a request that another site has caused, for one without a session cookie,
-    and for an error of something else than the store.
+    No headers for a request that another site has caused, for one without a session
+    cookie, and for another error than that of the store.
     """
     if not isinstance(error, StoreUnavailable) or not _is_wanted(environ):
         return []
@@ -140,9 +140,9 @@ class PendingLogouts:
 
 
 def by_filter(app: "WSGIApplication") -> CarryOut:
-    """Have the filter ``logout`` carry out a logout; its failures are in the log.
+    """Have the filter ``logout`` carry out a logout, and log its failures itself.
 
-    ``app`` is that filter, with what stands behind it.
+    ``app`` is that filter, with the applications behind it.
     """
 
     def carry_out(there: "WSGIEnvironment") -> Response:

@@ -1,4 +1,4 @@
-"""Cookies of which a browser holds one for each of its tabs.
+"""Cookies for pending logins: a browser holds one for each tab.
 
 Their names end with a handle (:mod:`eilogin.visit.handles`), so they sort by age. A
 browser keeps few of them: the oldest ones make room for a new one.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Cookies of one kind that a browser keeps; the oldest gives way to a new one.
 MOST_TABS = 5
-#: More than this many cookies are not taken away at once.
+#: Most cookies that one answer takes away.
 MOST_EXPIRED = 20
 
 
@@ -23,8 +23,8 @@ def make_room(
 ) -> Iterator[tuple[str, str]]:
     """The headers that take away the oldest cookies whose names begin with ``prefix``.
 
-    What stays, and one that is new, are at most ``most``. The values of what stays
-    have at most ``room`` characters.
+    At most ``most`` cookies stay, with the one that the caller adds. The values of the
+    older ones have at most ``room`` characters together.
     """
     newest_first = sorted(names(environ, prefix), reverse=True)
     for others, name in enumerate(newest_first[: most + MOST_EXPIRED], 1):

@@ -2,8 +2,8 @@
 
 Each refusal of a visitor without a session has a *kind*: event, error code, peer. In a
 minute the first :data:`FEW` of a kind have lines of their own. All further ones share
-one reference, whose line says so; when the minute is over, another line says how many
-they were. So every reference on a page leads to a line, and a flood to a few.
+one reference, whose line says so. After that minute, the next refusal of any kind logs
+how many they were. So every reference on a page leads to a line, and a flood to a few.
 """
 
 import threading
@@ -18,7 +18,7 @@ from eilogin.web.references import new_reference
 FEW = 20
 #: Seconds after which a kind begins anew.
 MINUTE = 60.0
-#: Kinds with a peer that are told apart: who is refused may claim to be anybody.
+#: Most kinds that are counted by their peer: a message may claim to be of any peer.
 MOST_KINDS = 50
 
 
@@ -81,7 +81,7 @@ class RefusalLines:
             return Line(counted.reference, is_shared=True), totals
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all refusals of this minute."""
         with self._lock:
             self._kinds = {}
 

@@ -106,7 +106,8 @@ class Slots:
 
     def _full(self, name: str, whose: str) -> Full:
         held = self._held.get(name, [])
-        return Full(len(held), [one.whose for one in held if whose].count(whose))
+        of_one = sum(one.whose == whose for one in held) if whose else 0
+        return Full(len(held), of_one)
 
     def _leave(self, name: str) -> None:
         self._waiting[name] -= 1

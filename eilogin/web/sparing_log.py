@@ -1,8 +1,8 @@
 """Bound the log lines of one kind that anybody can cause, such as by a made-up link.
 
-In a minute the first few of a kind are written (:mod:`eilogin.web.refusal_lines`). The
-last one of them says that others are not, and when the minute is over, another line
-says how many those were.
+Of each kind, the log has the first few lines of a minute
+(:mod:`eilogin.web.refusal_lines`). The last of them says that further ones are only
+counted. After that minute, the next such event logs how many they were.
 """
 
 import logging
@@ -11,7 +11,7 @@ from eilogin.web.refusal_lines import Kind, RefusalLines
 
 _log = logging.getLogger("eilogin")
 
-#: What was written in this minute, by this process.
+#: The lines of this process.
 LINES = RefusalLines()
 
 _SHARED = "; others of this kind in this minute are counted, and not logged"
@@ -27,7 +27,7 @@ def warn(text: str, *args: object) -> None:
 
 
 def is_one_too_many(event: str) -> bool:
-    """Whether there were too many of an event in this minute to write one more."""
+    """Count an event; whether this minute has too many of it to log one more."""
     line, totals = LINES.line_of(Kind(event, "event"))
     for total in totals:
         _log.warning("%d times within a minute: %s", total.times, total.kind.event)

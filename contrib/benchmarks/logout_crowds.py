@@ -44,7 +44,7 @@ def _crowd(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
 
     yield {
         "crowd": Variant(log_out, before=log_in),
-        "allowed": Variant(lambda: ALLOWED, says_seconds=True),
+        "allowed": Variant(lambda: ALLOWED / size.divisor, says_seconds=True),
     }
 
 

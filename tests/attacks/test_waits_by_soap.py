@@ -18,7 +18,7 @@ SITES = ("uwv.test", "stad.test", "land.test")
 HIS, HERS = "192.0.2.66", "203.0.113.1"
 #: Longer than anything takes that does come.
 PATIENCE = 30
-UNTOLD = "Wij konden niet controleren"
+UNTOLD = "Wij blijven proberen"
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_a_site_there_that_needs_more_certainty_has_a_code_asked(
     certain = shibboleth.url("certain", MIJN)
     anna.visit(certain)
     assert "Code" in anna.browser.text, anna.where
-    anna.type_password(code=code())
+    anna.type_code(code())
     assert anna.is_at(certain), anna.where
     assert f"class=[{level_class('midden')}]" in anna.browser.text
     assert anna.is_let_in(ours.url("uwv")), anna.where

@@ -2,6 +2,7 @@
 """A hub that is told of a logout over SOAP, on real sockets, and what it answers."""
 
 import socket
+import threading
 import time
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from eilogin.saml.metadata import Endpoint
 from eilogin.settings import read
 from eilogin.testing import Federation
 from eilogin.visit import telling
+from eilogin.web import environ as env
 
 UWV = "https://uwv.test"
 LOGOUT = f"{UWV}/eilogin/logout"
@@ -331,3 +333,23 @@ def test_a_participant_may_speak_for_itself_alone(site, log_out):
         connection.sendall(http(uwv.by_soap(response)))
 
     assert UNKNOWN in log_out(answers).text
+
+
+def test_a_logout_waits_for_its_turn_at_the_hub(site, monkeypatch):
+    """Another one from the same network is there, and ends soon."""
+    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 60.0)
+    environ = {"REMOTE_ADDR": "192.0.2.7", env.TRUST: site.trusts["uwv.test"]}
+    has_it, goes_on = threading.Event(), threading.Event()
+
+    def hold():
+        with telling._place(environ, HUB, 1):
+            has_it.set()
+            goes_on.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert has_it.wait(10)
+    threading.Timer(0.1, goes_on.set).start()
+    with telling._place(environ, HUB, 1):
+        assert goes_on.is_set()
+    holder.join(10)

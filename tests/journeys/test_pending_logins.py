@@ -167,3 +167,20 @@ class TestABrowserThatKeepsNoCookies:
         assert "Uw browser bewaart onze cookie niet" in anna.browser.text
         assert "andere browser begonnen" not in anna.browser.text
         assert len(anna.browser.trail) < 6
+
+
+def test_with_the_profile_of_digid_no_login_begins_anew(
+    clock, witness, eilogin_federation, citizen_at
+):
+    federation = eilogin_federation(
+        {"uwv.test": witness},
+        hub_options={"profile": "digid"},
+        options={"uwv.test": {"profile": "digid"}},
+    )
+    anna = citizen_at(federation.browser()).visit("https://uwv.test/mijn")
+    anna.browser.stops_before = "/eilogin/acs?"
+    anna.type_password()
+    other = federation.browser()
+    other.visit(anna.browser.url)
+    assert other.url.startswith("https://uwv.test/eilogin/acs?")
+    assert other.page.status_int == 400

@@ -108,13 +108,15 @@ ALONG_THEM = {"logout_in_browser": "one-by-one", "logout_binding": "* browser"}
 @pytest.mark.parametrize(
     ("at", "title"),
     [
-        # A hub below another one tells nobody in the browser that is led to it.
         ("uwv.test", "Let op: u bent nog niet overal uitgelogd"),
         ("zorg.test", "U bent overal uitgelogd"),
     ],
 )
 def test_two_hubs_that_lead_her_to_each_other_come_to_an_end(around, at, title):
     around.visit(f"https://{at}/eilogin/logout")
+    if "U wordt uitgelogd" in around.browser.title:
+        # The hub that the other one led to has frames; this browser loads none.
+        around.browser.click("Ga verder")
     assert around.browser.title.startswith(title)
     around.visit(f"https://{at}/mijn")
     assert around.is_asked_for_password

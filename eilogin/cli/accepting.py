@@ -16,7 +16,7 @@ PAUSE = 0.5
 #: Seconds between two lines in the log.
 TOLD_EVERY = 60.0
 
-#: What the system says: too many files of this process, of all, or no memory for one.
+#: Errors of the system: too many files of this process, of all, or no memory for one.
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger("eilogin")

@@ -90,7 +90,7 @@ class _Channel(HTTPChannel):
 
 
 def _environ_of(request: HTTPRequestParser) -> "WSGIEnvironment":
-    """What the page needs to know of a request."""
+    """Return the parts of environ that the page needs."""
     headers = {f"HTTP_{name}": value for name, value in request.headers.items()}
     return {
         **headers,

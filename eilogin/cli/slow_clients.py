@@ -48,7 +48,7 @@ class SlowClients:
 
     def __init__(self, sockets: Mapping[int, Any]) -> None:
         self._sockets = sockets
-        #: What each client is sending.
+        #: The request that each client is sending.
         self._sending: dict[HTTPChannel, _Sending] = {}
         self._looks_at = 0.0
         self._told_at = -TOLD_EVERY
@@ -101,7 +101,7 @@ def _is_waiting(one: Any) -> bool:
 def _as_of_now(
     channel: HTTPChannel, before: _Sending | None, now: float, *, is_full: bool
 ) -> _Sending:
-    """What a client is sending, with the time that it has left."""
+    """The request that a client is sending, with the time that it has left."""
     request = channel.request
     received = request.body_bytes_received if request is not None else 0
     if before is None or before.request is not request:

@@ -140,8 +140,8 @@ class LoginOptions(Options, name="login"):
     )
     name_id_mismatch: Mismatch = option(
         "what happens if the hub names a visitor by a NameID in another format than "
-        "``name_id_format`` asks for: ``refuse`` the login, or accept it as another "
-        "user and ``warn`` the log once an hour",
+        "``name_id_format`` asks for: ``refuse`` rejects the login; ``warn`` accepts "
+        "it as another user, and logs a warning at most once an hour",
         default="refuse",
     )
     sectors: Sectors = option(

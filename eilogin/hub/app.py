@@ -225,17 +225,19 @@ class HubOptions(Options, name="hub"):
         shown="as ours",
     )
     sign: SignLines = option(
-        "what of an answer is signed: ``assertion``, ``response`` or ``both``; or "
-        "lines of an entityID, or of ``*``, and one of these; the assertion in any "
-        "case for who wants it so in its metadata",
+        "what of an answer is signed: ``assertion``, ``response`` or ``both``, for all "
+        "participants; or lines of an entityID (``*``: all without a line) and one of "
+        "these. If the metadata of a participant wants signed assertions, the "
+        "assertion is signed in any case",
         default={},
         shown="``both``",
     )
     encrypt: EncryptLines = option(
         "encrypt assertions: ``off``, ``when-possible`` (for who has a key for it in "
-        "its metadata) or ``required`` (nobody else gets a login); or lines of an "
-        "entityID, or of ``*``, and one of these; who has a key, and lists only "
-        "algorithms that we do not write (CBC, RSA 1.5), gets no login with either",
+        "its metadata) or ``required`` (nobody else gets a login), for all "
+        "participants; or lines of an entityID (``*``: all without a line) and one of "
+        "these. With ``when-possible`` and ``required``, a participant that has a key, "
+        "and lists only algorithms that we do not write (CBC, RSA 1.5), gets no login",
         default={},
         shown="``off``",
     )

@@ -182,8 +182,9 @@ class InBrowser(ABC):
     ) -> bool:
         """Whether a participant ended all sessions of one NameID by one message.
 
-        It confirmed that one, and answers UnknownPrincipal to another. Any other answer
-        of it that does not confirm the logout is counted.
+        It confirmed that one, and answers UnknownPrincipal to another. ``error`` is
+        what is wrong with this answer. Counts any other answer that does not confirm
+        the logout.
         """
         if not error.is_refusal:
             return False

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 _Work = Callable[[], bool | None]
 
 
-#: For how many seconds a participant counts as away that did not answer.
+#: Seconds for which a participant that did not answer counts as away.
 _AWAY_FOR = 60.0
 
 
@@ -47,7 +47,7 @@ class Lines:
         self._submit(name, begun)
 
     def is_away(self, name: str) -> bool:
-        """Whether a participant did not answer what it was told last, lately."""
+        """Whether a participant did not answer its last message, within a minute."""
         with self._lock:
             since = self._away.get(name)
         return since is not None and time.monotonic() - since < _AWAY_FOR

@@ -301,10 +301,10 @@ class SingleLogout:
     def _status_before(
         self, environ: "WSGIEnvironment", entity_id: str
     ) -> messages.Status | None:
-        """What came of the last logout in this browser, for a participant it was of.
+        """The status of the last logout in this browser, for one of its participants.
 
         For a second logout in the same browser, of a session that the first has ended.
-        None where nothing is known of one.
+        None if no logout is known, or if it did not concern this participant.
         """
         receipt = self._last_receipt(environ)
         if receipt is None or not receipt.is_of(entity_id):
@@ -592,9 +592,9 @@ class SingleLogout:
         through: env.Through | None,
         ending: Ending,
     ) -> Collection[Told]:
-        """Prepare to tell those that a logout from above missed, in her browser.
+        """Prepare to tell participants that a logout from above missed, in the browser.
 
-        Those who are; none without a browser.
+        Return the messages that the browser brings; none without a browser.
         """
         if through is None:
             return ()

@@ -1,4 +1,4 @@
-"""What of an answer is signed and encrypted, for all participants or for one.
+"""The parts of an answer that are signed and encrypted, for all or for one.
 
 Each option of the hub has one word for all, or lines of an entityID and a word::
 
@@ -22,7 +22,7 @@ Encrypt = Literal["off", "when-possible", "required"]
 
 
 def signed_for(lines: Mapping[str, Sign], entity_id: str) -> Sign:
-    """What is signed of the answers to a participant."""
+    """Which parts of the answers to a participant are signed."""
     return said_for(lines, entity_id) or "both"
 
 

@@ -2,9 +2,9 @@
 
 The hub verifies an AuthnRequest, and keeps it in a sealed cookie of the browser that
 brought it. The sign-in page has an address of its own, which names that cookie and no
-message. So the visitor can reload the page, the address is of no use in another
-browser, and requests without end leave nothing in the store: one that is too long for
-a cookie lies there, within limits.
+message. So the visitor can reload the page, the address does not work in another
+browser, and requests without end leave nothing in the store. Only a pending login that
+is too long for a cookie lies there, within limits.
 
 A pending login can be answered for :data:`LIFETIME` seconds. The cookie lasts longer:
 after that time it still tells the hub which participant has to begin the login anew.
@@ -49,8 +49,8 @@ _ANSWERED_FOR = 2 * 60
 #: The parameters by which a page of the hub names a question, and who asked it.
 PARAMETER, _ISSUER = "request", "of"
 
-#: Pending logins that a browser keeps; the oldest gives way to a new one. A few more
-#: than a participant keeps, which says more calmly that there are too many.
+#: Pending logins that a browser keeps; the oldest gives way to a new one. More than a
+#: participant keeps, so that its limit is reached first: its page explains more.
 _MOST_TABS = 8
 #: Most characters of all cookies of pending logins in one browser.
 _MOST_ROOM = 3600

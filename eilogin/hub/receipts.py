@@ -118,7 +118,7 @@ class Receipt:
         return not self.missed and not self.is_overtaken
 
     def is_of(self, entity_id: str) -> bool:
-        """Whether it says something of the session at one participant."""
+        """Whether the receipt covers the session at one participant."""
         return entity_id in self.reached or entity_id in self.missed
 
     @property
@@ -224,7 +224,10 @@ class Receipts:
         return None if handle is None else self.find(environ, handle)
 
     def says_all(self, environ: "WSGIEnvironment", receipt: Receipt) -> bool:
-        """Whether no logout of the same citizen is open of which it says nothing."""
+        """Whether a receipt is complete: no other logout of that citizen is open.
+
+        A receipt that says itself that not all were reached counts as complete.
+        """
         if not receipt.is_everywhere:
             return True
         queue = queue_of(environ, self._propagation)

@@ -1,11 +1,11 @@
 """Count how often a participant answered a LogoutRequest without confirming it.
 
 A service provider that lost its sessions in a restart answers each LogoutRequest so:
-Shibboleth with Responder and PartialLogout, mod_auth_mellon with RequestDenied. To ask
-it again and again changes nothing. So the hub stops after a few answers, and the
+Shibboleth with Responder and PartialLogout, mod_auth_mellon with RequestDenied. More
+LogoutRequests would change nothing. So the hub stops after a few answers, and the
 logout receipt says that the participant was reached and did not confirm.
 
-Only answers count that a key of the participant signed, and each of them once.
+Only answers that a key of the participant signed count, and each of them once.
 """
 
 import json
@@ -27,11 +27,11 @@ _MOST_FAILURES = 10
 class Refusals(NamedTuple):
     """How often one participant has not confirmed the end of one subject's sessions."""
 
-    #: In whatever words.
+    #: All such answers.
     all: int = 0
     #: With a status that says why: it has no such session, or denies the request.
     explicit: int = 0
-    #: Of these, in the visitor's browser.
+    #: The explicit ones that came in the visitor's browser.
     in_browser: int = 0
 
     def is_final(self, *, needs_browser: bool) -> bool:
@@ -86,7 +86,7 @@ def _read(stored: str | None) -> dict[str, Refusals]:
         found = json.loads(stored or "{}")
         return {name: Refusals(*map(int, counts[:3])) for name, counts in found.items()}
     except UNREADABLE:
-        # Of another version, which shares the store: it is counted anew.
+        # Another version, which shares the store, wrote it: count anew.
         return {}
 
 

@@ -97,7 +97,7 @@ class Expected:
     unsolicited: bool = False
     #: True where a signature must cover the Response, and not its assertion alone.
     response_signed: bool = False
-    #: What must not come in clear text: :data:`ENCRYPTABLE`.
+    #: The parts that must not come in clear text: :data:`ENCRYPTABLE`.
     encrypted: Collection[str] = ()
     #: True where a hub of ours stands on what is answered, and answers others.
     passed_on: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 #: a log line or a file of lines each of them could begin another one.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-#: What is white space in XML.
+#: White space in XML.
 _SPACE = re.compile("[ \t\r\n]+")
 
 

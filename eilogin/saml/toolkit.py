@@ -130,7 +130,7 @@ def can_judge(response: etree._Element) -> bool:
     return any(is_signed(element) for element in (response, *assertions))
 
 
-#: What stands in the Advice of the assertion of an answer is not read.
+#: Nothing in the Advice of the assertion of an answer is read.
 _OUTSIDE_ADVICE = (
     "[not(ancestor::saml:Advice[parent::saml:Assertion/parent::samlp:Response])]"
 )
@@ -252,7 +252,7 @@ class _Response(_Unread):  # type: ignore[misc, valid-type]
     """
 
     def _query_assertion(self, xpath_expr: str) -> list[etree._Element]:
-        """What a path finds in the assertion, beside its Advice."""
+        """Return the nodes that a path finds in the assertion, outside its Advice."""
         found = super()._query_assertion(xpath_expr)
         return [node for node in found if not _is_advice(node)]
 

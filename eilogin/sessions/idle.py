@@ -59,10 +59,10 @@ class IdleLimit:
         return self.idle_at(login) - self.idle
 
     def note_activity(self, login: Login, instant: float) -> bool:
-        """Note that another party saw a login active at an instant in the past.
+        """Note that a visitor was active at another party, at an instant in the past.
 
-        Returns False, and changes nothing, where the login is idle or has ended. An
-        instant before its last activity changes nothing either.
+        Returns False, and changes nothing, if the login is idle or has ended. If the
+        instant is before the last activity, returns True and changes nothing.
         """
         if self.is_idle(login):
             return False

@@ -7,32 +7,32 @@ queue; :func:`take_up` lets one of them try an entry.
 from eilogin import clock
 from eilogin.stores import Store
 
-#: At most so many seconds lie between two tries.
+#: Most seconds between two tries.
 LONGEST_WAIT = 60.0
-#: How much later than it was last taken up a try is another one, in seconds.
+#: Seconds after the last try from which a try counts as another one.
 _INSTANT = 1e-3
 
 
 def next_try(begun: float, seen: float, first: float) -> float:
-    """When an entry of ``begun``, last tried at ``seen``, is to be tried again.
+    """Return the instant of the next try of an entry, last tried at ``seen``.
 
-    ``first`` seconds after it began, and then after as long as it has taken already,
-    up to :data:`LONGEST_WAIT`.
+    The first try is ``first`` seconds after the entry was ``begun``. Then each wait is
+    as long as all before it, up to :data:`LONGEST_WAIT`.
     """
     waited = max(seen - begun, first)
     return seen + min(waited, max(LONGEST_WAIT, first))
 
 
 def is_ahead(seen: float) -> bool:
-    """Whether an entry was tried by somebody whose clock was far ahead of ours.
+    """Whether a process whose clock was far ahead of ours tried an entry.
 
-    What was seen is never moved back.
+    Nothing moves that instant back.
     """
     return seen > clock.now() + LONGEST_WAIT
 
 
 def take_up(store: Store, key: str, seen: float) -> bool:
-    """Take an entry up to try it; of all processes that want to one may."""
+    """Claim the next try of an entry; True for one of the processes that ask."""
     now = clock.now()
     if is_ahead(seen):
         name = f"{key}-{now // LONGEST_WAIT:.0f}"

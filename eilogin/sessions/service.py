@@ -178,8 +178,8 @@ class Sessions(IdleLimit):
         not begin again. ``replaces`` (this browser's login until now) is ended in the
         same transaction; who was told of it is passed on within a family, and only
         there. ``issued`` is the IssueInstant of the assertion, or at the hub the
-        instant of the proof. Where the subject has more than :data:`MOST_LOGINS` then,
-        those unseen for longest end: by ``end_unseen``, or else by :meth:`drop`.
+        instant of the proof. If the subject then has more than :data:`MOST_LOGINS`, the
+        logins unseen for longest end: by ``end_unseen``, or by :meth:`drop` without it.
 
         Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, where a
         logout for this subject has come in since ``issued``, or ``replaces`` is not
@@ -225,8 +225,8 @@ class Sessions(IdleLimit):
     def _end_beyond(self, made: Login, end: Callable[[Login], object]) -> None:
         """End the logins of a subject that are too many, but not the one just made.
 
-        After it is made: so processes that make some at once end the same others, and
-        a login that is refused ends none.
+        Called after that one is made: so processes that make logins at once end the
+        same others, and a login that is refused ends none.
         """
         beyond = len(self.store.find(made.who.label())) - MOST_LOGINS
         if beyond <= 0:

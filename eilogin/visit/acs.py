@@ -98,7 +98,7 @@ class AssertionConsumer:
         return answer if isinstance(answer, Response) else self._take(environ, answer)
 
     def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
-        """What a visitor sees whose login is lost, if it does not begin anew."""
+        """Begin a lost login anew, or answer with the page of its error."""
         if environ["REQUEST_METHOD"] == "POST" and error.handle:
             # The cookies that tell more come with a GET.
             return tell_lost(env.trust(environ), error.handle)
@@ -125,7 +125,7 @@ class AssertionConsumer:
     def _since_logged_out(
         self, environ: "WSGIEnvironment", pending: PendingLogin
     ) -> Response:
-        """What comes of an answer in a browser that has logged out since it asked.
+        """Answer a browser that has logged out since it asked the hub.
 
         Nobody is signed in by it. The next login asks the hub for a fresh proof.
         """

@@ -85,7 +85,7 @@ class _Noted(NamedTuple):
     """A form in the list of those of one citizen."""
 
     handle: str
-    #: What :class:`Room` counts for it, and of which client network.
+    #: The bytes that :class:`Room` counts for it, and the client network.
     reserved: int = 0
     network: str = ""
 
@@ -377,7 +377,7 @@ class _Body(io.RawIOBase):
             try:
                 self._finish()
             except StoreUnavailable as error:
-                # What could not be deleted expires.
+                # The rest expires.
                 _log.warning("kept forms: a form that was sent stays stored: %s", error)
         return octets
 

@@ -161,7 +161,7 @@ def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
 
 
 class _Opened(NamedTuple):
-    """What the cookie says."""
+    """The content of the cookie."""
 
     login: Login
     has_left: bool
@@ -219,7 +219,7 @@ def _spent(login: Login) -> str:
 
 
 def _tag_of(token: str) -> str:
-    """What stands for the cookie of a session, from which nobody can tell it."""
+    """Return a hash that stands for the cookie of a session."""
     return hashlib.sha256(b"eilogin hint of\0" + token.encode()).hexdigest()[:32]
 
 

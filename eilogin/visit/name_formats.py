@@ -43,8 +43,8 @@ class NameFormats:
     def check(self, trust: Trust, who: Subject) -> None:
         """Compare the format of a visitor's NameID with the one that was asked for.
 
-        Warns once an hour and hub of a hub that names visitors otherwise, that says no
-        format, or, where any format may come, that changes it. Raises
+        Logs a warning, at most once an hour for each hub, if the hub says no format or
+        another one, and, if any format may come, when it changes. Raises
         :class:`eilogin.errors.SubjectMissing` for another format, unless the option
         accepts it.
         """

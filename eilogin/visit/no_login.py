@@ -260,8 +260,9 @@ class NoLogin:
     def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _WayBack:
         """Return the first place that the visitor can see without this login.
 
-        That is one of ``pages`` (targets, or ""), a page of this site for everybody, or
-        the page for visitors in the metadata of ``hub``, which may be "".
+        That is one of ``pages`` (targets, or ""), the page of this site for visitors,
+        its first page, or the page for visitors in the metadata of ``hub`` (entityID,
+        or "").
         """
         trust = env.trust(environ)
         found = self._first_open(environ, pages)
@@ -283,7 +284,7 @@ class NoLogin:
         return ""
 
     def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
-        """The first of these pages that is open to her, or ""."""
+        """The first of these pages that the visitor may see, or ""."""
         own = env.trust(environ).own
         is_anonymous = env.session(environ) is None
         for page in filter(None, pages):

@@ -29,7 +29,7 @@ from eilogin.web.requests import is_from_other_site, is_in_advance, is_own_navig
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: What the name of the cookie has behind that of the session cookie.
+#: The end of the name of the cookie, after that of the session cookie.
 _SUFFIX = "-out"
 _MARK = f"{_SUFFIX}="
 
@@ -41,7 +41,7 @@ _LOGOUTS = ("logout", env.APP_LOGOUT)
 #: The addresses at which a visitor may fail to log out: those, and the application's.
 _BEGUN_AT = (*_LOGOUTS, None)
 
-#: What carries it out answers without a page: it is done, or not yet.
+#: Statuses without a page: the logout is done, or not yet.
 DONE, NOT_YET = 204, 503
 #: The first status by which the filter ``logout`` says that it failed.
 _FAILED = 500

@@ -58,7 +58,7 @@ _OURS = "Client"
 _CALLS = 2
 #: How often, and how many seconds apart, who waits for it looks.
 _LOOKS, _PAUSE = 10, 0.05
-#: How many seconds a request waits for a slot, before a page says to come back.
+#: How many seconds a request waits for a slot, before a page that tries again.
 _PATIENCE = 0.5
 #: Artifacts of one network of which nothing came lately, and for how many seconds that
 #: is; and how many networks are remembered for it.

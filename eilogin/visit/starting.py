@@ -123,7 +123,7 @@ class _Wanted(NamedTuple):
     hub: str
     #: Whether she wants to choose another hub.
     choose: bool
-    #: The page to go back to if she cancels, or "".
+    #: The page to go back to if the visitor cancels, or "".
     back: str
     #: Whether it begins in the place of a login that is lost.
     is_second: bool

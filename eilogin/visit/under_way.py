@@ -161,7 +161,7 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
 
 
 def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
-    """What this browser still keeps of a login that is lost, if it keeps anything.
+    """The lost login as this browser still keeps it; None if it does not.
 
     No answer is taken for it: it only says what the visitor wanted.
     """

@@ -74,7 +74,7 @@ _FRAMING = {
 }
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
-#: What the log says where further refusals are written with this one.
+#: The end of a log line that stands for further refusals.
 _SHARED = "further refusals of this kind in this minute have this reference too"
 #: After how many seconds to try again what did not answer: longer than a store is left
 #: alone (:mod:`eilogin.stores.breaker`), and not so long that it feels like for good.

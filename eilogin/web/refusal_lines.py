@@ -23,7 +23,7 @@ MOST_KINDS = 50
 
 
 class Kind(NamedTuple):
-    """What refusals have in common that share a reference."""
+    """The common properties of refusals that share a reference."""
 
     event: str
     code: str

@@ -443,7 +443,7 @@ def _read_requested_context(
 
 @dataclass(frozen=True, slots=True)
 class _Confirmation:
-    """What a bearer's SubjectConfirmationData says."""
+    """The values in a bearer's SubjectConfirmationData."""
 
     recipient: str
     in_response_to: str

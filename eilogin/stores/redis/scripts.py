@@ -58,7 +58,7 @@ LONGEST = 10 * 366 * 86400
 Argument = str | bytes | float | Sequence[str | bytes]
 
 
-#: A write that takes no memory and changes nothing, for all keys and types.
+#: A write command that needs no memory and changes nothing, whatever the key holds.
 _ACCEPTED_WHEN_FULL = "redis.pcall('ZREM', KEYS[1], '')\n"
 
 

@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,6 +45,8 @@ EVERY = 2.0
 _FIRST = 2.0
 #: Most entries of one participant. After that, the page of a logout says "not told".
 MOST = 10_000
+#: Seconds between two log lines about a queue that cannot be read.
+_LOGS_EVERY = 60.0
 #: Most entries that one round tries.
 _AT_ONCE = 50
 #: After so many answers of the hub that do not confirm it, an entry goes.
@@ -241,6 +244,7 @@ class Courier:
         self._watched: object = None
         self._pid = 0
         self._lock = threading.Lock()
+        self._logged = -_LOGS_EVERY
 
     def wake(self, environ: "WSGIEnvironment") -> None:
         """Deliver from now on, for the participant of this request.
@@ -289,9 +293,16 @@ class Courier:
                         self._pid = 0
                         return
             except EiloginError as error:
-                _log.warning("no logout could be delivered: %s", error)
+                self._log_once(error)
             except Exception:  # noqa: BLE001 - the next round may be well
                 _log.exception("no logout could be delivered")
+
+    def _log_once(self, error: EiloginError) -> None:
+        """Log that the queue cannot be read, at most once a minute: a store is down."""
+        now = time.monotonic()
+        if now >= self._logged + _LOGS_EVERY:
+            self._logged = now
+            _log.warning("no logout could be delivered: %s", error)
 
 
 def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:

@@ -284,6 +284,13 @@ class TestTheThread:
         wait_until(lambda: not running())
         assert queue.tried == 2
 
+    def test_logs_a_store_that_is_down_once_a_minute(self, queue, environ, caplog):
+        queue.fails = [StoreUnavailable("away"), StoreUnavailable("away")]
+        Courier(queue).wake(environ)
+        wait_until(lambda: not running())
+        assert queue.tried == 3
+        assert caplog.text.count("no logout could be delivered") == 1
+
     def test_is_none_where_nothing_is_queued(self, queue, environ):
         queue.left = []
         Courier(queue).wake_if_queued(environ)

@@ -127,6 +127,8 @@ def at_a_participant(arena):
 @pytest.fixture(scope="module")
 def at_the_hub(arena):
     """A participant that SOAP does not reach is told in a frame, and answers there."""
+    # Of two sessions by one NameID the hub notes more than of one.
+    at_hub(arena, "bram", UWV, SVB)
     known = at_hub(arena, "bram", UWV, SVB)
     uwv, svb = (Party(arena.federation.trusts[host]) for host in (UWV, SVB))
     with instead(arena, SVB, "/eilogin/slo/soap", says_nothing):
@@ -224,8 +226,9 @@ NO_SUCCESS = {"message-unexpected", "principal-unknown"}
 @pytest.mark.parametrize("codes", STATUSES, ids=" ".join)
 def test_a_status_that_is_no_success_is_not_taken_for_one(leaving, codes):
     for binding in (REDIRECT, POST):
-        # The hub counts that this participant, by its own key, has not confirmed it.
-        with leaving.arena.unchanged("refused-logout:"):
+        # The hub notes what this participant has said by its own key: that it has not
+        # confirmed it, or knows nobody where it has more than one session.
+        with leaving.arena.unchanged("refused-logout:", "unknown-at-logout:"):
             answer = leaving.brings(binding, leaving.answered.element(*codes))
         assert leaving.arena.refuses(answer)["reason"] in NO_SUCCESS
         assert EVERYWHERE not in answer.text

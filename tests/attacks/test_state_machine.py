@@ -614,6 +614,10 @@ class SignInMachine(RuleBasedStateMachine):
 
     def comes_of_it(self, browser, brought, verdict) -> None:
         window, question = self.world.browsers[browser], brought.question
+        if verdict == IN and self.may_need_proof(browser, question):
+            # Nobody is signed in, and the answer is not spent.
+            self.model.leaves_unused(question, brought.answer)
+            verdict = ON if question.is_passive else REFUSED
         if verdict == IN:
             token = self.world.token(browser)
             assert token is not None
@@ -632,6 +636,14 @@ class SignInMachine(RuleBasedStateMachine):
         if verdict == ASKED:
             assert window.title.startswith("Wilt u inloggen bij"), window.text
             self.word[browser] = brought
+
+    def may_need_proof(self, browser, question) -> bool:
+        """Whether a browser was not signed in because it has logged out before.
+
+        Until a hub confirms that logout, only a fresh proof signs it in.
+        """
+        has_left = browser in self.model.left and not question.is_forced
+        return has_left and self.world.token(browser) is None
 
     def begins_anew(self, browser) -> str | None:
         """Where a login leads that began anew, or None: nobody is signed in by that.

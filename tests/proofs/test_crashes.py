@@ -121,7 +121,9 @@ class History:
         self.deeds = 0
 
     def read(self, file):
-        for line in file.read_text().splitlines():
+        # A worker that is killed while a line crosses a page leaves half of that line.
+        whole, _, _ = file.read_text().rpartition("\n")
+        for line in whole.splitlines():
             how, *words = line.split()
             assert how != "lost", f"{line}: logged in, and not found"
             if how == "down":

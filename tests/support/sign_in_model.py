@@ -123,6 +123,8 @@ class Model:
     hints: dict[str, Session] = field(default_factory=dict)
     #: The families of which a browser has logged out: their hints are spent.
     spent_hints: list[object] = field(default_factory=list)
+    #: The browsers that have logged out and not signed in again.
+    left: set[str] = field(default_factory=set)
 
     # --- who is signed in -----------------------------------------------------------
 
@@ -286,8 +288,14 @@ class Model:
         self.sessions[token] = session
         self.cookies[browser] = token
         self.hints[browser] = replace(session)
+        self.left.discard(browser)
         if not question.is_unsolicited:
             self.tabs[browser][question.handle] = self.now + SPENT_FOR
+
+    def leaves_unused(self, question: Question, answer: Answer) -> None:
+        """An answer that was found to be ``IN``, and that was not used."""
+        question.is_taken = False
+        self.used.discard(answer.id)
 
     def _same(self, browser: str, answer: Answer) -> Session | None:
         """Her session in this browser, if it is of whom the answer names."""
@@ -357,6 +365,7 @@ class Model:
         session = session or self._hinted(browser)
         if session is not None:
             self.spent_hints.append(session.family)
+            self.left.add(browser)
             at = self.now + session.ahead
             self._end(session.hub, session.name, session.index, at)
         self.cookies[browser] = None

@@ -320,8 +320,7 @@ class LogoutFilter:
         if login is None:
             expired = [env.cookie(environ).expire()]
             return (
-                self._leaving.leave_again(environ, target)
-                or self._leaving.leave_by_hint(environ, target)
+                self._leaving.leave_without_session(environ, target)
                 or self._leaving.answered(environ, target, expired)
                 or self._nobody_here(environ, target, expired)
             )

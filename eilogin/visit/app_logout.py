@@ -199,9 +199,7 @@ class AppLogout:
             target = self._target(environ, headers)
             if login is None:
                 # Of a double click the browser takes the second answer.
-                return self._leaving.leave_again(
-                    environ, target
-                ) or self._leaving.leave_by_hint(environ, target)
+                return self._leaving.leave_without_session(environ, target)
             return self._leaving.leave(environ, login, target, cause=APPLICATION)
         if login is None:
             return None

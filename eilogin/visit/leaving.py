@@ -127,13 +127,19 @@ class Leaving:
         is_asked_for = read_query(environ).get(_AGAIN) == _AGAIN_NOW
         return self._tell_hub(environ, notice, then, in_any_case=is_asked_for)
 
-    def leave_by_hint(self, environ: "WSGIEnvironment", target: str) -> Response | None:
+    def leave_without_session(
+        self, environ: "WSGIEnvironment", target: str
+    ) -> Response | None:
         """Tell the hub of a logout in a browser whose session here is gone.
 
-        By the logout hint of this browser; None without one. The session that it names
-        ends here too, where the store knows it under another cookie.
+        By the logout hint of this browser, or once more of a logout that the hub may
+        not have heard of; None without either. The session that the hint names ends
+        here too, if the store knows it under another cookie.
         """
-        return self._leave_named(environ, logout_hint.read(environ), target)
+        hinted = _hinted(environ)
+        if hinted is not None:
+            return self._leave_named(environ, hinted, target)
+        return self.leave_again(environ, target)
 
     def _leave_named(
         self, environ: "WSGIEnvironment", login: Login | None, target: str
@@ -166,8 +172,7 @@ class Leaving:
         """Whether a logout of this browser would end anything, as far as is known."""
         if env.session_to_end(environ) is not None:
             return True
-        has_left = unheard.find(environ) is not None
-        return not has_left and logout_hint.read(environ) is not None
+        return _hinted(environ) is not None
 
     def again_url(self, environ: "WSGIEnvironment", target: str) -> str:
         """Where the hub is told again, if there is anything to tell it; or ""."""
@@ -537,6 +542,20 @@ def _said(trust: Trust, received: bindings.Received, asked: "_Asked", held: str)
     if not _is_same(held, response.in_response_to):
         return ""
     return judged(response, asked.hub, held, trust.own.url("slo"))
+
+
+def _hinted(environ: "WSGIEnvironment") -> Login | None:
+    """The session that the logout hint names, if its logout has not begun yet.
+
+    The hint names the newest session of this browser. An older session cookie, which
+    somebody may have put there, can lead to the notice of another session's logout.
+    """
+    hinted = logout_hint.read(environ)
+    if hinted is None:
+        return None
+    notice = unheard.find(environ)
+    is_begun = notice is not None and notice.login.name == hinted.name
+    return None if is_begun else hinted
 
 
 def _note(

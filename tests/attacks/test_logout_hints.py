@@ -144,6 +144,30 @@ def test_beside_a_session_is_not_looked_at(anna, federation):
     assert anna.is_in()
 
 
+@pytest.mark.parametrize("way", ["link", "button"])
+def test_is_looked_at_before_the_cookie_of_a_logout_of_before(anna, federation, way):
+    """The session cookie is replaced by one whose logout the hub has not answered.
+
+    The visitor means the newest session of this browser, and so does the hint.
+    """
+    bram, thief = Visitor(federation, "bram"), federation.browser()
+    old = anna.browser.cookie("uwv.test", "__Host-eilogin")
+    anna.browser.stops_before = "/slo"
+    anna.browser.visit(LOG_OUT)
+    newest = bram.browser.cookie("uwv.test", "__Host-eilogin")
+    thief.set_cookie("uwv.test", "__Host-eilogin", newest)
+    assert thief.fetch(UWV).status_int == 200
+    bram.browser.set_cookie("uwv.test", "__Host-eilogin", old)
+    if way == "link":
+        bram.browser.visit(LOG_OUT)
+    else:
+        bram.browser.visit("https://stad.test/static")
+        bram.browser.follow(LOG_OUT)
+        bram.browser.press("Overal uitloggen")
+    assert thief.fetch(UWV).status_int == 401
+    assert not bram.is_in()
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_no_form_of_another_site_uses_it(anna, site):
     anna.browser.set_cookie("uwv.test", "__Host-eilogin", "69" + "x" * 43)

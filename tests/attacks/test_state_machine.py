@@ -645,7 +645,7 @@ class SignInMachine(RuleBasedStateMachine):
 
         Until a hub confirms that logout, only a fresh proof signs it in.
         """
-        has_left = browser in self.model.left and not question.is_forced
+        has_left = self.model.has_left(browser) and not question.is_forced
         token = self.world.token(browser)
         return has_left and (token is None or token in self.tokens)
 

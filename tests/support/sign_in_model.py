@@ -292,6 +292,12 @@ class Model:
         if not question.is_unsolicited:
             self.tabs[browser][question.handle] = self.now + SPENT_FOR
 
+    def has_left(self, browser: str) -> bool:
+        """Whether a browser has logged out, or another one with a copy of its cookie."""
+        hint = self.hints.get(browser)
+        is_spent = hint is not None and hint.family in self.spent_hints
+        return browser in self.left or is_spent
+
     def leaves_unused(self, question: Question, answer: Answer) -> None:
         """An answer that was found to be ``IN``, and that was not used."""
         question.is_taken = False

@@ -293,7 +293,7 @@ class Model:
             self.tabs[browser][question.handle] = self.now + SPENT_FOR
 
     def has_left(self, browser: str) -> bool:
-        """Whether a browser has logged out, or another one with a copy of its cookie."""
+        """Whether a browser, or another one with its cookie, has logged out."""
         hint = self.hints.get(browser)
         is_spent = hint is not None and hint.family in self.spent_hints
         return browser in self.left or is_spent
@@ -371,11 +371,11 @@ class Model:
         session = session or self._hinted(browser)
         if session is not None:
             self.spent_hints.append(session.family)
-            self.left.add(browser)
             at = self.now + session.ahead
             self._end(session.hub, session.name, session.index, at)
         self.cookies[browser] = None
         self.hints.pop(browser, None)
+        self.left.add(browser)
 
     def _hinted(self, browser: str) -> Session | None:
         """The session that a browser without one can still log out."""

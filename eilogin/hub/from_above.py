@@ -47,7 +47,7 @@ class FromAbove(Frames):
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
-        """What shows the page that a query of ours asks for, by its one parameter."""
+        """The method for each page of ours, by the one parameter of its query."""
         return {LEAD: self._lead, LED: self.tell}
 
     def prepare(

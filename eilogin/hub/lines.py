@@ -36,7 +36,7 @@ class Lines:
         #: Who has something done now; how much, and what waits for its turn.
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, deque[_Work]] = {}
-        #: Who has not answered what it was told last, and when that was.
+        #: When each participant last failed to answer, if it has not answered since.
         self._away: dict[str, float] = {}
 
     def put(self, name: str, work: _Work) -> None:

@@ -134,7 +134,7 @@ class SingleLogout:
         kind = OneByOne if one_by_one else Frames
         self._in_browser: InBrowser = kind(pages, propagation, self._receipts)
         self._from_above = FromAbove(pages, propagation, self._receipts)
-        #: What shows the page that a query of ours asks for, by its one parameter.
+        #: The method for each page of ours, by the one parameter of its query.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             LOOK: self._look,
             CONTINUE: self._go_on,

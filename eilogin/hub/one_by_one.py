@@ -51,7 +51,7 @@ class OneByOne(InBrowser):
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
-        """What shows the page that a query of ours asks for, by its one parameter."""
+        """The method for each page of ours, by the one parameter of its query."""
         return {**super().shows, NEXT: self._next}
 
     def page(

@@ -223,7 +223,7 @@ class SignIn:
         level: str,
         known: Citizen | None,
     ) -> tuple[Citizen | None, str]:
-        """Who proved to be whom at a level; or nobody, and the problem.
+        """The citizen that this form proves at a level; or None and the problem.
 
         The password of a ``known`` citizen was proven before. Their code counts as a
         try at both all the same.

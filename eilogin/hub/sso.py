@@ -67,7 +67,7 @@ FAILED = (messages.RESPONDER, messages.AUTHN_FAILED)
 _OVER = (messages.RESPONDER, messages.AUTHN_FAILED, messages.TOO_LATE)
 _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
 
-#: What tells of a browser without cookies that it was given one.
+#: The parameter that marks a browser which was given a cookie and brought none.
 _PROBED, _PROBE = "cookies", Cookie("eilogin-sign-in")
 
 #: The button of the page that names where she is logged in already.

@@ -151,7 +151,7 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
 
 
 def _judged(element: etree._Element, expected: Expected) -> Assertion:
-    """What an assertion says that a signature covers, if it is for us, and now.
+    """The assertion in a signed element, if it is for us and valid now.
 
     Each of its SubjectConfirmations is judged whole, with all the rest, and the first
     one that holds is enough (core 2.4.1). If none holds, the first error is raised.

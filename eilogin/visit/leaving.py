@@ -54,7 +54,7 @@ _KEPT_FOR = 60 * 60.0
 #: here can see who has logged in elsewhere since.
 _A_MOMENT = 10.0
 
-#: What the query of our logout says where a visitor asks to have the hub told again:
+#: The parameter of our logout by which a visitor asks to have the hub told again:
 #: then the browser goes there, even if this server sees no hub. A reload does not.
 _AGAIN, _AGAIN_NOW = "again", "yes"
 

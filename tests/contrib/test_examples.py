@@ -6,8 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from docutils import nodes
-from docutils.core import publish_doctree
+from manual_blocks import MANUAL, blocks
 
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
@@ -19,18 +18,11 @@ from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_entity, write_federation
 
 HOUSE = Path(__file__).parents[2]
-MANUAL = HOUSE / "contrib" / "manual"
 
 
-def blocks_of(page, language):
-    tree = publish_doctree(page.read_text(), settings_overrides={"halt_level": 2})
-    found = tree.findall(nodes.literal_block)
-    return [one.astext() for one in found if language in one["classes"]]
-
-
-(FIRST,) = blocks_of(HOUSE / "README.rst", "ini")
-(DIGID,) = blocks_of(MANUAL / "digid.rst", "ini")
-KEYCLOAK, MELLON, BEHIND, REHEARSAL = blocks_of(MANUAL / "joining.rst", "ini")
+(FIRST,) = blocks(HOUSE / "README.rst", language="ini")
+(DIGID,) = blocks("digid.rst", language="ini")
+KEYCLOAK, MELLON, BEHIND, REHEARSAL = blocks("joining.rst", language="ini")
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +149,7 @@ def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):
 
 
 def test_citizens_are_as_the_hub_reads_them(tmp_path):
-    (block,) = blocks_of(MANUAL / "hub.rst", "json")
+    (block,) = blocks("hub.rst", language="json")
     [citizen] = json.loads(block)
     assert list(citizen) == [field.name for field in fields(Citizen)]
     (known, *_) = demo_citizens()
@@ -167,7 +159,7 @@ def test_citizens_are_as_the_hub_reads_them(tmp_path):
 
 
 def test_a_filter_of_ones_own_asks_for_more(eilogin_federation, witness):
-    (code,) = blocks_of(MANUAL / "application.rst", "python")
+    (code,) = blocks("application.rst", language="python")
     names = {"__name__": "mysite.filters"}
     exec(compile(code, "application.rst", "exec"), names)  # noqa: S102 - of our page
     make = names["make_curfew"]

@@ -14,30 +14,16 @@ from pathlib import Path
 
 import pytest
 import waitress
-from docutils import nodes
-from docutils.core import publish_doctree
+from manual_blocks import block, with_changes
 from real_parts import free_ports, unavailable, wait_until_it_listens
 from waitress import wasyncore
 
 NGINX = Path("/usr/sbin/nginx")
-PAGE = Path(__file__).parents[2] / "contrib" / "manual" / "serving.rst"
 #: More than the server takes, and fewer than nginx does.
 SLOW = 150
 HEAD = b"POST / HTTP/1.1\r\nHost: uwv.example.nl\r\nContent-Length: 100\r\n"
 
 pytestmark = pytest.mark.real
-
-
-def lines_of_the_manual():
-    """What the section on slow clients has to copy."""
-    tree = publish_doctree(PAGE.read_text(), settings_overrides={"halt_level": 2})
-    [section] = [
-        one
-        for one in tree.findall(nodes.section)
-        if one.next_node(nodes.title).astext() == "Slow clients"
-    ]
-    [block] = section.findall(nodes.literal_block)
-    return block.astext()
 
 
 def app(environ, start_response):
@@ -83,10 +69,8 @@ def port(tmp_path, upstream):
         "/run/eilogin/web.sock": str(upstream),
         "10s": "1s",
     }
-    lines = re.sub(r"\n *ssl_certificate.*", "", lines_of_the_manual())
-    for old, new in replaced.items():
-        assert old in lines
-        lines = lines.replace(old, new)
+    said = re.sub(r"\n *ssl_certificate.*", "", block("serving.rst", "Slow clients"))
+    lines = with_changes(said, replaced)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     folders = "\n".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
     config, log = tmp_path / "nginx.conf", tmp_path / "nginx.log"

@@ -255,8 +255,7 @@ class Model:
         if answer.id in self.used:
             return refused
         self.used.add(answer.id)
-        same, idle = self._same(browser, answer), self._idle_of(browser, answer)
-        session = self._said(same, answer, idle)
+        session = self._said(browser, answer)
         self._may_be_looked_for(browser, answer, session)
         if session.ends <= self.now or self._is_marked(answer):
             return refused
@@ -281,8 +280,8 @@ class Model:
         self, browser: str, question: Question, answer: Answer, token: str
     ) -> None:
         """What was found to be ``IN``, with the cookie that the browser got."""
-        same, idle = self._same(browser, answer), self._idle_of(browser, answer)
-        session = self._said(same, answer, idle)
+        idle = self._idle_of(browser, answer)
+        session = self._said(browser, answer)
         if self.who(browser) is not None or idle is not None:
             del self.sessions[self.cookies[browser] or ""]
         self.sessions[token] = session
@@ -325,20 +324,25 @@ class Model:
 
         With nothing of what was proven in it, and not for less than that.
         """
+        session = self._idle_at_any_level(browser, answer)
+        if session is None or LEVELS.index(answer.level) < LEVELS.index(session.level):
+            return None
+        return session
+
+    def _idle_at_any_level(self, browser: str, answer: Answer) -> Session | None:
+        """Her idle session in this browser: the two hours count from its start."""
         session = self.to_end(browser)
         if self.who(browser) is not None or session is None:
             return None
-        is_hers = session.is_of(answer.hub, answer.name, None)
-        is_enough = LEVELS.index(answer.level) >= LEVELS.index(session.level)
-        return session if is_hers and is_enough else None
+        return session if session.is_of(answer.hub, answer.name, None) else None
 
-    def _said(
-        self, same: Session | None, answer: Answer, idle: Session | None = None
-    ) -> Session:
+    def _said(self, browser: str, answer: Answer) -> Session:
         """The session that an answer speaks of, with what was known of her before."""
+        same, idle = self._same(browser, answer), self._idle_of(browser, answer)
+        before = same or self._idle_at_any_level(browser, answer)
         now, said = self.now, answer.session_ends
         gone_on = same or idle
-        started = now if gone_on is None else min(now, gone_on.started)
+        started = now if before is None else min(now, before.started)
         if said is None:
             said = inf if same is None else same.ends
         known = [answer.level] if same is None else [answer.level, same.level]

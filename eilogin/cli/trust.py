@@ -561,7 +561,10 @@ def _refresh(site: Site) -> bool:
             f"{title}: not refreshed, what is active stays so: {error}", err=True
         )
         return False
-    click.echo(f"{title}: {_CAME[outcome.what]}: {_members(outcome.members)}")
+    came = _CAME[outcome.what]
+    if outcome.failures and outcome.what == "same":
+        came = "a source could not be refreshed; active as before"
+    click.echo(f"{title}: {came}: {_members(outcome.members)}")
     for reason in outcome.reasons:
         click.echo(f"  {reason}")
     for failure in outcome.failures:

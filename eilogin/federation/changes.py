@@ -126,7 +126,8 @@ class Changes:
             told = "a hub more, to which visitors may be sent ('hub = all')"
             new = [replace(one, text=f"{told}: {one.text}") for one in self.new_hubs]
             reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
-        return reasons
+        # A key for two uses that is replaced is one reason.
+        return [*dict.fromkeys(reasons)]
 
     def _large_parts(self, percent: float | None) -> Iterator[str]:
         if percent is None or not self.before:

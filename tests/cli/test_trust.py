@@ -128,7 +128,8 @@ class TestWhatIsActive:
         eilogin("refresh")
         (kept.var / "federation.xml").write_text("<html>\x1b[2J")
         told = eilogin("refresh", status=1)
-        assert "copy stands in" in told or "not refreshed" in told
+        came = "a source could not be refreshed; active as before: 3 members"
+        assert told.startswith(f"{SECTION}: {came}\n  a copy stands in: ")
         shown = eilogin("show")
         assert "failed once, last at 20" in shown
         assert "\x1b" not in shown

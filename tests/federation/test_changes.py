@@ -103,6 +103,14 @@ class TestAKey:
         was, now = (uwv(signing_certificates=one) for one in (old, new))
         assert told(was, now)[1]
 
+    def test_of_both_uses_that_is_replaced_is_one_reason(self):
+        was, now = (
+            uwv(signing_certificates=(one,), encryption_certificates=(one,))
+            for one in (OLD, NEW)
+        )
+        [reason] = compare(of(was), of(now), []).waits(RULES)
+        assert "all keys are replaced" in reason
+
     def test_beside_the_old_one_is_told(self):
         text, waits = told(hub(), hub(signing_certificates=(NEW, OLD)), [HUB])
         assert text == f"hub: key added: {fingerprints(NEW)}"

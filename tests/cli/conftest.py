@@ -1,8 +1,15 @@
 """A federation in a folder of its own: ``paste.ini``, and what the demo makes."""
 
 import logging
+import os
 import re
 import shutil
+import signal
+import socket
+import textwrap
+import threading
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +25,13 @@ from eilogin.cli.inifile import IniFile
 from eilogin.stores.sqlite import mounts
 
 START = "2026-11-24T09:00:00Z"
+#: Answers with the length of the body that it read.
+LENGTH_APP = """
+def app(environ, start_response):
+    length = len(environ["wsgi.input"].read())
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(length).encode()]
+"""
 TEMPLATE = """\
 [DEFAULT]
 federation_file = %(here)s/var/federation.xml
@@ -203,3 +217,61 @@ def run():
         return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
     return invoke
+
+
+@pytest.fixture
+def serve_length(bare_site, run):
+    """Run ``ask`` while ``eilogin serve`` serves an application; return its result.
+
+    The application answers with the length of the body that it read. ``option`` is a
+    line of its server; ``ask`` takes a function that opens a socket to it.
+    """
+
+    def serve(option, ask):
+        (bare_site.folder / "eilogintestlength.py").write_text(LENGTH_APP)
+        bare_site.file.write_text(
+            textwrap.dedent(f"""\
+            [server:main]
+            use = egg:waitress#main
+            listen = 127.0.0.1:{bare_site.port}
+            threads = 2
+            {option}
+
+            [app:main]
+            use = egg:eilogin#wsgi
+            app = eilogintestlength:app
+            path = %(here)s
+            """)
+        )
+        answers = []
+
+        def visit():
+            with ExitStack() as stack:
+                stack.callback(os.kill, os.getpid(), signal.SIGTERM)
+
+                def connect(sent=b""):
+                    one = stack.enter_context(connected(bare_site.port))
+                    one.sendall(sent)
+                    return one
+
+                answers.append(ask(connect))
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        result = run("serve", bare_site.file)
+        visitor.join()
+        assert result.exit_code == 0, result.output
+        return answers[0]
+
+    return serve
+
+
+def connected(port):
+    """A socket to the server, once it listens."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=20)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)

@@ -1,11 +1,7 @@
 """``eilogin serve`` and a body above ``max_request_body_size``, over real HTTP."""
 
 import http.client
-import os
-import signal
 import socket
-import textwrap
-import threading
 import time
 
 import pytest
@@ -15,67 +11,22 @@ from eilogin.cli import slow_clients
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 LIMIT = 64 * 1024
-APP = """
-def app(environ, start_response):
-    length = len(environ["wsgi.input"].read())
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [str(length).encode()]
-"""
 BROWSER = {"Sec-Fetch-Mode": "navigate", "Accept-Language": "nl"}
 
 
 @pytest.fixture
-def served(bare_site, run):
-    """Run ``ask`` while ``eilogin serve`` serves an application; what it returns."""
-    (bare_site.folder / "eilogintestuploads.py").write_text(APP)
-    bare_site.file.write_text(
-        textwrap.dedent(f"""\
-        [server:main]
-        use = egg:waitress#main
-        listen = 127.0.0.1:{bare_site.port}
-        threads = 2
-        max_request_body_size = {LIMIT}
-
-        [app:main]
-        use = egg:eilogin#wsgi
-        app = eilogintestuploads:app
-        path = %(here)s
-        """)
-    )
-    answers = []
+def served(serve_length):
+    """Run ``ask`` with an HTTP connection to a server that takes bodies up to LIMIT."""
 
     def serve(ask):
-        def visit():
-            connection = connected(bare_site.port)
-            try:
-                answers.append(ask(connection))
-            finally:
-                connection.close()
-                os.kill(os.getpid(), signal.SIGTERM)
+        def visit(connect):
+            connection = http.client.HTTPConnection("127.0.0.1")
+            connection.sock = connect()
+            return ask(connection)
 
-        visitor = threading.Thread(target=visit)
-        visitor.start()
-        result = run("serve", bare_site.file)
-        visitor.join()
-        assert result.exit_code == 0, result.output
-        return answers[0]
+        return serve_length(f"max_request_body_size = {LIMIT}", visit)
 
     return serve
-
-
-def connected(port):
-    """A connection to the server, once it listens."""
-    deadline = time.monotonic() + 20
-    while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        try:
-            connection.connect()
-        except ConnectionRefusedError:
-            connection.close()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        else:
-            return connection
 
 
 def send(connection, body, **headers):

@@ -1,13 +1,7 @@
 """``eilogin serve`` and clients that send slowly: nobody else waits for them."""
 
 import http.client
-import os
-import signal
-import socket
-import textwrap
-import threading
 import time
-from contextlib import ExitStack
 
 import pytest
 from waitress.adjustments import Adjustments
@@ -16,69 +10,13 @@ from eilogin.cli import slow_clients
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
-APP = """
-def app(environ, start_response):
-    length = len(environ["wsgi.input"].read())
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [str(length).encode()]
-"""
 HEAD = b"POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 1000\r\n"
 
 
 @pytest.fixture
-def served(bare_site, run):
-    """Run ``ask`` while ``eilogin serve`` serves an application; what it returns.
-
-    It takes a function that opens a connection.
-    """
-    (bare_site.folder / "eilogintestslow.py").write_text(APP)
-    bare_site.file.write_text(
-        textwrap.dedent(f"""\
-        [server:main]
-        use = egg:waitress#main
-        listen = 127.0.0.1:{bare_site.port}
-        threads = 2
-        connection_limit = 12
-
-        [app:main]
-        use = egg:eilogin#wsgi
-        app = eilogintestslow:app
-        path = %(here)s
-        """)
-    )
-    answers = []
-
-    def serve(ask):
-        def visit():
-            with ExitStack() as stack:
-                stack.callback(os.kill, os.getpid(), signal.SIGTERM)
-
-                def connect(sent=b""):
-                    one = stack.enter_context(connected(bare_site.port))
-                    one.sendall(sent)
-                    return one
-
-                answers.append(ask(connect))
-
-        visitor = threading.Thread(target=visit)
-        visitor.start()
-        result = run("serve", bare_site.file)
-        visitor.join()
-        assert result.exit_code == 0, result.output
-        return answers[0]
-
-    return serve
-
-
-def connected(port):
-    """A socket to the server, once it listens."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=20)
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+def served(serve_length):
+    """Run ``ask`` while a server that takes twelve connections serves."""
+    return lambda ask: serve_length("connection_limit = 12", ask)
 
 
 def is_closed(connection):

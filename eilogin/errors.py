@@ -466,6 +466,12 @@ class PathRefused(Refused):
     code = "path-refused"
 
 
+class FormRefused(PathRefused):
+    """A form that could make the application call something that the path hides."""
+
+    code = "form-refused"
+
+
 class CrossSite(Refused):
     """A form that was sent from the page of another site."""
 

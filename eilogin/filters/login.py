@@ -44,7 +44,7 @@ from eilogin.settings import (
     option,
     read,
 )
-from eilogin.visit import cancelled, limits, pending_logout
+from eilogin.visit import cancelled, limits, pending_logout, zope
 from eilogin.visit.acs import AssertionConsumer
 from eilogin.visit.activity import ActivityReports
 from eilogin.visit.again import SecondChance
@@ -352,6 +352,9 @@ class LoginFilter:
             if address is None:
                 answer = self._stand_before(environ)
                 address = environ[env.ADDRESS]
+                if env.UNSEEN_PARTS in environ and answer is None:
+                    # Now that the application gets the form, and not before.
+                    zope.require_no_call_in_parts(environ)
             else:
                 respond = self._own_addresses.get(address)
                 answer = None if respond is None else respond(environ)

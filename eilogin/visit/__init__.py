@@ -1,7 +1,8 @@
 """One visit, from a stranger's click to her page, and what may come in between.
 
 What belongs here: which path needs what (``paths``, ``zope``, ``rules``,
-``conditions``, ``access``, ``limits``, ``whereabouts``), and who may pass (``guard``);
+``form_parts``, ``conditions``, ``access``, ``limits``, ``whereabouts``), and who may
+pass (``guard``);
 the way to the hub and back (``login_needed``, ``starting``, ``choosing``, ``looking``,
 ``asking``, ``silence``, ``under_way``; ``acs``, ``answers``, ``resolving``,
 ``waiting``, ``subjects``, ``proofs``, ``arrival``); what keeps a login alive from then

@@ -364,7 +364,7 @@ class Rules:
         if form.may_call_anything:
             return strictest([rule, self._strictest])
         if form.is_multipart:
-            zope.watch(environ)
+            environ[env.UNSEEN_PARTS] = True
         return rule
 
     def _held_in_zope(self, path: str) -> Held:

@@ -17,8 +17,8 @@ Two more ways of Zope to call what the path does not name are closed here:
 * A form field ``NAME:method`` or ``:action`` (with or without ``default_`` before it)
   makes Zope call NAME below the path. In a query it is refused; in a form it needs what
   ``/path/NAME`` needs. A form that is urlencoded is read ahead for that, up to what
-  Zope itself takes; one with files is watched while Zope reads it, and is broken off at
-  such a field.
+  Zope itself takes; in one with files the names of the fields are looked at before
+  Zope reads it, and such a field is refused.
 * XML-RPC names in its body what it calls, so it needs the strictest rule of all.
 """
 
@@ -27,11 +27,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from eilogin.errors import MalformedMessage, PathRefused
+from eilogin.errors import FormRefused, PathRefused
 from eilogin.settings import IPNetwork
+from eilogin.visit import form_parts
 from eilogin.visit.paths import fault_in
 from eilogin.web import environ as env
 from eilogin.web.requests import is_among, is_by_unix_socket, read_whole_body
@@ -62,12 +63,10 @@ _METHOD_KEY = re.compile(r"(.*):(?:default_)?(?:method|action)", re.DOTALL)
 _LOOKS_LIKE_METHOD_KEY = re.compile(r":(?:default_)?(?:method|action)(?![a-z0-9_])")
 _CHARSETS = re.compile(r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-8859-1)", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
-#: In a form with files: such a field, and a name that is encoded (RFC 5987).
-_IN_PARTS = re.compile(
+#: In the head of a part: such a field, and a name that is encoded (RFC 5987).
+_IN_HEAD = re.compile(
     rb"(?::|%3a)(?:default_)?(?:method|action)(?![a-z0-9_])|\bname\*", re.IGNORECASE
 )
-#: More than the longest match of that pattern.
-_OVERLAP = 64
 
 
 # --- the path -------------------------------------------------------------------
@@ -141,7 +140,7 @@ class Form:
     methods: tuple[str, ...] = ()
     #: Whether it is XML-RPC, which names in its body what it calls.
     may_call_anything: bool = False
-    #: Whether it has parts, which are seen only when they are read.
+    #: Whether it has parts, which are read once the visitor may see the path.
     is_multipart: bool = False
 
 
@@ -152,9 +151,9 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
     """What the query and the form of a request make Zope call.
 
     The body of an urlencoded form is read, and put back. Raises PathRefused for such a
-    key in the query, for a form whose keys cannot be told, and for one with more
-    fields, or longer names, than a page has; :class:`eilogin.errors.MessageTooLarge`
-    for one that Zope would refuse too.
+    key in the query; FormRefused for a form whose keys cannot be told, and for one with
+    more fields, or longer names, than a page has;
+    :class:`eilogin.errors.MessageTooLarge` for one that Zope would refuse too.
     """
     query = unquote_plus(environ.get("QUERY_STRING", ""))
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
@@ -169,12 +168,12 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
         return _NOTHING
     charset = _CHARSET.search(content_type)
     if charset and not _CHARSETS.fullmatch(charset[1]):
-        raise PathRefused(f"a form in {charset[1][:20]!r}, whose keys cannot be told")
+        raise FormRefused(f"a form in {charset[1][:20]!r}, whose keys cannot be told")
     if "multipart" in kind:
         return Form(is_multipart=True)
     methods = frozenset(_methods_in(_read_ahead(environ)))
     if len(methods) > _MOST_CALLS:
-        raise PathRefused("a form that makes Zope call too much")
+        raise FormRefused("a form that makes Zope call too much")
     return Form(methods=tuple(sorted(methods)))
 
 
@@ -189,60 +188,36 @@ def _methods_in(body: bytes) -> Iterator[str]:
     """What the fields of a form make Zope call."""
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
-        raise PathRefused(f"a form of more than {_MOST_FIELDS} fields")
+        raise FormRefused(f"a form of more than {_MOST_FIELDS} fields")
     # Decoding is what takes long, and most fields need none.
     parted = (field.partition("=") for field in text.split("&"))
     typed = [(key, value) for key, _, value in parted if _COLON.search(key)]
     if len(typed) > _MOST_TYPED:
-        raise PathRefused(f"a form of more than {_MOST_TYPED} fields with a type")
+        raise FormRefused(f"a form of more than {_MOST_TYPED} fields with a type")
     for name, value in typed:
         key = _decoded(name)
         if not _LOOKS_LIKE_METHOD_KEY.search(key.lower()):
             continue
         match = _METHOD_KEY.fullmatch(key)
         if match is None or ":" in match[1]:
-            raise PathRefused("a form field that makes Zope call something, and more")
+            raise FormRefused("a form field that makes Zope call something, and more")
         yield (match[1] or _decoded(value)).strip("/")
 
 
 def _decoded(text: str) -> str:
     """The name of a field, or what it calls; these are no longer than a page has."""
     if len(text) > _LONGEST_NAME:
-        raise PathRefused(f"a form field with a name of more than {_LONGEST_NAME}")
+        raise FormRefused(f"a form field with a name of more than {_LONGEST_NAME}")
     return unquote_plus(text, encoding="latin-1")
 
 
-class _Watched:
-    """The body of a form with parts, which ends where Zope would call something."""
+def require_no_call_in_parts(environ: "WSGIEnvironment") -> None:
+    """Refuse a form with files in which a field makes Zope call something.
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._tail = b""
-
-    def _seen(self, data: bytes) -> bytes:
-        # A backslash before a character in a name is taken off by some parsers.
-        looked_at = self._tail + data.replace(b"\\", b"")
-        if _IN_PARTS.search(looked_at):
-            raise MalformedMessage("a form field that makes Zope call something")
-        self._tail = looked_at[-_OVERLAP:]
-        return data
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._seen(self._stream.read(size))
-
-    def readline(self, size: int = -1, /) -> bytes:
-        return self._seen(self._stream.readline(size))
-
-    def readlines(self, hint: int = -1, /) -> list[bytes]:
-        return [self._seen(line) for line in self._stream.readlines(hint)]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._seen, self._stream)
-
-
-def watch(environ: "WSGIEnvironment") -> None:
-    """Break off the form of this request at a field that makes Zope call something.
-
-    The application gets :class:`eilogin.errors.MalformedMessage` from reading it.
+    The names of its fields are looked at, and no text or file. The form can be read
+    afterwards, and again. Raises FormRefused for a form whose parts cannot be told.
     """
-    environ["wsgi.input"] = _Watched(environ["wsgi.input"])
+    for head in form_parts.heads(environ):
+        # A backslash before a character in a name is taken off by some parsers.
+        if _IN_HEAD.search(head.replace(b"\\", b"")):
+            raise FormRefused("a form field that makes Zope call something (':method')")

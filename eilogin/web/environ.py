@@ -18,6 +18,8 @@ key                       set by                  value
                                                   is asked for, or None
 ``eilogin.visible``       ``trust``               :class:`Visible`, where PATH_INFO
                                                   is not what the visitor sees
+``eilogin.parts``         ``login``               True where nobody has looked yet at
+                                                  what a form with files makes Zope call
 ``eilogin.off``           ``login``               True on ``off`` paths
 ``eilogin.fresh``         ``login``               True where a limit of the path asks
                                                   for a fresh proof
@@ -71,6 +73,7 @@ COOKIE = "eilogin.cookie"
 TRUST = "eilogin.trust"
 ADDRESS = "eilogin.address"
 VISIBLE = "eilogin.visible"
+UNSEEN_PARTS = "eilogin.parts"
 OFF = "eilogin.off"
 FRESH = "eilogin.fresh"
 NAMELESS = "eilogin.nameless"

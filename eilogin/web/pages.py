@@ -92,6 +92,7 @@ _PAGE_OF = {
     "form-lost": "form_not_sent.html",
     "form-of-another": "form_not_sent.html",
     "form-sent": "form_not_sent.html",
+    "form-refused": "form_not_sent.html",
 }
 
 Headers = Iterable[tuple[str, str]]

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from webob import Request
 
-from eilogin.testing import Browser
+from eilogin.testing import Browser, File
 from eilogin.visit import limits
 from eilogin.web import environ as env
 
@@ -392,6 +392,21 @@ class TestInZope:
         assert browser.post("https://zope.test/", tekst="x").status_int == 200
         answer = browser.post("https://zope.test/", **{"mijn:method": "x"})
         assert answer.status_int == 403
+
+    def test_a_form_with_files_may_hold_any_text(self, zope):
+        browser = zope.browser()
+        mail = File("bericht.eml", b"x; name*=utf-8''x.pdf\r\n<wsa:Action>")
+        fields = {"tekst": "sociaal:action en HTTP:method.", "bijlage": mail}
+        assert browser.post("https://zope.test/", **fields).status_int == 200
+        assert "POST" in browser.text
+
+    def test_one_that_makes_zope_call_is_refused_with_a_page(self, zope, events):
+        browser = zope.browser()
+        fields = {"mijn:method": "x", "bijlage": File("x.txt", b"x")}
+        assert browser.post("https://zope.test/", **fields).status_int == 400
+        assert "Ga terug in uw browser" in browser.text
+        (event,) = [e for e in events("login") if e["reason"] == "form-refused"]
+        assert event["reference"] in browser.text
 
     def test_who_goes_round_the_proxy_is_refused(self, zope):
         browser = zope.federation.browser()

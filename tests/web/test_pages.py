@@ -889,7 +889,9 @@ def test_who_can_do_nothing_about_a_login_that_goes_round_reads_so(
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == []
 
 
-@pytest.mark.parametrize("code", ["form-sent", "form-lost", "form-of-another"])
+@pytest.mark.parametrize(
+    "code", ["form-sent", "form-lost", "form-of-another", "form-refused"]
+)
 def test_a_form_that_was_sent_already_is_no_fault(pages, code):
     values = {**VALUES["form_not_sent.html"], "code": code}
     text = pages.page(environ(), "form_not_sent.html", **values).text

@@ -1,0 +1,111 @@
+"""The heads of the parts of a form with files (``multipart/form-data``, RFC 7578).
+
+Parsers differ in where they see a boundary and the end of a head. So a *head* is here
+all that any of them could take for one: from a delimiter, wherever that is, up to the
+first empty line behind it. The texts and files of a form are no part of it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING
+
+from eilogin.errors import FormRefused
+from eilogin.web.requests import body_in_pieces
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The most that is copied of a form (Zope's FORM_DISK_LIMIT), and in memory.
+_LARGEST = 2**30
+_IN_MEMORY = 2**20
+_PIECE = 2**16
+#: Bytes of the longest head: more than any browser sends, and any parser reads.
+_LONGEST_HEAD = 2**15
+#: The most parts of a form: more than any page has.
+_MOST_PARTS = 10_000
+
+_EMPTY_LINE = b"\r\n\r\n"
+#: A boundary that all parsers read in the same way: RFC 2046 5.1.1 in quotes; without
+#: them, a token (RFC 9110 5.6.2) of which no parser decodes anything.
+_BOUNDARY = re.compile(
+    r";[ \t]*boundary="
+    r"(?:\"(?! )([A-Za-z0-9'()+_,./:=? -]{1,200})(?<! )\"|([\w!#$&'+.^`|~-]{1,200}))"
+    r"[ \t]*(?:;|\Z)",
+    re.IGNORECASE | re.ASCII,
+)
+_NAMES_BOUNDARY = re.compile(r"boundary[*0-9 \t]*=", re.IGNORECASE)
+#: The beginning of a head as all browsers write it, with the name of a file.
+_OF_BROWSERS = re.compile(
+    rb"\A\r\nContent-Disposition: form-data; name=\"[^\"\\\r\n]*\""
+    rb"(; filename=\"[^\"\\\r\n;=]*\")(?=\r\n|\Z)"
+)
+
+
+class _Copy(SpooledTemporaryFile[bytes]):
+    """The body of a request, whose file goes with the request."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def heads(environ: "WSGIEnvironment") -> Iterator[bytes]:
+    """The head of each part, without the name that the file has at the visitor.
+
+    The application can read the form from its beginning afterwards, and again: one that
+    the server cannot rewind is copied. Raises FormRefused for a form whose parts cannot
+    be told, or that has more or longer heads than a page makes, and what
+    :func:`eilogin.web.requests.body_in_pieces` raises.
+    """
+    delimiter = _delimiter(environ.get("CONTENT_TYPE", ""))
+    stream = _rewindable(environ)
+    start = stream.tell()
+    pieces = iter(partial(stream.read, _PIECE), b"")
+    for count, head in enumerate(_found(pieces, delimiter)):
+        if count >= _MOST_PARTS:
+            raise FormRefused(f"a form of more than {_MOST_PARTS} parts")
+        named = _OF_BROWSERS.match(head)
+        yield head[: named.start(1)] + head[named.end(1) :] if named else head
+    stream.seek(start)
+
+
+def _delimiter(content_type: str) -> bytes:
+    """The delimiter before each part; FormRefused if parsers may see another one."""
+    match = _BOUNDARY.search(content_type)
+    if match is None or len(_NAMES_BOUNDARY.findall(content_type)) > 1:
+        raise FormRefused("a form with files whose boundary cannot be told")
+    return b"--" + (match[1] or match[2]).encode()
+
+
+def _rewindable(environ: "WSGIEnvironment") -> IO[bytes]:
+    """The body of a request, as a file that the application reads too."""
+    source: IO[bytes] = environ["wsgi.input"]
+    can_rewind = getattr(source, "seekable", None)
+    if can_rewind is not None and can_rewind():
+        return source
+    copy = _Copy(_IN_MEMORY)
+    for piece in body_in_pieces(environ, _LARGEST, _PIECE):
+        copy.write(piece)
+    copy.seek(0)
+    environ["wsgi.input"] = copy
+    return copy
+
+
+def _found(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
+    """All that could be the head of a part."""
+    rest, is_head = b"", False
+    for piece in pieces:
+        rest += piece
+        at = 0
+        while (end := rest.find(_EMPTY_LINE if is_head else delimiter, at)) >= 0:
+            if is_head:
+                yield rest[at:end]
+            at = end + len(_EMPTY_LINE if is_head else delimiter)
+            is_head = not is_head
+        if is_head and len(rest) - at > _LONGEST_HEAD:
+            raise FormRefused(f"a form part with a head of more than {_LONGEST_HEAD}")
+        # Of a text, as much as a delimiter may have begun in.
+        rest = rest[at:] if is_head else rest[max(at, len(rest) - len(delimiter) + 1) :]
+    if is_head:
+        yield rest

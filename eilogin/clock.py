@@ -5,7 +5,7 @@ no time zone that could be forgotten and no summer time; midnight does nothing t
 It becomes an aware ``datetime`` where a person or an application reads it, and text
 ending in ``Z`` where SAML does (SAML core 1.3.3).
 
-Tests move this clock with time-machine, which moves python3-saml's too.
+Tests move this clock with time-machine. python3-saml goes by it too.
 """
 
 import time

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from eilogin import clock
 from eilogin.errors import Busy, MalformedMessage, OpinionsDiffer
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import read_instant
@@ -68,7 +69,9 @@ class SecondOpinion:
         """
         try:
             sparingly(lambda: self._judge(octets, request_id), len(octets))
-        except Busy:
+        except (Busy, Warning):
+            # It judged nothing. A Warning is an exception where the process wants that
+            # (PYTHONWARNINGS=error), and then a fault of this process.
             raise
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
@@ -197,7 +200,8 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
     @staticmethod
     def now() -> int:
         """The present instant, less our skew."""
-        return int(onelogin.OneLogin_Saml2_Utils.now() - SKEW)
+        # By our own clock. Its own calls utcnow, which warns in Python 3.12 and later.
+        return int(clock.now() - SKEW)
 
     @staticmethod
     def parse_SAML_to_time(timestr: str) -> int:  # noqa: N802 - its name

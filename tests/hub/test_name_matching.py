@@ -83,6 +83,8 @@ class TestEndsAllOfHers:
         assert anna.is_in == {"uwv.test"}
         assert "SAMLResponse=" in anna.browser.trail[1]
 
+    # python3-saml dates it by utcnow, which Python 3.12 and later deprecate.
+    @pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
     def test_by_the_message_of_another_product(self, anna, party, known, federation):
         """python3-saml, with the settings that it has by default."""
         name_id, index = known()

@@ -4,6 +4,7 @@ import re
 import runpy
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from types import ModuleType
@@ -163,6 +164,22 @@ def test_it_puts_up_with_the_same_skew_as_we_do(opinion, key, instant, is_taken)
             return
         with pytest.raises(OpinionsDiffer, match="WRONG_SUBJECTCONFIRMATION"):
             opinion.confirm(octets, "_q")
+
+
+def test_it_warns_of_nothing(opinion, key):
+    with warnings.catch_warnings():
+        # As PYTHONWARNINGS=error has it.
+        warnings.simplefilter("error")
+        opinion.confirm(answer(key, "assertion"), "_q")
+
+
+def test_a_warning_is_no_opinion(opinion, key, monkeypatch):
+    def warn(*_):
+        raise DeprecationWarning("some function of another package")
+
+    monkeypatch.setattr(onelogin.OneLogin_Saml2_XML, "to_etree", warn)
+    with pytest.raises(DeprecationWarning):
+        opinion.confirm(answer(key, "assertion"), "_q")
 
 
 def test_it_compiles_no_schema_for_a_message(opinion, key, monkeypatch):

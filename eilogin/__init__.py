@@ -19,7 +19,12 @@ The rooms, from the top down; each imports only from the rooms below it::
     audit, settings          one line of JSON an event; options from ini files
     metrics                  how much happens, where somebody wants to know
     clock, errors, files,    the time of day; what goes wrong; whole files or none;
-      shell                  commands to copy
+      shell, interposition     commands to copy; lxml beside another libxml2
 """
 
+from eilogin import interposition
+
 __version__ = "0.1.0"
+
+# Before anything of eilogin imports lxml.
+interposition.load_apart()

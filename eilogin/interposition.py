@@ -1,0 +1,93 @@
+"""Load lxml and xmlsec apart from another libxml2 of the same process.
+
+Their wheels contain a libxml2 and an OpenSSL of their own, and export its symbols. The
+dynamic linker binds a symbol to the first library in the global scope that defines it.
+uWSGI links the system's libxml2, and Apache loads that with mod_auth_mellon,
+mod_xml2enc and mod_php. There, lxml would call functions of two versions of libxml2 in
+turns, and xmlsec refuses to be imported.
+
+In such a process eilogin loads both with RTLD_DEEPBIND: each library then binds to its
+own symbols first. Elsewhere it does not, because that flag also passes over a memory
+allocator that LD_PRELOAD puts into the process.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import importlib.util
+import os
+import sys
+
+#: A function of libxml2, and one of OpenSSL. If the global scope of the process has
+#: one of them, the wheels would use it.
+_LIBXML2, _OPENSSL = "xmlReadMemory", "OPENSSL_init_crypto"
+
+#: What to load. An application that uses objectify passes it elements of etree, so
+#: both must have the same libxml2.
+_MODULES = ("lxml.etree", "lxml.objectify", "xmlsec")
+
+#: The cure that works with any server, for messages.
+BUILD = (
+    "build lxml and xmlsec on the system's libxml2: apt install gcc pkg-config"
+    " python3-dev libxml2-dev libxslt1-dev libxmlsec1-dev && pip install"
+    " --force-reinstall --no-binary lxml,xmlsec 'lxml>=6,<7' 'xmlsec>=1.3.16,<1.4'"
+)
+
+
+def load_apart() -> None:
+    """Load lxml and xmlsec bound to themselves, if the process has a foreign library.
+
+    Raises ImportError if lxml was loaded earlier, and is bound to a foreign libxml2.
+    """
+    # musl and macOS have no such flag.
+    if not hasattr(os, "RTLD_DEEPBIND"):
+        return
+    process = ctypes.CDLL(None)
+    libxml2 = _address(process, _LIBXML2)
+    if libxml2 is None and _address(process, _OPENSSL) is None:
+        return
+    lxml = _loaded("lxml.etree")
+    if lxml is None:
+        _import_deeply_bound()
+    elif libxml2 is not None and _address(lxml, _LIBXML2) != libxml2:
+        raise ImportError(
+            "lxml was imported before eilogin, and is bound to another libxml2 than"
+            " its own: that of uWSGI, or of an Apache module such as mod_auth_mellon,"
+            " mod_xml2enc or mod_php. Expected `import eilogin` before the first import"
+            " of lxml. Make it the first line of the WSGI file (with uWSGI and an ini"
+            f" file: the option `import = eilogin`), or {BUILD}"
+        )
+
+
+def has_foreign_libxml2() -> bool:
+    """Whether the process has a libxml2 in its global scope."""
+    return _address(ctypes.CDLL(None), _LIBXML2) is not None
+
+
+def _import_deeply_bound() -> None:
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(os.RTLD_NOW | os.RTLD_DEEPBIND)
+    try:
+        for name in _MODULES:
+            # The module that needs it reports why it cannot be imported.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    finally:
+        sys.setdlopenflags(flags)
+
+
+def _loaded(name: str) -> ctypes.CDLL | None:
+    """The library of an extension module, if any interpreter has loaded it."""
+    with contextlib.suppress(ImportError, OSError):
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            return ctypes.CDLL(spec.origin, mode=os.RTLD_NOLOAD)
+    return None
+
+
+def _address(library: ctypes.CDLL, name: str) -> int | None:
+    """The address of a function in a library, or in one that it needs."""
+    try:
+        return ctypes.cast(library[name], ctypes.c_void_p).value
+    except AttributeError:
+        return None

@@ -1,0 +1,96 @@
+"""lxml and xmlsec in a process that has another libxml2 for all its libraries.
+
+uWSGI and Apache are such processes (``tests/contrib/test_serving.py``). LD_PRELOAD
+makes any Python one.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from real_parts import unavailable
+from unmeasured import unmeasured
+
+TESTS = Path(__file__).parent
+BUILD = "libxmlsec1-dev && pip install --force-reinstall --no-binary lxml,xmlsec"
+
+IN_ORDER = """
+import eilogin.filters.participant
+from lxml import objectify
+assert objectify.fromstring("<a><b>1</b></a>").b == 1
+print("in order")
+"""
+LXML_FIRST = """
+from lxml import etree
+import eilogin
+"""
+WITHOUT_DEEPBIND = """
+import os
+del os.RTLD_DEEPBIND  # As with musl.
+import eilogin.filters.participant
+"""
+UNTOUCHED = """
+import sys
+import eilogin
+assert not sys.modules.keys() & {"lxml.etree", "xmlsec"}
+import lxml.etree
+import eilogin.filters.participant
+print("in order")
+"""
+
+
+@pytest.fixture(scope="module")
+def libxml2():
+    """The system's own."""
+    found = sorted(Path("/usr/lib").glob("*/libxml2.so.2"))
+    if not found:
+        unavailable("needs libxml2.so.2: apt install libxml2")
+    return str(found[0])
+
+
+def run(*arguments, environment=os.environ, libxml2=""):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**environment, "LD_PRELOAD": libxml2},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_all_works_beside_another_libxml2(libxml2):
+    ended = run("-c", IN_ORDER, libxml2=libxml2)
+    assert ended.stdout == "in order\n", ended.stderr
+
+
+def test_the_second_opinion_is_the_same_there(libxml2):
+    tests = TESTS / "saml" / "test_toolkit.py"
+    only = "agrees or refuses or puts_up"
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", only]
+    ended = run(*command, environment=unmeasured(), libxml2=libxml2)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_lxml_that_was_bound_to_it_before_is_refused_with_the_cure(libxml2):
+    ended = run("-c", LXML_FIRST, libxml2=libxml2)
+    assert ended.returncode == 1
+    *_, said = ended.stderr.splitlines()
+    assert said.startswith("ImportError: lxml was imported before eilogin"), said
+    assert "Expected `import eilogin` before the first import of lxml" in said
+    assert BUILD in said
+
+
+def test_where_nothing_keeps_them_apart_the_cure_is_told(libxml2):
+    ended = run("-c", WITHOUT_DEEPBIND, libxml2=libxml2)
+    assert ended.returncode == 1
+    *_, said = ended.stderr.splitlines()
+    assert said.startswith("ImportError: python3-saml cannot be used:"), said
+    assert "This process has loaded another libxml2" in said
+    assert BUILD in said
+
+
+def test_a_process_without_another_libxml2_loads_them_as_ever():
+    ended = run("-c", UNTOUCHED)
+    assert ended.stdout == "in order\n", ended.stderr

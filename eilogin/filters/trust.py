@@ -1,7 +1,9 @@
 """Hold the federation, and publish this participant's own metadata.
 
 *Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* ``eilogin.trust``,
-``eilogin.address`` and, before Zope, ``eilogin.visible``; a session that was made for
+``eilogin.address`` and, before Zope, ``eilogin.visible``; behind a proxy that ends TLS
+also ``wsgi.url_scheme`` and ``HTTP_HOST``, as ``public_url`` says
+(:mod:`eilogin.web.public_origin`); a session that was made for
 another participant, or by a hub that is none of ours any more, is taken out of environ.
 *Changes in the answer*: answers ``/eilogin/metadata`` itself, ``/eilogin/metrics`` for
 who brings ``metrics_token``, and 404 for addresses below the prefix where nothing is::
@@ -50,6 +52,7 @@ from eilogin.web import environ as env
 from eilogin.web import looks
 from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages, with_hsts
+from eilogin.web.public_origin import PublicOrigin
 from eilogin.web.requests import allow_only
 from eilogin.web.urls import root
 
@@ -83,6 +86,7 @@ class TrustFilter:
         self._entity_id = trust.own.entity_id
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
+        self._origin = PublicOrigin(trust.own.public_url)
         self._is_in_zope = trust.path_style == "zope"
         self._written = self._write_metadata()
         audit.event("configuration.loaded", peer=trust.own.entity_id)
@@ -94,6 +98,7 @@ class TrustFilter:
         if not self._watch.is_awake:
             self._wake(environ)
         trust = environ[env.TRUST] = self.trust
+        self._origin.tell(environ)
         try:
             path = (
                 self._path_in_zope(environ)

@@ -274,6 +274,8 @@ class Browser:
             request.headers["Content-Type"], request.body = _encoded(fields)
             if site == "cross-site":
                 request.headers["Origin"] = "null"
+            elif site == "same-origin":
+                request.headers["Origin"] = _origin(self.url)
         elif fields:
             request.query_string = urlencode(fields)
         request.environ["REMOTE_ADDR"] = self.address
@@ -361,6 +363,11 @@ def _part(name: str, value: str | File) -> bytes:
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _text(element: html.HtmlElement) -> str:

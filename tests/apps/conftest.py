@@ -7,7 +7,16 @@ import subprocess
 import sys
 
 import pytest
-from app_sites import APPS, ELSEWHERE, KINDS, Application, Citizen, Running
+from app_sites import (
+    APPS,
+    ELSEWHERE,
+    KINDS,
+    NGINX,
+    Application,
+    BehindNginx,
+    Citizen,
+    Running,
+)
 from eilogin_sites import HUB, Ours, metadata_of, person
 from unmeasured import unmeasured
 
@@ -59,6 +68,7 @@ def running(environment, srv, tmp_path_factory):
     applications = {
         name: Application(kind, srv, environment) for name, kind in KINDS.items()
     }
+    applications[NGINX] = BehindNginx(KINDS["Django"], srv, environment)
     of_ours = map(ours.metadata, (HUB, ELSEWHERE))
     ours.join(*of_ours, *(metadata_of(one.ini_file) for one in applications.values()))
     for name in ("federation.xml", "federation.crt"):

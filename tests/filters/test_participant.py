@@ -89,6 +89,14 @@ def test_a_stranger_is_sent_to_the_hub_and_forges_nothing(app, witness):
     assert witness.seen == []
 
 
+def test_the_application_sees_the_scheme_of_its_visitors_behind_a_proxy(said, witness):
+    app = make_participant(validator(witness), {}, **said, protect="/ off")
+    Client(app).get("http://uwv.test/", extra_environ={"HTTP_HOST": "uwv.test"})
+    assert witness.environ["wsgi.url_scheme"] == "https"
+    Client(app).get("http://uwv.test/", extra_environ={"HTTP_HOST": "uwv.test:8080"})
+    assert witness.environ["wsgi.url_scheme"] == "http"
+
+
 def test_all_faults_of_the_section_are_told_at_once(witness):
     with pytest.raises(InvalidOptions) as refused:
         make_participant(witness, {}, public_url="uwv", user="who", idel="5m")

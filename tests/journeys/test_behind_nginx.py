@@ -3,22 +3,20 @@
 Only its addresses, files and seconds are those of the test.
 """
 
-import re
 import socket
-import subprocess
 import threading
 import time
 from contextlib import ExitStack
-from http.client import HTTPConnection
-from pathlib import Path
+from http.client import HTTPSConnection
 
 import pytest
 import waitress
-from manual_blocks import block, with_changes
-from real_parts import free_ports, unavailable, wait_until_it_listens
+from nginx_servers import nginx, recipe
+from peer_servers import ANY_CERTIFICATE
+from real_parts import free_ports
 from waitress import wasyncore
 
-NGINX = Path("/usr/sbin/nginx")
+HOST = "uwv.example.nl"
 #: More than the server takes, and fewer than nginx does.
 SLOW = 150
 HEAD = b"POST / HTTP/1.1\r\nHost: uwv.example.nl\r\nContent-Length: 100\r\n"
@@ -60,42 +58,28 @@ def upstream(tmp_path):
 
 @pytest.fixture
 def port(tmp_path, upstream):
-    """Where nginx listens."""
-    if not NGINX.exists():
-        unavailable("needs nginx: apt install nginx-light")
+    """Where nginx listens, with TLS."""
     [port] = free_ports(1)
-    replaced = {
-        "listen 443 ssl": f"listen 127.0.0.1:{port}",
-        "/run/eilogin/web.sock": str(upstream),
-        "10s": "1s",
-    }
-    said = re.sub(r"\n *ssl_certificate.*", "", block("serving.rst", "Slow clients"))
-    lines = with_changes(said, replaced)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    folders = "\n".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    config, log = tmp_path / "nginx.conf", tmp_path / "nginx.log"
-    config.write_text(
-        f"daemon off; master_process off; pid {tmp_path}/pid;\n"
-        f"error_log {log};\nevents {{ worker_connections 768; }}\n"
-        f"http {{ access_log off;\n{folders}\n{lines}\n}}\n"
-    )
-    command = [NGINX, "-p", tmp_path, "-c", config, "-e", log]
-    with subprocess.Popen(command) as process:
-        try:
-            wait_until_it_listens(port, process, log)
-            yield port
-        finally:
-            process.terminate()
+    lines = recipe(tmp_path, port, upstream, HOST, {"10s": "1s"})
+    with nginx(tmp_path, lines, port):
+        yield port
 
 
 def connect(port, address="127.0.0.1"):
-    return socket.create_connection(("127.0.0.1", port), 10, (address, 0))
+    plain = socket.create_connection(("127.0.0.1", port), 10, (address, 0))
+    return ANY_CERTIFICATE.wrap_socket(plain, server_hostname=HOST)
 
 
 def ask(port, address="127.0.0.9", body=b"hello"):
     """What a visitor gets."""
-    connection = HTTPConnection("127.0.0.1", port, 10, source_address=(address, 0))
-    connection.request("POST", "/", body, {"Host": "uwv.example.nl"})
+    connection = HTTPSConnection(
+        "127.0.0.1",
+        port,
+        timeout=10,
+        source_address=(address, 0),
+        context=ANY_CERTIFICATE,
+    )
+    connection.request("POST", "/", body, {"Host": HOST})
     answer = connection.getresponse()
     text = answer.read().decode()
     connection.close()

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import time_machine
 from eilogin_sites import PASSWORD, Ours
+from manual_blocks import with_changes
 from peer_servers import Clock, EiloginServe, Server, over_http
 from real_parts import free_ports
 
@@ -56,6 +57,10 @@ KINDS = {
 }
 
 
+#: What the second site with Django is called: nginx stands before it.
+NGINX = "Django behind nginx"
+
+
 class Application:
     """An application that is served from ``folder``, in which all of them are.
 
@@ -63,23 +68,37 @@ class Application:
     """
 
     def __init__(
-        self, kind: Kind, folder: Path, environment: Mapping[str, str]
+        self,
+        kind: Kind,
+        folder: Path,
+        environment: Mapping[str, str],
+        changes: Mapping[str, str] = {},
+        *,
+        name: str = "",
     ) -> None:
+        """Write its ini file, with ``changes``; ``name`` is that of a second site."""
         self.kind = kind
-        self.host = f"{kind.name}.localhost"
-        self.ini_file = folder / f"{kind.name}.ini"
+        name = name or kind.name
+        self.host = f"{name}.localhost"
+        self.ini_file = folder / f"{name}.ini"
         self._folder = folder
-        self._port, servers = ports = free_ports(2)
-        text = (APPS / f"{kind.name}.ini").read_text().replace("/srv/", f"{folder}/")
-        text = text.replace("visitors = 8080", f"visitors = {self._port}")
-        self.ini_file.write_text(text.replace("servers = 8081", f"servers = {servers}"))
-        pair = new_key_pair(kind.name)
-        for end, octets in zip(("key", "crt"), pair, strict=True):
-            (folder / f"{kind.name}.{end}").write_bytes(octets)
-        self.server = EiloginServe(self.ini_file, *ports, environment=environment)
+        self.port, servers = free_ports(2)
+        usual = {
+            "/srv/": f"{folder}/",
+            "visitors = 8080": f"visitors = {self.port}",
+            "servers = 8081": f"servers = {servers}",
+        }
+        text = (APPS / f"{kind.name}.ini").read_text()
+        self.ini_file.write_text(with_changes(text, {**usual, **changes}))
+        for end, octets in zip(("key", "crt"), new_key_pair(name), strict=True):
+            (folder / f"{name}.{end}").write_bytes(octets)
+        # Somebody else may stand at the port of its visitors.
+        listening = [servers] if changes else [self.port, servers]
+        self.server = EiloginServe(self.ini_file, *listening, environment=environment)
 
     def url(self, path: str = "/") -> str:
-        return f"http://{self.host}:{self._port}{path}"
+        """An address of it, as its visitors write it."""
+        return f"http://{self.host}:{self.port}{path}"
 
     def rows(self, file: str, query: str, *values: str) -> int:
         """How many rows a query counts in a database of its own."""
@@ -87,6 +106,33 @@ class Application:
         with closing(sqlite3.connect(path)) as database:
             (count,) = database.execute(query, values).fetchone()
         return count
+
+
+class BehindNginx(Application):
+    """The same application once more, as the manual serves it: nginx speaks TLS."""
+
+    #: What it is called: host, ini file and files of its own.
+    name = "gemeente"
+
+    def __init__(
+        self, kind: Kind, folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        #: Where nginx reaches it.
+        self.socket = folder / f"{self.name}.sock"
+        url, ours = f"{kind.name}.localhost", f"{self.name}.localhost"
+        changes = {
+            # The server of visitors, as on the page of the manual.
+            "listen = 127.0.0.1:%(visitors)s": f"unix_socket = {self.socket}",
+            f"public_url = http://{url}": f"trusted_proxies = unix\n"
+            f"public_url = https://{ours}",
+            f"back_channel_url = http://{url}": f"back_channel_url = http://{ours}",
+            f"%(here)s/{kind.name}.": f"%(here)s/{self.name}.",
+        }
+        super().__init__(kind, folder, environment, changes, name=self.name)
+
+    def url(self, path: str = "/") -> str:
+        """An address of it, as its visitors write it."""
+        return f"https://{self.host}:{self.port}{path}"
 
 
 class Citizen:

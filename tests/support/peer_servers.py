@@ -12,6 +12,7 @@ request to the next::
 import contextlib
 import http.client
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -37,6 +38,10 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 LIBRARIES = Path("/usr/lib")
 #: What hosts of a test end with: they are this machine.
 LOOPBACK = ".localhost"
+#: For servers whose certificates are made by the tests.
+ANY_CERTIFICATE = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+ANY_CERTIFICATE.check_hostname = False
+ANY_CERTIFICATE.verify_mode = ssl.CERT_NONE
 
 
 class Clock:
@@ -195,7 +200,10 @@ class EiloginServe(Server):
 
 
 def over_http(environ, start_response):
-    """Ask the server at the port of an address; its host is this machine."""
+    """Ask the server at the port of an address; its host is this machine.
+
+    An https address is asked over TLS, whatever its certificate.
+    """
     length = int(environ.get("CONTENT_LENGTH") or 0)
     headers = {
         key.removeprefix("HTTP_").replace("_", "-"): value
@@ -206,7 +214,12 @@ def over_http(environ, start_response):
     path = environ["PATH_INFO"] + (f"?{query}" if query else "")
     body = environ["wsgi.input"].read(length)
     port = int(environ["SERVER_PORT"])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PAGE)
+    if environ["wsgi.url_scheme"] == "https":
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=_PAGE, context=ANY_CERTIFICATE
+        )
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PAGE)
     with contextlib.closing(connection):
         try:
             connection.request(environ["REQUEST_METHOD"], path, body, headers)

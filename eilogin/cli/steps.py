@@ -56,7 +56,7 @@ class _Site:
             return
         command = typed("eilogin metadata", self._file.path, *self._section())
         command += typed(" >", f"{self._host()}.xml")
-        to = "send your metadata to the operator of the federation:\n    "
+        to = f"send your metadata to {self._receiver()}:\n    "
         try:
             own = own_of_part(self._file, self._part)
         except InvalidOptions:
@@ -73,6 +73,15 @@ class _Site:
             "and tell by another way, such as the telephone, the fingerprint of your"
             f" certificate:\n    {fingerprints(own.key.certificate_text)}"
         )
+
+    def _receiver(self) -> str:
+        if self._has_no_operator():
+            return "each party whose metadata 'federation' names"
+        return "the operator of the federation"
+
+    def _has_no_operator(self) -> bool:
+        """Whether each party's own file is believed, with no operator to sign it."""
+        return self._said("federation_unsigned").lower() in {"true", "yes", "on", "1"}
 
     def _host(self) -> str:
         """Our host as far as it is said: each site of a file has a file of its own."""
@@ -110,10 +119,10 @@ class _Site:
             name = line.removeprefix(f"{self._path('')}/")
             is_file = not is_address(line) and " " not in name
             if is_file and not path.exists():
-                yield (
-                    "get the federation's metadata from the operator, with you in it,"
-                    f" and put it into\n    {path}"
-                )
+                source = "the federation's metadata from the operator, with you in it,"
+                if self._has_no_operator():
+                    source = "the metadata of that party"
+                yield f"get {source} and put it into\n    {path}"
 
     def admission(self) -> Iterator[str]:
         """What follows where the operator's metadata is there, and we are not in it."""

@@ -177,9 +177,11 @@ def _near(text: str, info: ValidationInfo) -> str:
     for first, _ in _ways_to_part(text):
         path = from_ini(first, info)
         try:
-            names = [one.name for one in islice(path.parent.iterdir(), _MOST_COMPARED)]
+            files = list(islice(path.parent.iterdir(), _MOST_COMPARED))
         except OSError:
             continue
+        # A file of another kind, such as the program, is not what was meant.
+        names = [n.name for n in files if did_you_mean(n.suffix, [path.suffix])]
         if hint := did_you_mean(path.name, sorted(names)):
             return hint
     return ""

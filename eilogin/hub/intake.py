@@ -25,6 +25,7 @@ from eilogin.hub.names import Names
 from eilogin.hub.questions import Question
 from eilogin.saml import bindings, messages
 from eilogin.saml.checks import check_authn_request, require_destination, shown
+from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import (
     Endpoint,
@@ -124,7 +125,9 @@ def read_question(
         return Asked(question, _NO_SUCH_BINDING)
     if would_do and not levels:
         return Asked(question, NO_LEVEL, _not_at_those(would_do, entity))
-    return Asked(question, _refusal(request, names, asks_above=asks_above))
+    if not (question.level or trust.own.is_digid):
+        return Asked(question, NO_LEVEL, _not_by_those(request, levels, offered))
+    return Asked(question, *_refusal(request, names, asks_above=asks_above))
 
 
 def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
@@ -133,6 +136,44 @@ def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServe
         f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)}, and"
         f" the federation's metadata requires '{entity.required_level}' of it"
         " (required-level); it is to ask for that"
+    )
+
+
+def _not_by_those(
+    request: messages.AuthnRequest, levels: Sequence[str], offered: Collection[str]
+) -> NotServed:
+    """The cause for the log where no level here is one that the request asks for."""
+    gets_none = f"{request.issuer!r} gets no login (NoAuthnContext): it asks for"
+    if levels:
+        return NotServed(
+            f"{gets_none} the level {' or '.join(levels)}, and this hub has"
+            f" {' and '.join(sorted(offered, key=LEVELS.index)) or 'no level'} (levels)"
+        )
+    if request.level_declarations:
+        return NotServed(
+            f"{gets_none} AuthnContextDeclRef, and this hub has classes alone: it is to"
+            " ask for AuthnContextClassRef"
+        )
+    asked = some(list(map(shown, request.level_classes)), _MOST_NAMED)
+    return NotServed(
+        f"{gets_none} {asked} ({request.comparison}), and that is no level here: if it"
+        " is one, add it to the line of that level in level_classes, or have the"
+        " participant ask for a class that is there"
+    )
+
+
+def _not_by_that_name(request: messages.AuthnRequest, names: Names) -> NotServed:
+    """The cause for the log where no NameID here is as the request asks for."""
+    gets_none = f"{request.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
+    if request.sp_name_qualifier:
+        return NotServed(
+            f"{gets_none} a NameID of {shown(request.sp_name_qualifier)}"
+            " (SPNameQualifier), and this hub gives each participant names of its own"
+        )
+    return NotServed(
+        f"{gets_none} a NameID in the format {shown(request.name_id_format)}, and this"
+        f" hub gives {', '.join(names.formats)}: have the participant ask for one of"
+        " those, or for none"
     )
 
 
@@ -213,15 +254,18 @@ def _is_named_twice(request: messages.AuthnRequest) -> bool:
 
 def _refusal(
     request: messages.AuthnRequest, names: Names, *, asks_above: bool
-) -> Sequence[str]:
-    """Why a sound request cannot be honoured, whoever she turns out to be."""
+) -> tuple[Sequence[str], Refused | None]:
+    """The status codes of a sound request that nobody can be logged in for.
+
+    With the cause for the log, where somebody could mend it.
+    """
     if asks_above and request.is_for_one_alone:
-        return _NOT_ABOVE
+        return _NOT_ABOVE, None
     if request.names_subject:
-        return _NO_SUCH_REQUEST
+        return _NO_SUCH_REQUEST, None
     if request.sp_name_qualifier or not names.knows(request.name_id_format):
-        return _NO_SUCH_NAME
-    return ()
+        return _NO_SUCH_NAME, _not_by_that_name(request, names)
+    return (), None
 
 
 def _consumer(

@@ -66,6 +66,15 @@ class Names:
         """Whether a policy with this format can be followed for anybody."""
         return name_id_format in _ANY or name_id_format in FORMATS.values()
 
+    @property
+    def formats(self) -> Sequence[str]:
+        """The formats of the NameIDs that some participant may get."""
+        return tuple(FORMATS.values())
+
+    def attribute_of(self, name_id_format: str) -> str:
+        """The attribute whose value is the NameID in a format; "" for a derived one."""
+        return self._attributes.get(name_id_format, "")
+
     def name(
         self,
         login: Login,

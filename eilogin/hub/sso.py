@@ -378,7 +378,8 @@ class SingleSignOn:
         # here on is at or after this instant, and refuses the answer.
         told = self._told(environ, question, login, clock.now())
         if told is None:
-            return self._refuse(environ, question, self._nameless)
+            cause = self._without_name(environ, question)
+            return self._refuse(environ, question, self._nameless, cause)
         participant = sessions.add_participant(login, told.participant)
         if participant is None:
             raise LoginEnded(_TOO_LATE)
@@ -419,6 +420,27 @@ class SingleSignOn:
             self._release.outside(released),
             now,
             self._release.formats,
+        )
+
+    def _without_name(
+        self, environ: "WSGIEnvironment", question: Question
+    ) -> Refused | None:
+        """The cause for the log where an attribute is the NameID, and is not there."""
+        wanted = question.name_id_format
+        attribute = self._names.attribute_of(wanted)
+        if not attribute:
+            return None
+        entity, _ = env.trust(environ).participant(question.issuer)
+        probe = {attribute: ("",)}
+        cause = f"this citizen has no attribute '{attribute}'"
+        if not self._release.of(entity, probe, question.service_index):
+            cause = (
+                f"it may not have the attribute '{attribute}': add that to its line in"
+                " release, or have it ask for another format"
+            )
+        return NotServed(
+            f"{question.issuer!r} gets no login (InvalidNameIDPolicy): it asks for a"
+            f" NameID in the format {wanted}, and {cause}"
         )
 
     def _refuse(

@@ -53,6 +53,15 @@ def test_what_the_operator_gives_comes_after_that(site, steps):
     assert f"{site.var}/federation.xml" in metadata
 
 
+def test_where_there_is_no_operator_each_party_gets_the_metadata(site, steps):
+    site.set(UWV, federation="%(here)s/peer.xml", federation_certificate=None)
+    site.set(UWV, federation_unsigned="true")
+    sent, metadata, _ = steps()
+    assert "send your metadata to each party whose metadata 'federation' names" in sent
+    assert "get the metadata of that party and put it into" in metadata
+    assert "operator" not in sent + metadata
+
+
 def test_what_is_there_already_is_no_step(site, steps):
     (site.var / "federation.xml").unlink()
     assert "federation.crt" not in "".join(steps())

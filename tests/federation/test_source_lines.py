@@ -105,6 +105,8 @@ class TestASource:
         assert "or an https address; did you mean 'our federation.xml'? (li" in told
         told = fault(f"{one} {tmp_path}/operater.crt {crt}")
         assert f"{crt}'; did you mean 'operator.crt'? (line 1: " in told
+        there("app.py")
+        assert "did you mean" not in fault(f"{tmp_path}/app.xml {crt}")
         told = fault(f"{ALL} ca={tmp_path}/ca.pam")
         assert f"'ca=' an existing file, and not '{tmp_path}/ca.pam'; did y" in told
 

@@ -486,6 +486,20 @@ class TestTheLevel:
         ask(**changes)
         assert refusal() == "Responder/NoAuthnContext"
 
+    @pytest.mark.parametrize(
+        ("asked", "text"),
+        [
+            ((DIGID.class_of("hoog"),), "it asks for the level hoog, and this hub has"),
+            (("urn:unknown",), "it asks for 'urn:unknown' (minimum), and that is no"),
+        ],
+        ids=["hoog", "unknown"],
+    )
+    def test_that_is_not_offered_has_its_cure_in_the_log(
+        self, with_code, ask, tells, asked, text
+    ):
+        ask(level_classes=asked)
+        tells("not-served", f"gets no login (NoAuthnContext): {text}")
+
 
 class TestARequestThatCannotBeHonoured:
     def test_is_one_about_somebody(self, citizen, service, refusal):
@@ -502,7 +516,36 @@ class TestARequestThatCannotBeHonoured:
         element = messages.write_authn_request(service.request(level="hoog"))
         fields = service.party.by_post("SAMLRequest", element)
         answer = send_form(SSO, fields)
-        assert answer.status_int == 303, "asked for, and so told where her cookies are"
+        assert answer.status_int == 200
+        assert service.acs in answer.text
+
+    @pytest.mark.parametrize(
+        ("wanted", "text"),
+        [
+            (
+                "urn:x:windows",
+                "'urn:x:windows', and this hub gives urn:oasis:names:tc:",
+            ),
+            (messages.EMAIL, "'mail': add that to its line in release, or have it ask"),
+        ],
+        ids=["unknown", "not released"],
+    )
+    def test_with_a_name_that_is_not_given_has_its_cure_in_the_log(
+        self, signed_in, ask, tells, wanted, text
+    ):
+        ask(name_id_format=wanted)
+        tells("not-served", text)
+
+    def test_with_a_name_of_others_has_its_cure_in_the_log(
+        self, signed_in, service, tells
+    ):
+        element = messages.write_authn_request(
+            service.request(name_id_format=messages.PERSISTENT)
+        )
+        policy = element.find(xml.q("samlp:NameIDPolicy"))
+        policy.set("SPNameQualifier", "urn:x:affiliation")
+        signed_in.visit(service.party.by_redirect(SSO, "SAMLRequest", element))
+        tells("not-served", "a NameID of 'urn:x:affiliation' (SPNameQualifier)")
 
     def test_is_told_to_the_audit_log(self, citizen, ask, service, events):
         ask(protocol_binding=PAOS)

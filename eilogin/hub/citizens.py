@@ -56,6 +56,8 @@ class Citizen:
     username: str
     #: Her name as people write it.
     name: str
+    #: The citizen service number (BSN); empty where the citizen has none. With
+    #: ``profile = digid`` a participant gets no login of a citizen without a number.
     bsn: str = field(repr=False)
     #: Argon2id hash of her password.
     password: str = field(repr=False)
@@ -63,7 +65,7 @@ class Citizen:
     totp_secret: str = field(default="", repr=False)
     #: Her e-mail address; empty where it is not known.
     email: str = field(default="", repr=False)
-    #: Her SOFI number; empty where she has none. Who has one may have no ``bsn``.
+    #: The SOFI number; empty where the citizen has none.
     sofi: str = field(default="", repr=False)
 
     @property
@@ -220,7 +222,7 @@ def _citizen(entry: object) -> Citizen:
         raise ValueError("an object with texts is expected")
     if unknown := sorted(entry.keys() - names):
         raise ValueError(f"unknown field {', '.join(unknown)}")
-    citizen = Citizen(**{**dict.fromkeys(_REQUIRED, ""), **entry})
+    citizen = Citizen(**{**dict.fromkeys((*_REQUIRED, "bsn"), ""), **entry})
     _require_known(citizen)
     try:
         kind = argon2.extract_parameters(citizen.password).type
@@ -234,15 +236,13 @@ def _citizen(entry: object) -> Citizen:
     return citizen
 
 
-#: What everybody has; but who has a SOFI number need have no BSN.
-_REQUIRED = ("id", "username", "name", "bsn", "password")
+_REQUIRED = ("id", "username", "name", "password")
 
 
 def _require_known(citizen: Citizen) -> None:
-    """ValueError where it does not say who she is, or with which number."""
+    """Raise ValueError for a missing field, and for a number that cannot be one."""
     for name in _REQUIRED:
-        is_there = getattr(citizen, name).strip()
-        if not is_there and not (name == "bsn" and citizen.sofi):
+        if not getattr(citizen, name).strip():
             raise ValueError(f"{name} is required")
     for name in ("bsn", "sofi"):
         if getattr(citizen, name) and not is_valid_bsn(getattr(citizen, name)):

@@ -196,7 +196,6 @@ class TestTheFile:
         ("change", "says"),
         [
             pytest.param({"bsn": "900000017"}, "eleven-check", id="bsn"),
-            pytest.param({"bsn": ""}, "bsn is required", id="no bsn"),
             pytest.param({"sofi": "900000017"}, "sofi: nine digits", id="sofi"),
             pytest.param({"username": " "}, "username is required", id="no name"),
             pytest.param({"password": "geheim"}, "Argon2id hash", id="clear password"),
@@ -218,6 +217,14 @@ class TestTheFile:
         assert str(caught.value).startswith(f"{path}: citizen 2: ")
         for value in ("900000017", "geheim"):
             assert value not in str(caught.value)
+
+    def test_may_hold_a_citizen_without_any_number(self, tmp_path):
+        path = tmp_path / "citizens.json"
+        entry = json.loads(to_json([ANNA]))[0]
+        del entry["bsn"]
+        path.write_text(json.dumps([entry]))
+        [citizen] = Citizens.load(path)
+        assert not {"bsn", "sofi"} & citizen.attributes.keys()
 
     def test_may_hold_who_has_a_sofi_number_alone(self, tmp_path):
         path = tmp_path / "citizens.json"

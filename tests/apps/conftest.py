@@ -11,7 +11,6 @@ from app_sites import (
     APPS,
     ELSEWHERE,
     KINDS,
-    NGINX,
     Application,
     BehindNginx,
     Citizen,
@@ -68,12 +67,14 @@ def running(environment, srv, tmp_path_factory):
     applications = {
         name: Application(kind, srv, environment) for name, kind in KINDS.items()
     }
-    applications[NGINX] = BehindNginx(KINDS["Django"], srv, environment)
+    behind_nginx = BehindNginx(KINDS["Django"], srv, environment)
     of_ours = map(ours.metadata, (HUB, ELSEWHERE))
-    ours.join(*of_ours, *(metadata_of(one.ini_file) for one in applications.values()))
+    sites = [*applications.values(), behind_nginx]
+    ours.join(*of_ours, *(metadata_of(one.ini_file) for one in sites))
     for name in ("federation.xml", "federation.crt"):
         shutil.copy(ours.folder / "var" / name, srv)
-    with Running(ours, applications, environment).served() as running:
+    running = Running(ours, applications, environment, behind_nginx)
+    with running.served():
         yield running
 
 

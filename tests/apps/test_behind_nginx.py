@@ -5,7 +5,7 @@ with the scheme and the host of the request, so it has to see those of the visit
 """
 
 import pytest
-from app_sites import NGINX, twin_of
+from app_sites import twin_of
 from nginx_servers import nginx, recipe
 
 pytestmark = pytest.mark.real
@@ -14,13 +14,13 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 def site(running, tmp_path):
     """The site, with nginx before it."""
-    site = running.applications[NGINX]
+    site = running.behind_nginx
     lines = recipe(tmp_path, site.port, site.socket, site.host)
     with nginx(tmp_path, lines, site.port):
         yield site
 
 
-def test_forms_and_the_logout_of_django_work(running, site, anna):
+def test_forms_and_the_logout_of_django_work(site, anna):
     anna.log_in(site).keep(site, "een dakkapel")
     assert anna.browser.url.startswith("https:")
     twin = twin_of(anna, site)

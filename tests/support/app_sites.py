@@ -57,10 +57,6 @@ KINDS = {
 }
 
 
-#: What the second site with Django is called: nginx stands before it.
-NGINX = "Django behind nginx"
-
-
 class Application:
     """An application that is served from ``folder``, in which all of them are.
 
@@ -217,7 +213,8 @@ class Citizen:
 class Running:
     """A hub and a participant of ours, and the applications by name.
 
-    ``environment`` is what all of their processes have.
+    ``environment`` is what all of their processes have. A test that visits the site
+    ``behind_nginx`` runs nginx.
     """
 
     def __init__(
@@ -225,11 +222,14 @@ class Running:
         ours: Ours,
         applications: dict[str, Application],
         environment: dict[str, str],
+        behind_nginx: BehindNginx,
     ) -> None:
         self.ours = ours
         self.applications = applications
+        self.behind_nginx = behind_nginx
         self._environment = environment
-        self._servers = [one.server for one in applications.values()]
+        sites = [*applications.values(), behind_nginx]
+        self._servers = [one.server for one in sites]
         self._servers.append(ours.server(environment=environment))
 
     @contextmanager

@@ -147,7 +147,7 @@ def _not_by_those(
     if levels:
         return NotServed(
             f"{gets_none} the level {' or '.join(levels)}, and this hub has"
-            f" {' and '.join(sorted(offered, key=LEVELS.index)) or 'no level'} (levels)"
+            f" {' and '.join(sorted(offered, key=LEVELS.index)) or 'no level'}"
         )
     if request.level_declarations:
         return NotServed(

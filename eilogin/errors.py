@@ -55,12 +55,19 @@ class Fault:
     found: str
     #: What should stand there, or what to do.
     expected: str
+    #: The stable name of its cause.
+    code: str = "options-invalid"
 
     def __str__(self) -> str:
         place = f"[{self.section}]" if self.section else ""
         where = " ".join(part for part in (place, self.option) if part)
+        return ": ".join(part for part in (self.file, where, self.told) if part)
+
+    @property
+    def told(self) -> str:
+        """What was found and what was expected, without the place."""
         found = f"found {self.found}; " if self.found else ""
-        return ": ".join(p for p in (self.file, where, f"{found}{self.expected}") if p)
+        return f"{found}{self.expected}"
 
 
 class InvalidOptions(ConfigurationError):

@@ -1,5 +1,6 @@
 """``eilogin check FILE``: every fault of an ini file, and nothing started."""
 
+import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from eilogin.cli.checking import check
+from eilogin.cli.checking import Checked, check
+from eilogin.cli.findings import Note, records
 from eilogin.cli.inifile import IniFile
 from eilogin.errors import EiloginError, Fault, InvalidOptions
 from eilogin.saml.text import printable
@@ -15,27 +17,56 @@ from eilogin.saml.text import printable
 
 @click.command("check", short_help="Find every fault of an ini file.")
 @click.argument("file", type=click.Path(path_type=Path))
-def check_command(file: Path) -> None:
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is a note, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
     """Find every fault of a paste ini FILE, without building anything.
 
     Looks at options and their values, the order of pipelines, keys and certificates,
-    the federation's metadata, the store, and servers. The exit code is 0 where all is
-    in order, and 1 where there is a fault. For a site that is no member of its
-    federation yet, it says what is left to do until it is one, in its order.
-    """
+    the federation's metadata, the store, and servers. A fault stops 'eilogin serve'. A
+    note does not: it is about something that is hardly meant so, or leaves the site
+    open. The exit code is 1 if there is a fault, and 0 otherwise. If the site is not
+    yet a member of its federation, the command lists the steps that are left, in order.
+
+    \b
+        eilogin check site.ini            for a person
+        eilogin check site.ini --strict   before each deployment: no note either
+        eilogin check site.ini --json     for a program
+
+    --json prints a list with an object for each finding. Its keys are file, section,
+    option, kind (fault, note or step), code and text.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     checked = check(IniFile.read(file))
-    if faults := [*checked.faults, *checked.silent]:
+    faults = [*checked.faults, *checked.silent]
+    if as_json:
+        found = records(str(file), faults, checked.remarks, checked.steps)
+        click.echo(json.dumps([*found], indent=2, ensure_ascii=False))
+    else:
+        _tell_all(file, checked, faults)
+    if faults or (strict and checked.remarks):
+        raise SystemExit(1)
+
+
+def _tell_all(file: Path, checked: Checked, faults: Sequence[Fault]) -> None:
+    """Print what was found, for a person."""
+    if faults:
+        tell_notes(checked.remarks)
         tell(faults)
         tell_steps(checked.steps)
-        raise SystemExit(1)
+        return
     click.echo(
         f"{file}: everything in order: {many(checked.sections, 'section')}, "
         f"{checked.own_sections} of them of eilogin, and "
         f"{many(checked.stacks, 'application')} with the filters around "
         f"{'it' if checked.stacks == 1 else 'them'}"
     )
-    for remark in checked.remarks:
-        click.echo(f"note: {remark}")
+    tell_notes(checked.remarks)
+
+
+def tell_notes(notes: Sequence[Note], *, err: bool = False) -> None:
+    """Print notes for a person, on stdout or stderr."""
+    for note in notes:
+        click.echo(harmless(f"note: {note}"), err=err)
 
 
 def tell(faults: Sequence[Fault]) -> None:

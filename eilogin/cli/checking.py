@@ -24,6 +24,7 @@ from eilogin import settings
 from eilogin.by_name import fault_of_module
 from eilogin.cli import inventory
 from eilogin.cli.capabilities import Known, lacks
+from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.notes import notes
 from eilogin.cli.ordering import check_stack, remarks
@@ -87,7 +88,7 @@ class Checked:
     #: How many applications there are with the filters around them.
     stacks: int
     #: What is no fault, and worth a look all the same.
-    remarks: Sequence[str]
+    remarks: Sequence[Note]
     #: What is left to do until each site is a member of its federation.
     steps: Sequence[str]
 
@@ -244,12 +245,12 @@ def _check_main(file: IniFile) -> None:
 
 def _federations(
     file: IniFile, read: Mapping[str, Options], owns: Mapping[str, Own]
-) -> tuple[list[str], list[Fault], dict[str, Known]]:
+) -> tuple[list[Note], list[Fault], dict[str, Known]]:
     """Look at what each section needs from elsewhere: metadata, and stores and files.
 
     Gives what is no fault, what does not answer, and by section whom it knows.
     """
-    noted: list[str] = []
+    noted: list[Note] = []
     silent: list[Fault] = []
     known: dict[str, Known] = {}
     # Applications are built before their filters, whose code may lie beside them.
@@ -258,7 +259,7 @@ def _federations(
     for title, options in read.items():
         with _heard() as warnings:
             silent += _check_reach(file, title, options, folders)
-        noted += [f"[{title}]: {text}" for text in warnings]
+        noted += [Note(title, "", text, "store") for text in warnings]
         if isinstance(options, TrustOptions):
             told, here = _check_federation(file, title, options, owns[title])
             noted += told
@@ -352,7 +353,7 @@ def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fau
     try:
         open_store(options.store, timeout=options.store_timeout).prepare()
     except StoreUnavailable as error:
-        return [Fault(str(file.path), title, "store", "", str(error))]
+        return [Fault(str(file.path), title, "store", "", str(error), error.code)]
     except EiloginError as error:
         file.note(title, "store", "", str(error))
     return []
@@ -387,7 +388,8 @@ def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
     path = Path(url.removeprefix(_SQLITE))
     if said := shortage_at(path):
         told = f"the store {path}: {said}, so nobody can log in"
-        return [Fault(str(file.path), title, "store", "", told)]
+        code = StoreUnavailable.code
+        return [Fault(str(file.path), title, "store", "", told, code)]
     fault = _fault_of_place(path, file.path.absolute().parent)
     if fault:
         file.note(title, "store", repr(str(path)), fault)
@@ -451,7 +453,7 @@ def _name_of(user: int) -> str:
 
 def _check_federation(
     file: IniFile, title: str, options: TrustOptions, own: Own
-) -> tuple[list[str], Known | None]:
+) -> tuple[list[Note], Known | None]:
     """Whether the federation's metadata is sound, and knows us and our hubs.
 
     Gives what is no fault, and who is in it; None where it cannot be used.
@@ -464,17 +466,17 @@ def _check_federation(
     try:
         federation = looked_at(options, own)
     except ConfigurationError as error:
-        file.note(title, "federation", "", _with_code(error))
+        file.note(title, "federation", "", _with_code(error), error.code)
         return [], None
     noted = _check_membership(file, title, options, own, federation)
     hubs = _check_hub(file, title, options, own, federation)
     over = list(dates.faults(options))
     for remark in over:
         expected = f"{remark.text}; DigiD answers whose has expired with 404"
-        file.note(title, remark.option, "", expected)
+        file.note(title, remark.option, "", expected, remark.code)
     found = remarks_on(options, own, federation, hubs)
-    noted += [str(remark) for remark in found if remark not in over]
-    return [f"[{title}] {text}" for text in noted], Known(own, federation, hubs)
+    noted += [Note.of(remark, title) for remark in found if remark not in over]
+    return noted, Known(own, federation, hubs)
 
 
 def _with_code(error: EiloginError) -> str:
@@ -484,20 +486,19 @@ def _with_code(error: EiloginError) -> str:
 
 def _check_membership(
     file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
-) -> list[str]:
+) -> list[Note]:
     members = {entity.entity_id: entity for entity in federation.entities}
     entity = members.get(own.entity_id)
     if entity is None and not federation.is_aggregate:
         # One party a file, such as a hub of another kind: it has ours elsewhere.
         return []
     if entity is None and options.federation_unsigned:
-        return [
-            f"federation: we, {own.entity_id}, are not in it; does the hub know us?"
-        ]
+        text = f"we, {own.entity_id}, are not in it; does the hub know us?"
+        return [Note(title, "federation", text, "not-a-member")]
     if entity is None:
         hint = did_you_mean(own.entity_id, members)
         expected = f"we, {own.entity_id}, are no member of this federation{hint}"
-        file.note(title, "federation", "", expected)
+        file.note(title, "federation", "", expected, "not-a-member")
         return []
     role = entity.identity_provider if own.role == HUB else entity.service_provider
     if role is None:
@@ -525,14 +526,14 @@ def _check_hub(
         wanted = peers.wanted(options.hub, federation)
     except ConfigurationError as error:
         expected = f"{said_in(options)}: {_with_code(error)}"
-        file.note(title, "hub", "", expected)
+        file.note(title, "hub", "", expected, error.code)
         return []
     usable = []
     for name in wanted:
         try:
             peers.require(own, federation, name)
         except ConfigurationError as error:
-            file.note(title, "hub", "", _with_code(error))
+            file.note(title, "hub", "", _with_code(error), error.code)
         else:
             usable.append(name)
     return usable
@@ -546,14 +547,14 @@ def _check_capabilities(
     stacks: Sequence[Stack],
     read: Mapping[str, Options],
     known: Mapping[str, Known],
-) -> Sequence[str]:
+) -> Sequence[Note]:
     """Whether peers have what our options want of them; what is no fault."""
     # One filter may stand in several pipelines.
     found = dict.fromkeys(one for stack in stacks for one in lacks(stack, read, known))
     for one in found:
         if one.is_fault:
-            file.note(one.section, one.option, "", one.told)
-    return [str(one) for one in found if not one.is_fault]
+            file.note(one.section, one.option, "", one.told, one.code)
+    return [Note.of(one) for one in found if not one.is_fault]
 
 
 def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:

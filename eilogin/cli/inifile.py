@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from paste.deploy.loadwsgi import ConfigLoader
 
-from eilogin.errors import Fault
+from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import did_you_mean
 
 #: The prefixes of sections, and what PasteDeploy takes them for.
@@ -90,9 +90,16 @@ class IniFile:
         """What was found to be wrong so far, in the order in which it was."""
         return list(self._faults.values())
 
-    def note(self, title: str, option: str, found: str, expected: str) -> None:
+    def note(
+        self,
+        title: str,
+        option: str,
+        found: str,
+        expected: str,
+        code: str = InvalidOptions.code,
+    ) -> None:
         """Keep one fault."""
-        self.keep([Fault(str(self.path), title, option, found, expected)])
+        self.keep([Fault(str(self.path), title, option, found, expected, code)])
 
     def keep(self, faults: Sequence[Fault]) -> None:
         """Keep faults that were found elsewhere."""

@@ -1,7 +1,7 @@
 """What is no fault of an ini file, and hardly what was meant.
 
-A fault stops ``eilogin serve``; a note is only told by ``eilogin check``. What a
-pipeline lacks is in :mod:`eilogin.cli.ordering`.
+A fault stops ``eilogin serve``; a note is only printed. What a pipeline lacks is in
+:mod:`eilogin.cli.ordering`.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 from eilogin import settings
 from eilogin.cli import inventory
 from eilogin.cli.capabilities import Known
+from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines, Stack
 from eilogin.errors import LOGOUT_IMPOSSIBLE
@@ -57,7 +58,7 @@ def notes(
     stacks: Sequence[Stack],
     read: Mapping[str, Options],
     known: Mapping[str, Known],
-) -> list[str]:
+) -> list[Note]:
     """Every note; ``read`` has the options of each section that has them, by title.
 
     ``known`` says in the same way whom a section trusts.
@@ -85,12 +86,12 @@ def notes(
     return list(dict.fromkeys(found))
 
 
-def _note(part: Part, option: str, text: str) -> str:
+def _note(part: Part, option: str, text: str, code: str = "note") -> Note:
     """A note, with the section that the option stands in."""
-    return f"[{part.stands_in.get(option, part.title)}] {option}: {text}"
+    return Note(part.stands_in.get(option, part.title), option, text, code)
 
 
-def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[str]:
+def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
     names = {part.entry_point for part in parts}
     known = {
         option
@@ -100,15 +101,13 @@ def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[str]:
     }
     for name in file.unused:
         if name in known:
-            yield (
-                f"[DEFAULT] {name}: has no effect there; write it in the section of"
-                " the filter"
-            )
+            text = "has no effect there; write it in the section of the filter"
+            yield Note("DEFAULT", name, text, "no-effect")
 
 
 def _unreached(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
-) -> Iterator[str]:
+) -> Iterator[Note]:
     """Filters of ours, around no application, whatever their sections say."""
     reached = {part.title for stack in stacks for part in stack.parts}
     # What a section of a filter is made of has its effect there.
@@ -118,10 +117,11 @@ def _unreached(
         if not is_ours or part.title in reached:
             continue
         if file.sections[part.title].name not in used:
-            yield f"[{part.title}]: stands in no pipeline, and has no effect"
+            text = "stands in no pipeline, and has no effect"
+            yield Note(part.title, "", text, "no-effect")
 
 
-def _comments(part: Part) -> Iterator[str]:
+def _comments(part: Part) -> Iterator[Note]:
     for option, value in part.options.items():
         # The other mark is a fault; this one may be meant, as in "Desk #1".
         if settings.comment_in(value) == " #":
@@ -142,7 +142,7 @@ def _threads(servers: Iterable[Part]) -> int:
 # --- one section ----------------------------------------------------------------
 
 
-def _all_held(part: Part, options: Options, threads: int) -> Iterator[str]:
+def _all_held(part: Part, options: Options, threads: int) -> Iterator[Note]:
     """Where somebody who does not answer holds every thread that there is."""
     for name in _HOLD_THREADS:
         most = getattr(options, name, 0)
@@ -157,7 +157,7 @@ def _all_held(part: Part, options: Options, threads: int) -> Iterator[str]:
 
 def _refused_before(
     part: Part, options: Options, servers: Iterable[Part]
-) -> Iterator[str]:
+) -> Iterator[Note]:
     """Note that every server refuses bodies of a size that ``keep_post`` keeps."""
     kept = getattr(options, "keep_post", 0)
     said = [
@@ -177,7 +177,9 @@ def _refused_before(
         )
 
 
-def _all_as_one(part: Part, options: Options, servers: Iterable[Part]) -> Iterator[str]:
+def _all_as_one(
+    part: Part, options: Options, servers: Iterable[Part]
+) -> Iterator[Note]:
     """Where whoever comes has no address, and nobody is asked for it."""
     if not isinstance(options, TrustOptions) or UNIX in options.trusted_proxies:
         return
@@ -194,7 +196,7 @@ def _all_as_one(part: Part, options: Options, servers: Iterable[Part]) -> Iterat
             )
 
 
-def _in_one(part: Part, options: Options) -> Iterator[str]:
+def _in_one(part: Part, options: Options) -> Iterator[Note]:
     if isinstance(options, SessionOptions):
         if options.idle > options.max_session:
             yield _note(
@@ -229,7 +231,7 @@ def _in_one(part: Part, options: Options) -> Iterator[str]:
     yield from _without_logout(part, options)
 
 
-def _without_units(part: Part) -> Iterator[str]:
+def _without_units(part: Part) -> Iterator[Note]:
     """Seconds, where minutes were perhaps meant."""
     for option in ("idle", "max_session"):
         value = part.options.get(option, "").strip()
@@ -238,7 +240,7 @@ def _without_units(part: Part) -> Iterator[str]:
             yield _note(part, option, text)
 
 
-def _of_nobody(part: Part, options: HubOptions) -> Iterator[str]:
+def _of_nobody(part: Part, options: HubOptions) -> Iterator[Note]:
     """Attributes to release that no citizen of ours can have."""
     known = (*ATTRIBUTES, *WORDS)
     for name in dict.fromkeys(n for names in options.release.values() for n in names):
@@ -248,7 +250,7 @@ def _of_nobody(part: Part, options: HubOptions) -> Iterator[str]:
             yield _note(part, "release", text)
 
 
-def _without_certificates(part: Part, options: TrustOptions) -> Iterator[str]:
+def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
     """What DigiD's own back channel asks for, and one to rehearse with does not."""
     if options.role == HUB:
         return
@@ -269,16 +271,16 @@ def _without_certificates(part: Part, options: TrustOptions) -> Iterator[str]:
         yield _note(part, "back_channel_ca", text)
 
 
-def _without_logout(part: Part, options: Options) -> Iterator[str]:
+def _without_logout(part: Part, options: Options) -> Iterator[Note]:
     """Whom no logout can reach, for nobody has a name by which to say whom it means."""
     impossible = f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
     if isinstance(options, LoginOptions) and options.subject != (NAME_ID,):
         told = "where the hub gives no NameID, so that an attribute says who she is,"
-        yield _note(part, "subject", f"{told} {impossible}")
+        yield _note(part, "subject", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
     if isinstance(options, HubOptions):
         for name in options.nameless:
             told = f"{name!r} is told no NameID, so of its sessions"
-            yield _note(part, "nameless", f"{told} {impossible}")
+            yield _note(part, "nameless", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
 
 
 def _is_in_memory(store: str) -> bool:
@@ -292,7 +294,7 @@ def _is_in_memory(store: str) -> bool:
     return mounts.file_system_of(path, table) in _IN_MEMORY
 
 
-def _odd_methods(part: Part) -> Iterator[str]:
+def _odd_methods(part: Part) -> Iterator[Note]:
     told = re.findall(r"\smethods=(\S+)", part.options.get("protect", ""))
     for name in dict.fromkeys(",".join(told).split(",")):
         if name and name not in _METHODS:
@@ -301,7 +303,7 @@ def _odd_methods(part: Part) -> Iterator[str]:
             yield _note(part, "protect", text)
 
 
-def _odd_values(part: Part) -> Iterator[str]:
+def _odd_values(part: Part) -> Iterator[Note]:
     """Where a comma was perhaps meant to stand between two values of an attribute."""
     lines = part.options.get("protect", "")
     told = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
@@ -311,7 +313,7 @@ def _odd_values(part: Part) -> Iterator[str]:
             yield _note(part, "protect", f"{text} {name}={value.replace(',', '|')}")
 
 
-def _odd_texts(part: Part) -> Iterator[str]:
+def _odd_texts(part: Part) -> Iterator[Note]:
     """One word where a text should stand, which a visitor would read as it is."""
     text = part.options.get("error_text", "").strip()
     if text and " " not in text and text not in TEXTS:
@@ -322,7 +324,7 @@ def _odd_texts(part: Part) -> Iterator[str]:
 # --- who may read it ------------------------------------------------------------
 
 
-def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[str]:
+def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[Note]:
     """Files with secrets that others than their owner may read or write."""
     for option, path in _files(file, part, options):
         try:
@@ -331,7 +333,7 @@ def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[str]:
             continue
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             text = f"{path} is open to others than its owner (mode {mode:04o}):"
-            yield _note(part, option, f"{text} chmod 600")
+            yield _note(part, option, f"{text} chmod 600", "open-file")
 
 
 def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, Path]]:
@@ -356,7 +358,7 @@ def _keys_at(path: Path) -> Sequence[Path]:
 # --- a pipeline -----------------------------------------------------------------
 
 
-def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
+def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
     """Limits of ``login`` that those of ``session`` before it make void."""
     here = [(part, read.get(part.title)) for part in stack.parts]
     session = next((one for _, one in here if isinstance(one, SessionOptions)), None)
@@ -387,7 +389,7 @@ def _trust_of(stack: Stack, read: Mapping[str, Options]) -> TrustOptions | None:
     return next((one for one in found if isinstance(one, TrustOptions)), None)
 
 
-def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
+def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
     """What counts by the word of each of several hubs, whichever tells it."""
     trust = _trust_of(stack, read)
     if trust is None or not (len(trust.hub) > 1 or trust.hub == ("all",)):
@@ -416,7 +418,7 @@ def _said_by_any(options: LoginOptions) -> Iterator[str]:
         yield f"{name!r} lets in whom any of the hubs says it of"
 
 
-def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
+def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
     """Attributes that a filter needs, and our metadata does not ask the hub for."""
     here = [(part, read.get(part.title)) for part in stack.parts]
     trust = _trust_of(stack, read)
@@ -437,7 +439,7 @@ def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[str]:
                 yield _note(part, name, f"{text} tell it?")
 
 
-def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[str]:
+def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[Note]:
     """A hub of which nobody is a participant."""
     for part in stack.parts:
         here = known.get(part.title)
@@ -450,7 +452,7 @@ def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[str]:
 
 def _strangers(
     stack: Stack, read: Mapping[str, Options], known: Mapping[str, Known]
-) -> Iterator[str]:
+) -> Iterator[Note]:
     """Whom an option of the hub names that is in no metadata of its federation."""
     trusted = [known[part.title] for part in stack.parts if part.title in known]
     hub = stack.parts[-1] if stack.parts else None

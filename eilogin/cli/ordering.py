@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT
@@ -206,7 +207,7 @@ def _provided(part: Part) -> Sequence[str]:
     return _MAIN if name == "main" else (name,)
 
 
-def remarks(stack: Stack) -> list[str]:
+def remarks(stack: Stack) -> list[Note]:
     """What is no fault, and yet leaves an application open or half protected.
 
     Filters of others may do what ours would; nobody but the sysadmin can tell.
@@ -214,11 +215,17 @@ def remarks(stack: Stack) -> list[str]:
     here = {part.entry_point for part in stack.parts}
     app = stack.parts[-1].title if stack.parts else stack.title
     if not here.intersection((*_NEEDS, "main", "session")):
-        return [f"[{app}]: no filter of eilogin stands before it"]
+        text = "no filter of eilogin stands before it"
+        return [Note(app, "", text, "unguarded")]
     if here.intersection(("main", "hub")):
         return []
     return [
-        f"[{app}]: no filter '{name}' stands before it, so {_WITHOUT[name]}"
+        Note(
+            app,
+            "",
+            f"no filter '{name}' stands before it, so {_WITHOUT[name]}",
+            "half-guarded",
+        )
         for name in _MAIN
         if name not in here
     ]

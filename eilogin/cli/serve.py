@@ -23,7 +23,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 from eilogin.cli.accepting import Accepting
-from eilogin.cli.check import tell, tell_steps, telling_errors
+from eilogin.cli.check import tell, tell_notes, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.hubs import wake_members
 from eilogin.cli.inifile import IniFile
@@ -81,6 +81,7 @@ def serve(
         tell(checked.faults)
         tell_steps(checked.steps)
         raise SystemExit(1)
+    tell_notes(checked.remarks, err=True)
     with telling_errors():
         set_up_logging(ini)
         parts = [_hearing_proxies(ini, part) for part in _servers(ini)]

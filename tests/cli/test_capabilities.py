@@ -295,8 +295,8 @@ class TestAHub:
         site.set("app:hub", sign_in="above", passed_on_to=f"{UWV}1")
         # It has nobody above here: that is a fault, and notes are there all the same.
         found = check(IniFile.read(site.file, {})).remarks
-        (note,) = [one for one in found if "takes no logout" in one]
-        assert f"'{UWV}1' takes" in note
+        (note,) = [one for one in found if "takes no logout" in one.text]
+        assert f"'{UWV}1' takes" in note.text
 
 
 def test_a_sound_federation_lacks_nothing(notes):

@@ -276,6 +276,14 @@ class TestAFileInOrder:
         assert ran
 
 
+def test_prints_the_notes_before_it_serves(site, run):
+    site.set("pipeline:gemeente", pipeline="app")
+    site.set("server:main", listen="192.0.2.1:80")
+    result = run("serve", site.file)
+    note = "note: [app:app]: no filter of eilogin stands before it\n"
+    assert note in result.stderr
+
+
 class TestBehindAProxy:
     """The application of ``site`` shows its environ."""
 

@@ -134,7 +134,7 @@ def test_a_hub_behind_another_is_two_parties(site, own, signed):
     assert faults_of(path) == []
     assert hub.entity_id != above.entity_id
     told = check(IniFile.read(path)).remarks
-    assert not [note for note in told if "no member" in note]
+    assert not [note for note in told if "no member" in note.text]
 
 
 def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):

@@ -34,6 +34,8 @@ class Draft:
     operator_certificate: Path
     hub: str = ""
     profile: str = "saml"
+    #: Whether the application is Zope, or Plone in it.
+    is_zope: bool = False
 
     @property
     def host(self) -> str:
@@ -130,6 +132,9 @@ class Draft:
         if self.is_digid:
             yield "# DigiD wants a certificate of PKIoverheid for that key."
             yield "profile = digid"
+        if self.is_zope:
+            yield "# Zope finds a page by other paths too; a proxy writes paths for it."
+            yield "path_style = zope"
         yield f"key = {self._path(self.key)}"
         yield f"certificate = {self._path(self.certificate)}"
 
@@ -162,6 +167,9 @@ class Draft:
         yield "# Who needs what: basis (a password), midden (a code too), optional"
         yield "# (nobody is asked), off (hands off). The longest line that fits counts;"
         yield "# =/ is the first page alone."
+        if self.is_zope:
+            yield "# As soon as a line says optional or off, each area that needs a"
+            yield "# login needs its own line: Zope finds it through open paths too."
         yield "protect ="
         yield "    /   basis"
 

@@ -27,6 +27,7 @@ from eilogin.cli.files import (
 )
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part
+from eilogin.cli.pipelines import names_zope
 from eilogin.cli.wrapping import Host, difference, encoded
 from eilogin.errors import ConfigurationError
 from eilogin.files import PUBLIC, SECRET, write
@@ -274,6 +275,8 @@ def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
             " around what that file serves"
         )
     draft = _draft(ini, folder, wish.said)
+    is_zope = names_zope(wish.app or "") if host is None else host.is_zope
+    draft = replace(draft, is_zope=is_zope)
     if host is None:
         lines = draft.new_file_lines(wish.app or "")
         return _Change(ini, None, b"".join(encoded(f"{line}\n") for line in lines))

@@ -80,6 +80,7 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
         for part in stack.parts:
             _check_profile(file, part, read.get(part.title))
     _check_levels(file, stack, read)
+    _check_path_style(file, stack, read)
     # A hub could only stand there if they signed in for it, which they do not.
     for part in theirs if hubs else ():
         expected = f"is a participant's, and cannot stand before [{hubs[0].title}]"
@@ -95,6 +96,22 @@ def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> N
                 fault = login.protect.beyond(trust.level_classes)
                 if fault:
                     file.note(part.title, "protect", "", fault)
+
+
+def _check_path_style(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
+    """Whether paths are read as Zope reads them, where Zope is the application."""
+    app = stack.parts[-1] if stack.parts else None
+    if app is None or not app.is_zope:
+        return
+    for part in stack.parts:
+        trust = read.get(part.title)
+        if isinstance(trust, TrustOptions) and trust.path_style == "plain":
+            expected = (
+                f"expected 'zope': [{app.title}] is Zope, which finds a page by other"
+                " paths too (/news/private is /private), so that a line of 'protect'"
+                " would not hold"
+            )
+            file.note(part.title, "path_style", "'plain'", expected)
 
 
 def _around_hub_inside(

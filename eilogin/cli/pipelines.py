@@ -27,6 +27,12 @@ _OF_PASTE_ELSEWHERE = frozenset({"use", _FILTER_WITH, "require"})
 #: PasteDeploy: a name with a scheme (``egg:``, ``config:``, ``call:``) is no section.
 _HAS_SCHEME = re.compile(r"[a-zA-Z]+:")
 
+#: Zope's projects, and its modules.
+_OF_ZOPE = re.compile(
+    r"egg:(?:Zope2?|Plone|Products\.CMFPlone)(?:#|\Z)|(?:call:)?(?:Zope2|ZPublisher)[.:]",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -54,6 +60,17 @@ class Part:
         if self.distribution.lower() != "eilogin":
             return None
         return self.use.partition("#")[2] or "main"
+
+    @property
+    def is_zope(self) -> bool:
+        """Whether it is the application Zope, in which Plone runs too."""
+        names = self.use, *map(self.options.get, ("app", "factory"))
+        return self.kind == "app" and any(names_zope(name or "") for name in names)
+
+
+def names_zope(use: str) -> bool:
+    """Whether ``use`` names Zope, such as ``egg:Zope#main``."""
+    return _OF_ZOPE.match(use) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ class Host:
         return list(found.values())
 
     @property
+    def is_zope(self) -> bool:
+        """Whether Zope is what it serves, or one of several applications."""
+        stacks = Pipelines(self.file).around(self.section)
+        return any(part.is_zope for stack in stacks for part in stack.parts[-1:])
+
+    @property
     def outer(self) -> str:
         """The filter that it is filtered with already, or ""."""
         return self.section.values.get("filter-with", "")

@@ -156,8 +156,9 @@ class TrustOptions(OwnOptions, name="trust"):
         shown="none",
     )
     path_style: Literal["plain", "zope"] = option(
-        "``zope`` before an application in Zope: a proxy of ours writes paths as "
-        "``/VirtualHostBase/…/VirtualHostRoot/…``",
+        "``zope`` before an application in Zope, such as Plone: the lines of "
+        "``protect`` hold by every path by which Zope finds a page, and a proxy of "
+        "ours may write paths as ``/VirtualHostBase/…/VirtualHostRoot/…``",
         default="plain",
     )
     back_channel_timeout: Seconds = option(

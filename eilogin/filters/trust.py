@@ -30,6 +30,8 @@ No URL is ever built from a Host
 header: ``public_url`` says where this site is.
 """
 
+import logging
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -58,6 +60,8 @@ from eilogin.web.urls import root
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
 
 
 class TrustFilter:
@@ -88,6 +92,7 @@ class TrustFilter:
         self._below_prefix = trust.own.prefix + "/"
         self._origin = PublicOrigin(trust.own.public_url)
         self._is_in_zope = trust.path_style == "zope"
+        self._warn_of_zope()
         self._written = self._write_metadata()
         audit.event("configuration.loaded", peer=trust.own.entity_id)
 
@@ -128,6 +133,17 @@ class TrustFilter:
         if address == "metrics" and trust.own.role == PARTICIPANT:
             return self._measured(environ)(environ, start_response)
         return self.app(environ, start_response)
+
+    def _warn_of_zope(self) -> None:
+        """Warn if Zope is loaded, whose paths this filter does not know."""
+        # PasteDeploy builds the application before its filters.
+        if not self._is_in_zope and "ZPublisher" in sys.modules:
+            _log.warning(
+                "%s: Zope is loaded, and path_style is plain: Zope finds a page by"
+                " other paths too, so a line of protect may not hold; expected"
+                " path_style = zope if the application runs in Zope",
+                self._entity_id,
+            )
 
     def _wake(self, environ: "WSGIEnvironment") -> None:
         # A command of the operator asks, and goes.

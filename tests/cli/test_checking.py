@@ -652,6 +652,23 @@ class TestAPipeline:
             order = "session trust login logout identity appsession app"
             assert any(text.endswith(f"the order is: {order}") for text in found)
 
+    @pytest.mark.parametrize("use", ["egg:Zope#main", "egg:Zope"])
+    def test_before_zope_reads_paths_as_zope_does(self, site, use):
+        site.set("app:app", use=use, app=None)
+
+        def told():
+            return [one for one in site.faults() if one.option == "path_style"]
+
+        faults = told()
+        assert {one.section for one in faults} == {
+            "filter:g-trust",
+            "filter:uwv-eilogin",
+        }
+        assert "expected 'zope': [app:app] is Zope" in faults[0].expected
+        for one in faults:
+            site.set(one.section, path_style="zope")
+        assert told() == []
+
     def test_is_also_what_filter_with_makes(self, site):
         site.set("pipeline:gemeente", pipeline="g-login app")
         site.set("filter:g-login", **{"filter-with": "g-trust"})

@@ -33,6 +33,9 @@ WITH_LOGS = """
 [filter:outer]
 paste.filter_app_factory = outer:make
 """
+#: As Zope's mkwsgiinstance makes it.
+ZOPE = "[app:zope]\nuse = egg:Zope#main\nzope_conf = %(here)s/zope.conf\n"
+PIPELINE = "[pipeline:main]\npipeline =\n    egg:Zope#httpexceptions\n    zope\n"
 FILES = {
     "an application": APP,
     "a pipeline": NAMED + WITH_LOGS + "[pipeline:main]\npipeline = outer mine\n",
@@ -215,6 +218,29 @@ class TestAroundAnApplication:
         assert guard.options["hub"] == "urn:hub"
 
     @pytest.mark.parametrize(
+        "text",
+        [
+            ZOPE + PIPELINE,
+            ZOPE.replace("app:zope", "app:main").replace("#main", ""),
+            ZOPE.replace("egg:Zope#main", "call:Zope2.Startup.run:make_wsgi_app")
+            + PIPELINE,
+            ZOPE.replace("egg:Zope#main", "egg:eilogin#factory")
+            + "factory = Zope2.Startup.run:make_wsgi_app\n"
+            + PIPELINE,
+        ],
+        ids=["pipeline", "app", "call", "factory"],
+    )
+    def test_zope_gets_its_own_paths(self, join, ini, with_key, text):
+        join(text=text)
+        (guard,) = Host.read(ini).guards
+        assert guard.options["path_style"] == "zope"
+
+    def test_nobody_else_does(self, join, ini, with_key):
+        join(text=APP)
+        (guard,) = Host.read(ini).guards
+        assert "path_style" not in guard.options
+
+    @pytest.mark.parametrize(
         ("text", "told"),
         [
             pytest.param("[app:mine]\nuse = egg:x\n", "--section app:mine", id="name"),
@@ -336,6 +362,10 @@ class TestWithoutAnIniFile:
     def test_an_egg_is_used(self, run, folder, with_key):
         run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
         assert "[app:main]\nuse = egg:mysite\n" in (folder / "site.ini").read_text()
+
+    def test_zope_gets_its_own_paths(self, run, folder):
+        arguments = ("--app", "egg:Zope", "--folder", folder, *ARGUMENTS)
+        assert "+path_style = zope" in run("join", *arguments, "--dry-run").output
 
     def test_on_this_machine_it_listens_where_visitors_come(self, run, folder):
         url = "http://mijn.localhost:6543"

@@ -1,6 +1,7 @@
 """The filter that holds the federation and publishes our own metadata."""
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -466,6 +467,17 @@ class TestTheLog:
             ["accept_weak", "sha1-redirect is taken"],
         ]
         assert all(text.endswith("(weak-algorithm)") for text in warned)
+
+    def test_warns_where_zope_is_loaded_and_paths_are_plain(
+        self, said, witness, caplog, monkeypatch
+    ):
+        Site(witness, said)
+        assert "Zope" not in caplog.text
+        monkeypatch.setitem(sys.modules, "ZPublisher", object())
+        Site(witness, {**said, "path_style": "zope"})
+        assert "Zope" not in caplog.text
+        Site(witness, said)
+        assert caplog.text.count("expected path_style = zope") == 1
 
     def test_warns_where_answers_may_name_nobody(self, site, caplog):
         assert site(name_id_format="none").filter.trust.own.name_id_format == ""

@@ -22,6 +22,7 @@ from eilogin.errors import (
     ConfigurationError,
     InvalidOptions,
     MetadataExpired,
+    MetadataUnusable,
 )
 from eilogin.federation.downloads import Web
 from eilogin.operator import (
@@ -30,6 +31,7 @@ from eilogin.operator import (
     OPTIONS,
     RULES,
     TOKEN,
+    VALID,
     Elements,
     Folder,
     Member,
@@ -54,7 +56,7 @@ from eilogin.saml.keys import fingerprints_of
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import NO_SSO
-from eilogin.saml.text import printable
+from eilogin.saml.text import first_of, printable
 from eilogin.shell import as_word, typed
 
 _DAY = 86_400.0
@@ -62,6 +64,8 @@ _DAY = 86_400.0
 _SOON = 3 * _DAY
 #: The same of its certificate, another one of which has to be brought to all members.
 _LONG_BEFORE = 60 * _DAY
+#: How many notes of one kind are told.
+_MOST_NOTED = 20
 #: A login request is smaller.
 _LONGEST_PROOF = 256 * 1024
 
@@ -256,6 +260,8 @@ def add_command(  # noqa: PLR0913 - one for each option
     octets = _octets_at(source)
     member = read_member(source, octets, on_loopback=known.options.loopback)
     _require_in_time(source, member)
+    if member.fault:
+        raise MetadataUnusable(f"{source}: {member.fault}{VALID}")
     before = known.members.get(member.entity_id)
     told = f"without proof: {printable(without_proof)}"
     if not without_proof:
@@ -539,8 +545,20 @@ def verify_command(folder: Path) -> None:
             f"note: {known.options.certificate}: is good until {write_instant(over)}:"
             " eilogin does not mind that, but members with other products may"
         )
+    _note_what_is_mended(known)
     if last:
         _note_what_is_unsigned(known, last[1])
+
+
+def _note_what_is_mended(known: Folder) -> None:
+    """Say what of the files of members is signed otherwise than it stands there."""
+    notes = [
+        f"{known.files[entity_id]}: {text}"
+        for entity_id, member in known.members.items()
+        for text in member.mended
+    ]
+    for note in first_of(notes, _MOST_NOTED):
+        click.echo(printable(f"note: signed otherwise than it is in {note}"))
 
 
 def _note_what_is_unsigned(known: Folder, elements: Elements) -> None:

@@ -1,10 +1,10 @@
 """The operator's side: a folder of plain files that says who is in a federation.
 
 What belongs here: what is in that folder (``folder``), whom the operator takes in and
-what it asks of them (``members``, ``proof``), what it says about each of them
-(``telling``, ``likeness``, ``rules``), and signing and publishing all of it (``keys``,
-``tokens``, ``signing``, ``publishing``). The folder is all the state there is, and made
-to be kept in git::
+what it asks of them (``members``, ``mending``, ``proof``), what it says about each of
+them (``telling``, ``likeness``, ``rules``), and signing and publishing all of it
+(``keys``, ``tokens``, ``signing``, ``publishing``). The folder is all the state there
+is, and made to be kept in git::
 
     federation.ini     its name, how long a signature lasts, and the key that signs
     members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
@@ -26,6 +26,7 @@ from eilogin.operator.keys import (
 )
 from eilogin.operator.keys import operator_key as operator_key
 from eilogin.operator.members import LONGEST as LONGEST
+from eilogin.operator.members import VALID as VALID
 from eilogin.operator.members import Member as Member
 from eilogin.operator.members import read_member as read_member
 from eilogin.operator.proof import prove as prove

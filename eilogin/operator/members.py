@@ -8,14 +8,26 @@ says something about a member, which it would else say about itself.
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Refused
+from eilogin.operator.mending import fault_of, is_image, mend
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
-from eilogin.saml.metadata import OURS, Endpoint, EntityDescriptor, Role, read_unsigned
+from eilogin.saml.metadata import (
+    OURS,
+    Endpoint,
+    EntityDescriptor,
+    FederationMetadata,
+    Role,
+    read_unsigned,
+)
 from eilogin.saml.text import printable
 from eilogin.saml.xml import DS, MD, METADATA, in_full, parse, q, serialize
+
+#: What cures metadata that is not valid.
+VALID = "; ask who runs it for metadata that is valid by the schemas of SAML"
 
 #: Bytes of the longest metadata of one member.
 LONGEST = 1024 * 1024
@@ -39,8 +51,18 @@ _LINKS = (
     q("md:OrganizationURL"),
     q("md:AdditionalMetadataLocation"),
 )
-#: A logo may be there itself (MDUI 2.1.4).
-_SAFE = re.compile(r"\s*(https?://|data:image/)", re.IGNORECASE)
+_SAFE = re.compile(r"\s*https?://", re.IGNORECASE)
+#: What a browser may run, or show as a page, wherever somebody makes a link of it.
+_SCRIPT = re.compile(r"(javascript|vbscript|data):", re.IGNORECASE)
+#: What a browser passes over before and within a scheme.
+_IGNORED = re.compile(r"[\x00-\x20]+")
+#: Elements with prose, of which nobody makes a link.
+_PROSE = (
+    *map(q, ("mdui:DisplayName", "mdui:Description", "mdui:Keywords")),
+    *map(q, ("md:ServiceName", "md:ServiceDescription", "md:OrganizationName")),
+    *map(q, ("md:OrganizationDisplayName", "md:Company", "md:GivenName")),
+    q("md:SurName"),
+)
 
 #: Characters of a line of a certificate (RFC 7468 2), and of the name of a file.
 _LINE, _LONGEST_NAME = 64, 80
@@ -59,11 +81,18 @@ class Member:
     note: str = ""
     #: What nobody can use of its metadata.
     remarks: tuple[str, ...] = ()
+    #: What was changed in it, so that products that validate can load it.
+    mended: tuple[str, ...] = ()
 
     @property
     def entity_id(self) -> str:
         """Its name in the federation."""
         return self.descriptor.entity_id
+
+    @cached_property
+    def fault(self) -> str:
+        """Why products that validate would refuse all that it is published with."""
+        return fault_of(self.element)
 
     @property
     def roles(self) -> list[Role]:
@@ -99,9 +128,12 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
     try:
         element = parse(octets, _LIMITS)
         _require_one(element)
-        _require_links(element)
         _clean(element)
-        metadata = read_unsigned(serialize(element), on_loopback=on_loopback)
+        mended = mend(element)
+        etree.indent(element)
+        _require_links(element)
+        _require_no_scripts(element)
+        metadata = _read(element, on_loopback=on_loopback)
     except PeerUnusable as error:
         raise MetadataUnusable(f"{name}: {error}") from error
     except Refused as error:
@@ -111,7 +143,18 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
     _require_use(name, descriptor)
     note = _HEAD.match(octets)
     kept = note[1].decode().strip() if note else ""
-    return Member(element, descriptor, kept, metadata.remarks)
+    return Member(element, descriptor, kept, metadata.remarks, mended)
+
+
+def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:
+    try:
+        return read_unsigned(serialize(element), on_loopback=on_loopback)
+    except (PeerUnusable, MalformedMessage) as error:
+        fault = fault_of(element)
+        if not fault:
+            raise
+        # Its line is one of what came, and not of how it was laid out.
+        raise PeerUnusable(f"{fault}{VALID}") from error
 
 
 def _require_one(element: etree._Element) -> None:
@@ -140,10 +183,26 @@ def _require_links(element: etree._Element) -> None:
         if one.tag in _LINKS:
             links.append(one.text or "")
         for link in links:
-            if not _SAFE.match(link):
+            is_logo = one.tag == q("mdui:Logo") and is_image(link)
+            if not is_logo and not _SAFE.match(link):
                 raise MalformedMessage(
                     f"its {etree.QName(one).localname} leads to what is no web address:"
                     f" {link[:_LONGEST_NAME]!a}; expected one of http or https"
+                )
+
+
+def _require_no_scripts(element: etree._Element) -> None:
+    """Refuse an address of a script, or of a page in itself, wherever it stands."""
+    for one in element.iter():
+        said = [*map(str, one.attrib.values())]
+        if one.tag not in _PROSE and one.tag != q("mdui:Logo"):
+            said.append(one.text or "")
+        for text in said:
+            if ":" in text and _SCRIPT.match(_IGNORED.sub("", text)):
+                raise MalformedMessage(
+                    f"line {one.sourceline}: {etree.QName(one).localname} has an"
+                    f" address that browsers run: {text[:_LONGEST_NAME]!a}; expected"
+                    " one of https, or none: ask who runs it"
                 )
 
 
@@ -172,7 +231,7 @@ def _has(endpoints: tuple[Endpoint, ...], *bindings: str) -> bool:
 
 
 def _clean(element: etree._Element) -> None:
-    """Take off what is not kept, and lay out the rest as always."""
+    """Take off what is not kept, and lay out certificates as always."""
     for signature in list(element.iter(q("ds:Signature"))):
         signature.getparent().remove(signature)
     for part in element.iter(f"{{{MD}}}*", f"{{{DS}}}*"):
@@ -188,7 +247,6 @@ def _clean(element: etree._Element) -> None:
         text = "".join((certificate.text or "").split())
         lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
         certificate.text = "\n".join(["", *lines, ""])
-    etree.indent(element)
 
 
 def _clean_extensions(extensions: etree._Element) -> None:

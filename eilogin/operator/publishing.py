@@ -13,13 +13,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError, MetadataExpired
+from eilogin.errors import ConfigurationError, MetadataExpired, MetadataUnusable
 from eilogin.files import PUBLIC, write, write_under
 from eilogin.operator.folder import SIGNED, Folder
+from eilogin.operator.mending import fault_of
 from eilogin.operator.signing import last_signed
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import sign_entity
+from eilogin.saml.xml import METADATA, parse
 from eilogin.shell import typed
 
 ENTITIES = "entities"
@@ -41,7 +43,7 @@ def publish(
     Without a ``key`` there are none, but the file of all members alone. Each file is
     written whole; what is there of who is no member any more goes last. Raises
     :class:`eilogin.errors.ConfigurationError` where nothing was signed, or what was is
-    over.
+    over, or is not valid by the schemas.
     """
     last = last_signed(folder)
     if last is None:
@@ -55,19 +57,26 @@ def publish(
         raise MetadataExpired(
             f"{folder.signed}: was good until {write_instant(ends)}: sign it anew"
         )
+    octets = folder.signed.read_bytes()
+    if fault := fault_of(parse(octets, METADATA)):
+        # It was signed by a version that did not look.
+        raise MetadataUnusable(
+            f"{folder.signed}: products that validate would refuse it: {fault}: sign it"
+            f" anew: '{typed('eilogin federation sign', folder.path)}'"
+        )
     names: set[str] = set()
     if key is not None:
         for entity_id in progress(list(elements)):
-            octets = sign_entity(
+            answer = sign_entity(
                 deepcopy(elements[entity_id]),
                 publisher=folder.options.publisher or folder.options.name,
                 valid_until=ends,
                 key=key,
             )
             own = names_of(entity_id)
-            write_under([target / ENTITIES / n for n in own], octets, mode=PUBLIC)
+            write_under([target / ENTITIES / n for n in own], answer, mode=PUBLIC)
             names.update(own)
-    write(target / SIGNED, folder.signed.read_bytes(), mode=PUBLIC)
+    write(target / SIGNED, octets, mode=PUBLIC)
     for path in (target / ENTITIES).glob("*"):
         if path.name not in names and _OURS.fullmatch(path.name):
             path.unlink()

@@ -19,7 +19,8 @@ from eilogin.federation.members import Federation
 from eilogin.files import PUBLIC, write
 from eilogin.operator.folder import RULES, Folder
 from eilogin.operator.keys import operator_public_key
-from eilogin.operator.members import Member
+from eilogin.operator.members import VALID, Member
+from eilogin.operator.mending import fault_of
 from eilogin.operator.rules import Rule
 from eilogin.saml.keys import SigningKey
 from eilogin.saml.messages import write_instant
@@ -57,6 +58,8 @@ def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetad
         key=key,
     )
     metadata = _read(folder, octets)
+    if fault := fault_of(parse(octets, METADATA)):
+        raise MetadataUnusable(f"{folder.signed}: {fault}")
     write(folder.signed, octets, mode=PUBLIC)
     return metadata
 
@@ -93,6 +96,12 @@ def faults_of(folder: Folder) -> list[str]:
             faults.append(
                 f"{folder.files[entity_id]}: the metadata of '{entity_id}' was valid"
                 f" until {write_instant(ends)}: add a newer one, or remove it"
+            )
+        if member.fault:
+            faults.append(
+                f"{folder.files[entity_id]}: products that validate would refuse the"
+                f" whole federation for '{entity_id}': {member.fault}{VALID}, or remove"
+                " it"
             )
     for entity_id in folder.rules.keys() - folder.members.keys():
         hint = did_you_mean(entity_id, folder.members)

@@ -1,6 +1,8 @@
 """What a member asks of a federation, in words, for who has to decide on it."""
 
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from eilogin.errors import AlgorithmMissing, MalformedMessage
 from eilogin.operator.likeness import hosts_of, likenesses
@@ -18,6 +20,10 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.text import first_of, printable, short
 from eilogin.saml.xml import q
+from eilogin.settings import is_loopback
+
+#: Ends of names that mean something in one network alone (RFC 6762, ICANN).
+_INTERNAL = (".local", ".internal")
 
 #: So many contacts are told.
 _MOST = 20
@@ -31,7 +37,12 @@ def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
     And what it shares with ``others``, who are in the federation.
     """
     notes = (*member.remarks, *_lacking(member), *likenesses(member, others))
-    lines = (*_asked_by_member(member), *(f"note          {text}" for text in notes))
+    mended = first_of(member.mended, _MOST)
+    lines = (
+        *_asked_by_member(member),
+        *(f"mended        {text}" for text in mended),
+        *(f"note          {text}" for text in notes),
+    )
     # None of its words may look like ours, nor move what stands beside them.
     return map(printable, lines)
 
@@ -125,9 +136,37 @@ def _lacking(member: Member) -> Iterator[str]:
             yield f"a hub that encrypts gives it no login: {error}"
     if member.descriptor.whom_to_ask.startswith("who runs"):
         yield "it names nobody to ask (ContactPerson)"
+    yield from _called_by_servers(member)
     hosts = hosts_of(member)
     if len(hosts) > 1:
         yield f"its addresses are at {len(hosts)} hosts: {', '.join(sorted(hosts))}"
+
+
+def _called_by_servers(member: Member) -> Iterator[str]:
+    """Addresses inside a network that servers of others would call over SOAP."""
+    hosts = {
+        urlsplit(location).hostname or ""
+        for role in member.roles
+        for one in (*role.single_logouts, *getattr(role, "artifact_resolutions", ()))
+        if one.binding == SOAP
+        for location in (one.location, one.for_answers)
+    }
+    for host in sorted(filter(_is_inside, hosts)):
+        yield (
+            f"servers of others call it at {host} (SOAP), which is inside a network: is"
+            " it theirs too, and meant to be called?"
+        )
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host is a private or link-local address, or a name of one network."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        name = host.rstrip(".")
+        is_here = is_loopback(name)
+        return not is_here and ("." not in name or name.endswith(_INTERNAL))
+    return not found.is_global and not found.is_loopback
 
 
 def _cut(text: str) -> str:

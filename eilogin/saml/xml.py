@@ -391,8 +391,9 @@ def _alone(work: Callable[[], _T], element: etree._Element) -> _T:
 def validate(element: etree._Element, schema: str) -> None:
     """Check an element, in its place in its tree, against a schema of OASIS.
 
-    ``schema`` is ``protocol``, ``metadata`` or ``assertion``. Raises MalformedMessage
-    with the names of what is wrong and no values.
+    ``schema`` is ``protocol``, ``assertion``, ``metadata``, or ``publication``:
+    metadata with its extensions. Raises MalformedMessage with the names of what is
+    wrong and no values.
     """
     _schema(schema).check(element)
 
@@ -522,13 +523,27 @@ def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]
 
 # --- schemas ------------------------------------------------------------------------
 
-_SCHEMA_NAMESPACES = {"protocol": SAMLP, "assertion": SAML, "metadata": MD}
+_OF_METADATA = {"saml-schema-metadata-2.0.xsd": MD}
+#: The files of each schema, and their namespaces.
+_SCHEMAS = {
+    "protocol": {"saml-schema-protocol-2.0.xsd": SAMLP},
+    "assertion": {"saml-schema-assertion-2.0.xsd": SAML},
+    "metadata": _OF_METADATA,
+    # Extensions are judged too, as products do that have a schema for each.
+    "publication": {
+        **_OF_METADATA,
+        "sstc-saml-metadata-ui-v1.0.xsd": MDUI,
+        "sstc-metadata-attr.xsd": MDATTR,
+        "sstc-saml-metadata-algsupport-v1.0.xsd": ALG,
+    },
+}
+_IMPORT = '<xs:import namespace="{namespace}" schemaLocation="{file}"/>'
 
 # XML encryption wants a declaration of what it lets others add; of version 1.1 the one
 # addition is meant that RSA-OAEP needs.
 _SCHEMA = (
     f'<xs:schema xmlns:xs="{XS}" targetNamespace="{XENC11}">'
-    '<xs:import namespace="{namespace}" schemaLocation="{file}"/>'
+    "{imports}"
     '<xs:element name="MGF"><xs:complexType>'
     '<xs:attribute name="Algorithm" type="xs:anyURI" use="required"/>'
     "</xs:complexType></xs:element></xs:schema>"
@@ -546,13 +561,15 @@ class _Schema:
     """One compiled schema, used by one thread at a time: its error log is its own."""
 
     def __init__(self, name: str) -> None:
-        self._is_of_metadata = name == "metadata"
+        self._is_of_metadata = MD in _SCHEMAS[name].values()
         # The schemas of OASIS and W3C as python3-saml brings them, with all that
         # they import beside them: nothing is fetched.
         with as_file(files("onelogin.saml2") / "schemas") as folder:
-            text = _SCHEMA.format(
-                namespace=_SCHEMA_NAMESPACES[name], file=f"saml-schema-{name}-2.0.xsd"
+            imports = (
+                _IMPORT.format(namespace=namespace, file=file)
+                for file, namespace in _SCHEMAS[name].items()
             )
+            text = _SCHEMA.format(imports="".join(imports))
             base = (folder.resolve() / "eilogin.xsd").as_uri()
             self._schema = etree.XMLSchema(etree.fromstring(text, base_url=base))
         self._lock = threading.Lock()

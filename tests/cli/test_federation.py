@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 from key_pairs import key_pair
+from sloppy import rich, with_slip
 
 from eilogin import clock as the_clock
 from eilogin.cli import main
@@ -39,6 +40,7 @@ from eilogin.saml.metadata import (
     Contact,
     Endpoint,
     read_federation,
+    sign_federation,
     write_entity,
 )
 from eilogin.saml.signatures import sign
@@ -711,6 +713,100 @@ class TestRefused:
         path = write(entity("four"), "four")
         (three / "members/four.xml").symlink_to(path)
         assert "four.xml: is a link; expected a file" in run("sign", code=1)
+
+
+class TestPublishedToProducts:
+    """What strict products refuse: the member alone has it, and all would suffer."""
+
+    @pytest.fixture
+    def sloppy(self, tmp_path):
+        """The file of a member with this slip."""
+
+        def put(octets):
+            path = tmp_path / "sloppy.xml"
+            path.write_bytes(octets)
+            return path
+
+        return put
+
+    def test_a_slip_is_mended_and_told(self, new, run, sloppy):
+        path = sloppy(with_slip("ServiceName without text"))
+        told = run("add", path, "--without-proof", "test", "--yes")
+        assert (
+            "mended        line 45: ServiceName is left out: it has no text\n" in told
+        )
+        run("sign")
+        assert (
+            b'<md:ServiceName xml:lang="und">Rich<'
+            in (new / "metadata.xml").read_bytes()
+        )
+        assert "note: signed otherwise" not in run("verify")
+
+    def test_what_cannot_be_mended_is_no_member(self, new, run, sloppy):
+        octets = rich(**{'MinKeySize="2048"': 'MinKeySize="long"'})
+        told = run("add", sloppy(octets), "--without-proof", "x", "--yes", code=1)
+        assert "sloppy.xml: line 19: Element 'SigningMethod', attribute" in told
+        assert "ask who runs it for metadata that is valid by the schemas" in told
+        assert run("list").startswith("0 members")
+
+    def test_nor_is_it_signed_where_somebody_has_edited_it(self, three, run, sloppy):
+        run("sign")
+        before = (three / "metadata.xml").read_bytes()
+        octets = rich(**{'MinKeySize="2048"': 'MinKeySize="long"'})
+        (three / "members/rich.xml").write_bytes(octets)
+        for command in ("sign", "verify"):
+            told = run(command, code=1)
+            assert "members/rich.xml: products that validate would refuse" in told
+            assert "line 19: Element 'SigningMethod'" in told
+        assert (three / "metadata.xml").read_bytes() == before
+        run("remove", "https://rich.test/md", "--yes")
+        run("sign")
+
+    def test_what_is_signed_otherwise_than_it_lies_there_is_noted(self, three, run):
+        octets = with_slip("contactType")
+        (three / "members/rich.xml").write_bytes(octets)
+        run("sign")
+        told = run("verify")
+        assert "note: signed otherwise than it is in" in told
+        assert "rich.xml: line 55: ContactPerson is of contactType 'other'" in told
+
+    def test_what_was_signed_before_somebody_looked_is_not_published(
+        self, three, run, tmp_path
+    ):
+        octets = sign_federation(
+            [parse(rich(**{'MinKeySize="2048"': 'MinKeySize="long"'}))],
+            name="Proef",
+            publisher="Proef",
+            valid_until=the_clock.now() + 86_400,
+            key=key_of("operator"),
+        )
+        (three / "metadata.xml").write_bytes(octets)
+        told = run("publish", tmp_path / "www", code=1)
+        assert "products that validate would refuse it: line " in told
+        assert "federation sign" in told
+        assert not (tmp_path / "www").exists()
+
+    @pytest.mark.parametrize(
+        ("host", "is_inside"),
+        [
+            ("169.254.169.254", True),
+            ("10.0.0.5", True),
+            ("[fd00::1]", True),
+            ("intern", True),
+            ("slo.internal", True),
+            ("93.184.216.34", False),
+            ("slo.example.nl", False),
+        ],
+    )
+    def test_an_address_inside_a_network_that_servers_call_is_noted(
+        self, new, run, sloppy, host, is_inside
+    ):
+        octets = rich(**{"https://rich.test/slo": f"https://{host}/slo"})
+        told = run("add", sloppy(octets), "--without-proof", "test", "--yes")
+        said = (
+            f"servers of others call it at {host.strip('[]')} (SOAP), which is inside"
+        )
+        assert (said in told) is is_inside
 
 
 class TestRules:

@@ -6,6 +6,8 @@ its own metadata. Of the machine's configuration what Debian ships is used: prot
 rules for messages and for attributes, and pages.
 """
 
+import re
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -143,6 +145,44 @@ _PAGE = """\
 <a href="/Shibboleth.sso/Logout?return=/">Uitloggen</a>
 </html>
 """
+
+
+#: A configuration that does nothing but load metadata, as strictly as can be.
+_LOADER = Template("""\
+<SPConfig xmlns="urn:mace:shibboleth:3.0:native:sp:config" clockSkew="180">
+  <UnixListener address="$folder/shibd.sock"/>
+  <ApplicationDefaults entityID="http://nobody.invalid/shibboleth">
+    <Sessions cookieProps="https"><SSO>SAML2</SSO></Sessions>
+    <Errors/>
+    <MetadataProvider type="XML" validate="true" path="$folder/metadata.xml">
+      <MetadataFilter type="Signature" certificate="$folder/operator.crt"/>
+    </MetadataProvider>
+  </ApplicationDefaults>
+  <SecurityPolicyProvider type="XML" path="security-policy.xml"/>
+  <ProtocolProvider type="XML" path="protocols.xml"/>
+</SPConfig>
+""")
+
+
+def complaints(folder: Path, metadata: bytes, certificate: bytes) -> list[str]:
+    """What shibd says against metadata that the key of a certificate has signed.
+
+    It reads its configuration, loads the metadata, and ends. Nothing is said where it
+    takes all of it.
+    """
+    (folder / "metadata.xml").write_bytes(metadata)
+    (folder / "operator.crt").write_bytes(certificate)
+    configuration = folder / "shibboleth2.xml"
+    configuration.write_text(_LOADER.substitute(folder=folder))
+    found = subprocess.run(
+        [PROGRAM, "-t", "-c", configuration],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    lines = (found.stdout + found.stderr).splitlines()
+    return [line for line in lines if re.search(" (ERROR|CRIT|FATAL) ", line)]
 
 
 def require_shibboleth() -> None:

@@ -1,9 +1,10 @@
 """``/eilogin/login``: a login that somebody asks for by a link.
 
 And ``/eilogin/discovery``, where a discovery service says at which hub. The query says
-where she wants to be (``next``), at which ``level``, by which ``hub``, or that she
-wants to ``choose`` another one, and whether with a ``fresh`` proof. ``back`` is the
-page to go back to after a cancelled login; without it that is the page with the link.
+where she wants to be (``next``, or ``came_from`` as Plone says it), at which ``level``,
+by which ``hub``, or that she wants to ``choose`` another one, and whether with a
+``fresh`` proof. ``back`` is the page to go back to after a cancelled login; without it
+that is the page with the link.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,11 @@ from eilogin.visit.asking import AGAIN, Questions, login_address
 from eilogin.visit.login_needed import LoginNeeded
 from eilogin.visit.rules import Rules
 from eilogin.visit.silence import SilentQuestion
-from eilogin.visit.targets import page_to_go_back_to, page_to_go_to
+from eilogin.visit.targets import (
+    page_to_go_back_to,
+    page_to_go_to,
+    wanted_page,
+)
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages
 from eilogin.web.requests import (
@@ -144,7 +149,7 @@ def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
     trust = env.trust(environ)
     level = query.get("level", LEVELS[0])
     return _Wanted(
-        target=page_to_go_to(trust.own, query.get("next")),
+        target=page_to_go_to(trust.own, wanted_page(trust.own, query)),
         level=level if level in LEVELS else LEVELS[0],
         hub=choosing.named_hub(environ, query.get("hub")),
         choose=query.get("choose") == "yes" and choosing.is_needed(trust),

@@ -4,10 +4,11 @@ One of these logs out. Who led her here by a link, or named a target in an answe
 otherwise have her leave by a link of ours that says something else.
 """
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from eilogin.federation import Own
-from eilogin.web.requests import safe_next
+from eilogin.web.requests import origin_of, safe_next
 from eilogin.web.urls import root
 
 #: How often a path may be encoded, for servers and proxies that decode it again.
@@ -27,6 +28,19 @@ def page_to_go_to(own: Own, wanted: str | None) -> str:
     path = target.partition("?")[0].partition("#")[0]
     is_page = not is_own_address(own, path) or path == f"{own.mount}{own.prefix}/again"
     return target if is_page else first
+
+
+def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
+    """The page that the query of a login names, as nobody has looked at it yet.
+
+    That is ``next``, or the ``came_from`` of Zope and Plone, which is a path, or an
+    address at the origin of ``public_url``.
+    """
+    origin = origin_of(own.public_url)
+    came_from = query.get("came_from", "")
+    if came_from.startswith(f"{origin}/"):
+        came_from = came_from.removeprefix(origin)
+    return query.get("next") or came_from or None
 
 
 def page_to_go_back_to(own: Own, named: str | None) -> str:

@@ -209,11 +209,17 @@ def anna(served):
 # --- the participant's --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["login", "discovery", "logout"])
-def test_no_next_leads_away(served, anna, address):
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        *(("login", "next"), ("discovery", "next"), ("logout", "next")),
+        ("login", "came_from"),
+    ],
+)
+def test_no_next_leads_away(served, anna, address, name):
     """She who is logged in goes on at once, and at the logout so does who is not."""
     cookies = () if address == "logout" else (anna[UWV],)
-    for query in queries(served, "next"):
+    for query in queries(served, name):
         target = b"/eilogin/" + address.encode() + b"?" + query
         answer = served.ask(request("GET", target, TEXT, *cookies))
         if answer.status in (400, 414):
@@ -229,6 +235,23 @@ def test_a_next_of_this_site_is_gone_on_to(served, anna, value):
     assert lands_at(answer, UWV) == GOOD[value]
     answer = served.ask(request("GET", f"/eilogin/logout?{query}", TEXT))
     assert lands_at(answer, UWV) == GOOD[value]
+
+
+def test_no_address_behind_our_own_origin_leads_away(served, anna):
+    for value in evil_at(served):
+        query = urlencode({"came_from": f"https://{UWV}{value}"})
+        octets = request("GET", f"/eilogin/login?{query}", TEXT, anna[UWV])
+        answer = served.ask(octets)
+        assert answer.status in (400, 414) or lands_at(answer, UWV)
+        assert stays(answer, UWV)
+
+
+@pytest.mark.parametrize("value", GOOD)
+def test_where_somebody_came_from_is_gone_on_to(served, anna, value):
+    for said in (value, f"https://{UWV}{value}"):
+        query = urlencode({"came_from": said})
+        answer = served.ask(request("GET", f"/eilogin/login?{query}", TEXT, anna[UWV]))
+        assert lands_at(answer, UWV) == GOOD[value]
 
 
 def test_no_next_of_a_stranger_is_carried_along(served):

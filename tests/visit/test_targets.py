@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eilogin.visit.targets import page_to_go_to
+from eilogin.visit.targets import page_to_go_to, wanted_page
 
 
 def own(mount=""):
@@ -49,3 +49,22 @@ def test_is_any_other_page(wanted):
 def test_is_our_own_page_with_a_form_that_was_kept():
     wanted = "/eilogin/again?form=x"
     assert page_to_go_to(own(), wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ({}, None),
+        ({"next": "/mijn", "came_from": "/nieuws"}, "/mijn"),
+        ({"came_from": "/nieuws?a=b"}, "/nieuws?a=b"),
+        ({"came_from": "https://uwv.test/nieuws"}, "/nieuws"),
+        ({"came_from": "https://uwv.test//evil.test"}, "//evil.test"),
+        ({"came_from": "https://uwv.test.evil.test/"}, "https://uwv.test.evil.test/"),
+        ({"came_from": "https://uwv.test@evil.test/"}, "https://uwv.test@evil.test/"),
+        ({"came_from": "http://uwv.test/nieuws"}, "http://uwv.test/nieuws"),
+        ({"next": "https://uwv.test/nieuws"}, "https://uwv.test/nieuws"),
+    ],
+)
+def test_plone_says_where_somebody_came_from(query, page):
+    assert wanted_page(own(), query) == page
+    assert wanted_page(own("/app"), query) == page

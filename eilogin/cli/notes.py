@@ -80,6 +80,7 @@ def notes(
             *_out_of_reach(stack, read),
             *_not_asked_for(stack, read),
             *_of_any_hub(stack, read),
+            *_like_users_of_zope(stack, read),
         ]
         found += [*_strangers(stack, read, known), *_alone(stack, known)]
     # One filter may stand in several pipelines.
@@ -405,6 +406,23 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
                     text = (
                         f"{word}: each of the hubs can say that somebody is anybody;"
                         " 'subject' tells their citizens apart"
+                    )
+                    yield _note(part, "user", text)
+
+
+def _like_users_of_zope(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
+    """Names that a user of Zope's own could have too."""
+    if not (stack.parts and stack.parts[-1].is_zope):
+        return
+    for part in stack.parts:
+        options = read.get(part.title)
+        if isinstance(options, IdentityOptions) and not options.user_prefix:
+            for word in part.options.get("user", "").split():
+                if word.startswith("attribute:"):
+                    text = (
+                        f"{word}: a visitor with the name of a user in Zope is that"
+                        " user; expected 'subject', or a 'user_prefix' such as"
+                        " 'burger-'"
                     )
                     yield _note(part, "user", text)
 

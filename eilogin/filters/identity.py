@@ -22,7 +22,9 @@ level, since, until, and attributes as a mapping of lists of strings, of which
 ``allow_attributes`` names those that it may see. A key of ``attributes`` holds all
 values, in their order, with ``;`` between them; in a value ``\;`` is one, as Shibboleth
 writes it, and ``\\`` a backslash. In it and in a header the ends of lines, and other
-characters that control something, are blanks.
+characters that control something, are blanks. All of them are as WSGI has strings
+(UTF-8 seen as latin-1, PEP 3333), but in Zope (``path_style = zope``), which decodes
+none of them, they are plain text.
 """
 
 import re
@@ -92,6 +94,8 @@ _OF_SERVERS = re.compile(
     re.IGNORECASE,
 ).fullmatch
 
+
+_PREFIX = re.compile(r"[A-Za-z0-9._:@/-]{1,60}").fullmatch
 
 _NAME_OF_HEADER = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9][A-Za-z0-9-]*").fullmatch
 
@@ -238,6 +242,12 @@ def _user(value: str | Sequence[str]) -> tuple[Name, ...]:
     return found
 
 
+def _prefix(value: str) -> str:
+    if value and not _PREFIX(value):
+        raise ValueError("letters, digits and . _ - : @ / alone, such as 'burger-'")
+    return value
+
+
 class IdentityOptions(Options, name="identity"):
     """What ``[filter:…] use = egg:eilogin#identity`` understands."""
 
@@ -245,6 +255,12 @@ class IdentityOptions(Options, name="identity"):
         "what REMOTE_USER is, the first that the login has: ``subject`` (opaque, and "
         "another one at every participant), ``bsn`` or ``attribute:NAME``",
         default=("subject",),
+    )
+    user_prefix: Annotated[str, BeforeValidator(_prefix)] = option(
+        "text before REMOTE_USER, such as ``burger-``: so nobody who logs in here has "
+        "the name of a user that the application knows already",
+        default="",
+        shown="none",
     )
     attributes: Annotated[tuple[Variable, ...], BeforeValidator(_variables)] = option(
         "lines of an attribute and the key of environ that the application finds its "
@@ -277,6 +293,7 @@ class IdentityFilter:
         self.pages = Pages()
         self._user = [name.source for name in options.user]
         self._names = [name.of for name in options.user]
+        self._prefix = options.user_prefix
         self._headers = options.headers
         self._variables = options.attributes
         self._allowed = options.allow_attributes
@@ -331,16 +348,17 @@ class IdentityFilter:
             if key in inner:
                 del inner[key]
         if login is not None:
-            inner["REMOTE_USER"] = self._user_of(login)
+            written = _for_zope if env.VISIBLE in environ else _for_environ
+            inner["REMOTE_USER"] = written(self._prefix + self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
             for header in self._headers:
                 value = header.source(login)
                 if value is not None:
-                    inner[header.key] = _for_environ(value)
+                    inner[header.key] = written(value)
             if self._looks_inside is None:
                 self._looks_inside = self._has_to_look(environ)
             if self._looks_inside:
-                inner.update(self._attributes_of(login))
+                inner.update(self._attributes_of(login, written))
                 self._keep_from_application(inner, login)
         return inner
 
@@ -351,14 +369,16 @@ class IdentityFilter:
         self._has_hub = trust is not None and trust.own.hub_inside is not None
         return bool(self._variables) or self._allowed is not None or self._is_digid
 
-    def _attributes_of(self, login: Login) -> "WSGIEnvironment":
+    def _attributes_of(
+        self, login: Login, written: Callable[[str], str]
+    ) -> "WSGIEnvironment":
         """The keys that the login has something for."""
         attributes = login.attributes
         found: dict[str, Any] = {}
         for variable in self._variables:
             values = attributes.get(variable.name)
             if values and variable.key not in found:
-                found[variable.key] = _for_environ(_joined(values))
+                found[variable.key] = written(_joined(values))
         return found
 
     def _keep_from_application(self, inner: "WSGIEnvironment", login: Login) -> None:
@@ -385,11 +405,11 @@ class IdentityFilter:
         return replace(login, attributes=seen)
 
     def _user_of(self, login: Login) -> str:
-        """REMOTE_USER, as WSGI hands it over."""
+        """REMOTE_USER, without its prefix."""
         for source in self._user:
             user = source(login)
             if user:
-                return user if user.isascii() else _for_environ(user)
+                return user
         error = IdentityMissing(
             f"'user' expects one of {' '.join(self._names)}; the hub told"
             f" {listed(login.attributes)}"
@@ -438,10 +458,14 @@ def _for_environ(text: str) -> str:
 
     In one line, whatever the hub told: the ends of lines in an address become blanks.
     """
-    # What is printable holds no control character, and is sooner seen to be so.
-    if not text.isprintable():
-        text = CONTROL.sub(" ", text)
+    text = _for_zope(text)
     return text if text.isascii() else text.encode().decode("latin-1")
+
+
+def _for_zope(text: str) -> str:
+    """Text in one line, as it is: Zope and its plugins decode nothing of environ."""
+    # What is printable holds no control character, and is sooner seen to be so.
+    return text if text.isprintable() else CONTROL.sub(" ", text)
 
 
 def make_identity(

@@ -669,6 +669,19 @@ class TestAPipeline:
             site.set(one.section, path_style="zope")
         assert told() == []
 
+    def test_before_zope_names_nobody_as_a_user_of_zope(self, site):
+        site.set("app:app", use="egg:Zope#main", app=None)
+        site.set("filter:g-identity", user="attribute:mail subject")
+
+        def told():
+            noted = map(str, checking.check(IniFile.read(site.file)).remarks)
+            return [text for text in noted if "user in Zope" in text]
+
+        (note,) = told()
+        assert note.startswith("[filter:g-identity] user: attribute:mail: ")
+        site.set("filter:g-identity", user_prefix="burger-")
+        assert told() == []
+
     def test_is_also_what_filter_with_makes(self, site):
         site.set("pipeline:gemeente", pipeline="g-login app")
         site.set("filter:g-login", **{"filter-with": "g-trust"})

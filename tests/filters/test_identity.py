@@ -146,6 +146,37 @@ class TestWhoIsLoggedIn:
         seen = visitor(ANNA, user=user).get()
         assert seen["REMOTE_USER"].encode("latin-1").decode() == expected
 
+    @pytest.mark.parametrize("user", ["subject", "bsn", "attribute:name"])
+    def test_is_no_user_whom_the_application_knows_already(self, visitor, user):
+        name = visitor(ANNA, user=user).get()["REMOTE_USER"]
+        seen = visitor(ANNA, user=user, user_prefix="burger-").get()
+        assert seen["REMOTE_USER"] == f"burger-{name}"
+        assert seen[env.SESSION].subject == "q7Xw2"
+
+    @pytest.mark.parametrize("prefix", ["a b", "é", "a;", 'a"', "x" * 61])
+    def test_has_a_prefix_that_every_application_takes(self, visitor, prefix):
+        with pytest.raises(InvalidOptions, match="user_prefix"):
+            visitor(ANNA, user_prefix=prefix)
+
+    def test_is_named_in_plain_text_in_zope(self, visitor):
+        """Zope decodes no environ, and all others expect PEP 3333."""
+        asked = {
+            "user": "attribute:name",
+            "attributes": "name NAME",
+            "headers": "X-Name attribute:name",
+        }
+        in_zope = {env.VISIBLE: env.Visible("/", "/")}
+        for key in ("REMOTE_USER", "NAME", "HTTP_X_NAME"):
+            seen = visitor(ANNA, **asked).get(**in_zope)[key]
+            assert seen.startswith("Anna de Vriès")
+            seen = visitor(ANNA, **asked).get()[key]
+            assert seen.encode("latin-1").decode().startswith("Anna de Vriès")
+
+    def test_is_named_in_one_line_in_zope_too(self, visitor):
+        odd = replace(ANNA, attributes={"name": ["Žan\r\nna"]})
+        seen = visitor(odd, attributes="name NAME").get(**{env.VISIBLE: ("/", "/")})
+        assert seen["NAME"] == "Žan  na"
+
     def test_is_named_by_no_text_that_controls_something(self, visitor):
         odd = replace(ANNA, attributes={"name": ["an\r\nna"], "mail": ["a@b.test"]})
         names = "attribute:name attribute:mail"

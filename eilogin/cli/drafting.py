@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from eilogin.cli import limits
 from eilogin.settings import is_loopback
 from eilogin.shell import typed
 
@@ -93,6 +94,10 @@ class Draft:
             "use = egg:waitress#main",
             "# Where it listens: on this machine, for the proxy that speaks TLS.",
             f"listen = 127.0.0.1:{self._port()}",
+            "# What strangers can take: bytes of a body, connections, idle seconds.",
+            f"max_request_body_size = {limits.BODY}",
+            f"connection_limit = {limits.CONNECTIONS}",
+            f"channel_timeout = {limits.IDLE}",
             "",
             "[app:main]",
             *self._app(app),

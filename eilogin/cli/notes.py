@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eilogin import settings
-from eilogin.cli import inventory
+from eilogin.cli import inventory, limits
 from eilogin.cli.capabilities import Known
 from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
@@ -65,6 +65,7 @@ def notes(
     """
     found = [*_of_no_effect(file, parts), *_unreached(file, parts, stacks)]
     servers = list(map(Pipelines(file).part, file.of_kind("server")))
+    found += _without_limits(servers)
     threads = _threads(servers)
     for part in parts:
         if part.entry_point is not None:
@@ -138,6 +139,14 @@ def _threads(servers: Iterable[Part]) -> int:
         if one.distribution == "waitress"
     )
     return max((int(text) for text in said if text.isdecimal()), default=0)
+
+
+def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
+    """Note that strangers can take more of the machine than is meant."""
+    for server in servers:
+        is_first = server.title == "server:main" and server.distribution == "waitress"
+        if is_first and (text := limits.missing_in(server.options)):
+            yield Note(server.title, "", text, "no-limits")
 
 
 # --- one section ----------------------------------------------------------------

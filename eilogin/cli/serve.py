@@ -28,6 +28,7 @@ from eilogin.cli.checking import check
 from eilogin.cli.hubs import wake_members
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.large_bodies import answer_large_bodies
+from eilogin.cli.limits import quiet_queue, with_limits
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.cli.slow_clients import SlowClients
 from eilogin.cli.stopping import Stop, signals
@@ -228,10 +229,11 @@ def _listening(
 ) -> Iterator[list[_Server]]:
     """All the servers, or ConfigurationError naming the one that cannot listen."""
     with contextlib.ExitStack() as stack:
+        stack.enter_context(quiet_queue())
         servers = []
         for part in parts:
             sockets: dict[int, Any] = {}
-            adjustments: dict[str, Any] = dict(part.options)
+            adjustments: dict[str, Any] = with_limits(part.options, servers=len(parts))
             # Also what was opened before one of several addresses failed.
             stack.callback(wasyncore.close_all, sockets, ignore_all=True)
             try:

@@ -41,6 +41,8 @@ operator = %(here)s/var/federation.crt
 use = egg:waitress#main
 listen = 127.0.0.1:{port}
 threads = 4
+max_request_body_size = 16777216
+connection_limit = 500
 
 [server:back]
 use = egg:waitress#main

@@ -50,6 +50,7 @@ _TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
 _PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
 # What may lead nowhere else: to the default view, or to a language or a skin.
 _NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
+_NAMESPACE = re.compile(r"\+\+\w+\+\+")
 # Behind one of these, decoded, an application may see no path any more.
 _ENDS = ";?#"
 #: More readings of one segment than any honest one has.
@@ -259,6 +260,12 @@ class Segment:
 def called_plainly(name: str) -> str:
     """A name without what only says how to look it up; "" for that alone."""
     return _PLAINLY.sub("", name)
+
+
+def namespace_of(name: str) -> str:
+    """The namespace of a name, such as ``++resource++`` of ``++resource++x``, or ""."""
+    match = _NAMESPACE.match(name)
+    return match[0] if match else ""
 
 
 def _plain(name: str) -> str:

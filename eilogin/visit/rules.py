@@ -17,6 +17,7 @@ what is below it; what no line names needs ``basis``. Doubt makes it stricter, n
 less strict:
 
 * A path that an application may read in two ways gets the stricter rule of both.
+* A line of a namespace of Zope (``/++resource++``) holds for all of its names.
 * A line with ``methods`` holds for these (``GET`` means ``HEAD`` too). For all others
   it does not make the path open: they get what a line of the same path without
   ``methods`` says; where there is none, the strictest of the lines of this path and of
@@ -54,6 +55,7 @@ from eilogin.visit.paths import (
     canonical,
     fault_in,
     is_plain,
+    namespace_of,
     other_paths,
     path_of,
     segments_of,
@@ -205,6 +207,13 @@ class _Node:
         self.prefix = DEFAULT
         self.exact = DEFAULT
 
+    def at(self, name: str) -> "_Node | None":
+        """The node of a name below this one, or of the namespace that it is in."""
+        found = self.below.get(name)
+        if found is None and name.startswith("++"):
+            found = self.below.get(namespace_of(name))
+        return found
+
     def settle(self, inherited: Held) -> None:
         self.prefix = self.lines.over(inherited)
         self.exact = self.exact_lines.over(self.prefix)
@@ -334,9 +343,7 @@ class Rules:
         found = set()
         for segment in segments:
             reached = {
-                (node, node.below.get(name))
-                for node in nodes
-                for name in segment.readings
+                (node, node.at(name)) for node in nodes for name in segment.readings
             }
             # Where no line goes on, what was said last holds for all below.
             ends = {node for node, below in reached if below is None}
@@ -383,13 +390,15 @@ class Rules:
         for position, segment in enumerate(segments, 1):
             before = reached if segment.may_lead_nowhere else set()
             reached = before | {
-                node.below[name]
+                below
                 for node in nodes
                 for name in segment.readings
-                if name in node.below
+                if (below := node.at(name)) is not None
             }
             nodes |= reached
-            found |= {node.prefix for node in reached if node.lines}
+            # What the line of the root says has been found already, where it holds.
+            named = reached - {self._root}
+            found |= {node.prefix for node in named if node.lines}
             if position == len(segments) or segment.may_be_last:
                 found |= {node.exact for node in reached if node.exact_lines}
         return found

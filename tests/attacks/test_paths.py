@@ -453,7 +453,7 @@ def found_by(names):
     """What ZPublisher.BaseRequest finds: a name, or that of something above."""
     chain = [((), SITE)]
     for name in names:
-        if re.fullmatch(r"@@|\+\+(?:api|lang)\+\+.*", name):
+        if re.fullmatch(r"@@|\+\+(?:api|lang|resource)\+\+.*", name):
             continue
         name = re.sub(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)", "", name)  # noqa: PLW2901
         found = (
@@ -472,10 +472,14 @@ ZOPE_NAMES = (
     *("VirtualHostBase", "VirtualHostRoot", "https", "stad:443"),
     *("_vh_app", "_vh_mijn", "_vh_static", "*", "..", ".", "", "m%69jn"),
     *("@@bezwaar", "++view++mijn", "++item++zaken", "@@", "++api++", "++lang++nl"),
+    "++resource++x",
 )
 zope_lines = st.dictionaries(
     st.sampled_from(
-        [("mijn",), ("mijn", "bezwaar"), ("nieuws",), ("static",), ("mijn", "zaken")]
+        [
+            *(("mijn",), ("mijn", "bezwaar"), ("nieuws",), ("static",)),
+            *(("mijn", "zaken"), ("++resource++",), ("++api++",)),
+        ]
     ),
     st.sampled_from(("off", "optional", "basis", "midden", "hoog")),
     max_size=4,

@@ -558,6 +558,45 @@ def test_in_zope_a_line_holds_wherever_its_names_are(path, rule):
     assert zope(path) == rule
 
 
+RESOURCES = (
+    "/                    basis",
+    "/++plone++static     off",
+    "/++resource++        off",
+    "/++resource++mijn    midden",
+    "/mijn                midden",
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("/++plone++static/a.css", "off"),
+        ("/++plone++other/a.css", "basis"),
+        ("/++resource++x/a.css", "off"),
+        ("/++resource++", "off"),
+        ("/++resource++mijn/a.css", "midden"),
+        ("/++resource++x;y/a.css", "off"),
+        ("/++resources++x", "basis"),
+        ("/++resource+x", "basis"),
+        ("/x++resource++x", "basis"),
+        ("/nieuws/++resource++x", "basis"),
+        ("/%252b%252bresource++x", "basis"),
+        ("/++view++nieuws", "basis"),
+        ("/++lang++nl", "basis"),
+    ],
+)
+@pytest.mark.parametrize("style", ["plain", "zope"])
+def test_a_line_holds_for_the_names_of_a_namespace(path, rule, style):
+    more = {env.VISIBLE: env.Visible(path, path)} if style == "zope" else {}
+    assert need(Rules.parse(RESOURCES), path, **more) == rule
+
+
+@pytest.mark.parametrize("path", ["/++resource++x/mijn", "/++resource++x/@@mijn"])
+def test_in_zope_a_namespace_that_is_open_opens_no_other_line(path):
+    seen = env.Visible(path, path)
+    assert need(Rules.parse(RESOURCES), "", **{env.VISIBLE: seen}) == "midden"
+
+
 def form(body, kind="application/x-www-form-urlencoded"):
     return {
         "CONTENT_TYPE": kind,

@@ -15,11 +15,12 @@ import click
 
 from eilogin import clock, settings
 from eilogin.cli.asking import one_line, require_yes
-from eilogin.cli.check import harmless, many, telling_errors
+from eilogin.cli.check import many, telling_errors
+from eilogin.cli.federation_folder import DIR, chosen_member
 from eilogin.cli.files import write_key_pair
 from eilogin.cli.progress import bar
+from eilogin.cli.verifying import note_what_is_unsigned, until, verify_command
 from eilogin.errors import (
-    ConfigurationError,
     InvalidOptions,
     MetadataExpired,
     MetadataUnusable,
@@ -32,20 +33,17 @@ from eilogin.operator import (
     RULES,
     TOKEN,
     VALID,
-    Elements,
     Folder,
     Member,
     Rule,
     about_to_sign,
     asked_by,
     difference,
-    faults_of,
     last_signed,
     make_folder,
     nobody,
     octets_of,
     operator_certificate,
-    operator_certificate_ends,
     operator_key,
     prove,
     publish,
@@ -56,7 +54,7 @@ from eilogin.saml.keys import fingerprints_of
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import NO_SSO
-from eilogin.saml.text import first_of, printable
+from eilogin.saml.text import printable
 from eilogin.shell import as_word, typed
 
 _DAY = 86_400.0
@@ -103,12 +101,11 @@ def federation_command() -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
-_DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @federation_command.command("init", short_help="Make the folder of a new federation.")
-@_DIR
+@DIR
 @click.option("--name", required=True, type=one_line, help="Name of the federation.")
 @click.option(
     "--publisher",
@@ -207,7 +204,7 @@ def _whole_or_not_at_all(folder: Path) -> Iterator[None]:
 
 
 @federation_command.command("add", short_help="Take in a member, or what is new of it.")
-@_DIR
+@DIR
 @click.argument("source", metavar="FILE|URL")
 @click.option(
     "--proof",
@@ -325,37 +322,27 @@ def _who() -> str:
 
 
 @federation_command.command("remove", short_help="Let a member go.")
-@_DIR
+@DIR
 @click.argument("entity_id", metavar="ENTITYID")
 @_YES
 def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
     """Let the member called ENTITYID go, with what is ruled of it.
 
+    A part of the entityID is enough if no other member has it.
     It is a member until the metadata is signed and published without it, and others
     have fetched that. A hub of eilogin then tells it to end the sessions that it has,
     and refuses it from its next request on.
     """
     known = Folder(folder, bar("reading"))
-    member = _member(known, entity_id)
-    click.echo(f"{entity_id}: {_name(member)}")
+    member = chosen_member(known, entity_id)
+    click.echo(f"{member.entity_id}: {_name(member)}")
     if not yes:
         require_yes("Let it go?")
-    known.remove(entity_id)
+    known.remove(member.entity_id)
     if len(known.members) > 1:
         click.echo(f"gone; {_makes_it_count(folder)}")
     else:
         click.echo(f"gone, and it was the last one: {nobody(known)}")
-
-
-def _member(known: Folder, entity_id: str) -> Member:
-    member = known.members.get(entity_id)
-    if member is None:
-        hint = settings.did_you_mean(entity_id, known.members)
-        raise ConfigurationError(
-            f"{known.path}: '{entity_id}' is no member{hint};"
-            f" '{typed('eilogin federation list', known.path)}' tells all"
-        )
-    return member
 
 
 def _name(member: Member) -> str:
@@ -363,9 +350,12 @@ def _name(member: Member) -> str:
 
 
 @federation_command.command("list", short_help="Tell who is a member.")
-@_DIR
+@DIR
 def list_command(folder: Path) -> None:
-    """Tell who is a member: what it is, its name, and its file in DIR."""
+    """Tell who is a member: what it is, its name, its file in DIR, and what ends.
+
+    That is the first of its certificates without a later one for the same use.
+    """
     known = Folder(folder, bar("reading"))
     for entity_id, member in known.members.items():
         one = member.descriptor
@@ -373,12 +363,13 @@ def list_command(folder: Path) -> None:
         kind = " and ".join(name for name, role in kinds.items() if role)
         place = known.files[entity_id].relative_to(folder)
         # It is copied from here: a member calls itself as it likes.
-        click.echo(f"{as_word(entity_id)}  {kind}  {_name(member)}  {place}")
+        line = f"{as_word(entity_id)}  {kind}  {_name(member)}  {place}"
+        click.echo("  ".join([line, *until(member)]))
     click.echo(f"{many(len(known.members), 'member')}")
 
 
 @federation_command.command("rules", short_help="Say what holds for a member.")
-@_DIR
+@DIR
 @click.argument("entity_id", metavar="[ENTITYID]", required=False)
 @click.option(
     "--sso-domain",
@@ -409,6 +400,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Show what holds for whom, or say what holds for the member called ENTITYID.
 
+    A part of the entityID is enough if no other member has it.
     Members of one SSO domain share a session: who logs in at one is known at the
     others. All are of the usual domain of which nothing is said. Rules are signed into
     the metadata, and a hub of eilogin does as they say. They stand in DIR/rules.ini,
@@ -432,7 +424,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     if (given or clear) and entity_id is None:
         raise click.UsageError("of whom? ENTITYID is needed to say something")
     if entity_id is not None:
-        _member(known, entity_id)
+        entity_id = chosen_member(known, entity_id).entity_id
     if entity_id is None or not (given or clear):
         _tell_rules(known, [entity_id] if entity_id else list(known.members))
         return
@@ -470,7 +462,7 @@ def _in_words(rule: Rule) -> str:
 
 
 @federation_command.command("sign", short_help="Sign all members as they are now.")
-@_DIR
+@DIR
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.")
 def sign_command(folder: Path, days: int | None) -> None:
     """Sign all members and what holds for them, as they are in DIR now.
@@ -488,7 +480,7 @@ def sign_command(folder: Path, days: int | None) -> None:
 
 
 @federation_command.command("publish", short_help="Make the files that are served.")
-@_DIR
+@DIR
 @click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--no-mdq", is_flag=True, help="No answers of single members.")
 def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
@@ -506,78 +498,11 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
     answers = "" if no_mdq else f", and {many(count, 'answer')} in entities/"
     click.echo(f"{target}: metadata.xml{answers}")
     if last := last_signed(known):
-        _note_what_is_unsigned(known, last[1])
-
-
-@federation_command.command("verify", short_help="Tell whether all is well.")
-@_DIR
-def verify_command(folder: Path) -> None:
-    """Tell whether all in DIR is well, and what was signed last.
-
-    The exit status is 1 where something is not: a file that cannot be read, or what
-    cannot be signed; no signature, or one that is over.
-    """
-    known = Folder(folder, bar("reading"))
-    faults = faults_of(known)
-    last, ends = None, 0.0
-    try:
-        last = last_signed(known)
-        ends = (last[0].valid_until or 0.0) if last else 0.0
-        if ends <= clock.now():
-            told = f"over since {write_instant(ends)}" if last else "not there"
-            cure = typed("eilogin federation sign", folder)
-            faults.append(f"{known.signed}: {told}: '{cure}'")
-    except ConfigurationError as error:
-        faults.append(str(error))
-    for fault in faults:
-        click.echo(harmless(fault), err=True)
-    if faults:
-        raise SystemExit(1)
-    click.echo(
-        f"{folder}: everything in order: {many(len(known.members), 'member')}, signed"
-        f" until {write_instant(ends)}"
-    )
-    if ends - clock.now() < _SOON:
-        click.echo("note: that is soon: sign and publish again")
-    over = operator_certificate_ends(known)
-    if over - clock.now() < _LONG_BEFORE:
-        click.echo(
-            f"note: {known.options.certificate}: is good until {write_instant(over)}:"
-            " eilogin does not mind that, but members with other products may"
-        )
-    _note_what_is_mended(known)
-    if last:
-        _note_what_is_unsigned(known, last[1])
-
-
-def _note_what_is_mended(known: Folder) -> None:
-    """Say what of the files of members is signed otherwise than it stands there."""
-    notes = [
-        f"{known.files[entity_id]}: {text}"
-        for entity_id, member in known.members.items()
-        for text in member.mended
-    ]
-    for note in first_of(notes, _MOST_NOTED):
-        click.echo(printable(f"note: signed otherwise than it is in {note}"))
-
-
-def _note_what_is_unsigned(known: Folder, elements: Elements) -> None:
-    """Say so where the folder has other members than these, which were signed last."""
-    try:
-        if not known.members:
-            click.echo(f"note: not all is signed: {nobody(known)}")
-            return
-        is_signed = not any(difference(elements, about_to_sign(known)))
-    except ConfigurationError:
-        # What is published is as good as before; "verify" tells the rest.
-        is_signed = False
-    if not is_signed:
-        told = typed("eilogin federation diff", known.path)
-        click.echo(f"note: not all is signed: see '{told}'")
+        note_what_is_unsigned(known, last[1])
 
 
 @federation_command.command("diff", short_help="Tell what is not signed yet.")
-@_DIR
+@DIR
 def diff_command(folder: Path) -> None:
     """Tell what "sign" would change: members as they are, and as they were signed."""
     known = Folder(folder, bar("reading"))
@@ -589,3 +514,6 @@ def diff_command(folder: Path) -> None:
         click.echo(
             "nothing is new since it was signed" if last else "there are no members yet"
         )
+
+
+federation_command.add_command(verify_command)

@@ -2,9 +2,9 @@
 
 What belongs here: what is in that folder (``folder``), whom the operator takes in and
 what it asks of them (``members``, ``mending``, ``proof``), what it says about each of
-them (``telling``, ``likeness``, ``rules``), and signing and publishing all of it
-(``keys``, ``tokens``, ``signing``, ``publishing``). The folder is all the state there
-is, and made to be kept in git::
+them (``telling``, ``likeness``, ``rules``), what ends when (``dates``), and signing and
+publishing all of it (``keys``, ``tokens``, ``signing``, ``publishing``). The folder is
+all the state there is, and made to be kept in git::
 
     federation.ini     its name, how long a signature lasts, and the key that signs
     members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
@@ -14,6 +14,8 @@ is, and made to be kept in git::
 Every file is written whole or not at all.
 """
 
+from eilogin.operator.dates import endings_of as endings_of
+from eilogin.operator.dates import member_endings as member_endings
 from eilogin.operator.folder import MEMBERS as MEMBERS
 from eilogin.operator.folder import OPTIONS as OPTIONS
 from eilogin.operator.folder import RULES as RULES

@@ -1034,7 +1034,7 @@ class TestVerifyAndDiff:
     def test_what_is_over_is_told(self, three, run, clock):
         run("sign")
         clock.shift(12 * 86_400)
-        assert "that is soon" in run("verify")
+        assert "what is signed ends soon" in run("verify")
         clock.shift(3 * 86_400)
         assert "over since 2026-12-08" in run("verify", code=1)
 
@@ -1045,7 +1045,58 @@ class TestVerifyAndDiff:
         for kind, octets in zip(("key", "crt"), ends, strict=True):
             (tmp_path / f"operator.{kind}").write_bytes(octets)
         run("sign")
-        assert "operator.crt: is good until 2027-01-22" in run("verify")
+        told = run("verify", "--strict", code=3)
+        assert "operator.crt ends at 2027-01-22T09:00:00Z (in 59 days): " in told
+        assert "; see 'eilogin federation rollover " in told
+        assert "operator.crt ends" not in run("verify", "--days", "58", "--strict")
+
+    def test_that_a_member_ends_is_told_and_listed(
+        self, three, run, entity, write, clock
+    ):
+        """Each use ends with its last certificate: a next one takes its place."""
+        pair = SigningKey.load(*new_key_pair("four", 30))
+        descriptor = entity("four")
+        both = (pair.certificate_text, key_of("four").certificate_text)
+        role = replace(
+            descriptor.service_provider,
+            signing_certificates=both,
+            encryption_certificates=both[:1],
+        )
+        path = write(replace(descriptor, service_provider=role), "four")
+        run("add", path, "--yes")
+        run("sign")
+        ending = "https://four.test/eilogin/metadata' (participant, encryption) "
+        told = run("verify", "--strict", code=3)
+        assert f"note: the certificate of '{ending}ends at 2026-12-24T09:00:00Z" in told
+        assert told.count("note: ") == 1
+        assert "; ask help@four.test for new metadata\n" in told
+        [line] = [one for one in run("list").splitlines() if "four.test" in one]
+        assert line.endswith(
+            "four.test-eilogin-metadata.xml  certificate until 2026-12-24"
+            " (ends at 2026-12-24T09:00:00Z (in 30 days))"
+        )
+        clock.shift(40 * 86_400)
+        run("sign")
+        assert f"{ending}expired at 2026-12-24T09:00:00Z: " in run("verify")
+        assert "(expired at 2026-12-24T09:00:00Z)" in run("list")
+
+    def test_that_the_metadata_of_a_member_ends_is_told(
+        self, three, run, entity, write
+    ):
+        ends = the_clock.now() + 10 * 86_400
+        run("add", write(entity("four", valid_until=ends), "four"), "--yes")
+        run("sign")
+        told = run("verify", "--strict", code=3)
+        assert "note: the metadata of 'https://four.test/eilogin/metadata' ends" in told
+        assert "metadata until 2026-12-04" in run("list")
+
+    def test_that_all_is_good_for_years_is_told(self, three, run):
+        file = three / "federation.ini"
+        file.write_text(file.read_text().replace("14d", "400d"))
+        run("sign")
+        assert "note: validity = 400d: a removed member" in run(
+            "verify", "--strict", code=3
+        )
 
     def test_what_was_signed_by_another_is_no_state(self, three, run):
         run("sign")
@@ -1121,6 +1172,31 @@ class TestRemove:
         assert "others go on" not in run("sign", code=1)
         (three / "metadata.xml").write_text("<broken")
         assert why in run("sign", code=1)
+
+    def test_a_part_that_one_member_has_is_enough(self, three, run):
+        assert run("rules", "other.TEST").startswith(f"{OTHER}: ")
+        run("rules", "site.test", "--level", "hoog")
+        assert f"[{SITE}]" in (three / "rules.ini").read_text()
+        assert run("remove", "site.test", "--yes").startswith(f"{SITE}: ")
+        assert SITE not in run("list")
+
+    def test_a_part_that_several_have_is_none(self, three, run):
+        before = contents(three)
+        for command in (
+            ("rules", "eilogin", "--clear"),
+            ("remove", "eilogin", "--yes"),
+        ):
+            told = run(*command, code=1)
+            assert "'eilogin' is a part of 2 entityIDs; expected a part that" in told
+            assert told.endswith(f":\n  {OTHER}\n  {SITE}\n")
+        assert "no member" in run("remove", "", "--yes", code=1)
+        assert contents(three) == before
+
+    def test_who_is_called_as_a_part_of_another_is_meant_itself(
+        self, three, run, entity, write
+    ):
+        run("add", write(entity("four", entity_id=f"{SITE}/more"), "four"), "--yes")
+        assert run("rules", SITE).startswith(f"{SITE}: ")
 
     def test_who_is_no_member_is_told(self, three, run):
         assert f"did you mean '{SITE}'?" in run("remove", SITE + "/", code=1)

@@ -1,0 +1,42 @@
+"""What the commands of an operator share: the folder, and a member that is meant."""
+
+from pathlib import Path
+
+import click
+
+from eilogin import settings
+from eilogin.errors import ConfigurationError
+from eilogin.operator import Folder, Member
+from eilogin.saml.text import first_of
+from eilogin.shell import as_word, typed
+
+DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+#: How many members are named that could be meant.
+_MOST_MEANT = 10
+
+
+def chosen_member(known: Folder, said: str) -> Member:
+    """The member of this entityID, or the only one whose entityID has it in it.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where none has, or several have.
+    """
+    if said in known.members:
+        return known.members[said]
+    part = said.casefold()
+    meant = [name for name in known.members if part and part in name.casefold()]
+    if len(meant) == 1:
+        return known.members[meant[0]]
+    if meant:
+        names = "\n".join(
+            f"  {one}" for one in first_of([*map(as_word, meant)], _MOST_MEANT)
+        )
+        raise ConfigurationError(
+            f"{known.path}: '{said}' is a part of {len(meant)} entityIDs; expected a"
+            f" part that only one has:\n{names}"
+        )
+    hint = settings.did_you_mean(said, known.members)
+    raise ConfigurationError(
+        f"{known.path}: '{said}' is no member{hint};"
+        f" '{typed('eilogin federation list', known.path)}' tells all"
+    )

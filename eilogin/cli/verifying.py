@@ -1,0 +1,157 @@
+"""``eilogin federation verify``: whether all is well, and what ends."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from eilogin import clock
+from eilogin.cli.check import harmless, many
+from eilogin.cli.federation_folder import DIR
+from eilogin.cli.progress import bar
+from eilogin.errors import ConfigurationError
+from eilogin.federation.alarms import Ending, ends_in_words
+from eilogin.operator import (
+    Elements,
+    Folder,
+    Member,
+    about_to_sign,
+    difference,
+    endings_of,
+    faults_of,
+    last_signed,
+    member_endings,
+    nobody,
+)
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.text import first_of, printable
+from eilogin.shell import typed
+
+_DAY = 86_400.0
+#: What is signed and ends sooner than this is told: it is signed anew each day.
+_SOON = 3 * _DAY
+#: Days before the end of a certificate at which it is told: a new one takes weeks.
+_EARLY = 60
+#: Days that what is signed is good for: a member that is removed is one for so long.
+_LONG = 90
+#: How many notes of one kind are told.
+_MOST = 20
+
+#: The exit status with ``--strict`` where there are notes.
+_NOTED = 3
+
+
+@click.command("verify", short_help="Tell whether all is well.")
+@DIR
+@click.option("--strict", is_flag=True, help="Exit with 3 if there is a note.")
+@click.option(
+    "--days",
+    type=click.IntRange(0, 3650),
+    default=_EARLY,
+    help="Note certificates that end within this many days: 60.",
+)
+def verify_command(folder: Path, *, strict: bool, days: int) -> None:
+    """Tell whether all in DIR is well, what was signed last, and what ends.
+
+    The exit status is 1 if something is wrong: a file that cannot be read, a member
+    that cannot be signed, no signature, or one that is over. With --strict, for a
+    timer, it is 3 if nothing is wrong but there is a note: the signature, a certificate
+    or the metadata of a member ends or has ended, or not all is signed. Else it is 0.
+    """
+    known = Folder(folder, bar("reading"))
+    last, faults = _last_signed(known)
+    for fault in faults:
+        click.echo(harmless(fault), err=True)
+    if last is None or faults:
+        raise SystemExit(1)
+    click.echo(
+        f"{folder}: everything in order: {many(len(known.members), 'member')}, signed"
+        f" until {write_instant(last[0].valid_until or 0.0)}"
+    )
+    notes = [*_notes(known, *last, days)]
+    for note in notes:
+        click.echo(f"note: {printable(note)}")
+    if notes and strict:
+        raise SystemExit(_NOTED)
+
+
+def _last_signed(
+    known: Folder,
+) -> tuple[tuple[FederationMetadata, Elements] | None, list[str]]:
+    """What was signed last, and all that is wrong."""
+    faults = faults_of(known)
+    try:
+        last = last_signed(known)
+    except ConfigurationError as error:
+        return None, [*faults, str(error)]
+    ends = (last[0].valid_until or 0.0) if last else 0.0
+    if ends <= clock.now():
+        told = f"over since {write_instant(ends)}" if last else "not there"
+        cure = typed("eilogin federation sign", known.path)
+        faults.append(f"{known.signed}: {told}: '{cure}'")
+    return last, faults
+
+
+def _notes(
+    known: Folder, metadata: FederationMetadata, elements: Elements, days: int
+) -> Iterator[str]:
+    ends = metadata.valid_until or 0.0
+    if ends - clock.now() < _SOON:
+        yield "what is signed ends soon: sign and publish again"
+    validity = known.options.validity / _DAY
+    if validity > _LONG:
+        yield (
+            f"validity = {validity:.0f}d: a removed member stays one for so long to"
+            " anybody who gets an old copy, and sites may refuse it"
+            f" (federation_validity); expected at most {_LONG}d"
+        )
+    found = [one for one in endings_of(known) if one.option != "signed"]
+    soon = sorted(
+        (one for one in found if one.ends < clock.now() + days * _DAY),
+        key=lambda one: (one.ends, one.what),
+    )
+    yield from first_of([*map(_on_ending, soon)], _MOST)
+    mended = [
+        f"signed otherwise than it is in {known.files[entity_id]}: {text}"
+        for entity_id, member in known.members.items()
+        for text in member.mended
+    ]
+    yield from first_of(mended, _MOST)
+    yield from _on_unsigned(known, elements)
+
+
+def _on_ending(ending: Ending) -> str:
+    told = f"{ending.what} {ends_in_words(ending.ends)}"
+    if ending.name != "metadata":
+        told += ": eilogin goes by the key alone, but other products may refuse it"
+    return f"{told}; {ending.cure}"
+
+
+def note_what_is_unsigned(known: Folder, elements: Elements) -> None:
+    """Say so where the folder has other members than these, which were signed last."""
+    for note in _on_unsigned(known, elements):
+        click.echo(f"note: {note}")
+
+
+def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
+    try:
+        if not known.members:
+            yield f"not all is signed: {nobody(known)}"
+            return
+        is_signed = not any(difference(elements, about_to_sign(known)))
+    except ConfigurationError:
+        # What is published is as good as before; "verify" tells the rest.
+        is_signed = False
+    if not is_signed:
+        told = typed("eilogin federation diff", known.path)
+        yield f"not all is signed: see '{told}'"
+
+
+def until(member: Member) -> Iterator[str]:
+    """When the first certificate of a member ends, or its metadata, in a few words."""
+    first = min(member_endings(member), key=lambda one: one.ends, default=None)
+    if first is not None:
+        kind = "metadata" if first.name == "metadata" else "certificate"
+        told = f"{kind} until {write_instant(first.ends)[:10]}"
+        yield f"{told} ({ends_in_words(first.ends)})" if first.is_soon else told

@@ -3,10 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from eilogin import clock
-from eilogin.federation import Own
 
 #: Octets of a line (RFC 5545 3.1).
 _LINE = 75
@@ -23,16 +21,19 @@ class Event:
     reminders: tuple[int, ...] = ()
 
 
-def as_ical(own: Own, events: Sequence[Event]) -> str:
-    """An iCalendar of a site; an event keeps its UID when it is read again."""
-    host = urlsplit(own.public_url).hostname
+def as_ical(name: str, host: str, events: Sequence[Event]) -> str:
+    """An iCalendar of a site or a federation, which is called ``name``.
+
+    An event keeps its UID when it is read again. People see ``host`` before each.
+    """
     stamp = _instant(clock.now())
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]
     for event in events:
-        uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{own.entity_id} {event.name}")
+        uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{name} {event.name}")
+        at = re.sub(r"[^A-Za-z0-9.-]+", "-", host)
         lines += [
             "BEGIN:VEVENT",
-            f"UID:{uid}@{host}",
+            f"UID:{uid}@{at}",
             f"DTSTAMP:{stamp}",
             f"DTSTART:{_instant(event.at)}",
             f"SUMMARY:{_text(f'{host}: {event.text}')}",

@@ -25,9 +25,9 @@ from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import chosen, options_of_part, own_of_part
 from eilogin.cli.pipelines import Part
 from eilogin.errors import EiloginError
-from eilogin.federation import Federation, Own, Trust, peers
+from eilogin.federation import Federation, Own, Trust, dates, peers
 from eilogin.federation.alarms import Ending
-from eilogin.federation.dates import endings_of, key_endings
+from eilogin.federation.dates import key_endings
 from eilogin.federation.own import HUB
 from eilogin.federation.own_keys import (
     CALENDAR,
@@ -46,8 +46,10 @@ from eilogin.federation.trust_options import (
     federation_of,
 )
 from eilogin.files import PUBLIC, SECRET, create, write
+from eilogin.operator import Folder, endings_of
 from eilogin.saml.keys import PrivateKey, fingerprints, new_key_pair
 from eilogin.saml.messages import write_instant
+from eilogin.saml.text import printable
 from eilogin.shell import typed
 from eilogin.visit.known_key import HubAsked
 
@@ -79,15 +81,17 @@ def keys_command() -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
+_SECTION = click.option(
+    "--section",
+    help="Its section, such as filter:eilogin; needed where FILE has several sites.",
+)
+
+
 def _of_a_site(function: Callable[..., None]) -> Callable[..., None]:
     """The arguments that each of these commands has, and how it tells faults."""
 
     @click.argument("file", type=click.Path(path_type=Path))
-    @click.option(
-        "--section",
-        help="Its section, such as filter:eilogin; needed where FILE has several"
-        " sites.",
-    )
+    @_SECTION
     @wraps(function)
     def command(file: Path, section: str | None, **more: Any) -> None:
         with telling_errors():
@@ -383,25 +387,48 @@ def _day(instant: float) -> str:
 
 
 @keys_command.command("calendar", short_help="What comes when: keys, certificates.")
-@_of_a_site
+@click.argument("file", metavar="FILE|DIR", type=click.Path(path_type=Path))
+@_SECTION
 @click.option("--ical", is_flag=True, help="As iCalendar, with reminders.")
-def calendar_command(ini: IniFile, part: Part, *, ical: bool) -> None:
+def calendar_command(file: Path, section: str | None, *, ical: bool) -> None:
     """Show what comes when for a site of FILE: turns of keys, ends of certificates.
 
-    Those of our hubs are in it too, where the federation's metadata can be read. With
-    --ical it is a calendar to import, which reminds 60, 30 and 7 days before an end.
+    Those of our hubs are in it too, where the federation's metadata can be read. For
+    the folder DIR of a federation they are those of its operator and of its members.
+    With --ical it is a calendar to import, which reminds 60, 30 and 7 days before an
+    end.
     """
-    own = own_of_part(ini, part)
-    events = _events(own, _endings(ini, part, own))
+    with telling_errors():
+        if file.is_dir():
+            _tell_calendar(*_of_federation(Folder(file)), ical=ical)
+            return
+        ini = IniFile.read(file)
+        part = chosen(ini, section)
+        own = own_of_part(ini, part)
+        host = urlsplit(own.public_url).hostname or ""
+        events = _events(own, _endings(ini, part, own))
+        _tell_calendar(own.entity_id, host, events, ical=ical)
+
+
+def _tell_calendar(
+    name: str, host: str, events: Iterable[Event], *, ical: bool
+) -> None:
     coming = sorted(
         (one for one in events if one.at >= clock.now()),
         key=lambda one: (one.at, one.name),
     )
     if ical:
-        click.echo(as_ical(own, coming), nl=False)
+        click.echo(as_ical(name, host, coming), nl=False)
         return
     for event in coming:
-        click.echo(f"{_day(event.at)}  {event.text}")
+        click.echo(printable(f"{_day(event.at)}  {event.text}"))
+
+
+def _of_federation(folder: Folder) -> tuple[str, str, Iterator[Event]]:
+    """What a federation is called, where it is, and what ends of it."""
+    name = folder.options.name
+    host = urlsplit(folder.options.publisher).hostname or name
+    return name, host, map(_of_ending, endings_of(folder))
 
 
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Ending]:
@@ -416,7 +443,7 @@ def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Ending]:
     except EiloginError as error:
         click.echo(f"without those of others: {error}", err=True)
     if options is not None:
-        yield from endings_of(options, own, federation, hubs)
+        yield from dates.endings_of(options, own, federation, hubs)
 
 
 def _fetched(options: TrustOptions) -> Trust:
@@ -434,10 +461,15 @@ def _events(own: Own, endings: Iterable[Ending]) -> Iterator[Event]:
             yield Event(key.begins, f"begins {key.name}", text, (7,))
         text = f"key {key.name} is over: our metadata names it no more"
         yield Event(key.ends, f"ends {key.name}", text)
-    for ending in endings:
-        name = f"ends {ending.peer} {ending.name}"
-        text = f"{ending.what} ends: {ending.cure}"
-        yield Event(ending.ends, name, text, (60, 30, 7))
+    yield from map(_of_ending, endings)
+
+
+def _of_ending(ending: Ending) -> Event:
+    name = f"ends {ending.peer} {ending.name}"
+    text = f"{ending.what} ends: {ending.cure}"
+    # A signature lasts for days, and a certificate for years.
+    reminders = (3, 1) if ending.option == "signed" else (60, 30, 7)
+    return Event(ending.ends, name, text, reminders)
 
 
 # --- ready ----------------------------------------------------------------------

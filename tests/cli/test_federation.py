@@ -1123,6 +1123,41 @@ class TestVerifyAndDiff:
             assert f"{expected} '14d'\n" in told
 
 
+class TestCalendar:
+    @pytest.fixture
+    def calendar(self, three):
+        def call(*words):
+            words = ["keys", "calendar", str(three), *words]
+            result = CliRunner().invoke(main, words)
+            assert result.exit_code == 0, result.output
+            return result.stdout_bytes.decode()
+
+        return call
+
+    def test_has_all_that_ends_in_its_order(self, three, run, calendar):
+        run("sign")
+        first, *others = calendar().splitlines()
+        assert first.startswith("2026-12-08T09:00:00Z  what is signed in metadata.xml")
+        assert all(one.startswith("2120-01-02  the ") for one in others)
+        told = "\n".join(others)
+        for name in (HUB, SITE, OTHER):
+            assert f"the certificate of '{name}' (" in told
+        assert "the operator's certificate operator.crt ends: see 'eilogin" in told
+
+    def test_can_be_imported(self, run, calendar):
+        run("sign")
+        told = calendar("--ical")
+        assert told.startswith("BEGIN:VCALENDAR\r\n")
+        assert told.endswith("END:VCALENDAR\r\n")
+        assert told.count("BEGIN:VEVENT") == 5
+        assert told.count("TRIGGER:-P30D") == 4
+        assert "UID:Proef-ends-signature@Proef\r\n" in told
+        assert "SUMMARY:Proef: what is signed in metadata.xml ends" in told
+
+    def test_needs_no_signature(self, calendar):
+        assert "what is signed" not in calendar()
+
+
 class TestNobodyYet:
     def test_is_told(self, new, run):
         assert run("rules") == "there are no members yet\n"

@@ -140,6 +140,8 @@ class PeerUnusable(ConfigurationError):
     #: Who took it in, or "", and of which entity categories it says that it is.
     registrar = ""
     categories: frozenset[str] = frozenset()
+    #: Where one source has several that are called so, the same of each.
+    alternatives: "tuple[PeerUnusable, ...]" = ()
 
 
 class PeerWithoutKeys(PeerUnusable):

@@ -119,6 +119,11 @@ class Chosen:
         return entity
 
     def _wants_unusable(self, entity_id: str, error: PeerUnusable) -> bool:
+        if error.alternatives:
+            # Of several that are called so, each may be the one that is wanted.
+            return any(
+                self._wants_unusable(entity_id, one) for one in error.alternatives
+            )
         is_in_role = self.choice.role is None or error.is_hub is (
             self.choice.role == "hub"
         )

@@ -52,42 +52,70 @@ def names_in(metadata: FederationMetadata) -> Iterator[str]:
 def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
     """The same, with each member in one of them only: in the others it is passed over.
 
-    ``whose`` is asked of those that several have.
+    ``whose`` is asked of those that several have. Of whom one source has several that
+    are called so, no other source may say who it is: else somebody who got a second one
+    into the first could have their own be used from the other.
     """
     places: dict[str, list[int]] = {}
     for number, (_, fetched) in enumerate(found):
         for name in names_in(fetched.metadata):
             places.setdefault(name, []).append(number)
     passed: list[set[str]] = [set() for _ in found]
-    for name, numbers in places.items():
-        if len(numbers) > 1:
-            kept = whose(name, [found[number] for number in numbers])
-            for number in numbers:
-                if found[number][0] is not kept:
-                    passed[number].add(name)
+    ambiguous = set(_ambiguous(found))
+    several = {name for name, numbers in places.items() if len(numbers) > 1}
+    for name in several | (ambiguous & places.keys()):
+        numbers = places[name]
+        kept = (
+            None
+            if name in ambiguous
+            else whose(name, [found[number] for number in numbers])
+        )
+        for number in numbers:
+            if found[number][0] is not kept:
+                passed[number].add(name)
     return [
-        (source, _without(source, fetched, names))
+        (source, _without(source, fetched, names, ambiguous))
         for (source, fetched), names in zip(found, passed, strict=True)
     ]
 
 
+def _ambiguous(found: Found) -> Iterator[str]:
+    """The entityIDs that one source has several times."""
+    for _, fetched in found:
+        for name, error in fetched.metadata.left_out.items():
+            if error.alternatives:
+                yield name
+
+
 def _without(
-    source: MetadataSource, fetched: Fetched, names: Collection[str]
+    source: MetadataSource,
+    fetched: Fetched,
+    names: Collection[str],
+    ambiguous: Collection[str],
 ) -> Fetched:
-    """What comes of a source but for members that are of another one."""
+    """What comes of a source but for members that are of another one, or ambiguous."""
     if not names:
         return fetched
-    members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
-    shown = some([repr(name) for name in sorted(names)], _NAMED)
+    of_another = sorted(name for name in names if name not in ambiguous)
     told = (
-        f"{source}: {members} of another source of 'federation' too, and taken from"
-        f" there: {shown}; put 'exclude=' behind one of both, or ask who makes them"
+        *_told(source, of_another, "and taken from there"),
+        *_told(source, sorted({*names} - {*of_another}), "where several are called so"),
     )
     metadata = replace(
-        without(fetched.metadata, names), remarks=(told, *fetched.metadata.remarks)
+        without(fetched.metadata, names), remarks=(*told, *fetched.metadata.remarks)
     )
     passed = tuple(sorted({*fetched.passed, *names}))
     return replace(fetched, metadata=metadata, passed=passed)
+
+
+def _told(source: MetadataSource, names: Sequence[str], how: str) -> Iterator[str]:
+    if names:
+        members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
+        shown = some([*map(repr, names)], _NAMED)
+        yield (
+            f"{source}: {members} of another source of 'federation' too, {how}:"
+            f" {shown}; put 'exclude=' behind one of both, or ask who makes them"
+        )
 
 
 def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:

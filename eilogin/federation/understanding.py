@@ -24,8 +24,8 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.metadata.texts import told_of
 from eilogin.saml.text import CONTROL
-from eilogin.saml.xml import in_full
 
 
 def understood(
@@ -52,9 +52,13 @@ def understood(
     except PeerUnusable as error:
         raise type(error)(f"{name}: {error}") from error
     except UntrustedSignature as error:
-        raise MetadataUntrusted(f"{name}: {error}; {_instead(keys)}") from error
+        raise MetadataUntrusted(
+            f"{name}: {error}; expected the signature of its operator, whose"
+            " certificate 'federation_certificate' names, or its own line: ask the"
+            " operator which it is"
+        ) from error
     except Refused as error:
-        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        told = told_of(error) if isinstance(error, MalformedMessage) else str(error)
         # It may quote what somebody sent.
         told = CONTROL.sub(" ", told)
         but = _if_html(octets)
@@ -63,20 +67,6 @@ def understood(
         ) from error
     _require_in_time(name, metadata.valid_until, longest)
     return metadata
-
-
-def _instead(keys: Sequence[PublicKey] | None) -> str:
-    """What was expected of a signature that is not taken, and whom to ask."""
-    if keys is None:
-        return (
-            "'federation_unsigned' asks for no signature, but that of the whole has to"
-            " be sound if there is one: ask who made this metadata for one signed"
-            " otherwise, or not at all"
-        )
-    return (
-        "expected the signature of its operator, whose certificate"
-        " 'federation_certificate' names, or its own line: ask the operator which it is"
-    )
 
 
 def _if_html(octets: bytes) -> str:

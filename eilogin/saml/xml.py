@@ -150,8 +150,10 @@ _names_known: Callable[[], int] = etree.memory_debugger.dict_size
 _SHORTEST_ATTRIBUTE = 5
 #: Bytes of the shortest piece of a document by which it is told that a text is long.
 _SHORTEST_PIECE = 4096
-#: Characters of a parser's own words.
+#: Characters of a parser's own words, and how these write a namespace.
 _LONGEST_WORDS = 300
+_NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
+_PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
 #: A declaration that may be longer, or whose name is, or that has an ampersand: there
 #: the tree tells. However often its beginning stands in a text, what follows is looked
@@ -235,8 +237,14 @@ def in_full(error: MalformedMessage) -> str:
 
     For metadata, in which nothing is secret; never for a message.
     """
-    words = error.parser_said
+    words = _NAMESPACE.sub(_prefix_of, error.parser_said)
     return f"{error} ({words[:_LONGEST_WORDS]})" if words else f"{error}"
+
+
+def _prefix_of(found: re.Match[str]) -> str:
+    """``xml:`` and its like for a namespace in braces, where we know it."""
+    prefix = _PREFIXES.get(found[1])
+    return found[0] if prefix is None else f"{prefix}:"
 
 
 def _malformed(told: str, parser_said: str) -> MalformedMessage:

@@ -6,11 +6,20 @@ was found and what was expected. While a site runs it is tried in
 """
 
 import logging
+from copy import deepcopy
 
 import pytest
 from arena import HUB, SVB, UWV
 from click.testing import CliRunner
-from forging.federations import EXPIRED, MEMBERS, NO_HUB, OVER, WHOLE
+from forging.federations import (
+    EXPIRED,
+    LOCATIONS,
+    MEMBERS,
+    NO_HUB,
+    OVER,
+    WHOLE,
+    entities,
+)
 from forging.sites import ATTACKER, LOST, Site, generic, message_of, twice_the_hub
 from forging.trying import by_kind, by_name, is_even
 from lxml import etree
@@ -18,7 +27,9 @@ from lxml import etree
 from eilogin.cli import main
 from eilogin.errors import UnknownPeer
 from eilogin.saml import xml
+from eilogin.saml.bindings import POST
 from eilogin.saml.keys import new_key_pair
+from eilogin.saml.metadata.values import REGISTRATION_INFO
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +141,251 @@ def test_a_link_that_is_no_address_stands_on_no_page(hub, url):
 
 def test_one_that_is_good_is_taken(uwv, hub):
     assert uwv.trust(uwv.told.octets).hub_ids == hub.trust(hub.told.octets).hub_ids
+
+
+# --- what is read leniently -----------------------------------------------------------
+
+
+def _key(site):
+    """A KeyDescriptor with the key of somebody outside of the federation."""
+    return (
+        f'<md:KeyDescriptor xmlns:md="{xml.MD}" use="signing"><ds:KeyInfo'
+        f' xmlns:ds="{xml.DS}"><ds:X509Data><ds:X509Certificate>'
+        f"{site.told.stranger.certificate_text}</ds:X509Certificate></ds:X509Data>"
+        "</ds:KeyInfo></md:KeyDescriptor>"
+    )
+
+
+def _role(name, inside, *, kind="", protocol=xml.SAMLP):
+    kind = kind and f' xsi:type="{kind}"'
+    return (
+        f'<md:{name} xmlns:md="{xml.MD}" xmlns:xsi="{xml.XSI}"{kind}'
+        f' protocolSupportEnumeration="{protocol}">{inside}<md:SingleSignOnService'
+        f' Binding="{POST}" Location="https://attacker.test/sso"/></md:{name}>'
+    )
+
+
+def _extension(inside):
+    return f'<md:Extensions xmlns:md="{xml.MD}">{inside}</md:Extensions>'
+
+
+def _member(name, role):
+    return (
+        f'<md:EntityDescriptor xmlns:md="{xml.MD}" entityID="{name}">{role}'
+        "</md:EntityDescriptor>"
+    )
+
+
+#: Where somebody hides a key, in the member of a hub and of its participants.
+HIDDEN = {
+    "role-of-adfs": lambda key, name: _role(
+        "RoleDescriptor", key, kind="fed:SecurityTokenServiceType"
+    ),
+    "role-typed-as-a-hub": lambda key, name: _role(
+        "RoleDescriptor", key, kind="md:IDPSSODescriptorType"
+    ),
+    "attribute-authority": lambda key, name: _role("AttributeAuthorityDescriptor", key),
+    "hub-of-saml1": lambda key, name: _role(
+        "IDPSSODescriptor", key, protocol="urn:oasis:names:tc:SAML:1.1:protocol"
+    ),
+    "hub-of-saml2-but-for-its-case": lambda key, name: _role(
+        "IDPSSODescriptor", key, protocol=xml.SAMLP.upper()
+    ),
+    "extension": lambda key, name: _extension(key),
+    "member-in-an-extension": lambda key, name: _extension(
+        _member(name, _role("IDPSSODescriptor", key))
+    ),
+    "role-in-an-extension": lambda key, name: _extension(
+        _role("IDPSSODescriptor", key)
+    ),
+    "role-in-a-role": lambda key, name: _role(
+        "RoleDescriptor", _role("IDPSSODescriptor", key), kind="x"
+    ),
+    "member-in-a-role": lambda key, name: _role(
+        "RoleDescriptor", _member(name, _role("IDPSSODescriptor", key)), kind="x"
+    ),
+    "organization": lambda key, name: (
+        f'<md:Organization xmlns:md="{xml.MD}"><md:OrganizationName>'
+        f"&lt;script&gt;alert(1)&lt;/script&gt;</md:OrganizationName>{key}"
+        "</md:Organization>"
+    ),
+    "contact": lambda key, name: (
+        f'<md:ContactPerson xmlns:md="{xml.MD}" contactType="x">{key}'
+        "</md:ContactPerson>"
+    ),
+}
+
+
+def hides(site, root, host, part):
+    """Put a part into the member of this host, where the schema would have it."""
+    entity = site.member(root, host).entity
+    element = etree.fromstring(part(_key(site), ATTACKER))
+    is_last = element.tag in (xml.q("md:Organization"), xml.q("md:ContactPerson"))
+    if element.tag == xml.q("md:Extensions"):
+        for old in entity.findall(element.tag):
+            element.extend(list(old))
+            entity.remove(old)
+    entity.insert(len(entity) if is_last else 0, element)
+
+
+#: Who took a member in.
+REGISTRAR = "https://registrar.test"
+
+
+def registered(entity):
+    """Have a member say who took it in."""
+    extensions = entity.find(xml.q("md:Extensions"))
+    if extensions is None:
+        extensions = etree.Element(xml.q("md:Extensions"))
+        entity.insert(0, extensions)
+    info = etree.SubElement(extensions, REGISTRATION_INFO)
+    info.set("registrationAuthority", REGISTRAR)
+
+
+def certificates_in(trust):
+    """All that a site believes of anybody."""
+    roles = [
+        role
+        for one in trust.federation.entities
+        for role in (one.identity_provider, one.service_provider)
+        if role is not None
+    ]
+    return {
+        text
+        for role in roles
+        for text in (*role.signing_certificates, *role.encryption_certificates)
+    }
+
+
+@pytest.mark.parametrize("host", [HUB, SVB])
+@pytest.mark.parametrize("part", HIDDEN.values(), ids=HIDDEN.keys())
+def test_what_is_hidden_where_nobody_reads_is_believed_by_nobody(uwv, hub, part, host):
+    """The operator has signed it. It costs nobody anything either."""
+    root = uwv.told.root()
+    hides(uwv, root, host, part)
+    octets = uwv.told.signed(root)
+    assert uwv.told.stranger.certificate_text.encode() in octets
+    for site in (uwv, hub):
+        good, trust = site.trust(site.told.octets), site.trust(octets)
+        assert trust.federation.digests == good.federation.digests
+        assert trust.hub_ids == good.hub_ids
+        assert trust.federation.left_out == {}
+        assert uwv.told.stranger.certificate_text not in certificates_in(trust)
+        assert all(text.isprintable() for text in trust.federation.remarks)
+
+
+@pytest.mark.parametrize("part", HIDDEN.values(), ids=HIDDEN.keys())
+def test_what_the_operator_did_not_sign_is_refused_wherever_it_stands(uwv, part):
+    root = xml.parse(uwv.told.signed(uwv.told.root()), xml.METADATA)
+    hides(uwv, root, HUB, part)
+    assert uwv.stops(xml.serialize(root)).code == "metadata-untrusted"
+
+
+@pytest.mark.parametrize("kind", ["md:SPSSODescriptorType", "fed:Any", "x"])
+def test_a_hub_is_none_by_another_type(uwv, kind):
+    root = uwv.told.root()
+    uwv.member(root, HUB).role.set(xml.q("xsi:type"), kind)
+    error = uwv.stops(uwv.told.signed(root))
+    assert error.code == "peer-unusable"
+    assert "xsi:type" in str(error)
+
+
+@pytest.mark.parametrize("host", [HUB, SVB])
+@pytest.mark.parametrize("name", LOCATIONS)
+def test_an_address_beside_a_good_one_leads_nobody_there(uwv, hub, host, name):
+    """Of each service the first is spoilt, and none is used of those that are."""
+    root = uwv.told.root()
+    member = uwv.member(root, host)
+    spoilt = [services[0] for services in (member.main, member.logout)]
+    for one in spoilt:
+        assert len(member.role.findall(one.tag)) > 1
+        one.set("Location", LOCATIONS[name])
+    octets = uwv.told.signed(root)
+    for site in (uwv, hub):
+        trust = site.trust(octets)
+        entity = trust.federation.entity(site.entity_id(host))
+        role = entity.identity_provider or entity.service_provider
+        main = getattr(role, "single_sign_ons", ()) or role.assertion_consumers
+        assert len(main) == len(member.main) - 1
+        assert len(role.single_logouts) == len(member.logout) - 1
+        locations = {one.location for one in (*main, *role.single_logouts)}
+        assert LOCATIONS[name] not in locations
+        assert len(trust.federation.remarks) >= len(spoilt)
+        assert all(text.isprintable() for text in trust.federation.remarks)
+
+
+class TestOneNameForTwo:
+    """Somebody has a second member of another's entityID taken into the metadata."""
+
+    @staticmethod
+    def twice(site, host, *, is_first):
+        """What the operator signed then; the second one has the stranger's key."""
+        root = site.told.root()
+        entity = site.member(root, host).entity
+        evil = deepcopy(entity)
+        for certificate in evil.iter(xml.q("ds:X509Certificate")):
+            certificate.text = site.told.stranger.certificate_text
+        (entity.addprevious if is_first else entity.addnext)(evil)
+        return site.told.signed(root)
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_has_none_of_a_participant_believed(self, hub, is_first, caplog):
+        good = hub.trust(hub.told.octets).federation.digests
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            trust = hub.trust(self.twice(hub, SVB, is_first=is_first))
+        svb = hub.entity_id(SVB)
+        with pytest.raises(UnknownPeer, match="occurs 2 times"):
+            trust.participant(svb)
+        assert hub.told.stranger.certificate_text not in certificates_in(trust)
+        others = {name: digest for name, digest in good.items() if name != svb}
+        assert trust.federation.digests == others
+        assert "left out (peer-unusable)" in caplog.text
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    @pytest.mark.parametrize("is_other_a_hub", [True, False])
+    def test_has_nobody_take_the_place_of_the_hub(self, uwv, is_first, is_other_a_hub):
+        octets = self.twice(uwv, HUB, is_first=is_first)
+        if is_other_a_hub:
+            root = xml.parse(octets, xml.METADATA)
+            root.remove(root.find(xml.q("ds:Signature")))
+            other, known = uwv.member(root, SVB), entities(root)
+            (first, _) = [one for one in known if f"//{HUB}" in one.get("entityID")]
+            other.role.addprevious(deepcopy(first.find(xml.q("md:IDPSSODescriptor"))))
+            octets = uwv.told.signed(root)
+        error = uwv.stops(octets)
+        told = "more than one hub" if is_other_a_hub else "occurs 2 times"
+        assert told in str(error)
+
+    @pytest.mark.parametrize("wanted", ["", f" registrar={REGISTRAR}"])
+    def test_has_no_other_source_say_who_it_is(self, uwv, wanted):
+        """It would be the attacker's, who got two of them into the first one.
+
+        Also where the line of the first one wants one of them alone.
+        """
+        root = xml.parse(self.twice(uwv, SVB, is_first=True), xml.METADATA)
+        root.remove(root.find(xml.q("ds:Signature")))
+        evil, good = [e for e in entities(root) if f"//{SVB}" in e.get("entityID")]
+        registered(good)
+        registered(uwv.member(root, HUB).entity)
+        uwv.file.write_bytes(uwv.told.signed(root))
+        other = uwv.folder / "other.xml"
+        other.write_bytes(xml.serialize(evil))
+        lines = f"{uwv.file}{wanted}\n{other} unsigned=true validity=off"
+        trust = uwv.trust(federation=lines)
+        with pytest.raises(UnknownPeer):
+            trust.participant(uwv.entity_id(SVB))
+        assert uwv.told.stranger.certificate_text not in certificates_in(trust)
+        assert trust.hub_ids == (uwv.entity_id(HUB),)
+
+    def test_costs_nobody_who_is_taken_from_elsewhere(self, uwv):
+        """Of the first source nobody is wanted who is called so."""
+        uwv.file.write_bytes(self.twice(uwv, SVB, is_first=True))
+        other = uwv.folder / "other.xml"
+        other.write_bytes(xml.serialize(uwv.member(uwv.told.root(), SVB).entity))
+        lines = f"{uwv.file} role=hub\n{other} unsigned=true validity=off"
+        trust = uwv.trust(federation=lines)
+        svb, known = uwv.entity_id(SVB), uwv.arena.federation.trusts[HUB]
+        assert trust.participant(svb)[1] == known.participant(svb)[1]
 
 
 # --- by a folder, while the key of its operator changes -------------------------------

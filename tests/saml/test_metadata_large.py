@@ -164,6 +164,15 @@ def grouped(root):
     group.extend(members[5:7])
 
 
+def extended(root):
+    """Members with a role and extensions that no schema here knows."""
+    for member in root.findall(q("md:EntityDescriptor"))[::2]:
+        role = etree.Element(q("md:RoleDescriptor"))
+        role.set(q("xsi:type"), "other:Type")
+        role.set("protocolSupportEnumeration", "urn:x-test:other")
+        member.find(q("md:SPSSODescriptor")).addprevious(role)
+
+
 def registered(root):
     """Who took in all that do not say otherwise."""
     info = {"registrationAuthority": "https://registrar.test"}
@@ -177,7 +186,7 @@ def named_oddly(root):
 
 @pytest.mark.parametrize(
     "edit",
-    [len, spoilt, grouped, registered, named_oddly],
+    [len, spoilt, grouped, extended, registered, named_oddly],
     ids=lambda one: one.__name__,
 )
 def test_it_is_what_is_read_of_the_whole(written, read, read_in_pieces, edit):
@@ -202,12 +211,16 @@ def test_it_is_kept_and_looked_up_as_the_whole_is(
     assert list(pieces.entities[1:3]) == list(whole.entities[1:3])
 
 
-def test_a_member_is_not_there_twice(written, read_in_pieces):
+@pytest.mark.parametrize("again", [1, -1], ids=["one-piece", "another-piece"])
+def test_none_of_two_members_of_one_entity_id_is_used(written, read_in_pieces, again):
     def repeat(root):
-        root[-1].set("entityID", name_of(0))
+        members = root.findall(q("md:EntityDescriptor"))
+        members[again].set("entityID", name_of(0))
 
-    with pytest.raises(MalformedMessage, match=r"site-0\.test.*occurs twice"):
-        read_in_pieces(written(repeat))
+    found = read_in_pieces(written(repeat))
+    assert name_of(0) not in [one.entity_id for one in found.entities]
+    assert len(found.entities) == COUNT - 2
+    assert len(found.left_out[name_of(0)].alternatives) == 2
 
 
 def test_a_member_has_white_space_around_a_name_that_is_taken(written, read_in_pieces):

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from eilogin import clock
-from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
+from eilogin.errors import PeerUnusable, PeerWithoutKeys
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT, SOAP
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import certificate_ends
@@ -485,12 +485,32 @@ class TestAnAddress:
             ),
         )
 
-    def test_for_one_that_we_speak_may_not(self, one):
+    @pytest.mark.parametrize(
+        "address",
+        ["http://sp.example.nl/artifact", "javascript:alert(1)", "/artifact", ""],
+    )
+    def test_that_is_not_https_is_skipped_where_there_is_another(self, one, address):
         more = f"""
-    <AssertionConsumerService index="1" Binding="{ARTIFACT}"
-        Location="http://sp.example.nl/artifact"/>"""
-        with pytest.raises(PeerUnusable, match=r"https.*'http://sp\.example\.nl/art"):
-            read(participant([(SIGNING, one)], more))
+    <AssertionConsumerService index="1" isDefault="true" Binding="{ARTIFACT}"
+        Location="{address}"/>"""
+        found = read(participant([(SIGNING, one)], more))
+        (entity,) = found.entities
+        (consumer,) = entity.service_provider.assertion_consumers
+        assert entity.service_provider.consumer() == consumer
+        assert consumer.location.startswith("https:")
+        (told,) = found.remarks
+        assert told.startswith("entity 'https://sp.example.nl': an address is skipped")
+        assert "AssertionConsumerService by HTTP-Artifact" in told
+        assert told.endswith(repr(address))
+
+    @pytest.mark.parametrize("binding", [POST, ARTIFACT])
+    def test_that_is_the_only_one_of_its_service_has_to_be_https(self, one, binding):
+        text = participant([(SIGNING, one)])
+        text = text.replace('Location="https:', 'Location="http:').replace(
+            POST, binding
+        )
+        with pytest.raises(PeerUnusable, match=r"Consumer.*not https.*; ask who runs"):
+            read(text)
 
 
 class TestAnAggregate:
@@ -520,9 +540,9 @@ class TestAnAggregate:
         assert found.entities[2].identity_provider is None
         assert found.is_aggregate
 
-    def test_of_a_party_twice_is_refused(self, one):
+    def test_of_a_party_twice_has_none_of_both(self, one):
         text = participant([(BOTH, one)])
-        with pytest.raises(MalformedMessage, match="twice"):
+        with pytest.raises(PeerUnusable, match="occurs 2 times"):
             read(
                 '<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">'
                 f"{text}{text}</EntitiesDescriptor>"

@@ -6,6 +6,7 @@ be used is left out, and known to be so.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,12 +20,28 @@ from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
 from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import encryption_key, key_name, public_key
-from eilogin.saml.messages import read_duration, read_instant
+from eilogin.saml.messages import read_duration
 from eilogin.saml.metadata.addresses import require_address, web_host
 from eilogin.saml.metadata.ruled import read_ruled
-from eilogin.saml.metadata.soundness import earliest, end_of, entities_in
-from eilogin.saml.metadata.texts import attribute_of, clean, line, plain, shown
+from eilogin.saml.metadata.soundness import (
+    SOUND,
+    Verdict,
+    earliest,
+    end_of,
+    entities_in,
+    instant_of,
+)
+from eilogin.saml.metadata.texts import (
+    attribute_of,
+    clean,
+    line,
+    plain,
+    shown,
+    told_of,
+)
+from eilogin.saml.metadata.unread import speaks_saml2
 from eilogin.saml.metadata.values import (
+    CONTACT_KINDS,
     DISCOVERY_RESPONSE,
     ENTITY_CATEGORY,
     ENTITY_CATEGORY_SUPPORT,
@@ -40,7 +57,7 @@ from eilogin.saml.metadata.values import (
     ServiceProvider,
 )
 from eilogin.saml.text import short
-from eilogin.saml.xml import SAMLP, q
+from eilogin.saml.xml import q
 
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
@@ -62,6 +79,8 @@ class _Member:
     entity_id: str
     #: Whether it may be on this machine.
     on_loopback: bool
+    #: What is wrong with it by the schema.
+    verdict: Verdict
     #: The remarks on all members.
     remarks: list[str]
 
@@ -122,18 +141,19 @@ def showing(through: _Through) -> Iterator[None]:
 
 
 def read_tree(
-    root: etree._Element, faults: Mapping[int, PeerUnusable], *, on_loopback: bool
+    root: etree._Element, verdicts: Mapping[int, Verdict], *, on_loopback: bool
 ) -> FederationMetadata:
-    """What a document says that is trusted; ``faults`` as :func:`faults_in` has them.
+    """What a document says that is trusted; with the :func:`verdicts_on` its members.
 
-    Raises :class:`~eilogin.errors.MalformedMessage` where two members have one
-    entityID, and where none can be used the error of the first.
+    Where two members have one entityID, both are left out: nobody could tell which of
+    them is meant. Raises the error of the first member where none can be used.
     """
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
     found = list(entities_in(root, None))
-    taken = {element.get("entityID", "") for element, _ in found}
+    names = Counter(element.get("entityID", "") for element, _ in found)
+    taken = set(names)
     for number, (element, valid_until) in enumerate(gone_through()(found)):
         said = element.get("entityID", "")
         try:
@@ -141,13 +161,15 @@ def read_tree(
         except PeerUnusable as error:
             left_out[said] = _of_member(error, element)
             continue
-        if entity_id in entities or entity_id in left_out:
-            raise MalformedMessage(f"entity '{entity_id}' occurs twice")
+        if names[said] > 1:
+            left_out[entity_id] = _repeated(
+                entity_id, names[said], element, left_out.get(entity_id)
+            )
+            continue
         taken.add(entity_id)
+        verdict = verdicts.get(number, SOUND)
+        member = _Member(entity_id, on_loopback, verdict, remarks)
         try:
-            if number in faults:
-                raise faults[number]
-            member = _Member(entity_id, on_loopback, remarks)
             entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
             left_out[entity_id] = _of_member(error, element)
@@ -170,8 +192,7 @@ def created_in(root: etree._Element) -> float | None:
     """When the operator says that it was made, or None."""
     extensions = root.find(q("md:Extensions"))
     publication = None if extensions is None else extensions.find(PUBLICATION_INFO)
-    text = None if publication is None else publication.get("creationInstant")
-    return None if text is None else read_instant(text)
+    return None if publication is None else instant_of(publication, "creationInstant")
 
 
 def _levels_of(root: etree._Element) -> Iterator[etree._Element]:
@@ -191,6 +212,23 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
     error.registrar = _read_registrar(element)
     said = _read_entity_attributes(element)
     error.categories = frozenset(said.get(ENTITY_CATEGORY, ()))
+    return error
+
+
+def _repeated(
+    entity_id: str, times: int, element: etree._Element, before: PeerUnusable | None
+) -> PeerUnusable:
+    """The error of several members of one entityID; ``before`` is that of the last."""
+    told = (
+        f"entity '{entity_id}' occurs {times} times, so none of them is used; ask the"
+        " operator which of them is meant"
+    )
+    error = _of_member(PeerUnusable(told), element)
+    error.alternatives = (
+        *(before.alternatives if before is not None else ()),
+        _of_member(PeerUnusable(told), element),
+    )
+    error.is_hub = any(one.is_hub for one in error.alternatives)
     return error
 
 
@@ -217,6 +255,14 @@ def _entity_id(said: str, taken: Collection[str]) -> str:
 def _read_entity(
     element: etree._Element, member: _Member, inherited: float | None
 ) -> EntityDescriptor:
+    fault = member.verdict.fault
+    if fault is not None:
+        raise PeerUnusable(
+            f"entity '{member.entity_id}': {told_of(fault)}; ask who runs it for"
+            " metadata that is valid"
+        ) from fault
+    for text in member.verdict.remarks:
+        member.tell(text)
     try:
         return _read_roles(element, inherited, member)
     except PeerWithoutKeys as error:
@@ -229,19 +275,23 @@ def _read_roles(
     element: etree._Element, inherited: float | None, member: _Member
 ) -> EntityDescriptor:
     entity = _Part.of(element)
-    service = _role_of(entity, "md:SPSSODescriptor")
-    identity = _role_of(entity, "md:IDPSSODescriptor")
-    roles = [role for role in (service, identity) if role is not None]
+    of_hub = _role_of(entity, "md:IDPSSODescriptor", member)
+    hub = None if of_hub is None else _read_identity(of_hub, entity, member)
+    # A role that cannot be used costs itself alone. But without its role as a hub the
+    # whole member is left out: else another one could become the hub in its place.
+    of_participant, participant = _participant_of(entity, member, is_hub=bool(hub))
+    roles = [role for role in (of_participant, of_hub) if role is not None]
     about = [_by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
     said = _attributes_in(entity.extensions)
+    contacts = (_read_contact(one) for one in entity.all("md:ContactPerson"))
     return EntityDescriptor(
         entity_id=member.entity_id,
-        service_provider=_read_service_provider(service, member),
-        identity_provider=_read_identity(identity, entity, member),
+        service_provider=participant,
+        identity_provider=hub,
         names=_read_texts(about, "mdui:DisplayName"),
         descriptions=_read_texts(about, "mdui:Description"),
         information_urls=_read_links(about, "mdui:InformationURL", member.tell),
-        contacts=tuple(map(_read_contact, entity.all("md:ContactPerson"))),
+        contacts=tuple(one for one in contacts if one.kind in CONTACT_KINDS),
         entity_categories=frozenset(said.get(ENTITY_CATEGORY, ())),
         supported_categories=frozenset(said.get(ENTITY_CATEGORY_SUPPORT, ())),
         digest_methods=_read_algorithms(entity, "alg:DigestMethod"),
@@ -252,6 +302,23 @@ def _read_roles(
             inherited, end_of(element), *(end_of(role.element) for role in roles)
         ),
     )
+
+
+def _participant_of(
+    entity: _Part, member: _Member, *, is_hub: bool
+) -> tuple[_Part | None, ServiceProvider | None]:
+    """The role as a participant; none where it cannot be used, and ``is_hub``."""
+    try:
+        role = _role_of(entity, "md:SPSSODescriptor", member)
+        if role is None:
+            return None, None
+        end_of(role.element)
+        return role, _read_service_provider(role, member)
+    except (MalformedMessage, PeerWithoutKeys) as error:
+        if not is_hub:
+            raise
+        member.tell(f"its SPSSODescriptor is skipped: {error}")
+        return None, None
 
 
 def _read_registrar(element: etree._Element | None) -> str:
@@ -284,24 +351,18 @@ def _read_algorithms(part: _Part, name: str) -> tuple[str, ...]:
     return tuple(attribute_of(method, "Algorithm") for method in found)
 
 
-def _role_of(entity: _Part, name: str) -> _Part | None:
-    roles = [
-        role
-        for role in entity.all(name)
-        if SAMLP in role.get("protocolSupportEnumeration", "").split()
-    ]
+def _role_of(entity: _Part, name: str, member: _Member) -> _Part | None:
+    roles = [role for role in entity.all(name) if speaks_saml2(role)]
     if len(roles) > 1:
         raise MalformedMessage(
             f"more than one {name} for SAML 2.0; ask who runs it for metadata with one"
         )
+    if fault := member.verdict.roles.get(q(name)):
+        raise MalformedMessage(f"{fault}; ask who runs it for metadata that is valid")
     return _Part.of(roles[0]) if roles else None
 
 
-def _read_service_provider(
-    role: _Part | None, member: _Member
-) -> ServiceProvider | None:
-    if role is None:
-        return None
+def _read_service_provider(role: _Part, member: _Member) -> ServiceProvider:
     services = role.all("md:AttributeConsumingService")
     responses = role.extensions.get(DISCOVERY_RESPONSE, ())
     read = ServiceProvider(
@@ -319,11 +380,7 @@ def _read_service_provider(
     return _with_usable_keys(read, member.tell)
 
 
-def _read_identity(
-    role: _Part | None, entity: _Part, member: _Member
-) -> IdentityProvider | None:
-    if role is None:
-        return None
+def _read_identity(role: _Part, entity: _Part, member: _Member) -> IdentityProvider:
     resolutions = _read_endpoints(role, "md:ArtifactResolutionService", member)
     wants_signed = _read_flag(role.element, "WantAuthnRequestsSigned")
     activity = role.extensions.get(q("act:ActivityService"), ())
@@ -423,7 +480,7 @@ def _read_keys(role: _Part) -> _Keys:
     methods = (
         _read_encryption_method(method)
         for key in keys
-        if key.use != "signing"
+        if key.use in (None, "encryption")
         for method in key.element.iterchildren(_ENCRYPTION_METHOD)
     )
     return _Keys(
@@ -519,8 +576,12 @@ def _read_endpoints(role: _Part, name: str, member: _Member) -> tuple[Endpoint, 
 def _read_addresses(
     elements: Sequence[etree._Element], member: _Member
 ) -> tuple[Endpoint, ...]:
-    """The endpoints; one of a binding that we do not speak only if it is sound."""
-    found = []
+    """The endpoints of one service whose address can be used.
+
+    Raises :class:`~eilogin.errors.MalformedMessage` where there is one of a binding
+    that we speak, and no such one can be used.
+    """
+    found, faults = [], []
     for element in elements:
         try:
             found.append(_read_endpoint(element, on_loopback=member.on_loopback))
@@ -528,12 +589,16 @@ def _read_addresses(
             name = etree.QName(element).localname
             binding = element.get("Binding", "")
             if binding in _SPOKEN:
-                raise MalformedMessage(
-                    f"its {name} by {short(binding)}: {error}; ask who runs"
-                    " it for its metadata with another address"
-                ) from error
-            article = "an" if name.startswith("A") else "a"
-            member.tell(f"{article} {name} is passed over: {error}")
+                faults.append(f"its {name} by {short(binding)}: {error}")
+            else:
+                article = "an" if name.startswith("A") else "a"
+                member.tell(f"{article} {name} is passed over: {error}")
+    if faults and not any(one.binding in _SPOKEN for one in found):
+        raise MalformedMessage(
+            f"{faults[0]}; ask who runs it for its metadata with another address"
+        )
+    for fault in faults:
+        member.tell(f"an address is skipped, others are used: {fault}")
     return tuple(found)
 
 
@@ -597,4 +662,4 @@ def _read_contact(element: etree._Element) -> Contact:
             said[child.tag] = line(child)
     company, email, telephone = said.values()
     email = email.removeprefix("mailto:").strip()
-    return Contact(element.get("contactType"), company, email, telephone)
+    return Contact(element.get("contactType", ""), company, email, telephone)

@@ -1,22 +1,25 @@
-"""Whether metadata is sound by the schema: the whole, or what is around its members.
+"""Whether metadata is valid by the schema: the whole, each member, and each role.
 
-One member that is not must not shut out all others.
+A member that is not valid must not shut out all others, nor a role or a text that is
+not valid the rest of its member.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
 
 from lxml import etree
 
-from eilogin.errors import MalformedMessage, PeerUnusable
+from eilogin.errors import MalformedMessage
 from eilogin.saml.messages import read_instant
-from eilogin.saml.metadata.texts import clean, shown
+from eilogin.saml.metadata.texts import shown, told_of
+from eilogin.saml.metadata.unread import READ_ROLES, add_placeholder, drop_unread
 from eilogin.saml.signatures import check_structure
+from eilogin.saml.text import first_of
 from eilogin.saml.xml import (
     MD,
     METADATA,
     has_once,
-    in_full,
     parse,
     parse_canonical,
     q,
@@ -31,18 +34,85 @@ _ANYBODY = (
     "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
 )
 
+#: The parts of a member in the order of the schema, and of a role.
+_OF_MEMBER = tuple(
+    map(
+        q,
+        (
+            "md:Extensions",
+            "md:SPSSODescriptor",
+            "md:AffiliationDescriptor",
+            "md:Organization",
+            "md:ContactPerson",
+            "md:AdditionalMetadataLocation",
+        ),
+    )
+)
+_OF_ROLE = tuple(
+    map(
+        q,
+        (
+            "md:Extensions",
+            "md:KeyDescriptor",
+            "md:Organization",
+            "md:ContactPerson",
+            "md:ArtifactResolutionService",
+            "md:SingleLogoutService",
+            "md:ManageNameIDService",
+            "md:NameIDFormat",
+            "md:SingleSignOnService",
+            "md:NameIDMappingService",
+            "md:AssertionIDRequestService",
+            "md:AttributeProfile",
+            "saml:Attribute",
+            "md:AssertionConsumerService",
+            "md:AttributeConsumingService",
+        ),
+    )
+)
+#: The parts that may be at fault without the rest. Not Extensions: they say what the
+#: operator rules of a member. Of two roles one may be used without the other.
+_SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[1:]))
+#: How many parts of one member are named that are at fault.
+_MOST_TOLD = 5
 
-def parsed(octets: bytes, *, id_is_unique: bool = False) -> etree._Element:
-    """The document; what signature its root has is of the right shape, if any.
 
-    It is not verified, but the ID that it refers to is unique; or somebody else sees to
-    that, who says so. At those of its members nobody looks: what they sign is believed
-    for the root's. Raises :class:`~eilogin.errors.MalformedMessage`, and
-    :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a member by the schema."""
+
+    #: Why it cannot be used at all, or None.
+    fault: MalformedMessage | None = None
+    #: Which of its roles cannot be used and why, by the name of the element.
+    roles: Mapping[str, str] = field(default_factory=dict)
+    #: What is wrong with the rest, in sentences for the log.
+    remarks: tuple[str, ...] = ()
+
+
+#: Nothing is wrong.
+SOUND = Verdict()
+
+
+def parsed(octets: bytes) -> etree._Element:
+    """Return the root of a metadata document; no signature in it is looked at.
+
+    Raises :class:`~eilogin.errors.MalformedMessage`.
     """
     document = parse(octets, METADATA)
     if document.tag not in (q("md:EntitiesDescriptor"), q("md:EntityDescriptor")):
         raise MalformedMessage("the root is not SAML metadata")
+    return document
+
+
+def to_be_verified(octets: bytes, *, id_is_unique: bool = False) -> etree._Element:
+    """Return the same where the signature of the root has the right shape, if any.
+
+    It is not verified, but the ID that it refers to is unique, or somebody else sees to
+    that (``id_is_unique``). The signatures of members are not looked at: the one of the
+    root covers them. Raises :class:`~eilogin.errors.MalformedMessage`, and
+    :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
+    """
+    document = parsed(octets)
     if id_is_unique:
         check_structure(document, only_its_own=True, ids_are_unique=True)
     else:
@@ -56,24 +126,43 @@ def require_unique_id(octets: bytes, document: etree._Element) -> None:
     check_structure(document, only_its_own=True, ids_are_unique=is_unique)
 
 
-def faults_in(document: etree._Element) -> Mapping[int, PeerUnusable]:
+def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
     """What is wrong by the schema with which members of a document, as it came.
 
     They are numbered as :func:`entities_in` finds them, also in the canonical form,
     which cannot be asked any more: it lacks the namespaces that only a value uses
     (xsi:type). Only of what is trusted: how long it takes grows with the square of the
-    number of faults. Raises :class:`~eilogin.errors.MalformedMessage` where what is
-    around the members is not valid.
+    number of faults. The parts that nobody reads are removed from the document. Raises
+    :class:`~eilogin.errors.MalformedMessage` where what is around the members is not
+    valid, or the one member of a document that is no aggregate.
     """
+    drop_unread(document)
     try:
         validate(document, "metadata")
     except MalformedMessage:
-        if document.tag != q("md:EntitiesDescriptor"):
-            raise
+        pass
     else:
         return {}
-    _require_sound_around(document)
-    return _faults_of_members(document)
+    if document.tag == q("md:EntitiesDescriptor"):
+        _require_sound_around(document)
+    # Each is looked at as a document of its own: an ID that another member has too is
+    # nobody's fault, and would be held against whichever comes last.
+    found = (_verdict_on(element) for element, _ in entities_in(document, None))
+    verdicts = {number: one for number, one in enumerate(found) if one is not SOUND}
+    alone = verdicts.get(0, SOUND).fault
+    if document.tag == q("md:EntityDescriptor") and alone is not None:
+        raise alone
+    return verdicts
+
+
+def is_sound(document: etree._Element) -> bool:
+    """Tell whether the schema takes a whole document, but for what nobody reads."""
+    drop_unread(document)
+    try:
+        validate(document, "metadata")
+    except MalformedMessage:
+        return False
+    return True
 
 
 def _require_sound_around(document: etree._Element) -> None:
@@ -87,33 +176,95 @@ def _require_sound_around(document: etree._Element) -> None:
     validate(parse_canonical(serialize(copy)), "metadata")
 
 
-def _faults_of_members(document: etree._Element) -> dict[int, PeerUnusable]:
-    """Why the schema refuses members, by their numbers.
+def _verdict_on(element: etree._Element) -> Verdict:
+    """Judge one member; what of it can be used without the rest is found out."""
+    if _fault_of(element) is None:
+        return SOUND
+    # In its line still, which is where an error says that something is.
+    copy = _alone(element, element.sourceline or 1)
+    told = [*_without_faulty_parts(copy)]
+    remarks = tuple(first_of(told, _MOST_TOLD))
+    fault = _fault_of(copy)
+    if fault is None:
+        return Verdict(remarks=remarks)
+    roles = dict(_without_faulty_roles(copy))
+    return Verdict(_fault_of(copy) if roles else fault, roles, remarks)
 
-    Each is looked at as a document of its own: an ID that another member has too is
-    nobody's fault, and would be held against whichever comes last.
+
+def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
+    """Remove the parts of a member that are at fault by themselves; tell which.
+
+    What is left comes into the order of the schema: none is read by where it stands.
     """
-    faults = {}
-    for number, (element, _) in enumerate(entities_in(document, None)):
-        try:
-            _require_valid(element, 1)
-        except PeerUnusable as error:
-            faults[number] = error
-    return faults
+    roles = list(member.iterchildren(*READ_ROLES))
+    for parent, order in ((member, _OF_MEMBER), *((one, _OF_ROLE) for one in roles)):
+        for child in list(parent):
+            if child.tag not in _SPARE:
+                continue
+            fault = _fault_of(child)
+            if fault is not None:
+                parent.remove(child)
+                name = etree.QName(child).localname
+                yield (
+                    f"eilogin reads its {name} as far as it can: {told_of(fault)};"
+                    " others may refuse it"
+                )
+        if _put_in_order(parent, order):
+            name = etree.QName(parent).localname
+            yield (
+                f"the parts of its {name} are in another order than that of the"
+                " schema: eilogin reads them all the same, others may refuse them"
+            )
 
 
-def _require_valid(element: etree._Element, line: int) -> None:
-    before = b"\n" * (line - 1)
+def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
+    """Sort the children of an element by their names; whether that changes anything."""
+    children = list(parent)
+    places = {name: place for place, name in enumerate(order)}
+    # The schema has its roles in any order.
+    places |= dict.fromkeys(READ_ROLES, places.get(READ_ROLES[0], 0))
+    if not places.keys() >= {child.tag for child in children}:
+        return False
+    there = sorted(children, key=lambda one: places[one.tag])
+    if there == children:
+        return False
+    for child in there:
+        parent.append(child)
+    return True
+
+
+def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
+    """Remove the roles of a member that are at fault by themselves; tell why."""
+    for role in list(member.iterchildren(*READ_ROLES)):
+        fault = _fault_of(role)
+        if fault is not None:
+            index = member.index(role)
+            member.remove(role)
+            if next(member.iterchildren(*READ_ROLES), None) is None:
+                add_placeholder(member, index)
+            yield role.tag, told_of(fault)
+
+
+def _fault_of(element: etree._Element) -> MalformedMessage | None:
+    """What the schema says of an element alone, with the line in which it stands."""
     try:
-        validate(parse_canonical(before + serialize(element)), "metadata")
+        validate(_alone(element, 1), "metadata")
     except MalformedMessage as error:
-        if line < (element.sourceline or 1):
-            # Once more, to tell the line in what it stands in.
-            _require_valid(element, element.sourceline or 1)
-        told = f"{shown(element.get('entityID', ''))}: {clean(in_full(error))}"
-        raise PeerUnusable(
-            f"entity {told}; ask who runs it for metadata that is valid"
-        ) from error
+        line = element.sourceline or 1
+        if line == 1:
+            return error
+    else:
+        return None
+    try:
+        validate(_alone(element, line), "metadata")
+    except MalformedMessage as error:
+        return error
+    return None
+
+
+def _alone(element: etree._Element, line: int) -> etree._Element:
+    """Parse an element as a document of its own that begins in a line."""
+    return parse_canonical(b"\n" * (line - 1) + serialize(element))
 
 
 def entities_in(
@@ -131,8 +282,24 @@ def entities_in(
 
 def end_of(element: etree._Element) -> float | None:
     """The validUntil of an element itself; None where it says none."""
-    text = element.get("validUntil")
-    return None if text is None else read_instant(text)
+    return instant_of(element, "validUntil")
+
+
+def instant_of(element: etree._Element, name: str) -> float | None:
+    """The instant in an attribute of an element; None where it says none.
+
+    Raises :class:`~eilogin.errors.MalformedMessage`, which names the attribute.
+    """
+    text = element.get(name)
+    if text is None:
+        return None
+    try:
+        return read_instant(text)
+    except MalformedMessage as error:
+        where = etree.QName(element).localname
+        raise MalformedMessage(
+            f"{name} of its {where}: {error}, found {shown(text)}"
+        ) from error
 
 
 def earliest(*instants: float | None) -> float | None:

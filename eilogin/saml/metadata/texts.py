@@ -1,13 +1,36 @@
 """Texts of metadata, which whoever may have written, as they may be told."""
 
+import re
+
 from lxml import etree
 
+from eilogin.errors import MalformedMessage
 from eilogin.saml.text import CONTROL
+from eilogin.saml.xml import in_full
 
 #: Characters of an address, or of an odd entityID, that an error shows.
 _MOST_SHOWN = 120
 #: Characters of a text for people, or of a link.
 _LONGEST_TEXT = 2048
+#: What the schema, or we, say of a fault that many have; and the cure.
+_CURES = (
+    (
+        re.compile(r"Organization(?:Name|DisplayName|URL)'.*lang' is required"),
+        'say its language (mod_auth_mellon: MellonOrganizationName "nl" "Stad")',
+    ),
+    (
+        re.compile(r"'[0-9.-][^']*' is not a valid value of the atomic type 'xs:ID'"),
+        "an ID begins with a letter or an underscore",
+    ),
+    (
+        re.compile(r"is not a valid value of the atomic type 'xs:dateTime'|an instant"),
+        "expected an instant in UTC, such as 2026-12-31T12:00:00Z",
+    ),
+    (
+        re.compile(r"RequestedAttribute"),
+        "an AttributeConsumingService asks for at least one attribute",
+    ),
+)
 
 
 def shown(text: str) -> str:
@@ -39,3 +62,13 @@ def attribute_of(element: etree._Element, name: str) -> str:
 def plain(text: str) -> str:
     """A text without control characters."""
     return text if text.isprintable() else CONTROL.sub(" ", text)
+
+
+def told_of(error: MalformedMessage) -> str:
+    """Return an error in full, on one line, with a cure where one is known."""
+    cures = (
+        cure
+        for pattern, cure in _CURES
+        if pattern.search(f"{error} {error.parser_said}")
+    )
+    return "; ".join([clean(in_full(error)), *cures])

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 from lxml import etree
 
-from eilogin.errors import EiloginError, MalformedMessage, PeerUnusable
+from eilogin.errors import EiloginError, MalformedMessage
 from eilogin.saml.keys import PublicKey
 from eilogin.saml.metadata.beside import second_process
 from eilogin.saml.metadata.packed import Members, Packed, Share
@@ -30,15 +30,18 @@ from eilogin.saml.metadata.reading import (
     showing,
 )
 from eilogin.saml.metadata.soundness import (
+    Verdict,
     earliest,
     entities_in,
-    faults_in,
+    is_sound,
     parsed,
     require_unique_id,
+    to_be_verified,
+    verdicts_on,
 )
 from eilogin.saml.metadata.values import REGISTRATION_INFO, FederationMetadata
 from eilogin.saml.signatures import signed, signed_octets
-from eilogin.saml.xml import parse_canonical, parse_unmeasured, q, validate
+from eilogin.saml.xml import parse_canonical, parse_unmeasured, q
 
 #: Bytes from which on it takes less time to ask another process for a part of the work.
 _LARGE = 1024 * 1024
@@ -63,23 +66,25 @@ def read_federation(
 
     The root is an ``md:EntitiesDescriptor``, nested or not, or one
     ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
-    read before that has been verified. Roles of other protocols than SAML 2.0 are left
-    out, and so is a member that cannot be used: one that is not valid by the schema,
-    whose entityID is no URI, with a role without a usable signing key, or with an
-    address of a binding that we speak that is not https. Where ``on_loopback`` is said
-    it may be http on loopback too; else an address there is as bad, by https as well.
-    Whether it is still valid is the caller's to judge by ``valid_until``.
+    read before that has been verified. Roles and extensions that eilogin does not read
+    may be anything. An address that is not https is skipped where the same service has
+    another one, and a part of a member that the schema does not know where the rest can
+    be used without it, each with a remark. A member is left out where its role as a
+    hub, or its only role, cannot be used; where its entityID is no URI; and where
+    another one has the same. Where ``on_loopback`` is said an address may be http on
+    loopback too; else an address there is as bad, by https as well. Whether it is still
+    valid is the caller's to judge by ``valid_until``.
 
     Raises :class:`~eilogin.errors.UntrustedSignature`;
-    :class:`~eilogin.errors.MalformedMessage` for what is no metadata, or has two
-    members of one entityID; and where no member can be used, the
-    :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
+    :class:`~eilogin.errors.MalformedMessage` for what is no metadata; and where no
+    member can be used, the :class:`~eilogin.errors.PeerUnusable` of the first, which
+    names it.
     """
     if len(octets) < _LARGE:
-        document = parsed(octets)
+        document = to_be_verified(octets)
         trusted = signed(document, keys)
         # Only of what is trusted: to find what is wrong takes long.
-        return read_tree(trusted, faults_in(document), on_loopback=on_loopback)
+        return read_tree(trusted, verdicts_on(document), on_loopback=on_loopback)
     work = partial(_be_of_help, octets, on_loopback=on_loopback)
     with second_process(work) as other:
         return _read_large(octets, keys, other, on_loopback=on_loopback)
@@ -88,10 +93,10 @@ def read_federation(
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
     """What a document says that is trusted for where it lies, signed or not.
 
-    As :func:`read_federation` for the rest.
+    No signature in it is looked at. As :func:`read_federation` for the rest.
     """
     document = parsed(octets)
-    return read_tree(document, faults_in(document), on_loopback=on_loopback)
+    return read_tree(document, verdicts_on(document), on_loopback=on_loopback)
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
@@ -99,7 +104,7 @@ def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
 
     Its signature is verified anew; raises as :func:`read_federation`.
     """
-    return created_in(signed(parsed(octets), keys))
+    return created_in(signed(to_be_verified(octets), keys))
 
 
 def _read_large(
@@ -109,20 +114,20 @@ def _read_large(
     *,
     on_loopback: bool,
 ) -> FederationMetadata:
-    document = parsed(octets, id_is_unique=other is not None)
+    document = to_be_verified(octets, id_is_unique=other is not None)
     trusted = signed_octets(document, keys)
-    faults: Mapping[int, PeerUnusable] = {}
+    verdicts: Mapping[int, Verdict] = {}
     if not _says_sound(other):
         require_unique_id(octets, document)
-        faults = faults_in(document)
+        verdicts = verdicts_on(document)
     # Whatever it was, it is met once more, or it was the other process alone.
     with suppress(_Odd, EiloginError, EOFError, OSError):
-        if not faults:
+        if not verdicts:
             ours = _divided(trusted, other)
             # It takes a third of a second: not before the other is at work.
             del document
             return _read_in_pieces(ours, other, on_loopback=on_loopback)
-    return read_tree(parse_canonical(trusted), faults, on_loopback=on_loopback)
+    return read_tree(parse_canonical(trusted), verdicts, on_loopback=on_loopback)
 
 
 class _Odd(Exception):
@@ -168,18 +173,20 @@ def _read_in_pieces(
 def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
     """What the second process does: it judges the document, and reads what it gets."""
     document = parse_unmeasured(octets)
-    try:
-        require_unique_id(octets, document)
-        validate(document, "metadata")
-    except MalformedMessage:
-        line.send_bytes(b"")
-    else:
-        line.send_bytes(_SOUND)
+    line.send_bytes(_SOUND if _is_sound(octets, document) else b"")
     # All at once, that nobody waits; and the document is never cleared away.
     pieces = list(iter(line.recv_bytes, b""))
     roots = map(parse_canonical, pieces)
     read = [_share_of(_read_piece(one, on_loopback=on_loopback)) for one in roots]
     line.send_bytes(_joined(read).to_bytes())
+
+
+def _is_sound(octets: bytes, document: etree._Element) -> bool:
+    try:
+        require_unique_id(octets, document)
+    except MalformedMessage:
+        return False
+    return is_sound(document)
 
 
 def _says_sound(other: Connection | None) -> bool:
@@ -212,8 +219,9 @@ def _cut(octets: bytes) -> Iterator[bytes]:
 
 def _read_piece(root: etree._Element, *, on_loopback: bool) -> FederationMetadata:
     names = (element.get("entityID", "") for element, _ in entities_in(root, None))
-    if any(name != name.strip() for name in names):
-        raise _Odd  # another may be called so but for the white space
+    said = list(names)
+    if any(name != name.strip() for name in said) or len(set(said)) < len(said):
+        raise _Odd  # another may be called so, here or elsewhere
     with showing(iter):
         return read_tree(root, {}, on_loopback=on_loopback)
 

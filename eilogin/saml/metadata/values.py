@@ -28,6 +28,9 @@ DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 
+#: The kinds of contacts, whom to ask first before whom to ask last (metadata 2.3.2.2).
+CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
+
 #: The SSO domain of a member that shares a session with nobody.
 NO_SSO = "none"
 
@@ -247,9 +250,8 @@ class EntityDescriptor:
     @property
     def whom_to_ask(self) -> str:
         """Who can help an administrator, for the log: an address, or who runs it."""
-        kinds = ("technical", "support", "administrative", "other", "billing")
         known = [c for c in self.contacts if c.email or c.telephone]
-        found = min(known, key=lambda c: kinds.index(c.kind), default=None)
+        found = min(known, key=_turn_of, default=None)
         if found is None:
             return f"who runs '{self.entity_id}'"
         return " ".join(filter(None, (found.company, found.email or found.telephone)))
@@ -298,6 +300,10 @@ class FederationMetadata:
     remarks: tuple[str, ...] = ()
     #: What is wrong where it comes from, if this is a copy from before; else "".
     instead_of: str = ""
+
+
+def _turn_of(contact: Contact) -> int:
+    return CONTACT_KINDS.index(contact.kind)
 
 
 _IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)

@@ -137,18 +137,20 @@ def signed_inside(told: Federated) -> bytes:
     return xml.serialize(outer)
 
 
-@WHOLE("md-duplicate-entityid")
+@WHOLE("md-duplicate-entityid", reasons=(UNUSABLE,))
 def twice(told: Federated) -> bytes:
     root = told.root()
-    root.append(deepcopy(entities(root)[0]))
+    for entity in entities(root):
+        root.append(deepcopy(entity))
     return told.signed(root)
 
 
-@WHOLE("md-duplicate-entityid-nested")
+@WHOLE("md-duplicate-entityid-nested", reasons=(UNUSABLE,))
 def twice_nested(told: Federated) -> bytes:
     root = told.root()
     group = etree.SubElement(root, xml.q("md:EntitiesDescriptor"))
-    group.append(deepcopy(entities(root)[0]))
+    for entity in entities(root):
+        group.append(deepcopy(entity))
     return told.signed(root)
 
 
@@ -237,16 +239,16 @@ class Member:
         return found
 
     @property
-    def main(self) -> etree._Element:
-        """The address at which it takes logins, or the answers to them."""
+    def main(self) -> list[etree._Element]:
+        """The addresses at which it takes logins, or the answers to them."""
         is_hub = self.role.tag == xml.q("md:IDPSSODescriptor")
-        return self.first(
-            "md:SingleSignOnService" if is_hub else "md:AssertionConsumerService"
-        )
+        name = "md:SingleSignOnService" if is_hub else "md:AssertionConsumerService"
+        return self.role.findall(xml.q(name))
 
     @property
-    def logout(self) -> etree._Element:
-        return self.first("md:SingleLogoutService")
+    def logout(self) -> list[etree._Element]:
+        """The addresses at which it takes logouts."""
+        return self.role.findall(xml.q("md:SingleLogoutService"))
 
     @property
     def keys(self) -> list[etree._Element]:
@@ -282,22 +284,33 @@ LOCATIONS: Mapping[str, str] = {
     "unicode-host": "https://x\u3002test/sso",
     "empty": "",
 }
+
+
+def _leads_to(
+    service: str, location: str, attribute: str = "Location"
+) -> Callable[[Member], None]:
+    """Have all addresses of a service lead there."""
+
+    def make(member: Member) -> None:
+        for element in getattr(member, service):
+            element.set(attribute, location)
+
+    return make
+
+
 for _name, _location in LOCATIONS.items():
-    MEMBERS(f"md-location-{_name}")(
-        lambda member, url=_location: member.main.set("Location", url)
-    )
-    MEMBERS(f"md-slo-location-{_name}")(
-        lambda member, url=_location: member.logout.set("Location", url)
-    )
+    MEMBERS(f"md-location-{_name}")(_leads_to("main", _location))
+    MEMBERS(f"md-slo-location-{_name}")(_leads_to("logout", _location))
     if _location:
         MEMBERS(f"md-slo-response-location-{_name}")(
-            lambda member, url=_location: member.logout.set("ResponseLocation", url)
+            _leads_to("logout", _location, "ResponseLocation")
         )
 
 
 @MEMBERS("md-location-missing")
 def no_location(member: Member) -> None:
-    del member.main.attrib["Location"]
+    for element in member.main:
+        del element.attrib["Location"]
 
 
 @MEMBERS("md-no-key", reasons=(NO_KEYS,))
@@ -312,7 +325,7 @@ def encryption_alone(member: Member) -> None:
         key.set("use", "encryption")
 
 
-@MEMBERS("md-key-of-unknown-use")
+@MEMBERS("md-key-of-unknown-use", reasons=(NO_KEYS,))
 def other_use(member: Member) -> None:
     for key in member.keys:
         key.set("use", "everything")

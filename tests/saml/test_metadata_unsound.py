@@ -1,0 +1,398 @@
+"""A part of metadata that cannot be used costs itself, not all that is around it."""
+
+import re
+
+import pytest
+from lxml import etree
+from microsoft import ADFS, ENTRA, adfs_metadata, entra_metadata
+
+from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
+from eilogin.saml.bindings import POST, REDIRECT
+from eilogin.saml.metadata import read_federation, read_unsigned
+from eilogin.saml.signatures import sign
+from eilogin.saml.xml import METADATA, parse, q, serialize
+
+SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
+BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings"
+SP, HUB = "https://sp.example.nl", "https://hub.example.nl"
+
+
+def member(name, role, *inside, before="", after=""):
+    """The metadata of one member, with a role and what is in it."""
+    return f"""\
+<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"
+    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+    xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="{name}">{before}
+  <{role} protocolSupportEnumeration="{SAMLP}">{"".join(inside)}</{role}>{after}
+</EntityDescriptor>"""
+
+
+@pytest.fixture
+def key(hub_key):
+    """A KeyDescriptor."""
+    return (
+        "<KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>"
+        f"{hub_key.certificate_text}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+        "</KeyDescriptor>"
+    )
+
+
+def service(name, binding, location, index=""):
+    index = index and f' index="{index}"'
+    return f'<{name} Binding="{binding}" Location="{location}"{index}/>'
+
+
+ACS = service("AssertionConsumerService", POST, f"{SP}/acs", "1")
+SSO = service("SingleSignOnService", REDIRECT, f"{HUB}/sso")
+
+
+def aggregate(*members):
+    """What the operator is about to sign."""
+    start = '<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="_f">'
+    return "".join([start, *members, "</EntitiesDescriptor>"])
+
+
+@pytest.fixture(params=["alone", "unsigned", "signed"])
+def read(request, hub_key, key):
+    """Read a member: alone, or of an aggregate with another one, signed or not."""
+    other = member(
+        "https://other.example.nl", "SPSSODescriptor", key, ACS.replace(SP, HUB)
+    )
+
+    def read(text):
+        if request.param == "alone":
+            return read_unsigned(text.encode())
+        octets = aggregate(text, other).encode()
+        if request.param == "unsigned":
+            return read_unsigned(octets)
+        root = parse(octets, METADATA)
+        sign(root, hub_key)
+        return read_federation(serialize(root), [hub_key.public])
+
+    return read
+
+
+class TestMicrosoft:
+    @pytest.fixture(params=["signed", "unsigned"])
+    def read_it(self, request, hub_key):
+        if request.param == "unsigned":
+            return read_unsigned
+        return lambda octets: read_federation(octets, [hub_key.public])
+
+    def test_ad_fs_is_read_whole(self, read_it, hub_key):
+        found = read_it(adfs_metadata(hub_key))
+        assert found.remarks == ()
+        (entity,) = found.entities
+        assert entity.entity_id == ADFS
+        hub = entity.identity_provider
+        assert hub.keys == (hub_key.public,)
+        assert hub.single_sign_on(REDIRECT).location.endswith("/adfs/ls/")
+        assert hub.single_logout(POST).location.endswith("/adfs/ls/")
+        assert "persistent" in hub.name_id_formats[1]
+        assert entity.service_provider.consumer().binding == POST
+        assert entity.whom_to_ask == "beheer@voorbeeld.test"
+
+    def test_entra_id_is_read_whole_with_all_its_keys(
+        self, read_it, hub_key, other_key
+    ):
+        found = read_it(entra_metadata(hub_key, other_key))
+        assert found.remarks == ()
+        (entity,) = found.entities
+        assert entity.entity_id == ENTRA
+        hub = entity.identity_provider
+        assert hub.keys == (hub_key.public, other_key.public)
+        assert hub.single_logout(POST) is None
+        assert hub.single_logout(REDIRECT).location.endswith("/saml2")
+        assert entity.service_provider is None
+
+    @pytest.mark.parametrize("make", [adfs_metadata, entra_metadata])
+    def test_is_not_read_by_another_key(self, make, hub_key, other_key):
+        with pytest.raises(UntrustedSignature):
+            read_federation(make(hub_key), [other_key.public])
+
+    def test_is_a_member_of_an_aggregate(self, read, hub_key):
+        (entity, *_) = read(adfs_metadata(hub_key).decode()).entities
+        assert entity.identity_provider.keys == (hub_key.public,)
+
+
+UNREAD = {
+    "attribute-authority": (
+        f'<AttributeAuthorityDescriptor protocolSupportEnumeration="{SAMLP}"/>'
+    ),
+    "pdp": f'<PDPDescriptor protocolSupportEnumeration="{SAMLP}" foo="bar"/>',
+    "authn-authority": "<AuthnAuthorityDescriptor><x/></AuthnAuthorityDescriptor>",
+    "abstract-role": "<RoleDescriptor/>",
+    "role-of-unknown-type": '<RoleDescriptor xsi:type="a:b"><c/></RoleDescriptor>',
+    "saml1": (
+        "<IDPSSODescriptor protocolSupportEnumeration="
+        '"urn:oasis:names:tc:SAML:1.1:protocol"><KeyDescriptor use="x"/>'
+        "</IDPSSODescriptor>"
+    ),
+    "extension": (
+        '<Extensions><x:a xmlns:x="urn:x" xmlns:saml="urn:oasis:names:tc:SAML:2.0:'
+        'assertion"><saml:Attribute/></x:a></Extensions>'
+    ),
+    "no-extension": "<Extensions/>",
+    "signature": "<ds:Signature><x/></ds:Signature>",
+}
+
+
+@pytest.mark.parametrize("part", UNREAD.values(), ids=UNREAD.keys())
+def test_what_is_not_read_may_be_anything(read, key, part):
+    for role, inside in (("SPSSODescriptor", ACS), ("IDPSSODescriptor", SSO)):
+        plain = read(member(SP, role, key, inside))
+        found = read(member(SP, role, key, inside, before=part))
+        assert found.remarks == ()
+        assert found.entities == plain.entities
+        assert found.left_out == {}
+
+
+def test_what_is_not_read_may_be_all_that_there_is(read, key):
+    text = member(SP, "SPSSODescriptor", key, ACS)
+    text = text.replace(SAMLP, "urn:x-other").replace("<KeyDescriptor", "<x/><KeyDescr")
+    text = text.replace("</KeyDescriptor", "</KeyDescr")
+    (entity, *_) = read(text).entities
+    assert (entity.entity_id, entity.service_provider) == (SP, None)
+
+
+ORGANIZATION = (
+    "<Organization><OrganizationName>Stad</OrganizationName><OrganizationDisplayName"
+    ' xml:lang="nl">Stad</OrganizationDisplayName><OrganizationURL xml:lang="nl">x'
+    "</OrganizationURL></Organization>"
+)
+REQUESTED = '<RequestedAttribute Name="mail"/>'
+BAD = "<ds:X509Certificate>%%</ds:X509Certificate></ds:X509Data>"
+NAMED = '<ServiceName xml:lang="en">x</ServiceName>'
+
+PARTS = {
+    "organization-of-mellon": (
+        "after",
+        ORGANIZATION,
+        r"OrganizationName': The attribute 'xml:lang' is required.*Mellon.* \"nl\"",
+    ),
+    "organization-empty": ("after", "<Organization/>", "reads its Organization"),
+    "organization-in-the-role": ("first", "<Organization/>", "reads its Organization"),
+    "contact-of-no-kind": ("after", "<ContactPerson/>", "reads its ContactPerson"),
+    "contact-of-another-kind": (
+        "after",
+        '<ContactPerson contactType="boss"><Company>x</Company></ContactPerson>',
+        "reads its ContactPerson.*'boss'",
+    ),
+    "location": (
+        "after",
+        "<AdditionalMetadataLocation/>",
+        "reads its AdditionalMetadataLocation",
+    ),
+    "asks-for-nothing": (
+        "last",
+        f'<AttributeConsumingService index="1">{NAMED}</AttributeConsumingService>',
+        "reads its AttributeConsumingService.*asks for at least one attribute",
+    ),
+    "key-behind-the-services": ("key", "", "in another order than that of the schema"),
+    "format-no-uri": ("first", "<NameIDFormat><x/></NameIDFormat>", "NameIDFormat"),
+    "logout-without-binding": (
+        "first",
+        f'<SingleLogoutService Location="{SP}/slo"/>',
+        "SingleLogoutService.*'Binding' is required",
+    ),
+    "key-of-no-use": ("first", '<KeyDescriptor use="all"/>', "KeyDescriptor.*'use'"),
+    "key-in-no-base64": (
+        "first",
+        f"<KeyDescriptor><ds:KeyInfo><ds:X509Data>{BAD}</ds:KeyInfo></KeyDescriptor>",
+        "a key for encryption is passed over",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", PARTS.values(), ids=PARTS.keys())
+def test_a_part_costs_itself_alone(read, key, where):
+    place, part, told = where
+    text = {
+        "after": member(SP, "SPSSODescriptor", key, ACS, after=part),
+        "first": member(SP, "SPSSODescriptor", key, part + ACS),
+        "last": member(SP, "SPSSODescriptor", key, ACS + part),
+        "key": member(SP, "SPSSODescriptor", ACS, key),
+    }[place]
+    found = read(text)
+    assert found.left_out == {}
+    (entity, *_) = found.entities
+    role = entity.service_provider
+    assert len(role.keys) == 1
+    assert len(role.encryption_keys) == 1
+    assert [one.location for one in role.assertion_consumers] == [f"{SP}/acs"]
+    assert entity.contacts == ()
+    assert entity.entity_id == SP
+    assert any(re.search(told, text) for text in found.remarks), found.remarks
+    assert all(text.startswith(f"entity '{SP}': ") for text in found.remarks)
+    assert all(text.isprintable() for text in found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("said", "inside"),
+    [
+        ("", f"{NAMED}{REQUESTED}"),
+        (' index="1"', REQUESTED),
+        (' index="x"', f"{NAMED}{REQUESTED}<x/>"),
+    ],
+)
+def test_what_a_list_asks_for_counts_where_it_is_at_fault(read, key, said, inside):
+    """Else a participant would get what is usual for one that asks for nothing."""
+    part = f"<AttributeConsumingService{said}>{inside}</AttributeConsumingService>"
+    (entity, *_) = read(member(SP, "SPSSODescriptor", key, ACS + part)).entities
+    assert entity.service_provider.attribute_service().requested == ("mail",)
+
+
+def test_an_empty_name_of_a_service_is_no_fault(read, key):
+    part = (
+        '<AttributeConsumingService index="1"><ServiceName xml:lang="en"/>'
+        f"{REQUESTED}</AttributeConsumingService>"
+    )
+    found = read(member(SP, "SPSSODescriptor", key, ACS + part))
+    assert found.remarks == ()
+
+
+class TestARole:
+    """One that cannot be used costs the member where nothing usable is left of it."""
+
+    @pytest.fixture
+    def both(self, key):
+        def both(participant, hub, key_of_hub=key):
+            return member(
+                SP,
+                "SPSSODescriptor",
+                participant,
+                "",
+                after=f'<IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">'
+                f"{key_of_hub}{hub}</IDPSSODescriptor>",
+            )
+
+        return both
+
+    @pytest.mark.parametrize(
+        ("participant", "told"),
+        [
+            ("", "not valid by its schema.*Missing child"),
+            (ACS, "no signing certificate that can be used"),
+            ("{key}<x/>" + ACS, "Element 'md:x'"),
+            ("{key}" + ACS.replace("https:", "http:"), "not https"),
+            ("{key}" + ACS + '<x:y xmlns:x="urn:x"/>', "'{urn:x}y'"),
+        ],
+    )
+    def test_as_a_participant_leaves_the_hub(self, read, both, key, participant, told):
+        found = read(both(participant.replace("{key}", key), SSO))
+        assert found.left_out == {}
+        (entity, *_) = found.entities
+        assert entity.service_provider is None
+        assert entity.identity_provider.single_sign_ons[0].location == f"{HUB}/sso"
+        (remark,) = found.remarks
+        assert re.search(f"'{SP}': its SPSSODescriptor is skipped: .*{told}", remark)
+
+    @pytest.mark.parametrize(
+        "hub", ["", f"<x/>{SSO}", SSO.replace("https:", "http:"), f"{SSO}{SSO}<x/>"]
+    )
+    def test_as_a_hub_leaves_nothing(self, both, key, hub):
+        """Else another could become the hub in its place, without a word."""
+        other = member(
+            "https://other.example.nl", "SPSSODescriptor", key, ACS.replace(SP, HUB)
+        )
+        found = read_unsigned(aggregate(both(key + ACS, hub), other).encode())
+        assert [one.entity_id for one in found.entities] == ["https://other.example.nl"]
+        assert found.left_out[SP].is_hub
+        assert str(found.left_out[SP]).startswith(f"entity '{SP}': ")
+
+    def test_alone_is_named_with_whom_to_ask(self, key):
+        with pytest.raises(PeerUnusable) as raised:
+            read_unsigned(member(SP, "SPSSODescriptor", key, f"{ACS}<x/>").encode())
+        told = str(raised.value)
+        assert told.startswith(f"entity '{SP}': not valid by its schema")
+        assert "Element 'md:x'" in told
+        assert told.endswith("ask who runs it for metadata that is valid")
+
+    @pytest.mark.parametrize("place", ["", ' xsi:type="SPSSODescriptorType"'])
+    def test_is_what_it_is_called(self, key, place):
+        """Not what its type says, which nobody reads."""
+        text = member(SP, "IDPSSODescriptor", key, SSO)
+        text = text.replace("<IDPSSODescriptor", f"<IDPSSODescriptor{place}")
+        if not place:
+            assert read_unsigned(text.encode()).entities[0].identity_provider
+            return
+        with pytest.raises(PeerUnusable, match="xsi:type"):
+            read_unsigned(text.encode())
+
+    def test_of_unknown_type_is_no_hub(self, key):
+        text = member(SP, "IDPSSODescriptor", key, SSO)
+        text = text.replace("IDPSSODescriptor", "RoleDescriptor").replace(
+            "<RoleDescriptor", '<RoleDescriptor xsi:type="IDPSSODescriptorType"'
+        )
+        (entity,) = read_unsigned(text.encode()).entities
+        assert (entity.identity_provider, entity.service_provider) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (
+            lambda root: root.set("validUntil", "2026-12-31T12:00:00+01:00"),
+            r"validUntil of its EntityDescriptor: an instant is not.*\+01:00'",
+        ),
+        (
+            lambda root: root[0].set("validUntil", "2026-12-31T12:00:00+00:00"),
+            r"validUntil of its SPSSODescriptor: an instant is not.*\+00:00'",
+        ),
+        (
+            lambda root: root.set("validUntil", "soon"),
+            r"attribute 'validUntil'.*'soon'.*such as 2026-12-31T12:00:00Z",
+        ),
+        (
+            lambda root: root.set("ID", "28a"),
+            r"attribute 'ID': '28a'.*an ID begins with a letter or an underscore",
+        ),
+        (
+            lambda root: root[0].attrib.pop("protocolSupportEnumeration"),
+            r"md:SPSSODescriptor': The attribute 'protocolSupportEnumeration' is req",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_attribute(key, edit, told):
+    root = etree.fromstring(member(SP, "SPSSODescriptor", key, ACS))
+    edit(root)
+    other = member("https://other.example.nl", "SPSSODescriptor", key, ACS)
+    octets = aggregate(serialize(root).decode(), other).encode()
+    found = read_unsigned(octets)
+    assert re.search(told, str(found.left_out[SP])), str(found.left_out[SP])
+
+
+def test_no_fault_of_the_whole_is_passed_over(key):
+    octets = aggregate(member(SP, "SPSSODescriptor", key, ACS), "<x/>").encode()
+    with pytest.raises(MalformedMessage, match="not valid by its schema"):
+        read_unsigned(octets)
+
+
+def test_two_extensions_of_a_member_are_none(key):
+    """What the operator rules of a member stands there."""
+    text = member(
+        SP,
+        "SPSSODescriptor",
+        key,
+        ACS,
+        before='<Extensions xmlns:a="urn:oasis:names:tc:SAML:metadata:attribute">'
+        "<a:EntityAttributes/></Extensions>" * 2,
+    )
+    with pytest.raises(MalformedMessage, match="not valid by its schema"):
+        read_unsigned(text.encode())
+
+
+def test_many_parts_at_fault_are_told_in_a_few_lines(key):
+    text = member(SP, "SPSSODescriptor", key, ACS, after="<ContactPerson/>" * 50)
+    remarks = read_unsigned(text.encode()).remarks
+    assert len(remarks) == 6
+    assert remarks[-1].endswith("and 45 more")
+
+
+def test_what_is_not_read_changes_nothing(hub_key):
+    """What is removed before the schema is asked changes nothing that is read."""
+    octets = adfs_metadata(hub_key)
+    root = parse(octets, METADATA)
+    for role in root.findall(q("md:RoleDescriptor")):
+        root.remove(role)
+    assert read_unsigned(serialize(root)).entities == read_unsigned(octets).entities

@@ -51,5 +51,6 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
         "by": by,
         "changes": changes,
     }
-    _log.info(json.dumps(fields, ensure_ascii=True))
+    # An argument and not the template, which some formatters read as a format string.
+    _log.info("%s", json.dumps(fields, ensure_ascii=True))
     metrics.event(code, outcome, peer=peer, level=level, reason=reason)

@@ -17,6 +17,7 @@ from eilogin.hub.app import HubOptions, contradictions
 from eilogin.settings import Options
 from eilogin.visit.digid import session_faults
 from eilogin.visit.rules import OFF, OPTIONAL
+from eilogin.web.composition import WITHOUT_IDENTITY, WITHOUT, lacks
 from eilogin.web.environ import ORDER
 
 #: What each filter or app of eilogin finds in environ, and who must have left it.
@@ -25,8 +26,8 @@ _NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
         "trust": ("session",),
         "login": ("session", "trust"),
         "logout": ("session", "trust"),
-        "identity": ("session",),
-        "appsession": ("session",),
+        "identity": ("session", "trust"),
+        "appsession": ("session", "trust"),
         "hub": ("session", "trust"),
         "portal": ("session", "trust"),
     }
@@ -34,18 +35,6 @@ _NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
 
 #: What ``egg:eilogin`` stands for.
 _MAIN = ("session", "trust", "login", "logout", "identity")
-
-#: What comes of it where one of them is not there.
-_WITHOUT: Mapping[str, str] = MappingProxyType(
-    {
-        "session": "nobody has a session",
-        "trust": "nobody is trusted",
-        "login": "nobody is asked to log in",
-        "logout": "a logout elsewhere does not arrive here",
-        "identity": "the application is not told who is there, and what a client says"
-        " of it (Remote-User) reaches the application",
-    }
-)
 
 #: What only a participant has.
 _OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
@@ -64,6 +53,8 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
         _check_before_hub(file, *around, read)
         stack = replace(stack, parts=around[1])
     _check_order(file, stack)
+    for name, part in _lacking(stack).items():
+        file.note(part.title, "", "", lacks(name))
     trusts = [
         (part.title, options)
         for part in stack.parts
@@ -236,16 +227,32 @@ def remarks(stack: Stack) -> list[Note]:
         return [Note(app, "", text, "unguarded")]
     if here.intersection(("main", "hub")):
         return []
+    told = (*here, *_lacking(stack))
     return [
         Note(
             app,
             "",
-            f"no filter '{name}' stands before it, so {_WITHOUT[name]}",
+            f"no filter '{name}' stands before it, so {WITHOUT[name]}",
             "half-guarded",
         )
         for name in _MAIN
-        if name not in here
+        if name not in told
     ]
+
+
+def _lacking(stack: Stack) -> Mapping[str, Part]:
+    """Filters of a participant that are missing, and the part that needs them inside.
+
+    That part refuses to start without them (:mod:`eilogin.web.composition`).
+    """
+    here = {part.entry_point: part for part in stack.parts}
+    if here.keys() & {"main", *WITHOUT_IDENTITY}:
+        return {}
+    login, trust = here.get("login"), here.get("trust")
+    if trust is not None and trust.options.get("role", "").strip() == HUB:
+        trust = None
+    needed = {"logout": login, "identity": login or trust}
+    return {name: part for name, part in needed.items() if part and name not in here}
 
 
 def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:

@@ -15,7 +15,7 @@ backends, sealed with a key that lies in that store (:mod:`eilogin.visit.app_pla
     type = ext:redis
     url = redis://localhost:6379/1
 
-*Needs* ``session``, outside of it. *Reads* ``eilogin.sessions`` and
+*Needs* ``session`` and ``trust``, outside of it. *Reads* ``eilogin.sessions`` and
 ``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
 the answer*: nothing; there is no cookie.
 
@@ -182,6 +182,8 @@ class AppSessionOptions(Options, name="appsession"):
 class AppSessionFilter:
     """The filter; ``options`` say how long and how large a session may be."""
 
+    eilogin_part = "appsession"
+
     def __init__(self, app: "WSGIApplication", options: AppSessionOptions) -> None:
         self.app = app
         self._pages = Pages()
@@ -211,7 +213,7 @@ class AppSessionFilter:
     ) -> Iterable[bytes]:
         """Put the application's session in environ; keep it before the answer goes."""
         try:
-            sessions, login = env.sessions(environ), env.session_or_none(environ)
+            sessions, login = env.sessions(environ), env.session_checked(environ)
             self._require_place(environ)
         except (PipelineOrder, ConfigurationError) as error:
             refusal = self._pages.refuse(environ, error, event="appsession")

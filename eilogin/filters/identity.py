@@ -1,6 +1,6 @@
 r"""Tell the application who its visitor is, and remove what a client forged.
 
-*Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* REMOTE_USER,
+*Needs* ``session`` and ``trust`` before it. *Reads* ``eilogin.session``. *Writes* REMOTE_USER,
 AUTH_TYPE, the attributes and the request headers that are asked for, and with
 ``allow_attributes`` another ``eilogin.session`` and ``eilogin.login``, all in a copy of
 environ, so that an access log outside never sees them. *Changes in the answer*:
@@ -288,6 +288,8 @@ class IdentityOptions(Options, name="identity"):
 class IdentityFilter:
     """The filter; ``options`` say what the application gets."""
 
+    eilogin_part = "identity"
+
     def __init__(self, app: "WSGIApplication", options: IdentityOptions) -> None:
         self.app = app
         self.pages = Pages()
@@ -342,7 +344,7 @@ class IdentityFilter:
 
     def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         """A copy of environ that says who the visitor is, and nothing forged."""
-        login = env.session_or_none(environ)
+        login = env.session_checked(environ)
         inner = environ.copy()
         for key in self._removed:
             if key in inner:

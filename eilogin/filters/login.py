@@ -75,6 +75,7 @@ from eilogin.visit.subjects import NAME_ID, SubjectSources
 from eilogin.visit.warning import EndWarning, tell_session
 from eilogin.visit.whereabouts import BindAddress, Whereabouts
 from eilogin.web import environ as env
+from eilogin.web.composition import require_inside
 from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.requests import allow_only
 from eilogin.web.slots import USUAL
@@ -229,6 +230,8 @@ class LoginOptions(Options, name="login"):
 
 class LoginFilter:
     """The filter; ``options`` say which paths need a login."""
+
+    eilogin_part = "login"
 
     def __init__(self, app: "WSGIApplication", options: LoginOptions) -> None:
         pages = Pages()
@@ -451,4 +454,6 @@ def make_login(
 ) -> LoginFilter:
     """PasteDeploy's factory for ``egg:eilogin#login``."""
     options = read(LoginOptions, global_conf, local_conf)
+    needed = ("logout", "identity")
+    require_inside(app, needed, LoginOptions, global_conf, local_conf)
     return LoginFilter(app, options)

@@ -166,6 +166,8 @@ class LogoutFilter:
     Raises :class:`eilogin.errors.InvalidOptions` for a hook that cannot be called.
     """
 
+    eilogin_part = "logout"
+
     def __init__(self, app: "WSGIApplication", options: LogoutOptions) -> None:
         self._next = options.next
         self._pages = Pages()

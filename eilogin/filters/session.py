@@ -90,6 +90,8 @@ class SessionOptions(Options, name="session"):
 class SessionFilter:
     """The filter; ``options`` say where sessions live and how long."""
 
+    eilogin_part = "session"
+
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
         self.app = app
         self.cookie = Cookie(options.cookie)
@@ -148,7 +150,7 @@ class SessionFilter:
         A hub stands there that takes its sign-in from them.
         """
         inner = environ.copy()
-        for key in (env.SESSION_FAULT, env.OFF):
+        for key in (env.SESSION_FAULT, env.OFF, env.TRUST, env.ADDRESS):
             inner.pop(key, None)
         if environ[env.COOKIE].name == self.cookie.name:
             inner[env.SESSION_FAULT] = ConfigurationError(

@@ -52,6 +52,7 @@ from eilogin.settings import placing, read
 from eilogin.visit import zope
 from eilogin.web import environ as env
 from eilogin.web import looks
+from eilogin.web.composition import require_inside
 from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.public_origin import PublicOrigin
@@ -70,6 +71,8 @@ class TrustFilter:
     It is another value when that is another state, and each request has one of them.
     Who brings ``metrics_token`` reads the numbers of a participant, if there is one.
     """
+
+    eilogin_part = "trust"
 
     def __init__(
         self,
@@ -221,6 +224,8 @@ def make_trust(
 ) -> TrustFilter:
     """PasteDeploy's factory for ``egg:eilogin#trust``."""
     options = read(TrustOptions, global_conf, local_conf)
+    if options.role == PARTICIPANT:
+        require_inside(app, ("identity",), TrustOptions, global_conf, local_conf)
     trust = trust_of(options)
     with placing(TrustOptions, global_conf, local_conf):
         return TrustFilter(app, trust, options.metrics_token)

@@ -292,6 +292,8 @@ class HubOptions(Options, name="hub"):
 class Hub:
     """The app; ``options`` say who can sign in."""
 
+    eilogin_part = "hub"
+
     def __init__(self, options: HubOptions) -> None:
         self.pages = Pages("eilogin.hub")
         self._options = options

@@ -74,6 +74,8 @@ class PortalOptions(Options, name="portal"):
 class Portal:
     """The app; it has one page."""
 
+    eilogin_part = "portal"
+
     def __init__(self, options: PortalOptions) -> None:
         self.options = options
         self.pages = Pages("eilogin.portal")

@@ -272,6 +272,16 @@ def session_or_none(environ: "WSGIEnvironment") -> Login | None:
     return found
 
 
+def session_checked(environ: "WSGIEnvironment") -> Login | None:
+    """Return the same, after ``trust`` has checked that the login is of this site.
+
+    Raises PipelineOrder where it has not: several sites may share a store.
+    """
+    found = session_or_none(environ)
+    address(environ)
+    return found
+
+
 def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
     """The login of this visitor, idle or not.
 

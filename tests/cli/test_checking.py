@@ -20,7 +20,7 @@ from eilogin import clock
 from eilogin.cli import checking, inventory
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part, parts_of
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, InvalidOptions
 from eilogin.saml.bindings import REDIRECT
 from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.metadata import Contact, Endpoint, write_entity
@@ -54,22 +54,33 @@ class TestASoundFile:
                 "g-session g-trust g-logout g-identity app",
                 "no filter 'login' stands before it, so nobody is asked to log in",
             ),
-            (
-                "g-session g-trust g-login g-logout app",
-                (
-                    "no filter 'identity' stands before it, so the application is not"
-                    " told who is there, and what a client says of it (Remote-User)"
-                    " reaches the application"
-                ),
-            ),
         ],
-        ids=["none", "no login", "no identity"],
+        ids=["none", "no login"],
     )
     def test_tells_what_is_left_open(self, site, run, pipeline, remark):
         site.set("pipeline:gemeente", pipeline=pipeline)
         result = run("check", site.file)
         assert result.exit_code == 0
         assert f"\nnote: [app:app]: {remark}\n" in result.output
+
+    @pytest.mark.parametrize(
+        ("pipeline", "section", "missing"),
+        [
+            ("g-session g-trust g-login g-logout app", "g-login", "identity"),
+            ("g-session g-trust g-login g-identity app", "g-login", "logout"),
+            ("g-session g-trust app", "g-trust", "identity"),
+        ],
+    )
+    def test_refuses_what_the_filters_refuse(
+        self, site, run, pipeline, section, missing
+    ):
+        site.set("pipeline:gemeente", pipeline=pipeline)
+        told = f"[filter:{section}]: expected the filter '{missing}' between it and"
+        assert told in str(site.fault())
+        assert f"no filter '{missing}' stands" not in run("check", site.file).output
+        with pytest.raises(InvalidOptions) as refused:
+            loadapp(f"config:{site.file}#gemeente")
+        assert str(site.fault()) in str(refused.value)
 
     def test_is_checked_without_building_or_writing_anything(self, site):
         before = sorted(site.folder.rglob("*"))
@@ -612,9 +623,10 @@ class TestEveryOption:
     def test_that_paste_takes_itself_is_not_passed_on(self, site):
         site.change(
             "[pipeline:uwv]",
-            "[filter-app:one]\nuse = g-logout\nnext = app\n\n[pipeline:uwv]",
+            "[filter-app:two]\nuse = g-logout\nnext = one\n\n"
+            "[filter-app:one]\nuse = g-identity\nnext = app\n\n[pipeline:uwv]",
         )
-        site.set("pipeline:gemeente", pipeline="g-session g-trust g-login one")
+        site.set("pipeline:gemeente", pipeline="g-session g-trust g-login two")
         assert site.faults() == []
 
     def test_of_a_pipeline_there_is_one(self, site):
@@ -632,13 +644,13 @@ class TestAPipeline:
             ("g-trust g-session g-login app", "should stand before 'trust'"),
             ("g-session g-login g-trust app", "needs 'trust' before it"),
             ("g-session g-trust g-logout g-login app", "should stand before 'logout'"),
-            ("g-identity app", "needs 'session' before it"),
+            ("g-identity app", "needs 'session', 'trust' before it"),
             ("g-session g-trust g-trust app", "is the second 'trust'"),
             ("uwv-eilogin g-session app", "is the second 'session'"),
             ("app", None),
             ("g-session hub", "needs 'trust' before it"),
             ("g-session g-trust hub-session hub-trust hub", "is the second 'trust'"),
-            ("g-session g-trust app", None),
+            ("g-session g-trust g-identity app", None),
             ("g-session hub-session g-trust app", "is the second 'session'"),
         ],
     )
@@ -683,7 +695,7 @@ class TestAPipeline:
         assert told() == []
 
     def test_is_also_what_filter_with_makes(self, site):
-        site.set("pipeline:gemeente", pipeline="g-login app")
+        site.set("pipeline:gemeente", pipeline="g-login g-logout g-identity app")
         site.set("filter:g-login", **{"filter-with": "g-trust"})
         site.set("filter:g-trust", **{"filter-with": "g-session"})
         assert site.faults() == []
@@ -708,7 +720,8 @@ class TestAPipeline:
             "[pipeline:uwv]",
             "[pipeline:outer]\npipeline = g-session g-trust inner\n\n"
             "[composite:inner]\nuse = egg:eilogin#hosts\nx.localhost = innermost\n\n"
-            "[pipeline:innermost]\npipeline = g-login app\n\n[pipeline:uwv]",
+            "[pipeline:innermost]\npipeline = g-login g-logout g-identity app\n\n"
+            "[pipeline:uwv]",
         )
         assert site.faults() == []
 
@@ -730,7 +743,8 @@ class TestAPipeline:
         assert (fault.section, fault.option) == ("app:more", "path")
 
     def test_may_name_eggs_directly(self, site):
-        site.set("pipeline:gemeente", pipeline="g-session egg:eilogin#identity app")
+        inline = "g-session g-trust egg:eilogin#identity app"
+        site.set("pipeline:gemeente", pipeline=inline)
         assert site.faults() == []
         site.set("pipeline:gemeente", pipeline="egg:eilogin#identity app")
         assert "[pipeline:gemeente]: needs 'session'" in str(site.fault())
@@ -767,7 +781,7 @@ class TestARole:
     @pytest.mark.parametrize(
         "pipeline",
         [
-            "g-session hub-trust g-login app",
+            "g-session hub-trust g-login g-logout g-identity app",
             "g-session hub-trust g-logout app",
             "g-session hub-trust g-identity app",
             "g-session hub-trust egg:eilogin#portal",

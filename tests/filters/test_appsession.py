@@ -590,6 +590,7 @@ class TestWhileTheStoreIsDown:
         def down(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[env.SESSIONS] = visitor.sessions
             environ[env.SESSION] = None
+            environ[env.ADDRESS] = None
             environ[env.SESSION_FAULT] = StoreUnavailable("down")
             return visitor.filter(environ, start_response)
 
@@ -783,7 +784,11 @@ class TestWhatTheAppSees:
         visitor = Visitor(sessions)
         visitor.filter.app = app
         visitor.log_in()
-        environ = {env.SESSIONS: sessions, env.SESSION: visitor.login}
+        environ = {
+            env.SESSIONS: sessions,
+            env.SESSION: visitor.login,
+            env.ADDRESS: None,
+        }
         body = iter(visitor.filter(environ, lambda *_: None))
         assert made == []
         assert visitor.stored() is not None
@@ -799,7 +804,7 @@ class TestWhatTheAppSees:
             return [b""]
 
         sut = make_appsession(app, {})
-        environ = {env.SESSIONS: sessions, env.SESSION: None}
+        environ = {env.SESSIONS: sessions, env.SESSION: None, env.ADDRESS: None}
         sut(environ, lambda *given: started.append(given))
         assert started == [("200 OK", [], None), ("500 Oops", [], "exc_info")]
 

@@ -58,6 +58,7 @@ class Visitor:
 
     def __call__(self, environ, start_response):
         environ[env.SESSION] = self.login
+        environ[env.ADDRESS] = None
         self.outer = environ
         return self.filter(environ, start_response)
 
@@ -485,7 +486,8 @@ JOINED = st.lists(st.text(r"\;a", max_size=5), min_size=1, max_size=4)
 def test_no_two_lists_of_values_are_one_text(values):
     seen = []
     app = make_identity(lambda environ, _: seen.append(environ), {}, attributes="a A")
-    app({env.SESSION: replace(ANNA, attributes={"a": values})}, None)
+    login = replace(ANNA, attributes={"a": values})
+    app({env.SESSION: login, env.ADDRESS: None}, None)
     assert apart(seen[0]["A"]) == values
 
 
@@ -501,7 +503,7 @@ def test_what_an_assertion_says_is_what_the_application_finds(told):
     seen = []
     lines = {"attributes": f"{MAIL} MAIL\nrole ROLE\nGiven Name NAME"}
     app = make_identity(lambda environ, _: seen.append(environ), {}, **lines)
-    app({env.SESSION: stored}, None)
+    app({env.SESSION: stored, env.ADDRESS: None}, None)
     [environ] = seen
     assert environ[env.SESSION].attributes == expected
     for key, name in {"MAIL": MAIL, "ROLE": "role", "NAME": "Given Name"}.items():

@@ -10,7 +10,7 @@ from webtest import TestApp as Client
 
 from eilogin.clock import now
 from eilogin.errors import InvalidOptions
-from eilogin.filters.login import LoginOptions, make_login
+from eilogin.filters.login import LoginFilter, LoginOptions, make_login
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.levels import DIGID
 from eilogin.settings import read
@@ -630,7 +630,7 @@ class TestTheOrderOfFilters:
     def test_that_is_wrong_lets_nobody_in(
         self, witness, federation, caplog, missing, keys
     ):
-        login = make_login(validator(witness), {})
+        login = LoginFilter(validator(witness), read(LoginOptions, {}, {}))
 
         def outer(environ, start_response):
             if missing != "trust":
@@ -647,7 +647,7 @@ class TestTheOrderOfFilters:
         assert "trust" not in answer.text
 
     def test_leaves_other_addresses_to_the_filters_inside(self, witness):
-        login = make_login(validator(witness), {})
+        login = LoginFilter(validator(witness), read(LoginOptions, {}, {}))
 
         def outer(environ, start_response):
             environ[env.ADDRESS] = "slo"

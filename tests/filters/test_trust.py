@@ -24,6 +24,7 @@ from eilogin.errors import (
 )
 from eilogin.federation.own_options import own_of
 from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.identity import make_identity
 from eilogin.filters.trust import make_trust
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.keys import new_key_pair
@@ -55,7 +56,7 @@ class Site:
 
     def __init__(self, witness, options):
         self.login = None
-        self.filter = make_trust(validator(witness), {}, **options)
+        self.filter = make_trust(make_identity(validator(witness), {}), {}, **options)
         self.client = Client(validator(self))
 
     def __call__(self, environ, start_response):
@@ -295,7 +296,8 @@ class TestASession:
         assert witness.environ[env.SESSION] is None
 
     def test_is_looked_for_by_the_filter_outside(self, said, witness, caplog):
-        client = Client(validator(make_trust(validator(witness), {}, **said)))
+        app = make_trust(make_identity(validator(witness), {}), {}, **said)
+        client = Client(validator(app))
         client.get("https://uwv.test/", status=500)
         assert witness.seen == []
         assert "'session' is missing" in caplog.text

@@ -112,6 +112,7 @@ class Visitor:
     def pipeline(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ[env.SESSIONS] = self.sessions
         environ[env.SESSION] = self.sessions.find(self.token)
+        environ[env.ADDRESS] = None
         return self.filter(environ, start_response)
 
     def log_in(self, login: Login = ANNA, **more: Any) -> None:
@@ -146,7 +147,11 @@ class Request:
     """A request of a visitor who is logged in, until its answer is started."""
 
     def __init__(self, visitor: Visitor) -> None:
-        environ = {env.SESSIONS: visitor.sessions, env.SESSION: visitor.login}
+        environ = {
+            env.SESSIONS: visitor.sessions,
+            env.SESSION: visitor.login,
+            env.ADDRESS: None,
+        }
         visitor.opening({**environ, "opened": self.open}, lambda *_: None)
 
     def open(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

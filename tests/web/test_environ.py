@@ -35,6 +35,15 @@ class TestAKey:
         assert " ".join(env.ORDER) in str(refused.value)
 
 
+def test_a_session_that_trust_has_not_checked_is_not_given():
+    login = object()
+    with pytest.raises(PipelineOrder, match="the filter 'trust' is missing"):
+        env.session_checked({env.SESSION: login})
+    with pytest.raises(PipelineOrder, match="the filter 'session' is missing"):
+        env.session_checked({env.ADDRESS: None})
+    assert env.session_checked({env.SESSION: login, env.ADDRESS: None}) is login
+
+
 @pytest.mark.parametrize("accessor", [env.session, env.session_or_none, env.address])
 def test_that_there_is_none_is_not_that_nobody_looked(accessor):
     assert accessor({env.SESSION: None, env.ADDRESS: None}) is None

@@ -1,0 +1,99 @@
+"""Which parts of eilogin stand inside of a filter, and which of them it needs there.
+
+PasteDeploy builds a pipeline from the inside out, so a filter already has what it
+wraps when it is made. :func:`require_inside` looks through that, also through filters
+of others, and stops the start where a part is missing, whatever server loads the file.
+A part of eilogin says its name in the class attribute ``eilogin_part``.
+"""
+
+import gc
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import CodeType, FrameType, FunctionType, MappingProxyType, ModuleType
+
+from eilogin.errors import Fault, InvalidOptions
+from eilogin.settings import Options, section_of
+from eilogin.web.environ import ORDER
+
+#: The consequence of a filter that is missing from the pipeline of a participant.
+WITHOUT: Mapping[str, str] = MappingProxyType(
+    {
+        "session": "nobody has a session",
+        "trust": "nobody is trusted",
+        "login": "nobody is asked to log in",
+        "logout": "a logout elsewhere does not arrive here",
+        "identity": "the application is not told who is there, and what a client says"
+        " of it (Remote-User) reaches the application",
+    }
+)
+
+#: Applications of eilogin, which do without ``identity``.
+WITHOUT_IDENTITY = frozenset(("hub", "portal"))
+
+#: Objects that are looked at in all: a filter inside is among the first of them.
+_MOST = 5000
+#: Objects that hold no application, or far too much.
+_LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType)
+
+
+def parts_inside(app: object) -> frozenset[str]:
+    """Return the names of eilogin's parts that ``app`` consists of or refers to.
+
+    No code of ``app`` runs for that.
+    """
+    found: set[str] = set()
+    seen: dict[int, object] = {}
+    waiting = deque([app])
+    while waiting and len(seen) < _MOST:
+        one = waiting.popleft()
+        # Not isinstance, which asks a lazy object for the class of what it stands for.
+        if id(one) not in seen and not issubclass(type(one), _LEAVES):
+            seen[id(one)] = one
+            found.add(getattr(type(one), "eilogin_part", ""))
+            waiting.extend(_held_by(one))
+    return frozenset(found - {""})
+
+
+def _held_by(one: object) -> Iterable[object]:
+    if isinstance(one, FunctionType):
+        # Not its globals: those are the rest of its module.
+        return (one.__closure__, one.__defaults__, one.__kwdefaults__, vars(one))
+    return gc.get_referents(one)
+
+
+def missing_inside(app: object, *needed: str) -> list[str]:
+    """Return those of ``needed`` that do not stand inside, as far as can be seen."""
+    found = parts_inside(app)
+    if found & WITHOUT_IDENTITY:
+        found |= {"identity"}
+    return [name for name in needed if name not in found]
+
+
+def lacks(name: str) -> str:
+    """Return what is wrong where the filter ``name`` is missing, and the cure."""
+    return (
+        f"expected the filter '{name}' between it and the application, for without it"
+        f" {WITHOUT[name]}; add a section with 'use = egg:eilogin#{name}'; the order"
+        f" is: {' '.join(ORDER)} app"
+    )
+
+
+def require_inside(
+    app: object,
+    needed: Iterable[str],
+    declared: type[Options],
+    global_conf: Mapping[str, str],
+    local_conf: Mapping[str, str],
+) -> None:
+    """Refuse to build a filter around ``app`` where a part of ``needed`` is missing.
+
+    Raises :class:`eilogin.errors.InvalidOptions`, which names the section of the filter
+    with the options ``declared``.
+    """
+    missing = missing_inside(app, *needed)
+    if missing:
+        file = global_conf.get("__file__", "")
+        section = section_of(declared, file, local_conf)
+        raise InvalidOptions(
+            [Fault(file, section, "", "", lacks(name)) for name in missing]
+        )

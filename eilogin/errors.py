@@ -89,6 +89,12 @@ class PipelineOrder(ConfigurationError):
     code = "pipeline-order"
 
 
+class MountMismatch(ConfigurationError):
+    """The server mounts the application elsewhere than ``public_url`` says."""
+
+    code = "mount-mismatch"
+
+
 class MetadataUnusable(ConfigurationError):
     """A file that should hold SAML metadata, and holds none that can be read."""
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Stack
-from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT
+from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, script_names
 from eilogin.federation.own_options import OwnOptions, prefix_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.filters.login import LoginOptions, digid_faults
@@ -17,7 +17,7 @@ from eilogin.hub.app import HubOptions, contradictions
 from eilogin.settings import Options
 from eilogin.visit.digid import session_faults
 from eilogin.visit.rules import OFF, OPTIONAL
-from eilogin.web.composition import WITHOUT_IDENTITY, WITHOUT, lacks
+from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks
 from eilogin.web.environ import ORDER
 
 #: What each filter or app of eilogin finds in environ, and who must have left it.
@@ -53,8 +53,7 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
         _check_before_hub(file, *around, read)
         stack = replace(stack, parts=around[1])
     _check_order(file, stack)
-    for name, part in _lacking(stack).items():
-        file.note(part.title, "", "", lacks(name))
+    _check_as_when_loaded(file, stack, read)
     trusts = [
         (part.title, options)
         for part in stack.parts
@@ -76,6 +75,24 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
     for part in theirs if hubs else ():
         expected = f"is a participant's, and cannot stand before [{hubs[0].title}]"
         file.note(part.title, "", "", expected)
+
+
+def _check_as_when_loaded(
+    file: IniFile, stack: Stack, read: Mapping[str, Options]
+) -> None:
+    """Note what the filters themselves refuse at their start or at each request."""
+    for name, part in _lacking(stack).items():
+        file.note(part.title, "", "", lacks(name))
+    script = ""
+    for part in stack.parts:
+        own = read.get(part.title)
+        script += part.mount
+        if isinstance(own, OwnOptions) and script not in script_names(own.public_url):
+            expected = (
+                f"a composite mounts it below {script!r}; expected that path at the end"
+                f" of public_url, because the hub sends its answers there; {MOUNT_CURE}"
+            )
+            file.note(part.title, "public_url", repr(own.public_url), expected)
 
 
 def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:

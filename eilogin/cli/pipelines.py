@@ -6,7 +6,7 @@ composites becomes *stacks*: the filters around one application, the outermost f
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eilogin.cli.inifile import IniFile, Section
 from eilogin.settings import did_you_mean
@@ -33,6 +33,9 @@ _OF_ZOPE = re.compile(
     re.IGNORECASE,
 )
 
+#: An option of ``egg:Paste#urlmap``: a path, maybe behind ``domain HOST port PORT``.
+_MOUNTED = re.compile(r"(?:domain\s+\S+\s+)?(?:port\s+\d+\s+)?(?P<path>/\S*)")
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -47,6 +50,8 @@ class Part:
     options: Mapping[str, str] = field(default_factory=dict)
     #: The section that each option stands in, which may be one that ``use`` names.
     stands_in: Mapping[str, str] = field(default_factory=dict)
+    #: The option of a composite that leads on to the next part, such as ``/app``.
+    branch: str = field(default="", compare=False)
 
     @property
     def distribution(self) -> str:
@@ -60,6 +65,14 @@ class Part:
         if self.distribution.lower() != "eilogin":
             return None
         return self.use.partition("#")[2] or "main"
+
+    @property
+    def mount(self) -> str:
+        """The path that a composite takes off before the next part, or ""."""
+        if not self.branch or self.use.partition("#")[2] != "urlmap":
+            return ""
+        found = _MOUNTED.fullmatch(self.branch)
+        return found["path"].rstrip("/") if found else ""
 
     @property
     def is_zope(self) -> bool:
@@ -236,7 +249,7 @@ class Pipelines:
         of_eilogin = part.entry_point == "hosts"
         known = {s.name for s in self._file.of_kind(*APPS)}
         return [
-            [part, *parts]
+            [replace(part, branch=option), *parts]
             for option, name in part.options.items()
             if of_eilogin or name in known
             for parts in self._apps(name, section, option, trail)

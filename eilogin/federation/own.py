@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -373,3 +373,15 @@ class _Encryption(TypedDict):
 
     encryption_certificates: tuple[str, ...]
     encryption_methods: tuple[EncryptionMethod, ...]
+
+
+def script_names(public_url: str) -> frozenset[str]:
+    """Return what SCRIPT_NAME may be at a site, as WSGI has it (PEP 3333).
+
+    It is the path of ``public_url``, or the end of it: a proxy may have removed the
+    beginning, or all of it.
+    """
+    path = unquote_to_bytes(urlsplit(public_url).path).decode("latin-1")
+    names = path.split("/")
+    ends = ["/".join(["", *names[start:]]) for start in range(1, len(names))]
+    return frozenset(["", "/", *ends, *(f"{end}/" for end in ends)])

@@ -1,7 +1,7 @@
 r"""Tell the application who its visitor is, and remove what a client forged.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* ``eilogin.session``. *Writes* REMOTE_USER,
-AUTH_TYPE, the attributes and the request headers that are asked for, and with
+*Needs* ``session`` and ``trust`` before it. *Reads* ``eilogin.session``. *Writes*
+REMOTE_USER, AUTH_TYPE, the attributes and the request headers that are asked for, with
 ``allow_attributes`` another ``eilogin.session`` and ``eilogin.login``, all in a copy of
 environ, so that an access log outside never sees them. *Changes in the answer*:
 nothing::

@@ -40,10 +40,16 @@ from pydantic import SecretBytes
 from webob import Response
 
 from eilogin import audit
-from eilogin.errors import MethodNotAllowed, NotFound, PathRefused, PipelineOrder
+from eilogin.errors import (
+    MethodNotAllowed,
+    MountMismatch,
+    NotFound,
+    PathRefused,
+    PipelineOrder,
+)
 from eilogin.federation import Federation, Trust
 from eilogin.federation.alarms import Alarms
-from eilogin.federation.own import PARTICIPANT
+from eilogin.federation.own import PARTICIPANT, script_names
 from eilogin.federation.start import trust_of
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.federation.watching import Newer, Watch
@@ -52,7 +58,7 @@ from eilogin.settings import placing, read
 from eilogin.visit import zope
 from eilogin.web import environ as env
 from eilogin.web import looks
-from eilogin.web.composition import require_inside
+from eilogin.web.composition import MOUNT_CURE, require_inside
 from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.public_origin import PublicOrigin
@@ -94,6 +100,7 @@ class TrustFilter:
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
         self._origin = PublicOrigin(trust.own.public_url)
+        self._script_names = script_names(trust.own.public_url)
         self._is_in_zope = trust.path_style == "zope"
         self._warn_of_zope()
         self._written = self._write_metadata()
@@ -108,11 +115,7 @@ class TrustFilter:
         trust = environ[env.TRUST] = self.trust
         self._origin.tell(environ)
         try:
-            path = (
-                self._path_in_zope(environ)
-                if self._is_in_zope
-                else environ.get("PATH_INFO", "")
-            )
+            path = self._path(environ)
             login = env.session_or_none(environ)
             if login is not None and (
                 login.audience != self._entity_id
@@ -121,7 +124,7 @@ class TrustFilter:
                 # Of another site that keeps its sessions in the same store, or of a hub
                 # that is none of ours any more.
                 environ[env.SESSION] = None
-        except (PathRefused, PipelineOrder) as error:
+        except (PathRefused, MountMismatch, PipelineOrder) as error:
             refusal = self._refused(environ, error, "path")
             return refusal(environ, start_response)
         address = environ[env.ADDRESS] = self._addresses.get(path)
@@ -157,8 +160,13 @@ class TrustFilter:
         self.trust = replace(self.trust, **now._asdict())
         self._alarms.look_again()
 
-    def _path_in_zope(self, environ: "WSGIEnvironment") -> str:
-        """The path below ``public_url``, as WSGI has it; PathRefused."""
+    def _path(self, environ: "WSGIEnvironment") -> str:
+        """The path below ``public_url``, as WSGI has it; PathRefused, MountMismatch."""
+        if environ.get("SCRIPT_NAME", "") not in self._script_names:
+            raise self._misplaced(environ)
+        if not self._is_in_zope:
+            path: str = environ.get("PATH_INFO", "")
+            return path
         seen = zope.visible(environ, self.trust.own.mount, self.trust.trusted_proxies)
         environ[env.VISIBLE] = seen
         return seen.below
@@ -192,6 +200,16 @@ class TrustFilter:
         own = self.trust.own
         keys = own.published_keys, own.encryption_keys
         return keys, write_entity(own.descriptor(), own.key)
+
+    def _misplaced(self, environ: "WSGIEnvironment") -> MountMismatch:
+        """The error where another application would get the answers of the hub."""
+        own, script = self.trust.own, environ["SCRIPT_NAME"]
+        return MountMismatch(
+            f"found SCRIPT_NAME {script!r}, where the server or a composite (urlmap)"
+            f" has mounted this site; expected {own.mount or '/'!r}, the path of"
+            f" public_url ({own.public_url}), because the hub sends its answers there;"
+            f" {MOUNT_CURE}"
+        )
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
         error = NotFound("no address of eilogin below its prefix")

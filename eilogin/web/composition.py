@@ -27,6 +27,13 @@ WITHOUT: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: The cure where a site is mounted elsewhere than ``public_url`` says.
+MOUNT_CURE = (
+    "put the filters around the composite, so that they guard the whole host, or write"
+    " the path behind the host in public_url (then the site has other addresses: send"
+    " its new metadata to the operator)"
+)
+
 #: Applications of eilogin, which do without ``identity``.
 WITHOUT_IDENTITY = frozenset(("hub", "portal"))
 

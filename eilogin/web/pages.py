@@ -32,6 +32,7 @@ from eilogin.errors import (
     EiloginError,
     LoginLoops,
     MethodNotAllowed,
+    MountMismatch,
     PeerBusy,
     Refused,
     StoreUnavailable,
@@ -209,7 +210,7 @@ class Pages:
             reference = _note_in_log(error, "store")
         else:
             reference = note_refusal(error, event, environ)
-        code = error.code if isinstance(error, EiloginError) else EiloginError.code
+        code = _code_of(error)
         status = error.status if isinstance(error, EiloginError) else 500
         comes_back = _comes_back(environ, error)
         headers = _headers_of(error, comes_back=comes_back)
@@ -441,7 +442,7 @@ def note_refusal(
         return error.reference
     line = _line_of(error, event, environ or {})
     reference = line.reference
-    code = error.code if isinstance(error, EiloginError) else EiloginError.code
+    code = _code_of(error)
     if not line.is_written:
         _count(event, error)
         return reference
@@ -464,11 +465,13 @@ _LINES = RefusalLines()
 def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
     """Return how a refusal is written down: by itself, or with others of its kind.
 
-    An error of ours, and what somebody with a session is refused, stands by itself.
+    Most errors of ours, and what somebody with a session is refused, have lines of
+    their own. Where the mount is wrong, each request of anybody is such an error.
     """
-    if not isinstance(error, Refused | Unavailable) or environ.get(env.SESSION):
+    is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
+    if not is_of_anybody or environ.get(env.SESSION):
         return Line(new_reference())
-    kind = Kind(event, error.code, _peer_of(error) or "")
+    kind = Kind(event, _code_of(error), _peer_of(error) or "")
     line, totals = _LINES.line_of(kind)
     for total in totals:
         _log.warning(
@@ -488,8 +491,12 @@ def _count(event: str, error: Exception) -> None:
         _outcome_of(error),
         peer=_peer_of(error),
         level=None,
-        reason=error.code if isinstance(error, EiloginError) else EiloginError.code,
+        reason=_code_of(error),
     )
+
+
+def _code_of(error: Exception) -> str:
+    return error.code if isinstance(error, EiloginError) else EiloginError.code
 
 
 def _outcome_of(error: Exception) -> str:
@@ -572,7 +579,7 @@ def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
         line.reference,
         event,
         _outcome_of(error),
-        error.code if isinstance(error, EiloginError) else EiloginError.code,
+        _code_of(error),
         text,
         exc_info=None if isinstance(error, EiloginError) else error,
     )

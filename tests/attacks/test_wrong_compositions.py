@@ -76,6 +76,20 @@ def make_app(global_conf):
     return app
 
 
+def make_urlmap(loader, global_conf, **paths):
+    """Mount applications below paths, as Paste's urlmap does."""
+    apps = [(path, loader.get_app(name)) for path, name in paths.items()]
+
+    def urlmap(environ, start_response):
+        path = environ["PATH_INFO"]
+        below, app = next(one for one in apps if f"{path}/".startswith(f"{one[0]}/"))
+        script = environ["SCRIPT_NAME"] + below
+        inner = {**environ, "SCRIPT_NAME": script, "PATH_INFO": path[len(below) :]}
+        return app(inner, start_response)
+
+    return urlmap
+
+
 def app(environ, start_response):
     """Says who the visitor is, by all that an application could believe."""
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -202,3 +216,67 @@ def test_no_subset_or_order_lets_a_client_say_who_it_is(load, cookie):
             assert "forged" not in told, filters
             assert brought == ours or "anna" not in told, filters
     assert started > 1
+
+
+# --- mounted elsewhere ----------------------------------------------------------------
+
+MOUNTED = SITE.replace(
+    "[pipeline:main]",
+    """\
+[composite:main]
+paste.composite_factory = {module}:make_urlmap
+/public = app
+{mount} = guarded
+
+[pipeline:guarded]""",
+).replace("{folder}/sessions.db", "{folder}/mounted.db")
+
+
+def mounted(mount, public_url):
+    text = MOUNTED.replace("{mount}", mount)
+    return text.replace("https://uwv.test\n", f"{public_url}\n")
+
+
+@pytest.mark.parametrize(("mount", "public_url"), [
+    ("/app", "https://uwv.test"),
+    ("/app", "https://uwv.test/other"),
+    ("/app", "https://uwv.test/my-app"),
+    ("/app", "https://uwv.test/app/x"),
+    ("/a/b", "https://uwv.test/a"),
+])  # fmt: skip
+def test_a_site_that_is_mounted_elsewhere_answers_nobody(
+    load, cookie, caplog, mount, public_url
+):
+    """The browser would bring the answer of the hub to another application."""
+    client = Client(load(*ORDER, text=mounted(mount, public_url)))
+    for path in ("/mijn", "", "/eilogin/login", "/eilogin/metadata", "/eilogin/acs"):
+        answer = client.get(f"https://uwv.test{mount}{path}", status=500)
+        assert "forged" not in answer.text
+        assert "None" not in answer.text
+    record = next(r for r in caplog.records if r.levelname == "ERROR")
+    line = record.getMessage()
+    assert "(mount-mismatch): found SCRIPT_NAME" in line
+    for said in (repr(mount), public_url, "public_url", "around the composite"):
+        assert said in line
+
+
+@pytest.mark.parametrize(("mount", "public_url"), [
+    ("/app", "https://uwv.test/app"),
+    ("/app", "https://uwv.test/app/"),
+    # A proxy has removed the beginning.
+    ("/app", "https://uwv.test/all/app"),
+])  # fmt: skip
+def test_a_site_that_is_mounted_where_it_says_answers(load, mount, public_url):
+    client = Client(load(*ORDER, text=mounted(mount, public_url)))
+    assert client.get(f"https://uwv.test{mount}/mijn").text == "None None None"
+
+
+def test_a_wrong_mount_does_not_fill_the_log(load, caplog):
+    """Some servers take SCRIPT_NAME from a header of the client."""
+    client = Client(load(*ORDER))
+    for number in range(40):
+        said = {"SCRIPT_NAME": f"/{number}\r\nforged"}
+        client.get("https://uwv.test/", extra_environ=said, status=500)
+    lines = [r.getMessage() for r in caplog.records if r.name == "eilogin"]
+    assert 0 < len([line for line in lines if "mount-mismatch" in line]) < 25
+    assert "\n" not in "".join(lines)

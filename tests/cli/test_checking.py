@@ -770,6 +770,63 @@ class TestAPipeline:
         )
 
 
+class TestAMount:
+    @pytest.fixture
+    def found(self, site):
+        """The faults of ``public_url`` where a composite mounts a pipeline."""
+
+        def found(line, public_url, outer="", entry_point="Paste#urlmap"):
+            site.change(
+                "[pipeline:uwv]",
+                f"[composite:mounts]\nuse = egg:{entry_point}\n{line} = gemeente\n"
+                f"/public = app\n\n[pipeline:uwv]",
+            )
+            site.set("filter:g-trust", public_url=public_url)
+            if outer:
+                site.set(
+                    "pipeline:gemeente", pipeline="g-login g-logout g-identity app"
+                )
+                site.change(
+                    "[pipeline:uwv]",
+                    "[pipeline:outer]\npipeline = g-session g-trust mounts\n\n"
+                    "[pipeline:uwv]",
+                )
+            return [str(f) for f in site.faults() if "a composite mounts it" in str(f)]
+
+        return found
+
+    @pytest.mark.parametrize("line", [
+        "/app", "/app/", "domain gemeente.localhost /app",
+        "domain gemeente.localhost port 6543 /app",
+    ])  # fmt: skip
+    def test_elsewhere_than_public_url_says_is_a_fault(self, found, site, line):
+        told = (
+            f"{site.file}: [filter:g-trust] public_url: found"
+            " 'http://gemeente.localhost:6543'; a composite mounts it below '/app';"
+            " expected that path at the end of public_url, because the hub sends its"
+            " answers there; put the filters around the composite, so that they guard"
+            " the whole host, or write the path behind the host in public_url (then the"
+            " site has other addresses: send its new metadata to the operator)"
+        )
+        assert found(line, "http://gemeente.localhost:6543") == [told]
+
+    @pytest.mark.parametrize(("line", "public_url"), [
+        ("/app", "http://gemeente.localhost:6543/app"),
+        ("/app", "http://gemeente.localhost:6543/all/app"),
+        ("domain gemeente.localhost", "http://gemeente.localhost:6543"),
+        ("/", "http://gemeente.localhost:6543"),
+    ])  # fmt: skip
+    def test_is_right_where_public_url_ends_in_it(self, found, line, public_url):
+        assert found(line, public_url) == []
+
+    def test_inside_of_the_filters_changes_nothing(self, found):
+        assert found("/app", "http://gemeente.localhost:6543", outer="outer") == []
+
+    def test_is_not_known_of_other_composites(self, found):
+        url = "http://gemeente.localhost:6543"
+        assert found("/app", url, entry_point="Paste#cascade") == []
+
+
 class TestARole:
     def test_of_the_hub_is_what_stands_before_it(self, site):
         site.set("pipeline:inloggen", pipeline="hub-session g-trust hub")

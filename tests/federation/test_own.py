@@ -10,6 +10,7 @@ from lxml import etree
 from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 
 from eilogin.errors import UntrustedSignature
+from eilogin.federation.own import script_names
 from eilogin.federation.own_keys import OwnKey
 from eilogin.saml import bindings, signatures, xml
 from eilogin.saml.encryption import Decrypter, encrypt
@@ -341,3 +342,15 @@ class TestWhatDigidWants:
         assert role.artifact_resolution(0).binding == bindings.SOAP
         assert role.names_keys
         assert role.name_id_formats == ()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "names"),
+    [
+        ("https://uwv.test", {"", "/"}),
+        ("https://uwv.test/a/b", {"", "/", "/b", "/b/", "/a/b", "/a/b/"}),
+        ("https://uwv.test/caf%C3%A9", {"", "/", "/caf\xc3\xa9", "/caf\xc3\xa9/"}),
+    ],
+)
+def test_a_server_may_mount_the_end_of_the_path(public_url, names):
+    assert script_names(public_url) == names

@@ -177,7 +177,7 @@ def _identity(text: str) -> None:
         attributes="naam NAAM",
         headers="X-Naam attribute:naam",
     )
-    app({**_FORGED, env.SESSION: login}, _start)
+    app({**_FORGED, env.SESSION: login, env.ADDRESS: None}, _start)
     assert "forged" not in seen.values() or "forged" in values
     first = values[0]
     is_name = bool(first) and not CONTROL.search(first)

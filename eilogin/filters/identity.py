@@ -134,23 +134,44 @@ def _attribute(name: str) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A request header for the application: its environ key, and what it says."""
+    """A request header that only eilogin may set."""
 
+    #: Its key in environ; for a pattern what the keys begin with.
     key: str
-    source: Source
+    #: Its value; None where there never is one.
+    source: Source | None = None
+    #: Whether all headers are meant whose names begin so.
+    is_pattern: bool = False
 
 
 def _header(line: str) -> Header:
-    words = line.split()
-    if len(words) != 2 or not _NAME_OF_HEADER(words[0]):  # noqa: PLR2004
-        raise ValueError("lines such as 'X-Name attribute:name'")
-    key = "HTTP_" + words[0].upper().replace("-", "_")
+    name, value = [*line.split(maxsplit=1), ""][:2]
+    is_pattern, name = name.endswith("*"), name.removesuffix("*")
+    is_one = len(value.split()) == 1 or value.startswith('"')
+    if not is_one or not _NAME_OF_HEADER(name):
+        raise ValueError("lines such as 'X-Name attribute:name' or 'X-Role none'")
+    key = "HTTP_" + name.upper().replace("-", "_")
     if _READ_BY_OTHERS(key):
         raise ValueError("a header of your own: servers or eilogin read this one")
-    source = _source(words[1])
+    if value == "none":
+        return Header(key, is_pattern=is_pattern)
+    if is_pattern:
+        raise ValueError("'none' behind a name that ends in '*'")
+    source = _source(value) or _constant(value)
     if source is None:
-        raise ValueError("a name, and 'subject', 'level', 'bsn' or 'attribute:NAME'")
+        raise ValueError(
+            "a name, and 'subject', 'level', 'bsn', 'attribute:NAME', a text in double"
+            " quotes, or 'none'"
+        )
     return Header(key, source)
+
+
+def _constant(value: str) -> Source | None:
+    """What a text in double quotes stands for, if it is one: always itself."""
+    text = value[1:-1]
+    if value != f'"{text}"' or not text.isprintable() or '"' in text or not text:
+        return None
+    return lambda _: text
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +228,7 @@ def _headers(value: object) -> object:
     if not isinstance(value, str):
         return value
     headers = read_lines(split(value), _header)
-    keys = [header.key for header in headers]
+    keys = [header.key + "*" * header.is_pattern for header in headers]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         # Else who is told by one of them could be told by the other one's value.
         name = twice.removeprefix("HTTP_").replace("_", "-")
@@ -278,8 +299,11 @@ class IdentityOptions(Options, name="identity"):
         )
     )
     headers: Annotated[tuple[Header, ...], BeforeValidator(_headers)] = option(
-        "request headers for the application: lines of a name and ``subject``, "
-        "``level``, ``bsn`` or ``attribute:NAME``",
+        "sets request headers for the application: lines of a name and a value. If "
+        "the visitor is logged in, the value is ``subject``, ``level``, ``bsn``, "
+        '``attribute:NAME`` or a ``"text"``. ``none`` removes the header (``X-Role '
+        "none``; ``X-Wiki-* none`` for all names that begin so). No client can send a "
+        "header that a line names: name every header that the application believes",
         default=(),
         shown="none",
     )
@@ -296,7 +320,11 @@ class IdentityFilter:
         self._user = [name.source for name in options.user]
         self._names = [name.of for name in options.user]
         self._prefix = options.user_prefix
-        self._headers = options.headers
+        self._headers = [
+            (header.key, header.source)
+            for header in options.headers
+            if header.source is not None
+        ]
         self._variables = options.attributes
         self._allowed = options.allow_attributes
         # The first visitor who is logged in finds out the one; at most sites nobody
@@ -305,9 +333,12 @@ class IdentityFilter:
         self._looks_inside: bool | None = None
         self._removed = (
             *_FORGEABLE,
-            *(header.key for header in options.headers),
+            *(header.key for header in options.headers if not header.is_pattern),
             *(variable.key for variable in options.attributes),
             *(variable.as_header for variable in options.attributes),
+        )
+        self._removed_starts = tuple(
+            header.key for header in options.headers if header.is_pattern
         )
 
     def __call__(
@@ -345,23 +376,30 @@ class IdentityFilter:
     def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         """A copy of environ that says who the visitor is, and nothing forged."""
         login = env.session_checked(environ)
-        inner = environ.copy()
-        for key in self._removed:
-            if key in inner:
-                del inner[key]
+        inner = self._without_forged(environ)
         if login is not None:
             written = _for_zope if env.VISIBLE in environ else _for_environ
             inner["REMOTE_USER"] = written(self._prefix + self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
-            for header in self._headers:
-                value = header.source(login)
+            for key, source in self._headers:
+                value = source(login)
                 if value is not None:
-                    inner[header.key] = written(value)
+                    inner[key] = written(value)
             if self._looks_inside is None:
                 self._looks_inside = self._has_to_look(environ)
             if self._looks_inside:
                 inner.update(self._attributes_of(login, written))
                 self._keep_from_application(inner, login)
+        return inner
+
+    def _without_forged(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+        inner = environ.copy()
+        for key in self._removed:
+            if key in inner:
+                del inner[key]
+        if self._removed_starts:
+            for key in _of_pattern(environ, self._removed_starts):
+                inner.pop(key, None)
         return inner
 
     def _has_to_look(self, environ: "WSGIEnvironment") -> bool:
@@ -418,6 +456,17 @@ class IdentityFilter:
         )
         error.peer = login.who.issuer
         raise error
+
+
+def _of_pattern(environ: "WSGIEnvironment", starts: tuple[str, ...]) -> Iterable[str]:
+    """The keys of the headers that begin so, but for those that are the browser's own.
+
+    However a server writes them: names of headers have no case, and CGI no dashes.
+    """
+    for key in environ:
+        plain = key.upper().replace("-", "_")
+        if plain.startswith(starts) and not _READ_BY_OTHERS(plain):
+            yield key
 
 
 class _ForApplication:

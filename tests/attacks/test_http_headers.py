@@ -82,6 +82,9 @@ def test_an_application_sees_who_is_logged_in_and_nobody_else(served, anna):
     # What she has none of is not there: the hub tells no address of hers.
     assert "MAIL" not in told
     assert "HTTP_X_CLASS" not in told
+    # A constant is for who is logged in, and 'none' for nobody.
+    assert told["HTTP_X_KIND"] == "citizen"
+    assert "HTTP_X_ROLE" not in told
     assert told_to_app(served, "/static", cookie) == NOBODY
     assert told_to_app(served, "/open") == NOBODY
 
@@ -102,6 +105,20 @@ def test_no_spelling_makes_a_stranger_somebody(served, path):
         assert answer.status in (200, 400), name
         if answer.status == 200:
             assert "forged" not in answer.text, name
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("start", ["X-Wiki-", "x_wiki-", "X-WIKI_", "x_Wiki_"])
+@pytest.mark.parametrize("end", ["Permissions", "a_b", "Cla\xdf", "\xe9", "", "-"])
+def test_no_name_that_begins_as_a_pattern_reaches_an_application(
+    served, anna, path, start, end
+):
+    line = f"{start}{end}: forged".encode("latin-1")
+    for cookie in ([cookies_of(anna, UWV)], [])[: 1 if path == "/mijn" else 2]:
+        answer = served.ask(request("GET", path, line, *cookie))
+        # A server may say what it does not take.
+        assert answer.status in (200, 400)
+        assert answer.status == 400 or "forged" not in answer.text
 
 
 @pytest.mark.parametrize("name", HARMLESS)

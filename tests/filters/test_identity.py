@@ -116,6 +116,36 @@ class TestAStranger:
         assert "admin" not in seen.values()
         assert seen["HTTP_ACCEPT"] == "text/html"
 
+    @pytest.mark.parametrize("name", ["X-Role", "X_Role", "x_rOLE"])
+    @pytest.mark.parametrize(
+        "line", ["X-Role none", 'X-Role "reader"', "X-R* none", "X-* none"]
+    )
+    def test_cannot_send_a_header_that_no_login_says(self, visitor, name, line):
+        seen = visitor(headers=line).get({name: "admin"})
+        assert "admin" not in seen.values()
+        assert "reader" not in seen.values()
+
+    @pytest.mark.parametrize("name", ["X-Wiki", "Wiki-Role", "X-Wik-I", "Y-X-Wiki-A"])
+    def test_keeps_a_header_that_begins_otherwise(self, visitor, name):
+        assert "blue" in visitor(headers="X-Wiki-* none").get({name: "blue"}).values()
+
+    def test_keeps_what_the_browser_or_a_proxy_says_of_a_request(self, visitor):
+        said = {
+            "X-Forwarded-Host": "uwv.test",
+            "X-Forwarded-Email": "admin",
+            "X-Requested-With": "XMLHttpRequest",
+            "X-Remote-User": "admin",
+        }
+        seen = visitor(headers="X-* none\nX-Forwarded-* none").get(said)
+        assert seen["HTTP_X_FORWARDED_HOST"] == "uwv.test"
+        assert seen["HTTP_X_REQUESTED_WITH"] == "XMLHttpRequest"
+        assert "admin" not in seen.values()
+
+    @pytest.mark.parametrize("key", ["HTTP_X_WIKI_é", "http_x_wiki_a", "HTTP_X-WIKI-A"])
+    def test_cannot_send_one_that_a_server_writes_otherwise(self, visitor, key):
+        seen = visitor(headers="X-Wiki-* none").get(**{key: "admin"})
+        assert "admin" not in seen.values()
+
     def test_keeps_all_other_headers(self, visitor):
         assert visitor().get({"X-Name": "Piet"})["HTTP_X_NAME"] == "Piet"
 
@@ -222,6 +252,23 @@ class TestWhoIsLoggedIn:
         assert "HTTP_X_NONE" not in seen
 
 
+class TestAConstant:
+    def test_is_for_all_who_are_logged_in(self, visitor):
+        lines = 'X-Role  "Lezer; 100 é"\nX-Wiki-* none\nX-Wiki-Name attribute:name'
+        forged = {"X-Role": "admin", "X-Wiki-Name": "admin", "X-Wiki-Role": "admin"}
+        seen = visitor(ANNA, headers=lines).get(forged)
+        assert seen["HTTP_X_ROLE"].encode("latin-1").decode() == "Lezer; 100 é"
+        assert seen["HTTP_X_WIKI_NAME"].encode("latin-1").decode() == "Anna de Vriès"
+        assert "admin" not in seen.values()
+
+    def test_may_be_a_word_that_means_something_without_quotes(self, visitor):
+        lines = 'X-A "none"\nX-B "subject"\nX-C none'
+        seen = visitor(ANNA, headers=lines).get({"X-C": "admin"})
+        assert seen["HTTP_X_A"] == "none"
+        assert seen["HTTP_X_B"] == "subject"
+        assert "HTTP_X_C" not in seen
+
+
 def test_without_a_session_filter_around_it_nobody_is_let_in(witness, caplog):
     client = Client(validator(make_identity(validator(witness), {})))
     answer = client.get("https://uwv.test/", status=500)
@@ -242,6 +289,19 @@ def test_without_a_session_filter_around_it_nobody_is_let_in(witness, caplog):
         ("headers", "X-Name attribute:name extra"),
         ("headers", "X:Name attribute:name"),
         ("headers", "X-Name who"),
+        ("headers", 'X-Role "beheerder'),
+        ("headers", 'X-Role ""'),
+        ("headers", 'X-Role "'),
+        ("headers", 'X-Role "a" "b"'),
+        ("headers", 'X-Role "a\x00b"'),
+        ("headers", "X-* subject"),
+        ("headers", 'X-* "text"'),
+        ("headers", "* none"),
+        ("headers", "-* none"),
+        ("headers", "X-*-Name none"),
+        ("headers", "Accept-* none"),
+        ("headers", "Cookie none"),
+        ("headers", "X-Forwarded-For none"),
         ("headers", "Host subject"),
         ("headers", "cookie attribute:name"),
         ("headers", "X-Forwarded-For subject"),
@@ -280,7 +340,8 @@ def test_options_that_cannot_be_used_are_refused(witness, option, value):
             "headers",
             "\nX-Name attribute:name\nX-Level\nHost level",
             (
-                "headers: expected lines such as 'X-Name attribute:name'"
+                "headers: expected lines such as 'X-Name attribute:name' or"
+                " 'X-Role none'"
                 " (line 2: 'X-Level'); expected a header of your own: servers or"
                 " eilogin read this one (line 3: 'Host level')"
             ),
@@ -308,6 +369,9 @@ def test_what_was_found_is_told_once(witness, option, value, told):
     [
         ("X-A subject\nX-B level\nx-a attribute:nick", "X-A occurs twice"),
         ("X-A subject\nX--B level\nX-A bsn", "X-A occurs twice"),
+        ("X-A subject\nx-a none", "X-A occurs twice"),
+        ("X-A* none\nx-a* none", r"X-A\* occurs twice"),
+        ("X-A* none\nX-A none\nX-A none", "X-A occurs twice"),
         ("X\N{SUPERSCRIPT TWO} subject", "lines such as"),
         ("X-N\N{LATIN SMALL LETTER E WITH ACUTE} subject", "lines such as"),
         ("- subject", "lines such as"),

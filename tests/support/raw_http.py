@@ -44,14 +44,14 @@ MIJN = "mijn.test"
 LAND = "land.test"
 
 #: What stands in the ini file of ``uwv.test`` for request headers.
-MAPPED = ("X-Name", "X-Level", "X-Class", "Citizen")
+MAPPED = ("X-Name", "X-Level", "X-Class", "Citizen", "X-Role", "X-Kind", "X-Wiki-Admin")
 _SAID = {
     UWV: {
         "acs": "post",
         "protect": "=/ optional\n/open optional\n/static off\n/midden midden",
         "headers": (
             "X-Name attribute:name\nX-Level level\nX-Class attribute:mail\n"
-            "Citizen subject"
+            'Citizen subject\nX-Role none\nX-Kind "citizen"\nX-Wiki-* none'
         ),
         "attributes": "name NAME\nmail MAIL",
         "next": "/",

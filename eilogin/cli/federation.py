@@ -5,7 +5,6 @@ it, and changes a file or two of it.
 """
 
 import getpass
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -16,9 +15,10 @@ import click
 from eilogin import clock, settings
 from eilogin.cli.asking import one_line, require_yes
 from eilogin.cli.check import many, telling_errors
-from eilogin.cli.federation_folder import DIR, chosen_member
+from eilogin.cli.federation_folder import DIR, chosen_member, is_elsewhere, seen_from
 from eilogin.cli.files import write_key_pair
 from eilogin.cli.progress import bar
+from eilogin.cli.rollover import rollover_command
 from eilogin.cli.verifying import note_what_is_unsigned, until, verify_command
 from eilogin.errors import (
     InvalidOptions,
@@ -29,9 +29,9 @@ from eilogin.federation.downloads import Web
 from eilogin.operator import (
     LONGEST,
     MEMBERS,
+    NEXT_CERTIFICATE,
     OPTIONS,
     RULES,
-    TOKEN,
     VALID,
     Folder,
     Member,
@@ -47,6 +47,7 @@ from eilogin.operator import (
     operator_key,
     prove,
     publish,
+    publish_next,
     read_member,
     sign_all,
 )
@@ -97,7 +98,8 @@ def federation_command() -> None:
 
     \b
         eilogin federation diff DIR             what is not signed yet
-        eilogin federation verify DIR           whether all is well
+        eilogin federation verify DIR           whether all is well, and what ends
+        eilogin federation rollover DIR         the change of the key that signs
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
@@ -158,34 +160,20 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
             name=name,
             publisher=publisher or name,
             validity=f"{days}d",
-            key=_seen_from(folder, key or str(own)),
-            certificate=_seen_from(folder, certificate or str(folder / "operator.crt")),
-            pin=_seen_from(folder, pin or ""),
+            key=seen_from(folder, key or str(own)),
+            certificate=seen_from(folder, certificate or str(folder / "operator.crt")),
+            pin=seen_from(folder, pin or ""),
             loopback="true" if loopback else "",
         )
         made = Folder(folder)
         # A variable, or a token, may not be there before it is needed.
-        with nullcontext() if _is_elsewhere(key or "") else operator_key(made):
+        with nullcontext() if is_elsewhere(key or "") else operator_key(made):
             found = fingerprints_of(operator_certificate(made))
     click.echo(f"{folder}: the federation '{made.options.name}'")
     click.echo(
         f"{made.options.certificate}: its certificate, which each member is given, and"
         f" asks about by another way:\n    {found}"
     )
-
-
-def _is_elsewhere(said: str) -> bool:
-    """Whether that is no file: a variable, systemd's, or on a token."""
-    return said.startswith(("env:", "credential:", TOKEN))
-
-
-def _seen_from(folder: Path, said: str) -> str:
-    """What was said of a file in the working folder, as ``federation.ini`` says it."""
-    mark = "file:" if said.startswith("file:") else ""
-    path = Path(said.removeprefix(mark))
-    if not said or _is_elsewhere(said) or path.is_absolute():
-        return said
-    return mark + os.path.relpath(path.absolute(), folder.absolute())
 
 
 @contextmanager
@@ -496,6 +484,8 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
     with nullcontext() if no_mdq else operator_key(known) as key:
         count = publish(known, target, key, bar("signing"))
     answers = "" if no_mdq else f", and {many(count, 'answer')} in entities/"
+    if publish_next(known, target):
+        answers += f", and {NEXT_CERTIFICATE}"
     click.echo(f"{target}: metadata.xml{answers}")
     if last := last_signed(known):
         note_what_is_unsigned(known, last[1])
@@ -517,3 +507,4 @@ def diff_command(folder: Path) -> None:
 
 
 federation_command.add_command(verify_command)
+federation_command.add_command(rollover_command)

@@ -1,12 +1,13 @@
 """What the commands of an operator share: the folder, and a member that is meant."""
 
+import os
 from pathlib import Path
 
 import click
 
 from eilogin import settings
 from eilogin.errors import ConfigurationError
-from eilogin.operator import Folder, Member
+from eilogin.operator import TOKEN, Folder, Member
 from eilogin.saml.text import first_of
 from eilogin.shell import as_word, typed
 
@@ -40,3 +41,17 @@ def chosen_member(known: Folder, said: str) -> Member:
         f"{known.path}: '{said}' is no member{hint};"
         f" '{typed('eilogin federation list', known.path)}' tells all"
     )
+
+
+def is_elsewhere(said: str) -> bool:
+    """Whether that is no file: a variable, systemd's, or on a token."""
+    return said.startswith(("env:", "credential:", TOKEN))
+
+
+def seen_from(folder: Path, said: str) -> str:
+    """What was said of a file in the working folder, as ``federation.ini`` says it."""
+    mark = "file:" if said.startswith("file:") else ""
+    path = Path(said.removeprefix(mark))
+    if not said or is_elsewhere(said) or path.is_absolute():
+        return said
+    return mark + os.path.relpath(path.absolute(), folder.absolute())

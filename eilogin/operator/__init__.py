@@ -2,13 +2,15 @@
 
 What belongs here: what is in that folder (``folder``), whom the operator takes in and
 what it asks of them (``members``, ``mending``, ``proof``), what it says about each of
-them (``telling``, ``likeness``, ``rules``), what ends when (``dates``), and signing and
-publishing all of it (``keys``, ``tokens``, ``signing``, ``publishing``). The folder is
-all the state there is, and made to be kept in git::
+them (``telling``, ``likeness``, ``rules``), what ends when (``dates``), signing and
+publishing all of it (``keys``, ``tokens``, ``signing``, ``publishing``), and the change
+of the key for that (``rollover``). The folder is all the state there is, and made to be
+kept in git::
 
     federation.ini     its name, how long a signature lasts, and the key that signs
     members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
     rules.ini          who may share a session with whom, and what each may have
+    rollover.ini       how far the change of the operator's key is, while there is one
     metadata.xml       what was signed last: made of the others, and of nothing else
 
 Every file is written whole or not at all.
@@ -22,6 +24,7 @@ from eilogin.operator.folder import RULES as RULES
 from eilogin.operator.folder import Folder as Folder
 from eilogin.operator.folder import make_folder as make_folder
 from eilogin.operator.folder import octets_of as octets_of
+from eilogin.operator.keys import certificate_in as certificate_in
 from eilogin.operator.keys import operator_certificate as operator_certificate
 from eilogin.operator.keys import (
     operator_certificate_ends as operator_certificate_ends,
@@ -33,6 +36,15 @@ from eilogin.operator.members import Member as Member
 from eilogin.operator.members import read_member as read_member
 from eilogin.operator.proof import prove as prove
 from eilogin.operator.publishing import publish as publish
+from eilogin.operator.rollover import NEXT_CERTIFICATE as NEXT_CERTIFICATE
+from eilogin.operator.rollover import Rollover as Rollover
+from eilogin.operator.rollover import begun as begun
+from eilogin.operator.rollover import finish as finish
+from eilogin.operator.rollover import publish_next as publish_next
+from eilogin.operator.rollover import read_rollover as read_rollover
+from eilogin.operator.rollover import switch as switch
+from eilogin.operator.rollover import waited_for as waited_for
+from eilogin.operator.rollover import write_rollover as write_rollover
 from eilogin.operator.rules import Rule as Rule
 from eilogin.operator.signing import Elements as Elements
 from eilogin.operator.signing import about_to_sign as about_to_sign

@@ -23,7 +23,8 @@ OPTIONS, RULES, MEMBERS, SIGNED = (
     "members",
     "metadata.xml",
 )
-_SECTION = "federation"
+#: The one section of ``federation.ini``.
+SECTION = "federation"
 
 #: What of it is not for others to see, nor for git.
 _IGNORED = b"*.key\n*.new\n"
@@ -106,14 +107,14 @@ class Folder:
     def options(self) -> FederationOptions:
         """What ``federation.ini`` says."""
         file = self.path / OPTIONS
-        values = sections_of(file).get(_SECTION)
+        values = sections_of(file).get(SECTION)
         if values is None:
             cure = typed("eilogin federation init", self.path)
             raise ConfigurationError(
-                f"{file}: no [{_SECTION}] there; '{cure}' makes one"
+                f"{file}: no [{SECTION}] there; '{cure}' makes one"
             )
         options, faults = settings.attempt(
-            FederationOptions, str(file), _SECTION, values
+            FederationOptions, str(file), SECTION, values
         )
         if options is None:
             raise InvalidOptions(faults)
@@ -220,7 +221,7 @@ def make_folder(path: Path, **values: str) -> None:
         raise ConfigurationError(f"{file}: is there already, and stays as it is")
     (path / MEMBERS).mkdir(parents=True, exist_ok=True)
     values = {name: value for name, value in values.items() if value}
-    _, faults = settings.attempt(FederationOptions, str(file), _SECTION, values)
+    _, faults = settings.attempt(FederationOptions, str(file), SECTION, values)
     if faults:
         # Such as a PIN, which is not to be written first.
         raise InvalidOptions(faults)

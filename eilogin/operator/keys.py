@@ -22,20 +22,24 @@ _VARIABLE = "env:"
 
 
 @contextmanager
-def operator_key(folder: Folder) -> Iterator[SigningKey]:
+def operator_key(
+    folder: Folder, place: str = "", certificate: Path | None = None
+) -> Iterator[SigningKey]:
     """The key that ``federation.ini`` names, to the end of the context.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where it is not there, or is not
-    that of the certificate.
+    Or another one, where ``place`` and its ``certificate`` say so. Raises
+    :class:`eilogin.errors.ConfigurationError` where it is not there, or is not that of
+    the certificate.
     """
-    place, pin = folder.options.key, folder.options.pin
-    pem = folder.options.certificate.read_bytes()
+    place, pin = place or folder.options.key, folder.options.pin
+    path = certificate or folder.options.certificate
+    pem = path.read_bytes()
     if place.startswith(TOKEN):
-        public = operator_public_key(folder)
+        public = _public_key_in(path)
         said = pin.get_secret_value().decode() if pin else None
         with token_key(place, said, public) as private:
             key = SigningKey(private, load_certificate(pem))
-            _require_pair(folder, key, public)
+            _require_pair(place, path, key, public)
             yield key
         return
     try:
@@ -47,18 +51,27 @@ def operator_key(folder: Folder) -> Iterator[SigningKey]:
 
 def operator_public_key(folder: Folder) -> PublicKey:
     """The key with which others verify; for it the other one need not be there."""
-    certificate = operator_certificate(folder)
+    return _public_key_in(folder.options.certificate)
+
+
+def _public_key_in(path: Path) -> PublicKey:
     try:
-        return certificate_key(certificate)
+        return certificate_key(certificate_in(path))
     except ConfigurationError as error:
-        raise ConfigurationError(f"{folder.options.certificate}: {error}") from error
+        raise ConfigurationError(f"{path}: {error}") from error
 
 
 def operator_certificate(folder: Folder) -> Certificate:
     """What every member is given; raises as :func:`operator_key`."""
-    path = folder.options.certificate
+    return certificate_in(folder.options.certificate)
+
+
+def certificate_in(path: Path) -> Certificate:
+    """The certificate in a file; raises as :func:`operator_key`."""
     try:
         return load_certificate(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 
@@ -68,7 +81,9 @@ def operator_certificate_ends(folder: Folder) -> float:
     return operator_certificate(folder).not_valid_after_utc.timestamp()
 
 
-def _require_pair(folder: Folder, key: SigningKey, public: PublicKey) -> None:
+def _require_pair(
+    place: str, certificate: Path, key: SigningKey, public: PublicKey
+) -> None:
     """Refuse a key of a token that is another one, which only what it signs tells."""
     octets = b"eilogin"
     signature = sign_octets(key, octets)
@@ -76,9 +91,8 @@ def _require_pair(folder: Folder, key: SigningKey, public: PublicKey) -> None:
         verify_octets([public], octets, signature, method_of(key))
     except UntrustedSignature as error:
         raise ConfigurationError(
-            f"{folder.options.key}: found another key than that of"
-            f" {folder.options.certificate}; expected both of one pair: see 'object'"
-            " and 'id'"
+            f"{place}: found another key than that of {certificate}; expected both of"
+            " one pair: see 'object' and 'id'"
         ) from error
 
 

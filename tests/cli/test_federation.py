@@ -1158,6 +1158,152 @@ class TestCalendar:
         assert "what is signed" not in calendar()
 
 
+class TestRollover:
+    """The operator's key is replaced by the next one, and no member is lost."""
+
+    @pytest.fixture
+    def begun(self, three, run):
+        run("sign")
+        run("rollover", "--start")
+        return three
+
+    @pytest.fixture
+    def next_key(self, begun):
+        files = [begun / f"operator-2026-11-24.{one}" for one in ("key", "crt")]
+        return SigningKey.load(*(path.read_bytes() for path in files))
+
+    def test_goes_from_step_to_step(self, begun, run, next_key, tmp_path, clock):
+        """Who pins both reads all that is published, before and afterwards."""
+        both = [key_of("operator").public, next_key.public]
+        www = tmp_path / "www"
+
+        def published():
+            run("publish", www)
+            octets = (www / "metadata.xml").read_bytes()
+            return len(read_federation(octets, both).entities)
+
+        told = run("rollover")
+        assert told.startswith("step 2 of 4: members pin the next certificate beside")
+        assert fingerprints(key_of("operator").certificate_text) in told
+        assert fingerprints(next_key.certificate_text) in told
+        assert "ready 0 of 3 members:\n" in told
+        assert f"  {SITE}  NOT KNOWN TO BE READY\n" in told
+        assert published() == 3
+        certificate = (begun / "operator-2026-11-24.crt").read_bytes()
+        assert (www / "operator-next.crt").read_bytes() == certificate
+        assert "2 of 3 members are not known" in (
+            run("rollover", "--ready", "site.test")
+            and run("rollover", "--switch", code=1)
+        )
+        told = run("rollover", "--ready", "hub.test", "--ready", "other.test")
+        assert "ready 3 of 3 members:\n" in told
+        assert f"  {SITE}  ready, 2026-11-24T09:00:00Z by " in told
+        assert "all are ready. Next: eilogin federation rollover" in told
+        told = run("rollover", "--switch")
+        assert told.startswith("step 3 of 4: the next key signs")
+        assert "from 2026-12-08T09:00:00Z on: eilogin federation rollover" in told
+        run("sign")
+        assert published() == 3
+        octets = (www / "metadata.xml").read_bytes()
+        assert read_federation(octets, [next_key.public])
+        told = run("rollover", "--finish", code=1)
+        assert "the old key signed is good until 2026-12-08T09:00:00Z" in told
+        clock.shift(15 * 86_400)
+        told = run("rollover", "--finish")
+        assert "Tell all members to take operator.crt out" in told
+        assert fingerprints(key_of("operator").certificate_text) in told
+        run("sign")
+        assert published() == 3
+        assert not (www / "operator-next.crt").exists()
+        assert "everything in order" in run("verify")
+        assert run("rollover").startswith("no rollover is under way; ")
+
+    def test_says_what_there_is_to_begin_with(self, three, run):
+        before = contents(three)
+        told = run("rollover")
+        assert "step 1 makes the next key: eilogin federation rollover" in told
+        assert contents(three) == before
+
+    def test_shows_no_key_to_others(self, begun):
+        path = begun / "operator-2026-11-24.key"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert b"PRIVATE" not in (begun / "rollover.ini").read_bytes()
+
+    def test_begins_once(self, begun, run):
+        before = contents(begun)
+        assert "is under way already" in run("rollover", "--start", code=1)
+        (begun / "rollover.ini").unlink()
+        assert "is there already" in run("rollover", "--start", code=1)
+        assert contents(begun) == {
+            name: octets for name, octets in before.items() if name != "rollover.ini"
+        }
+
+    def test_can_be_given_up_before_it_signs(self, begun, run):
+        (begun / "rollover.ini").unlink()
+        run("sign")
+        assert "no rollover is under way" in run("rollover")
+        assert "no rollover is under way" in run("rollover", "--ready", SITE, code=1)
+
+    def test_to_a_key_that_is_there(self, three, run, tmp_path):
+        run("sign")
+        for kind, octets in zip(("key", "crt"), key_pair("next"), strict=True):
+            (tmp_path / f"next.{kind}").write_bytes(octets)
+        files = ("--key", tmp_path / "next.key", "--certificate", tmp_path / "next.crt")
+        run("rollover", "--start", *files)
+        run("rollover", "--switch", "--anyway")
+        run("sign")
+        octets = (three / "metadata.xml").read_bytes()
+        assert read_federation(octets, [key_of("next").public])
+        assert "signs already" in run("rollover", "--switch", code=1)
+        assert "rollover is over" in run("rollover", "--finish", "--anyway")
+
+    @pytest.mark.parametrize(
+        ("key", "certificate", "says"),
+        [
+            ("next.key", "gone.crt", "gone.crt: No such file"),
+            ("next.key", "next.key", "not a certificate in PEM form"),
+            ("operator.key", "operator.crt", "is the certificate that there is"),
+        ],
+    )
+    def test_to_none_is_refused_at_once(
+        self, three, run, tmp_path, key, certificate, says
+    ):
+        for kind, octets in zip(("key", "crt"), key_pair("next"), strict=True):
+            (tmp_path / f"next.{kind}").write_bytes(octets)
+        files = ("--key", tmp_path / key, "--certificate", tmp_path / certificate)
+        before = contents(three)
+        told = run("rollover", "--start", *files, code=1)
+        assert says in told
+        assert contents(three) == before
+
+    def test_to_a_key_of_another_changes_nothing(self, three, run, tmp_path):
+        run("sign")
+        (tmp_path / "next.crt").write_bytes(key_pair("next")[1])
+        (tmp_path / "next.key").write_bytes(key_pair("other")[0])
+        files = ("--key", tmp_path / "next.key", "--certificate", tmp_path / "next.crt")
+        run("rollover", "--start", *files)
+        before = contents(three)
+        assert "belong" in run("rollover", "--switch", "--anyway", code=1)
+        assert contents(three) == before
+        run("sign")
+
+    def test_is_finished_after_it_was_switched(self, begun, run):
+        told = run("rollover", "--finish", "--anyway", code=1)
+        assert "the old key still signs" in told
+
+    def test_does_one_step_at_a_time(self, begun, run):
+        told = run("rollover", "--switch", "--finish", code=2)
+        assert "expected one of them, or none" in told
+        told = run("rollover", "--switch", "--key", "x", code=2)
+        assert "expected both, and --start" in told
+
+    def test_whose_file_is_broken_is_told(self, begun, run, tmp_path):
+        for text in ("[the next key]\nkey = x\n", "[x]\n", "nothing"):
+            (begun / "rollover.ini").write_text(text)
+            assert "rollover.ini" in run("rollover", code=1)
+            assert "rollover.ini" in run("publish", tmp_path / "www", code=1)
+
+
 class TestNobodyYet:
     def test_is_told(self, new, run):
         assert run("rules") == "there are no members yet\n"

@@ -1,0 +1,255 @@
+"""``eilogin federation rollover``: the operator's key is replaced by the next one."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from eilogin import clock
+from eilogin.cli.asking import one_line
+from eilogin.cli.federation_folder import DIR, chosen_member, seen_from
+from eilogin.cli.files import write_key_pair
+from eilogin.cli.progress import bar
+from eilogin.errors import ConfigurationError
+from eilogin.federation.alarms import ends_in_words
+from eilogin.operator import (
+    NEXT_CERTIFICATE,
+    Folder,
+    Rollover,
+    begun,
+    certificate_in,
+    finish,
+    operator_certificate_ends,
+    read_rollover,
+    switch,
+    waited_for,
+    write_rollover,
+)
+from eilogin.saml.keys import fingerprints_of
+from eilogin.saml.messages import write_instant
+from eilogin.saml.text import first_of, printable
+from eilogin.shell import as_word, typed
+
+#: How many members an error names.
+_MOST = 10
+
+_COMMAND = "eilogin federation rollover"
+
+
+@click.command("rollover", short_help="Replace the operator's own key, step by step.")
+@DIR
+@click.option("--start", is_flag=True, help="Step 1: make the next key.")
+@click.option(
+    "--key",
+    type=one_line,
+    help="With --start, the next key if it is there already: a PEM file, env:NAME, or"
+    " pkcs11:…",
+)
+@click.option(
+    "--certificate", type=one_line, help="PEM file with its certificate; with --key."
+)
+@click.option(
+    "--ready",
+    multiple=True,
+    metavar="ENTITYID",
+    help="Step 2: this member has said that it has the next certificate. A part of the"
+    " entityID is enough; may be given more than once.",
+)
+@click.option("--switch", "do_switch", is_flag=True, help="Step 3: sign with it.")
+@click.option("--finish", "do_finish", is_flag=True, help="Step 4: drop the old one.")
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="With --switch or --finish, though it is too early for some members.",
+)
+def rollover_command(  # noqa: PLR0913 - one for each option
+    folder: Path,
+    key: str | None,
+    certificate: str | None,
+    ready: Sequence[str],
+    *,
+    start: bool,
+    do_switch: bool,
+    do_finish: bool,
+    anyway: bool,
+) -> None:
+    """Replace the key of the operator of DIR by the next one, without a lost login.
+
+    Without an option it says which step is now, what to do next, and which members are
+    known to be ready. No member can be asked over SAML which certificates it pins: it
+    is ready because its administrator has told you, and you have said so (--ready).
+
+    \b
+        eilogin federation rollover DIR --start         1. make the next key
+        eilogin federation rollover DIR --ready PART    2. a member pins both
+        eilogin federation rollover DIR --switch        3. sign with the next key
+        eilogin federation rollover DIR --finish        4. members drop the old one
+
+    The steps are kept in DIR/rollover.ini. To give up before step 3, remove that file.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    if sum(map(bool, (start, ready, do_switch, do_finish))) > 1:
+        raise click.UsageError(
+            "--start, --ready, --switch, --finish: expected one of them, or none"
+        )
+    if (key is None) != (certificate is None) or (key and not start):
+        raise click.UsageError("--key, --certificate: expected both, and --start")
+    known = Folder(folder, bar("reading"))
+    if start:
+        _start(known, key, certificate)
+    elif ready:
+        _note_ready(known, ready)
+    elif do_switch:
+        _switch(known, anyway=anyway)
+    elif do_finish:
+        _finish(known, anyway=anyway)
+        return
+    for line in _told(Folder(folder)):
+        click.echo(printable(line))
+
+
+def _start(known: Folder, key: str | None, certificate: str | None) -> None:
+    if read_rollover(known) is not None:
+        raise ConfigurationError(
+            f"{known.path}: a rollover is under way already:"
+            f" '{typed(_COMMAND, known.path)}' says how far it is"
+        )
+    if key is None or certificate is None:
+        name = f"operator-{write_instant(clock.now())[:10]}"
+        key, certificate = f"{name}.key", f"{name}.crt"
+        for path in (known.path / key, known.path / certificate):
+            if path.exists():
+                raise ConfigurationError(
+                    f"{path}: is there already, and stays as it is"
+                )
+        write_key_pair(known.path / key, known.path / certificate, known.options.name)
+    else:
+        key, certificate = (seen_from(known.path, one) for one in (key, certificate))
+    begun(known, key, certificate)
+
+
+def _under_way(known: Folder) -> Rollover:
+    rollover = read_rollover(known)
+    if rollover is None:
+        raise ConfigurationError(
+            f"{known.path}: no rollover is under way:"
+            f" '{typed(_COMMAND, known.path, '--start')}' begins one"
+        )
+    return rollover
+
+
+def _note_ready(known: Folder, said: Sequence[str]) -> None:
+    rollover = _under_way(known)
+    names = [chosen_member(known, one).entity_id for one in said]
+    told = printable(f"{write_instant(int(clock.now()))} by {_who()}")
+    ready = {**rollover.ready, **dict.fromkeys(names, told)}
+    write_rollover(known, replace(rollover, ready=ready))
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody without a name"
+
+
+def _switch(known: Folder, *, anyway: bool) -> None:
+    rollover = _under_way(known)
+    if rollover.has_switched(known):
+        raise ConfigurationError(f"{known.path}: the next key signs already")
+    waiting = waited_for(known, rollover)
+    if waiting and not anyway:
+        names = "\n".join(f"  {one}" for one in first_of(_words(waiting), _MOST))
+        raise ConfigurationError(
+            f"{known.path}: {len(waiting)} of {len(known.members)} members are not"
+            " known to be ready; a member without the next certificate believes nothing"
+            " new, and nobody logs in there once its copy is over. Ask them, and say"
+            f" --ready, or --anyway if that has to be:\n{names}"
+        )
+    switch(known, rollover)
+
+
+def _finish(known: Folder, *, anyway: bool) -> None:
+    rollover = _under_way(known)
+    if not rollover.has_switched(known):
+        raise ConfigurationError(
+            f"{known.path}: the old key still signs:"
+            f" '{typed(_COMMAND, known.path, '--switch')}' comes first"
+        )
+    if rollover.until > clock.now() and not anyway:
+        raise ConfigurationError(
+            f"{known.path}: what the old key signed is good until"
+            f" {write_instant(rollover.until)}, and members may still have it: wait, or"
+            " --anyway if somebody else may have the old key"
+        )
+    finish(known)
+    old = known.path / rollover.old
+    click.echo(
+        f"the rollover is over. Tell all members to take {old.name} out of their ini"
+        f" files, and destroy its private key.\n  {_prints(known, rollover.old)}"
+    )
+
+
+def _words(names: Sequence[str]) -> list[str]:
+    return [*map(as_word, names)]
+
+
+def _prints(known: Folder, certificate: str) -> str:
+    return fingerprints_of(certificate_in(known.path / certificate))
+
+
+def _told(known: Folder) -> Iterator[str]:
+    """Which step is now, and what to do next."""
+    rollover = read_rollover(known)
+    if rollover is None:
+        ends = ends_in_words(operator_certificate_ends(known))
+        yield f"no rollover is under way; {known.options.certificate} {ends}"
+        yield f"step 1 makes the next key: {typed(_COMMAND, known.path, '--start')}"
+        return
+    if rollover.has_switched(known):
+        yield from _told_switched(known, rollover)
+        return
+    yield "step 2 of 4: members pin the next certificate beside the old one"
+    yield from _certificates(known, rollover)
+    yield from _readiness(known, rollover)
+    yield "tell each member to have both in its ini file, and the fingerprint by phone:"
+    yield "    federation_certificate ="
+    for name in (rollover.old, rollover.certificate):
+        yield f"        {Path(name).name}"
+    yield (
+        f"'eilogin federation publish' serves the next one as {NEXT_CERTIFICATE}; it"
+        " counts by its fingerprint alone"
+    )
+    if waited_for(known, rollover):
+        ready = typed(_COMMAND, known.path, "--ready")
+        yield f"when a member has told you that it has both: {ready} ENTITYID"
+    else:
+        yield f"all are ready. Next: {typed(_COMMAND, known.path, '--switch')}"
+
+
+def _told_switched(known: Folder, rollover: Rollover) -> Iterator[str]:
+    yield "step 3 of 4: the next key signs, and members still pin both"
+    yield from _certificates(known, rollover)
+    yield from _readiness(known, rollover)
+    sign = typed("eilogin federation sign", known.path)
+    yield f"sign and publish now, if you have not since: {sign}"
+    finish_it = typed(_COMMAND, known.path, "--finish")
+    yield f"from {write_instant(rollover.until)} on: {finish_it}"
+
+
+def _certificates(known: Folder, rollover: Rollover) -> Iterator[str]:
+    yield f"old   {rollover.old}"
+    yield f"      {_prints(known, rollover.old)}"
+    yield f"next  {rollover.certificate}, made {write_instant(rollover.begun)[:10]}"
+    yield f"      {_prints(known, rollover.certificate)}"
+
+
+def _readiness(known: Folder, rollover: Rollover) -> Iterator[str]:
+    waiting = waited_for(known, rollover)
+    count = len(known.members)
+    yield f"ready {count - len(waiting)} of {count} members:"
+    for name in known.members:
+        told = rollover.ready.get(name)
+        state = f"ready, {told}" if told else "NOT KNOWN TO BE READY"
+        yield f"  {as_word(name)}  {state}"

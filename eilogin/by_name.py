@@ -4,11 +4,15 @@ What belongs here: how such a name is written, and what goes by it. What does no
 the code is for, which the option says that names it.
 """
 
+import ast
 import importlib.util
 import pkgutil
+import re
 import sys
-from collections.abc import Iterable, Sequence
-from importlib.machinery import PathFinder
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -87,20 +91,97 @@ def _near(name: str, folders: Iterable[str] | None) -> str:
     return did_you_mean(name, [module.name for module in pkgutil.iter_modules(folders)])
 
 
-def fault_of_module(name: str, folders: Sequence[str]) -> str:
-    """Why ``name`` cannot be imported, as far as that is seen without importing it.
+def fault_of_name(name: str, folders: Sequence[str]) -> str:
+    """Why ``name`` cannot be loaded, as far as that is seen without importing it.
 
-    "" where nothing is known: only the first part of its module is looked for, because
-    to look further inside is to import it. ``folders`` are looked at before others.
+    "" where nothing is known. Modules are found and read, and no code of theirs runs:
+    a name that only comes to be while a module runs is not missed. ``folders`` are
+    looked at before others.
     """
-    top = name.partition(":")[0].partition(".")[0]
+    module, _, attribute = name.partition(":")
     # Files may have been written since somebody looked.
     importlib.invalidate_caches()
-    if top in sys.modules or PathFinder.find_spec(top, folders):
+    spec, here = None, [*folders, *sys.path]
+    path: list[str] = []
+    for step in module.split("."):
+        path.append(step)
+        spec = _spec_of(".".join(path), here, is_top=len(path) == 1)
+        if spec is None:
+            return f"{_no_module('.'.join(path))}{_near(step, here)}"
+        source = _source_of(spec)
+        if source is None or (len(path) < module.count(".") + 1 and _is_odd(source)):
+            return ""
+        here = [*(spec.submodule_search_locations or ())]
+    source = _source_of(spec) if spec is not None else None
+    return "" if source is None else _fault_in(source, module, attribute, here)
+
+
+def _spec_of(module: str, folders: Sequence[str], *, is_top: bool) -> ModuleSpec | None:
+    found = PathFinder.find_spec(module, folders)
+    if found is None and is_top:
+        # Built in, frozen, or brought by an importer of its own.
+        with suppress(ValueError, ImportError):
+            return importlib.util.find_spec(module)
+    return found
+
+
+def _source_of(spec: ModuleSpec) -> str | None:
+    """The source of a module; None where there is none that can be read."""
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return None if spec.submodule_search_locations is None else ""
+    try:
+        with tokenize.open(spec.origin) as file:
+            return file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return None
+
+
+#: By these a module makes names, or submodules, that do not stand in it.
+_ODD = re.compile(
+    r"import \*|__getattr__|__path__|sys\.modules"
+    r"|\b(globals|locals|vars|exec|setattr|eval)\("
+)
+
+
+def _is_odd(source: str) -> bool:
+    return _ODD.search(source) is not None
+
+
+def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -> str:
+    """Why a module of this source cannot have an attribute; "" if it can."""
+    if _is_odd(source):
         return ""
-    if importlib.util.find_spec(top) is not None:
+    try:
+        known = set(_bound_in(ast.parse(source).body))
+    except (SyntaxError, ValueError) as error:
+        line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
+        return f"expected a module that can be imported; {module!r} is no Python{line}"
+    step = attribute.partition(".")[0]
+    known.update(one.name for one in pkgutil.iter_modules([*beside]))
+    if step in known or step.startswith("__"):
         return ""
-    return f"{_no_module(top)}{_near(top, folders)}"
+    hint = did_you_mean(step, known)
+    return f"expected the module {module!r} to have {step!r}{hint}"
+
+
+def _bound_in(statements: Iterable[ast.AST]) -> Iterator[str]:
+    """Every name that statements of a module bind, in whatever branch."""
+    for one in statements:
+        match one:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield one.name
+                # 'global' in a function binds a name of the module.
+                inner = (node for node in ast.walk(one) if isinstance(node, ast.Global))
+                yield from (name for node in inner for name in node.names)
+            case ast.Import() | ast.ImportFrom():
+                names = (alias.asname or alias.name for alias in one.names)
+                yield from (name.partition(".")[0] for name in names)
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
+            case _:
+                yield from _bound_in(ast.iter_child_nodes(one))
 
 
 def _kind_of(value: object) -> str:

@@ -21,13 +21,13 @@ from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
 from waitress.adjustments import Adjustments
 
 from eilogin import settings
-from eilogin.by_name import fault_of_module
+from eilogin.by_name import fault_of_name
 from eilogin.cli import inventory
 from eilogin.cli.capabilities import Known, lacks
 from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.notes import notes
-from eilogin.cli.ordering import check_stack, remarks
+from eilogin.cli.ordering import check_stack, check_unused, remarks
 from eilogin.cli.pipelines import APPS, Part, Pipelines, Stack
 from eilogin.cli.steps import steps
 from eilogin.compose.hosts import HostsOptions
@@ -109,6 +109,7 @@ def check(file: IniFile) -> Checked:
     _check_main(file)
     for stack in stacks:
         check_stack(file, stack, read)
+    check_unused(file, parts, stacks)
     # Reading a key takes its time: once for each party.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     noted, silent, known = _federations(file, read, owns)
@@ -309,7 +310,7 @@ def _check_reach(
         _check_code(file, title, options)
     if isinstance(options, LogoutOptions):
         for name in options.on_logout:
-            if fault := fault_of_module(name, folders):
+            if fault := fault_of_name(name, folders):
                 file.note(title, "on_logout", repr(name), fault)
     if isinstance(options, SessionOptions):
         return _check_store(file, title, options)
@@ -319,7 +320,7 @@ def _check_reach(
 def _check_code(file: IniFile, title: str, options: CodeOptions) -> None:
     for option in ("app", "factory"):
         name = getattr(options, option, None)
-        if name is not None and (fault := fault_of_module(name, options.path)):
+        if name is not None and (fault := fault_of_name(name, options.path)):
             file.note(title, option, repr(name), fault)
 
 

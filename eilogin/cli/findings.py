@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from eilogin.cli.pipelines import Part
 from eilogin.errors import Fault
 from eilogin.federation.peers import Remark
 
@@ -26,6 +27,11 @@ class Note:
     def of(cls, remark: Remark, section: str = "") -> "Note":
         """Return the note that a remark of another room makes, in ``section``."""
         return cls(remark.section or section, remark.option, remark.told, remark.code)
+
+    @classmethod
+    def at(cls, part: Part, option: str, text: str, code: str = "note") -> "Note":
+        """Return a note on an option, with the section that it stands in."""
+        return cls(part.stands_in.get(option, part.title), option, text, code)
 
     def __str__(self) -> str:
         if not self.section:

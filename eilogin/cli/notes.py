@@ -12,6 +12,7 @@ from pathlib import Path
 from eilogin import settings
 from eilogin.cli import inventory, limits
 from eilogin.cli.capabilities import Known
+from eilogin.cli.exposure import exposures, without_server
 from eilogin.cli.findings import Note
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines, Stack
@@ -32,7 +33,7 @@ from eilogin.visit.subjects import NAME_ID
 
 #: Options whose files are for the server's user alone: those that are a path, and
 #: those of which each line may be ``file:PATH``.
-_SECRET_FILES = ("key", "keys", "tls_client_key")
+_SECRET_FILES = ("key", "keys", "tls_client_key", "citizens")
 _SECRETS = ("secret", "name_id_key", "pseudonym_key", "store")
 
 #: RFC 9110 9.3, RFC 5789 and RFC 4918 9.
@@ -65,7 +66,7 @@ def notes(
     """
     found = [*_of_no_effect(file, parts), *_unreached(file, parts, stacks)]
     servers = list(map(Pipelines(file).part, file.of_kind("server")))
-    found += _without_limits(servers)
+    found += [*without_server(file), *_without_limits(servers)]
     threads = _threads(servers)
     for part in parts:
         if part.entry_point is not None:
@@ -73,6 +74,7 @@ def notes(
         options = read.get(part.title)
         if options is not None:
             found += [*_in_one(part, options), *_open_files(file, part, options)]
+            found += exposures(part, options, servers)
             found += _all_held(part, options, threads)
             found += _refused_before(part, options, servers)
             found += _all_as_one(part, options, servers)
@@ -86,11 +88,6 @@ def notes(
         found += [*_strangers(stack, read, known), *_alone(stack, known)]
     # One filter may stand in several pipelines.
     return list(dict.fromkeys(found))
-
-
-def _note(part: Part, option: str, text: str, code: str = "note") -> Note:
-    """A note, with the section that the option stands in."""
-    return Note(part.stands_in.get(option, part.title), option, text, code)
 
 
 def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
@@ -127,7 +124,7 @@ def _comments(part: Part) -> Iterator[Note]:
     for option, value in part.options.items():
         # The other mark is a fault; this one may be meant, as in "Desk #1".
         if settings.comment_in(value) == " #":
-            yield _note(part, option, f"found ' #'{settings.no_comments(value)}")
+            yield Note.at(part, option, f"found ' #'{settings.no_comments(value)}")
 
 
 def _threads(servers: Iterable[Part]) -> int:
@@ -157,7 +154,7 @@ def _all_held(part: Part, options: Options, threads: int) -> Iterator[Note]:
     for name in _HOLD_THREADS:
         most = getattr(options, name, 0)
         if threads and most >= threads:
-            yield _note(
+            yield Note.at(
                 part,
                 name,
                 f"{most}, and no server has more than {threads} threads: a peer that"
@@ -178,7 +175,7 @@ def _refused_before(
     # Without the option waitress accepts bodies of up to a gigabyte.
     if said and all(text.isdecimal() and int(text) <= kept for text in said):
         most = max(map(int, said))
-        yield _note(
+        yield Note.at(
             part,
             "keep_post",
             f"keeps forms of up to {kept} bytes, and no server takes a body of more"
@@ -197,7 +194,7 @@ def _all_as_one(
         # Of waitress, and of gunicorn.
         bound = server.options.get("bind", "")
         if "unix_socket" in server.options or bound.startswith("unix:"):
-            yield _note(
+            yield Note.at(
                 part,
                 "trusted_proxies",
                 f"[{server.title}] is a Unix socket, so whoever comes there has no"
@@ -209,14 +206,14 @@ def _all_as_one(
 def _in_one(part: Part, options: Options) -> Iterator[Note]:
     if isinstance(options, SessionOptions):
         if options.idle > options.max_session:
-            yield _note(
+            yield Note.at(
                 part,
                 "idle",
                 f"is longer than 'max_session' ({options.max_session:g} s), so it never"
                 " comes into force",
             )
         if _is_in_memory(options.store):
-            yield _note(
+            yield Note.at(
                 part,
                 "store",
                 "is on a file system in memory: gone after a restart of the machine",
@@ -227,7 +224,7 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
     if isinstance(options, TrustOptions) and any(
         network.prefixlen == 0 for network in options.trusted_proxies
     ):
-        yield _note(
+        yield Note.at(
             part,
             "trusted_proxies",
             "takes in every address, so whoever asks can say that she is another",
@@ -247,7 +244,7 @@ def _without_units(part: Part) -> Iterator[Note]:
         value = part.options.get(option, "").strip()
         if value.isdecimal() and int(value) < _MINUTE:
             text = f"{value} is {value} seconds; minutes are written '{value}m'"
-            yield _note(part, option, text)
+            yield Note.at(part, option, text)
 
 
 def _of_nobody(part: Part, options: HubOptions) -> Iterator[Note]:
@@ -257,7 +254,7 @@ def _of_nobody(part: Part, options: HubOptions) -> Iterator[Note]:
         if name not in known:
             hint = did_you_mean(name, known)
             text = f"{name!r} is no attribute of the hub's citizens{hint}"
-            yield _note(part, "release", text)
+            yield Note.at(part, "release", text)
 
 
 def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
@@ -269,16 +266,16 @@ def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
             "the application will not know a citizen again when you take another 'key',"
             " for her 'subject' is made of it"
         )
-        yield _note(part, "pseudonym_key", text)
+        yield Note.at(part, "pseudonym_key", text)
     if options.tls_client_key is None:
         text = "DigiD speaks on the back channel only to who shows a certificate"
-        yield _note(part, "tls_client_certificate", text)
+        yield Note.at(part, "tls_client_certificate", text)
     if options.back_channel_ca is None:
         text = (
             "DigiD's back channel is certified by the private root of PKIoverheid,"
             " which a system does not know by itself"
         )
-        yield _note(part, "back_channel_ca", text)
+        yield Note.at(part, "back_channel_ca", text)
 
 
 def _without_logout(part: Part, options: Options) -> Iterator[Note]:
@@ -286,11 +283,11 @@ def _without_logout(part: Part, options: Options) -> Iterator[Note]:
     impossible = f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
     if isinstance(options, LoginOptions) and options.subject != (NAME_ID,):
         told = "where the hub gives no NameID, so that an attribute says who she is,"
-        yield _note(part, "subject", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
+        yield Note.at(part, "subject", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
     if isinstance(options, HubOptions):
         for name in options.nameless:
             told = f"{name!r} is told no NameID, so of its sessions"
-            yield _note(part, "nameless", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
+            yield Note.at(part, "nameless", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
 
 
 def _is_in_memory(store: str) -> bool:
@@ -310,7 +307,7 @@ def _odd_methods(part: Part) -> Iterator[Note]:
         if name and name not in _METHODS:
             hint = did_you_mean(name, _METHODS)
             text = f"found methods={name}, which no standard of HTTP knows{hint}"
-            yield _note(part, "protect", text)
+            yield Note.at(part, "protect", text)
 
 
 def _odd_values(part: Part) -> Iterator[Note]:
@@ -320,7 +317,7 @@ def _odd_values(part: Part) -> Iterator[Note]:
     for name, value in dict.fromkeys(told):
         if name != "methods":
             text = f"{name}={value} is one value; several are written"
-            yield _note(part, "protect", f"{text} {name}={value.replace(',', '|')}")
+            yield Note.at(part, "protect", f"{text} {name}={value.replace(',', '|')}")
 
 
 def _odd_texts(part: Part) -> Iterator[Note]:
@@ -328,7 +325,7 @@ def _odd_texts(part: Part) -> Iterator[Note]:
     text = part.options.get("error_text", "").strip()
     if text and " " not in text and text not in TEXTS:
         hint = did_you_mean(text, TEXTS)
-        yield _note(part, "error_text", f"a visitor reads {text!r} and no more{hint}")
+        yield Note.at(part, "error_text", f"a visitor reads {text!r} and no more{hint}")
 
 
 # --- who may read it ------------------------------------------------------------
@@ -343,7 +340,7 @@ def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[Note]:
             continue
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             text = f"{path} is open to others than its owner (mode {mode:04o}):"
-            yield _note(part, option, f"{text} chmod 600", "open-file")
+            yield Note.at(part, option, f"{text} chmod 600", "open-file")
 
 
 def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, Path]]:
@@ -379,14 +376,14 @@ def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
         if not isinstance(login, LoginOptions):
             continue
         if any(limit > ends for limit in login.protect.idle_limits):
-            yield _note(
+            yield Note.at(
                 part,
                 "protect",
                 f"an idle= is longer than a session may be idle ({ends:g} s), so it"
                 " never comes into force",
             )
         if login.warn is not None and login.warn > session.idle / 2:
-            yield _note(
+            yield Note.at(
                 part,
                 "warn",
                 f"is more than half of 'idle' ({session.idle:g} s), so it warns when"
@@ -408,7 +405,7 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
         options = read.get(part.title)
         if isinstance(options, LoginOptions):
             for text in _said_by_any(options):
-                yield _note(part, "protect", f"{text}; is that meant?")
+                yield Note.at(part, "protect", f"{text}; is that meant?")
         if isinstance(options, IdentityOptions):
             for word in part.options.get("user", "").split():
                 if word != "subject":
@@ -416,7 +413,7 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
                         f"{word}: each of the hubs can say that somebody is anybody;"
                         " 'subject' tells their citizens apart"
                     )
-                    yield _note(part, "user", text)
+                    yield Note.at(part, "user", text)
 
 
 def _like_users_of_zope(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
@@ -433,7 +430,7 @@ def _like_users_of_zope(stack: Stack, read: Mapping[str, Options]) -> Iterator[N
                         " user; expected 'subject', or a 'user_prefix' such as"
                         " 'burger-'"
                     )
-                    yield _note(part, "user", text)
+                    yield Note.at(part, "user", text)
 
 
 def _said_by_any(options: LoginOptions) -> Iterator[str]:
@@ -463,7 +460,7 @@ def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
         for name, attributes in used.items():
             for attribute in sorted(set(attributes) - asked):
                 text = f"{attribute!r} is not in requested_attributes: will the hub"
-                yield _note(part, name, f"{text} tell it?")
+                yield Note.at(part, name, f"{text} tell it?")
 
 
 def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[Note]:
@@ -474,7 +471,7 @@ def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[Note]:
             continue
         if not any(entity.service_provider for entity in here.federation.entities):
             text = "there is no participant in it, so nobody is sent here to log in"
-            yield _note(part, "federation", text)
+            yield Note.at(part, "federation", text)
 
 
 def _strangers(
@@ -504,4 +501,4 @@ def _strangers(
             if name not in members:
                 hint = did_you_mean(name, members)
                 text = f"{name!r} is no member of the federation{hint}"
-                yield _note(hub, option, text)
+                yield Note.at(hub, option, text)

@@ -54,6 +54,7 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
         stack = replace(stack, parts=around[1])
     _check_order(file, stack)
     _check_as_when_loaded(file, stack, read)
+    _check_use(file, stack)
     trusts = [
         (part.title, options)
         for part in stack.parts
@@ -93,6 +94,39 @@ def _check_as_when_loaded(
                 f" of public_url, because the hub sends its answers there; {MOUNT_CURE}"
             )
             file.note(part.title, "public_url", repr(own.public_url), expected)
+
+
+def _check_use(file: IniFile, stack: Stack) -> None:
+    """Whether each section says what it is: PasteDeploy refuses one that does not."""
+    for part in stack.parts:
+        section = file.sections.get(part.title)
+        if section is None or part.use or "use" in section.values:
+            continue
+        if not any(option.startswith("paste.") for option in section.values):
+            expected = "is required: what it is, such as egg:PROJECT#NAME"
+            file.note(part.title, "use", "", expected)
+
+
+def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) -> None:
+    """Note a filter that guards nothing, where an application has no filter of ours."""
+    reached = {part.title for stack in stacks for part in stack.parts}
+    used = {one.values.get("use", "") for one in file.of_kind("filter", "filter-app")}
+    is_open = [stack.parts[-1].title for stack in stacks if _is_unguarded(stack)]
+    for part in parts:
+        name = part.title.partition(":")[2]
+        is_guard = part.kind == "filter" and part.entry_point in ("main", "login")
+        if is_open and is_guard and part.title not in reached and name not in used:
+            expected = (
+                f"stands in no pipeline, and nothing of eilogin before [{is_open[0]}]:"
+                f" expected 'filter-with = {name}' there, or '{name}' in the pipeline;"
+                " or no such section"
+            )
+            file.note(part.title, "", "", expected, "unguarded")
+
+
+def _is_unguarded(stack: Stack) -> bool:
+    here = {part.entry_point for part in stack.parts}
+    return bool(stack.parts) and not here.intersection((*_NEEDS, "main", "session"))
 
 
 def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
@@ -239,7 +273,7 @@ def remarks(stack: Stack) -> list[Note]:
     """
     here = {part.entry_point for part in stack.parts}
     app = stack.parts[-1].title if stack.parts else stack.title
-    if not here.intersection((*_NEEDS, "main", "session")):
+    if _is_unguarded(stack):
         text = "no filter of eilogin stands before it"
         return [Note(app, "", text, "unguarded")]
     if here.intersection(("main", "hub")):

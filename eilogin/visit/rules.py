@@ -241,6 +241,8 @@ class Rules:
         self.attributes: frozenset[str] = frozenset()
         #: The levels that lines need.
         self.levels: frozenset[str] = frozenset()
+        #: Whether every line is ``off``, and no path is left to the usual level.
+        self.is_off = False
         # A path is judged once, for as long as it is asked for now and then.
         self._kept = lru_cache(_KEPT)(self._judged)
 
@@ -283,6 +285,7 @@ class Rules:
         everything = list(self._root.all())
         rules = {rule for held in everything for rule in _rules_of(held)}
         self._strictest = strictest(rules)
+        self.is_off = self._strictest.need == OFF
         self.idle_limits = tuple(sorted({rule.idle for rule in rules if rule.idle}))
         self.levels = frozenset(rule.need for rule in rules) & frozenset(LEVELS)
         self.attributes = frozenset(one.name for one in self._strictest.conditions)

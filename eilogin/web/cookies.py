@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PREFIX = "__Host-"
 # RFC 6265 4.1.1, less what would need quoting somewhere on the way.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# RFC 6265bis 5.7: prefixes that mean something to a browser, in upper or lower case.
+_RESERVED = re.compile(r"__(host|secure|http|host-http)-", re.IGNORECASE)
 # What a browser leaves out around a pair, and no more: a neighbour may set a cookie
 # whose name is a hard space and then ``__Host-...``, which its browser does not guard.
 _BLANKS = " \t"
@@ -33,6 +35,12 @@ def _cookie_name(value: object) -> object:
     text = value.strip().removeprefix(_PREFIX)
     if not _NAME.fullmatch(text):
         raise ValueError("a name of letters, digits, '.', '_' and '-'")
+    if _RESERVED.match(text):
+        # A browser reads the prefix in any case, and then wants other attributes.
+        raise ValueError(
+            f"a name without '{text.partition('-')[0]}-': eilogin puts '{_PREFIX}'"
+            " before it itself"
+        )
     return text
 
 

@@ -7,13 +7,13 @@ from manual_blocks import MANUAL
 
 from eilogin.cli.findings import KEYS
 
-NOTE = "[app:app]: no filter of eilogin stands before it"
+NOTE = "[app:other]: no filter of eilogin stands before it"
 
 
 @pytest.fixture
 def unguarded(site):
     """One application without filters: a note, and no fault."""
-    site.set("pipeline:gemeente", pipeline="app")
+    site.change("\n[app:app]", "\n[app:other]\nuse = app\n\n[app:app]")
     return site
 
 
@@ -64,7 +64,7 @@ class TestJSON:
             "text": fault["text"],
         }
         assert fault["text"].startswith("found 'a day'; expected a duration")
-        note = next(one for one in records if one["section"] == "app:app")
+        note = next(one for one in records if one["section"] == "app:other")
         assert (note["kind"], note["code"]) == ("note", "unguarded")
 
     def test_names_the_code_of_an_error_of_metadata(self, site, found):

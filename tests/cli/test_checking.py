@@ -46,16 +46,22 @@ class TestASoundFile:
             "and 3 applications with the filters around them\n"
         )
 
+    def test_tells_of_an_application_without_a_filter(self, site, run):
+        site.change("\n[app:app]", "\n[app:other]\nuse = app\n\n[app:app]")
+        result = run("check", site.file)
+        assert result.exit_code == 0
+        note = "[app:other]: no filter of eilogin stands before it"
+        assert f"\nnote: {note}\n" in result.output
+
     @pytest.mark.parametrize(
         ("pipeline", "remark"),
         [
-            ("app", "no filter of eilogin stands before it"),
             (
                 "g-session g-trust g-logout g-identity app",
                 "no filter 'login' stands before it, so nobody is asked to log in",
             ),
         ],
-        ids=["none", "no login"],
+        ids=["no login"],
     )
     def test_tells_what_is_left_open(self, site, run, pipeline, remark):
         site.set("pipeline:gemeente", pipeline=pipeline)
@@ -160,7 +166,8 @@ class TestWhatServeWouldRefuse:
         assert site.faults() == []
 
     def test_is_a_module_of_a_hook_that_is_not_there(self, site):
-        (site.folder / "mysite.py").write_text("raise RuntimeError\n")
+        text = "raise RuntimeError\nnote = application = None\n"
+        (site.folder / "mysite.py").write_text(text)
         site.set("app:app", app="mysite:application", path="%(here)s")
         site.set("filter:uwv-eilogin", on_logout="mysite:note mysit:note")
         assert str(site.fault()) == (
@@ -182,6 +189,8 @@ class TestWhatServeWouldRefuse:
     def test_is_a_module_that_is_not_there(self, site):
         (site.folder / "mysite").mkdir()
         (site.folder / "mysite/__init__.py").write_text("raise RuntimeError\n")
+        text = "raise RuntimeError\napplication = None\n"
+        (site.folder / "mysite/wsgi.py").write_text(text)
         site.set("app:app", app="mysit.wsgi:application", path="%(here)s")
         assert str(site.fault()) == (
             f"{site.file}: [app:app] app: found 'mysit.wsgi:application'; expected a"
@@ -647,7 +656,6 @@ class TestAPipeline:
             ("g-identity app", "needs 'session', 'trust' before it"),
             ("g-session g-trust g-trust app", "is the second 'trust'"),
             ("uwv-eilogin g-session app", "is the second 'session'"),
-            ("app", None),
             ("g-session hub", "needs 'trust' before it"),
             ("g-session g-trust hub-session hub-trust hub", "is the second 'trust'"),
             ("g-session g-trust g-identity app", None),
@@ -752,7 +760,7 @@ class TestAPipeline:
         assert site.faults() == []
         site.set("pipeline:gemeente", pipeline="egg:eilogin#session app")
         assert "[pipeline:gemeente] store: is required" in str(site.fault())
-        site.set("pipeline:gemeente", pipeline="egg:nothing app")
+        site.set("pipeline:gemeente", pipeline="egg:nothing uwv-eilogin app")
         assert "no project of this name is installed" in str(site.fault())
 
     @pytest.mark.parametrize(
@@ -902,7 +910,8 @@ class TestAHubThatSignsInAbove:
         below.set("filter:g-session", cookie="eilogin-above")
         filters = "g-session g-trust g-login g-logout g-identity"
         below.set("pipeline:inloggen", pipeline=f"{filters} hub-session hub-trust hub")
-        below.set("pipeline:gemeente", pipeline="app")
+        below.set("pipeline:gemeente", pipeline="uwv-eilogin app")
+        below.set("filter:uwv-eilogin", hub_inside=None)
         assert below.faults() == []
 
     @pytest.mark.parametrize(

@@ -277,10 +277,10 @@ class TestAFileInOrder:
 
 
 def test_prints_the_notes_before_it_serves(site, run):
-    site.set("pipeline:gemeente", pipeline="app")
+    site.change("\n[app:app]", "\n[app:other]\nuse = app\n\n[app:app]")
     site.set("server:main", listen="192.0.2.1:80")
     result = run("serve", site.file)
-    note = "note: [app:app]: no filter of eilogin stands before it\n"
+    note = "note: [app:other]: no filter of eilogin stands before it\n"
     assert note in result.stderr
 
 
@@ -428,7 +428,7 @@ class TestAnApplicationThatCannotBeMade:
         self, small, run
     ):
         module = small.folder / "eilogintestbroken.py"
-        module.write_text("raise RuntimeError('its own')\n")
+        module.write_text("app = None\nraise RuntimeError('its own')\n")
         small.change("eilogintestapp:app", "eilogintestbroken:app")
         result = run("serve", small.file)
         assert isinstance(result.exception, RuntimeError)

@@ -33,7 +33,9 @@ def key():
 @pytest.fixture
 def site(tmp_path, key):
     """Write an ini file, and whatever code, keys and secrets it names."""
-    (tmp_path / "mysite.py").touch()
+    (tmp_path / "mysite").mkdir()
+    (tmp_path / "mysite/__init__.py").touch()
+    (tmp_path / "mysite/wsgi.py").write_text("application = None\n")
 
     def write(text):
         path = tmp_path / "site.ini"

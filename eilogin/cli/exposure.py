@@ -1,0 +1,83 @@
+"""Notes on what leaves a site, or what it keeps, open to others."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from eilogin.cli.findings import Note
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.pipelines import APPS, Part
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.filters.login import LoginOptions
+from eilogin.filters.session import SessionOptions
+from eilogin.settings import Options, is_loopback
+from eilogin.stores.redis.urls import RedisURL
+
+
+def exposures(part: Part, options: Options, servers: Sequence[Part]) -> Iterator[Note]:
+    """Yield the notes on one section of ours."""
+    if isinstance(options, LoginOptions) and options.protect.is_off:
+        text = (
+            "every line is 'off', so nobody is asked to log in, and the application"
+            " never knows who is there; expected a line with a level, such as '/ basis'"
+        )
+        yield Note.at(part, "protect", text, "no-login")
+    if isinstance(options, SessionOptions):
+        yield from _open_store(part, options.store)
+    if isinstance(options, TrustOptions):
+        yield from _behind_a_proxy(part, options, servers)
+
+
+def without_server(file: IniFile) -> Iterator[Note]:
+    """Note that a file has an application, and no server for it."""
+    if file.of_kind(*APPS) and not file.of_kind("server"):
+        text = (
+            "there is no [server:main]: 'eilogin serve' does not serve this file;"
+            " gunicorn and mod_wsgi need no such section"
+        )
+        yield Note("", "", text, "no-server")
+
+
+def _open_store(part: Part, url: str) -> Iterator[Note]:
+    """Note that others on the network can read or end all sessions."""
+    if not url.startswith("redis"):
+        return
+    store = RedisURL.parse(url)
+    if all(is_loopback(host) for host, _ in store.hosts):
+        return
+    if store.password is None:
+        text = (
+            "has no password: whoever reaches that server can end all sessions, or keep"
+            " one; expected rediss://:PASSWORD@HOST, in a file ('file:PATH')"
+        )
+        yield Note.at(part, "store", text, "store-without-password")
+    if not store.is_encrypted:
+        text = (
+            "goes to another host without TLS: whoever listens on the way reads the"
+            " password and the sessions; expected 'rediss:'"
+        )
+        yield Note.at(part, "store", text, "store-without-tls")
+
+
+def _behind_a_proxy(
+    part: Part, options: TrustOptions, servers: Iterable[Part]
+) -> Iterator[Note]:
+    """Note that all visitors count as one, because a proxy speaks for them."""
+    if options.trusted_proxies or not options.public_url.startswith("https:"):
+        return
+    for server in servers:
+        if server.distribution == "waitress" and _is_local(server.options):
+            text = (
+                f"[{server.title}] listens on this machine alone, and 'public_url' is"
+                " https, so a proxy stands before it; without this option all visitors"
+                " count as one network, and a few who guess passwords lock everybody"
+                " out; expected the address of the proxy, such as 127.0.0.1"
+            )
+            yield Note.at(part, "trusted_proxies", text, "no-proxies")
+            return
+
+
+def _is_local(options: Mapping[str, str]) -> bool:
+    """Whether a server of waitress listens on addresses of this machine alone."""
+    said = options.get("listen") or options.get("host", "")
+    hosts = [urlsplit(f"//{one}").hostname or "" for one in said.split()]
+    return bool(hosts) and all(map(is_loopback, hosts))

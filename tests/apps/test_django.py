@@ -1,7 +1,8 @@
 """Django: its editors have passwords of their own, at an address of theirs."""
 
 import pytest
-from app_sites import Browser, over_http, twin_of
+from app_sites import Browser, twin_of
+from peer_servers import over_http
 
 
 class Editor:

@@ -18,7 +18,7 @@ from unittest.mock import patch
 import time_machine
 from eilogin_sites import PASSWORD, Ours
 from manual_blocks import with_changes
-from peer_servers import Clock, EiloginServe, Server, over_http
+from peer_servers import Clock, EiloginServe, Server, over_tls
 from real_parts import free_ports
 
 from eilogin.saml.keys import new_key_pair
@@ -136,7 +136,7 @@ class Citizen:
 
     def __init__(self, name: str, browser: Browser | None = None) -> None:
         self.name = name
-        self.browser = browser or Browser(over_http)
+        self.browser = browser or Browser(over_tls)
 
     # --- what she does ---
 

@@ -200,10 +200,27 @@ class EiloginServe(Server):
 
 
 def over_http(environ, start_response):
-    """Ask the server at the port of an address; its host is this machine.
+    """Ask the server at the port of an address; its host is this machine."""
+    port = int(environ["SERVER_PORT"])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PAGE)
+    return _ask(connection, environ, start_response)
 
-    An https address is asked over TLS, whatever its certificate.
+
+def over_tls(environ, start_response):
+    """Ask an https address over TLS, whatever its certificate, and any other one not.
+
+    With :func:`over_http` a server without TLS can play an https site.
     """
+    if environ["wsgi.url_scheme"] != "https":
+        return over_http(environ, start_response)
+    port = int(environ["SERVER_PORT"])
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", port, timeout=_PAGE, context=ANY_CERTIFICATE
+    )
+    return _ask(connection, environ, start_response)
+
+
+def _ask(connection, environ, start_response):
     length = int(environ.get("CONTENT_LENGTH") or 0)
     headers = {
         key.removeprefix("HTTP_").replace("_", "-"): value
@@ -213,13 +230,6 @@ def over_http(environ, start_response):
     query = environ["QUERY_STRING"]
     path = environ["PATH_INFO"] + (f"?{query}" if query else "")
     body = environ["wsgi.input"].read(length)
-    port = int(environ["SERVER_PORT"])
-    if environ["wsgi.url_scheme"] == "https":
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=_PAGE, context=ANY_CERTIFICATE
-        )
-    else:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PAGE)
     with contextlib.closing(connection):
         try:
             connection.request(environ["REQUEST_METHOD"], path, body, headers)

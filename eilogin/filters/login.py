@@ -9,8 +9,8 @@ when a visitor was last seen, and ``eilogin.activity`` where a hub stands inside
 *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
 ``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
 itself, and with ``warn`` puts a script into pages of who is logged in
-(:mod:`eilogin.visit.warning`), of which browsers keep none where the application does
-not say so (``no_store``, :mod:`eilogin.visit.caches`);
+(:mod:`eilogin.visit.warning`); says what browsers and shared caches may keep of an
+answer (``no_store``, :mod:`eilogin.visit.caches`);
 and in the place of a page that needs a login: a redirect for a navigation, a page with
 a link in a frame and where a form was sent (which is kept, :mod:`eilogin.visit.again`),
 401 with JSON for a background call and for what a browser fetches in advance::
@@ -51,7 +51,7 @@ from eilogin.visit.again import SecondChance
 from eilogin.visit.answers import AnswerReader
 from eilogin.visit.arrival import Arrivals
 from eilogin.visit.asking import Comparison, Questions, RequestBinding
-from eilogin.visit.caches import keeping_nothing
+from eilogin.visit.caches import for_visitor
 from eilogin.visit.digid import (
     ONLY_BSN,
     Sectors,
@@ -215,8 +215,9 @@ class LoginOptions(Options, name="login"):
         default="refuse",
     )
     no_store: Flag = option(
-        "have browsers keep no page of who is logged in, where the application says "
-        "nothing of caching (``Cache-Control: no-store``)",
+        "lets browsers keep no page of a signed-in visitor, if the application says "
+        "nothing of caching (``Cache-Control: no-store``). With ``false`` they may "
+        "(``private``); shared caches never do",
         default=True,
     )
     warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
@@ -271,7 +272,7 @@ class LoginFilter:
             inside=inside,
             refuses_when_down=options.store_down == "refuse",
         )
-        self._keeps_nothing = options.no_store
+        self._no_store = options.no_store
         self._warns = options.warn is not None
         self._end_warning = EndWarning(options.warn or 0)
         self._cancelled = cancel_texts(options.cancel_text, options.cancel_text_en)
@@ -366,10 +367,8 @@ class LoginFilter:
         if answer is not None:
             return with_hsts(environ, answer)(environ, start_response)
         if address is None:
-            # On "off" paths nobody is.
-            if self._keeps_nothing and environ[env.SESSION] is not None:
-                start_response = keeping_nothing(environ, start_response)
-            return self._pass_on(environ, start_response)
+            start = for_visitor(environ, start_response, no_store=self._no_store)
+            return self._pass_on(environ, start)
         return self._pass_address(environ, start_response)
 
     def _pass_address(

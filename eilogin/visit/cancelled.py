@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from webob import Response
 
 from eilogin.federation import Own
+from eilogin.visit import shared_caches
 from eilogin.visit.digid import ENDED
 from eilogin.visit.injection import ContentPlace, Headers, inject
 from eilogin.visit.targets import page_to_go_back_to
@@ -176,7 +177,7 @@ class Saying:
             status: str, headers: Headers, *error: Any
         ) -> Callable[[bytes], object]:
             if is_said:
-                kept = [(n, v) for n, v in headers if n.lower() != "cache-control"]
+                kept = shared_caches.without_words(headers)
                 headers = [*kept, ("Cache-Control", "no-store"), _WORD.expire()]
             return start_response(status, headers, *error)
 

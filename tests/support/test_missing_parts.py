@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import apache
+import cache_servers
 import chromium
 import mellon
 import memcached_servers
+import nginx_servers
 import peer_servers
 import pysaml2_idp
 import pytest
@@ -24,6 +26,8 @@ def _debian(monkeypatch):
         (pysaml2_idp, "XMLSEC"),
         (chromium, "PROGRAM"),
         (memcached_servers, "PROGRAM"),
+        (nginx_servers, "PROGRAM"),
+        (cache_servers, "PROGRAM"),
     ):
         monkeypatch.setattr(module, name, Path(sys.executable))
 
@@ -60,12 +64,30 @@ def no_memcached(monkeypatch):
     monkeypatch.setattr(memcached_servers, "PROGRAM", NOWHERE)
 
 
+def no_nginx(monkeypatch):
+    monkeypatch.setattr(nginx_servers, "PROGRAM", NOWHERE)
+
+
+def no_varnish(monkeypatch):
+    monkeypatch.setattr(cache_servers, "PROGRAM", NOWHERE)
+
+
 def no_driver_of_memcached(monkeypatch):
     monkeypatch.setitem(sys.modules, "memcache", None)
 
 
 def start_chromium():
     with chromium.launched():
+        raise AssertionError("it was not missing")
+
+
+def start_nginx():
+    with nginx_servers.nginx(NOWHERE, "", 0):
+        raise AssertionError("it was not missing")
+
+
+def start_varnish():
+    with cache_servers.varnish_keeps(NOWHERE, 0):
         raise AssertionError("it was not missing")
 
 
@@ -85,6 +107,8 @@ PARTS = pytest.mark.parametrize(
         (no_faketime, make_clock, "apt install faketime"),
         (no_playwright, start_chromium, r"pip install 'eilogin\[test\]'"),
         (no_chromium, start_chromium, "apt install chromium"),
+        (no_nginx, start_nginx, "apt install nginx-light"),
+        (no_varnish, start_varnish, "apt install varnish"),
         (no_memcached, REQUIRE_MEMCACHED, "apt install memcached"),
         (no_driver_of_memcached, REQUIRE_MEMCACHED, r"pip install 'eilogin\[memcach"),
     ],

@@ -1,8 +1,9 @@
-"""What a browser keeps of the pages that somebody sees while she is logged in."""
+"""What browsers and shared caches may keep of the answers of an application."""
 
 import pytest
 
-from eilogin.visit.caches import keeping_nothing
+from eilogin.visit.caches import for_visitor
+from eilogin.web import environ as env
 
 PAGE = "https://uwv.test/mijn"
 PROTECT = "=/ optional\n/static off\n/ basis"
@@ -74,20 +75,37 @@ def test_whatever_the_page_is(logged_in, application, status):
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("said", "found"),
     [
-        ("Cache-Control", "private, max-age=60"),
-        ("cache-control", "no-cache"),
-        ("Expires", "0"),
-        ("Pragma", "no-cache"),
+        (("Cache-Control", "private, max-age=60"), "private, max-age=60"),
+        (("Cache-Control", "public, max-age=60"), "private, max-age=60"),
+        (("cache-control", "no-cache"), "private, no-cache"),
+        (("Cache-Control", "no-store"), "no-store"),
+        (("Expires", "0"), "private"),
+        (("Pragma", "no-cache"), "private, no-cache"),
     ],
 )
-def test_what_the_application_says_itself_holds(logged_in, application, said):
+def test_what_the_application_says_holds_for_the_browser(
+    logged_in, application, said, found
+):
     application.said = [said]
     browser = logged_in()
-    name, value = said
-    assert kept(browser) == ([value] if name.lower() == "cache-control" else [])
-    assert browser.page.headers[name] == value
+    assert kept(browser) == [found]
+    assert browser.page.headers["Vary"] == "Cookie"
+    if said[0] != "cache-control":
+        assert said[0] in browser.page.headers
+
+
+def test_the_answer_to_an_anonymous_visitor_depends_on_cookies(
+    eilogin_federation, application
+):
+    application.said = [("Cache-Control", "public, s-maxage=60"), ("Vary", "Accept")]
+    sites, options = {"uwv.test": application}, {"uwv.test": {"protect": PROTECT}}
+    browser = eilogin_federation(sites, options=options).browser()
+    assert kept(browser, "https://uwv.test/") == ["public, s-maxage=60"]
+    assert browser.page.headers.getall("Vary") == ["Accept, Cookie"]
+    assert kept(browser, "https://uwv.test/static/x.css") == ["public, s-maxage=60"]
+    assert browser.page.headers.getall("Vary") == ["Accept"]
 
 
 def test_a_tag_of_its_own_says_nothing_of_keeping(logged_in, application):
@@ -118,7 +136,7 @@ def test_what_a_page_is_made_with_need_not_be_loaded_anew(
     browser = logged_in()
     application.kind = kind
     part = browser.fetch(f"{PAGE}/deel", **{"Sec-Fetch-Dest": dest})
-    assert part.headers.getall("Cache-Control") == []
+    assert part.headers.getall("Cache-Control") == ["private"]
     picture = browser.fetch(f"{PAGE}/foto", **{"Sec-Fetch-Dest": "image"})
     assert picture.headers.getall("Cache-Control") == ["no-store"]
 
@@ -143,18 +161,20 @@ def test_what_is_for_everybody_is_left_as_it_is(logged_in):
 
 
 def test_an_option_leaves_it_to_the_application(logged_in):
-    assert kept(logged_in(no_store="false")) == []
+    browser = logged_in(no_store="false")
+    assert kept(browser) == ["private"]
+    assert browser.page.headers["Vary"] == "Cookie"
 
 
 def test_a_part_that_fails_half_way_says_so_too():
     told = []
-    start = keeping_nothing(
-        {"HTTP_SEC_FETCH_DEST": "style"}, lambda *said: told.append(said)
-    )
+    environ = {"HTTP_SEC_FETCH_DEST": "style", env.SESSION: "a login"}
+    start = for_visitor(environ, lambda *said: told.append(said), no_store=True)
     error, kind = (ValueError, ValueError(), None), ("Content-Type", "text/css")
     start("200 OK", [kind])
     start("500 Oh no", [kind], error)
-    assert told == [("200 OK", [kind]), ("500 Oh no", [kind], error)]
+    found = [kind, ("Cache-Control", "private"), ("Vary", "Cookie")]
+    assert told == [("200 OK", found), ("500 Oh no", found, error)]
 
 
 def test_an_application_that_fails_half_way_says_so_to_the_server():
@@ -164,11 +184,11 @@ def test_an_application_that_fails_half_way_says_so_to_the_server():
     def start_response(status, headers, *error):
         told.append((status, headers, *error))
 
-    start = keeping_nothing({}, start_response)
+    start = for_visitor({env.SESSION: "a login"}, start_response, no_store=True)
     error = (ValueError, ValueError(), None)
     start("200 OK", [])
-    start("500 Oh no", [("Expires", "0")], error)
+    start("500 Oh no", [("Cache-Control", "public")], error)
     assert told == [
         ("200 OK", [("Cache-Control", "no-store")]),
-        ("500 Oh no", [("Expires", "0")], error),
+        ("500 Oh no", [("Cache-Control", "private"), ("Vary", "Cookie")], error),
     ]

@@ -1,0 +1,140 @@
+"""Keep an answer for one visitor out of caches that many visitors share.
+
+A cache before the application (nginx, Varnish, a CDN) asks nobody who a visitor is. If
+the application allows it to keep an answer, everybody gets that answer. Applications
+allow it for what is public to them, and do not know that a login guards it.
+
+Only the browser may keep the answer to a signed-in visitor:
+
+* ``Cache-Control`` loses ``public`` and ``s-maxage`` and gets ``private``. Its other
+  directives stay: they are for the browser (RFC 9111 5.2.2).
+* Headers for shared caches alone forbid to keep it: ``CDN-Cache-Control`` and others of
+  that form (RFC 9213), ``Surrogate-Control``, ``X-Accel-Expires`` of nginx. They stand
+  above Cache-Control, so it is not enough to change that one.
+* ``Expires`` in the future becomes ``max-age``, for caches that know Expires alone.
+* ``Vary: Cookie``: the browser asks anew if another visitor signs in there.
+
+The answer to an anonymous visitor differs from that to others, so it gets
+``Vary: Cookie`` too.
+"""
+
+import re
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+
+from eilogin import clock
+
+Headers = Sequence[tuple[str, str]]
+
+_CONTROL, _EXPIRES, _PRAGMA, _VARY = "cache-control", "expires", "pragma", "vary"
+_TO_BROWSERS = frozenset((_CONTROL, _EXPIRES, _PRAGMA))
+#: How every name ends that says what a cache may keep. Few others do.
+_ENDS = frozenset(("control", "expires", "pragma"))
+_END = 7
+#: Headers for shared caches, and the value that forbids to keep the answer.
+_TO_SHARED = {
+    "surrogate-control": "no-store",
+    "edge-control": "no-store",
+    "x-accel-expires": "0",
+}
+_TARGETED = f"-{_CONTROL}"
+#: Directives that open an answer to shared caches, or that qualify ``private`` and
+#: ``no-store`` (RFC 9111 5.2.2.3 and 5.2.2.7).
+_OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
+#: A directive with its value. Some applications write blanks in place of commas.
+_DIRECTIVE = re.compile(r'([^\s,;="]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,;="]+))?')
+#: A longer Cache-Control is malformed.
+_LONGEST = 1000
+
+
+def are_about_caches(headers: Headers) -> bool:
+    """Whether headers say what a cache may keep; quick, for every answer asks it."""
+    # No generator: each answer would pay for it.
+    for name, _ in headers:  # noqa: SIM110
+        if name[-_END:].lower() in _ENDS:
+            return True
+    return False
+
+
+def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
+    """Return the headers of an answer that only the browser of a visitor may keep.
+
+    ``otherwise`` is the Cache-Control of an answer that says nothing of caching, or "".
+    """
+    told = [(name.lower(), text) for name, text in headers]
+    expires = [text for name, text in told if name == _EXPIRES]
+    fresh = min(map(_seconds_until, expires), default=0)
+    kept = [
+        (header[0], _closing(name) or header[1])
+        for header, (name, _) in zip(headers, told, strict=True)
+        if name != _CONTROL and not (name == _EXPIRES and fresh)
+    ]
+    value = _control_of(told, fresh, otherwise)
+    if value:
+        kept.append(("Cache-Control", value))
+    return varying(kept)
+
+
+def varying(headers: Headers) -> list[tuple[str, str]]:
+    """Return the headers of an answer that depends on the cookies of the request."""
+    said = [text for name, text in headers if name.lower() == _VARY]
+    names = [name.strip() for text in said for name in text.split(",") if name.strip()]
+    if "*" in names or "cookie" in map(str.lower, names):
+        return [*headers]
+    # One line: a cache may read only one.
+    others = [one for one in headers if one[0].lower() != _VARY]
+    return [*others, ("Vary", ", ".join([*names, "Cookie"]))]
+
+
+def without_words(headers: Headers) -> list[tuple[str, str]]:
+    """Return the headers without what they say to browsers and shared caches."""
+    return [
+        (name, text)
+        for name, text in headers
+        if name.lower() not in _TO_BROWSERS and not _closing(name.lower())
+    ]
+
+
+def _closing(name: str) -> str | None:
+    """The value with which a header for shared caches forbids to keep the answer."""
+    return "no-store" if name.endswith(_TARGETED) else _TO_SHARED.get(name)
+
+
+def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
+    """The Cache-Control in place of that of the application."""
+    said = ",".join(text for name, text in told if name == _CONTROL)
+    if not said:
+        return _without_control(told, fresh) or otherwise
+    if len(said) > _LONGEST or _DIRECTIVE.sub("", said).strip(" \t,"):
+        # Each cache would read it in a way of its own.
+        return "no-store"
+    found = [
+        (match[1].lower(), match[0])
+        for match in _DIRECTIVE.finditer(said)
+        if match[1].lower() not in _OPENING
+    ]
+    words = [text for _, text in found]
+    if "no-store" in map(str.lower, words):
+        return ", ".join(words)
+    if fresh and "max-age" not in dict(found):
+        words.append(f"max-age={fresh}")
+    # First: some caches look for words, and heed the first that they know.
+    return ", ".join(["private", *words])
+
+
+def _without_control(told: Headers, fresh: int) -> str:
+    """What Expires and Pragma say, for they count less beside a Cache-Control."""
+    if any(name == _PRAGMA and "no-cache" in text.lower() for name, text in told):
+        return "private, no-cache"
+    if fresh:
+        return f"private, max-age={fresh}"
+    return "private" if any(name in (_PRAGMA, _EXPIRES) for name, _ in told) else ""
+
+
+def _seconds_until(expires: str) -> int:
+    """How long an answer is fresh by its Expires; 0 if it is over, or no date."""
+    try:
+        ends = parsedate_to_datetime(expires).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+    return max(0, int(ends - clock.now()))

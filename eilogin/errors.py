@@ -560,8 +560,8 @@ class PeerUnavailable(Unavailable):
 #: Codes of what ``eilogin check`` notes, and the log warns of: our hub has no address
 #: for a logout, its answers may name nobody who could be logged out, a certificate is
 #: not valid yet, has expired or will soon, metadata is trusted that nobody signed, a
-#: weak algorithm is taken, something in a peer's metadata was passed over, and a copy
-#: from before stands in for metadata that did not come.
+#: weak algorithm is taken, something in a peer's metadata was passed over, a copy from
+#: before stands in for metadata that did not come, and metadata is good for years.
 LOGOUT_IMPOSSIBLE = "logout-impossible"
 CERTIFICATE_BEGINS = "certificate-begins"
 CERTIFICATE_EXPIRED = "certificate-expired"
@@ -573,6 +573,7 @@ METADATA_COPY = "metadata-copy"
 METADATA_NOT_REFRESHED = "metadata-not-refreshed"
 METADATA_WAITS = "metadata-waits"
 METADATA_READ_ONCE = "metadata-read-once"
+METADATA_LONG_LIVED = "metadata-long-lived"
 NOTES = (
     LOGOUT_IMPOSSIBLE,
     CERTIFICATE_BEGINS,
@@ -585,4 +586,5 @@ NOTES = (
     METADATA_NOT_REFRESHED,
     METADATA_WAITS,
     METADATA_READ_ONCE,
+    METADATA_LONG_LIVED,
 )

@@ -5,11 +5,14 @@ in :mod:`eilogin.federation.dates`, and of our peers' metadata in
 :mod:`eilogin.federation.peers`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
+from eilogin import clock
 from eilogin.errors import (
     LOGOUT_IMPOSSIBLE,
     METADATA_COPY,
+    METADATA_LONG_LIVED,
     METADATA_NOT_REFRESHED,
     METADATA_READ_ONCE,
     METADATA_UNSIGNED,
@@ -27,6 +30,8 @@ from eilogin.saml.algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 from eilogin.saml.messages import write_instant
 from eilogin.saml.text import some
 
+#: Seconds after which what is signed is good for too long.
+_LONG = 366 * 86_400.0
 #: How many addresses a text names.
 _NAMED = 3
 
@@ -50,6 +55,7 @@ def remarks_on(
             " whom we trust"
         )
         yield Remark(option, METADATA_UNSIGNED, text)
+    yield from _on_lifetime(options, federation)
     yield from _on_refreshing(options, federation)
     for name in sorted(options.accept_weak):
         text = f"{name} is taken: {_RISKS[name]}"
@@ -63,6 +69,31 @@ def remarks_on(
         yield Remark("name_id_format", LOGOUT_IMPOSSIBLE, text)
     yield from dates.remarks(options)
     yield from peers.remarks(own, federation, hubs)
+
+
+def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
+    """Metadata of an operator that is good for very long, or for ever.
+
+    What is believed for where it lies has no old copies that somebody could bring.
+    """
+    if unsigned_lines(options) or not federation.is_aggregate:
+        return
+    ends = [federation.end_of(name) for name in federation.members]
+    # Beside it there may be a file of a peer, which often has no end.
+    first = min((math.inf if one is None else one for one in ends), default=0.0)
+    if first <= clock.now() + _LONG:
+        return
+    found = (
+        "has no validUntil"
+        if first == math.inf
+        else f"is good until {write_instant(first)}"
+    )
+    text = (
+        f"the federation's metadata {found}: whoever serves an old copy brings back"
+        " members and keys that were removed since; ask the operator for a validUntil"
+        " within weeks, then set 'federation_validity'"
+    )
+    yield Remark("federation", METADATA_LONG_LIVED, text)
 
 
 def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Remark]:

@@ -1138,6 +1138,29 @@ class TestASite:
         trust_of(site(federation_folder=str(tmp_path)))
         assert "metadata-read-once" not in caplog.text
 
+    @pytest.mark.parametrize(
+        ("days", "says"),
+        [
+            (None, "the federation's metadata has no validUntil: "),
+            (400, "the federation's metadata is good until 20"),
+            (300, ""),
+        ],
+    )
+    def test_that_is_good_for_years_is_noted(self, site, caplog, days, says):
+        root = xml.parse((site.folder / "federation.xml").read_bytes(), xml.METADATA)
+        root.remove(root.find(xml.q("ds:Signature")))
+        del root.attrib["validUntil"]
+        if days is not None:
+            ends = clock.now() + days * 86_400
+            root.set("validUntil", messages.write_instant(int(ends)))
+        signatures.sign(root, site.operator)
+        site.server.pages["/federation.xml"] = xml.serialize(root)
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            trust_of(site())
+        found = [one for one in caplog.messages if "(metadata-long-lived)" in one]
+        assert len(found) == bool(says)
+        assert all(f"federation: {says}" in one for one in found)
+
     def test_may_believe_one_file_unsigned(self, site, caplog):
         root = xml.parse((site.folder / "federation.xml").read_bytes(), xml.METADATA)
         root.remove(root.find(xml.q("ds:Signature")))

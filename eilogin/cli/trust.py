@@ -31,20 +31,31 @@ from eilogin.errors import (
     InvalidOptions,
     MetadataUnusable,
 )
-from eilogin.federation import Federation
-from eilogin.federation.changes import MOST_LOGGED, Changes, Rules, changes_for
-from eilogin.federation.departed import departed_of, note_departed
+from eilogin.federation import Federation, peers
+from eilogin.federation.changes import (
+    MOST_LOGGED,
+    MOST_TOLD,
+    Changes,
+    Rules,
+    changes_for,
+)
+from eilogin.federation.deciding import approve, reject, require_judged
+from eilogin.federation.departed import departed_of
 from eilogin.federation.differences import words
 from eilogin.federation.folder import SiteFolder
 from eilogin.federation.made_by import is_over
+from eilogin.federation.own import HUB
 from eilogin.federation.own_options import entity_id_of
-from eilogin.federation.refreshing import opened, refresh
-from eilogin.federation.states import Approval, Source, Waiting
+from eilogin.federation.quarantine import held_of, signed_index
+from eilogin.federation.refreshing import Outcome, opened, refresh
+from eilogin.federation.states import Approval, Pending, Source, Waiting
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
-from eilogin.saml.text import printable
+from eilogin.saml.text import first_of, printable
 from eilogin.shell import typed
 
+#: How many IDs or members a line names.
+_NAMED = 5
 #: For how many seconds a command waits for who refreshes.
 _PATIENCE = 60.0
 
@@ -77,14 +88,14 @@ def trust_command() -> None:
     """Show which state of the federation is active, and decide on what waits.
 
     A refresh is compared with what is active. What could hand logins to somebody else,
-    such as the only key of a member that is replaced, waits until somebody has looked;
-    the old state serves until then, or until it expires.
+    such as the only key of a member that is replaced, waits until somebody has looked.
+    That member stays as it was until then, and all others follow.
 
     \b
         eilogin trust show app.ini           since when, from where, what waits
         eilogin trust diff app.ini           what is otherwise in what waits, in words
-        eilogin trust approve app.ini ID     have it be active
-        eilogin trust reject app.ini ID      have it gone, and not asked again
+        eilogin trust approve app.ini ID     have it be active: all, or one member's
+        eilogin trust reject app.ini ID      leave it as it was, and do not ask again
         eilogin trust refresh app.ini        ask the sources now
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
@@ -109,24 +120,28 @@ class Site:
         """A command of these about its file, to be copied."""
         return typed("eilogin trust", verb, self.ini.path, *words, *self.variables)
 
-    def changes(self, waiting: Waiting) -> Changes:
-        """What is otherwise in what waits than in what is active."""
-        old, new = self.states(waiting)
-        return changes_for(self.options, old, new, departed_of(self.folder))
+    def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
+        """What is otherwise in these changes than in what is active.
 
-    def states(self, waiting: Waiting) -> tuple[Federation, Federation]:
-        """What is active, nobody where that cannot be read any more, and what waits.
-
-        Raises MetadataUnusable where the latter cannot be read.
+        Raises MetadataUnusable where it cannot be read.
         """
         active = self.folder.active
-        old = None if active is None else opened(self.folder, active.state)
+        state = None if active is None else active.state
+        old = None if state is None else opened(self.folder, state)
+        signed = waiting.state or state
         try:
-            new = Federation.from_index(self.folder.index(waiting.state))
+            new = Federation()
+            if signed is not None:
+                new = Federation.from_index(signed_index(self.folder, signed))
         except MetadataUnusable as error:
             # As after an update. It keeps its name, and who has approved it.
             raise type(error)(f"{error} by '{self.typed('refresh')}'") from error
-        return old or Federation(), new
+        known = {n: one.known for n, one in held_of(self.folder, state).items()}
+        found = changes_for(
+            self.options, old or Federation(), new, departed_of(self.folder), known
+        )
+        names = {one.entity_id for one in pending}
+        return found if "" in names else found.of(names)
 
 
 @trust_command.command("show", short_help="What is active, its sources, what waits.")
@@ -289,10 +304,28 @@ def _shown(site: Site) -> Iterator[str]:
         count = len(waiting.reasons)
         reasons = "1 reason" if count == 1 else f"{count} reasons"
         since = write_instant(waiting.since)
-        yield f"waits since {since}, for {reasons}: {waiting.state.id}"
+        yield f"waits since {since}, for {reasons}: {waiting.id}"
+        for one in first_of([*map(_in_quarantine, waiting.open)], MOST_TOLD):
+            yield f"  {one}"
         yield from _approvals(site, waiting)
         yield from _not_judged(site, waiting)
         yield f"look at it: {site.typed('diff')}"
+        yield f"and then have it be active: {site.typed('approve', waiting.id)}"
+    yield from _rejected(site)
+
+
+def _in_quarantine(one: Pending) -> str:
+    if not one.entity_id:
+        return f"all of it: {one.id}"
+    return f"{words(one.entity_id)} stays as it was: {one.id}"
+
+
+def _rejected(site: Site) -> Iterator[str]:
+    quarantine = site.folder.quarantine
+    for one in () if quarantine is None else quarantine.pending:
+        if one.is_rejected:
+            who = words(one.entity_id) or "all of it"
+            yield f"rejected: {who} stays as it was until it changes again"
 
 
 def _source(source: Source) -> str:
@@ -310,16 +343,17 @@ def _failed(times: int, at: float, why: str) -> str:
 
 
 def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
-    state = waiting.state
     yield f"{site.part.title} ({site.entity_id})"
-    since = write_instant(waiting.since)
-    yield f"waits since {since}: {_members(state.members)}, {state.id}"
+    since, count = write_instant(waiting.since), len(waiting.open)
+    what = "all of it" if waiting.state is not None else _members(count)
+    yield f"waits since {since}: {what}, {waiting.id}"
     yield from _approvals(site, waiting)
     yield from _not_judged(site, waiting)
-    changes = site.changes(waiting)
+    changes = site.changes(waiting, waiting.open)
     yield "\nIt waits because of:"
     # Who can write the folder may be another than who looks.
-    yield from (f"  {printable(reason)}" for reason in waiting.reasons)
+    told = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
+    yield from (f"  {printable(reason)}" for reason in told)
     yield "\nAll that is otherwise:"
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
@@ -329,19 +363,30 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield "\nIf that is as it should be (ask the operator by another way, such as the"
     yield "telephone, about keys and addresses):"
     seen = ["--all"] if changes.untold else []
-    yield f"  {site.typed('approve', state.id, *seen)}"
+    yield f"  {site.typed('approve', waiting.id, *seen)}"
     yield "and if not:"
-    yield f"  {site.typed('reject', state.id)}"
+    yield f"  {site.typed('reject', waiting.id)}"
+    if count > 1:
+        yield "\nOr decide on one member, by its own ID in place of that:"
+        told = [f"{one.id}  {words(one.entity_id)}" for one in waiting.open]
+        yield from (f"  {x}" for x in (told if is_all else first_of(told, MOST_TOLD)))
 
 
 def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
-    for one in waiting.approvals:
-        yield f"approved {_at(one.at)} by {_named(one)}"
-    more = Rules.of(site.options).people - len(waiting.approvals)
-    if more > 1:
-        yield f"needs {more} people to approve it (four_eyes)"
-    elif waiting.approvals:
-        yield "needs 1 more to approve it (four_eyes)"
+    people = Rules.of(site.options).people
+    by_who = {one.approvals for one in waiting.open}
+    for approvals in by_who:
+        which = ""
+        if len(by_who) > 1:
+            ids = [one.id for one in waiting.open if one.approvals == approvals]
+            which = f" ({', '.join(first_of(ids, _NAMED))})"
+        for one in approvals:
+            yield f"approved {_at(one.at)} by {_named(one)}{which}"
+        more = people - len(approvals)
+        if more > 1:
+            yield f"needs {more} people to approve it (four_eyes){which}"
+        elif approvals:
+            yield f"needs 1 more to approve it (four_eyes){which}"
 
 
 def _not_judged(site: Site, waiting: Waiting) -> Iterator[str]:
@@ -376,13 +421,11 @@ class _Case:
 
     site: Site
     waiting: Waiting
+    #: What it is called, all that waits or one change of it; and which changes it is.
+    state_id: str
+    pending: tuple[Pending, ...]
     changes: Changes
     who: Approval
-
-    @property
-    def state_id(self) -> str:
-        """What it is called."""
-        return self.waiting.state.id
 
     @property
     def title(self) -> str:
@@ -427,10 +470,10 @@ def _waiting_at(
     fitting = [
         sites[path]
         for path, one in waiting.items()
-        if one is not None and one.state.id == state_id
+        if one is not None and one.named(state_id)
     ]
     if not fitting:
-        there = {one.state.id for one in waiting.values() if one is not None}
+        there = {one.id for one in waiting.values() if one is not None}
         now = f"{', '.join(sorted(there))} waits" if there else "nothing waits"
         raise click.ClickException(
             f"{file}: {now} by now, and not {words(state_id)!r}; nothing was done: look"
@@ -442,12 +485,14 @@ def _waiting_at(
 def _case(site: Site, state_id: str, who: Approval) -> _Case:
     """What waits, now that nobody else changes it."""
     waiting = site.folder.waiting
-    if waiting is None or waiting.state.id != state_id:
+    pending = () if waiting is None else waiting.named(state_id)
+    if waiting is None or not pending:
         raise ConfigurationError(
             f"{site.folder}: something else waits by now; nothing was done: look at it"
             f" first ({site.typed('diff')})"
         )
-    return _Case(site, waiting, site.changes(waiting), who)
+    changes = site.changes(waiting, pending)
+    return _Case(site, waiting, state_id, pending, changes, who)
 
 
 @contextmanager
@@ -475,36 +520,56 @@ def _require_approvable(case: _Case, *, is_all: bool) -> None:
             f" '{site.typed('approve', case.state_id, '--all')}'"
         )
     people = Rules.of(site.options).people
-    if people > 1 and any(one.is_by_who(case.who) for one in waiting.approvals):
+    if people > 1 and all(_has_approved(case.who, one) for one in case.pending):
         raise case.refused(
             f"{_named(case.who)} has approved it already; nothing was done: somebody"
             " else has to, as another user of the system (four_eyes); by sudo all are"
             " one"
         )
-    if is_over(waiting.state):
+    active = site.folder.active
+    state = waiting.state or (active and active.state)
+    if state and is_over(state):
         raise case.refused(
             f"{case.state_id} has expired by now; nothing was done:"
             f" {site.typed('refresh')}"
         )
     try:
-        site.folder.require_judged(waiting)
+        require_judged(site.folder, waiting)
     except ConfigurationError as error:
         told = f"{error}; nothing was done: {site.typed('refresh')}"
         raise case.refused(told) from error
 
 
+def _has_approved(who: Approval, pending: Pending) -> bool:
+    return any(one.is_by_who(who) for one in pending.approvals)
+
+
 def _approve(case: _Case) -> str:
     site, state_id = case.site, case.state_id
     _note(case, "trust.approved")
-    note_departed(site.folder, *site.states(case.waiting))
-    if site.folder.approve(state_id, case.who, Rules.of(site.options).people):
+    people = Rules.of(site.options).people
+    done = approve(
+        site.folder, state_id, case.who, people, partial(_require_hubs, site.options)
+    )
+    if len(done) == len(case.pending):
         return f"{state_id} is active now: {_count(case.changes)}"
-    return f"approved by {_named(case.who)}; 1 more has to, as another user (four_eyes)"
+    told = f"approved by {_named(case.who)}; 1 more has to, as another user (four_eyes)"
+    if done:
+        names = first_of([words(one.entity_id) for one in done], _NAMED)
+        told += f"; active now: {', '.join(names)}"
+    return told
+
+
+def _require_hubs(options: Any, federation: Federation) -> None:
+    """Raise ConfigurationError where a hub of a site would be none any more."""
+    if options.role != HUB:
+        for name in peers.wanted(options.hub, federation):
+            peers.hub(federation, name)
 
 
 def _reject(case: _Case) -> str:
     _note(case, "trust.rejected")
-    case.site.folder.reject(case.state_id)
+    reject(case.site.folder, case.state_id)
     return f"{case.state_id} is rejected; what is active stays so"
 
 
@@ -561,10 +626,8 @@ def _refresh(site: Site) -> bool:
             f"{title}: not refreshed, what is active stays so: {error}", err=True
         )
         return False
-    came = _CAME[outcome.what]
-    if outcome.failures and outcome.what == "same":
-        came = "a source could not be refreshed; active as before"
-    click.echo(f"{title}: {came}: {_members(outcome.members)}")
+    for line in _came(outcome):
+        click.echo(f"{title}: {line}")
     for reason in outcome.reasons:
         click.echo(f"  {reason}")
     for failure in outcome.failures:
@@ -574,10 +637,24 @@ def _refresh(site: Site) -> bool:
     return not outcome.failures
 
 
+def _came(outcome: Outcome) -> Iterator[str]:
+    """What has come of a refresh, in words."""
+    what = "same" if outcome.held else outcome.what
+    came = _CAME["active" if outcome.is_newer else what]
+    if outcome.failures and not outcome.is_newer:
+        came = "a source could not be refreshed; active as before"
+    yield f"{came}: {_members(outcome.members)}"
+    waiting = len(outcome.held) - outcome.rejected
+    if waiting:
+        yield f"a change of {_members(waiting)} waits for approval"
+    if outcome.rejected and outcome.held:
+        yield f"a change of {_members(outcome.rejected)} was rejected"
+
+
 #: What has come of a refresh; the members are those that are active.
 _CAME = {
     "same": "nothing is new",
     "active": "a newer state is active",
-    "waiting": "a newer state waits for approval; active as before",
-    "rejected": "what there is was rejected; active as before",
+    "waiting": "active as before, for what is newer waits for approval",
+    "rejected": "active as before, for what is newer was rejected",
 }

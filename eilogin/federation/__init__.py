@@ -25,6 +25,8 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
                             last one was made by; ``local_files``: by which files)
 ``changes``                 what is otherwise, and what waits for a person
                             (``differences``: of one member; ``departed``: of who left)
+``quarantine``              members that stay as they were until somebody decides
+                            (``judging``: which; ``deciding``: what becomes of them)
 ``watching``                in each process: a refresh when it is due, and its outcome
                             (``child``: that as a process of its own)
 **from the options on**

@@ -8,17 +8,15 @@ named it as it was could have it otherwise a day later. The files of a folder ar
 source in this, as far as the same keys sign them.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby, islice
 
-from eilogin.federation.changes import MOST_TOLD
 from eilogin.federation.differences import plain
 from eilogin.federation.made_by import hash_of, key_of, line_of
 from eilogin.federation.sources import MetadataSource
 from eilogin.federation.states import Source, State
 from eilogin.federation.together import Found, names_in
-from eilogin.saml.text import first_of
 
 _SEVERAL = 2
 
@@ -48,11 +46,12 @@ class Belonging:
         free = [x for x in places if name not in self._passed.get(key_of(x[0]), ())]
         return (had or free or places)[0][0]
 
-    def moved(self, found: Found) -> Iterator[str]:
-        """Why those wait who are of another source now."""
+    def moved(self, found: Found) -> dict[str, str]:
+        """Why those wait who are of another source now, by their entityIDs."""
         now = {(line_of(source), hash_of(source.signers)) for source, _ in found}
         if len(now.union(map(_hand, self._sources))) < _SEVERAL:
-            return
+            return {}
+        told: dict[str, str] = {}
         hands: dict[_Hand, set[str]] = {}
         for one in self._sources:
             hands.setdefault(_hand(one), set()).update(self._before.get(one.key, ()))
@@ -61,8 +60,15 @@ class Belonging:
             before = hands.get((line_of(source), hash_of(source.signers)), set())
             names = names_in(fetched.metadata)
             came = [name for name in names if name in everybody and name not in before]
-            told = [f"{plain(name)}: comes from {source} now" for name in came]
-            yield from first_of(told, MOST_TOLD)
+            told |= {n: f"{plain(n)}: comes from {source} now" for n in came}
+        return told
+
+    def origin_of(self, name: str) -> Source | None:
+        """The source that a member is of."""
+        return next(
+            (one for one in self._sources if name in self._before.get(one.key, ())),
+            None,
+        )
 
     @cached_property
     def _before(self) -> Mapping[str, Collection[str]]:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 from eilogin.errors import PeerUnusable
 from eilogin.federation import peers
@@ -56,6 +57,8 @@ class Rules:
     percent: float | None = 25.0
     #: Whether visitors may be sent to every hub that there is.
     takes_all_hubs: bool = False
+    #: Whether the only hub that there is is ours, which no option names.
+    takes_only_hub: bool = False
     #: How many people approve it.
     people: int = 1
 
@@ -65,6 +68,7 @@ class Rules:
         return cls(
             options.federation_changes,
             options.role != HUB and peers.ALL in options.hub,
+            options.role != HUB and not options.hub,
             2 if options.four_eyes else 1,
         )
 
@@ -74,12 +78,21 @@ class Changes:
     """All that is otherwise."""
 
     changes: tuple[Change, ...] = ()
-    #: How many members there were, and how many of them are gone or otherwise.
+    #: How many members there were that were not in quarantine; and the entityIDs of
+    #: those of them that are gone or otherwise.
     before: int = 0
-    gone: int = 0
-    changed: int = 0
+    gone: Sequence[str] = ()
+    changed: Sequence[str] = ()
     #: The hubs that were none before.
     new_hubs: tuple[Change, ...] = ()
+    #: Those of them that are left out.
+    lost_hubs: tuple[Change, ...] = ()
+    #: The entityIDs of the members whose changes can wait; None for all.
+    concerned: Collection[str] | None = None
+
+    def concerns(self, entity_id: str) -> bool:
+        """Whether a change of a member can wait here, whatever it is."""
+        return self.concerned is None or entity_id in self.concerned
 
     def __bool__(self) -> bool:
         return bool(self.count)
@@ -118,29 +131,62 @@ class Changes:
             lines += _and_more(changes, most)
         return lines
 
+    def of(self, names: Collection[str]) -> "Changes":
+        """Those of some members alone."""
+        return replace(
+            self, changes=tuple(x for x in self.changes if x.entity_id in names)
+        )
+
     def waits(self, rules: Rules) -> list[str]:
         """Why this waits for somebody to approve it; nothing where it need not."""
-        reasons = [*self._large_parts(rules.percent)]
+        reasons = [told for _, told in self._large_parts(rules.percent).values()]
         waiting = [one for one in self.changes if one.waits]
         for _, changes in self._by_kind(waiting):
             reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
-        if rules.takes_all_hubs:
-            told = "a hub more, to which visitors may be sent ('hub = all')"
-            new = [replace(one, text=f"{told}: {one.text}") for one in self.new_hubs]
-            reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
+        new = [*self._more_hubs(rules)]
+        reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
         # A key for two uses that is replaced is one reason.
         return [*dict.fromkeys(reasons)]
 
-    def _large_parts(self, percent: float | None) -> Iterator[str]:
-        if percent is None or not self.before:
+    def held(self, rules: Rules) -> dict[str, list[str]]:
+        """The same by the entityID of the member whose change it is."""
+        found: dict[str, list[str]] = {}
+        for one in (*self.changes, *self._more_hubs(rules)):
+            if one.waits:
+                found.setdefault(one.entity_id, []).append(str(one))
+        return found
+
+    def mass(self, rules: Rules) -> dict[str, str]:
+        """Why members wait of which a large part is gone, or otherwise, at once."""
+        found: dict[str, str] = {}
+        for names, told in self._large_parts(rules.percent).values():
+            found |= dict.fromkeys(names, told)
+        return found
+
+    def _more_hubs(self, rules: Rules) -> Iterator[Change]:
+        if rules.takes_all_hubs:
+            told = "a hub more, to which visitors may be sent ('hub = all')"
+        elif rules.takes_only_hub:
+            told = "a hub more, and the option 'hub' does not say which is yours"
+        else:
             return
-        for count, what in ((self.gone, "gone"), (self.changed, "otherwise")):
-            part = 100 * count / self.before
-            if part > percent and count >= _FEWEST:
-                yield (
-                    f"{count} of {self.before} members are {what} at once"
+        lost = self.lost_hubs if rules.takes_only_hub else ()
+        for one in (*self.new_hubs, *lost):
+            yield replace(one, text=f"{told}: {one.text}", waits=True)
+
+    def _large_parts(
+        self, percent: float | None
+    ) -> dict[str, tuple[Sequence[str], str]]:
+        found = {}
+        for names, what in ((self.gone, "gone"), (self.changed, "otherwise")):
+            part = 100 * len(names) / self.before if self.before else 0.0
+            if percent is not None and part > percent and len(names) >= _FEWEST:
+                told = (
+                    f"{len(names)} of {self.before} members are {what} at once"
                     f" ({part:.0f} %; federation_changes = {percent:g})"
                 )
+                found[what] = names, told
+        return found
 
     @staticmethod
     def _by_kind(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
@@ -155,12 +201,13 @@ def changes_for(
     old: Federation,
     new: Federation,
     departed: Mapping[str, EntityDescriptor],
+    held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
 ) -> Changes:
     """The same as :func:`compare`, for the site of these options."""
     hubs = _hubs_before(options, old)
     # A hub answers for its participants; a participant has to do with its hubs only.
     concerned = None if options.role == HUB else {*hubs, entity_id_of(options)}
-    return compare(old, new, hubs, departed, concerned)
+    return compare(old, new, hubs, departed, concerned=concerned, held=held)
 
 
 def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
@@ -179,45 +226,54 @@ def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each of them is one thing that is known
     old: Federation,
     new: Federation,
     hubs: Collection[str] = (),
     departed: Mapping[str, EntityDescriptor] | None = None,
+    *,
     concerned: Collection[str] | None = None,
+    held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
 ) -> Changes:
     """What is otherwise in ``new``, where ``hubs`` are those of our visitors.
 
     ``departed`` are those who were members once: who of them comes back is compared
     with what it was then. ``concerned`` are the members whose changes can wait, None
-    for all; of the others only a participant that becomes a hub waits.
+    for all; of the others only a participant that becomes a hub waits. ``held`` has the
+    records of those in quarantine as somebody has known them last, None for a new one.
 
     Members are compared whether they are over by now or not: else who waits until the
     old state is over could have anybody come as a new member.
     """
-    found = _Comparison(old, new, frozenset(hubs), departed or {}, concerned)
+    found = _Comparison(
+        old, new, frozenset(hubs), departed or {}, concerned=concerned, held=held
+    )
     return Changes(
         changes=(*found.changes, *found.validity),
-        before=len(old.members),
-        gone=len(found.gone),
-        changed=len(found.changed),
+        before=sum(name not in held for name in old.members),
+        gone=tuple(name for name in found.gone if name not in held),
+        changed=tuple(name for name in found.changed if name not in held),
         new_hubs=found.new_hubs,
+        lost_hubs=found.lost_hubs,
+        concerned=concerned,
     )
 
 
 class _Comparison:
     """Two states side by side."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is one thing that is known
         self,
         old: Federation,
         new: Federation,
         hubs: frozenset[str],
         departed: Mapping[str, EntityDescriptor],
+        *,
         concerned: Collection[str] | None,
+        held: Mapping[str, EntityDescriptor | None],
     ) -> None:
         self.old, self.new, self.hubs, self.departed = old, new, hubs, departed
-        self.concerned = concerned
+        self.concerned, self.held = concerned, held
         self.added = [name for name in new.members if name not in old.members]
         self.gone = [name for name in old.members if name not in new.members]
         self.changed: list[str] = []
@@ -237,6 +293,16 @@ class _Comparison:
             Change(ADDED, name, introduced(self.new.members[name]))
             for name in self.added
             if self.new.members[name].identity_provider
+        )
+
+    @cached_property
+    def lost_hubs(self) -> tuple[Change, ...]:
+        return tuple(
+            Change(LEFT_OUT, name, _why(error))
+            for name, error in self.new.left_out.items()
+            if error.is_hub
+            and name not in self.old.left_out
+            and name not in self.old.members
         )
 
     def _all(self) -> Iterator[Change]:
@@ -283,9 +349,10 @@ class _Comparison:
         if ends[0] != ends[1]:
             self._ends[ends] += 1
         # The end has no part in these, and most of a large federation need no reading.
-        if self.old.digests[name] == self.new.digests[name]:
+        known = self.held.get(name)
+        if known is None and self.old.digests[name] == self.new.digests[name]:
             return
-        before, after = self.old.members[name], self.new.members[name]
+        before, after = known or self.old.members[name], self.new.members[name]
         found = [*self._differences(before, after)]
         if found:
             self.changed.append(name)

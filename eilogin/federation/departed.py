@@ -14,6 +14,7 @@ nothing is taken until somebody has seen to it.
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -72,9 +73,15 @@ def departed_of(folder: SiteFolder) -> Departed:
         raise _unusable(str(path), "a line without an entityID") from error
 
 
-def note_departed(folder: SiteFolder, old: Federation, new: Federation) -> None:
+def note_departed(
+    folder: SiteFolder,
+    old: Federation,
+    new: Federation,
+    known: Mapping[str, EntityDescriptor] = MappingProxyType({}),
+) -> None:
     """Keep those who go with ``new``, before that is active: under the lock.
 
+    ``known`` has the whole record of a member in quarantine, of which ``old`` has less.
     Raises :class:`eilogin.errors.ConfigurationError` where it cannot be written, or
     what is there cannot be read.
     """
@@ -84,7 +91,8 @@ def note_departed(folder: SiteFolder, old: Federation, new: Federation) -> None:
     if not leaving and len(staying) == len(before):
         return
     lines = {name: before[name] for name in staying}
-    lines |= {name: _type().dump_json(old.members[name]) for name in leaving}
+    for name in leaving:
+        lines[name] = _type().dump_json(known.get(name) or old.members[name])
     kept = [*lines.items()][-_MOST:]
     folder.write(_FILE, b"".join(_together(*one) for one in kept))
 

@@ -133,6 +133,26 @@ def origins(role: Role) -> frozenset[str]:
     return frozenset().union(*(_origins(one) for one in _all_addresses(role).values()))
 
 
+def shared(
+    known: Iterable[str], new: Iterable[str], read: Callable[[str], PublicKey]
+) -> tuple[str, ...]:
+    """The certificates of keys that are among the new ones too."""
+    still = _by_key(new, read)
+    return tuple(text for key, text in _by_key(known, read).items() if key in still)
+
+
+def stricter(known: EntityDescriptor, new: EntityDescriptor) -> dict[str, Any]:
+    """The fields in which the operator's rules for a member allow less than before."""
+    found: dict[str, Any] = {}
+    if new.sso_domain == NO_SSO:
+        found["sso_domain"] = NO_SSO
+    if _height(new.required_level) > _height(known.required_level):
+        found["required_level"] = new.required_level
+    if _is_within(new.released, known.released):
+        found["released"] = new.released
+    return found
+
+
 _Difference = tuple[str, str, bool]
 _T = TypeVar("_T")
 

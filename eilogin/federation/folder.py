@@ -1,8 +1,8 @@
 """What is kept of a federation on disk: ``federation_folder``, a folder in it a site.
 
 ``active.json`` says which state is active: the file of its index, the copies that this
-was made of, and how the tries since then went. ``waiting.json`` says the same of a
-state that waits for somebody to approve it. Both are replaced as a whole and name files
+was made of, and how the tries since then went. ``quarantine.json`` says which changes
+wait for somebody to approve them. Both are replaced as a whole and name files
 that are never written again, so whoever reads, and whatever is killed when, finds the
 old state or the new one. ``lock`` is held by who refreshes, one process of this
 machine, and ``log.jsonl`` has who decided what.
@@ -23,7 +23,6 @@ import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,13 +32,13 @@ from eilogin.federation.states import (
     LONGEST,
     PASSING,
     Active,
-    Approval,
     Source,
     State,
     Tries,
     Waiting,
     read_active,
     read_waiting,
+    read_whole,
     written,
 )
 from eilogin.shell import typed
@@ -47,7 +46,9 @@ from eilogin.shell import typed
 _log = logging.getLogger("eilogin")
 
 _TURN = "turn-"
-_ACTIVE, _WAITING = "active.json", "waiting.json"
+_ACTIVE, _QUARANTINE = "active.json", "quarantine.json"
+#: That of versions that took a state as a whole or not at all.
+_WHOLE = "waiting.json"
 
 #: Not by a link to a file elsewhere, nor waiting for who writes to a pipe.
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -251,13 +252,15 @@ class SiteFolder:
 
     @property
     def waiting(self) -> Waiting | None:
-        """What waits for approval; raises as :attr:`active`."""
-        waiting = self._read(_WAITING, read_waiting)
-        if waiting is None:
-            return None
-        active = self.active
-        is_over = active is not None and active.state.id == waiting.state.id
-        return None if is_over else waiting
+        """What waits for approval, or None; raises as :attr:`active`."""
+        found = self.quarantine
+        return found if found is not None and found.open else None
+
+    @property
+    def quarantine(self) -> Waiting | None:
+        """The same, also where all of it is rejected."""
+        found = self._read(_QUARANTINE, read_waiting)
+        return self._read(_WHOLE, read_whole) if found is None else found
 
     def index(self, state: State) -> Path:
         """The file of a state's index."""
@@ -271,12 +274,18 @@ class SiteFolder:
 
     def next_generation(self) -> int:
         """The number of the next state."""
-        found = [one.state.generation for one in (self.active, self.waiting) if one]
+        found = [one.generation for one in self._states]
         return max(found, default=0) + 1
 
-    def keep(self, octets: bytes) -> str:
+    @property
+    def _states(self) -> list[State]:
+        active, quarantine = self.active, self.quarantine
+        found = [one.state for one in (active, quarantine) if one is not None]
+        return [state for state in found if state is not None]
+
+    def keep(self, octets: bytes, name: str = "copy-{}.xml") -> str:
         """Keep a copy, under a name that says what is in it."""
-        name = f"copy-{hashlib.sha256(octets).hexdigest()}.xml"
+        name = name.format(hashlib.sha256(octets).hexdigest())
         if not (self.path / name).exists():
             self.write(name, octets)
         return name
@@ -296,64 +305,26 @@ class SiteFolder:
         """Note how the sources of what stays active are, and what became of a try."""
         self._write_active(active)
 
-    def put_waiting(self, state: State, reasons: tuple[str, ...]) -> Waiting:
-        """Have a state wait, in place of any other; one that does already goes on.
-
-        Not where it is another change, as than what is active, or was judged otherwise,
-        as by other options: who approved that has not approved this.
-        """
-        there, active = self.waiting, self.active
-        than = "" if active is None else active.state.digest
-        waiting = Waiting(state, reasons, clock.now(), than=than)
-        if there is not None and there.judged == waiting.judged:
-            waiting = replace(there, state=state)
-        self._write_waiting(waiting)
-        return waiting
+    def put_waiting(self, waiting: Waiting) -> None:
+        """Have these changes be in quarantine, and no others."""
+        if not waiting.pending:
+            self.drop_waiting()
+            return
+        self.write(_QUARANTINE, written(waiting))
+        self._remove(_WHOLE)
+        self.clean()
 
     def drop_waiting(self) -> None:
         """Have nothing wait, and remove what no state has any more."""
-        place = self.path / _WAITING
-        try:
-            place.unlink(missing_ok=True)
-        except OSError as error:
-            raise _unusable(place, error) from error
+        self._remove(_QUARANTINE, _WHOLE)
         self.clean()
 
-    def approve(self, state_id: str, who: Approval, needed: int = 1) -> bool:
-        """Note that somebody approves what waits; whether it is active now.
-
-        ``needed`` is how many people have to. Raises ConfigurationError where something
-        else waits by now, or nothing, or it has to be judged anew first.
-        """
-        waiting = self._waits(state_id)
-        self.require_judged(waiting)
-        others = [one for one in waiting.approvals if not one.is_by_who(who)]
-        waiting = replace(waiting, approvals=(*others, who))
-        if len(waiting.approvals) < needed:
-            self._write_waiting(waiting)
-            return False
-        before = self.active
-        tries = Tries() if before is None else replace(before.tries, rejected="")
-        self.activate(waiting.state, tries)
-        self.drop_waiting()
-        return True
-
-    def require_judged(self, waiting: Waiting) -> None:
-        """Raise ConfigurationError where nobody can approve it before a refresh."""
-        if not waiting.is_judged_by(self.active):
-            raise ConfigurationError(
-                f"{self.path}: {waiting.state.id} was judged by other options than"
-                " those of the last refresh, or compared with something else than what"
-                " is active now; expected a refresh first, which judges it anew"
-            )
-
-    def reject(self, state_id: str) -> None:
-        """Have what waits be gone, and not come back as it is; raises as `approve`."""
-        waiting, active = self._waits(state_id), self.active
-        if active is not None:
-            tries = replace(active.tries, rejected=waiting.state.id)
-            self.note(replace(active, tries=tries))
-        self.drop_waiting()
+    def _remove(self, *names: str) -> None:
+        for place in (self.path / name for name in names):
+            try:
+                place.unlink(missing_ok=True)
+            except OSError as error:
+                raise _unusable(place, error) from error
 
     def log(self, fields: Mapping[str, Any]) -> None:
         """Add a line to what was decided here."""
@@ -371,36 +342,18 @@ class SiteFolder:
         finally:
             os.close(number)
 
-    def _waits(self, state_id: str) -> Waiting:
-        waiting = self.waiting
-        if waiting is None:
-            raise ConfigurationError(f"{self.path}: nothing waits for approval")
-        if waiting.state.id != state_id:
-            raise ConfigurationError(
-                f"{self.path}: what waits is {waiting.state.id} by now, not"
-                f" {state_id[:80]!r}: look at that first"
-            )
-        return waiting
-
     def _write_active(self, active: Active) -> None:
         self.write(_ACTIVE, written(active))
-
-    def _write_waiting(self, waiting: Waiting) -> None:
-        self.write(_WAITING, written(waiting))
-        self.clean()
 
     def clean(self) -> None:
         """Remove what neither state names, but for the index that was active before.
 
         What cannot be removed is in nobody's way: the log tells of it.
         """
-        keep: set[str] = set()
-        active, waiting = self.active, self.waiting
-        if active is not None:
-            keep.add(active.previous)
-        for one in (active, waiting):
-            if one is not None:
-                keep |= {one.state.index, *(s.copy for s in one.state.sources)}
+        active = self.active
+        keep = set() if active is None else {active.previous}
+        for state in self._states:
+            keep |= state.files
         try:
             for path in self.path.iterdir():
                 if PASSING.fullmatch(path.name) and path.name not in keep:

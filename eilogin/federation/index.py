@@ -34,7 +34,9 @@ from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
 from eilogin.saml.metadata.packed import (
     Gathered,
     LeftOut,
+    Members,
     Outline,
+    Packed,
     decoded,
     entity_type,
 )
@@ -139,11 +141,46 @@ def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
 
     Raises OSError.
     """
+    _write(path, Known.of(sources))
+
+
+def write_with(
+    path: Path, signed: Path, instead: Mapping[str, EntityDescriptor | None]
+) -> None:
+    """Write another index with some records replaced, or taken out where one is None.
+
+    A member that the other index lacks comes last. Raises OSError, and MetadataUnusable
+    for an index ``signed`` that cannot be read.
+    """
+    known = open_index(signed)
+    found = {one.entity_id: one for one in known.members.packed()}
+    for name, entity in instead.items():
+        if entity is None:
+            found.pop(name, None)
+        else:
+            found[name] = Packed.of(entity)
+    members = Gathered([Members([*found.values()])])
+    left_out = {n: why for n, why in known.left_out.items() if n not in instead}
+    _write(
+        path,
+        _Gathered(
+            members=members,
+            outlines=members.outlines(),
+            left_out=left_out,
+            remarks=known.remarks,
+            copies=known.copies,
+            is_aggregate=known.is_aggregate,
+            name=known.name,
+        ),
+    )
+
+
+def _write(path: Path, known: "_Gathered") -> None:
     number, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
     try:
         with os.fdopen(number, "wb") as file:
             hashed = hashlib.sha256()
-            for piece in _pieces(Known.of(sources)):
+            for piece in _pieces(known):
                 hashed.update(piece)
                 file.write(piece)
             file.write(hashed.digest())
@@ -176,7 +213,7 @@ def _head(known: Known, lines: dict[str, _Line]) -> bytes:
     return json.dumps(_Head(lines, left_out, *facts)).encode()
 
 
-def open_index(path: Path) -> Known:
+def open_index(path: Path) -> "_Opened":
     """What was known when an index was written, of which the head is read.
 
     Raises :class:`eilogin.errors.MetadataUnusable`, which names the file.
@@ -247,6 +284,7 @@ class _Members(Mapping[str, EntityDescriptor]):
 
     def __init__(self, bodies: _Bodies, head: _Head) -> None:
         self.lines = head.members
+        self._bodies = bodies
         starts = accumulate(
             (line.length for line in self.lines.values()), initial=len(_first_line())
         )
@@ -256,6 +294,12 @@ class _Members(Mapping[str, EntityDescriptor]):
     def __getitem__(self, entity_id: str) -> EntityDescriptor:
         line = self.lines[entity_id]
         return self._decoded(self._starts[entity_id], line)
+
+    def packed(self) -> Iterator[Packed]:
+        """All of them as they lie there."""
+        for name, line in self.lines.items():
+            body = _body(self._bodies, self._starts[name], line)
+            yield Packed(name, Outline(*line[:4]), body)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.lines)
@@ -268,10 +312,14 @@ class _Members(Mapping[str, EntityDescriptor]):
 
 
 def _decoded(bodies: _Bodies, start: int, line: _Line) -> EntityDescriptor:
+    return decoded(_body(bodies, start, line), line.valid_until)
+
+
+def _body(bodies: _Bodies, start: int, line: _Line) -> bytes:
     body = bodies.read(start, line.length)
     if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), line.digest):
         raise _unusable(bodies.path, "one that was changed in its place")
-    return decoded(body, line.valid_until)
+    return body
 
 
 def _unusable(path: Path, found: str) -> MetadataUnusable:

@@ -1,19 +1,19 @@
-"""From what the sources have now to the state that is active: as a whole or not at all.
+"""From what the sources have now to the state that is active, member by member.
 
 By a child process, which disturbs no request (:mod:`eilogin.federation.child`), by a
 start, or by a command: by whoever holds the lock of the folder. All sources are asked;
 what they have together has to name our hubs with all that we need of them; and it is
 compared with what is active: what no good operator does every day waits for somebody to
-approve it (:mod:`eilogin.federation.changes`). Where there was nothing before it is
-active at once. Where the options name other sources, other keys or other members than
-before, that is so at once, for who wrote them has decided; not what the sources have
-changed since.
+approve it (:mod:`eilogin.federation.changes`). A member of which something waits stays
+as it was, and all others follow (:mod:`eilogin.federation.quarantine`). Where there was
+nothing before it is active at once. Where the options name other sources, other keys or
+other members than before, that is so at once, for who wrote them has decided; not what
+the sources have changed since.
 """
 
 import logging
 import random
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from eilogin.federation import peers
 from eilogin.federation.belonging import Belonging, by_order, parts_of
 from eilogin.federation.changes import (
     MOST_LOGGED,
+    MOST_TOLD,
     Changes,
     Rules,
     changes_for,
@@ -39,11 +40,19 @@ from eilogin.federation.changes import (
 from eilogin.federation.departed import departed_of, note_departed
 from eilogin.federation.folder import SiteFolder
 from eilogin.federation.index import write_index
+from eilogin.federation.judging import Judge, Judged
 from eilogin.federation.local_files import look_at
 from eilogin.federation.made_by import configuration_of, hash_of, is_of, key_of, line_of
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.federation.own_options import own_of
+from eilogin.federation.quarantine import (
+    Held,
+    composed,
+    held_of,
+    known_of,
+    signed_index,
+)
 from eilogin.federation.sources import (
     Before,
     Fetched,
@@ -51,7 +60,13 @@ from eilogin.federation.sources import (
     Taken,
     sha256_of,
 )
-from eilogin.federation.states import Active, Source, State, Tries
+from eilogin.federation.states import (
+    Active,
+    Source,
+    State,
+    Tries,
+    Waiting,
+)
 from eilogin.federation.together import (
     Found,
     each_once,
@@ -69,6 +84,7 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.text import first_of
 
 _log = logging.getLogger("eilogin")
 
@@ -83,14 +99,19 @@ _SCATTER = 0.1
 class Outcome:
     """What a refresh has brought."""
 
-    #: That all is as it was, or another state: that is active now, or waits, or that
-    #: somebody has rejected.
+    #: That all is as it was, or that another state is active now; or that some of it
+    #: waits, or was rejected by somebody.
     what: Literal["same", "active", "waiting", "rejected"]
     members: int
     #: What is wrong at sources for which the copy stands in.
     failures: tuple[str, ...] = ()
-    #: Why it waits.
+    #: Why some of it waits.
     reasons: tuple[str, ...] = ()
+    #: The entityIDs of those in quarantine, and whether another state is active now.
+    held: tuple[str, ...] = ()
+    is_newer: bool = False
+    #: Of how many of those a change was rejected.
+    rejected: int = 0
 
 
 def folder_of(options: TrustOptions) -> SiteFolder | None:
@@ -155,6 +176,7 @@ class _Refresh:
         tries = Tries() if active is None else active.tries
         self._tries = replace(tries, look=look, by=self._configuration)
         self._known = None if active is None else active.state
+        self._held = held_of(folder, self._known)
         self._belonging = Belonging(self._known, self._names_before)
 
     def fetch(self) -> Found:
@@ -173,35 +195,123 @@ class _Refresh:
         self._tell_passed(found)
         tries = self._tried(found, failures)
         is_otherwise_asked = self._takes_options(found, tries)
-        state, new = self._state(found)
-        moved = self._belonging.moved(found)
-        if self._is_active(state):
-            outcome = self._stays(state, tries, failures)
+        signed, new = self._state(found)
+        if not self._held and self._is_active(signed):
+            outcome = self._stays(signed, tries, failures)
+            self._folder.drop_waiting()
             return replace(outcome, what="active") if is_otherwise_asked else outcome
-        # Raises where it is of no use to us.
-        hubs_of(self._options, self._own, new)
         old, lost = self._old(found)
         changes = self._changes(old, new)
-        reasons = (*lost, *moved, *changes.waits(Rules.of(self._options)))
-        if state.id == tries.rejected:
-            outcome = self._stays_without(found, tries, "rejected", reasons)
-            self._drop_waiting(failures)
-            return outcome
-        if reasons:
-            self._folder.put_waiting(state, reasons)
-            what = f"waits for approval (eilogin trust diff): {'; '.join(reasons)}"
-            self._tell("trust.waiting", what, changes)
-            return self._stays_without(found, tries, "waiting", reasons)
+        if lost:
+            return self._waits_whole(found, signed, tries, lost, changes)
+        # A first time there is nothing that anybody knows.
+        judged = Judged()
         if old is not None:
-            note_departed(self._folder, old, new)
-        self._activate(state, tries, changes)
-        self._drop_waiting(failures)
-        return Outcome("active", state.members, failures)
+            judged = self._judge(signed, found, old, new, changes)
+        state = composed(self._folder, signed, judged.held)
+        effective = Federation.from_index(self._folder.index(state))
+        # Raises where it is of no use to us.
+        hubs_of(self._options, self._own, effective)
+        is_newer = not self._is_active(state)
+        if is_newer:
+            if old is not None:
+                note_departed(self._folder, old, effective, known_of(self._held))
+            applied = self._changes(old, effective) if judged.held else changes
+            self._activate(state, tries, applied)
+        else:
+            self._stays(state, tries, failures)
+        self._put(judged, state)
+        return self._told(judged, changes, state, failures, is_newer=is_newer)
 
     def _activate(self, state: State, tries: Tries, changes: Changes) -> None:
         self._folder.activate(state, tries)
         what = f"is active, with {state.members} members"
         self._tell("trust.changed", what, changes)
+
+    # --- in quarantine --------------------------------------------------------------
+
+    def _judge_of(self, signed: State) -> Judge:
+        own = self._own
+        return Judge(
+            Rules.of(self._options),
+            self._configuration,
+            lambda name: own.role == HUB and name != own.entity_id,
+            self._belonging.origin_of,
+            self._folder.quarantine,
+            self._held,
+            departed_of(self._folder),
+            is_rejected=signed.id == self._tries.rejected,
+        )
+
+    def _judge(
+        self,
+        signed: State,
+        found: Found,
+        old: Federation,
+        new: Federation,
+        changes: Changes,
+    ) -> Judged:
+        """Which members stay as they were, and why."""
+        moved = self._belonging.moved(found)
+        ours = {name: why for name, why in moved.items() if changes.concerns(name)}
+        return self._judge_of(signed).judge(old, new, changes, ours)
+
+    def _put(self, judged: Judged, state: State) -> None:
+        waiting = Waiting(tuple(judged.pending), state.digest, self._configuration)
+        self._folder.put_waiting(waiting)
+
+    def _told(
+        self,
+        judged: Judged,
+        changes: Changes,
+        state: State,
+        failures: tuple[str, ...],
+        *,
+        is_newer: bool,
+    ) -> Outcome:
+        """What has come of it; the log says what waits, as often as it is asked."""
+        what: Literal["same", "active", "waiting", "rejected"]
+        what = "active" if is_newer else "same"
+        names = {one.entity_id for one in judged.open}
+        if names:
+            what = "waiting"
+            told = _waits_for(len(names), judged.reasons)
+            self._tell("trust.waiting", told, changes.of(names))
+        elif judged.pending:
+            what = "rejected"
+        return Outcome(
+            what,
+            state.members,
+            failures,
+            judged.reasons,
+            tuple(judged.held),
+            is_newer,
+            len(judged.pending) - len(names),
+        )
+
+    def _waits_whole(
+        self,
+        found: Found,
+        signed: State,
+        tries: Tries,
+        lost: tuple[str, ...],
+        changes: Changes,
+    ) -> Outcome:
+        """Have all of it wait: nobody can tell what is otherwise."""
+        reasons = (*lost, *self._belonging.moved(found).values())
+        # Nor which hub there was.
+        rules = replace(Rules.of(self._options), takes_only_hub=False)
+        reasons += tuple(changes.waits(rules))
+        one = self._judge_of(signed).whole(signed.id, reasons)
+        assert self._known is not None  # noqa: S101 - else nothing was lost
+        state = None if one.is_rejected else signed
+        self._folder.put_waiting(
+            Waiting((one,), self._known.digest, self._configuration, state)
+        )
+        if one.is_rejected:
+            return self._stays_without(found, tries, "rejected", reasons)
+        self._tell("trust.waiting", _waits_for(0, reasons), changes)
+        return self._stays_without(found, tries, "waiting", reasons)
 
     # --- by other options -----------------------------------------------------------
 
@@ -216,28 +326,44 @@ class _Refresh:
         if known is None or known.configuration == self._configuration:
             return False
         try:
-            state, new = self._state(self._as_before(known, found))
+            signed, _ = self._state(self._as_before(known, found))
+            held = self._held_by(signed.sources)
+            state = composed(self._folder, signed, held)
+            new = Federation.from_index(self._folder.index(state))
             hubs_of(self._options, self._own, new)
         except ConfigurationError:
             # It cannot be so: all is looked at together.
             return False
+        self._held = held
         if known.digest == state.digest and opened(self._folder, known) is not None:
             self._note_options(state)
             return False
         old = opened(self._folder, known)
         if old is not None:
-            note_departed(self._folder, old, new)
+            note_departed(self._folder, old, new, known_of(self._held))
         self._activate(state, tries, Changes())
         self._active, self._known = self._folder.active, state
         self._belonging = Belonging(state, self._names_before)
         return True
+
+    def _held_by(self, sources: Sequence[Source]) -> dict[str, Held]:
+        """Those in quarantine whose source is one of these by other options."""
+        found = {}
+        for name, one in self._held.items():
+            of = next((x for x in sources if x.key == one.key), None)
+            if of is not None:
+                found[name] = replace(one, line=of.line, signers=of.signers)
+        return found
 
     def _note_options(self, state: State) -> None:
         """Note what is known of the sources of what stays active by other options."""
         active = self._active
         assert active is not None  # noqa: S101 - else nothing was known
         known = replace(
-            active.state, configuration=state.configuration, sources=state.sources
+            active.state,
+            configuration=state.configuration,
+            sources=state.sources,
+            held=state.held,
         )
         # Before anything can fail: what waits was judged by those before.
         tries = replace(active.tries, by=self._configuration)
@@ -293,16 +419,29 @@ class _Refresh:
         known = self._known
         if known is None:
             return {}
-        old = opened(self._folder, known)
+        old = opened_signed(self._folder, known)
         found = None if old is None else by_order(known.sources, old.members)
-        if found is not None:
-            return found
-        sources = {key_of(one): one for one in self._sources}
-        return {
-            one.key: self._names_in_copy(one, sources[one.key])
-            for one in known.sources
-            if one.key in sources
-        }
+        if found is None:
+            sources = {key_of(one): one for one in self._sources}
+            found = {
+                one.key: self._names_in_copy(one, sources[one.key])
+                for one in known.sources
+                if one.key in sources
+            }
+        return self._with_held(found, known.sources)
+
+    def _with_held(
+        self, found: Mapping[str, frozenset[str]], sources: Sequence[Source]
+    ) -> Mapping[str, Collection[str]]:
+        """The same with each member in quarantine in the source that it stays of."""
+        names = {key: members - self._held.keys() for key, members in found.items()}
+        for name, held in self._held.items():
+            for one in sources:
+                is_its = (one.line, one.signers) == (held.line, held.signers)
+                if one.key == held.key or is_its:
+                    names[one.key] = names.get(one.key, frozenset()) | {name}
+                    break
+        return names
 
     def _names_in_copy(self, known: Source, source: MetadataSource) -> frozenset[str]:
         try:
@@ -377,9 +516,16 @@ class _Refresh:
             known is not None
             and known.digest == state.digest
             and known.configuration == state.configuration
+            and known.held == state.held
             and parts_of(known.sources) == parts_of(state.sources)
             and opened(self._folder, known) is not None
+            and (not known.held or self._is_signed_so(known, state))
         )
+
+    def _is_signed_so(self, known: State, state: State) -> bool:
+        """Whether all members are signed as they were, those in quarantine too."""
+        old, new = (opened_signed(self._folder, one) for one in (known, state))
+        return old is not None and new is not None and old.digest == new.digest
 
     def _stays(self, state: State, tries: Tries, failures: tuple[str, ...]) -> Outcome:
         """Note what is known anew of the sources of what stays active."""
@@ -387,16 +533,7 @@ class _Refresh:
         assert active is not None  # noqa: S101 - see _is_active
         state = replace(active.state, sources=state.sources)
         self._folder.note(replace(active, state=state, tries=tries))
-        self._drop_waiting(failures)
         return Outcome("same", state.members, failures)
-
-    def _drop_waiting(self, failures: tuple[str, ...]) -> None:
-        """Have what has waited be gone: no source has it any more.
-
-        Where one could not be had, nobody can tell: then it waits on.
-        """
-        if not failures:
-            self._folder.drop_waiting()
 
     def _stays_without(
         self,
@@ -437,7 +574,9 @@ class _Refresh:
         """What is otherwise in what is new; nothing where there was nothing before."""
         if old is None:
             return Changes()
-        return changes_for(self._options, old, new, departed_of(self._folder))
+        known = {name: one.known for name, one in self._held.items()}
+        departed = departed_of(self._folder)
+        return changes_for(self._options, old, new, departed, known)
 
     def _from_copies(
         self, known: State, found: Mapping[str, Fetched]
@@ -458,12 +597,19 @@ class _Refresh:
                     f"{one.name}: what was active of it cannot be read any more (its"
                     " copy, and the index): nobody can tell what is otherwise now"
                 )
-        if not lost:
-            path = self._folder.index(known)
-            with suppress(OSError):
-                write_index(path, copies)
-                self._folder.take(path)
-        return Federation(*copies), tuple(lost)
+        if lost:
+            return Federation(*copies), tuple(lost)
+        signed = signed_index(self._folder, known)
+        try:
+            write_index(signed, copies)
+            self._folder.take(signed)
+        except OSError as error:
+            raise ConfigurationError(
+                f"federation_folder: {signed}: {error.strerror}"
+            ) from error
+        unheld = replace(known, index=signed.name, signed="")
+        state = composed(self._folder, unheld, self._held, known.index)
+        return Federation.from_index(self._folder.index(state)), ()
 
     def _copied(self, known: Source, source: MetadataSource) -> FederationMetadata:
         octets = (self._folder.path / known.copy).read_bytes()
@@ -494,6 +640,18 @@ class _Refresh:
         audit.event(code, peer=who, changes=lines[:MOST_LOGGED])
 
 
+def _waits_for(count: int, reasons: Sequence[str]) -> str:
+    """The line of the log about what waits, which says what to do."""
+    what = "all of it waits" if not count else f"{count} of its members wait"
+    if count == 1:
+        what = "1 of its members waits"
+    shown = "; ".join(first_of(reasons, MOST_TOLD))
+    return (
+        f"is there: {what} for approval ('eilogin trust diff FILE', then 'eilogin trust"
+        f" approve FILE ID'): {shown}"
+    )
+
+
 def _is_whole(copy: Path, sha256: str) -> bool:
     try:
         return sha256_of(copy.read_bytes()) == sha256
@@ -510,6 +668,14 @@ def opened(folder: SiteFolder, state: State) -> Federation | None:
     """The members of a state; None where its index is of another version, or broken."""
     try:
         return Federation.from_index(folder.index(state))
+    except ConfigurationError:
+        return None
+
+
+def opened_signed(folder: SiteFolder, state: State) -> Federation | None:
+    """All members as they were signed, those in quarantine too; None as `opened`."""
+    try:
+        return Federation.from_index(signed_index(folder, state))
     except ConfigurationError:
         return None
 

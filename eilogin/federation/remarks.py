@@ -28,12 +28,14 @@ from eilogin.federation.source_lines import FederationAddress
 from eilogin.federation.trust_options import TrustOptions, unsigned_lines
 from eilogin.saml.algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 from eilogin.saml.messages import write_instant
-from eilogin.saml.text import some
+from eilogin.saml.text import first_of, some
 
 #: Seconds after which what is signed is good for too long.
 _LONG = 366 * 86_400.0
 #: How many addresses a text names.
 _NAMED = 3
+#: How many reasons a text names.
+_MOST_REASONS = 20
 
 #: What each weak algorithm opens.
 _RISKS = {
@@ -127,7 +129,9 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
     waiting = folder.waiting
     if waiting is not None:
         text = (
-            f"state {waiting.state.id} waits for approval since"
-            f" {write_instant(waiting.since)}: {'; '.join(waiting.reasons)}"
+            f"a change waits for approval since {write_instant(waiting.since)}, and"
+            f" whose it is stays as it was: 'eilogin trust diff FILE', then 'eilogin"
+            f" trust approve FILE {waiting.id}':"
+            f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
         )
         yield Remark("federation", METADATA_WAITS, text)

@@ -102,11 +102,12 @@ def _watched(
 def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
     """Why there is no state that may be used."""
     waiting, configuration = folder.waiting, configuration_of(options)
-    if waiting is None or waiting.state.configuration != configuration:
+    if waiting is None or waiting.configuration != configuration:
         return "has no state to use"
     return (
-        "has a state by these options, and that waits for approval (eilogin trust"
-        f" diff): {'; '.join(waiting.reasons)}"
+        "has a state by these options, and that waits for approval ('eilogin trust diff"
+        " FILE', then 'eilogin trust approve FILE"
+        f" {waiting.id}'): {'; '.join(waiting.reasons)}"
     )
 
 

@@ -1,7 +1,9 @@
 """What is kept of a federation, as values, and as the JSON that they are written as."""
 
+import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,11 +13,15 @@ from eilogin.saml.checks import SKEW
 
 #: What they are written as; another one is not read.
 _VERSION = 1
+#: Characters of the ID of a change.
+_ID = 32
 #: Bytes of the longest file of these that is read.
 LONGEST = 64 * 1024 * 1024
 
 #: The files that come and go: those that no state names are removed.
-PASSING = re.compile(r"index-\d+|copy-[0-9a-f]{64}\.xml|[^/]*\.new")
+PASSING = re.compile(
+    r"index-\d+|copy-[0-9a-f]{64}\.xml|held-[0-9a-f]{64}\.jsonl|[^/]*\.new"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,16 @@ class State:
     index: str
     members: int
     sources: tuple[Source, ...] = ()
+    #: The file of the members in quarantine (:mod:`.quarantine`), and the index of all
+    #: members as they were signed; "" where nobody is in quarantine.
+    held: str = ""
+    signed: str = ""
+
+    @property
+    def files(self) -> set[str]:
+        """The files in the folder that it needs."""
+        found = {self.index, self.held, self.signed, *(x.copy for x in self.sources)}
+        return found - {""}
 
     def source(self, key: str) -> Source | None:
         """What is known of a source, by its key."""
@@ -77,7 +93,7 @@ class Tries:
     why: str = ""
     #: When it is tried next.
     due: float = 0.0
-    #: The ID of a state that somebody has rejected: it is not asked again.
+    #: The ID of a whole state that somebody has rejected: it is not asked again.
     rejected: str = ""
     #: How the files of this machine looked then (:mod:`.local_files`).
     look: str = ""
@@ -123,20 +139,63 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A state that waits until it is approved, and why it does."""
+class Pending:
+    """A change of one member that waits until it is approved, and why it does."""
 
-    state: State
+    #: What tells it from any other change: a hash of the record before and after it.
+    id: str
+    #: Whose change it is; "" for that of everybody, where nothing can be compared.
+    entity_id: str
     reasons: tuple[str, ...]
     since: float
     approvals: tuple[Approval, ...] = ()
-    #: The digest of what was active then: what it is compared with.
-    than: str = ""
+    #: Whether somebody has rejected it: then the member stays as it was, unasked.
+    is_rejected: bool = False
+    #: Whether it waits because so many members change at once.
+    is_mass: bool = False
+
+    def lacks(self, needed: int) -> int:
+        """How many people more have to approve it."""
+        return max(needed - len(self.approvals), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The quarantine: all changes that somebody has to decide on, or has rejected."""
+
+    pending: tuple[Pending, ...]
+    #: The digest of what is active: what they are compared with.
+    than: str
+    #: By which options they were judged.
+    configuration: str
+    #: Where nothing can be compared, the state that becomes active if it is approved.
+    state: State | None = None
 
     @property
-    def judged(self) -> tuple[object, ...]:
-        """What is the same of the same change that was judged in the same way."""
-        return self.than, self.state.id, self.state.configuration, self.reasons
+    def open(self) -> tuple[Pending, ...]:
+        """Those that nobody has rejected."""
+        return tuple(one for one in self.pending if not one.is_rejected)
+
+    @property
+    def id(self) -> str:
+        """By what a person names all that is open."""
+        return joint_id([one.id for one in self.open])
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why that waits, each reason once."""
+        return tuple(dict.fromkeys(why for one in self.open for why in one.reasons))
+
+    @property
+    def since(self) -> float:
+        """Since when the first of those waits."""
+        return min((one.since for one in self.open), default=0.0)
+
+    def named(self, change_id: str) -> tuple[Pending, ...]:
+        """The open changes that an ID means: all of them, or one; none of another."""
+        if change_id == self.id:
+            return self.open
+        return tuple(one for one in self.open if one.id == change_id)
 
     def is_judged_by(self, active: Active | None) -> bool:
         """Whether it was compared with this, by the options of the last try.
@@ -146,16 +205,31 @@ class Waiting:
         return (
             active is not None
             and self.than == active.state.digest
-            and self.state.configuration == active.tries.by
+            and self.configuration == active.tries.by
         )
+
+
+def joint_id(ids: Sequence[str]) -> str:
+    """The ID of several changes together; of one its own."""
+    if len(ids) == 1:
+        return ids[0]
+    return hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:_ID]
 
 
 # --- as JSON --------------------------------------------------------------------------
 
 
 def written(value: Active | Waiting) -> bytes:
-    """The file of a value."""
-    return json.dumps({"version": _VERSION, **asdict(value)}, indent=1).encode()
+    """The file of a value.
+
+    A field that says nothing is not written, so that the version before can read it.
+    """
+    fields = {"version": _VERSION, **asdict(value)}
+    for state in filter(None, [fields.get("state")]):
+        for name in ("held", "signed"):
+            if not state[name]:
+                del state[name]
+    return json.dumps(fields, indent=1).encode()
 
 
 def read_active(octets: bytes) -> Active:
@@ -170,15 +244,34 @@ def read_active(octets: bytes) -> Active:
 
 
 def read_waiting(octets: bytes) -> Waiting:
-    """What waits, of its file; raises as :func:`read_active`."""
+    """The quarantine, of its file; raises as :func:`read_active`."""
     found = _read(octets)
+    state = found["state"]
     return Waiting(
-        _state(found["state"]),
-        tuple(found["reasons"]),
-        found["since"],
-        tuple(Approval(**one) for one in found["approvals"]),
-        found.get("than", ""),
+        tuple(map(_pending, found["pending"])),
+        found["than"],
+        found["configuration"],
+        None if state is None else _state(state),
     )
+
+
+def read_whole(octets: bytes) -> Waiting:
+    """What waits, of the file of versions that took a state as a whole or not at all.
+
+    It has to be judged anew, member by member; raises as :func:`read_active`.
+    """
+    found = _read(octets)
+    state, approvals = found["state"], tuple(Approval(**x) for x in found["approvals"])
+    one = Pending(state["id"], "", tuple(found["reasons"]), found["since"], approvals)
+    return Waiting((one,), "", "")
+
+
+def _pending(found: dict[str, Any]) -> Pending:
+    lists = {
+        "reasons": tuple(found["reasons"]),
+        "approvals": tuple(Approval(**one) for one in found["approvals"]),
+    }
+    return Pending(**{**found, **lists})
 
 
 def _read(octets: bytes) -> dict[str, Any]:
@@ -192,11 +285,11 @@ def _read(octets: bytes) -> dict[str, Any]:
 
 def _state(found: dict[str, Any]) -> State:
     sources = tuple(map(_source, found["sources"]))
-    names = [found["index"], *(one.copy for one in sources if one.copy)]
-    if not all(PASSING.fullmatch(name) for name in names):
+    state = State(**{**found, "sources": sources})
+    if not state.index or not all(map(PASSING.fullmatch, state.files)):
         # Nothing is read, and no more removed, elsewhere.
         raise ValueError("names of other files")
-    return State(**{**found, "sources": sources})
+    return state
 
 
 def _source(found: dict[str, Any]) -> Source:

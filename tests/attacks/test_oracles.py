@@ -532,6 +532,11 @@ PUBLIC = {
     ("eilogin/visit/choosing.py", "_digest(one) == match[1]"),
     # Against a power failure, not against anybody; of what is public.
     ("eilogin/federation/refreshing.py", "known.digest == state.digest"),
+    ("eilogin/federation/refreshing.py", "old.digest == new.digest"),
+    (
+        "eilogin/federation/judging.py",
+        "_digest(held.known) != new.digests.get(held.entity_id)",
+    ),
     ("eilogin/federation/states.py", "self.than == active.state.digest"),
     (
         "eilogin/federation/changes.py",

@@ -652,7 +652,9 @@ def options(tmp_path):
 
 
 def test_a_site_says_what_waits(options):
-    assert Rules.of(options()) == Rules(25.0, takes_all_hubs=False, people=1)
+    assert Rules.of(options()) == Rules(25.0, takes_only_hub=True)
+    assert Rules.of(options(hub=HUB)) == Rules(25.0)
+    assert Rules.of(options(role="hub")) == Rules(25.0)
     said = options(federation_changes="50 %", hub="all", four_eyes="true")
     assert Rules.of(said) == Rules(50.0, takes_all_hubs=True, people=2)
     assert Rules.of(options(federation_changes="off")).percent is None

@@ -44,7 +44,7 @@ class TestAChild:
         assert b"member.key" in question
 
     def test_notes_what_fails(self, site, sources, folder):
-        sources.publish(UWV)
+        sources.publish(HUB, UWV, resolvers=False)
         done = self.run(site)
         assert done.returncode == 0, done.stderr
         assert folder.active.tries.failures == 1

@@ -9,7 +9,14 @@ import pytest
 from eilogin import clock as instants
 from eilogin.errors import ConfigurationError
 from eilogin.federation.folder import SiteFolder
-from eilogin.federation.states import Approval, Source, State, Tries
+from eilogin.federation.states import (
+    Approval,
+    Pending,
+    Source,
+    State,
+    Tries,
+    Waiting,
+)
 
 UWV = "https://uwv.test/eilogin/metadata"
 ANNA, BOB = Approval("anna", 1000, 1.0), Approval("bob", 1001, 2.0)
@@ -249,7 +256,7 @@ class TestWhatIsActive:
         assert folder.active.state.generation == 1
         assert "cannot be removed: [Errno 1]" in caplog.text
         monkeypatch.setattr(type(folder.path), "unlink", refuse)
-        with pytest.raises(ConfigurationError, match=r"waiting\.json: Operation not"):
+        with pytest.raises(ConfigurationError, match=r"quarantine\.json: Operation"):
             folder.drop_waiting()
 
     @pytest.mark.parametrize(
@@ -263,89 +270,99 @@ class TestWhatIsActive:
             _ = folder.active
 
 
+def change(number, **more):
+    return Pending(f"{number:032}", f"urn:{number}", ("reason",), 1.0, **more)
+
+
+def waiting(*pending, state=None):
+    return Waiting(pending, "digest of 1", "conf", state)
+
+
 class TestWhatWaits:
-    def test_keeps_its_files_until_it_is_active(self, folder, state):
-        folder.activate(state(1), Tries(rejected="other", by="conf"))
-        waiting = folder.put_waiting(state(2), ("the only key of hub is replaced",))
-        assert folder.waiting == waiting
+    def test_is_read_as_it_was_written(self, folder, state):
+        folder.activate(state(1), Tries())
+        kept = waiting(change(1, approvals=(ANNA, BOB)), change(2, is_rejected=True))
+        folder.put_waiting(kept)
+        assert folder.waiting == kept
+        assert folder.waiting.open == kept.pending[:1]
+
+    def test_keeps_the_files_of_a_state_that_waits_as_a_whole(self, folder, state):
+        folder.activate(state(1), Tries())
+        folder.put_waiting(waiting(change(1), state=state(2)))
+        folder.clean()
         assert folder.next_generation() == 3
-        assert folder.approve(waiting.state.id, ANNA)
-        assert folder.active.state == waiting.state
-        assert folder.active.tries.rejected == ""
-        assert folder.waiting is None
-        assert folder.index(folder.active.state).read_text() == "members of 2"
-
-    def test_is_what_was_looked_at(self, folder, state):
-        folder.activate(state(1), Tries(by="conf"))
-        with pytest.raises(ConfigurationError, match="nothing waits"):
-            folder.approve("0" * 12, ANNA)
-        old = folder.put_waiting(state(2, "b" * 32), ("reason",))
-        folder.put_waiting(state(3, "c" * 32), ("reason",))
-        with pytest.raises(ConfigurationError, match=r"what waits is c{32} by"):
-            folder.approve(old.state.id, ANNA)
-        assert folder.active.state.generation == 1
-
-    def test_waits_for_two_people_where_two_are_needed(self, folder, state):
-        folder.activate(state(1), Tries(by="conf"))
-        one = folder.put_waiting(state(2), ("reason",)).state.id
-        assert not folder.approve(one, ANNA, 2)
-        assert not folder.approve(one, ANNA, 2), "she is one"
-        # The same comes again, and what was approved is approved.
-        folder.put_waiting(state(3, folder.waiting.state.id), ("reason",))
-        assert folder.approve(one, BOB, 2)
-
-    def test_begins_anew_where_something_else_comes(self, folder, state):
-        folder.activate(state(1), Tries(by="conf"))
-        one = folder.put_waiting(state(2), ("reason",)).state.id
-        folder.approve(one, ANNA, 2)
-        assert folder.put_waiting(state(3), ("reason",)).approvals == ()
-
-    def test_is_approved_anew_where_it_was_judged_otherwise(self, folder, state):
-        """Of a change that is the same one, but for what is told of it or active."""
-        folder.activate(state(1), Tries(by="conf"))
-        one = folder.put_waiting(state(2), ("reason",)).state
-
-        def approvals(state, reason="reason"):
-            folder.approve(one.id, ANNA, 2)
-            return folder.put_waiting(state, (reason,)).approvals
-
-        assert approvals(one) == (ANNA,)
-        assert approvals(one, "of our hub: reason") == ()
-        assert approvals(replace(one, configuration="other")) == ()
-        folder.put_waiting(one, ("reason",))
-        folder.approve(one.id, ANNA, 2)
-        folder.activate(state(3), Tries(by="conf"))
-        assert folder.waiting.approvals == (ANNA,)
-        assert folder.put_waiting(one, ("reason",)).approvals == ()
-
-    def test_is_judged_anew_before_it_is_approved(self, folder, state):
-        folder.activate(state(1), Tries(by="conf"))
-        one = folder.put_waiting(state(2), ("reason",)).state.id
-        folder.note(replace(folder.active, tries=Tries(by="other")))
-        with pytest.raises(ConfigurationError, match="judged by other options"):
-            folder.approve(one, ANNA)
-        folder.activate(state(3), Tries(by="conf"))
-        with pytest.raises(ConfigurationError, match="a refresh first, which judges"):
-            folder.approve(one, ANNA)
-        # To have it gone nobody needs that.
-        folder.reject(one)
-        assert folder.active.state.generation == 3
-
-    def test_is_rejected(self, folder, state):
-        folder.activate(state(1), Tries(failures=1))
-        waiting = folder.put_waiting(state(2), ("reason",))
-        folder.reject(waiting.state.id)
-        assert folder.waiting is None
-        assert folder.active.tries == Tries(failures=1, rejected=waiting.state.id)
+        assert "index-2" in files(folder)
+        folder.drop_waiting()
         assert "index-2" not in files(folder)
 
-    def test_is_over_where_it_became_active_and_somebody_died(self, folder, state):
-        folder.activate(state(1), Tries(by="conf"))
-        folder.put_waiting(state(2), ("reason",))
-        text = (folder.path / "waiting.json").read_text()
-        folder.approve(folder.waiting.state.id, ANNA)
-        (folder.path / "waiting.json").write_text(text)
+    def test_is_nothing_where_all_of_it_is_rejected(self, folder, state):
+        folder.activate(state(1), Tries())
+        folder.put_waiting(waiting(change(1, is_rejected=True)))
         assert folder.waiting is None
+        assert folder.quarantine is not None
+
+    def test_is_no_file_where_there_is_nothing(self, folder, state):
+        folder.activate(state(1), Tries())
+        folder.put_waiting(waiting(change(1)))
+        folder.put_waiting(waiting())
+        assert "quarantine.json" not in files(folder)
+
+    def test_has_one_name_for_all_of_it(self):
+        one, two = change(1), change(2)
+        assert waiting(one).id == one.id
+        assert waiting(one, two).id == waiting(two, one).id
+        assert waiting(one, two).named(two.id) == (two,)
+        assert waiting(one, two).named(waiting(one, two).id) == (one, two)
+        assert waiting(one, two).named("0") == ()
+        rejected = replace(two, is_rejected=True)
+        assert waiting(one, rejected).id == one.id
+        assert waiting(one, rejected).named(two.id) == ()
+
+
+#: What the version before wrote of a state.
+BEFORE = {
+    "generation": 1,
+    "made": 1.0,
+    "id": "a" * 32,
+    "digest": "d",
+    "configuration": "conf",
+    "index": "index-1",
+    "members": 3,
+    "sources": [],
+}
+
+
+class TestWhatTheVersionBeforeWrote:
+    """It took a state as a whole or not at all."""
+
+    def test_is_active(self, folder):
+        written = {"version": 1, "state": BEFORE, "tries": {}, "since": 1.0}
+        (folder.path / "active.json").write_text(json.dumps(written))
+        assert folder.active.state.held == ""
+        assert folder.active.state.id == "a" * 32
+
+    def test_waits_until_it_is_judged_anew(self, folder, state):
+        folder.activate(state(2), Tries(by="conf"))
+        anna = {"name": "anna", "uid": 1, "at": 1.0, "sudo_uid": None}
+        written = {
+            "version": 1,
+            "state": BEFORE,
+            "reasons": ["key"],
+            "since": 7.0,
+            "approvals": [anna],
+            "than": "digest of 2",
+        }
+        (folder.path / "waiting.json").write_text(json.dumps(written))
+        found = folder.waiting
+        assert (found.id, found.reasons, found.since) == ("a" * 32, ("key",), 7.0)
+        assert not found.is_judged_by(folder.active)
+        folder.put_waiting(waiting(change(1)))
+        assert "waiting.json" not in files(folder)
+
+    def test_can_read_what_this_one_writes_while_nothing_waits(self, folder, state):
+        folder.activate(state(1), Tries())
+        written = json.loads((folder.path / "active.json").read_bytes())
+        assert not {"held", "signed"} & written["state"].keys()
 
 
 def test_who_decided_what_is_kept_in_order(folder):
@@ -376,9 +393,10 @@ def test_whatever_is_killed_when_leaves_the_old_or_the_new(
         return real(*args, **options)
 
     monkeypatch.setattr(os, verb, call)
+    kept = waiting(change(1), state=new)
     try:
-        waiting = folder.put_waiting(new, ("reason",))
-        folder.approve(waiting.state.id, ANNA)
+        folder.put_waiting(kept)
+        folder.activate(new, Tries())
     except Killed:
         pass
     monkeypatch.undo()
@@ -386,7 +404,7 @@ def test_whatever_is_killed_when_leaves_the_old_or_the_new(
     assert active in (old, new)
     assert folder.index(active).read_text() == f"members of {active.generation}"
     assert folder.copy(active.sources[0]).exists()
-    assert folder.waiting is None or folder.waiting.state == new
+    assert folder.waiting in (None, kept)
     # And the next one goes on from there.
     folder.activate(state(3), Tries())
     assert folder.active.state.generation == 3

@@ -68,13 +68,20 @@ class Sources:
         cache="",
         says_when=True,
         moved=(),
+        keys=None,
     ):
         """The metadata of these; the first is a hub where it is called so.
 
-        Who is in ``moved`` has its addresses at another host.
+        Who is in ``moved`` has its addresses at another host, and who is in ``keys``
+        has the keys of these names to sign with.
         """
         members = [
-            self._member(name, resolvers=resolvers, is_moved=name in moved)
+            self._member(
+                name,
+                resolvers=resolvers,
+                is_moved=name in moved,
+                keys=(keys or {}).get(name),
+            )
             for name in names
         ]
         ends = clock.now() + days * DAY
@@ -119,7 +126,11 @@ class Sources:
         """Nothing answers at the address any more."""
         self.server.close()
 
-    def _member(self, name, *, resolvers, is_moved):
+    def member(self, name):
+        """A member as the operator knows it, but for when it ends."""
+        return self._member(name, resolvers=True, is_moved=False, keys=None)
+
+    def _member(self, name, *, resolvers, is_moved, keys):
         url = name.partition("/metadata")[0].removesuffix("/eilogin")
         if is_moved:
             url = "https://moved.test"
@@ -129,4 +140,13 @@ class Sources:
         if role == "hub" and not resolvers:
             hub = replace(found.identity_provider, artifact_resolutions=())
             found = replace(found, identity_provider=hub)
-        return found
+        return found if keys is None else self._with_keys(found, keys)
+
+    def _with_keys(self, entity, keys):
+        texts = tuple(self.key_of(name).certificate_text for name in keys)
+        for name in ("service_provider", "identity_provider"):
+            role = getattr(entity, name)
+            if role is not None:
+                role = replace(role, signing_certificates=texts)
+                entity = replace(entity, **{name: role})
+        return entity

@@ -1,0 +1,106 @@
+"""What becomes of changes in quarantine: a person approves or rejects them.
+
+An approval names a change by the hash of the record before and after it, so nobody
+approves what was not shown. What is approved is active at once, by what was signed when
+it was shown; the sources are not asked for it.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from eilogin.errors import ConfigurationError
+from eilogin.federation.departed import note_departed
+from eilogin.federation.folder import SiteFolder
+from eilogin.federation.members import Federation
+from eilogin.federation.quarantine import composed, held_of, known_of
+from eilogin.federation.states import Active, Approval, Pending, Waiting
+
+
+def approve(
+    folder: SiteFolder,
+    change_id: str,
+    who: Approval,
+    needed: int = 1,
+    require: Callable[[Federation], object] = lambda _: None,
+) -> tuple[Pending, ...]:
+    """Note that somebody approves changes; those that are active now: under the lock.
+
+    ``change_id`` is the ID of one, or of all that are open. ``needed`` is how many
+    people have to. Before anything is active ``require`` may raise. Raises
+    ConfigurationError where something else waits by now, or nothing, or it has to be
+    judged anew first.
+    """
+    waiting, named = _named(folder, change_id)
+    require_judged(folder, waiting)
+    ids = {one.id for one in named}
+    pending = [_approved(one, who) if one.id in ids else one for one in waiting.pending]
+    done = [one for one in pending if one.id in ids and not one.lacks(needed)]
+    left = tuple(one for one in pending if one not in done)
+    active = folder.active
+    if done and active is not None:
+        if waiting.state is not None:
+            folder.activate(waiting.state, replace(active.tries, rejected=""))
+        else:
+            _release(folder, active, {one.entity_id for one in done}, require)
+        active = folder.active
+    than = waiting.than if active is None else active.state.digest
+    state = waiting.state if left else None
+    folder.put_waiting(replace(waiting, pending=left, than=than, state=state))
+    return tuple(done)
+
+
+def reject(folder: SiteFolder, change_id: str) -> None:
+    """Have changes be asked no more, as long as they are these; raises as `approve`."""
+    waiting, named = _named(folder, change_id)
+    ids = {one.id for one in named}
+    pending = tuple(
+        replace(one, is_rejected=True, approvals=()) if one.id in ids else one
+        for one in waiting.pending
+    )
+    state = waiting.state if any(not one.is_rejected for one in pending) else None
+    folder.put_waiting(replace(waiting, pending=pending, state=state))
+
+
+def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
+    """Raise ConfigurationError where nobody can approve it before a refresh."""
+    if not waiting.is_judged_by(folder.active):
+        raise ConfigurationError(
+            f"{folder}: {waiting.id} was judged by other options than"
+            " those of the last refresh, or compared with something else than what"
+            " is active now; expected a refresh first, which judges it anew"
+        )
+
+
+def _named(folder: SiteFolder, change_id: str) -> tuple[Waiting, tuple[Pending, ...]]:
+    waiting = folder.waiting
+    if waiting is None:
+        raise ConfigurationError(f"{folder}: nothing waits for approval")
+    named = waiting.named(change_id)
+    if not named:
+        raise ConfigurationError(
+            f"{folder}: what waits is {waiting.id} by now, not"
+            f" {change_id[:80]!r}: look at that first"
+        )
+    return waiting, named
+
+
+def _approved(one: Pending, who: Approval) -> Pending:
+    others = [x for x in one.approvals if not x.is_by_who(who)]
+    return replace(one, approvals=(*others, who))
+
+
+def _release(
+    folder: SiteFolder,
+    active: Active,
+    names: Collection[str],
+    require: Callable[[Federation], object],
+) -> None:
+    """Have members be as they are signed now."""
+    held = held_of(folder, active.state)
+    state = composed(
+        folder, active.state, {n: one for n, one in held.items() if n not in names}
+    )
+    old, new = (Federation.from_index(folder.index(x)) for x in (active.state, state))
+    require(new)
+    note_departed(folder, old, new, known_of(held))
+    folder.activate(state, replace(active.tries, rejected=""))

@@ -37,6 +37,8 @@ class Draft:
     profile: str = "saml"
     #: Whether the application is Zope, or Plone in it.
     is_zope: bool = False
+    #: Whether its server listens on this machine alone.
+    is_local: bool = False
 
     @property
     def host(self) -> str:
@@ -129,6 +131,10 @@ class Draft:
     def _who(self) -> Iterator[str]:
         yield "# Where visitors find this site, as it stands in their browsers."
         yield f"public_url = {_value(self.public_url)}"
+        if self.is_local and self.public_url.startswith("https:"):
+            yield "# The proxy before it, which speaks TLS and has to set"
+            yield "# X-Forwarded-For: the addresses of visitors come from there."
+            yield "trusted_proxies = 127.0.0.1"
         yield "# What people call it; name_en is its name in English."
         yield f"name = {_value(self.name)}"
         yield "# Its help desk, whom the operator and others can ask."
@@ -167,7 +173,7 @@ class Draft:
             yield "# back_channel_ca = %(here)s/pkioverheid-private-root.pem"
 
     def _sessions(self) -> Iterator[str]:
-        yield "# Sessions, for one machine; for several: redis://HOST/0"
+        yield "# Sessions, for one machine; for several: rediss://:PASSWORD@HOST/0"
         yield f"store = sqlite:///{self._path(self.folder / f'{self.host}.db')}"
         yield "# Who needs what: basis (a password), midden (a code too), optional"
         yield "# (nobody is asked), off (hands off). The longest line that fits counts;"

@@ -1,6 +1,6 @@
 """Notes on what leaves a site, or what it keeps, open to others."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from eilogin.cli.findings import Note
@@ -65,7 +65,7 @@ def _behind_a_proxy(
     if options.trusted_proxies or not options.public_url.startswith("https:"):
         return
     for server in servers:
-        if server.distribution == "waitress" and _is_local(server.options):
+        if is_local_server(server):
             text = (
                 f"[{server.title}] listens on this machine alone, and 'public_url' is"
                 " https, so a proxy stands before it; without this option all visitors"
@@ -76,8 +76,10 @@ def _behind_a_proxy(
             return
 
 
-def _is_local(options: Mapping[str, str]) -> bool:
-    """Whether a server of waitress listens on addresses of this machine alone."""
-    said = options.get("listen") or options.get("host", "")
+def is_local_server(server: Part) -> bool:
+    """Whether a server is a waitress that listens on this machine alone."""
+    if server.distribution != "waitress":
+        return False
+    said = server.options.get("listen") or server.options.get("host", "")
     hosts = [urlsplit(f"//{one}").hostname or "" for one in said.split()]
     return bool(hosts) and all(map(is_loopback, hosts))

@@ -6,12 +6,23 @@ import shutil
 import stat
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from eilogin.errors import ConfigurationError
 from eilogin.files import PUBLIC, SECRET, create, write
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.keys import PrivateKey, new_key_pair
 
 #: Bytes of a secret; as many as the hash has that it goes into.
 _SECRET = 32
+
+#: The curves that a key can have, beside RSA.
+_CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
+#: The kinds of keys that commands make.
+KINDS = ("rsa", *_CURVES)
+#: Bits of an RSA key; NIST SP 800-57 wants no 2048 bits after 2030.
+_RSA_BITS = 3072
+#: Days for which the certificate of a new site is valid: five years.
+SITE_DAYS = 1825
 
 #: RFC 5280 appendix A: the longest common name.
 _COMMON_NAME = 64
@@ -60,9 +71,26 @@ def copied(path: Path) -> Path:
     return Path(shutil.copy2(path, path.with_name(name)))
 
 
-def write_key_pair(key: Path, certificate: Path, name: str) -> None:
-    """Make a key, and a certificate for it that is made out to ``name``."""
-    key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME])
+def new_private(kind: str) -> PrivateKey:
+    """Make a private key of one of ``KINDS``."""
+    if kind in _CURVES:
+        return ec.generate_private_key(_CURVES[kind]())
+    return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+
+
+def write_key_pair(
+    key: Path,
+    certificate: Path,
+    name: str,
+    *,
+    private: PrivateKey | None = None,
+    days: int = 3650,
+) -> None:
+    """Make a key, and a certificate for it that is made out to ``name``.
+
+    Or take the ``private`` key; the certificate is valid for ``days`` days.
+    """
+    key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME], days, private)
     # The key last: whoever is killed between the two leaves none that nobody knows.
     write(certificate, certificate_pem, mode=PUBLIC)
     write(key, key_pem, mode=SECRET)

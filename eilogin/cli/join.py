@@ -18,8 +18,12 @@ from eilogin.cli.asking import ask, one_line, require_yes
 from eilogin.cli.check import tell, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.drafting import Draft, is_address
+from eilogin.cli.exposure import is_local_server
 from eilogin.cli.files import (
+    KINDS,
+    SITE_DAYS,
     copied,
+    new_private,
     new_secret,
     rewrite,
     write_key_pair,
@@ -144,6 +148,13 @@ def _there_or_none(text: str) -> Path | None:
     help="The section to put eilogin around, such as app:mysite."
     "  [the one called main]",
 )
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="rsa",
+    help="Of your key: RSA (3072 bits), which all know, or an elliptic curve, if your"
+    " hub takes it. Nobody can encrypt for a curve.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
 @click.option("--yes", is_flag=True, help="Do not ask before it is written.")
 def join_command(  # noqa: PLR0913 - one for each option
@@ -152,6 +163,7 @@ def join_command(  # noqa: PLR0913 - one for each option
     folder: Path | None,
     section: str | None,
     *,
+    kind: str,
     dry_run: bool,
     yes: bool,
     **said: str | Path | None,
@@ -169,13 +181,15 @@ def join_command(  # noqa: PLR0913 - one for each option
         eilogin join --wrap production.ini  around what that file serves
         eilogin join --app mysite:app       with an ini file that it makes
         eilogin join … --dry-run            see what would be done
+        eilogin join … --kind p-256         with a key of an elliptic curve
 
     Then it says what is left to do, as 'eilogin check' does: send your metadata to the
     operator, get the federation's, and serve. The whole way is in the manual:
     contrib/manual/joining.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
-        _join(_Wish(wrap, app, folder, section or "", said), dry_run=dry_run, yes=yes)
+        wish = _Wish(wrap, app, folder, section or "", kind, said)
+        _join(wish, dry_run=dry_run, yes=yes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +200,8 @@ class _Wish:
     app: str | None
     folder: Path | None
     section: str
+    #: Of the key, if one is made: one of ``KINDS``.
+    kind: str
     #: Options of the filter's section; None for those that nobody said.
     said: Mapping[str, str | Path | None]
 
@@ -210,9 +226,9 @@ def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
     if dry_run:
         click.echo("\nNothing was written (--dry-run).")
     elif host is not None:
-        for line in _made(host):
+        for line in made(host, wish.kind):
             click.echo(line)
-        _tell_what_is_left(ini)
+        tell_what_is_left(ini)
 
 
 def _with_application(wish: _Wish) -> _Wish:
@@ -276,7 +292,8 @@ def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
         )
     draft = _draft(ini, folder, wish.said)
     is_zope = names_zope(wish.app or "") if host is None else host.is_zope
-    draft = replace(draft, is_zope=is_zope)
+    is_local = host is None or any(map(is_local_server, host.servers))
+    draft = replace(draft, is_zope=is_zope, is_local=is_local)
     if host is None:
         lines = draft.new_file_lines(wish.app or "")
         return _Change(ini, None, b"".join(encoded(f"{line}\n") for line in lines))
@@ -319,6 +336,15 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
         kind=Path,
         usual=str(folder / "federation.crt"),
     )
+    hub = said["hub"]
+    if hub is None and str(federation).startswith("mdq:"):
+        hub = ask(
+            "Where do your visitors log in? The responder of the federation is asked"
+            " for each party by its name; the operator tells you that of the hub.",
+            "entityID of the hub",
+            option="--hub",
+            kind=one_line,
+        )
     return Draft(
         ini,
         folder,
@@ -326,7 +352,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
         str(name),
         str(federation),
         Path(certificate),
-        str(said["hub"] or ""),
+        str(hub or ""),
         str(said["profile"] or "saml"),
     )
 
@@ -372,14 +398,15 @@ def _place(here: Path, said: str) -> str:
 # --- what the ini file names ----------------------------------------------------
 
 
-def _made(host: Host) -> Iterator[str]:
+def made(host: Host, kind: str) -> Iterator[str]:
     """Make what the sections of a file name and is not there; says what was."""
     here = host.file.path.absolute().parent
     for guard in host.guards:
         said = {name: value.strip() for name, value in guard.options.items()}
         # Who has several keys has made them.
         if {"key", "certificate"} <= said.keys():
-            yield from _made_keys(here / said["key"], here / said["certificate"], said)
+            paths = here / said["key"], here / said["certificate"]
+            yield from _made_keys(*paths, said, kind)
         secret = said.get("pseudonym_key", "")
         if secret.startswith("file:"):
             path = here / secret.removeprefix("file:").strip()
@@ -395,7 +422,9 @@ def _made(host: Host) -> Iterator[str]:
         yield f"{metadata}: your metadata, for the operator of the federation"
 
 
-def _made_keys(key: Path, certificate: Path, said: Mapping[str, str]) -> Iterator[str]:
+def _made_keys(
+    key: Path, certificate: Path, said: Mapping[str, str], kind: str
+) -> Iterator[str]:
     """A key and its certificate, where neither is there.
 
     Where only one of them is, it may be the one that others know us by.
@@ -410,12 +439,13 @@ def _made_keys(key: Path, certificate: Path, said: Mapping[str, str]) -> Iterato
     if there:
         yield f"{key}: your key, was there already"
         return
-    write_key_pair(key, certificate, said.get("public_url", "").partition("//")[2])
+    host = urlsplit(said.get("public_url", "")).hostname or ""
+    write_key_pair(key, certificate, host, private=new_private(kind), days=SITE_DAYS)
     yield f"{key}: your key, made; it is a secret of this site"
     yield f"{certificate}: its certificate, made"
 
 
-def _tell_what_is_left(ini: Path) -> None:
+def tell_what_is_left(ini: Path) -> None:
     """As ``eilogin check`` does; faults alone where they are no step to do."""
     checked = check(IniFile.read(ini))
     if checked.steps:

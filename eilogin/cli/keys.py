@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from eilogin import clock
 from eilogin.cli.check import telling_errors
+from eilogin.cli.files import KINDS, new_private
 from eilogin.cli.ical import Event, as_ical
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import chosen, options_of_part, own_of_part
@@ -47,7 +47,7 @@ from eilogin.federation.trust_options import (
 )
 from eilogin.files import PUBLIC, SECRET, create, write
 from eilogin.operator import Folder, endings_of
-from eilogin.saml.keys import PrivateKey, fingerprints, new_key_pair
+from eilogin.saml.keys import fingerprints, new_key_pair
 from eilogin.saml.messages import write_instant
 from eilogin.saml.text import printable
 from eilogin.shell import typed
@@ -124,7 +124,7 @@ def _instant(
 @click.option("--name", help="What its files are called; the day on which it begins.")
 @click.option(
     "--kind",
-    type=click.Choice(["rsa", "p-256", "p-384"]),
+    type=click.Choice(KINDS),
     default="rsa",
     help="RSA (3072 bits), which all know, or an elliptic curve.",
 )
@@ -284,7 +284,7 @@ def _write_pair(place: Path, key: _Planned, own: Own, kind: str) -> None:
     days = int((key.ends - begins) // _DAY) + 1
     host = urlsplit(own.public_url).hostname or ""
     private_pem, certificate_pem = new_key_pair(
-        host[:_COMMON_NAME], days, _private(kind), begins=begins
+        host[:_COMMON_NAME], days, new_private(kind), begins=begins
     )
     _create(place / f"{key.name}.key", private_pem, SECRET)
     calendar = place / CALENDAR
@@ -294,11 +294,6 @@ def _write_pair(place: Path, key: _Planned, own: Own, kind: str) -> None:
     write(calendar, said.encode(), mode=PUBLIC)
     _belongs_to_owner_of(place, calendar)
     _create(place / f"{key.name}.crt", certificate_pem, PUBLIC)
-
-
-def _private(kind: str) -> PrivateKey | None:
-    curves = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
-    return ec.generate_private_key(curves[kind]()) if kind in curves else None
 
 
 def _create(path: Path, octets: bytes, mode: int) -> None:

@@ -67,6 +67,12 @@ class Host:
         return any(part.is_zope for stack in stacks for part in stack.parts[-1:])
 
     @property
+    def servers(self) -> list[Part]:
+        """The servers of its file."""
+        pipelines = Pipelines(self.file)
+        return [pipelines.part(section) for section in self.file.of_kind("server")]
+
+    @property
     def outer(self) -> str:
         """The filter that it is filtered with already, or ""."""
         return self.section.values.get("filter-with", "")

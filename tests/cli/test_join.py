@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 from paste.deploy import loadapp
 from webtest import TestApp
 
@@ -19,6 +20,7 @@ from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.xml import parse
+from eilogin.stores.sqlite import mounts
 
 APP = """\
 # Of ours: do not touch.
@@ -60,6 +62,7 @@ def make(app, global_conf):
         return app(environ, start)
     return outer
 """
+HTTPS, HTTP = "https://mijn.example.nl", "http://mijn.localhost:6543"
 ARGUMENTS = ("--public-url", "https://mijn.example.nl", "--yes")
 
 
@@ -324,12 +327,14 @@ class TestOnceMore:
 
 
 class TestWithoutAnIniFile:
-    def test_one_is_made(self, run, folder, with_key, taken_in):
+    def test_one_is_made(self, run, folder, with_key, taken_in, monkeypatch):
+        # Where tests are run may be a file system in memory, which is worth a note.
+        monkeypatch.setattr(mounts, "MOUNTS", folder / "no such table")
         arguments = ("--app", "wsgiref.simple_server:demo_app", "--folder", folder)
         result = run("join", *arguments, *ARGUMENTS)
         assert result.exit_code == 0, result.output
         taken_in(folder / "site.ini")
-        checked = run("check", folder / "site.ini")
+        checked = run("check", "--strict", folder / "site.ini")
         assert checked.exit_code == 0, checked.output
         again = run("join", *arguments, *ARGUMENTS)
         assert "eilogin is there already" in again.output
@@ -372,6 +377,65 @@ class TestWithoutAnIniFile:
         arguments = ("--app", "x:y", "--folder", folder, "--public-url", url)
         result = run("join", *arguments, "--dry-run")
         assert "listen = 127.0.0.1:6543" in result.output
+
+
+class TestTheKey:
+    @pytest.mark.parametrize(
+        ("arguments", "name", "bits"),
+        [((), "RSA", 3072), (("--kind", "p-256"), "EC", 256)],
+        ids=["RSA", "EC"],
+    )
+    def test_is_good_for_five_years(self, join, ini, arguments, name, bits):
+        result = join(*ARGUMENTS, *arguments, text=APP)
+        assert result.exit_code == 0, result.output
+        pem = (ini.parent / "mijn.example.nl.crt").read_bytes()
+        certificate = load_pem_x509_certificate(pem)
+        assert certificate.public_key().key_size == bits
+        assert name in type(certificate.public_key()).__name__.upper()[-14:]
+        days = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+        assert days.days == 1825
+        names = certificate.subject.rfc4514_string()
+        assert names == "CN=mijn.example.nl"
+        key = ini.parent / "mijn.example.nl.key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        # The same key the next time.
+        before = key.read_bytes()
+        join(*ARGUMENTS, *arguments)
+        assert key.read_bytes() == before
+
+
+class TestAResponder:
+    MDQ = (*ARGUMENTS, "--federation", "mdq:https://mdq.example.nl/")
+
+    def test_is_asked_for_a_hub_that_has_to_be_said(self, join, ini):
+        result = join(*self.MDQ, text=APP)
+        assert result.exit_code == 2
+        assert "expected --hub" in result.output
+        assert ini.read_text() == APP
+
+    def test_is_joined_by_the_name_of_the_hub(self, join, ini, with_key):
+        hub = "https://inloggen.example.nl/metadata"
+        result = join(*self.MDQ, "--hub", hub, text=APP)
+        assert result.exit_code == 0, result.output
+        assert "hub: is required" not in result.output
+        assert "What is left to do" in result.output
+        assert f"\nhub = {hub}\n" in ini.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "is_written"),
+    [
+        ("[server:main]\nuse = egg:waitress\nlisten = 127.0.0.1:1\n", HTTPS, True),
+        ("[server:main]\nuse = egg:waitress\nlisten = *:1\n", HTTPS, False),
+        ("[server:main]\nuse = egg:waitress\nlisten = 127.0.0.1:1\n", HTTP, False),
+        ("", HTTPS, False),
+    ],
+    ids=["behind a proxy", "open", "http", "no server"],
+)
+def test_the_proxy_before_a_site_is_trusted(join, text, url, is_written):
+    arguments = ("--public-url", url, "--dry-run")
+    result = join(*arguments, text=text + APP)
+    assert ("+trusted_proxies = 127.0.0.1" in result.output) is is_written
 
 
 class TestTheMetadata:

@@ -218,7 +218,7 @@ class TestList:
         _, first, second = rolling.run("list").output.splitlines()
         assert first.startswith("2026-01-01: signs now; RSA 2048, signs and decrypts")
         assert second.startswith(
-            "2026-12-27: published, will sign from 2026-12-27; RSA 2048, signs and"
+            "2026-12-27: published, will sign from 2026-12-27; RSA 3072, signs and"
         )
         assert "SHA-256 " in second
         after = read_instant("2026-12-27")

@@ -8,7 +8,8 @@ turns, and xmlsec refuses to be imported.
 
 In such a process eilogin loads both with RTLD_DEEPBIND: each library then binds to its
 own symbols first. Elsewhere it does not, because that flag also passes over a memory
-allocator that LD_PRELOAD puts into the process.
+allocator that LD_PRELOAD puts into the process. With such an allocator eilogin never
+does it: xmlsec has Python free some of the memory that it allocates, and would crash.
 """
 
 import contextlib
@@ -22,9 +23,14 @@ import sys
 #: one of them, the wheels would use it.
 _LIBXML2, _OPENSSL = "xmlReadMemory", "OPENSSL_init_crypto"
 
+#: The C library, and a function that each allocator has. malloc itself would not do: a
+#: program that takes its address has one of its own for it.
+_C, _ALLOCATOR = "libc.so.6", "malloc_usable_size"
+
 #: What to load. An application that uses objectify passes it elements of etree, so
 #: both must have the same libxml2.
-_MODULES = ("lxml.etree", "lxml.objectify", "xmlsec")
+_LXML = "lxml.etree"
+_MODULES = (_LXML, "lxml.objectify", "xmlsec")
 
 #: The cure that works with any server, for messages.
 BUILD = (
@@ -33,11 +39,21 @@ BUILD = (
     " --force-reinstall --no-binary lxml,xmlsec 'lxml>=6,<7' 'xmlsec>=1.3.16,<1.4'"
 )
 
+_LOADED_EARLIER = (
+    "it was imported before eilogin. Expected `import eilogin` before the first import"
+    " of lxml. Make it the first line of the WSGI file (with uWSGI and an ini file: the"
+    " option `import = eilogin`)"
+)
+_OTHER_ALLOCATOR = (
+    "the process has another memory allocator than the C library's (jemalloc or"
+    " tcmalloc in LD_PRELOAD?). Start it without that allocator"
+)
+
 
 def load_apart() -> None:
     """Load lxml and xmlsec bound to themselves, if the process has a foreign library.
 
-    Raises ImportError if lxml was loaded earlier, and is bound to a foreign libxml2.
+    Raises ImportError if that is impossible, and lxml is bound to a foreign libxml2.
     """
     # musl and macOS have no such flag.
     if not hasattr(os, "RTLD_DEEPBIND"):
@@ -46,22 +62,30 @@ def load_apart() -> None:
     libxml2 = _address(process, _LIBXML2)
     if libxml2 is None and _address(process, _OPENSSL) is None:
         return
-    lxml = _loaded("lxml.etree")
-    if lxml is None:
+    if _loaded(_LXML) is not None:
+        _require_own(libxml2, _LOADED_EARLIER)
+    elif _address(process, _ALLOCATOR) == _address(ctypes.CDLL(_C), _ALLOCATOR):
         _import_deeply_bound()
-    elif libxml2 is not None and _address(lxml, _LIBXML2) != libxml2:
-        raise ImportError(
-            "lxml was imported before eilogin, and is bound to another libxml2 than"
-            " its own: that of uWSGI, or of an Apache module such as mod_auth_mellon,"
-            " mod_xml2enc or mod_php. Expected `import eilogin` before the first import"
-            " of lxml. Make it the first line of the WSGI file (with uWSGI and an ini"
-            f" file: the option `import = eilogin`), or {BUILD}"
-        )
+    else:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(_LXML)
+        _require_own(libxml2, _OTHER_ALLOCATOR)
 
 
 def has_foreign_libxml2() -> bool:
     """Whether the process has a libxml2 in its global scope."""
     return _address(ctypes.CDLL(None), _LIBXML2) is not None
+
+
+def _require_own(libxml2: int | None, cause_and_cure: str) -> None:
+    """Raise ImportError if lxml contains a libxml2, and the process has another one."""
+    lxml = _loaded(_LXML)
+    if lxml is not None and libxml2 not in (None, _address(lxml, _LIBXML2)):
+        raise ImportError(
+            "lxml is bound to another libxml2 than its own: that of uWSGI, or of an"
+            " Apache module such as mod_auth_mellon, mod_xml2enc or mod_php, because"
+            f" {cause_and_cure}, or {BUILD}"
+        )
 
 
 def _import_deeply_bound() -> None:

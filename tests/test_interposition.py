@@ -44,16 +44,26 @@ print("in order")
 @pytest.fixture(scope="module")
 def libxml2():
     """The system's own."""
-    found = sorted(Path("/usr/lib").glob("*/libxml2.so.2"))
+    return library("libxml2.so.2", "libxml2")
+
+
+@pytest.fixture(scope="module")
+def jemalloc():
+    """An allocator that Python servers are often started with."""
+    return library("libjemalloc.so.2", "libjemalloc2")
+
+
+def library(name, package):
+    found = sorted(Path("/usr/lib").glob(f"*/{name}"))
     if not found:
-        unavailable("needs libxml2.so.2: apt install libxml2")
+        unavailable(f"needs {name}: apt install {package}")
     return str(found[0])
 
 
-def run(*arguments, environment=os.environ, libxml2=""):
+def run(*arguments, environment=os.environ, preload=""):
     return subprocess.run(
         [sys.executable, *arguments],
-        env={**environment, "LD_PRELOAD": libxml2},
+        env={**environment, "LD_PRELOAD": preload},
         capture_output=True,
         text=True,
         check=False,
@@ -61,7 +71,7 @@ def run(*arguments, environment=os.environ, libxml2=""):
 
 
 def test_all_works_beside_another_libxml2(libxml2):
-    ended = run("-c", IN_ORDER, libxml2=libxml2)
+    ended = run("-c", IN_ORDER, preload=libxml2)
     assert ended.stdout == "in order\n", ended.stderr
 
 
@@ -69,21 +79,35 @@ def test_the_second_opinion_is_the_same_there(libxml2):
     tests = TESTS / "saml" / "test_toolkit.py"
     only = "agrees or refuses or puts_up"
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", only]
-    ended = run(*command, environment=unmeasured(), libxml2=libxml2)
+    ended = run(*command, environment=unmeasured(), preload=libxml2)
     assert ended.returncode == 0, ended.stdout
 
 
 def test_lxml_that_was_bound_to_it_before_is_refused_with_the_cure(libxml2):
-    ended = run("-c", LXML_FIRST, libxml2=libxml2)
+    ended = run("-c", LXML_FIRST, preload=libxml2)
     assert ended.returncode == 1
     *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml was imported before eilogin"), said
+    assert said.startswith("ImportError: lxml is bound to another libxml2"), said
     assert "Expected `import eilogin` before the first import of lxml" in said
     assert BUILD in said
 
 
+def test_another_allocator_is_refused_with_the_cure(libxml2, jemalloc):
+    ended = run("-c", IN_ORDER, preload=f"{jemalloc} {libxml2}")
+    assert ended.returncode == 1
+    *_, said = ended.stderr.splitlines()
+    assert said.startswith("ImportError: lxml is bound to another libxml2"), said
+    assert "Start it without that allocator" in said
+    assert BUILD in said
+
+
+def test_another_allocator_alone_is_as_ever(jemalloc):
+    ended = run("-c", UNTOUCHED, preload=jemalloc)
+    assert ended.stdout == "in order\n", ended.stderr
+
+
 def test_where_nothing_keeps_them_apart_the_cure_is_told(libxml2):
-    ended = run("-c", WITHOUT_DEEPBIND, libxml2=libxml2)
+    ended = run("-c", WITHOUT_DEEPBIND, preload=libxml2)
     assert ended.returncode == 1
     *_, said = ended.stderr.splitlines()
     assert said.startswith("ImportError: python3-saml cannot be used:"), said

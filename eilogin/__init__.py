@@ -19,12 +19,14 @@ The rooms, from the top down; each imports only from the rooms below it::
     audit, settings          one line of JSON an event; options from ini files
     metrics                  how much happens, where somebody wants to know
     clock, errors, files,    the time of day; what goes wrong; whole files or none;
-      shell, interposition     commands to copy; lxml beside another libxml2
+      shell, interposition,    commands to copy; lxml beside another libxml2;
+      subinterpreter           interpreters in which eilogin cannot work
 """
 
-from eilogin import interposition
+from eilogin import interposition, subinterpreter
 
 __version__ = "0.1.0"
 
+subinterpreter.refuse()
 # Before anything of eilogin imports lxml.
 interposition.load_apart()

@@ -1,0 +1,30 @@
+"""A citizen at two sites that servers of others serve, by the recipes of the manual."""
+
+import contextlib
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+
+def test_logs_in_once_and_is_logged_out_everywhere(anna, servers, log):
+    uwv, svb = (servers.sites.url(name) for name in ("uwv", "svb"))
+    anna.log_in(uwv)
+    assert anna.is_let_in(svb), anna.where
+    anna.log_out()
+    assert anna.is_logged_out_everywhere, anna.where
+    for site in (uwv, svb):
+        assert anna.visit(site).is_asked_for_password, site
+    assert "no second opinion" not in log()
+
+
+def test_takes_the_cookies_of_many_sites(servers):
+    """A browser sends so many if other applications of the domain set them."""
+    cookies = "; ".join(f"site{number}={'x' * 900}" for number in range(8))
+    url = urlsplit(servers.sites.url("uwv"))
+    connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={"Host": url.netloc, "Cookie": cookies})
+        assert connection.getresponse().status == 302

@@ -9,7 +9,8 @@ rest is judged by the schemas (:func:`fault_of`), those of extensions included.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 
 from lxml import etree
 
@@ -80,6 +81,48 @@ _CONTAINERS = (
     *map(q, ("md:Extensions", "mdattr:EntityAttributes", "ds:X509Data")),
     *map(q, ("ds:KeyValue", "ds:KeyInfo", "md:KeyDescriptor")),
 )
+#: Roles that have no part in logging in and out.
+_OTHER_ROLES = (
+    "md:AuthnAuthorityDescriptor",
+    "md:AttributeAuthorityDescriptor",
+    "md:PDPDescriptor",
+)
+#: The order of elements within one, and of which that is known.
+_ORDER: Mapping[str, int] = {
+    q(name): place
+    for place, names in enumerate(
+        (
+            "md:Extensions",
+            " ".join(("md:IDPSSODescriptor", "md:SPSSODescriptor", *_OTHER_ROLES)),
+            "md:KeyDescriptor",
+            "md:Organization",
+            "md:ContactPerson",
+            "md:AdditionalMetadataLocation",
+            "md:ArtifactResolutionService",
+            "md:SingleLogoutService",
+            "md:ManageNameIDService",
+            "md:NameIDFormat",
+            "md:SingleSignOnService",
+            "md:NameIDMappingService",
+            "md:AssertionIDRequestService",
+            "md:AttributeProfile",
+            "saml:Attribute",
+            "md:AssertionConsumerService",
+            "md:AttributeConsumingService",
+            "md:ServiceName md:OrganizationName md:Company ds:KeyInfo",
+            "md:ServiceDescription md:OrganizationDisplayName md:GivenName",
+            "md:RequestedAttribute md:OrganizationURL md:SurName md:EncryptionMethod",
+            "md:EmailAddress",
+            "md:TelephoneNumber",
+        )
+    )
+    for name in names.split()
+}
+_ORDERED = (
+    *map(q, ("md:EntityDescriptor", "md:IDPSSODescriptor", "md:SPSSODescriptor")),
+    *map(q, ("md:KeyDescriptor", "md:AttributeConsumingService", "md:Organization")),
+    q("md:ContactPerson"),
+)
 #: What an Organization has at least one of, each.
 _OF_ORGANIZATION = _LOCALIZED[:3]
 
@@ -102,7 +145,7 @@ _URI_TEXTS = (
 )
 #: A URI: its authority and what is behind that, one of which is there.
 _URI = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*:)?"
+    r"(?:[a-z][a-z0-9+.-]*:|(?![^/?#]*:))"
     r"(//(?:[\w.~!$&'()*+,;=:-]*@)?(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)?"
     r"((?:[^\x00-\x1f\x7f\[\]%#]|%[0-9a-f]{2})*)"
     r"(?:#(?:[^\x00-\x1f\x7f\[\]%#]|%[0-9a-f]{2})*)?",
@@ -142,6 +185,8 @@ def mend(element: etree._Element) -> tuple[str, ...]:
         _mend_services,
         _drop_half_organizations,
         _drop_empty,
+        _put_into_order,
+        _drop_broken_roles,
     ):
         work(element, tell)
     return tuple(told)
@@ -169,6 +214,9 @@ def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
     for attribute, said in part.items():
         if attribute in _URI_ATTRIBUTES:
             yield f"{name}, {attribute}", said
+        elif attribute == "protocolSupportEnumeration":
+            for protocol in said.split() or [""]:
+                yield f"{name}, {attribute}", protocol
     if part.tag in _URI_TEXTS:
         yield name, part.text or ""
 
@@ -362,3 +410,24 @@ def _drop_empty(element: etree._Element, tell: _Tell) -> None:
         is_leaf = etree.QName(part).namespace == DS and not part.attrib
         if (is_leaf or part.tag in _CONTAINERS) and _is_blank(part):
             _drop(part, "it is empty", tell)
+
+
+# --- the whole ------------------------------------------------------------------------
+
+
+def _put_into_order(element: etree._Element, tell: _Tell) -> None:
+    """Sort elements as the schema has them: of one kind they stay in their order."""
+    for part in list(element.iter(*_ORDERED)):
+        places = [_ORDER.get(child.tag, -1) for child in part]
+        if -1 not in places and places != sorted(places):
+            tell(part, "has its elements in the order of the schema now")
+            part[:] = sorted(part, key=lambda child: _ORDER[child.tag])
+
+
+def _drop_broken_roles(element: etree._Element, tell: _Tell) -> None:
+    """Drop roles that nobody needs to log in, where they are not valid."""
+    for role in _inside(element, *map(q, _OTHER_ROLES)):
+        alone = etree.Element(q("md:EntityDescriptor"), {"entityID": "x"})
+        alone.append(deepcopy(role))
+        if fault := fault_of(alone):
+            _drop(role, f"it is not valid: {fault.partition(': ')[2]}", tell)

@@ -43,6 +43,8 @@ def test_a_slip_is_mended_and_told(name):
         ("Logo that is huge", "no PNG, JPEG or GIF image of at most 64 KB"),
         ("contactType", "contactType 'other', not 'webmaster'"),
         ("a role of AD FS", "knows its type (fed:SecurityTokenServiceType)"),
+        ("KeyDescriptor behind all", "SPSSODescriptor has its elements in the order"),
+        ("a role without what it is for", "AttributeAuthorityDescriptor is left out: "),
         ("SourceID", "eilogin cannot validate urn:oasis:names:tc:SAML:profiles:v1"),
     ],
 )
@@ -162,6 +164,7 @@ def test_a_uri_is_one(text):
     [
         "",
         " ",
+        "::",
         "urn:",
         "geo:",
         "http://[",

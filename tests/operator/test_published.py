@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from key_pairs import key_pair
+from microsoft import adfs_metadata, entra_metadata
 from shibboleth import complaints, require_shibboleth
 from sloppy import ENTITY_ID, SLIPS, rich, with_slip
 
@@ -60,6 +61,23 @@ def test_with_every_slip_that_members_make(run, tmp_path):
     assert len(answers) == len(SLIPS)
     octets = answers[0].read_bytes()
     assert complaints(tmp_path, octets, CERTIFICATE) == []
+
+
+def test_with_ad_fs_and_entra_id_in_it(run, tmp_path):
+    """Their roles of WS-Federation are in no schema that Shibboleth has."""
+    key = SigningKey.load(*key_pair("adfs"))
+    for octets in (adfs_metadata(key), entra_metadata(key)):
+        path = tmp_path / "came.xml"
+        path.write_bytes(octets)
+        told = run("add", path, "--yes")
+        assert told.count("mended        line ") >= 2
+        assert "RoleDescriptor is left out: no SAML schema knows its type" in told
+        assert "proof         its metadata is signed by its key" in told
+    run("sign")
+    metadata = (tmp_path / "fed/metadata.xml").read_bytes()
+    assert metadata.count(b"<md:IDPSSODescriptor") == 2
+    assert b"RoleDescriptor" not in metadata
+    assert complaints(tmp_path, metadata, CERTIFICATE) == []
 
 
 @pytest.mark.parametrize(

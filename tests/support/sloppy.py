@@ -178,5 +178,26 @@ SLIPS: Mapping[str, tuple[str, str]] = {
             ' ext:OriginalIssuer="%zz">'
         ),
     ),
+    "KeyDescriptor behind all": (
+        "</md:SPSSODescriptor>",
+        (
+            '<md:KeyDescriptor use="encryption"><ds:KeyInfo><ds:KeyName>n</ds:KeyName>'
+            "</ds:KeyInfo></md:KeyDescriptor></md:SPSSODescriptor>"
+        ),
+    ),
+    "ServiceDescription before its name": (
+        '<md:ServiceName xml:lang="en">Rich service</md:ServiceName>',
+        (
+            '<md:ServiceDescription xml:lang="nl">Wat</md:ServiceDescription>'
+            '<md:ServiceName xml:lang="en">Rich service</md:ServiceName>'
+        ),
+    ),
+    "a role without what it is for": (
+        "<md:SPSSODescriptor",
+        (
+            "<md:AttributeAuthorityDescriptor protocolSupportEnumeration="
+            '"urn:oasis:names:tc:SAML:2.0:protocol"/><md:SPSSODescriptor'
+        ),
+    ),
     "xml:id": ("<md:Organization>", '<md:Organization xml:id="x">'),
 }

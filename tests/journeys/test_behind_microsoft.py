@@ -8,8 +8,9 @@ from configparser import ConfigParser
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 from hub_speaker import Citizen
-from manual_blocks import block
+from manual_blocks import block, with_changes
 from microsoft import (
     ADFS,
     EMAIL,
@@ -23,6 +24,7 @@ from microsoft import (
 )
 from parties import new_party_key
 
+from eilogin.cli import main
 from eilogin.filters.participant import make_participant
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.keys import new_key_pair
@@ -60,6 +62,12 @@ def as_the_manual_has_it(folder):
     said = dict(parser["filter:eilogin"])
     del said["use"]
     return {name: text.replace("%(here)s", str(folder)) for name, text in said.items()}
+
+
+def check(folder, ini):
+    """What ``eilogin check`` says of a file."""
+    (folder / "site.ini").write_text(ini)
+    return CliRunner().invoke(main, ["check", str(folder / "site.ini")])
 
 
 HUBS = {
@@ -169,3 +177,32 @@ def test_another_key_logs_nobody_in(visitor, attacker_key):
     citizen.hub.key = attacker_key
     logs_in(citizen, messages.NameID(WHO, PERSISTENT))
     assert citizen.browser.page.status_int == 400
+
+
+@pytest.mark.parametrize(
+    "metadata", [adfs_metadata, entra_metadata], ids=["adfs", "entra"]
+)
+def test_is_in_order_by_the_whole_file_of_the_manual(tmp_path, hub_key, metadata):
+    for ending, octets in zip((".key", ".crt"), new_key_pair("mijn"), strict=True):
+        (tmp_path / f"mijn{ending}").write_bytes(octets)
+    (tmp_path / "mijn.key").chmod(0o600)
+    (tmp_path / "hub.xml").write_bytes(metadata(hub_key))
+    (tmp_path / "trust").mkdir()
+    ini = with_changes(
+        block("microsoft.rst", "Your site", "ini"),
+        {"mysite.wsgi:application": "wsgiref.simple_server:demo_app"},
+    )
+    result = check(tmp_path, ini)
+    assert result.exit_code == 0, result.output
+    assert "metadata-passed-over" not in result.output
+    # It is told what of the metadata cannot be used, and how that can be cured.
+    organization = (
+        b"<Organization><OrganizationName>Stad</OrganizationName></Organization>"
+        b"</EntityDescriptor>"
+    )
+    octets = metadata(hub_key).replace(b"</EntityDescriptor>", organization)
+    (tmp_path / "hub.xml").write_bytes(octets)
+    result = check(tmp_path, ini)
+    assert result.exit_code == 0, result.output
+    assert "reads its Organization as far as it can" in result.output
+    assert 'MellonOrganizationName "nl"' in result.output

@@ -389,6 +389,18 @@ def test_many_parts_at_fault_are_told_in_a_few_lines(key):
     assert remarks[-1].endswith("and 45 more")
 
 
+def test_a_member_of_very_many_parts_is_not_looked_at_one_by_one(key):
+    """It would have all others wait."""
+    many = "<ContactPerson/>" * 1_001
+    octets = aggregate(
+        member(SP, "SPSSODescriptor", key, ACS, after=many),
+        member("https://other.example.nl", "SPSSODescriptor", key, ACS),
+    ).encode()
+    found = read_unsigned(octets)
+    assert found.left_out.keys() == {SP}
+    assert "ContactPerson" in str(found.left_out[SP])
+
+
 def test_what_is_not_read_changes_nothing(hub_key):
     """What is removed before the schema is asked changes nothing that is read."""
     octets = adfs_metadata(hub_key)

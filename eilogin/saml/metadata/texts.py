@@ -27,7 +27,7 @@ _CURES = (
         "expected an instant in UTC, such as 2026-12-31T12:00:00Z",
     ),
     (
-        re.compile(r"RequestedAttribute"),
+        re.compile(r"Missing child element.*RequestedAttribute"),
         "an AttributeConsumingService asks for at least one attribute",
     ),
 )

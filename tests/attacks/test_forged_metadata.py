@@ -356,15 +356,17 @@ class TestOneNameForTwo:
         told = "more than one hub" if is_other_a_hub else "occurs 2 times"
         assert told in str(error)
 
+    @pytest.mark.parametrize("is_first", [True, False])
     @pytest.mark.parametrize("wanted", ["", f" registrar={REGISTRAR}"])
-    def test_has_no_other_source_say_who_it_is(self, uwv, wanted):
+    def test_has_no_other_source_say_who_it_is(self, uwv, wanted, is_first):
         """It would be the attacker's, who got two of them into the first one.
 
         Also where the line of the first one wants one of them alone.
         """
-        root = xml.parse(self.twice(uwv, SVB, is_first=True), xml.METADATA)
+        root = xml.parse(self.twice(uwv, SVB, is_first=is_first), xml.METADATA)
         root.remove(root.find(xml.q("ds:Signature")))
-        evil, good = [e for e in entities(root) if f"//{SVB}" in e.get("entityID")]
+        both = [e for e in entities(root) if f"//{SVB}" in e.get("entityID")]
+        evil, good = both if is_first else reversed(both)
         registered(good)
         registered(uwv.member(root, HUB).entity)
         uwv.file.write_bytes(uwv.told.signed(root))

@@ -119,10 +119,10 @@ def read_in_pieces(request, read, monkeypatch):
     """The same, two members a piece: alone, or by two, one of which may be gone."""
     second = _nobody if request.param == "alone" else second_for(request.param)
 
-    def read_in_pieces(octets):
+    def read_in_pieces(octets, size=1.5):
         with monkeypatch.context() as patch:
             patch.setattr(trusted, "_LARGE", 0)
-            patch.setattr(trusted, "_PIECE", int(len(octets) / COUNT * 1.5))
+            patch.setattr(trusted, "_PIECE", int(len(octets) / COUNT * size))
             patch.setattr(trusted, "second_process", second)
             return read(octets)
 
@@ -211,16 +211,22 @@ def test_it_is_kept_and_looked_up_as_the_whole_is(
     assert list(pieces.entities[1:3]) == list(whole.entities[1:3])
 
 
-@pytest.mark.parametrize("again", [1, -1], ids=["one-piece", "another-piece"])
-def test_none_of_two_members_of_one_entity_id_is_used(written, read_in_pieces, again):
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [(0, 1), (0, COUNT - 1), (10, 11)],
+    ids=["our-piece", "two-pieces", "their-piece"],
+)
+def test_none_of_two_members_of_one_entity_id_is_used(
+    written, read_in_pieces, one, two
+):
     def repeat(root):
         members = root.findall(q("md:EntityDescriptor"))
-        members[again].set("entityID", name_of(0))
+        members[two].set("entityID", name_of(one))
 
-    found = read_in_pieces(written(repeat))
-    assert name_of(0) not in [one.entity_id for one in found.entities]
+    found = read_in_pieces(written(repeat), 3)
+    assert name_of(one) not in [entity.entity_id for entity in found.entities]
     assert len(found.entities) == COUNT - 2
-    assert len(found.left_out[name_of(0)].alternatives) == 2
+    assert len(found.left_out[name_of(one)].alternatives) == 2
 
 
 def test_a_member_has_white_space_around_a_name_that_is_taken(written, read_in_pieces):

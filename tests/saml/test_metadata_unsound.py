@@ -195,7 +195,11 @@ PARTS = {
         f'<SingleLogoutService Location="{SP}/slo"/>',
         "SingleLogoutService.*'Binding' is required",
     ),
-    "key-of-no-use": ("first", '<KeyDescriptor use="all"/>', "KeyDescriptor.*'use'"),
+    "key-of-no-use": (
+        "first",
+        '<KeyDescriptor use="all"><EncryptionMethod Algorithm="x"/></KeyDescriptor>',
+        "KeyDescriptor.*'use'",
+    ),
     "key-in-no-base64": (
         "first",
         f"<KeyDescriptor><ds:KeyInfo><ds:X509Data>{BAD}</ds:KeyInfo></KeyDescriptor>",
@@ -219,6 +223,7 @@ def test_a_part_costs_itself_alone(read, key, where):
     role = entity.service_provider
     assert len(role.keys) == 1
     assert len(role.encryption_keys) == 1
+    assert role.encryption_methods == ()
     assert [one.location for one in role.assertion_consumers] == [f"{SP}/acs"]
     assert entity.contacts == ()
     assert entity.entity_id == SP
@@ -286,6 +291,16 @@ class TestARole:
         assert entity.identity_provider.single_sign_ons[0].location == f"{HUB}/sso"
         (remark,) = found.remarks
         assert re.search(f"'{SP}': its SPSSODescriptor is skipped: .*{told}", remark)
+
+    def test_whose_end_cannot_be_read_leaves_the_hub(self, read, both, key):
+        text = both(key + ACS, SSO).replace(
+            "<SPSSODescriptor",
+            '<SPSSODescriptor validUntil="2099-01-01T00:00:00+01:00"',
+        )
+        found = read(text)
+        assert found.entities[0].service_provider is None
+        assert found.entities[0].identity_provider is not None
+        assert "validUntil of its SPSSODescriptor" in found.remarks[0]
 
     @pytest.mark.parametrize(
         "hub", ["", f"<x/>{SSO}", SSO.replace("https:", "http:"), f"{SSO}{SSO}<x/>"]

@@ -32,7 +32,9 @@ from eilogin.cli.limits import quiet_queue, with_limits
 from eilogin.cli.pipelines import Part, Pipelines
 from eilogin.cli.slow_clients import SlowClients
 from eilogin.cli.stopping import Stop, signals
+from eilogin.cli.unheard_proxies import watch
 from eilogin.errors import ConfigurationError, EiloginError
+from eilogin.web.untrusted_proxies import UntrustedProxies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -230,6 +232,7 @@ def _listening(
     """All the servers, or ConfigurationError naming the one that cannot listen."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_queue())
+        proxies = UntrustedProxies(str(file), ())
         servers = []
         for part in parts:
             sockets: dict[int, Any] = {}
@@ -244,6 +247,8 @@ def _listening(
                     f"{error.strerror or error}"
                 ) from error
             answer_large_bodies(sockets.values())
+            if not part.options.keys() & _PROXIES_OF_WAITRESS:
+                watch(sockets.values(), proxies)
             server = _Server(waitress, sockets, _addresses(waitress))
             stack.callback(server.close)
             servers.append(server)

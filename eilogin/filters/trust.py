@@ -63,6 +63,7 @@ from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.public_origin import PublicOrigin
 from eilogin.web.requests import allow_only
+from eilogin.web.untrusted_proxies import UntrustedProxies
 from eilogin.web.urls import root
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class TrustFilter:
         self._addresses = trust.own.by_path
         self._below_prefix = trust.own.prefix + "/"
         self._origin = PublicOrigin(trust.own.public_url)
+        self._proxies = UntrustedProxies(trust.own.entity_id, trust.trusted_proxies)
         self._script_names = script_names(trust.own.public_url)
         self._is_in_zope = trust.path_style == "zope"
         self._warn_of_zope()
@@ -114,6 +116,7 @@ class TrustFilter:
             self._wake(environ)
         trust = environ[env.TRUST] = self.trust
         self._origin.tell(environ)
+        self._proxies.look(environ)
         try:
             path = self._path(environ)
             login = env.session_or_none(environ)

@@ -19,7 +19,7 @@ from eilogin import audit
 from eilogin.errors import StoreUnavailable
 from eilogin.sessions import Login
 from eilogin.web import environ as env
-from eilogin.web.requests import client_address, is_among, is_by_unix_socket
+from eilogin.web.requests import client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -123,25 +123,7 @@ def network_here(environ: "WSGIEnvironment") -> str:
     """The network that a request comes from, as :func:`network_of` its address."""
     trust = env.trust(environ)
     address = client_address(environ, trust.trusted_proxies)
-    # A proxy that says for whom it asks, and is not heard.
-    if (
-        is_by_unix_socket(address)
-        and "HTTP_X_FORWARDED_FOR" in environ
-        and not is_among(address, trust.trusted_proxies)
-    ):
-        _tell_of_proxy(trust.own.entity_id)
     return network_of(address)
-
-
-@lru_cache(_REMEMBERED)
-def _tell_of_proxy(entity_id: str) -> None:
-    """Tell that a proxy should be trusted; once, because it is remembered."""
-    _log.warning(
-        "%s: X-Forwarded-For over a Unix socket is not believed, so everybody counts as"
-        " one network: if a proxy of ours speaks there, write 'unix' in"
-        " trusted_proxies",
-        entity_id,
-    )
 
 
 @lru_cache(_REMEMBERED)

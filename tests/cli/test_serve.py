@@ -296,8 +296,8 @@ class TestBehindAProxy:
         ],
         ids=["that is known", "that nobody knows", "that the server does not believe"],
     )
-    def test_the_address_of_a_visitor_comes_through(
-        self, site, run, proxies, server, is_heard
+    def test_the_address_of_a_visitor_comes_through(  # noqa: PLR0913, PLR0917
+        self, site, run, caplog, proxies, server, is_heard
     ):
         site.set("filter:uwv-eilogin", trusted_proxies=proxies, protect="/ optional")
         site.set("server:main", **server)
@@ -315,6 +315,10 @@ class TestBehindAProxy:
         assert result.exit_code == 0, result.output
         assert b"PATH_INFO" in shown[0]
         assert (b"HTTP_X_FORWARDED_FOR = '203.0.113.5'" in shown[0]) is is_heard
+        # One who has said what the server does with it knows.
+        is_warned = f"{site.file}: X-Forwarded-For from 127.0.0.1" in caplog.text
+        assert is_warned is (not is_heard and not server)
+        assert ("X-Forwarded-For from" in caplog.text) is is_warned
 
 
 class TestAFileThatCannotBeServed:

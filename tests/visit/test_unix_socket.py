@@ -12,8 +12,6 @@ import pytest
 import waitress
 from waitress import wasyncore
 
-from eilogin.visit import whereabouts
-
 #: More wrong passwords than one network has for a name.
 TRIES = 6
 
@@ -136,10 +134,6 @@ class TestWhereThatProxyIsNotTrusted:
     @pytest.fixture
     def trusted(self):
         return "127.0.0.1 ::1"
-
-    @pytest.fixture(autouse=True)
-    def has_told_nothing(self):
-        whereabouts._tell_of_proxy.cache_clear()  # noqa: SLF001 - of other tests
 
     def test_all_are_one_network_and_the_log_says_so_once(self, sign_in, caplog):
         guess(sign_in)

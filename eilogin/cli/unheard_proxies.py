@@ -1,0 +1,37 @@
+"""Warn of proxies whose X-Forwarded-For waitress takes away.
+
+If no filter of the file has ``trusted_proxies``, ``eilogin serve`` leaves that to
+waitress, so that no application believes a client. The filters do not see the header
+then, and cannot warn (:mod:`eilogin.web.untrusted_proxies`).
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import BaseWSGIServer
+
+from eilogin.web.untrusted_proxies import UntrustedProxies
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def watch(sockets: Iterable[Any], warning: UntrustedProxies) -> None:
+    """Have each server of waitress among these sockets warn before it takes it away."""
+    for item in sockets:
+        if isinstance(item, BaseWSGIServer):
+            item.application = _Watched(item.application, warning)
+
+
+class _Watched:
+    """An application with what waitress puts around it, and the warning before it."""
+
+    def __init__(self, app: "WSGIApplication", warning: UntrustedProxies) -> None:
+        self._app = app
+        self._warning = warning
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        self._warning.look(environ)
+        return self._app(environ, start_response)

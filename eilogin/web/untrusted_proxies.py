@@ -1,0 +1,79 @@
+"""Warn of X-Forwarded-For from a proxy that ``trusted_proxies`` does not name.
+
+All visitors behind such a proxy count as one network, and nothing else shows it: a few
+wrong passwords of one visitor then lock all others out. Anybody can send the header, so
+the log has at most one line an hour, and no address of a visitor.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eilogin import clock
+from eilogin.settings import IPNetwork
+from eilogin.web.requests import is_among, is_by_unix_socket
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+_HOUR = 3600.0
+#: More proxies than stand before any site in earnest.
+_MOST_PROXIES = 10
+#: Addresses of proxies that are remembered as trusted.
+_MOST = 1000
+
+
+class UntrustedProxies:
+    """The warning of one site; ``name`` is that of the site or of its ini file."""
+
+    def __init__(self, name: str, trusted: Sequence[IPNetwork]) -> None:
+        self._name = name
+        self._trusted = trusted
+        self._known: set[str] = set()
+        self._quiet_until = 0.0
+
+    def look(self, environ: "WSGIEnvironment") -> None:
+        """Warn if the peer of a request is such a proxy, once an hour."""
+        if "HTTP_X_FORWARDED_FOR" not in environ:
+            return
+        peer = environ.get("REMOTE_ADDR", "")
+        if peer in self._known or clock.now() < self._quiet_until:
+            return
+        if is_among(peer, self._trusted):
+            if len(self._known) < _MOST:
+                self._known.add(peer)
+            return
+        if _is_applied(environ, peer):
+            return
+        self._quiet_until = clock.now() + _HOUR
+        _log.warning(
+            "%s: X-Forwarded-For from %s is not believed, so all visitors who come that"
+            " way count as one network: if it is a proxy of yours, write %s in"
+            " trusted_proxies; if not, a client has sent that header",
+            self._name,
+            *_words(peer),
+        )
+
+
+def _is_applied(environ: "WSGIEnvironment", peer: str) -> bool:
+    """Whether the server has taken the address of the client from the header already.
+
+    waitress does so with its own option ``trusted_proxy``.
+    """
+    entries = environ["HTTP_X_FORWARDED_FOR"].rsplit(",", _MOST_PROXIES)
+    return peer in map(str.strip, entries)
+
+
+def _words(peer: str) -> tuple[str, str]:
+    """How the log calls a peer, and how ``trusted_proxies`` does."""
+    if is_by_unix_socket(peer):
+        return "a Unix socket", "'unix'"
+    try:
+        is_public = ipaddress.ip_address(peer.partition("%")[0]).is_global
+    except ValueError:
+        is_public = True
+    # It may be the address of a visitor.
+    return ("a public address", "its address") if is_public else (peer, f"'{peer}'")

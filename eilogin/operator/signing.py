@@ -28,6 +28,7 @@ from eilogin.saml.metadata import (
     FederationMetadata,
     add_registrar,
     add_ruled,
+    group_of,
     read_federation,
     read_unsigned,
     sign_federation,
@@ -215,7 +216,9 @@ def _federation(elements: Elements, wanted: Collection[str]) -> Federation:
 
 
 def _lines(element: etree._Element | None) -> list[str]:
-    # In canonical form: what is around an element in a file adds nothing to it.
+    # In canonical form, and by the prefixes of what is signed: what is around an
+    # element in a file, and how it spells its namespaces, adds nothing to it.
     if element is None:
         return []
-    return [printable(line) for line in canonical(element).decode().split("\n")]
+    [member] = group_of([deepcopy(element)])
+    return [printable(line) for line in canonical(member).decode().split("\n")]

@@ -1016,6 +1016,19 @@ class TestVerifyAndDiff:
         assert "everything in order: 3 members" in run("verify")
         assert run("diff") == "nothing is new since it was signed\n"
 
+    def test_how_a_member_spells_its_namespaces_is_no_difference(
+        self, three, run, entity, write
+    ):
+        path = write(
+            entity("four"),
+            None,
+            lambda o: o.replace(b"md:", b"").replace(b"xmlns:md=", b"xmlns="),
+        )
+        run("add", path, "--without-proof", "test", "--yes")
+        run("sign")
+        assert run("diff") == "nothing is new since it was signed\n"
+        assert "note: " not in run("verify", "--strict")
+
     def test_what_is_not_signed_is_told(self, three, run, tmp_path):
         assert "metadata.xml: not there" in run("verify", code=1)
         run("sign")

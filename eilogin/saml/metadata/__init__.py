@@ -33,6 +33,7 @@ from eilogin.saml.metadata.values import ServiceProvider as ServiceProvider
 from eilogin.saml.metadata.values import bindings_of as bindings_of
 from eilogin.saml.metadata.writing import add_registrar as add_registrar
 from eilogin.saml.metadata.writing import add_ruled as add_ruled
+from eilogin.saml.metadata.writing import group_of as group_of
 from eilogin.saml.metadata.writing import sign_entity as sign_entity
 from eilogin.saml.metadata.writing import sign_federation as sign_federation
 from eilogin.saml.metadata.writing import write_entity as write_entity

@@ -92,13 +92,21 @@ def sign_federation(
 
     ``publisher`` is who answers for it (mdrpi 2.2).
     """
+    return _published(group_of(members, name), publisher, valid_until, key)
+
+
+def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Element:
+    """An ``md:EntitiesDescriptor`` with members, which are put into it.
+
+    A namespace that it declares gets its prefix from it, in the members too.
+    """
     root = etree.Element(
         q("md:EntitiesDescriptor"),
         {"Name": name},
         nsmap={**_NAMESPACES, "mdrpi": MDRPI},
     )
     root.extend(members)
-    return _published(root, publisher, valid_until, key)
+    return root
 
 
 def sign_entity(

@@ -198,8 +198,8 @@ def fault_of(element: etree._Element) -> str:
         validate(element, "publication")
     except MalformedMessage as error:
         place = _LINE.search(str(error))
-        told = _BRACES.sub("", error.parser_said or str(error))
-        return f"line {place[1] if place else '?'}: {printable(told[:_LONGEST_TOLD].rstrip('.'))}"
+        told = _BRACES.sub("", error.parser_said or str(error)).rstrip(".")
+        return f"line {place[1] if place else '?'}: {printable(told[:_LONGEST_TOLD])}"
     for part in element.iter():
         for name, said in _addresses_in(part):
             if not is_uri(said):

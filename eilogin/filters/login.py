@@ -347,7 +347,7 @@ class LoginFilter:
     def _respond(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        environ[env.LOGIN] = LoginCall(self._guard, environ)
+        environ[env.LOGIN] = LoginCall(self._guard, environ, self._failed)
         address = None
         try:
             address = env.address(environ)
@@ -363,13 +363,16 @@ class LoginFilter:
                 respond = self._own_addresses.get(address)
                 answer = None if respond is None else respond(environ)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self._refusals.answer(environ, error)
+            answer = self._failed(environ, error)
         if answer is not None:
             return with_hsts(environ, answer)(environ, start_response)
         if address is None:
             start = for_visitor(environ, start_response, no_store=self._no_store)
             return self._pass_on(environ, start)
         return self._pass_address(environ, start_response)
+
+    def _failed(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+        return with_hsts(environ, self._refusals.answer(environ, error))
 
     def _pass_address(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import isinf
-from typing import Any
+from typing import Any, NoReturn
 from zlib import crc32
 
 from eilogin import clock
@@ -48,6 +48,20 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
+
+
+def _refuse_change(*_: object, **__: object) -> NoReturn:
+    raise TypeError("a login cannot be changed")
+
+
+class _Fixed(dict[str, float]):
+    """A dictionary that nobody changes, and that JSON and pickle take as any other."""
+
+    __setitem__ = __delitem__ = __ior__ = _refuse_change
+    clear = pop = popitem = setdefault = update = _refuse_change
+
+    def __reduce__(self) -> tuple[type[dict[str, float]], tuple[dict[str, float]]]:
+        return _Fixed, (dict(self),)
 
 
 def _digest(*parts: str) -> str:
@@ -270,6 +284,9 @@ class Login:
         """When this session is over whatever she does, in UTC."""
         return clock.utc(self.ends)
 
+    def __hash__(self) -> int:
+        return hash((self.who, self.family, self.started))
+
     def proven_at(self, level: str) -> float:
         """When ``level`` or a higher one was last proven; 0 where it never was."""
         instants = (at for one, at in self.proven.items() if reaches(one, level))
@@ -367,6 +384,8 @@ class Login:
         # Past the guard of a frozen dataclass: nobody has seen this value yet.
         for name in (*_FIRST, *_LATER, "also", "left", "domains"):
             object.__setattr__(login, name, found[name])
+        # Other requests may hold this login too.
+        object.__setattr__(login, "proven", _Fixed(found["proven"]))
         object.__setattr__(login, "key", key)
         object.__setattr__(login, "seen", seen)
         object.__setattr__(login, "_unread", body[end:])

@@ -4,12 +4,15 @@ The application asks the same by ``environ['eilogin.login']``: "I need her at th
 now".
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from webob import Response
 
-from eilogin.saml.levels import reaches
+from eilogin.errors import EiloginError
+from eilogin.saml.levels import LEVELS, reaches
 from eilogin.sessions import Login
+from eilogin.settings import did_you_mean
 from eilogin.visit import access, limits, proofs
 from eilogin.visit.again import SecondChance, handle_in
 from eilogin.visit.inside import Inside
@@ -23,6 +26,9 @@ from eilogin.web.urls import this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+#: Makes the page of an error.
+Refused = Callable[["WSGIEnvironment", Exception], Response]
 
 
 class Guard:
@@ -169,22 +175,49 @@ class Guard:
 class LoginCall:
     """``environ['eilogin.login']``: see :class:`eilogin.web.environ.LoginService`."""
 
-    __slots__ = ("_environ", "_guard")
+    __slots__ = ("_environ", "_guard", "_refused")
 
-    def __init__(self, guard: Guard, environ: "WSGIEnvironment") -> None:
+    def __init__(
+        self, guard: Guard, environ: "WSGIEnvironment", refused: Refused
+    ) -> None:
         self._guard = guard
         self._environ = environ
+        self._refused = refused
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor, if there is one."""
-        return env.session(self._environ)
+        """The login of this visitor, if there is one.
+
+        None too while nobody can tell, as in ``eilogin.session``; a hub inside gets the
+        :class:`eilogin.errors.EiloginError` then.
+        """
+        known = env.session if self._is_before_hub else env.session_or_none
+        return known(self._environ)
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """None where she is logged in at ``level`` or higher; else what to answer."""
-        return self._guard.require(self._environ, level, force=force, passive=passive)
+        """None where she is logged in at ``level`` or higher; else what to answer.
+
+        Where that fails, the answer is the page on which the guard would say so; a hub
+        inside gets the :class:`eilogin.errors.EiloginError`, and has pages of its own.
+        ValueError for what is no level.
+        """
+        if level not in LEVELS:
+            hint = did_you_mean(str(level).lower(), LEVELS)
+            expected = ", ".join(map(repr, LEVELS))
+            raise ValueError(f"found the level {level!r}; expected {expected}{hint}")
+        ask = self._guard.require
+        try:
+            return ask(self._environ, level, force=force, passive=passive)
+        except EiloginError as error:
+            if self._is_before_hub:
+                raise
+            return self._refused(self._environ, error)
+
+    @property
+    def _is_before_hub(self) -> bool:
+        return env.trust(self._environ).own.hub_inside is not None
 
     @property
     def tells_proof(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.clock import now
-from eilogin.errors import InvalidOptions
+from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.login import LoginFilter, LoginOptions, make_login
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.levels import DIGID
@@ -268,6 +268,63 @@ class TestTheCall:
         citizen.bring(old, question)
         assert citizen.browser.page.status_int == 403
         assert "(proof-too-old)" in caplog.text
+
+    @pytest.mark.parametrize("background", [False, True])
+    def test_answers_as_the_guard_does_while_the_store_is_down(
+        self, eilogin_federation, citizen_of, monkeypatch, background
+    ):
+        """An application sends what it gets, and raises nothing."""
+
+        class Asking(Demanding):
+            logins = []  # noqa: RUF012 - of this test
+
+            def __call__(self, environ, start_response):
+                self.logins.append(environ[env.LOGIN].login)
+                return super().__call__(environ, start_response)
+
+        options = {"acs": "post", "store_down": "optional", "protect": "/mijn basis\n"
+                   "/vrij optional"}  # fmt: skip
+        federation = eilogin_federation(
+            {"stad.test": Asking()}, options={"stad.test": options}
+        )
+        citizen = citizen_of(federation)
+        citizen.log_in()
+
+        def fail(*_, **__):
+            raise StoreUnavailable("it does not answer")
+
+        monkeypatch.setattr(federation.apps["stad.test"].sessions.store, "read", fail)
+        Asking.logins.clear()
+        pages = {}
+        for path in ("/mijn", "/vrij"):
+            url = f"https://stad.test{path}"
+            if background:
+                pages[path] = citizen.browser.fetch(url, **{"Sec-Fetch-Mode": "cors"})
+            else:
+                citizen.browser.visit(url)
+                pages[path] = citizen.browser.page
+        assert Asking.logins == [None], "the guard answers at /mijn"
+        guards, asked = pages.values()
+        assert asked.status_int == guards.status_int == 503
+        assert asked.headers["Retry-After"] == guards.headers["Retry-After"]
+        assert "Strict-Transport-Security" in asked.headers
+        told = [re.sub(r"[2-9A-Z]{3}-[2-9A-Z]{3}|/(mijn|vrij)", "", page.text)
+                for page in (guards, asked)]  # fmt: skip
+        assert told[0] == told[1]
+
+    @pytest.mark.parametrize(
+        ("level", "told"),
+        [
+            ("Midden", "found the level 'Midden'; expected 'basis', .*'midden'?"),
+            ("hoger", "found the level 'hoger'; expected .* did you mean 'hoog'?"),
+            (None, "found the level None; expected 'basis'"),
+            ("", "found the level ''; expected 'basis'"),
+        ],
+    )
+    def test_says_what_a_level_is(self, citizen, app, level, told):
+        app.demand = (level, {})
+        with pytest.raises(ValueError, match=told):
+            citizen.browser.visit(STAD)
 
 
 # --- the hub's answer -----------------------------------------------------------

@@ -1,4 +1,7 @@
+import copy
 import json
+import operator
+import pickle
 import zlib
 from dataclasses import asdict, replace
 
@@ -95,6 +98,39 @@ class TestSubject:
 
 
 class TestLogin:
+    @pytest.fixture
+    def stored(self):
+        login = replace(LOGIN, proven={"basis": 1.0})
+        return Login.from_json(login.to_json(), "key", 1234.5)
+
+    @pytest.mark.parametrize("change", [
+        lambda proven: proven.update(midden=2.0),
+        lambda proven: proven.pop("basis"),
+        lambda proven: proven.clear(),
+        lambda proven: proven.setdefault("midden", 2.0),
+        lambda proven: proven.popitem(),
+        lambda proven: operator.setitem(proven, "midden", 2.0),
+        lambda proven: operator.delitem(proven, "basis"),
+        lambda proven: operator.ior(proven, {"midden": 2.0}),
+    ])  # fmt: skip
+    def test_that_was_read_cannot_be_changed(self, stored, change):
+        """Another request may hold it too."""
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change(stored.proven)
+        assert stored.proven == {"basis": 1.0}
+
+    @pytest.mark.parametrize("copied", [
+        copy.copy,
+        copy.deepcopy,
+        lambda login: pickle.loads(pickle.dumps(login)),  # noqa: S301 - our own
+        lambda login: Login.from_json(login.to_json(), "key", 1234.5),
+    ])  # fmt: skip
+    def test_that_was_read_can_be_copied_and_is_a_key(self, stored, copied):
+        other = copied(stored)
+        assert other == stored
+        assert {stored: 1}[other] == 1
+        assert len({stored, replace(stored, family="other")}) == 2
+
     def test_is_the_same_after_the_store(self):
         stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
         assert stored == replace(LOGIN, key="key", seen=1234.5)

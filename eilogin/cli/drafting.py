@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,6 +39,8 @@ class Draft:
     is_zope: bool = False
     #: Whether its server listens on this machine alone.
     is_local: bool = False
+    #: Lines of the option ``headers``.
+    headers: Sequence[str] = ()
 
     @property
     def host(self) -> str:
@@ -83,6 +85,7 @@ class Draft:
             *self._who(),
             *self._federation(),
             *self._digid(),
+            *self._headers(),
             *self._sessions(),
         ]
 
@@ -171,6 +174,15 @@ class Draft:
             yield "# tls_client_key = %(here)s/tls.key"
             yield "# tls_client_certificate = %(here)s/tls.crt"
             yield "# back_channel_ca = %(here)s/pkioverheid-private-root.pem"
+
+    def _headers(self) -> Iterator[str]:
+        yield "# Request headers by which the application learns who somebody is. Name"
+        yield "# every one that it reads: a client can send those that are not here."
+        if self.headers:
+            yield "headers ="
+            yield from (f"    {_value(line)}" for line in self.headers)
+        else:
+            yield "# headers = X-NAME attribute:name"
 
     def _sessions(self) -> Iterator[str]:
         yield "# Sessions, for one machine; for several: rediss://:PASSWORD@HOST/0"

@@ -35,8 +35,9 @@ from eilogin.cli.pipelines import names_zope
 from eilogin.cli.wrapping import Host, difference, encoded
 from eilogin.errors import ConfigurationError
 from eilogin.files import PUBLIC, SECRET, write
+from eilogin.filters.identity import IdentityOptions
 from eilogin.saml.metadata import write_entity
-from eilogin.settings import PublicURL, WebAddress
+from eilogin.settings import PublicURL, WebAddress, attempt, split
 from eilogin.shell import typed
 
 #: The ini file of an application that has none of its own.
@@ -137,6 +138,16 @@ def _there_or_none(text: str) -> Path | None:
     help="What your hub speaks: digid is DigiD to the letter.  [saml]",
 )
 @click.option(
+    "--header",
+    "headers",
+    metavar="LINE",
+    multiple=True,
+    callback=lambda _, __, lines: _headers("\n".join(lines)),
+    help="A request header by which your application learns who somebody is, and its"
+    " value, such as 'X-Wiki-Name attribute:name' or 'X-Wiki-* none'. Name all of"
+    " them, each with an option of its own.",
+)
+@click.option(
     "--folder",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
@@ -162,6 +173,7 @@ def join_command(  # noqa: PLR0913 - one for each option
     app: str | None,
     folder: Path | None,
     section: str | None,
+    headers: tuple[str, ...],
     *,
     kind: str,
     dry_run: bool,
@@ -188,7 +200,7 @@ def join_command(  # noqa: PLR0913 - one for each option
     contrib/manual/joining.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
-        wish = _Wish(wrap, app, folder, section or "", kind, said)
+        wish = _Wish(wrap, app, folder, section or "", kind, said, headers)
         _join(wish, dry_run=dry_run, yes=yes)
 
 
@@ -204,6 +216,8 @@ class _Wish:
     kind: str
     #: Options of the filter's section; None for those that nobody said.
     said: Mapping[str, str | Path | None]
+    #: Lines of the option ``headers``.
+    headers: tuple[str, ...] = ()
 
 
 def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
@@ -213,6 +227,7 @@ def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
     host = Host.read(ini, wish.section) if ini.exists() else None
     if host is not None and host.guards:
         _require_same(host, wish)
+        _require_same_headers(host, wish.headers)
         click.echo(f"{ini}: eilogin is there already")
     else:
         change = _change(wish, ini, folder, host)
@@ -293,7 +308,8 @@ def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
     draft = _draft(ini, folder, wish.said)
     is_zope = names_zope(wish.app or "") if host is None else host.is_zope
     is_local = host is None or any(map(is_local_server, host.servers))
-    draft = replace(draft, is_zope=is_zope, is_local=is_local)
+    headers = wish.headers or _headers_asked_for()
+    draft = replace(draft, is_zope=is_zope, is_local=is_local, headers=headers)
     if host is None:
         lines = draft.new_file_lines(wish.app or "")
         return _Change(ini, None, b"".join(encoded(f"{line}\n") for line in lines))
@@ -357,6 +373,29 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
     )
 
 
+def _headers(text: str) -> tuple[str, ...]:
+    """Lines of the option ``headers``, as an ini file takes them."""
+    lines = split(text)
+    _, faults = attempt(IdentityOptions, "", "", {"headers": "\n".join(lines)})
+    if faults:
+        raise click.BadParameter("; ".join(fault.expected for fault in faults))
+    return lines
+
+
+def _headers_asked_for() -> tuple[str, ...]:
+    return ask(
+        "Does your application learn from request headers who somebody is, as a proxy"
+        " would send them? A client can forge every one that you do not name. Name all"
+        " of them, each with its value, with commas between them: X-Wiki-Name"
+        " attribute:name, X-Wiki-* none. (What values there are:"
+        " contrib/manual/application.rst.)",
+        "Headers, or 'none'",
+        option="--header",
+        kind=lambda text: () if text == _NONE else _headers(text.replace(",", "\n")),
+        usual=_NONE,
+    )
+
+
 def _require_same(host: Host, wish: _Wish) -> None:
     """Whether the sections that are there say what is said now: they stay."""
     own = host.section.values
@@ -379,6 +418,14 @@ def _require_same(host: Host, wish: _Wish) -> None:
                 is_same = _place(here, found) == _place(Path.cwd(), str(wanted))
             if not is_same:
                 raise _other(host, guard.title, name, found, wanted)
+
+
+def _require_same_headers(host: Host, headers: tuple[str, ...]) -> None:
+    for guard in host.guards if headers else ():
+        found = split(guard.options.get("headers", ""))
+        if found != headers:
+            told = "; ".join(found), "; ".join(headers)
+            raise _other(host, guard.title, "headers", *told)
 
 
 def _other(

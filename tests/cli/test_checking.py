@@ -533,6 +533,7 @@ WRONG = {
     },
     "identity": {
         "user": "foo",
+        "user_prefix": "a b",
         "attributes": "naam HTTP_NAAM",
         "allow_attributes": None,
         "headers": "X-Name",

@@ -20,6 +20,7 @@ from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.xml import parse
+from eilogin.settings import split
 from eilogin.stores.sqlite import mounts
 
 APP = """\
@@ -438,6 +439,38 @@ def test_the_proxy_before_a_site_is_trusted(join, text, url, is_written):
     assert ("+trusted_proxies = 127.0.0.1" in result.output) is is_written
 
 
+class TestHeaders:
+    LINES = ('X-Role "90% of;them, read"', "X-Wiki-* none")
+
+    @property
+    def arguments(self):
+        return [*ARGUMENTS, *(f"--header={line}" for line in self.LINES)]
+
+    def test_are_those_that_are_named(self, join, ini, with_key):
+        result = join(*self.arguments, text=APP)
+        assert result.exit_code == 0, result.output
+        (guard,) = Host.read(ini).guards
+        assert split(guard.options["headers"]) == self.LINES
+        assert join(*self.arguments).exit_code == 0
+
+    def test_are_not_written_over(self, join, ini, with_key):
+        join(text=APP)
+        before = ini.read_bytes()
+        assert b"# headers = " in before
+        result = join(*self.arguments)
+        assert result.exit_code == 1
+        assert "headers: found ''" in result.stderr
+        assert "change it there by hand" in result.stderr
+        assert ini.read_bytes() == before
+
+    @pytest.mark.parametrize("line", ["X-Wiki", "X-Wiki who", "X-A none\nX-A none"])
+    def test_have_to_be_ones_that_the_option_takes(self, join, ini, line):
+        result = join(*ARGUMENTS, f"--header={line}", text=APP)
+        assert result.exit_code == 2
+        assert "expected" in result.stderr or "each header once" in result.stderr
+        assert ini.read_text() == APP
+
+
 class TestTheMetadata:
     def test_is_what_the_operator_gets(self, join, ini, with_key):
         join(text=APP)
@@ -479,15 +512,19 @@ class TestOnATerminal:
     def test_it_asks_what_it_was_not_told(self, folder, ini, with_key):
         ini.write_text(APP)
         url = "https://mijn.example.nl"
-        told = self.answered(folder, ini.name, "http://no", url, "Mijn", "", "", "y")
+        headers = "X-Wiki-Name attribute:name, X-Wiki-* none"
+        more = "", "", "X-Wiki who", headers, "y"
+        told = self.answered(folder, ini.name, "http://no", url, "Mijn", *more)
         assert "Where do visitors find your site?" in told.stdout
         assert "expected an https address" in told.stdout + told.stderr
         assert "Name [mijn.example.nl]" in told.stdout
         (guard,) = Host.read(ini).guards
         assert guard.options["name"] == "Mijn"
         assert guard.options["federation"] == f"{folder}/federation.xml"
+        assert "a text in double quotes, or 'none'" in told.stdout + told.stderr
+        assert split(guard.options["headers"]) == tuple(headers.split(", "))
 
     def test_who_has_no_ini_file_names_the_application(self, folder, with_key):
         url = "https://mijn.example.nl"
-        self.answered(folder, "", "mysite:application", url, "", "", "", "y")
+        self.answered(folder, "", "mysite:application", url, "", "", "", "", "y")
         assert "app = mysite:application" in (folder / "site.ini").read_text()

@@ -42,6 +42,7 @@ from eilogin.saml.sectors import NUMBERS
 from eilogin.saml.text import CONTROL
 from eilogin.sessions import Login
 from eilogin.settings import (
+    Flag,
     Options,
     name_of,
     option,
@@ -51,6 +52,7 @@ from eilogin.settings import (
 )
 from eilogin.visit.access import listed
 from eilogin.web import environ as env
+from eilogin.web.composition import parts_inside
 from eilogin.web.pages import Pages
 from eilogin.web.urls import root, this_page
 
@@ -308,6 +310,12 @@ class IdentityOptions(Options, name="identity"):
         shown="none",
     )
 
+    pass_session_cookie: Flag = option(
+        "lets the application see the session cookie of eilogin, for one that sends "
+        "requests of its own to this site in the name of the visitor",
+        default=False,
+    )
+
 
 class IdentityFilter:
     """The filter; ``options`` say what the application gets."""
@@ -331,6 +339,9 @@ class IdentityFilter:
         # looks inside of a login after that, for it takes a while.
         self._is_digid = self._has_hub = False
         self._looks_inside: bool | None = None
+        # Filters further inside may look for a cookie of the same name: a hub, say.
+        is_read_inside = "session" in parts_inside(app)
+        self._passes_cookie = options.pass_session_cookie or is_read_inside
         self._removed = (
             *_FORGEABLE,
             *(header.key for header in options.headers if not header.is_pattern),
@@ -400,6 +411,8 @@ class IdentityFilter:
         if self._removed_starts:
             for key in _of_pattern(environ, self._removed_starts):
                 inner.pop(key, None)
+        if not self._passes_cookie and "HTTP_COOKIE" in inner:
+            _leave_out_session(inner)
         return inner
 
     def _has_to_look(self, environ: "WSGIEnvironment") -> bool:
@@ -456,6 +469,14 @@ class IdentityFilter:
         )
         error.peer = login.who.issuer
         raise error
+
+
+def _leave_out_session(inner: "WSGIEnvironment") -> None:
+    """Take our session cookie out: whoever reads it can be the visitor."""
+    brought = inner["HTTP_COOKIE"]
+    left = inner["HTTP_COOKIE"] = env.cookie(inner).left_out_of(brought)
+    if brought and not left:
+        del inner["HTTP_COOKIE"]
 
 
 def _of_pattern(environ: "WSGIEnvironment", starts: tuple[str, ...]) -> Iterable[str]:

@@ -109,6 +109,16 @@ class Cookie:
             position = end
         return found or None
 
+    def left_out_of(self, header: str) -> str:
+        """Return a Cookie header without this cookie, and all else as it came."""
+        if self._start not in header:
+            return header
+        pairs = header.split(";")
+        kept = [p for p in pairs if not p.lstrip(_BLANKS).startswith(self._start)]
+        text = ";".join(kept)
+        # The blank behind a semicolon that is not there any more.
+        return text if kept[:1] == pairs[:1] else text.lstrip(_BLANKS)
+
     def set(self, value: str, *, max_age: int | None = None) -> tuple[str, str]:
         """The header that sets this cookie.
 

@@ -537,6 +537,7 @@ WRONG = {
         "attributes": "naam HTTP_NAAM",
         "allow_attributes": None,
         "headers": "X-Name",
+        "pass_session_cookie": "perhaps",
     },
     "appsession": {
         "type": "dbm",
@@ -1777,6 +1778,38 @@ class TestSectionsTogether:
         assert site.faults() == []
         site.set("server:main", workers="4")
         assert "because of [server:main] workers" in site.fault().expected
+
+    @pytest.mark.parametrize(
+        ("mounts", "outer", "pipelines"),
+        [
+            ("x = one\ny = two", "", 2),
+            ("x = one\ny = one\nz = two", "", 3),
+            ("x = one\ny = app", "", None),
+            ("x = app\ny = again", "uwv-eilogin", None),
+        ],
+    )
+    def test_share_no_memory_between_pipelines(
+        self, site, run, mounts, outer, pipelines
+    ):
+        """One filter around a composite is one store for all that is inside."""
+        site.set("filter:uwv-eilogin", store="memory:")
+        site.set("composite:main", **{"uwv.localhost": "outer"})
+        site.change(
+            "[pipeline:uwv]\npipeline = uwv-eilogin app\n",
+            f"[pipeline:outer]\npipeline = {outer} mounts\n\n"
+            f"[composite:mounts]\nuse = egg:eilogin#hosts\n{mounts}\n\n"
+            + "".join(
+                f"[pipeline:{name}]\npipeline = uwv-eilogin app\n\n"
+                for name in ("one", "two")
+                if f"= {name}" in mounts
+            )
+            + "[app:again]\nuse = app\n\n",
+        )
+        output = run("check", site.file).output
+        told = re.findall(
+            r"\[filter:uwv-eilogin\] store: found 'memory:' in (.)", output
+        )
+        assert told == ([] if pipelines is None else [str(pipelines)])
 
     def test_share_no_sessions_of_applications_in_memory_either(self, site):
         text = site.file.read_text()

@@ -13,10 +13,12 @@ from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
 from eilogin.filters.identity import make_identity
+from eilogin.filters.session import make_session
 from eilogin.saml.messages import read_assertion
 from eilogin.saml.xml import parse
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
+from eilogin.web.cookies import Cookie
 
 ANNA = Login(
     who=Subject("https://hub.test/", "https://uwv.test/", "q7Xw2"),
@@ -250,6 +252,55 @@ class TestWhoIsLoggedIn:
         assert seen["HTTP_X_SUBJECT"] == "q7Xw2"
         assert seen["HTTP_X_BSN"] == "900000016"
         assert "HTTP_X_NONE" not in seen
+
+
+class TestTheSessionCookie:
+    """Whoever reads it can be the visitor, and a debug page may show it to anybody."""
+
+    @pytest.fixture
+    def seen(self, visitor):
+        def seen(header, **options):
+            environ = {env.COOKIE: Cookie("eilogin"), "HTTP_COOKIE": header}
+            return visitor(ANNA, **options).get(**environ).get("HTTP_COOKIE")
+
+        return seen
+
+    @pytest.mark.parametrize(("header", "left"), [
+        ("__Host-eilogin=tok", None),
+        ("__Host-eilogin=", None),
+        ("__Host-eilogin=tok; __Host-eilogin=tok", None),
+        ("__Host-eilogin=tok; a=1", "a=1"),
+        ("a=1; __Host-eilogin=tok", "a=1"),
+        ("a=1; __Host-eilogin=tok;  b=2 ;c", "a=1;  b=2 ;c"),
+        ("a=1;\t__Host-eilogin=tok;b=2", "a=1;b=2"),
+        ("a=1; __Host-eilogin=tok; a=1; __Host-eilogin=other", "a=1; a=1"),
+    ])  # fmt: skip
+    def test_does_not_reach_the_application(self, seen, header, left):
+        assert seen(header) == left
+
+    @pytest.mark.parametrize("header", [
+        "a=1; b=2", "a=1;b=2", " a=1;;b = 2; ", "a", "=a", "", ";", 'a="x; y=\xe9"',
+        "__Host-eilogin-login-x=1", "__Host-eilogin2=1", "a=__Host-eilogin=1",
+        "x__Host-eilogin=1", "__host-eilogin=1", "\xa0__Host-eilogin=1",
+        'a={"k": [1, 2]}; b=%00', "a=1; a=2; a=1",
+    ])  # fmt: skip
+    def test_alone_is_left_out(self, seen, header):
+        """All other cookies come byte for byte, with ours or without it."""
+        assert seen(header) == header
+        assert seen(f"a=1;{header}; __Host-eilogin=tok") == f"a=1;{header}"
+        assert seen(f"a=1; __Host-eilogin=tok;{header};b=") == f"a=1;{header};b="
+
+    def test_may_be_passed_on(self, seen):
+        header = "a=1; __Host-eilogin=tok"
+        assert seen(header, pass_session_cookie="true") == header
+
+    def test_is_there_for_filters_further_inside(self, witness):
+        """Of a hub, say, whose citizens these filters sign in."""
+        inner = make_session(witness, {}, store="memory:", cookie="hub")
+        options = {"HTTP_COOKIE": "a=1; __Host-eilogin=tok", env.ADDRESS: None}
+        environ = {env.SESSION: None, env.COOKIE: Cookie("eilogin"), **options}
+        make_identity(inner, {})(environ, lambda *_: None)
+        assert witness.environ["HTTP_COOKIE"] == "a=1; __Host-eilogin=tok"
 
 
 class TestAConstant:

@@ -67,6 +67,7 @@ def notes(
     found = [*_of_no_effect(file, parts), *_unreached(file, parts, stacks)]
     servers = list(map(Pipelines(file).part, file.of_kind("server")))
     found += [*without_server(file), *_without_limits(servers)]
+    found += _stores_apart(stacks, read)
     threads = _threads(servers)
     for part in parts:
         if part.entry_point is not None:
@@ -360,6 +361,32 @@ def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, P
 def _keys_at(path: Path) -> Sequence[Path]:
     """A file with a key, or those of a folder."""
     return sorted(path.glob("*.key")) if path.is_dir() else [path]
+
+
+def _stores_apart(
+    stacks: Sequence[Stack], read: Mapping[str, Options]
+) -> Iterator[Note]:
+    """Note that a section makes several stores in memory, one for each pipeline."""
+    made: dict[str, set[tuple[str, ...]]] = {}
+    parts: dict[str, Part] = {}
+    for stack in stacks:
+        # PasteDeploy makes a filter anew for each way that leads to it.
+        way: tuple[str, ...] = (stack.title,)
+        for part in stack.parts:
+            options = read.get(part.title)
+            if isinstance(options, SessionOptions) and options.store == "memory:":
+                parts[part.title] = part
+                made.setdefault(part.title, set()).add(way)
+            way = (*way, part.title, part.branch)
+    for title, ways in made.items():
+        if len(ways) > 1:
+            text = (
+                f"found 'memory:' in {len(ways)} pipelines, each with sessions of its"
+                " own: a login in one of them is not known in another; expected a store"
+                " that they share, such as sqlite:///%(here)s/sessions.db, or one"
+                " pipeline around all applications"
+            )
+            yield Note.at(parts[title], "store", text, "stores-apart")
 
 
 # --- a pipeline -----------------------------------------------------------------

@@ -475,8 +475,11 @@ def _check_federation(
     for remark in over:
         expected = f"{remark.text}; DigiD answers whose has expired with 404"
         file.note(title, remark.option, "", expected, remark.code)
-    found = remarks_on(options, own, federation, hubs)
-    noted += [Note.of(remark, title) for remark in found if remark not in over]
+    for remark in remarks_on(options, own, federation, hubs):
+        if remark.is_fault:
+            file.note(title, remark.option, "", remark.told, remark.code)
+        elif remark not in over:
+            noted.append(Note.of(remark, title))
     return noted, Known(own, federation, hubs)
 
 

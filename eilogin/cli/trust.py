@@ -295,6 +295,8 @@ def _shown(site: Site) -> Iterator[str]:
     state, tries = active.state, active.tries
     over = ", and has expired: nobody can log in" if is_over(state) else ""
     yield f"active since {write_instant(active.since)}: {_members(state.members)}{over}"
+    if over:
+        yield f"ask the sources for newer metadata: {site.typed('refresh')}"
     if tries.failures:
         yield f"refresh: {_failed(tries.failures, tries.tried, tries.why)}"
     yield f"last refreshed {_at(tries.worked)}, next {_at(tries.due)}"

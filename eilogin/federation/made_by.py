@@ -41,9 +41,14 @@ def _meant(line: FederationFile | FederationAddress) -> str:
 
 def is_over(state: State) -> bool:
     """Whether metadata that it was made of has expired as a whole."""
-    now = clock.now()
+    end = end_of(state)
+    return end is not None and clock.now() >= end + SKEW
+
+
+def end_of(state: State) -> float | None:
+    """When the first of the metadata that it was made of expires, or None."""
     ends = (one.valid_until for one in state.sources)
-    return any(end is not None and now >= end + SKEW for end in ends)
+    return min((end for end in ends if end is not None), default=None)
 
 
 def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:

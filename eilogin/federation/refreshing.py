@@ -691,7 +691,22 @@ def hubs_of(options: TrustOptions, own: Own, federation: Federation) -> tuple[st
     try:
         return peers.our_hubs(own, options.hub, federation)
     except (HubUnknown, MetadataExpired, PeerUnusable) as error:
-        raise type(error)(f"{said_in(options)}: {error}") from error
+        cure = _cure(options) if isinstance(error, MetadataExpired) else ""
+        raise type(error)(f"{said_in(options)}: {error}{cure}") from error
+
+
+def _cure(options: TrustOptions) -> str:
+    """What a person can do here about metadata that has expired."""
+    folder = folder_of(options)
+    if folder is None:
+        return ""
+    waiting = folder.waiting
+    if waiting is None:
+        return "; 'eilogin trust refresh FILE' asks the sources now"
+    return (
+        "; a change waits for approval: 'eilogin trust diff FILE', then 'eilogin trust"
+        f" approve FILE {waiting.id}'"
+    )
 
 
 def _by(options: TrustOptions) -> str:

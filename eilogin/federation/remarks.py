@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from eilogin import clock
+from eilogin import clock
 from eilogin.errors import (
     LOGOUT_IMPOSSIBLE,
     METADATA_COPY,
@@ -18,13 +19,16 @@ from eilogin.errors import (
     METADATA_UNSIGNED,
     METADATA_WAITS,
     WEAK_ALGORITHM,
+    MetadataExpired,
 )
 from eilogin.federation import dates, peers
+from eilogin.federation.made_by import end_of
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB, Own
 from eilogin.federation.peers import Remark
 from eilogin.federation.refreshing import folder_of
 from eilogin.federation.source_lines import FederationAddress
+from eilogin.federation.states import Active, Waiting
 from eilogin.federation.trust_options import TrustOptions, unsigned_lines
 from eilogin.saml.algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 from eilogin.saml.messages import write_instant
@@ -34,6 +38,8 @@ from eilogin.saml.text import first_of, some
 _LONG = 366 * 86_400.0
 #: How many addresses a text names.
 _NAMED = 3
+#: How many seconds before its end metadata is told that nothing newer follows.
+_SOON = 3 * 86_400.0
 #: How many reasons a text names.
 _MOST_REASONS = 20
 
@@ -127,6 +133,7 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
         )
         yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
     waiting = folder.waiting
+    yield from _on_end(active, waiting)
     if waiting is not None:
         text = (
             f"a change waits for approval since {write_instant(waiting.since)}, and"
@@ -134,4 +141,24 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
             f" trust approve FILE {waiting.id}':"
             f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
         )
-        yield Remark("federation", METADATA_WAITS, text)
+        is_whole = waiting.state is not None
+        yield Remark("federation", METADATA_WAITS, text, is_fault=is_whole)
+
+
+def _on_end(active: Active, waiting: Waiting | None) -> Iterator[Remark]:
+    """On metadata that is over, or soon, where nothing newer comes by itself."""
+    end = end_of(active.state)
+    has_cause = waiting is not None or active.tries.failures
+    if end is None or end > clock.now() + (_SOON if has_cause else 0.0):
+        return
+    is_over = end <= clock.now()
+    when = f"{'expired' if is_over else 'expires'} at {write_instant(end)}"
+    nobody = "nobody can log in" if is_over else "nobody can log in after that"
+    cure = "'eilogin trust refresh FILE' asks the sources now"
+    if waiting is not None:
+        cure += (
+            "; a change waits for approval ('eilogin trust diff FILE', then 'eilogin"
+            f" trust approve FILE {waiting.id}')"
+        )
+    text = f"the metadata that is active {when}, and {nobody}: {cure}"
+    yield Remark("federation", MetadataExpired.code, text, is_fault=True)

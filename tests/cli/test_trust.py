@@ -474,6 +474,59 @@ class TestWhatWasJudgedByOtherOptions:
         assert "was rejected" in eilogin("refresh")
 
 
+class TestMetadataThatIsSoonOver:
+    @pytest.fixture
+    def after(self, monkeypatch, run, kept):
+        """What ``eilogin check`` says after so many days."""
+        began = clock.now()
+
+        def check(days):
+            monkeypatch.setattr(clock, "now", lambda: began + days * DAY)
+            result = run("check", kept.file)
+            return result.exit_code, result.output
+
+        return check
+
+    @pytest.fixture
+    def waiting(self, eilogin, operator):
+        """Another address of the hub for logouts: nothing that is a fault by itself."""
+
+        def moved(member):
+            if member.entity_id != HUB:
+                return member
+            role = member.identity_provider
+            there = [
+                replace(x, location=x.location.replace(":6543", ":1"))
+                for x in role.single_logouts
+            ]
+            role = replace(role, single_logouts=tuple(there))
+            return replace(member, identity_provider=role)
+
+        eilogin("refresh")
+        operator(moved)
+        return re.findall(r"approve \S+ (\S+)", eilogin("refresh") + eilogin("diff"))[0]
+
+    def test_is_a_fault_while_something_waits(self, waiting, after):
+        code, told = after(26)
+        assert (code, "metadata-waits" in told) == (0, True)
+        code, told = after(28)
+        assert code == 1
+        assert "the metadata that is active expires at 20" in told
+        assert f"then 'eilogin trust approve FILE {waiting}')" in told
+
+    def test_is_none_where_newer_will_come(self, eilogin, operator, after):
+        eilogin("refresh")
+        assert after(28)[0] == 0
+
+    def test_is_shown_with_its_cure_once_it_is_over(
+        self, kept, waiting, eilogin, after
+    ):
+        after(31)
+        told = eilogin("show")
+        assert "has expired: nobody can log in" in told
+        assert f"newer metadata: eilogin trust refresh {kept.file}\n" in told
+
+
 @pytest.fixture
 def at_the_hub(kept):
     """The hub of that file keeps what it knows too, and decides for itself."""

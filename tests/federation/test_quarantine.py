@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 import time_machine
 
-from eilogin.errors import ConfigurationError, UnknownPeer
+from eilogin.errors import ConfigurationError, MetadataExpired, UnknownPeer
 from eilogin.federation import Federation
 from eilogin.federation.changes import id_of
 from eilogin.federation.deciding import approve, reject
 from eilogin.federation.departed import departed_of
 from eilogin.federation.quarantine import held_of, remaining
-from eilogin.federation.refreshing import folder_of, refresh
+from eilogin.federation.own_options import own_of
+from eilogin.federation.refreshing import folder_of, hubs_of, refresh
 from eilogin.federation.start import trust_of
 from eilogin.federation.states import Approval
 from eilogin.saml import bindings
@@ -258,6 +259,26 @@ class TestAParticipant:
         assert site.waits == [other]
         assert site.names == {*ALL}
         assert trust_of(site.options).hub_ids == (HUB,)
+
+
+class TestMetadataThatIsOver:
+    """Every message says which command helps."""
+
+    def error(self, site):
+        federation = site.federation
+        with pytest.raises(MetadataExpired) as raised:
+            hubs_of(site.options, own_of(site.options), federation)
+        return str(raised.value)
+
+    def test_is_told_with_what_waits(self, site, clock):
+        site.refresh(moved=[HUB])
+        clock.shift(31 * DAY)
+        told = self.error(site)
+        assert f"then 'eilogin trust approve FILE {site.folder.waiting.id}'" in told
+
+    def test_is_told_with_a_refresh(self, site, clock):
+        clock.shift(31 * DAY)
+        assert "'eilogin trust refresh FILE' asks the sources now" in self.error(site)
 
 
 class TestVeryManyAtOnce:

@@ -31,7 +31,7 @@ from eilogin.errors import (
     InvalidOptions,
     MetadataUnusable,
 )
-from eilogin.federation import Federation, peers
+from eilogin.federation import Federation
 from eilogin.federation.changes import (
     MOST_LOGGED,
     MOST_TOLD,
@@ -39,12 +39,16 @@ from eilogin.federation.changes import (
     Rules,
     changes_for,
 )
-from eilogin.federation.deciding import approve, reject, require_judged
+from eilogin.federation.deciding import (
+    approve,
+    reject,
+    require_hubs,
+    require_judged,
+)
 from eilogin.federation.departed import departed_of
 from eilogin.federation.differences import words
 from eilogin.federation.folder import SiteFolder
 from eilogin.federation.made_by import is_over
-from eilogin.federation.own import HUB
 from eilogin.federation.own_options import entity_id_of
 from eilogin.federation.quarantine import held_of, signed_index
 from eilogin.federation.refreshing import Outcome, opened, refresh
@@ -551,7 +555,7 @@ def _approve(case: _Case) -> str:
     _note(case, "trust.approved")
     people = Rules.of(site.options).people
     done = approve(
-        site.folder, state_id, case.who, people, partial(_require_hubs, site.options)
+        site.folder, state_id, case.who, people, partial(require_hubs, site.options)
     )
     if len(done) == len(case.pending):
         return f"{state_id} is active now: {_count(case.changes)}"
@@ -562,16 +566,9 @@ def _approve(case: _Case) -> str:
     return told
 
 
-def _require_hubs(options: Any, federation: Federation) -> None:
-    """Raise ConfigurationError where a hub of a site would be none any more."""
-    if options.role != HUB:
-        for name in peers.wanted(options.hub, federation):
-            peers.hub(federation, name)
-
-
 def _reject(case: _Case) -> str:
     _note(case, "trust.rejected")
-    reject(case.site.folder, case.state_id)
+    reject(case.site.folder, case.state_id, case.who)
     return f"{case.state_id} is rejected; what is active stays so"
 
 

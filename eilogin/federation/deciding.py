@@ -5,15 +5,30 @@ approves what was not shown. What is approved is active at once, by what was sig
 it was shown; the sources are not asked for it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from eilogin.errors import ConfigurationError
+from eilogin.federation import peers
 from eilogin.federation.departed import note_departed
 from eilogin.federation.folder import SiteFolder
 from eilogin.federation.members import Federation
+from eilogin.federation.own import HUB
 from eilogin.federation.quarantine import composed, held_of, known_of
-from eilogin.federation.states import Active, Approval, Pending, Waiting
+from eilogin.federation.states import Active, Approval, Decision, Pending, Waiting
+
+
+class HubOptions(Protocol):
+    """The options that say which hubs a site has."""
+
+    @property
+    def role(self) -> str:
+        """What the site is."""
+
+    @property
+    def hub(self) -> Sequence[str]:
+        """What the option ``hub`` says."""
 
 
 def approve(
@@ -46,10 +61,13 @@ def approve(
     than = waiting.than if active is None else active.state.digest
     state = waiting.state if left else None
     folder.put_waiting(replace(waiting, pending=left, than=than, state=state))
+    folder.note_decisions(
+        [Decision(one.id, is_approved=True, who=who) for one in named]
+    )
     return tuple(done)
 
 
-def reject(folder: SiteFolder, change_id: str) -> None:
+def reject(folder: SiteFolder, change_id: str, who: Approval) -> None:
     """Have changes be asked no more, as long as they are these; raises as `approve`."""
     waiting, named = _named(folder, change_id)
     ids = {one.id for one in named}
@@ -59,6 +77,9 @@ def reject(folder: SiteFolder, change_id: str) -> None:
     )
     state = waiting.state if any(not one.is_rejected for one in pending) else None
     folder.put_waiting(replace(waiting, pending=pending, state=state))
+    folder.note_decisions(
+        [Decision(one.id, is_approved=False, who=who) for one in named]
+    )
 
 
 def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
@@ -69,6 +90,13 @@ def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
             " those of the last refresh, or compared with something else than what"
             " is active now; expected a refresh first, which judges it anew"
         )
+
+
+def require_hubs(options: HubOptions, federation: Federation) -> None:
+    """Raise ConfigurationError where a hub of a site would be none any more."""
+    if options.role != HUB:
+        for name in peers.wanted(options.hub, federation):
+            peers.hub(federation, name)
 
 
 def _named(folder: SiteFolder, change_id: str) -> tuple[Waiting, tuple[Pending, ...]]:

@@ -21,7 +21,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,14 +32,17 @@ from eilogin.federation.states import (
     LONGEST,
     PASSING,
     Active,
+    Decision,
     Source,
     State,
     Tries,
     Waiting,
     read_active,
+    read_decisions,
     read_waiting,
     read_whole,
     written,
+    written_decisions,
 )
 from eilogin.shell import typed
 
@@ -47,6 +50,9 @@ _log = logging.getLogger("eilogin")
 
 _TURN = "turn-"
 _ACTIVE, _QUARANTINE = "active.json", "quarantine.json"
+_DECISIONS = "decisions.json"
+#: For how many seconds a decision is known, at the least, and how many are.
+_KNOWN_FOR, _MOST_KNOWN = 30 * 86_400.0, 2_000
 #: That of versions that took a state as a whole or not at all.
 _WHOLE = "waiting.json"
 
@@ -325,6 +331,17 @@ class SiteFolder:
                 place.unlink(missing_ok=True)
             except OSError as error:
                 raise _unusable(place, error) from error
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided lately, the newest last; raises as :attr:`active`."""
+        return self._read(_DECISIONS, read_decisions) or ()
+
+    def note_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Keep what was decided, so that other nodes can hear of it."""
+        since = clock.now() - _KNOWN_FOR
+        known = [one for one in self.decisions if one.who.at > since]
+        self.write(_DECISIONS, written_decisions([*known, *decisions][-_MOST_KNOWN:]))
 
     def log(self, fields: Mapping[str, Any]) -> None:
         """Add a line to what was decided here."""

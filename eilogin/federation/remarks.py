@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from eilogin import clock
-from eilogin import clock
 from eilogin.errors import (
     LOGOUT_IMPOSSIBLE,
     METADATA_COPY,

@@ -160,6 +160,16 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person has decided on one change, here or at another node of the site."""
+
+    #: Of the change.
+    id: str
+    is_approved: bool
+    who: Approval
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The quarantine: all changes that somebody has to decide on, or has rejected."""
 
@@ -232,6 +242,12 @@ def written(value: Active | Waiting) -> bytes:
     return json.dumps(fields, indent=1).encode()
 
 
+def written_decisions(decisions: Sequence[Decision]) -> bytes:
+    """The file of what was decided lately."""
+    found = [asdict(one) for one in decisions]
+    return json.dumps({"version": _VERSION, "decisions": found}, indent=1).encode()
+
+
 def read_active(octets: bytes) -> Active:
     """What is active, of its file.
 
@@ -264,6 +280,19 @@ def read_whole(octets: bytes) -> Waiting:
     state, approvals = found["state"], tuple(Approval(**x) for x in found["approvals"])
     one = Pending(state["id"], "", tuple(found["reasons"]), found["since"], approvals)
     return Waiting((one,), "", "")
+
+
+def read_decision(found: dict[str, Any]) -> Decision:
+    """A decision, of its JSON; raises as :func:`read_active`."""
+    is_approved = found["is_approved"]
+    if not isinstance(found["id"], str) or not isinstance(is_approved, bool):
+        raise ValueError("no decision")  # noqa: TRY004 - of a file, not of a caller
+    return Decision(found["id"], is_approved, Approval(**found["who"]))
+
+
+def read_decisions(octets: bytes) -> tuple[Decision, ...]:
+    """What was decided lately, of its file; raises as :func:`read_active`."""
+    return tuple(map(read_decision, _read(octets)["decisions"]))
 
 
 def _pending(found: dict[str, Any]) -> Pending:

@@ -93,6 +93,11 @@ class Watch:
         """Whose federation it is."""
         return self._own.entity_id
 
+    @property
+    def options(self) -> TrustOptions:
+        """By which options it is refreshed."""
+        return self._options
+
     def numbers(self) -> dict[str, float]:
         """How it is, in numbers (:mod:`eilogin.metrics`); none where it is broken."""
         try:

@@ -56,6 +56,7 @@ from eilogin.federation.watching import Newer, Watch
 from eilogin.saml.metadata import write_entity
 from eilogin.settings import placing, read
 from eilogin.visit import zope
+from eilogin.visit.trust_decisions import SharedDecisions
 from eilogin.web import environ as env
 from eilogin.web import looks
 from eilogin.web.composition import MOUNT_CURE, require_inside
@@ -95,6 +96,8 @@ class TrustFilter:
         self._alarms = Alarms(trust.own.entity_id, lambda: self.trust.endings)
         # At a site that nobody visits too.
         self._watch.in_each_round(self._alarms.see)
+        self._decisions: SharedDecisions | None = None
+        self._watch.in_each_round(self._share_decisions)
         self.pages = Pages()
         self._numbers = Numbers(metrics_token)
         self._entity_id = trust.own.entity_id
@@ -157,7 +160,22 @@ class TrustFilter:
     def _wake(self, environ: "WSGIEnvironment") -> None:
         # A command of the operator asks, and goes.
         if env.OPERATOR not in environ:
+            self._share(environ)
             self._watch.wake()
+
+    def _share(self, environ: "WSGIEnvironment") -> None:
+        """Share decisions on the federation with the other nodes, by the store."""
+        if env.SESSIONS in environ and isinstance(self._watch, Watch):
+            self._decisions = SharedDecisions(
+                self._watch.options,
+                self._watch.folder,
+                lambda: self.trust.own,
+                env.sessions(environ).store,
+            )
+
+    def _share_decisions(self) -> None:
+        if self._decisions is not None:
+            self._decisions.share()
 
     def _swap(self, _: Federation, now: Newer) -> None:
         self.trust = replace(self.trust, **now._asdict())

@@ -13,6 +13,7 @@ on (``keeping_alive``); what goes wrong on the way (``no_login``, ``cancelled``,
 ``logged_out``, ``hooks``, ``inside``, ``missed_inside``), with what of the application
 ends with it (``app_cookies``, ``app_cookie_names``, ``sealed_cookies``,
 ``set_cookies``, ``app_logout_call``).
+``trust_decisions``: nodes of a site share what a person has decided on its federation.
 ``digid`` is what that profile changes in all of this; ``sealing`` and ``handles`` serve
 them. What does not: who calls them when, which :mod:`eilogin.filters.login` and
 :mod:`eilogin.filters.logout` say.

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import pytest
 import time_machine
+from kept_federations import ALL, BURG, DORP, HUB, KAMP, STAD, UWV, Party
 
 from eilogin.errors import ConfigurationError, MetadataExpired, UnknownPeer
 from eilogin.federation import Federation
 from eilogin.federation.changes import id_of
 from eilogin.federation.deciding import approve, reject
 from eilogin.federation.departed import departed_of
-from eilogin.federation.quarantine import held_of, remaining
 from eilogin.federation.own_options import own_of
-from eilogin.federation.refreshing import folder_of, hubs_of, refresh
+from eilogin.federation.quarantine import held_of, remaining
+from eilogin.federation.refreshing import hubs_of
 from eilogin.federation.start import trust_of
 from eilogin.federation.states import Approval
 from eilogin.saml import bindings
@@ -24,10 +25,6 @@ from eilogin.saml.metadata import (
     ServiceProvider,
 )
 
-HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
-STAD, DORP = "https://stad.test/eilogin/metadata", "https://dorp.test/eilogin/metadata"
-KAMP, BURG = "https://kamp.test/eilogin/metadata", "https://burg.test/eilogin/metadata"
-ALL = (HUB, UWV, STAD, DORP, KAMP, BURG)
 DAY = 86_400.0
 ANNA, BOB = Approval("anna", 1000, 1.0), Approval("bob", 1001, 2.0)
 
@@ -36,48 +33,6 @@ ANNA, BOB = Approval("anna", 1000, 1.0), Approval("bob", 1001, 2.0)
 def clock():
     with time_machine.travel("2026-11-24T09:00:00Z", tick=False) as traveller:
         yield traveller
-
-
-class Party:
-    """A hub or a site, of a federation of a hub and five sites."""
-
-    def __init__(self, sources, **said):
-        sources.publish(*ALL)
-        self.sources, self.options = sources, sources.site(**said)
-        trust_of(self.options)
-        self.folder = folder_of(self.options)
-
-    def refresh(self, *names, **how):
-        """Have the operator sign these, and refresh; what has come of it."""
-        if names or how:
-            self.sources.publish(*(names or ALL), **how)
-        return refresh(self.options, self.folder)
-
-    @property
-    def federation(self):
-        return Federation.from_index(self.folder.index(self.folder.active.state))
-
-    @property
-    def names(self):
-        return {one.entity_id for one in self.federation.entities}
-
-    def keys(self, name):
-        """The keys that count of a member, by their names."""
-        entity = self.federation.members[name]
-        role = entity.service_provider or entity.identity_provider
-        texts = {self.sources.key_of(n).certificate_text: n for n in KEYS}
-        return {texts[one] for one in role.signing_certificates}
-
-    def is_moved(self, name):
-        return "moved.test" in repr(self.federation.members[name])
-
-    @property
-    def waits(self):
-        waiting = self.folder.waiting
-        return [] if waiting is None else [one.entity_id for one in waiting.open]
-
-
-KEYS = ("member", "next", "thief", "third")
 
 
 @pytest.fixture
@@ -156,7 +111,7 @@ class TestAMemberThatWaits:
 
     def test_is_not_asked_again_until_it_changes_again(self, hub):
         hub.refresh(moved=[STAD])
-        reject(hub.folder, hub.folder.waiting.id)
+        reject(hub.folder, hub.folder.waiting.id, ANNA)
         for _ in range(2):
             outcome = hub.refresh(moved=[STAD])
             assert (outcome.what, outcome.held) == ("rejected", (STAD,))
@@ -353,6 +308,17 @@ class TestAnApproval:
         hub.folder.put_waiting(waiting)
         with pytest.raises(ConfigurationError, match="compared with something else"):
             approve(hub.folder, waiting.id, ANNA)
+
+    def test_counts_no_more_where_it_waits_for_another_reason(self, hub):
+        hub.refresh(moved=[STAD])
+        approve(hub.folder, hub.folder.waiting.id, ANNA, 2)
+        waiting = hub.folder.waiting
+        [one] = waiting.pending
+        other = replace(one, reasons=("by rules that are over",))
+        hub.folder.put_waiting(replace(waiting, pending=(other,)))
+        hub.refresh()
+        [one] = hub.folder.waiting.open
+        assert one.approvals == ()
 
     def test_may_be_stopped_before_anything_is_active(self, hub):
         hub.refresh(moved=[STAD])

@@ -464,7 +464,7 @@ class TestWhatWaits:
         judged.append("reason")
         sources.publish(HUB, UWV, STAD)
         refresh(site, folder)
-        reject(folder, folder.waiting.id)
+        reject(folder, folder.waiting.id, ANNA)
         assert refresh(site, folder).what == "rejected"
         assert folder.waiting is None
         assert members(folder) == [HUB, UWV]
@@ -611,7 +611,7 @@ class TestOtherOptions:
     def test_bring_nothing_to_wait_that_was_rejected(self, site, sources, folder):
         sources.publish(HUB, UWV, moved=[UWV])
         refresh(site, folder)
-        reject(folder, folder.waiting.id)
+        reject(folder, folder.waiting.id, ANNA)
         sources.publish(HUB, UWV, moved=[HUB, UWV])
         refresh(site, folder)
         assert [one.entity_id for one in folder.waiting.open] == [HUB]

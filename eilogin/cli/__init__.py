@@ -10,9 +10,11 @@ import click
 
 from eilogin import __version__
 from eilogin.cli.check import check_command
+from eilogin.cli.citizen import citizen_command
 from eilogin.cli.demo import demo_command
 from eilogin.cli.federation import federation_command
 from eilogin.cli.join import join_command
+from eilogin.cli.join_hub import join_hub_command
 from eilogin.cli.keys import keys_command
 from eilogin.cli.metadata import metadata_command
 from eilogin.cli.options import options_command
@@ -55,6 +57,8 @@ def main() -> None:
     A hub:
 
     \b
+        eilogin join-hub --help   makes what a hub needs, and its ini file
+        eilogin citizen --help    somebody who can sign in there
         eilogin logouts hub.ini   which logouts did not reach everybody yet
         eilogin work hub.ini      tell them again, as a service of its own
 
@@ -71,6 +75,8 @@ for _command in (
     serve_command,
     demo_command,
     join_command,
+    join_hub_command,
+    citizen_command,
     check_command,
     options_command,
     metadata_command,

@@ -82,8 +82,9 @@ class Draft:
             f"[filter:{name}]",
             "use = egg:eilogin",
             *self._around(outer),
-            *self._who(),
-            *self._federation(),
+            *self.party_lines(),
+            *self.federation_lines(),
+            *self._hub(),
             *self._digid(),
             *self._headers(),
             *self._sessions(),
@@ -91,6 +92,18 @@ class Draft:
 
     def new_file_lines(self, app: str) -> list[str]:
         """A whole ini file around ``app``, a callable's name or an ``egg:``."""
+        return [
+            *self.server_lines(),
+            "",
+            "[app:main]",
+            *self._app(app),
+            "filter-with = eilogin",
+            "",
+            *self.filter_lines("eilogin"),
+        ]
+
+    def server_lines(self) -> list[str]:
+        """The beginning of a new file, with its server."""
         command = typed("eilogin serve", Path(self.ini.name))
         return [
             f"# {self.name}: serve it with '{command}'.",
@@ -103,12 +116,6 @@ class Draft:
             f"max_request_body_size = {limits.BODY}",
             f"connection_limit = {limits.CONNECTIONS}",
             f"channel_timeout = {limits.IDLE}",
-            "",
-            "[app:main]",
-            *self._app(app),
-            "filter-with = eilogin",
-            "",
-            *self.filter_lines("eilogin"),
         ]
 
     def _port(self) -> int:
@@ -118,28 +125,29 @@ class Draft:
 
     def _app(self, app: str) -> Iterator[str]:
         if _OF_PASTE.match(app):
-            yield f"use = {_value(app)}"
+            yield f"use = {value_of(app)}"
             return
         yield "# Your application, MODULE:NAME, and where its module lies."
         yield "use = egg:eilogin#wsgi"
-        yield f"app = {_value(app)}"
+        yield f"app = {value_of(app)}"
         yield "path = %(here)s"
 
     def _around(self, outer: str) -> Iterator[str]:
         if outer:
             yield "# Was around the application before, and is around eilogin now: what"
             yield "# it answers by itself, it answers to anybody."
-            yield f"filter-with = {_value(outer)}"
+            yield f"filter-with = {value_of(outer)}"
 
-    def _who(self) -> Iterator[str]:
+    def party_lines(self) -> Iterator[str]:
+        """The options that say who it is."""
         yield "# Where visitors find this site, as it stands in their browsers."
-        yield f"public_url = {_value(self.public_url)}"
+        yield f"public_url = {value_of(self.public_url)}"
         if self.is_local and self.public_url.startswith("https:"):
             yield "# The proxy before it, which speaks TLS and has to set"
             yield "# X-Forwarded-For: the addresses of visitors come from there."
             yield "trusted_proxies = 127.0.0.1"
         yield "# What people call it; name_en is its name in English."
-        yield f"name = {_value(self.name)}"
+        yield f"name = {value_of(self.name)}"
         yield "# Its help desk, whom the operator and others can ask."
         yield "# email = ADDRESS"
         yield "# With which it signs, and is known to the others. The key is a secret."
@@ -149,27 +157,30 @@ class Draft:
         if self.is_zope:
             yield "# Zope finds a page by other paths too; a proxy writes paths for it."
             yield "path_style = zope"
-        yield f"key = {self._path(self.key)}"
-        yield f"certificate = {self._path(self.certificate)}"
+        yield f"key = {self.path(self.key)}"
+        yield f"certificate = {self.path(self.certificate)}"
 
-    def _federation(self) -> Iterator[str]:
+    def federation_lines(self) -> Iterator[str]:
+        """The options that say whom it trusts."""
         yield "# Who is in the federation, as its operator signs it, and by whose key."
         yield f"federation = {self._source()}"
         if not self.is_digid or self.operator_certificate.exists():
-            certificate = self._path(self.operator_certificate)
+            certificate = self.path(self.operator_certificate)
             yield f"federation_certificate = {certificate}"
         else:
             yield "# Whoever can write that file decides whom this site trusts."
             yield "federation_unsigned = true"
         yield "# What is known of it, which is refreshed while the site runs."
-        yield f"federation_folder = {self._path(self.known)}"
+        yield f"federation_folder = {self.path(self.known)}"
+
+    def _hub(self) -> Iterator[str]:
         yield "# Where visitors log in; needed where the federation has several hubs."
-        yield f"hub = {_value(self.hub)}" if self.hub else "# hub = ENTITYID"
+        yield f"hub = {value_of(self.hub)}" if self.hub else "# hub = ENTITYID"
 
     def _digid(self) -> Iterator[str]:
         if self.pseudonym_key is not None:
             yield "# Citizens' names for the application; with another key all change."
-            yield f"pseudonym_key = file:{self._path(self.pseudonym_key)}"
+            yield f"pseudonym_key = file:{self.path(self.pseudonym_key)}"
             yield "# DigiD's back channel: who we are there, and who certifies DigiD."
             yield "# tls_client_key = %(here)s/tls.key"
             yield "# tls_client_certificate = %(here)s/tls.crt"
@@ -180,13 +191,17 @@ class Draft:
         yield "# every one that it reads: a client can send those that are not here."
         if self.headers:
             yield "headers ="
-            yield from (f"    {_value(line)}" for line in self.headers)
+            yield from (f"    {value_of(line)}" for line in self.headers)
         else:
             yield "# headers = X-NAME attribute:name"
 
-    def _sessions(self) -> Iterator[str]:
+    def store_lines(self) -> Iterator[str]:
+        """The option that says where sessions are kept."""
         yield "# Sessions, for one machine; for several: rediss://:PASSWORD@HOST/0"
-        yield f"store = sqlite:///{self._path(self.folder / f'{self.host}.db')}"
+        yield f"store = sqlite:///{self.path(self.folder / f'{self.host}.db')}"
+
+    def _sessions(self) -> Iterator[str]:
+        yield from self.store_lines()
         yield "# Who needs what: basis (a password), midden (a code too), optional"
         yield "# (nobody is asked), off (hands off). The longest line that fits counts;"
         yield "# =/ is the first page alone."
@@ -198,16 +213,16 @@ class Draft:
 
     def _source(self) -> str:
         if is_address(self.federation):
-            return _value(self.federation)
-        return self._path(Path(self.federation))
+            return value_of(self.federation)
+        return self.path(Path(self.federation))
 
-    def _path(self, path: Path) -> str:
+    def path(self, path: Path) -> str:
         """As an ini file says it, so that a folder may be moved with all in it."""
         here = self.ini.absolute().parent
         full = Path(os.path.normpath(path.absolute()))
         if full.is_relative_to(here):
-            return f"%(here)s/{_value(str(full.relative_to(here)))}"
-        return _value(str(full))
+            return f"%(here)s/{value_of(str(full.relative_to(here)))}"
+        return value_of(str(full))
 
 
 def is_address(federation: str) -> bool:
@@ -219,6 +234,6 @@ def _rule(text: str) -> str:
     return _RULE.format(text).ljust(88, "-")
 
 
-def _value(text: str) -> str:
+def value_of(text: str) -> str:
     """As PasteDeploy reads it: a percent sign is the beginning of a name."""
     return text.replace("%", "%%")

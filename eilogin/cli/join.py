@@ -63,11 +63,12 @@ def _checked(kind: TypeAdapter[str], text: str) -> str:
         raise click.BadParameter(f"found '{text}'; expected {told}") from error
 
 
-def _public_url(text: str) -> str:
+def public_url_of(text: str) -> str:
+    """Return the address of a site, as an ini file takes it."""
     return _checked(_PUBLIC_URL, text)
 
 
-def _source(text: str) -> str:
+def source_of(text: str) -> str:
     """Where a federation's metadata comes from."""
     if is_address(text):
         _checked(_ADDRESS, text.removeprefix("mdq:"))
@@ -103,7 +104,7 @@ def _there_or_none(text: str) -> Path | None:
 @click.option(
     "--public-url",
     metavar="URL",
-    type=_public_url,
+    type=public_url_of,
     help="Where visitors find your site, such as https://mijn.example.nl.",
 )
 @click.option(
@@ -115,7 +116,7 @@ def _there_or_none(text: str) -> Path | None:
 @click.option(
     "--federation",
     metavar="URL|FILE",
-    type=_source,
+    type=source_of,
     help="Where the federation's metadata comes from: the operator tells you."
     "  [federation.xml in the folder]",
 )
@@ -326,7 +327,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
         " http://mijn.localhost:8090.)",
         "Public URL",
         option="--public-url",
-        kind=_public_url,
+        kind=public_url_of,
     )
     host = urlsplit(str(public_url)).hostname or ""
     name = said["name"] or ask(
@@ -341,7 +342,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
         " https address, or a file. Nothing need be there yet.",
         "URL or file",
         option="--federation",
-        kind=_source,
+        kind=source_of,
         usual=str(folder / "federation.xml"),
     )
     certificate = said["operator_certificate"] or ask(

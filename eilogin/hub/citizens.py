@@ -33,6 +33,8 @@ _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 #: A password longer than this is not looked at: hashing it would be work for nothing.
 _PASSWORD_LENGTH = 1024
+#: Characters of a password that a command takes (NIST SP 800-63B 5.1.1.2: 8 or more).
+PASSWORD_LENGTHS = (8, _PASSWORD_LENGTH)
 
 #: Of who has no codes, or is nobody.
 _SECRET_OF_NOBODY = pyotp.random_base32()
@@ -249,6 +251,11 @@ def _require_known(citizen: Citizen) -> None:
             raise ValueError(
                 f"{name}: nine digits that pass the eleven-check are expected"
             )
+
+
+def hash_of(password: str) -> str:
+    """Return what the file holds of a password."""
+    return _HASHER.hash(password)
 
 
 def is_valid_bsn(text: str) -> bool:

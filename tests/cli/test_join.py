@@ -12,6 +12,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from paste.deploy import loadapp
 from webtest import TestApp
 
+from eilogin import clock
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part, parts_of
 from eilogin.cli.wrapping import Host
@@ -122,7 +123,7 @@ def taken_in(folder, pairs):
         octets = write_federation(
             [own_of_part(file, part).descriptor(), hub.descriptor()],
             name="",
-            valid_until=4e9,
+            valid_until=clock.now() + 14 * 86400,
             key=SigningKey.load(*pairs["operator"]),
         )
         (folder / "federation.xml").write_bytes(octets)

@@ -1,0 +1,193 @@
+"""``eilogin citizen add FILE``: somebody who can sign in at the hub itself."""
+
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import click
+import pyotp
+
+from eilogin.cli.asking import one_line
+from eilogin.cli.check import telling_errors
+from eilogin.cli.files import rewrite
+from eilogin.errors import ConfigurationError
+from eilogin.files import SECRET, create
+from eilogin.hub.citizens import (
+    PASSWORD_LENGTHS,
+    Citizen,
+    Citizens,
+    hash_of,
+    is_valid_bsn,
+    plain,
+    to_json,
+)
+
+#: White on black, whatever the colours of the terminal: not every app reads a QR code
+#: whose colours are exchanged.
+_COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
+
+
+@click.group("citizen", short_help="Add somebody who can sign in at the hub.")
+def citizen_command() -> None:
+    """Keep the citizens who can sign in at the hub itself ('citizens' of a hub).
+
+    \b
+        eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@citizen_command.command("add", short_help="Add a citizen to a file.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--username",
+    metavar="NAME",
+    type=one_line,
+    required=True,
+    help="What the citizen types; upper and lower case are the same.",
+)
+@click.option(
+    "--name", metavar="TEXT", type=one_line, required=True, help="The citizen's name."
+)
+@click.option("--email", metavar="ADDRESS", type=one_line, help="An e-mail address.")
+@click.option(
+    "--codes/--no-codes",
+    "has_codes",
+    default=True,
+    help="Whether there is an app with one-time codes: needed for more than basis.",
+)
+@click.option(
+    "--issuer",
+    metavar="TEXT",
+    type=one_line,
+    default="eilogin",
+    show_default=True,
+    help="What the app calls this hub.",
+)
+@click.option(
+    "--print",
+    "is_printed",
+    is_flag=True,
+    help="Print the entry, with its secrets, and leave FILE as it is.",
+)
+def add_command(  # noqa: PLR0913 - what can be said of a citizen
+    file: Path,
+    *,
+    username: str,
+    name: str,
+    email: str | None,
+    has_codes: bool,
+    issuer: str,
+    is_printed: bool,
+) -> None:
+    """Add a citizen to FILE, the 'citizens' of a hub; FILE is made if it is missing.
+
+    The command asks for the password twice, and for the BSN, which may stay empty. It
+    stores a hash of the password, and shows the secret of the one-time codes as a QR
+    code for an app, once. Restart the hub: it reads FILE at its start.
+
+    \b
+        eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
+        eilogin citizen add citizens.json --username bram --name Bram --no-codes
+        eilogin citizen add citizens.json … --print    for a file that you edit
+
+    A script gives the password on the first line of standard input, and the BSN, if
+    there is one, on the second. Other users of the machine do not see it there.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    with telling_errors():
+        known = list(Citizens.load(file)) if file.exists() else []
+        before = file.read_bytes() if file.exists() else None
+        if plain(username) in {plain(one.username) for one in known}:
+            raise ConfigurationError(f"{file}: there is a citizen {username!r} already")
+        asked = _asked()
+        citizen = Citizen(
+            id=secrets.token_hex(8),
+            username=username,
+            name=name,
+            bsn=asked.bsn,
+            password=hash_of(asked.password),
+            totp_secret=pyotp.random_base32() if has_codes else "",
+            email=email or "",
+        )
+        if is_printed:
+            click.echo(to_json([citizen]).decode(), nl=False)
+            return
+        _write(file, before, to_json([*known, citizen]))
+    click.echo(
+        f"{file}: {username} added. Restart the hub, which reads it at its start"
+    )
+    if has_codes:
+        _show_codes(citizen, issuer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for, and never stands on the command line."""
+
+    password: str
+    bsn: str
+
+
+def _asked() -> _Asked:
+    if sys.stdin.isatty():
+        password = click.prompt(
+            "Password (nothing is shown)",
+            hide_input=True,
+            confirmation_prompt="The same password again",
+            value_proc=_password,
+        )
+        bsn = click.prompt("BSN, or Enter for none", default="", show_default=False)
+        return _Asked(password, _bsn(bsn))
+    lines = [*sys.stdin.read().splitlines(), "", ""]
+    return _Asked(_password(lines[0]), _bsn(lines[1]))
+
+
+def _password(text: str) -> str:
+    shortest, longest = PASSWORD_LENGTHS
+    if not shortest <= len(text) <= longest:
+        raise click.BadParameter(
+            f"expected a password of {shortest} characters or more"
+        )
+    return text
+
+
+def _bsn(text: str) -> str:
+    text = text.strip()
+    if text and not is_valid_bsn(text):
+        # Without it: it may be somebody's, with a slip.
+        raise click.BadParameter(
+            "expected a BSN: nine digits that pass the eleven-check. Those that begin"
+            " with 9 are for tests"
+        )
+    return text
+
+
+def _write(file: Path, before: bytes | None, after: bytes) -> None:
+    if before is None:
+        create(file, after, mode=SECRET)
+    else:
+        rewrite(file, after, was=before)
+
+
+def _show_codes(citizen: Citizen, issuer: str) -> None:
+    """Show the secret of the codes on a terminal, and nowhere else."""
+    if not sys.stdout.isatty():
+        click.echo("the secret of the one-time codes is in the file: no terminal here")
+        return
+    # Only this command needs it, and every other one would wait for it.
+    import segno  # noqa: PLC0415
+
+    uri = pyotp.TOTP(citizen.totp_secret).provisioning_uri(
+        name=citizen.username, issuer_name=issuer
+    )
+    drawn = StringIO()
+    segno.make(uri, error="m", micro=False).terminal(drawn, border=2, compact=True)
+    click.echo("\nScan this with the app that shows the codes; it is shown once:\n")
+    is_coloured = "NO_COLOR" not in os.environ
+    for line in drawn.getvalue().splitlines():
+        click.echo(
+            f"{_COLOURS}{line}{_NO_COLOURS}" if is_coloured else line, color=True
+        )
+    click.echo(f"\nOr type this secret into the app: {citizen.totp_secret}")

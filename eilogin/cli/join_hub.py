@@ -1,0 +1,219 @@
+"""``eilogin join-hub``: what a hub needs to become a member of a federation.
+
+Its ini file, keys, secret, list of citizens and metadata. Nothing that is there is
+written over but the metadata; a second run makes what is missing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from eilogin.cli.asking import one_line, require_yes
+from eilogin.cli.check import telling_errors
+from eilogin.cli.drafting import Draft, is_address, value_of
+from eilogin.cli.files import KINDS, new_secret, write_new
+from eilogin.cli.join import made, public_url_of, source_of, tell_what_is_left
+from eilogin.cli.wrapping import Host, encoded
+from eilogin.errors import ConfigurationError
+from eilogin.files import SECRET, write
+from eilogin.hub.citizens import to_json
+
+_FILE = "hub.ini"
+#: Where servers call, if that is another address than that of visitors.
+_PORT = 8081
+
+
+@dataclass(frozen=True, slots=True)
+class HubDraft(Draft):
+    """What somebody says of a hub, from which its ini file comes."""
+
+    back_channel_url: str = ""
+
+    @property
+    def citizens(self) -> Path:
+        """The file with the citizens who can sign in."""
+        return self.folder / "citizens.json"
+
+    @property
+    def name_id_key(self) -> Path:
+        """The secret from which the NameIDs are derived."""
+        return self.folder / f"{self.host}-name-id.key"
+
+    def lines(self) -> list[str]:
+        """The whole ini file."""
+        return [
+            *self.server_lines(),
+            *self._back_channel(),
+            "",
+            "[pipeline:main]",
+            "pipeline = session trust hub",
+            "",
+            "[filter:session]",
+            "use = egg:eilogin#session",
+            *self.store_lines(),
+            "",
+            "[filter:trust]",
+            "use = egg:eilogin#trust",
+            "role = hub",
+            *self.party_lines(),
+            *self._of_back_channel(),
+            *self.federation_lines(),
+            "",
+            "[app:hub]",
+            "use = egg:eilogin#hub",
+            "# Who can sign in: eilogin citizen add FILE",
+            f"citizens = {self.path(self.citizens)}",
+            "# With another secret every citizen is a stranger to every site: keep it.",
+            f"name_id_key = file:{self.path(self.name_id_key)}",
+        ]
+
+    def _back_channel(self) -> Iterator[str]:
+        if self.back_channel_url:
+            yield ""
+            yield "# Servers call here, so visitors cannot take all of its threads."
+            yield "[server:back-channel]"
+            yield "use = egg:waitress#main"
+            port = urlsplit(self.back_channel_url).port
+            is_here = self.back_channel_url.startswith("http:")
+            yield f"listen = 127.0.0.1:{port if is_here and port else _PORT}"
+
+    def _of_back_channel(self) -> Iterator[str]:
+        if self.back_channel_url:
+            yield "# Where servers find it: the proxy leads to [server:back-channel]."
+            yield f"back_channel_url = {value_of(self.back_channel_url)}"
+
+
+@click.command("join-hub", short_help="Make what a hub needs to join a federation.")
+@click.option(
+    "--public-url",
+    metavar="URL",
+    type=public_url_of,
+    required=True,
+    help="Where visitors find the hub, such as https://inloggen.example.nl.",
+)
+@click.option(
+    "--back-channel-url",
+    metavar="URL",
+    type=public_url_of,
+    help="Where servers find it, if that is another host or port.",
+)
+@click.option(
+    "--name", metavar="TEXT", type=one_line, help="What people call it.  [the host]"
+)
+@click.option(
+    "--federation",
+    metavar="URL|FILE",
+    type=source_of,
+    help="Where the federation's metadata comes from.  [federation.xml in the folder]",
+)
+@click.option(
+    "--operator-certificate",
+    metavar="FILE",
+    type=Path,
+    help="The certificate of the federation's operator.  [federation.crt there]",
+)
+@click.option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where hub.ini is made, and all else.  [the current folder]",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="rsa",
+    help="Of its key: RSA (3072 bits), which all know, or an elliptic curve.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
+@click.option("--yes", is_flag=True, help="Do not ask before it is written.")
+def join_hub_command(  # noqa: PLR0913 - one for each option
+    *,
+    public_url: str,
+    back_channel_url: str | None,
+    name: str | None,
+    federation: str | None,
+    operator_certificate: Path | None,
+    folder: Path,
+    kind: str,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Make what a hub needs to become a member of a federation.
+
+    That is hub.ini, a key and its certificate, the secret for its NameIDs, an empty
+    list of citizens, and its metadata for the operator. Nothing that is there is
+    written over; a second run makes what is missing.
+
+    \b
+        eilogin join-hub --public-url https://inloggen.example.nl
+        eilogin join-hub --public-url http://inloggen.localhost:8090 --folder hub
+        eilogin join-hub --public-url … --dry-run   see the file first
+        eilogin citizen add citizens.json           then somebody who can sign in
+        eilogin serve hub.ini
+
+    The manual has more about it: contrib/manual/hub.rst.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    source = federation or str(folder / "federation.xml")
+    if source.startswith("mdq:"):
+        raise click.UsageError(
+            "--federation: a hub cannot ask a responder (mdq:), because nobody says"
+            " beforehand which sites it should ask for; expected an address or a file"
+        )
+    draft = HubDraft(
+        ini=folder / _FILE,
+        folder=folder,
+        public_url=public_url,
+        name=name or urlsplit(public_url).hostname or "",
+        federation=source if is_address(source) else str(Path(source)),
+        operator_certificate=operator_certificate or folder / "federation.crt",
+        is_local=True,
+        back_channel_url=back_channel_url or "",
+    )
+    with telling_errors():
+        _join_hub(draft, kind, dry_run=dry_run, yes=yes)
+
+
+def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
+    if draft.ini.exists():
+        _require_same(draft)
+        click.echo(f"{draft.ini}: is there already")
+    else:
+        click.echo("\n".join(draft.lines()))
+        if not dry_run:
+            if not yes:
+                require_yes(f"\nWrite {draft.ini}?")
+            octets = b"".join(encoded(f"{line}\n") for line in draft.lines())
+            draft.folder.mkdir(parents=True, exist_ok=True)
+            write_new(draft.ini, octets)
+            click.echo(f"{draft.ini}: made")
+    if dry_run:
+        click.echo("\nNothing was written (--dry-run).")
+        return
+    for line in (*_made_secrets(draft), *made(Host.read(draft.ini), kind)):
+        click.echo(line)
+    tell_what_is_left(draft.ini)
+
+
+def _made_secrets(draft: HubDraft) -> Iterator[str]:
+    """Make what only a hub has, where it is not there."""
+    secrets = {draft.name_id_key: new_secret(), draft.citizens: to_json([])}
+    for path, octets in secrets.items():
+        if not path.exists():
+            write(path, octets, mode=SECRET)
+            yield f"{path}: made"
+
+
+def _require_same(draft: HubDraft) -> None:
+    """Refuse a file of another hub, or of none."""
+    host = Host.read(draft.ini)
+    found = [guard.options.get("public_url", "").strip() for guard in host.guards]
+    roles = {guard.options.get("role", "").strip() for guard in host.guards}
+    if roles != {"hub"} or found != [draft.public_url]:
+        raise ConfigurationError(
+            f"{draft.ini}: is there already, and is not that of the hub"
+            f" {draft.public_url}; --folder names another folder"
+        )

@@ -223,7 +223,7 @@ def test_none_of_two_members_of_one_entity_id_is_used(
         members = root.findall(q("md:EntityDescriptor"))
         members[two].set("entityID", name_of(one))
 
-    found = read_in_pieces(written(repeat), 3)
+    found = read_in_pieces(written(repeat), COUNT / 2)
     assert name_of(one) not in [entity.entity_id for entity in found.entities]
     assert len(found.entities) == COUNT - 2
     assert len(found.left_out[name_of(one)].alternatives) == 2

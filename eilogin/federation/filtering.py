@@ -120,7 +120,7 @@ class Chosen:
 
     def _wants_unusable(self, entity_id: str, error: PeerUnusable) -> bool:
         if error.alternatives:
-            # Of several that are called so, each may be the one that is wanted.
+            # Each of those that are called so may be the one that is wanted.
             return any(
                 self._wants_unusable(entity_id, one) for one in error.alternatives
             )

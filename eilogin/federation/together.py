@@ -93,7 +93,7 @@ def _without(
     names: Collection[str],
     ambiguous: Collection[str],
 ) -> Fetched:
-    """What comes of a source but for members that are of another one, or ambiguous."""
+    """Return a source without the members of another one, and ambiguous ones."""
     if not names:
         return fetched
     of_another = sorted(name for name in names if name not in ambiguous)

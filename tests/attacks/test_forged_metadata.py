@@ -228,7 +228,7 @@ def hides(site, root, host, part):
     entity.insert(len(entity) if is_last else 0, element)
 
 
-#: Who took a member in.
+#: The registrar of a member.
 REGISTRAR = "https://registrar.test"
 
 
@@ -293,7 +293,7 @@ def test_a_hub_is_none_by_another_type(uwv, kind):
 @pytest.mark.parametrize("host", [HUB, SVB])
 @pytest.mark.parametrize("name", LOCATIONS)
 def test_an_address_beside_a_good_one_leads_nobody_there(uwv, hub, host, name):
-    """Of each service the first is spoilt, and none is used of those that are."""
+    """The first address of each service is spoilt, and eilogin uses only the others."""
     root = uwv.told.root()
     member = uwv.member(root, host)
     spoilt = [services[0] for services in (member.main, member.logout)]
@@ -319,7 +319,7 @@ class TestOneNameForTwo:
 
     @staticmethod
     def twice(site, host, *, is_first):
-        """What the operator signed then; the second one has the stranger's key."""
+        """Sign a federation with a second member that has the stranger's key."""
         root = site.told.root()
         entity = site.member(root, host).entity
         evil = deepcopy(entity)
@@ -380,7 +380,7 @@ class TestOneNameForTwo:
         assert trust.hub_ids == (uwv.entity_id(HUB),)
 
     def test_costs_nobody_who_is_taken_from_elsewhere(self, uwv):
-        """Of the first source nobody is wanted who is called so."""
+        """The line of the first source wants nobody who is called so."""
         uwv.file.write_bytes(self.twice(uwv, SVB, is_first=True))
         other = uwv.folder / "other.xml"
         other.write_bytes(xml.serialize(uwv.member(uwv.told.root(), SVB).entity))

@@ -302,7 +302,7 @@ class TestAdd:
     @pytest.mark.parametrize(
         ("was", "becomes", "code"),
         [
-            (b'Signed="true"', 'Signed="tr\u202e&#10;Error: ue"', 1),
+            (b'use="signing"', 'use="sign\u202e&#10;Error: ing"', 1),
             (b"bindings:SOAP", "bindings:SO\u202eAP", 0),
         ],
     )

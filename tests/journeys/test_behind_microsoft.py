@@ -65,7 +65,7 @@ def as_the_manual_has_it(folder):
 
 
 def check(folder, ini):
-    """What ``eilogin check`` says of a file."""
+    """Run ``eilogin check`` on a file."""
     (folder / "site.ini").write_text(ini)
     return CliRunner().invoke(main, ["check", str(folder / "site.ini")])
 

@@ -224,7 +224,7 @@ class TestEveryMessage:
             del element.attrib[attribute]
         else:
             element.set(attribute, text)
-        with pytest.raises(MalformedMessage):
+        with pytest.raises(MalformedMessage, match=rf"{attribute}|longer than"):
             read(element)
 
     @pytest.mark.parametrize(("write", "read", "value"), MESSAGES)

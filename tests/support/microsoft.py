@@ -32,7 +32,7 @@ _WSFED = (
 
 
 def adfs_metadata(key):
-    """What AD FS publishes, as ``FederationMetadata.xml``."""
+    """Write the ``FederationMetadata.xml`` of AD FS."""
     site = "https://adfs.voorbeeld.test/adfs"
     formats = "".join(
         f"<NameIDFormat>{uri}</NameIDFormat>"
@@ -73,7 +73,7 @@ def adfs_metadata(key):
 
 
 def entra_metadata(key, *more):
-    """What Entra ID publishes of a tenant; ``more`` are the keys that come next."""
+    """Write the metadata of a tenant of Entra ID; ``more`` are its next keys."""
     login = f"https://login.microsoftonline.test/{TENANT}"
     keys = "".join(_key(one, "signing") for one in (key, *more))
     return _signed(
@@ -96,7 +96,7 @@ class MicrosoftParty(HubParty):
         self.entity_id = entity_id
 
     def answer(self, request, name_id, claims, **changes):
-        """What it says of who is named so, with claims by their Names."""
+        """Write a Response about a visitor of this name, with claims by their Names."""
         assertion = messages.read_assertion(self.assertion(request))
         said = {
             "name_id": name_id,

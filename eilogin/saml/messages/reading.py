@@ -200,7 +200,7 @@ def read_assertions(
         not_on_or_after=_instant(conditions, "NotOnOrAfter"),
         audiences=_read_audiences(conditions),
         is_for_us_alone=conditions.find(_PROXY_RESTRICTION) is not None,
-        authn_instant=read_instant(_required(statement, "AuthnInstant")),
+        authn_instant=_required_instant(statement, "AuthnInstant"),
         session_index=_words(statement, "SessionIndex") or None,
         session_ends=_instant(statement, "SessionNotOnOrAfter"),
         level_class=_uri(_needed(context, "saml:AuthnContextClassRef")),
@@ -268,7 +268,7 @@ def read_activity_report(element: etree._Element) -> ActivityReport:
         issuer=_read_issuer(parts),
         name_id=name_id,
         session_index=_required(element, "SessionIndex"),
-        active_at=read_instant(_required(last, "Instant")),
+        active_at=_required_instant(last, "Instant"),
         destination=_read_destination(element),
     )
 
@@ -329,12 +329,15 @@ def _refuse_unknown(tags: Collection[str], known: frozenset[str]) -> None:
 def _read_id(element: etree._Element) -> str:
     text = _required(element, "ID", _LONGEST_NAME)
     if not _NCNAME.fullmatch(text):
-        raise MalformedMessage("an ID is not an XML name")
+        local = etree.QName(element).localname
+        raise MalformedMessage(
+            f"the ID of {local} is not an XML name, which begins with a letter or '_'"
+        )
     return text
 
 
 def _read_issued(element: etree._Element) -> float:
-    return read_instant(_required(element, "IssueInstant"))
+    return _required_instant(element, "IssueInstant")
 
 
 def _read_destination(element: etree._Element) -> str:
@@ -487,7 +490,7 @@ def _read_confirmation(element: etree._Element) -> _Confirmation:
     return _Confirmation(
         recipient=_optional(data, "Recipient"),
         in_response_to=_optional(data, "InResponseTo"),
-        ends=read_instant(_required(data, "NotOnOrAfter")),
+        ends=_required_instant(data, "NotOnOrAfter"),
     )
 
 
@@ -676,8 +679,16 @@ def _required(element: etree._Element, name: str, longest: int = _LONGEST_TEXT) 
 
 
 def _instant(element: etree._Element, name: str) -> float | None:
-    text = element.get(name)
-    return None if text is None else read_instant(text)
+    return None if element.get(name) is None else _required_instant(element, name)
+
+
+def _required_instant(element: etree._Element, name: str) -> float:
+    text = _required(element, name)
+    try:
+        return read_instant(text)
+    except MalformedMessage as error:
+        local = etree.QName(element).localname
+        raise MalformedMessage(f"{name} of {local}: {error}") from error
 
 
 def _flag(element: etree._Element, name: str) -> bool:

@@ -79,7 +79,7 @@ class _Member:
     entity_id: str
     #: Whether it may be on this machine.
     on_loopback: bool
-    #: What is wrong with it by the schema.
+    #: Its faults by the schema.
     verdict: Verdict
     #: The remarks on all members.
     remarks: list[str]
@@ -143,7 +143,7 @@ def showing(through: _Through) -> Iterator[None]:
 def read_tree(
     root: etree._Element, verdicts: Mapping[int, Verdict], *, on_loopback: bool
 ) -> FederationMetadata:
-    """What a document says that is trusted; with the :func:`verdicts_on` its members.
+    """Read a document that is trusted; ``verdicts`` are those of :func:`verdicts_on`.
 
     Where two members have one entityID, both are left out: nobody could tell which of
     them is meant. Raises the error of the first member where none can be used.
@@ -307,7 +307,7 @@ def _read_roles(
 def _participant_of(
     entity: _Part, member: _Member, *, is_hub: bool
 ) -> tuple[_Part | None, ServiceProvider | None]:
-    """The role as a participant; none where it cannot be used, and ``is_hub``."""
+    """Return the role as a participant, or none where it is unusable and ``is_hub``."""
     try:
         role = _role_of(entity, "md:SPSSODescriptor", member)
         if role is None:

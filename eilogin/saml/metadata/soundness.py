@@ -70,9 +70,9 @@ _OF_ROLE = tuple(
         ),
     )
 )
-#: The parts that may be at fault without the rest. Not Extensions: they say what the
-#: operator rules of a member. Of two roles one may be used without the other.
-_SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[1:]))
+#: The parts that may be at fault without the rest. No key, and not Extensions, in which
+#: the operator rules what a member may do.
+_SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
 #: How many parts of one member are named that are at fault; and how many are looked at
 #: one by one, which takes some 50 µs each.
 _MOST_TOLD, _MOST_PARTS = 5, 1000
@@ -80,13 +80,13 @@ _MOST_TOLD, _MOST_PARTS = 5, 1000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with a member by the schema."""
+    """The faults of a member by the schema."""
 
     #: Why it cannot be used at all, or None.
     fault: MalformedMessage | None = None
     #: Which of its roles cannot be used and why, by the name of the element.
     roles: Mapping[str, str] = field(default_factory=dict)
-    #: What is wrong with the rest, in sentences for the log.
+    #: The faults of the rest, in sentences for the log.
     remarks: tuple[str, ...] = ()
 
 
@@ -128,7 +128,7 @@ def require_unique_id(octets: bytes, document: etree._Element) -> None:
 
 
 def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
-    """What is wrong by the schema with which members of a document, as it came.
+    """Judge the members of a document, as it came, by the schema.
 
     They are numbered as :func:`entities_in` finds them, also in the canonical form,
     which cannot be asked any more: it lacks the namespaces that only a value uses
@@ -157,7 +157,7 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
 
 
 def is_sound(document: etree._Element) -> bool:
-    """Tell whether the schema takes a whole document, but for what nobody reads."""
+    """Tell whether a document is valid by the schema, without what nobody reads."""
     drop_unread(document)
     try:
         validate(document, "metadata")
@@ -178,7 +178,7 @@ def _require_sound_around(document: etree._Element) -> None:
 
 
 def _verdict_on(element: etree._Element) -> Verdict:
-    """Judge one member; what of it can be used without the rest is found out."""
+    """Judge one member, and find the parts that it can be used without."""
     fault = _fault_of(element)
     if fault is None:
         return SOUND
@@ -252,7 +252,7 @@ def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def _fault_of(element: etree._Element) -> MalformedMessage | None:
-    """What the schema says of an element alone, with the line in which it stands."""
+    """Return the fault of an element alone, with its line, or None."""
     if _is_valid(element):
         return None
     try:

@@ -12,7 +12,7 @@ from eilogin.saml.xml import in_full
 _MOST_SHOWN = 120
 #: Characters of a text for people, or of a link.
 _LONGEST_TEXT = 2048
-#: What the schema, or we, say of a fault that many have; and the cure.
+#: Faults that many have, as an error tells them; and their cures.
 _CURES = (
     (
         re.compile(r"Organization(?:Name|DisplayName|URL)'.*lang' is required"),

@@ -109,7 +109,7 @@ def _drop_around(element: etree._Element, read: frozenset[str]) -> None:
     """Remove the signatures of an element, and the extensions but for ``read``."""
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
-    # Of two, which the schema refuses, none is removed.
+    # The schema refuses two of these, so neither is removed.
     found = list(element.iterchildren(_EXTENSIONS))
     for extensions in found:
         for extension in list(extensions):

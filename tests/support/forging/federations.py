@@ -325,7 +325,7 @@ def encryption_alone(member: Member) -> None:
         key.set("use", "encryption")
 
 
-@MEMBERS("md-key-of-unknown-use", reasons=(NO_KEYS,))
+@MEMBERS("md-key-of-unknown-use")
 def other_use(member: Member) -> None:
     for key in member.keys:
         key.set("use", "everything")

@@ -56,7 +56,8 @@ class Environment:
             [*pip, *how, "-r", pins], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            unavailable(f"needs Plone from PyPI: {done.stderr[-500:]}")
+            told = done.stderr[-500:]
+            unavailable(f"needs Plone from PyPI: pip install -r {pins}: {told}")
         self._add_eilogin()
 
     def _add_eilogin(self) -> None:

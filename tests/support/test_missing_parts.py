@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import apache
 import cache_servers
@@ -10,6 +11,7 @@ import mellon
 import memcached_servers
 import nginx_servers
 import peer_servers
+import plone_site
 import pysaml2_idp
 import pytest
 import shibboleth
@@ -76,6 +78,11 @@ def no_driver_of_memcached(monkeypatch):
     monkeypatch.setitem(sys.modules, "memcache", None)
 
 
+def no_plone(monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+
+
 def start_chromium():
     with chromium.launched():
         raise AssertionError("it was not missing")
@@ -89,6 +96,11 @@ def start_nginx():
 def start_varnish():
     with cache_servers.varnish_keeps(NOWHERE, 0):
         raise AssertionError("it was not missing")
+
+
+def install_plone():
+    with TemporaryDirectory() as folder:
+        plone_site.Environment(Path(folder) / "environment").make()
 
 
 def make_clock():
@@ -109,6 +121,7 @@ PARTS = pytest.mark.parametrize(
         (no_chromium, start_chromium, "apt install chromium"),
         (no_nginx, start_nginx, "apt install nginx-light"),
         (no_varnish, start_varnish, "apt install varnish"),
+        (no_plone, install_plone, "pip install -r .*raad/requirements.txt"),
         (no_memcached, REQUIRE_MEMCACHED, "apt install memcached"),
         (no_driver_of_memcached, REQUIRE_MEMCACHED, r"pip install 'eilogin\[memcach"),
     ],

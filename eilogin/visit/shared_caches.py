@@ -21,6 +21,7 @@ The answer to an anonymous visitor differs from that to others, so it gets
 import re
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from eilogin import clock
 
@@ -31,6 +32,8 @@ _TO_BROWSERS = frozenset((_CONTROL, _EXPIRES, _PRAGMA))
 #: How every name ends that says what a cache may keep. Few others do.
 _ENDS = frozenset(("control", "expires", "pragma"))
 _END = 7
+#: Their last letters: few other names get as far as the comparison above.
+_LAST = frozenset("lLsSaA")
 #: Headers for shared caches, and the value that forbids to keep the answer.
 _TO_SHARED = {
     "surrogate-control": "no-store",
@@ -45,13 +48,15 @@ _OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
 _DIRECTIVE = re.compile(r'([^\s,;="]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,;="]+))?')
 #: A longer Cache-Control is malformed.
 _LONGEST = 1000
+#: How many different ones a process remembers.
+_REMEMBERED = 256
 
 
 def are_about_caches(headers: Headers) -> bool:
     """Whether headers say what a cache may keep; quick, for every answer asks it."""
     # No generator: each answer would pay for it.
-    for name, _ in headers:  # noqa: SIM110
-        if name[-_END:].lower() in _ENDS:
+    for name, _ in headers:
+        if name[-1:] in _LAST and name[-_END:].lower() in _ENDS:
             return True
     return False
 
@@ -77,7 +82,11 @@ def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
 
 def varying(headers: Headers) -> list[tuple[str, str]]:
     """Return the headers of an answer that depends on the cookies of the request."""
-    said = [text for name, text in headers if name.lower() == _VARY]
+    # Few names are as long, and most answers have none.
+    of_length = [one for one in headers if len(one[0]) == len(_VARY)]
+    said = [text for name, text in of_length if name.lower() == _VARY]
+    if not said:
+        return [*headers, ("Vary", "Cookie")]
     names = [name.strip() for text in said for name in text.split(",") if name.strip()]
     if "*" in names or "cookie" in map(str.lower, names):
         return [*headers]
@@ -105,7 +114,13 @@ def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
     said = ",".join(text for name, text in told if name == _CONTROL)
     if not said:
         return _without_control(told, fresh) or otherwise
-    if len(said) > _LONGEST or _DIRECTIVE.sub("", said).strip(" \t,"):
+    return _narrowed(said, fresh) if len(said) <= _LONGEST else "no-store"
+
+
+@lru_cache(_REMEMBERED)
+def _narrowed(said: str, fresh: int) -> str:
+    """A Cache-Control for the browser alone; an application says few different ones."""
+    if _DIRECTIVE.sub("", said).strip(" \t,"):
         # Each cache would read it in a way of its own.
         return "no-store"
     found = [

@@ -1,6 +1,10 @@
 """The headers with which shared caches keep no answer to a signed-in visitor."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eilogin.visit import shared_caches
 from eilogin.visit.shared_caches import for_one_visitor, varying
@@ -45,6 +49,23 @@ def control(*said, otherwise="no-store"):
 )  # fmt: skip
 def test_leaves_to_the_browser_what_the_application_says(said, found):
     assert control(("Cache-Control", said)) == found
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["public", "s-maxage=60", "private", "no-store", "x", *'",;= \t\\']
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_opens_no_answer_whatever_the_application_says(said):
+    found = control(("Cache-Control", said))
+    words = [word.strip() for word in found.split(",")]
+    # A cache that knows nothing of quotes sees it, too.
+    assert words[0] == "private" or "no-store" in words
+    outside = re.sub(r'"(?:[^"\\]|\\.)*"', "", found)
+    assert not re.search(r"\b(public|s-maxage)\b", outside)
 
 
 def test_reads_several_headers_as_one():

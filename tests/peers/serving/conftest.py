@@ -120,10 +120,9 @@ def _nobody() -> list[str]:
     """Apache is not run as root, and must still reach our code, wherever that is."""
     if os.geteuid() != 0:
         return []
-    able = "+dac_override,+dac_read_search"
     return [
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-        *(f"--inh-caps={able}", f"--ambient-caps={able}"),
+        *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
     ]
 
 

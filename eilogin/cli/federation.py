@@ -356,6 +356,27 @@ def list_command(folder: Path) -> None:
     click.echo(f"{many(len(known.members), 'member')}")
 
 
+@federation_command.command(
+    "show", short_help="Show one member: keys, addresses, rules."
+)
+@DIR
+@click.argument("entity_id", metavar="ENTITYID")
+def show_command(folder: Path, entity_id: str) -> None:
+    """Show the member called ENTITYID as "add" showed it, and what is ruled of it.
+
+    A part of the entityID is enough if no other member has it.
+    """
+    known = Folder(folder, bar("reading"))
+    member = chosen_member(known, entity_id)
+    for line in asked_by(member, known.members.values()):
+        click.echo(line)
+    rule = known.rules.get(member.entity_id, Rule())
+    click.echo(printable(f"rules         {_in_words(rule)}"))
+    click.echo(printable(f"file          {known.files[member.entity_id]}"))
+    if member.note:
+        click.echo(printable(f"              {member.note}"))
+
+
 @federation_command.command("rules", short_help="Say what holds for a member.")
 @DIR
 @click.argument("entity_id", metavar="[ENTITYID]", required=False)

@@ -1136,6 +1136,22 @@ class TestVerifyAndDiff:
             assert f"{expected} '14d'\n" in told
 
 
+class TestShow:
+    def test_has_all_that_is_known_of_a_member(self, three, run):
+        run("rules", SITE, "--level", "hoog")
+        told = run("show", "site.test")
+        assert told.startswith(f"entityID      {SITE}\n")
+        for line in (
+            "  answers     https://site.test/eilogin/acs  (HTTP-Artifact)\n",
+            f"  signing     {fingerprints(key_of('site').certificate_text)}\n",
+            "rules         shares the usual session; level hoog or higher\n",
+            "members/site.test-eilogin-metadata.xml\n",
+            "              added 2026-11-24T09:00:00Z by ",
+        ):
+            assert line in told
+        assert "is a part of 2 entityIDs" in run("show", "eilogin", code=1)
+
+
 class TestCalendar:
     @pytest.fixture
     def calendar(self, three):

@@ -23,6 +23,8 @@ from sloppy import rich, with_slip
 from eilogin import clock as the_clock
 from eilogin.cli import main
 from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.federation.start import trust_of
+from eilogin.federation.trust_options import TrustOptions
 from eilogin.operator import Rule
 from eilogin.operator.folder import FederationOptions
 from eilogin.saml import bindings
@@ -1202,15 +1204,27 @@ class TestRollover:
         return SigningKey.load(*(path.read_bytes() for path in files))
 
     def test_goes_from_step_to_step(self, begun, run, next_key, tmp_path, clock):
-        """Who pins both reads all that is published, before and afterwards."""
-        both = [key_of("operator").public, next_key.public]
+        """A site that pins both reads all that is published, before and afterwards."""
         www = tmp_path / "www"
+        site = {
+            "public_url": "https://site.test",
+            "key": str(tmp_path / "site.key"),
+            "certificate": str(tmp_path / "site.crt"),
+            "federation": str(www / "metadata.xml"),
+            "federation_certificate": (
+                f"{tmp_path}/operator.crt\n{www}/operator-next.crt"
+            ),
+        }
 
         def published():
             run("publish", www)
-            octets = (www / "metadata.xml").read_bytes()
-            return len(read_federation(octets, both).entities)
+            pinned = (www / "operator-next.crt").exists()
+            left = {} if pinned else {"federation_certificate": str(followed)}
+            return len(
+                trust_of(read(TrustOptions, {}, site | left)).federation.entities
+            )
 
+        followed = begun / "operator-2026-11-24.crt"
         told = run("rollover")
         assert told.startswith("step 2 of 4: members pin the next certificate beside")
         assert fingerprints(key_of("operator").certificate_text) in told

@@ -48,6 +48,8 @@ _OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
 _DIRECTIVE = re.compile(r'([^\s,;="]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,;="]+))?')
 #: A longer Cache-Control is malformed.
 _LONGEST = 1000
+#: The longest max-age in place of an Expires, in seconds.
+_YEAR = 365 * 86_400
 #: How many different ones a process remembers.
 _REMEMBERED = 256
 
@@ -152,4 +154,4 @@ def _seconds_until(expires: str) -> int:
         ends = parsedate_to_datetime(expires).timestamp()
     except (ValueError, OverflowError):
         return 0
-    return max(0, int(ends - clock.now()))
+    return max(0, min(_YEAR, int(ends - clock.now())))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from eilogin.visit import shared_caches
 from eilogin.visit.shared_caches import for_one_visitor, varying
 
+NEVER = "Fri, 31 Dec 9999 23:59:59 GMT"
 FUTURE, PAST = "Tue, 24 Nov 2026 10:00:00 GMT", "Tue, 24 Nov 2026 08:59:59 GMT"
 
 
@@ -83,6 +84,7 @@ def test_reads_several_headers_as_one():
         ({"Expires": FUTURE, "Cache-Control": "no-store"}, "no-store", []),
         ({"Expires": FUTURE, "Pragma": "no-cache"}, "private, no-cache", ["Pragma"]),
         ({"Expires": FUTURE, "expires": PAST}, "private", ["Expires", "expires"]),
+        ({"Expires": NEVER}, "private, max-age=31536000", []),
         ({"Expires": PAST}, "private", ["Expires"]),
         ({"Expires": "0"}, "private", ["Expires"]),
         ({"Expires": "Tue, 99 Nov 2026 10:00:00 GMT"}, "private", ["Expires"]),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from base64 import b64encode
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import pytest
 from app_sites import Citizen
 from eilogin_sites import HUB, Ours, code, metadata_of, person
 from manual_blocks import block
-from plone_site import EDITOR, PAGE, Environment, PloneSite
+from plone_site import ADMIN, EDITOR, PAGE, Environment, PloneSite
 
 from eilogin.testing import File
 from eilogin.visit.rules import Rules
@@ -44,7 +45,7 @@ def plone(tmp_path_factory):
     )
     site.configure(block(PAGE, "Install and join", "ini"))
     ours.join(*map(ours.metadata, (HUB, ELSEWHERE)), metadata_of(site.ini_file))
-    with ours.running(), site.server() as server:
+    with ours.running(), site.server() as server, site.proxy():
         yield site
     assert "Traceback" not in server.log, server.log
 
@@ -126,6 +127,14 @@ def test_an_editor_logs_in_as_ever(plone):
     browser.visit(plone.url("/failsafe_login"))
     browser.press("Inloggen", __ac_name=name, __ac_password=password)
     assert "user=editor" in browser.visit(plone.url("/@@echo")).text
+
+
+def test_nobody_is_a_user_of_zope_by_http_basic(plone):
+    credentials = b64encode(ADMIN.encode()).decode()
+    answer = plone.browser().fetch(
+        plone.url("/@@echo"), Authorization=f"Basic {credentials}"
+    )
+    assert "user=None" in answer.text
 
 
 # --- what strangers see -----------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Plone from PyPI, made and joined as the manual says, and served by one process.
+"""Plone from PyPI, made and joined as the manual says, and served behind an nginx.
 
 Plone and eilogin have an environment of their own, with the versions that are in
 ``tests/apps/raad/requirements.txt``. It is made for one run, or kept in the folder
@@ -11,10 +11,12 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from manual_blocks import block, blocks, with_changes
+from nginx_servers import nginx
 from peer_servers import Server, over_http
 from real_parts import free_ports, unavailable
 
@@ -26,9 +28,9 @@ PAGE = "plone.rst"
 #: The user of Zope who may do everything, and Plone's editor.
 ADMIN = "admin:Secret-of-admin-1"
 EDITOR = "editor", "Secret-of-editor-1"
-#: The site in Zope, and where the manual says that it is.
-_PLONE = "/VirtualHostBase/http/{host}:{port}/Plone/VirtualHostRoot"
+#: Where the manual says that the site is, and how its nginx says it to Zope.
 _PUBLIC = "https://raad.example.nl"
+_HOST = "https/raad.example.nl:443"
 
 
 class Environment:
@@ -74,7 +76,7 @@ class PloneSite:
     def __init__(self, folder: Path, environment: Environment) -> None:
         self.folder = folder
         self._environment = environment
-        (self._port,) = free_ports(1)
+        self._port, self._behind = free_ports(2)
         self.host = f"raad.localhost:{self._port}"
         self._instance = folder / "instance"
         self.ini_file = self._instance / "etc" / "zope.ini"
@@ -85,7 +87,7 @@ class PloneSite:
         """Make Zope's instance, Plone's site, and what the manual has besides."""
         self.run("mkwsgiinstance", "-d", self._instance, "-u", ADMIN)
         text = self.ini_file.read_text()
-        self.ini_file.write_text(text.replace("port = 8080", f"port = {self._port}"))
+        self.ini_file.write_text(text.replace("port = 8080", f"port = {self._behind}"))
         self._add_on()
         here = {_PUBLIC: f"http://{self.host}"}
         script = block(PAGE, "Plone's users and roles", "python")
@@ -147,22 +149,28 @@ class PloneSite:
             *(self._environment.python, "-m", "eilogin", "serve", self.ini_file)
         ]
         return Server(
-            self.ini_file.parent, command, self._port, environment=self.variables
+            self.ini_file.parent, command, self._behind, environment=self.variables
         )
+
+    def proxy(self) -> AbstractContextManager[None]:
+        """The nginx of the manual before it, to which browsers come."""
+        here = {
+            "127.0.0.1:8080": f"127.0.0.1:{self._behind}",
+            _HOST: f"http/{self.host}",
+        }
+        location = with_changes(block(PAGE, "Install and join", "nginx"), here)
+        server = f"server {{ listen 127.0.0.1:{self._port};\n{location}\n}}"
+        return nginx(self.folder, server, self._port)
 
     def url(self, path: str = "/") -> str:
         return f"http://{self.host}{path}"
 
     def browser(self) -> Browser:
-        """A browser behind the proxy that says where the site is."""
-        return Browser(self._by_proxy)
+        return Browser(_asked)
 
-    def _by_proxy(self, environ, start_response):
-        if environ["HTTP_HOST"] == self.host:
-            host, _, port = self.host.partition(":")
-            before = _PLONE.format(host=host, port=port)
-            environ = {**environ, "PATH_INFO": before + environ["PATH_INFO"]}
-        return over_http(environ, partial(_with_type, start_response))
+
+def _asked(environ, start_response):
+    return over_http(environ, partial(_with_type, start_response))
 
 
 def _with_type(start_response, status, headers, exc_info=None):

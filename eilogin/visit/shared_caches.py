@@ -44,8 +44,10 @@ _TARGETED = f"-{_CONTROL}"
 #: Directives that open an answer to shared caches, or that qualify ``private`` and
 #: ``no-store`` (RFC 9111 5.2.2.3 and 5.2.2.7).
 _OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
-#: A directive with its value. Some applications write blanks in place of commas.
-_DIRECTIVE = re.compile(r'([^\s,;="]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,;="]+))?')
+#: A directive with its value (RFC 9110 5.6.2). Some applications write blanks in place
+#: of commas.
+_SIGN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]"
+_DIRECTIVE = re.compile(rf'({_SIGN}+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|{_SIGN}+))?')
 #: A longer Cache-Control is malformed.
 _LONGEST = 1000
 #: The longest max-age in place of an Expires, in seconds.

@@ -372,6 +372,18 @@ def _folder(value: object, info: ValidationInfo) -> object:
     return path
 
 
+def _new_folder(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    path = from_ini(value, info)
+    if is_there(path.is_dir):
+        return path
+    can_be_made = is_there(path.parent.is_dir) and not is_there(path.exists)
+    if not can_be_made or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError("a folder, or a new one in an existing folder of this user")
+    return path
+
+
 def _readable_files(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
@@ -483,6 +495,8 @@ Networks = Annotated[tuple[IPNetwork, ...], BeforeValidator(_networks)]
 WebAddress = Annotated[str, BeforeValidator(web_address)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
+#: A folder that is made at its first use, where it is missing.
+NewFolder = Annotated[Path, BeforeValidator(_new_folder)]
 #: Several, one a line.
 ReadableFiles = Annotated[tuple[Path, ...], BeforeValidator(_readable_files)]
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]

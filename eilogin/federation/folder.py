@@ -146,6 +146,7 @@ class SiteFolder:
         self.require_safe()
         self._require_ours()
         try:
+            self._make_parent()
             self.path.mkdir(mode=0o755, exist_ok=True)
             self._give(self.path)
         except OSError as error:
@@ -154,6 +155,17 @@ class SiteFolder:
             raise ConfigurationError(
                 f"federation_folder: {self.path} cannot be written by this user"
             )
+
+    def _make_parent(self) -> None:
+        """Make the folder of all sites, of the owner of the folder that it is in."""
+        parent = self.path.parent
+        try:
+            parent.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        if os.geteuid() == 0:
+            owner = parent.parent.stat()
+            os.chown(parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def _give(self, path: Path | int) -> None:
         """Have what an administrator makes be of whose the folder is: the server.

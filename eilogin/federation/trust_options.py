@@ -43,9 +43,9 @@ from eilogin.saml.keys import PublicKey, certificate_key, load_certificate
 from eilogin.saml.levels import DIGID
 from eilogin.settings import (
     Flag,
-    Folder,
     MetricsToken,
     Networks,
+    NewFolder,
     ReadableFile,
     ReadableFiles,
     Seconds,
@@ -86,10 +86,10 @@ class TrustOptions(OwnOptions, name="trust"):
         default=None,
         shown="off",
     )
-    federation_folder: Folder | None = option(
-        "folder in which all that is known of the federation is kept: for a start "
-        "while a source is down, and to be refreshed while we run; nothing that is "
-        "older is taken after that",
+    federation_folder: NewFolder | None = option(
+        "folder, made where it is missing, in which all that is known of the "
+        "federation is kept: for a start while a source is down, and to be refreshed "
+        "while we run; nothing that is older is taken after that",
         default=None,
         shown="none: read at the start only",
     )

@@ -476,7 +476,7 @@ WRONG = {
         "federation_certificate": "no.crt",
         "federation_unsigned": "maybe",
         "federation_validity": "a month",
-        "federation_folder": "no-folder",
+        "federation_folder": "no/folder",
         "federation_refresh": "10s",
         "federation_changes": "all",
         "four_eyes": "maybe",
@@ -1135,6 +1135,15 @@ class TestMetadataAtAnAddress:
         assert "refuses connections" in told.expected
         assert "ask who runs that address (metadata-unavailable)" in told.expected
         assert "geheim" not in str(told)
+
+    def test_is_kept_in_a_folder_that_the_start_makes(self, site):
+        folder = site.var / "trust"
+        site.set("filter:uwv-eilogin", federation_folder="%(here)s/var/trust")
+        site.set("filter:hub-trust", federation_folder="%(here)s/var/trust")
+        assert site.faults() == []
+        assert not folder.exists(), "a check makes nothing"
+        loadapp(f"config:{site.file}", "inloggen")
+        assert folder.is_dir()
 
     def test_is_noted_where_a_copy_stands_in_for_it(self, site):
         (site.var / "trust").mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from dataclasses import replace
 
 import pytest
@@ -136,6 +137,15 @@ class TestAFolder:
         found = SiteFolder.of(tmp_path, name).path
         assert found.parent == tmp_path
         found.mkdir()
+
+    def test_of_all_sites_is_made_where_it_is_missing(self, tmp_path):
+        everything = tmp_path / "trust"
+        SiteFolder.of(everything, "https://uwv.example.nl").prepare()
+        assert stat.S_IMODE(everything.stat().st_mode) == 0o700
+        assert everything.stat().st_uid == tmp_path.stat().st_uid
+        # No more than that one: another one may be a slip.
+        with pytest.raises(ConfigurationError, match="No such file"):
+            SiteFolder.of(tmp_path / "no/trust", "https://uwv.example.nl").prepare()
 
     def test_that_everybody_may_write_is_refused(self, folder):
         folder.path.chmod(0o777)

@@ -136,11 +136,17 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def servers(request, folder):
-    """The server of one recipe."""
-    command: Callable[[Ours], list[str | Path]] = COMMANDS[request.param]
-    (folder / request.param).mkdir()
-    ours = Ours(folder / request.param, SITES, hub={})
+def run(request):
+    """The name of a recipe."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def servers(run, folder):
+    """The server of that recipe."""
+    command: Callable[[Ours], list[str | Path]] = COMMANDS[run]
+    (folder / run).mkdir()
+    ours = Ours(folder / run, SITES, hub={})
     ours.join(*map(ours.metadata, (HUB, *SITES)))
     with Server(ours.folder, command(ours), ours.port, ours.back_port) as server:
         yield Servers(server, server, ours)

@@ -20,11 +20,26 @@ def test_logs_in_once_and_is_logged_out_everywhere(anna, servers, log):
     assert "no second opinion" not in log()
 
 
-def test_takes_the_cookies_of_many_sites(servers):
+def test_takes_the_cookies_of_many_sites(answer_to):
     """A browser sends so many if other applications of the domain set them."""
     cookies = "; ".join(f"site{number}={'x' * 900}" for number in range(8))
+    assert answer_to(Cookie=cookies).status == 302
+
+
+def test_says_whether_it_closes_the_connection(answer_to, run):
+    """A peer that cannot know sends its next message in vain."""
+    assert answer_to().will_close == (run == "uwsgi")
+
+
+@pytest.fixture
+def answer_to(servers):
+    """Ask for the first page of a site, with more headers."""
     url = urlsplit(servers.sites.url("uwv"))
-    connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=30)
-    with contextlib.closing(connection):
-        connection.request("GET", "/", headers={"Host": url.netloc, "Cookie": cookies})
-        assert connection.getresponse().status == 302
+
+    def ask(**headers):
+        connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("GET", "/", headers={"Host": url.netloc, **headers})
+            return connection.getresponse()
+
+    return ask

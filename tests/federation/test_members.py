@@ -255,6 +255,16 @@ def test_what_is_signed_weakly_is_read_only_where_nobody_need_sign(tmp_path, mak
         read([own.key.public], path)
 
 
+def test_metadata_in_the_encoding_of_powershell_is_told_with_its_cure(
+    tmp_path, make_own
+):
+    path = tmp_path / "hub.xml"
+    text = write_entity(make_own().descriptor()).decode()
+    path.write_text(text, "utf-16")
+    with pytest.raises(MetadataUnusable, match=r"hub\.xml: not UTF-8; .*-OutFile"):
+        read(None, path)
+
+
 def test_what_is_no_metadata_controls_no_terminal(tmp_path):
     path = tmp_path / "federation.xml"
     start = '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"'

@@ -27,6 +27,10 @@ _CURES = (
         "expected an instant in UTC, such as 2026-12-31T12:00:00Z",
     ),
     (
+        re.compile("not UTF-8"),
+        "save it as UTF-8 (in PowerShell: Invoke-WebRequest ADDRESS -OutFile FILE)",
+    ),
+    (
         re.compile(r"Missing child element.*RequestedAttribute"),
         "an AttributeConsumingService asks for at least one attribute",
     ),

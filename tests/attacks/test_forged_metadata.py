@@ -329,34 +329,6 @@ class TestOneNameForTwo:
         return site.told.signed(root)
 
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_has_none_of_a_participant_believed(self, hub, is_first, caplog):
-        good = hub.trust(hub.told.octets).federation.digests
-        with caplog.at_level(logging.WARNING, "eilogin"):
-            trust = hub.trust(self.twice(hub, SVB, is_first=is_first))
-        svb = hub.entity_id(SVB)
-        with pytest.raises(UnknownPeer, match="occurs 2 times"):
-            trust.participant(svb)
-        assert hub.told.stranger.certificate_text not in certificates_in(trust)
-        others = {name: digest for name, digest in good.items() if name != svb}
-        assert trust.federation.digests == others
-        assert "left out (peer-unusable)" in caplog.text
-
-    @pytest.mark.parametrize("is_first", [True, False])
-    @pytest.mark.parametrize("is_other_a_hub", [True, False])
-    def test_has_nobody_take_the_place_of_the_hub(self, uwv, is_first, is_other_a_hub):
-        octets = self.twice(uwv, HUB, is_first=is_first)
-        if is_other_a_hub:
-            root = xml.parse(octets, xml.METADATA)
-            root.remove(root.find(xml.q("ds:Signature")))
-            other, known = uwv.member(root, SVB), entities(root)
-            (first, _) = [one for one in known if f"//{HUB}" in one.get("entityID")]
-            other.role.addprevious(deepcopy(first.find(xml.q("md:IDPSSODescriptor"))))
-            octets = uwv.told.signed(root)
-        error = uwv.stops(octets)
-        told = "more than one hub" if is_other_a_hub else "occurs 2 times"
-        assert told in str(error)
-
-    @pytest.mark.parametrize("is_first", [True, False])
     @pytest.mark.parametrize("wanted", ["", f" registrar={REGISTRAR}"])
     def test_has_no_other_source_say_who_it_is(self, uwv, wanted, is_first):
         """It would be the attacker's, who got two of them into the first one.

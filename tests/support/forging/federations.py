@@ -406,6 +406,24 @@ def name_of_another(member: Member) -> None:
     member.entity.set("entityID", f" {member.others[0].get('entityID')} ")
 
 
+def _second(member: Member) -> etree._Element:
+    """Another member of the same name, with the key of somebody else."""
+    second = deepcopy(member.entity)
+    _, pem = new_key_pair("second")
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    for certificate in second.iter(xml.q("ds:X509Certificate")):
+        certificate.text = base64.b64encode(der).decode()
+    return second
+
+
+MEMBERS("md-entityid-again-behind")(
+    lambda member: member.entity.addnext(_second(member))
+)
+MEMBERS("md-entityid-again-before")(
+    lambda member: member.entity.addprevious(_second(member))
+)
+
+
 @MEMBERS("md-unknown-in-role")
 def unknown_in_role(member: Member) -> None:
     etree.SubElement(member.role, "{urn:x}Also")

@@ -9,7 +9,15 @@ A part of eilogin says its name in the class attribute ``eilogin_part``.
 import gc
 from collections import deque
 from collections.abc import Iterable, Mapping
-from types import CodeType, FrameType, FunctionType, MappingProxyType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    MappingProxyType,
+    ModuleType,
+    NoneType,
+)
 
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.settings import Options, section_of
@@ -39,32 +47,47 @@ WITHOUT_IDENTITY = frozenset(("hub", "portal"))
 
 #: Objects that are looked at in all: a filter inside is among the first of them.
 _MOST = 5000
-#: Objects that hold no application, or far too much.
-_LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType)
+#: Objects that may hold many others, and how many are not many.
+_CONTAINERS, _FEW = (dict, list, tuple, set, frozenset, CellType), 100
+#: Objects that hold no application.
+_LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType, NoneType)
 
 
 def parts_inside(app: object) -> frozenset[str]:
     """Return the names of eilogin's parts that ``app`` consists of or refers to.
 
-    No code of ``app`` runs for that.
+    It follows what can be called, and the tables and objects in which a filter keeps
+    that, but not what these objects keep in turn: a logger, say, leads to all others,
+    and so to other sites of this process. No code of ``app`` runs.
     """
     found: set[str] = set()
     seen: dict[int, object] = {}
-    waiting = deque([app])
-    while waiting and len(seen) < _MOST:
-        one = waiting.popleft()
-        # Not isinstance, which asks a lazy object for the class of what it stands for.
-        if id(one) not in seen and not issubclass(type(one), _LEAVES):
-            seen[id(one)] = one
-            found.add(getattr(type(one), "eilogin_part", ""))
-            waiting.extend(_held_by(one))
+    waiting, tables = deque([(app, 0)]), deque[tuple[object, int]]()
+    while (waiting or tables) and len(seen) < _MOST:
+        one, steps = (waiting or tables).popleft()
+        kind = type(one)
+        # No isinstance: it asks a lazy object for the class of what it stands for.
+        if id(one) in seen or issubclass(kind, _LEAVES):
+            continue
+        seen[id(one)] = one
+        found.add(getattr(kind, "eilogin_part", ""))
+        if kind not in _CONTAINERS:
+            steps = 0 if callable(one) else steps + 1
+        if steps <= 1:
+            held = [(inner, steps) for inner in _held_by(one)]
+            # A table of a filter, such as one of files, comes last.
+            is_table = kind in _CONTAINERS and len(held) > _FEW
+            (tables if is_table else waiting).extend(held)
     return frozenset(found - {""})
 
 
 def _held_by(one: object) -> Iterable[object]:
-    if isinstance(one, FunctionType):
+    if type(one) is FunctionType:
         # Not its globals: those are the rest of its module.
         return (one.__closure__, one.__defaults__, one.__kwdefaults__, vars(one))
+    if hasattr(type(one), "eilogin_part"):
+        # Nothing else of ours leads further inside.
+        return (getattr(one, "app", None),)
     return gc.get_referents(one)
 
 

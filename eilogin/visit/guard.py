@@ -186,21 +186,15 @@ class LoginCall:
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor, if there is one.
-
-        None too while nobody can tell, as in ``eilogin.session``; a hub inside gets the
-        :class:`eilogin.errors.EiloginError` then.
-        """
-        known = env.session if self._is_before_hub else env.session_or_none
-        return known(self._environ)
+        """The login of this visitor; None too while nobody can tell."""
+        return env.session_or_none(self._environ)
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
         """None where she is logged in at ``level`` or higher; else what to answer.
 
-        Where that fails, the answer is the page on which the guard would say so; a hub
-        inside gets the :class:`eilogin.errors.EiloginError`, and has pages of its own.
+        Where that fails, the answer is the page on which the guard would say so.
         ValueError for what is no level.
         """
         if level not in LEVELS:
@@ -211,13 +205,7 @@ class LoginCall:
         try:
             return ask(self._environ, level, force=force, passive=passive)
         except EiloginError as error:
-            if self._is_before_hub:
-                raise
             return self._refused(self._environ, error)
-
-    @property
-    def _is_before_hub(self) -> bool:
-        return env.trust(self._environ).own.hub_inside is not None
 
     @property
     def tells_proof(self) -> bool:

@@ -126,7 +126,7 @@ class LoginService(Protocol):
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor, if there is one."""
+        """The login of this visitor, if there is one; None while nobody can tell."""
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False

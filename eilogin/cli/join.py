@@ -15,7 +15,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from eilogin.cli.asking import ask, one_line, require_yes
-from eilogin.cli.check import tell, tell_steps, telling_errors
+from eilogin.cli.check import tell, tell_notes, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.drafting import Draft, is_address
 from eilogin.cli.exposure import is_local_server
@@ -501,5 +501,6 @@ def tell_what_is_left(ini: Path) -> None:
     elif checked.faults:
         tell(checked.faults)
     else:
+        tell_notes(checked.remarks)
         serve = typed("eilogin serve", ini)
         click.echo(f"{ini}: everything in order; serve it: {serve}")

@@ -17,8 +17,9 @@ from eilogin.settings import shown_size
 BODY = 16 * 1024**2
 #: Connections of one server at a time.
 CONNECTIONS = 500
-#: Seconds after which a connection is closed on which nothing happens.
-IDLE = 60
+#: Seconds without a byte after which a connection is closed; more than the 60 of nginx,
+#: which else sends a request on a connection that is just closed.
+IDLE = 90
 
 #: Options that say how much of the machine strangers can take.
 OF_STRANGERS = ("max_request_body_size", "connection_limit")

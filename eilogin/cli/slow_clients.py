@@ -1,7 +1,7 @@
 """Close connections of ``eilogin serve`` whose request does not come in time.
 
 waitress holds a connection for as long as it sends a byte now and then, and takes a
-hundred at most. So a hundred clients that send slowly, on purpose or not, would keep
+limited number. So that many clients that send slowly, on purpose or not, would keep
 everybody else out. A proxy that buffers requests is the better answer; this is for a
 server without one.
 """

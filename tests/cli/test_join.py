@@ -381,6 +381,15 @@ class TestWithoutAnIniFile:
         assert "listen = 127.0.0.1:6543" in result.output
 
 
+def test_notes_are_told_once_nothing_is_left_to_do(join, ini, taken_in, with_key):
+    server = "[server:main]\nuse = egg:waitress\nlisten = 127.0.0.1:1\n\n"
+    join(text=server + APP)
+    taken_in(ini)
+    told = join().output
+    assert "note: [server:main]: without max_request_body_size" in told
+    assert "everything in order; serve it" in told
+
+
 class TestTheKey:
     @pytest.mark.parametrize(
         ("arguments", "name", "bits"),

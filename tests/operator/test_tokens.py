@@ -138,6 +138,23 @@ def test_what_it_signs_is_believed(begin, run, token, tmp_path, kind):
     assert "everything in order" in run("verify")
 
 
+def test_the_next_key_may_be_there_too(begin, run, token, tmp_path):
+    begin("rsa")
+    run("sign")
+    certificate = ("--certificate", token / "ec.crt")
+    run("rollover", "--start", "--key", uri("één"), *certificate)
+    before = (tmp_path / "fed/federation.ini").read_bytes()
+    told = run("rollover", "--switch", "--anyway", code=1)
+    assert "found another key than that of" in told or "the token says" in told
+    assert (tmp_path / "fed/federation.ini").read_bytes() == before
+    (tmp_path / "fed/rollover.ini").unlink()
+    run("rollover", "--start", "--key", uri("ec"), *certificate)
+    run("rollover", "--switch", "--anyway")
+    run("sign")
+    octets = (tmp_path / "fed/metadata.xml").read_bytes()
+    assert read_federation(octets, [public_key(token, "ec")])
+
+
 def test_a_key_is_named_by_its_id_too(begin, run):
     begin("ec", place=f"pkcs11:token=operator;id=%02?module-path={LIBRARY}")
     run("sign")

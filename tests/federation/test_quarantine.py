@@ -1,5 +1,6 @@
 """Members in quarantine: each stays as it was, while all others follow the sources."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -340,6 +341,29 @@ class TestAnApproval:
         hub.folder.drop_waiting()
         hub.folder.note(replace(hub.folder.active, tries=tries))
         assert hub.refresh().what == "rejected"
+
+
+def test_what_waited_in_the_version_before_is_judged_member_by_member(hub):
+    """Its folder is read as it is."""
+    active = json.loads((hub.folder.path / "active.json").read_bytes())
+    # So that version wrote it, of which what is signed waits as a whole.
+    state = {**active["state"], "id": "b" * 32}
+    waiting = {
+        "version": 1,
+        "state": state,
+        "reasons": ["a key"],
+        "since": 1.0,
+        "approvals": [],
+        "than": state["digest"],
+    }
+    (hub.folder.path / "waiting.json").write_text(json.dumps(waiting))
+    assert not {"held", "signed"} & active["state"].keys()
+    with pytest.raises(ConfigurationError, match="a refresh first, which judges"):
+        approve(hub.folder, "b" * 32, ANNA)
+    hub.refresh(*ALL[:-1], moved=[STAD])
+    assert hub.waits == [STAD]
+    assert BURG not in hub.names
+    assert not (hub.folder.path / "waiting.json").exists()
 
 
 class TestRollback:

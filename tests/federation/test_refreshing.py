@@ -1024,6 +1024,39 @@ def test_whatever_is_killed_when_lets_nothing_through_by_other_options(sources):
     pytest.fail("it never came to its end")
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("verb", ["replace", "unlink"])
+def test_whatever_is_killed_when_lets_nothing_out_of_quarantine(sources, verb):
+    sources.publish(HUB, UWV, STAD)
+    site = sources.site(federation=f"{sources.folder}/federation.xml")
+    trust_of(site)
+    folder = folder_of(site)
+    sources.publish(HUB, UWV, STAD, moved=[HUB])
+    refresh(site, folder)
+    # The next one has the same change still, and somebody less.
+    sources.publish(HUB, UWV, moved=[HUB])
+    kept = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    for number in range(100):
+        for path in folder.path.iterdir():
+            path.unlink()
+        for name, octets in kept.items():
+            (folder.path / name).write_bytes(octets)
+        status = _killed_at(number, verb, site, folder)
+        assert members(folder) in ([HUB, UWV], [HUB, UWV, STAD])
+        assert not is_moved(folder)
+        with folder.locked(0):
+            refresh(site, folder)
+        assert members(folder) == [HUB, UWV]
+        assert not is_moved(folder)
+        approve(folder, folder.waiting.id, ANNA)
+        assert is_moved(folder)
+        if status == 0:
+            assert number > 0
+            return
+        assert status == 9
+    pytest.fail("it never came to its end")
+
+
 def is_by(site, judged):
     return judged.configuration == configuration_of(site)
 

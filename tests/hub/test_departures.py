@@ -6,6 +6,7 @@ import pytest
 
 from eilogin.errors import StoreUnavailable
 from eilogin.federation import Federation
+from eilogin.federation.quarantine import remaining
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import FederationMetadata
 
@@ -207,3 +208,31 @@ class TestAParticipantThatLeaves:
         assert anna.is_in_at("stad.test")
         work()
         assert anna.is_in == NO_MORE
+
+
+class TestAParticipantOfWhichAllKeysAreReplaced:
+    """It is closed until somebody approves that: who stole its old key is nobody."""
+
+    @pytest.fixture
+    def closed(self, federation, anna, hub_believes, attacker_key):
+        def with_new_key(entity):
+            role = entity.service_provider
+            role = replace(role, signing_certificates=(attacker_key.certificate_text,))
+            new = replace(entity, service_provider=role)
+            return remaining(entity, new, closes=True)
+
+        federation.work()
+        hub_believes("stad.test", with_new_key)
+        federation.work()
+
+    def test_is_served_by_neither_key(self, closed, another, refused):
+        another.visit("https://stad.test/mijn")
+        refused(another.browser.page, "signature-untrusted")
+
+    def test_keeps_its_sessions_and_hears_of_a_logout(self, closed, anna, work, told):
+        told()
+        work()
+        assert anna.is_in == ALL
+        assert told() == []
+        anna.browser.visit("https://uwv.test/eilogin/logout")
+        assert "stad.test" in told()

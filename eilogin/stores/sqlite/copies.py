@@ -96,7 +96,10 @@ def _is_copy(told: Mapping[str, str], path: Path, beside: int) -> str:
     if "sealed" in told:
         return "is a backup"
     if "file" in told and not _is_same_file(told["file"], file_at(path)):
-        return "was copied from elsewhere, or put back by hand"
+        return (
+            "was copied from elsewhere, or put back by hand, or its file system tells"
+            " another time of its birth, as where the clock was set back"
+        )
     if _epoch(told) < beside:
         return "is older than the one that stood there before, as if put back by hand"
     return ""

@@ -17,12 +17,16 @@ from eilogin_sites import HUB, Ours
 from manual_blocks import block, with_changes
 from peer_servers import Server
 from real_parts import unavailable
+from unmeasured import unmeasured
 
 #: How each site is connected with the hub: python3-saml judges an answer by POST.
 SITES = {"uwv": {"acs": "post"}, "svb": {"acs": "artifact", "logout_binding": "soap"}}
 #: In the recipes.
 ADDRESS, FOLDER, ENVIRONMENT = "127.0.0.1:8080", "/etc/eilogin", "/srv/eilogin"
 SITE = f"{FOLDER}/uwv.ini"
+
+#: Some processes are run so. WebOb imports cgi, which 3.11 and 3.12 deprecate.
+WARNINGS = "error,ignore:'cgi' is deprecated:DeprecationWarning"
 
 UWSGI = Path("/usr/bin/uwsgi-core")
 _PLUGINS = Path("/usr/lib/uwsgi/plugins")
@@ -148,6 +152,9 @@ def servers(run, folder):
     (folder / run).mkdir()
     ours = Ours(folder / run, SITES, hub={})
     ours.join(*map(ours.metadata, (HUB, *SITES)))
-    with Server(ours.folder, command(ours), ours.port, ours.back_port) as server:
+    environment = {**unmeasured(), "PYTHONWARNINGS": WARNINGS}
+    with Server(
+        ours.folder, command(ours), ours.port, ours.back_port, environment=environment
+    ) as server:
         yield Servers(server, server, ours)
     assert "Traceback" not in server.log, server.log

@@ -147,7 +147,9 @@ def _zope_form(text: str) -> None:
     }
     try:
         assert _RULES.rule_of(environ).need in NEEDS
-        environ["wsgi.input"].read()
+        if env.UNSEEN_PARTS in environ:
+            zope.require_no_call_in_parts(environ)
+            assert environ["wsgi.input"].read() == octets, "Zope reads another form"
     except (PathRefused, MalformedMessage):
         return
 

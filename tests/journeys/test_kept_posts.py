@@ -381,6 +381,22 @@ class TestBeforeZope:
         assert received.body == b"percelen%3Amethod=Bekijk"
         assert received.environ[env.SESSION].level == "midden"
 
+    @pytest.mark.parametrize(
+        ("name", "status"), [("percelen:method", 400), ("tekst", 200)]
+    )
+    def test_a_form_with_files_is_looked_at_when_it_is_sent_again(
+        self, anna, clock, application, name, status
+    ):
+        browser = anna.browser
+        anna.log_in("https://uwv.test/mijn")
+        clock.shift(16 * MINUTE)
+        fields = {name: "sociaal:action", "bijlage": SCAN}
+        browser.post("https://uwv.test/mijn", site="same-origin", **fields)
+        log_in_again(anna)
+        browser.press("Verstuur opnieuw")
+        assert browser.page.status_int == status
+        assert len(application.received) == (status == 200)
+
 
 class TestAtAnAddressThatWantsAFreshProof:
     @pytest.fixture

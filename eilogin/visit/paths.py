@@ -50,6 +50,8 @@ _TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
 _PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
 # What may lead nowhere else: to the default view, or to a language or a skin.
 _NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
+# Where Plone has styles and scripts. Below ``++webresource++`` is the site itself.
+_RESOURCE = re.compile(r"\+\+(?:resource|plone|theme)\+\+")
 _NAMESPACE = re.compile(r"\+\+\w+\+\+")
 # Behind one of these, decoded, an application may see no path any more.
 _ENDS = ";?#"
@@ -234,6 +236,8 @@ class Segment:
     may_be_last: bool = False
     #: Whether it may stay where it is.
     may_lead_nowhere: bool = False
+    #: Whether it leads to a folder of styles and scripts, and to no page below that.
+    is_resource: bool = False
 
     @classmethod
     def of(cls, name: str) -> "Segment":
@@ -254,6 +258,7 @@ class Segment:
             # What is behind a view Pyramid leaves to that.
             or any(one.startswith("@@") for one in found),
             any(_NOWHERE.match(one) for one in found),
+            _RESOURCE.match(name) is not None,
         )
 
 

@@ -17,7 +17,8 @@ what is below it; what no line names needs ``basis``. Doubt makes it stricter, n
 less strict:
 
 * A path that an application may read in two ways gets the stricter rule of both.
-* A line of a namespace of Zope (``/++resource++``) holds for all of its names.
+* A line of a namespace of Zope (``/++resource++``) holds for all of its names. A name
+  that may lead nowhere (``/++lang++nl off``) opens no page behind it.
 * A line with ``methods`` holds for these (``GET`` means ``HEAD`` too). For all others
   it does not make the path open: they get what a line of the same path without
   ``methods`` says; where there is none, the strictest of the lines of this path and of
@@ -351,9 +352,11 @@ class Rules:
             # Where no line goes on, what was said last holds for all below.
             ends = {node for node, below in reached if below is None}
             found |= {node.prefix for node in ends}
+            # A line for such a name opens no more than what is behind it needs anyway.
+            stays = nodes if not segment.is_resource else ends
             nodes = {below for _, below in reached if below is not None}
             if segment.may_lead_nowhere:
-                nodes |= ends
+                nodes |= stays
             if segment.may_be_last:
                 found |= {node.exact for node in nodes}
         return found | {node.exact for node in nodes}

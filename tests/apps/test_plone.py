@@ -162,7 +162,11 @@ def test_no_stranger_reads_what_is_guarded(plone, path, accept):
 
 
 @pytest.mark.parametrize(
-    "before", ["/nieuws", "/nieuws/bericht", "/++api++/nieuws", "/++theme++barceloneta"]
+    "before",
+    [
+        *("/nieuws", "/nieuws/bericht", "/++api++/nieuws", "/++theme++barceloneta"),
+        *("/++plone++static", "/++resource++plone.app.event"),
+    ],
 )
 def test_no_page_is_published_by_another_path_than_its_own(plone, before):
     browser = plone.browser()
@@ -204,7 +208,10 @@ def test_a_closed_site_leaves_the_styles_of_an_exempt_page_open(plone):
         path = urlsplit(url).path
         seen = env.Visible(path, path)
         assert rules.rule_of(asked_for(seen)).need == "off", path
-    assert rules.rule_of(asked_for(env.Visible("/nieuws", "/nieuws"))).need == "basis"
+    # The second one is the first one, by a path of its own.
+    for path in ("/intern/besluit", "/++webresource++x/intern/besluit"):
+        assert INTERNAL in plone.browser().visit(plone.url(path)).text
+        assert rules.rule_of(asked_for(env.Visible(path, path))).need == "basis"
 
 
 def asked_for(seen):

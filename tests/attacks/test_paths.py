@@ -528,6 +528,39 @@ def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called)
     assert needed <= NEEDS.index("optional") or asked_for(rules, environ) >= needed
 
 
+TRANSPARENT = ("++api++", "++webresource++", "++webresource++x", "++lang++nl")
+
+
+@settings(max_examples=250)
+@given(
+    zope_lines,
+    st.dictionaries(
+        st.sampled_from(TRANSPARENT).map(lambda name: (name,)),
+        st.sampled_from(("off", "optional", "basis", "midden")),
+        max_size=3,
+    ),
+    st.sampled_from(("off", "optional", "basis", "midden")),
+    st.lists(st.sampled_from((*SITE, *TRANSPARENT, "bezwaar", "zaken")), max_size=5),
+    st.booleans(),
+)
+@example({}, {("++webresource++",): "off"}, "basis", ["++webresource++x", "app"], True)
+def test_no_line_of_what_leads_nowhere_opens_a_page(
+    said, nowhere, otherwise, names, in_zope
+):
+    """``/++webresource++x/app`` is ``/app`` by its own path, which Zope publishes."""
+    where = tuple(name for name in names if name not in TRANSPARENT)
+    path = text_of(names)
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        **mounted_at(""),
+        **({env.VISIBLE: env.Visible(path, path)} if in_zope else {}),
+    }
+    lines_of_pages = {**said, (): otherwise}
+    needed = NEEDS.index(needed_by(lines_of_pages, where))
+    assert asked_for(rules_of({**lines_of_pages, **nowhere}), environ) >= needed
+
+
 @settings(max_examples=250)
 @given(
     zope_lines,

@@ -563,7 +563,10 @@ RESOURCES = (
     "/++plone++static     off",
     "/++resource++        off",
     "/++resource++mijn    midden",
+    "/++webresource++     off",
+    "/++api++             optional",
     "/mijn                midden",
+    "/open                off",
 )
 
 
@@ -580,6 +583,15 @@ RESOURCES = (
         ("/++resource+x", "basis"),
         ("/x++resource++x", "basis"),
         ("/nieuws/++resource++x", "basis"),
+        ("/++webresource++x/++resource++x/a.css", "off"),
+        ("/++webresource++x/++plone++static/a.css", "off"),
+        ("/++webresource++x/++plone++other/a.css", "basis"),
+        ("/++webresource++x", "basis"),
+        ("/++webresource++x/nieuws", "basis"),
+        ("/++webresource++x/mijn", "midden"),
+        ("/++api++/nieuws", "basis"),
+        ("/++api++/open/x", "optional"),
+        ("/++api++/++webresource++x/nieuws", "basis"),
         ("/%252b%252bresource++x", "basis"),
         ("/++view++nieuws", "basis"),
         ("/++lang++nl", "basis"),

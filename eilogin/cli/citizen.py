@@ -138,8 +138,10 @@ def _asked() -> _Asked:
             confirmation_prompt="The same password again",
             value_proc=_password,
         )
-        bsn = click.prompt("BSN, or Enter for none", default="", show_default=False)
-        return _Asked(password, _bsn(bsn))
+        bsn = click.prompt(
+            "BSN, or Enter for none", default="", show_default=False, value_proc=_bsn
+        )
+        return _Asked(password, bsn)
     lines = [*sys.stdin.read().splitlines(), "", ""]
     return _Asked(_password(lines[0]), _bsn(lines[1]))
 

@@ -44,16 +44,16 @@ def _open_store(part: Part, url: str) -> Iterator[Note]:
     store = RedisURL.parse(url)
     if all(is_loopback(host) for host, _ in store.hosts):
         return
-    if store.password is None:
+    if store.password is None and store.cert is None:
         text = (
-            "has no password: whoever reaches that server can end all sessions, or keep"
-            " one; expected rediss://:PASSWORD@HOST, in a file ('file:PATH')"
+            "has no password: anybody on that network can end all sessions; expected"
+            " rediss://:PASSWORD@HOST, in a file that 'file:PATH' names"
         )
         yield Note.at(part, "store", text, "store-without-password")
     if not store.is_encrypted:
         text = (
-            "goes to another host without TLS: whoever listens on the way reads the"
-            " password and the sessions; expected 'rediss:'"
+            "goes to another host without TLS: anybody on the way can read the password"
+            " and the sessions; expected 'rediss:'"
         )
         yield Note.at(part, "store", text, "store-without-tls")
 
@@ -69,8 +69,9 @@ def _behind_a_proxy(
             text = (
                 f"[{server.title}] listens on this machine alone, and 'public_url' is"
                 " https, so a proxy stands before it; without this option all visitors"
-                " count as one network, and a few who guess passwords lock everybody"
-                " out; expected the address of the proxy, such as 127.0.0.1"
+                " count as one network, and a limit that one of them reaches, such as"
+                " of wrong passwords at a hub, holds for everybody; expected the"
+                " address of the proxy, such as 127.0.0.1"
             )
             yield Note.at(part, "trusted_proxies", text, "no-proxies")
             return

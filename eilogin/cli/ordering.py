@@ -117,9 +117,9 @@ def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) 
         is_guard = part.kind == "filter" and part.entry_point in ("main", "login")
         if is_open and is_guard and part.title not in reached and name not in used:
             expected = (
-                f"stands in no pipeline, and nothing of eilogin before [{is_open[0]}]:"
-                f" expected 'filter-with = {name}' there, or '{name}' in the pipeline;"
-                " or no such section"
+                "stands in no pipeline, and no filter of eilogin stands before"
+                f" [{is_open[0]}]; expected 'filter-with = {name}' there, or '{name}'"
+                " in its pipeline; or remove this section"
             )
             file.note(part.title, "", "", expected, "unguarded")
 

@@ -138,7 +138,8 @@ def test_asks_twice_without_an_echo_and_draws_the_code(file):
         {
             b"nothing is shown": PASSWORD,
             b"password again": PASSWORD,
-            b"BSN, or Enter": BSN,
+            b"BSN, or Enter": "900000017",
+            b"eleven-check": BSN,
         },
     )
     assert process.wait(60) == 0, seen

@@ -35,6 +35,7 @@ def test_a_site_that_asks_nobody_is_noted(site, codes, lines, is_open):
         ("redis://:word@192.0.2.1/0", {"store-without-tls"}),
         ("rediss://192.0.2.1/0", {"store-without-password"}),
         ("rediss://:word@192.0.2.1/0", set()),
+        ("rediss://192.0.2.1/0?cert=paste.ini&key=paste.ini", set()),
         ("redis://127.0.0.1:1/0", set()),
         ("redis://localhost:1/0", set()),
         ("redis+cluster://127.0.0.1:1,192.0.2.1:1", {"store-without-password"}),
@@ -91,7 +92,7 @@ class TestAFilterInNoPipeline:
         site.set("pipeline:uwv", pipeline="app")
         fault = site.fault()
         assert (fault.section, fault.code) == ("filter:uwv-eilogin", "unguarded")
-        assert "nothing of eilogin before [app:app]" in fault.expected
+        assert "stands before [app:app]; expected 'filter-with" in fault.expected
         assert "'filter-with = uwv-eilogin'" in fault.expected
 
     def test_is_no_fault_where_every_application_has_a_filter(self, site, codes):

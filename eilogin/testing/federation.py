@@ -154,7 +154,7 @@ class Federation:
         octets = write_federation(
             descriptors,
             name="Test",
-            valid_until=clock.now() + 400 * _DAY,
+            valid_until=clock.now() + 300 * _DAY,
             key=self.key,
         )
         self._write("federation.xml", octets)

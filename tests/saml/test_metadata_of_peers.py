@@ -503,19 +503,6 @@ class TestAnAddress:
         assert "AssertionConsumerService by HTTP-Artifact" in told
         assert told.endswith(repr(address))
 
-    def test_where_artifacts_are_resolved_is_not_needed(self, one):
-        """Answers by POST need none; ``eilogin check`` tells a site that needs it."""
-        text = participant([(BOTH, one)]).replace("SPSSODescriptor", "IDPSSODescriptor")
-        text = text.replace("AssertionConsumerService index", "SingleSignOnService x")
-        text = text.replace(' x="0"', "").replace(
-            "</ds:KeyInfo></KeyDescriptor>",
-            "</ds:KeyInfo></KeyDescriptor><ArtifactResolutionService index='0'"
-            f" Binding='{SOAP}' Location='http://sp.example.nl/resolve'/>",
-        )
-        found = read(text)
-        assert found.entities[0].identity_provider.artifact_resolutions == ()
-        assert "its ArtifactResolutionService by SOAP" in found.remarks[0]
-
     @pytest.mark.parametrize("binding", [POST, ARTIFACT])
     def test_that_is_the_only_one_of_its_service_has_to_be_https(self, one, binding):
         text = participant([(SIGNING, one)])

@@ -62,7 +62,6 @@ from eilogin.saml.xml import q
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
 _EXTENSIONS = q("md:Extensions")
-_RESOLUTION = q("md:ArtifactResolutionService")
 _ENCRYPTION_METHOD = q("md:EncryptionMethod")
 _OF_CONTACT = tuple(map(q, ("md:Company", "md:EmailAddress", "md:TelephoneNumber")))
 
@@ -577,11 +576,10 @@ def _read_endpoints(role: _Part, name: str, member: _Member) -> tuple[Endpoint, 
 def _read_addresses(
     elements: Sequence[etree._Element], member: _Member
 ) -> tuple[Endpoint, ...]:
-    """Return the endpoints of one service whose address can be used.
+    """The endpoints of one service whose address can be used.
 
-    Raises :class:`~eilogin.errors.MalformedMessage` if there is one of a binding that
-    we speak, and none of these can be used. A role can be used without the service that
-    resolves artifacts: answers then come by POST.
+    Raises :class:`~eilogin.errors.MalformedMessage` where there is one of a binding
+    that we speak, and no such one can be used.
     """
     found, faults = [], []
     for element in elements:
@@ -595,13 +593,12 @@ def _read_addresses(
             else:
                 article = "an" if name.startswith("A") else "a"
                 member.tell(f"{article} {name} is passed over: {error}")
-    is_needed = all(element.tag != _RESOLUTION for element in elements)
-    if faults and is_needed and not any(one.binding in _SPOKEN for one in found):
+    if faults and not any(one.binding in _SPOKEN for one in found):
         raise MalformedMessage(
             f"{faults[0]}; ask who runs it for its metadata with another address"
         )
     for fault in faults:
-        member.tell(f"an address is skipped: {fault}")
+        member.tell(f"an address is skipped, others are used: {fault}")
     return tuple(found)
 
 

@@ -48,6 +48,10 @@ _OTHER_ALLOCATOR = (
     "the process has another memory allocator than the C library's (jemalloc or"
     " tcmalloc in LD_PRELOAD?). Start it without that allocator"
 )
+_NO_DEEPBIND = (
+    "the C library of this system (musl?) cannot keep them apart: it has no"
+    " RTLD_DEEPBIND. Use a server without libxml2, such as gunicorn"
+)
 
 
 def load_apart() -> None:
@@ -55,8 +59,8 @@ def load_apart() -> None:
 
     Raises ImportError if that is impossible, and lxml is bound to a foreign libxml2.
     """
-    # musl and macOS have no such flag.
-    if not hasattr(os, "RTLD_DEEPBIND"):
+    # Elsewhere libraries do not take each other's symbols so.
+    if sys.platform != "linux":
         return
     process = ctypes.CDLL(None)
     libxml2 = _address(process, _LIBXML2)
@@ -64,21 +68,18 @@ def load_apart() -> None:
         return
     if _loaded(_LXML) is not None:
         _require_own(libxml2, _LOADED_EARLIER)
-    elif _address(process, _ALLOCATOR) == _address(ctypes.CDLL(_C), _ALLOCATOR):
-        _import_deeply_bound()
-    else:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(_LXML)
+    elif not hasattr(os, "RTLD_DEEPBIND"):
+        _require_own(libxml2, _NO_DEEPBIND)
+    elif _address(process, _ALLOCATOR) != _address(ctypes.CDLL(_C), _ALLOCATOR):
         _require_own(libxml2, _OTHER_ALLOCATOR)
-
-
-def has_foreign_libxml2() -> bool:
-    """Whether the process has a libxml2 in its global scope."""
-    return _address(ctypes.CDLL(None), _LIBXML2) is not None
+    else:
+        _import_deeply_bound()
 
 
 def _require_own(libxml2: int | None, cause_and_cure: str) -> None:
     """Raise ImportError if lxml contains a libxml2, and the process has another one."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_LXML)
     lxml = _loaded(_LXML)
     if lxml is not None and libxml2 not in (None, _address(lxml, _LIBXML2)):
         raise ImportError(

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from eilogin import clock, interposition
+from eilogin import clock
 from eilogin.errors import Busy, MalformedMessage, OpinionsDiffer
 from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import read_instant
@@ -37,18 +37,11 @@ try:
     from onelogin.saml2 import response as onelogin
     from onelogin.saml2.settings import OneLogin_Saml2_Settings
 except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be imported then
-    found = f"found lxml {version('lxml')}, xmlsec {version('xmlsec')}"
-    if interposition.has_foreign_libxml2():
-        raise ImportError(
-            f"python3-saml cannot be used: {error}. This process has loaded another"
-            " libxml2 than lxml and xmlsec contain: that of uWSGI, or of an Apache"
-            f" module such as mod_auth_mellon, mod_xml2enc or mod_php ({found})."
-            f" Cure: {interposition.BUILD}"
-        ) from None
     raise ImportError(
         f"python3-saml cannot be used: {error}. lxml and xmlsec must be built on the"
-        f" same libxml2; {found}, expected lxml 6 and xmlsec 1.3.16 or later:"
-        " pip install 'lxml>=6,<7' 'xmlsec>=1.3.16,<1.4'"
+        f" same libxml2; found lxml {version('lxml')}, xmlsec {version('xmlsec')},"
+        " expected lxml 6 and xmlsec 1.3.16 or later: pip install 'lxml>=6,<7'"
+        " 'xmlsec>=1.3.16,<1.4'"
     ) from None
 
 

@@ -41,6 +41,7 @@ from eilogin.federation.changes import (
 )
 from eilogin.federation.deciding import (
     approve,
+    looked_ahead,
     reject,
     require_hubs,
     require_judged,
@@ -380,7 +381,7 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
 
 def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
     people = Rules.of(site.options).people
-    by_who = {one.approvals for one in waiting.open}
+    by_who = dict.fromkeys(one.approvals for one in waiting.open)
     for approvals in by_who:
         which = ""
         if len(by_who) > 1:
@@ -544,6 +545,11 @@ def _require_approvable(case: _Case, *, is_all: bool) -> None:
     except ConfigurationError as error:
         told = f"{error}; nothing was done: {site.typed('refresh')}"
         raise case.refused(told) from error
+    try:
+        require_hubs(site.options, looked_ahead(site.folder, case.pending))
+    except ConfigurationError as error:
+        told = f"without a hub nobody can log in: {error}; nothing was done"
+        raise case.refused(told) from error
 
 
 def _has_approved(who: Approval, pending: Pending) -> bool:
@@ -554,9 +560,7 @@ def _approve(case: _Case) -> str:
     site, state_id = case.site, case.state_id
     _note(case, "trust.approved")
     people = Rules.of(site.options).people
-    done = approve(
-        site.folder, state_id, case.who, people, partial(require_hubs, site.options)
-    )
+    done = approve(site.folder, state_id, case.who, people)
     if len(done) == len(case.pending):
         return f"{state_id} is active now: {_count(case.changes)}"
     told = f"approved by {_named(case.who)}; 1 more has to, as another user (four_eyes)"

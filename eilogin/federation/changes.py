@@ -2,8 +2,9 @@
 
 Metadata is signed, and a refresh takes what the signature is good for. But who signs
 can slip, and who has stolen that key can sign. So what is new is compared with what is
-active, member by member; what could hand logins to somebody else waits, while the old
-state serves, until an operator has read it and says yes (``eilogin trust``). What
+active, member by member; what could hand logins to somebody else waits, while that
+member stays as it was, until an operator has read it and says yes (``eilogin trust``).
+What
 happens all the time applies by itself: a new member, a key published beside the old
 one, an address on the same host, a new name. A key beside the old one is all that a
 thief of the signing key needs; but so every member changes its key, and sites that

@@ -15,7 +15,7 @@ from eilogin.federation.departed import note_departed
 from eilogin.federation.folder import SiteFolder
 from eilogin.federation.members import Federation
 from eilogin.federation.own import HUB
-from eilogin.federation.quarantine import composed, held_of, known_of
+from eilogin.federation.quarantine import Held, composed, held_of, known_of
 from eilogin.federation.states import Active, Approval, Decision, Pending, Waiting
 
 
@@ -33,17 +33,17 @@ class HubOptions(Protocol):
 
 def approve(
     folder: SiteFolder,
-    change_id: str,
+    change_id: str | Collection[str],
     who: Approval,
     needed: int = 1,
     require: Callable[[Federation], object] = lambda _: None,
 ) -> tuple[Pending, ...]:
     """Note that somebody approves changes; those that are active now: under the lock.
 
-    ``change_id`` is the ID of one, or of all that are open. ``needed`` is how many
-    people have to. Before anything is active ``require`` may raise. Raises
-    ConfigurationError where something else waits by now, or nothing, or it has to be
-    judged anew first.
+    ``change_id`` is the ID of one, or of all that are open; or several IDs.
+    ``needed`` is how many people have to. Before anything is active ``require`` may
+    raise. Raises ConfigurationError where something else waits by now, or nothing, or
+    it has to be judged anew first.
     """
     waiting, named = _named(folder, change_id)
     require_judged(folder, waiting)
@@ -67,7 +67,7 @@ def approve(
     return tuple(done)
 
 
-def reject(folder: SiteFolder, change_id: str, who: Approval) -> None:
+def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) -> None:
     """Have changes be asked no more, as long as they are these; raises as `approve`."""
     waiting, named = _named(folder, change_id)
     ids = {one.id for one in named}
@@ -99,15 +99,42 @@ def require_hubs(options: HubOptions, federation: Federation) -> None:
             peers.hub(federation, name)
 
 
-def _named(folder: SiteFolder, change_id: str) -> tuple[Waiting, tuple[Pending, ...]]:
+def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Federation:
+    """The members as they would be, if these changes were approved by now.
+
+    Raises ConfigurationError, and MetadataUnusable where an index cannot be read.
+    """
+    waiting, active = folder.quarantine, folder.active
+    if active is None or waiting is None:
+        return Federation()
+    if waiting.state is not None:
+        return Federation.from_index(folder.index(waiting.state))
+    names = {one.entity_id for one in pending}
+    state = composed(folder, active.state, _but_for(folder, active, names))
+    return Federation.from_index(folder.index(state))
+
+
+def _but_for(
+    folder: SiteFolder, active: Active, names: Collection[str]
+) -> dict[str, Held]:
+    held = held_of(folder, active.state)
+    return {name: one for name, one in held.items() if name not in names}
+
+
+def _named(
+    folder: SiteFolder, change_id: str | Collection[str]
+) -> tuple[Waiting, tuple[Pending, ...]]:
     waiting = folder.waiting
     if waiting is None:
         raise ConfigurationError(f"{folder}: nothing waits for approval")
-    named = waiting.named(change_id)
+    if isinstance(change_id, str):
+        named = waiting.named(change_id)
+    else:
+        named = tuple(one for one in waiting.open if one.id in change_id)
     if not named:
         raise ConfigurationError(
             f"{folder}: what waits is {waiting.id} by now, not"
-            f" {change_id[:80]!r}: look at that first"
+            f" {str(change_id)[:80]!r}: look at that first"
         )
     return waiting, named
 
@@ -125,9 +152,7 @@ def _release(
 ) -> None:
     """Have members be as they are signed now."""
     held = held_of(folder, active.state)
-    state = composed(
-        folder, active.state, {n: one for n, one in held.items() if n not in names}
-    )
+    state = composed(folder, active.state, _but_for(folder, active, names))
     old, new = (Federation.from_index(folder.index(x)) for x in (active.state, state))
     require(new)
     note_departed(folder, old, new, known_of(held))

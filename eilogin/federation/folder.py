@@ -52,7 +52,7 @@ _TURN = "turn-"
 _ACTIVE, _QUARANTINE = "active.json", "quarantine.json"
 _DECISIONS = "decisions.json"
 #: For how many seconds a decision is known, at the least, and how many are.
-_KNOWN_FOR, _MOST_KNOWN = 30 * 86_400.0, 2_000
+_KNOWN_FOR, _MOST_KNOWN = 30 * 86_400.0, 20_000
 #: That of versions that took a state as a whole or not at all.
 _WHOLE = "waiting.json"
 

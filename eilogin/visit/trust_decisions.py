@@ -17,7 +17,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -29,7 +29,7 @@ from eilogin.federation.changes import Rules
 from eilogin.federation.deciding import approve, reject, require_hubs
 from eilogin.federation.differences import words
 from eilogin.federation.folder import SiteFolder
-from eilogin.federation.states import Decision, Pending, read_decision
+from eilogin.federation.states import Approval, Decision, read_decision
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.sessions import UNREADABLE
 from eilogin.stores import Store, StoredSession
@@ -41,8 +41,8 @@ _log = logging.getLogger("eilogin")
 EVERY = 5.0
 #: For how many seconds other nodes can take a decision over.
 KEPT_FOR = 3 * 86_400.0
-#: How many decisions on one change are read.
-_MOST = 20
+#: How many decisions on one change are read, and how many changes at one look.
+_MOST, _AT_ONCE = 20, 500
 
 
 class SharedDecisions:
@@ -57,7 +57,7 @@ class SharedDecisions:
     ) -> None:
         self._options, self._folder = options, folder
         self._own, self._store = own, store
-        self._next = 0.0
+        self._next, self._looked = 0.0, 0
         #: What this process has written to the store, and what could not be taken.
         self._written: set[Decision] = set()
         self._failed: set[Decision] = set()
@@ -119,10 +119,21 @@ class SharedDecisions:
         if waiting is None:
             return
         taken = set(self._folder.decisions) | self._failed
-        for pending in waiting.open:
-            for one in self._decided(pending.id):
+        alike: dict[tuple[bool, Approval], list[Decision]] = {}
+        for change_id in self._next_ones([one.id for one in waiting.open]):
+            for one in self._decided(change_id):
                 if one not in taken and self._is_fresh(one):
-                    self._take_over(pending, one)
+                    alike.setdefault((one.is_approved, one.who), []).append(one)
+        for decisions in alike.values():
+            self._take_over(decisions)
+
+    def _next_ones(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those that are looked at now: of very many some at each look."""
+        if self._looked >= len(ids):
+            self._looked = 0
+        first = self._looked
+        self._looked += _AT_ONCE
+        return ids[first : self._looked]
 
     @staticmethod
     def _is_fresh(one: Decision) -> bool:
@@ -139,32 +150,37 @@ class SharedDecisions:
                 one = read_decision(json.loads(octets))
                 yield one
 
-    def _take_over(self, pending: Pending, one: Decision) -> None:
+    def _take_over(self, decisions: Sequence[Decision]) -> None:
         number = self._folder.lock()
         if number is None:
             return  # Somebody is at it: the next look.
         try:
-            self._decide(pending, one)
+            self._decide(decisions)
         except ConfigurationError as error:
-            self._failed.add(one)
+            self._failed.update(decisions)
             told = "%s: a decision of another node cannot be taken over: %s"
             _log.warning(told, self._party, error)
         finally:
             os.close(number)
 
-    def _decide(self, pending: Pending, one: Decision) -> None:
-        if one.is_approved:
+    def _decide(self, decisions: Sequence[Decision]) -> None:
+        """Have decisions count here, all of one person and one kind."""
+        first, ids = decisions[0], {one.id for one in decisions}
+        waiting, who = self._folder.waiting, first.who
+        pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]
+        if first.is_approved:
             people = Rules.of(self._options).people
             require = partial(require_hubs, self._options)
-            approve(self._folder, one.id, one.who, people, require)
+            approve(self._folder, ids, who, people, require)
         else:
-            reject(self._folder, one.id, one.who)
-        code = "trust.approved" if one.is_approved else "trust.rejected"
-        by = f"{words(one.who.name)} (uid {one.who.uid}), at another node"
-        fields = {"code": code, "id": one.id, "who": one.who.name, "uid": one.who.uid}
-        told = {"changes": [*pending.reasons], "node": "another"}
-        self._folder.log({**fields, **told})
-        audit.event(
-            code, reference=one.id, peer=self._party, by=by, changes=pending.reasons
-        )
-        _log.warning("%s: federation: %s: %s by %s", self._party, one.id, code, by)
+            reject(self._folder, ids, who)
+        code = "trust.approved" if first.is_approved else "trust.rejected"
+        by = f"{words(who.name)} (uid {who.uid}), at another node"
+        for one in pending:
+            reasons = [*one.reasons]
+            fields = {"code": code, "id": one.id, "who": who.name, "uid": who.uid}
+            self._folder.log({**fields, "changes": reasons, "node": "another"})
+            audit.event(
+                code, reference=one.id, peer=self._party, by=by, changes=reasons
+            )
+        _log.warning("%s: federation: %s: %s", self._party, code, by)

@@ -527,6 +527,47 @@ class TestMetadataThatIsSoonOver:
         assert f"newer metadata: eilogin trust refresh {kept.file}\n" in told
 
 
+def test_nobody_approves_that_a_site_has_no_hub(kept, operator, eilogin, folder):
+    eilogin("refresh")
+    operator(lambda one: one if one.entity_id != HUB else None)
+    assert "our hub: " in eilogin("refresh")
+    change = folder.waiting.id
+    told = eilogin("approve", change, status=1)
+    assert "without a hub nobody can log in: has no hub" in told
+    assert "; nothing was done" in told
+    assert not (folder.path / "log.jsonl").exists()
+    assert key_of_hub(folder)
+
+
+def test_one_member_of_several_is_decided_by_its_own_id(
+    kept, operator, eilogin, at_the_hub
+):
+    folder = SiteFolder.of(kept.var / "kept", HUB)
+    eilogin("refresh", *at_the_hub)
+
+    def moved(member):
+        if member.entity_id == HUB:
+            return member
+        role = member.service_provider
+        there = replace(role.assertion_consumers[0], location="https://x.test/")
+        role = replace(role, assertion_consumers=(there,))
+        return replace(member, service_provider=role)
+
+    kept.set("filter:hub-trust", federation_changes="off")
+    operator(moved)
+    eilogin("refresh", *at_the_hub)
+    told = eilogin("diff", *at_the_hub)
+    ids = dict(re.findall(r"^  ([0-9a-f]{32})  (\S+)$", told, re.MULTILINE))
+    stad = next(one for one, name in ids.items() if name == STAD)
+    uwv = next(one for one, name in ids.items() if name == UWV)
+    assert f"{stad} is active now: 1 change" in eilogin("approve", stad, *at_the_hub)
+    assert f"{uwv} is rejected" in eilogin("reject", uwv, *at_the_hub)
+    shown = eilogin("show", *at_the_hub)
+    assert f"rejected: {UWV} stays as it was until it changes again" in shown
+    assert folder.waiting is None
+    assert "a change of 1 member was rejected" in eilogin("refresh", *at_the_hub)
+
+
 @pytest.fixture
 def at_the_hub(kept):
     """The hub of that file keeps what it knows too, and decides for itself."""

@@ -131,6 +131,25 @@ class TestAnApproval:
         assert two.waits == [STAD]
         assert two.is_moved(DORP)
 
+    @pytest.mark.parametrize(("at_once", "looks"), [(500, 1), (1, 2)])
+    def test_of_several_members_is_of_each(
+        self, nodes, sources, monkeypatch, at_once, looks
+    ):
+        """Of very many some at each look."""
+        monkeypatch.setattr(trust_decisions, "_AT_ONCE", at_once)
+        one, two = nodes(federation_changes="off")
+        sources.publish(*ALL, moved=[STAD, DORP])
+        for node in (one, two):
+            node.refresh()
+        approve(one.folder, one.folder.waiting.id, by("anna", 1000))
+        share(one)
+        for _ in range(looks):
+            assert two.waits
+            share(two)
+        assert two.waits == []
+        lines = (two.folder.path / "log.jsonl").read_text().splitlines()
+        assert len(lines) == 2
+
     def test_comes_to_a_node_that_sees_the_change_later(self, nodes, sources, clock):
         one, two = nodes()
         sources.publish(*ALL, moved=[STAD])

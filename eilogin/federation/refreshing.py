@@ -214,14 +214,22 @@ class _Refresh:
         hubs_of(self._options, self._own, effective)
         is_newer = not self._is_active(state)
         if is_newer:
+            applied = self._applied(old, effective, changes)
             if old is not None:
                 note_departed(self._folder, old, effective, known_of(self._held))
-            applied = self._changes(old, effective) if judged.held else changes
             self._activate(state, tries, applied)
         else:
             self._stays(state, tries, failures)
         self._put(judged, state)
         return self._told(judged, changes, state, failures, is_newer=is_newer)
+
+    def _applied(
+        self, old: Federation | None, effective: Federation, changes: Changes
+    ) -> Changes:
+        """What is otherwise from now on, of all that has changed."""
+        if old is None or not changes:
+            return changes
+        return changes_for(self._options, old, effective, departed_of(self._folder))
 
     def _activate(self, state: State, tries: Tries, changes: Changes) -> None:
         self._folder.activate(state, tries)
@@ -351,7 +359,10 @@ class _Refresh:
         found = {}
         for name, one in self._held.items():
             of = next((x for x in sources if x.key == one.key), None)
-            if of is not None:
+            if one.known is None:
+                # Who is new and waits is let in by no option.
+                found[name] = one
+            elif of is not None:
                 found[name] = replace(one, line=of.line, signers=of.signers)
         return found
 

@@ -13,7 +13,7 @@ from eilogin.federation.changes import id_of
 from eilogin.federation.deciding import approve, reject
 from eilogin.federation.departed import departed_of
 from eilogin.federation.own_options import own_of
-from eilogin.federation.quarantine import held_of, remaining
+from eilogin.federation.quarantine import Held, held_of, remaining
 from eilogin.federation.refreshing import hubs_of
 from eilogin.federation.start import trust_of
 from eilogin.federation.states import Approval
@@ -148,6 +148,14 @@ class TestAKeyThatIsGone:
         assert "participant: key gone: " in told
         assert "moved.test" not in told
 
+    def test_is_told_once(self, hub, events):
+        hub.refresh(keys={STAD: ("member", "next")})
+        hub.refresh(keys={STAD: ("next",)}, moved=[STAD])
+        hub.refresh(*ALL[:-1], keys={STAD: ("next",)}, moved=[STAD])
+        told = "\n".join(events("trust.changed")[-1]["changes"])
+        assert "Members gone (1):" in told
+        assert "key gone: " not in told
+
     def test_was_the_only_one_of_a_participant_and_closes_it_at_its_hub(self, hub):
         hub.refresh(keys={STAD: ("next",)})
         assert hub.waits == [STAD]
@@ -215,6 +223,34 @@ class TestAParticipant:
         assert site.waits == [other]
         assert site.names == {*ALL}
         assert trust_of(site.options).hub_ids == (HUB,)
+
+
+class TestANewHubThatWaits:
+    """Where visitors may be sent to every hub."""
+
+    OTHER = "https://hub.evil.test/metadata"
+
+    @pytest.fixture
+    def site(self, sources, clock):
+        return Party(sources, hub="all")
+
+    def test_is_no_member(self, site):
+        for _ in range(2):
+            assert site.refresh(*ALL, self.OTHER).held == (self.OTHER,)
+            assert site.names == {*ALL}
+
+    def test_is_let_in_by_no_other_options(self, site):
+        site.refresh(*ALL, self.OTHER)
+        other = site.sources.site(hub="all", federation_validity="400d")
+        for _ in range(2):
+            assert trust_of(other).hub_ids == (HUB,)
+            assert site.names == {*ALL}
+            assert site.waits == [self.OTHER]
+
+    def test_is_one_once_it_is_approved(self, site):
+        site.refresh(*ALL, self.OTHER)
+        approve(site.folder, site.folder.waiting.id, ANNA)
+        assert trust_of(site.options).hub_ids == (HUB, self.OTHER)
 
 
 class TestMetadataThatIsOver:
@@ -441,6 +477,15 @@ def test_a_role_that_is_gone_is_gone_but_at_a_participant(member):
     assert remaining(member("A"), hub, closes=True).service_provider is None
     assert remaining(member("A"), hub, closes=True).identity_provider is None
     assert remaining(member("A"), hub, closes=False) == member("A")
+
+
+def test_another_source_says_nothing_of_a_member_before_somebody_has_looked(member):
+    """Neither which keys it has, nor how long it is valid."""
+    known, new = member("AB", valid_until=1.0), member("B", valid_until=2.0)
+    assert Held(UWV, known, is_moved=True).record(new) == known
+    assert Held(UWV, known).record(new) == member("B", valid_until=2.0)
+    assert Held(UWV, known).record(None) == known
+    assert Held(UWV, None).record(new) is None
 
 
 def test_what_was_held_is_read_as_it_was_written(hub):

@@ -89,6 +89,9 @@ class Server:
     ``environment`` is its own, in the place of ours; it is not measured.
     """
 
+    #: Seconds for it to start.
+    patience = PATIENCE
+
     def __init__(
         self,
         folder: Path,
@@ -169,7 +172,7 @@ class Server:
             self.start()
 
     def _wait_for(self, port: int, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while process.poll() is None and time.monotonic() < deadline:
             # An answer: some listen before they have read what they are to serve.
             with contextlib.suppress(OSError, http.client.HTTPException):

@@ -70,6 +70,12 @@ class Environment:
         shutil.copytree(found, packages / found.name)
 
 
+class _Zope(Server):
+    """Has much to read before it answers, on a machine that may be busy."""
+
+    patience = 120.0
+
+
 class PloneSite:
     """A site in ``folder``, which ``environment`` serves at a port of its own."""
 
@@ -148,7 +154,7 @@ class PloneSite:
         command: Sequence[str | Path] = [
             *(self._environment.python, "-m", "eilogin", "serve", self.ini_file)
         ]
-        return Server(
+        return _Zope(
             self.ini_file.parent, command, self._behind, environment=self.variables
         )
 

@@ -54,7 +54,7 @@ _FEDERATION = {
     "members": "Members of the federation.",
     "age_seconds": "How long ago its sources were last found to be well.",
     "failures": "Refreshes since then that did not go well, or not for all sources.",
-    "waits": "1 where a newer state waits for approval, else 0.",
+    "waits": "1 where a change of a member waits for approval, else 0.",
 }
 
 

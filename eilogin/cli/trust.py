@@ -211,11 +211,12 @@ def approve_command(
     *,
     is_all: bool,
 ) -> None:
-    """Approve the state with this ID, as "eilogin trust diff FILE" shows it.
+    """Approve all that waits by its ID, or the change of one member by its own.
 
-    It is active at once, in all processes within a second. Where another state waits by
-    now, it is refused: nobody approves what was not shown. With "four_eyes = true" two
-    people have to, each as a user of the system of their own.
+    The IDs are those that "eilogin trust diff FILE" shows. The change is active at
+    once, in all processes within a second. If something else waits by now, the command
+    refuses: nobody approves what was not shown. With "four_eyes = true" two people have
+    to approve, each as a user of the system of their own.
     """
     with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
@@ -231,10 +232,10 @@ def approve_command(
 def reject_command(
     file: Path, state_id: str, variables: Sequence[str], section: str | None
 ) -> None:
-    """Reject the state with this ID, as "eilogin trust diff FILE" shows it.
+    """Reject all that waits by its ID, or the change of one member by its own.
 
-    What is active stays so until it expires. The same state is not asked again; one
-    that differs from it in anything is.
+    The member stays as it was, and is not asked again until it changes again. The IDs
+    are those that "eilogin trust diff FILE" shows.
     """
     with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)

@@ -406,6 +406,19 @@ def validate(element: etree._Element, schema: str) -> None:
     _schema(schema).check(element)
 
 
+def has_early_fault(element: etree._Element, schema: str) -> bool:
+    """Whether an element, as a document of its own, is not valid by a schema.
+
+    It is judged piece by piece, up to the first fault. :func:`validate` finds all of
+    them, and where each is, which takes the square of their number.
+    """
+    try:
+        _schema(schema).refuse_many_faults(serialize(element))
+    except MalformedMessage:
+        return True
+    return False
+
+
 # --- limits -------------------------------------------------------------------------
 
 
@@ -593,7 +606,7 @@ class _Schema:
         # Metadata is larger by far, and its faults are told one by one.
         if not self._is_of_metadata and _COUNT_INSIDE(element) > _MOST_AT_ONCE:
             octets = serialize(element)
-            sparingly(lambda: self._refuse_many_faults(octets), len(octets))
+            sparingly(lambda: self.refuse_many_faults(octets), len(octets))
         validate = partial(self._schema.validate, element)
         with self._lock:
             if _alone(validate, element):
@@ -605,7 +618,7 @@ class _Schema:
             fault.message,
         )
 
-    def _refuse_many_faults(self, octets: bytes) -> None:
+    def refuse_many_faults(self, octets: bytes) -> None:
         """Refuse a document at the first piece that has a fault.
 
         libxml2 goes on after one, and keeps for each where it is and what it says: of

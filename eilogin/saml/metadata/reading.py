@@ -6,7 +6,6 @@ be used is left out, and known to be so.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -62,6 +61,7 @@ from eilogin.saml.xml import q
 _RoleT = TypeVar("_RoleT", bound=Role)
 _LANGUAGE = q("xml:lang")
 _EXTENSIONS = q("md:Extensions")
+_MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
 _ENCRYPTION_METHOD = q("md:EncryptionMethod")
 _OF_CONTACT = tuple(map(q, ("md:Company", "md:EmailAddress", "md:TelephoneNumber")))
 
@@ -152,7 +152,9 @@ def read_tree(
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
     found = list(entities_in(root, None))
-    names = Counter(element.get("entityID", "") for element, _ in found)
+    names: dict[str, list[etree._Element]] = {}
+    for element, _ in found:
+        names.setdefault(element.get("entityID", ""), []).append(element)
     taken = set(names)
     for number, (element, valid_until) in enumerate(gone_through()(found)):
         said = element.get("entityID", "")
@@ -161,10 +163,9 @@ def read_tree(
         except PeerUnusable as error:
             left_out[said] = _of_member(error, element)
             continue
-        if names[said] > 1:
-            left_out[entity_id] = _repeated(
-                entity_id, names[said], element, left_out.get(entity_id)
-            )
+        if len(names[said]) > 1:
+            if element is names[said][0]:
+                left_out[entity_id] = _repeated(entity_id, names[said])
             continue
         taken.add(entity_id)
         verdict = verdicts.get(number, SOUND)
@@ -215,18 +216,15 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
     return error
 
 
-def _repeated(
-    entity_id: str, times: int, element: etree._Element, before: PeerUnusable | None
-) -> PeerUnusable:
-    """The error of several members of one entityID; ``before`` is that of the last."""
+def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
+    """Return the error of several members of one entityID."""
     told = (
-        f"entity '{entity_id}' occurs {times} times, so none of them is used; ask the"
-        " operator which of them is meant"
+        f"entity '{entity_id}' occurs {len(elements)} times, so none of them is used;"
+        " ask the operator which of them is meant"
     )
-    error = _of_member(PeerUnusable(told), element)
-    error.alternatives = (
-        *(before.alternatives if before is not None else ()),
-        _of_member(PeerUnusable(told), element),
+    error = _of_member(PeerUnusable(told), elements[-1])
+    error.alternatives = tuple(
+        _of_member(PeerUnusable(told), element) for element in elements
     )
     error.is_hub = any(one.is_hub for one in error.alternatives)
     return error
@@ -324,7 +322,10 @@ def _participant_of(
 def _read_registrar(element: etree._Element | None) -> str:
     """Who took it in, or else the group that it is in (mdrpi 2.1), or ""."""
     while element is not None:
-        for extensions in element.iterchildren(_EXTENSIONS):
+        for extensions in element.iterchildren(_EXTENSIONS, *_MEMBERS):
+            if extensions.tag in _MEMBERS:
+                # Those of a group come before its members, of which there may be many.
+                break
             for found in extensions.iterchildren(REGISTRATION_INFO):
                 return clean(found.get("registrationAuthority", "")).strip()
         element = element.getparent()

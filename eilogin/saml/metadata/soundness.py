@@ -19,6 +19,7 @@ from eilogin.saml.text import first_of
 from eilogin.saml.xml import (
     MD,
     METADATA,
+    has_early_fault,
     has_once,
     parse,
     parse_canonical,
@@ -76,6 +77,9 @@ _SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
 #: How many parts of one member are named that are at fault; and how many are looked at
 #: one by one, which takes some 50 µs each.
 _MOST_TOLD, _MOST_PARTS = 5, 1000
+#: Elements of a member of which the schema is asked for all faults at once.
+_MOST_ELEMENTS = 5000
+_COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,7 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
     :class:`~eilogin.errors.MalformedMessage` where what is around the members is not
     valid, or the one member of a document that is no aggregate.
     """
-    drop_unread(document)
-    try:
-        validate(document, "metadata")
-    except MalformedMessage:
-        pass
-    else:
+    if is_sound(document):
         return {}
     if document.tag == q("md:EntitiesDescriptor"):
         _require_sound_around(document)
@@ -159,11 +158,19 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
 def is_sound(document: etree._Element) -> bool:
     """Tell whether a document is valid by the schema, without what nobody reads."""
     drop_unread(document)
+    if any(_is_large_and_faulty(element) for element, _ in entities_in(document, None)):
+        return False
     try:
         validate(document, "metadata")
     except MalformedMessage:
         return False
     return True
+
+
+def _is_large_and_faulty(member: etree._Element) -> bool:
+    """Whether a member has many elements, and a fault among them."""
+    is_large = _COUNT_INSIDE(member) > _MOST_ELEMENTS
+    return is_large and has_early_fault(member, "metadata")
 
 
 def _require_sound_around(document: etree._Element) -> None:
@@ -179,6 +186,9 @@ def _require_sound_around(document: etree._Element) -> None:
 
 def _verdict_on(element: etree._Element) -> Verdict:
     """Judge one member, and find the parts that it can be used without."""
+    if _is_large_and_faulty(element):
+        told = f"not valid by its schema, and of more than {_MOST_ELEMENTS} elements"
+        return Verdict(MalformedMessage(told))
     fault = _fault_of(element)
     if fault is None:
         return SOUND

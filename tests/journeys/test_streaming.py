@@ -94,6 +94,7 @@ use = egg:waitress#main
 listen = 127.0.0.1:{port}
 threads = 4
 recv_bytes = 262144
+max_request_body_size = 1073741824
 
 [pipeline:main]
 pipeline = eilogin app

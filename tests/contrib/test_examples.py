@@ -25,6 +25,7 @@ HOUSE = Path(__file__).parents[2]
 
 (FIRST,) = blocks(HOUSE / "README.rst", language="ini")
 (DIGID,) = blocks("digid.rst", language="ini")
+(MICROSOFT,) = blocks("microsoft.rst", language="ini")
 KEYCLOAK, MELLON, BEHIND, REHEARSAL = blocks("joining.rst", language="ini")
 
 
@@ -151,6 +152,14 @@ def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):
     (path.parent / "mijn.xml").write_bytes(xml)
     (path.parent / "saml.crt").write_bytes(certificate)
     assert faults_of(path) == []
+
+
+@pytest.mark.parametrize(
+    "text", [FIRST, DIGID, MICROSOFT, KEYCLOAK, MELLON, BEHIND, REHEARSAL]
+)
+def test_each_has_limits_and_names_the_proxy_that_speaks_tls(site, text):
+    told = check(IniFile.read(site(text))).remarks
+    assert not {"no-limits", "no-proxies"} & {note.code for note in told}
 
 
 def test_citizens_are_as_the_hub_reads_them(tmp_path):

@@ -53,7 +53,14 @@ from eilogin.federation.made_by import is_over
 from eilogin.federation.own_options import entity_id_of
 from eilogin.federation.quarantine import held_of, signed_index
 from eilogin.federation.refreshing import Outcome, opened, refresh
-from eilogin.federation.states import Approval, Pending, Source, Waiting
+from eilogin.federation.states import (
+    BY_SUDO,
+    NAMELESS,
+    Approval,
+    Pending,
+    Source,
+    Waiting,
+)
 from eilogin.federation.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 from eilogin.saml.text import first_of, printable
@@ -604,11 +611,11 @@ def _who() -> Approval:
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = "nobody that has a name"
+        name = NAMELESS
     # Whoever is root can say here what they like: it makes nobody a second person.
     sudo, number = (os.environ.get(f"SUDO_{one}", "") for one in ("USER", "UID"))
     return Approval(
-        f"{name}, by sudo of {words(sudo)}" if sudo else name,
+        f"{name}{BY_SUDO}{words(sudo)}" if sudo else name,
         uid,
         clock.now(),
         int(number) if re.fullmatch("[0-9]{1,10}", number) else None,

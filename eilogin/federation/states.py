@@ -15,6 +15,10 @@ from eilogin.saml.checks import SKEW
 _VERSION = 1
 #: Characters of the ID of a change.
 _ID = 32
+#: What stands between the names of a user of the system, and who that was before sudo.
+BY_SUDO = ", by sudo of "
+#: The name of users whom the system has no name for.
+NAMELESS = "nobody that has a name"
 #: Bytes of the longest file of these that is read.
 LONGEST = 64 * 1024 * 1024
 
@@ -133,9 +137,16 @@ class Approval:
     sudo_uid: int | None = None
 
     def is_by_who(self, other: "Approval") -> bool:
-        """Whether it is by one person, whoever that became by sudo."""
-        ours = {self.uid, self.sudo_uid} - {None}
-        return not ours.isdisjoint({other.uid, other.sudo_uid})
+        """Whether it is by one person, whoever that became by sudo.
+
+        Another node may have another number for the same name.
+        """
+        return not _identities(self).isdisjoint(_identities(other))
+
+
+def _identities(who: Approval) -> set[int | str | None]:
+    """All numbers and names of a person."""
+    return {who.uid, who.sudo_uid, *who.name.split(BY_SUDO)} - {None, NAMELESS}
 
 
 @dataclass(frozen=True, slots=True)

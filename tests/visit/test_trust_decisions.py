@@ -117,6 +117,14 @@ class TestAnApproval:
         assert two.is_moved(STAD)
         assert one.is_moved(STAD)
 
+    @pytest.mark.parametrize("name", ["anna", "root, by sudo of anna"])
+    def test_of_one_person_is_no_second_by_another_number(self, waiting, name):
+        one, two, change = waiting(four_eyes="true")
+        approve(one.folder, change, by("anna", 1000), 2)
+        share(one, two)
+        approve(two.folder, change, by(name, 1007), 2)
+        assert not two.is_moved(STAD)
+
     def test_of_one_member_is_of_that_one(self, nodes, sources):
         one, two = nodes()
         sources.publish(*ALL, keys={STAD: ("next",)})

@@ -25,7 +25,7 @@ from eilogin.settings import is_loopback
 #: Ends of names that mean something in one network alone (RFC 6762, ICANN).
 _INTERNAL = (".local", ".internal")
 
-#: So many contacts are told.
+#: So many contacts and remarks are told.
 _MOST = 20
 #: Characters of a text of a member.
 _LONGEST = 200
@@ -36,7 +36,9 @@ def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
 
     And what it shares with ``others``, who are in the federation.
     """
-    notes = (*member.remarks, *_lacking(member), *likenesses(member, others))
+    remarks = first_of(member.remarks, _MOST)
+    # Last, where nothing of what the member says can move it out of sight.
+    notes = (*remarks, *_lacking(member), *likenesses(member, others))
     mended = first_of(member.mended, _MOST)
     lines = (
         *_asked_by_member(member),

@@ -56,10 +56,10 @@ def remarks_on(
     """What stops nothing, and somebody should know: of ``hubs``, that can be used."""
     for option, lines in unsigned_lines(options).items():
         files = [*map(str, lines)]
-        are, them = ("are", "them") if len(files) > 1 else ("is", "it")
+        them = "them" if len(files) > 1 else "it"
         text = (
-            f"{', '.join(files)} {are} not signed: whoever can write {them} decides"
-            " whom we trust"
+            f"{', '.join(files)}: eilogin verifies no signature there, so whoever can"
+            f" write {them} decides whom we trust"
         )
         yield Remark(option, METADATA_UNSIGNED, text)
     yield from _on_lifetime(options, federation)

@@ -1206,8 +1206,9 @@ class TestTheMetadataOfAPeer:
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
         assert result.stdout.endswith(
-            f"note: [filter:uwv-eilogin] federation_unsigned: {site.var}/hub.xml is not"
-            " signed: whoever can write it decides whom we trust (metadata-unsigned)\n"
+            f"note: [filter:uwv-eilogin] federation_unsigned: {site.var}/hub.xml:"
+            " eilogin verifies no signature there, so whoever can write it decides whom"
+            " we trust (metadata-unsigned)\n"
         )
         # It is one party's, and not a list that we should be on.
         assert "are not in it" not in result.stdout

@@ -1172,7 +1172,7 @@ class TestASite:
         with caplog.at_level(logging.WARNING, "eilogin"):
             trust = trust_of(site(federation=f"{lines} unsigned=true"))
         assert len(trust.federation.entities) == 2
-        assert f"federation: {file} is not signed: whoever can write it" in caplog.text
+        assert f"federation: {file}: eilogin verifies no signature" in caplog.text
         line = f"{file} unsigned=true"
         options = site(federation=line, federation_certificate=None)
         assert trust_of(options).hub_ids == (IN,)

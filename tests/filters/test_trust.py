@@ -344,7 +344,7 @@ class TestTheFederation:
             .single_sign_ons[0]
             .location.endswith("/sso")
         )
-        assert f"{file} is not signed: whoever can write it decides" in caplog.text
+        assert f"{file}: eilogin verifies no signature there, so whoever" in caplog.text
         assert "(metadata-unsigned)" in caplog.text
 
     def test_may_be_in_several_files(self, site, federation, said, caplog):
@@ -356,7 +356,9 @@ class TestTheFederation:
             paths.append(str(path))
         del said["federation_certificate"]
         uwv = site(federation="\n".join(paths), federation_unsigned="true")
-        told = f"{paths[0]}, {paths[1]} are not signed: whoever can write them decides"
+        told = (
+            f"{paths[0]}, {paths[1]}: eilogin verifies no signature there, so whoever"
+        )
         assert told in caplog.text
         known = uwv.filter.trust.federation.entities
         assert [e.entity_id.split("/")[2] for e in known] == [
@@ -399,10 +401,10 @@ class TestTheFederation:
             hub="all",
         )
         assert uwv.filter.trust.hub_ids == (hub.entity_id, other.entity_id)
-        assert f": {folder}/two.xml is not signed" in caplog.text
+        assert f": {folder}/two.xml: eilogin verifies no" in caplog.text
         caplog.clear()
         site(federation=signed, federation_unsigned="true")
-        assert "is not signed" not in caplog.text
+        assert "verifies no signature" not in caplog.text
 
     @pytest.mark.parametrize("line", ["{0}/gone.xml", "{0}/uwv.test.crt {0}/gone.crt"])
     def test_is_in_files_that_are_there(self, site, federation, line):

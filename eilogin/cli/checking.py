@@ -391,7 +391,11 @@ def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
         told = f"the store {path}: {said}, so nobody can log in"
         code = StoreUnavailable.code
         return [Fault(str(file.path), title, "store", "", told, code)]
-    fault = _fault_of_place(path, file.path.absolute().parent)
+    section = file.sections.get(title)
+    written = "" if section is None else section.values.get("store", "")
+    is_absolute = written.startswith(f"{_SQLITE}/")
+    here = None if is_absolute else file.path.absolute().parent
+    fault = _fault_of_place(path, here)
     if fault:
         file.note(title, "store", repr(str(path)), fault)
     elif path.exists() and (fault := schema.fault_of(path)):
@@ -400,10 +404,10 @@ def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
     return []
 
 
-def _fault_of_place(path: Path, here: Path) -> str:
+def _fault_of_place(path: Path, here: Path | None) -> str:
     """Why nothing could be kept there; "" if nothing is known.
 
-    A path that is no absolute one is meant from ``here``.
+    A relative path is meant from ``here``; with an absolute one that is None.
     """
     try:
         return _fault_seen_at(path, here)
@@ -412,7 +416,7 @@ def _fault_of_place(path: Path, here: Path) -> str:
         return f"cannot be looked at ({error.strerror})"
 
 
-def _fault_seen_at(path: Path, here: Path) -> str:
+def _fault_seen_at(path: Path, here: Path | None) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"its folder is not there{_slash_too_few(path, here)}"
@@ -428,9 +432,9 @@ def _fault_seen_at(path: Path, here: Path) -> str:
     return ""
 
 
-def _slash_too_few(path: Path, here: Path) -> str:
+def _slash_too_few(path: Path, here: Path | None) -> str:
     """What is said of a path that there is from the root, and not from here."""
-    if not path.is_relative_to(here):
+    if here is None or not path.is_relative_to(here):
         return ""
     meant = Path("/") / path.relative_to(here)
     if meant.parent == Path("/") or not meant.parent.is_dir():

@@ -18,7 +18,7 @@ from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines, Stack
 from eilogin.errors import LOGOUT_IMPOSSIBLE
 from eilogin.federation.own import HUB
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.trust_options import TrustOptions, is_on_loopback
 from eilogin.filters.identity import IdentityOptions
 from eilogin.filters.login import LoginOptions
 from eilogin.filters.session import SessionOptions
@@ -228,7 +228,8 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
         yield Note.at(
             part,
             "trusted_proxies",
-            "takes in every address, so whoever asks can say that she is another",
+            "trusts every address, so a visitor can claim any address by"
+            " X-Forwarded-For; expected that of the proxy alone, such as 127.0.0.1",
         )
     if isinstance(options, TrustOptions) and options.profile == "digid":
         yield from _without_certificates(part, options)
@@ -259,17 +260,19 @@ def _of_nobody(part: Part, options: HubOptions) -> Iterator[Note]:
 
 
 def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
-    """What DigiD's own back channel asks for, and one to rehearse with does not."""
+    """What DigiD's own back channel asks for, and a rehearsal on a laptop does not."""
     if options.role == HUB:
         return
     if options.pseudonym_key is None:
         text = (
             "the application will not know a citizen again when you take another 'key',"
-            " for her 'subject' is made of it"
+            " for 'subject' is made of it"
         )
         yield Note.at(part, "pseudonym_key", text)
+    if is_on_loopback(options):
+        return
     if options.tls_client_key is None:
-        text = "DigiD speaks on the back channel only to who shows a certificate"
+        text = "DigiD's back channel refuses a client without a certificate"
         yield Note.at(part, "tls_client_certificate", text)
     if options.back_channel_ca is None:
         text = (

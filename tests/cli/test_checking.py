@@ -1361,14 +1361,22 @@ class TestWhatIsWorthAWord:
         assert "single logout is impossible" in run("check", site.file).stdout
 
     def test_is_what_digid_asks_for_on_the_back_channel(self, site, run):
+        site.set("filter:uwv-eilogin", profile="digid", public_url="https://uwv.test")
+        told = run("check", site.file).stdout.splitlines()
+        options = [line.split(": ")[1] for line in told if line.startswith("note: ")]
+        assert [one for one in options if "uwv-eilogin" in one][:3] == [
+            "[filter:uwv-eilogin] pseudonym_key",
+            "[filter:uwv-eilogin] tls_client_certificate",
+            "[filter:uwv-eilogin] back_channel_ca",
+        ]
+
+    def test_is_not_what_a_rehearsal_of_digid_needs_not(self, site, run):
         site.set("filter:uwv-eilogin", profile="digid")
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
         told = [line for line in result.stdout.splitlines() if "note" in line]
         assert [line.split(": ")[1] for line in told] == [
             "[filter:uwv-eilogin] pseudonym_key",
-            "[filter:uwv-eilogin] tls_client_certificate",
-            "[filter:uwv-eilogin] back_channel_ca",
         ]
 
     def test_is_not_there_where_that_is_there(self, site, run):
@@ -1587,7 +1595,8 @@ class TestWhatIsHardlyMeant:
     def test_trust_in_every_address_is_noted(self, site, run, networks):
         site.set("filter:g-trust", trusted_proxies=networks)
         (note,) = self.notes(site, run)
-        assert note.startswith("note: [filter:g-trust] trusted_proxies: takes in every")
+        told = "note: [filter:g-trust] trusted_proxies: trusts every address, so"
+        assert note.startswith(told)
 
     @pytest.mark.parametrize(
         "server",

@@ -75,7 +75,7 @@ class Judge:
         mass = self._mass(new, changes)
         judged = Judged()
         for name in sorted({*reasons, *moved, *mass, *self.held}):
-            known = self._known(name, old, new)
+            known = self._known(name, old, new, is_moved=name in moved)
             is_named = name in new.members or name in new.left_out
             if (known is None and not is_named) or self._is_over(known, new):
                 continue
@@ -119,14 +119,15 @@ class Judge:
         return found
 
     def _known(
-        self, name: str, old: Federation, new: Federation
+        self, name: str, old: Federation, new: Federation, *, is_moved: bool
     ) -> EntityDescriptor | None:
         """The record of a member as somebody has known it last.
 
-        Of one that is gone it is what was left of it, and no more.
+        Of one that is gone from its source it is what was left of it, and no more: also
+        where another source has it, which cannot say that a key of it counts again.
         """
         held = self.held.get(name)
-        if held is not None and name in new.members:
+        if held is not None and name in new.members and not is_moved:
             return held.known
         return old.members.get(name)
 

@@ -191,6 +191,25 @@ class TestAKeyThatIsGone:
         assert hub.keys(STAD) == {"member"}
         assert hub.waits == []
 
+    @pytest.mark.parametrize("left", [("next",), ("third",)])
+    def test_is_not_brought_back_by_another_source(self, sources, clock, left):
+        """Though its member is gone from the one that it was of."""
+        partner = sources.folder / "partner.xml"
+        theirs = "https://partner.test/eilogin/metadata"
+        partner.write_bytes(sources.made(theirs))
+        lines = f"{sources.url}\n{partner}"
+        said = {"role": "hub", "public_url": "https://hub.test", "federation": lines}
+        hub = Party(sources, **said)
+        hub.refresh(keys={STAD: ("member", "next")})
+        hub.refresh(keys={STAD: left}, moved=[STAD])
+        counted = {"next"} & {*left}
+        assert hub.keys(STAD) == counted
+        partner.write_bytes(sources.made(theirs, STAD))
+        for _ in range(2):
+            hub.refresh(HUB, UWV, DORP, KAMP, BURG)
+            assert hub.waits == [STAD]
+            assert hub.keys(STAD) == counted
+
 
 class TestAParticipant:
     """It waits for its hubs and for itself."""

@@ -487,6 +487,11 @@ def _waiting_at(
         for path, one in waiting.items()
         if one is not None and one.named(state_id)
     ]
+    if not fitting and any(_is_rejected(site, state_id) for site in sites.values()):
+        raise click.ClickException(
+            f"{file}: {words(state_id)} was rejected; nothing was done: the member"
+            " stays as it was until its metadata changes again"
+        )
     if not fitting:
         there = {one.id for one in waiting.values() if one is not None}
         now = f"{', '.join(sorted(there))} waits" if there else "nothing waits"
@@ -495,6 +500,13 @@ def _waiting_at(
             f" at it first ({typed('eilogin trust diff', file, *variables)})"
         )
     return fitting
+
+
+def _is_rejected(site: Site, change_id: str) -> bool:
+    """Whether somebody has rejected the one change with this ID."""
+    known = site.folder.quarantine
+    pending = () if known is None else known.pending
+    return any(one.id == change_id and one.is_rejected for one in pending)
 
 
 def _case(site: Site, state_id: str, who: Approval) -> _Case:

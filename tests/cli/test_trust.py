@@ -289,6 +289,13 @@ class TestWhatWaits:
         operator(lambda one: replace(other_key(one), names={"en": "X"}))
         assert "waits for approval" in eilogin("refresh")
 
+    def test_is_not_approved_once_it_is_rejected(self, waiting, eilogin, folder):
+        eilogin("reject", waiting)
+        for word in ("approve", "reject"):
+            told = eilogin(word, waiting, status=1)
+            assert f"{waiting} was rejected; nothing was done: the member stays" in told
+        assert key_of_hub(folder) != NEW.certificate_text
+
     def test_is_decided_for_all_sites_where_it_waits(self, kept, operator, eilogin):
         site = "filter:g-trust"
         kept.set(site, federation_folder="%(here)s/var/kept")

@@ -36,13 +36,18 @@ class Belonging:
         self._sources = () if state is None else state.sources
         self._names = names
 
-    def whose(self, name: str, places: Found) -> MetadataSource:
+    def whose(
+        self, name: str, places: Found, *, is_ambiguous: bool = False
+    ) -> MetadataSource | None:
         """Of which source a member is that several have: that of which it was before.
 
         Or of the first one, where it is new in all of them; but not of one that had to
-        leave it to another, whose address may have changed.
+        leave it to another, whose address may have changed. None for one that is new
+        and ``is_ambiguous``.
         """
         had = [x for x in places if name in self._before.get(key_of(x[0]), ())]
+        if is_ambiguous and not had:
+            return None
         free = [x for x in places if name not in self._passed.get(key_of(x[0]), ())]
         return (had or free or places)[0][0]
 

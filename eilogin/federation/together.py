@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from eilogin.errors import MetadataUnusable
 from eilogin.federation.sources import Before, Fetched, MetadataSource
@@ -14,8 +15,19 @@ _NAMED = 3
 
 #: Sources, and what came of each.
 Found = Sequence[tuple[MetadataSource, Fetched]]
-#: Says of which of several sources a member is that all of them have.
-Whose = Callable[[str, Found], MetadataSource]
+
+
+class Whose(Protocol):
+    """Says of which of several sources a member is that all of them have."""
+
+    def __call__(
+        self, name: str, places: Found, *, is_ambiguous: bool = False
+    ) -> MetadataSource | None:
+        """Return that source.
+
+        If yet another source has several members of that name (``is_ambiguous``), it is
+        the source that the member was of before, or None.
+        """
 
 
 def fetch_all(
@@ -52,9 +64,9 @@ def names_in(metadata: FederationMetadata) -> Iterator[str]:
 def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
     """The same, with each member in one of them only: in the others it is passed over.
 
-    ``whose`` is asked of those that several have. Of whom one source has several that
-    are called so, no other source may say who it is: else somebody who got a second one
-    into the first could have their own be used from the other.
+    ``whose`` is asked of those that several have. If one source has several members of
+    a name, another one may have it only if the member was of that before: else somebody
+    who got a second one into the first could have their own be used from the other.
     """
     places: dict[str, list[int]] = {}
     for number, (_, fetched) in enumerate(found):
@@ -65,11 +77,8 @@ def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]
     several = {name for name, numbers in places.items() if len(numbers) > 1}
     for name in several | (ambiguous & places.keys()):
         numbers = places[name]
-        kept = (
-            None
-            if name in ambiguous
-            else whose(name, [found[number] for number in numbers])
-        )
+        there = [found[number] for number in numbers]
+        kept = whose(name, there, is_ambiguous=name in ambiguous)
         for number in numbers:
             if found[number][0] is not kept:
                 passed[number].add(name)
@@ -123,7 +132,11 @@ def without(metadata: FederationMetadata, names: Collection[str]) -> FederationM
     return replace(metadata, entities=but_for(metadata.entities, names))
 
 
-def _refused(name: str, places: Found) -> MetadataSource:
+def _refused(
+    name: str, places: Found, *, is_ambiguous: bool = False
+) -> MetadataSource | None:
+    if is_ambiguous:
+        return None
     (there, _), (source, _), *_ = places
     raise MetadataUnusable(
         f"{source}: {name!r} is in another file of 'federation' too, {there}; one of"

@@ -811,6 +811,24 @@ class TestWhoIsInTwoSources:
         trust_of(sources.site(federation=lines))
         assert set(members(folder)) == {HUB, UWV, STAD, self.DORP}
 
+    def test_is_not_shut_out_by_several_of_its_name_in_the_other(
+        self, site, sources, folder, partner
+    ):
+        partner(STAD, UWV, UWV)
+        for _ in range(2):
+            refresh(site, folder)
+            assert UWV in members(folder)
+            assert self.host_of(folder, UWV) == "uwv.test"
+
+    def test_does_not_become_of_the_other_where_its_own_has_several(
+        self, site, sources, folder, partner
+    ):
+        partner(STAD, UWV, moved=[UWV])
+        sources.publish(HUB, UWV, UWV, self.DORP)
+        for _ in range(2):
+            refresh(site, folder)
+            assert UWV not in members(folder)
+
     def test_does_not_become_of_the_other_as_it_was_either(
         self, site, sources, folder, partner
     ):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import time_machine
-from kept_federations import ALL, DORP, STAD, Party, new_sources
+from kept_federations import ALL, DORP, HUB, STAD, Party, new_sources
 
 from eilogin import clock as instants
 from eilogin.errors import StoreUnavailable
@@ -50,7 +50,7 @@ def nodes(sources, store):
         for number in range(len(made), len(made) + count):
             folder = sources.folder / f"node{number}"
             folder.mkdir()
-            node = Party(sources, federation_folder=str(folder), **SAID, **said)
+            node = Party(sources, federation_folder=str(folder), **(SAID | said))
             node.decisions = SharedDecisions(
                 node.options, node.folder, lambda node=node: node.trust.own, store
             )
@@ -170,6 +170,20 @@ class TestAnApproval:
         share(two)
         assert two.is_moved(STAD)
 
+    def test_that_leaves_no_hub_is_not_taken_over(self, nodes, sources, caplog):
+        """It is told once: at each look it would be no other."""
+        site = {"role": "participant", "public_url": "https://uwv.test", "hub": HUB}
+        one, two = nodes(**site)
+        sources.publish(*[name for name in ALL if name != HUB])
+        for node in (one, two):
+            node.refresh()
+        approve(one.folder, one.folder.waiting.id, by("anna", 1000))
+        share(one, two, two)
+        assert two.waits == [HUB]
+        assert HUB in two.names
+        told = [x for x in caplog.messages if "cannot be taken over" in x]
+        assert len(told) == 1
+
 
 class TestARejection:
     def test_is_taken_over_too(self, waiting, events):
@@ -264,6 +278,16 @@ class TestWhoCanWriteToTheStore:
         two.refresh()
         share(one, two)
         assert two.waits == [STAD]
+
+    def test_is_heard_no_earlier_than_the_decision_was_made(self, waiting, clock):
+        """Else a date far ahead would have one count for longer than three days."""
+        one, two, change = waiting()
+        approve(one.folder, change, by("anna", 1000, ago=-600.0))
+        share(one, two)
+        assert two.waits == [STAD]
+        clock.shift(600)
+        share(two)
+        assert two.is_moved(STAD)
 
     def test_stops_nobody_by_being_down(self, waiting, monkeypatch):
         one, two, change = waiting()

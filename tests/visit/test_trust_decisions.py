@@ -217,6 +217,20 @@ class TestWhoCanWriteToTheStore:
         assert two.waits == [STAD]
         assert not two.is_moved(STAD)
 
+    def test_cannot_have_very_many_be_read(self, waiting, store, monkeypatch):
+        _, two, change = waiting()
+        label = two.decisions.label(change)
+        now = instants.now()
+        for number in range(30):
+            row = trust_decisions.StoredSession(
+                f"{label}-{number}", "AAAA", now, now + DAY, (label,)
+            )
+            store.create(row, issued=now)
+        asked, read = [], store.read
+        monkeypatch.setattr(store, "read", lambda key: asked.append(key) or read(key))
+        share(two)
+        assert len(asked) == 20
+
     def test_cannot_have_one_count_for_another_change(self, waiting, store, sources):
         one, two, change = waiting()
         approve(one.folder, change, by("anna", 1000))

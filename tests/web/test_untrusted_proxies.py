@@ -56,6 +56,7 @@ def test_says_what_to_write_into_trusted_proxies(warned, peer, called, option):
         ("::1", "203.0.113.5"),
         # The server has taken it from the header, as waitress does.
         ("203.0.113.5", "198.51.100.1, 203.0.113.5"),
+        ("203.0.113.5", "198.51.100.1, 203.0.113.5, 10.0.0.2, 10.0.0.1"),
     ],
 )
 def test_is_quiet_where_nothing_is_to_be_done(warned, peer, forwarded):

@@ -46,7 +46,7 @@ def citizen_command() -> None:
     metavar="NAME",
     type=one_line,
     required=True,
-    help="What the citizen types; upper and lower case are the same.",
+    help="Name to log in with; upper and lower case are the same.",
 )
 @click.option(
     "--name", metavar="TEXT", type=one_line, required=True, help="The citizen's name."
@@ -56,7 +56,7 @@ def citizen_command() -> None:
     "--codes/--no-codes",
     "has_codes",
     default=True,
-    help="Whether there is an app with one-time codes: needed for more than basis.",
+    help="Give the citizen one-time codes in an app: needed for more than basis.",
 )
 @click.option(
     "--issuer",
@@ -64,7 +64,7 @@ def citizen_command() -> None:
     type=one_line,
     default="eilogin",
     show_default=True,
-    help="What the app calls this hub.",
+    help="Name of this hub in the app.",
 )
 @click.option(
     "--print",
@@ -124,7 +124,7 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked for, and never stands on the command line."""
+    """The values that are asked for, and never stand on the command line."""
 
     password: str
     bsn: str

@@ -164,7 +164,7 @@ def _there_or_none(text: str) -> Path | None:
     "--kind",
     type=click.Choice(KINDS),
     default="rsa",
-    help="Of your key: RSA (3072 bits), which all know, or an elliptic curve, if your"
+    help="Kind of your key: RSA (3072 bits), which all accept, or a curve, if your"
     " hub takes it. Nobody can encrypt for a curve.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
@@ -213,7 +213,7 @@ class _Wish:
     app: str | None
     folder: Path | None
     section: str
-    #: Of the key, if one is made: one of ``KINDS``.
+    #: Kind of the key, if one is made: one of ``KINDS``.
     kind: str
     #: Options of the filter's section; None for those that nobody said.
     said: Mapping[str, str | Path | None]

@@ -28,7 +28,7 @@ _PORT = 8081
 
 @dataclass(frozen=True, slots=True)
 class HubDraft(Draft):
-    """What somebody says of a hub, from which its ini file comes."""
+    """The answers of a person, from which the ini file of a hub is made."""
 
     back_channel_url: str = ""
 
@@ -126,7 +126,7 @@ class HubDraft(Draft):
     "--kind",
     type=click.Choice(KINDS),
     default="rsa",
-    help="Of its key: RSA (3072 bits), which all know, or an elliptic curve.",
+    help="Kind of its key: RSA (3072 bits), which all accept, or a curve.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
 @click.option("--yes", is_flag=True, help="Do not ask before it is written.")

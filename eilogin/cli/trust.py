@@ -105,8 +105,8 @@ def trust_command() -> None:
 
     \b
         eilogin trust show app.ini           since when, from where, what waits
-        eilogin trust diff app.ini           what is otherwise in what waits, in words
-        eilogin trust approve app.ini ID     have it be active: all, or one member's
+        eilogin trust diff app.ini           the changes that wait, in words
+        eilogin trust approve app.ini ID     make it active: all, or one member's
         eilogin trust reject app.ini ID      leave it as it was, and do not ask again
         eilogin trust refresh app.ini        ask the sources now
     """  # noqa: D301 - \b is click's sign for "do not wrap"
@@ -181,11 +181,11 @@ def show_command(file: Path, variables: Sequence[str], section: str | None) -> N
 def diff_command(
     file: Path, variables: Sequence[str], section: str | None, *, is_all: bool
 ) -> None:
-    """Show what waits for approval, and what is otherwise in it than what is active.
+    """Show the changes that wait for approval, against the active metadata.
 
-    First why it waits, then all that is otherwise; "!" is before what always waits. Of
-    each kind the first 50 are shown, and how many more there are. The last lines are
-    what to type. NAME=VALUE as for "eilogin serve".
+    First the reasons, then all changes; "!" is before a change that always waits. The
+    command shows 50 changes of each kind, and the number of others. The last lines
+    show what to type. NAME=VALUE as for "eilogin serve".
     """
     with telling_errors():
         found = [
@@ -218,12 +218,12 @@ def approve_command(
     *,
     is_all: bool,
 ) -> None:
-    """Approve all that waits by its ID, or the change of one member by its own.
+    """Approve all changes that wait, or the change of one member, by ID.
 
     The IDs are those that "eilogin trust diff FILE" shows. The change is active at
     once, in all processes within a second. If something else waits by now, the command
-    refuses: nobody approves what was not shown. With "four_eyes = true" two people have
-    to approve, each as a user of the system of their own.
+    refuses: you cannot approve unseen changes. With "four_eyes = true" two people
+    have to approve, each as a user of the system of their own.
     """
     with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
@@ -239,10 +239,10 @@ def approve_command(
 def reject_command(
     file: Path, state_id: str, variables: Sequence[str], section: str | None
 ) -> None:
-    """Reject all that waits by its ID, or the change of one member by its own.
+    """Reject all changes that wait, or the change of one member, by ID.
 
-    The member stays as it was, and is not asked again until it changes again. The IDs
-    are those that "eilogin trust diff FILE" shows.
+    The member keeps its old record, and eilogin does not ask again until the record
+    changes again. The IDs are those that "eilogin trust diff FILE" shows.
     """
     with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
@@ -325,7 +325,7 @@ def _shown(site: Site) -> Iterator[str]:
         yield from _approvals(site, waiting)
         yield from _not_judged(site, waiting)
         yield f"look at it: {site.typed('diff')}"
-        yield f"and then have it be active: {site.typed('approve', waiting.id)}"
+        yield f"and then make it active: {site.typed('approve', waiting.id)}"
     yield from _rejected(site)
 
 
@@ -436,7 +436,7 @@ class _Case:
 
     site: Site
     waiting: Waiting
-    #: What it is called, all that waits or one change of it; and which changes it is.
+    #: The ID that was typed, of all pending changes or of one; and those changes.
     state_id: str
     pending: tuple[Pending, ...]
     changes: Changes

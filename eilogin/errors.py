@@ -65,7 +65,7 @@ class Fault:
 
     @property
     def told(self) -> str:
-        """What was found and what was expected, without the place."""
+        """The found and the expected value, without the place."""
         found = f"found {self.found}; " if self.found else ""
         return f"{found}{self.expected}"
 

@@ -1,4 +1,4 @@
-"""What the commands of an operator share: the folder, and a member that is meant."""
+"""Find the folder of a federation, and the member that a command means."""
 
 import os
 from pathlib import Path
@@ -44,12 +44,12 @@ def chosen_member(known: Folder, said: str) -> Member:
 
 
 def is_elsewhere(said: str) -> bool:
-    """Whether that is no file: a variable, systemd's, or on a token."""
+    """Tell whether a key is no file, but a variable, a credential or on a token."""
     return said.startswith(("env:", "credential:", TOKEN))
 
 
 def seen_from(folder: Path, said: str) -> str:
-    """What was said of a file in the working folder, as ``federation.ini`` says it."""
+    """Return a path of the working folder, as ``federation.ini`` has to name it."""
     mark = "file:" if said.startswith("file:") else ""
     path = Path(said.removeprefix(mark))
     if not said or is_elsewhere(said) or path.is_absolute():

@@ -420,7 +420,7 @@ def _tell_calendar(
 
 
 def _of_federation(folder: Folder) -> tuple[str, str, Iterator[Event]]:
-    """What a federation is called, where it is, and what ends of it."""
+    """Return the name and host of a federation, and its dates of expiry."""
     name = folder.options.name
     host = urlsplit(folder.options.publisher).hostname or name
     return name, host, map(_of_ending, endings_of(folder))

@@ -29,11 +29,11 @@ from eilogin.saml.text import first_of, printable
 from eilogin.shell import typed
 
 _DAY = 86_400.0
-#: What is signed and ends sooner than this is told: it is signed anew each day.
+#: Seconds before the end of a signature at which it is noted: operators sign daily.
 _SOON = 3 * _DAY
-#: Days before the end of a certificate at which it is told: a new one takes weeks.
+#: Days before the end of a certificate at which it is noted: a new one takes weeks.
 _EARLY = 60
-#: Days that what is signed is good for: a member that is removed is one for so long.
+#: The longest validity without a note, in days: a removed member stays one so long.
 _LONG = 90
 #: How many notes of one kind are told.
 _MOST = 20
@@ -79,7 +79,7 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
 def _last_signed(
     known: Folder,
 ) -> tuple[tuple[FederationMetadata, Elements] | None, list[str]]:
-    """What was signed last, and all that is wrong."""
+    """Return the metadata that was signed last, and all faults."""
     faults = faults_of(known)
     try:
         last = last_signed(known)
@@ -141,7 +141,7 @@ def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
             return
         is_signed = not any(difference(elements, about_to_sign(known)))
     except ConfigurationError:
-        # What is published is as good as before; "verify" tells the rest.
+        # The published file is as good as before; "verify" tells the rest.
         is_signed = False
     if not is_signed:
         told = typed("eilogin federation diff", known.path)

@@ -1,4 +1,4 @@
-"""What becomes of changes in quarantine: a person approves or rejects them.
+"""Approve or reject changes in quarantine, for a person.
 
 An approval names a change by the hash of the record before and after it, so nobody
 approves what was not shown. What is approved is active at once, by what was signed when
@@ -24,11 +24,11 @@ class HubOptions(Protocol):
 
     @property
     def role(self) -> str:
-        """What the site is."""
+        """The role of the site."""
 
     @property
     def hub(self) -> Sequence[str]:
-        """What the option ``hub`` says."""
+        """The value of the option ``hub``."""
 
 
 def approve(
@@ -68,7 +68,7 @@ def approve(
 
 
 def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) -> None:
-    """Have changes be asked no more, as long as they are these; raises as `approve`."""
+    """Reject changes until they change again; raises as `approve`."""
     waiting, named = _named(folder, change_id)
     ids = {one.id for one in named}
     pending = tuple(
@@ -150,7 +150,7 @@ def _release(
     names: Collection[str],
     require: Callable[[Federation], object],
 ) -> None:
-    """Have members be as they are signed now."""
+    """Give members their records as they are signed now."""
     held = held_of(folder, active.state)
     state = composed(folder, active.state, _but_for(folder, active, names))
     old, new = (Federation.from_index(folder.index(x)) for x in (active.state, state))

@@ -270,7 +270,7 @@ class SiteFolder:
 
     @property
     def waiting(self) -> Waiting | None:
-        """What waits for approval, or None; raises as :attr:`active`."""
+        """The changes that wait for approval, or None; raises as :attr:`active`."""
         found = self.quarantine
         return found if found is not None and found.open else None
 
@@ -324,7 +324,7 @@ class SiteFolder:
         self._write_active(active)
 
     def put_waiting(self, waiting: Waiting) -> None:
-        """Have these changes be in quarantine, and no others."""
+        """Put these changes into quarantine, and no others."""
         if not waiting.pending:
             self.drop_waiting()
             return
@@ -346,7 +346,7 @@ class SiteFolder:
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
-        """What was decided lately, the newest last; raises as :attr:`active`."""
+        """The recent decisions, the newest last; raises as :attr:`active`."""
         return self._read(_DECISIONS, read_decisions) or ()
 
     def note_decisions(self, decisions: Sequence[Decision]) -> None:

@@ -45,13 +45,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judge:
-    """What is judged, and by what."""
+    """The members that are judged, and the rules that judge them."""
 
     rules: Rules
     configuration: str
     #: Whether a member is closed where none of its keys is left.
     closes: Callable[[str], bool]
-    #: Of which source a member is.
+    #: The source of a member.
     origin_of: Callable[[str], Source | None]
     #: The quarantine until now, and the members in it.
     before: Waiting | None
@@ -172,10 +172,10 @@ class Judge:
 def _id_of(
     name: str, known: EntityDescriptor | None, new: Federation, moved: str
 ) -> str:
-    """What tells a change of a member from any other one.
+    """Return the ID of a change of a member, which no other change has.
 
-    As long as it is because who can have things signed could find two changes that
-    share a shorter one, and have the one approved that nobody was shown.
+    It is long on purpose. An attacker who can have metadata signed could find two
+    changes with one short ID, show one of them, and have the other approved.
     """
     before = "" if known is None else _digest(known).hex()
     left_out = new.left_out.get(name)

@@ -49,7 +49,7 @@ class Held:
     entity_id: str
     #: Its record as somebody has known it last; None where it is new.
     known: EntityDescriptor | None
-    #: Of which source it is: as :class:`eilogin.federation.states.Source` has it.
+    #: The key and line of its source, as in :class:`eilogin.federation.states.Source`.
     key: str = ""
     line: str = ""
     signers: str = ""
@@ -61,7 +61,7 @@ class Held:
     closes: bool = False
 
     def record(self, new: EntityDescriptor | None) -> EntityDescriptor | None:
-        """What counts of it, where ``new`` is what its source says now, if anything."""
+        """The record in use, where ``new`` is its record at its source, if any."""
         if self.known is None or new is None or self.is_moved:
             return self.known
         return replace(
@@ -150,7 +150,7 @@ def composed(
 def remaining(
     known: EntityDescriptor, new: EntityDescriptor, *, closes: bool
 ) -> EntityDescriptor:
-    """What is left of a known record beside a new one that waits."""
+    """Return the parts of a known record that count beside a new one that waits."""
     rules = stricter(known, new)
     return replace(
         known,

@@ -97,10 +97,10 @@ _SCATTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a refresh has brought."""
+    """The outcome of a refresh."""
 
-    #: That all is as it was, or that another state is active now; or that some of it
-    #: waits, or was rejected by somebody.
+    #: Same: nothing changed. Active: another state is active now. Waiting, rejected:
+    #: some of it waits, or somebody has rejected it.
     what: Literal["same", "active", "waiting", "rejected"]
     members: int
     #: What is wrong at sources for which the copy stands in.
@@ -110,7 +110,7 @@ class Outcome:
     #: The entityIDs of those in quarantine, and whether another state is active now.
     held: tuple[str, ...] = ()
     is_newer: bool = False
-    #: Of how many of those a change was rejected.
+    #: The number of those with a rejected change.
     rejected: int = 0
 
 
@@ -226,7 +226,7 @@ class _Refresh:
     def _applied(
         self, old: Federation | None, effective: Federation, changes: Changes
     ) -> Changes:
-        """What is otherwise from now on, of all that has changed."""
+        """Return the changes that are active from now on, of all changes."""
         if old is None or not changes:
             return changes
         return changes_for(self._options, old, effective, departed_of(self._folder))
@@ -277,7 +277,7 @@ class _Refresh:
         *,
         is_newer: bool,
     ) -> Outcome:
-        """What has come of it; the log says what waits, as often as it is asked."""
+        """Return the outcome, and log at each refresh which changes wait."""
         what: Literal["same", "active", "waiting", "rejected"]
         what = "active" if is_newer else "same"
         names = {one.entity_id for one in judged.open}
@@ -305,7 +305,7 @@ class _Refresh:
         lost: tuple[str, ...],
         changes: Changes,
     ) -> Outcome:
-        """Have all of it wait: nobody can tell what is otherwise."""
+        """Make the whole state wait, because nothing can be compared."""
         reasons = (*lost, *self._belonging.moved(found).values())
         # Nor which hub there was.
         rules = replace(Rules.of(self._options), takes_only_hub=False)
@@ -355,12 +355,12 @@ class _Refresh:
         return True
 
     def _held_by(self, sources: Sequence[Source]) -> dict[str, Held]:
-        """Those in quarantine whose source is one of these by other options."""
+        """The members in quarantine whose source other options still name."""
         found = {}
         for name, one in self._held.items():
             of = next((x for x in sources if x.key == one.key), None)
             if one.known is None:
-                # Who is new and waits is let in by no option.
+                # No option lets in a new member that waits.
                 found[name] = one
             elif of is not None:
                 found[name] = replace(one, line=of.line, signers=of.signers)
@@ -707,7 +707,7 @@ def hubs_of(options: TrustOptions, own: Own, federation: Federation) -> tuple[st
 
 
 def _cure(options: TrustOptions) -> str:
-    """What a person can do here about metadata that has expired."""
+    """Return the cure of expired metadata at this site, for a message."""
     folder = folder_of(options)
     if folder is None:
         return ""

@@ -153,9 +153,9 @@ def _identities(who: Approval) -> set[int | str | None]:
 class Pending:
     """A change of one member that waits until it is approved, and why it does."""
 
-    #: What tells it from any other change: a hash of the record before and after it.
+    #: The ID of the change: a hash of the record before and after it.
     id: str
-    #: Whose change it is; "" for that of everybody, where nothing can be compared.
+    #: The member that changes; "" for all members, where nothing can be compared.
     entity_id: str
     reasons: tuple[str, ...]
     since: float
@@ -172,9 +172,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person has decided on one change, here or at another node of the site."""
+    """The decision of a person on one change, here or at another node of the site."""
 
-    #: Of the change.
+    #: The ID of the change.
     id: str
     is_approved: bool
     who: Approval
@@ -187,24 +187,24 @@ class Waiting:
     pending: tuple[Pending, ...]
     #: The digest of what is active: what they are compared with.
     than: str
-    #: By which options they were judged.
+    #: The options that judged them, as :attr:`State.configuration` is.
     configuration: str
     #: Where nothing can be compared, the state that becomes active if it is approved.
     state: State | None = None
 
     @property
     def open(self) -> tuple[Pending, ...]:
-        """Those that nobody has rejected."""
+        """The changes that nobody has rejected."""
         return tuple(one for one in self.pending if not one.is_rejected)
 
     @property
     def id(self) -> str:
-        """By what a person names all that is open."""
+        """The ID of all open changes together."""
         return joint_id([one.id for one in self.open])
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why that waits, each reason once."""
+        """The reasons of the open changes, each once."""
         return tuple(dict.fromkeys(why for one in self.open for why in one.reasons))
 
     @property
@@ -283,7 +283,7 @@ def read_waiting(octets: bytes) -> Waiting:
 
 
 def read_whole(octets: bytes) -> Waiting:
-    """What waits, of the file of versions that took a state as a whole or not at all.
+    """Read the pending state of older versions, which approved a state as a whole.
 
     It has to be judged anew, member by member; raises as :func:`read_active`.
     """
@@ -302,7 +302,7 @@ def read_decision(found: dict[str, Any]) -> Decision:
 
 
 def read_decisions(octets: bytes) -> tuple[Decision, ...]:
-    """What was decided lately, of its file; raises as :func:`read_active`."""
+    """Read the file of recent decisions; raises as :func:`read_active`."""
     return tuple(map(read_decision, _read(octets)["decisions"]))
 
 

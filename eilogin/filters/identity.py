@@ -536,7 +536,7 @@ def _for_environ(text: str) -> str:
 
 def _for_zope(text: str) -> str:
     """Text in one line, as it is: Zope and its plugins decode nothing of environ."""
-    # What is printable holds no control character, and is sooner seen to be so.
+    # A printable text holds no control character, and that test is the faster one.
     return text if text.isprintable() else CONTROL.sub(" ", text)
 
 

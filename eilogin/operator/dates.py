@@ -1,4 +1,4 @@
-"""What ends by itself in a federation: certificates, metadata, the signature."""
+"""Dates of expiry in a federation: certificates, metadata, the signature."""
 
 from collections.abc import Iterable, Iterator
 

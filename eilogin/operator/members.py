@@ -26,7 +26,7 @@ from eilogin.saml.metadata import (
 from eilogin.saml.text import printable
 from eilogin.saml.xml import DS, MD, METADATA, in_full, parse, q, serialize
 
-#: What cures metadata that is not valid.
+#: The cure of metadata that is not valid.
 VALID = "; ask who runs it for metadata that is valid by the schemas of SAML"
 
 #: Bytes of the longest metadata of one member.
@@ -52,9 +52,9 @@ _LINKS = (
     q("md:AdditionalMetadataLocation"),
 )
 _SAFE = re.compile(r"\s*https?://", re.IGNORECASE)
-#: What a browser may run, or show as a page, wherever somebody makes a link of it.
+#: Schemes that a browser may run, or show as a page, if somebody links to them.
 _SCRIPT = re.compile(r"(javascript|vbscript|data):", re.IGNORECASE)
-#: What a browser passes over before and within a scheme.
+#: Characters that a browser ignores before and within a scheme.
 _IGNORED = re.compile(r"[\x00-\x20]+")
 #: Elements with prose, of which nobody makes a link.
 _PROSE = (
@@ -81,7 +81,7 @@ class Member:
     note: str = ""
     #: What nobody can use of its metadata.
     remarks: tuple[str, ...] = ()
-    #: What was changed in it, so that products that validate can load it.
+    #: The changes to it, so that products that validate can load it.
     mended: tuple[str, ...] = ()
 
     @property

@@ -123,7 +123,7 @@ _ORDERED = (
     *map(q, ("md:KeyDescriptor", "md:AttributeConsumingService", "md:Organization")),
     q("md:ContactPerson"),
 )
-#: What an Organization has at least one of, each.
+#: Elements of which an Organization has at least one each.
 _OF_ORGANIZATION = _LOCALIZED[:3]
 
 _LANGUAGE = q("xml:lang")
@@ -193,7 +193,7 @@ def mend(element: etree._Element) -> tuple[str, ...]:
 
 
 def fault_of(element: etree._Element) -> str:
-    """What products that validate refuse in metadata that was mended, or ""."""
+    """Return the fault for which strict products refuse mended metadata, or ""."""
     try:
         validate(element, "publication")
     except MalformedMessage as error:
@@ -209,7 +209,7 @@ def fault_of(element: etree._Element) -> str:
 
 
 def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
-    """What the schemas say is a URI, with the name of where it stands."""
+    """Yield each value that is a URI by the schemas, with the name of its place."""
     name = etree.QName(part).localname
     for attribute, said in part.items():
         if attribute in _URI_ATTRIBUTES:
@@ -328,7 +328,7 @@ def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
         else:
             _drop(part, "it is not what an endpoint is by its schema", tell)
     for part in _inside(element, q("shibmd:Scope")):
-        # What the schema would put there changes what was signed, for who reads by it.
+        # A reader with the schema would add this default, and change what was signed.
         part.set("regexp", part.get("regexp", "false"))
         is_flag = part.get("regexp").strip() in _FLAGS
         if len(part) or len(part.attrib) > 1 or not is_flag:

@@ -122,7 +122,7 @@ def waited_for(folder: Folder, rollover: Rollover) -> list[str]:
 
 
 def switch(folder: Folder, rollover: Rollover) -> None:
-    """Have the next key sign: it changes places in ``federation.ini``.
+    """Make the next key sign: write it into ``federation.ini``.
 
     What was signed until now stays as it is. Raises
     :class:`eilogin.errors.ConfigurationError`, and changes nothing, where the next key
@@ -145,7 +145,7 @@ def _with(text: str, name: str, value: str) -> str:
 
 
 def finish(folder: Folder) -> None:
-    """Have it be over; the files of both keys stay where they are."""
+    """End the rollover; the files of both keys stay where they are."""
     (folder.path / STATE).unlink()
 
 

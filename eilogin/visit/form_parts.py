@@ -105,7 +105,7 @@ def _found(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
             is_head = not is_head
         if is_head and len(rest) - at > _LONGEST_HEAD:
             raise FormRefused(f"a form part with a head of more than {_LONGEST_HEAD}")
-        # Of a text, as much as a delimiter may have begun in.
+        # Keep the end of a text, where a delimiter may have begun.
         rest = rest[at:] if is_head else rest[max(at, len(rest) - len(delimiter) + 1) :]
     if is_head:
         yield rest

@@ -402,7 +402,7 @@ class Rules:
                 if (below := node.at(name)) is not None
             }
             nodes |= reached
-            # What the line of the root says has been found already, where it holds.
+            # The line of the root has been found already, where it holds.
             named = reached - {self._root}
             found |= {node.prefix for node in named if node.lines}
             if position == len(segments) or segment.may_be_last:

@@ -142,7 +142,7 @@ def _narrowed(said: str, fresh: int) -> str:
 
 
 def _without_control(told: Headers, fresh: int) -> str:
-    """What Expires and Pragma say, for they count less beside a Cache-Control."""
+    """Return Expires and Pragma as Cache-Control, which counts more than both."""
     if any(name == _PRAGMA and "no-cache" in text.lower() for name, text in told):
         return "private, no-cache"
     if fresh:

@@ -58,7 +58,7 @@ class SharedDecisions:
         self._options, self._folder = options, folder
         self._own, self._store = own, store
         self._next, self._looked = 0.0, 0
-        #: What this process has written to the store, and what could not be taken.
+        #: The decisions that this process wrote to the store, and those that failed.
         self._written: set[Decision] = set()
         self._failed: set[Decision] = set()
 
@@ -140,7 +140,7 @@ class SharedDecisions:
         return 0 <= clock.now() - one.who.at < KEPT_FOR
 
     def _decided(self, change_id: str) -> Iterator[Decision]:
-        """What other nodes have decided on a change, as far as it can be believed."""
+        """Return the authentic decisions of other nodes on a change."""
         for key in self._store.find(self.label(change_id))[:_MOST]:
             row = self._store.read(key)
             with suppress(NotSealed, *UNREADABLE):

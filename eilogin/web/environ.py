@@ -131,12 +131,12 @@ class LoginService(Protocol):
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """None where she is logged in at ``level`` or higher; else what to answer.
+        """Return None at a login of ``level`` or higher, else the answer to send.
 
-        ``force`` asks for a fresh proof whatever she has; ``passive`` never shows her
-        a prompt, so that None says nothing then: :attr:`login` does. Before a hub
-        (``hub_inside``) she is back at this page also where there is no such login,
-        and the parameter :data:`REFUSED` of its query says why.
+        ``force`` asks for a fresh proof in any case. ``passive`` never shows a prompt,
+        so None says nothing then: see :attr:`login`. Before a hub (``hub_inside``) the
+        visitor comes back to this page also without such a login, and the parameter
+        :data:`REFUSED` of its query says why.
         """
 
     @property

@@ -160,6 +160,8 @@ def test_a_boundary_is_read_as_all_parsers_read_it(written, meant):
         '"x',
         '"x\\"y"',
         "x; boundary=y",
+        "x; boundary*=y",
+        "x; boundary*0=y",
         '"x "',
         "é",
         "x%41",

@@ -52,6 +52,8 @@ pipeline = outside {name}-eilogin site
 
 [filter:{name}-eilogin]
 use = egg:eilogin
+# The witness inside writes down by which cookie a page was served.
+pass_session_cookie = true
 {options}
 """
 

@@ -198,7 +198,7 @@ def test_the_log_says_who_was_told_late(federation, everywhere, clock, caplog):
     clock.shift(SOON)
     caplog.clear()
     federation.work()
-    [event] = [one.getMessage() for one in caplog.records if "delivered" in one.msg]
+    [event] = [text for text in caplog.messages if "delivered" in text]
     assert '"outcome": "ok"' in event
     assert "stad.test" in event
 

@@ -378,10 +378,20 @@ def _new_folder(value: object, info: ValidationInfo) -> object:
     path = from_ini(value, info)
     if is_there(path.is_dir):
         return path
-    can_be_made = is_there(path.parent.is_dir) and not is_there(path.exists)
-    if not can_be_made or not os.access(path.parent, os.W_OK | os.X_OK):
+    if not _can_be_made(path):
         raise ValueError("a folder, or a new one in an existing folder of this user")
     return path
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether a folder is missing, has a possible name, and may be made by us."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return os.access(folder.parent, os.W_OK | os.X_OK)
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _readable_files(value: object, info: ValidationInfo) -> object:

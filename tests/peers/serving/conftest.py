@@ -17,6 +17,7 @@ from eilogin_sites import HUB, Ours
 from manual_blocks import block, with_changes
 from peer_servers import Server
 from real_parts import unavailable
+from redis_servers import wait_until
 from unmeasured import unmeasured
 
 #: How each site is connected with the hub: python3-saml judges an answer by POST.
@@ -156,5 +157,8 @@ def servers(run, folder):
     with Server(
         ours.folder, command(ours), ours.port, ours.back_port, environment=environment
     ) as server:
+        # A signal that meets a process of uWSGI while it loads interrupts it anywhere.
+        if run == "uwsgi":
+            wait_until(lambda: server.log.count("WSGI app 0 ") == 2)
         yield Servers(server, server, ours)
     assert "Traceback" not in server.log, server.log

@@ -335,7 +335,7 @@ def policy(response):
 def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
     parts = {"help_desk.html", "login_beside.html", "rehearsal.html", "where_in.html"}
-    parts |= {"brand.html", "languages.html", "footer.html"}
+    parts |= {"brand.html", "languages.html", "footer.html", "demo_citizens.html"}
     no_pages = {*parts, "base.html", "auto_post.html", "warning_texts.json"}
     assert names - no_pages == set(VALUES)
 

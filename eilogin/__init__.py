@@ -19,7 +19,8 @@ The rooms, from the top down; each imports only from the rooms below it::
     audit, settings          one line of JSON an event; options from ini files
     metrics                  how much happens, where somebody wants to know
     clock, errors, files,    the time of day; what goes wrong; whole files or none;
-      shell, interposition,    commands to copy; lxml beside another libxml2;
+      logos, shell,            images that draw and do nothing else; commands to copy;
+      interposition,           lxml beside another libxml2;
       subinterpreter           interpreters in which eilogin cannot work
 """
 

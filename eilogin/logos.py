@@ -1,0 +1,367 @@
+"""Logos that a page may show: PNG or SVG images inside of a ``data:`` address.
+
+A logo comes from an option of this site, or from the metadata of a member, which
+somebody else wrote. A browser shows it as an image: no script of it runs, and nothing
+is fetched. All the same eilogin accepts a drawing alone:
+
+- at most 32 KiB,
+- of a PNG, at most 2048 pixels on a side: a few bytes can stand for gigabytes,
+- of an SVG, elements that draw; no script, event handler, animation, ``foreignObject``,
+  filter or embedded file; references within the same drawing only; no DOCTYPE, thus no
+  entities; and no references that repeat its parts thousands of times.
+"""
+
+import base64
+import binascii
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from lxml import etree
+
+#: Bytes of the largest logo.
+MOST = 32 * 1024
+#: Characters of the longest ``data:`` address of one, each byte written as ``%3C``.
+LONGEST = 3 * MOST + 200
+
+_DATA = re.compile(
+    r"\s*data:image/(png|svg\+xml)((?:;[\w.+=-]{1,40}){0,4}),(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PNG, _SVG = "png", "svg+xml"
+
+#: The first bytes of a PNG, up to its width and height (PNG 5.2, 11.2.1).
+_PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
+#: Pixels of the longest side of a PNG.
+_LONGEST_SIDE = 2048
+
+_SVG_SPACE = "http://www.w3.org/2000/svg"
+#: Namespaces of the W3C mean something to browsers (XHTML has scripts). This one holds
+#: what drawing programs say about a file.
+_W3C, _RDF = "http://www.w3.org/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+#: The elements that draw, or tell how.
+_DRAWING = frozenset(
+    (
+        *("svg", "g", "defs", "symbol", "use", "switch", "title", "desc", "metadata"),
+        *("path", "rect", "circle", "ellipse", "line", "polyline", "polygon"),
+        *("text", "tspan", "textPath", "linearGradient", "radialGradient", "stop"),
+        *("clipPath", "mask", "pattern", "marker", "style"),
+    )
+)
+#: What an SVG may begin with: browsers obey the encoding that it names.
+_DECLARATION = re.compile(
+    rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml\s+version\s*=\s*["']1\.0["']"""
+    rb"""(?:\s+encoding\s*=\s*["']utf-8["'])?"""
+    rb"""(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>)?""",
+    re.IGNORECASE,
+)
+_OWN_PART = re.compile(r"#([\w.:-]+)")
+_URL = re.compile(r"url\(\s*([\"']?)#([\w.:-]+)\1\s*\)", re.IGNORECASE)
+_CLASS = re.compile(r"\.([\w-]+)")
+_NUMBER = re.compile(r"\s*\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?\s*", re.ASCII)
+#: What can lead out of a style sheet, or hide that it does.
+_LEADING_OUT = ("\\", "//", "javascript:", "expression(", "image-set(", "src(")
+#: How many elements are drawn, with each as often as something refers to it; and how
+#: many references lead from one to the next.
+_MOST_DRAWN, _LONGEST_CHAIN = 20_000, 20
+
+#: The size of a drawing that says none, in pixels.
+_USUAL_SIZE = 80, 80
+_WIDEST = 99_999
+
+_PLAIN = "save it as a plain drawing ('Plain SVG' in Inkscape), or as a PNG"
+_TOO_LARGE = f"it is larger than {MOST // 1024} KiB; expected a smaller image"
+_DRAWS_TOO_MUCH = f"its references draw more than {_MOST_DRAWN} elements: {_PLAIN}"
+
+
+def data_uri_of_file(path: str | Path) -> str:
+    """Read a logo from a PNG or SVG file and return it as a ``data:`` address.
+
+    Raises ValueError with the reason where it is no logo that a page may show.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            octets = file.read(MOST + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read it: {(error.strerror or '').lower()}") from None
+    if len(octets) > MOST:
+        raise ValueError(_TOO_LARGE)
+    kind = _PNG if octets.startswith(_PNG_HEAD[:8]) else _SVG
+    if kind == _SVG and not re.search(rb"<([\w.-]+:)?svg", octets):
+        raise ValueError("found no PNG and no SVG image; expected one of these")
+    if kind == _SVG:
+        octets = octets.strip()
+    _size_of(kind, octets)
+    return _data_uri(kind, octets)
+
+
+def shown(data_uri: str) -> str:
+    """Return the address by which a page may show a logo, or "" where it may not.
+
+    The last few hundred are remembered.
+    """
+    return _judged(data_uri).uri
+
+
+def fault_of(data_uri: str) -> str:
+    """Return the reason why no page may show a logo, or ""."""
+    return _judged(data_uri).fault
+
+
+def size_of(data_uri: str) -> tuple[int, int]:
+    """Return the width and height of a logo that a page may show, in pixels."""
+    return _judged(data_uri).size
+
+
+def is_candidate(data_uri: str) -> bool:
+    """Tell at once whether it may be a logo: by its type and length, unopened."""
+    return len(data_uri) <= LONGEST and bool(_DATA.match(data_uri))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A logo that was looked at."""
+
+    #: The address to show, or "".
+    uri: str = ""
+    #: The reason where it is not shown.
+    fault: str = ""
+    #: Width and height.
+    size: tuple[int, int] = (0, 0)
+
+
+@lru_cache(256)
+def _judged(data_uri: str) -> _Judged:
+    if len(data_uri) > LONGEST:
+        return _Judged(fault=_TOO_LARGE)
+    try:
+        kind, octets = _opened(data_uri)
+        size = _size_of(kind, octets)
+    except ValueError as error:
+        return _Judged(fault=str(error))
+    return _Judged(_data_uri(kind, octets), "", size)
+
+
+def _data_uri(kind: str, octets: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(octets).decode()}"
+
+
+def _opened(data_uri: str) -> tuple[str, bytes]:
+    """Return the kind of image in an address, and its octets; or ValueError."""
+    found = _DATA.fullmatch(data_uri)
+    if found is None:
+        raise ValueError(
+            "it is no data: address of an image; expected data:image/png;base64,… or"
+            " data:image/svg+xml;base64,…"
+        )
+    kind, parameters, text = found[1].lower(), found[2].lower(), found[3]
+    if not parameters.endswith(";base64"):
+        return kind, unquote_to_bytes(text).strip()
+    try:
+        octets = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(
+            "its base64 is broken off, or holds other characters"
+        ) from None
+    # Browsers take no white space before an XML declaration.
+    return kind, octets.strip() if kind == _SVG else octets
+
+
+def _size_of(kind: str, octets: bytes) -> tuple[int, int]:
+    """Return the width and height of an image; ValueError where it is not usable."""
+    if len(octets) > MOST:
+        raise ValueError(_TOO_LARGE)
+    return _png_size(octets) if kind == _PNG else _svg_size(octets)
+
+
+def _png_size(octets: bytes) -> tuple[int, int]:
+    start = len(_PNG_HEAD)
+    sides = [int.from_bytes(octets[at : at + 4]) for at in (start, start + 4)]
+    if not octets.startswith(_PNG_HEAD) or not all(sides):
+        raise ValueError("it does not begin as a PNG image does")
+    if max(sides) > _LONGEST_SIDE:
+        raise ValueError(
+            f"it has {sides[0]} x {sides[1]} pixels; expected at most"
+            f" {_LONGEST_SIDE} on a side"
+        )
+    if b"acTL" in octets:
+        raise ValueError("it is an animated PNG; expected an image that stands still")
+    return sides[0], sides[1]
+
+
+# --- SVG ------------------------------------------------------------------------------
+
+
+def _svg_size(octets: bytes) -> tuple[int, int]:
+    root = _parsed(octets)
+    if root.tag != f"{{{_SVG_SPACE}}}svg":
+        raise ValueError(
+            f"its root is no 'svg' of the namespace {_SVG_SPACE}: {_PLAIN}"
+        )
+    elements = list(root.iter(etree.Element))
+    for element in elements:
+        _require_drawing(element)
+    _require_few(root, elements)
+    return _said_size(root)
+
+
+def _parsed(octets: bytes) -> etree._Element:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8: save it as UTF-8") from None
+    head = _DECLARATION.match(octets)
+    if octets.find(b"<?", head.end() if head else 0) >= 0:
+        raise ValueError(
+            "it has a processing instruction ('<?'), or names another encoding than"
+            f" UTF-8: {_PLAIN}"
+        )
+    if b"<!DOCTYPE" in octets:
+        raise ValueError("it has a DOCTYPE: remove it ('<!DOCTYPE …>')")
+    parser = etree.XMLParser(
+        encoding="UTF-8",
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        remove_comments=True,
+    )
+    try:
+        return etree.fromstring(octets, parser)
+    except etree.XMLSyntaxError as error:
+        line = error.position[0]
+        raise ValueError(f"it is not well-formed XML (line {line})") from None
+
+
+def _refuse(element: etree._Element, what: str) -> ValueError:
+    return ValueError(f"line {element.sourceline}: it has {what}: {_PLAIN}")
+
+
+def _require_drawing(element: etree._Element) -> None:
+    """Refuse an element that does more than draw."""
+    name = etree.QName(element)
+    space = name.namespace or ""
+    if space == _SVG_SPACE and name.localname not in _DRAWING:
+        raise _refuse(element, f"an element '{name.localname[:40]}'")
+    if space.startswith(_W3C) and space not in (_SVG_SPACE, _RDF):
+        raise _refuse(element, f"an element of {space[:80]}")
+    for attribute, value in element.items():
+        _require_inert(element, etree.QName(attribute), value)
+    if name.localname == "style":
+        _require_own_style(element, "".join(element.itertext()))
+
+
+def _require_inert(element: etree._Element, name: etree.QName, value: str) -> None:
+    """Refuse an attribute that runs something, or leads out of the drawing."""
+    local = name.localname.lower()
+    if local.startswith("on"):
+        raise _refuse(element, f"an event handler ('{local[:40]}')")
+    if local in ("base", "src"):
+        raise _refuse(element, f"an attribute '{local}'")
+    if local == "href" and not _OWN_PART.fullmatch(value.strip()):
+        raise _refuse(element, f"a reference to elsewhere ({value[:60]!a})")
+    if not name.namespace and (local == "style" or "(" in value):
+        _require_own_style(element, value)
+
+
+def _require_own_style(element: etree._Element, text: str) -> None:
+    """Refuse a style that refers to anything but parts of the drawing."""
+    lowered = text.lower()
+    for sign in _LEADING_OUT:
+        if sign in lowered:
+            raise _refuse(element, f"'{sign}' in a style")
+    if lowered.count("@") > lowered.count("@media"):
+        raise _refuse(element, "an at-rule in a style other than '@media'")
+    if lowered.count("url(") > len(_URL.findall(text)):
+        raise _refuse(element, "a reference to elsewhere in a style")
+
+
+def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> None:
+    """Refuse a drawing whose references repeat its parts too often, or for ever."""
+    by_id: dict[str, etree._Element] = {}
+    for element in elements:
+        by_id.setdefault(element.get("id", ""), element)
+    drawn = _Drawn(by_id, _by_class(elements))
+    if drawn.count(root, 0) > _MOST_DRAWN:
+        raise ValueError(_DRAWS_TOO_MUCH)
+
+
+@dataclass
+class _Drawn:
+    """How often things are drawn."""
+
+    by_id: Mapping[str, etree._Element]
+    #: The parts that the style sheet refers to for a class.
+    by_class: Mapping[str, Sequence[str]]
+    counts: dict[str, int] = field(default_factory=dict)
+    #: Elements that were looked at so far.
+    looked_at: int = 0
+
+    def count(self, element: etree._Element, depth: int) -> int:
+        """How many elements are drawn for one, its references followed."""
+        if depth > _LONGEST_CHAIN:
+            raise ValueError(
+                f"its parts refer to themselves, or over more than {_LONGEST_CHAIN}"
+                f" others: {_PLAIN}"
+            )
+        found = 0
+        for one in element.iter(etree.Element):
+            found += 1
+            self.looked_at += 1
+            if self.looked_at > _MOST_DRAWN:
+                raise ValueError(_DRAWS_TOO_MUCH)
+            for name in self._referred(one):
+                if name not in self.counts:
+                    target = self.by_id.get(name)
+                    self.counts[name] = (
+                        0 if target is None else self.count(target, depth + 1)
+                    )
+                found += self.counts[name]
+        return found
+
+    def _referred(self, element: etree._Element) -> Iterator[str]:
+        """The parts of the drawing that an element refers to."""
+        for attribute, value in element.items():
+            if own := _OWN_PART.fullmatch(value.strip()):
+                if etree.QName(attribute).localname.lower() == "href":
+                    yield own[1]
+            elif "(" in value:
+                yield from (name for _, name in _URL.findall(value))
+        for name in element.get("class", "").split():
+            yield from self.by_class.get(name, ())
+
+
+def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]:
+    """The parts to which style sheets refer, by the class that it is for."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for element in elements:
+        if etree.QName(element).localname != "style":
+            continue
+        for rule in _without_comments(element).split("}"):
+            before, _, body = rule.rpartition("{")
+            names = [name for _, name in _URL.findall(body)]
+            selectors = before.rpartition("{")[2].split(",") if names else ()
+            for selector in selectors:
+                known = _CLASS.fullmatch(selector.strip())
+                if known is None:
+                    raise _refuse(element, "a style with 'url(' for more than classes")
+                found[known[1]] += names
+    return found
+
+
+def _without_comments(element: etree._Element) -> str:
+    head, *others = "".join(element.itertext()).split("/*")
+    return head + "".join(other.partition("*/")[2] for other in others)
+
+
+def _said_size(root: etree._Element) -> tuple[int, int]:
+    """Return the width and height that a drawing says, or else its proportions."""
+    box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
+    for said in ([root.get("width", ""), root.get("height", "")], box[2:4]):
+        sides = [round(float(one[1])) for one in map(_NUMBER.fullmatch, said) if one]
+        if len(sides) == len(_USUAL_SIZE) and 0 < min(sides) <= max(sides) <= _WIDEST:
+            return sides[0], sides[1]
+    return _USUAL_SIZE

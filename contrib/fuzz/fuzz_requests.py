@@ -161,7 +161,7 @@ def _federation() -> Federation:
         Path(_FOLDER.name),
         {"uwv.test": _app, "stad.test": _app},
         options={
-            "uwv.test": {"protect": "/open optional", "silent": "true", "warn": "2m"},
+            "uwv.test": {"protect": "/open optional", "silent": "true"},
             "stad.test": {
                 "acs": "post",
                 "protect": "=/ off\n/open optional",

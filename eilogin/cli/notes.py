@@ -48,6 +48,7 @@ _HOLD_THREADS = ("artifacts_at_once", "logouts_at_once")
 _THREADS = 4
 
 _MINUTE = 60
+_LONGEST_TO_WARN_OF = 20 * 3600
 
 #: File systems that are gone when the machine stops.
 _IN_MEMORY = ("tmpfs", "ramfs")
@@ -412,13 +413,29 @@ def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
                 f"an idle= is longer than a session may be idle ({ends:g} s), so it"
                 " never comes into force",
             )
-        if login.warn is not None and login.warn > session.idle / 2:
-            yield Note.at(
-                part,
-                "warn",
-                f"is more than half of 'idle' ({session.idle:g} s), so it warns when"
-                " half of 'idle' is over",
+        yield from _warning_times(part, login, session)
+
+
+def _warning_times(
+    part: Part, login: LoginOptions, session: SessionOptions
+) -> Iterator[Note]:
+    """Note that no page warns before its session ends, or later than it says."""
+    if login.warn is None:
+        # WCAG 2.2.1 exempts limits that are longer.
+        if min(session.idle, session.max_session) <= _LONGEST_TO_WARN_OF:
+            text = (
+                "visitors are signed out without a warning, which fails WCAG 2.2.1"
+                " (level A); expected a time such as 2m"
             )
+            yield Note.at(part, "warn", text, "no-warning")
+    # Nobody wrote the default.
+    elif "warn" in login.model_fields_set and login.warn > session.idle / 2:
+        yield Note.at(
+            part,
+            "warn",
+            f"is more than half of 'idle' ({session.idle:g} s), so it warns when"
+            " half of 'idle' is over",
+        )
 
 
 def _trust_of(stack: Stack, read: Mapping[str, Options]) -> TrustOptions | None:

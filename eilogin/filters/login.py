@@ -8,7 +8,7 @@ when a visitor was last seen, and ``eilogin.activity`` where a hub stands inside
 (``hub_inside``), which passes reports of activity on.
 *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
 ``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
-itself, and with ``warn`` puts a script into pages of who is logged in
+itself, and unless ``warn`` is off puts a script into pages of who is logged in
 (:mod:`eilogin.visit.warning`); says what browsers and shared caches may keep of an
 answer (``no_store``, :mod:`eilogin.visit.caches`);
 and in the place of a page that needs a login: a redirect for a navigation, a page with
@@ -221,11 +221,11 @@ class LoginOptions(Options, name="login"):
         default=True,
     )
     warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
-        "this long before a session ends, say so on the page that the visitor looks "
-        "at, and let her go on; puts a script into HTML answers; ``2m`` is a good "
-        "time, and ``off`` is none",
-        default=None,
-        shown="no warning",
+        "asks the visitor, this long before the session ends, whether to go on, and "
+        "hides an open page after a logout elsewhere; puts a script into HTML pages. "
+        "``off`` signs visitors out without a warning, which fails WCAG 2.2.1 (level "
+        "A)",
+        default="2m",
     )
 
 

@@ -1451,6 +1451,24 @@ class TestLimitsThatNeverComeIntoForce:
         )
         assert "note: " not in run("check", site.file).stdout
 
+    def test_and_a_time_that_nobody_wrote_is_not(self, site, run):
+        site.set("filter:uwv-eilogin", idle="3m")
+        assert "note: " not in run("check", site.file).stdout
+
+
+class TestAWarningThatIsSwitchedOff:
+    def test_is_noted_with_what_it_costs(self, site, run):
+        site.set("filter:uwv-eilogin", warn="off")
+        assert (
+            "note: [filter:uwv-eilogin] warn: visitors are signed out without a"
+            " warning, which fails WCAG 2.2.1 (level A); expected a time such as 2m\n"
+            in run("check", site.file).stdout
+        )
+
+    def test_is_not_noted_of_sessions_of_more_than_twenty_hours(self, site, run):
+        site.set("filter:uwv-eilogin", warn="off", idle="21h", max_session="21h")
+        assert "WCAG" not in run("check", site.file).stdout
+
 
 class TestWhatIsHardlyMeant:
     def notes(self, site, run):

@@ -35,9 +35,8 @@ def federation(clock, eilogin_federation):
     return eilogin_federation(
         {"uwv.test": show_form, "land.test": show_form, "stad.test": show_form},
         options={
-            "uwv.test": {"warn": "2m"},
+            "stad.test": {"warn": "off"},
             "land.test": {
-                "warn": "2m",
                 "protect": "=/ optional\n/static off",
                 "prefix": "/een/login",
             },
@@ -269,7 +268,7 @@ def test_eilogins_own_pages_get_none(anna):
     assert scripts(anna.browser) == []
 
 
-def test_where_nobody_asked_for_it_nothing_is_changed(anna):
+def test_a_site_that_switched_it_off_changes_nothing(anna):
     anna.log_in("https://stad.test/formulier")
     assert anna.browser.page.text == FORM
     script = anna.browser.fetch("https://stad.test/eilogin/warning.js")

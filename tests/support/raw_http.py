@@ -56,7 +56,7 @@ _SAID = {
         "attributes": "name NAME\nmail MAIL",
         "next": "/",
     },
-    STAD: {"protect": "=/ optional\n/open optional", "warn": "2m"},
+    STAD: {"protect": "=/ optional\n/open optional"},
     MIJN: {"acs": "post", "protect": "/ optional"},
     LAND: {"acs": "post", "unsolicited": "true", "protect": "=/ optional"},
 }

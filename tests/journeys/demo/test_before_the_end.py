@@ -85,7 +85,6 @@ def configured():
     return {
         "filter:uwv-eilogin": {"idle": "12s", "warn": "1m"},
         "filter:kadaster-eilogin": {"max_session": "14s", "warn": "8s"},
-        "filter:gemeente-login": {"warn": "2m"},
     }
 
 

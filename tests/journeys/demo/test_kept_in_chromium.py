@@ -20,7 +20,7 @@ NOTE = "Bellen over het bezwaar & één ☂"
 @pytest.fixture(scope="module")
 def configured():
     """A session of uwv ends soon; a dialog would stand before the form."""
-    uwv = {"idle": "3s", "keep_post": "1k", "warn": None}
+    uwv = {"idle": "3s", "keep_post": "1k", "warn": "off"}
     return {"filter:uwv-eilogin": uwv}
 
 

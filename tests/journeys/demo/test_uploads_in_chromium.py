@@ -48,7 +48,7 @@ def demo(tmp_path_factory):
     (demo.folder / "contrib" / "demo" / "uploads.py").write_text(APPLICATION)
     own = ("title", "colour", "pages", "notepad", "logout_url", "portal_url")
     demo.configure("app:uwv-site", factory="uploads:make", **dict.fromkeys(own))
-    demo.configure("filter:uwv-eilogin", idle="3s", warn=None)
+    demo.configure("filter:uwv-eilogin", idle="3s", warn="off")
     try:
         demo.start()
         yield demo

@@ -29,8 +29,7 @@ MOST = 32 * 1024
 LONGEST = 3 * MOST + 200
 
 _DATA = re.compile(
-    r"\s*data:image/(png|svg\+xml)((?:;[\w.+=-]{1,40}){0,4}),(.*)",
-    re.IGNORECASE | re.DOTALL,
+    r"\s*data:image/(png|svg\+xml)((?:;[\w.+=-]{1,40}){0,4}),", re.IGNORECASE
 )
 _PNG, _SVG = "png", "svg+xml"
 
@@ -152,14 +151,14 @@ def _data_uri(kind: str, octets: bytes) -> str:
 
 def _opened(data_uri: str) -> tuple[str, bytes]:
     """Return the kind of image in an address, and its octets; or ValueError."""
-    found = _DATA.fullmatch(data_uri)
+    found = _DATA.match(data_uri)
     if found is None:
         raise ValueError(
             "it is no data: address of an image; expected data:image/png;base64,… or"
             " data:image/svg+xml;base64,…"
         )
-    kind, parameters, text = found[1].lower(), found[2].lower(), found[3]
-    if not parameters.endswith(";base64"):
+    kind, text = found[1].lower(), data_uri[found.end() :]
+    if not found[2].lower().endswith(";base64"):
         return kind, unquote_to_bytes(text).strip()
     try:
         octets = base64.b64decode("".join(text.split()), validate=True)

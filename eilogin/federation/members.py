@@ -1,13 +1,14 @@
 """The members of the federation, as the metadata names them that we trust."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from eilogin import clock
+from eilogin import clock, logos
 from eilogin.errors import UnknownPeer
 from eilogin.federation.index import Known, open_index
 from eilogin.federation.sources import MetadataSource
@@ -16,6 +17,8 @@ from eilogin.saml.checks import SKEW
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
 from eilogin.settings import did_you_mean
+
+_log = logging.getLogger("eilogin")
 
 #: Characters of a name, and how many names, that are compared for a hint in a log.
 _LONGEST_COMPARED, _MOST_COMPARED = 120, 50
@@ -150,6 +153,21 @@ class Federation:
         found = self._entities.get(entity_id)
         return "" if found is None else found.information_url(language)
 
+    def logo_of(self, entity_id: str, language: str) -> str:
+        """The ``data:`` address of a party's logo, safe to show, or "".
+
+        Its largest in ``language``, or else in another. Nothing is fetched.
+        """
+        found = self._entities.get(entity_id)
+        known = () if found is None else found.logos_in(language)
+        shown = (_shown(entity_id, one.url) for one in known)
+        return next(filter(None, shown), "")
+
+    def keywords_of(self, entity_id: str, language: str) -> Sequence[str]:
+        """Words by which people look for a party; a few, and none of them long."""
+        found = self._entities.get(entity_id)
+        return () if found is None else found.keywords_in(language)
+
     @property
     def hubs(self) -> list[str]:
         """The entityIDs of all hubs, in the order of the metadata."""
@@ -193,6 +211,19 @@ def _compared(name: str, known: Collection[str]) -> Iterable[str]:
         return ()
     few = len(known) <= _MOST_COMPARED
     return islice((one for one in known if few or host in one), _MOST_COMPARED)
+
+
+@lru_cache(256)
+def _shown(entity_id: str, url: str) -> str:
+    """The address by which a page shows a logo, or "", of which the log has the cause.
+
+    One of the web is never shown: each browser would report to that site.
+    """
+    if not logos.is_candidate(url):
+        return ""
+    if fault := logos.fault_of(url):
+        _log.warning("federation: the logo of '%s' is not shown: %s", entity_id, fault)
+    return logos.shown(url)
 
 
 def _site(entity: EntityDescriptor) -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Refused
-from eilogin.operator.mending import fault_of, is_image, mend
+from eilogin.operator.mending import fault_of, fault_of_logo, mend
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
 from eilogin.saml.metadata import (
     OURS,
@@ -183,7 +183,7 @@ def _require_links(element: etree._Element) -> None:
         if one.tag in _LINKS:
             links.append(one.text or "")
         for link in links:
-            is_logo = one.tag == q("mdui:Logo") and is_image(link)
+            is_logo = one.tag == q("mdui:Logo") and not fault_of_logo(link)
             if not is_logo and not _SAFE.match(link):
                 raise MalformedMessage(
                     f"its {etree.QName(one).localname} leads to what is no web address:"

@@ -14,6 +14,7 @@ from copy import deepcopy
 
 from lxml import etree
 
+from eilogin import logos
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata import IDPDISC
 from eilogin.saml.text import printable
@@ -156,11 +157,9 @@ _URI = re.compile(
 _LINE, _BRACES = re.compile(r"at line (\d+)"), re.compile(r"\{[^{}]*\}")
 _LONGEST_TOLD, _LONGEST_SHOWN = 500, 100
 
-#: Characters of the longest ``data:`` address of a logo.
-LONGEST_LOGO = 64 * 1024
-_DATA_IMAGE = re.compile(r"data:image/(png|jpeg|gif);base64,", re.IGNORECASE)
-#: The first bytes of those images.
-_MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
+#: Images that eilogin does not show, and others do; and their first bytes.
+_OTHER_IMAGE = re.compile(r"data:image/(jpeg|gif);base64,", re.IGNORECASE)
+_MAGIC = {"jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
 
 
 def mend(element: etree._Element) -> tuple[str, ...]:
@@ -230,16 +229,22 @@ def is_uri(text: str) -> bool:
     return found is not None and bool(found[1] or found[2])
 
 
-def is_image(text: str) -> bool:
-    """Whether a ``data:`` address is a small PNG, JPEG or GIF image."""
-    found = _DATA_IMAGE.match(text)
-    if found is None or len(text) > LONGEST_LOGO:
-        return False
+def fault_of_logo(text: str) -> str:
+    """Return the reason why nobody may publish a ``data:`` address as a logo, or "".
+
+    It is a small image that stands still and runs nothing (:mod:`eilogin.logos`).
+    """
+    found = _OTHER_IMAGE.match(text)
+    if found is None:
+        return logos.fault_of(text)
     try:
         octets = base64.b64decode("".join(text[found.end() :].split()), validate=True)
     except (binascii.Error, ValueError):
-        return False
-    return octets.startswith(_MAGIC[found[1].lower()])
+        octets = b""
+    kind = found[1].lower()
+    is_one = octets.startswith(_MAGIC[kind]) and len(octets) <= logos.MOST
+    kilobytes = logos.MOST // 1024
+    return "" if is_one else f"it is no {kind.upper()} of at most {kilobytes} KiB"
 
 
 def _drop(part: etree._Element, why: str, tell: _Tell) -> None:
@@ -373,10 +378,12 @@ def _drop_bad_logos(element: etree._Element, tell: _Tell) -> None:
         sizes = [logo.get(name, "").strip() for name in ("width", "height")]
         if not all(re.fullmatch(r"0*[1-9]\d{0,5}", one, re.ASCII) for one in sizes):
             _drop(logo, "it lacks a width and height in pixels", tell)
-        elif logo.text.lower().startswith("data:") and not is_image(logo.text):
-            kilobytes = LONGEST_LOGO // 1024
-            why = f"it is no PNG, JPEG or GIF image of at most {kilobytes} KB"
-            _drop(logo, why, tell)
+        elif logo.text.lower().startswith("data:"):
+            if fault := fault_of_logo(logo.text):
+                _drop(logo, fault, tell)
+            elif not is_uri(logo.text):
+                tell(logo, "is in base64 now: what was there is no URI")
+                logo.text = logos.shown(logo.text)
 
 
 def _mend_services(element: etree._Element, tell: _Tell) -> None:

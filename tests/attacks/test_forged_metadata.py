@@ -7,6 +7,8 @@ was found and what was expected. While a site runs it is tried in
 
 import logging
 from copy import deepcopy
+from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 import pytest
 from arena import HUB, SVB, UWV
@@ -120,23 +122,68 @@ def test_no_other_member_becomes_the_hub_in_its_place(uwv, name):
     assert "more than one hub" in str(error)
 
 
+#: Entities within entities.
+BOMB = (
+    '<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+    '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>'
+)
+
+
+def drawing(inside, before=""):
+    octets = f'{before}<svg xmlns="http://www.w3.org/2000/svg">{inside}</svg>'
+    return f"data:image/svg+xml,{quote(octets)}"
+
+
+LOGOS = {
+    "script": "javascript:alert(1)",
+    "page": "data:text/html,%3Cscript%3Ealert(1)%3C/script%3E",
+    "drawing with script": drawing("<script>alert(1)</script>"),
+    "drawing with handler": drawing('<path onclick="alert(1)"/>'),
+    "drawing with page": drawing("<foreignObject><p/></foreignObject>"),
+    "drawing that fetches": drawing('<use href="//evil.test/x#y"/>'),
+    "drawing that fetches by style": drawing("<style>@import '//evil.test'</style>"),
+    "drawing with entities": drawing("<text>&c;</text>", BOMB),
+    "large image": f"data:image/png;base64,{'A' * 1_000_000}",
+    "markup": 'data:image/png;base64,x" onerror="alert(1)',
+    "address of another site": "https://evil.test/who-is-there.png",
+    "address without scheme": "//evil.test/who-is-there.png",
+}
+
+
+def _say(member, about):
+    """Have a member say this of itself to people, and nothing else."""
+    made = etree.fromstring(
+        f'<md:Extensions xmlns:md="{xml.MD}" xmlns:mdui="{xml.MDUI}"><mdui:UIInfo>'
+        f"{about}</mdui:UIInfo></md:Extensions>"
+    )
+    for old in member.role.findall(xml.q("md:Extensions")):
+        member.role.remove(old)
+    member.role.insert(0, made)
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//x/"])
 def test_a_link_that_is_no_address_stands_on_no_page(hub, url):
     """Of a member that is taken all the same."""
     root = hub.told.root()
     member = hub.member(root, SVB)
-    made = etree.fromstring(
-        f'<md:Extensions xmlns:md="{xml.MD}" xmlns:mdui="{xml.MDUI}"><mdui:UIInfo>'
-        f'<mdui:InformationURL xml:lang="nl">{url}</mdui:InformationURL>'
-        "</mdui:UIInfo></md:Extensions>"
-    )
-    for old in member.role.findall(xml.q("md:Extensions")):
-        member.role.remove(old)
-    member.role.insert(0, made)
+    _say(member, f'<mdui:InformationURL xml:lang="nl">{url}</mdui:InformationURL>')
     trust = hub.trust(hub.told.signed(root))
     entity_id = hub.arena.federation.trusts[SVB].own.entity_id
     assert trust.participant(entity_id)
     assert trust.federation.link_of(entity_id, "nl") == ""
+
+
+@pytest.mark.parametrize("name", LOGOS)
+def test_a_logo_that_does_more_than_draw_stands_on_no_page(hub, name):
+    """It costs its member nothing else, and no other member."""
+    root = hub.told.root()
+    member = hub.member(root, SVB)
+    _say(member, f"<mdui:Logo>{escape(LOGOS[name])}</mdui:Logo>")
+    trust = hub.trust(hub.told.signed(root))
+    entity_id = hub.arena.federation.trusts[SVB].own.entity_id
+    assert trust.participant(entity_id)
+    assert trust.federation.logo_of(entity_id, "nl") == ""
+    assert trust.federation.left_out == {}
 
 
 def test_one_that_is_good_is_taken(uwv, hub):

@@ -25,6 +25,7 @@ from eilogin.saml.metadata import (
     EntityDescriptor,
     FederationMetadata,
     IdentityProvider,
+    Logo,
     ServiceProvider,
 )
 
@@ -515,6 +516,7 @@ _OF_TYPE = {
     "tuple[Contact, ...]": st.lists(
         st.builds(Contact, st.just("technical"), _TEXTS), max_size=2
     ).map(tuple),
+    "tuple[Logo, ...]": st.lists(st.builds(Logo, _TEXTS), max_size=2).map(tuple),
     "Mapping[str, str]": st.dictionaries(st.sampled_from(["nl", "en"]), _TEXTS),
     "frozenset[str]": _SET,
     "Optional[frozenset[str]]": st.none() | _SET,

@@ -1,4 +1,5 @@
 import re
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from eilogin.saml.metadata import (
     EntityDescriptor,
     FederationMetadata,
     IdentityProvider,
+    Logo,
     ServiceProvider,
     write_entity,
     write_federation,
@@ -28,6 +30,13 @@ from eilogin.saml.metadata import (
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
 AT_STAD = (Endpoint(bindings.POST, "https://stad.test/sso"),)
 HOUR, DAY, SKEW = 3600.0, 86400.0, 60.0
+
+
+def logo(title, inside=""):
+    """A drawing of its own."""
+    space = "http://www.w3.org/2000/svg"
+    octets = f'<svg xmlns="{space}"><title>{title}</title>{inside}</svg>'.encode()
+    return f"data:image/svg+xml;base64,{b64encode(octets).decode()}"
 
 
 def read(keys, *paths, **options):
@@ -163,6 +172,65 @@ class TestTheNameOnAPage:
     def test_is_the_same_of_one_that_has_left(self, federation):
         assert federation.name_of("urn:left:sp", "nl") == "urn:left:sp"
         assert federation.name_of("https://left.test/sp", "nl") == "left.test"
+
+
+def federation_of(**said):
+    """A federation whose one member says this of itself."""
+    entity = EntityDescriptor(entity_id=UWV, **said)
+    return Federation(FederationMetadata((entity,), None, "", None))
+
+
+class TestLogo:
+    def test_is_the_largest_in_the_language_of_the_page(self):
+        federation = federation_of(
+            logos=(
+                Logo(logo("en"), 80, 60, "en"),
+                Logo(logo("small"), 16, 16, "nl"),
+                Logo(logo("nl"), 80, 60, "nl"),
+                Logo(logo("all"), 10, 10),
+            )
+        )
+        assert federation.logo_of(UWV, "nl") == logo("nl")
+        assert federation.logo_of(UWV, "en") == logo("en")
+        assert federation.logo_of(UWV, "de") == logo("all")
+
+    def test_is_never_one_of_the_web(self):
+        logos = (Logo("https://uwv.test/logo.png", 800, 600), Logo(logo("uwv")))
+        assert federation_of(logos=logos).logo_of(UWV, "nl") == logo("uwv")
+        assert federation_of(logos=logos[:1]).logo_of(UWV, "nl") == ""
+
+    def test_that_does_more_than_draw_is_passed_over_and_logged_once(self, caplog):
+        caplog.set_level("WARNING", "eilogin")
+        logos = (Logo(logo("x", "<script>1</script>"), 99, 99), Logo(logo("uwv")))
+        federation = federation_of(logos=logos)
+        for _ in range(2):
+            assert federation.logo_of(UWV, "nl") == logo("uwv")
+        [message] = caplog.messages
+        assert message.startswith(
+            f"federation: the logo of '{UWV}' is not shown: line 1: it has an element"
+            " 'script'"
+        )
+
+    def test_is_none_of_a_stranger(self, federation):
+        assert federation.logo_of("urn:left:sp", "nl") == ""
+
+
+class TestKeywords:
+    def test_are_words_between_blanks(self):
+        federation = federation_of(
+            keywords={"nl": "werk  ziek+zijn +WW+ werk", "en": "work"}
+        )
+        assert federation.keywords_of(UWV, "nl") == ("werk", "ziek zijn", "WW")
+        assert federation.keywords_of(UWV, "de") == ("work",)
+
+    def test_are_few_and_short(self):
+        said = " ".join(f"{number}{'x' * 99}" for number in range(99))
+        found = federation_of(keywords={"nl": said}).keywords_of(UWV, "nl")
+        assert len(found) == 20
+        assert {len(one) for one in found} == {40}
+
+    def test_are_none_of_a_stranger(self, federation):
+        assert list(federation.keywords_of("urn:left:sp", "nl")) == []
 
 
 def test_says_who_the_only_hub_is(federation):

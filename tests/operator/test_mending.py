@@ -1,11 +1,12 @@
 """Metadata of members as it is published: what is mended, and what is refused."""
 
 import pytest
-from sloppy import ENTITY_ID, PIXEL, SLIPS, rich, with_slip
+from sloppy import DRAWING, ENTITY_ID, PIXEL, SLIPS, rich, with_slip
 
 from eilogin.errors import MetadataUnusable
+from eilogin.logos import LONGEST
 from eilogin.operator import read_member
-from eilogin.operator.mending import LONGEST_LOGO, is_image, is_uri
+from eilogin.operator.mending import fault_of_logo, is_uri
 from eilogin.saml.xml import serialize
 
 #: Those of which nothing is told: what is written is what was meant.
@@ -40,7 +41,10 @@ def test_a_slip_is_mended_and_told(name):
         ("ServiceName without text", "has no ServiceName: 'Rich' is put there"),
         ("OrganizationName", "Organization is left out: it lacks OrganizationName"),
         ("DisplayName without language", "has no xml:lang: 'und' is put there"),
-        ("Logo that is huge", "no PNG, JPEG or GIF image of at most 64 KB"),
+        ("Logo that is huge", "Logo is left out: it is larger than 32 KiB"),
+        ("Logo with a script", "Logo is left out: line 1: it has an element 'script'"),
+        ("Logo that is no image", "left out: it does not begin as a PNG image does"),
+        ("Logo that is no URI", "Logo is in base64 now: what was there is no URI"),
         ("contactType", "contactType 'other', not 'webmaster'"),
         ("a role of AD FS", "knows its type (fed:SecurityTokenServiceType)"),
         ("KeyDescriptor behind all", "SPSSODescriptor has its elements in the order"),
@@ -65,8 +69,12 @@ def test_nothing_of_what_counts_is_lost(name):
         assert role.attribute_services[0].requested
 
 
-def test_a_logo_of_an_image_stays():
-    logo = f"data:image/png;base64,{PIXEL}"
+@pytest.mark.parametrize(
+    "logo",
+    [f"data:image/png;base64,{PIXEL}", f"data:image/svg+xml;base64,{DRAWING}"],
+    ids=["png", "svg"],
+)
+def test_a_logo_of_an_image_stays(logo):
     kept = member(rich(**{"https://rich.test/logo.png": logo}))
     assert kept.mended == ()
     assert logo.encode() in serialize(kept.element)
@@ -76,15 +84,21 @@ def test_a_logo_of_an_image_stays():
     ("text", "is_one"),
     [
         (f"data:image/png;base64,{PIXEL}", True),
+        (f"data:image/svg+xml;base64,{DRAWING}", True),
+        ("data:image/jpeg;base64,/9j/4A==", True),
+        ("data:image/gif;base64,R0lGODlh", True),
+        (f"data:image/gif;base64,R0lGODlh{'A' * 60_000}", False),
+        ("data:image/gif;base64,R0lGOD!", False),
         (f"data:image/jpeg;base64,{PIXEL}", False),
         (f"data:image/png,{PIXEL}", False),
+        ("data:image/svg+xml,%3Csvg/%3E", False),
         ("data:text/html;base64,aGk=", False),
         ("data:image/png;base64,iVBORw0KGgo=!", False),
-        (f"data:image/png;base64,{PIXEL}{' ' * LONGEST_LOGO}", False),
+        (f"data:image/png;base64,{PIXEL}{' ' * LONGEST}", False),
     ],
 )
 def test_an_image_is_one_by_its_bytes(text, is_one):
-    assert is_image(text) is is_one
+    assert (fault_of_logo(text) == "") is is_one
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
+from sloppy import PIXEL
 
 from eilogin.errors import (
     MalformedMessage,
@@ -26,6 +27,7 @@ from eilogin.saml.metadata import (
     Endpoint,
     EntityDescriptor,
     IdentityProvider,
+    Logo,
     ServiceProvider,
     read_created,
     read_federation,
@@ -88,6 +90,11 @@ def participant(other_key):
         names={"nl": "Mijn UWV", "en": "My UWV"},
         descriptions={"nl": "Uw uitkering"},
         information_urls={"nl": "https://www.uwv.example.nl/"},
+        keywords={"nl": "werk uitkering ziek+zijn", "en": "work"},
+        logos=(
+            Logo(f"data:image/png;base64,{PIXEL}", 1, 1),
+            Logo("https://www.uwv.example.nl/logo.svg", 80, 40, "nl"),
+        ),
         contacts=(
             Contact("technical", "UWV", "beheer@uwv.example.nl", "+31 20 123 45 67"),
             Contact("support"),
@@ -228,9 +235,8 @@ class TestAnEntity:
     def test_needs_no_name_for_the_attributes_that_it_asks_for(
         self, participant, hub_key, read
     ):
-        nameless = replace(
-            participant, names={}, descriptions={}, information_urls={}, contacts=()
-        )
+        about = {"descriptions": {}, "information_urls": {}, "keywords": {}}
+        nameless = replace(participant, names={}, contacts=(), logos=(), **about)
         octets = write_entity(nameless, hub_key)
         validate(parse(octets), "metadata")
         assert read(octets).entities == (nameless,)
@@ -240,6 +246,16 @@ class TestAnEntity:
         octets = write_entity(bare, hub_key)
         assert b"Extensions" not in octets
         assert read(octets).entities == (bare,)
+
+    def test_says_what_people_want_to_know_in_the_order_of_its_schema(
+        self, participant
+    ):
+        octets = write_entity(participant)
+        validate(parse(octets), "publication")
+        [about, *_] = parse(octets).iter(q("mdui:UIInfo"))
+        found = dict.fromkeys(etree.QName(one).localname for one in about)
+        order = "DisplayName Description Keywords InformationURL Logo"
+        assert " ".join(found) == order
 
     def test_has_names_on_one_line_however_they_were_indented(self, read_edited):
         def indent(root):

@@ -18,7 +18,7 @@ from eilogin.errors import PeerUnusable, PeerWithoutKeys
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT, SOAP
 from eilogin.saml.encryption import EncryptionMethod
 from eilogin.saml.keys import certificate_ends
-from eilogin.saml.metadata import AttributeService, read_unsigned
+from eilogin.saml.metadata import AttributeService, Logo, read_unsigned
 from eilogin.saml.text import to_base64
 
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
@@ -250,6 +250,7 @@ def test_a_shibboleth_identity_provider(one, two):
     assert role.scopes == {"example.nl"}
     assert entity.service_provider is None
     assert entity.name("nl") == "Example"
+    assert entity.logos == (Logo("https://idp.example.nl/logo.png", 80, 80),)
 
 
 def test_pysaml2(one):

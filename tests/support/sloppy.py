@@ -1,7 +1,9 @@
 """A member's metadata with all that a careful one has, and slips that others make."""
 
+import base64
 from collections.abc import Mapping
 from textwrap import dedent
+from urllib.parse import quote
 
 from key_pairs import key_pair
 
@@ -11,6 +13,15 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAA"
     "SUVORK5CYII="
 )
+
+
+def _drawing(inside: str) -> bytes:
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{inside}</svg>'.encode()
+
+
+DRAWING = base64.b64encode(_drawing("<path d='M0 0h1v1z'/>")).decode()
+_SCRIPT = base64.b64encode(_drawing("<script>alert(1)</script>")).decode()
+_WITH_BRACKETS = quote(_drawing("<text>[UWV]</text>"), safe="[]")
 
 
 def certificate() -> str:
@@ -118,7 +129,8 @@ SLIPS: Mapping[str, tuple[str, str]] = {
     "InformationURL": (">https://rich.test/info<", "><"),
     "Logo without text": (_LOGO, "><"),
     "Logo without size": ('Logo height="16" width="16"', "Logo"),
-    "Logo with a script": (_LOGO, ">data:image/svg+xml;base64,PHN2Zy8+<"),
+    "Logo with a script": (_LOGO, f">data:image/svg+xml;base64,{_SCRIPT}<"),
+    "Logo that is no URI": (_LOGO, f">data:image/svg+xml,{_WITH_BRACKETS}<"),
     "Logo that is no image": (_LOGO, ">data:image/png;base64,PHN2Zy8+<"),
     "Logo that is huge": (_LOGO, f">data:image/png;base64,{'A' * 70_000}<"),
     "GivenName": (">G<", "><"),

@@ -28,6 +28,7 @@ from eilogin.saml.metadata.values import Endpoint as Endpoint
 from eilogin.saml.metadata.values import EntityDescriptor as EntityDescriptor
 from eilogin.saml.metadata.values import FederationMetadata as FederationMetadata
 from eilogin.saml.metadata.values import IdentityProvider as IdentityProvider
+from eilogin.saml.metadata.values import Logo as Logo
 from eilogin.saml.metadata.values import Role as Role
 from eilogin.saml.metadata.values import ServiceProvider as ServiceProvider
 from eilogin.saml.metadata.values import bindings_of as bindings_of

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
+from eilogin import logos
 from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
 from eilogin.saml import bindings
 from eilogin.saml.encryption import EncryptionMethod
@@ -52,10 +53,11 @@ from eilogin.saml.metadata.values import (
     EntityDescriptor,
     FederationMetadata,
     IdentityProvider,
+    Logo,
     Role,
     ServiceProvider,
 )
-from eilogin.saml.text import short
+from eilogin.saml.text import collapsed, short
 from eilogin.saml.xml import q
 
 _RoleT = TypeVar("_RoleT", bound=Role)
@@ -89,6 +91,9 @@ class _Member:
 
 
 _URI = re.compile("[!-~]{1,1024}")
+_SIDE = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
+#: How many logos of one member are kept.
+_MOST_LOGOS = 8
 _INDEX = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
 
 #: Goes through members, or what stands for them.
@@ -289,6 +294,8 @@ def _read_roles(
         names=_read_texts(about, "mdui:DisplayName"),
         descriptions=_read_texts(about, "mdui:Description"),
         information_urls=_read_links(about, "mdui:InformationURL", member.tell),
+        keywords=_read_texts(about, "mdui:Keywords"),
+        logos=_read_logos(about, member.tell),
         contacts=tuple(one for one in contacts if one.kind in CONTACT_KINDS),
         entity_categories=frozenset(said.get(ENTITY_CATEGORY, ())),
         supported_categories=frozenset(said.get(ENTITY_CATEGORY_SUPPORT, ())),
@@ -653,6 +660,41 @@ def _read_links(about: Sequence[_ByTag], name: str, tell: _Tell) -> dict[str, st
     if usable != links:
         tell("an InformationURL that is no web address is passed over")
     return usable
+
+
+def _read_logos(about: Sequence[_ByTag], tell: _Tell) -> tuple[Logo, ...]:
+    """What may be a logo, from the first role that has any; no image is opened."""
+    for texts in about:
+        if elements := texts.get(q("mdui:Logo")):
+            found = [*map(_read_logo, elements)]
+            usable = [one for one in found if _may_be_shown(one) or web_host(one.url)]
+            if usable != found:
+                kilobytes = logos.MOST // 1024
+                tell(
+                    "a Logo is skipped: it is no web address, and no data: address of a"
+                    f" PNG or SVG image of at most {kilobytes} KiB"
+                )
+            # Those of the web are never shown.
+            return tuple(sorted(usable, key=_is_of_web)[:_MOST_LOGOS])
+    return ()
+
+
+def _read_logo(element: etree._Element) -> Logo:
+    width, height = (_SIDE.fullmatch(element.get(n, "")) for n in ("width", "height"))
+    return Logo(
+        collapsed(element.text or ""),
+        int(width[1]) if width else 0,
+        int(height[1]) if height else 0,
+        clean(element.get(_LANGUAGE, "")),
+    )
+
+
+def _may_be_shown(logo: Logo) -> bool:
+    return logos.is_candidate(logo.url)
+
+
+def _is_of_web(logo: Logo) -> bool:
+    return not _may_be_shown(logo)
 
 
 def _read_contact(element: etree._Element) -> Contact:

@@ -31,6 +31,9 @@ ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 #: The kinds of contacts, whom to ask first before whom to ask last (metadata 2.3.2.2).
 CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
 
+#: How many keywords of a member count, and characters of each.
+_MOST_KEYWORDS, _LONGEST_KEYWORD = 20, 40
+
 #: The SSO domain of a member that shares a session with nobody.
 NO_SSO = "none"
 
@@ -75,6 +78,22 @@ class Contact:
     company: str = ""
     email: str = ""
     telephone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """An image of a member (mdui 2.1.5), which nobody has looked at yet.
+
+    ``url`` is a ``data:`` address, or one of the web, which eilogin never shows: each
+    browser would report to that site. ``width`` and ``height`` are as its metadata says
+    them, in pixels, or 0.
+    """
+
+    url: str
+    width: int = 0
+    height: int = 0
+    #: Such as ``nl``, or "" for all languages.
+    language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,14 +231,14 @@ class IdentityProvider(Role):
 class EntityDescriptor:
     """A member of a federation (metadata 2.3.2).
 
-    ``names``, ``descriptions`` and ``information_urls`` (mdui 2.1) are by language,
-    such as ``nl``. ``entity_categories`` are what it is, ``supported_categories`` to
-    whom it gives what they ask for (RFC 8409). ``digest_methods`` and
-    ``signing_methods`` are the algorithms that it takes, the preferred one first
-    (algorithm support 2). ``registrar`` is the URI of who took it in (mdrpi 2.1).
-    ``sso_domain``, ``required_level`` and ``released`` are what the operator rules of
-    it (:mod:`.ruled`). ``valid_until`` is the earliest of all validUntil from the root
-    of the metadata down to its roles, or None.
+    ``names``, ``descriptions``, ``keywords`` and ``information_urls`` (mdui 2.1) are by
+    language, such as ``nl``; keywords as metadata writes them. ``entity_categories``
+    are what it is, ``supported_categories`` to whom it gives what they ask for (RFC
+    8409). ``digest_methods`` and ``signing_methods`` are the algorithms that it takes,
+    the preferred one first (algorithm support 2). ``registrar`` is the URI of who took
+    it in (mdrpi 2.1). ``sso_domain``, ``required_level`` and ``released`` are what the
+    operator rules of it (:mod:`.ruled`). ``valid_until`` is the earliest of all
+    validUntil from the root of the metadata down to its roles, or None.
     """
 
     entity_id: str
@@ -228,6 +247,8 @@ class EntityDescriptor:
     names: Mapping[str, str] = field(default_factory=dict)
     descriptions: Mapping[str, str] = field(default_factory=dict)
     information_urls: Mapping[str, str] = field(default_factory=dict)
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    logos: tuple[Logo, ...] = ()
     contacts: tuple[Contact, ...] = ()
     entity_categories: Texts = frozenset()
     supported_categories: Texts = frozenset()
@@ -274,6 +295,24 @@ class EntityDescriptor:
     def information_url(self, language: str) -> str:
         """Its page for visitors, in ``language`` or else another, or ""."""
         return _in(language, self.information_urls)
+
+    def keywords_in(self, language: str) -> tuple[str, ...]:
+        """Words by which people look for it, in ``language`` or else another.
+
+        A blank is between two of them, and a "+" within one (mdui 2.1.4).
+        """
+        said = _in(language, self.keywords).split()
+        words = (" ".join(one.replace("+", " ").split()) for one in said)
+        found = dict.fromkeys(one[:_LONGEST_KEYWORD].strip() for one in words if one)
+        return tuple(found)[:_MOST_KEYWORDS]
+
+    def logos_in(self, language: str) -> list[Logo]:
+        """Its logos, those in ``language`` first, the larger ones before the others."""
+        turns = {"": 1, "en": 2, language: 0}
+        return sorted(
+            self.logos,
+            key=lambda one: (turns.get(one.language, 3), -one.width * one.height),
+        )
 
 
 @dataclass(frozen=True, slots=True)

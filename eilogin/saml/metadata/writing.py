@@ -27,6 +27,7 @@ from eilogin.saml.metadata.values import (
     Endpoint,
     EntityDescriptor,
     IdentityProvider,
+    Logo,
     Role,
     ServiceProvider,
 )
@@ -274,11 +275,7 @@ def _add_role(
     """The role with what is first in both: Extensions and keys."""
     element = add(parent, name, protocolSupportEnumeration=SAMLP)
     extensions = etree.Element(q("md:Extensions"))
-    if descriptor.names or descriptor.descriptions or descriptor.information_urls:
-        about = add(extensions, "mdui:UIInfo")
-        _add_texts(about, "mdui:DisplayName", descriptor.names)
-        _add_texts(about, "mdui:Description", descriptor.descriptions)
-        _add_texts(about, "mdui:InformationURL", descriptor.information_urls)
+    _add_about(extensions, descriptor)
     extensions.extend(_algorithms(role))
     if isinstance(role, ServiceProvider):
         _add_discovery_responses(extensions, role.discovery_responses)
@@ -293,6 +290,19 @@ def _add_role(
         for method in role.encryption_methods:
             _add_encryption_method(key, method)
     return element
+
+
+def _add_about(parent: etree._Element, descriptor: EntityDescriptor) -> None:
+    """Add what people want to know, if there is anything."""
+    about = etree.Element(q("mdui:UIInfo"))
+    _add_texts(about, "mdui:DisplayName", descriptor.names)
+    _add_texts(about, "mdui:Description", descriptor.descriptions)
+    _add_texts(about, "mdui:Keywords", descriptor.keywords)
+    _add_texts(about, "mdui:InformationURL", descriptor.information_urls)
+    for logo in descriptor.logos:
+        _add_logo(about, logo)
+    if len(about):
+        parent.append(about)
 
 
 def _add_encryption_method(parent: etree._Element, method: EncryptionMethod) -> None:
@@ -366,6 +376,13 @@ def _set_address(element: etree._Element, endpoint: Endpoint) -> None:
 def _add_texts(parent: etree._Element, name: str, texts: Mapping[str, str]) -> None:
     for language, text in texts.items():
         add(parent, name, text).set(_LANGUAGE, language)
+
+
+def _add_logo(parent: etree._Element, logo: Logo) -> None:
+    sides = {"width": str(logo.width), "height": str(logo.height)}
+    element = add(parent, "mdui:Logo", logo.url, **sides)
+    if logo.language:
+        element.set(_LANGUAGE, logo.language)
 
 
 def _add_contact(parent: etree._Element, contact: Contact) -> None:

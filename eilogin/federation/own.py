@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from eilogin import clock
+from eilogin.federation.colours import Accent
 from eilogin.federation.own_keys import OwnKey, in_turn, published
 from eilogin.saml import bindings
 from eilogin.saml.encryption import ENCRYPTION_METHODS, EncryptionMethod
@@ -100,6 +101,13 @@ class Own:
     email: str = ""
     #: Folder with pages of our own, in the place of those of eilogin; None for none.
     templates: Path | None = None
+    #: Our logo, as a ``data:`` URI that may stand in any page, or "".
+    logo: str = ""
+    #: Our colour; None for that of eilogin.
+    accent: Accent | None = None
+    #: The links below each page: a text, or a word of
+    #: :data:`eilogin.federation.appearance.WORDS`, and an address.
+    footer: Sequence[tuple[str, str]] = ()
     #: The formats of NameID that a participant takes, the one that it asks for first;
     #: none where it asks for no NameID.
     name_id_formats: tuple[str, ...] = (PERSISTENT,)

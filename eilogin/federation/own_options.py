@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 from pydantic import SecretBytes, ValidationInfo, field_validator, model_validator
 
 from eilogin.errors import ConfigurationError
+from eilogin.federation.appearance import AccentColour, FooterLinks, Logo
 from eilogin.federation.key_folder import KeyFolder
 from eilogin.federation.options import RequestedAttributes, URIs
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, Own
@@ -86,6 +87,27 @@ class OwnOptions(Options):
         "folder with what the pages say, and how they look, in the place of eilogin's: "
         "templates, ``base.css`` and sentences (``nl.po``, ``en.po``)",
         default=None,
+        shown="none",
+    )
+    logo: Logo = option(
+        "shows this image before our name on every page: SVG or PNG file of at most "
+        "32 KiB that draws and does nothing else",
+        default="",
+        shown="eilogin's mark",
+    )
+    accent: AccentColour | None = option(
+        "gives links, buttons and outlines this colour, such as ``#154273``, which "
+        "needs a contrast of 4.5:1 on a light page; eilogin derives the colours of the "
+        "dark theme from it",
+        default=None,
+        shown="eilogin's green",
+    )
+    footer: FooterLinks = option(
+        "shows these links below every page, one a line: ``privacy``, "
+        "``accessibility`` or ``contact`` and an address, or an address and the text "
+        "of the link; an address begins with ``https:``, ``mailto:``, or ``/`` on this "
+        "site",
+        default=(),
         shown="none",
     )
     keys: Folder | None = option(
@@ -255,6 +277,12 @@ def own_of(options: OwnOptions) -> Own:
         telephone=options.telephone,
         email=options.email,
         templates=options.templates,
+        logo=options.logo,
+        accent=options.accent,
+        footer=tuple(
+            (label, urljoin(f"{options.public_url}/", address))
+            for label, address in options.footer
+        ),
         hub_inside=options.hub_inside,
         secrets=tuple(secret.get_secret_value() for secret in options.secret),
         pseudonym_key=_secret_of(options.pseudonym_key),

@@ -41,11 +41,12 @@ from jinja2 import (
     TemplateSyntaxError,
     select_autoescape,
 )
-from markupsafe import Markup
 
 from eilogin import clock
 from eilogin.errors import Fault, InvalidOptions
+from eilogin.federation.colours import Accent
 from eilogin.settings import did_you_mean
+from eilogin.web.frame import call_url
 
 #: The languages of the pages; the first one where a browser asks for neither.
 LANGUAGES = ("nl", "en")
@@ -76,6 +77,10 @@ class Look:
     #: Jinja's environment by language.
     _by_language: Mapping[str, Environment]
 
+    def wearing(self, accent: Accent | None) -> str:
+        """The stylesheet with the colour of a site."""
+        return self.stylesheet if accent is None else f"{self.stylesheet}{accent.css}"
+
     def render(self, language: str, template: str, values: Mapping[str, Any]) -> str:
         """What a template makes of values. Raises whatever Jinja does."""
         return self._by_language[language].get_template(template).render(values)
@@ -101,7 +106,7 @@ def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
     loader = ChoiceLoader(loaders)
     return Look(
         stylesheet,
-        {one: _environment(loader, one, stylesheet, folder) for one in LANGUAGES},
+        {one: _environment(loader, one, folder) for one in LANGUAGES},
     )
 
 
@@ -111,9 +116,7 @@ def packaged(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _environment(
-    loader: BaseLoader, language: str, stylesheet: str, folder: Path | None
-) -> Environment:
+def _environment(loader: BaseLoader, language: str, folder: Path | None) -> Environment:
     environment = Environment(
         loader=loader,
         autoescape=select_autoescape(default=True),
@@ -122,11 +125,8 @@ def _environment(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        language=language,
-        # Its hash is in the policy.
-        stylesheet=Markup(stylesheet),  # noqa: S704 - ours or the sysadmin's
-    )
+    environment.globals.update(language=language)
+    environment.filters["call_url"] = call_url
     environment.filters["clock_time"] = _clock_time(language)
     environment.filters["duration"] = _duration(language)
     environment.install_gettext_translations(  # type: ignore[attr-defined]

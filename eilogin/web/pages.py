@@ -39,6 +39,7 @@ from eilogin.errors import (
     Unavailable,
 )
 from eilogin.web import environ as env
+from eilogin.web.frame import frame_of
 from eilogin.web.looks import LANGUAGES, Look, look_of, packaged
 from eilogin.web.references import new_reference
 from eilogin.web.refusal_lines import Kind, Line, RefusalLines
@@ -256,9 +257,9 @@ class Pages:
         }
         values = {**values, **marked}
         language = language_of(environ)
-        text, look = self._rendered(environ, language, template, values)
+        text, stylesheet = self._rendered(environ, language, template, values)
         policy = _policy(
-            _hash_of(look.stylesheet),
+            _hash_of(stylesheet),
             form_action,
             [_hash_of(code) for code in scripts.values()],
             ancestor=ancestor,
@@ -283,17 +284,26 @@ class Pages:
         language: str,
         template: str,
         values: Mapping[str, Any],
-    ) -> tuple[str, Look]:
-        """The text of a page, and the look that it has.
+    ) -> tuple[str, str]:
+        """The text of a page, and the stylesheet in it.
 
         Ours, where that of the site fails: she came for something else than its looks.
         """
         trust = environ.get(env.TRUST)
         folder = None if trust is None else trust.own.templates
+        accent = None if trust is None else trust.own.accent
+        values = {**frame_of(environ, language), **values}
+
+        def dressed(look: Look) -> tuple[str, str]:
+            style = look.wearing(accent)
+            # Its hash is in the policy.
+            marked = Markup(style)  # noqa: S704 - ours or the sysadmin's
+            dressing = {**values, "stylesheet": marked}
+            return look.render(language, template, dressing), style
+
         if folder is not None:
             try:
-                look = look_of(self._packages, folder)
-                return look.render(language, template, values), look
+                return dressed(look_of(self._packages, folder))
             except Exception as error:  # noqa: BLE001 - whatever it does
                 _log.error(
                     "%s: the page %s is shown as ours, for that of the site fails: %s",
@@ -301,7 +311,7 @@ class Pages:
                     template,
                     str(error)[:_LONGEST_CAUSE],
                 )
-        return self._ours.render(language, template, values), self._ours
+        return dressed(self._ours)
 
 
 def language_of(environ: "WSGIEnvironment") -> str:

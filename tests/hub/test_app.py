@@ -44,7 +44,7 @@ class TestItsOwnPage:
 
     def test_leads_to_a_sign_in_that_is_for_no_service(self, citizen):
         citizen.visit(f"{HUB}/").browser.click("Inloggen")
-        assert citizen.browser.title == "Inloggen \N{EN DASH} Eenmalig inloggen"
+        assert citizen.browser.title == "Inloggen \N{EN DASH} inloggen.test"
 
     def test_is_there_for_who_was_away_for_a_while(self, citizen, clock):
         citizen.sign_in()

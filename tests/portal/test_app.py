@@ -5,6 +5,7 @@ from wsgiref.validate import validator
 
 import pytest
 import time_machine
+from owns import PLAIN
 from webtest import TestApp as Browser
 
 from eilogin.errors import InvalidOptions
@@ -61,10 +62,8 @@ FEDERATION = federation(
 )
 OWN = SimpleNamespace(
     entity_id="https://portaal.example/metadata",
-    telephone="",
-    templates=None,
     public_url="https://portaal.example",
-    names={"nl": "Portaal", "en": "Portal"},
+    **{**PLAIN, "names": {"nl": "Portaal", "en": "Portal"}},
 )
 
 

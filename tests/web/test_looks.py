@@ -5,6 +5,7 @@ from base64 import b64encode
 from types import SimpleNamespace
 
 import pytest
+from owns import PLAIN
 from webob import Request
 
 from eilogin.errors import InvalidOptions
@@ -36,7 +37,9 @@ def folder(tmp_path):
 def page(folder, template="cancelled.html", language="nl", **values):
     environ = Request.blank("/", headers={"Accept-Language": language}).environ
     environ[env.TRUST] = SimpleNamespace(
-        own=SimpleNamespace(templates=folder, public_url="https://uwv.test")
+        own=SimpleNamespace(
+            public_url="https://uwv.test", **{**PLAIN, "templates": folder}
+        )
     )
     return Pages().page(environ, template, **(values or CANCELLED))
 

@@ -14,6 +14,7 @@ import pytest
 from babel.messages.pofile import read_po
 from jinja2 import UndefinedError
 from jinja2.ext import babel_extract
+from owns import PLAIN
 from webob import Request
 
 from eilogin import clock
@@ -589,7 +590,7 @@ def test_over_https_a_browser_is_told_to_stay_there(pages):
     ],
 )
 def test_whether_it_is_https_the_configuration_says(pages, public_url, seen, is_told):
-    trust = SimpleNamespace(own=SimpleNamespace(public_url=public_url, templates=None))
+    trust = SimpleNamespace(own=SimpleNamespace(public_url=public_url, **PLAIN))
     known = {**environ(url=f"{seen}://uwv.example/"), "eilogin.trust": trust}
     for answer in (pages.page(known, "unknown_host.html"), json_answer(known, {})):
         assert ("Strict-Transport-Security" in answer.headers) is is_told
@@ -1113,9 +1114,8 @@ def test_the_page_says_what_the_visitor_can_do(pages, caplog, error, event, dutc
 
 
 def test_the_help_desk_is_named_where_it_is_known(pages, caplog):
-    own = SimpleNamespace(
-        telephone="14 0123", public_url="https://uwv.example", templates=None
-    )
+    has = {**PLAIN, "telephone": "14 0123"}
+    own = SimpleNamespace(public_url="https://uwv.example", **has)
     trust = SimpleNamespace(own=own)
     known = {**environ(), "eilogin.trust": trust}
     page, _, event = refusal(pages, caplog, LoginLost(""), environ=known, again="/m?x")

@@ -1,0 +1,173 @@
+"""The accent colour of a site: its shades in both themes, and their contrast.
+
+A sysadmin gives one colour (``accent``). Links, buttons and outlines of the light theme
+have it as it is, so it must pass WCAG 2.2 there: 4.5:1 for text (1.4.3), which includes
+the 3:1 of outlines (1.4.11). eilogin derives the other shades, and those of the dark
+theme, with the same hue, and so that they pass too.
+"""
+
+import colorsys
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+#: The lowest contrast of text (WCAG 2.2, 1.4.3).
+LOWEST = 4.5
+#: Of the accent in the dark theme: text there is a little lighter than it has to be.
+_LOWEST_IN_THE_DARK = 6.0
+#: The surfaces of both themes, as in ``base.css``: card and ground.
+LIGHT = ("#ffffff", "#f2f4f3")
+DARK = ("#182122", "#101718")
+#: How much of the accent is in the surface of a button below the pointer: the first of
+#: these on which the accent itself can be read.
+_TINTS = (0.1, 0.08, 0.06, 0.04, 0.02)
+#: How much black, or white in the dark theme, the accent gets below the pointer.
+_DEEPER = 0.25
+#: How much of the accent is in the text on a button of the dark theme.
+_IN_TEXT = 0.15
+#: The steps of lightness in which a colour is sought.
+_STEPS = 512
+
+_RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Shades:
+    """The colours of one theme, each as ``#rrggbb``."""
+
+    #: Links, buttons, outlines.
+    accent: str
+    #: The same below the pointer.
+    accent_deep: str
+    #: Text on a button.
+    on_accent: str
+    #: The surface of a quiet button below the pointer.
+    tint: str
+
+    @property
+    def css(self) -> str:
+        """The shades as custom properties of CSS."""
+        return (
+            f"--accent: {self.accent}; --accent-deep: {self.accent_deep};"
+            f" --on-accent: {self.on_accent}; --tint: {self.tint};"
+        )
+
+
+@dataclass(frozen=True)
+class Accent:
+    """An accent colour that can be read, ``#rrggbb`` in lower case."""
+
+    colour: str
+
+    @classmethod
+    def of(cls, text: str) -> "Accent":
+        """The accent that a text says.
+
+        ValueError where it is no colour, or cannot be read on a light page; that says
+        which colour of the same hue can.
+        """
+        colour = text.strip().lower()
+        if not re.fullmatch(r"#[0-9a-f]{6}", colour):
+            raise ValueError("one colour of six hexadecimal digits, such as '#154273'")
+        found = _lowest_contrast(colour, LIGHT)
+        if found < LOWEST:
+            raise ValueError(
+                f"a colour with a contrast of at least {LOWEST}:1 on a light page"
+                f" (WCAG 2.2, 1.4.3); this one has {_floored(found)}:1; the nearest"
+                f" with the same hue is '{_readable(colour, LIGHT, LOWEST)}'"
+            )
+        return cls(colour)
+
+    @cached_property
+    def light(self) -> Shades:
+        """The shades of the light theme."""
+        return Shades(
+            accent=self.colour,
+            accent_deep=_mixed(self.colour, "#000000", _DEEPER),
+            on_accent="#ffffff",
+            tint=_tint_of(self.colour, LIGHT[0]),
+        )
+
+    @cached_property
+    def dark(self) -> Shades:
+        """The shades of the dark theme."""
+        accent = _readable(self.colour, DARK, _LOWEST_IN_THE_DARK)
+        return Shades(
+            accent=accent,
+            accent_deep=_mixed(accent, "#ffffff", _DEEPER),
+            on_accent=_mixed("#000000", accent, _IN_TEXT),
+            tint=_tint_of(accent, DARK[0]),
+        )
+
+    @cached_property
+    def css(self) -> str:
+        """What follows the stylesheet of a page, and has its own custom properties."""
+        return (
+            f":root {{ {self.light.css} }}\n"
+            f"@media (prefers-color-scheme: dark) {{ :root {{ {self.dark.css} }} }}\n"
+        )
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, from 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    darker, lighter = sorted((_luminance(_rgb(one)), _luminance(_rgb(other))))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _lowest_contrast(colour: str, surfaces: Iterable[str]) -> float:
+    return min(contrast(colour, surface) for surface in surfaces)
+
+
+def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
+    """The nearest colour of the same hue with that contrast; it may be itself.
+
+    Only its lightness changes: it gets darker on light surfaces, lighter on dark ones.
+    """
+    red, green, blue = (part / 255 for part in _rgb(colour))
+    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    is_light = all(_luminance(_rgb(surface)) > 0.5 for surface in surfaces)  # noqa: PLR2004
+    end = 0.0 if is_light else 1.0
+    # The last step is black or white.
+    for step in range(_STEPS):
+        lighter = lightness + (end - lightness) * step / _STEPS
+        found = _hex(colorsys.hls_to_rgb(hue, lighter, saturation))
+        if _lowest_contrast(found, surfaces) >= lowest:
+            return found
+    return "#000000" if is_light else "#ffffff"
+
+
+def _tint_of(accent: str, surface: str) -> str:
+    """The surface with as much of the accent in it as can be, at most a tenth."""
+    tints = (_mixed(surface, accent, share) for share in _TINTS)
+    return next(tint for tint in tints if contrast(accent, tint) >= LOWEST)
+
+
+def _luminance(rgb: _RGB) -> float:
+    """The relative luminance (WCAG 2.2), from 0 to 1."""
+    parts = (part / 255 for part in rgb)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
+        for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """A colour with a share of another one in it."""
+    pairs = zip(_rgb(colour), _rgb(other), strict=True)
+    return _hex([(one * (1 - share) + two * share) / 255 for one, two in pairs])
+
+
+def _rgb(colour: str) -> _RGB:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
+
+
+def _hex(parts: Iterable[float]) -> str:
+    return "#" + "".join(f"{round(part * 255):02x}" for part in parts)
+
+
+def _floored(ratio: float) -> float:
+    """A ratio with one decimal, which never looks like more than it is."""
+    return int(ratio * 10) / 10

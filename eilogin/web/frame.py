@@ -1,0 +1,102 @@
+"""What stands around each page: whose it is, and where more is said of them."""
+
+import base64
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from eilogin.federation.colours import Accent
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from eilogin.federation.own import Own
+
+#: Most characters of a logo that is the icon of a page too: it stands there twice.
+_LARGEST_ICON = 16 * 1024
+#: The mark of eilogin, in the accents of both themes.
+_MARK = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><style>"
+    "circle{{fill:none;stroke:{light};stroke-width:4}}"
+    "@media(prefers-color-scheme:dark){{circle{{stroke:{dark}}}}}</style>"
+    "<circle cx='12' cy='16' r='9'/><circle cx='20' cy='16' r='9'/></svg>"
+)
+#: A telephone number at the beginning of what a page says of it.
+_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
+#: Digits of a number that can be called (E.164), the short ones of one country too.
+_FEWEST_DIGITS, _MOST_DIGITS = 3, 15
+
+
+def frame_of(environ: "WSGIEnvironment", language: str) -> dict[str, Any]:
+    """The values that each template has besides its own.
+
+    ``site_name`` is whose page this is, in the language of the page, or "" where nobody
+    knows: a page without a site says "Single sign-on". ``site_logo`` is a ``data:`` URI
+    or "", and ``logo_needs_light`` says whether it needs a light plate on a dark page.
+    ``footer_links`` are pairs of a text and an address, where a text may be a word that
+    the template translates. ``telephone`` is that of the help desk, or "".
+    """
+    trust = environ.get(env.TRUST)
+    if trust is None:
+        return _of_nobody()
+    own = trust.own
+    return {
+        "site_name": name_of(own, language),
+        "site_logo": own.logo,
+        "logo_needs_light": _needs_light(own.logo),
+        "site_icon": icon_of(own.logo, own.accent),
+        "footer_links": own.footer,
+        "telephone": own.telephone,
+    }
+
+
+def _of_nobody() -> dict[str, Any]:
+    return {
+        "site_name": "",
+        "site_logo": "",
+        "logo_needs_light": False,
+        "site_icon": icon_of("", None),
+        "footer_links": (),
+        "telephone": "",
+    }
+
+
+def name_of(own: "Own", language: str) -> str:
+    """Our name in a language; in English, or in Dutch, where it has none in that."""
+    names = own.names
+    return names.get(language) or names.get("en") or names.get("nl", "")
+
+
+@cache
+def icon_of(logo: str, accent: Accent | None) -> str:
+    """The icon of a page in its tab, as a ``data:`` URI."""
+    if logo and len(logo) <= _LARGEST_ICON:
+        return logo
+    light = accent.light.accent if accent else "#0a5a60"
+    dark = accent.dark.accent if accent else "#7ccfce"
+    mark = _MARK.format(light=light, dark=dark)
+    return "data:image/svg+xml," + quote(mark, safe=" ='/:;()@")
+
+
+@cache
+def _needs_light(logo: str) -> bool:
+    """Whether a logo may have been drawn for white paper, so that a dark page gives it.
+
+    A picture without transparency brings its own paper, and a drawing may say itself
+    how it looks in the dark.
+    """
+    octets = base64.b64decode(logo.partition(",")[2])
+    if logo.startswith("data:image/png"):
+        # The colour types with an alpha channel, or a transparent colour.
+        return octets[25] in (4, 6) or b"tRNS" in octets
+    return bool(logo) and b"prefers-color-scheme" not in octets
+
+
+def call_url(telephone: str) -> str:
+    """``tel:`` and the number with which a text begins; "" where it does with none."""
+    match = _NUMBER.match(telephone.strip())
+    number = re.sub(r"[ .-]", "", match[0]) if match else ""
+    digits = len(number.removeprefix("+"))
+    return f"tel:{number}" if _FEWEST_DIGITS <= digits <= _MOST_DIGITS else ""

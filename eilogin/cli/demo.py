@@ -6,7 +6,7 @@ or ``egg:eilogin#trust``.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+from webob import Response
 
 import eilogin
 from eilogin import clock, settings
 from eilogin.cli import inventory
 from eilogin.cli.check import telling_errors
 from eilogin.cli.files import new_secret, write_key_pair
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.inifile import NO_CHANGES, Changes, IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of
 from eilogin.cli.pipelines import Part
 from eilogin.cli.serve import serve
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, Refused
 from eilogin.federation.folder import forget_all
 from eilogin.files import SECRET, write
-from eilogin.hub.citizens import DEMO_PASSWORDS, demo_citizens, to_json
+from eilogin.hub.citizens import DEMO_NAMES, DEMO_PASSWORDS, demo_citizens, to_json
 from eilogin.operator import (
     MEMBERS,
     OPTIONS,
@@ -41,7 +42,9 @@ from eilogin.operator import (
     sign_all,
 )
 from eilogin.saml.metadata import EntityDescriptor, write_entity
-from eilogin.web.pages import Pages
+from eilogin.web.pages import Pages, language_of
+from eilogin.web.requests import allow_only, read_form, require_own_form
+from eilogin.web.urls import see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,6 +62,17 @@ _SQLITE_FILES = ("", "-wal", "-shm", "-epoch", "-reserve")
 #: By which names the machine itself is opened, and not one of the sites.
 _THIS_MACHINE = ("localhost", "127.0.0.1")
 
+#: The options of ``--short``, each with the filter that takes it besides the whole one.
+#: A site asks the hub often, so that the hub's own limit does not come first; DigiD
+#: allows no other ``keep_alive`` than its own.
+_SHORT = {
+    "idle": ("2m", "session"),
+    "max_session": ("5m", "session"),
+    "keep_alive": ("1m", "login"),
+    "warn": ("30s", "login"),
+}
+_SHORT_TOLD = "Limits: 2 minutes without activity, 5 minutes in all (--short)."
+
 _ELSEWHERE = (
     "'eilogin demo' needs a clone of the project: it makes what the project's paste.ini"
     " names. Run it in the clone; for a file of your own there is 'eilogin serve FILE'."
@@ -74,16 +88,21 @@ _ELSEWHERE = (
     metavar="SITE",
     help="Have a site not answer, such as uwv; may be given more than once.",
 )
-def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> None:
+@click.option(
+    "--short",
+    is_flag=True,
+    help="Log out after 2 minutes without activity, and after 5 minutes in all.",
+)
+def demo_command(
+    *, reset: bool, prepare_only: bool, down: Sequence[str], short: bool
+) -> None:
     """Run a hub, a portal and participants on this machine, and a rehearsal of DigiD.
 
     Makes keys, certificates, the signed metadata of the federation and citizens to log
     in with under var/, where they are not there yet; then serves the project's
-    paste.ini and prints the addresses to open. The passwords of its citizens are known
-    to everybody: what it made is for trying out only.
-
-    To see what comes of a logout when a site is down: log in at some, stop the demo,
-    start it with --down uwv, and log out; then start it without that, and look again.
+    paste.ini and prints the address of a guide: a page with what to try, and what to
+    look at. The passwords of its citizens are known to everybody: what it made is for
+    trying out only.
     """
     file = find_paste_ini()
     if file is None:
@@ -93,11 +112,21 @@ def demo_command(*, reset: bool, prepare_only: bool, down: Sequence[str]) -> Non
         hosts = demo.hosts(down)
         if reset:
             demo.reset()
-        for step in demo.prepare():
-            click.echo(step.line(file.parent))
-    if not prepare_only:
-        sites = demo.sites()
-        serve(file, {}, demo.greeting(hosts), lambda app: _Around(app, hosts, sites))
+        steps = list(demo.prepare())
+    if prepare_only:
+        for line in _told(steps, file.parent):
+            click.echo(line)
+        return
+    # Standard output begins with the address of the guide.
+    click.echo(_in_short(steps), err=True)
+    sites = demo.sites()
+    serve(
+        file,
+        {},
+        demo.greeting(hosts, is_short=short),
+        lambda app: _Around(app, hosts, sites, is_short=short),
+        demo.short_limits() if short else NO_CHANGES,
+    )
 
 
 def find_paste_ini() -> Path | None:
@@ -126,6 +155,37 @@ class Step:
         """The step for a person; paths as seen from ``folder``."""
         done = "made" if self.made else "was there already"
         return f"{self.path.relative_to(folder)!s:<28} {self.what}: {done}"
+
+
+def _told(steps: Sequence[Step], folder: Path) -> list[str]:
+    """A line for each step that made something, and one for all others."""
+    lines = [step.line(folder) for step in steps if step.made]
+    others = len(steps) - len(lines)
+    return [*lines, f"{others} were there already"] if others else lines
+
+
+def _in_short(steps: Sequence[Step]) -> str:
+    made = sum(step.made for step in steps)
+    return f"{made} made under var/, {len(steps) - made} were there already"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site of the demo, as the guide shows it; texts are keyed by language."""
+
+    url: str
+    names: Mapping[str, str]
+    descriptions: Mapping[str, str]
+
+    @property
+    def host(self) -> str:
+        """Its host name."""
+        return _host_of(self.url)
+
+    @property
+    def word(self) -> str:
+        """What ``--down`` calls it: the first part of its host name."""
+        return self.host.partition(".")[0]
 
 
 class Demo:
@@ -197,20 +257,39 @@ class Demo:
                 )
         return [known[site] for site in sites]
 
-    def greeting(self, down: Sequence[str] = ()) -> list[str]:
-        """What to open, which hosts are down, and who can log in."""
-        lines = ["", "Open one of:"]
-        for url, name in self.sites():
-            is_down = _host_of(url) in down
-            lines.append(f"  {url:<42} {name}{' (down)' if is_down else ''}")
-        lines += ["", "and log in as (password):"]
+    def short_limits(self) -> Changes:
+        """The options that end each session soon, for the sections that take them."""
+        return {
+            part.title: {
+                option: value
+                for option, (value, entry_point) in _SHORT.items()
+                if part.entry_point in ("main", entry_point)
+                and (option != "keep_alive" or part.options.get("profile") != "digid")
+            }
+            for part in self._parts
+        }
+
+    def greeting(
+        self, down: Sequence[str] = (), *, is_short: bool = False
+    ) -> list[str]:
+        """What to open first, all sites, which are down, and who can log in."""
+        sites = self.sites()
+        lines = [f"Start here: {_guide_of(sites)}", ""]
+        if is_short:
+            lines += [_SHORT_TOLD, ""]
+        lines.append("Sites:")
+        for site in sites:
+            is_down = site.host in down
+            name = f"{site.names['nl']}{' (down)' if is_down else ''}"
+            lines.append(f"  {site.url:<42} {name}")
+        lines += ["", "Citizens (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
         return [*lines, "", "Ctrl-C stops it; 'eilogin demo' goes on where it was."]
 
-    def sites(self) -> list[tuple[str, str]]:
-        """The address of each site, and its name."""
+    def sites(self) -> list[Site]:
+        """All sites, in the order of the file."""
         owns = [own_of_part(self._ini, part) for part in self._members]
-        return [(f"{own.public_url}/", own.names["nl"]) for own in owns]
+        return [Site(f"{own.public_url}/", own.names, own.descriptions) for own in owns]
 
     # --- what the file names ---
 
@@ -362,20 +441,24 @@ class Demo:
 
 
 class _Around:
-    """What is served, but for hosts that are ``down``, and those that are no site's.
+    """The served application, except hosts that are down, and the machine itself.
 
-    The latter get a page that leads to the ``sites``: the address and name of each.
+    The address of the machine (``localhost``) has the guide, on which the visitor also
+    switches sites off and on.
     """
 
     def __init__(
         self,
         app: "WSGIApplication",
         down: Sequence[str],
-        sites: Sequence[tuple[str, str]],
+        sites: Sequence[Site],
+        *,
+        is_short: bool,
     ) -> None:
         self._app = app
-        self._down = frozenset(down)
+        self._down = set(down)
         self._sites = sites
+        self._is_short = is_short
         self._pages = Pages()
 
     def __call__(
@@ -383,14 +466,61 @@ class _Around:
     ) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "").partition(":")[0]
         if host in _THIS_MACHINE:
-            page = self._pages.page(environ, "sites.html", sites=self._sites)
-            return page(environ, start_response)
+            guide = f"http://{host}:{environ['SERVER_PORT']}/"
+            return self._guide(environ, guide)(environ, start_response)
         if host not in self._down:
             return self._app(environ, start_response)
         start_response(
             "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")]
         )
-        return [f"{host} is down: 'eilogin demo' was told so (--down).\n".encode()]
+        told = f"{host} is down: 'eilogin demo' or its guide switched it off.\n"
+        return [told.encode()]
+
+    def _guide(self, environ: "WSGIEnvironment", guide: str) -> Response:
+        """The guide, which is at this address; or what its buttons do."""
+        try:
+            allow_only(environ, "GET", "HEAD", "POST")
+            if environ["REQUEST_METHOD"] == "POST":
+                self._switch(environ, guide)
+                return see_other(f"{guide}#down")
+        except Refused as error:
+            return self._pages.refuse(environ, error, event="demo")
+        language = language_of(environ)
+        return self._pages.page(
+            environ,
+            "guide.html",
+            action=guide,
+            is_short=self._is_short,
+            sites={
+                site.word: {
+                    "url": site.url,
+                    "name": site.names.get(language, site.names["nl"]),
+                    "description": site.descriptions.get(language, ""),
+                    "is_down": site.host in self._down,
+                }
+                for site in self._sites
+            },
+            citizens=[
+                (DEMO_NAMES[username], username, password)
+                for username, password in DEMO_PASSWORDS.items()
+            ],
+        )
+
+    def _switch(self, environ: "WSGIEnvironment", guide: str) -> None:
+        """Switch a site off or on. Raises Refused for a form of another page."""
+        require_own_form(environ, guide)
+        form = read_form(environ)
+        hosts = {site.word: site.host for site in self._sites}
+        if form.get("off") in hosts:
+            self._down.add(hosts[form["off"]])
+        if form.get("on") in hosts:
+            self._down.discard(hosts[form["on"]])
+
+
+def _guide_of(sites: Sequence[Site]) -> str:
+    """The address of the guide: this machine, at the port of the first site."""
+    _, colon, port = urlsplit(sites[0].url).netloc.partition(":")
+    return f"http://localhost{colon}{port}/"
 
 
 def _host_of(url: str) -> str:

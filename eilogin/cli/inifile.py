@@ -30,6 +30,10 @@ _KINDS = {
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
+#: Options that hold instead of those of the file, by the title of their section.
+Changes = Mapping[str, Mapping[str, str]]
+NO_CHANGES: Changes = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -58,15 +62,20 @@ class IniFile:
     _faults: dict[str, Fault] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: Path, variables: Mapping[str, str] = _NOTHING) -> "IniFile":
+    def read(
+        cls,
+        path: Path,
+        variables: Mapping[str, str] = _NOTHING,
+        changes: Changes = NO_CHANGES,
+    ) -> "IniFile":
         """Read a file; ``variables`` stand in for what ``[DEFAULT]`` does not say.
 
-        A file that cannot be read has no sections and one fault.
+        ``changes`` are made in memory. A file that cannot be read has no sections and
+        one fault.
         """
         found = cls(path)
         try:
-            loader = ConfigLoader(str(path))
-            loader.update_defaults(dict(variables), overwrite=False)
+            loader = loader_of(path, variables, changes)
             found.defaults = dict(loader.parser.defaults())
         except OSError as error:
             found.note("", "", "", f"cannot be read: {error.strerror}")
@@ -79,7 +88,11 @@ class IniFile:
         else:
             own = _own_options(path)
             found.sections = {
-                title: found._section(loader.parser, title, own.get(title, {}))
+                title: found._section(
+                    loader.parser,
+                    title,
+                    {**own.get(title, {}), **changes.get(title, {})},
+                )
                 for title in loader.parser.sections()
             }
             found.unused = _unused(own)
@@ -157,6 +170,21 @@ class IniFile:
         hint = did_you_mean(error.reference, self.defaults)
         names = ", ".join(self.defaults)
         return repr(f"%({error.reference})s"), f"{expected} ({names}){hint}"
+
+
+def loader_of(
+    path: Path, variables: Mapping[str, str], changes: Changes
+) -> ConfigLoader:
+    """PasteDeploy's reader of a file, with variables and changes as for ``IniFile``.
+
+    Raises whatever it raises for a file that cannot be read.
+    """
+    loader = ConfigLoader(str(path))
+    loader.update_defaults(dict(variables), overwrite=False)
+    for title, options in changes.items():
+        for option, value in options.items():
+            loader.parser.set(title, option, value)
+    return loader
 
 
 #: With which some editors begin a file in UTF-8.

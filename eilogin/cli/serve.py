@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from paste.deploy import loadapp
+from paste.deploy.loadwsgi import APP
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
@@ -26,7 +26,7 @@ from eilogin.cli.accepting import Accepting
 from eilogin.cli.check import tell, tell_notes, tell_steps, telling_errors
 from eilogin.cli.checking import check
 from eilogin.cli.hubs import wake_members
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.inifile import NO_CHANGES, Changes, IniFile, loader_of
 from eilogin.cli.large_bodies import answer_large_bodies
 from eilogin.cli.limits import quiet_queue, with_limits
 from eilogin.cli.pipelines import Part, Pipelines
@@ -72,13 +72,15 @@ def serve(
     variables: Mapping[str, str],
     greeting: Sequence[str] = (),
     wrap: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
+    changes: Changes = NO_CHANGES,
 ) -> None:
     """Serve a file until a signal comes; ``SystemExit`` 1 where that cannot be.
 
-    ``greeting`` are lines to print once everything listens; ``wrap`` puts something
-    around all of it.
+    ``greeting`` are lines to print once everything listens, instead of the addresses;
+    ``wrap`` puts something around all of it; ``changes`` are options that hold instead
+    of those of the file.
     """
-    ini = IniFile.read(file, variables)
+    ini = IniFile.read(file, variables, changes)
     checked = check(ini)
     if checked.faults:
         tell(checked.faults)
@@ -88,14 +90,13 @@ def serve(
     with telling_errors():
         set_up_logging(ini)
         parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
-        app = _application(file, variables)
+        app = _application(file, variables, changes)
         if wrap is not None:
             app = wrap(app)
         # Before it says that it listens: who reads that may stop it at once.
         with _listening(file, parts, app) as servers, signals() as stop:
-            for server in servers:
-                click.echo(f"serving on {', '.join(server.addresses)}")
-            for line in greeting:
+            listening = [f"serving on {', '.join(one.addresses)}" for one in servers]
+            for line in greeting or listening:
                 click.echo(line)
             sys.stdout.flush()
             wake_members(ini, app)
@@ -148,15 +149,19 @@ def _hearing_proxies(ini: IniFile, server: Part) -> Part:
     return replace(server, options=heard)
 
 
-def _application(file: Path, variables: Mapping[str, str]) -> "WSGIApplication":
+def _application(
+    file: Path, variables: Mapping[str, str], changes: Changes
+) -> "WSGIApplication":
     """The application of the file, with all that stands around it.
 
     What is wrong with the file is told as such; an error in somebody's code comes
     through with its own traceback, below a line that says where it belongs.
     """
-    uri = f"config:{file.absolute()}"
     try:
-        app: WSGIApplication = loadapp(uri, "main", global_conf=dict(variables))
+        # As loadapp does, which knows of no changes.
+        loader = loader_of(file.absolute(), variables, changes)
+        context = loader.get_context(APP, "main", dict(variables))
+        app: WSGIApplication = context.create()
     except EiloginError:
         raise
     except Exception as error:

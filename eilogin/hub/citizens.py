@@ -272,11 +272,14 @@ def to_json(citizens: Iterable[Citizen]) -> bytes:
 #: Who can sign in at a demo, and with which password. Test BSNs start with 9.
 DEMO_PASSWORDS = {"anna": "demo-anna", "bram": "demo-bram", "chaima": "demo-chaima"}
 
-_DEMO_NAMES = {
+_DEMO_FACTS = {
     "anna": ("Anna de Proef", "900000016", "anna@burger.test"),
     "bram": ("Bram van den Test", "900000028", "bram@burger.test"),
     "chaima": ("Chaima Voorbeeld", "900000041", ""),
 }
+
+#: What the demo citizens are called, by username.
+DEMO_NAMES = {username: name for username, (name, *_) in _DEMO_FACTS.items()}
 
 
 def demo_citizens() -> list[Citizen]:
@@ -291,5 +294,5 @@ def demo_citizens() -> list[Citizen]:
             totp_secret=pyotp.random_base32(),
             email=email,
         )
-        for number, (username, (name, bsn, email)) in enumerate(_DEMO_NAMES.items(), 1)
+        for number, (username, (name, bsn, email)) in enumerate(_DEMO_FACTS.items(), 1)
     ]

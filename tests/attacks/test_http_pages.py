@@ -334,6 +334,7 @@ ELSEWHERE = {
     "choose_hub.html": "tests/visit/test_choosing.py",
     "digid_failed.html": "tests/visit/test_digid.py",
     "going_on.html": "tests/hub/test_above.py",
+    "guide.html": "tests/cli/test_demo.py",
     "known_already.html": "tests/hub/digid",
     "log_out_of_services.html": "tests/hub/digid",
     "logging_out_from_above.html": "tests/attacks/test_framed_logouts.py",
@@ -343,7 +344,6 @@ ELSEWHERE = {
     "login_loops.html": "tests/visit/test_rounds.py",
     "no_access.html": "tests/visit/test_access.py",
     "proof_too_old.html": "tests/visit/test_limits.py",
-    "sites.html": "tests/cli/test_demo.py",
     "subject_changed.html": "tests/visit/test_digid.py",
     "subject_missing.html": "tests/visit/test_subjects.py",
 }

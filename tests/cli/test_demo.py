@@ -9,6 +9,9 @@ from webob import Request, Response
 
 import eilogin
 from eilogin.cli import demo
+from eilogin.cli.checking import check
+from eilogin.cli.inifile import IniFile
+from eilogin.cli.serve import _application
 from eilogin.federation.folder import SiteFolder
 from eilogin.hub.citizens import DEMO_PASSWORDS, Citizens
 from eilogin.saml.keys import certificate_key, load_certificate
@@ -84,9 +87,7 @@ class TestOnceMore:
         before = contents(site)
         result = run("demo", "--prepare-only")
         assert result.exit_code == 0, result.output
-        assert all(
-            line.endswith(": was there already") for line in result.output.splitlines()
-        )
+        assert result.output == "8 were there already\n"
         assert contents(site) == before
 
     def made(self, site):
@@ -304,12 +305,27 @@ def test_a_path_may_have_blanks_in_it(bare_site):
     assert bare_site.faults() == []
 
 
-def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch):
+@pytest.fixture
+def served(site, monkeypatch):
+    """What the demo would serve, each time that it starts."""
     monkeypatch.chdir(site.folder)
     served = []
     monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
+    return served
+
+
+def test_prints_the_address_of_the_guide_first(run, served):
+    result = run("demo")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert result.stderr == "0 made under var/, 8 were there already\n"
+    ((_, _, greeting, *_),) = served
+    assert greeting[0] == "Start here: http://localhost:6543/"
+
+
+def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, served):
     assert run("demo").exit_code == 0
-    ((file, variables, greeting, _),) = served
+    ((file, variables, greeting, *_),) = served
     assert (file, variables) == (site.file, {})
     text = "\n".join(greeting)
     assert "http://uwv.localhost:6543/" in text
@@ -317,35 +333,118 @@ def test_it_serves_what_it_prepared_and_says_what_to_open(site, run, monkeypatch
         assert f"{name} ({password})" in text
 
 
-def test_sites_that_are_down_do_not_answer(site, run, monkeypatch):
-    monkeypatch.chdir(site.folder)
-    served = []
-    monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
+class TestShortLimits:
+    def test_are_those_of_every_site_that_is_served(self, site, run, served):
+        assert run("demo", "--short").exit_code == 0
+        ((file, variables, greeting, _, changes),) = served
+        assert "2 minutes without activity, 5 minutes in all" in "\n".join(greeting)
+        ini = IniFile.read(file, variables, changes)
+        assert check(ini).faults == []
+        uwv, hub, login = (
+            ini.sections[f"filter:{name}"].values
+            for name in ("uwv-eilogin", "hub-session", "g-login")
+        )
+        assert uwv["idle"] == hub["idle"] == "2m"
+        assert uwv["max_session"] == hub["max_session"] == "5m"
+        assert uwv["warn"] == login["warn"] == "30s"
+        assert uwv["keep_alive"] == login["keep_alive"] == "1m"
+        own = IniFile.read(site.file).sections["filter:uwv-eilogin"].values
+        assert not own.keys() & {"idle", "max_session", "warn", "keep_alive"}
+
+    def test_are_what_the_application_is_made_with(self, site, served, run):
+        run("demo", "--short")
+        ((file, variables, _, _, changes),) = served
+        app = _application(file, variables, changes)
+        page = opened(app, "inloggen", "/login").text
+        assert "Na 5 minuten, of als u 2 minuten niets doet" in page
+
+    def test_leave_digid_the_interval_at_which_a_site_asks_it(self, site):
+        site.set("filter:uwv-eilogin", profile="digid")
+        assert (
+            "keep_alive"
+            not in demo.Demo(site.file).short_limits()["filter:uwv-eilogin"]
+        )
+
+    def test_are_named_in_the_guide(self, run, served):
+        run("demo", "--short", "--down", "uwv")
+        ((_, _, greeting, wrap, _),) = served
+        assert any(line.endswith("UWV (down)") for line in greeting)
+        page = opened(wrap(Response()), "").text
+        assert "De limieten zijn kort." in page
+        assert "eilogin demo --short" not in page
+
+
+def test_sites_that_are_down_do_not_answer(run, served):
     assert run("demo", "--down", "uwv").exit_code == 0
-    ((_, _, greeting, wrap),) = served
+    ((_, _, greeting, wrap, _),) = served
     assert any(line.endswith("UWV (down)") for line in greeting)
     app = wrap(Response(text="a page"))
-    down = Request.blank("/", base_url="http://uwv.localhost:6543").get_response(app)
-    assert down.status_int == 503
-    assert "uwv.localhost is down" in down.text
-    url = "http://gemeente.localhost:6543"
-    assert Request.blank("/", base_url=url).get_response(app).text == "a page"
+    assert opened(app, "uwv").status_int == 503
+    assert "uwv.localhost is down" in opened(app, "uwv").text
+    assert opened(app, "gemeente").text == "a page"
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_who_opens_the_machine_itself_is_led_to_the_sites(site, run, monkeypatch, host):
-    monkeypatch.chdir(site.folder)
-    site.set("filter:uwv-eilogin", name="U & V")
-    served = []
-    monkeypatch.setattr(demo, "serve", lambda *arguments: served.append(arguments))
-    run("demo")
-    ((_, _, _, wrap),) = served
-    request = Request.blank("/", base_url=f"http://{host}:6543")
-    page = request.get_response(wrap(Response(status=421)))
-    assert page.status_int == 200
-    link = '<a class="name" href="http://uwv.localhost:6543/">U &amp; V</a>'
-    assert link in page.text
-    assert page.headers["X-Frame-Options"] == "DENY"
+def opened(app, site, path="/"):
+    host = f"{site}.localhost" if site else "localhost"
+    return Request.blank(path, base_url=f"http://{host}:6543").get_response(app)
+
+
+class TestTheGuide:
+    """The page at the machine's own address."""
+
+    @pytest.fixture
+    def app(self, site, run, served):
+        """What the demo serves, around an application that answers with 421."""
+        site.set("filter:uwv-eilogin", name="U & V", description="Werk & inkomen")
+        run("demo")
+        ((_, _, _, wrap, _),) = served
+        return wrap(Response(status=421))
+
+    def guide(self, app, host="localhost", **more):
+        return Request.blank("/", base_url=f"http://{host}:6543", **more)
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+    def test_leads_to_the_sites_and_names_the_citizens(self, app, host):
+        page = self.guide(app, host).get_response(app)
+        assert page.status_int == 200
+        link = '<a class="name" href="http://uwv.localhost:6543/">U &amp; V</a>'
+        assert link in page.text
+        assert "Werk &amp; inkomen" in page.text
+        for name, password in DEMO_PASSWORDS.items():
+            assert f"Gebruikersnaam: {name}. Wachtwoord: {password}" in page.text
+        assert page.headers["X-Frame-Options"] == "DENY"
+
+    def test_has_the_journeys_of_which_the_sites_are_there(self, app):
+        page = self.guide(app, headers={"Accept-Language": "en"}).get_response(app)
+        assert "Try Eenmalig Inloggen" in page.text
+        assert "Log out while a site is down" in page.text
+        assert "Say that it was not you" not in page.text
+
+    def press(self, app, origin="http://localhost:6543", **fields):
+        request = self.guide(app, method="POST", POST=fields)
+        request.headers["Origin"] = origin
+        return request.get_response(app)
+
+    def test_switches_a_site_off_and_on(self, app):
+        answer = self.press(app, off="uwv")
+        assert (answer.status_int, answer.location) == (
+            303,
+            "http://localhost:6543/#down",
+        )
+        assert opened(app, "uwv").status_int == 503
+        assert "staat uit" in self.guide(app).get_response(app).text
+        self.press(app, on="uwv")
+        assert opened(app, "uwv").status_int == 421
+        assert "staat uit" not in self.guide(app).get_response(app).text
+
+    def test_switches_nothing_else(self, app):
+        assert self.press(app, off="nowhere", on="nowhere").status_int == 303
+        assert opened(app, "uwv").status_int == 421
+
+    def test_listens_to_no_other_site(self, app):
+        answer = self.press(app, "http://evil.example", off="uwv")
+        assert answer.status_int == 403
+        assert opened(app, "uwv").status_int == 421
 
 
 def test_a_site_that_there_is_not_cannot_be_down(site, run, monkeypatch):

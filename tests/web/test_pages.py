@@ -254,7 +254,23 @@ VALUES = {
         "name": HOSTILE,
         "logout_url": "/o?next=%2F&x=y",
     },
-    "sites.html": {"sites": [("http://uwv.localhost/", HOSTILE)]},
+    "guide.html": {
+        "action": "/",
+        "is_short": False,
+        "sites": {
+            word: {
+                "url": f"http://{word}.localhost/",
+                "name": HOSTILE,
+                "description": HOSTILE,
+                "is_down": word == "uwv",
+            }
+            for word in (
+                *("mijnoverheid", "uwv", "gemeente", "kadaster"),
+                *("belastingdienst", "svb", "duo"),
+            )
+        },
+        "citizens": [(HOSTILE, "jansen", "geheim")],
+    },
     "unknown_host.html": {},
     "sign_in.html": {
         "action": "/s",

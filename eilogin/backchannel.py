@@ -430,6 +430,15 @@ class BackChannel:
             return _seen_by(tuple(_causes(error)))
         return Look.AWAY if status in _AWAY else Look.THERE
 
+    def seen(self, url: str, *, within: float) -> Look | None:
+        """Return the outcome of the last :meth:`look` at an address, and call nobody.
+
+        None where nobody looked ``within`` that many seconds.
+        """
+        found = self._looks.get(url)
+        is_recent = found is not None and time.monotonic() - found[0] < within
+        return found[1] if found is not None and is_recent else None
+
     def close(self) -> None:
         """Let go of the connections of this process; the next call opens its own."""
         pools, self._pools = self._pools, None

@@ -9,14 +9,20 @@
     pipeline = eilogin portal
 
 The services are the participants in the federation's metadata, with the name,
-description and address that each has there (mdui); a new member is on the page without
-a line of configuration. Where ``protect`` says ``optional``, a stranger sees them too,
-and a button to log in.
+description, logo, keywords and address that each has there (mdui); a new member is on
+the page without a line of configuration. Where ``protect`` says ``optional``, anonymous
+visitors see them too, with what this federation is, and a button to log in.
+
+A tile leads through the portal's own address ``/go`` to the service, so that the
+browser can remember the services that the visitor went to last. It leads to addresses
+in the metadata only. ``/logo`` has the logos: a page of 200 services stays small, and a
+browser keeps each image.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import AfterValidator
 from webob import Response
@@ -24,20 +30,42 @@ from webob import Response
 from eilogin import clock
 from eilogin.errors import EiloginError, NotFound
 from eilogin.federation import Trust
-from eilogin.saml.checks import SKEW
+from eilogin.portal.reachability import FileToCome, NotReachable, hub_is_away
+from eilogin.portal.services import (
+    LONGEST_SEARCH,
+    Service,
+    Services,
+    fold,
+    shortened,
+)
+from eilogin.portal.visited import note_visit, visited
 from eilogin.sessions import Login
 from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, allow_own_scripts, language_of
-from eilogin.web.requests import allow_only, origin_of
-from eilogin.web.urls import root
+from eilogin.web.frame import name_of
+from eilogin.web.pages import (
+    Pages,
+    allow_own_images,
+    allow_own_scripts,
+    language_of,
+    with_hsts,
+)
+from eilogin.web.requests import allow_only, is_own_navigation, origin_of
+from eilogin.web.urls import root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-
-#: Name, description and link of a participant, each maybe "".
-Service = tuple[str, str, str]
+#: Services on one page.
+_ON_A_PAGE = 240
+#: Parameters that a query of ours has at most, and digits of a page's number.
+_MOST_PARAMETERS, _MOST_DIGITS = 20, 4
+#: Characters of the visitor's name.
+_LONGEST_NAME = 80
+#: A browser keeps a logo for a year: another image has another address.
+_LOGO_CACHING = "private, max-age=31536000, immutable"
+#: An SVG image runs no script and asks for nothing, also in a window of its own.
+_LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def _address(value: str) -> str:
@@ -60,7 +88,10 @@ class PortalOptions(Options, name="portal"):
     """What ``[app:…] use = egg:eilogin#portal`` understands."""
 
     title: str = option(
-        "what stands above the page", default="", shown="our name in the federation"
+        "name of the page in the window's title, and its heading for anonymous "
+        "visitors",
+        default="",
+        shown="our name in the federation",
     )
     login_url: SitePath = option(
         "where a login starts", default="/eilogin/login?next=/"
@@ -69,17 +100,38 @@ class PortalOptions(Options, name="portal"):
     name_attribute: str = option(
         "attribute of the login that holds the citizen's name", default="name"
     )
+    not_reachable: FileToCome | None = option(
+        "file with the entityIDs of services that are not reachable at the moment, one "
+        "a line, as your monitoring writes it; the portal reads it again within 5 "
+        "seconds of a change",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A service on the page, as its template gets it."""
+
+    name: str
+    description: str
+    #: The portal's address that leads to the service, or "".
+    link: str
+    #: The address of its logo, or "".
+    logo: str
+    initial: str
+    is_reachable: bool
 
 
 class Portal:
-    """The app; it has one page."""
+    """The app; it has one page, and two addresses that serve that page."""
 
     eilogin_part = "portal"
 
     def __init__(self, options: PortalOptions) -> None:
         self.options = options
         self.pages = Pages("eilogin.portal")
-        self._lists: dict[str, _Services] = {}
+        self._not_reachable = NotReachable(options.not_reachable)
+        self._services: dict[str, Services] = {}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -93,83 +145,209 @@ class Portal:
         return answer(environ, start_response)
 
     def _answer(self, environ: "WSGIEnvironment") -> Response:
-        if environ.get("PATH_INFO", "") not in ("", "/"):
-            raise NotFound("the portal has one page")
+        match environ.get("PATH_INFO", ""):
+            case "" | "/":
+                answer = self._page
+            case "/go":
+                answer = self._go
+            case "/logo":
+                answer = self._logo
+            case _:
+                raise NotFound("the portal has one page")
         allow_only(environ, "GET", "HEAD")
+        return answer(environ)
+
+    # --- the page -------------------------------------------------------------------
+
+    def _page(self, environ: "WSGIEnvironment") -> Response:
         trust = env.trust(environ)
         login = env.session(environ)
         language = language_of(environ)
+        asked = _Asked.of(environ)
+        services = self._known(trust, language)
         hub = login.who.issuer if login else trust.hub_ids[0]
+        tiles = self._tiles(environ, trust, login, services, asked)
         page = self.pages.page(
             environ,
             "portal.html",
-            heading=self.options.title or trust.own.names[language],
+            title=self.options.title,
+            heading=self.options.title or name_of(trust.own, language),
+            description=_in(trust.own.descriptions, language),
             login=login,
             name=self._name_of(login),
-            services=self._services(trust, language),
+            seconds_left=login.ends - clock.now() if login else 0.0,
+            idle_hours=_hours(environ, "idle"),
+            longest_hours=_hours(environ, "max_session"),
+            hub_name=trust.federation.name_of(hub, language),
             hub_url=trust.federation.link_of(hub, language),
+            hub_is_away=hub_is_away(trust, hub),
             login_url=self.options.login_url,
             logout_url=self.options.logout_url,
-            idle_hours=_idle_hours(environ),
+            **tiles,
         )
         if env.WARNS in environ:
             allow_own_scripts(page)
+        if any(one.logo for one in (*tiles["last"], *tiles["tiles"])):
+            allow_own_images(page)
         return page
 
-    def _name_of(self, login: Login | None) -> str | None:
+    def _tiles(
+        self,
+        environ: "WSGIEnvironment",
+        trust: Trust,
+        login: Login | None,
+        services: Services,
+        asked: "_Asked",
+    ) -> dict[str, Any]:
+        """What the template shows of the services: all, or those that match."""
+        is_search = bool(asked.search or asked.category)
+        found: Sequence[Service] = services.all
+        last: Sequence[Service] = ()
+        if is_search:
+            found = services.found(asked.search, asked.category)
+        elif login is not None:
+            last = visited(environ, trust.own, login, services.by_id)
+            names = {one.id for one in last}
+            found = [one for one in found if one.id not in names] if last else found
+        pages = max(1, -(-len(found) // _ON_A_PAGE))
+        number = min(asked.page, pages)
+        shown = found[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
+        away, first = self._not_reachable.entity_ids, root(trust.own.public_url)
+
+        def tile(one: Service) -> Tile:
+            return Tile(
+                one.name,
+                one.description,
+                f"{first}go?to={one.id}" if one.address else "",
+                f"{first}logo?v={one.logo}" if one.logo else "",
+                one.initial,
+                one.is_valid and one.entity_id not in away,
+            )
+
+        return {
+            "first_page": first,
+            "search": asked.search,
+            "category": services.label_of(asked.category),
+            "is_search": is_search,
+            "are_many": services.are_many,
+            "categories": [
+                (one.label, one.count, asked.at(first, category=one.label), is_this)
+                for one in services.categories
+                for is_this in (one.key == fold(asked.category),)
+            ],
+            "count": len(found) if is_search else len(services.all),
+            "last": [tile(one) for one in last] if number == 1 else [],
+            "tiles": [tile(one) for one in shown],
+            "page_number": number,
+            "pages": pages,
+            "page_before": asked.at(first, page=number - 1) if number > 1 else "",
+            "page_after": asked.at(first, page=number + 1) if number < pages else "",
+        }
+
+    def _name_of(self, login: Login | None) -> str:
         values = login.attributes.get(self.options.name_attribute) if login else None
-        return values[0] if values else None
+        return shortened(values[0], _LONGEST_NAME) if values else ""
 
-    def _services(self, trust: Trust, language: str) -> Sequence[Service]:
-        """The services now; a federation may have thousands, sorted once for all."""
-        kept = self._lists.get(language)
+    def _known(self, trust: Trust, language: str) -> Services:
+        """The services now; a federation may have thousands, read once for all."""
+        kept = self._services.get(language)
         if kept is None or kept.trust is not trust or kept.until <= clock.now():
-            kept = self._lists[language] = _Services.of(trust, language)
-        return kept.by_name
+            kept = self._services[language] = Services.of(trust, language)
+        return kept
+
+    # --- what the page leads to -----------------------------------------------------
+
+    def _go(self, environ: "WSGIEnvironment") -> Response:
+        """Lead to a service, and have the browser remember it."""
+        trust = env.trust(environ)
+        login = env.session_or_none(environ)
+        services = self._known(trust, language_of(environ))
+        service = services.by_id.get(_parameters(environ).get("to", ""))
+        if service is None or not service.address:
+            raise NotFound("no service of the federation has this name")
+        headers = []
+        # A link at another site cannot change what the browser remembers.
+        if login is not None and is_own_navigation(environ, trust.own.public_url):
+            headers = [note_visit(environ, trust.own, login, service)]
+        return with_hsts(environ, see_other(service.address, headers))
+
+    def _logo(self, environ: "WSGIEnvironment") -> Response:
+        """Send an image of the metadata."""
+        services = self._known(env.trust(environ), language_of(environ))
+        name = _parameters(environ).get("v", "")
+        # A page in another tab may have another language.
+        known = (services, *self._services.values())
+        logo = next((one.logos[name] for one in known if name in one.logos), None)
+        if logo is None:
+            raise NotFound("no service of the federation has this logo")
+        answer = Response(
+            body=logo.octets,
+            headerlist=[
+                ("Content-Type", logo.content_type),
+                ("Content-Security-Policy", _LOGO_POLICY),
+                ("Cache-Control", _LOGO_CACHING),
+                ("Cross-Origin-Resource-Policy", "same-origin"),
+                ("Referrer-Policy", "same-origin"),
+                ("X-Content-Type-Options", "nosniff"),
+            ],
+        )
+        return with_hsts(environ, answer)
 
 
-def _idle_hours(environ: "WSGIEnvironment") -> float:
-    """The idle limit in hours; 0 where no filter says one."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the query asks for; whatever else it says is ignored."""
+
+    search: str
+    category: str
+    page: int
+
+    @classmethod
+    def of(cls, environ: "WSGIEnvironment") -> "_Asked":
+        found = _parameters(environ)
+        search, category = (
+            shortened(found.get(name, "")[:LONGEST_SEARCH], LONGEST_SEARCH)
+            for name in ("q", "category")
+        )
+        number = found.get("page", "")
+        is_number = number.isascii() and number.isdecimal()
+        page = int(number) if is_number and len(number) <= _MOST_DIGITS else 1
+        return cls(search, category, max(1, page))
+
+    def at(self, first: str, *, category: str = "", page: int = 1) -> str:
+        """The address of another category, or of another page of the same."""
+        said = {"category": category} if category else {}
+        if not category:
+            said = {"q": self.search, "category": self.category}
+            said["page"] = str(page) if page > 1 else ""
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{first}?{query}" if query else first
+
+
+def _parameters(environ: "WSGIEnvironment") -> Mapping[str, str]:
+    """The parameters of the query, the last of each; none of a query that is none."""
+    query = environ.get("QUERY_STRING", "")
+    try:
+        return dict(parse_qsl(query, errors="replace", max_num_fields=_MOST_PARAMETERS))
+    except ValueError:
+        return {}
+
+
+def _hours(environ: "WSGIEnvironment", limit: str) -> float:
+    """A limit of the sessions in hours; 0 where no filter says one."""
     sessions = environ.get(env.SESSIONS)
-    return 0.0 if sessions is None else sessions.idle / 3600
+    return 0.0 if sessions is None else float(getattr(sessions, limit)) / 3600
+
+
+def _in(texts: Mapping[str, str], language: str) -> str:
+    """What we say of ourselves, in a language or else another; or ""."""
+    return texts.get(language) or next(iter(texts.values()), "")
 
 
 def _first_page(environ: "WSGIEnvironment") -> str | None:
     """Where the page is; None where the filters before it are missing."""
     trust = environ.get(env.TRUST)
     return None if trust is None else root(trust.own.public_url)
-
-
-@dataclass(frozen=True)
-class _Services:
-    """The participants but this one, in one language."""
-
-    trust: Trust
-    by_name: Sequence[Service]
-    #: When the first of them expires; seconds since 1970.
-    until: float
-
-    @classmethod
-    def of(cls, trust: Trust, language: str) -> "_Services":
-        others = [
-            entity
-            for entity in trust.federation.entities
-            if entity.service_provider and entity.entity_id != trust.own.entity_id
-        ]
-        services = [
-            (
-                trust.federation.name_of(entity.entity_id, language),
-                entity.description(language),
-                entity.information_url(language),
-            )
-            for entity in others
-        ]
-        ends = [e.valid_until + SKEW for e in others if e.valid_until is not None]
-        return cls(
-            trust,
-            sorted(services, key=lambda service: service[0].casefold()),
-            min(ends, default=float("inf")),
-        )
 
 
 def make_portal(global_conf: Mapping[str, str], **local_conf: str) -> Portal:

@@ -361,6 +361,14 @@ def allow_own_scripts(page: Response) -> None:
     )
 
 
+def allow_own_images(page: Response) -> None:
+    """Let the Content-Security-Policy of a page allow images of its own site."""
+    policy = page.headers["Content-Security-Policy"]
+    page.headers["Content-Security-Policy"] = policy.replace(
+        "img-src data:", "img-src 'self' data:"
+    )
+
+
 def _policy(  # noqa: PLR0913 - the parts of one policy
     style_hash: str,
     form_action: Sequence[str] | None,

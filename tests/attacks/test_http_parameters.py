@@ -69,7 +69,7 @@ ALLOWED = {
         "/slo/soap": FORMS,
         "/health": "GET, HEAD, OPTIONS",
     },
-    MIJN: {"/": PAGES},
+    MIJN: {"/": PAGES, "/go": PAGES, "/logo": PAGES},
 }
 METHODS = (
     *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"),

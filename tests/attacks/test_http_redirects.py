@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from hub_speaker import SECOND_HUB, add_hub, changes
-from raw_http import HUB, LAND, MIJN, UWV, cookies_of, request
+from raw_http import HUB, LAND, MIJN, STAD, UWV, cookies_of, request
 
 from eilogin import clock
 from eilogin.saml import bindings, messages
@@ -472,3 +472,26 @@ def test_the_portal_leads_nowhere_that_a_link_says(served):
         target = f"/?{name}={quote('//evil.test', safe='')}"
         answer = served.ask(request("GET", target, TEXT, host=MIJN), MIJN)
         assert answer.text == plain.text
+
+
+def test_the_portal_leads_to_addresses_in_the_metadata_only(served):
+    """Of a service by its name: no address that a link says leads anywhere."""
+    page = served.ask(request("GET", "/", TEXT, host=MIJN), MIJN)
+    links = [unescape(link) for link in re.findall(r'href="(/go[^"]*)"', page.text)]
+    assert len(links) >= 2
+    for link in links:
+        answer = served.ask(request("GET", link, TEXT, host=MIJN), MIJN)
+        assert answer.status == 303
+        assert urlsplit(answer.one("Location")).netloc in (UWV, STAD, LAND)
+    for target in (
+        *("https://evil.test/", "//evil.test", "/\\evil.test", "javascript:x"),
+        *(f"https://{UWV}/", f"https://{UWV}/eilogin/metadata", UWV, "/", "", "\r\n"),
+    ):
+        told = quote(target, safe="")
+        for query in (f"to={told}", f"{links[0].partition('?')[2]}&to={told}"):
+            octets = request("GET", f"/go?{query}", TEXT, host=MIJN)
+            answer = served.ask(octets, MIJN)
+            if target:
+                assert answer.status == 404, query
+                assert not answer.all("Location")
+                assert "evil" not in answer.text

@@ -584,6 +584,7 @@ WRONG = {
         "login_url": "//elsewhere",
         "logout_url": "javascript:x",
         "name_attribute": None,
+        "not_reachable": "/no/such/file",
     },
     "wsgi": {"path": "/no/such", "app": "nothing"},
     "factory": {"path": "/no/such", "factory": "nothing"},

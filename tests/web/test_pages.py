@@ -34,6 +34,7 @@ from eilogin.errors import (
 )
 from eilogin.hub.digid.rehearsal import CHOICES
 from eilogin.hub.services import Service
+from eilogin.portal.app import Tile
 from eilogin.web.pages import Pages, json_answer, language_of
 
 # 10:31 in the Netherlands, in winter and in summer.
@@ -318,14 +319,35 @@ VALUES = {
     },
     "signed_out.html": {"login_url": "/l"},
     "portal.html": {
+        "title": HOSTILE,
         "heading": HOSTILE,
+        "description": HOSTILE,
         "login": LOGIN,
         "name": HOSTILE,
-        "services": [(HOSTILE, HOSTILE, "https://a.example/"), ("B", "", "")],
-        "hub_url": "https://h.example/",
-        "logout_url": "/o",
-        "login_url": "/l",
+        "seconds_left": 6720.0,
         "idle_hours": 0.25,
+        "longest_hours": 2.0,
+        "hub_name": HOSTILE,
+        "hub_url": "https://h.example/",
+        "hub_is_away": True,
+        "login_url": "/l",
+        "logout_url": "/o",
+        "last": [Tile(HOSTILE, HOSTILE, "/go?to=a", "/logo?v=b", "S", True)],
+        "tiles": [
+            Tile(HOSTILE, HOSTILE, "/go?to=c", "", "S", False),
+            Tile("B", "", "", "", "B", False),
+        ],
+        "count": 3,
+        "are_many": True,
+        "search": "",
+        "category": "",
+        "is_search": False,
+        "categories": [(HOSTILE, 2, "/?category=x", False)],
+        "first_page": "/",
+        "page_number": 2,
+        "pages": 3,
+        "page_before": "/?page=1",
+        "page_after": "/?page=3",
     },
 }
 
@@ -463,11 +485,12 @@ def test_a_demonstration_shows_how_to_log_in_and_nothing_else_does(pages):
     assert "demonstratie" not in text
 
 
-def test_a_stranger_sees_the_services_and_a_way_in(pages):
-    values = {**VALUES["portal.html"], "login": None, "services": [], "name": None}
+def test_an_anonymous_visitor_sees_what_one_login_does_and_a_way_in(pages):
+    values = {**VALUES["portal.html"], "login": None, "last": [], "name": ""}
     text = pages.page(environ(), "portal.html", **values).text
     assert 'href="/l">Inloggen' in text
-    assert "uitloggen" not in text
+    assert "Overal uitloggen" not in text
+    assert "U blijft hoogstens 2 uur ingelogd." in text
 
 
 def test_who_cancelled_a_higher_level_is_still_logged_in(pages):

@@ -1,0 +1,298 @@
+"""The services of the federation as the portal lists them.
+
+Whatever a member says of itself is text here: cleaned, shortened, and no markup. A link
+leads to a web address that the metadata names, and a logo is a PNG or SVG image.
+"""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from eilogin import clock
+from eilogin.federation import Federation, Trust
+from eilogin.saml.checks import SKEW
+from eilogin.saml.metadata import EntityDescriptor
+from eilogin.saml.metadata.addresses import web_host
+from eilogin.saml.metadata.texts import clean
+from eilogin.web.looks import LANGUAGES
+
+#: Search and categories appear from this many services on.
+MANY = 12
+#: How many categories the page offers.
+_MOST_CATEGORIES = 12
+#: Characters of a name, a description and a keyword, and keywords of one service.
+_LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_KEYWORD = 100, 240, 40
+_MOST_KEYWORDS = 20
+#: Languages of one service that the search reads.
+_MOST_LANGUAGES = 10
+#: Characters of a search text.
+LONGEST_SEARCH = 100
+#: How long the page lists a service after its metadata has expired, in seconds.
+_LISTED_FOR = 7 * 24 * 3600.0
+#: Octets of a name that stands for a service or a logo in an address.
+_ID_SIZE = 12
+#: Characters that turn the direction of a text, of other words on the page too.
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: The kinds of image that a logo can be.
+_IMAGE_TYPES = ("image/png", "image/svg+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """An image, as the portal sends it."""
+
+    content_type: str
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service in one language; each text may be ""."""
+
+    #: Stands for the entityID in addresses and cookies.
+    id: str
+    entity_id: str
+    name: str
+    description: str
+    #: The service's own page for visitors.
+    address: str
+    #: The name of its logo in :attr:`Services.logos`.
+    logo: str
+    #: What the tile shows in the place of a logo.
+    initial: str
+    #: The folded keywords.
+    categories: frozenset[str]
+    #: The folded name, and all that a search looks through.
+    folded_name: str
+    searched: str
+    #: Whether its metadata is valid: without that nobody can log in there.
+    is_valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A keyword that several services share."""
+
+    key: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All participants but this one, in one language, sorted by name."""
+
+    trust: Trust
+    all: Sequence[Service]
+    by_id: Mapping[str, Service]
+    categories: Sequence[Category]
+    logos: Mapping[str, Logo]
+    #: When one of them expires or vanishes; seconds since 1970.
+    until: float
+
+    @classmethod
+    def of(cls, trust: Trust, language: str) -> "Services":
+        """Read them from the federation's metadata."""
+        federation, listed = trust.federation, [*_listed(trust)]
+        logos: dict[str, Logo] = {}
+        labels: dict[str, Counter[str]] = {}
+        found: list[Service] = []
+        for entity, is_valid in listed:
+            keywords = dict(_keywords_of(federation, entity.entity_id, language))
+            for key, label in keywords.items():
+                labels.setdefault(key, Counter())[label] += 1
+            logo = _put(logos, federation.logo_of(entity.entity_id, language))
+            found.append(
+                _service(
+                    federation,
+                    entity,
+                    language,
+                    frozenset(keywords),
+                    logo=logo,
+                    is_valid=is_valid,
+                )
+            )
+        found.sort(key=lambda one: (one.folded_name, one.entity_id))
+        return cls(
+            trust,
+            found,
+            # Of two with one ID, which nobody can make, the first counts.
+            {one.id: one for one in reversed(found)},
+            _categories(labels) if len(found) >= MANY else (),
+            logos,
+            min(_turns(listed), default=float("inf")),
+        )
+
+    @property
+    def are_many(self) -> bool:
+        """Whether the page needs a search."""
+        return len(self.all) >= MANY
+
+    def found(self, search: str, category: str) -> Sequence[Service]:
+        """Return the services of a category that have every word of a search.
+
+        Those with the words in their name come first.
+        """
+        words, key = fold(search).split(), fold(category)
+        found = [
+            one
+            for one in self.all
+            if (not key or key in one.categories)
+            and all(word in one.searched for word in words)
+        ]
+        if words:
+            found.sort(key=lambda one: not all(w in one.folded_name for w in words))
+        return found
+
+    def label_of(self, category: str) -> str:
+        """Return a category as the services write it, or else as it came."""
+        key = fold(category)
+        return next((c.label for c in self.categories if c.key == key), category)
+
+
+def fold(text: str) -> str:
+    """Return a text without the differences that a search ignores: case and accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(one for one in parts if not unicodedata.combining(one))
+    return " ".join(plain.casefold().split())
+
+
+def id_of(text: str) -> str:
+    """Return 16 characters for an address that stand for a longer text."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:_ID_SIZE]).decode()
+
+
+def _listed(trust: Trust) -> Iterator[tuple[EntityDescriptor, bool]]:
+    """The participants but this one, and whether the metadata of each is valid."""
+    federation, oldest = trust.federation, clock.now() - SKEW - _LISTED_FOR
+    for entity in federation.entities:
+        if entity.service_provider and entity.entity_id != trust.own.entity_id:
+            yield entity, True
+    for entity in federation.expired:
+        is_recent = entity.valid_until is not None and entity.valid_until > oldest
+        if entity.service_provider and is_recent:
+            yield entity, False
+
+
+def _turns(listed: Iterable[tuple[EntityDescriptor, bool]]) -> Iterator[float]:
+    """When each service expires, or vanishes."""
+    for entity, is_valid in listed:
+        if entity.valid_until is not None:
+            yield entity.valid_until + SKEW + (0.0 if is_valid else _LISTED_FOR)
+
+
+def _service(  # noqa: PLR0913 - the parts of a service
+    federation: Federation,
+    entity: EntityDescriptor,
+    language: str,
+    categories: frozenset[str],
+    *,
+    logo: str,
+    is_valid: bool,
+) -> Service:
+    entity_id = entity.entity_id
+    name = shortened(federation.name_of(entity_id, language), _LONGEST_NAME)
+    description = shortened(entity.description(language), _LONGEST_DESCRIPTION)
+    address = entity.information_url(language)
+    return Service(
+        id=id_of(entity_id),
+        entity_id=entity_id,
+        name=name,
+        description=description,
+        address=address if web_host(address) else "",
+        logo=logo,
+        initial=_initial(name),
+        categories=categories,
+        folded_name=fold(name),
+        searched=fold(" ".join(_texts(federation, entity, name))),
+        is_valid=is_valid,
+    )
+
+
+def _texts(
+    federation: Federation, entity: EntityDescriptor, name: str
+) -> Iterator[str]:
+    """What a search looks through: names, descriptions, keywords of all languages."""
+    yield name
+    for texts, longest in (
+        (entity.names, _LONGEST_NAME),
+        (entity.descriptions, _LONGEST_DESCRIPTION),
+    ):
+        for text in list(texts.values())[:_MOST_LANGUAGES]:
+            yield shortened(text, longest)
+    for language in LANGUAGES:
+        for _, label in _keywords_of(federation, entity.entity_id, language):
+            yield label
+
+
+def _keywords_of(
+    federation: Federation, entity_id: str, language: str
+) -> Iterator[tuple[str, str]]:
+    """The keywords of a service, folded and as they are written."""
+    for keyword in federation.keywords_of(entity_id, language)[:_MOST_KEYWORDS]:
+        label = _DIRECTION.sub("", clean(keyword))
+        key = fold(label)
+        if key and len(label) <= _LONGEST_KEYWORD:
+            yield key, label
+
+
+def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[Category]:
+    """The keywords that most services share; those of one service are none."""
+    found = (
+        Category(key, spelt.most_common(1)[0][0], spelt.total())
+        for key, spelt in labels.items()
+    )
+    shared = sorted(
+        (one for one in found if one.count > 1), key=lambda one: (-one.count, one.key)
+    )
+    return sorted(shared[:_MOST_CATEGORIES], key=lambda one: one.key)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text on one line, with "…" in the place of what is too much."""
+    text = _DIRECTION.sub("", clean(text))
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def _initial(name: str) -> str:
+    """The first letter or digit of a name in upper case, or ""."""
+    return next((one.upper()[:1] for one in name if one.isalnum()), "")
+
+
+# --- logos ------------------------------------------------------------------------
+
+
+def _put(logos: dict[str, Logo], uri: str) -> str:
+    """Put the image of a ``data:`` URI among the logos, and return its name, or "".
+
+    The name is a hash of the image, so that a browser can keep the image for good.
+    """
+    if not uri:
+        return ""
+    name = id_of(uri)
+    if name not in logos:
+        logo = _logo_in(uri)
+        if logo is None:
+            return ""
+        logos[name] = logo
+    return name
+
+
+def _logo_in(uri: str) -> Logo | None:
+    """The image of a ``data:`` URI (RFC 2397); None of another URI."""
+    head, comma, data = uri.partition(",")
+    kind, *parameters = head.removeprefix("data:").split(";")
+    if not comma or kind not in _IMAGE_TYPES:
+        return None
+    if "base64" not in parameters:
+        return Logo(kind, unquote_to_bytes(data))
+    try:
+        return Logo(kind, base64.b64decode(data, validate=True))
+    except ValueError:
+        return None

@@ -61,6 +61,8 @@ _CODE_FOR = 180.0
 _OTHER = "other"
 #: The field of the form that asks for the code alone.
 _ALONE = "code-alone"
+#: The field of a button that has the form filled in, in a demonstration alone.
+_DEMO_CITIZEN = "demo-citizen"
 #: Set with the page: a browser that does not bring it with the form keeps no session.
 _SHOWN = Cookie("eilogin-sign-in")
 #: The question for which whoever was logged in here had to make way: see way_made_for.
@@ -129,6 +131,21 @@ class SignIn:
             return self.page(environ, target, level, is_other=is_other)
         require_own_form(environ, own.public_url)
         form = read_form(environ)
+        if self._is_demo and _DEMO_CITIZEN in form:
+            return self._filled(environ, target, level, form, is_other=is_other)
+        return self._sent(environ, target, level, form, is_other=is_other)
+
+    def _sent(
+        self,
+        environ: "WSGIEnvironment",
+        target: str,
+        level: str,
+        form: Mapping[str, str],
+        *,
+        is_other: bool,
+    ) -> Response:
+        """The answer to a form that a citizen has sent: to log in, or to cancel."""
+        own = env.trust(environ).own
         choice = self._choice(environ, form)
         if choice in rehearsal.WITHOUT_LOGIN:
             return see_other(at(own.public_url, rehearsal.added(target, choice)))
@@ -149,6 +166,26 @@ class SignIn:
             form = {**form, "username": known.username}
         with self._room_for(environ, form.get("username", "")):
             return self._filled_in(environ, form, level, target, choice, known)
+
+    def _filled(
+        self,
+        environ: "WSGIEnvironment",
+        target: str,
+        level: str,
+        form: Mapping[str, str],
+        *,
+        is_other: bool,
+    ) -> Response:
+        """The page again, filled in for a demo citizen. Nobody is signed in by it."""
+        return self.page(
+            environ,
+            target,
+            level,
+            username=form[_DEMO_CITIZEN],
+            chosen=rehearsal.chosen(form) if self._rehearses else "",
+            is_other=is_other,
+            is_filled=True,
+        )
 
     def _room_for(
         self, environ: "WSGIEnvironment", username: str
@@ -376,11 +413,13 @@ class SignIn:
         problem: str | None = None,
         chosen: str | None = None,
         is_other: bool = False,
+        is_filled: bool = False,
     ) -> Response:
         """The sign-in page; whoever signs in goes to ``target``.
 
         With ``is_other`` it asks for all of a proof, whoever is signed in here.
         ``chosen`` is what a tester has chosen there; None for what is kept, if it is.
+        With ``is_filled`` it has the password and the code of a demo citizen.
         """
         trust = env.trust(environ)
         language = language_of(environ)
@@ -391,6 +430,8 @@ class SignIn:
         known = None if is_other else self._known(environ, target, level)
         wants_code = level != PASSWORD
         sessions = env.sessions(environ)
+        citizens = self._demo_citizens(known)
+        codes = self._shown_codes(environ) if wants_code else {}
         return self._pages.page(
             environ,
             "sign_in.html",
@@ -410,8 +451,11 @@ class SignIn:
             ended_by_idle=0 if question is None else question.idle_limit / 3600,
             is_digid=trust.own.is_digid,
             wants_code=wants_code,
-            shown_codes=self._shown_codes(environ) if wants_code else {},
-            demo_citizens=self._demo_citizens(),
+            shown_codes=codes,
+            demo_citizens=citizens,
+            filled_password=DEMO_PASSWORDS.get(username, "") if is_filled else "",
+            filled_code=codes.get(username, "") if is_filled else "",
+            is_rehearsal=self._rehearses,
             choices=rehearsal.CHOICES if self._rehearses and question else (),
             chosen=self._kept(environ) if chosen is None else chosen,
         )
@@ -428,12 +472,16 @@ class SignIn:
             return code
         return self._citizens.current_code(citizen, ahead=1)
 
-    def _demo_citizens(self) -> list[tuple[str, str, str]]:
+    def _demo_citizens(self, known: Citizen | None) -> list[tuple[str, str, str]]:
+        """Those whom a demonstration names: username, password, name of each.
+
+        Only the one whose code alone is asked for, if one is known.
+        """
         if not self._is_demo:
             return []
         return [
             (citizen.username, DEMO_PASSWORDS[citizen.username], citizen.name)
-            for citizen in self._citizens
+            for citizen in ([known] if known else self._citizens)
             if citizen.username in DEMO_PASSWORDS
         ]
 

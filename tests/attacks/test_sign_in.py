@@ -114,6 +114,17 @@ def test_nobody_signs_in_whatever_the_password(guesser, monkeypatch):
     assert guesser.tries("nobody", "x").status_int == 200
 
 
+def test_the_button_of_a_demonstration_does_nothing_where_none_is(eilogin_federation):
+    federation = eilogin_federation({}, hub_options={"demo": "false"})
+    guesser = Guesser(federation)
+    request = guesser.request("")
+    request.POST["demo-citizen"] = "anna"
+    answer = request.get_response(federation)
+    assert "klopt niet" in answer.text
+    assert "anna" not in answer.text
+    assert "__Host-eilogin=" not in str(answer.headers)
+
+
 class TestWhatIsSeen:
     @pytest.fixture
     def federation(self, clock, witness, eilogin_federation):

@@ -1,5 +1,6 @@
 """The hub's own sign-in: who proves what, and what comes of it."""
 
+import re
 from dataclasses import replace
 from html import unescape
 from urllib.parse import quote, urlencode
@@ -180,6 +181,13 @@ class TestACode:
         assert "Deze dienst vraagt" not in text
 
 
+def choose(citizen, name):
+    """Press the button of a citizen of the demonstration."""
+    form = citizen.browser.page.text.partition('action="')[2].partition('"')[0]
+    fields = {"demo-citizen": name}
+    citizen.browser.post(unescape(form), site="same-origin", **fields)
+
+
 class TestThePage:
     @pytest.mark.parametrize("level", ["", "basis", "substantieel", "keizer"])
     def test_asks_for_a_password_where_it_offers_nothing_else(self, citizen, level):
@@ -205,6 +213,37 @@ class TestThePage:
         assert "Wachtwoord" in browser.text
         assert "demo-anna" not in browser.text
         assert "Code:" not in browser.text
+
+    def test_is_filled_in_for_a_citizen_of_the_demonstration(self, citizen, login_of):
+        citizen.visit(WITH_CODE)
+        code = citizen.code("bram")
+        choose(citizen, "bram")
+        text = citizen.browser.page.text
+        assert 'name="username" value="bram"' in text
+        assert 'type="password" value="demo-bram"' in text
+        assert f'name="code" value="{code}"' in text
+        assert citizen.cookie is None, "nobody is signed in by that"
+        citizen.browser.press("Inloggen")
+        assert login_of(citizen).level == "midden"
+
+    def test_is_not_filled_in_for_anybody_else(self, citizen):
+        citizen.visit(WITH_CODE)
+        choose(citizen, "<nobody>")
+        text = citizen.browser.page.text
+        assert 'name="username" value="&lt;nobody&gt;"' in text
+        assert 'type="password" required' in text
+        assert 'name="code" required' in text
+
+    def test_offers_who_gives_the_code_alone_no_other_citizen(self, citizen, service):
+        citizen.sign_in("bram")
+        citizen.visit(service.address(service.request("midden")))
+        offered = re.findall(
+            'name="demo-citizen" value="([a-z]+)"', citizen.browser.page.text
+        )
+        assert offered == ["bram"]
+        choose(citizen, "bram")
+        citizen.browser.press("Inloggen")
+        assert service.came
 
     @pytest.mark.parametrize(
         "target", ["https://evil.test/", "//evil.test/", "/\\evil.test"]

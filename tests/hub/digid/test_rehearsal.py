@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
+from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
@@ -104,6 +105,17 @@ class TestAChoice:
         citizen.browser.press("Inloggen", rehearsal=rehearsal.CANCEL)
         assert "geannuleerd" in citizen.browser.text
         assert citizen.cookie is None
+        assert witness.seen == []
+
+    def test_stays_while_the_form_is_filled_in(self, citizen, witness):
+        citizen.visit(PAGE)
+        assert "Dit is een oefening van DigiD." in citizen.browser.text
+        form = citizen.browser.page.text.partition('action="')[2].partition('"')[0]
+        fields = {"demo-citizen": "anna", "rehearsal": rehearsal.CANCEL}
+        citizen.browser.post(unescape(form), site="same-origin", **fields)
+        text = citizen.browser.page.text
+        assert f'value="{rehearsal.CANCEL}" checked' in text
+        assert 'value="demo-anna"' in text
         assert witness.seen == []
 
     def test_to_be_inactive_needs_none_either(self, citizen, witness):

@@ -15,7 +15,7 @@ import base64
 import binascii
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -71,6 +71,11 @@ _MOST_DRAWN, _LONGEST_CHAIN = 20_000, 20
 #: The size of a drawing that says none, in pixels.
 _USUAL_SIZE = 80, 80
 _WIDEST = 99_999
+
+#: What says how one element is drawn, and nothing of those in it; and what draws
+#: nothing itself.
+_NOT_INHERITED = ("clip-path", "mask")
+_GRADIENTS = ("linearGradient", "radialGradient")
 
 _PLAIN = "save it as a plain drawing ('Plain SVG' in Inkscape), or as a PNG"
 _TOO_LARGE = f"it is larger than {MOST // 1024} KiB; expected a smaller image"
@@ -300,37 +305,52 @@ class _Drawn:
     looked_at: int = 0
 
     def count(self, element: etree._Element, depth: int) -> int:
-        """How many elements are drawn for one, its references followed."""
+        """How many elements are drawn for one, its references followed.
+
+        What is in a painted element may inherit its paint, so that a pattern is drawn
+        again for each of them.
+        """
         if depth > _LONGEST_CHAIN:
             raise ValueError(
                 f"its parts refer to themselves, or over more than {_LONGEST_CHAIN}"
                 f" others: {_PLAIN}"
             )
-        found = 0
-        for one in element.iter(etree.Element):
-            found += 1
+        drawn: dict[etree._Element, int] = {}
+        # Children come before what they are in.
+        for one in reversed(list(element.iter(etree.Element))):
             self.looked_at += 1
             if self.looked_at > _MOST_DRAWN:
                 raise ValueError(_DRAWS_TOO_MUCH)
-            for name in self._referred(one):
-                if name not in self.counts:
-                    target = self.by_id.get(name)
-                    self.counts[name] = (
-                        0 if target is None else self.count(target, depth + 1)
-                    )
-                found += self.counts[name]
-        return found
+            repeated, painted = self._referred(one)
+            found = 1 + sum(self._count_of(name, depth) for name in repeated)
+            found += sum(drawn[child] for child in one.iterchildren(etree.Element))
+            paint = 1 + sum(self._count_of(name, depth) for name in painted)
+            drawn[one] = min(found * paint, _MOST_DRAWN + 1)
+        return drawn[element]
 
-    def _referred(self, element: etree._Element) -> Iterator[str]:
-        """The parts of the drawing that an element refers to."""
+    def _count_of(self, name: str, depth: int) -> int:
+        """How many elements are drawn where a part is referred to."""
+        if name not in self.counts:
+            target = self.by_id.get(name)
+            is_plain = target is None or etree.QName(target).localname in _GRADIENTS
+            self.counts[name] = 0 if is_plain else self.count(target, depth + 1)
+        return self.counts[name]
+
+    def _referred(self, element: etree._Element) -> tuple[list[str], list[str]]:
+        """The parts that an element draws, and those with which it may paint."""
+        repeated: list[str] = []
+        painted: list[str] = []
         for attribute, value in element.items():
+            local = etree.QName(attribute).localname.lower()
             if own := _OWN_PART.fullmatch(value.strip()):
-                if etree.QName(attribute).localname.lower() == "href":
-                    yield own[1]
+                if local == "href":
+                    repeated.append(own[1])
             elif "(" in value:
-                yield from (name for _, name in _URL.findall(value))
+                found = repeated if local in _NOT_INHERITED else painted
+                found.extend(name for _, name in _URL.findall(value))
         for name in element.get("class", "").split():
-            yield from self.by_class.get(name, ())
+            painted.extend(self.by_class.get(name, ()))
+        return repeated, painted
 
 
 def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]:

@@ -60,6 +60,7 @@ from eilogin.visit.trust_decisions import SharedDecisions
 from eilogin.web import environ as env
 from eilogin.web import looks
 from eilogin.web.composition import MOUNT_CURE, require_inside
+from eilogin.web.frame import icon_answer, is_icon_asked
 from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.public_origin import PublicOrigin
@@ -136,7 +137,8 @@ class TrustFilter:
         address = environ[env.ADDRESS] = self._addresses.get(path)
         if address is None:
             if path.startswith(self._below_prefix):
-                return self._nothing_here(environ)(environ, start_response)
+                answer = self._icon_or_nothing(environ)
+                return answer(environ, start_response)
             return self.app(environ, start_response)
         # Other requests have no time to lose.
         self._alarms.see()
@@ -231,6 +233,12 @@ class TrustFilter:
             f" public_url ({own.public_url}), because the hub sends its answers there;"
             f" {MOUNT_CURE}"
         )
+
+    def _icon_or_nothing(self, environ: "WSGIEnvironment") -> Response:
+        """The icon of a site that is all ours, as a hub is; or that nothing is here."""
+        if is_icon_asked(environ):
+            return with_hsts(environ, icon_answer(environ))
+        return self._nothing_here(environ)
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
         error = NotFound("no address of eilogin below its prefix")

@@ -42,7 +42,7 @@ from eilogin.portal.visited import note_visit, visited
 from eilogin.sessions import Login
 from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
-from eilogin.web.frame import name_of
+from eilogin.web.frame import icon_answer, name_of
 from eilogin.web.pages import (
     Pages,
     allow_own_images,
@@ -152,10 +152,15 @@ class Portal:
                 answer = self._go
             case "/logo":
                 answer = self._logo
+            case "/favicon.ico":
+                answer = self._icon
             case _:
                 raise NotFound("the portal has one page")
         allow_only(environ, "GET", "HEAD")
         return answer(environ)
+
+    def _icon(self, environ: "WSGIEnvironment") -> Response:
+        return with_hsts(environ, icon_answer(environ))
 
     # --- the page -------------------------------------------------------------------
 

@@ -4,7 +4,9 @@ import base64
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
+
+from webob import Response
 
 from eilogin.federation.colours import Accent
 from eilogin.web import environ as env
@@ -23,6 +25,7 @@ _MARK = (
     "@media(prefers-color-scheme:dark){{circle{{stroke:{dark}}}}}</style>"
     "<circle cx='12' cy='16' r='9'/><circle cx='20' cy='16' r='9'/></svg>"
 )
+_ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 #: A telephone number at the beginning of what a page says of it.
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
 #: Digits of a number that can be called (E.164), the short ones of one country too.
@@ -78,6 +81,32 @@ def icon_of(logo: str, accent: Accent | None) -> str:
     dark = accent.dark.accent if accent else "#7ccfce"
     mark = _MARK.format(light=light, dark=dark)
     return "data:image/svg+xml," + quote(mark, safe=" ='/:;()@")
+
+
+def is_icon_asked(environ: "WSGIEnvironment") -> bool:
+    """Whether a request is for the icon that browsers look for by themselves.
+
+    Pages name theirs; browsers look there for other answers, such as metadata.
+    """
+    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    return is_read and environ.get("PATH_INFO") == "/favicon.ico"
+
+
+def icon_answer(environ: "WSGIEnvironment") -> Response:
+    """The icon of a site, which a browser may keep for a day."""
+    own = env.trust(environ).own
+    head, _, text = icon_of(own.logo, own.accent).partition(",")
+    is_encoded = head.endswith(";base64")
+    return Response(
+        body=base64.b64decode(text) if is_encoded else unquote_to_bytes(text),
+        headerlist=[
+            ("Content-Type", head.removeprefix("data:").partition(";")[0]),
+            ("Cache-Control", "max-age=86400"),
+            # It may be opened as a document.
+            ("Content-Security-Policy", _ICON_POLICY),
+            ("X-Content-Type-Options", "nosniff"),
+        ],
+    )
 
 
 @cache

@@ -105,6 +105,15 @@ def test_its_health_is_told_without_a_session(call):
     assert answer.text == "ok\n"
 
 
+def test_it_has_an_icon_where_browsers_look_for_one(call, caplog):
+    answer = call("GET", f"{HUB}/favicon.ico")
+    assert answer.content_type == "image/svg+xml"
+    assert b"<circle" in answer.body
+    assert answer.headers["Cache-Control"] == "max-age=86400"
+    assert not caplog.records
+    assert call("POST", f"{HUB}/favicon.ico").status_int == 404
+
+
 class TestNumbers:
     TOKEN = "a token of these tests"
 

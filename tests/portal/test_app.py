@@ -53,6 +53,15 @@ def test_it_speaks_english_too():
     assert "Work &lt;b&gt; income" in page.text
 
 
+def test_it_has_an_icon_where_browsers_look_for_one():
+    answer = browser(TRUST).get("/favicon.ico")
+    assert answer.content_type == "image/svg+xml"
+    assert b"<circle" in answer.body
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Strict-Transport-Security"]
+    browser(TRUST).post("/favicon.ico", status=405)
+
+
 def test_the_services_are_read_once_for_each_language():
     trust = hub_and(member("uwv.example", {"nl": "UWV", "en": "Insurance"}))
     visitor = browser(trust, LOGIN)

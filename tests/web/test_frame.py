@@ -11,7 +11,7 @@ from webob import Request
 
 from eilogin.federation.colours import Accent
 from eilogin.web import environ as env
-from eilogin.web.frame import call_url, icon_of, name_of
+from eilogin.web.frame import call_url, icon_answer, icon_of, name_of
 from eilogin.web.pages import Pages
 
 HOSTILE = "<script>alert('x')</script>"
@@ -116,6 +116,15 @@ class TestIcon:
         text = page(names={"nl": "UWV"}).text
         [icon] = re.findall('<link rel="icon" href="([^"]+)">', text)
         assert icon.startswith("data:image/svg+xml,")
+
+    def test_is_answered_as_the_image_that_it_is(self):
+        octets = b"\x89PNG\r\n\x1a\n" + bytes(30)
+        own = SimpleNamespace(logo=uri(octets, "png"), accent=None)
+        asked = Request.blank("/favicon.ico").environ
+        answer = icon_answer({**asked, env.TRUST: SimpleNamespace(own=own)})
+        assert answer.content_type == "image/png"
+        assert answer.body == octets
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 class TestFooter:

@@ -69,6 +69,16 @@ class TestAFolder:
         assert page(mine).text.startswith("<b>Stad</b>")
         assert "U bent niet ingelogd." in page(mine).text
 
+    def test_may_keep_the_frame_that_it_made_for_an_earlier_version(self, folder):
+        mine = folder(
+            base__html="<title>{% block title %}{% endblock %} - "
+            '{{ _("Single sign-on") }}</title>'
+            "<style>{{ stylesheet }}</style>{% block content %}{% endblock %}",
+        )
+        text = page(mine).text
+        assert "geannuleerd - Eenmalig inloggen</title><style>:root {" in text
+        assert "U bent niet ingelogd." in text
+
     def test_has_a_stylesheet_that_the_policy_lets_in(self, folder):
         style = "h1 { color: #c00 }"
         answer = page(folder(base__css=style))

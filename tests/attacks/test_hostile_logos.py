@@ -1,0 +1,194 @@
+"""No logo, colour, name or link of a site's options does more than it should.
+
+Whoever may write the ini file may do anything. But a logo comes from a designer, and a
+name or an address comes from whoever was asked for it by mail.
+"""
+
+import base64
+import re
+import time
+from types import SimpleNamespace
+
+import pytest
+from lxml import html
+from webob import Request
+
+from eilogin.errors import InvalidOptions
+from eilogin.federation.own import Own
+from eilogin.federation.own_options import OwnOptions, own_of
+from eilogin.federation.trust_options import TrustOptions
+from eilogin.logos import data_uri_of_file
+from eilogin.saml.keys import new_key_pair
+from eilogin.settings import attempt, read
+from eilogin.web import environ as env
+from eilogin.web.pages import Pages
+
+NS = 'xmlns="http://www.w3.org/2000/svg"'
+XLINK = 'xmlns:l="http://www.w3.org/1999/xlink"'
+MARKUP = "\"'></title><script>alert(1)</script>"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Read options beside a key; return who the site is."""
+    key, certificate = new_key_pair("uwv.test", days=2)
+    (tmp_path / "uwv.key").write_bytes(key)
+    (tmp_path / "uwv.crt").write_bytes(certificate)
+
+    def make(**values):
+        said = {"public_url": "https://uwv.test", "key": "uwv.key"}
+        file = {"__file__": str(tmp_path / "site.ini")}
+        options = read(OwnOptions, file, {**said, "certificate": "uwv.crt", **values})
+        return own_of(options)
+
+    return make
+
+
+def faults(tmp_path, **values):
+    file = str(tmp_path / "site.ini")
+    found = attempt(TrustOptions, file, "filter:eilogin", values)[1]
+    return {f.option: str(f) for f in found if f.option in values}
+
+
+def page_of(own: Own):
+    environ = Request.blank("/", headers={"Accept-Language": "nl"}).environ
+    environ[env.TRUST] = SimpleNamespace(own=own)
+    return Pages().page(environ, "unknown_host.html")
+
+
+@pytest.mark.parametrize(
+    ("inside", "what"),
+    [
+        ("<script>alert(1)</script>", "script"),
+        (
+            f'<s:script xmlns:s="http://www.w3.org/2000/svg" {XLINK} l:href="x"/>',
+            "script",
+        ),
+        ('<path onload="alert(1)"/>', "onload"),
+        ('<a l:href="javascript:alert(1)"><path/></a>', "'a'"),
+        ('<use l:href="https://evil.test/a.svg#b"/>', "https://evil.test"),
+        ('<image l:href="https://evil.test/a.png"/>', "image"),
+        ('<path fill="url(https://evil.test/)"/>', "style"),
+        ("<style>@import url(https://evil.test/)</style>", "style"),
+        ("<style>@\\69mport url(//evil.test)</style>", "style"),
+        ("<foreignObject><p/></foreignObject>", "foreignObject"),
+        ('<b:script xmlns:b="http://www.w3.org/1999/xhtml"/>', "xhtml"),
+        ('<set attributeName="onclick" to="alert(1)"/>', "set"),
+        ('<?xml-stylesheet href="https://evil.test/"?>', "processing instruction"),
+    ],
+)
+def test_logo_that_does_more_than_draw_stops_the_start(tmp_path, own, inside, what):
+    drawing = f"<svg {NS} {XLINK} viewBox='0 0 9 9'><path/>\n{inside}</svg>"
+    (tmp_path / "logo.svg").write_text(drawing)
+    found = faults(tmp_path, logo="logo.svg")["logo"]
+    assert f"{tmp_path}/site.ini: [filter:eilogin] logo: found 'logo.svg'" in found
+    assert what in found
+    with pytest.raises(InvalidOptions, match="logo"):
+        own(logo="logo.svg")
+
+
+def test_logo_with_a_file_of_this_machine_stops_the_start(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("very secret")
+    drawing = (
+        f'<!DOCTYPE svg [<!ENTITY x SYSTEM "{secret}">]>'
+        f"<svg {NS}><text>&x;</text></svg>"
+    )
+    (tmp_path / "logo.svg").write_text(drawing)
+    found = faults(tmp_path, logo="logo.svg")["logo"]
+    assert "DOCTYPE" in found
+    assert "very secret" not in found
+
+
+@pytest.mark.parametrize("name", ["logo.svg", "logo.png"])
+def test_logo_of_ten_megabytes_is_not_read(tmp_path, name):
+    head = {"logo.svg": b"<svg>", "logo.png": b"\x89PNG\r\n\x1a\n"}[name]
+    (tmp_path / name).write_bytes(head + b" " * 10_000_000)
+    began = time.perf_counter()
+    assert "larger than 32 KiB" in faults(tmp_path, logo=name)["logo"]
+    assert time.perf_counter() - began < 0.5
+
+
+def test_logo_that_is_no_file_stops_the_start(tmp_path):
+    for name in (".", "/dev/zero", "no\0name", ""):
+        assert "logo" in faults(tmp_path, logo=name)
+
+
+def test_logo_whose_paint_is_inherited_time_and_again_stops_the_start(tmp_path):
+    """Each pattern is painted with the next one, ten times, by a group around it."""
+    patterns = "".join(
+        f'<pattern id="p{n}" width="1" height="1"><g fill="url(#p{n + 1})">'
+        + "<path d='M0 0h9v9z'/>" * 10
+        + "</g></pattern>"
+        for n in range(12)
+    )
+    (tmp_path / "logo.svg").write_text(
+        f'<svg {NS}>{patterns}<g fill="url(#p0)"><path d="M0 0h9v9z"/></g></svg>'
+    )
+    assert "draw more than" in faults(tmp_path, logo="logo.svg")["logo"]
+
+
+def test_drawing_with_gradients_in_groups_is_no_such_logo(tmp_path):
+    stops = (
+        '<linearGradient id="g"><stop offset="0"/><stop offset="1"/></linearGradient>'
+    )
+    groups = '<g fill="url(#g)">' * 20 + "<path/>" * 500 + "</g>" * 20
+    logo = tmp_path / "logo.svg"
+    logo.write_text(f"<svg {NS}>{stops}{groups}</svg>")
+    assert data_uri_of_file(logo).startswith("data:image/svg+xml;base64,")
+
+
+def test_markup_in_names_and_links_is_text(own):
+    site = own(
+        name=MARKUP,
+        telephone=f"14 0123 {MARKUP}",
+        footer=f"/x?{'a' * 9} {'<img src=x onerror=alert(1)>'}",
+    )
+    page = page_of(site)
+    root = html.document_fromstring(page.text)
+    assert not root.xpath("//script | //img | //@onerror")
+    assert root.xpath("//title")[0].text.endswith(MARKUP)
+    assert root.xpath("//footer//li/a")[0].text == "<img src=x onerror=alert(1)>"
+
+
+def test_logo_stands_in_a_page_that_loads_nothing(own, tmp_path):
+    (tmp_path / "logo.svg").write_text(f"<svg {NS} viewBox='0 0 9 9'><path/></svg>")
+    site = own(logo="logo.svg", accent="#a90061")
+    page = page_of(site)
+    policy = page.headers["Content-Security-Policy"]
+    assert "img-src data:;" in policy
+    assert "default-src 'none'" in policy
+    root = html.document_fromstring(page.text)
+    assert all(a.startswith("data:") for a in root.xpath("//img/@src | //link/@href"))
+    octets = base64.b64decode(root.xpath("//img/@src")[0].partition(",")[2])
+    assert octets == (tmp_path / "logo.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "colour",
+    [
+        "#154273; } body { display: none",
+        "#154273</style><script>alert(1)</script>",
+        "url(https://evil.test/)",
+        "#15427\N{FULLWIDTH DIGIT THREE}",
+    ],
+)
+def test_style_has_no_other_text_of_the_options(tmp_path, colour):
+    assert "six hexadecimal digits" in faults(tmp_path, accent=colour)["accent"]
+
+
+def test_all_of_it_is_told_at_once(tmp_path):
+    (tmp_path / "logo.svg").write_text(f"<svg {NS} onload='x()'/>")
+    found = faults(
+        tmp_path,
+        logo="logo.svg",
+        accent="#ffff00",
+        footer="contact javascript:alert(1)\nprivacy data:text/html,x",
+    )
+    assert set(found) == {"logo", "accent", "footer"}
+    assert "an event handler ('onload')" in found["logo"]
+    assert re.search(
+        r"the nearest with the same hue is '#[0-9a-f]{6}'", found["accent"]
+    )
+    assert "(line 1: 'contact javascript:alert(1)')" in found["footer"]
+    assert "(line 2: 'privacy data:text/html,x')" in found["footer"]

@@ -46,7 +46,6 @@ from eilogin.web.frame import icon_answer, name_of
 from eilogin.web.pages import (
     Pages,
     allow_own_images,
-    allow_own_scripts,
     language_of,
     with_hsts,
 )
@@ -190,8 +189,6 @@ class Portal:
             logout_url=self.options.logout_url,
             **tiles,
         )
-        if env.WARNS in environ:
-            allow_own_scripts(page)
         if any(one.logo for one in (*tiles["last"], *tiles["tiles"])):
             allow_own_images(page)
         return page

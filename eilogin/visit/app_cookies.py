@@ -41,6 +41,7 @@ from eilogin import clock
 from eilogin.errors import StoreUnavailable
 from eilogin.visit import sealed_cookies
 from eilogin.visit.app_cookie_names import CookieNames
+from eilogin.visit.inside import is_of_hub_inside
 from eilogin.visit.sealed_cookies import (
     HERS,
     LONGEST,
@@ -414,7 +415,9 @@ class AppCookies:
         is_http_only = "httponly" in attributes or self._names.are_guarded(name)
         if not self._which.guards(name, is_http_only=is_http_only):
             return text
-        if _is_of_hub_inside(environ):
+        # Sealed with the login here they would end with it, and the hub has to know
+        # whom it had when the next one logs in.
+        if is_of_hub_inside(environ):
             return text
         there = name_of(name, family)
         if value in NOTHING:
@@ -467,18 +470,6 @@ def _is_only_idle(environ: "WSGIEnvironment") -> bool:
         )
     except StoreUnavailable:
         return True
-
-
-def _is_of_hub_inside(environ: "WSGIEnvironment") -> bool:
-    """Whether a hub answers at this path, whose cookies end by themselves.
-
-    Sealed with the login here they would end with it, and the hub has to know whom it
-    had when the next one logs in.
-    """
-    own = env.trust(environ).own
-    return own.hub_inside is not None and path_of(environ).startswith(
-        f"{own.mount}{own.hub_inside}/"
-    )
 
 
 def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:

@@ -22,7 +22,7 @@ from webob import Response
 from eilogin.federation import Own
 from eilogin.visit import shared_caches
 from eilogin.visit.digid import ENDED
-from eilogin.visit.injection import ContentPlace, Headers, inject
+from eilogin.visit.injection import ContentPlace, Headers, Insertion, inject
 from eilogin.visit.targets import page_to_go_back_to
 from eilogin.visit.warning import Said
 from eilogin.web import environ as env
@@ -167,11 +167,12 @@ class Saying:
         for name in _OF_COPIES:
             environ.pop(name, None)
         is_said = False
+        tag = self._tag(environ)
 
-        def choose(status: str, headers: Headers) -> ContentPlace | None:
+        def choose(status: str, headers: Headers) -> Insertion | None:
             nonlocal is_said
             is_said = _can_say(status, Said(headers))
-            return ContentPlace() if is_said else None
+            return Insertion(tag, ContentPlace(), headers) if is_said else None
 
         def start(
             status: str, headers: Headers, *error: Any
@@ -181,7 +182,7 @@ class Saying:
                 headers = [*kept, ("Cache-Control", "no-store"), _WORD.expire()]
             return start_response(status, headers, *error)
 
-        return inject(self._app, environ, start, self._tag(environ), choose)
+        return inject(self._app, environ, start, choose)
 
     def _tag(self, environ: "WSGIEnvironment") -> bytes:
         language = language_of(environ)

@@ -20,7 +20,7 @@ that the one to GET has.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -246,23 +246,30 @@ class ContentPlace:
         return is_one and _HIDDEN.search(step["rest"]) is None
 
 
-class Injection:
-    """One answer on its way out: ``tag`` is put in where ``choose`` says so.
+class Insertion(NamedTuple):
+    """What is put into an answer, and where."""
 
-    ``choose`` gets status and headers, and gives a :class:`Place` or
-    :class:`ContentPlace`, or None where the answer is to be left as it is. ``is_head``
-    says that it has no body.
+    tag: bytes
+    #: None where only the headers are other ones.
+    place: Place | ContentPlace | None
+    #: The headers of the answer.
+    headers: Headers
+
+
+#: Gets status and headers of an answer; gives None where it is to be left as it is.
+Choose = Callable[[str, Headers], Insertion | None]
+
+
+class Injection:
+    """One answer on its way out, with what ``choose`` puts into it.
+
+    ``is_head`` says that it has no body.
     """
 
     def __init__(
-        self,
-        tag: bytes,
-        choose: Callable[[str, Headers], "Place | ContentPlace | None"],
-        start_response: "StartResponse",
-        *,
-        is_head: bool,
+        self, choose: Choose, start_response: "StartResponse", *, is_head: bool
     ) -> None:
-        self._tag = tag
+        self._tag = b""
         self._choose = choose
         self._start_response = start_response
         self._is_head = is_head
@@ -284,9 +291,10 @@ class Injection:
             raise exc_info[1].with_traceback(exc_info[2])
         self._is_started = True
         self._promised = b""
-        self._place = self._choose(status, headers)
-        if any(0 <= _length(*header) < _SHORTEST for header in headers):
-            self._place = None
+        self._place = None
+        chosen = self._choose(status, headers)
+        if chosen and not any(0 <= _length(*one) < _SHORTEST for one in headers):
+            self._tag, self._place, headers = chosen
         if self._place is not None:
             headers = self._put_right(headers)
         elif status.startswith("304"):
@@ -319,6 +327,11 @@ class Injection:
             else:
                 right.append((name, _weak(name, value)))
         return right
+
+    @property
+    def is_started(self) -> bool:
+        """Whether status and headers are known."""
+        return self._is_started
 
     @property
     def is_pending(self) -> bool:
@@ -390,12 +403,16 @@ def inject(
     app: "WSGIApplication",
     environ: "WSGIEnvironment",
     start_response: "StartResponse",
-    tag: bytes,
-    choose: Callable[[str, Headers], Place | ContentPlace | None],
+    choose: Choose,
 ) -> Iterable[bytes]:
-    """The answer of ``app``, with ``tag`` in it: see :class:`Injection`."""
+    """The answer of ``app``, with what ``choose`` puts in: see :class:`Injection`."""
     is_head = environ["REQUEST_METHOD"] == "HEAD"
-    injection = Injection(tag, choose, start_response, is_head=is_head)
+    injection = Injection(choose, start_response, is_head=is_head)
     chunks = app(environ, injection.start)
     # As it came, where there is nothing to do: a server may send a file by itself.
-    return _Chunks(chunks, injection) if injection.is_pending else chunks
+    if not injection.is_pending:
+        return chunks
+    if type(chunks) is list and len(chunks) == 1 and injection.is_started:
+        # Stays one part: a server can tell its length, and keep the connection.
+        return [injection.feed(chunks[0]) + injection.finish()]
+    return _Chunks(chunks, injection)

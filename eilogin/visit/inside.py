@@ -15,6 +15,7 @@ from eilogin import clock
 from eilogin.sessions import Login, Subject
 from eilogin.visit import missed_inside
 from eilogin.visit.missed_inside import Noted
+from eilogin.visit.set_cookies import path_of
 from eilogin.web import environ as env
 from eilogin.web.requests import fills_window, is_looked_at
 
@@ -29,6 +30,14 @@ _KNOWS = 204
 _OURS = ("eilogin.", "wsgi.multi")
 #: How long it is remembered what came of a logout, in seconds.
 _REMEMBERED = 60 * 60.0
+
+
+def is_of_hub_inside(environ: "WSGIEnvironment") -> bool:
+    """Whether a hub that stands inside answers at this path."""
+    own = env.trust(environ).own
+    return own.hub_inside is not None and path_of(environ).startswith(
+        f"{own.mount}{own.hub_inside}/"
+    )
 
 
 class Inside:

@@ -1,25 +1,30 @@
 """Before a session ends: how long still, and a warning in the application's pages.
 
 A page that is looked at for a long time, such as a long form, hears nothing of its
-session's end. Where the option ``warn`` asks for it, one tag is put into such a page
+session's end. Unless the option ``warn`` is off, one tag is put into such a page
 (:mod:`eilogin.visit.injection`), which loads one script of ours. It asks
 ``/eilogin/session`` how long still, and shows a dialog in time: to go on, which sends
 POST there and loses nothing of what was filled in; or, when the end is final, to save.
 The same POST says that she sees a page which her browser had asked for in advance.
 
 It is put in for who looks at a page while logged in: into whole answers with status
-200 to a navigation, in HTML or XHTML, also where the browser asks in advance. It is
-left out, and the log is told why, once, where it would do harm or nothing: the answer
-is compressed, its charset is not known, it forbids to be changed (``Cache-Control:
-no-transform``), or its own Content-Security-Policy would block the script. The script
-is a file of this site, has no inline parts and needs no more than ``script-src 'self';
-connect-src 'self'``.
+200 to a navigation, in HTML or XHTML, also where the browser asks in advance. If the
+Content-Security-Policy of the page would block the script, the policy is extended
+(:mod:`eilogin.visit.content_policy`). The script is left out, and the log is told why,
+once, where it would do harm or nothing: the answer is compressed, its charset is not
+known, it forbids to be changed (``Cache-Control: no-transform``), or its policy cannot
+be extended. It has no place in pages of a hub inside, which know their session better.
+
+The script is a file of this site and has no inline parts. The tag names its hash
+(``integrity``) only where a policy asks for that: while a new version is installed, one
+process may have made the page and another one sends the script.
 
 Its texts come from the message catalogue, in all languages; which one is spoken, the
 language of the page decides. They are part of the file, and the file's hash is part of
 its address, so that browsers may keep it.
 """
 
+import base64
 import hashlib
 import html
 import json
@@ -35,8 +40,11 @@ from urllib.parse import urlsplit
 from webob import Response
 
 from eilogin import clock
+from eilogin.federation import Own
 from eilogin.sessions import Login
-from eilogin.visit.injection import Headers, Place, inject
+from eilogin.visit.content_policy import Ours, extend
+from eilogin.visit.injection import Headers, Insertion, Place, inject
+from eilogin.visit.inside import is_of_hub_inside
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, json_answer
 from eilogin.web.requests import (
@@ -60,6 +68,7 @@ _ASCII_INSIDE = re.compile(
     r"utf-?8|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?\d|(?:windows-|cp)125\d",
     re.IGNORECASE,
 )
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 #: A year: the address changes when the script does.
 _KEPT = "public, max-age=31536000, immutable"
 
@@ -115,6 +124,8 @@ class EndWarning:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._told: set[str] = set()
+        # What is put into a page changes with the site alone.
+        self._made: _Made | None = None
 
     # --- the script -----------------------------------------------------------------
 
@@ -135,13 +146,11 @@ class EndWarning:
     def _script(self, environ: "WSGIEnvironment") -> "_Script":
         return _script(self._seconds, env.trust(environ).own.templates)
 
-    def _tag(self, environ: "WSGIEnvironment") -> bytes:
-        # A path: the page may be seen under another name of this site, and may have a
-        # <base>, which comes later.
-        path = urlsplit(env.trust(environ).own.url("warning")).path
-        address = html.escape(f"{path}?{self._script(environ).query}")
-        # Not "defer": the page's own scripts must not wait for this one.
-        return f'<script src="{address}" async=""></script>'.encode()
+    def _made_for(self, own: Own) -> "_Made":
+        """What is put into pages of this site."""
+        if self._made is None or self._made.own is not own:
+            self._made = _made(own, _script(self._seconds, own.templates))
+        return self._made
 
     # --- the page -------------------------------------------------------------------
 
@@ -154,25 +163,29 @@ class EndWarning:
         """The answer of ``app``, with the script in it where that makes sense."""
         if not _is_page_of_who_is_logged_in(environ):
             return app(environ, start_response)
-        environ[env.WARNS] = True
-        origin = origin_of(env.trust(environ).own.public_url)
+        made = self._made_for(env.trust(environ).own)
 
-        def choose(status: str, headers: Headers) -> Place | None:
-            return self._choose(status, headers, origin)
+        def choose(status: str, headers: Headers) -> Insertion | None:
+            return self._choose(status, headers, made)
 
-        return inject(app, environ, start_response, self._tag(environ), choose)
+        return inject(app, environ, start_response, choose)
 
-    def _choose(self, status: str, headers: Headers, origin: str) -> Place | None:
+    def _choose(self, status: str, headers: Headers, made: "_Made") -> Insertion | None:
+        if status.startswith("304"):
+            # The page that the browser has kept may get these headers (RFC 9111 3.2).
+            return Insertion(b"", None, extend(headers, made.ours).headers)
         said = Said(headers)
         if not status.startswith("200") or said.kind not in (_HTML, _XHTML):
             return None
         if said.is_download:
             return None
-        obstacle = said.obstacle(origin)
+        extended = extend(headers, made.ours)
+        obstacle = said.obstacle() or extended.obstacle
         if obstacle:
             self._tell_once(obstacle)
             return None
-        return Place(is_xml=said.kind == _XHTML)
+        tag = made.tag_with_digest if extended.by_digest else made.tag
+        return Insertion(tag, Place(is_xml=said.kind == _XHTML), extended.headers)
 
     def _tell_once(self, obstacle: str) -> None:
         if obstacle not in self._told:
@@ -180,11 +193,49 @@ class EndWarning:
             _log.warning("a page gets no warning before the session ends: %s", obstacle)
 
 
+class _Made(NamedTuple):
+    """What is put into the pages of a site."""
+
+    own: Own
+    ours: Ours
+    tag: bytes
+    tag_with_digest: bytes
+
+
+def _made(own: Own, script: "_Script") -> _Made:
+    url = own.url("warning")
+    # A path: the page may be seen under another name of this site, and may have a
+    # <base>, which comes later.
+    address = html.escape(f"{urlsplit(url).path}?{script.query}")
+    # An Integrity-Policy wants CORS beside the hash.
+    keys = f' integrity="{script.digest}" crossorigin=""'
+    # Not "defer": the page's own scripts must not wait for this one.
+    tags = (
+        f'<script src="{address}"{more} async=""></script>'.encode()
+        for more in ("", keys)
+    )
+    origin = origin_of(own.public_url)
+    ours = Ours(
+        origin,
+        _absolute(origin, url),
+        _absolute(origin, own.url("session")),
+        script.digest,
+    )
+    return _Made(own, ours, *tags)
+
+
+def _absolute(origin: str, url: str) -> str:
+    """An address of this site as a browser writes it."""
+    return f"{origin}{urlsplit(url).path}"
+
+
 class _Script(NamedTuple):
-    """The script, and the query that names this version of it."""
+    """The script, and what names this version of it."""
 
     text: bytes
     query: str
+    #: As in ``integrity`` (Subresource Integrity, 3.1).
+    digest: str
 
 
 @cache
@@ -196,7 +247,9 @@ def _script(seconds: float, templates: Path | None) -> _Script:
     source = resources.files(__package__).joinpath(_FILE).read_text("utf-8")
     call = f"warnBeforeTheEnd({json.dumps(settings, sort_keys=True)});"
     whole = f"(() => {{\n{source}\n{call}\n}})();\n".encode()
-    return _Script(whole, f"v={hashlib.sha256(whole).hexdigest()[:16]}")
+    digest = hashlib.sha256(whole).digest()
+    coded = base64.b64encode(digest).decode()
+    return _Script(whole, f"v={digest.hex()[:16]}", f"sha256-{coded}")
 
 
 def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
@@ -211,24 +264,34 @@ def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
         and "HTTP_RANGE" not in environ
         and is_navigation(environ)
         and fills_window(environ)
+        and not is_of_hub_inside(environ)
     )
+
+
+#: Headers that say whether something may be put into an answer.
+_TELLING = frozenset(
+    ("content-type", "content-disposition", "content-encoding", "cache-control")
+)
 
 
 class Said:
     """What an answer says of itself."""
 
     def __init__(self, headers: Headers) -> None:
-        self._headers = [(name.lower(), value) for name, value in headers]
+        self._values: dict[str, str] = {}
+        for name, value in headers:
+            known = name.lower()
+            if known in _TELLING:
+                # All values of a header, as one (RFC 9110 5.3).
+                before = self._values.get(known)
+                self._values[known] = f"{before}, {value}" if before else value
         self.kind, _, parameters = self._value("content-type").partition(";")
         self.kind = self.kind.strip().lower()
-        match = re.search(
-            r"""charset\s*=\s*["']?([^"';\s]+)""", parameters, re.IGNORECASE
-        )
+        match = _CHARSET.search(parameters)
         self._charset = match[1] if match else ""
 
     def _value(self, name: str) -> str:
-        """All values of a header, as one (RFC 9110 5.3)."""
-        return ", ".join(value for found, value in self._headers if found == name)
+        return self._values.get(name, "")
 
     @property
     def is_download(self) -> bool:
@@ -244,54 +307,14 @@ class Said:
             return "its Content-Type should name a charset such as utf-8"
         return ""
 
-    def obstacle(self, origin: str) -> str:
-        """Why a page of the site at ``origin`` should be left as it is, or ""."""
+    def obstacle(self) -> str:
+        """Why a page should be left as it is, whatever its policy says, or ""."""
         if "no-transform" in self._value("cache-control").lower():
             return "it says Cache-Control: no-transform"
-        if unreadable := self.unreadable():
-            return unreadable
-        policies = self._value("content-security-policy").split(",")
-        if not all(_lets_in(policy, origin) for policy in policies):
-            return (
-                "its Content-Security-Policy blocks it; "
-                "it needs script-src 'self' and connect-src 'self'"
-            )
-        return ""
+        return self.unreadable()
 
     @property
     def _is_charset_known(self) -> bool:
         # XML is UTF-8 where nothing else is said (XML 1.0, 4.3.3).
         is_default = self.kind == _XHTML and not self._charset
         return is_default or _ASCII_INSIDE.fullmatch(self._charset) is not None
-
-
-# --- Content-Security-Policy ------------------------------------------------------
-
-
-def _lets_in(policy: str, origin: str) -> bool:
-    """Whether one policy lets the script load, and ask us (CSP 3, 6.7)."""
-    directives: dict[str, list[str]] = {}
-    for directive in policy.split(";"):
-        name, *values = directive.lower().split() or [""]
-        # The first one counts (2.2.1).
-        directives.setdefault(name, values)
-    script = _sources(directives, "script-src-elem", "script-src", "default-src")
-    connect = _sources(directives, "connect-src", "default-src")
-    return (
-        "sandbox" not in directives
-        # With it only what a trusted script adds is loaded (8.2).
-        and "'strict-dynamic'" not in script
-        and _names(script, origin)
-        and _names(connect, origin)
-    )
-
-
-def _sources(directives: dict[str, list[str]], *names: str) -> list[str]:
-    """The sources of the first directive that is there; all, where none is."""
-    return next((directives[name] for name in names if name in directives), ["*"])
-
-
-def _names(sources: list[str], origin: str) -> bool:
-    scheme = origin.partition(":")[0]
-    # "http:" means https too (6.7.2.8).
-    return bool({"'self'", "*", origin, f"{scheme}:", "http:"}.intersection(sources))

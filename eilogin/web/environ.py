@@ -38,9 +38,6 @@ key                       set by                  value
 ``eilogin.ended``         ``login``, ``logout``   :class:`Ended`, in a request that they
                                                   make themselves: to the hub inside, or
                                                   to ``logout`` (:data:`GONE`)
-``eilogin.warns``         ``login``               True where it puts the script of
-                                                  ``warn`` into the page, if the policy
-                                                  of the page allows that
 ``eilogin.ways_out``      ``login``               :class:`WaysOut`, in a request that it
                                                   makes itself, to ``logout``
 ``eilogin.operator``      a command               :class:`Operator`, in a request of its
@@ -82,7 +79,6 @@ LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
 ACTIVITY = "eilogin.activity"
 ENDED = "eilogin.ended"
-WARNS = "eilogin.warns"
 WAYS_OUT = "eilogin.ways_out"
 OPERATOR = "eilogin.operator"
 

@@ -350,17 +350,6 @@ def json_answer(
 # --- headers --------------------------------------------------------------------
 
 
-def allow_own_scripts(page: Response) -> None:
-    """Let the Content-Security-Policy of a page allow script files of its own site.
-
-    They may also send requests to the site. The option ``warn`` needs both.
-    """
-    policy = page.headers["Content-Security-Policy"]
-    page.headers["Content-Security-Policy"] = (
-        f"{policy}; script-src 'self'; connect-src 'self'"
-    )
-
-
 def allow_own_images(page: Response) -> None:
     """Let the Content-Security-Policy of a page allow images of its own site."""
     policy = page.headers["Content-Security-Policy"]

@@ -154,16 +154,6 @@ def test_an_anonymous_visitor_reads_what_this_is_and_can_log_in():
     assert tiles(page) == ["UWV"]
 
 
-def test_the_page_allows_the_script_that_the_filter_puts_into_it():
-    """Without the option ``warn`` it allows no script."""
-    visitor = at_portal(LOGIN)
-    assert "script-src" not in visitor.get("/").headers["Content-Security-Policy"]
-    visitor.extra_environ["eilogin.warns"] = True
-    policy = visitor.get("/").headers["Content-Security-Policy"]
-    assert "; script-src 'self'; connect-src 'self'" in policy
-    assert "default-src 'none'" in policy
-
-
 # --- search and categories ----------------------------------------------------------
 
 #: Every second service is of "zorg", two are of "Werk", and one alone is of "vissen".

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eilogin.visit.injection import LONGEST_BEGINNING, Place, inject
+from eilogin.visit.injection import LONGEST_BEGINNING, Insertion, Place, inject
 
 TAG = b"<script></script>"
 GET = {"REQUEST_METHOD": "GET"}
@@ -36,9 +36,10 @@ class Server:
     def wrapped(self, environ, start_response):
         def choose(status, headers):
             is_fine = self.chooses and status.startswith("200")
-            return Place(is_xml=self.is_xml) if is_fine else None
+            place = Place(is_xml=self.is_xml)
+            return Insertion(TAG, place, headers) if is_fine else None
 
-        return inject(self.app, environ, start_response, TAG, choose)
+        return inject(self.app, environ, start_response, choose)
 
     def serve(self, method="GET"):
         environ = {"QUERY_STRING": "", "REQUEST_METHOD": method}

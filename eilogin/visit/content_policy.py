@@ -44,6 +44,9 @@ _PLAIN = re.compile(r"[\x21-\x7e \t]*")
 _KEY = re.compile(
     r"'(?:nonce|sha256|sha384|sha512)-[a-z0-9+/_-]+={0,2}'", re.IGNORECASE
 )
+_NONCE = re.compile(r"'nonce-[a-zA-Z0-9+/_-]+={0,2}'")
+#: Stands for the nonce of a policy while that is read.
+_ANY_NONCE = "'nonce-any'"
 # An address as a source (CSP 3, 2.3.1): no IPv6, no character that ends a directive.
 _SOURCE = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[a-zA-Z0-9/._~!$&()*+=:@%-]*")
 
@@ -84,21 +87,23 @@ class Extended(NamedTuple):
 
 def extend(headers: Headers, ours: Ours) -> Extended:
     """The headers of an answer, with policies that allow ``ours``."""
-    if _NAMES.isdisjoint(name.lower() for name, _ in headers):
-        return Extended(headers)
-    extended = []
+    extended = headers
     by_digest = False
-    for name, value in headers:
+    for place, (name, value) in enumerate(headers):
         kind = name.lower()
-        if kind in (_ENFORCED, _REPORTED):
-            policies = _extend(value, ours, is_enforced=kind == _ENFORCED)
-            if policies.obstacle:
-                return Extended(headers, obstacle=policies.obstacle)
-            extended.append((name, policies.text))
-            by_digest |= policies.by_digest
-        else:
-            extended.append((name, value))
-            by_digest |= kind == _INTEGRITY and "script" in value.lower()
+        if kind not in _NAMES:
+            continue
+        if kind == _INTEGRITY:
+            by_digest |= "script" in value.lower()
+            continue
+        policies = _extended(value, ours, is_enforced=kind == _ENFORCED)
+        if policies.obstacle:
+            return Extended(headers, obstacle=policies.obstacle)
+        by_digest |= policies.by_digest
+        if policies.text != value:
+            # The list is the application's.
+            extended = [*extended]
+            extended[place] = (name, policies.text)
     return Extended(extended, by_digest)
 
 
@@ -110,7 +115,16 @@ class _Policies(NamedTuple):
     obstacle: str = ""
 
 
-# A policy with a nonce is another one each time: these push each other out.
+def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
+    """The same for a policy with a nonce, which is another one each time."""
+    nonce = _NONCE.search(text)
+    if nonce is None or _ANY_NONCE in text:
+        return _extend(text, ours, is_enforced=is_enforced)
+    known = text.replace(nonce[0], _ANY_NONCE)
+    policies = _extend(known, ours, is_enforced=is_enforced)
+    return policies._replace(text=policies.text.replace(_ANY_NONCE, nonce[0]))
+
+
 @lru_cache(maxsize=64)
 def _extend(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
     """The policies of one header, which commas divide, each with ``ours`` allowed."""

@@ -53,6 +53,14 @@ _STEP = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+# The beginning that most documents have: of these steps, all in one.
+_USUAL = re.compile(
+    rb"""
+    (?: \xef\xbb\xbf )? [ \t\n\f\r]*+ <!doctype [ ] html> [ \t\n\f\r]*+
+    <html (?: [ \t\n\f\r]+ [a-z:-]+ = "[^"]*+" )*+ > [ \t\n\f\r]*+ <head>
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 # What may become one of these when more has come: it began, and is not complete.
 _BEGUN = re.compile(
     rb"<(?: !-- | \? | !doctype | (?:html|head)[ \t\n\f\r/>] | [^>]*\Z )",
@@ -67,7 +75,9 @@ _SHORTEST = len(b"<head>")
 _OF_THE_BYTES = frozenset(
     {"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"}
 )
-_OF_NOT_MODIFIED = _OF_THE_BYTES | {"content-length"}
+_LENGTH, _ETAG = "content-length", "etag"
+_OF_NOT_MODIFIED = _OF_THE_BYTES | {_LENGTH}
+_PUT_RIGHT = _OF_NOT_MODIFIED | {_ETAG}
 
 
 # What may come before the body of an HTML document (13.2.6.4.4 to 13.2.6.4.6): the
@@ -148,8 +158,11 @@ class Place:
 
         ``beginning`` is all that has come, and begins as it did the last time.
         """
-        if self._position == 0 and beginning.startswith(_BOM):
-            self._position = len(_BOM)
+        if self._position == 0:
+            if usual := _USUAL.match(beginning):
+                return usual.end()
+            if beginning.startswith(_BOM):
+                self._position = len(_BOM)
         while step := _STEP.match(beginning, self._position):
             if step["element"] and step["element"].lower() == b"head":
                 is_gone = self._is_xml and step["empty"]
@@ -290,16 +303,13 @@ class Injection:
             # The application has sent something: it only has not gone out yet.
             raise exc_info[1].with_traceback(exc_info[2])
         self._is_started = True
-        self._promised = b""
-        self._place = None
+        self._place, self._promised = None, b""
         chosen = self._choose(status, headers)
-        if chosen and not any(0 <= _length(*one) < _SHORTEST for one in headers):
-            self._tag, self._place, headers = chosen
-        if self._place is not None:
-            headers = self._put_right(headers)
-        elif status.startswith("304"):
+        if chosen is not None:
+            headers = self._put_right(chosen, headers)
+        if self._place is None and status.startswith("304"):
             headers = [
-                (name, _weak(name, value))
+                (name, _weak(value) if name.lower() == _ETAG else value)
                 for name, value in headers
                 if name.lower() not in _OF_NOT_MODIFIED
             ]
@@ -315,17 +325,26 @@ class Injection:
 
         return write_on
 
-    def _put_right(self, headers: Headers) -> Headers:
+    def _put_right(self, chosen: Insertion, headers: Headers) -> Headers:
+        """The headers with what was chosen in the answer; as they were, without."""
+        if chosen.place is None:
+            return chosen.headers
+        promised = b""
         right = []
-        for name, value in headers:
-            if name.lower() in _OF_THE_BYTES:
-                continue
-            length = _length(name, value)
-            if length >= 0:
-                self._promised = b" " * len(self._tag)
-                right.append((name, str(length + len(self._tag))))
-            else:
-                right.append((name, _weak(name, value)))
+        for header in chosen.headers:
+            name = header[0].lower()
+            if name not in _PUT_RIGHT:
+                right.append(header)
+            elif name == _ETAG:
+                right.append((header[0], _weak(header[1])))
+            elif name == _LENGTH and (text := header[1].strip()).isdecimal():
+                if int(text) < _SHORTEST:
+                    return headers
+                promised = b" " * len(chosen.tag)
+                right.append((header[0], str(int(text) + len(chosen.tag))))
+            elif name == _LENGTH:
+                right.append(header)
+        self._tag, self._place, self._promised = chosen.tag, chosen.place, promised
         return right
 
     @property
@@ -350,7 +369,11 @@ class Injection:
         if position < 0:
             return ready
         self._promised = b""
-        return ready[:position] + self._tag + ready[position:]
+        return self._with_tag(ready, position)
+
+    def _with_tag(self, ready: bytes, position: int) -> bytes:
+        # A page is copied once, and not twice.
+        return b"".join((ready[:position], self._tag, memoryview(ready)[position:]))
 
     def finish(self) -> bytes:
         """What is to go out when all has come."""
@@ -359,18 +382,11 @@ class Injection:
         after, self._promised = self._promised, b""
         if position < 0:
             return ready + after
-        return ready[:position] + self._tag + ready[position:]
+        return self._with_tag(ready, position)
 
 
-def _length(name: str, value: str) -> int:
-    """What a Content-Length says; -1 for another header, and for what is no number."""
-    is_number = name.lower() == "content-length" and value.strip().isdecimal()
-    return int(value) if is_number else -1
-
-
-def _weak(name: str, value: str) -> str:
-    is_strong = name.lower() == "etag" and value.startswith('"')
-    return f"W/{value}" if is_strong else value
+def _weak(etag: str) -> str:
+    return f"W/{etag}" if etag.startswith('"') else etag
 
 
 class _Chunks:

@@ -31,7 +31,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -285,10 +285,7 @@ class Said:
                 # All values of a header, as one (RFC 9110 5.3).
                 before = self._values.get(known)
                 self._values[known] = f"{before}, {value}" if before else value
-        self.kind, _, parameters = self._value("content-type").partition(";")
-        self.kind = self.kind.strip().lower()
-        match = _CHARSET.search(parameters)
-        self._charset = match[1] if match else ""
+        self.kind, self._is_charset_known = _read_type(self._value("content-type"))
 
     def _value(self, name: str) -> str:
         return self._values.get(name, "")
@@ -313,8 +310,14 @@ class Said:
             return "it says Cache-Control: no-transform"
         return self.unreadable()
 
-    @property
-    def _is_charset_known(self) -> bool:
-        # XML is UTF-8 where nothing else is said (XML 1.0, 4.3.3).
-        is_default = self.kind == _XHTML and not self._charset
-        return is_default or _ASCII_INSIDE.fullmatch(self._charset) is not None
+
+@lru_cache(maxsize=64)
+def _read_type(content_type: str) -> tuple[str, bool]:
+    """The kind of an answer, and whether its charset is known."""
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    match = _CHARSET.search(parameters)
+    charset = match[1] if match else ""
+    # XML is UTF-8 where nothing else is said (XML 1.0, 4.3.3).
+    is_default = kind == _XHTML and not charset
+    return kind, is_default or _ASCII_INSIDE.fullmatch(charset) is not None

@@ -59,7 +59,7 @@ URLS = (
 LOADS = [
     *(Load(kind, url) for kind in FALLBACKS if kind != "eval" for url in URLS),
     *(Load("script-elem", url, digest="sha256-b3RoZXI=") for url in URLS),
-    *(Load("script-elem", url, nonce="r4nd0m") for url in URLS),
+    *(Load("script-elem", url, nonce=n) for url in URLS for n in ("r4nd0m", "any")),
     *(Load(kind) for kind in ("script-elem", "script-attr", "style", "eval")),
     *(Load("script-elem", digest=digest) for digest in ("sha256-YXBw", "sha256-eA==")),
     *(Load("script-attr", digest=digest) for digest in ("sha256-YXBw", "sha256-eA==")),

@@ -7,6 +7,8 @@ from urllib.parse import urljoin
 import pytest
 from webob import Request
 
+from eilogin.portal import make_portal
+
 UWV = "https://uwv.test/formulier"
 SESSION = "https://uwv.test/eilogin/session"
 LAND = "https://land.test/formulier"
@@ -33,7 +35,10 @@ def show_form(environ, start_response):
 @pytest.fixture
 def federation(clock, eilogin_federation):
     return eilogin_federation(
-        {"uwv.test": show_form, "land.test": show_form, "stad.test": show_form},
+        {
+            **dict.fromkeys(("uwv.test", "land.test", "stad.test"), show_form),
+            "mijn.test": make_portal({}),
+        },
         options={
             "stad.test": {"warn": "off"},
             "land.test": {
@@ -247,6 +252,15 @@ def test_below_another_prefix_too(anna):
     [source] = scripts(anna.browser)
     assert source.startswith("/een/login/warning.js?v=")
     assert "Cache-Control" in anna.browser.fetch(urljoin(LAND, source)).headers
+
+
+def test_the_portal_has_it_by_default(anna):
+    anna.log_in("https://mijn.test/")
+    assert len(scripts(anna.browser)) == 1
+    policy = anna.browser.page.headers["Content-Security-Policy"]
+    assert "; connect-src https://mijn.test/eilogin/session" in policy
+    [digest] = re.findall('integrity="([^"]+)"', anna.browser.page.text)
+    assert f"'{digest}'" in policy
 
 
 def test_strangers_and_paths_that_are_none_of_our_business_get_none(anna):

@@ -104,6 +104,13 @@ def test_a_hash_would_switch_off_inline_scripts_of_the_application(policy, expec
     assert extended(policy) == (expected.replace("SCRIPT", OURS.script), False, "")
 
 
+def test_a_nonce_is_another_one_each_time():
+    for nonce in ("'nonce-a'", "'nonce-b'", "'nonce-any'"):
+        text, _, _ = extended(f"default-src {nonce}")
+        expected = f"default-src {nonce}; script-src {nonce} '{OURS.digest}'"
+        assert text == f"{expected}; connect-src {nonce} {OURS.session}"
+
+
 def test_only_the_question_is_added_where_the_script_is_allowed():
     policy = "script-src 'self'; connect-src 'none'"
     expected = f"script-src 'self'; connect-src {OURS.session}"

@@ -74,6 +74,8 @@ def serve(*chunks, is_xml=False, **said):
 HTML = [
     "<!doctype html><html><head>#<title>x</title></head><body></body></html>",
     "<!DOCTYPE html>\n<html lang=\"nl\">\n<head prefix='a>b'>#\n<meta charset=utf-8>",
+    '\ufeff\n<!doctype html>\n<html lang="nl" xml:lang="nl">\n<head>#<title>x</title>',
+    '<!doctype html><html lang="nl">\n<header>'.replace("\n", "\n#"),
     "<!doctype html>\n#<title>No head tag</title><p>Text",
     "<!doctype html><html>#<body><p>Text</body></html>",
     "<!doctype html>#<p>Text",
@@ -139,6 +141,15 @@ def test_the_tag_comes_first_in_the_head(document, is_xml):
 )  # fmt: skip
 def test_what_does_not_begin_as_a_document_does_is_left_as_it_is(document, is_xml):
     assert serve(document.encode(), is_xml=is_xml).body == document.encode()
+
+
+@pytest.mark.parametrize("document", [b"<html><head><title>", b"<p>no document</p>"])
+def test_a_page_of_one_part_stays_one_part(document):
+    """Of one part a server knows the length, and keeps the connection."""
+    server = Server(page(document))
+    environ = {"REQUEST_METHOD": "GET"}
+    chunks = server.wrapped(environ, server.start_response)
+    assert len(chunks) == 1
 
 
 def test_another_encoding_is_left_as_it_is():

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _COUNTS_FOR = 15 * 60.0
 #: Tries at one password from one network, and at one citizen's code.
 _MOST = 5
+#: So few of these are left when the sign-in page begins to warn.
+_FEW = 2
 #: Tries at one password from wherever, and at whatever passwords from one network.
 _MOST_FOR_A_NAME = 25
 _MOST_FROM_A_PLACE = 250
@@ -62,6 +64,10 @@ class Attempts:
         self._everywhere = f"{'known' if browser else 'name'}\0{name}"
         #: What is counted of this try: each, and the instant until which it is.
         self._taken: list[tuple[str, float]] = []
+        #: Tries that are left by the last count that was taken of.
+        self._left = 0
+        #: Whether this name has only a few tries left here.
+        self.has_few_left = False
 
     @property
     def is_in_her_own_browser(self) -> bool:
@@ -81,6 +87,7 @@ class Attempts:
         """Take one of the tries that are left for this name, or say that none is."""
         if not self._take(self._here, _MOST):
             return False
+        self.has_few_left = self._left <= _FEW
         if self._take(self._everywhere, _MOST_FOR_A_NAME):
             return True
         # It is not made, so it does not count.
@@ -115,6 +122,7 @@ class Attempts:
             until = clock.now() + _COUNTS_FOR
             if self._put(what, kept, [*counted, until]):
                 self._taken.append((what, until))
+                self._left = most - len(counted) - 1
                 return True
         # That many at the same time are no citizen.
         return False

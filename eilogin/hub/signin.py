@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from webob import Response
@@ -79,6 +79,16 @@ MakeWay = Callable[["WSGIEnvironment", Login, str], Response | None]
 Room = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
 #: Ends one login of a citizen who has too many (hub.ending.Endings.end_unseen).
 EndUnseen = Callable[["WSGIEnvironment", Login], None]
+
+
+class _Proof(NamedTuple):
+    """What a form has proven."""
+
+    citizen: Citizen | None = None
+    #: ``wrong``, ``too-often`` or ``blocked`` without a citizen, for the audit log too.
+    problem: str = ""
+    #: Whether the username, whosever it is, has only a few tries left.
+    few_left: bool = False
 
 
 class SignIn:
@@ -212,7 +222,7 @@ class SignIn:
         # Who logs out everywhere while this is looked at has the last word.
         asked = clock.now()
         session = None if known is None else env.session_or_none(environ)
-        citizen, problem = self._proven(environ, form, level, known)
+        citizen, problem, few_left = self._proven(environ, form, level, known)
         if citizen is None:
             username = form.get("username", "")
             _note_refused(level, problem)
@@ -221,8 +231,8 @@ class SignIn:
                 target,
                 level,
                 username=username,
-                # Of a name nobody is told whether any tries are left.
-                problem="blocked" if problem == "blocked" else "wrong",
+                problem=problem,
+                few_left=few_left,
                 chosen=choice,
                 is_other=known is None,
             )
@@ -259,8 +269,8 @@ class SignIn:
         form: Mapping[str, str],
         level: str,
         known: Citizen | None,
-    ) -> tuple[Citizen | None, str]:
-        """The citizen that this form proves at a level; or None and the problem.
+    ) -> _Proof:
+        """The citizen that this form proves at a level, or the problem.
 
         The password of a ``known`` citizen was proven before. Their code counts as a
         try at both all the same.
@@ -268,19 +278,21 @@ class SignIn:
         username = form.get("username", "")
         attempts = Attempts(environ, username, self._citizens.called(username))
         if not attempts.may_try_here():
-            return None, "blocked"
+            return _Proof(problem="blocked")
         may_try = attempts.may_try_password()
         if not may_try and attempts.is_in_her_own_browser:
             # It learns of nothing but its own tries, and has no more work done.
-            return None, "too-often"
+            return _Proof(problem="too-often")
         found = known or self._verified(username, form.get("password", ""))
         citizen = found if may_try else None
         if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
             citizen = None
         if citizen is None:
-            return None, "wrong" if may_try else "too-often"
+            # The same of a username that nobody has.
+            problem = "wrong" if may_try else "too-often"
+            return _Proof(problem=problem, few_left=attempts.has_few_left)
         attempts.forget(citizen.id, with_code=level != PASSWORD)
-        return citizen, ""
+        return _Proof(citizen)
 
     def _verified(self, username: str, password: str) -> Citizen | None:
         """The citizen whose password this is.
@@ -411,6 +423,7 @@ class SignIn:
         *,
         username: str = "",
         problem: str | None = None,
+        few_left: bool = False,
         chosen: str | None = None,
         is_other: bool = False,
         is_filled: bool = False,
@@ -425,6 +438,7 @@ class SignIn:
         language = language_of(environ)
         question, domain = asked_by(environ, target)
         name = question and trust.federation.name_of(question.issuer, language)
+        logo = question and trust.federation.logo_of(question.issuer, language)
         query = urlencode({"next": target, "level": level})
         action = f"{trust.own.url('login')}?{query}"
         known = None if is_other else self._known(environ, target, level)
@@ -438,12 +452,15 @@ class SignIn:
             headers=[_SHOWN.set("yes")],
             # The form's redirects lead on to the participant.
             form_action=[] if question is None else [question.acs_url],
+            script="show_password.js" if known is None else "",
             action=action,
             known_as="" if known is None else known.username,
             other_url=f"{action}&{_OTHER}=yes",
             name=name,
+            service_logo=logo or "",
             username=username,
             problem=problem,
+            few_left=few_left,
             why="" if question is None else _why(environ, question, domain, level),
             shared_with=_shared_with(trust, question, domain),
             session_hours=sessions.max_session / 3600,

@@ -253,6 +253,7 @@ class SecondChance:
             action=form.target,
             field=_FIELD,
             handle=handle,
+            name=_own(environ).names[language_of(environ)],
             sent=form.sent,
             path=unquote(form.target.partition("?")[0]),
             back_url=root(_own(environ).public_url),

@@ -11,9 +11,10 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.visit import choosing, inside
+from eilogin.visit.targets import public_page
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
-from eilogin.web.urls import at, root, see_other
+from eilogin.web.urls import at, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -76,6 +77,9 @@ class LoggedOut:
             return see_other(page_at, headers)
         if is_past and others == "everywhere":
             others = "before"
+        website = _website(environ, target)
+        # A page that asks for a login at once is no way on for who has logged out.
+        wants_hub = others in _HUB_HELPS or website is None
         return self._pages.page(
             environ,
             "logged_out.html",
@@ -87,8 +91,8 @@ class LoggedOut:
             reference=reference,
             again_url=again,
             telephone=own.telephone,
-            website_url=_website(environ, target),
-            hub_url=_page_of_hub(environ) if others in _HUB_HELPS else "",
+            website_url=website,
+            hub_url=_page_of_hub(environ) if wants_hub else "",
             login_url=own.url("login"),
         )
 
@@ -100,11 +104,6 @@ def _page_of_hub(environ: "WSGIEnvironment") -> str:
 
 
 def _website(environ: "WSGIEnvironment", target: str) -> str | None:
-    """The page that the visitor wanted, or one that needs no login; None for neither.
-
-    Without the filter ``login`` nobody knows what a page needs: then the first page.
-    """
-    public_url = env.trust(environ).own.public_url
-    public_page = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
+    """The page that the visitor wanted, or one that needs no login; None if none."""
     page = target or public_page(environ)
-    return at(public_url, page) if page else None
+    return at(env.trust(environ).own.public_url, page) if page else None

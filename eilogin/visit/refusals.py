@@ -28,6 +28,7 @@ from eilogin.errors import (
 from eilogin.saml.levels import LEVELS
 from eilogin.visit import choosing, rounds
 from eilogin.visit.asking import to_first_page
+from eilogin.visit.targets import public_page
 from eilogin.web import environ as env
 from eilogin.web.pages import Pages, language_of
 from eilogin.web.requests import wants_page
@@ -82,7 +83,7 @@ class Refusals:
             template="subject_changed.html" if is_another else "digid_failed.html",
             words=self._failed[language_of(environ)],
             ended=ended,
-            back_url=root(env.trust(environ).own.public_url),
+            back_url=public_page(environ),
         )
 
 

@@ -5,11 +5,16 @@ otherwise have her leave by a link of ours that says something else.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from eilogin.federation import Own
+from eilogin.web import environ as env
 from eilogin.web.requests import origin_of, safe_next
 from eilogin.web.urls import root
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: How often a path may be encoded, for servers and proxies that decode it again.
 _DECODED = 3
@@ -54,6 +59,16 @@ def page_to_go_back_to(own: Own, named: str | None) -> str:
     if is_own_address(own, path):
         return ""
     return next((one for one in (target, path) if len(one) <= LONGEST_BACK), "")
+
+
+def public_page(environ: "WSGIEnvironment") -> str:
+    """Return a page of this site that needs no login, or "".
+
+    Without the filter ``login`` nobody knows what a page needs: then the first page.
+    """
+    public_url = env.trust(environ).own.public_url
+    find = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
+    return str(find(environ))
 
 
 def is_own_address(own: Own, path: str) -> bool:

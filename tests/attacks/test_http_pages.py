@@ -349,7 +349,8 @@ ELSEWHERE = {
 #: What is part of a page, and none by itself.
 PARTS = {
     *("base.html", "brand.html", "demo_citizens.html", "footer.html"),
-    *("help_desk.html", "languages.html", "rehearsal.html", "where_in.html"),
+    *("help_desk.html", "languages.html", "marks.html", "rehearsal.html"),
+    "where_in.html",
 }
 
 

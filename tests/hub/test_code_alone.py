@@ -92,7 +92,7 @@ def test_a_wrong_code_is_said_and_counts(asked, service, citizen):
         assert "De code klopt niet." in asked.browser.text
         assert fields_of(asked) == {"code"}
     give(asked, right)
-    assert "De code klopt niet." in asked.browser.text, "no try is left"
+    assert "te vaak geprobeerd" in asked.browser.text, "no try is left"
     assert service.came == []
 
 

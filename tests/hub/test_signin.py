@@ -82,11 +82,32 @@ class TestAPassword:
         for _ in range(5):
             citizen.sign_in(spelling, url=None, password="x")
         citizen.sign_in(url=None)
-        assert "Na te veel pogingen" in citizen.browser.text
+        assert "te vaak geprobeerd met deze gebruikersnaam" in citizen.browser.text
         assert login_of(citizen) is None
         clock.shift(15 * MINUTE)
         citizen.sign_in(url=None)
         assert login_of(citizen)
+
+    @pytest.mark.parametrize("name", ["anna", "nobody"])
+    def test_that_is_wrong_says_when_the_name_is_locked_whosever_it_is(
+        self, citizen, name
+    ):
+        told = []
+        for _ in range(7):
+            citizen.sign_in(name, password="x")
+            told.append(
+                (
+                    "klopt niet" in citizen.browser.text,
+                    "Na te veel pogingen kunt u" in citizen.browser.text,
+                    "te vaak geprobeerd met deze" in citizen.browser.text,
+                )
+            )
+        wrong, warned, locked = (
+            (True, False, False),
+            (True, True, False),
+            (False, False, True),
+        )
+        assert told == [wrong] * 2 + [warned] * 3 + [locked] * 2
 
     def test_that_is_right_gives_all_tries_back(self, citizen):
         for _ in range(2):
@@ -153,7 +174,7 @@ class TestACode:
         for _ in range(5):
             citizen.sign_in(url=WITH_CODE, code="000000")
         citizen.sign_in(url=None, code=citizen.code())
-        assert "of de code klopt niet" in citizen.browser.text
+        assert "te vaak geprobeerd met deze gebruikersnaam" in citizen.browser.text
         assert login_of(citizen) is None
         clock.shift(15 * MINUTE)
         citizen.visit(WITH_CODE)

@@ -206,9 +206,15 @@ class TestTheLogoutPage:
         assert anna.browser.url == f"{LAND}/"
         assert anna.browser.page.status_int == 200
 
-    def test_leads_nowhere_where_the_whole_site_needs_a_login(self, anna):
+    def test_leads_to_the_hub_where_the_whole_site_needs_a_login(self, anna):
         anna.log_in(f"{UWV}/mijn").visit(f"{UWV}/eilogin/logout")
         assert "U bent overal uitgelogd" in anna.browser.text
         assert "Naar de website" not in anna.browser.text
+        page = anna.browser.page
+        anna.browser.click("Naar de inlogdienst")
+        assert not anna.is_asked_for_password
+        assert "U bent niet ingelogd" in anna.browser.text
+        assert "Bekijk waar u bent uitgelogd" in anna.browser.text
+        anna.browser.page = page
         anna.browser.click("Opnieuw inloggen")
         assert anna.is_asked_for_password

@@ -68,7 +68,7 @@ def test_too_many_wrong_passwords_have_to_wait(anna, clock):
     for _ in range(5):
         anna.browser.press("Inloggen", username="Anna ", password="x")
     anna.type_password()
-    assert "Na te veel pogingen" in anna.browser.text
+    assert "te vaak geprobeerd met deze gebruikersnaam" in anna.browser.text
     clock.shift(15 * 60 + 1)
     anna.type_password()
     assert anna.browser.url == UWV

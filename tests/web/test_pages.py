@@ -56,7 +56,10 @@ SCRIPTED = (
     "logging_out_from_above.html",
     "known_already.html",
     "receipt.html",
+    "sign_in.html",
 )
+#: Their first field has the focus, and not the heading.
+FORMS = ("sign_in.html",)
 FRAMED = ("logged_out_in_frame.html", "logging_out_from_above.html")
 KEEPING_FRAGMENT = (
     "agree_to_login.html",
@@ -225,6 +228,7 @@ VALUES = {
         "action": "/mijn?a=1&b=2",
         "field": "again",
         "handle": "1",
+        "name": HOSTILE,
         "sent": WINTER,
         "path": HOSTILE,
         "back_url": "/",
@@ -276,8 +280,10 @@ VALUES = {
     "sign_in.html": {
         "action": "/s",
         "name": HOSTILE,
+        "service_logo": "data:image/png;base64,AA==",
         "username": HOSTILE,
-        "problem": "code",
+        "problem": "wrong",
+        "script": "show_password.js",
         "wants_code": True,
         "session_hours": 2,
         "idle_hours": 0.25,
@@ -375,6 +381,7 @@ def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
     parts = {"help_desk.html", "login_beside.html", "rehearsal.html", "where_in.html"}
     parts |= {"brand.html", "languages.html", "footer.html", "demo_citizens.html"}
+    parts.add("marks.html")
     no_pages = {*parts, "base.html", "auto_post.html", "warning_texts.json"}
     assert names - no_pages == set(VALUES)
 
@@ -389,7 +396,7 @@ def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
     assert page.headers["Content-Language"] == language
     assert f'<html lang="{language}">' in page.text
     # A page in a frame does not take the focus from the page around it.
-    focus = "" if template in FRAMED else " autofocus"
+    focus = "" if template in FRAMED + FORMS else " autofocus"
     assert re.findall(r"<h1[^>]*>", page.text) == [f'<h1 tabindex="-1"{focus}>']
     assert re.search("<title>\\S[^<]+ \N{EN DASH} \\S", page.text)
     assert HOSTILE not in page.text
@@ -401,7 +408,7 @@ def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
 
 
 @pytest.mark.parametrize("template", ["sign_in.html", "home.html", "logged_out.html"])
-@pytest.mark.parametrize("problem", [None, "wrong", "blocked"])
+@pytest.mark.parametrize("problem", [None, "wrong", "blocked", "too-often"])
 @pytest.mark.parametrize("level", ["basis", "midden", "hoog"])
 def test_pages_have_variants(pages, template, problem, level):
     login = SimpleNamespace(**{**vars(LOGIN), "level": level})
@@ -448,11 +455,71 @@ def test_without_a_code_nothing_is_said_of_one(pages):
     assert text.count('aria-invalid="true"') == 2
 
 
-def test_who_tried_too_often_filled_in_nothing_that_is_invalid(pages):
-    values = {**VALUES["sign_in.html"], "problem": "blocked"}
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("blocked", "Het is te vaak geprobeerd via deze internetverbinding."),
+        ("too-often", "Het is te vaak geprobeerd met deze gebruikersnaam. Wacht 15"),
+    ],
+)
+def test_who_tried_too_often_filled_in_nothing_that_is_invalid(pages, problem, told):
+    values = {**VALUES["sign_in.html"], "problem": problem}
     text = pages.page(environ(), "sign_in.html", **values).text
-    assert "te vaak geprobeerd" in text
+    assert told in text
     assert 'aria-invalid="true"' not in text
+    # There is nothing to fill in now: the heading comes first.
+    assert '<h1 tabindex="-1" autofocus>' in text
+    assert text.count("autofocus") == 1
+
+
+@pytest.mark.parametrize("few_left", [True, False])
+def test_a_lock_is_announced_when_few_tries_are_left(pages, few_left):
+    values = {**VALUES["sign_in.html"], "few_left": few_left}
+    text = pages.page(environ(), "sign_in.html", **values).text
+    assert ("Na te veel pogingen kunt u 15 minuten" in text) is few_left
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "about"),
+    [
+        ({"problem": None, "username": ""}, "username", None),
+        ({"problem": None, "username": "", "why": "instead"}, "username", "why"),
+        ({"problem": None, "username": "anna", "why": "again"}, "password", "why"),
+        ({"problem": None, "username": "", "ended_by_idle": 0.25}, "username", "why"),
+        ({"username": "anna"}, "password", "problem"),
+        ({"problem": None, "known_as": "anna", "other_url": "/o", "why": "more"},
+         "code", "why code-hint"),
+        ({"known_as": "anna", "other_url": "/o"}, "code", "problem code-hint"),
+    ],
+)  # fmt: skip
+def test_the_field_to_type_in_first_has_the_focus(pages, values, field, about):
+    """A screen reader begins there, so the field names what is said above it."""
+    text = pages.page(environ(), "sign_in.html", **VALUES["sign_in.html"] | values).text
+    [focused] = re.findall(r"<\w+ [^>]*\bautofocus\b[^>]*>", text)
+    assert f' id="{field}"' in focused
+    found = re.search(r'aria-describedby="([^"]*)"', focused)
+    assert (found and found[1]) == about
+    for name in (about or "").split():
+        assert text.count(f' id="{name}"') == 1
+
+
+def test_a_password_is_shown_by_a_script_alone(pages):
+    text = pages.page(environ(), "sign_in.html", **VALUES["sign_in.html"]).text
+    [button] = re.findall(r'<button [^>]*id="show-password"[^>]*>', text)
+    assert button.endswith('type="button" aria-pressed="false" hidden>')
+    assert "Toon wachtwoord</button>" in text
+    values = {"known_as": "anna", "other_url": "/o", "script": ""}
+    text = pages.page(environ(), "sign_in.html", **VALUES["sign_in.html"] | values).text
+    assert "show-password" not in text
+
+
+@pytest.mark.parametrize("name", ["UWV", ""])
+def test_the_logo_of_the_service_stands_beside_its_name(pages, name):
+    values = {**VALUES["sign_in.html"], "name": name, "problem": None}
+    text = pages.page(environ(), "sign_in.html", **values).text
+    logo = '<img class="logo on-light" src="data:image/png;base64,AA==" alt="">'
+    assert (logo in text) is bool(name)
+    assert logo not in re.search("<title>.*?</title>", text, re.DOTALL)[0]
 
 
 @pytest.mark.parametrize(
@@ -777,6 +844,38 @@ def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
     assert ('class="problem"' in text) == (others != "no-login")
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "tone", "mark"),
+    [(True, "done", "done"), (False, "alert", "alert")],
+)
+def test_a_receipt_is_told_by_shapes_and_not_by_colour_alone(
+    pages, everywhere, tone, mark
+):
+    values = {**VALUES["receipt.html"], "is_everywhere": everywhere}
+    text = pages.page(environ(), "receipt.html", **values).text
+    assert f'<div class="card {tone}">' in text
+    signs = re.findall(r'<svg class="sign (\w+)"[^>]* aria-hidden="true">', text)
+    assert signs == [mark, "again", "missed", "missed", "done"]
+
+
+@pytest.mark.parametrize(
+    ("without", "buttons"),
+    [
+        ([], ["Verder uitloggen", "Ga verder", "Ververs", "Naar het begin"]),
+        (["tell_url"], ["Ga verder", "Ververs", "Naar het begin"]),
+        (["tell_url", "continue_url"], ["Ververs", "Naar het begin"]),
+        (["tell_url", "continue_url", "look_url"],
+         ["Naar het begin", "Opnieuw inloggen"]),
+    ],
+)  # fmt: skip
+def test_one_way_on_from_a_receipt_stands_out(pages, without, buttons):
+    values = VALUES["receipt.html"] | dict.fromkeys(without)
+    text = pages.page(environ(), "receipt.html", **values).text
+    found = re.findall(r'<a class="button( quiet)?"[^>]*>([^<]+)</a>', text)
+    quiet = [" quiet"] * (len(buttons) - 1)
+    assert found == list(zip(["", *quiet], buttons, strict=True))
+
+
 @pytest.mark.parametrize("unsure", [True, False])
 def test_who_is_not_logged_out_everywhere_reads_what_is_known_of_the_rest(
     pages, unsure
@@ -958,6 +1057,8 @@ def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
          [("", "Probeer het opnieuw"), (" quiet", "Naar de startpagina")]),
         ({"again": None, "ways_back": [("/u", "UWV"), ("/h", "")]},
          [("", "Terug naar UWV"), (" quiet", "Naar de startpagina")]),
+        ({"again": "/a", "ways_back": [("/u", "UWV"), ("/h", "")]},
+         [("", "Probeer het opnieuw"), (" quiet", "Terug naar UWV")]),
     ],
 )  # fmt: skip
 def test_one_way_on_from_an_error_stands_out(pages, ways, buttons):
@@ -966,6 +1067,14 @@ def test_one_way_on_from_an_error_stands_out(pages, ways, buttons):
     found = re.findall(r'<a class="button([^"]*)"[^>]*>([^<]+)</a>', text)
     assert found == buttons
     assert text.count('<p class="actions">') == bool(buttons)
+
+
+@pytest.mark.parametrize("template", ["digid_failed.html", "subject_changed.html"])
+def test_no_way_back_leads_to_a_page_that_needs_a_login(pages, template):
+    values = VALUES[template]
+    assert ">Terug</a>" in pages.page(environ(), template, **values).text
+    text = pages.page(environ(), template, **values | {"back_url": ""}).text
+    assert re.findall(r'class="button[^>]*>([^<]+)</a>', text) == ["Inloggen met DigiD"]
 
 
 @pytest.mark.parametrize(
@@ -1003,7 +1112,7 @@ def test_a_sign_in_for_no_service_names_none(pages, language, told):
     values = {**VALUES["sign_in.html"], "problem": None, "name": None}
     text = pages.page(environ(language), "sign_in.html", **values).text
     assert f"<title>{told} \N{EN DASH} " in text
-    assert f"autofocus>{told}</h1>" in text
+    assert f">{told}</h1>" in text
 
 
 @pytest.mark.parametrize(

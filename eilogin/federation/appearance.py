@@ -27,11 +27,9 @@ _A_LOGO = (
 _MAIL = re.compile(r"mailto:[\w.+-]+@[\w.-]+", re.ASCII)
 
 
-def _logo(value: object, info: ValidationInfo) -> object:
+def _logo(text: str, info: ValidationInfo) -> str:
     """The ``data:`` URI of the logo in a file; ValueError where no page may show it."""
-    if not isinstance(value, str):
-        return value
-    path = readable_file(value, info)
+    path = readable_file(text, info)
     try:
         return logos.data_uri_of_file(path)
     except ValueError as error:

@@ -129,12 +129,9 @@ def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
     is_light = all(_luminance(_rgb(surface)) > 0.5 for surface in surfaces)  # noqa: PLR2004
     end = 0.0 if is_light else 1.0
     # The last step is black or white.
-    for step in range(_STEPS):
-        lighter = lightness + (end - lightness) * step / _STEPS
-        found = _hex(colorsys.hls_to_rgb(hue, lighter, saturation))
-        if _lowest_contrast(found, surfaces) >= lowest:
-            return found
-    return "#000000" if is_light else "#ffffff"
+    steps = (lightness + (end - lightness) * n / _STEPS for n in range(_STEPS + 1))
+    found = (_hex(colorsys.hls_to_rgb(hue, step, saturation)) for step in steps)
+    return next(one for one in found if _lowest_contrast(one, surfaces) >= lowest)
 
 
 def _tint_of(accent: str, surface: str) -> str:

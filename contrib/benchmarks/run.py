@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import crowds
+import end_warnings
 import federations
 import login_answers
 import logout_crowds
@@ -24,6 +25,7 @@ from measuring import Bench, Figures, Size, measure
 BENCHES: tuple[Bench, ...] = (
     *requests_in_process.BENCHES,
     *requests_over_http.BENCHES,
+    *end_warnings.BENCHES,
     *crowds.BENCHES,
     *login_answers.BENCHES,
     *logouts_received.BENCHES,

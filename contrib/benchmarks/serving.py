@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servers import HAS_REDIS, redis_server
-from sites import HUB, ByGet, BySelect, by_beaker, guarded, site
+from sites import (
+    HUB,
+    ByGet,
+    BySelect,
+    by_beaker,
+    guarded,
+    html_page,
+    html_page_with_policy,
+    site,
+)
 from waitress.server import create_server
 
 from eilogin.federation import watching
@@ -32,7 +41,14 @@ KINDS = (
     *(("redis", "get") if HAS_REDIS else ()),
     "beaker",
 )
-#: Besides: a site with members that are read anew when they are due, from these files
+#: Besides: pages of HTML with the warning before the end, and without it.
+PAGES = {
+    "page": (html_page, "2m"),
+    "page-off": (html_page, "off"),
+    "policy": (html_page_with_policy, "2m"),
+    "policy-off": (html_page_with_policy, "off"),
+}
+#: And: a site with members that are read anew when they are due, from these files
 #: in its folder, and kept in that folder there.
 REFRESHED = "refreshed"
 MEMBERS, CERTIFICATE, KNOWN = "members.xml", "members.crt", "known"
@@ -49,6 +65,10 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
             site_by = guarded(folder, url) if kind == "redis" else ByGet.opened(url)
             with site_by as found:
                 yield found
+    elif kind in PAGES:
+        app, warn = PAGES[kind]
+        with guarded(folder, "memory:", app, warn=warn) as found:
+            yield found
     elif kind == REFRESHED:
         # A benchmark says when it is due, as often as it likes.
         watching.SHORTEST = 0.0

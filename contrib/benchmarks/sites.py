@@ -52,6 +52,33 @@ def site_with_cookies(
     return [_BODY]
 
 
+_HTML = (
+    b'<!doctype html>\n<html lang="nl">\n<head>\n<meta charset="utf-8">\n'
+    b"<title>Mijn zaken</title>\n</head>\n<body>\n<main>\n<h1>Mijn zaken</h1>\n"
+    + b"<p>Uw zaken. Lees hier hoe het ermee staat.</p>\n" * 170
+    + b"</main>\n</body>\n</html>\n"
+)
+_AS_HTML = ("Content-Type", "text/html; charset=utf-8")
+
+
+def html_page(
+    environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
+    """A page of eight kilobytes, which begins as pages do."""
+    start_response("200 OK", [_AS_HTML])
+    return [_HTML]
+
+
+def html_page_with_policy(
+    environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
+    """The same with a policy that is another one each time."""
+    nonce = secrets.token_hex(8)
+    policy = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'"
+    start_response("200 OK", [_AS_HTML, ("Content-Security-Policy", policy)])
+    return [_HTML]
+
+
 @contextmanager
 def guarded(
     folder: Path, store: str, app: "WSGIApplication" = site, **options: str

@@ -20,8 +20,9 @@ The script is a file of this site and has no inline parts. The tag names its has
 process may have made the page and another one sends the script.
 
 Its texts come from the message catalogue, in all languages; which one is spoken, the
-language of the page decides. They are part of the file, and the file's hash is part of
-its address, so that browsers may keep it.
+language of the page decides. Its colours are those of the site (``accent``). Both are
+part of the file, and the file's hash is part of its address, so that browsers may keep
+it.
 """
 
 import base64
@@ -144,13 +145,16 @@ class EndWarning:
         )
 
     def _script(self, environ: "WSGIEnvironment") -> "_Script":
-        return _script(self._seconds, env.trust(environ).own.templates)
+        return self._made_for(env.trust(environ).own).script
 
     def _made_for(self, own: Own) -> "_Made":
         """What is put into pages of this site."""
-        if self._made is None or self._made.own is not own:
-            self._made = _made(own, _script(self._seconds, own.templates))
-        return self._made
+        made = self._made
+        if made is None or made.own is not own:
+            colours = own.accent.css.replace(":root", ":host") if own.accent else ""
+            script = _script(self._seconds, own.templates, colours)
+            self._made = made = _made(own, script)
+        return made
 
     # --- the page -------------------------------------------------------------------
 
@@ -197,6 +201,7 @@ class _Made(NamedTuple):
     """What is put into the pages of a site."""
 
     own: Own
+    script: "_Script"
     ours: Ours
     tag: bytes
     tag_with_digest: bytes
@@ -221,7 +226,7 @@ def _made(own: Own, script: "_Script") -> _Made:
         _absolute(origin, own.url("session")),
         script.digest,
     )
-    return _Made(own, ours, *tags)
+    return _Made(own, script, ours, *tags)
 
 
 def _absolute(origin: str, url: str) -> str:
@@ -239,11 +244,14 @@ class _Script(NamedTuple):
 
 
 @cache
-def _script(seconds: float, templates: Path | None) -> _Script:
-    """The file, in a scope of its own, called with its settings: made once."""
+def _script(seconds: float, templates: Path | None, accent: str) -> _Script:
+    """The file, in a scope of its own, called with its settings: made once.
+
+    ``accent`` is CSS with the site's own colours, or "".
+    """
     told = Pages().texts("warning_texts.json", templates)
     texts = {language: json.loads(text) for language, text in told.items()}
-    settings = {"warnSeconds": seconds, "texts": texts}
+    settings = {"warnSeconds": seconds, "texts": texts, "accent": accent}
     source = resources.files(__package__).joinpath(_FILE).read_text("utf-8")
     call = f"warnBeforeTheEnd({json.dumps(settings, sort_keys=True)});"
     whole = f"(() => {{\n{source}\n{call}\n}})();\n".encode()

@@ -11,6 +11,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import MethodNotAllowed
+from eilogin.federation.colours import Accent
 from eilogin.visit.warning import EndWarning
 from eilogin.web import environ as env
 
@@ -24,12 +25,13 @@ def end_warning():
     return EndWarning(120)
 
 
-def asked(url="https://uwv.test/mijn", templates=None, **changes):
+def asked(url="https://uwv.test/mijn", templates=None, accent=None, **changes):
     """What a browser asks for, by somebody who is logged in."""
     environ = Request.blank(url).environ
     own = SimpleNamespace(
         public_url="https://uwv.test/app",
         templates=templates,
+        accent=accent,
         hub_inside=None,
         mount="/app",
         url=lambda address: f"https://uwv.test/app/eilogin{ADDRESSES[address]}",
@@ -254,6 +256,13 @@ def test_another_sentence_of_the_site_is_another_version(end_warning, tmp_path):
     assert "Ja, ik ga door" in end_warning.script(environ).text
     theirs, ours = (sources(answered(end_warning, one)) for one in (environ, asked()))
     assert theirs != ours
+
+
+def test_the_dialog_has_the_colour_of_the_site(end_warning):
+    script = end_warning.script(asked(accent=Accent.of("#154273"))).text
+    [call] = re.findall(r"warnBeforeTheEnd\((\{.*\})\);\n", script)
+    assert json.loads(call)["accent"].startswith(":host { --accent: #154273;")
+    assert ":root" not in call
 
 
 def test_the_script_is_only_read(end_warning):

@@ -71,12 +71,12 @@ p:empty { display: none; }
 const HOST = "data-eilogin-warning";
 const BLANK = `:root > :not([${HOST}]) { display: none !important; }`;
 
-function warnBeforeTheEnd({ warnSeconds, texts }) {
+function warnBeforeTheEnd({ warnSeconds, texts, accent }) {
   if (window[IS_HERE]) return;
   window[IS_HERE] = true;
   const source = document.currentScript.src;
   const session = new URL("session", source);
-  const dialog = new Dialog(textsOfPage(texts), new URL("logout", source));
+  const dialog = new Dialog(textsOfPage(texts), new URL("logout", source), accent);
   const otherTabs = "BroadcastChannel" in window
     ? new BroadcastChannel(session.pathname) : null;
 
@@ -213,6 +213,7 @@ function loginAddress(source) {
 class Dialog {
   #texts;
   #logout;
+  #style;
   #parts = null;
   #kind = "";
   #title = null;
@@ -222,9 +223,11 @@ class Dialog {
   #later = null;
   #blank = sheetOf(BLANK);
 
-  constructor(texts, logout) {
+  // `accent` has the site's own colours, as CSS.
+  constructor(texts, logout, accent) {
     this.#texts = texts;
     this.#logout = logout;
+    this.#style = sheetOf(STYLE + accent);
   }
 
   get isOpen() {
@@ -329,7 +332,7 @@ class Dialog {
   #build() {
     const host = element("div", { [HOST]: "" });
     const root = host.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheetOf(STYLE)];
+    root.adoptedStyleSheets = [this.#style];
     const dialog = element("dialog", { lang: this.#texts.language });
     // The focus comes to the heading: what she is typing must not press a button.
     const title = element("h2", { id: "title", tabindex: "-1", autofocus: "" });

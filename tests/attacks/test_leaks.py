@@ -374,7 +374,7 @@ def test_what_she_cancels_mistypes_or_may_not_have(watched, clock, no_leaks):
     assert "geannuleerd" in anna.browser.text
     anna.browser.visit(LAND)
     assert anna.browser.page.status_int == 400
-    assert "zwaardere manier" in anna.browser.title
+    assert "extra controle" in anna.browser.title
     bram = Person(federation, "bram").logs_in(UWV)
     assert bram.browser.text
     no_leaks("password", "session cookie", "artifact", "message", "NameID")

@@ -186,7 +186,7 @@ def test_a_filter_of_ones_own_asks_for_more(eilogin_federation, witness):
     browser.press("Inloggen", username="anna", password="demo-anna")
     assert browser.url == "https://vroeg.test/"
     browser.visit("https://laat.test/")
-    assert "Voor deze pagina is meer zekerheid nodig" in browser.text
+    assert "Voor deze pagina hebt u ook een code nodig" in browser.text
 
 
 _IN_DJANGO = """

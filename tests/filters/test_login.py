@@ -121,7 +121,7 @@ class TestAStranger:
         citizen.browser.post(STAD, text="bezwaar")
         assert citizen.browser.page.status_int == 403
         assert witness.seen == []
-        citizen.browser.click("Log in in een nieuw tabblad")
+        citizen.browser.click("Inloggen in een nieuw tabblad")
         assert citizen.was_asked()
 
     def test_with_a_script_gets_json(self, citizen, witness):

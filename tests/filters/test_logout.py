@@ -50,7 +50,7 @@ PARTLY_TOLD = "Bij een of meer andere diensten is uitloggen niet gelukt."
 NOT_HERE = {
     "nl": "U bent hier niet ingelogd Bij andere diensten bent u misschien nog "
     "ingelogd. Sluit nu alle vensters van uw browser, zeker op een gedeelde computer.",
-    "en": "You are not logged in here You may still be logged in at other services. "
+    "en": "You are not logged in here You may still be logged in to other services. "
     "Close all windows of your browser now, especially on a shared computer.",
 }
 

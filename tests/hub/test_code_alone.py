@@ -72,7 +72,7 @@ def test_says_so_in_english(citizen, ask):
     citizen.browser.language = "en"
     ask()
     assert "You are logged in as anna." in citizen.browser.text
-    assert "Log in as somebody else" in citizen.browser.text
+    assert "Log in as someone else" in citizen.browser.text
 
 
 def test_the_session_goes_on_with_both(asked, service, sessions, clock):

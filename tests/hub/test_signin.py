@@ -184,7 +184,7 @@ class TestACode:
     def test_that_a_service_asks_for_cannot_be_left_out(self, citizen, service):
         """The question says what is to be proven, not the address of the form."""
         citizen.visit(service.address(service.request("midden")))
-        assert "Deze dienst vraagt om meer zekerheid." in citizen.browser.text
+        assert "Deze dienst vraagt een code als extra controle." in citizen.browser.text
         form = citizen.browser.page.text.partition('action="')[2].partition('"')[0]
         lower = unescape(form).replace("level=midden", "level=basis")
         citizen.browser.post(
@@ -197,7 +197,7 @@ class TestACode:
         citizen.sign_in()
         citizen.visit(service.address(service.request("midden")))
         text = citizen.browser.text
-        assert "U bent al ingelogd. Voor deze pagina is meer zekerheid nodig." in text
+        assert "U bent al ingelogd. Voor deze pagina hebt u ook een code nodig." in text
         assert "Daarna kunt u zonder opnieuw inloggen" not in text
         assert "Deze dienst vraagt" not in text
 

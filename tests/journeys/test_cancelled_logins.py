@@ -139,7 +139,7 @@ class TestAReload:
 
     def test_of_another_failure_says_the_same(self, anna):
         anna.visit(f"{UWV}/hoog")
-        first = "U moet op een zwaardere manier inloggen"
+        first = "U moet inloggen met een extra controle"
         assert first in anna.browser.text
         anna.browser.reload()
         assert first in anna.browser.text
@@ -184,7 +184,7 @@ class TestAStepUpThatIsExplained:
         said = {"Referer": f"{UWV}/mijn", "Sec-Fetch-Mode": "navigate"}
         anna.browser.page = anna.browser.fetch(f"{UWV}/hoger", **said)
         anna.browser.url = f"{UWV}/hoger"
-        anna.browser.click("Inloggen")
+        anna.browser.click("Ga verder")
         assert way_back(cancel(anna)) == ("/mijn", "Terug")
 
 

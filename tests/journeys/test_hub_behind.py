@@ -626,7 +626,7 @@ class TestALogoutFromBelow:
         assert "werk.test" in everywhere.browser.text
         way_up = next(u for u in everywhere.browser.trail if "/slo?above=" in u)
         everywhere.visit(f"{HUB}/logout")
-        everywhere.browser.press("Wis dit overzicht")
+        everywhere.browser.press("Verwijder dit overzicht")
         everywhere.visit(way_up)
         assert everywhere.browser.url.startswith(f"{HUB}/")
         assert "werk.test" not in everywhere.browser.text

@@ -715,7 +715,7 @@ class TestWithASmallerLimit:
         browser = anna_too_late.browser
         form = browser.page, browser.url
         fill_in(anna_too_late, meer="x" * 1500)
-        browser.click("Log in in een nieuw tabblad")
+        browser.click("Inloggen in een nieuw tabblad")
         anna_too_late.type_password()
         browser.page, browser.url = form
         fill_in(anna_too_late, meer="x" * 1500)

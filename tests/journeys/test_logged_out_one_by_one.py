@@ -103,7 +103,7 @@ def test_one_that_takes_it_over_soap_is_told_when_it_is_there_again(
     rise()
     clock.shift(SOON)
     assert federation.work() == 1
-    everywhere.browser.click("Ververs")
+    everywhere.browser.click("Vernieuw")
     assert "U bent overal uitgelogd" in everywhere.browser.text
     assert is_asked_everywhere(everywhere, UWV, STAD, LAND)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-CATALOGUE = 'msgid "Log in at %(name)s"\nmsgstr "Meld u aan bij %(name)s"\n'
+CATALOGUE = 'msgid "Log in to %(name)s"\nmsgstr "Meld u aan bij %(name)s"\n'
 CANCELLED = """\
 {% extends "eilogin/cancelled.html" %}
 {% block content %}{{ super() }}<p>Liever bellen? 14 0123.</p>{% endblock %}

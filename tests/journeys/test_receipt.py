@@ -56,12 +56,12 @@ def test_to_refresh_it_leads_back_with_success_once_it_is_complete(
     federation.down.add("stad.test")
     everywhere.visit(LOG_OUT)
     everywhere.browser.click("Ga verder")
-    everywhere.browser.click("Ververs")
+    everywhere.browser.click("Vernieuw")
     assert everywhere.browser.url.startswith(HUB)
     federation.down.clear()
     clock.shift(SOON)
     federation.work()
-    everywhere.browser.click("Ververs")
+    everywhere.browser.click("Vernieuw")
     assert everywhere.browser.url.startswith("https://uwv.test/eilogin/slo")
     assert "U bent overal uitgelogd" in everywhere.browser.text
 
@@ -87,8 +87,8 @@ class TestForAnHour:
     def test_nor_when_she_has_deleted_it(self, everywhere):
         everywhere.visit(LOG_OUT)
         everywhere.visit(RECEIPT)
-        assert "Naar het begin" in everywhere.browser.text
-        everywhere.browser.press("Wis dit overzicht")
+        assert "Naar de startpagina" in everywhere.browser.text
+        everywhere.browser.press("Verwijder dit overzicht")
         assert everywhere.browser.url == HUB
         assert "Bekijk waar u bent uitgelogd" not in everywhere.browser.text
         everywhere.visit(RECEIPT)
@@ -151,7 +151,7 @@ def test_of_who_was_here_before_nothing_is_told_but_where_she_may_be(
         bram.browser.click("Ga verder")
         text = bram.browser.text
     assert told(text) == {"stad": "Nog niet bereikt"}
-    assert "Wis dit overzicht" not in text
+    assert "Verwijder dit overzicht" not in text
     bram.browser.forget("uwv.test")
     bram.visit(RECEIPT)
     assert "stad" not in told(bram.browser.text)
@@ -186,7 +186,7 @@ class TestWhoSignsInInThePlaceOfAnother:
         assert told(browser.text) == {"stad": "Nog niet bereikt"}
         clock.shift(60)
         assert federation.work() == 1
-        browser.click("Ververs")
+        browser.click("Vernieuw")
         assert browser.url == HUB
         assert browser.title.startswith("U bent ingelogd")
 
@@ -295,7 +295,7 @@ class TestNobodyElseReadsIt:
     def test_nor_the_back_button_when_it_was_deleted(self, pages):
         browser, addresses = pages
         browser.visit(RECEIPT)
-        browser.press("Wis dit overzicht")
+        browser.press("Verwijder dit overzicht")
         self.shows_nothing(browser, addresses)
 
     @pytest.mark.parametrize("where", ["https://inloggen.test/login?next=/", LAND])

@@ -96,7 +96,7 @@ class TestATabWhoseLoginIsForgotten:
         assert "(login-lost)" in caplog.text
         anna.browser.language = "en"
         anna.browser.reload()
-        assert anna.browser.title.startswith("You are logged in at")
+        assert anna.browser.title.startswith("You are logged in to")
         anna.browser.click("To the website")
         assert anna.browser.url == urljoin(tabs[0].url, "/")
         assert anna.user

@@ -265,7 +265,7 @@ def test_without_what_everybody_must_have_nobody_is_logged_in(
     assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
     assert witness.seen == []
     # The hub knows her still: she would be the same one again.
-    anna.browser.click("Als iemand anders inloggen")
+    anna.browser.click("Inloggen als iemand anders")
     request, _ = anna.asked(anna.browser.url)
     assert request.force_authn
 

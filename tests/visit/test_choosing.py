@@ -502,7 +502,7 @@ class TestWhoLacksAnAttribute:
         chooser.browser.click("Ander loket")
         chooser.answer_of(chooser.other)
         assert "Wat ontbreekt: mail" in chooser.browser.text
-        chooser.browser.click("Als iemand anders inloggen")
+        chooser.browser.click("Inloggen als iemand anders")
         assert links(chooser.browser) == ["Ander loket", "inloggen.test"]
         chooser.browser.click("inloggen.test")
         assert chooser.hub_asked() == "inloggen.test"

@@ -12,8 +12,8 @@ from eilogin.saml.levels import DIGID
 UWV = "https://uwv.test"
 PROTECT = "/ basis\n/bezwaar midden\n/kluis hoog\n/geld basis max_age=5m"
 MORE = {
-    "nl": "Voor deze pagina is meer zekerheid nodig: niveau midden.",
-    "en": "For this page more certainty is needed: level middle.",
+    "nl": "Voor deze pagina hebt u ook een code nodig.",
+    "en": "For this page you also need a code.",
 }
 AGAIN = "U bent al ingelogd. Voor deze pagina moet u opnieuw laten zien dat u het bent."
 
@@ -46,7 +46,7 @@ def test_a_form_that_needs_a_higher_level_names_it_in_words(make, kept, language
     citizen.browser.language = language
     send_form(citizen, "/bezwaar")
     assert MORE[language] in citizen.browser.text
-    is_kept = re.search("hebben wij .* bewaard|we have kept", citizen.browser.text)
+    is_kept = re.search("hebben wij .* bewaard|We keep what", citizen.browser.text)
     assert bool(is_kept) == (kept != "off")
 
 
@@ -68,7 +68,7 @@ def test_a_form_of_who_is_logged_out_says_that(make):
     citizen.browser.set_cookie("uwv.test", "__Host-eilogin", "0" * 43)
     send_form(citizen, "/bezwaar")
     assert "U bent niet meer ingelogd bij UWV." in citizen.browser.text
-    assert "meer zekerheid" not in citizen.browser.text
+    assert "ook een code" not in citizen.browser.text
 
 
 class TestAPage:
@@ -86,7 +86,7 @@ class TestAPage:
         assert MORE["nl"] in citizen.browser.text
         assert "autofocus" in citizen.browser.page.text
         assert len(witness.seen) == seen
-        citizen.browser.click("Inloggen")
+        citizen.browser.click("Ga verder")
         question = citizen.question()
         assert question[0].level_classes == (DIGID.class_of("midden"),)
         midden = citizen.hub.answer(question[0], level_class=DIGID.class_of("midden"))
@@ -113,14 +113,14 @@ class TestAPage:
         answer = citizen.browser.fetch(f"{UWV}/bezwaar", **said)
         assert MORE["nl"] in answer.text
         [button] = html.document_fromstring(answer.text).find_class("button")
-        assert button.text_content() == "Inloggen"
+        assert button.text_content() == "Ga verder"
 
     def test_says_why_a_fresh_proof_is_needed(self, make, clock):
         citizen = make(explain_step_up="true")
         clock.shift(6 * 60)
         citizen.browser.visit(f"{UWV}/geld")
         assert AGAIN in citizen.browser.text
-        citizen.browser.click("Inloggen")
+        citizen.browser.click("Ga verder")
         assert citizen.question()[0].force_authn
 
     def test_says_nothing_to_a_stranger_a_script_or_in_advance(self, make):

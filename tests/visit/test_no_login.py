@@ -81,7 +81,7 @@ def test_who_cannot_be_let_in_is_sent_to_the_organisation(citizen, caplog, code)
 def test_who_cannot_reach_the_level_is_told_to_log_in_in_another_way(citizen):
     code = STATUS + "NoAuthnContext"
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, code)
-    assert "U moet op een zwaardere manier inloggen" in citizen.browser.text
+    assert "U moet inloggen met een extra controle" in citizen.browser.text
     assert AGAIN not in citizen.browser.text
 
 
@@ -159,7 +159,7 @@ def test_an_old_proof_is_told_with_both_times(citizen, caplog):
     assert citizen.browser.page.status_int == 403
     text = citizen.browser.text
     assert "U moet opnieuw laten zien dat u het bent" in text
-    assert "zwaardere manier" not in text
+    assert "extra controle" not in text
     assert "Sluit alle vensters van uw browser" in text, "she is not logged in here"
     line = told(caplog, "proof-too-old")
     assert "asked for at 2026-11-24T09:00:00+00:00 (ForceAuthn)" in line

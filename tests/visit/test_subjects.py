@@ -307,7 +307,7 @@ def test_an_answer_that_does_not_say_it_has_its_own_page(
     brings(visitor, make, attributes=attributes)
     assert visitor.browser.page.status_int == 403
     text = visitor.browser.text
-    assert "Wij kregen niet te horen wie u bent" in text
+    assert "Wij weten niet wie u bent" in text
     assert "opnieuw proberen helpt niet. Vraag om hulp, en noem code" in text
     assert "Probeer het opnieuw" not in text
     assert ">Naar de website</a>" in visitor.browser.page.text

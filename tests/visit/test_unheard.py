@@ -321,7 +321,7 @@ class TestAHubThatIsNotThere:
         anna.language = "en"
         federation.down.add("inloggen.test")
         anna.visit(f"{UWV}/eilogin/logout")
-        assert "We keep trying to log you out at the other services too." in anna.text
+        assert "We keep trying to log you out of the other services too." in anna.text
         anna.click("Try again")
 
     def test_is_tried_by_her_browser_whatever_we_think(self, anna, federation):

@@ -116,7 +116,7 @@ class TestAFolder:
             cancelled__html='{% extends "eilogin/cancelled.html" %}',
             _part__html="x",
             base__css="h1 {}",
-            nl__po=sentence("Log in at %(name)s", "Naar %(name)s: 100%%"),
+            nl__po=sentence("Log in to %(name)s", "Naar %(name)s: 100%%"),
             en__po=sentence("{count} seconds", "{count} s"),
         )
         (mine / "_parts").mkdir()
@@ -144,7 +144,7 @@ class TestAFolder:
             ),
             (
                 "nl.po",
-                sentence("Log in at %(name)s", "Bij %(naam)s").encode(),
+                sentence("Log in to %(name)s", "Bij %(naam)s").encode(),
                 "has no other values than name",
             ),
             ("nl.po", sentence("Back", "{x}").encode(), "no other values than none"),

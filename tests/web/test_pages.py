@@ -861,11 +861,11 @@ def test_a_receipt_is_told_by_shapes_and_not_by_colour_alone(
 @pytest.mark.parametrize(
     ("without", "buttons"),
     [
-        ([], ["Verder uitloggen", "Ga verder", "Ververs", "Naar het begin"]),
-        (["tell_url"], ["Ga verder", "Ververs", "Naar het begin"]),
-        (["tell_url", "continue_url"], ["Ververs", "Naar het begin"]),
+        ([], ["Verder uitloggen", "Ga verder", "Vernieuw", "Naar de startpagina"]),
+        (["tell_url"], ["Ga verder", "Vernieuw", "Naar de startpagina"]),
+        (["tell_url", "continue_url"], ["Vernieuw", "Naar de startpagina"]),
         (["tell_url", "continue_url", "look_url"],
-         ["Naar het begin", "Opnieuw inloggen"]),
+         ["Naar de startpagina", "Opnieuw inloggen"]),
     ],
 )  # fmt: skip
 def test_one_way_on_from_a_receipt_stands_out(pages, without, buttons):
@@ -925,7 +925,7 @@ def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
     [
         ("", "Daarna kunt u zonder opnieuw inloggen naar de andere diensten."),
         ("again", "Voor deze pagina moet u opnieuw laten zien dat u het bent."),
-        ("more", "Voor deze pagina is meer zekerheid nodig."),
+        ("more", "Voor deze pagina hebt u ook een code nodig."),
     ],
 )
 def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
@@ -957,7 +957,7 @@ def test_no_data_are_spoken_of_where_none_are_known_to_be_missing(pages):
     ("ways", "buttons"),
     [
         ({"again": None}, []),
-        ({"again": "/l"}, ["Als iemand anders inloggen"]),
+        ({"again": "/l"}, ["Inloggen als iemand anders"]),
         ({"again": None, "logout_url": "/o"},
          ["Uitloggen, en als iemand anders inloggen"]),
         ({"again": "/", "logout_url": "/o"},
@@ -986,7 +986,7 @@ def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
     values = {**VALUES["proof_too_old.html"], **ways}
     text = pages.page(environ(), "proof_too_old.html", **values).text
     assert "U moet opnieuw laten zien dat u het bent" in text
-    assert "zwaardere manier" not in text
+    assert "extra controle" not in text
     assert told in text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
 
@@ -995,7 +995,7 @@ def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
     ("language", "told"),
     [
         ("nl", "U logt dan ook uit bij de andere diensten."),
-        ("en", "You then log out at the other services too."),
+        ("en", "This logs you out of the other services too."),
     ],
 )
 @pytest.mark.parametrize(
@@ -1147,7 +1147,7 @@ def test_who_is_logged_in_already_is_asked_whether_she_goes_on(
 def test_what_a_logout_asks_is_said_in_english_too(pages):
     values = {**VALUES["log_out_of_services.html"], "name": "UWV"}
     text = pages.page(environ("en"), "log_out_of_services.html", **values).text
-    assert "You have logged out at UWV. You are still logged in at:" in text
+    assert "You have logged out of UWV. You are still logged in to:" in text
     assert "If you go on, you log out there too." in text
     assert "then also go back to UWV without logging in again." in text
 
@@ -1237,11 +1237,11 @@ def test_a_long_cause_is_cut(pages, caplog):
     ("error", "event", "dutch"),
     [
         (MalformedMessage(""), "login", "Inloggen is niet gelukt"),
-        (MalformedMessage(""), "login", "Begin op de startpagina van de website."),
+        (MalformedMessage(""), "login", "Ga terug naar de website"),
         (MalformedMessage(""), "logout", "Uitloggen is niet gelukt"),
         (PeerUnavailable(""), "logout.sent", "Uitloggen is niet gelukt"),
         (LoginLost(""), "login", "Deze inlogpoging is niet meer geldig."),
-        (LevelTooLow(""), "login", "U moet op een zwaardere manier inloggen"),
+        (LevelTooLow(""), "login", "U moet inloggen met een extra controle"),
         (ProofTooOld(""), "login", "U moet opnieuw laten zien dat u het bent"),
         (CrossSite(""), "logout", "Wij hebben dit niet uitgevoerd"),
         (StoreUnavailable(""), "login", "Wij kunnen deze pagina nu niet tonen"),

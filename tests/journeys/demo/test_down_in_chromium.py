@@ -44,4 +44,4 @@ def test_the_receipt_becomes_complete(own_demo, at_browser):
     anna.visit("inloggen").click("Bekijk waar u bent uitgelogd").sees(
         "U bent overal uitgelogd"
     )
-    anna.click("Wis dit overzicht").sees("U bent niet ingelogd")
+    anna.click("Verwijder dit overzicht").sees("U bent niet ingelogd")

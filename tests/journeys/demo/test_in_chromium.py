@@ -244,7 +244,7 @@ class TestLoggingOut:
         anna.photograph("login-needed")
         # What the page says that she does.
         with anna.page.expect_popup() as beside:
-            anna.click("Log in in een nieuw tabblad")
+            anna.click("Inloggen in een nieuw tabblad")
         tab = beside.value
         tab.locator("[name=username]").fill("anna")
         tab.locator("[name=password]").fill("demo-anna")
@@ -298,7 +298,7 @@ class TestLoggingOut:
 class TestHerBrowser:
     def test_that_prefers_english_sees_english(self, demo, at_browser):
         anna = at_browser(demo, locale="en-GB")
-        anna.visit("mijnoverheid").sees("Log in at MyGovernment")
+        anna.visit("mijnoverheid").sees("Log in to MyGovernment")
         anna.photograph("sign-in-english", "en")
         anna.type_password().arrives("mijnoverheid").photograph("portal-english", "en")
         for name in ("Employee Insurance Agency", "Municipality of Voorbeeldstad"):

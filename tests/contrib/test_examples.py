@@ -29,6 +29,12 @@ HOUSE = Path(__file__).parents[2]
 KEYCLOAK, MELLON, BEHIND, REHEARSAL = blocks("joining.rst", language="ini")
 
 
+#: What gives pages a name, a logo, a colour and a footer; and a fault of these.
+LOOKS, FAULT, *_ = blocks(
+    "pages.rst", "Give the pages your name, colour, logo and footer"
+)
+
+
 @pytest.fixture(scope="module")
 def key():
     return SigningKey.load(*new_key_pair("test"))
@@ -240,3 +246,35 @@ def test_a_view_of_django_asks_for_more():
 def _parts_of(cookie):
     pair, *attributes = cookie.split("; ")
     return pair.replace('""', ""), {one.lower() for one in attributes}
+
+
+class TestNameLogoColourAndFooter:
+    @pytest.fixture
+    def looks(self, site, tmp_path):
+        """Put lines into the first ini file of all; return its path."""
+        (tmp_path / "logo.svg").write_text(
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path/></svg>'
+        )
+        without_name = re.sub(r"(?m)^name.*\n", "", FIRST)
+
+        def put(lines):
+            return site(without_name.replace("[filter:eilogin]\n", f"{lines}\n"))
+
+        return put
+
+    def test_need_no_other_lines(self, looks, signed, own):
+        path = looks(LOOKS)
+        uwv = ours(path, "filter:eilogin")
+        signed(path.parent, [uwv, own("inloggen", "hub")])
+        assert faults_of(path) == []
+        assert uwv.names["nl"] == "UWV"
+        assert uwv.logo.startswith("data:image/svg+xml;base64,")
+        assert uwv.accent.light.accent == "#154273"
+        words = [word for word, _ in uwv.footer]
+        assert words == ["privacy", "accessibility", "contact"]
+
+    def test_are_refused_as_the_manual_says(self, looks):
+        path = looks(LOOKS.replace("#154273", "#ffd700"))
+        told = [fault for fault in faults_of(path) if "accent" in fault]
+        said = " ".join(FAULT.split()).replace("eilogin.ini", str(path))
+        assert told == [said]

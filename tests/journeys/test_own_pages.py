@@ -34,3 +34,27 @@ def test_are_what_a_citizen_sees_at_either(browser):
     assert browser.url == "https://stad.test/mijn"
     browser.visit("https://stad.test/eilogin/logout")
     assert browser.title.startswith("U bent overal uitgelogd")
+
+
+class TestNameColourAndFooter:
+    @pytest.fixture
+    def browser(self, eilogin_federation, witness):
+        footer = "privacy /privacy"
+        return eilogin_federation(
+            {"stad.test": witness},
+            options={"stad.test": {"name": "Stad", "accent": "#a90061"}},
+            hub_options={"name": "Inloggen bij ons", "footer": footer},
+        ).browser()
+
+    def test_are_those_of_who_shows_the_page(self, browser):
+        browser.visit("https://stad.test/mijn")
+        assert browser.title.endswith("\N{EN DASH} Inloggen bij ons")
+        assert (
+            'href="https://inloggen.test/privacy">Privacyverklaring'
+            in browser.page.text
+        )
+        assert "#a90061" not in browser.page.text
+        browser.press("Annuleren")
+        assert browser.title.endswith("\N{EN DASH} Stad")
+        assert "#a90061" in browser.page.text
+        assert "Privacyverklaring" not in browser.page.text

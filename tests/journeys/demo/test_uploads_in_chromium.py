@@ -46,7 +46,8 @@ def demo(tmp_path_factory):
     """The demo, in which an application of uwv takes photos."""
     demo = RunningDemo(tmp_path_factory.mktemp("demo"))
     (demo.folder / "contrib" / "demo" / "uploads.py").write_text(APPLICATION)
-    own = ("title", "colour", "pages", "notepad", "logout_url", "portal_url")
+    own = ("title", "colour", "folder", "pages", "notepad")
+    own += ("logout_url", "portal_url")
     demo.configure("app:uwv-site", factory="uploads:make", **dict.fromkeys(own))
     demo.configure("filter:uwv-eilogin", idle="3s", warn="off")
     try:

@@ -50,7 +50,7 @@ def test_a_strangers_frame_leads_to_the_login_in_the_whole_window(demo, at_brows
     frame.get_by_role("link", name="Inloggen", exact=True).click()
     anna.sees("Inloggen bij Kadaster").type_password().arrives("kadaster")
     anna.page.evaluate(ADD_FRAME, "/mijn")
-    frame.get_by_text("Anna de Proef").wait_for()
+    frame.get_by_text("Anna de Proef").first.wait_for()
 
 
 def test_of_many_tabs_at_once_the_first_one_is_forgotten_calmly(demo, at_browser):

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 
 from eilogin.saml.algorithms import WEAK
 from eilogin.saml.levels import LEVELS, Classes
+from eilogin.saml.metadata import LONGEST_KEYWORD, MOST_KEYWORDS
 from eilogin.settings import (
     Lines,
     did_you_mean,
@@ -99,6 +100,24 @@ def _of_lines(read_line: Callable[[str], object]) -> Callable[[object], object]:
     return read
 
 
+def _keywords(value: object) -> object:
+    """Words with commas between them, as texts."""
+    if not isinstance(value, str):
+        return value
+    texts = (" ".join(one.split()) for one in value.replace("\n", ",").split(","))
+    words = tuple(dict.fromkeys(filter(None, texts)))
+    is_odd = any(
+        len(one) > LONGEST_KEYWORD or "+" in one or not one.isprintable()
+        for one in words
+    )
+    if is_odd or len(words) > MOST_KEYWORDS:
+        raise ValueError(
+            f"at most {MOST_KEYWORDS} words with a comma between them, each of at most"
+            f" {LONGEST_KEYWORD} characters and without a plus sign"
+        )
+    return words
+
+
 def uri(line: str) -> str:
     """A URI as it stands; ValueError for what is none, for validators."""
     if not _URI.fullmatch(line):
@@ -154,5 +173,7 @@ LevelClasses = Annotated[Classes, BeforeValidator(_classes)]
 RequestedAttributes = Annotated[
     tuple[RequestedAttribute, ...], BeforeValidator(_of_lines(_requested))
 ]
+#: Words by which people look for a service, with commas between them.
+Keywords = Annotated[tuple[str, ...], BeforeValidator(_keywords)]
 #: URIs, one a line.
 URIs = Annotated[Lines, BeforeValidator(_of_lines(uri))]

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from eilogin import clock
+from eilogin import clock, logos
+from eilogin.federation.accessibility import Accessibility
 from eilogin.federation.colours import Accent
 from eilogin.federation.own_keys import OwnKey, in_turn, published
 from eilogin.saml import bindings
@@ -34,6 +35,7 @@ from eilogin.saml.metadata import (
     Endpoint,
     EntityDescriptor,
     IdentityProvider,
+    Logo,
     ServiceProvider,
 )
 from eilogin.saml.signatures import DIGEST_METHODS, SIGNATURE_METHODS
@@ -54,6 +56,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "slo_soap": "/slo/soap",
             "session": "/session",
             "warning": "/warning.js",
+            "accessibility": "/accessibility",
             "again": "/again",
             "metrics": "/metrics",
         },
@@ -67,6 +70,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "slo": "/slo",
             "slo_soap": "/slo/soap",
             "activity": "/activity",
+            "accessibility": "/accessibility",
             "health": "/health",
             "metrics": "/metrics",
         },
@@ -94,6 +98,8 @@ class Own:
     acs: str = "artifact"
     names: Mapping[str, str] = field(default_factory=dict)
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    #: Words by which people look for us.
+    keywords: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Our page for visitors to which the portal leads, or "".
     link: str = ""
     #: Telephone number and e-mail address of the help desk, or "".
@@ -108,6 +114,8 @@ class Own:
     #: The links below each page: a text, or a word of
     #: :data:`eilogin.federation.appearance.WORDS`, and an address.
     footer: Sequence[tuple[str, str]] = ()
+    #: What our accessibility statement says; None where there is none.
+    accessibility: Accessibility | None = None
     #: The formats of NameID that a participant takes, the one that it asks for first;
     #: none where it asks for no NameID.
     name_id_formats: tuple[str, ...] = (PERSISTENT,)
@@ -147,6 +155,11 @@ class Own:
         """The full URL of one of our addresses, such as ``acs``."""
         base = self.back_channel_url if address in _BACK_CHANNEL else self.public_url
         return base + self.prefix + ADDRESSES[self.role][address]
+
+    @cached_property
+    def accessibility_url(self) -> str:
+        """The address of our accessibility statement, or "" where there is none."""
+        return self.url("accessibility") if self.accessibility else ""
 
     @property
     def key(self) -> SigningKey:
@@ -271,6 +284,12 @@ class Own:
             "names": self.names,
             "descriptions": self.descriptions,
             "information_urls": dict.fromkeys(self.names, link),
+            # A blank is between two words, and a plus sign within one (mdui 2.1.4).
+            "keywords": {
+                language: " ".join("+".join(one.split()) for one in words)
+                for language, words in self.keywords.items()
+            },
+            "logos": self._logos(),
             "contacts": self._contacts(),
         }
 
@@ -361,6 +380,11 @@ class Own:
         }
         return tuple(Endpoint(b, addresses[b]) for b in wanted or addresses)
 
+    def _logos(self) -> tuple[Logo, ...]:
+        if not self.logo:
+            return ()
+        return (Logo(self.logo, *logos.size_of(self.logo)),)
+
     def _contacts(self) -> tuple[Contact, ...]:
         if not (self.telephone or self.email):
             return ()
@@ -373,6 +397,8 @@ class _About(TypedDict):
     names: Mapping[str, str]
     descriptions: Mapping[str, str]
     information_urls: Mapping[str, str]
+    keywords: Mapping[str, str]
+    logos: tuple[Logo, ...]
     contacts: tuple[Contact, ...]
 
 

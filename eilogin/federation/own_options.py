@@ -7,15 +7,24 @@ before anybody has taken us in.
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urljoin
 
 from pydantic import SecretBytes, ValidationInfo, field_validator, model_validator
 
 from eilogin.errors import ConfigurationError
+from eilogin.federation.accessibility import (
+    EXAMINED,
+    INCOMPLETE,
+    Accessibility,
+    ContactAddress,
+    Day,
+    Gaps,
+    Status,
+)
 from eilogin.federation.appearance import AccentColour, FooterLinks, Logo
 from eilogin.federation.key_folder import KeyFolder
-from eilogin.federation.options import RequestedAttributes, URIs
+from eilogin.federation.options import Keywords, RequestedAttributes, URIs
 from eilogin.federation.own import ADDRESSES, HUB, PARTICIPANT, Own
 from eilogin.federation.own_keys import OwnKey, as_digid, load_pair
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
@@ -28,6 +37,7 @@ from eilogin.settings import (
     ReadableFile,
     Secrets,
     SitePath,
+    WebAddress,
     option,
 )
 
@@ -72,6 +82,15 @@ class OwnOptions(Options):
     name_en: str = option("the same in English", default="", shown="as ``name``")
     description: str = option("what we do, in one sentence", default="")
     description_en: str = option("the same in English", default="")
+    keywords: Keywords = option(
+        "puts these words into our metadata, by which people find us in a portal, such "
+        "as ``rijbewijs, paspoort, geld lenen``; with commas, at most 20",
+        default=(),
+        shown="none",
+    )
+    keywords_en: Keywords = option(
+        "the same in English", default=(), shown="as ``keywords``"
+    )
     link: SitePath = option(
         "path of our page to which the portal leads",
         default="",
@@ -109,6 +128,46 @@ class OwnOptions(Options):
         "site",
         default=(),
         shown="none",
+    )
+    accessibility_status: Status = option(
+        "puts an accessibility statement at ``/eilogin/accessibility`` (the hub: "
+        "``/accessibility``), with a link in the footer. It says how far the pages "
+        "meet the requirements: ``full``, ``partly``, ``first`` (measures taken) or "
+        "``none``",
+        default="",
+        shown="no statement",
+    )
+    accessibility_date: Day = option(
+        "the day on which the statement was drawn up, such as ``2026-12-01``; required "
+        "with a statement",
+        default=None,
+        shown="none",
+    )
+    accessibility_contact: ContactAddress = option(
+        "e-mail address, or address of a page, where visitors tell you that something "
+        "does not work for them",
+        default="",
+        shown="``email``",
+    )
+    accessibility_report: WebAddress = option(
+        "address of the report of an examination; required with ``full`` and "
+        "``partly``",
+        default="",
+        shown="none",
+    )
+    accessibility_gaps: Gaps = option(
+        "what does not work yet in these pages, a sentence a line; required with "
+        "``partly`` and ``first``",
+        default=(),
+        shown="none",
+    )
+    accessibility_gaps_en: Gaps = option(
+        "the same in English", default=(), shown="as ``accessibility_gaps``"
+    )
+    accessibility_appeal: WebAddress = option(
+        "address for visitors who are not satisfied with your answer",
+        default="",
+        shown="the Nationale ombudsman",
     )
     keys: Folder | None = option(
         "folder with several keys, each a pair NAME.key and NAME.crt, of which "
@@ -186,6 +245,29 @@ class OwnOptions(Options):
     def _leaves_room_for_the_application(self) -> "OwnOptions":
         if self.role == PARTICIPANT and not self.prefix:
             raise ValueError("prefix: expected a path such as '/eilogin'")
+        return self
+
+    @model_validator(mode="after")
+    def _states_all_of_its_accessibility(self) -> "OwnOptions":
+        said = [
+            name
+            for name in self.model_fields_set
+            if name.startswith("accessibility_") and getattr(self, name)
+        ]
+        status = self.accessibility_status
+        if said and not status:
+            raise ValueError(f"accessibility_status: is required beside {min(said)!r}")
+        required = {
+            "accessibility_date": bool(status),
+            "accessibility_contact": bool(status) and not self.email,
+            "accessibility_report": status in EXAMINED,
+            "accessibility_gaps": status in INCOMPLETE,
+        }
+        for name, is_required in required.items():
+            if is_required and not getattr(self, name):
+                raise ValueError(
+                    f"{name}: is required with accessibility_status = {status}"
+                )
         return self
 
     @field_validator("key", "certificate")
@@ -273,6 +355,7 @@ def own_of(options: OwnOptions) -> Own:
         acs=options.acs,
         names=_by_language(name, options.name_en),
         descriptions=_by_language(options.description, options.description_en),
+        keywords=_by_language(options.keywords, options.keywords_en),
         link=urljoin(f"{options.public_url}/", options.link),
         telephone=options.telephone,
         email=options.email,
@@ -283,6 +366,7 @@ def own_of(options: OwnOptions) -> Own:
             (label, urljoin(f"{options.public_url}/", address))
             for label, address in options.footer
         ),
+        accessibility=_accessibility_of(options),
         hub_inside=options.hub_inside,
         secrets=tuple(secret.get_secret_value() for secret in options.secret),
         pseudonym_key=_secret_of(options.pseudonym_key),
@@ -294,6 +378,28 @@ def own_of(options: OwnOptions) -> Own:
             a.name for a in options.requested_attributes if a.is_required
         ),
         entity_categories=frozenset(options.entity_categories),
+    )
+
+
+def _accessibility_of(options: OwnOptions) -> Accessibility | None:
+    """What our accessibility statement says, or None where there is none."""
+    day = options.accessibility_date
+    if not options.accessibility_status or day is None:
+        return None
+    return Accessibility(
+        status=options.accessibility_status,
+        contact=options.accessibility_contact or f"mailto:{options.email}",
+        date=day,
+        report=options.accessibility_report,
+        gaps={
+            language: gaps
+            for language, gaps in (
+                ("nl", options.accessibility_gaps),
+                ("en", options.accessibility_gaps_en),
+            )
+            if gaps
+        },
+        appeal=options.accessibility_appeal,
     )
 
 
@@ -319,6 +425,9 @@ def _formats_of(options: OwnOptions) -> tuple[str, ...]:
     return _FORMATS[options.name_id_format]
 
 
-def _by_language(dutch: str, english: str) -> Mapping[str, str]:
+_T = TypeVar("_T")
+
+
+def _by_language(dutch: _T, english: _T) -> Mapping[str, _T]:
     texts = {"nl": dutch, "en": english or dutch}
     return {language: text for language, text in texts.items() if text}

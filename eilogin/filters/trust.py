@@ -5,8 +5,9 @@
 also ``wsgi.url_scheme`` and ``HTTP_HOST``, as ``public_url`` says
 (:mod:`eilogin.web.public_origin`); a session that was made for
 another participant, or by a hub that is none of ours any more, is taken out of environ.
-*Changes in the answer*: answers ``/eilogin/metadata`` itself, ``/eilogin/metrics`` for
-who brings ``metrics_token``, and 404 for addresses below the prefix where nothing is::
+*Changes in the answer*: answers ``/eilogin/metadata`` itself,
+``/eilogin/accessibility`` if there is a statement, ``/eilogin/metrics`` for who brings
+``metrics_token``, and 404 for addresses below the prefix where nothing is::
 
     [filter:trust]
     use = egg:eilogin#trust
@@ -57,8 +58,8 @@ from eilogin.saml.metadata import write_entity
 from eilogin.settings import placing, read
 from eilogin.visit import zope
 from eilogin.visit.trust_decisions import SharedDecisions
+from eilogin.web import accessibility_statement, looks
 from eilogin.web import environ as env
-from eilogin.web import looks
 from eilogin.web.composition import MOUNT_CURE, require_inside
 from eilogin.web.frame import icon_answer, is_icon_asked
 from eilogin.web.numbers import Numbers
@@ -137,16 +138,22 @@ class TrustFilter:
         address = environ[env.ADDRESS] = self._addresses.get(path)
         if address is None:
             if path.startswith(self._below_prefix):
-                answer = self._icon_or_nothing(environ)
-                return answer(environ, start_response)
+                return self._icon_or_nothing(environ)(environ, start_response)
             return self.app(environ, start_response)
         # Other requests have no time to lose.
         self._alarms.see()
+        answer = self._answer(environ, address)
+        return (self.app if answer is None else answer)(environ, start_response)
+
+    def _answer(self, environ: "WSGIEnvironment", address: str) -> Response | None:
+        """What this filter answers itself, or None."""
         if address == "metadata":
-            return self._own_metadata(environ)(environ, start_response)
-        if address == "metrics" and trust.own.role == PARTICIPANT:
-            return self._measured(environ)(environ, start_response)
-        return self.app(environ, start_response)
+            return self._own_metadata(environ)
+        if address == "accessibility":
+            return self._statement(environ)
+        if address == "metrics" and self.trust.own.role == PARTICIPANT:
+            return self._measured(environ)
+        return None
 
     def _warn_of_zope(self) -> None:
         """Warn if Zope is loaded, whose paths this filter does not know."""
@@ -204,6 +211,13 @@ class TrustFilter:
         )
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return with_hsts(environ, answer)
+
+    def _statement(self, environ: "WSGIEnvironment") -> Response:
+        """The accessibility statement, if options say what stands in it."""
+        try:
+            return accessibility_statement.page(environ, self.pages)
+        except (NotFound, MethodNotAllowed) as error:
+            return self._refused(environ, error, "address")
 
     def _measured(self, environ: "WSGIEnvironment") -> Response:
         try:

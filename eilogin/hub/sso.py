@@ -324,6 +324,7 @@ class SingleSignOn:
             form_action=[question.acs_url],
             action=action,
             name=trust.federation.name_of(question.issuer, language),
+            service_logo=trust.federation.logo_of(question.issuer, language),
             services=services_of(trust, known.participants, language),
             since=login.since,
             until=known.until,

@@ -62,6 +62,8 @@ class Choice(NamedTuple):
 
     name: str
     address: str
+    #: Its logo, as a ``data:`` address, or "".
+    logo: str = ""
 
 
 def is_needed(trust: Trust) -> bool:
@@ -185,6 +187,7 @@ def page(
         hub: Choice(
             trust.federation.name_of(hub, language),
             login_address(environ, target, level, hub=hub, back=back),
+            trust.federation.logo_of(hub, language),
         )
         for hub in trust.hub_ids
         if _is_usable(trust, hub)

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
@@ -50,7 +51,7 @@ def frame_of(environ: "WSGIEnvironment", language: str) -> dict[str, Any]:
         "site_logo": own.logo,
         "logo_needs_light": _needs_light(own.logo),
         "site_icon": icon_of(own.logo, own.accent),
-        "footer_links": own.footer,
+        "footer_links": links_of(own),
         "telephone": own.telephone,
     }
 
@@ -64,6 +65,14 @@ def _of_nobody() -> dict[str, Any]:
         "footer_links": (),
         "telephone": "",
     }
+
+
+def links_of(own: "Own") -> Sequence[tuple[str, str]]:
+    """The links in the footer: those of the site, and its accessibility statement."""
+    links = tuple(own.footer)
+    if not own.accessibility_url or "accessibility" in dict(links):
+        return links
+    return (*links, ("accessibility", own.accessibility_url))
 
 
 def name_of(own: "Own", language: str) -> str:

@@ -327,6 +327,7 @@ def policies_in(answer):
 
 #: Pages to which these ways do not lead, with the test that does.
 ELSEWHERE = {
+    "accessibility.html": "tests/web/test_accessibility_statement.py",
     "attribute_missing.html": "tests/filters/test_identity.py",
     "confirm_everywhere.html": "tests/journeys/test_logout_options.py",
     "body_too_large.html": "tests/cli/test_large_bodies.py",

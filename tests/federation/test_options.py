@@ -4,6 +4,7 @@ import pytest
 
 from eilogin.federation.options import (
     Days,
+    Keywords,
     LevelClasses,
     RequestedAttribute,
     RequestedAttributes,
@@ -22,6 +23,7 @@ class Sample(Options):
     level_classes: LevelClasses = option("levels", default=DIGID)
     accept_weak: WeakAlgorithms = option("weak", default=frozenset())
     requested_attributes: RequestedAttributes = option("wanted", default=())
+    keywords: Keywords = option("words", default=())
     entity_categories: URIs = option("categories", default=())
     federation_validity: Days = option("days", default=None)
 
@@ -100,6 +102,19 @@ class TestRequestedAttributes:
         assert "'required' behind it or not" in told
 
 
+class TestKeywords:
+    def test_have_commas_between_them(self):
+        text = "rijbewijs,  geld\tlenen ,\n Paspoort,rijbewijs,,"
+        assert read(keywords=text).keywords == ("rijbewijs", "geld lenen", "Paspoort")
+        assert read(keywords=" ").keywords == ()
+
+    @pytest.mark.parametrize(
+        "text", ["a+b", "x" * 41, "a\x07b", ",".join(map(str, range(21)))]
+    )
+    def test_are_few_and_short(self, text):
+        assert "at most 20 words with a comma" in fault(keywords=text)
+
+
 def test_categories_are_uris():
     text = "https://refeds.org/category/personalized\nurn:x-test:other"
     assert read(entity_categories=text).entity_categories == tuple(text.split())
@@ -127,6 +142,7 @@ def test_values_that_are_no_text_stay_as_they_are():
         "accept_weak": frozenset({"cbc"}),
         "requested_attributes": (RequestedAttribute("bsn"),),
         "entity_categories": ("urn:x",),
+        "keywords": ("werk",),
         "federation_validity": 86400.0,
     }.items():
         assert getattr(Sample.model_validate({name: value}), name) == value

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA1
 from lxml import etree
 from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
+from sloppy import PIXEL
 
 from eilogin.errors import UntrustedSignature
 from eilogin.federation.own import script_names
@@ -110,6 +111,7 @@ def test_a_citizen_keeps_her_pseudonym_when_a_secret_changes(make_own):
 ROLES = pytest.mark.parametrize("role", ["participant", "hub"])
 PROFILES = pytest.mark.parametrize("profile", ["saml", "digid"])
 HASHES = (256, 384, 512)
+LOGO = f"data:image/png;base64,{PIXEL}"
 WEAK = ("sha1", "md5", "-cbc", "tripledes", "rsa-1_5", "dsa")
 
 
@@ -128,6 +130,8 @@ def rich(make_own, key, operator):
     def make(role="participant", **changes):
         said = {
             "descriptions": {"nl": "Uitkeringen"},
+            "keywords": {"nl": ("werk", "ziek zijn"), "en": ("work",)},
+            "logo": LOGO,
             "telephone": "+31 88 000",
             "keys": (signing(key), encrypting(operator)),
             "requested_attributes": ("naam", "bsn"),
@@ -251,6 +255,18 @@ class TestOurMetadata:
             for element in root.iter(xml.q("mdui:DisplayName"))
         }
         assert names == {"nl": "UWV", "en": "Employee Insurance Agency"}
+
+    def test_has_the_words_by_which_people_look_for_us(self, rich):
+        descriptor = rich().descriptor()
+        assert descriptor.keywords["nl"] == "werk ziek+zijn"
+        assert descriptor.keywords_in("nl") == ("werk", "ziek zijn")
+        assert descriptor.keywords_in("en") == ("work",)
+
+    def test_has_our_logo_with_its_size(self, rich):
+        root = xml.parse(write_entity(rich().descriptor()))
+        [logo] = root.iter(xml.q("mdui:Logo"))
+        assert logo.text == LOGO
+        assert dict(logo.attrib) == {"width": "1", "height": "1"}
 
     def test_is_loaded_by_python3_saml_as_it_is(self, rich):
         own = rich("hub")

@@ -7,4 +7,5 @@ PLAIN = {
     "logo": "",
     "accent": None,
     "footer": (),
+    "accessibility_url": "",
 }

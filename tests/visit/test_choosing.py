@@ -7,12 +7,13 @@ import pytest
 from hub_speaker import SECOND_HUB as SECOND
 from hub_speaker import Chooser, Citizen, changes, entity_changes
 from lxml import html
+from sloppy import PIXEL
 
 from eilogin.clock import now
 from eilogin.saml import bindings, messages, xml
 from eilogin.saml.checks import SKEW
 from eilogin.saml.levels import DIGID
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import Endpoint, Logo
 
 STAD = "https://stad.test/mijn?a=b"
 LOGIN = "https://stad.test/eilogin/login"
@@ -63,6 +64,15 @@ def test_a_hub_without_a_name_is_called_by_its_host(chooser):
     entity_changes(chooser.federation, "stad.test", SECOND, names={})
     chooser.browser.visit(STAD)
     assert links(chooser.browser) == ["ander.test", "inloggen.test"]
+
+
+def test_a_hub_has_its_logo_beside_its_name(chooser):
+    logo = f"data:image/png;base64,{PIXEL}"
+    entity_changes(chooser.federation, "stad.test", SECOND, logos=(Logo(logo),))
+    chooser.browser.visit(STAD)
+    [image] = html.document_fromstring(chooser.browser.page.text).iter("img")
+    assert image.get("src") == logo
+    assert image.getparent().text_content() == "Ander loket"
 
 
 def test_the_page_speaks_her_language(chooser):

@@ -65,7 +65,7 @@ class TestHeader:
         text = page(names={"nl": "UWV"}, logo=SVG).text
         assert re.search(f'<img class="logo[^"]*" src="{re.escape(SVG)}" alt="">', text)
         assert '<span class="site">UWV</span>' in text
-        assert "<svg class" not in text
+        assert '<svg class="mark"' not in text
 
     @pytest.mark.parametrize(
         ("logo", "needs"),
@@ -150,6 +150,17 @@ class TestFooter:
         text = page(telephone=telephone).text
         assert shown in text
         assert "<nav" not in text
+
+    def test_leads_to_the_accessibility_statement_if_there_is_one(self):
+        url = "https://uwv.test/eilogin/accessibility"
+        text = page(footer=self.FOOTER, accessibility_url=url).text
+        assert f'<a href="{url}">Toegankelijkheid</a>' in text
+
+    def test_keeps_the_link_to_a_statement_that_the_site_has_itself(self):
+        own = ("accessibility", "https://uwv.test/toegankelijk")
+        text = page(footer=[own], accessibility_url="https://uwv.test/eilogin/x").text
+        assert text.count("Toegankelijkheid") == 1
+        assert own[1] in text
 
     def test_is_missing_where_there_is_nothing_to_say(self):
         assert "<footer" not in page(names={"nl": "UWV"}).text

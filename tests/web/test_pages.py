@@ -82,6 +82,18 @@ LOGIN = SimpleNamespace(
 HOSTILE = "<script>alert('x')</script>"
 SERVICE = Service(HOSTILE, None, WINTER)
 VALUES = {
+    "accessibility.html": {
+        "name": HOSTILE,
+        "about": "https://uwv.example.nl",
+        "compliance": "partly",
+        "letter": "B",
+        "gaps": [HOSTILE],
+        "gaps_language": "nl",
+        "date": "1 december 2026",
+        "report": "https://uwv.example.nl/report",
+        "contact": "mailto:help@uwv.example.nl",
+        "appeal": "",
+    },
     "error.html": {
         "code": "internal",
         "is_logout": False,
@@ -127,7 +139,7 @@ VALUES = {
     "choose_hub.html": {
         "service": HOSTILE,
         "last": {"name": HOSTILE, "address": "/l?a=b&c=d"},
-        "hubs": [{"name": HOSTILE, "address": "/l?hub=x&c=d"}],
+        "hubs": [{"name": HOSTILE, "address": "/l?hub=x&c=d", "logo": HOSTILE}],
     },
     "agree_to_login.html": {
         "action": "/a",
@@ -295,6 +307,7 @@ VALUES = {
     },
     "going_on.html": {"url": "https://a.example/?a=1&b=2"},
     "known_already.html": {
+        "service_logo": HOSTILE,
         "action": "/s?a=1&b=2",
         "name": HOSTILE,
         "services": [SERVICE],

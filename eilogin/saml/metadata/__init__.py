@@ -21,6 +21,8 @@ from eilogin.saml.metadata.trusted import read_federation as read_federation
 from eilogin.saml.metadata.trusted import read_unsigned as read_unsigned
 from eilogin.saml.metadata.values import ENTITY_CATEGORY as ENTITY_CATEGORY
 from eilogin.saml.metadata.values import IDPDISC as IDPDISC
+from eilogin.saml.metadata.values import LONGEST_KEYWORD as LONGEST_KEYWORD
+from eilogin.saml.metadata.values import MOST_KEYWORDS as MOST_KEYWORDS
 from eilogin.saml.metadata.values import NO_SSO as NO_SSO
 from eilogin.saml.metadata.values import AttributeService as AttributeService
 from eilogin.saml.metadata.values import Contact as Contact

@@ -32,7 +32,7 @@ ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
 
 #: How many keywords of a member count, and characters of each.
-_MOST_KEYWORDS, _LONGEST_KEYWORD = 20, 40
+MOST_KEYWORDS, LONGEST_KEYWORD = 20, 40
 
 #: The SSO domain of a member that shares a session with nobody.
 NO_SSO = "none"
@@ -303,8 +303,8 @@ class EntityDescriptor:
         """
         said = _in(language, self.keywords).split()
         words = (" ".join(one.replace("+", " ").split()) for one in said)
-        found = dict.fromkeys(one[:_LONGEST_KEYWORD].strip() for one in words if one)
-        return tuple(found)[:_MOST_KEYWORDS]
+        found = dict.fromkeys(one[:LONGEST_KEYWORD].strip() for one in words if one)
+        return tuple(found)[:MOST_KEYWORDS]
 
     def logos_in(self, language: str) -> list[Logo]:
         """Its logos, those in ``language`` first, the larger ones before the others."""

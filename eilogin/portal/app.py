@@ -217,11 +217,12 @@ class Portal:
         away, first = self._not_reachable.entity_ids, root(trust.own.public_url)
 
         def tile(one: Service) -> Tile:
+            version = services.logo_version_of(one)
             return Tile(
                 one.name,
                 one.description,
                 f"{first}go?to={one.id}" if one.address else "",
-                f"{first}logo?v={one.logo}" if one.logo else "",
+                f"{first}logo?of={one.id}&v={version}" if version else "",
                 one.initial,
                 one.is_valid and one.entity_id not in away,
             )
@@ -274,20 +275,23 @@ class Portal:
         return with_hsts(environ, see_other(service.address, headers))
 
     def _logo(self, environ: "WSGIEnvironment") -> Response:
-        """Send an image of the metadata."""
+        """Send the logo of a service.
+
+        The browser keeps it for good if the address names this very image.
+        """
         services = self._known(env.trust(environ), language_of(environ))
-        name = _parameters(environ).get("v", "")
-        # A page in another tab may have another language.
-        known = (services, *self._services.values())
-        logo = next((one.logos[name] for one in known if name in one.logos), None)
+        said = _parameters(environ)
+        service = services.by_id.get(said.get("of", ""))
+        logo = services.logo_of(service) if service else None
         if logo is None:
-            raise NotFound("no service of the federation has this logo")
+            raise NotFound("no service of the federation has this name and a logo")
+        is_this = said.get("v") == logo.version
         answer = Response(
             body=logo.octets,
             headerlist=[
                 ("Content-Type", logo.content_type),
                 ("Content-Security-Policy", _LOGO_POLICY),
-                ("Cache-Control", _LOGO_CACHING),
+                ("Cache-Control", _LOGO_CACHING if is_this else "no-store"),
                 ("Cross-Origin-Resource-Policy", "same-origin"),
                 ("Referrer-Policy", "same-origin"),
                 ("X-Content-Type-Options", "nosniff"),

@@ -10,8 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from dataclasses import dataclass, field
 
 from eilogin import clock
 from eilogin.federation import Federation, Trust
@@ -34,7 +33,7 @@ _MOST_LANGUAGES = 10
 LONGEST_SEARCH = 100
 #: How long the page lists a service after its metadata has expired, in seconds.
 _LISTED_FOR = 7 * 24 * 3600.0
-#: Octets of a name that stands for a service or a logo in an address.
+#: Octets of a hash that stands for a service or a logo in an address.
 _ID_SIZE = 12
 #: Characters that turn the direction of a text, of other words on the page too.
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -49,6 +48,11 @@ class Logo:
     content_type: str
     octets: bytes
 
+    @property
+    def version(self) -> str:
+        """A hash of the image: another image has another one."""
+        return _short(self.octets)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -61,8 +65,6 @@ class Service:
     description: str
     #: The service's own page for visitors.
     address: str
-    #: The name of its logo in :attr:`Services.logos`.
-    logo: str
     #: What the tile shows in the place of a logo.
     initial: str
     #: The folded keywords.
@@ -91,31 +93,25 @@ class Services:
     all: Sequence[Service]
     by_id: Mapping[str, Service]
     categories: Sequence[Category]
-    logos: Mapping[str, Logo]
     #: When one of them expires or vanishes; seconds since 1970.
     until: float
+    language: str
+    #: The versions of the logos that a page has shown, by entityID.
+    _versions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trust: Trust, language: str) -> "Services":
         """Read them from the federation's metadata."""
         federation, listed = trust.federation, [*_listed(trust)]
-        logos: dict[str, Logo] = {}
         labels: dict[str, Counter[str]] = {}
         found: list[Service] = []
         for entity, is_valid in listed:
             keywords = dict(_keywords_of(federation, entity.entity_id, language))
             for key, label in keywords.items():
                 labels.setdefault(key, Counter())[label] += 1
-            logo = _put(logos, federation.logo_of(entity.entity_id, language))
+            categories = frozenset(keywords)
             found.append(
-                _service(
-                    federation,
-                    entity,
-                    language,
-                    frozenset(keywords),
-                    logo=logo,
-                    is_valid=is_valid,
-                )
+                _service(federation, entity, language, categories, is_valid=is_valid)
             )
         found.sort(key=lambda one: (one.folded_name, one.entity_id))
         return cls(
@@ -124,8 +120,8 @@ class Services:
             # Of two with one ID, which nobody can make, the first counts.
             {one.id: one for one in reversed(found)},
             _categories(labels) if len(found) >= MANY else (),
-            logos,
             min(_turns(listed), default=float("inf")),
+            language,
         )
 
     @property
@@ -149,6 +145,23 @@ class Services:
             found.sort(key=lambda one: not all(w in one.folded_name for w in words))
         return found
 
+    def logo_of(self, service: Service) -> "Logo | None":
+        """Return the logo of a service, or None."""
+        uri = self.trust.federation.logo_of(service.entity_id, self.language)
+        return _logo_in(uri)
+
+    def logo_version_of(self, service: Service) -> str:
+        """Return a hash of the logo of a service, or "" if it has none.
+
+        Each logo is opened when a page shows it for the first time.
+        """
+        found = self._versions.get(service.entity_id)
+        if found is None:
+            logo = self.logo_of(service)
+            found = logo.version if logo else ""
+            self._versions[service.entity_id] = found
+        return found
+
     def label_of(self, category: str) -> str:
         """Return a category as the services write it, or else as it came."""
         key = fold(category)
@@ -157,14 +170,21 @@ class Services:
 
 def fold(text: str) -> str:
     """Return a text without the differences that a search ignores: case and accents."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     parts = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(one for one in parts if not unicodedata.combining(one))
     return " ".join(plain.casefold().split())
 
 
-def id_of(text: str) -> str:
-    """Return 16 characters for an address that stand for a longer text."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+def id_of(entity_id: str) -> str:
+    """Return what stands for an entityID in an address."""
+    return _short(entity_id.encode("utf-8", "surrogatepass"))
+
+
+def _short(octets: bytes) -> str:
+    """Return a hash of 16 characters that an address can have."""
+    digest = hashlib.sha256(octets).digest()
     return base64.urlsafe_b64encode(digest[:_ID_SIZE]).decode()
 
 
@@ -187,13 +207,12 @@ def _turns(listed: Iterable[tuple[EntityDescriptor, bool]]) -> Iterator[float]:
             yield entity.valid_until + SKEW + (0.0 if is_valid else _LISTED_FOR)
 
 
-def _service(  # noqa: PLR0913 - the parts of a service
+def _service(
     federation: Federation,
     entity: EntityDescriptor,
     language: str,
     categories: frozenset[str],
     *,
-    logo: str,
     is_valid: bool,
 ) -> Service:
     entity_id = entity.entity_id
@@ -206,7 +225,6 @@ def _service(  # noqa: PLR0913 - the parts of a service
         name=name,
         description=description,
         address=address if web_host(address) else "",
-        logo=logo,
         initial=_initial(name),
         categories=categories,
         folded_name=fold(name),
@@ -265,33 +283,12 @@ def _initial(name: str) -> str:
     return next((one.upper()[:1] for one in name if one.isalnum()), "")
 
 
-# --- logos ------------------------------------------------------------------------
-
-
-def _put(logos: dict[str, Logo], uri: str) -> str:
-    """Put the image of a ``data:`` URI among the logos, and return its name, or "".
-
-    The name is a hash of the image, so that a browser can keep the image for good.
-    """
-    if not uri:
-        return ""
-    name = id_of(uri)
-    if name not in logos:
-        logo = _logo_in(uri)
-        if logo is None:
-            return ""
-        logos[name] = logo
-    return name
-
-
 def _logo_in(uri: str) -> Logo | None:
-    """The image of a ``data:`` URI (RFC 2397); None of another URI."""
-    head, comma, data = uri.partition(",")
-    kind, *parameters = head.removeprefix("data:").split(";")
-    if not comma or kind not in _IMAGE_TYPES:
+    """The image of a ``data:`` address in base64 (RFC 2397); None of another one."""
+    head, _, data = uri.partition(",")
+    kind, _, coding = head.removeprefix("data:").partition(";")
+    if kind not in _IMAGE_TYPES or coding != "base64":
         return None
-    if "base64" not in parameters:
-        return Logo(kind, unquote_to_bytes(data))
     try:
         return Logo(kind, base64.b64decode(data, validate=True))
     except ValueError:

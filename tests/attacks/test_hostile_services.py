@@ -29,7 +29,7 @@ def is_calm(page):
     """Whether a page holds no markup of others, and says what is its own."""
     assert page.status_int == 200
     assert not page.html.select("script, iframe, object, [onerror], [style]")
-    assert all(one["src"].startswith("/logo?v=") for one in page.html.select("img"))
+    assert all(one["src"].startswith("/logo?of=") for one in page.html.select("img"))
     assert page.html.h1.text.strip()
     assert "\x00" not in page.text
     return page
@@ -143,8 +143,8 @@ def test_a_drawing_with_a_script_runs_none_in_a_window_of_its_own():
 
 
 @pytest.mark.parametrize("name", ["", "x", "../../etc/passwd", MARKUP, "A" * 10_000])
-def test_a_logo_that_nobody_has_is_no_page(name):
-    page = at(many(1)).get(f"/logo?v={quote(name)}", status=404)
+def test_the_logo_of_nobody_is_no_image(name):
+    page = at(many(1)).get(f"/logo?of={quote(name)}", status=404)
     assert "Deze pagina bestaat niet" in page.text
     assert MARKUP not in page.text
 

@@ -46,7 +46,7 @@ FORBIDDEN = (
         "//form//@formaction",
         "//script/@src",
         # The portal's logos, which come from its own address.
-        "//img[not(starts-with(@src, '/logo?v='))]",
+        "//img[not(starts-with(@src, '/logo?of='))]",
     ),
     "//@*[contains(., 'javascript:')]",
 )
@@ -412,7 +412,7 @@ ENCODED = quote(MARK, safe="")
 )
 def test_nothing_that_a_request_says_is_markup_on_a_page(served, anna, host, path):
     names = ("next", "level", "hub", "form", "answer", "look", "request", "username")
-    more = ("SAMLart", "RelayState", "q", "category", "page", "to", "v")
+    more = ("SAMLart", "RelayState", "q", "category", "page", "to", "of", "v")
     pairs = [f"{name}={ENCODED}" for name in (*names, *more)]
     elsewhere = ("Sec-Fetch-Site: cross-site", NAVIGATION)
     said = (*elsewhere, f"Accept-Language: nl;{MARK}", f"User-Agent: {MARK}")

@@ -1,5 +1,7 @@
 """The portal: the services of the federation, as its metadata names them."""
 
+import base64
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +11,9 @@ from portals import services as many
 from webtest import TestApp as Browser
 
 from eilogin.errors import InvalidOptions
+from eilogin.federation import Federation
 from eilogin.portal import make_portal
+from eilogin.saml.metadata import FederationMetadata, Logo
 
 TRUST = hub_and(
     member("portaal.example", {"nl": "Portaal"}),
@@ -264,7 +268,8 @@ def test_the_number_of_a_page_that_is_none_leads_to_one(page, first):
 # --- logos --------------------------------------------------------------------------
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
-SVG = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+DRAWING = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+SVG = f"data:image/svg+xml;base64,{base64.b64encode(DRAWING).decode()}"
 
 
 def test_a_logo_is_sent_from_an_address_of_the_portal():
@@ -280,9 +285,35 @@ def test_a_logo_is_sent_from_an_address_of_the_portal():
     assert answer.content_type == "image/png"
     assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
     english = visitor.get("/", headers=ENGLISH).html.select(".tile img")
-    drawing = visitor.get(english[1]["src"])
+    drawing = visitor.get(english[1]["src"], headers=ENGLISH)
     assert drawing.content_type == "image/svg+xml"
-    assert drawing.body == b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    assert drawing.body == DRAWING
+
+
+def test_another_logo_has_another_address():
+    """A browser keeps the image of this address for good."""
+    visitor = browser(many(1, logos={"d1.example": PNG}), LOGIN)
+    before = visitor.get("/").html.select_one(".tile img")["src"]
+    visitor.extra_environ["eilogin.trust"] = many(1, logos={"d1.example": SVG})
+    assert visitor.get("/").html.select_one(".tile img")["src"] != before
+    stale = visitor.get(before)
+    assert stale.body == DRAWING
+    assert stale.headers["Cache-Control"] == "no-store"
+
+
+def test_metadata_says_the_logo_and_the_keywords():
+    """As eilogin reads it: of a logo that draws and does nothing else."""
+    trust = hub_and(*(member(f"d{n}.example", {"nl": f"D{n}"}) for n in range(12)))
+    with_ui = [
+        replace(one, logos=(Logo(SVG),), keywords={"nl": "werk+en+inkomen zorg"})
+        for one in trust.federation.members.values()
+        if one.service_provider
+    ]
+    trust.federation = Federation(FederationMetadata(with_ui, None, "", None))
+    page = browser(trust, LOGIN).get("/")
+    shown = [" ".join(a.text.split()) for a in page.html.select(".categories a")]
+    assert shown == ["werk en inkomen (12)", "zorg (12)"]
+    assert len(page.html.select(".tile img")) == 12
 
 
 def test_a_page_without_logos_allows_no_image_but_its_own():
@@ -311,7 +342,7 @@ def test_below_a_path_its_addresses_begin_with_that():
     )
     page = browser(trust, LOGIN).get("/")
     assert page.html.select_one(".tile a")["href"].startswith("/mijn/go?to=")
-    assert page.html.select_one(".tile img")["src"].startswith("/mijn/logo?v=")
+    assert page.html.select_one(".tile img")["src"].startswith("/mijn/logo?of=")
     assert page.html.select_one(".categories a")["href"] == "/mijn/?category=zorg"
     assert page.forms[0].action == "/mijn/"
 

@@ -7,8 +7,14 @@ import contextlib
 import http.client
 import json
 import re
+import threading
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from portals import LOGIN, hub_and, member
+
+from eilogin.portal import make_portal
 
 pytestmark = pytest.mark.real
 
@@ -18,6 +24,14 @@ SERVICES = {
     "gemeente": "Gemeente Voorbeeldstad",
     "kadaster": "Kadaster",
 }
+#: Fourteen services of one portal.
+TOWNS = [
+    f"Gemeente {town}"
+    for town in (
+        *("Assen", "Breda", "Coevorden", "Delft", "Ede", "Franeker", "Gouda", "Hoorn"),
+        *("IJsselstein", "Rijswijk", "Sneek", "Tiel", "Urk", "Venlo"),
+    )
+]
 
 
 @pytest.fixture
@@ -383,3 +397,88 @@ def is_dark(citizen):
         for part in ("backgroundColor", "color")
     )
     return max(ground) < 64 and min(ink) > 192
+
+
+class ManyServices:
+    """A portal of fourteen services, and the services, on a server of this process."""
+
+    was_stopped = False
+
+    def __init__(self):
+        self._server = make_server(
+            "127.0.0.1", 0, self, server_class=_Server, handler_class=_Quiet
+        )
+        self.port = self._server.server_port
+        members = [
+            member(
+                f"s{number}.example",
+                {"nl": name},
+                links={"nl": self.url("dienst", f"/{number}")},
+            )
+            for number, name in enumerate(TOWNS)
+        ]
+        keywords = {f"s{number}.example": ["Wonen"] for number in range(5)}
+        trust = hub_and(*members, keywords=keywords, public_url=self.url("portaal", ""))
+        self._portal = make_portal({})
+        self._known = {"eilogin.trust": trust, "eilogin.session": LOGIN}
+
+    def url(self, host, path="/"):
+        return f"http://{host}.localhost:{self.port}{path}"
+
+    def __call__(self, environ, start_response):
+        if environ["HTTP_HOST"].startswith("portaal."):
+            return self._portal({**environ, **self._known}, start_response)
+        start_response("200 OK", [("Content-Type", "text/html; charset=UTF-8")])
+        return [
+            f"<!doctype html><title>x</title><h1>{environ['PATH_INFO']}</h1>".encode()
+        ]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class TestAPortalOfManyServices:
+    def test_is_searched_and_used_with_the_keyboard_alone(self, at_browser):
+        with ManyServices() as portal:
+            jans = at_browser(portal, "jans")
+            jans.visit("portaal").sees("Welkom, Jans Jansen").photograph("portal-many")
+            press = jans.page.keyboard.press
+            press("Tab")
+            jans.page.keyboard.type("RIJSWIJK")
+            press("Enter")
+            jans.sees("1 dienst gevonden").photograph("portal-found")
+            go_by_tab(jans, "Gemeente Rijswijk")
+            press("Enter")
+            jans.sees("/9").visit("portaal").sees("Welkom, Jans Jansen")
+            first = jans.page.get_by_role("heading", level=2).first
+            assert first.inner_text().startswith("Laatst bezocht")
+            assert jans.page.locator(".tile").first.inner_text().endswith("Rijswijk")
+            go_by_tab(jans, "Wonen (5)")
+            press("Enter")
+            jans.sees("Wonen: 5 diensten")
+            go_by_tab(jans, "Toon alle diensten")
+            press("Enter")
+            jans.sees("Welkom, Jans Jansen")
+
+
+def go_by_tab(citizen, name):
+    """Press Tab until the focus is at the link of this name, which shows it."""
+    for _ in range(20):
+        citizen.page.keyboard.press("Tab")
+        if citizen.focused() == name:
+            return
+    pytest.fail(f"no way to {name} by Tab")

@@ -162,11 +162,15 @@ class Site:
 
 
 def language_of(request: Request) -> str:
-    """The language that the visitor has chosen, or else that of the browser."""
+    """The language that the visitor has chosen, or else that of the browser.
+
+    English for a browser that asks for others, and Dutch for one that asks for none.
+    """
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    return request.accept_language.lookup(LANGUAGES, default=LANGUAGES[0])
+    default = "en" if request.headers.get("Accept-Language") else "nl"
+    return request.accept_language.lookup(LANGUAGES, default=default)
 
 
 def in_language(text: str, language: str) -> str:

@@ -176,6 +176,8 @@ class Site:
     url: str
     names: Mapping[str, str]
     descriptions: Mapping[str, str]
+    #: A ``data:`` URI, or "".
+    logo: str
 
     @property
     def host(self) -> str:
@@ -289,7 +291,10 @@ class Demo:
     def sites(self) -> list[Site]:
         """All sites, in the order of the file."""
         owns = [own_of_part(self._ini, part) for part in self._members]
-        return [Site(f"{own.public_url}/", own.names, own.descriptions) for own in owns]
+        return [
+            Site(f"{own.public_url}/", own.names, own.descriptions, own.logo)
+            for own in owns
+        ]
 
     # --- what the file names ---
 
@@ -496,6 +501,7 @@ class _Around:
                     "url": site.url,
                     "name": site.names.get(language, site.names["nl"]),
                     "description": site.descriptions.get(language, ""),
+                    "logo": site.logo,
                     "is_down": site.host in self._down,
                 }
                 for site in self._sites

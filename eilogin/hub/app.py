@@ -254,7 +254,8 @@ class HubOptions(Options, name="hub"):
         shown="none",
     )
     demo: Flag = option(
-        "show codes and passwords on the sign-in page; on a loopback address, or below "
+        "show the demo citizens on the sign-in page, with passwords and codes and a "
+        "button each that fills the form in; on a loopback address, or below "
         "``.test``, only",
         default=False,
     )

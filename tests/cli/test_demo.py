@@ -432,10 +432,10 @@ class TestTheGuide:
             "http://localhost:6543/#down",
         )
         assert opened(app, "uwv").status_int == 503
-        assert "staat uit" in self.guide(app).get_response(app).text
+        assert "Staat uit" in self.guide(app).get_response(app).text
         self.press(app, on="uwv")
         assert opened(app, "uwv").status_int == 421
-        assert "staat uit" not in self.guide(app).get_response(app).text
+        assert "Staat uit" not in self.guide(app).get_response(app).text
 
     def test_switches_nothing_else(self, app):
         assert self.press(app, off="nowhere", on="nowhere").status_int == 303

@@ -92,6 +92,14 @@ def test_a_page_that_is_not_there_says_so(site):
     assert "This page does not exist" in page.text
 
 
+@pytest.mark.parametrize(
+    ("wished", "language"), [("de-DE", "en"), ("en-GB, nl", "en"), ("", "nl")]
+)
+def test_the_language_is_that_of_the_browser(site, wished, language):
+    page = opened(site("app:uwv-site"), language=wished, **ANNA)
+    assert page.content_language == (language,)
+
+
 def test_the_language_that_a_visitor_has_chosen_comes_before_that_of_the_browser(site):
     page = opened(site("app:uwv-site"), HTTP_COOKIE="eilogin-language=en", **ANNA)
     assert page.content_language == ("en",)

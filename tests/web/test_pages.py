@@ -279,6 +279,7 @@ VALUES = {
                 "url": f"http://{word}.localhost/",
                 "name": HOSTILE,
                 "description": HOSTILE,
+                "logo": "data:," if word == "uwv" else "",
                 "is_down": word == "uwv",
             }
             for word in (

@@ -220,6 +220,20 @@ class TestThePage:
         citizen.visit(service.address(service.request()))
         assert "Inloggen bij stad.test" in citizen.browser.text
 
+    def test_shows_the_logo_of_the_service_that_asks(
+        self, citizen, service, federation, monkeypatch
+    ):
+        logo = "data:image/png;base64,AA=="
+        monkeypatch.setattr(
+            type(federation.trusts["inloggen.test"].federation),
+            "logo_of",
+            lambda _, one, language: logo if one == service.entity_id else "",
+        )
+        citizen.visit(LOGIN)
+        assert logo not in citizen.browser.page.text
+        citizen.visit(service.address(service.request()))
+        assert f'src="{logo}"' in citizen.browser.page.text
+
     def test_lets_its_form_lead_to_the_service_that_asks_and_no_other(
         self, citizen, service
     ):

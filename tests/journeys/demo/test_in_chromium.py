@@ -62,9 +62,9 @@ class TestLoggingIn:
     def test_with_the_keyboard_alone(self, anna):
         anna.visit("uwv").sees("Inloggen bij UWV")
         keyboard = anna.page.keyboard
-        for word in ("anna", "demo-anna"):
-            keyboard.press("Tab")
-            keyboard.type(word)
+        keyboard.type("anna")
+        keyboard.press("Tab")
+        keyboard.type("demo-anna")
         keyboard.press("Enter")
         anna.arrives("uwv").sees("Mijn UWV")
         for _ in range(10):
@@ -89,8 +89,29 @@ class TestLoggingIn:
         anna.page.get_by_role("alert").wait_for()
         assert "De gebruikersnaam of het wachtwoord klopt niet" in anna.text
         assert anna.page.locator("[name=username]").input_value() == "anna"
-        assert anna.page.locator("[name=password]").input_value() == ""
+        assert anna.page.locator("[name=password]:focus").input_value() == ""
         anna.photograph("sign-in-wrong").type_password().arrives("uwv")
+
+    def test_with_a_password_that_is_shown_until_it_is_sent(self, anna):
+        anna.visit("uwv").page.locator("[name=username]:focus").fill("anna")
+        field = anna.page.locator("[name=password]")
+        field.fill("demo-anna")
+        button = anna.page.get_by_role("button", name="Toon wachtwoord", exact=True)
+        for pressed, kind in (("false", "password"), ("true", "text")) * 2:
+            assert button.get_attribute("aria-pressed") == pressed
+            assert field.get_attribute("type") == kind
+            button.click()
+        button.click()
+        assert field.get_attribute("type") == "text"
+        # What the form sends is the password, and the browser sees it as one again.
+        anna.page.evaluate(
+            """document.getElementById("sign-in").addEventListener("submit", () =>
+                sessionStorage.sent = document.getElementById("password").type)"""
+        )
+        anna.page.locator("[name=login]").click()
+        anna.arrives("uwv")
+        anna.visit("inloggen", "/login").sees("Inloggen")
+        assert anna.page.evaluate("sessionStorage.sent") == "password"
 
     def test_in_two_tabs_at_the_same_time(self, anna):
         other = anna.tab()

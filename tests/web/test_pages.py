@@ -869,7 +869,7 @@ def test_a_receipt_is_told_by_shapes_and_not_by_colour_alone(
     text = pages.page(environ(), "receipt.html", **values).text
     assert f'<div class="card {tone}">' in text
     signs = re.findall(r'<svg class="sign (\w+)"[^>]* aria-hidden="true">', text)
-    assert signs == [mark, "again", "missed", "missed", "done"]
+    assert signs == [mark, "again", "missed", "alert", "done"]
 
 
 @pytest.mark.parametrize(

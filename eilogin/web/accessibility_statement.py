@@ -30,7 +30,7 @@ def page(environ: "WSGIEnvironment", pages: Pages) -> Response:
         environ,
         "accessibility.html",
         name=name_of(own, language),
-        about=own.public_url,
+        about=own.public_url.partition("//")[2],
         compliance=said.status,
         letter=STATUSES[said.status],
         gaps=said.gaps.get(spoken, ()),

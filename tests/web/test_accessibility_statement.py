@@ -47,6 +47,7 @@ def test_says_how_far_the_pages_are_and_whom_to_tell(site):
     assert page.html.title.string.startswith("Toegankelijkheidsverklaring")
     text = " ".join(page.html.get_text().split())
     assert "Gemeente Proef wil dat iedereen de website kan gebruiken" in text
+    assert "waarmee u inlogt en uitlogt op uwv.test." in text
     assert "voldoen gedeeltelijk aan de eisen. Dit is status B van" in text
     assert "Het contrast van <b>knoppen</b> is te laag." in text
     assert "Deze verklaring is opgesteld op 2 november 2026." in text

@@ -183,6 +183,8 @@ def post(served, host, target, *lines, body=b""):
 def pages_of_strangers(served):
     """What who is nobody gets to see by one request."""
     yield get(served, UWV, "/eilogin/acs")
+    yield get(served, UWV, "/eilogin/accessibility")
+    yield post(served, UWV, "/eilogin/accessibility", OWN_PAGE, body=b"a=b")
     yield get(served, UWV, "/eilogin/nothing")
     yield get(served, UWV, "/eilogin/slo")
     yield get(served, UWV, "/eilogin/slo/soap")
@@ -327,7 +329,6 @@ def policies_in(answer):
 
 #: Pages to which these ways do not lead, with the test that does.
 ELSEWHERE = {
-    "accessibility.html": "tests/web/test_accessibility_statement.py",
     "attribute_missing.html": "tests/filters/test_identity.py",
     "confirm_everywhere.html": "tests/journeys/test_logout_options.py",
     "body_too_large.html": "tests/cli/test_large_bodies.py",
@@ -399,6 +400,7 @@ ENCODED = quote(MARK, safe="")
         (UWV, "/eilogin/logout"),
         (UWV, "/eilogin/slo"),
         (UWV, "/eilogin/again"),
+        (UWV, "/eilogin/accessibility"),
         (UWV, f"/eilogin/{ENCODED}"),
         (MIJN, "/"),
         (MIJN, "/go"),

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from eilogin import settings
+from eilogin import clock, settings
 from eilogin.cli import inventory, limits
 from eilogin.cli.capabilities import Known
 from eilogin.cli.exposure import exposures, without_server
@@ -18,6 +18,7 @@ from eilogin.cli.inifile import IniFile
 from eilogin.cli.pipelines import Part, Pipelines, Stack
 from eilogin.errors import LOGOUT_IMPOSSIBLE
 from eilogin.federation.own import HUB
+from eilogin.federation.own_options import OwnOptions
 from eilogin.federation.trust_options import TrustOptions, is_on_loopback
 from eilogin.filters.identity import IdentityOptions
 from eilogin.filters.login import LoginOptions
@@ -48,6 +49,8 @@ _HOLD_THREADS = ("artifacts_at_once", "logouts_at_once")
 _THREADS = 4
 
 _MINUTE = 60
+#: Days after which a statement is old.
+_YEAR = 366
 _LONGEST_TO_WARN_OF = 20 * 3600
 
 #: File systems that are gone when the machine stops.
@@ -238,7 +241,16 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
         yield from _odd_methods(part)
         yield from _odd_values(part)
         yield from _odd_texts(part)
+    yield from _old_statement(part, options)
     yield from _without_logout(part, options)
+
+
+def _old_statement(part: Part, options: Options) -> Iterator[Note]:
+    """An accessibility statement that has to be drawn up anew."""
+    day = options.accessibility_date if isinstance(options, OwnOptions) else None
+    if day is not None and (clock.utc(clock.now()).date() - day).days > _YEAR:
+        text = "is more than a year ago; draw up the accessibility statement anew"
+        yield Note.at(part, "accessibility_date", text)
 
 
 def _without_units(part: Part) -> Iterator[Note]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -1713,6 +1714,18 @@ class TestWhatIsHardlyMeant:
         ]
         site.set("filter:uwv-eilogin", idle="15s", max_session="60")
         assert self.notes(site, run) == []
+
+    @pytest.mark.parametrize("section", ["filter:uwv-eilogin", "filter:hub-trust"])
+    def test_an_old_accessibility_statement_is_noted(self, site, run, section):
+        site.set(
+            section, accessibility_status="none", accessibility_contact="hulp@uwv.test"
+        )
+        today = clock.utc(clock.now()).date()
+        for days, notes in ((400, 1), (300, 0)):
+            site.set(section, accessibility_date=str(today - timedelta(days=days)))
+            told = "is more than a year ago; draw up the accessibility statement anew"
+            note = f"note: [{section}] accessibility_date: {told}"
+            assert self.notes(site, run) == notes * [note]
 
     def test_an_attribute_that_no_citizen_has_is_noted(self, site, run):
         site.set("app:hub", release="* mial bsn required\n  category:urn:c cn")

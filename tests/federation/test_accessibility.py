@@ -5,8 +5,14 @@ from datetime import date
 import pytest
 import time_machine
 from key_pairs import key_pair
+from pydantic import TypeAdapter, ValidationError
 
-from eilogin.federation.accessibility import Accessibility
+from eilogin.federation.accessibility import (
+    Accessibility,
+    ContactAddress,
+    Day,
+    Gaps,
+)
 from eilogin.federation.own_options import OwnOptions, own_of
 from eilogin.settings import attempt
 
@@ -107,3 +113,11 @@ def test_is_not_begun_without_its_status(told):
 def test_refuses_what_it_cannot_say(told, option, value, expected):
     _, faults = told(**WHOLE | {f"accessibility_{option}": value})
     assert any(expected in fault for fault in faults), faults
+
+
+def test_values_that_are_no_text_stay_as_they_are():
+    day = date(2026, 12, 1)
+    assert TypeAdapter(Day).validate_python(day) == day
+    assert TypeAdapter(Gaps).validate_python(("x",)) == ("x",)
+    with pytest.raises(ValidationError, match="a valid string"):
+        TypeAdapter(ContactAddress).validate_python(1)

@@ -133,6 +133,11 @@ class Citizen:
         go(self.page, self.demo.url(host, path))
         return self
 
+    def open_guide(self):
+        """Open the address that the demo prints first."""
+        self.page.goto(f"http://localhost:{self.demo.port}/")
+        return self
+
     def leave(self):
         """Go away from the page: nothing of it asks for anything any more."""
         self.page.goto("about:blank")

@@ -74,6 +74,14 @@ class TestLoggingIn:
         keyboard.press("Enter")
         anna.sees("U bent overal uitgelogd")
 
+    def test_with_the_button_of_a_citizen_and_the_keyboard(self, anna):
+        anna.visit("uwv").sees("Inloggen bij UWV").click("Anna de Proef")
+        anna.page.locator("[name=login]:focus").wait_for()
+        assert anna.page.locator("[name=password]").input_value() == "demo-anna"
+        anna.photograph("sign-in-filled").page.locator("[name=login]").focus()
+        anna.page.keyboard.press("Enter")
+        anna.arrives("uwv")
+
     def test_without_javascript(self, demo, at_browser):
         anna = at_browser(demo, java_script_enabled=False)
         anna.log_in("mijnoverheid").click("UWV").arrives("uwv")
@@ -377,6 +385,16 @@ class TestHerBrowser:
 
 
 class TestTheDemo:
+    def test_begins_with_a_guide(self, anna):
+        anna.open_guide().sees("Probeer Eenmalig Inloggen").photograph("guide")
+        assert f"Start here: {anna.page.url}" in anna.demo.output
+        anna.page.get_by_role("link", name="Kadaster", exact=True).click()
+        anna.sees("Welkom bij het Kadaster")
+
+    def test_begins_so_in_english_in_the_dark_too(self, demo, at_browser):
+        anna = at_browser(demo, locale="en-GB", color_scheme="dark").open_guide()
+        anna.sees("Try Eenmalig Inloggen").photograph("guide-dark", "en")
+
     def test_goes_on_after_ctrl_c_where_it_was(self, own_demo, at_browser):
         anna = at_browser(own_demo).log_in("uwv", "/notitie").keep_note("blijft")
         anna.leave()

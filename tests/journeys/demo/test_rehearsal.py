@@ -105,6 +105,15 @@ def test_a_logout_is_answered_as_it_was_chosen(tester, answer, seen):
     assert "U bent hier niet ingelogd" in tester.text
 
 
+def test_at_another_service_who_is_logged_in_can_be_somebody_else(tester):
+    tester.type_password().arrives("svb", "/mijn")
+    tester.visit("duo", "/mijn").sees("U bent al ingelogd").photograph("not-me")
+    tester.click("Dit ben ik niet: log overal uit")
+    tester.sees("Inloggen bij Dienst Uitvoering Onderwijs").click("Bram van den Test")
+    tester.page.locator("[name=login]:focus").click()
+    tester.arrives("duo", "/mijn").photograph("duo")
+
+
 @pytest.fixture
 def shown_where(demo, at_browser):
     """Before the page that says where a citizen is in: at one a step-up has failed."""

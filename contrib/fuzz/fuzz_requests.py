@@ -28,6 +28,7 @@ _BELOW = (
     "/", "/mijn", "/open", "/eilogin/acs", "/eilogin/login", "/eilogin/logout",
     "/eilogin/slo", "/eilogin/slo/soap", "/eilogin/session", "/eilogin/metadata",
     "/eilogin/discovery", "/eilogin/again", "/eilogin/", "/eilogin/warning.js",
+    "/eilogin/language",
 )  # fmt: skip
 _AT_HUB = (
     "/", "/sso", "/slo", "/slo/soap", "/artifact", "/metadata", "/login", "/logout",

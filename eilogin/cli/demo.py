@@ -42,7 +42,8 @@ from eilogin.operator import (
     sign_all,
 )
 from eilogin.saml.metadata import EntityDescriptor, write_entity
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import allow_only, read_form, require_own_form
 from eilogin.web.urls import see_other
 

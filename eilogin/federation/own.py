@@ -48,6 +48,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         PARTICIPANT: {
             "metadata": "/metadata",
+            "language": "/language",
             "login": "/login",
             "discovery": "/discovery",
             "acs": "/acs",
@@ -63,6 +64,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         HUB: {
             "home": "/",
             "metadata": "/metadata",
+            "language": "/language",
             "login": "/login",
             "sso": "/sso",
             "artifact": "/artifact",

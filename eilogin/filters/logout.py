@@ -55,9 +55,11 @@ from eilogin.visit.logged_out_elsewhere import AFTER, LoggedOutElsewhere
 from eilogin.visit.refusals import ways_back
 from eilogin.visit.telling import HubTold, LogoutBindings
 from eilogin.web import environ as env
+from eilogin.web.frame import name_of
 from eilogin.web.inbound import read_message, verify
+from eilogin.web.languages import ASK, language_of
 from eilogin.web.outbound import soap_fault
-from eilogin.web.pages import Pages, language_of, note_refusal, with_hsts
+from eilogin.web.pages import Pages, note_refusal, with_hsts
 from eilogin.web.requests import (
     allow_only,
     is_in_advance,
@@ -288,7 +290,7 @@ class LogoutFilter:
         if environ["REQUEST_METHOD"] == "POST":
             require_own_form(environ, public_url)
             wanted = read_form(environ).get("next")
-        elif is_own_navigation(environ, public_url):
+        elif is_own_navigation(environ, public_url) and not _is_asking(environ):
             wanted = read_query(environ).get("next")
         else:
             # A link on another site must not log anybody out by itself.
@@ -394,7 +396,7 @@ class LogoutFilter:
             environ,
             "confirm_logout.html",
             action=own.url("logout"),
-            name=own.names[language_of(environ)],
+            name=name_of(own, language_of(environ)),
             is_here=env.session_to_end(environ) is not None,
             back_url=at(own.public_url, root(own.public_url)),
             # The form's redirect leads to the hub.
@@ -436,6 +438,11 @@ class LogoutFilter:
         # Logged in again since.
         public_url = env.trust(environ).own.public_url
         return see_other(at(public_url, root(public_url)))
+
+
+def _is_asking(environ: "WSGIEnvironment") -> bool:
+    """Whether the page of this address is to ask first, wherever the link stands."""
+    return read_query(environ).get(ASK) == "yes"
 
 
 def _logout_addresses(trust: Trust) -> Iterator[str]:

@@ -5,7 +5,7 @@
 also ``wsgi.url_scheme`` and ``HTTP_HOST``, as ``public_url`` says
 (:mod:`eilogin.web.public_origin`); a session that was made for
 another participant, or by a hub that is none of ours any more, is taken out of environ.
-*Changes in the answer*: answers ``/eilogin/metadata`` itself,
+*Changes in the answer*: answers ``/eilogin/metadata`` and ``/eilogin/language`` itself,
 ``/eilogin/accessibility`` if there is a statement, ``/eilogin/metrics`` for who brings
 ``metrics_token``, and 404 for addresses below the prefix where nothing is::
 
@@ -62,6 +62,7 @@ from eilogin.web import accessibility_statement, looks
 from eilogin.web import environ as env
 from eilogin.web.composition import MOUNT_CURE, require_inside
 from eilogin.web.frame import icon_answer, is_icon_asked
+from eilogin.web.languages import choose
 from eilogin.web.numbers import Numbers
 from eilogin.web.pages import Pages, with_hsts
 from eilogin.web.public_origin import PublicOrigin
@@ -149,6 +150,8 @@ class TrustFilter:
         """What this filter answers itself, or None."""
         if address == "metadata":
             return self._own_metadata(environ)
+        if address == "language":
+            return self._language(environ)
         if address == "accessibility":
             return self._statement(environ)
         if address == "metrics" and self.trust.own.role == PARTICIPANT:
@@ -223,6 +226,12 @@ class TrustFilter:
         try:
             return self._numbers.respond(environ, self.trust)
         except (NotFound, MethodNotAllowed) as error:
+            return self._refused(environ, error, "address")
+
+    def _language(self, environ: "WSGIEnvironment") -> Response:
+        try:
+            return with_hsts(environ, choose(environ))
+        except MethodNotAllowed as error:
             return self._refused(environ, error, "address")
 
     def _metadata(self) -> bytes:

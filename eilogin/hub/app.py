@@ -61,9 +61,10 @@ from eilogin.visit import pending_logout
 from eilogin.visit.pending_logout import PendingLogouts
 from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
+from eilogin.web.languages import language_of
 from eilogin.web.numbers import Numbers
 from eilogin.web.outbound import soap_fault
-from eilogin.web.pages import Pages, language_of, note_refusal, with_hsts
+from eilogin.web.pages import Pages, note_refusal, with_hsts
 from eilogin.web.requests import (
     allow_only,
     read_form,

@@ -18,7 +18,8 @@ from eilogin.hub.receipts import Receipt
 from eilogin.saml import messages
 from eilogin.web import environ as env
 from eilogin.web.inbound import Inbound
-from eilogin.web.pages import language_of, note_refusal
+from eilogin.web.languages import language_of
+from eilogin.web.pages import note_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -64,13 +64,14 @@ from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.inbound import read_message, receive_soap, verify
+from eilogin.web.languages import language_of
 from eilogin.web.outbound import (
     binding_missing,
     logout_response,
     send_through_browser,
     soap_answer,
 )
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import (
     allow_only,
     read_form,

@@ -31,7 +31,8 @@ from eilogin.saml import messages
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import Inbound
-from eilogin.web.pages import language_of, note_refusal
+from eilogin.web.languages import language_of
+from eilogin.web.pages import note_refusal
 from eilogin.web.references import read_reference
 from eilogin.web.urls import see_other
 

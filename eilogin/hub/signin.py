@@ -33,7 +33,8 @@ from eilogin.visit.whereabouts import network_here
 from eilogin.web import environ as env
 from eilogin.web import sparing_log
 from eilogin.web.cookies import Cookie
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import (
     allow_only,
     read_form,

@@ -43,8 +43,9 @@ from eilogin.visit.under_way import require_store
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
 from eilogin.web.inbound import receive, receive_soap
+from eilogin.web.languages import language_of
 from eilogin.web.outbound import soap_answer
-from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.pages import Pages, note_refusal
 from eilogin.web.requests import (
     allow_only,
     read_form,

@@ -43,12 +43,8 @@ from eilogin.sessions import Login
 from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
 from eilogin.web.frame import icon_answer, name_of
-from eilogin.web.pages import (
-    Pages,
-    allow_own_images,
-    language_of,
-    with_hsts,
-)
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages, allow_own_images, with_hsts
 from eilogin.web.requests import allow_only, is_own_navigation, origin_of
 from eilogin.web.urls import root, see_other
 
@@ -346,8 +342,9 @@ def _hours(environ: "WSGIEnvironment", limit: str) -> float:
 
 
 def _in(texts: Mapping[str, str], language: str) -> str:
-    """What we say of ourselves, in a language or else another; or ""."""
-    return texts.get(language) or next(iter(texts.values()), "")
+    """What we say of ourselves, in a language, in English or in another; or ""."""
+    first = next(iter(texts.values()), "")
+    return texts.get(language) or texts.get("en") or first
 
 
 def _first_page(environ: "WSGIEnvironment") -> str | None:

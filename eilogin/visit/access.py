@@ -20,7 +20,9 @@ from eilogin.visit import limits
 from eilogin.visit.conditions import Attributes, Condition, is_told
 from eilogin.visit.rules import OFF, OPTIONAL, Rule
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.frame import name_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.urls import root, this_page
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def refuse(
         again=root(own.public_url),
         template="no_access.html",
         needed=[(one.name, one.shown) for one in conditions],
-        name=own.names[language_of(environ)],
+        name=name_of(own, language_of(environ)),
         logout_url=f"{own.url('logout')}?{after}",
     )
 

@@ -38,7 +38,9 @@ from eilogin.visit.under_way import PendingLogin
 from eilogin.visit.waiting import Answer, keep, tell_lost
 from eilogin.visit.whereabouts import Whereabouts
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.frame import name_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.urls import root
 
 if TYPE_CHECKING:
@@ -190,7 +192,7 @@ class AssertionConsumer:
             action=trust.own.url("acs"),
             answer=answer.key,
             logged_in=env.session(environ) is not None,
-            service=trust.own.names[language],
+            service=name_of(trust.own, language),
             hub=trust.federation.name_of(answer.pending.hub, language),
             website_url=root(trust.own.public_url),
         )

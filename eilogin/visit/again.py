@@ -42,7 +42,9 @@ from eilogin.visit.per_tab import MOST_EXPIRED
 from eilogin.visit.whereabouts import Whereabouts, network_here, wider
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie, names
-from eilogin.web.pages import Headers, Pages, language_of
+from eilogin.web.frame import name_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Headers, Pages
 from eilogin.web.requests import (
     announced_size,
     body_in_pieces,
@@ -216,7 +218,7 @@ class SecondChance:
             status=403,
             headers=headers,
             login_url=login_address(environ, target, level),
-            name=_own(environ).names[language_of(environ)],
+            name=name_of(_own(environ), language_of(environ)),
             idle_hours=idle_limit(environ) / 3600 or None,
             kept_hours=LIFETIME / 3600,
             **why_again(environ, level),
@@ -231,7 +233,7 @@ class SecondChance:
             "form_too_large.html",
             status=error.status,
             limit=shown_size(self._limit),
-            name=_own(environ).names[language_of(environ)],
+            name=name_of(_own(environ), language_of(environ)),
             login_url=login_address(environ, root(_own(environ).public_url), level),
         )
 
@@ -253,7 +255,7 @@ class SecondChance:
             action=form.target,
             field=_FIELD,
             handle=handle,
-            name=_own(environ).names[language_of(environ)],
+            name=name_of(_own(environ), language_of(environ)),
             sent=form.sent,
             path=unquote(form.target.partition("?")[0]),
             back_url=root(_own(environ).public_url),

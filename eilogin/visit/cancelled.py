@@ -27,7 +27,8 @@ from eilogin.visit.targets import page_to_go_back_to
 from eilogin.visit.warning import Said
 from eilogin.web import environ as env
 from eilogin.web.cookies import Cookie
-from eilogin.web.pages import language_of
+from eilogin.web.languages import language_of
+from eilogin.web.looks import FALLBACK
 from eilogin.web.requests import is_looked_at, origin_of, wants_page
 from eilogin.web.urls import at, see_other, this_page
 
@@ -185,7 +186,8 @@ class Saying:
         return inject(self._app, environ, start, choose)
 
     def _tag(self, environ: "WSGIEnvironment") -> bytes:
-        language = language_of(environ)
+        wanted = language_of(environ)
+        language = wanted if wanted in self._texts else FALLBACK
         said = self._texts[language]
         if has_ended(environ):
             said = f"{said} {ENDED[language]}"

@@ -32,7 +32,9 @@ from eilogin.visit.asking import login_address
 from eilogin.web import environ as env
 from eilogin.web import sparing_log
 from eilogin.web.cookies import Cookie
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.frame import name_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import is_own_navigation
 from eilogin.web.urls import see_other
 
@@ -198,7 +200,7 @@ def page(
     return pages.page(
         environ,
         "choose_hub.html",
-        service=trust.own.names[language],
+        service=name_of(trust.own, language),
         last=known,
         hubs=sorted(choices.values(), key=lambda choice: choice.name.casefold()),
     )

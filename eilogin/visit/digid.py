@@ -216,6 +216,11 @@ def error_texts(said: str, said_en: str) -> Mapping[str, str]:
     return {**texts, "en": said_en} if said_en else texts
 
 
+def said_in(texts: Mapping[str, str], language: str) -> str:
+    """What one of these says in a language, or else in English."""
+    return texts.get(language) or texts["en"]
+
+
 def cancel_texts(said: str, said_en: str) -> Mapping[str, str]:
     """What a cancelled login says in each language, as ``cancel_text`` has it."""
     texts = {"nl": said, "en": said} if said else _CANCELLED

@@ -13,7 +13,8 @@ from eilogin import clock
 from eilogin.visit import choosing, inside
 from eilogin.visit.targets import public_page
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.urls import at, see_other
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from eilogin.visit.cancelled import page_before
 from eilogin.visit.choosing import have_chosen, known_hub
 from eilogin.visit.digid import session_faults
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, json_answer, language_of
+from eilogin.web.frame import name_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages, json_answer
 from eilogin.web.requests import is_in_frame, is_navigation, wants_page
 from eilogin.web.urls import see_other, this_page
 
@@ -170,7 +172,7 @@ class LoginNeeded:
             "login_needed.html",
             status=403,
             login_url=address,
-            name=env.trust(environ).own.names[language_of(environ)],
+            name=name_of(env.trust(environ).own, language_of(environ)),
             was_sent=was_sent,
             is_whole=is_whole,
             back_url=back_url,

@@ -33,7 +33,9 @@ from eilogin.visit.silence import way_back
 from eilogin.visit.targets import is_own_address
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of, note_refusal
+from eilogin.web.frame import name_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages, note_refusal
 from eilogin.web.requests import origin_of
 from eilogin.web.urls import root, this_page
 
@@ -242,7 +244,7 @@ class NoLogin:
             status=409,
             reference=note_refusal(error, "login", environ),
             telephone=own.telephone,
-            name=own.names[language_of(environ)],
+            name=name_of(own, language_of(environ)),
             website_url=root(own.public_url),
         )
 

@@ -28,9 +28,11 @@ from eilogin.errors import (
 from eilogin.saml.levels import LEVELS
 from eilogin.visit import choosing, rounds
 from eilogin.visit.asking import to_first_page
+from eilogin.visit.digid import said_in
 from eilogin.visit.targets import public_page
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import wants_page
 from eilogin.web.urls import root, this_page
 
@@ -81,7 +83,7 @@ class Refusals:
             event="login",
             again=_again(environ, error),
             template="subject_changed.html" if is_another else "digid_failed.html",
-            words=self._failed[language_of(environ)],
+            words=said_in(self._failed, language_of(environ)),
             ended=ended,
             back_url=public_page(environ),
         )

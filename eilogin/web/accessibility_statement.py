@@ -9,7 +9,8 @@ from eilogin.errors import NotFound
 from eilogin.federation.accessibility import STATUSES
 from eilogin.web import environ as env
 from eilogin.web.frame import name_of
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import allow_only
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from webob import Response
-from webob.acceptparse import create_accept_language_header
 
 from eilogin import audit, metrics
 from eilogin.errors import (
@@ -40,7 +39,8 @@ from eilogin.errors import (
 )
 from eilogin.web import environ as env
 from eilogin.web.frame import frame_of
-from eilogin.web.looks import LANGUAGES, Look, look_of, packaged
+from eilogin.web.languages import choices, chosen_here, language_of
+from eilogin.web.looks import Look, languages_of, look_of, packaged
 from eilogin.web.references import new_reference
 from eilogin.web.refusal_lines import Kind, Line, RefusalLines
 from eilogin.web.requests import fills_window, is_navigation, origin_of
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Most characters of an Accept-Language that is looked at.
-_LONGEST_WISH = 200
 #: A year, as DIGID.md 5.2 demands.
 _HSTS = "max-age=31536000"
 #: Pages that may stand in frames of their own site, where the browser says that this is
@@ -155,7 +153,10 @@ class Pages:
         ``folder`` is that of the site (``templates``), if it has one.
         """
         look = look_of(self._packages, folder)
-        return {language: look.render(language, template, {}) for language in LANGUAGES}
+        return {
+            language: look.render(language, template, {})
+            for language in languages_of(folder)
+        }
 
     def auto_post(  # noqa: PLR0913 - the parts of one answer
         self,
@@ -257,7 +258,7 @@ class Pages:
         }
         values = {**values, **marked}
         language = language_of(environ)
-        text, stylesheet = self._rendered(environ, language, template, values)
+        text, stylesheet, language = self._rendered(environ, language, template, values)
         policy = _policy(
             _hash_of(stylesheet),
             form_action,
@@ -274,6 +275,7 @@ class Pages:
                 ("Content-Security-Policy", policy),
                 *_FRAMING.get(ancestor, ()),
                 *_COMMON,
+                *chosen_here(environ),
             ],
         )
         return with_hsts(environ, page)
@@ -284,22 +286,27 @@ class Pages:
         language: str,
         template: str,
         values: Mapping[str, Any],
-    ) -> tuple[str, str]:
-        """The text of a page, and the stylesheet in it.
+    ) -> tuple[str, str, str]:
+        """The text of a page, the stylesheet in it, and the language that it has.
 
         Ours, where that of the site fails: she came for something else than its looks.
         """
         trust = environ.get(env.TRUST)
         folder = None if trust is None else trust.own.templates
         accent = None if trust is None else trust.own.accent
-        values = {**frame_of(environ, language), **values}
+        around = {
+            "languages": choices(environ, language, values),
+            **frame_of(environ, language),
+        }
+        values = {**around, **values}
 
-        def dressed(look: Look) -> tuple[str, str]:
+        def dressed(look: Look) -> tuple[str, str, str]:
             style = look.wearing(accent)
             # Its hash is in the policy.
             marked = Markup(style)  # noqa: S704 - ours or the sysadmin's
             dressing = {**values, "stylesheet": marked}
-            return look.render(language, template, dressing), style
+            spoken = look.spoken(language)
+            return look.render(spoken, template, dressing), style, spoken
 
         if folder is not None:
             try:
@@ -312,20 +319,6 @@ class Pages:
                     str(error)[:_LONGEST_CAUSE],
                 )
         return dressed(self._ours)
-
-
-def language_of(environ: "WSGIEnvironment") -> str:
-    """The language of :data:`LANGUAGES` that the browser prefers (RFC 4647 3.4).
-
-    The first one too where the header is longer than any browser's.
-    """
-    wish = environ.get("HTTP_ACCEPT_LANGUAGE")
-    # WebOb compares every range with every other one.
-    if wish is not None and len(wish) > _LONGEST_WISH:
-        return LANGUAGES[0]
-    header = create_accept_language_header(wish)
-    # The last subtag of an offer is not cut off, that of a wish is: "en-GB" is "en".
-    return header.lookup(LANGUAGES, default=LANGUAGES[0]) or LANGUAGES[0]
 
 
 def json_answer(

@@ -13,7 +13,7 @@ import pytest
 from key_pairs import key_pair
 from lxml import etree
 from shibboleth import complaints, require_shibboleth
-from sloppy import DRAWING, ENTITY_ID, PIXEL, rich
+from sloppy import ENTITY_ID, rich
 
 from eilogin.errors import EiloginError
 from eilogin.operator import read_member
@@ -28,9 +28,6 @@ MANY = 80
 
 TEXTS = (
     *("", " ", "x y", "not base64!", "%zz", "http://[", "-1", "true", "maybe", "é"),
-    *(f"data:image/png;base64,{PIXEL}", f"data:image/svg+xml;base64,{DRAWING}"),
-    *("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' id='[1]'/%3E",),
-    *("data:text/html,<script>alert(1)</script>", "data:image/gif;base64,R0lGODlh"),
     *("::", "urn:", "#", "?", "mailto:a b", "<>", "99999999999", "a\u2028b"),
 )
 ATTRIBUTES = (

@@ -396,6 +396,7 @@ ENCODED = quote(MARK, safe="")
     ("host", "path"),
     [
         (UWV, "/eilogin/login"),
+        (UWV, "/eilogin/language"),
         (UWV, "/eilogin/acs"),
         (UWV, "/eilogin/logout"),
         (UWV, "/eilogin/slo"),
@@ -407,6 +408,7 @@ ENCODED = quote(MARK, safe="")
         (MIJN, "/logo"),
         (HUB, "/"),
         (HUB, "/login"),
+        (HUB, "/language"),
         (HUB, "/sso"),
         (HUB, "/slo"),
         (HUB, f"/{ENCODED}"),

@@ -46,6 +46,7 @@ PAGES, BROUGHT, FORMS = "GET, HEAD", "GET, POST", "POST"
 ALLOWED = {
     UWV: {
         "/eilogin/metadata": PAGES,
+        "/eilogin/language": PAGES,
         "/eilogin/login": PAGES,
         "/eilogin/discovery": PAGES,
         "/eilogin/acs": BROUGHT,
@@ -59,6 +60,7 @@ ALLOWED = {
     HUB: {
         "/": "GET, HEAD, POST",
         "/metadata": PAGES,
+        "/language": PAGES,
         "/login": "GET, HEAD, POST",
         # A participant looks by HEAD whether its hub is there.
         "/sso": "GET, HEAD, POST",

@@ -500,6 +500,8 @@ PUBLIC = {
     # Handles of kept forms, each of which the store has looked up before.
     ("eilogin/visit/kept.py", "one.handle == handle"),
     ("eilogin/visit/kept.py", "one.handle != handle"),
+    # The language of a page.
+    ("eilogin/web/languages.py", "code == language"),
     # The name of a cookie, and of a header.
     ("eilogin/filters/session.py", "environ[env.COOKIE].name == self.cookie.name"),
     ("eilogin/visit/set_cookies.py", "name.lower() == _SET_COOKIE"),

@@ -414,6 +414,14 @@ class TestTheGuide:
             assert f"Gebruikersnaam: {name}. Wachtwoord: {password}" in page.text
         assert page.headers["X-Frame-Options"] == "DENY"
 
+    def test_is_in_english_for_who_chooses_that(self, app):
+        page = self.guide(app).get_response(app)
+        assert 'href="?language=en"' in page.text
+        page = Request.blank("/?language=en", base_url="http://localhost:6543")
+        answer = page.get_response(app)
+        assert answer.headers["Content-Language"] == "en"
+        assert answer.headers["Set-Cookie"].startswith("__Host-eilogin-language=en;")
+
     def test_has_the_journeys_of_which_the_sites_are_there(self, app):
         page = self.guide(app, headers={"Accept-Language": "en"}).get_response(app)
         assert "Try Eenmalig Inloggen" in page.text

@@ -227,7 +227,7 @@ class TestWhoIsLoggedIn:
         assert "q7Xw2" not in line
         wanted = user.removeprefix("attribute:")
         assert f"'user' expects one of {wanted}; the hub told the attributes" in line
-        missing = re.search("<li>(.*)</li>", answer.text)[1]
+        missing = re.search("<main.*<li>(.*)</li>", answer.text, re.DOTALL)[1]
         assert missing == user.removeprefix("attribute:")
 
     def test_is_told_to_the_application_and_to_no_access_log(self, visitor):

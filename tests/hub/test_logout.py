@@ -1005,7 +1005,7 @@ class TestWhereOneMayWait(TestAsManyAsMayWait):
     ):
         """Neither the code of hers that signs in, nor the logout of who was there."""
         citizen = bram.citizen
-        citizen.visit(f"{HUB}/login?level=midden&other=yes")
+        citizen.visit(f"{HUB}/login?level=midden")
         url, page = bram.browser.url, bram.browser.page
         code = citizen.code("chaima")
         end = under_way(logout_of())

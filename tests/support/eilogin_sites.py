@@ -6,7 +6,6 @@ hub may stand behind another one, which its operator does not know of.
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,6 @@ from key_pairs import key_pair
 from lxml import etree
 from peer_servers import LOOPBACK, Clock, EiloginServe, Server
 from real_parts import free_ports
-from sloppy import DRAWING
 
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import is_member, own_of_part, parts_of
@@ -71,8 +69,6 @@ use = egg:eilogin{filter}
 public_url = http://{host}.localhost:{visitors}
 back_channel_url = http://{host}.localhost:{servers}
 name = {title}
-logo = %(here)s/logo.svg
-keywords = werk, ziek zijn
 {options}
 """
 
@@ -155,7 +151,6 @@ class Ours:
         self._is_signed = signed
         self._sites, self._hub, self._above = sites, hub, above
         self._ini_file = folder / "paste.ini"
-        (folder / "logo.svg").write_bytes(b64decode(DRAWING))
         self._write_ini(["federation.xml"])
         self._write_belongings([*sites, HUB, ABOVE, "federation"])
 

@@ -4,6 +4,8 @@ PLAIN = {
     "names": {"nl": "UWV", "en": "UWV"},
     "telephone": "",
     "templates": None,
+    "role": "participant",
+    "url": lambda address: f"https://uwv.test/eilogin/{address}",
     "logo": "",
     "accent": None,
     "footer": (),

@@ -36,7 +36,9 @@ def chooser(federation, hub, attacker_key):
 
 def links(browser):
     tree = html.document_fromstring(browser.page.text)
-    return [" ".join(link.text_content().split()) for link in tree.iter("a")]
+    return [
+        " ".join(link.text_content().split()) for link in tree.find(".//main").iter("a")
+    ]
 
 
 def with_query(url):

@@ -48,6 +48,16 @@ def sentence(english, other):
     return f'msgid "{english}"\nmsgstr "{other}"\n'
 
 
+def header(language="de", charset="utf-8", plurals="nplurals=2; plural=(n != 1);"):
+    """The first five lines of a catalogue."""
+    said = (
+        f"Language: {language}",
+        f"Content-Type: text/plain; charset={charset}",
+        f"Plural-Forms: {plurals}",
+    )
+    return 'msgid ""\nmsgstr ""\n' + "".join(f'"{one}\\n"\n' for one in said)
+
+
 class TestAFolder:
     def test_has_pages_in_the_place_of_ours(self, folder):
         mine = folder(cancelled__html="<p>Jammer! <a href='{{ login_url }}'>Toch?</a>")
@@ -132,10 +142,41 @@ class TestAFolder:
             ("canceled.html", b"", "did you mean 'cancelled.html'?"),
             ("receipt.js", b"", "(a part of your own: '_receipt.js')"),
             ("cancelled.html", b"{% if %}", "line 1: Expected an expression"),
-            ("cancelled.html", b"\xff", "cannot be read as UTF-8"),
+            ("cancelled.html", b"\n\xff", "line 2: cannot be read as UTF-8"),
             ("base.css", b"\xff", "cannot be read as UTF-8"),
-            ("nl.po", b"\xff", "cannot be read as UTF-8"),
-            ("de.po", b"", "base.css, nl.po or en.po"),
+            ("nl.po", b"\xff", "line 1: cannot be read as UTF-8"),
+            ("de.po", b"", "has no sentence in that language"),
+            ("xx.po", b"", "is no catalogue of a language; expected its code"),
+            ("german.po", b"", "such as 'de.po' or 'pt-BR.po'"),
+            ("de_DE.po", b"", "such as 'de.po' or 'pt-BR.po'"),
+            ("DE.po", b"", "such as 'de.po' or 'pt-BR.po'"),
+            (
+                "de.po",
+                (header(language="fr") + sentence("Back", "Zurück")).encode(),
+                "line 3: Language says 'fr'; expected 'de'",
+            ),
+            (
+                "de.po",
+                (header(charset="iso-8859-1") + sentence("Back", "x")).encode(),
+                "line 4: Content-Type says a charset of 'iso-8859-1'; expected 'utf-8'",
+            ),
+            (
+                "de.po",
+                (header() + sentence("Back", "Zurück")).encode("latin-1"),
+                "line 7: cannot be read as UTF-8",
+            ),
+            (
+                "de.po",
+                (header() + sentence("Bak", "Zurück")).encode(),
+                "line 6: 'Bak' is no sentence of ours; did you mean 'Back'?",
+            ),
+            (
+                "de.po",
+                (header(plurals="nplurals=many") + sentence("Back", "x")).encode(),
+                "expected a catalogue of gettext",
+            ),
+            ("de.po", sentence("Back", "%(name)d").encode(), "is written %%"),
+            ("de.po", sentence("Back", "100 %s").encode(), "is written %%"),
             ("nl.po", b"nonsense", "expected a catalogue of gettext"),
             (
                 "nl.po",

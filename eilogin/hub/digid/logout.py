@@ -45,7 +45,8 @@ from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
 from eilogin.web.inbound import receive
-from eilogin.web.pages import Pages, language_of
+from eilogin.web.languages import language_of
+from eilogin.web.pages import Pages
 from eilogin.web.requests import (
     allow_only,
     read_form,

@@ -196,11 +196,19 @@ function warnBeforeTheEnd({ warnSeconds, texts, accent }) {
   begin();
 }
 
+// The language of texts that a tag means (RFC 4647 3.4): "de-AT" is "de"; else nothing.
+function spoken(texts, tag) {
+  const parts = tag.toLowerCase().split("-");
+  const ranges = parts.map((_, cut) => parts.slice(0, parts.length - cut).join("-"));
+  const known = Object.keys(texts);
+  const found = ranges.map((range) => known.find((one) => one.toLowerCase() === range));
+  return found.find(Boolean);
+}
+
 // The texts in the language of the page; else in one that the browser prefers.
 function textsOfPage(texts) {
   const wanted = [document.documentElement.lang, ...navigator.languages];
-  const languages = wanted.map((tag) => tag.slice(0, 2).toLowerCase());
-  const language = languages.find((tag) => Object.hasOwn(texts, tag)) ?? "nl";
+  const language = wanted.map((tag) => spoken(texts, tag)).find(Boolean) ?? "en";
   return { language, ...texts[language] };
 }
 
@@ -333,7 +341,7 @@ class Dialog {
     const host = element("div", { [HOST]: "" });
     const root = host.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [this.#style];
-    const dialog = element("dialog", { lang: this.#texts.language });
+    const dialog = element("dialog", { lang: this.#texts.language, dir: "auto" });
     // The focus comes to the heading: what she is typing must not press a button.
     const title = element("h2", { id: "title", tabindex: "-1", autofocus: "" });
     const body = element("p", { id: "text" });

@@ -6,7 +6,7 @@ if (!fragment) return;
 document.querySelectorAll("form[method=post]").forEach(function (form) {
 form.setAttribute("action", form.getAttribute("action") + fragment);
 });
-document.querySelectorAll("a[data-login]").forEach(function (link) {
+document.querySelectorAll("a[data-login], .languages a").forEach(function (link) {
 link.hash = fragment;
 });
 })();

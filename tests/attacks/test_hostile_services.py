@@ -200,8 +200,10 @@ def test_whatever_is_searched_for_there_is_a_calm_page(parameter, text):
     ids=lambda query: ascii(query[:20]),
 )
 def test_a_query_that_is_none_is_no_error(query):
-    environ = {"QUERY_STRING": query.encode().decode("latin-1")}
-    is_calm(at(many(14)).get("/", extra_environ=environ))
+    visitor = at(many(14))
+    asked = visitor.RequestClass.blank("/", environ=visitor.extra_environ)
+    asked.environ["QUERY_STRING"] = query.encode().decode("latin-1")
+    is_calm(visitor.do_request(asked))
 
 
 @pytest.mark.parametrize(

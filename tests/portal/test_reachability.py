@@ -11,6 +11,7 @@ from eilogin.backchannel import BackChannel, Look
 from eilogin.errors import InvalidOptions
 from eilogin.portal import make_portal
 from eilogin.portal import reachability as module
+from eilogin.portal.app import PortalOptions
 
 NOTE = "Op dit moment niet bereikbaar"
 DAY = 24 * 3600.0
@@ -116,6 +117,10 @@ def test_a_file_that_cannot_be_read_is_logged_once(tmp_path, caplog):
 def test_a_place_without_such_a_file_is_refused(tmp_path, place):
     with pytest.raises(InvalidOptions, match="a file, or a new one in an existing"):
         make_portal({}, not_reachable=str(tmp_path / place))
+
+
+def test_a_program_gives_a_path(tmp_path):
+    assert PortalOptions(not_reachable=tmp_path / "down").not_reachable.name == "down"
 
 
 # --- the hub ------------------------------------------------------------------------

@@ -36,8 +36,12 @@ BENCHES = (
         what="a page of HTML of 8 kB with warn = 2m behind five filters in process, "
         "beside warn = off; the same with a Content-Security-Policy to extend",
         rows=(
-            Row(name="page with the warning", this="page", floor="page-off"),
-            Row(name="page with a policy", this="policy", floor="policy-off"),
+            Row(
+                name="page with the warning, in process", this="page", floor="page-off"
+            ),
+            Row(
+                name="page with a policy, in process", this="policy", floor="policy-off"
+            ),
         ),
         setting=_in_process,
     ),

@@ -87,7 +87,8 @@ def guarded(
 
     First that of the session, then those of the application.
     """
-    said = {"store": store, **options}
+    # What the warning costs a page is measured by itself.
+    said = {"store": store, "warn": "off", **options}
     folder.mkdir(exist_ok=True)
     federation = Federation(folder, {HOST: app}, options={HOST: said})
     browser = federation.browser()

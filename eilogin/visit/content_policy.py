@@ -34,9 +34,9 @@ Headers = list[tuple[str, str]]
 
 _ENFORCED = "content-security-policy"
 _REPORTED = "content-security-policy-report-only"
-#: A page may ask for ``integrity`` of each script.
-_INTEGRITY = "integrity-policy"
-_NAMES = frozenset((_ENFORCED, _REPORTED, _INTEGRITY))
+#: With these a page asks for ``integrity`` of each script, or for a report without.
+_INTEGRITY = frozenset(("integrity-policy", "integrity-policy-report-only"))
+_NAMES = _INTEGRITY | {_ENFORCED, _REPORTED}
 
 # What a policy is made of (RFC 9110 5.5; CSP 3, 2.2). Browsers disagree on all else.
 _PLAIN = re.compile(r"[\x21-\x7e \t]*")
@@ -93,7 +93,7 @@ def extend(headers: Headers, ours: Ours) -> Extended:
         kind = name.lower()
         if kind not in _NAMES:
             continue
-        if kind == _INTEGRITY:
+        if kind in _INTEGRITY:
             by_digest |= "script" in value.lower()
             continue
         policies = _extended(value, ours, is_enforced=kind == _ENFORCED)

@@ -50,7 +50,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("over waitress, one SELECT and its JSON, p50", None),
         ("over waitress, one GET by redis-py, p50", None),
         ("over waitress, Beaker memory, p99", None),
-        ("page with the warning", None),
+        ("page with the warning, in process", None),
         ("page with a policy, over waitress", "1.15"),
         ("answer verified, our checks", "2.20"),
         ("answer verified, both opinions", "0.45"),

@@ -165,11 +165,12 @@ def test_a_site_whose_address_no_policy_can_name_is_left_alone(name):
     assert bool(obstacle) == (name == NAME)
 
 
-def test_a_page_may_want_hashes_of_all_scripts():
+@pytest.mark.parametrize("name", ["Integrity-Policy", "integrity-policy-report-only"])
+def test_a_page_may_want_hashes_of_all_scripts(name):
     policy = "blocked-destinations=(script)"
-    assert extended(policy, "Integrity-Policy") == (policy, True, "")
+    assert extended(policy, name) == (policy, True, "")
     policy = "blocked-destinations=(style)"
-    assert extended(policy, "Integrity-Policy") == (policy, False, "")
+    assert extended(policy, name) == (policy, False, "")
 
 
 def test_other_headers_are_none_of_its_business():

@@ -79,6 +79,13 @@ class RunningDemo:
         with file.open("w") as written:
             parser.write(written)
 
+    def options(self, section):
+        """The options that a section of the ini file has."""
+        parser = configparser.RawConfigParser()
+        parser.optionxform = str
+        parser.read(self.folder / "paste.ini")
+        return [name for name in parser[section] if name not in parser.defaults()]
+
     def url(self, host, path="/"):
         return f"http://{host}.localhost:{self.port}{path}"
 

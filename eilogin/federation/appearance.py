@@ -1,4 +1,4 @@
-"""How our pages look, as options say it: a logo, a colour, links in the footer."""
+"""The types of the options ``logo``, ``accent`` and ``footer``."""
 
 import re
 from typing import Annotated
@@ -15,9 +15,9 @@ from eilogin.settings import (
     web_address,
 )
 
-#: Links in the footer whose text eilogin has in each language.
+#: Words for links in the footer; eilogin has their texts in each language.
 WORDS = ("privacy", "accessibility", "contact")
-#: Most characters of the text of one, and most of them: it is a footer.
+#: Most characters of the text of a link, and most links.
 _LONGEST_LABEL = 60
 _MOST_LINKS = 8
 _A_LOGO = (
@@ -28,7 +28,7 @@ _MAIL = re.compile(r"mailto:[\w.+-]+@[\w.-]+", re.ASCII)
 
 
 def _logo(text: str, info: ValidationInfo) -> str:
-    """The ``data:`` URI of the logo in a file; ValueError where no page may show it."""
+    """Return the logo in a file as a ``data:`` URI; ValueError if it is refused."""
     path = readable_file(text, info)
     try:
         return logos.data_uri_of_file(path)
@@ -67,10 +67,10 @@ _AN_ADDRESS = "an https address, a path of this site such as '/privacy', or 'mai
 
 
 def _address(text: str) -> str:
-    """Where a link leads; ValueError for what runs a script, or is no address."""
+    """Return the address of a link; ValueError for a script or a malformed one."""
     if _MAIL.fullmatch(text):
         return text
-    # The part of a page that it leads to is none of the address.
+    # web_address and site_path take no fragment.
     page, mark, part = text.partition("#")
     if not re.fullmatch(r"[\w.~!$&'()*+,;=:@/?%-]*", part, re.ASCII):
         raise ValueError(_AN_ADDRESS)

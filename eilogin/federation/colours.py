@@ -1,9 +1,9 @@
 """The accent colour of a site: its shades in both themes, and their contrast.
 
-A sysadmin gives one colour (``accent``). Links, buttons and outlines of the light theme
-have it as it is, so it must pass WCAG 2.2 there: 4.5:1 for text (1.4.3), which includes
+A sysadmin sets one colour (``accent``). Links, buttons and outlines of the light theme
+have this colour, so it must pass WCAG 2.2 there: 4.5:1 for text (1.4.3), which includes
 the 3:1 of outlines (1.4.11). eilogin derives the other shades, and those of the dark
-theme, with the same hue, and so that they pass too.
+theme. They have the same hue, and pass too.
 """
 
 import colorsys
@@ -62,10 +62,10 @@ class Accent:
 
     @classmethod
     def of(cls, text: str) -> "Accent":
-        """The accent that a text says.
+        """Return the accent for a text such as ``#154273``.
 
-        ValueError where it is no colour, or cannot be read on a light page; that says
-        which colour of the same hue can.
+        Raises ValueError if it is no colour, or lacks contrast on a light page. The
+        error then names the nearest colour of the same hue with enough contrast.
         """
         colour = text.strip().lower()
         if not re.fullmatch(r"#[0-9a-f]{6}", colour):
@@ -102,7 +102,7 @@ class Accent:
 
     @cached_property
     def css(self) -> str:
-        """What follows the stylesheet of a page, and has its own custom properties."""
+        """The style that follows the stylesheet of a page and sets its colours."""
         return (
             f":root {{ {self.light.css} }}\n"
             f"@media (prefers-color-scheme: dark) {{ :root {{ {self.dark.css} }} }}\n"
@@ -120,9 +120,9 @@ def _lowest_contrast(colour: str, surfaces: Iterable[str]) -> float:
 
 
 def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
-    """The nearest colour of the same hue with that contrast; it may be itself.
+    """Return the nearest colour with that contrast and the same hue; maybe itself.
 
-    Only its lightness changes: it gets darker on light surfaces, lighter on dark ones.
+    Only the lightness changes: darker on light surfaces, lighter on dark ones.
     """
     red, green, blue = (part / 255 for part in _rgb(colour))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
@@ -166,5 +166,5 @@ def _hex(parts: Iterable[float]) -> str:
 
 
 def _floored(ratio: float) -> float:
-    """A ratio with one decimal, which never looks like more than it is."""
+    """Return a ratio with one decimal, rounded down so that 4.49 is not 4.5."""
     return int(ratio * 10) / 10

@@ -1,4 +1,4 @@
-"""What stands around each page: whose it is, and where more is said of them."""
+"""The header, footer and icon of each page: name, logo and links of the site."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from eilogin.federation.own import Own
 
-#: Most characters of a logo that is the icon of a page too: it stands there twice.
+#: Most characters of a logo that is the icon too, because the page has it twice then.
 _LARGEST_ICON = 16 * 1024
 #: The mark of eilogin, in the accents of both themes.
 _MARK = (
@@ -27,20 +27,23 @@ _MARK = (
     "<circle cx='12' cy='16' r='9'/><circle cx='20' cy='16' r='9'/></svg>"
 )
 _ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-#: A telephone number at the beginning of what a page says of it.
+#: A telephone number at the beginning of a text, such as "14 0123 (9.00-17.00)".
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
-#: Digits of a number that can be called (E.164), the short ones of one country too.
+#: Digits of a telephone number (E.164); the short numbers of a country have few.
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 15
 
 
 def frame_of(environ: "WSGIEnvironment", language: str) -> dict[str, Any]:
-    """The values that each template has besides its own.
+    """Return the values that each template has besides its own.
 
-    ``site_name`` is whose page this is, in the language of the page, or "" where nobody
-    knows: a page without a site says "Single sign-on". ``site_logo`` is a ``data:`` URI
-    or "", and ``logo_needs_light`` says whether it needs a light plate on a dark page.
-    ``footer_links`` are pairs of a text and an address, where a text may be a word that
-    the template translates. ``telephone`` is that of the help desk, or "".
+    - ``site_name``: the name of the site in the language of the page. "" for a page
+      without a site; the template then says "Single sign-on".
+    - ``site_logo``: a ``data:`` URI, or "".
+    - ``logo_needs_light``: whether the logo needs a light plate on a dark page.
+    - ``site_icon``: the icon for the tab, a ``data:`` URI.
+    - ``footer_links``: pairs of a text and an address. The template translates the
+      words of :data:`eilogin.federation.appearance.WORDS`.
+    - ``telephone``: the number of the help desk, or "".
     """
     trust = environ.get(env.TRUST)
     if trust is None:
@@ -76,14 +79,14 @@ def links_of(own: "Own") -> Sequence[tuple[str, str]]:
 
 
 def name_of(own: "Own", language: str) -> str:
-    """Our name in a language; in English, or in Dutch, where it has none in that."""
+    """Return our name in a language; if it has none, in English, or else in Dutch."""
     names = own.names
     return names.get(language) or names.get("en") or names.get("nl", "")
 
 
 @cache
 def icon_of(logo: str, accent: Accent | None) -> str:
-    """The icon of a page in its tab, as a ``data:`` URI."""
+    """Return the icon for the tab: a small logo, or eilogin's mark in the accent."""
     if logo and len(logo) <= _LARGEST_ICON:
         return logo
     light = accent.light.accent if accent else "#0a5a60"
@@ -93,16 +96,16 @@ def icon_of(logo: str, accent: Accent | None) -> str:
 
 
 def is_icon_asked(environ: "WSGIEnvironment") -> bool:
-    """Whether a request is for the icon that browsers look for by themselves.
+    """Tell whether a browser asks for ``/favicon.ico``.
 
-    Pages name theirs; browsers look there for other answers, such as metadata.
+    A page names its own icon. With other answers, such as metadata, browsers ask here.
     """
     is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
     return is_read and environ.get("PATH_INFO") == "/favicon.ico"
 
 
 def icon_answer(environ: "WSGIEnvironment") -> Response:
-    """The icon of a site, which a browser may keep for a day."""
+    """Answer with the icon of the site. A browser may keep it for a day."""
     own = env.trust(environ).own
     head, _, text = icon_of(own.logo, own.accent).partition(",")
     is_encoded = head.endswith(";base64")
@@ -111,7 +114,7 @@ def icon_answer(environ: "WSGIEnvironment") -> Response:
         headerlist=[
             ("Content-Type", head.removeprefix("data:").partition(";")[0]),
             ("Cache-Control", "max-age=86400"),
-            # It may be opened as a document.
+            # Somebody may open it as a document.
             ("Content-Security-Policy", _ICON_POLICY),
             ("X-Content-Type-Options", "nosniff"),
         ],
@@ -120,10 +123,9 @@ def icon_answer(environ: "WSGIEnvironment") -> Response:
 
 @cache
 def _needs_light(logo: str) -> bool:
-    """Whether a logo may have been drawn for white paper, so that a dark page gives it.
+    """Tell whether a logo needs a light plate on a dark page.
 
-    A picture without transparency brings its own paper, and a drawing may say itself
-    how it looks in the dark.
+    A PNG without transparency needs none, nor does an SVG with a style for the dark.
     """
     octets = base64.b64decode(logo.partition(",")[2])
     if logo.startswith("data:image/png"):
@@ -133,7 +135,7 @@ def _needs_light(logo: str) -> bool:
 
 
 def call_url(telephone: str) -> str:
-    """``tel:`` and the number with which a text begins; "" where it does with none."""
+    """Return the ``tel:`` URL of the number that a text begins with, or ""."""
     match = _NUMBER.match(telephone.strip())
     number = re.sub(r"[ .-]", "", match[0]) if match else ""
     digits = len(number.removeprefix("+"))

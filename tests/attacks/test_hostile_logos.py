@@ -1,4 +1,4 @@
-"""No logo, colour, name or link of a site's options does more than it should.
+"""Refuse hostile logos, colours and links of a site; show hostile names as text.
 
 Whoever may write the ini file may do anything. But a logo comes from a designer, and a
 name or an address comes from whoever was asked for it by mail.

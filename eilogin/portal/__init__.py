@@ -1,4 +1,4 @@
-"""The portal in MijnOverheid's place: the federation's services, as links.
+"""The portal in MijnOverheid's place: the federation's services, as tiles.
 
 What belongs here: the WSGI app ``egg:eilogin#portal`` and its page. It stands behind
 a participant's filters and is a participant like any other.

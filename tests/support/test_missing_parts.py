@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import apache
+import axe
 import cache_servers
 import chromium
 import mellon
@@ -62,6 +63,10 @@ def no_chromium(monkeypatch):
     monkeypatch.setattr(chromium, "PROGRAM", NOWHERE)
 
 
+def no_axe(monkeypatch):
+    monkeypatch.setitem(sys.modules, "axe_playwright_python.base", None)
+
+
 def no_memcached(monkeypatch):
     monkeypatch.setattr(memcached_servers, "PROGRAM", NOWHERE)
 
@@ -86,6 +91,10 @@ def no_plone(monkeypatch):
 def start_chromium():
     with chromium.launched():
         raise AssertionError("it was not missing")
+
+
+def inject_axe():
+    axe.inject(None)
 
 
 def start_nginx():
@@ -119,6 +128,7 @@ PARTS = pytest.mark.parametrize(
         (no_faketime, make_clock, "apt install faketime"),
         (no_playwright, start_chromium, r"pip install 'eilogin\[test\]'"),
         (no_chromium, start_chromium, "apt install chromium"),
+        (no_axe, inject_axe, r"pip install 'eilogin\[test\]'"),
         (no_nginx, start_nginx, "apt install nginx-light"),
         (no_varnish, start_varnish, "apt install varnish"),
         (no_plone, install_plone, "pip install -r .*raad/requirements.txt"),

@@ -16,7 +16,16 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import OPTIONS, PROGRAM, go, launched
+from chromium import (
+    DESK,
+    OPTIONS,
+    PROGRAM,
+    SMALLEST,
+    TELEPHONE,
+    TOO_SMALL,
+    go,
+    launched,
+)
 from real_parts import free_ports
 from unmeasured import unmeasured
 
@@ -24,17 +33,6 @@ CHECKOUT = Path(__file__).parents[3]
 SCREENSHOTS = CHECKOUT / "var" / "screenshots"
 #: Where a service knows its visitor: the first page of one is for everybody.
 START = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
-SMALLEST = {"width": 320, "height": 640}
-TELEPHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 800}
-#: What a finger may miss: buttons, links that stand alone and fields below 44 pixels.
-TOO_SMALL = """[...document.querySelectorAll(
-        "main .button, main button, main .name[href], main .field input, main summary"
-    )]
-    .filter(one => one.checkVisibility())
-    .map(one => [one.innerText, one.getBoundingClientRect()])
-    .filter(([, box]) => Math.min(box.width, box.height) < 44)
-    .map(([text, box]) => `${text}: ${box.width} x ${box.height}`)"""
 #: Seconds for the demo to start or stop, and milliseconds for a page.
 PATIENCE = 90.0
 PAGE_PATIENCE = 15_000
@@ -242,7 +240,7 @@ class Citizen:
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def browser():
     with launched() as browser:
         yield browser
 
@@ -287,7 +285,7 @@ def unplugged_demo(tmp_path_factory, configured):
 
 
 @pytest.fixture
-def at_browser(chromium):
+def at_browser(browser):
     """Set a citizen at a new browser before a demo; ``profile`` is a folder with its
     settings.
 
@@ -300,9 +298,9 @@ def at_browser(chromium):
         def sit_down(demo, name="anna", *, profile=None, **options):
             options = {"locale": "nl-NL", **options}
             if profile is None:
-                context = chromium.new_context(**options)
+                context = browser.new_context(**options)
             else:
-                context = chromium.browser_type.launch_persistent_context(
+                context = browser.browser_type.launch_persistent_context(
                     profile,
                     executable_path=PROGRAM,
                     args=list(OPTIONS),

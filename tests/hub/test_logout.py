@@ -1006,6 +1006,7 @@ class TestWhereOneMayWait(TestAsManyAsMayWait):
         """Neither the code of hers that signs in, nor the logout of who was there."""
         citizen = bram.citizen
         citizen.visit(f"{HUB}/login?level=midden")
+        bram.browser.click("Inloggen als iemand anders")
         url, page = bram.browser.url, bram.browser.page
         code = citizen.code("chaima")
         end = under_way(logout_of())

@@ -140,6 +140,7 @@ def test_another_citizen_in_the_same_browser_ends_the_first_ones_sessions(
     assert anna.is_let_in(STAD)
     anna.visit("https://land.test/percelen")
     bram = citizen_of("bram", anna.browser)
+    bram.browser.click("Inloggen als iemand anders")
     bram.type_password(bram.code)
     bram_at_land = bram.user
     assert bram_at_land

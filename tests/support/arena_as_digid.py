@@ -1,5 +1,6 @@
 """The same :mod:`arena` where all have ``profile = digid``."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -28,4 +29,6 @@ class ArenaAsDigid(Arena):
 
 
 def _page(answer: Answer) -> str:
-    return answer.text.replace(answer.reference or "", "")
+    """The page, without what differs anyway: the reference, and its own address."""
+    text = re.sub(r'&amp;next=[^"]*', "", answer.text)
+    return text.replace(answer.reference or "", "")

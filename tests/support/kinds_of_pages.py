@@ -363,7 +363,6 @@ KINDS: Mapping[str, Kind] = {
 }
 #: Files of ours that are in the place of pages with this name.
 PARTS = (
-    "auto_post.html",
     "base.html",
     "brand.html",
     "demo_citizens.html",

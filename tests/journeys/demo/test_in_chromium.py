@@ -12,6 +12,7 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from keyboard import Keyboard
 from portals import LOGIN, hub_and, member
 
 from eilogin.portal import make_portal
@@ -181,6 +182,38 @@ class TestLoggingIn:
     def test_an_answer_that_nobody_waits_for_is_a_calm_page(self, anna):
         anna.visit("uwv", "/eilogin/acs?SAMLart=AAQ").sees("Inloggen is niet gelukt")
         anna.photograph("error")
+
+
+class TestTheKeyboardAlone:
+    """On the way to what she presses, each element shows that it has the focus."""
+
+    def test_logs_in_with_a_code(self, anna):
+        anna.visit("kadaster", "/mijn/percelen").sees("Inloggen bij Kadaster")
+        code = anna.shown_code
+        keyboard = Keyboard(anna.page).tab_to("Gebruikersnaam").type("anna")
+        keyboard.tab_to("Wachtwoord").type("demo-anna")
+        keyboard.tab_to("Code").type(code).press("Enter")
+        anna.arrives("kadaster", "/mijn/percelen").sees("Mijn percelen")
+
+    def test_goes_from_the_portal_to_a_service_and_logs_out_there(self, anna):
+        anna.visit("mijnoverheid").sees("Inloggen bij MijnOverheid")
+        keyboard = Keyboard(anna.page).tab_to("Gebruikersnaam").type("anna")
+        keyboard.tab_to("Wachtwoord").type("demo-anna")
+        keyboard.tab_to("Inloggen").press("Enter")
+        anna.arrives("mijnoverheid")
+        keyboard.tab_to("UWV").press("Enter")
+        anna.arrives("uwv").sees("Mijn UWV")
+        keyboard.tab_to("Uitloggen").press("Enter")
+        anna.sees("U bent overal uitgelogd")
+
+    def test_reads_a_receipt_deletes_it_and_logs_in_again(self, anna):
+        anna.log_in("uwv").visit("inloggen").sees("U bent ingelogd")
+        keyboard = Keyboard(anna.page).tab_to("Overal uitloggen").press("Enter")
+        anna.sees("U bent overal uitgelogd")
+        keyboard.tab_to("Verwijder dit overzicht").press("Enter")
+        anna.sees("U bent niet ingelogd")
+        keyboard.tab_to("Inloggen").press("Enter")
+        anna.sees("Inloggen")
 
 
 class TestLoggingOut:

@@ -32,9 +32,9 @@ class Shot(NamedTuple):
 #: The pictures in contrib/manual/pictures.
 OF_MANUAL = [
     Shot("sign-in.png", "sign-in", "en", "light", TELEPHONE),
-    Shot("portal.png", "portal", "en", "light", DESK),
+    Shot("portal.png", "portal", "en", "light", {"width": 960, "height": 600}),
     Shot("warning.png", "warning", "en", "light", TELEPHONE),
-    Shot("receipt.png", "receipt-not-everywhere", "en", "dark", TELEPHONE),
+    Shot("receipt.png", "receipt-on-the-way", "en", "dark", TELEPHONE),
 ]
 
 
@@ -71,12 +71,14 @@ def take(folder: Path, only: Sequence[str], language: str, *, manual: bool) -> N
         for kind, size, theme in product(only or KINDS, (TELEPHONE, DESK), THEMES)
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    _take(folder, OF_MANUAL if manual else shots)
-    if not manual:
+    if manual:
+        _take(folder, OF_MANUAL, full_page=False)
+    else:
+        _take(folder, shots, full_page=True)
         (folder / "index.html").write_text(_index(shots), "utf-8")
 
 
-def _take(folder: Path, shots: Sequence[Shot]) -> None:
+def _take(folder: Path, shots: Sequence[Shot], *, full_page: bool) -> None:
     with launched() as browser, click.progressbar(shots, file=sys.stderr) as bar:
         page = browser.new_page()
         catalogue = Catalogue(page)
@@ -84,7 +86,7 @@ def _take(folder: Path, shots: Sequence[Shot]) -> None:
             page.set_viewport_size(shot.size)
             page.emulate_media(color_scheme=shot.theme)
             catalogue.show(shot.kind, shot.language)
-            page.screenshot(path=folder / shot.file, full_page=True)
+            page.screenshot(path=folder / shot.file, full_page=full_page)
 
 
 def _index(shots: Sequence[Shot]) -> str:

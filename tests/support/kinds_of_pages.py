@@ -466,6 +466,8 @@ class Catalogue:
             # Not until all is loaded: frames of a page lead nowhere.
             self.page.goto(address, wait_until="domcontentloaded")
             self._run_scripts(are_run=True)
+            if self.page.locator("[autofocus]").count():
+                self.page.locator("[autofocus]:focus").wait_for()
             return
         self._is_over = False
         with self.page.expect_response("**/session"):

@@ -10,7 +10,8 @@ from unmeasured import unmeasured
 
 pytestmark = pytest.mark.real
 
-TAKE = Path(__file__).parents[2] / "contrib" / "screenshots" / "take.py"
+CONTRIB = Path(__file__).parents[2] / "contrib"
+TAKE = CONTRIB / "screenshots" / "take.py"
 
 
 def take(*arguments):
@@ -46,3 +47,13 @@ def test_says_what_it_does():
     told = take("--help").stdout
     assert "Take pictures of all kinds of pages" in told
     assert "Example:" in told
+
+
+def test_the_manual_shows_its_pictures_which_are_small():
+    folder = CONTRIB / "manual" / "pictures"
+    pages = (CONTRIB / "manual").glob("*.rst")
+    text = "".join(page.read_text("utf-8") for page in pages)
+    shown = {name for name in text.split() if name.startswith("pictures/")}
+    kept = {f"pictures/{file.name}": file.stat().st_size for file in folder.iterdir()}
+    assert shown == set(kept)
+    assert max(kept.values()) < 60_000

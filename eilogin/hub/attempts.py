@@ -7,6 +7,10 @@ Codes are counted by citizen, wherever they come from, and a sign-in without one
 none of them: who has the password can sign in as often as he likes. A try is taken
 before it is made, so that many at the same time are counted like any others.
 
+The page says how many tries are left by a count of its own, which a sign-in does not
+clear. Otherwise a neighbour in the same network could see that somebody has a username,
+and has just signed in.
+
 Who tries all day, from wherever, does not keep a citizen out of her own browser: one in
 which she has signed in before (:mod:`eilogin.hub.browsers`) has tries of its own; at
 codes where she has given one there. Who knows her password can make many of them known,
@@ -57,6 +61,7 @@ class Attempts:
         #: The browser, where it has codes of its own to try.
         self._for_codes = browser if known.with_code else ""
         self._here = f"password\0{name}\0{browser or network}"
+        self._told = f"told\0{name}\0{browser or network}"
         self._places = [(f"place\0{network}", _MOST_FROM_A_PLACE)]
         if (wide := wider(network)) != network:
             self._places.append((f"wide\0{wide}", _MOST_FROM_WIDER))
@@ -66,8 +71,10 @@ class Attempts:
         self._taken: list[tuple[str, float]] = []
         #: Tries that are left by the last count that was taken of.
         self._left = 0
-        #: Whether this name has only a few tries left here.
+        #: Whether the page says that this name has only a few tries left here.
         self.has_few_left = False
+        #: Whether the page says that it has none.
+        self.has_none_left = False
 
     @property
     def is_in_her_own_browser(self) -> bool:
@@ -85,13 +92,15 @@ class Attempts:
 
     def may_try_password(self) -> bool:
         """Take one of the tries that are left for this name, or say that none is."""
+        self.has_none_left = not self._take(self._told, _MOST)
+        self.has_few_left = not self.has_none_left and self._left <= _FEW
         if not self._take(self._here, _MOST):
             return False
-        self.has_few_left = self._left <= _FEW
         if self._take(self._everywhere, _MOST_FOR_A_NAME):
             return True
         # It is not made, so it does not count.
-        self._give_back(*self._taken.pop())
+        for taken in (one for one in self._taken if one[0] in (self._told, self._here)):
+            self._give_back(*taken)
         return False
 
     def may_try_code(self, citizen_id: str) -> bool:

@@ -86,8 +86,10 @@ class _Proof(NamedTuple):
     """What a form has proven."""
 
     citizen: Citizen | None = None
-    #: ``wrong``, ``too-often`` or ``blocked`` without a citizen, for the audit log too.
+    #: ``wrong``, ``too-often`` or ``blocked`` without a citizen: for the audit log.
     problem: str = ""
+    #: The same for the page, which tells no more than what was tried from here.
+    said: str = ""
     #: Whether the username, whosever it is, has only a few tries left.
     few_left: bool = False
 
@@ -223,23 +225,23 @@ class SignIn:
         # Who logs out everywhere while this is looked at has the last word.
         asked = clock.now()
         session = None if known is None else env.session_or_none(environ)
-        citizen, problem, few_left = self._proven(environ, form, level, known)
-        if citizen is None:
+        proof = self._proven(environ, form, level, known)
+        if proof.citizen is None:
             username = form.get("username", "")
-            _note_refused(level, problem)
+            _note_refused(level, proof.problem)
             return self.page(
                 environ,
                 target,
                 level,
                 username=username,
-                problem=problem,
-                few_left=few_left,
+                problem=proof.said,
+                few_left=proof.few_left,
                 chosen=choice,
                 is_other=known is None,
             )
         if choice:
             target = rehearsal.added(target, choice)
-        return self._sign_in(environ, citizen, level, target, asked, session)
+        return self._sign_in(environ, proof.citizen, level, target, asked, session)
 
     def _choice(self, environ: "WSGIEnvironment", form: Mapping[str, str]) -> str:
         """What a tester has chosen on the page."""
@@ -279,11 +281,11 @@ class SignIn:
         username = form.get("username", "")
         attempts = Attempts(environ, username, self._citizens.called(username))
         if not attempts.may_try_here():
-            return _Proof(problem="blocked")
+            return _Proof(problem="blocked", said="blocked")
         may_try = attempts.may_try_password()
         if not may_try and attempts.is_in_her_own_browser:
             # It learns of nothing but its own tries, and has no more work done.
-            return _Proof(problem="too-often")
+            return _Proof(problem="too-often", said="too-often")
         found = known or self._verified(username, form.get("password", ""))
         citizen = found if may_try else None
         if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
@@ -291,7 +293,11 @@ class SignIn:
         if citizen is None:
             # The same of a username that nobody has.
             problem = "wrong" if may_try else "too-often"
-            return _Proof(problem=problem, few_left=attempts.has_few_left)
+            return _Proof(
+                problem=problem,
+                said="too-often" if attempts.has_none_left else problem,
+                few_left=attempts.has_few_left,
+            )
         attempts.forget(citizen.id, with_code=level != PASSWORD)
         return _Proof(citizen)
 

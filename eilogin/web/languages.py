@@ -11,7 +11,7 @@ cookie, and leads back to a path of the site.
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from webob import Response
 from webob.acceptparse import create_accept_language_header
@@ -78,7 +78,11 @@ def language_of(environ: "WSGIEnvironment") -> str:
     for chosen in (_asked_here(environ), _CHOSEN.read(environ) or ""):
         if chosen in offered:
             return chosen
-    return _wished(environ.get("HTTP_ACCEPT_LANGUAGE"), offered)
+    wish = environ.get("HTTP_ACCEPT_LANGUAGE")
+    # One that is longer than any browser's is not kept: it would fill the memory. Also,
+    # WebOb compares every range with every other one.
+    is_usual = wish is None or len(wish) <= _LONGEST_WISH
+    return _wished(wish if is_usual else None, offered)
 
 
 def _offered(environ: "WSGIEnvironment") -> Sequence[str]:
@@ -90,12 +94,9 @@ def _offered(environ: "WSGIEnvironment") -> Sequence[str]:
 def _wished(wish: str | None, offered: Sequence[str]) -> str:
     """The language of ``offered`` that a browser prefers (RFC 4647 3.4).
 
-    The first one for a browser that takes any, and where the header is longer than any
-    browser's: WebOb compares every range with every other one.
+    The first one for a browser that takes any.
     """
-    header = create_accept_language_header(
-        wish if wish is None or len(wish) <= _LONGEST_WISH else None
-    )
+    header = create_accept_language_header(wish)
     # The last subtag of an offer is not cut off, that of a wish is: "en-GB" is "en".
     found = header.lookup(offered, default="")
     if found:
@@ -142,7 +143,7 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
     address = environ.get(env.ADDRESS)
     is_hub = own.role == HUB
     is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
-    is_once = address in _ONCE and "SAML" in environ.get("QUERY_STRING", "")
+    is_once = address in _ONCE and "SAML" in unquote(environ.get("QUERY_STRING", ""))
     is_read_again = is_read and not is_once
     if address in _LOGOUTS and not is_hub:
         # From a page of this site it logs out; the page of it may be a question.

@@ -1,9 +1,12 @@
 """The switch between languages, against who wants something else of it."""
 
+import tracemalloc
 from urllib.parse import quote
 
 import pytest
 from raw_http import HUB, UWV, request
+
+from eilogin.web import languages
 
 TEXT = "Accept: text/html"
 COOKIE = "__Host-eilogin-language"
@@ -94,3 +97,15 @@ def test_a_query_that_cannot_be_read_leads_to_the_first_page(served, host, query
     answer = served.ask(request("GET", target, TEXT, host=host), host)
     assert (answer.status, answer.one("Location")) == (303, f"https://{host}/")
     assert not answer.all("Set-Cookie")
+
+
+def test_long_wishes_of_browsers_are_not_kept_in_memory():
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            wish = f"{'x' * 200_000}{number}"
+            assert languages.language_of({"HTTP_ACCEPT_LANGUAGE": wish}) == "nl"
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

@@ -181,6 +181,18 @@ class TestWhatIsSeen:
         answer = guesser.tries("anna", "demo-anna", code=code_of("anna"))
         assert seen(answer, "anna") == looks["nobody"][-1]
 
+    def test_does_not_tell_that_the_citizen_has_just_signed_in_next_door(self, guesser):
+        """A neighbour in the same network would learn that somebody has the name."""
+        looks = {}
+        for name in ("anna", "nobody"):
+            before = [seen(guesser.tries(name), name) for _ in range(MOST - 1)]
+            if name == "anna":
+                assert guesser.tries("anna", "demo-anna").status_int == 303
+            looks[name] = before + [
+                seen(guesser.tries(name), name) for _ in range(MOST)
+            ]
+        assert looks["anna"] == looks["nobody"]
+
     def test_does_not_tell_elsewhere_that_the_codes_are_used_up(self, guesser, code_of):
         """That count is of the citizen whose password was right."""
         for _ in range(MOST):

@@ -152,6 +152,7 @@ class TestTheSwitch:
             ("logout", "POST", "/logout", {"login_url": "/login"}, "/logout"),
             ("slo", "GET", "/slo?SAMLRequest=x", {}, "/eilogin/logout"),
             ("sso", "GET", "/sso?SAMLRequest=x", {}, "/sso"),
+            ("sso", "GET", "/sso?%53AMLRequest=x", {}, "/sso"),
             ("sso", "POST", "/sso", {}, "/sso"),
         ],
     )  # fmt: skip

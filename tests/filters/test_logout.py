@@ -796,8 +796,8 @@ class TestTheHubsAnswer:
     )
     def test_of_less_says_here_and_no_more(self, anna, under_way, codes, events):
         anna.browser.visit(under_way(*codes))
-        assert "U bent uitgelogd" in anna.browser.text
-        assert "overal" not in anna.browser.title
+        assert anna.browser.title.startswith("Let op: u bent nog niet overal uitgelogd")
+        assert "U bent hier uitgelogd om" in anna.browser.text
         assert "Bij een of meer andere diensten" in anna.browser.text
         assert events("logout.answered")[-1]["outcome"] == "failed"
 
@@ -822,7 +822,8 @@ class TestTheHubsAnswer:
             anna.browser.visit(url)
             assert anna.browser.url == SLO
             assert told in anna.browser.text
-            assert "Dit is gelukt om 10.00 uur." in anna.browser.text
+            done = "U bent hier uitgelogd om" if codes else "Dit is gelukt om"
+            assert f"{done} 10.00 uur." in anna.browser.text
         # When it was done, not when it is shown; and what is so no more than then.
         later = told if codes else "In deze browser is om 10.00 uur overal uitgelogd."
         for url in (SLO, answer, SLO):

@@ -157,7 +157,7 @@ class TestAParticipantWithoutSoap:
         log_out()
         assert "nog niet overal uitgelogd" in anna.browser.text
         assert "stad.test" in anna.browser.text
-        assert "Vernieuw" not in anna.browser.text
+        assert "Kijk opnieuw" not in anna.browser.text
         assert "stad.test Niet bereikt" in anna.browser.text
         assert "land.test Uitgelogd om" in anna.browser.text
         assert (
@@ -218,7 +218,7 @@ class TestAParticipantThatDoesNotAnswer:
         anna.browser.url, anna.browser.page = frames
         anna.browser.open_frames()
         anna.browser.url, anna.browser.page = partly
-        anna.browser.click("Vernieuw")
+        anna.browser.click("Kijk opnieuw")
         assert outcome().status.codes == (messages.SUCCESS,)
 
     def test_is_not_waited_for_by_who_goes_on(self, anna, log_out, federation, outcome):
@@ -268,7 +268,7 @@ class TestAParticipantThatDoesNotAnswer:
             "stad.test Uitgelogd, maar misschien niet bij alle diensten die hierbij"
             " horen" in anna.browser.text
         )
-        assert "Vernieuw" not in anna.browser.text
+        assert "Kijk opnieuw" not in anna.browser.text
         assert delivered()[-1] == (STAD_ENTITY, "failed")
 
     def test_is_named_where_another_answers_for_it(

@@ -231,7 +231,7 @@ class TestAParticipantThatKeepsHer:
         anna.browser.visit(f"{HUB}{path}")
         assert "nog niet overal uitgelogd" in anna.browser.title
         text = anna.browser.text
-        assert "Het uitloggen via uw browser is halverwege gestopt." in text
+        assert "Het uitloggen is halverwege gestopt." in text
         assert "uwv.test Uitgelogd om" in text
         anna.browser.click("Verder uitloggen")
         assert anna.is_in == {"uwv.test", "land.test"}

@@ -225,7 +225,7 @@ class TestOverSoap:
         assert REFUSED in text
         assert "stad.test Uitgelogd" not in text
         assert EVERYWHERE not in text
-        assert "Vernieuw" not in text, "nothing will come of it by itself"
+        assert "Kijk opnieuw" not in text, "nothing will come of it by itself"
 
     def test_keeps_nobody_else_waiting(self, anna, speaks, federation, clock):
         speaks(LOST["shibboleth"])
@@ -327,7 +327,7 @@ class TestInTheBrowserAlone:
         stad = logs_out(codes)
         text = receipt()
         assert REFUSED in text
-        assert "Vernieuw" not in text
+        assert "Kijk opnieuw" not in text
         assert EVERYWHERE in logs_out_again()
         assert len(stad.came) == 1
 

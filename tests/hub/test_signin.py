@@ -198,7 +198,7 @@ class TestACode:
         citizen.visit(service.address(service.request("midden")))
         text = citizen.browser.text
         assert "U bent al ingelogd. Voor deze pagina hebt u ook een code nodig." in text
-        assert "Daarna kunt u zonder opnieuw inloggen" not in text
+        assert "Na het inloggen kunt u ook" not in text
         assert "Deze dienst vraagt" not in text
 
 

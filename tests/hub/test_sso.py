@@ -604,7 +604,7 @@ class TestAForcedRequest:
         assert "U bent al ingelogd. Voor deze pagina moet u opnieuw laten zien" in (
             signed_in.browser.text
         )
-        assert "Daarna kunt u zonder opnieuw inloggen" not in signed_in.browser.text
+        assert "Na het inloggen kunt u ook" not in signed_in.browser.text
         assert service.came == []
         clock.shift(MINUTE)
         signed_in.sign_in(url=None)

@@ -791,7 +791,7 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
             assert "land.test Uitgelogd om 10.00 uur" in text
             assert "Niet bereikt" not in text
             assert "Sluit nu alle vensters" in text
-            assert "Vernieuw" not in text, "nothing will come of it by itself"
+            assert "Kijk opnieuw" not in text, "nothing will come of it by itself"
 
     def test_is_told_no_more_by_itself(self, logs_out, hub, clock, delivered, reads):
         logs_out()
@@ -883,7 +883,7 @@ class TestOneThatAnswersSoLate:
         assert "nog niet overal uitgelogd" in anna.browser.title
         assert "land.test Uitgelogd om 10.00 uur" in text
         assert MAYBE in text
-        assert "Vernieuw" not in text, "nobody tells it by himself"
+        assert "Kijk opnieuw" not in text, "nobody tells it by himself"
 
     def test_is_not_the_end_of_that_logout(self, partly, took):
         assert took == []

@@ -29,6 +29,7 @@ PAGE = (
     "<style>p{margin:0}</style></head><body class=a><h1>%s</h1>[%s]</body></html>"
 )
 CL7 = "Er is een fout opgetreden in de communicatie met DigiD."
+NOT_EVERYWHERE = "Let op: u bent nog niet overal uitgelogd"
 CANCELLED = "U heeft het inloggen met DigiD geannuleerd."
 
 
@@ -838,7 +839,7 @@ class TestLoggingOut:
         ("codes", "title"),
         [
             ((), "U bent overal uitgelogd"),
-            ((messages.RESPONDER, messages.PARTIAL_LOGOUT), "U bent uitgelogd"),
+            ((messages.RESPONDER, messages.PARTIAL_LOGOUT), NOT_EVERYWHERE),
         ],
     )
     def test_is_done_though_others_were_not_reached(self, anna, codes, title):

@@ -52,7 +52,7 @@ def test_the_sign_in_page_says_the_limits_of_its_hub(
     )
     anna = citizen_at(federation.browser()).visit(UWV)
     assert anna.is_asked_for_password
-    assert "Na 3 uur, of als u 5 minuten niets doet" in anna.browser.text
+    assert "na 3 uur, of als u 5 minuten niets doet" in anna.browser.text
 
 
 def test_a_wrong_password_is_said_in_its_place(clock, anna):
@@ -101,7 +101,7 @@ def test_a_hub_of_another_make_is_told_nothing(clock, anna, federation):
 def test_the_page_promises_no_more_than_it_keeps(anna):
     anna.visit(UWV)
     assert (
-        "Na 2 uur, of als u 15 minuten niets doet, logt u opnieuw in."
+        "U moet opnieuw inloggen na 2 uur, of als u 15 minuten niets doet."
         in anna.browser.text
     )
     anna.type_password()

@@ -57,8 +57,8 @@ def test_a_participant_that_is_down_is_named_and_stops_nobody(federation, everyw
     assert "land.test Uitgelogd om" in everywhere.browser.text
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.url.startswith("https://uwv.test/eilogin/slo")
-    assert "U bent uitgelogd" in everywhere.browser.text
-    assert "overal" not in everywhere.browser.title
+    assert "U bent hier uitgelogd om" in everywhere.browser.text
+    assert "nog niet overal uitgelogd" in everywhere.browser.title
     everywhere.visit(LAND)
     assert everywhere.is_asked_for_password
 
@@ -72,7 +72,7 @@ def test_a_participant_that_was_down_for_a_while_is_no_news_later(
     everywhere.browser.click("Ga verder")
     page = everywhere.browser.url
     everywhere.browser.click("Ga verder")
-    assert "overal" not in everywhere.browser.title
+    assert "nog niet overal uitgelogd" in everywhere.browser.title
     federation.down.clear()
     clock.shift(30)
     assert federation.work() == 1
@@ -185,7 +185,7 @@ def test_the_way_back_still_works_after_a_look_at_the_page_of_a_partial_logout(
     clock.shift(9 * 60)
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.page.status_int == 200
-    assert "U bent uitgelogd" in everywhere.browser.text
+    assert "U bent hier uitgelogd om" in everywhere.browser.text
 
 
 class TestAWhileAfterwards:

@@ -72,8 +72,8 @@ def test_one_that_is_dead_in_the_middle_stops_no_other(everywhere, dies):
     assert "land.test Niet bereikt" in everywhere.browser.text
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.url.startswith("https://uwv.test/eilogin/slo")
-    assert "U bent uitgelogd" in everywhere.browser.text
-    assert "overal" not in everywhere.browser.title
+    assert "U bent hier uitgelogd om" in everywhere.browser.text
+    assert "nog niet overal uitgelogd" in everywhere.browser.title
     rise()
     assert everywhere.is_let_in(LAND)
     assert is_asked_everywhere(everywhere, UWV, STAD)
@@ -103,7 +103,7 @@ def test_one_that_takes_it_over_soap_is_told_when_it_is_there_again(
     rise()
     clock.shift(SOON)
     assert federation.work() == 1
-    everywhere.browser.click("Vernieuw")
+    everywhere.browser.click("Kijk opnieuw")
     assert "U bent overal uitgelogd" in everywhere.browser.text
     assert is_asked_everywhere(everywhere, UWV, STAD, LAND)
 
@@ -138,7 +138,7 @@ def test_a_logout_that_is_begun_again_meanwhile_ends_as_well(everywhere, dies):
     everywhere.visit(LOG_OUT)
     everywhere.visit("https://stad.test/eilogin/logout")
     assert everywhere.browser.url.startswith("https://stad.test/eilogin/slo")
-    assert "U bent uitgelogd" in everywhere.browser.text
+    assert "U bent hier uitgelogd om" in everywhere.browser.text
     assert is_asked_everywhere(everywhere, UWV, STAD)
 
 

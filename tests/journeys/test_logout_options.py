@@ -191,7 +191,7 @@ class TestShowSession:
         assert shown.is_let_in(UWV)
 
     def test_who_is_somebody_else_logs_that_one_out_everywhere(self, shown, citizen_at):
-        assert "Hebt u niet zelf ingelogd? Dan loggen wij" in shown.browser.text
+        assert "Wij loggen deze persoon overal uit" in shown.browser.text
         shown.browser.press("Dit ben ik niet: log overal uit")
         bram = citizen_at(shown.browser, "bram")
         assert bram.is_asked_for_password

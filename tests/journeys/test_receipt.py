@@ -56,12 +56,12 @@ def test_to_refresh_it_leads_back_with_success_once_it_is_complete(
     federation.down.add("stad.test")
     everywhere.visit(LOG_OUT)
     everywhere.browser.click("Ga verder")
-    everywhere.browser.click("Vernieuw")
+    everywhere.browser.click("Kijk opnieuw")
     assert everywhere.browser.url.startswith(HUB)
     federation.down.clear()
     clock.shift(SOON)
     federation.work()
-    everywhere.browser.click("Vernieuw")
+    everywhere.browser.click("Kijk opnieuw")
     assert everywhere.browser.url.startswith("https://uwv.test/eilogin/slo")
     assert "U bent overal uitgelogd" in everywhere.browser.text
 
@@ -186,7 +186,7 @@ class TestWhoSignsInInThePlaceOfAnother:
         assert told(browser.text) == {"stad": "Nog niet bereikt"}
         clock.shift(60)
         assert federation.work() == 1
-        browser.click("Vernieuw")
+        browser.click("Kijk opnieuw")
         assert browser.url == HUB
         assert browser.title.startswith("U bent ingelogd")
 

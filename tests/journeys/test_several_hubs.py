@@ -47,7 +47,7 @@ class Resident(Chooser):
 
     @property
     def is_asked_where(self):
-        return self.browser.title.startswith("Waar wilt u inloggen?")
+        return self.browser.title.startswith("Hoe wilt u inloggen?")
 
     @property
     def is_asked_whether(self):

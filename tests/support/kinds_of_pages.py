@@ -83,10 +83,30 @@ _CITIZENS = [
     ("anna", "demo-anna", "Anna de Proef"),
     ("bram", "demo-bram", "Bram de Proef"),
 ]
-_LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48">
-<rect width="48" height="48" rx="8" fill="#154273"/>
-<path d="M14 36V20l10-8 10 8v16h-7V26h-6v10z" fill="#fff"/></svg>"""
-_LOGO_URI = f"data:image/svg+xml;base64,{b64encode(_LOGO.encode()).decode()}"
+
+
+def _drawn(colour: str, path: str) -> str:
+    """An image of a logo: a white shape in a square of that colour."""
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48">
+<rect width="48" height="48" rx="8" fill="{colour}"/>
+<path d="{path}" fill="#fff"/></svg>"""
+
+
+def _as_data(image: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(image.encode()).decode()}"
+
+
+_LOGO = _drawn("#154273", "M14 36V20l10-8 10 8v16h-7V26h-6v10z")
+_LOGO_URI = _as_data(_LOGO)
+_HUB_LOGO = _as_data(
+    _drawn("#275937", "M16 22v-4a8 8 0 0 1 16 0v4h3v15H13V22zm4 0h8v-4a4 4 0 0 0-8 0z")
+)
+_UWV_LOGO = _as_data(
+    _drawn("#0071c7", "M10 14h6v14a8 8 0 0 0 16 0V14h6v14a14 14 0 0 1-28 0z")
+)
+_DIGID_LOGO = _as_data(
+    _drawn("#c2410c", "M12 12h10a12 12 0 0 1 0 24H12zm6 6v12h4a6 6 0 0 0 0-12z")
+)
 
 
 def _tile(name: str, description: str, *, logo: bool = True, up: bool = True) -> Tile:
@@ -107,13 +127,13 @@ _MANY = [
     for n in range(1, 201)
 ]
 _HUBS = [
-    {"name": "DigiD", "address": "/eilogin/login?hub=1", "logo": _LOGO_URI},
+    {"name": "DigiD", "address": "/eilogin/login?hub=1", "logo": _DIGID_LOGO},
     {"name": "eHerkenning", "address": "/eilogin/login?hub=2", "logo": ""},
 ]
 
 _sign_in = _of(
     "sign_in.html",
-    service_logo=_LOGO_URI,
+    service_logo=_UWV_LOGO,
     script="show_password.js",
     username="",
     problem=None,
@@ -123,7 +143,7 @@ _sign_in = _of(
     choices=(),
     chosen="",
 )
-_known_already = _of("known_already.html", services=_SERVICES, service_logo=_LOGO_URI)
+_known_already = _of("known_already.html", services=_SERVICES, service_logo=_UWV_LOGO)
 _leave_services = _of("log_out_of_services.html", services=_SERVICES, choices=())
 _home = _of("home.html", services=_KNOWN_AT, choices=())
 _FRAMES = [ORIGIN]
@@ -156,9 +176,9 @@ _portal = _of(
     "portal.html",
     title="",
     heading="MijnOverheid",
-    description="Alle diensten van de overheid op een plek.",
+    description="Alle diensten van de overheid op één plek.",
     name="Anna de Proef",
-    hub_name="Inloggen",
+    hub_name="Inloggen Voorbeeldland",
     hub_is_away=False,
     last=[],
     tiles=_TILES,
@@ -382,14 +402,14 @@ PARTS = (
 _PAGES = Pages("eilogin.hub", "eilogin.portal")
 
 
-def _site(dutch: str, english: str, accent: str) -> SimpleNamespace:
+def _site(dutch: str, english: str, accent: str, logo: str) -> SimpleNamespace:
     """What pages show of a site that has set all of it."""
     said = {
         "names": {"nl": dutch, "en": english},
         "public_url": ORIGIN,
         "url": lambda name: f"{ORIGIN}/eilogin/{name}",
         "telephone": "14 0123",
-        "logo": _LOGO_URI,
+        "logo": logo,
         "accent": Accent.of(accent),
         "footer": (
             ("privacy", "https://www.example.nl/privacy"),
@@ -401,9 +421,11 @@ def _site(dutch: str, english: str, accent: str) -> SimpleNamespace:
 
 
 _SITES = {
-    "eilogin.hub": _site("Inloggen", "Login service", "#154273"),
-    "eilogin.portal": _site("MijnOverheid", "MyGovernment", "#01689b"),
-    "eilogin.web": _site("UWV", "Employee Insurance Agency", "#0071c7"),
+    "eilogin.hub": _site(
+        "Inloggen Voorbeeldland", "Exampleland Login", "#275937", _HUB_LOGO
+    ),
+    "eilogin.portal": _site("MijnOverheid", "MyGovernment", "#01689b", _LOGO_URI),
+    "eilogin.web": _site("UWV", "Employee Insurance Agency", "#0071c7", _UWV_LOGO),
 }
 #: Pages of no site: what a name that nobody has leads to, or the machine's own.
 _OF_NOBODY = ("body_too_large.html", "guide.html", "unknown_host.html")

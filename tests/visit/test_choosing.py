@@ -21,6 +21,7 @@ DISCOVERY = "https://stad.test/eilogin/discovery"
 SERVICE = "https://kies.test/ds"
 FIRST = "https://inloggen.test/metadata"
 HOUR = 3600
+NOT_EVERYWHERE = "Let op: u bent nog niet overal uitgelogd"
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def with_query(url):
 
 def test_a_stranger_chooses_and_gets_to_her_page(chooser, witness):
     chooser.browser.visit(STAD)
-    assert chooser.browser.title.startswith("Waar wilt u inloggen?")
+    assert chooser.browser.title.startswith("Hoe wilt u inloggen?")
     assert "U kunt bij stad.test op meer manieren inloggen" in chooser.browser.text
     assert links(chooser.browser) == ["Ander loket", "inloggen.test"]
     chooser.browser.click("Ander loket")
@@ -80,7 +81,7 @@ def test_a_hub_has_its_logo_beside_its_name(chooser):
 def test_the_page_speaks_her_language(chooser):
     chooser.browser.language = "en"
     chooser.browser.visit(STAD)
-    assert chooser.browser.title.startswith("Where do you want to log in?")
+    assert chooser.browser.title.startswith("How do you want to log in?")
     assert "Ander loket (en)" in links(chooser.browser)
 
 
@@ -111,7 +112,7 @@ def test_a_fresh_proof_survives_the_choice(chooser):
 @pytest.mark.parametrize("named", ["https://evil.test/metadata", "x" * 3000, "a\0b"])
 def test_a_hub_that_is_none_of_ours_is_not_asked(chooser, caplog, named):
     chooser.browser.visit(f"{LOGIN}?{urlencode({'next': '/', 'hub': named})}")
-    assert chooser.browser.title.startswith("Waar wilt u inloggen?")
+    assert chooser.browser.title.startswith("Hoe wilt u inloggen?")
     assert "a hub was chosen that is not taken" in caplog.text
     assert max(map(len, caplog.messages)) < 400
 
@@ -179,7 +180,7 @@ def test_the_next_day_it_stands_first(known, clock):
     clock.shift(12 * HOUR)
     known.browser.visit(STAD)
     assert links(known.browser) == ["Ander loket", "inloggen.test"]
-    assert "Of ergens anders inloggen" in known.browser.text
+    assert "Of op een andere manier" in known.browser.text
     known.browser.click("Ander loket")
     assert known.hub_asked() == "ander.test"
 
@@ -187,7 +188,7 @@ def test_the_next_day_it_stands_first(known, clock):
 def test_after_a_year_it_is_forgotten(known, clock):
     clock.shift(365 * 24 * HOUR)
     known.browser.visit(STAD)
-    assert "Of ergens anders inloggen" not in known.browser.text
+    assert "Of op een andere manier" not in known.browser.text
 
 
 def test_she_can_always_choose_anew(known):
@@ -240,7 +241,7 @@ class TestAnotherHubTakesThePlace:
     def test_and_a_link_on_another_site_asks_first(self, known):
         known.browser.visit("https://inloggen.test/")
         known.browser.follow(self.SWITCH)
-        assert known.browser.title.startswith("Waar wilt u inloggen?")
+        assert known.browser.title.startswith("Hoe wilt u inloggen?")
         assert known.hub_asked() is None
         known.browser.click("Ander loket")
         assert known.hub_asked() == "ander.test"
@@ -260,7 +261,7 @@ class TestAnotherHubTakesThePlace:
         """Nobody told the one that she left."""
         known.browser.visit(self.SWITCH)
         known.answer_of(known.other)
-        assert self.logs_out_at(known, known.other).startswith("U bent uitgelogd")
+        assert self.logs_out_at(known, known.other).startswith(NOT_EVERYWHERE)
         assert "Bij een of meer andere diensten" in known.browser.text
 
     def test_and_a_logout_says_so_too_after_a_step_up(self, known, clock):
@@ -269,7 +270,7 @@ class TestAnotherHubTakesThePlace:
         clock.shift(1)
         known.browser.visit("https://stad.test/midden")
         known.answer_of(known.other, level_class=DIGID.class_of("midden"))
-        assert self.logs_out_at(known, known.other).startswith("U bent uitgelogd")
+        assert self.logs_out_at(known, known.other).startswith(NOT_EVERYWHERE)
 
     def test_and_back_again_only_the_other_one_is_left(self, known, clock):
         known.browser.visit(self.SWITCH)
@@ -367,7 +368,7 @@ def test_with_one_hub_there_is_nothing_to_choose(federation, hub):
 def test_what_a_browser_invents_is_no_choice(chooser, value):
     chooser.browser.set_cookie("stad.test", "__Host-eilogin-hub", value)
     chooser.browser.visit(STAD)
-    assert chooser.browser.title.startswith("Waar wilt u inloggen?")
+    assert chooser.browser.title.startswith("Hoe wilt u inloggen?")
 
 
 # --- who is logged in is asked about where she is known -------------------------
@@ -433,7 +434,7 @@ def test_where_it_names_none_of_ours_our_own_page_asks(with_service, more):
     with_service.browser.visit(STAD)
     back = with_query(with_service.browser.url)["return"]
     with_service.browser.follow(back + more)
-    assert with_service.browser.title.startswith("Waar wilt u inloggen?")
+    assert with_service.browser.title.startswith("Hoe wilt u inloggen?")
     with_service.browser.click("Ander loket")
     with_service.answer_of(with_service.other)
     assert with_service.browser.url == STAD
@@ -453,7 +454,7 @@ def test_what_a_browser_invents_does_not_go_along_to_it(with_service, planted):
 def test_what_another_site_says_in_its_place_is_asked_about(with_service, sent):
     with_service.browser.visit(STAD)
     with_service.browser.follow(f"{DISCOVERY}?{urlencode({'hub': SECOND})}{sent}")
-    assert with_service.browser.title.startswith("Waar wilt u inloggen?")
+    assert with_service.browser.title.startswith("Hoe wilt u inloggen?")
 
 
 @pytest.mark.parametrize("target", ["https://evil.test/", "//evil.test", "/\\evil"])
@@ -474,7 +475,7 @@ def test_a_link_to_the_login_address_goes_by_the_service(with_service):
 
 def test_our_own_page_can_be_asked_for_all_the_same(with_service):
     with_service.browser.visit(f"{LOGIN}?choose=yes")
-    assert with_service.browser.title.startswith("Waar wilt u inloggen?")
+    assert with_service.browser.title.startswith("Hoe wilt u inloggen?")
 
 
 class TestWhoCanOnlyBeAskedSilently:

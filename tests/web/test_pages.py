@@ -72,6 +72,10 @@ KEEPING_FRAGMENT = (
 )
 
 
+#: The telephone number of the help desk in a sentence.
+CALLED = '<a href="tel:140123">14 0123</a>'
+
+
 def hash_of(script):
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"'sha256-{digest}'"
@@ -139,7 +143,7 @@ VALUES = {
     },
     "choose_hub.html": {
         "service": HOSTILE,
-        "last": {"name": HOSTILE, "address": "/l?a=b&c=d"},
+        "last": {"name": HOSTILE, "address": "/l?a=b&c=d", "logo": HOSTILE},
         "hubs": [{"name": HOSTILE, "address": "/l?hub=x&c=d", "logo": HOSTILE}],
     },
     "agree_to_login.html": {
@@ -213,7 +217,7 @@ VALUES = {
         "continue_url": "/c",
         "look_url": "/k",
         "receipt_url": "/logout",
-        "kept_until": WINTER,
+        "kept_until": WINTER + 3600,
         "website_url": "/",
         "login_url": "/l",
         "script": "receipt.js",
@@ -313,8 +317,8 @@ VALUES = {
         "action": "/s?a=1&b=2",
         "name": HOSTILE,
         "services": [SERVICE],
-        "since": WINTER,
-        "until": WINTER,
+        "since": WINTER - 1500,
+        "until": WINTER + 840,
         "seconds_left": 840,
         "script": "count_down.js",
         "choices": CHOICES,
@@ -540,13 +544,13 @@ def test_the_logo_of_the_service_stands_beside_its_name(pages, name):
 @pytest.mark.parametrize(
     ("hours", "dutch", "english"),
     [
-        (2, "Na 2 uur, of als", "After 2 hours, or if"),
-        (2.0, "Na 2 uur, of als", "After 2 hours, or if"),
-        (1, "Na 1 uur, of als", "After 1 hour, or if"),
-        (1.5, "Na 90 minuten, of als", "After 90 minutes, or if"),
-        (1 / 60, "Na 1 minuut, of als", "After 1 minute, or if"),
-        (1 / 3600, "Na 1 minuut, of als", "After 1 minute, or if"),
-        (24, "Na 24 uur, of als", "After 24 hours, or if"),
+        (2, "na 2 uur, of als", "after 2 hours, or if"),
+        (2.0, "na 2 uur, of als", "after 2 hours, or if"),
+        (1, "na 1 uur, of als", "after 1 hour, or if"),
+        (1.5, "na 90 minuten, of als", "after 90 minutes, or if"),
+        (1 / 60, "na 1 minuut, of als", "after 1 minute, or if"),
+        (1 / 3600, "na 1 minuut, of als", "after 1 minute, or if"),
+        (24, "na 24 uur, of als", "after 24 hours, or if"),
     ],
 )
 def test_a_login_lasts_as_long_as_the_page_says(pages, hours, dutch, english):
@@ -853,8 +857,10 @@ def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
     assert told in text
     assert "Sluit nu alle vensters" in text
     has_code = others in ("unconfirmed", "retrying")
-    assert ("Vragen? Bel 14 0123 en noem code" in text) == has_code
-    assert ("Dit is gelukt om" in text) == (others not in ("unknown", "no-login"))
+    assert (f"Vragen? Bel {CALLED} en noem code" in text) == has_code
+    assert ("U bent hier uitgelogd om" in text) == (
+        others not in ("unknown", "no-login")
+    )
     # Where nothing was to be done, nothing went wrong.
     assert ('class="card alert"' in text) == (others != "no-login")
     assert ('class="problem"' in text) == (others != "no-login")
@@ -877,9 +883,9 @@ def test_a_receipt_is_told_by_shapes_and_not_by_colour_alone(
 @pytest.mark.parametrize(
     ("without", "buttons"),
     [
-        ([], ["Verder uitloggen", "Ga verder", "Vernieuw", "Naar de startpagina"]),
-        (["tell_url"], ["Ga verder", "Vernieuw", "Naar de startpagina"]),
-        (["tell_url", "continue_url"], ["Vernieuw", "Naar de startpagina"]),
+        ([], ["Verder uitloggen", "Ga verder", "Kijk opnieuw", "Naar de startpagina"]),
+        (["tell_url"], ["Ga verder", "Kijk opnieuw", "Naar de startpagina"]),
+        (["tell_url", "continue_url"], ["Kijk opnieuw", "Naar de startpagina"]),
         (["tell_url", "continue_url", "look_url"],
          ["Naar de startpagina", "Opnieuw inloggen"]),
     ],
@@ -939,7 +945,7 @@ def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
 @pytest.mark.parametrize(
     ("why", "told"),
     [
-        ("", "Daarna kunt u zonder opnieuw inloggen naar de andere diensten."),
+        ("", "Na het inloggen kunt u ook naar andere diensten."),
         ("again", "Voor deze pagina moet u opnieuw laten zien dat u het bent."),
         ("more", "Voor deze pagina hebt u ook een code nodig."),
     ],
@@ -949,7 +955,7 @@ def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
     text = pages.page(environ(), "sign_in.html", **values).text
     assert told in text
     assert ("U bent al ingelogd." in text) is bool(why)
-    assert ("Daarna kunt u" in text) is not bool(why)
+    assert ("Na het inloggen kunt u" in text) is not bool(why)
 
 
 def test_where_she_logged_in_the_last_time_is_what_is_said_of_it(pages):
@@ -1036,8 +1042,10 @@ def test_who_can_do_nothing_about_a_login_that_goes_round_reads_so(
 ):
     values = {**VALUES["login_loops.html"], "cause": cause}
     text = pages.page(environ(), "login_loops.html", **values).text
-    assert ("opnieuw proberen helpt niet. Bel 14 0123 en noem code" in text) == helpless
-    assert ("Lukt het niet? Bel 14 0123" in text) != helpless
+    assert (
+        f"opnieuw proberen helpt niet. Bel {CALLED} en noem code" in text
+    ) == helpless
+    assert (f"Lukt het niet? Bel {CALLED}" in text) != helpless
     ways = ["Naar de website"] if helpless else ["Probeer het opnieuw"]
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ways
     values["again"] = None
@@ -1051,7 +1059,7 @@ def test_who_can_do_nothing_about_a_login_that_goes_round_reads_so(
 def test_a_form_that_was_sent_already_is_no_fault(pages, code):
     values = {**VALUES["form_not_sent.html"], "code": code}
     text = pages.page(environ(), "form_not_sent.html", **values).text
-    assert ("Vragen? Bel 14 0123" in text) == (code == "form-sent")
+    assert (f"Vragen? Bel {CALLED}" in text) == (code == "form-sent")
     assert ("Lukt het niet?" in text) == (code != "form-sent")
 
 
@@ -1059,7 +1067,7 @@ def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
     values = {**VALUES["error.html"], "code": "login-failed", "helps": "organisation"}
     text = pages.page(environ(), "error.html", **values).text
     assert "Neem contact op met de organisatie van de website." in text
-    assert "opnieuw proberen helpt niet. Bel 14 0123 en noem code" in text
+    assert f"opnieuw proberen helpt niet. Bel {CALLED} en noem code" in text
     assert "over een paar minuten" not in text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ["Naar de website"]
 
@@ -1136,13 +1144,13 @@ def test_a_sign_in_for_no_service_names_none(pages, language, told):
     [
         (
             "nl",
-            "U bent al ingelogd sinds 10.31 uur. Wilt u naar UWV?",
+            "U bent al ingelogd sinds 10.06 uur. Wilt u naar UWV?",
             ("Nog <b", "</b> minuten<"),
             "Waar u bent ingelogd",
         ),
         (
             "en",
-            "You have been logged in since 10:31. Do you want to go to UWV?",
+            "You have been logged in since 10:06. Do you want to go to UWV?",
             ("Time left: <b", "</b> minutes<"),
             "Where you are logged in",
         ),
@@ -1173,7 +1181,7 @@ def test_whom_nobody_knows_is_not_told_to_try_again(pages, telephone):
     values = {**VALUES["subject_missing.html"], "telephone": telephone}
     text = pages.page(environ(), "subject_missing.html", **values).text
     assert text.count("K7F-4MP") == 1
-    assert ("Bel 14 0123 en noem code" in text) is bool(telephone)
+    assert (f"Bel {CALLED} en noem code" in text) is bool(telephone)
     assert "Probeer het opnieuw" not in text
     text = pages.page(
         environ(), "subject_missing.html", **{**values, "again": None}
@@ -1283,7 +1291,7 @@ def test_the_help_desk_is_named_where_it_is_known(pages, caplog):
     trust = SimpleNamespace(own=own)
     known = {**environ(), "eilogin.trust": trust}
     page, _, event = refusal(pages, caplog, LoginLost(""), environ=known, again="/m?x")
-    assert "Bel 14 0123 en noem code <span" in page.text
+    assert f"Bel {CALLED} en noem code <span" in page.text
     assert event["reference"] in page.text
     assert 'href="/m?x">Probeer het opnieuw' in page.text
 

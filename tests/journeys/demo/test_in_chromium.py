@@ -367,7 +367,8 @@ class TestLoggingOut:
         anna.photograph("partly-logged-out")
         assert re.search(r"Gemeente Voorbeeldstad\s+Nog niet bereikt", anna.text)
         assert re.search(r"Kadaster\s+Uitgelogd om", anna.text)
-        anna.click("Ga verder").sees("U bent uitgelogd")
+        anna.click("Ga verder")
+        anna.page.get_by_text("U bent hier uitgelogd om").wait_for()
         anna.visit("kadaster", "/mijn").sees("Inloggen bij Kadaster")
 
 

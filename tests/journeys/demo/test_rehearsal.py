@@ -92,7 +92,7 @@ def test_a_level_that_is_too_low_ends_the_session(demo, at_browser):
     [
         ("Het gewone antwoord", "U bent overal uitgelogd"),
         ("Bij uitloggen: ondertekend met rsa-sha1", "U bent uitgelogd"),
-        ("Bij uitloggen: niet overal", "U bent uitgelogd"),
+        ("Bij uitloggen: niet overal", "Let op: u bent nog niet overal uitgelogd"),
         ("Bij uitloggen: een handtekening die niet klopt", "U bent uitgelogd"),
     ],
 )

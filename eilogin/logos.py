@@ -7,8 +7,9 @@ is fetched. All the same eilogin accepts a drawing alone:
 - at most 32 KiB,
 - of a PNG, at most 2048 pixels on a side: a few bytes can stand for gigabytes,
 - of an SVG, elements that draw; no script, event handler, animation, ``foreignObject``,
-  filter or embedded file; references within the same drawing only; no DOCTYPE, thus no
-  entities; and no references that repeat its parts thousands of times.
+  filter, marker or embedded file; references within the same drawing only; no DOCTYPE,
+  thus no entities; and no references that repeat its parts thousands of times. Its
+  styles are plain: no variables, no nested rules, and no odd characters in quotes.
 """
 
 import base64
@@ -48,7 +49,7 @@ _DRAWING = frozenset(
         *("svg", "g", "defs", "symbol", "use", "switch", "title", "desc", "metadata"),
         *("path", "rect", "circle", "ellipse", "line", "polyline", "polygon"),
         *("text", "tspan", "textPath", "linearGradient", "radialGradient", "stop"),
-        *("clipPath", "mask", "pattern", "marker", "style"),
+        *("clipPath", "mask", "pattern", "style"),
     )
 )
 #: What an SVG may begin with: browsers obey the encoding that it names.
@@ -59,11 +60,31 @@ _DECLARATION = re.compile(
     re.IGNORECASE,
 )
 _OWN_PART = re.compile(r"#([\w.:-]+)")
-_URL = re.compile(r"url\(\s*([\"']?)#([\w.:-]+)\1\s*\)", re.IGNORECASE)
+_URL = re.compile(r"url\([ \t\r\n]*([\"']?)#([\w.:-]+)\1[ \t\r\n]*\)", re.IGNORECASE)
+_XML_SPACE = " \t\r\n"
 _CLASS = re.compile(r"\.([\w-]+)")
-_NUMBER = re.compile(r"\s*\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?\s*", re.ASCII)
-#: What can lead out of a style sheet, or hide that it does.
-_LEADING_OUT = ("\\", "//", "javascript:", "expression(", "image-set(", "src(")
+_NUMBER = re.compile(r"\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?", re.ASCII)
+#: What can lead out of a style sheet, or hide that it does; and filters.
+_LEADING_OUT = (
+    *("\\", "//", "javascript:", "expression(", "image-set(", "src("),
+    *("var(", "attr(", "element(", "blur(", "drop-shadow("),
+)
+#: Comments, and plain words in quotes: browsers look for no rule in these.
+_OPAQUE = re.compile(
+    r"""/\*[^*]*\*/|("[\w .,:#+&=-]*"|'[\w .,:#+&=-]*')""",
+)
+_LEFT_OPEN = re.compile(r"""["']|/\*|\*/""")
+#: A property that draws per corner of a path, or works on each pixel; 'none' is usual.
+_COSTLY = re.compile(
+    r"(?<!\w)(marker(?:-start|-mid|-end)?|filter)\s*:(?!\s*none\s*(?:[;}]|$))",
+    re.IGNORECASE,
+)
+_COSTLY_ATTRIBUTES = ("marker", "marker-start", "marker-mid", "marker-end", "filter")
+_VARIABLE = re.compile(r"(?<![\w-])--")
+#: A style sheet in which each brace and bracket is where it seems to be.
+_RULE = r"[\w\s.#,*>+~:-]*\{(?:[^{}()\[\]]|\([^{}()\[\]]*\))*\}"
+_MEDIA = rf"\s*@media(?:[\w\s,.:-]|\([\w\s,.:-]*\))*\{{(?:{_RULE})*\s*\}}"
+_SHEET = re.compile(rf"(?:{_RULE}|{_MEDIA})*\s*", re.IGNORECASE)
 #: How many elements are drawn, with each as often as something refers to it; and how
 #: many references lead from one to the next.
 _MOST_DRAWN, _LONGEST_CHAIN = 20_000, 20
@@ -179,7 +200,10 @@ def _size_of(kind: str, octets: bytes) -> tuple[int, int]:
     """Return the width and height of an image; ValueError where it is not usable."""
     if len(octets) > MOST:
         raise ValueError(_TOO_LARGE)
-    return _png_size(octets) if kind == _PNG else _svg_size(octets)
+    try:
+        return _png_size(octets) if kind == _PNG else _svg_size(octets)
+    except (MemoryError, RecursionError):
+        raise ValueError(_DRAWS_TOO_MUCH) from None
 
 
 def _png_size(octets: bytes) -> tuple[int, int]:
@@ -255,7 +279,7 @@ def _require_drawing(element: etree._Element) -> None:
     for attribute, value in element.items():
         _require_inert(element, etree.QName(attribute), value)
     if name.localname == "style":
-        _require_own_style(element, "".join(element.itertext()))
+        _require_plain_sheet(element)
 
 
 def _require_inert(element: etree._Element, name: etree.QName, value: str) -> None:
@@ -265,9 +289,15 @@ def _require_inert(element: etree._Element, name: etree.QName, value: str) -> No
         raise _refuse(element, f"an event handler ('{local[:40]}')")
     if local in ("base", "src"):
         raise _refuse(element, f"an attribute '{local}'")
-    if local == "href" and not _OWN_PART.fullmatch(value.strip()):
+    if local == "href" and not _OWN_PART.fullmatch(value.strip(_XML_SPACE)):
         raise _refuse(element, f"a reference to elsewhere ({value[:60]!a})")
-    if not name.namespace and (local == "style" or "(" in value):
+    if name.namespace:
+        return
+    if local in _COSTLY_ATTRIBUTES and value.strip() != "none":
+        raise _refuse(element, f"an attribute '{local}'")
+    if local == "style":
+        _require_plain_style(element, value)
+    elif "(" in value:
         _require_own_style(element, value)
 
 
@@ -281,6 +311,25 @@ def _require_own_style(element: etree._Element, text: str) -> None:
         raise _refuse(element, "an at-rule in a style other than '@media'")
     if lowered.count("url(") > len(_URL.findall(text)):
         raise _refuse(element, "a reference to elsewhere in a style")
+
+
+def _require_plain_style(element: etree._Element, text: str) -> None:
+    """Refuse a style in which anything may hide, or that costs a browser much."""
+    _require_own_style(element, text)
+    if _LEFT_OPEN.search(_OPAQUE.sub(" ", text)):
+        raise _refuse(element, "a comment or quote in a style that is not plain")
+    obeyed = _without_comments(text)
+    if _VARIABLE.search(obeyed):
+        raise _refuse(element, "a variable ('--') in a style")
+    if costly := _COSTLY.search(obeyed):
+        raise _refuse(element, f"'{costly[1].lower()}' in a style")
+
+
+def _require_plain_sheet(element: etree._Element) -> None:
+    text = "".join(element.itertext())
+    _require_plain_style(element, text)
+    if len(element) or not _SHEET.fullmatch(_without_comments(text)):
+        raise _refuse(element, "a style that is no plain list of rules")
 
 
 def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> None:
@@ -301,7 +350,7 @@ class _Drawn:
     #: The parts that the style sheet refers to for a class.
     by_class: Mapping[str, Sequence[str]]
     counts: dict[str, int] = field(default_factory=dict)
-    #: Elements that were looked at so far.
+    #: Elements, and references of these, that were looked at so far.
     looked_at: int = 0
 
     def count(self, element: etree._Element, depth: int) -> int:
@@ -318,10 +367,10 @@ class _Drawn:
         drawn: dict[etree._Element, int] = {}
         # Children come before what they are in.
         for one in reversed(list(element.iter(etree.Element))):
-            self.looked_at += 1
+            repeated, painted = self._referred(one)
+            self.looked_at += 1 + len(repeated) + len(painted)
             if self.looked_at > _MOST_DRAWN:
                 raise ValueError(_DRAWS_TOO_MUCH)
-            repeated, painted = self._referred(one)
             found = 1 + sum(self._count_of(name, depth) for name in repeated)
             found += sum(drawn[child] for child in one.iterchildren(etree.Element))
             paint = 1 + sum(self._count_of(name, depth) for name in painted)
@@ -342,13 +391,14 @@ class _Drawn:
         painted: list[str] = []
         for attribute, value in element.items():
             local = etree.QName(attribute).localname.lower()
-            if own := _OWN_PART.fullmatch(value.strip()):
+            if own := _OWN_PART.fullmatch(value.strip(_XML_SPACE)):
                 if local == "href":
                     repeated.append(own[1])
             elif "(" in value:
                 found = repeated if local in _NOT_INHERITED else painted
                 found.extend(name for _, name in _URL.findall(value))
-        for name in element.get("class", "").split():
+        # Each class counts once: a browser does not care how often it is named.
+        for name in dict.fromkeys(element.get("class", "").split()):
             painted.extend(self.by_class.get(name, ()))
         return repeated, painted
 
@@ -356,31 +406,40 @@ class _Drawn:
 def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]:
     """The parts to which style sheets refer, by the class that it is for."""
     found: dict[str, list[str]] = defaultdict(list)
+    kept = 0
     for element in elements:
         if etree.QName(element).localname != "style":
             continue
-        for rule in _without_comments(element).split("}"):
+        for rule in _without_comments("".join(element.itertext())).split("}"):
             before, _, body = rule.rpartition("{")
             names = [name for _, name in _URL.findall(body)]
             selectors = before.rpartition("{")[2].split(",") if names else ()
-            for selector in selectors:
-                known = _CLASS.fullmatch(selector.strip())
+            different = {selector.strip() for selector in selectors}
+            kept += len(different) * len(names)
+            if kept > _MOST_DRAWN:
+                raise ValueError(_DRAWS_TOO_MUCH)
+            for selector in different:
+                known = _CLASS.fullmatch(selector)
                 if known is None:
                     raise _refuse(element, "a style with 'url(' for more than classes")
                 found[known[1]] += names
     return found
 
 
-def _without_comments(element: etree._Element) -> str:
-    head, *others = "".join(element.itertext()).split("/*")
-    return head + "".join(other.partition("*/")[2] for other in others)
+def _without_comments(text: str) -> str:
+    """Put a space for each comment, as browsers do; what is in quotes stays."""
+    return _OPAQUE.sub(r" \1 ", text)
 
 
 def _said_size(root: etree._Element) -> tuple[int, int]:
     """Return the width and height that a drawing says, or else its proportions."""
     box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
     for said in ([root.get("width", ""), root.get("height", "")], box[2:4]):
-        sides = [round(float(one[1])) for one in map(_NUMBER.fullmatch, said) if one]
+        sides = [
+            round(float(one[1]))
+            for one in (_NUMBER.fullmatch(text.strip()) for text in said)
+            if one
+        ]
         if len(sides) == len(_USUAL_SIZE) and 0 < min(sides) <= max(sides) <= _WIDEST:
             return sides[0], sides[1]
     return _USUAL_SIZE

@@ -80,6 +80,7 @@ def test_shows_png_whose_base64_is_on_several_lines():
         ('width="120px" height="30.4"', (120, 30)),
         ('viewBox="0 0 300,100"', (300, 100)),
         ('width="100%" height="100%" viewBox="0 0 30 10"', (30, 10)),
+        ('width=" 40 px " height=" +2 "', (40, 2)),
         ('width="0" height="10"', (80, 80)),
         ('width="3e9" height="10" viewBox="1"', (80, 80)),
         ("", (80, 80)),
@@ -115,6 +116,36 @@ def test_shows_what_drawing_programs_write():
 
 
 @pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param(
+            """<defs><style type="text/css"><![CDATA[
+            /* --- text: it's 1/2 --- */
+            .cls-1{fill:#fff;stroke:none;} .cls-1, .cls--2 > path {clip-path:none}
+            .st2{font-family:'MyriadPro-Regular', "Myriad Pro";filter:none}
+            .st3{fill:rgb(1, 2, 3);transform:translate(1px) rotate(2deg);}
+            .st4{clip-path:url(#SVGID_2_);fill:url( 'x' )}
+            ]]></style></defs>
+            <g class="cls-1" data-name="Layer 1 (it's a copy -- of 2)"/>""".replace(
+                "'x'", "'#x'"
+            ),
+            id="Illustrator",
+        ),
+        pytest.param(
+            """<style id="style1"/><path marker-end="none"
+            style="font-family:'Open Sans';-inkscape-font-specification:'Sans, Bold';
+            color-interpolation-filters:linearRGB;marker:none;marker-start:none ;
+            enable-background:accumulate;fill:url(#a);filter:none" transform="scale(2)"
+            /><g style='font-family:"Source Sans Pro"'/>""",
+            id="Inkscape",
+        ),
+    ],
+)
+def test_shows_the_styles_that_drawing_programs_write(inside):
+    assert fault_of(svg(inside)) == ""
+
+
+@pytest.mark.parametrize(
     ("inside", "why"),
     [
         ("<script>alert(1)</script>", "an element 'script'"),
@@ -147,6 +178,30 @@ def test_shows_what_drawing_programs_write():
         ("<style>path{fill:url(#x)}</style>", "for more than classes"),
         ("<style>.a{} /* .b{fill:url(#x)} */ g .a{fill:url(#x)}</style>", "classes"),
         ('<g id="a"><use href="#a"/></g>', "refer to themselves"),
+        ('<marker id="m"/>', "an element 'marker'"),
+        ('<path marker-mid="url(#m)"/>', "an attribute 'marker-mid'"),
+        ('<path style="fill:red;marker:url(#m)"/>', "'marker' in a style"),
+        ("<style>.a{MARKER-end/**/: url(#m)}</style>", "'marker-end' in a style"),
+        ('<g filter="blur(9px)"/>', "an attribute 'filter'"),
+        ('<g style="filter:blur(9px)"/>', "'blur(' in a style"),
+        ("<style>.a{filter:drop-shadow(0 0 9px)}</style>", "'drop-shadow(' in a"),
+        ('<g style="filter : invert(1)"/>', "'filter' in a style"),
+        ('<g style="backdrop-filter:none,x"/>', "'filter' in a style"),
+        ('<g style="fill:var(--x)"/>', "'var(' in a style"),
+        ('<g fill="var(--x)"/>', "'var(' in a style"),
+        ('<g style="--x:url(#b)"/>', "a variable ('--') in a style"),
+        ("<style>.a{/**/--x:1}</style>", "a variable ('--') in a style"),
+        ("<style>.a{b:'/*'}.c{fill:url(#x)}.d{b:'*/'}</style>", "that is not plain"),
+        ("<style>.a{b:'}.c{'}</style>", "that is not plain"),
+        ("<style>.a{b:'\n'}</style>", "that is not plain"),
+        ("<g style=\"b:'{'\"/>", "that is not plain"),
+        ("<style>.a{fill:red} /* .b{}</style>", "that is not plain"),
+        ("<style>/*/ .b{}</style>", "that is not plain"),
+        ("<style>.a{fill:url(#x);.b{fill:red}}</style>", "no plain list of rules"),
+        ("<style>.a{fill:red</style>", "no plain list of rules"),
+        ("<style>.a{b:(}.b{c:)}</style>", "no plain list of rules"),
+        ("<style>.a[b]{fill:red}</style>", "no plain list of rules"),
+        ("<style>.a{b:c}<g>.b{}</g></style>", "no plain list of rules"),
         ("<path>", "not well-formed XML (line 1)"),
         ("&x;", "not well-formed XML (line 1)"),
         ("<?xml-stylesheet href='x.css'?>", "a processing instruction"),
@@ -213,6 +268,25 @@ def test_refuses_style_that_doubles_a_drawing():
     )
     doubled = svg(f"<style>{rules}</style>{parts}")
     assert "draw more than 20000 elements" in fault_of(doubled)
+
+
+def test_counts_a_class_once():
+    one = "<style>.a,.a,.a{fill:url(#b)}</style>"
+    assert fault_of(svg(f'{one}<g class="{"a " * 9000}"/><path id="b"/>')) == ""
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError])
+def test_refuses_drawing_that_needs_too_much_memory(monkeypatch, error):
+    calls = []
+
+    def fail(octets):
+        calls.append(octets)
+        raise error
+
+    monkeypatch.setattr("eilogin.logos._svg_size", fail)
+    for _ in range(2):
+        assert "draw more than" in fault_of(svg(f"<!-- {error} -->"))
+    assert len(calls) == 1
 
 
 def test_looks_at_nested_parts_for_a_short_time():

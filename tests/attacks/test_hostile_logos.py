@@ -7,6 +7,7 @@ name or an address comes from whoever was asked for it by mail.
 import base64
 import re
 import time
+import tracemalloc
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +18,7 @@ from eilogin.errors import InvalidOptions
 from eilogin.federation.own import Own
 from eilogin.federation.own_options import OwnOptions, own_of
 from eilogin.federation.trust_options import TrustOptions
-from eilogin.logos import data_uri_of_file
+from eilogin.logos import data_uri_of_file, fault_of
 from eilogin.saml.keys import new_key_pair
 from eilogin.settings import attempt, read
 from eilogin.web import environ as env
@@ -126,6 +127,77 @@ def test_logo_whose_paint_is_inherited_time_and_again_stops_the_start(tmp_path):
         f'<svg {NS}>{patterns}<g fill="url(#p0)"><path d="M0 0h9v9z"/></g></svg>'
     )
     assert "draw more than" in faults(tmp_path, logo="logo.svg")["logo"]
+
+
+def named(selectors: int, urls: int, words: int, others: int = 1) -> str:
+    """A style for classes with parts, time and again, and elements with the classes."""
+    names = ",".join([".a"] * selectors)
+    paints = " ".join(["url(#b)"] * urls)
+    groups = f'<g class="{"a " * words}"/>' * others
+    return f"<style>{names}{{fill:{paints}}}</style>{groups}"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param(named(3000, 1400, 5000), id="words"),
+        pytest.param(named(1000, 300, 60, 90), id="few bytes"),
+        pytest.param(named(1, 2500, 1, 700), id="elements"),
+        pytest.param(
+            "<style>"
+            + ",".join(f".{n:x}" for n in range(3000))
+            + "{fill:"
+            + "url(#b)" * 2000
+            + "}</style>",
+            id="different classes",
+        ),
+        pytest.param(
+            "".join(f'<g fill="{"url(#b)" * 20}">' for _ in range(199)) + "</g>" * 199,
+            id="attributes",
+        ),
+        pytest.param("<style>" + "/*/" * 10_000 + "</style>", id="comments"),
+        pytest.param("<style>" + "/*" * 15_000 + "</style>", id="open comments"),
+        pytest.param("<style>" + "'" * 29_999 + "</style>", id="quotes"),
+        pytest.param("<style>" + "a{(" * 9_999 + "</style>", id="brackets"),
+        pytest.param("<style>" + "a{}" * 9_999 + "{</style>", id="rules"),
+        pytest.param("<style>@media" + " " * 29_999 + "</style>", id="media"),
+        pytest.param("<style>a{" + "filter " * 4_000 + "</style>", id="words of rules"),
+        pytest.param(f"<style>filter{' ' * 29_000}</style>", id="spaces"),
+        pytest.param(f"<style>url({' ' * 29_000}</style>", id="spaces of a reference"),
+    ],
+)
+def test_no_style_makes_the_reader_busy(inside):
+    assert_quick(f"<svg {NS}>{inside}</svg>")
+
+
+def test_no_size_makes_the_reader_busy():
+    assert_quick(f'<svg {NS} width="1{" " * 30_000}x" height="3"/>')
+
+
+@pytest.mark.parametrize("selectors", [1, 3000])
+def test_style_that_paints_thousands_of_times_is_refused(selectors):
+    names = ",".join(f".x{n:x}" for n in range(selectors))
+    style = f"<style>{names}{{fill:{'url(#b)' * 1500}}}</style>"
+    groups = '<g class="x0"/>' * 20
+    fault = assert_quick(f"<svg {NS}>{style}{groups}</svg>")
+    assert "draw more than 20000" in fault
+
+
+def assert_quick(text: str) -> str:
+    """Assert that a drawing is judged in a short time and little memory."""
+    assert len(text) < 32 * 1024
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(text.encode()).decode()}"
+    tracemalloc.start()
+    began = time.process_time()
+    fault = fault_of(uri)
+    took, memory = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert took < 1
+    assert memory < 20_000_000
+    began = time.process_time()
+    assert fault_of(uri) == fault
+    assert time.process_time() - began < 0.01
+    return fault
 
 
 def test_drawing_with_gradients_in_groups_is_no_such_logo(tmp_path):

@@ -32,7 +32,7 @@ class Shot(NamedTuple):
 #: The pictures in contrib/manual/pictures.
 OF_MANUAL = [
     Shot("sign-in.png", "sign-in", "en", "light", TELEPHONE),
-    Shot("portal.png", "portal", "en", "light", {"width": 960, "height": 600}),
+    Shot("portal.png", "portal", "en", "light", {"width": 960, "height": 540}),
     Shot("warning.png", "warning", "en", "light", TELEPHONE),
     Shot("receipt.png", "receipt-on-the-way", "en", "dark", TELEPHONE),
 ]

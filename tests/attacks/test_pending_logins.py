@@ -9,6 +9,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from lxml import html
 
 from eilogin.hub.questions import Question
 from eilogin.saml import bindings, messages, xml
@@ -185,7 +186,12 @@ class TestTheAddress:
         victim.browser.set_cookie("inloggen.test", "__Host-eilogin-sign-in", "yes")
         victim.visits(f"{HUB}/sso?request={handle}&of={issuer}")
         assert victim.browser.page.status_int == 400
-        assert issuer[:20] not in victim.browser.page.text
+        assert issuer[:20] not in victim.browser.text
+        # The switch between languages leads to the same address of the hub.
+        page = html.fromstring(victim.browser.page.text)
+        [switch] = page.xpath("//nav//@href")
+        assert switch.startswith("/language?to=en&next=%2Fsso%3Frequest%3D")
+        assert page.xpath("//main//@href") == [f"{HUB}/"]
 
     def test_probes_for_cookies_once_and_stays_here(self, victim):
         handle = parse_qs(urlsplit(victim.visits(UWV)).query)["request"][0]

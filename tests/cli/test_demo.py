@@ -356,7 +356,7 @@ class TestShortLimits:
         ((file, variables, _, _, changes),) = served
         app = _application(file, variables, changes)
         page = opened(app, "inloggen", "/login").text
-        assert "Na 5 minuten, of als u 2 minuten niets doet" in page
+        assert "na 5 minuten, of als u 2 minuten niets doet" in page
 
     def test_leave_digid_the_interval_at_which_a_site_asks_it(self, site):
         site.set("filter:uwv-eilogin", profile="digid")

@@ -81,7 +81,7 @@ def log_in(citizen, ask):
 def test_where_all_share_a_login_the_sign_in_page_says_so(citizen, ask):
     for come in (lambda: ask("uwv.test"), lambda: citizen.visit(f"{HUB}/login")):
         come()
-        assert "naar de andere diensten" in citizen.browser.text
+        assert "kunt u ook naar andere diensten" in citizen.browser.text
 
 
 @pytest.mark.parametrize(

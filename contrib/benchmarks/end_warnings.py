@@ -1,4 +1,4 @@
-"""What the warning before the end costs a page of HTML, in process and over HTTP."""
+"""Measure the cost of the warning for a page of HTML, in process and over HTTP."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager

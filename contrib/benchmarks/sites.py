@@ -87,7 +87,7 @@ def guarded(
 
     First that of the session, then those of the application.
     """
-    # What the warning costs a page is measured by itself.
+    # Another benchmark measures the cost of the warning.
     said = {"store": store, "warn": "off", **options}
     folder.mkdir(exist_ok=True)
     federation = Federation(folder, {HOST: app}, options={HOST: said})

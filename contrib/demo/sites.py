@@ -18,7 +18,7 @@ from urllib.parse import quote
 from webob import Request, Response
 
 HERE = Path(__file__).parent
-#: What another language says, in texts of the ini file and of pages.
+#: The two languages of a text, in the ini file and in pages.
 ALTERNATIVES = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 LANGUAGES = ("nl", "en")
 #: The cookie in which eilogin keeps the language that a visitor has chosen.
@@ -30,7 +30,7 @@ PHOTOS = ("image/jpeg", "image/png", "image/webp", "image/gif")
 #: Characters of a note.
 LONGEST_NOTE = 2000
 
-#: What stands around every page, by its own name.
+#: The parts around every page, by name.
 TEXTS = {
     "portal": "{MijnOverheid|MyGovernment}",
     "log in": "{Inloggen|Log in}",
@@ -95,7 +95,7 @@ class Site:
         return self.page(request, self.pages[path], self.content(path))
 
     def content(self, path: str) -> str:
-        """What the page at a path says: ``/mijn/gezin`` is in ``mijn-gezin.html``."""
+        """Return the text of a page: ``/mijn/gezin`` is in ``mijn-gezin.html``."""
         file = self.folder / f"{path.strip('/').replace('/', '-') or 'index'}.html"
         return file.read_text("utf-8") if file.is_file() else ""
 
@@ -195,7 +195,7 @@ def plain(text: str) -> str:
 
 
 def facts(request: Request) -> str:
-    """What the site is told about who is looking at it."""
+    """The facts that the site gets about its visitor."""
     if not request.remote_user:
         return f'<p class="stranger">{TEXTS["stranger"]}</p>'
     told = {
@@ -214,7 +214,7 @@ def listed(facts: Mapping[str, str]) -> str:
 
 
 def received(request: Request) -> str:
-    """What came with a form, file by file; a photo is shown again."""
+    """Show each file that came with a form; a photo as a picture."""
     found = {}
     for name, value in request.POST.items():
         is_file = hasattr(value, "file")

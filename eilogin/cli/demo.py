@@ -187,7 +187,7 @@ class Site:
 
     @property
     def word(self) -> str:
-        """What ``--down`` calls it: the first part of its host name."""
+        """The name for ``--down``: the first part of the host name."""
         return self.host.partition(".")[0]
 
 

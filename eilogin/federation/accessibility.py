@@ -1,4 +1,4 @@
-"""What our accessibility statement says, as options have it.
+"""The content of the accessibility statement, from the options.
 
 Dutch law asks public bodies for such a statement on each website (Besluit digitale
 toegankelijkheid overheid), by the model of the European Commission (2018/1523). It says
@@ -39,7 +39,7 @@ class Accessibility:
     date: date
     #: The address of the report of an examination, or "".
     report: str = ""
-    #: What does not work yet, by language.
+    #: The parts that do not work yet, by language.
     gaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Where they go whom we do not help, or "" for the national ombudsman.
     appeal: str = ""

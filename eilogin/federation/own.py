@@ -116,7 +116,7 @@ class Own:
     #: The links below each page: a text, or a word of
     #: :data:`eilogin.federation.appearance.WORDS`, and an address.
     footer: Sequence[tuple[str, str]] = ()
-    #: What our accessibility statement says; None where there is none.
+    #: The content of the accessibility statement; None if there is none.
     accessibility: Accessibility | None = None
     #: The formats of NameID that a participant takes, the one that it asks for first;
     #: none where it asks for no NameID.

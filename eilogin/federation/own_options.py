@@ -382,7 +382,7 @@ def own_of(options: OwnOptions) -> Own:
 
 
 def _accessibility_of(options: OwnOptions) -> Accessibility | None:
-    """What our accessibility statement says, or None where there is none."""
+    """Return the content of the accessibility statement, or None without one."""
     day = options.accessibility_date
     if not options.accessibility_status or day is None:
         return None

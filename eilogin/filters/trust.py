@@ -147,7 +147,7 @@ class TrustFilter:
         return (self.app if answer is None else answer)(environ, start_response)
 
     def _answer(self, environ: "WSGIEnvironment", address: str) -> Response | None:
-        """What this filter answers itself, or None."""
+        """Return the answer of this filter itself, or None."""
         if address == "metadata":
             return self._own_metadata(environ)
         if address == "language":

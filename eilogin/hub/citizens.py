@@ -278,7 +278,7 @@ _DEMO_FACTS = {
     "chaima": ("Chaima Voorbeeld", "900000041", ""),
 }
 
-#: What the demo citizens are called, by username.
+#: The names of the demo citizens, by username.
 DEMO_NAMES = {username: name for username, (name, *_) in _DEMO_FACTS.items()}
 
 

@@ -83,7 +83,7 @@ EndUnseen = Callable[["WSGIEnvironment", Login], None]
 
 
 class _Proof(NamedTuple):
-    """What a form has proven."""
+    """The result of a sign-in form."""
 
     citizen: Citizen | None = None
     #: ``wrong``, ``too-often`` or ``blocked`` without a citizen: for the audit log.

@@ -197,7 +197,7 @@ class Portal:
         services: Services,
         asked: "_Asked",
     ) -> dict[str, Any]:
-        """What the template shows of the services: all, or those that match."""
+        """Return the services for the template: all, or those that match."""
         is_search = bool(asked.search or asked.category)
         found: Sequence[Service] = services.all
         last: Sequence[Service] = ()
@@ -298,7 +298,7 @@ class Portal:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the query asks for; whatever else it says is ignored."""
+    """Read the query of a page; ignore all other parameters."""
 
     search: str
     category: str
@@ -342,7 +342,7 @@ def _hours(environ: "WSGIEnvironment", limit: str) -> float:
 
 
 def _in(texts: Mapping[str, str], language: str) -> str:
-    """What we say of ourselves, in a language, in English or in another; or ""."""
+    """Return our own text in a language, in English or in another, or ""."""
     first = next(iter(texts.values()), "")
     return texts.get(language) or texts.get("en") or first
 

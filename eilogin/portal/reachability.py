@@ -1,4 +1,4 @@
-"""Which services are not reachable at the moment, as far as this server knows.
+"""Services that are not reachable at the moment, as far as this server knows.
 
 Nobody is called for it. The server knows:
 

@@ -65,7 +65,7 @@ class Service:
     description: str
     #: The service's own page for visitors.
     address: str
-    #: What the tile shows in the place of a logo.
+    #: The letter on a tile without a logo.
     initial: str
     #: The folded keywords.
     categories: frozenset[str]
@@ -236,7 +236,7 @@ def _service(
 def _texts(
     federation: Federation, entity: EntityDescriptor, name: str
 ) -> Iterator[str]:
-    """What a search looks through: names, descriptions, keywords of all languages."""
+    """Return the text for a search: names, descriptions, keywords, all languages."""
     yield name
     for texts, longest in (
         (entity.names, _LONGEST_NAME),

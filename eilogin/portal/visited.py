@@ -46,7 +46,7 @@ def note_visit(
 
 
 def _ids(environ: "WSGIEnvironment", own: Own, login: Login) -> Sequence[str]:
-    """What the cookie of this visitor says; nothing of a cookie that is not ours."""
+    """Read the cookie of this visitor; ignore a cookie that is not ours."""
     value = _COOKIE.read(environ) or ""
     if not value or len(value) > _LONGEST:
         return ()

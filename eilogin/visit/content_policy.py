@@ -52,7 +52,7 @@ _SOURCE = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[a-zA-Z0-9/._~!$&()*+=:@
 
 _SCRIPT = ("script-src-elem", "script-src", "default-src")
 _CONNECT = ("connect-src", "default-src")
-#: What a sandboxed page needs for the script, its question and its link to log in.
+#: A sandboxed page needs these for the script, its question and its login link.
 _SANDBOX = frozenset(("allow-scripts", "allow-same-origin", "allow-popups"))
 
 _ODD = "its Content-Security-Policy has characters that no policy has"
@@ -64,7 +64,7 @@ _NO_SOURCE = "no Content-Security-Policy can name the address of this site"
 
 
 class Ours(NamedTuple):
-    """What of ours a page is to load and to ask."""
+    """The script that a page loads, and the address that it asks."""
 
     #: That of the site, as in a Content-Security-Policy.
     origin: str

@@ -217,7 +217,7 @@ def error_texts(said: str, said_en: str) -> Mapping[str, str]:
 
 
 def said_in(texts: Mapping[str, str], language: str) -> str:
-    """What one of these says in a language, or else in English."""
+    """Return one of these texts in a language, or else in English."""
     return texts.get(language) or texts["en"]
 
 

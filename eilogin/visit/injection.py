@@ -260,7 +260,7 @@ class ContentPlace:
 
 
 class Insertion(NamedTuple):
-    """What is put into an answer, and where."""
+    """A tag for an answer, and its place."""
 
     tag: bytes
     #: None where only the headers are other ones.

@@ -148,7 +148,7 @@ class EndWarning:
         return self._made_for(env.trust(environ).own).script
 
     def _made_for(self, own: Own) -> "_Made":
-        """What is put into pages of this site."""
+        """Return the tags for the pages of this site."""
         made = self._made
         if made is None or made.own is not own:
             colours = own.accent.css.replace(":root", ":host") if own.accent else ""
@@ -198,7 +198,7 @@ class EndWarning:
 
 
 class _Made(NamedTuple):
-    """What is put into the pages of a site."""
+    """The tags for the pages of a site."""
 
     own: Own
     script: "_Script"

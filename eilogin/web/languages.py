@@ -1,4 +1,4 @@
-"""Which language a page has, and the switch between languages in its header.
+"""Choose the language of a page, and make the switch in its header.
 
 A visitor's choice is in a cookie of the host. Without one, the page has the language
 that the browser asks for (Accept-Language). A browser that asks for none of the
@@ -62,7 +62,7 @@ class Choice(NamedTuple):
 
     #: The code of the language (BCP 47), such as ``en``.
     code: str
-    #: What the language calls itself.
+    #: The name of the language in itself.
     label: str
     #: The address at which the visitor chooses it.
     address: str
@@ -135,7 +135,7 @@ def _address(own: "Own | None", code: str, target: str | None) -> str:
 
 
 def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any]) -> str:
-    """Where the switch leads back to: a path of this site, for GET.
+    """Return the path of this site to which the switch leads back, for GET.
 
     The page itself, if it can be loaded again. A message is taken once, and what a form
     has done is not done again: then the address that leads on from there.

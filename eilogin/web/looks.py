@@ -149,7 +149,7 @@ def locale_of(code: str) -> Locale | None:
 
 
 def own_name(code: str) -> str:
-    """What a language calls itself, such as ``Nederlands``."""
+    """Return the name of a language in itself, such as ``Nederlands``."""
     locale = locale_of(code)
     return (locale and locale.get_display_name()) or code
 
@@ -274,7 +274,7 @@ def faults(folder: Path | None) -> Iterator[tuple[str, str]]:
 
 
 def _fault_of_name(name: str, known: Sequence[str]) -> Sequence[str]:
-    """What is wrong with the name of a file: nothing, or one fault."""
+    """Return the fault in the name of a file, if it has one."""
     if name.startswith("_") or name in known:
         return ()
     stem, dot, kind = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""What an application's policy forbade stays forbidden for all but our script."""
+"""The policy of an application still forbids all but our script."""
 
 import pytest
 from hypothesis import example, given

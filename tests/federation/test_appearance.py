@@ -14,7 +14,7 @@ SVG = (
 
 @pytest.fixture
 def tried(tmp_path):
-    """What an option gives, and its faults."""
+    """Return the value of an option, and its faults."""
 
     def read(**values):
         file = str(tmp_path / "site.ini")

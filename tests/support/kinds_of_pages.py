@@ -403,7 +403,7 @@ _PAGES = Pages("eilogin.hub", "eilogin.portal")
 
 
 def _site(dutch: str, english: str, accent: str, logo: str) -> SimpleNamespace:
-    """What pages show of a site that has set all of it."""
+    """The options of a site that has set all of them."""
     said = {
         "names": {"nl": dutch, "en": english},
         "public_url": ORIGIN,

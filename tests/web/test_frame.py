@@ -1,4 +1,4 @@
-"""What stands around each page: name, logo, colour, footer, icon."""
+"""The frame of each page: name, logo, colour, footer, icon."""
 
 import base64
 import re

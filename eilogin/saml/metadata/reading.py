@@ -663,7 +663,7 @@ def _read_links(about: Sequence[_ByTag], name: str, tell: _Tell) -> dict[str, st
 
 
 def _read_logos(about: Sequence[_ByTag], tell: _Tell) -> tuple[Logo, ...]:
-    """What may be a logo, from the first role that has any; no image is opened."""
+    """Return the logos of the first role that has any, without opening an image."""
     for texts in about:
         if elements := texts.get(q("mdui:Logo")):
             found = [*map(_read_logo, elements)]

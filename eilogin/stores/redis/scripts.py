@@ -391,7 +391,7 @@ return {found, hinted(text)}
 """)
 
 #: now, [key, label, key, label …]. Those of the keys that live and carry the label, and
-#: their untils.
+#: their ends.
 CARRY = _on_sessions("""
 local carried, found = args(), {}
 for i = 1, #carried, 2 do

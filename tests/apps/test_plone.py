@@ -202,7 +202,7 @@ def test_styles_scripts_and_the_rest_api_are_there(plone):
 
 
 def test_a_closed_site_leaves_the_styles_of_an_exempt_page_open(plone):
-    rules = Rules.parse(block(PAGE, "A site that is closed", "ini").splitlines()[1:])
+    rules = Rules.parse(block(PAGE, "Close a whole site", "ini").splitlines()[1:])
     page = plone.url("/contact-info")
     for url in {page, *resources(plone.browser(), page)}:
         path = urlsplit(url).path

@@ -24,7 +24,7 @@ from eilogin.testing import Browser
 
 HOUSE = Path(__file__).parents[2]
 RAAD = HOUSE / "tests" / "apps" / "raad"
-PAGE = "plone.rst"
+PAGE = "protect/plone.rst"
 #: The user of Zope who may do everything, and Plone's editor.
 ADMIN = "admin:Secret-of-admin-1"
 EDITOR = "editor", "Secret-of-editor-1"
@@ -96,7 +96,7 @@ class PloneSite:
         self.ini_file.write_text(text.replace("port = 8080", f"port = {self._behind}"))
         self._add_on()
         here = {_PUBLIC: f"http://{self.host}"}
-        script = block(PAGE, "Plone's users and roles", "python")
+        script = block(PAGE, "Give visitors a user and a role", "python")
         made = (RAAD / "make_site.py").read_text() + with_changes(script, here)
         (self.folder / "script.py").write_text(made)
         configuration = self.ini_file.with_name("zope.conf")
@@ -105,7 +105,7 @@ class PloneSite:
     def _add_on(self) -> None:
         package = self.folder / "raad"
         shutil.copytree(RAAD / "raad", package)
-        module = block(PAGE, "Nothing by another path than its own", "python")
+        module = block(PAGE, "Stop acquisition", "python")
         (package / "acquisition.py").write_text(module)
         includes = self.ini_file.parent / "package-includes"
         includes.mkdir()

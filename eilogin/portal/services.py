@@ -18,7 +18,7 @@ from eilogin.saml.checks import SKEW
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.saml.metadata.addresses import web_host
 from eilogin.saml.metadata.texts import clean
-from eilogin.web.looks import LANGUAGES
+from eilogin.web.catalogues import LANGUAGES
 
 #: Search and categories appear from this many services on.
 MANY = 12

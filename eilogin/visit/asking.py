@@ -28,8 +28,8 @@ from eilogin.visit.idle_end import limit_for_hub
 from eilogin.visit.looking import is_there
 from eilogin.visit.under_way import PendingLogin
 from eilogin.web import environ as env
+from eilogin.web.catalogues import LANGUAGES
 from eilogin.web.cookies import Cookie
-from eilogin.web.looks import LANGUAGES
 from eilogin.web.outbound import send_through_browser
 from eilogin.web.pages import Pages
 from eilogin.web.urls import root

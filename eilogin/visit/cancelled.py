@@ -26,9 +26,9 @@ from eilogin.visit.injection import ContentPlace, Headers, Insertion, inject
 from eilogin.visit.targets import page_to_go_back_to
 from eilogin.visit.warning import Said
 from eilogin.web import environ as env
+from eilogin.web.catalogues import FALLBACK
 from eilogin.web.cookies import Cookie
 from eilogin.web.languages import language_of
-from eilogin.web.looks import FALLBACK
 from eilogin.web.requests import is_looked_at, origin_of, wants_page
 from eilogin.web.urls import at, see_other, this_page
 

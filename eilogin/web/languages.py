@@ -19,8 +19,9 @@ from webob.acceptparse import create_accept_language_header
 from eilogin.errors import MalformedMessage
 from eilogin.federation.own import HUB
 from eilogin.web import environ as env
+from eilogin.web.catalogues import FALLBACK, LANGUAGES
 from eilogin.web.cookies import Cookie
-from eilogin.web.looks import FALLBACK, LANGUAGES, languages_of, own_name
+from eilogin.web.looks import languages_of, own_name
 from eilogin.web.requests import (
     allow_only,
     is_from_other_site,

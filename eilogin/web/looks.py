@@ -5,7 +5,7 @@ A site has its own in a folder (``templates`` of the filter ``trust``)::
     cancelled.html   in the place of our template of that name
     _logo.html       a part of its own, for its own templates
     base.css         in the place of our stylesheet
-    nl.po, en.po     sentences in the place of ours, under the same English ones
+    nl.po, en.po     sentences in the place of ours, under the same keys
     de.po            another language of the pages; its name is the code of that
 
 ``{% extends "eilogin/cancelled.html" %}`` is our template, of which a block or two are
@@ -16,8 +16,6 @@ page is made, such as a value that is not there, is in the log, and the visitor 
 own page: a logout must not end at a slip in a text.
 """
 
-import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,12 +24,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime, format_time, get_timezone
-from babel.messages import Catalog, Message
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import PoFileError, read_po
-from babel.support import NullTranslations, Translations
 from babel.units import format_unit
 from jinja2 import (
     BaseLoader,
@@ -49,34 +42,31 @@ from eilogin import clock
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.federation.colours import Accent
 from eilogin.settings import did_you_mean
+from eilogin.web.catalogues import (
+    FALLBACK,
+    LANGUAGES,
+    faults_of_catalogue,
+    faults_of_template,
+    locale_of,
+    sentences_for,
+)
 from eilogin.web.frame import call_url
-
-#: The languages of all sites; the first one where a browser asks for none.
-LANGUAGES = ("nl", "en")
-#: That of a browser that asks for others, and of sentences without a translation.
-FALLBACK = "en"
 
 #: Rooms with templates, by their dotted names.
 _ROOMS = ("eilogin.hub", "eilogin.portal", "eilogin.web")
 #: Before the name of a template: ours, whatever the site has.
 _OURS = "eilogin"
 _STYLESHEET = "base.css"
-#: A code of a language, with a script and a region or not, as browsers ask for it.
-_CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 # A person reads the time of day of where these services are.
 _ZONE = get_timezone("Europe/Amsterdam")
 _TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
 # One and more of them; Babel does not know all of these in Dutch.
 _MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
 _HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
-#: What is put into a sentence, in either way of writing it.
-_VALUE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
-#: A percent sign that neither is written twice nor begins such a value.
-_ODD_PERCENT = re.compile(r"(?<!%)(?:%%)*%(?![%(])")
 _NO_LANGUAGE = (
     "is no catalogue of a language; expected its code, such as 'de.po' or 'pt-BR.po'"
 )
-#: Characters of a sentence, or of what somebody else says of it, in a fault.
+#: Characters of what somebody else says of a file, in a fault.
 _LONGEST_SHOWN = 60
 
 
@@ -101,9 +91,10 @@ class Look:
         """What a template makes of values. Raises whatever Jinja does."""
         return self._by_language[language].get_template(template).render(values)
 
-    def parse(self, text: str) -> None:
-        """Raise TemplateSyntaxError for a text that is no template."""
-        self._by_language[LANGUAGES[0]].parse(text)
+    @property
+    def parser(self) -> Environment:
+        """What reads a template. Raises TemplateSyntaxError for a text that is none."""
+        return self._by_language[FALLBACK]
 
 
 @cache
@@ -134,20 +125,6 @@ def languages_of(folder: Path | None) -> tuple[str, ...]:
     return (*LANGUAGES, *own)
 
 
-@cache
-def locale_of(code: str) -> Locale | None:
-    """How a language writes times and numbers, by its code (BCP 47).
-
-    None for a word that is no such code, or one that Babel does not know.
-    """
-    if not _CODE.fullmatch(code):
-        return None
-    try:
-        return Locale.parse(code, sep="-")
-    except (ValueError, UnknownLocaleError):
-        return None
-
-
 def own_name(code: str) -> str:
     """Return the name of a language in itself, such as ``Nederlands``."""
     locale = locale_of(code)
@@ -176,44 +153,12 @@ def _environment(loader: BaseLoader, language: str, folder: Path | None) -> Envi
     environment.filters["clock_time"] = _clock_time(language)
     environment.filters["duration"] = _duration(language)
     environment.install_gettext_translations(  # type: ignore[attr-defined]
-        _translations(language, folder), newstyle=True
+        sentences_for(language, folder), newstyle=True
     )
     return environment
 
 
-# --- sentences --------------------------------------------------------------------
-
-
-def _translations(language: str, folder: Path | None) -> NullTranslations:
-    """The sentences of one language; English ones of ours are their own translation."""
-    ours = _catalogue(language)
-    if folder is not None and (own := folder / f"{language}.po").is_file():
-        for message in _read(own.read_text("utf-8"), language):
-            if _is_said(message):
-                ours.delete(message.id)
-                ours.add(message.id, message.string)
-    if len(ours) == 0:
-        return NullTranslations()
-    compiled = io.BytesIO()
-    write_mo(compiled, ours)
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-def _catalogue(language: str) -> Catalog:
-    if language != "nl":
-        return Catalog(locale=locale_of(language))
-    source = packaged(f"locale/{language}/LC_MESSAGES/eilogin.po")
-    return read_po(io.StringIO(source), locale=language)
-
-
-def _is_said(message: Message) -> bool:
-    """Whether a catalogue has a translation of a sentence, and no doubt about it."""
-    return bool(message.id and message.string and not message.fuzzy)
-
-
-def _read(text: str, language: str) -> Catalog:
-    return read_po(io.StringIO(text), locale=locale_of(language), abort_invalid=True)
+# --- times ---------------------------------------------------------------------
 
 
 def _clock_time(language: str) -> Any:
@@ -302,69 +247,14 @@ def _faults_of(path: Path) -> Iterator[str]:
         return
     # All at once: then the error knows the place.
     text = path.read_bytes().decode()
+    parser = look_of((), None).parser
     if path.suffix == ".po":
-        yield from _faults_of_sentences(path.stem, text)
+        yield from faults_of_catalogue(path, text, parser)
     if path.suffix == ".html":
         try:
-            look_of((), None).parse(text)
+            yield from faults_of_template(path, text, parser)
         except TemplateSyntaxError as error:
             yield f"line {error.lineno}: {_said(error)}; expected a template of Jinja"
-
-
-def _faults_of_sentences(language: str, text: str) -> Iterator[str]:
-    try:
-        own = _read(text, language)
-    except (PoFileError, ValueError, UnknownLocaleError) as error:
-        yield f"cannot be read ({_said(error)}); expected a catalogue of gettext"
-        return
-    yield from _faults_of_header(own, language, text)
-    is_further = language not in LANGUAGES and not language.startswith("_")
-    if is_further and not any(_is_said(message) for message in own):
-        yield "has no sentence in that language; expected at least one"
-    known = [message.id for message in _catalogue("nl") if message.id]
-    for message in own:
-        if message.id and (fault := _fault_of_sentence(message, known)):
-            shown = repr(str(message.id)[:_LONGEST_SHOWN])
-            yield f"line {message.lineno}: {shown} {fault}"
-
-
-def _faults_of_header(own: Catalog, language: str, text: str) -> Iterator[str]:
-    """What the header says of the language and the encoding, if that is not so.
-
-    A catalogue may lack a header.
-    """
-    said = {
-        "Language": (str(own.locale_identifier).replace("_", "-"), language),
-        "Content-Type": (own.charset.lower(), "utf-8"),
-    }
-    for name, (found, expected) in said.items():
-        if found != expected:
-            line = text.partition(f"{name}:")[0].count("\n") + 1
-            what = "a charset of " if name == "Content-Type" else ""
-            yield (
-                f"line {line}: {name} says {what}{found[:_LONGEST_SHOWN]!r}; expected"
-                f" {expected!r}"
-            )
-
-
-def _fault_of_sentence(message: Message, known: Sequence[object]) -> str:
-    if message.id not in known:
-        return f"is no sentence of ours{did_you_mean(str(message.id), map(str, known))}"
-    said, may = str(message.string), _values(message.id)
-    if not _values(said) <= may:
-        return f"has no other values than {', '.join(sorted(may)) or 'none'}"
-    try:
-        _ = said % dict.fromkeys(may, "")
-        is_written = not _ODD_PERCENT.search(said)
-    except (KeyError, TypeError, ValueError):
-        is_written = False
-    if not is_written:
-        return "has a percent sign, which is written %%"
-    return ""
-
-
-def _values(sentence: object) -> set[str]:
-    return {of or in_braces for of, in_braces in _VALUE.findall(str(sentence))}
 
 
 def _said(error: Exception) -> str:

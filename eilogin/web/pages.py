@@ -1,10 +1,10 @@
 """Pages for a person: templates, languages, headers, and the page of an error.
 
-Dutch or English, as the browser asks for; English sentences are the keys of the
-message catalogue, which is read from its source when the pages are made, so nothing
-in the tree is compiled. What a package wants to say otherwise it puts in a template
-of the same name in its own ``templates`` folder, and a site in a folder of its own
-(:mod:`eilogin.web.looks`).
+Dutch or English, as the browser asks for. A template names a sentence by its key
+(:mod:`eilogin.web.catalogues`). The catalogues are read from their source when the
+pages are made, so nothing in the tree is compiled. What a package wants to say
+otherwise it puts in a template of the same name in its own ``templates`` folder, and a
+site in a folder of its own (:mod:`eilogin.web.looks`).
 
 Every page forbids what it does not use (DIGID.md 5.2): no script but our own that it
 names by its hash, no style but its own, no frame (but one of its own site, for the page

@@ -12,13 +12,13 @@ msgstr ""
 "Language: de\\n"
 "Content-Type: text/plain; charset=utf-8\\n"
 
-msgid "Log in to %(name)s"
+msgid "sign_in.heading.service"
 msgstr "Anmelden bei %(name)s"
 
-msgid "You are logged out everywhere"
+msgid "common.logged_out_everywhere"
 msgstr "Sie sind überall abgemeldet"
 
-msgid "In {time} you will be logged out"
+msgid "warning.title.soon"
 msgstr "In {time} werden Sie abgemeldet"
 """
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-CATALOGUE = 'msgid "Log in to %(name)s"\nmsgstr "Meld u aan bij %(name)s"\n'
+CATALOGUE = 'msgid "sign_in.heading.service"\nmsgstr "Meld u aan bij %(name)s"\n'
 CANCELLED = """\
 {% extends "eilogin/cancelled.html" %}
 {% block content %}{{ super() }}<p>Liever bellen? 14 0123.</p>{% endblock %}

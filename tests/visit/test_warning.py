@@ -250,7 +250,7 @@ def test_another_setting_is_another_version(end_warning):
 
 
 def test_another_sentence_of_the_site_is_another_version(end_warning, tmp_path):
-    catalogue = 'msgid "Go on"\nmsgstr "Ja, ik ga door"\n'
+    catalogue = 'msgid "warning.button.stay"\nmsgstr "Ja, ik ga door"\n'
     (tmp_path / "nl.po").write_text(catalogue, encoding="utf-8")
     environ = asked(templates=tmp_path)
     assert "Ja, ik ga door" in end_warning.script(environ).text

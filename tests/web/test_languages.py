@@ -11,13 +11,14 @@ from webob import Request
 from eilogin.errors import MethodNotAllowed
 from eilogin.web import environ as env
 from eilogin.web import looks
+from eilogin.web.catalogues import LANGUAGES
 from eilogin.web.languages import choices, choose, language_of
 from eilogin.web.pages import Pages
 
 UWV = "https://uwv.test"
 COOKIE = "__Host-eilogin-language"
-GERMAN = 'msgid "Log in"\nmsgstr "Anmelden"\n'
-ARABIC = 'msgid "Log in"\nmsgstr "تسجيل الدخول"\n'
+GERMAN = 'msgid "button.log_in"\nmsgstr "Anmelden"\n'
+ARABIC = 'msgid "button.log_in"\nmsgstr "تسجيل الدخول"\n'
 
 
 def asked(url="/", *, address=None, method="GET", **own):
@@ -233,7 +234,7 @@ class TestTimes:
     def test_are_written_as_the_language_does(
         self, tmp_path, code, clock_time, hours, minute
     ):
-        if code not in looks.LANGUAGES:
+        if code not in LANGUAGES:
             (tmp_path / f"{code}.po").write_text(GERMAN, "utf-8")
         (tmp_path / "_times.html").write_text(
             "{{ 1700000000|clock_time }}|{{ 2|duration }}|{{ 0.01|duration }}"

@@ -44,8 +44,8 @@ def page(folder, template="cancelled.html", language="nl", **values):
     return Pages().page(environ, template, **(values or CANCELLED))
 
 
-def sentence(english, other):
-    return f'msgid "{english}"\nmsgstr "{other}"\n'
+def sentence(key, said):
+    return f'msgid "{key}"\nmsgstr "{said}"\n'
 
 
 def header(language="de", charset="utf-8", plurals="nplurals=2; plural=(n != 1);"):
@@ -82,7 +82,7 @@ class TestAFolder:
     def test_may_keep_the_frame_that_it_made_for_an_earlier_version(self, folder):
         mine = folder(
             base__html="<title>{% block title %}{% endblock %} - "
-            '{{ _("Single sign-on") }}</title>'
+            '{{ _("base.no_name") }}</title>'
             "<style>{{ stylesheet }}</style>{% block content %}{% endblock %}",
         )
         text = page(mine).text
@@ -102,16 +102,16 @@ class TestAFolder:
     )
     def test_has_sentences_in_the_place_of_ours(self, folder, language, told):
         mine = folder(
-            nl__po=sentence("You are not logged in.", "U was er nog niet."),
-            en__po=sentence("You are not logged in.", "Not yet."),
+            nl__po=sentence("cancelled.not_logged_in", "U was er nog niet."),
+            en__po=sentence("cancelled.not_logged_in", "Not yet."),
         )
         assert told in page(mine, language=language).text
         ours = {"nl": "Inloggen", "en": "Log in"}
         assert ours[language] in page(mine, language=language).text
 
     def test_may_lack_a_translation_or_doubt_it(self, folder):
-        doubted = "#, fuzzy\n" + sentence("Back", "Retour")
-        mine = folder(nl__po=sentence("You are not logged in.", "") + "\n" + doubted)
+        doubted = "#, fuzzy\n" + sentence("button.back", "Retour")
+        mine = folder(nl__po=sentence("cancelled.not_logged_in", "") + "\n" + doubted)
         assert "U bent niet ingelogd." in page(mine).text
         assert "Terug" in page(mine).text
 
@@ -126,8 +126,8 @@ class TestAFolder:
             cancelled__html='{% extends "eilogin/cancelled.html" %}',
             _part__html="x",
             base__css="h1 {}",
-            nl__po=sentence("Log in to %(name)s", "Naar %(name)s: 100%%"),
-            en__po=sentence("{count} seconds", "{count} s"),
+            nl__po=sentence("sign_in.heading.service", "Naar %(name)s: 100%%"),
+            en__po=sentence("warning.seconds", "{count} s"),
         )
         (mine / "_parts").mkdir()
         (mine / "_logo.png").write_bytes(b"\xff")
@@ -152,44 +152,65 @@ class TestAFolder:
             ("DE.po", b"", "such as 'de.po' or 'pt-BR.po'"),
             (
                 "de.po",
-                (header(language="fr") + sentence("Back", "Zurück")).encode(),
+                (header(language="fr") + sentence("button.back", "Zurück")).encode(),
                 "line 3: Language says 'fr'; expected 'de'",
             ),
             (
                 "de.po",
-                (header(charset="iso-8859-1") + sentence("Back", "x")).encode(),
+                (header(charset="iso-8859-1") + sentence("button.back", "x")).encode(),
                 "line 4: Content-Type says a charset of 'iso-8859-1'; expected 'utf-8'",
             ),
             (
                 "de.po",
-                (header() + sentence("Back", "Zurück")).encode("latin-1"),
+                (header() + sentence("button.back", "Zurück")).encode("latin-1"),
                 "line 7: cannot be read as UTF-8",
             ),
             (
                 "de.po",
-                (header() + sentence("Bak", "Zurück")).encode(),
-                "line 6: 'Bak' is no sentence of ours; did you mean 'Back'?",
+                (header() + sentence("button.bak", "Zurück")).encode(),
+                "line 6: 'button.bak' is no key of a sentence; did you mean",
             ),
             (
                 "de.po",
-                (header(plurals="nplurals=many") + sentence("Back", "x")).encode(),
+                (
+                    header(plurals="nplurals=many") + sentence("button.back", "x")
+                ).encode(),
                 "expected a catalogue of gettext",
             ),
-            ("de.po", sentence("Back", "%(name)d").encode(), "is written %%"),
-            ("de.po", sentence("Back", "100 %s").encode(), "is written %%"),
+            ("de.po", sentence("button.back", "%(name)d").encode(), "is written %%"),
+            ("de.po", sentence("button.back", "100 %s").encode(), "is written %%"),
+            (
+                "nl.po",
+                sentence("Inloggen", "x").encode(),
+                "line 1: 'Inloggen' is no key of a sentence",
+            ),
+            (
+                "nl.po",
+                sentence("Back", "Terug").encode(),
+                "line 1: 'Back' is no key of a sentence; expected 'button.back'",
+            ),
+            (
+                "cancelled.html",
+                b"<p>\n{{ _('button.bakc') }}",
+                "line 2: 'button.bakc' is no key of a sentence of ours, and en.po has",
+            ),
             ("nl.po", b"nonsense", "expected a catalogue of gettext"),
             (
                 "nl.po",
-                sentence("You are not loged in.", "x").encode(),
-                "line 1: 'You are not loged in.' is no sentence of ours; did you mean",
+                sentence("cancelled.not_loged_in", "x").encode(),
+                "line 1: 'cancelled.not_loged_in' is no key of a sentence; did you",
             ),
             (
                 "nl.po",
-                sentence("Log in to %(name)s", "Bij %(naam)s").encode(),
+                sentence("sign_in.heading.service", "Bij %(naam)s").encode(),
                 "has no other values than name",
             ),
-            ("nl.po", sentence("Back", "{x}").encode(), "no other values than none"),
-            ("nl.po", sentence("Back", "100 %").encode(), "is written %%"),
+            (
+                "nl.po",
+                sentence("button.back", "{x}").encode(),
+                "no other values than none",
+            ),
+            ("nl.po", sentence("button.back", "100 %").encode(), "is written %%"),
         ],
     )
     def test_that_cannot_be_used_stops_the_start(self, tmp_path, name, text, fault):

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import json
 import logging
 import re
@@ -11,9 +10,7 @@ from importlib import resources
 from types import SimpleNamespace
 
 import pytest
-from babel.messages.pofile import read_po
 from jinja2 import UndefinedError
-from jinja2.ext import babel_extract
 from owns import PLAIN
 from webob import Request
 
@@ -654,30 +651,6 @@ def test_a_long_header_costs_no_more_work_than_a_short_one():
 def test_times_are_those_of_the_netherlands(pages, language, at, time):
     values = {**VALUES["logged_out.html"], "at": at}
     assert time in pages.page(environ(language), "logged_out.html", **values).text
-
-
-def sentences():
-    """Every sentence of every template."""
-    for package, name in TEMPLATES:
-        source = resources.files(package).joinpath("templates", name).read_bytes()
-        for _, _, found, _ in babel_extract(
-            io.BytesIO(source), ("_",), (), {"silent": "false", "trimmed": "false"}
-        ):
-            yield found if isinstance(found, str) else found[0]
-
-
-def test_every_sentence_has_its_dutch_translation_and_no_other_is_there():
-    source = resources.files("eilogin.web").joinpath(
-        "locale", "nl", "LC_MESSAGES", "eilogin.po"
-    )
-    catalogue = read_po(io.StringIO(source.read_text("utf-8")), abort_invalid=True)
-    translated = {message.id: message.string for message in catalogue if message.id}
-    assert set(translated) == set(sentences())
-    for english, dutch in translated.items():
-        assert dutch
-        wanted = sorted(re.findall(r"%\(\w+\)s", english))
-        assert sorted(re.findall(r"%\(\w+\)s", dutch)) == wanted
-        assert english.endswith(".") is dutch.endswith(".")
 
 
 # --- headers --------------------------------------------------------------------

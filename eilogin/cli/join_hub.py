@@ -155,7 +155,7 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
         eilogin citizen add citizens.json           then somebody who can sign in
         eilogin serve hub.ini
 
-    The manual has more about it: contrib/manual/hub.rst.
+    The manual has more about it: contrib/manual/hub/index.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     source = federation or str(folder / "federation.xml")
     if source.startswith("mdq:"):

@@ -26,7 +26,9 @@ HOUSE = Path(__file__).parents[2]
 (FIRST,) = blocks(HOUSE / "README.rst", language="ini")
 (DIGID,) = blocks("digid.rst", language="ini")
 (MICROSOFT,) = blocks("microsoft.rst", language="ini")
-KEYCLOAK, MELLON, BEHIND, REHEARSAL = blocks("joining.rst", language="ini")
+KEYCLOAK, REHEARSAL = blocks("joining.rst", language="ini")
+_, MELLON = blocks("hub/participants.rst", language="ini")
+(BEHIND,) = blocks("hub/behind.rst", language="ini")
 
 
 #: What gives pages a name, a logo, a colour and a footer; and a fault of these.
@@ -132,7 +134,7 @@ def test_a_participant_of_another_make_joins_by_the_file(site, own):
         xml = write_entity(own(name).descriptor())
         (path.parent / f"{name}.xml").write_bytes(xml)
     assert faults_of(path) == []
-    page = (MANUAL / "joining.rst").read_text()
+    page = (MANUAL / "hub/participants.rst").read_text()
     assert ours(path, "filter:hub-trust").entity_id in page
 
 
@@ -169,7 +171,7 @@ def test_each_has_limits_and_names_the_proxy_that_speaks_tls(site, text):
 
 
 def test_citizens_are_as_the_hub_reads_them(tmp_path):
-    (block,) = blocks("hub.rst", language="json")
+    (block,) = blocks("hub/sign-in.rst", language="json")
     [citizen] = json.loads(block)
     assert list(citizen) == [field.name for field in fields(Citizen)]
     (known, *_) = demo_citizens()

@@ -76,7 +76,7 @@ def shell(tmp_path, monkeypatch):
 
 def test_leads_to_a_hub_at_which_a_citizen_signs_in(shell):
     hub, mijn = (f"http://{name}.localhost:{port}" for name, port in places())
-    lines = block("hub.rst", "Make a hub").splitlines()
+    lines = block("hub/index.rst", "Make the hub").splitlines()
     for line in lines:
         here = line.replace("https://inloggen.example.nl", hub)
         here = here.replace("inloggen.example.nl", "inloggen.localhost")

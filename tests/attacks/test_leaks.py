@@ -866,7 +866,7 @@ def waitress(ini_file, *ports):
 
 
 def gunicorn(ini_file, *ports):
-    """As `serving.rst` has it, with all that its access log can say."""
+    """As `servers.rst` has it, with all that its access log can say."""
     command = [sys.executable, "-m", "gunicorn", "--paste", ini_file, "-k", "gthread",
                "--threads", "16", "--log-level", "debug", "--access-logfile", "-",
                "--access-logformat", _ACCESS,

@@ -79,5 +79,5 @@ class TestJSON:
         assert "step" in {one["kind"] for one in records}
 
     def test_is_in_the_manual_with_each_key(self):
-        page = (MANUAL / "serving.rst").read_text()
+        page = (MANUAL / "production/index.rst").read_text()
         assert [key for key in KEYS if f"``{key}``" not in page] == []

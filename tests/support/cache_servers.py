@@ -10,8 +10,8 @@ from peer_servers import Server
 from real_parts import free_ports, unavailable
 
 PROGRAM = Path("/usr/sbin/varnishd")
-#: The section of the manual.
-SECTION = "Shared caches"
+#: The page of the manual; its sections are "nginx" and "Varnish".
+PAGE = "production/caches.rst"
 #: A cache that looks into what it keeps for a request with cookies too. By itself
 #: Varnish does not, and applications are slow then.
 _BOLD = """
@@ -28,7 +28,7 @@ def nginx_keeps(folder: Path, origin: int) -> Iterator[int]:
     """Yield the port of an nginx that keeps answers, also without a word of theirs."""
     [port] = free_ports(1)
     lines = with_changes(
-        block("serving.rst", SECTION, "nginx"),
+        block(PAGE, "nginx", "nginx"),
         {
             "/var/cache/nginx/uwv": f"{folder}/kept",
             "listen 443 ssl": f"listen 127.0.0.1:{port}",
@@ -49,7 +49,7 @@ def varnish_keeps(folder: Path, origin: int) -> Iterator[int]:
         unavailable("needs Varnish: apt install varnish")
     [port] = free_ports(1)
     lines = with_changes(
-        block("serving.rst", SECTION, "c"), {'.port = "8080"': f'.port = "{origin}"'}
+        block(PAGE, "Varnish", "c"), {'.port = "8080"': f'.port = "{origin}"'}
     )
     (folder / "site.vcl").write_text(lines + _BOLD)
     command = [

@@ -1,6 +1,6 @@
 """Literal blocks of the manual, which tests run as a reader would copy them::
 
-    text = block("serving.rst", "Slow clients", "nginx")
+    text = block("production/caches.rst", "nginx", "nginx")
     config = with_changes(text, {"listen 443 ssl": f"listen 127.0.0.1:{port} ssl"})
 
 A test states each change that it makes, such as a port or a path.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from key_pairs import key_pair
-from manual_blocks import block, with_changes
+from manual_blocks import blocks, with_changes
 from real_parts import unavailable, wait_until_it_listens
 
 PROGRAM = Path("/usr/sbin/nginx")
@@ -47,7 +47,7 @@ def recipe(
     (folder / "site.key").write_bytes(key)
     (folder / "site.crt").write_bytes(certificate)
     return with_changes(
-        block("serving.rst", "Slow clients"),
+        blocks("production/proxies.rst", "nginx", "nginx")[0],
         {
             "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
             "uwv.example.nl": host,

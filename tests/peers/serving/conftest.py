@@ -20,6 +20,8 @@ from real_parts import unavailable
 from redis_servers import wait_until
 from unmeasured import unmeasured
 
+#: The page of the manual.
+PAGE = "production/servers.rst"
 #: How each site is connected with the hub: python3-saml judges an answer by POST.
 SITES = {"uwv": {"acs": "post"}, "svb": {"acs": "artifact", "logout_binding": "soap"}}
 #: In the recipes.
@@ -65,7 +67,7 @@ class Servers(NamedTuple):
 def gunicorn(ours: Ours) -> list[str | Path]:
     """The command of the page."""
     text = with_changes(
-        block("serving.rst", "waitress and gunicorn"),
+        block(PAGE, "gunicorn"),
         {
             "FILE": f"{ours.folder}/paste.ini",
             ADDRESS: f"127.0.0.1:{ours.port} -b 127.0.0.1:{ours.back_port}",
@@ -81,7 +83,7 @@ def uwsgi(ours: Ours) -> list[str | Path]:
         unavailable("needs uWSGI: apt install uwsgi-core uwsgi-plugin-python3")
     listen = "http-socket = 127.0.0.1:{}\n"
     text = with_changes(
-        block("serving.rst", "uWSGI", "ini"),
+        block(PAGE, "uWSGI", "ini"),
         {
             ENVIRONMENT: sys.prefix,
             SITE: f"{ours.folder}/paste.ini",
@@ -100,7 +102,7 @@ def mod_wsgi(ours: Ours) -> list[str | Path]:
     require_module("mod_wsgi.so", "libapache2-mod-wsgi-py3")
     code, directives = (
         with_changes(
-            block("serving.rst", "Apache and mod_wsgi", language),
+            block(PAGE, "Apache and mod_wsgi", language),
             {FOLDER: f"{ours.folder}", **changes},
         )
         for language, changes in {

@@ -1,0 +1,208 @@
+"""The pages on production, as a sysadmin copies from them."""
+
+import http.client
+import shutil
+import subprocess
+import tempfile
+import threading
+from contextlib import closing
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+import waitress
+from apache import MODULES, PROGRAM, hand_over, require_module
+from key_pairs import key_pair
+from manual_blocks import block, blocks, with_changes
+from nginx_servers import nginx
+from peer_servers import ANY_CERTIFICATE, Server
+from pydantic import TypeAdapter
+from real_parts import free_ports, unavailable
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+
+from eilogin import settings
+
+SERVERS, PROXIES = "production/servers.rst", "production/proxies.rst"
+HOST = "uwv.example.nl"
+
+
+def section_of(text, name):
+    """The options of one section of a block, of which '…' stands for others."""
+    lines = text.split(f"[{name}]\n")[1].split("\n[")[0].splitlines()
+    pairs = (line.partition(" = ") for line in lines if " = " in line)
+    return {option: value for option, _, value in pairs}
+
+
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [
+        (SERVERS, "Limits of waitress"),
+        (SERVERS, "A port for other servers"),
+        (PROXIES, "nginx"),
+    ],
+)
+def test_servers_have_options_that_waitress_knows(page, title, tmp_path):
+    (text,) = blocks(page, title, "ini")
+    names = [name for name in ("main", "back-channel") if f"[server:{name}]" in text]
+    for name in names:
+        options = section_of(text, f"server:{name}")
+        assert options.pop("use") == "egg:waitress#main"
+        if "unix_socket" in options:
+            options["unix_socket"] = str(tmp_path / "web.sock")
+        Adjustments(**options)
+
+
+def test_trusted_proxies_are_read_as_they_are_written():
+    text = block(PROXIES, "Trusted proxies").partition(" = ")[2]
+    networks = TypeAdapter(settings.Networks).validate_python(text)
+    assert len(networks) == len(text.split())
+    assert settings.UNIX in networks
+    (text,) = blocks(PROXIES, "nginx", "ini")
+    assert section_of(text, "filter:eilogin") == {"trusted_proxies": "unix"}
+
+
+class TestTheUnitOfSystemd:
+    @pytest.fixture
+    def unit(self, tmp_path):
+        if not (program := shutil.which("systemd-analyze")):
+            unavailable("needs systemd-analyze: apt install systemd")
+
+        def verify(text):
+            path = tmp_path / "eilogin.service"
+            installed = {"/srv/eilogin/bin/eilogin": "/bin/true"}
+            path.write_text(with_changes(text, installed))
+            command = [program, "verify", "--man=no", path]
+            return subprocess.run(command, capture_output=True, text=True, check=False)
+
+        return verify
+
+    def test_has_no_line_that_systemd_does_not_know(self, unit):
+        (text,) = blocks(SERVERS, "systemd", "ini")
+        ran = unit(text)
+        told = [line for line in ran.stderr.splitlines() if "eilogin.service" in line]
+        assert told == []
+        assert ran.returncode == 0, ran.stderr
+
+    def test_a_line_that_systemd_does_not_know_is_found(self, unit):
+        (text,) = blocks(SERVERS, "systemd", "ini")
+        ran = unit(text.replace("NoNewPrivileges", "NoNewPrivilege"))
+        assert "NoNewPrivilege" in ran.stderr
+
+
+def app(environ, start_response):
+    """Say what a proxy has passed on."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    length = len(environ["wsgi.input"].read())
+    names = "HTTP_HOST", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
+    return [
+        " ".join([str(length), *(environ.get(name, "-") for name in names)]).encode()
+    ]
+
+
+@pytest.fixture
+def upstream(folder):
+    """A waitress at a Unix socket, as the page has it."""
+    channels, is_over, path = {}, threading.Event(), folder / "web.sock"
+    server = waitress.create_server(
+        app,
+        map=channels,
+        unix_socket=str(path),
+        unix_socket_perms="666",
+        clear_untrusted_proxy_headers=False,
+    )
+
+    def run():
+        while not is_over.is_set():
+            wasyncore.loop(timeout=0.05, map=channels, count=1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield path
+    is_over.set()
+    thread.join()
+    wasyncore.close_all(channels, ignore_all=True)
+    server.task_dispatcher.shutdown()
+
+
+@pytest.mark.real
+class TestApacheAsAProxy:
+    @pytest.fixture
+    def folder(self):
+        """A folder that Apache can read, which is not run as root."""
+        folder = Path(tempfile.mkdtemp(prefix="eilogin-apache-"))
+        folder.chmod(0o755)
+        yield folder
+        shutil.rmtree(folder)
+
+    @pytest.fixture
+    def port(self, folder, upstream):
+        """Where it listens, with the lines of the page."""
+        require_module("mod_proxy_http.so", "apache2-bin")
+        [port] = free_ports(1)
+        for name, octets in zip(("key", "crt"), key_pair(HOST), strict=True):
+            (folder / f"site.{name}").write_bytes(octets)
+        site = with_changes(
+            block(PROXIES, "Apache", "apache"),
+            {
+                "*:443": f"127.0.0.1:{port}",
+                "/etc/ssl/uwv.crt": f"{folder}/site.crt",
+                "/etc/ssl/private/uwv.key": f"{folder}/site.key",
+                "/run/eilogin/web.sock": f"{upstream}",
+            },
+        )
+        modules = ("mpm_event", "authz_core", "ssl", "proxy", "proxy_http", "headers")
+        loaded = [
+            f"LoadModule {name}_module {MODULES}/mod_{name}.so"
+            for name in (*modules, "reqtimeout", "socache_shmcb")
+        ]
+        lines = [
+            f"ServerRoot {folder}",
+            "ServerName localhost",
+            f"Listen 127.0.0.1:{port}",
+            f"PidFile {folder}/httpd.pid",
+            f"ErrorLog {folder}/server.log",
+            f"DefaultRuntimeDir {folder}",
+            f"Mutex file:{folder} default",
+            *loaded,
+        ]
+        (folder / "httpd.conf").write_text("\n".join([*lines, site]))
+        (folder / "server.log").touch()
+        user = hand_over(folder)
+        command = [PROGRAM, "-D", "FOREGROUND", "-f", folder / "httpd.conf"]
+        with Server(folder, command, port, user=user):
+            yield port
+
+    def ask(self, port, body=b"hello", **headers):
+        connection = HTTPSConnection(
+            "127.0.0.1", port, timeout=10, context=ANY_CERTIFICATE
+        )
+        with closing(connection):
+            connection.request("POST", "/", body, {"Host": HOST, **headers})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def test_passes_on_what_eilogin_and_applications_need(self, port):
+        said = {"X-Forwarded-Proto": "gopher", "X-Forwarded-For": "192.0.2.1"}
+        assert self.ask(port, **said) == (
+            200,
+            "5 uwv.example.nl 192.0.2.1, 127.0.0.1 https",
+        )
+
+    def test_accepts_many_cookies_and_leaves_large_bodies_to_the_server(self, port):
+        assert self.ask(port, Cookie="x" * 20_000)[0] == 200
+        assert self.ask(port, b"x" * 16_777_217)[1].startswith("16777217 ")
+
+
+@pytest.mark.real
+def test_nginx_redirects_http_to_https(tmp_path):
+    [port] = free_ports(1)
+    _, redirect = blocks(PROXIES, "nginx", "nginx")
+    lines = with_changes(redirect, {"listen 80": f"listen 127.0.0.1:{port}"})
+    with nginx(tmp_path, lines, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        with closing(connection):
+            connection.request("GET", "/mijn?a=b", headers={"Host": HOST})
+            answer = connection.getresponse()
+    assert answer.status == 301
+    assert answer.headers["Location"] == "https://uwv.example.nl/mijn?a=b"

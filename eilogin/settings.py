@@ -2,10 +2,10 @@
 
 A filter or app declares its options as a subclass of :class:`Options`, with
 :func:`option` for each of them. From that one declaration come the check at start,
-the error, ``eilogin options NAME`` and the table in contrib/manual/options.rst::
+the error, ``eilogin options NAME`` and contrib/manual/reference/options.rst::
 
     class IdentityOptions(Options, name="identity"):
-        user: Lines = option("what REMOTE_USER is, in order", default=("subject",))
+        user: Lines = option("Chooses the value of REMOTE_USER.", default=("subject",))
 
     def make_identity(app, global_conf, **local_conf):
         return Identity(app, read(IdentityOptions, global_conf, local_conf))
@@ -665,7 +665,7 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
                 _of_others(name) or did_you_mean(name, declared.model_fields)
             )
         case "missing":
-            return f"is required ({plain(declared.model_fields[name].description)})"
+            return f"is required ({_aim(declared.model_fields[name].description)})"
         case "value_error" if name:
             return f"expected {detail['ctx']['error']}"
         case "value_error":
@@ -675,6 +675,12 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
             return f"expected {detail['ctx']['expected']}"
         case _:
             return f"expected: {detail['msg']}"
+
+
+def _aim(meaning: str | None) -> str:
+    """The first sentence of a meaning, to stand within another one."""
+    first = plain(meaning).partition(". ")[0].rstrip(".")
+    return first[:1].lower() + first[1:]
 
 
 def _of_others(name: str) -> str:

@@ -12,7 +12,7 @@ from eilogin.cli import inventory, main
 from eilogin.cli.options import as_rst
 
 HOUSE = Path(eilogin.__file__).parent
-OPTIONS = HOUSE.parent / "contrib/manual/options.rst"
+OPTIONS = HOUSE.parent / "contrib/manual/reference/options.rst"
 PACKAGES = sorted(path.parent for path in HOUSE.rglob("__init__.py"))
 FILTERS = sorted(
     set((HOUSE / "filters").glob("*.py")) - {HOUSE / "filters/__init__.py"}
@@ -74,5 +74,5 @@ def test_a_participant_takes_the_options_of_its_filters_and_no_others():
 def test_the_manual_has_the_options_as_they_are_declared(name):
     text = OPTIONS.read_text(encoding="utf-8")
     assert as_rst(inventory.declared()[name]) in text, (
-        f"put the table of 'eilogin options {name} --rst' into {OPTIONS.name}"
+        f"put the list of 'eilogin options {name} --rst' into {OPTIONS.name}"
     )

@@ -33,7 +33,6 @@ HOUSE = HERE.parents[1]
 MAN = [
     ("eilogin", 1, "reference/commands", "commands of eilogin"),
     ("eilogin.ini", 5, "reference/options", "options of eilogin's filters and apps"),
-    ("eilogin.ini", 5, "options", "options of eilogin's filters and apps"),
 ]
 
 project = "eilogin"

@@ -2,19 +2,16 @@
 
 import shutil
 import textwrap
-from collections.abc import Sequence
 
 import click
 
 from eilogin.cli import inventory
 from eilogin.settings import Described, Options, describe, did_you_mean, plain
 
-_HEADS = ("option", "default", "meaning")
-
 #: As people call the filter of `use = egg:eilogin`, whose name is main.
 _FILTER_OF_ALL = "participant"
 
-#: Columns of a table in the manual's options.rst, and of the last column of any table.
+#: Columns of a line in reference/options.rst, and the fewest beside the names.
 _RST_WIDTH = 88
 _NARROWEST = 40
 
@@ -49,11 +46,7 @@ def as_columns(options: type[Options]) -> str:
     room = max(_NARROWEST, shutil.get_terminal_size().columns - width - 4)
     for row in rows:
         indent = " " * (width + 4)
-        meaning = plain(row.meaning)
-        if row.default:
-            is_required = row.default == "required"
-            told = "required" if is_required else f"default: {plain(row.default)}"
-            meaning = f"{meaning} ({told})"
+        meaning = plain(f"{row.meaning} {_default(row, 'Default', '.')}")
         first, *more = textwrap.wrap(meaning, room, break_on_hyphens=False)
         lines.append(f"  {row.name:<{width}}  {first}")
         lines += [indent + line for line in more]
@@ -61,24 +54,32 @@ def as_columns(options: type[Options]) -> str:
 
 
 def as_rst(options: type[Options]) -> str:
-    """The options of one filter or app as a simple table in reStructuredText."""
-    rows = [_HEADS, *map(_cells, describe(options))]
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    widths.append(max(_NARROWEST, _RST_WIDTH - sum(widths) - 2))
-    rule = " ".join("=" * width for width in widths)
-    head, *body = [_lines(row, widths) for row in rows]
-    return "\n".join([rule, head, rule, *body, rule, ""])
+    """The options of one filter or app as a definition list in reStructuredText."""
+    return "\n".join(map(_item, describe(options)))
 
 
-def _cells(row: Described) -> Sequence[str]:
-    default = f"``{row.default}``" if row.is_literal else row.default
-    return f"``{row.name}``", default, row.meaning
+def _item(row: Described) -> str:
+    default = _default(row, "default", "")
+    term = f"``{row.name}``" + (f" ({default})" if default else "")
+    meaning = textwrap.fill(
+        row.meaning,
+        _RST_WIDTH,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
+    return f"{term}\n{meaning}\n"
 
 
-def _lines(row: Sequence[str], widths: Sequence[int]) -> str:
-    """One row; a line with an empty first column goes on with the row before it."""
-    name, default, meaning = row
-    first, *more = textwrap.wrap(meaning, widths[2], break_on_hyphens=False)
-    lines = [f"{name:<{widths[0]}} {default:<{widths[1]}} {first}"]
-    indent = " " * (sum(widths[:2]) + 2)
-    return "\n".join([*lines, *(indent + line for line in more)])
+def _default(row: Described, head: str, end: str) -> str:
+    """The default in words, or nothing if the option has none."""
+    if not row.default:
+        return ""
+    if row.default.startswith("required"):
+        told = row.default if head.islower() else row.default.capitalize()
+        return f"{told}{end}"
+    return (
+        f"{head}: ``{row.default}``{end}"
+        if row.is_literal
+        else (f"{head}: {row.default}{end}")
+    )

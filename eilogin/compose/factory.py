@@ -32,8 +32,9 @@ class FactoryOptions(CodeOptions, name="factory"):
     model_config = ConfigDict(extra="allow")
 
     factory: Name = option(
-        "the function, as ``module:attribute``; it gets all other options of the "
-        "section as keyword arguments, and returns the application"
+        "Names the function that makes the application, as "
+        "``module:attribute``. It gets all other options of the section as "
+        "keyword arguments, and returns the application."
     )
 
 

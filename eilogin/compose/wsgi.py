@@ -38,7 +38,8 @@ class CodeOptions(Options):
     """Where code of others is imported from."""
 
     path: Annotated[Lines, AfterValidator(_are_folders)] = option(
-        "folders to import from, one a line, such as ``%(here)s``", default=()
+        "Lists folders to import from, one on each line, such as ``%(here)s``.",
+        default=(),
     )
 
 
@@ -46,7 +47,7 @@ class WsgiOptions(CodeOptions, name="wsgi"):
     """What ``[app:…] use = egg:eilogin#wsgi`` understands."""
 
     app: Name = option(
-        "the application, as ``module:attribute``; dots reach further inside"
+        "Names the application as ``module:attribute``. Dots reach further inside."
     )
 
 

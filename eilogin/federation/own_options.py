@@ -64,179 +64,203 @@ class OwnOptions(Options):
     """The options that say who we are; all of our own metadata comes from them."""
 
     role: Literal["participant", "hub"] = option(
-        "``participant``, or ``hub`` before the hub itself", default=PARTICIPANT
+        "Says what this site is: ``participant``, or ``hub`` for the filter "
+        "before the hub itself.",
+        default=PARTICIPANT,
     )
     public_url: PublicURL = option(
-        "where visitors find this site: scheme, host and, where it is mounted below "
-        "one, path"
+        "Names the address at which visitors find this site: scheme and "
+        "host. If the site is mounted below a path, add that path."
     )
     prefix: PathPrefix = option(
-        "path below which eilogin's own addresses are",
+        "Sets the path below which eilogin has its own addresses.",
         default="/eilogin",
-        shown="/eilogin (the hub: /)",
+        shown="``/eilogin``; the hub: ``/``",
     )
     entity_id: str = option(
-        "our name in the federation", default="", shown="the address of our metadata"
+        "Sets the entityID of this site: its name in the federation.",
+        default="",
+        shown="the address of its metadata",
     )
-    name: str = option("our name as people know it", default="", shown="the host name")
-    name_en: str = option("the same in English", default="", shown="as ``name``")
-    description: str = option("what we do, in one sentence", default="")
-    description_en: str = option("the same in English", default="")
+    name: str = option(
+        "Sets the name of this site as people know it.",
+        default="",
+        shown="the host name",
+    )
+    name_en: str = option("Sets that name in English.", default="", shown="as ``name``")
+    description: str = option(
+        "Says in one sentence what this site offers. It is part of the "
+        "metadata, and portals show it.",
+        default="",
+    )
+    description_en: str = option("Sets that sentence in English.", default="")
     keywords: Keywords = option(
-        "puts these words into our metadata, by which people find us in a portal, such "
-        "as ``rijbewijs, paspoort, geld lenen``; with commas, at most 20",
+        "Puts these words into the metadata, so that people find the site "
+        "in a portal. Separate them with commas, such as ``rijbewijs, "
+        "paspoort, geld lenen``; at most 20.",
         default=(),
         shown="none",
     )
     keywords_en: Keywords = option(
-        "the same in English", default=(), shown="as ``keywords``"
+        "Sets those words in English.", default=(), shown="as ``keywords``"
     )
     link: SitePath = option(
-        "path of our page to which the portal leads",
+        "Names the page of this site to which a portal leads. Path, such as ``/mijn``.",
         default="",
         shown="the first page",
     )
     telephone: str = option(
-        "telephone number of our help desk, as pages say it; with its hours behind it, "
-        "such as ``14 0123 (9.00-17.00)``",
+        "Sets the telephone number of your help desk, as pages show it. You "
+        "can add its hours, such as ``14 0123 (9.00-17.00)``.",
         default="",
     )
-    email: str = option("e-mail address of our help desk", default="")
+    email: str = option("Sets the e-mail address of your help desk.", default="")
     templates: Folder | None = option(
-        "folder with what the pages say, and how they look, in the place of eilogin's: "
-        "templates, ``base.css`` and sentences (``nl.po``, ``en.po``)",
+        "Names a folder with your own texts and looks for eilogin's pages: "
+        "templates, ``base.css`` and sentences (``nl.po``, ``en.po``).",
         default=None,
         shown="none",
     )
     logo: Logo = option(
-        "shows this image before our name on every page: SVG or PNG file of at most "
-        "32 KiB that draws and does nothing else",
+        "Shows this image before the name on every page. SVG or PNG file of "
+        "at most 32 KiB, without scripts and without references to other "
+        "files.",
         default="",
         shown="eilogin's mark",
     )
     accent: AccentColour | None = option(
-        "gives links, buttons and outlines this colour, such as ``#154273``, which "
-        "needs a contrast of 4.5:1 on a light page; eilogin derives the colours of the "
-        "dark theme from it",
+        "Gives links, buttons and outlines this colour, such as "
+        "``#154273``. It needs a contrast of 4.5:1 on a light page. eilogin "
+        "derives the colours of the dark theme from it.",
         default=None,
         shown="eilogin's green",
     )
     footer: FooterLinks = option(
-        "shows these links below every page, one a line: ``privacy``, "
-        "``accessibility`` or ``contact`` and an address, or an address and the text "
-        "of the link; an address begins with ``https:``, ``mailto:``, or ``/`` on this "
-        "site",
+        "Shows these links below every page, one on each line. A line has "
+        "``privacy``, ``accessibility`` or ``contact`` and an address, or "
+        "an address and the text of the link. An address begins with "
+        "``https:``, ``mailto:``, or ``/`` on this site.",
         default=(),
         shown="none",
     )
     accessibility_status: Status = option(
-        "puts an accessibility statement at ``/eilogin/accessibility`` (the hub: "
-        "``/accessibility``), with a link in the footer. It says how far the pages "
-        "meet the requirements: ``full``, ``partly``, ``first`` (measures taken) or "
-        "``none``",
+        "Publishes an accessibility statement at ``/eilogin/accessibility`` "
+        "(the hub: ``/accessibility``), with a link in the footer. The "
+        "value says how far the pages meet the requirements: ``full``, "
+        "``partly``, ``first`` (first measures taken) or ``none``.",
         default="",
         shown="no statement",
     )
     accessibility_date: Day = option(
-        "the day on which the statement was drawn up, such as ``2026-12-01``; required "
-        "with a statement",
+        "Sets the day on which the statement was drawn up, such as "
+        "``2026-12-01``. Required with a statement.",
         default=None,
         shown="none",
     )
     accessibility_contact: ContactAddress = option(
-        "e-mail address, or address of a page, where visitors tell you that something "
-        "does not work for them",
+        "Names the address where visitors report what does not work for "
+        "them: an e-mail address or the address of a page.",
         default="",
         shown="``email``",
     )
     accessibility_report: WebAddress = option(
-        "address of the report of an examination; required with ``full`` and "
-        "``partly``",
+        "Names the address of the audit report. Required with ``full`` and ``partly``.",
         default="",
         shown="none",
     )
     accessibility_gaps: Gaps = option(
-        "what does not work yet in these pages, a sentence a line; required with "
-        "``partly`` and ``first``",
+        "Lists what does not work yet in these pages, one sentence on each "
+        "line. Required with ``partly`` and ``first``.",
         default=(),
         shown="none",
     )
     accessibility_gaps_en: Gaps = option(
-        "the same in English", default=(), shown="as ``accessibility_gaps``"
+        "Lists the same in English.", default=(), shown="as ``accessibility_gaps``"
     )
     accessibility_appeal: WebAddress = option(
-        "address for visitors who are not satisfied with your answer",
+        "Names the address for visitors who are not satisfied with your answer.",
         default="",
         shown="the Nationale ombudsman",
     )
     keys: Folder | None = option(
-        "folder with several keys, each a pair NAME.key and NAME.crt, of which "
-        "``keys.ini`` in it says when each has its turn; in the place of ``key`` and "
-        "``certificate``",
+        "Names a folder with several keys, in place of ``key`` and "
+        "``certificate``. Each key is a pair of files, NAME.key and "
+        "NAME.crt; ``keys.ini`` in the folder says when each is in use.",
         default=None,
         shown="none",
     )
     key: ReadableFile | None = option(
-        "PEM file with our private key: RSA, or, if all peers can verify with it, of "
-        "one of the elliptic curves P-256, P-384 and P-521",
+        "Names the PEM file with the private key of this site. RSA; or "
+        "P-256, P-384 or P-521 if all peers can verify with an elliptic "
+        "curve.",
         default=None,
         shown="required unless ``keys``",
     )
     certificate: ReadableFile | None = option(
-        "PEM file with the certificate of that key",
+        "Names the PEM file with the certificate of ``key``.",
         default=None,
         shown="required unless ``keys``",
     )
     secret: Secrets = option(
-        "what seals our cookies and the forms that we keep for visitors, one a line, "
-        "the newest first: older ones are still read; at least 16 bytes each",
+        "Seals cookies and kept forms with this secret. List several, one "
+        "on each line: eilogin writes with the first and reads with all. At "
+        "least 16 bytes each; the value itself, ``env:NAME``, ``file:PATH`` "
+        "or ``credential:NAME``.",
         default=(),
-        shown="made of ``key``; with ``keys`` required",
+        shown="derived from ``key``; required with ``keys``",
     )
     pseudonym_key: LongSecret | None = option(
-        "secret, of at least 16 bytes, from which the pseudonyms of citizens in the "
-        "audit log are made, and ``subject`` where a NameID is a BSN: another one "
-        "makes every citizen a stranger to the application",
+        "Derives the pseudonyms in the audit log from this secret, and also "
+        "``subject`` if the NameID is a BSN. If you change it, the "
+        "application no longer recognises its users. At least 16 bytes; the "
+        "value itself, ``env:NAME``, ``file:PATH`` or ``credential:NAME``.",
         default=None,
-        shown="made of ``key``; with ``keys`` required",
+        shown="derived from ``key``; required with ``keys``",
     )
     back_channel_url: PublicURL | None = option(
-        "base of the addresses that servers call (SOAP)",
+        "Sets the base of the addresses that other servers call (SOAP). Use "
+        "it if they reach this site by another host than browsers do.",
         default=None,
         shown="as ``public_url``",
     )
     acs: Literal["artifact", "post"] = option(
-        "how the hub's answers should come: ``artifact``, fetched over the back "
-        "channel, or ``post``, through the browser",
+        "Chooses how the hub sends its Response: ``artifact`` over the back "
+        "channel, or ``post`` through the browser.",
         default="artifact",
     )
     hub_inside: PathPrefix | None = option(
-        "``prefix`` of the hub that stands inside of a participant's filters, and has "
-        "its citizens signed in by them (``sign_in = above``); ``/`` where it has none",
+        "Says that a hub stands behind these filters, and gives its "
+        "``prefix`` (``/`` if it has none). That hub has ``sign_in = "
+        "above``: these filters sign its citizens in.",
         default=None,
         shown="none",
     )
     profile: Literal["saml", "digid"] = option(
-        "``saml``, or ``digid``: the interface of DigiD to the letter", default="saml"
+        "Chooses the interface: ``saml``, or ``digid`` for exactly the "
+        "interface of DigiD.",
+        default="saml",
     )
     name_id_format: Literal[
         "persistent", "transient", "email", "unspecified", "any", "none"
     ] = option(
-        "which name of a citizen a participant asks for: ``persistent``, "
-        "``transient``, ``email``, ``unspecified``, ``any`` (whichever the hub likes) "
-        "or ``none``",
+        "Chooses the NameID format that a participant asks for: "
+        "``persistent``, ``transient``, ``email`` or ``unspecified``. With "
+        "``any`` the hub chooses; with ``none`` the AuthnRequest has no "
+        "NameIDPolicy.",
         default="persistent",
-        shown="persistent (DigiD: none)",
+        shown="``persistent``; with ``profile = digid`` ``none``",
     )
     requested_attributes: RequestedAttributes = option(
-        "the attributes that a participant asks for, one a line; ``required`` behind "
-        "those without which it cannot serve",
+        "Lists the attributes that a participant asks for, one on each "
+        "line. Write ``required`` behind an attribute that the application "
+        "cannot do without.",
         default=(),
         shown="none",
     )
     entity_categories: URIs = option(
-        "what kind of service a participant is, or (the hub) which kinds get what they "
-        "ask for: URIs of entity categories, one a line",
+        "Lists URIs of entity categories, one on each line. At a "
+        "participant: its own categories. At a hub: the categories of "
+        "participants that get the attributes they ask for.",
         default=(),
         shown="none",
     )

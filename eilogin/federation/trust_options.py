@@ -60,114 +60,132 @@ class TrustOptions(OwnOptions, name="trust"):
     """What ``[filter:…] use = egg:eilogin#trust`` understands."""
 
     federation: FederationLines = option(
-        "file with the federation's metadata, signed by its operator, or several, one "
-        "a line; for a file may stand a folder (its ``*.xml``), an https address, or "
-        "``mdq:`` and that of a responder that is asked for each ``hub``; behind it "
-        "the files with certificates of who may sign it, and how it is taken: "
-        "``validity=14d``, ``longest=80MB``, ``unsigned=true``, ``timeout=10s``, "
-        "``proxy=URL``, ``ca=FILE``; and which members: ``role=hub`` or "
-        "``participant``, ``entity=PATTERN``, ``registrar=URI``, ``category=URI``, "
-        "``include=`` and ``exclude=`` an entityID or a FILE of them"
+        "Names the sources of the federation's metadata, one on each line. "
+        "A source is a file, a folder (its ``*.xml``), an https address, or "
+        "``mdq:`` and the address of a Metadata Query server. Behind a "
+        "source stand the files with the certificates that may sign it, and "
+        "then its settings: ``validity=14d``, ``longest=80MB``, "
+        "``unsigned=true``, ``timeout=10s``, ``proxy=URL``, ``ca=FILE``. "
+        "Further settings choose members: ``role=hub`` or "
+        "``role=participant``, ``entity=PATTERN``, ``registrar=URI``, "
+        "``category=URI``, and ``include=`` or ``exclude=`` with an "
+        "entityID or a FILE of them."
     )
     federation_certificate: ReadableFiles | None = option(
-        "PEM file with the operator's certificate, or several, one a line, for lines "
-        "that have none behind them; only its key is used",
+        "Names the PEM file with the certificate of the metadata's signer, "
+        "for lines of ``federation`` without one. List several, one on each "
+        "line. eilogin uses only the public key.",
         default=None,
         shown="required unless unsigned",
     )
     federation_unsigned: Flag = option(
-        "whether the metadata is believed as it lies there, signed or not; whoever can "
-        "write the file then decides whom we trust",
+        "Accepts metadata files without a signature. Anybody who can write "
+        "such a file decides whom this site trusts.",
         default=False,
     )
     federation_validity: Days = option(
-        "how long the metadata may be valid from now on, such as ``30d``: without a "
-        "validUntil, or with a later one, it is refused; ``off`` takes any",
+        "Rejects metadata that is valid for longer than this, or without a "
+        "``validUntil``. Days, such as ``30d``; ``off`` accepts any.",
         default=None,
         shown="off",
     )
     federation_folder: NewFolder | None = option(
-        "folder, made where it is missing, in which all that is known of the "
-        "federation is kept: for a start while a source is down, and to be refreshed "
-        "while we run; nothing that is older is taken after that",
+        "Keeps the last good metadata in this folder, and refreshes it "
+        "while the site runs. A start works even if a source is down. "
+        "eilogin then rejects metadata that is older than the active copy. "
+        "If the folder is missing, eilogin makes it.",
         default=None,
-        shown="none: read at the start only",
+        shown="none: eilogin reads the sources only at start",
     )
     federation_refresh: Interval = option(
-        "how often the sources are asked anew, or sooner where the metadata says so; "
-        "files on this machine as soon as they change; ``off`` never",
+        "Sets how often eilogin fetches the sources again, or sooner if the "
+        "metadata says so. It reads files on this machine as soon as they "
+        "change. Duration of at least ``1m``; ``off`` never refreshes.",
         default="1h",
     )
     federation_changes: Percent = option(
-        "how many percent of the members may be gone, or otherwise than before, at one "
-        "refresh; more waits for ``eilogin trust approve``; ``off`` takes any",
+        "Limits how many percent of the members one refresh may remove or "
+        "change. A larger change waits for ``eilogin trust approve``. 1 to "
+        "100; ``off`` sets no limit.",
         default="25",
     )
     four_eyes: Flag = option(
-        "whether two people approve what waits, each as a user of the system", False
+        "Requires two people to approve a pending change, each as a system "
+        "user of their own.",
+        False,
     )
     hub: Words = option(
-        "entityID of the hub; of several hubs those that a visitor may choose from, "
-        "the usual one first, or ``all``",
+        "Names the entityID of the hub. With several, visitors choose one; "
+        "write the usual one first. ``all`` offers every hub of the "
+        "federation.",
         default=(),
         shown="the federation's only hub",
     )
     discovery: WebAddress = option(
-        "address of the discovery service that lets a visitor choose her hub",
+        "Names the address of the discovery service where a visitor chooses their hub.",
         default="",
-        shown="a page of ours",
+        shown="a page of eilogin",
     )
     level_classes: LevelClasses = option(
-        "which AuthnContext classes say which level: a level and its classes, the "
-        "preferred one first, on a line",
+        "Maps AuthnContext classes to levels. Each line has a level and its "
+        "classes, the preferred class first.",
         default=DIGID,
         shown="those of DigiD",
     )
     accept_weak: WeakAlgorithms = option(
-        "weak algorithms that are taken all the same: ``cbc`` (where a signature is "
-        "around it) and ``rsa-1.5`` for what is encrypted for us, ``sha1-redirect`` "
-        "for the redirect that answers a logout, signed with SHA-1",
+        "Accepts weak algorithms: ``cbc`` (inside a signed message) and "
+        "``rsa-1.5`` for decryption, ``sha1-redirect`` for a LogoutResponse "
+        "by redirect that is signed with SHA-1.",
         default=frozenset(),
         shown="none",
     )
     back_channel_ca: ReadableFile | None = option(
-        "PEM file with the authorities that certify our peers' back channels",
+        "Names the PEM file with the authorities that certify the https "
+        "servers of peers.",
         default=None,
         shown="the system's",
     )
     back_channel_proxy: str | None = option(
-        "address of the proxy that the back channel goes through, but for what is on "
-        "this machine (loopback)",
+        "Sends back-channel requests through this proxy, except those to "
+        "this machine (loopback). Address, such as ``http://proxy:3128``.",
         default=None,
         shown="none",
     )
     tls_client_certificate: ReadableFile | None = option(
-        "PEM file with the certificate that we show on the back channel",
+        "Names the PEM file with the TLS client certificate for the back "
+        "channel. Needs ``tls_client_key``.",
         default=None,
         shown="none",
     )
     tls_client_key: ReadableFile | None = option(
-        "PEM file with the key of that certificate", default=None, shown="none"
+        "Names the PEM file with the private key of that certificate.",
+        default=None,
+        shown="none",
     )
     trusted_proxies: Networks = option(
-        "addresses of our own proxies, whose X-Forwarded-For is believed; ``unix`` is "
-        "one that speaks to us over a Unix socket",
+        "Lists the addresses or networks of your own proxies, such as "
+        "``127.0.0.1 10.0.0.0/8``. eilogin reads X-Forwarded-For from these "
+        "only. ``unix`` means a proxy that uses a Unix socket.",
         default=(),
         shown="none",
     )
     path_style: Literal["plain", "zope"] = option(
-        "``zope`` before an application in Zope, such as Plone: the lines of "
-        "``protect`` hold by every path by which Zope finds a page, and a proxy of "
-        "ours may write paths as ``/VirtualHostBase/…/VirtualHostRoot/…``",
+        "Says how the application reads paths. Use ``zope`` for an "
+        "application in Zope, such as Plone. ``protect`` then guards every "
+        "path by which Zope finds a page, and your proxy may write "
+        "``/VirtualHostBase/…/VirtualHostRoot/…``.",
         default="plain",
     )
     back_channel_timeout: Seconds = option(
-        "how long a peer may take to answer on the back channel", default="5s"
+        "Limits how long a peer may take to answer on the back channel. "
+        "Duration, such as ``5s``.",
+        default="5s",
     )
     metrics_token: MetricsToken | None = option(
-        "secret, of at least 16 bytes, for who reads the numbers of a participant at "
-        "``metrics`` below ``prefix`` (``Authorization: Bearer …``), as Prometheus "
-        "does; nobody else finds anything there",
+        "Publishes the metrics of a participant at ``/eilogin/metrics`` for "
+        "Prometheus. The client sends this secret (``Authorization: Bearer "
+        "…``); without it the address answers 404. At least 16 bytes; the "
+        "value itself, ``env:NAME``, ``file:PATH`` or ``credential:NAME``.",
         default=None,
         shown="none",
     )

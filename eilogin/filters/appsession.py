@@ -122,35 +122,41 @@ class AppSessionOptions(Options, name="appsession"):
     type: Literal[
         "store", "memory", "file", "ext:database", "ext:redis", "ext:memcached"
     ] = option(
-        "where it is kept: ``store``, that of the filter ``session``; or a backend of "
-        "Beaker's: ``memory`` (one process), ``file`` (with ``data_dir``), or, with "
-        "``url``, ``ext:database`` (SQLite), ``ext:redis`` or ``ext:memcached``",
+        "Chooses where the application's sessions are kept. ``store`` is "
+        "the store of the filter ``session``. The others are backends of "
+        "Beaker: ``memory`` (one process), ``file`` (needs ``data_dir``), "
+        "and ``ext:database`` (SQLite), ``ext:redis`` and ``ext:memcached`` "
+        "(need ``url``).",
         default="store",
     )
     data_dir: Folder | None = option(
-        "folder for ``type = file``; this user, and better nobody else, may write it",
+        "Names the folder for ``type = file``. Only the user of the server "
+        "should be able to write to it.",
         default=None,
     )
     url: BackendURL | None = option(
-        "address for the types that begin with ``ext:``, such as "
-        "``sqlite:///%(here)s/var/appsessions.db``, ``redis://localhost:6379/1`` or "
-        "``localhost:11211``; or where that stands: ``env:NAME``, ``file:PATH``, "
-        "``credential:NAME``",
+        "Sets the address for the types that begin with ``ext:``, such as "
+        "``sqlite:///%(here)s/var/appsessions.db``, "
+        "``redis://localhost:6379/1`` or ``localhost:11211``. It can also "
+        "stand elsewhere: ``env:NAME``, ``file:PATH`` or "
+        "``credential:NAME``.",
         default=None,
     )
     timeout: Seconds | None = option(
-        "the application's session is emptied when it was not used for this long; "
-        "without it, it lasts as long as the login",
+        "Empties a session that the application has not used for this long. "
+        "Duration, such as ``30m``. Without it, a session lasts as long as "
+        "the login.",
         default=None,
     )
     auto: Flag = option(
-        "store the session whenever the application has changed it, without its "
-        "calling ``save()``",
+        "Stores the session whenever the application has changed it, "
+        "without a call of ``save()``.",
         default=False,
     )
     max_size: Annotated[Size, AfterValidator(_some)] = option(
-        "the application's session is not stored where it is larger than this, as "
-        "JSON; it stays what it was, and the log says so",
+        "Limits the size of a session as JSON. If a session is larger, "
+        "eilogin does not store the change, and logs it. A size in bytes, "
+        "``k`` (kilobytes) or ``m`` (megabytes).",
         default="256k",
     )
 

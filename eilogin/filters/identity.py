@@ -275,44 +275,49 @@ class IdentityOptions(Options, name="identity"):
     """What ``[filter:…] use = egg:eilogin#identity`` understands."""
 
     user: Annotated[tuple[Name, ...], BeforeValidator(_user)] = option(
-        "what REMOTE_USER is, the first that the login has: ``subject`` (opaque, and "
-        "another one at every participant), ``bsn`` or ``attribute:NAME``",
+        "Chooses the value of REMOTE_USER: ``subject``, ``bsn`` or "
+        "``attribute:NAME``. With several, the first that the login has "
+        "counts. ``subject`` is opaque, and differs at every participant.",
         default=("subject",),
     )
     user_prefix: Annotated[str, BeforeValidator(_prefix)] = option(
-        "text before REMOTE_USER, such as ``burger-``: so nobody who logs in here has "
-        "the name of a user that the application knows already",
+        "Puts this text before REMOTE_USER, such as ``burger-``. With it no "
+        "visitor can have the name of a user that the application knows "
+        "already.",
         default="",
         shown="none",
     )
     attributes: Annotated[tuple[Variable, ...], BeforeValidator(_variables)] = option(
-        "lines of an attribute and the key of environ that the application finds its "
-        "values under, with ``;`` between them; of lines with the same key the first "
-        "whose attribute the login has",
+        "Copies attributes into environ, one on each line: the attribute "
+        "and the key. If a key has several lines, the first attribute that "
+        "the login has counts. Several values are joined by ``;``.",
         default=(),
         shown="none",
     )
     allow_attributes: Annotated[frozenset[str] | None, BeforeValidator(_allowed)] = (
         option(
-            "names of the attributes that ``eilogin.session`` has for the application, "
-            "``all`` (but DigiD's ``bsn`` and ``sofi``) or ``none``",
+            "Limits the attributes in ``eilogin.session``. Names, separated by "
+            "blanks; ``all`` (except DigiD's ``bsn`` and ``sofi``); or "
+            "``none``.",
             default=None,
             shown="``all``",
         )
     )
     headers: Annotated[tuple[Header, ...], BeforeValidator(_headers)] = option(
-        "sets request headers for the application: lines of a name and a value. If "
-        "the visitor is logged in, the value is ``subject``, ``level``, ``bsn``, "
-        '``attribute:NAME`` or a ``"text"``. ``none`` removes the header (``X-Role '
-        "none``; ``X-Wiki-* none`` for all names that begin so). No client can send a "
-        "header that a line names: name every header that the application believes",
+        "Sets request headers for the application, one on each line: a name "
+        "and a value. For a signed-in visitor the value is ``subject``, "
+        '``level``, ``bsn``, ``attribute:NAME`` or a ``"text"``. ``none`` '
+        "removes the header (``X-Role none``; ``X-Wiki-* none`` for all "
+        "names with that prefix). No client can send a header of these "
+        "lines: name every header that the application trusts.",
         default=(),
         shown="none",
     )
 
     pass_session_cookie: Flag = option(
-        "lets the application see the session cookie of eilogin, for one that sends "
-        "requests of its own to this site in the name of the visitor",
+        "Passes eilogin's session cookie on to the application. Only needed "
+        "if the application sends requests to this site in the name of the "
+        "visitor.",
         default=False,
     )
 

@@ -99,132 +99,151 @@ class LoginOptions(Options, name="login"):
     """What ``[filter:…] use = egg:eilogin#login`` understands."""
 
     protect: ProtectLines = option(
-        "lines of a path and what it needs: a level (``basis``, ``midden``, "
-        "``substantieel``, ``hoog``), ``optional`` or ``off``; ``=/path`` is that path "
-        "alone; the longest line wins; after it ``methods=GET,POST`` for these alone, "
-        "and beside a level ``idle=5m``, ``max_age=10m`` and attributes "
-        "(``role=admin|chief``)",
+        "Says which paths need a login. Each line has a path and a level "
+        "(``basis``, ``midden``, ``substantieel``, ``hoog``), ``optional`` "
+        "(no login needed) or ``off`` (no identity at all). ``=/path`` "
+        "means that path alone; otherwise the longest matching line counts. "
+        "Behind a level may stand ``idle=5m``, ``max_age=10m`` and "
+        "attributes (``role=admin|chief``); behind any line "
+        "``methods=GET,POST``.",
         default=(),
         shown="``/ basis``",
     )
     require_attributes: Names = option(
-        "names of attributes without which nobody is logged in",
+        "Rejects a login without these attributes. Names, separated by blanks.",
         default=(),
         shown="none",
     )
     keep_alive: Seconds = option(
-        "on a navigation, when the hub last confirmed the login longer ago than this, "
-        "ask it again, silently; if it knows of no login any more, the one here ends",
+        "Asks the hub again with a passive login if it last confirmed the "
+        "login longer ago than this. That happens when the visitor opens a "
+        "page. If the hub has no session any more, the session here ends "
+        "too. Duration, such as ``10m``.",
         default="10m",
     )
     bind_address: BindAddress = option(
-        "where a session comes from another network than its login: ``warn`` the log, "
-        "or ``enforce``, and see a stranger",
+        "Reacts to a session that comes from another client network than "
+        "its login. ``warn`` logs it; ``enforce`` treats the visitor as "
+        "anonymous; ``off`` does nothing.",
         default="off",
     )
     request_binding: RequestBinding = option(
-        "how our question goes to the hub: ``redirect``, ``post``, or ``auto``, the "
-        "first of these that its metadata has",
+        "Chooses how the AuthnRequest goes to the hub: ``redirect`` or "
+        "``post``. ``auto`` takes the first of these that the hub's "
+        "metadata offers.",
         default="auto",
     )
     comparison: Comparison = option(
-        "how a level is asked for: ``minimum``, its class or a higher one; ``exact``, "
-        "one of all the classes that reach it; ``none``, not at all, for hubs that "
-        "refuse it. What is reached is looked at all the same",
+        "Chooses how the AuthnRequest asks for a level. ``minimum`` asks "
+        "for its class or a higher one. ``exact`` lists all classes that "
+        "reach it. ``none`` asks for no class, for hubs that reject it. "
+        "eilogin checks the level of the Response in any case.",
         default="minimum",
     )
     subject: SubjectSources = option(
-        "by what the hub names a visitor: ``name-id`` or ``attribute:NAME``, or "
-        "several, the first that its answer has; whom an attribute names the hub can "
-        "log out where a NameID comes along",
+        "Says how the hub identifies a visitor: ``name-id`` or "
+        "``attribute:NAME``. With several, the first that the Response "
+        "contains counts. Single logout needs a NameID in any case.",
         default=(NAME_ID,),
     )
     name_id_mismatch: Mismatch = option(
-        "what happens if the hub names a visitor by a NameID in another format than "
-        "``name_id_format`` asks for: ``refuse`` rejects the login; ``warn`` accepts "
-        "it as another user, and logs a warning at most once an hour",
+        "Decides about a NameID in another format than ``name_id_format`` "
+        "asks for. ``refuse`` rejects the login. ``warn`` accepts it as a "
+        "different user, and logs a warning at most once an hour.",
         default="refuse",
     )
     sectors: Sectors = option(
-        "with ``profile = digid``: the sector codes whose numbers are taken, "
-        "``s00000000`` (BSN) and ``s00000001`` (SOFI number)",
+        "With ``profile = digid``: accepts only the numbers of these "
+        "sectors, ``s00000000`` (BSN) and ``s00000001`` (SOFI number).",
         default=ONLY_BSN,
     )
     error_text: str = option(
-        "with ``profile = digid``: what a visitor reads when logging in fails, "
-        "literally: ``cl7`` or ``tvs``, the text of that checklist of Logius, or a "
-        "text",
+        "With ``profile = digid``: sets the text that a visitor reads when "
+        "a login fails. ``cl7`` or ``tvs`` is the text of that checklist of "
+        "Logius; any other value is the text itself.",
         default="",
         shown="``cl7``",
     )
     error_text_en: str = option(
-        "the same in English", default="", shown="of ``cl7`` and ``tvs`` a translation"
+        "Sets that text in English.",
+        default="",
+        shown="a translation of ``cl7`` or ``tvs``",
     )
     cancel_text: str = option(
-        "with ``profile = digid``: what a visitor reads who cancelled logging in",
+        "With ``profile = digid``: sets the text that a visitor reads after "
+        "they cancelled a login.",
         default="",
-        shown="that she did",
+        shown="a sentence that says so",
     )
     cancel_text_en: str = option(
-        "the same in English", default="", shown="as ``cancel_text``"
+        "Sets that text in English.", default="", shown="as ``cancel_text``"
     )
     silent: Flag = option(
-        "on ``optional`` pages ask the hub, once an hour and without a prompt, whether "
-        "it knows a stranger",
+        "Asks the hub with a passive login whether it knows an anonymous "
+        "visitor of an ``optional`` page. The visitor sees no prompt. At "
+        "most once an hour for each browser.",
         default=False,
     )
     explain_step_up: Flag = option(
-        "before who is logged in goes to the hub for a higher level or a fresh proof, "
-        "say so on a page of ours; our own hub says it itself",
+        "Shows a page that explains why the visitor goes to the hub again, "
+        "for a higher level or a fresh login. Our own hub explains it "
+        "itself.",
         default=False,
     )
     unsolicited: Flag = option(
-        "take an answer by POST that nobody asked for, once the visitor has agreed",
+        "Accepts a Response by POST without an AuthnRequest (IdP-initiated "
+        "login), after the visitor has agreed on a page.",
         default=False,
     )
     want_response_signed: Flag = option(
-        "take no answer of which only the assertion is signed", default=False
+        "Rejects a Response of which only the assertion is signed.", default=False
     )
     require_encryption: Encrypted = option(
-        "rejects an answer of the hub that has one of these in clear text: "
-        "``assertion``, ``attributes`` or ``name-id``, or several of them; an "
-        "encrypted assertion covers all three",
+        "Rejects a Response that has one of these unencrypted: "
+        "``assertion``, ``attributes`` or ``name-id``. Name one or several. "
+        "An encrypted assertion covers all three.",
         default=(),
         shown="none",
     )
     artifacts_at_once: Count = option(
-        "how many artifacts of one hub a process resolves at a time, and half as many, "
-        "rounded up, for who come from one network; one more waits for half a second, "
-        "and then sees a page that tries again by itself. Keep it below the threads of "
-        "the server: a hub that hangs holds one for each",
+        "Limits how many artifacts of one hub a process resolves at the "
+        "same time. One client network gets at most half of them, rounded "
+        "up. Another visitor waits for half a second, and then sees a page "
+        "that retries by itself. Whole number; keep it below the number of "
+        "server threads, because a hub that hangs holds one thread for "
+        "each.",
         default=USUAL,
     )
     second_opinion: Flag = option(
-        "let python3-saml judge every answer of the hub too", default=True
+        "Lets python3-saml verify every Response of the hub as well.", default=True
     )
     keep_post: Size = option(
-        "keep a form of at most this size that was sent after its session had ended, "
-        "for an hour, and let the visitor send it again after logging in; ``off`` "
-        "keeps none",
+        "Keeps a form that was sent after the session had ended, for an "
+        "hour. The visitor can send it again after login (POST replay). The "
+        "value is the largest form: a size in bytes, ``k`` (kilobytes) or "
+        "``m`` (megabytes), at most ``64m``; ``off`` keeps none.",
         default="8m",
     )
     store_down: Literal["refuse", "optional"] = option(
-        "while the store does not answer: ``refuse`` who may be logged in, on every "
-        "path but ``off`` ones (status 503), or serve ``optional`` paths as to a "
-        "stranger",
+        "Decides what happens while the store does not answer. ``refuse`` "
+        "answers visitors who may be signed in with status 503, on all "
+        "paths but ``off`` ones. ``optional`` serves ``optional`` paths as "
+        "if the visitor were anonymous.",
         default="refuse",
     )
     no_store: Flag = option(
-        "lets browsers keep no page of a signed-in visitor, if the application says "
-        "nothing of caching (``Cache-Control: no-store``). With ``false`` they may "
-        "(``private``); shared caches never do",
+        "Forbids browsers to keep a page of a signed-in visitor "
+        "(``Cache-Control: no-store``), unless the application sets a "
+        "caching header itself. With ``false`` browsers may keep it "
+        "(``private``). Shared caches never may.",
         default=True,
     )
     warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
-        "asks the visitor, this long before the session ends, whether to go on, and "
-        "hides an open page after a logout elsewhere; puts a script into HTML pages. "
-        "``off`` signs visitors out without a warning, which fails WCAG 2.2.1 (level "
-        "A)",
+        "Asks the visitor this long before the session ends whether to go "
+        "on, and hides an open page after a logout elsewhere. For that "
+        "eilogin adds a script to HTML pages. Duration, such as ``2m``; "
+        "``off`` signs visitors out without a warning, which fails WCAG "
+        "2.2.1 (level A).",
         default="2m",
     )
 

@@ -92,72 +92,78 @@ class LogoutOptions(Options, name="logout"):
     """What ``[filter:…] use = egg:eilogin#logout`` understands."""
 
     next: SitePath = option(
-        "path of this site where a visitor is after logging out",
+        "Leads the visitor to this path of the site after the logout.",
         default="",
-        shown="a page that says she is logged out",
+        shown="a page that confirms the logout",
     )
     app_logout: Annotated[tuple[Address, ...], BeforeValidator(addresses)] = option(
-        "addresses of the application's own logout, with blanks between them, each "
-        "with a method before it or without (``/logout``, ``POST /uit``): when the "
-        "application has done its part there, who is logged in is logged out here and "
-        "everywhere",
+        "Turns a logout of the application into a logout everywhere. List "
+        "its addresses, separated by blanks, with or without a method: "
+        "``/logout POST /uit``. The application handles the request first. "
+        "If it answers with a status below 400, eilogin ends the session "
+        "here and everywhere.",
         default=(),
         shown="none",
     )
     app_cookies: Annotated[
         Choice | None, BeforeValidator(choice), BeforeValidator(_no_flag)
     ] = option(
-        "which cookies of the application are of no use outside of the login in which "
-        "they were set: ``auto``, all that it sets HttpOnly; names, also with ``*`` "
-        "for their rest; ``-`` before those that are let be (``auto -taal``); or "
-        "``off``, none",
+        "Binds cookies of the application to the login in which it set "
+        "them. ``auto`` binds all that are HttpOnly. Add names to bind "
+        "more, with ``*`` at the end for a prefix. ``-`` before a name "
+        "exempts it (``auto -taal``). ``off`` binds none.",
         default=Choice(is_auto=True),
         shown="``auto``",
     )
     app_logout_call: Annotated[Call | None, BeforeValidator(call)] = option(
-        "address of the application's own logout, with ``POST`` before it or without, "
-        "which is called inside of this process for each login that a logout has "
-        "ended, wherever that was, with the cookies that the application had set in "
-        "it; behind it, for a form, ``FIELD=COOKIE`` for a field that has the value of "
-        "a cookie. ``on_logout_timeout`` says how long a logout waits for it",
+        "Calls this address of the application inside the process when a "
+        "login has ended, wherever the logout was. The call has the cookies "
+        "that the application set in that login. ``POST`` may stand before "
+        "the address. For a form, add ``FIELD=COOKIE``: the field gets the "
+        "value of the cookie.",
         default=None,
         shown="none",
     )
     logout_binding: LogoutBindings = option(
-        "how the hub is told of a logout, of what its metadata has: one or more of "
-        "``redirect``, ``post`` (both in her browser) and ``soap`` (from server to "
-        "server), the preferred one first; ``auto`` is in this order, but ``post`` "
-        "first and ``redirect`` last where the NameID is a BSN, as with ``profile = "
-        "digid``",
+        "Chooses how the LogoutRequest goes to the hub: ``redirect`` and "
+        "``post`` (both through the browser) or ``soap`` (from server to "
+        "server). Name one or several, the preferred one first; the hub's "
+        "metadata must offer it. ``auto`` is this order; if the NameID is a "
+        "BSN, ``post`` comes first and ``redirect`` last.",
         default=(),
         shown="``auto``",
     )
     logout_timeout: Seconds = option(
-        "how long the hub may take to log out everywhere, where it is told over SOAP",
+        "Limits how long the hub may take to answer a LogoutRequest over "
+        "SOAP. Duration, such as ``10s``.",
         default="10s",
     )
     logouts_at_once: Count = option(
-        "how many logouts of a process are at a hub at a time, where it is told over "
-        "SOAP, and half as many, rounded up, of who come from one network; one more "
-        "waits a few seconds for its turn. If that does not come, the visitor is "
-        "logged out here, goes to the hub in their browser or reads that it was not "
-        "told, and can try again. Keep it below the threads of the server: a hub that "
-        "hangs holds one for each",
+        "Limits how many logouts of a process wait for a hub over SOAP at "
+        "the same time. One client network gets at most half of them, "
+        "rounded up. Another logout waits a few seconds. After that, "
+        "eilogin ends the session here and sends the browser to the hub, or "
+        "the visitor reads that the hub does not know yet and can try "
+        "again. Whole number; keep it below the number of server threads, "
+        "because a hub that hangs holds one thread for each.",
         default=USUAL,
     )
     encrypt_name_id: Flag = option(
-        "encrypt who it is that logs out, where the hub has a key for that",
+        "Encrypts the NameID of a LogoutRequest, if the hub's metadata has "
+        "a key for that.",
         default=False,
     )
     on_logout: HookNames = option(
-        "functions of yours that are called when a logout has ended a login here, as "
-        "``module:function``, with blanks between them; besides those that installed "
-        "packages have as entry points ``eilogin.logout``",
+        "Calls these functions when a logout has ended a login here. Each "
+        "is ``module:function``; separate them with blanks. eilogin also "
+        "calls the entry points ``eilogin.logout`` of installed packages.",
         default=(),
         shown="none",
     )
     on_logout_timeout: Seconds = option(
-        "how long a logout waits for all of those; they may go on after that",
+        "Limits how long a logout waits for these functions and for "
+        "``app_logout_call``. They may go on after that. Duration, such as "
+        "``2s``.",
         default="2s",
     )
 

@@ -66,24 +66,35 @@ class SessionOptions(Options, name="session"):
     """What ``[filter:…] use = egg:eilogin#session`` understands."""
 
     store: StoreURL = option(
-        "where sessions are kept: ``memory:`` (one process, gone after a restart), "
-        "``sqlite:///path`` (several processes on one machine; the path is meant from "
-        "this file's folder, with four slashes from the root) or "
-        "``redis://host:port`` (several machines; see stores.rst in the manual for "
-        "``rediss``, Sentinel, Cluster); or where that stands: ``env:NAME``, "
-        "``file:PATH``, ``credential:NAME``"
+        "Keeps sessions in this store. ``memory:`` is for one process, and "
+        "a restart loses it. ``sqlite:///path`` is for several processes on "
+        "one machine; the path is relative to the folder of the ini file, "
+        "and an absolute path has four slashes. ``redis://host:port`` is "
+        "for several machines; the manual's page on stores has ``rediss``, "
+        "Sentinel and Cluster. Because the address may hold a password, it "
+        "can also stand elsewhere: ``env:NAME``, ``file:PATH`` or "
+        "``credential:NAME``."
     )
     store_timeout: Annotated[Seconds, AfterValidator(_no_longer)] = option(
-        "how long a request waits for a store that does not answer, at most ``30s``",
+        "Limits how long a request waits for a store that does not answer. "
+        "Duration, at most ``30s``.",
         default=f"{TIMEOUT:g}s",
     )
     cookie: CookieName = option(
-        "name of the session cookie; the browser sees it with ``__Host-`` before it",
+        "Names the session cookie. In the browser its name begins with "
+        "``__Host-``. Give each site its own name if two sites share a "
+        "host.",
         default="eilogin",
     )
-    idle: Seconds = option("a session of which nothing is seen ends after this", "15m")
+    idle: Seconds = option(
+        "Ends a session that has been inactive for this long. Duration, "
+        "such as ``15m``.",
+        "15m",
+    )
     max_session: Seconds = option(
-        "a session ends this long after the login, whatever the visitor does", "2h"
+        "Ends a session this long after the login, even if the visitor is "
+        "active. Duration, such as ``2h``.",
+        "2h",
     )
 
 

@@ -122,160 +122,181 @@ class HubOptions(Options, name="hub"):
     """What ``[app:…] use = egg:eilogin#hub`` understands."""
 
     sign_in: Literal["own", "above"] = option(
-        "``own``: citizens sign in here; ``above``: another hub signs them in, for the "
-        "filters of a participant that stand before this hub (``hub_inside``)",
+        "Chooses who signs citizens in. ``own``: this hub. ``above``: "
+        "another hub, through the filters of a participant that stand "
+        "before this hub (``hub_inside``).",
         default="own",
     )
     citizens: ReadableFile | None = option(
-        "JSON file with who can sign in; ``own`` needs it", default=None, shown="none"
+        "Names the JSON file with the citizens who can sign in. Required with ``own``.",
+        default=None,
+        shown="none",
     )
     passed_on_to: Words = option(
-        "entityIDs of who is answered with a login from above: the applications of "
-        "those whose connection it is; ``above`` needs them",
+        "Lists the entityIDs of the participants that may get a login from "
+        "the hub above. These are the applications that its connection is "
+        "meant for. Required with ``above``.",
         default=(),
         shown="none",
     )
     name_id_key: LongSecret = option(
-        "secret, of at least 16 bytes, from which the NameIDs are derived; another "
-        "secret makes every citizen a stranger at every participant"
+        "Derives NameIDs from this secret. If you change it, no participant "
+        "recognises its users any more. At least 16 bytes; the value "
+        "itself, ``env:NAME``, ``file:PATH`` or ``credential:NAME``."
     )
     logout_timeout: Seconds = option(
-        "how long each participant may take to confirm a logout", default="5s"
+        "Limits how long each participant may take to confirm a logout. "
+        "Duration, such as ``5s``.",
+        default="5s",
     )
     logouts_at_once: Count = option(
-        "how many logouts of a process tell participants at a time; one more waits a "
-        "few seconds for its turn, and then on a page that tries again by itself. Keep "
-        "it below the threads of the server: a participant that hangs holds one for "
-        "each",
+        "Limits how many logouts of a process wait for participants at the "
+        "same time. Another logout waits a few seconds, and then shows a "
+        "page that retries by itself. Whole number; keep it below the "
+        "number of server threads, because a participant that hangs holds "
+        "one thread for each.",
         default=USUAL,
     )
     logout_scope: Literal["citizen", "browser"] = option(
-        "what a logout ends: all sessions of a ``citizen``, in whatever browsers, or "
-        "those of the ``browser`` in which she logs out; not with ``profile = digid``",
+        "Chooses which sessions a logout ends: all sessions of the "
+        "``citizen`` in all browsers, or those of the ``browser`` with the "
+        "logout. Not with ``profile = digid``.",
         default="citizen",
     )
     confirm_logout: Flag = option(
-        "ask first whether she means everywhere, with the services where she is in, "
-        "when she has logged out at one of several; she is out at the others when she "
-        "says so, and not if she walks away; ``profile = digid`` always asks",
+        "Asks the citizen after a logout at one service whether to log out "
+        "of all services, and lists them. Without a yes, the other sessions "
+        "go on. ``profile = digid`` always asks.",
         default=False,
     )
     show_session: Flag = option(
-        "name the services where somebody is logged in already, before the login goes "
-        "on to another one: she goes on, or says that it is not she, which logs that "
-        "one out everywhere; not with ``sign_in = above``",
+        "Shows which services are signed in already in this browser, before "
+        "a login goes on to another service. The citizen goes on, or says "
+        "that the session belongs to another person, which logs that person "
+        "out everywhere. Not with ``sign_in = above``.",
         default=False,
     )
     work: Flag = option(
-        "tell participants again that a logout has not reached, and end sessions at "
-        "their limit (``max_session``), in a thread of each process, from its first "
-        "request on; with ``false`` only ``eilogin work`` does both",
+        "Runs the logout retry queue and ends sessions at ``max_session``, "
+        "in a thread of each process that begins with its first request. "
+        "With ``false`` only ``eilogin work`` does both.",
         default=True,
     )
     logout_binding: WayLines = option(
-        "how participants are told of a logout, of what their metadata has: lines of "
-        "an entityID, or of ``*``, and ``soap`` (from server to server alone) or "
-        "``browser`` (in the citizen's alone, by Redirect or POST); who has no line is "
-        "told over SOAP, and in the browser where that does not reach it",
+        "Chooses how participants get a LogoutRequest. Each line has an "
+        "entityID or ``*``, and ``soap`` (only from server to server) or "
+        "``browser`` (only through the citizen's browser). Without a line, "
+        "the hub uses SOAP first, and then the browser if SOAP fails.",
         default={},
         shown="none",
     )
     logout_in_browser: Literal["frames", "one-by-one"] = option(
-        "how the citizen's browser tells who is told there: in hidden ``frames`` of "
-        "one page, into which no cookie of theirs comes, or ``one-by-one``: it is led "
-        "along all of them, with their cookies, and stays where one does not send it "
-        "back; the hub then leads on to the rest when she comes there again",
+        "Chooses how the citizen's browser delivers LogoutRequests. "
+        "``frames`` uses hidden frames of one page; browsers send no "
+        "cookies of participants there. ``one-by-one`` leads the browser to "
+        "each participant in turn, with its cookies. If a participant does "
+        "not lead back, the browser stays there, and the hub continues at "
+        "the next visit.",
         default="frames",
     )
     name_id: Literal["persistent", "transient", "email", "unspecified"] = option(
-        "format of the NameIDs for who neither asks for one nor names one in its "
-        "metadata: ``persistent`` (the same at every login), ``transient`` (another in "
-        "every session), ``email`` or ``unspecified`` (an attribute)",
+        "Chooses the NameID format for participants that choose none in "
+        "their request or metadata. ``persistent`` is the same at every "
+        "login, ``transient`` differs in every session. ``email`` and "
+        "``unspecified`` take an attribute.",
         default="persistent",
     )
     name_id_attributes: NameAttributes = option(
-        "lines of ``email`` or ``unspecified`` and the attribute that is the NameID in "
-        "that format, for who may have that attribute",
+        "Chooses the attribute for these formats. Each line has ``email`` "
+        "or ``unspecified``, and an attribute. The participant must be "
+        "allowed to get that attribute.",
         default={"email": "mail"},
         shown="``email mail``",
     )
     nameless: Words = option(
-        "entityIDs of participants that get no NameID, and know a citizen by her "
-        "attributes alone: no logout can reach them",
+        "Lists the entityIDs of participants that get no NameID, only "
+        "attributes. No logout can reach them.",
         default=(),
         shown="none",
     )
     release: ReleaseLines = option(
-        "who gets which attributes: lines of an entityID, of ``category:`` and the URI "
-        "of an entity category, or of ``*``, and names; ``requested`` are those that "
-        "its metadata asks for, ``required`` those that it cannot do without; the line "
-        "of the entityID counts alone, and ``*`` where there is no other",
+        "Says which participants get which attributes. Each line has an "
+        "entityID, ``category:`` with the URI of an entity category, or "
+        "``*``, and names of attributes. ``requested`` means those that its "
+        "metadata asks for, ``required`` those that it marks as required. "
+        "An entityID's own line counts alone; else the lines of its "
+        "categories; else ``*``.",
         default={"*": ("requested",)},
         shown="``* requested``",
     )
     default_attributes: settings.Names = option(
-        "what ``requested`` is for a participant whose metadata asks for none",
+        "Lists the attributes that ``requested`` means for a participant "
+        "whose metadata asks for none. Names, separated by blanks.",
         default=("name",),
         shown="``name``",
     )
     attribute_names: AttributeNames = option(
-        "lines of an attribute and the name by which participants know it, such as "
-        "``mail urn:oid:0.9.2342.19200300.100.1.3``, and its NameFormat behind it or "
-        "not: ``uri``, ``basic`` or ``unspecified``",
+        "Renames attributes for participants. Each line has our name and "
+        "theirs, such as ``mail urn:oid:0.9.2342.19200300.100.1.3``. A "
+        "NameFormat may stand behind them: ``uri``, ``basic`` or "
+        "``unspecified``.",
         default={},
-        shown="as ours",
+        shown="our own names",
     )
     sign: SignLines = option(
-        "what of an answer is signed: ``assertion``, ``response`` or ``both``, for all "
-        "participants; or lines of an entityID (``*``: all without a line) and one of "
-        "these. If the metadata of a participant wants signed assertions, the "
-        "assertion is signed in any case",
+        "Chooses what the hub signs: ``assertion``, ``response`` or "
+        "``both``. One word for all participants, or lines of an entityID "
+        "(``*`` for the rest) and a word. If a participant's metadata asks "
+        "for signed assertions, the hub always signs the assertion.",
         default={},
         shown="``both``",
     )
     encrypt: EncryptLines = option(
-        "encrypt assertions: ``off``, ``when-possible`` (for who has a key for it in "
-        "its metadata) or ``required`` (nobody else gets a login), for all "
-        "participants; or lines of an entityID (``*``: all without a line) and one of "
-        "these. With ``when-possible`` and ``required``, a participant that has a key, "
-        "and lists only algorithms that we do not write (CBC, RSA 1.5), gets no login",
+        "Encrypts assertions: ``off``; ``when-possible`` if the "
+        "participant's metadata has a key; ``required``, so that a "
+        "participant without a key gets no login. One word for all "
+        "participants, or lines of an entityID (``*`` for the rest) and a "
+        "word. A participant with a key that lists only algorithms which "
+        "eilogin does not write (CBC, RSA 1.5) gets no login.",
         default={},
         shown="``off``",
     )
     encrypt_name_id: Flag = option(
-        "encrypt who it is that is logged out, for participants that have a key for "
-        "that",
+        "Encrypts the NameID of a LogoutRequest for participants whose "
+        "metadata has a key for that.",
         default=False,
     )
     metrics_token: MetricsToken | None = option(
-        "secret, of at least 16 bytes, for who reads the numbers of this hub at "
-        "``/metrics`` (``Authorization: Bearer …``), as Prometheus does; nobody else "
-        "finds anything there",
+        "Publishes the metrics of this hub at ``/metrics`` for Prometheus. "
+        "The client sends this secret (``Authorization: Bearer …``); "
+        "without it the address answers 404. At least 16 bytes; the value "
+        "itself, ``env:NAME``, ``file:PATH`` or ``credential:NAME``.",
         default=None,
         shown="none",
     )
     demo: Flag = option(
-        "show the demo citizens on the sign-in page, with passwords and codes and a "
-        "button each that fills the form in; on a loopback address, or below "
-        "``.test``, only",
+        "Shows the demo citizens on the sign-in page, with their passwords "
+        "and codes. A button for each fills in the form. Only on a loopback "
+        "address or below ``.test``.",
         default=False,
     )
     sectors: SectorLines = option(
-        "with ``profile = digid``: by which number of a citizen a participant knows "
-        "her: lines of an entityID, or of ``*``, and sector codes, ``s00000000`` (BSN) "
-        "or ``s00000001`` (SOFI), the preferred one first",
+        "With ``profile = digid``: chooses the number by which a "
+        "participant knows a citizen. Each line has an entityID or ``*``, "
+        "and sector codes, the preferred one first: ``s00000000`` (BSN) or "
+        "``s00000001`` (SOFI).",
         default={"*": (BSN,)},
         shown="``* s00000000``",
     )
     inactive: Words = option(
-        "with ``profile = digid``: entityIDs of participants whose connection is not "
-        "active (any more); they get no login (RequestDenied)",
+        "With ``profile = digid``: lists the entityIDs of participants "
+        "whose connection is not active. They get no login (RequestDenied).",
         default=(),
         shown="none",
     )
     rehearsal: Flag = option(
-        "with ``profile = digid``: have a tester choose on the pages how DigiD "
-        "answers; on a loopback address, or below ``.test``, only",
+        "With ``profile = digid``: lets a tester choose on the pages how "
+        "DigiD answers. Only on a loopback address or below ``.test``.",
         default=False,
     )
 

@@ -83,22 +83,26 @@ class PortalOptions(Options, name="portal"):
     """What ``[app:…] use = egg:eilogin#portal`` understands."""
 
     title: str = option(
-        "name of the page in the window's title, and its heading for anonymous "
-        "visitors",
+        "Sets the title of the window, and the heading for anonymous visitors.",
         default="",
-        shown="our name in the federation",
+        shown="``name``, as in the metadata",
     )
     login_url: SitePath = option(
-        "where a login starts", default="/eilogin/login?next=/"
+        "Sets the address of the button to log in. Path of this site.",
+        default="/eilogin/login?next=/",
     )
-    logout_url: Address = option("where a logout starts", default="/eilogin/logout")
+    logout_url: Address = option(
+        "Sets the address of the button to log out. Path of this site, or an address.",
+        default="/eilogin/logout",
+    )
     name_attribute: str = option(
-        "attribute of the login that holds the citizen's name", default="name"
+        "Names the attribute of the login that holds the citizen's name.",
+        default="name",
     )
     not_reachable: FileToCome | None = option(
-        "file with the entityIDs of services that are not reachable at the moment, one "
-        "a line, as your monitoring writes it; the portal reads it again within 5 "
-        "seconds of a change",
+        "Names a file with the entityIDs of services that are not reachable "
+        "at the moment, one on each line. Your monitoring writes it. The "
+        "portal reads it again within 5 seconds of a change.",
         default=None,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from firefox import Tab
     from playwright.sync_api import Page
 
 #: What the Tab key has to reach: of a group of radio buttons, the chosen one.
@@ -44,7 +45,7 @@ class Focus(NamedTuple):
 class Keyboard:
     """The keyboard before a page."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Page | Tab") -> None:
         self._page = page
 
     @property

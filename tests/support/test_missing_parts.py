@@ -8,6 +8,7 @@ import apache
 import axe
 import cache_servers
 import chromium
+import firefox
 import mellon
 import memcached_servers
 import nginx_servers
@@ -28,6 +29,7 @@ def _debian(monkeypatch):
         (apache, "PROGRAM"),
         (pysaml2_idp, "XMLSEC"),
         (chromium, "PROGRAM"),
+        (firefox, "PROGRAM"),
         (memcached_servers, "PROGRAM"),
         (nginx_servers, "PROGRAM"),
         (cache_servers, "PROGRAM"),
@@ -63,6 +65,14 @@ def no_chromium(monkeypatch):
     monkeypatch.setattr(chromium, "PROGRAM", NOWHERE)
 
 
+def no_websockets(monkeypatch):
+    monkeypatch.setitem(sys.modules, "websockets.sync.client", None)
+
+
+def no_firefox(monkeypatch):
+    monkeypatch.setattr(firefox, "PROGRAM", NOWHERE)
+
+
 def no_axe(monkeypatch):
     monkeypatch.setitem(sys.modules, "axe_playwright_python.base", None)
 
@@ -90,6 +100,11 @@ def no_plone(monkeypatch):
 
 def start_chromium():
     with chromium.launched():
+        raise AssertionError("it was not missing")
+
+
+def start_firefox():
+    with firefox.launched(NOWHERE):
         raise AssertionError("it was not missing")
 
 
@@ -128,6 +143,8 @@ PARTS = pytest.mark.parametrize(
         (no_faketime, make_clock, "apt install faketime"),
         (no_playwright, start_chromium, r"pip install 'eilogin\[test\]'"),
         (no_chromium, start_chromium, "apt install chromium"),
+        (no_websockets, start_firefox, r"pip install 'eilogin\[test\]'"),
+        (no_firefox, start_firefox, "apt install firefox-esr"),
         (no_axe, inject_axe, r"pip install 'eilogin\[test\]'"),
         (no_nginx, start_nginx, "apt install nginx-light"),
         (no_varnish, start_varnish, "apt install varnish"),

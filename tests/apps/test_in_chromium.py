@@ -11,7 +11,7 @@ from eilogin_sites import PASSWORD
 PATIENCE = 15_000
 SAYS_WHO = re.compile(r"ogged in as (\S+?)\.?$", re.MULTILINE)
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from eilogin.testing import File
 from eilogin.visit.rules import Rules
 from eilogin.web import environ as env
 
+pytestmark = pytest.mark.any_python
+
 #: A participant at which citizens log out.
 ELSEWHERE = "stad"
 #: What a page holds that not everybody may read.

@@ -11,6 +11,8 @@ import pytest
 from redis_servers import require_redis
 from unmeasured import unmeasured
 
+pytestmark = pytest.mark.any_python
+
 FOLDER = Path(__file__).parents[2] / "contrib" / "benchmarks"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from unmeasured import unmeasured
 
+pytestmark = pytest.mark.any_python
+
 FOLDER = Path(__file__).parents[2] / "contrib" / "mutation"
 
 RAISES = """raise Refused(

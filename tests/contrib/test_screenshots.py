@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from unmeasured import unmeasured
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 TAKE = CONTRIB / "screenshots" / "take.py"

@@ -18,7 +18,7 @@ from kinds_of_pages import KINDS, LANGUAGES, PARTS, Catalogue
 
 from tests.web.test_pages import TEMPLATES
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 TREES = Path(__file__).with_name("page_trees")
 WRITES_TREES = os.environ.get("EILOGIN_WRITE_PAGE_TREES") == "1"

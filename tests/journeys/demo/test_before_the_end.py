@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 SOON = re.compile(r"^Over \d+ seconden? wordt u uitgelogd$")
 OVER = "U bent uitgelogd"

@@ -6,7 +6,7 @@ outlives that. In a real browser, whose page looks for news by itself.
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Milliseconds in which the hub tells a site again, and the page looks anew.
 A_WHILE = 45_000

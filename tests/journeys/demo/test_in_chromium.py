@@ -17,7 +17,7 @@ from portals import LOGIN, hub_and, member
 
 from eilogin.portal import make_portal
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: The address of every service, and its name.
 SERVICES = {

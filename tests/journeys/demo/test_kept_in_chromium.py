@@ -5,7 +5,7 @@ The server's clock cannot be moved here, so the session is a short one.
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Asks how long still, which keeps no session alive.
 UNTIL_IT_IS_OVER = """async () => {

@@ -6,7 +6,7 @@ server.
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Begins in a script and in an attribute, if anybody takes it for HTML.
 HOSTILE = "#\"'><img src=x onerror=document.title=1>"

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 SIGN_IN = "Inloggen bij Sociale Verzekeringsbank"
 FAILED = "Inloggen is niet gelukt"

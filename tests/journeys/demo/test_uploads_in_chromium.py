@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.demo.conftest import RunningDemo
 from tests.journeys.demo.test_kept_in_chromium import UNTIL_IT_IS_OVER
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 MEGA = 1024**2
 APPLICATION = '''

@@ -10,7 +10,7 @@ import pytest
 from tests.journeys.demo.conftest import RunningDemo
 from tests.journeys.demo.test_before_the_end import SOON, Writer
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 POLICY = "Content-Security-Policy"
 PAGES = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Puts a frame into the page, and waits until something is there.
 ADD_FRAME = """address => new Promise(resolve => {

@@ -6,7 +6,7 @@ import pytest
 from chromium import arrive
 from eilogin_sites import HUB, PASSWORD, code
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Where mellon wants to know who comes.
 MIJN = "/mijn/"

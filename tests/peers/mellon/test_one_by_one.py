@@ -6,6 +6,7 @@ from eilogin_sites import HUB, PASSWORD
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.any_python,
     pytest.mark.parametrize("run", ["one-by-one"], indirect=True, scope="module"),
 ]
 

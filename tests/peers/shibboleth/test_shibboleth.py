@@ -8,7 +8,7 @@ from chromium import arrive
 from eilogin_sites import HUB, PASSWORD, code
 from peer_servers import fetch
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Where Shibboleth wants to know who comes.
 MIJN = "/mijn/"

@@ -119,6 +119,8 @@ class Tile:
     logo: str
     initial: str
     is_reachable: bool
+    #: The language of the description, or "" for that of the page.
+    description_language: str = ""
 
 
 class Portal:
@@ -225,6 +227,7 @@ class Portal:
                 f"{first}logo?of={one.id}&v={version}" if version else "",
                 one.initial,
                 one.is_valid and one.entity_id not in away,
+                one.description_language,
             )
 
         return {

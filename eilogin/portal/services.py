@@ -63,6 +63,8 @@ class Service:
     entity_id: str
     name: str
     description: str
+    #: The language of the description, if that is not the language of the page.
+    description_language: str
     #: The service's own page for visitors.
     address: str
     #: The letter on a tile without a logo.
@@ -218,12 +220,14 @@ def _service(
     entity_id = entity.entity_id
     name = shortened(federation.name_of(entity_id, language), _LONGEST_NAME)
     description = shortened(entity.description(language), _LONGEST_DESCRIPTION)
+    found_in = entity.description_language(language)
     address = entity.information_url(language)
     return Service(
         id=id_of(entity_id),
         entity_id=entity_id,
         name=name,
         description=description,
+        description_language="" if found_in == language else found_in,
         address=address if web_host(address) else "",
         initial=_initial(name),
         categories=categories,

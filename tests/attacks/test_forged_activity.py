@@ -373,7 +373,7 @@ def test_a_site_that_the_visitor_left_alone_reports_in_vain(
     anna = Signed(federation, "uwv.test", "stad.test")
     login, service = anna.session("uwv.test"), Party(federation.trusts["uwv.test"])
     anna.browser.visit("https://uwv.test/eilogin/logout")
-    anna.browser.press("Alleen hier")
+    anna.browser.press("Ingelogd blijven")
     clock.shift(10 * MINUTE)
     element = report_of(service.entity_id, login.who.as_name_id(), login.session_index)
     answer = federation.trusts["stad.test"].back_channel.post(

@@ -98,7 +98,7 @@ class TestAParticipantThatLeaves:
         ("button", "title", "stays"),
         [
             ("Overal uitloggen", "U bent overal uitgelogd", set()),
-            ("Alleen hier", "u bent nog niet overal uitgelogd", NO_MORE),
+            ("Ingelogd blijven", "u bent nog niet overal uitgelogd", NO_MORE),
         ],
     )
     def test_keeps_nobody_from_the_logout_that_it_began(

@@ -534,7 +534,7 @@ class TestWhoIsAskedAgain:
     def test_reads_for_how_long_she_is_not(self, citizen, stad):
         stad.ask(citizen)
         minutes = round(IDLE / MINUTE)
-        told = f"Daarna kunt u {minutes} minuten lang zonder opnieuw inloggen naar"
+        told = f"Na het inloggen kunt u {minutes} minuten lang zonder opnieuw"
         assert told in citizen.browser.text
         assert "2 uur" not in citizen.browser.text
 

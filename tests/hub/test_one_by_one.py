@@ -162,7 +162,7 @@ class TestParticipantsWithoutSoap:
         assert anna.browser.title.startswith("U wordt uitgelogd")
         text = anna.browser.text
         assert "Bij uwv.test bent u nu uitgelogd. Wij loggen u ook uit bij: lan" in text
-        assert "Gebeurt er niets? Druk dan op de knop." in text
+        assert "Gebeurt er niets? Kies dan " in text
         page = anna.browser.page
         assert "<script" not in page.text
         assert "SAML" not in page.text

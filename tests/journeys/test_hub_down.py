@@ -49,7 +49,7 @@ class TestTheHubHearsOfIt:
     def test_and_the_page_says_so_afterwards(self, federation, down, clock):
         federation.down.clear()
         delivered(federation, clock)
-        down.browser.click("Probeer het opnieuw")
+        down.browser.click("Probeer opnieuw uit te loggen")
         assert EVERYWHERE in down.browser.text
 
     def test_and_a_reload_or_a_second_logout_says_so_as_long(
@@ -71,7 +71,7 @@ class TestTheHubHearsOfIt:
         self, federation, down, clock
     ):
         down.browser.stops_before = "/slo"
-        down.browser.click("Probeer het opnieuw")
+        down.browser.click("Probeer opnieuw uit te loggen")
         assert down.browser.url.startswith(f"https://{HUB}/")
         down.browser.stops_before = None
         federation.down.clear()

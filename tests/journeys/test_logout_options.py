@@ -63,8 +63,8 @@ class TestConfirmLogout:
             assert asked.is_asked_for_password, url
 
     def test_only_here_is_only_here(self, asked):
-        assert "Dan blijft u bij deze diensten ingelogd" in asked.browser.text
-        asked.browser.press("Alleen hier")
+        assert "Dan bent u alleen bij uwv.test uitgelogd" in asked.browser.text
+        asked.browser.press("Ingelogd blijven")
         assert asked.browser.url.startswith("https://uwv.test/eilogin/slo")
         assert "U bent uitgelogd" in asked.browser.text
         assert "overal" not in asked.browser.title
@@ -74,7 +74,7 @@ class TestConfirmLogout:
             assert asked.is_let_in(url)
 
     def test_the_hub_does_not_say_that_she_is_in_where_she_is_out(self, asked, clock):
-        asked.browser.press("Alleen hier")
+        asked.browser.press("Ingelogd blijven")
         asked.visit("https://inloggen.test/")
         assert "stad.test" in asked.browser.text
         assert "uwv.test" not in asked.browser.text
@@ -271,7 +271,7 @@ class TestTheAddressOfAQuestion:
 
     def test_does_nothing_more_when_she_has_said_only_here(self, asked):
         anna, address = asked
-        anna.browser.press("Alleen hier")
+        anna.browser.press("Ingelogd blijven")
         anna.visit(address)
         assert anna.is_let_in(STAD)
 

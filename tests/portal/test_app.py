@@ -57,6 +57,20 @@ def test_it_speaks_english_too():
     assert "Work &lt;b&gt; income" in page.text
 
 
+def test_a_description_in_dutch_alone_is_marked_so_on_an_english_page():
+    trust = hub_and(
+        member("a.example", {"nl": "A"}, descriptions={"nl": "Over werk"}),
+        member("b.example", {"nl": "B"}, descriptions={"nl": "Wonen", "en": "Living"}),
+    )
+    found = {}
+    for language, headers in (("nl", {}), ("en", ENGLISH)):
+        page = browser(trust, LOGIN).get("/", headers=headers)
+        described = page.html.select(".tile p.soft")
+        found[language] = [(one.string, one.get("lang")) for one in described]
+    assert found["nl"] == [("Over werk", None), ("Wonen", None)]
+    assert found["en"] == [("Over werk", "nl"), ("Living", None)]
+
+
 def test_it_has_an_icon_where_browsers_look_for_one():
     answer = browser(TRUST).get("/favicon.ico")
     assert answer.content_type == "image/svg+xml"
@@ -208,7 +222,9 @@ def test_a_search_without_a_result_has_a_way_back():
     assert heading(page) == "Geen dienst gevonden"
     assert "U zocht op" in page.html.main.text
     assert "niets" in page.html.main.text
-    assert "Gebruik minder woorden" in page.html.main.text
+    # What to do comes before the ways on.
+    text = page.html.main.text
+    assert text.index("Gebruik minder woorden") < text.index("Toon alle diensten")
     assert len(tiles(page.click("Toon alle diensten"))) == 12
 
 

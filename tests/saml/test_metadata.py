@@ -340,11 +340,13 @@ class TestLookingUp:
     ):
         assert participant.name(language) == name
         assert participant.description(language) == description
+        assert participant.description_language(language) == "nl"
         assert participant.information_url(language) == url
 
     def test_a_nameless_entity_has_its_entity_id_for_a_name(self, hub):
         assert hub.name("nl") == hub.entity_id
         assert hub.description("nl") == ""
+        assert hub.description_language("nl") == ""
         assert hub.information_url("nl") == ""
 
     def test_an_endpoint_is_found_by_its_binding(self, participant, hub):

@@ -7,8 +7,9 @@ browser, with the headers that they have in real life. It needs no server.
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("nl", "en")
 #: Where the pages stand. Nobody listens there.
 ORIGIN = "http://uwv.localhost"
+_LOGO_FILES = Path(__file__).parents[2] / "contrib" / "demo" / "logos"
 #: Seconds before the end of a session at which the visitor is warned.
 _WARN = 120.0
 
@@ -96,8 +98,7 @@ def _as_data(image: str) -> str:
     return f"data:image/svg+xml;base64,{b64encode(image.encode()).decode()}"
 
 
-_LOGO = _drawn("#154273", "M14 36V20l10-8 10 8v16h-7V26h-6v10z")
-_LOGO_URI = _as_data(_LOGO)
+_LOGO_URI = _as_data(_drawn("#154273", "M14 36V20l10-8 10 8v16h-7V26h-6v10z"))
 _HUB_LOGO = _as_data(
     _drawn("#275937", "M16 22v-4a8 8 0 0 1 16 0v4h3v15H13V22zm4 0h8v-4a4 4 0 0 0-8 0z")
 )
@@ -109,21 +110,29 @@ _DIGID_LOGO = _as_data(
 )
 
 
-def _tile(name: str, description: str, *, logo: bool = True, up: bool = True) -> Tile:
+#: The logos of the demonstration, by the first part of a file's name.
+_LOGOS = {file.stem: file.read_bytes() for file in sorted(_LOGO_FILES.glob("*.svg"))}
+
+
+def _tile(name: str, description: str, *, logo: str = "", up: bool = True) -> Tile:
     word = name.lower().replace(" ", "-")
-    return Tile(
-        name, description, f"/go?to={word}", "/logo" * logo, name[0], is_reachable=up
-    )
+    address = f"/logo?of={logo}" if logo else ""
+    return Tile(name, description, f"/go?to={word}", address, name[0], is_reachable=up)
 
 
 _TILES = [
-    _tile("Gemeente Voorbeeldstad", "Verhuizen en parkeren"),
-    _tile("Kadaster", "Percelen en eigendom", logo=False),
-    _tile("SVB", "AOW en kinderbijslag", up=False),
-    _tile("UWV", "Uitkeringen en werk"),
+    _tile("Gemeente Voorbeeldstad", "Verhuizen en parkeren", logo="gemeente"),
+    _tile("Kadaster", "Percelen en eigendom"),
+    _tile("SVB", "AOW en kinderbijslag", logo="svb", up=False),
+    _tile("UWV", "Uitkeringen en werk", logo="uwv"),
 ]
 _MANY = [
-    _tile(f"Gemeente {n:03}", f"Diensten van gemeente {n}", logo=n % 2 == 0)
+    _tile(
+        f"Gemeente {n:03}",
+        f"Diensten van gemeente {n}",
+        # Every second one has a logo, each in its turn.
+        logo="" if n % 2 else sorted(_LOGOS)[n // 2 % len(_LOGOS)],
+    )
     for n in range(1, 201)
 ]
 _HUBS = [
@@ -190,11 +199,15 @@ _portal = _of(
     page_before="",
     page_after="",
 )
+_CATEGORIES = [
+    ("Wonen", 40, "/?category=wonen", False),
+    ("Werk", 9, "/?category=werk", False),
+]
 _large_portal = partial(
     _portal,
     are_many=True,
     count=200,
-    categories=[("Wonen", 40, "/?category=wonen", False), ("Werk", 9, "/?c", True)],
+    categories=_CATEGORIES,
 )
 _NAMES = (
     "MijnOverheid",
@@ -297,6 +310,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "choose-hub": _choose_hub(),
     "choose-hub-first": _choose_hub(last=None, hubs=_HUBS),
+    "choose-hub-without-logo": _choose_hub(last=_HUBS[1], hubs=_HUBS[:1]),
     "agree-to-login": _of("agree_to_login.html")(hub="DigiD"),
     "login-needed": _login_needed(),
     "login-needed-not-kept": _login_needed(idle_hours=None, kept_hours=None),
@@ -370,6 +384,13 @@ KINDS: Mapping[str, Kind] = {
     "portal-last-page": _large_portal(
         tiles=_MANY[195:], page_number=2, pages=2, page_before="/?page=1"
     ),
+    "portal-category": _large_portal(
+        tiles=_MANY[9:18],
+        count=9,
+        category="Werk",
+        is_search=True,
+        categories=[_CATEGORIES[0], (*_CATEGORIES[1][:3], True)],
+    ),
     "portal-search": _large_portal(
         tiles=_MANY[4:7], count=3, search="parkeren", is_search=True
     ),
@@ -442,6 +463,10 @@ def _site_of(template: str) -> SimpleNamespace | None:
 def page_of(kind: Kind, language: str) -> Response:
     """A page of ours, with its headers, as a browser in this language gets it."""
     values = dict(kind.values)
+    if kind.template == "portal.html" and language != "nl":
+        # Services that describe themselves in Dutch alone.
+        tiles = values["tiles"]
+        values["tiles"] = [replace(one, description_language="nl") for one in tiles]
     environ = {**_environ(language), env.TRUST: _site_of(kind.template)}
     # What a page says may depend on the day.
     with time_machine.travel(WINTER, tick=False):
@@ -504,11 +529,12 @@ class Catalogue:
         self._devtools.send("Emulation.setScriptExecutionDisabled", disabled)
 
     def _answer(self, route: "Route") -> None:
-        path = urlsplit(route.request.url).path
-        _, language, name, *file = [*path.split("/"), ""]
+        address = urlsplit(route.request.url)
+        _, language, name, *file = [*address.path.split("/"), ""]
         kind = KINDS.get(name)
         if name == "" and language == "logo":
-            route.fulfill(body=_LOGO, content_type="image/svg+xml")
+            logo = _LOGOS[address.query.removeprefix("of=")]
+            route.fulfill(body=logo, content_type="image/svg+xml")
         elif kind is None:
             # Of what a page leads to; an empty answer leaves the page as it is.
             route.fulfill(status=204)

@@ -179,9 +179,9 @@ def test_the_hub_of_her_last_login_is_asked_at_once(known):
 def test_the_next_day_it_stands_first(known, clock):
     clock.shift(12 * HOUR)
     known.browser.visit(STAD)
-    assert links(known.browser) == ["Ander loket", "inloggen.test"]
+    assert links(known.browser) == ["Verder met Ander loket", "inloggen.test"]
     assert "Of op een andere manier" in known.browser.text
-    known.browser.click("Ander loket")
+    known.browser.click("Verder met Ander loket")
     assert known.hub_asked() == "ander.test"
 
 
@@ -193,7 +193,7 @@ def test_after_a_year_it_is_forgotten(known, clock):
 
 def test_she_can_always_choose_anew(known):
     known.browser.visit(f"{LOGIN}?choose=yes")
-    assert links(known.browser) == ["Ander loket", "inloggen.test"]
+    assert links(known.browser) == ["Verder met Ander loket", "inloggen.test"]
     known.browser.click("inloggen.test")
     assert known.hub_asked() == "inloggen.test"
 
@@ -349,7 +349,7 @@ def test_a_choice_that_led_to_no_login_is_not_remembered(chooser):
     chooser.browser.click("Inloggen")
     assert chooser.hub_asked() == "ander.test"
     chooser.cancels_at(chooser.other)
-    chooser.browser.click("Ergens anders inloggen")
+    chooser.browser.click("Op een andere manier inloggen")
     chooser.browser.click("inloggen.test")
     assert chooser.hub_asked() == "inloggen.test"
 

@@ -153,7 +153,7 @@ class TestAnEntry:
     ):
         anna = log_out()
         assert len(LogoutQueue.keys(environ)) == 1
-        anna.click("Probeer het opnieuw")
+        anna.click("Probeer opnieuw uit te loggen")
         assert "U bent overal uitgelogd" in anna.text
         assert LogoutQueue.keys(environ) == []
 

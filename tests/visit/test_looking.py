@@ -18,7 +18,7 @@ MINUTE = 60
 #: Public pages on which a stranger is asked for silently, and her own ones.
 OPTIONS = {"protect": "/mijn basis\n/ optional", "silent": "true"}
 RETRYING = "Wij blijven proberen u ook bij de andere diensten uit te loggen."
-AGAIN = "Probeer het opnieuw"
+AGAIN = "Probeer opnieuw uit te loggen"
 
 
 def show(environ, start_response):

@@ -275,7 +275,7 @@ def test_what_is_no_good_answer_is_told_apart_and_counts_as_not_told(
 ):
     anna = log_out(answers, LIMIT if words == LATE else PATIENCE)
     assert (RETRYING if code == "peer-unavailable" else UNKNOWN) in anna.text
-    assert "Probeer het opnieuw" in anna.text
+    assert "Probeer opnieuw uit te loggen" in anna.text
     event = events("logout.answered")[-1]
     assert event["outcome"] in ("refused", "failed")
     assert (event["reason"], event["peer"]) == (code, HUB)

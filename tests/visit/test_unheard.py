@@ -23,7 +23,7 @@ MINUTE = 60
 #: Of ``logout``: the hub is told in a browser alone.
 NO_SOAP = {"logout_binding": "redirect"}
 #: The page by whose words she is asked to try again.
-AGAIN = "Probeer het opnieuw"
+AGAIN = "Probeer opnieuw uit te loggen"
 HERE_ONLY = "U bent alleen bij deze dienst uitgelogd"
 RETRYING = "Wij blijven proberen u ook bij de andere diensten uit te loggen."
 EVERYWHERE = "U bent overal uitgelogd"
@@ -322,7 +322,7 @@ class TestAHubThatIsNotThere:
         federation.down.add("inloggen.test")
         anna.visit(f"{UWV}/eilogin/logout")
         assert "We keep trying to log you out of the other services too." in anna.text
-        anna.click("Try again")
+        anna.click("Try to log out again")
 
     def test_is_tried_by_her_browser_whatever_we_think(self, anna, federation):
         """It may be that this server alone does not reach it."""

@@ -34,6 +34,30 @@ FOCUSED = """() => {
     while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
     return `${one.localName} ${one.id}`.trim();
 }"""
+#: What a screen reader says besides the tree: descriptions, languages of other parts of
+#: the page, and which one of several is the current one.
+SAID_BESIDES = """root => {
+    const said = [];
+    const tidy = text => text.replace(/\\s+/g, " ").trim();
+    const look = element => {
+        const name = tidy((element.labels?.[0] ?? element).textContent);
+        const ids = element.getAttribute("aria-describedby");
+        if (ids) {
+            const here = element.getRootNode();
+            const parts = ids.split(" ").map(id => here.getElementById(id));
+            const what = element.role ?? element.localName;
+            const which = what === "alertdialog" ? "" : ` "${name}"`;
+            const text = tidy(parts.map(part => part.textContent).join(" "));
+            said.push(`${what}${which} is described: ${text}`);
+        }
+        if (element.lang && element !== document.documentElement)
+            said.push(`language ${element.lang}: ${element.role || name}`);
+        if (element.ariaCurrent) said.push(`current: ${name}`);
+        for (const one of (element.shadowRoot ?? element).children) look(one);
+    };
+    look(root);
+    return said;
+}"""
 #: VoiceOver does not tell of a list without markers, unless it has the role of one.
 UNTOLD_LISTS = """[...document.querySelectorAll("ul, ol")]
     .filter(list => list.role !== "list")
@@ -120,13 +144,17 @@ def test_the_tab_key_reaches_everything_in_order_and_shows_where_it_is(catalogue
 def tree_of(page, kind):
     """The title of a page, where the focus is at first, and the tree of its main part.
 
-    Of a few kinds it is the whole tree. A clock in it stands still.
+    Of a few kinds it is the whole tree. A clock in it stands still. After the tree
+    comes what a screen reader says besides.
     """
     whole = kind in IN_ENGLISH or KINDS[kind].session
-    tree = page.locator(":root" if whole else "main").aria_snapshot()
+    part = page.locator(":root" if whole else "main")
+    tree = part.aria_snapshot()
     tree = re.sub(r"(?m)(- timer: )[\d:]+$", r"\g<1>0:00", tree)
     focus = page.evaluate(FOCUSED)
-    return f"title: {page.title()}\nfocus: {focus}\n{tree}\n"
+    besides = "".join(f"- {one}\n" for one in part.evaluate(SAID_BESIDES))
+    more = f"besides:\n{besides}" if besides else ""
+    return f"title: {page.title()}\nfocus: {focus}\n{tree}\n{more}"
 
 
 @pytest.mark.parametrize(("kind", "language"), PAGE_TREES)

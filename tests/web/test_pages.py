@@ -10,6 +10,7 @@ from importlib import resources
 from types import SimpleNamespace
 
 import pytest
+from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 from owns import PLAIN
 from webob import Request
@@ -32,6 +33,7 @@ from eilogin.errors import (
 from eilogin.hub.digid.rehearsal import CHOICES
 from eilogin.hub.services import Service
 from eilogin.portal.app import Tile
+from eilogin.web import environ as env
 from eilogin.web.languages import language_of
 from eilogin.web.pages import Pages, json_answer
 
@@ -884,6 +886,81 @@ def test_who_is_not_logged_out_everywhere_reads_what_is_known_of_the_rest(
     assert told not in text
 
 
+def test_the_receipt_of_another_says_nothing_of_the_reader(pages):
+    values = {
+        **VALUES["receipt.html"],
+        "of_another": True,
+        "is_everywhere": False,
+        "tell_url": None,
+        "look_url": None,
+        "services": [("UWV", "refused", 0.0)],
+    }
+    text = pages.page(environ(), "receipt.html", **values).text
+    assert "Misschien is deze persoon daar nog ingelogd." in text
+    assert "bent u" not in text
+    assert ">Inloggen</a>" in text
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({}, None),
+        (
+            {"telephone": "14 0123 (9.00-17.00)"},
+            "Lukt inloggen niet? Bel 14 0123 (9.00-17.00).",
+        ),
+        ({"footer": [("contact", "/hulp")]}, "Lukt inloggen niet? Ga naar Contact."),
+        (
+            {"footer": [("contact", "/hulp")], "telephone": "14 0123"},
+            "Lukt inloggen niet? Bel 14 0123.",
+        ),
+        ({"footer": [("privacy", "/privacy")]}, None),
+    ],
+)
+@pytest.mark.parametrize("problem", [None, "wrong", "too-often", "blocked"])
+def test_after_a_problem_the_sign_in_page_says_who_can_help(pages, own, told, problem):
+    site = environ()
+    values = {"public_url": "https://inloggen.test", **PLAIN, **own}
+    site[env.TRUST] = SimpleNamespace(own=SimpleNamespace(**values))
+    values = {**VALUES["sign_in.html"], "problem": problem}
+    page = BeautifulSoup(pages.page(site, "sign_in.html", **values).text, "lxml")
+    found = [one.get_text().strip() for one in page.select("[role=alert] p + p")]
+    assert found == ([told] if told and problem else [])
+    # It is not read aloud with each field again.
+    about = page.find(id="problem")
+    assert about is None or "Lukt" not in about.get_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({"page_number": 1}, "Diensten"),
+        ({"page_number": 2}, "Diensten, bladzijde 2 van 3"),
+        (
+            {"page_number": 2, "is_search": True, "search": "x", "count": 500},
+            "500 diensten gevonden, bladzijde 2 van 3",
+        ),
+    ],
+)
+def test_each_page_of_the_portal_has_a_title_of_its_own(pages, values, title):
+    values = {**VALUES["portal.html"], "title": "", **values}
+    page = BeautifulSoup(pages.page(environ(), "portal.html", **values).text, "lxml")
+    assert page.title.string.startswith(f"{title} \N{EN DASH} ")
+    assert "bladzijde" not in page.h1.string
+    assert page.select_one("nav.pages")["aria-label"] == "Bladzijden"
+
+
+def test_a_description_in_another_language_is_marked_as_such(pages):
+    tiles = [
+        Tile("SVB", "Old age", "/go?to=a", "", "S", True, "en"),
+        Tile("UWV", "Werk", "/go?to=b", "", "U", True),
+    ]
+    values = {**VALUES["portal.html"], "last": [], "tiles": tiles}
+    page = BeautifulSoup(pages.page(environ(), "portal.html", **values).text, "lxml")
+    found = [(one.string, one.get("lang")) for one in page.select(".tile p.soft")]
+    assert found == [("Old age", "en"), ("Werk", None)]
+
+
 @pytest.mark.parametrize(
     ("level", "told"),
     [
@@ -931,10 +1008,45 @@ def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
     assert ("Na het inloggen kunt u" in text) is not bool(why)
 
 
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({}, "Log in om verder te gaan"),
+        ({"wanted": "midden"}, "Deze pagina vraagt een extra controle"),
+        ({"wanted": "hoog"}, "Deze pagina vraagt een extra controle"),
+        ({"wanted": ""}, "U moet opnieuw laten zien dat u het bent"),
+    ],
+)
+def test_nobody_who_is_logged_in_reads_that_they_have_to_log_in(pages, values, title):
+    known = {"is_known": True, "idle_hours": None} if values else {"idle_hours": None}
+    values = {**VALUES["login_needed.html"], **known, **values}
+    text = pages.page(environ(), "login_needed.html", **values).text
+    assert f"autofocus>{title}</h1>" in text
+    assert ("U bent al ingelogd." in text) is ("is_known" in known)
+
+
+def test_each_way_to_log_in_has_a_name_of_its_own_and_a_picture(pages):
+    hubs = [
+        {"name": "DigiD", "address": "/1", "logo": "data:,"},
+        {"name": "eHerkenning", "address": "/2", "logo": ""},
+    ]
+    for last, others in ((None, hubs), (hubs[0], hubs[1:]), (hubs[1], hubs[:1])):
+        values = {**VALUES["choose_hub.html"], "last": last, "hubs": others}
+        page = BeautifulSoup(
+            pages.page(environ(), "choose_hub.html", **values).text, "lxml"
+        )
+        links = [one.get_text().strip() for one in page.main.select("a[href]")]
+        known = [f"Verder met {last['name']}"] if last else []
+        assert links == [*known, *(one["name"] for one in others)]
+        assert [one["alt"] for one in page.main.select("img")] == [""]
+        [initial] = page.main.select("[data-initial]")
+        assert (initial["data-initial"], initial["aria-hidden"]) == ("E", "true")
+
+
 def test_where_she_logged_in_the_last_time_is_what_is_said_of_it(pages):
     values = VALUES["choose_hub.html"]
     text = pages.page(environ(), "choose_hub.html", **values).text
-    assert "De vorige keer logde u in bij:" in text
+    assert "De vorige keer logde u in met " in text
     assert "volgende keer" not in text
     text = pages.page(environ(), "choose_hub.html", **{**values, "last": None}).text
     assert "De vorige keer" not in text
@@ -1092,8 +1204,8 @@ def test_whose_login_is_over_goes_back_where_it_began(pages, language, told):
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("nl", "Daarna kunt u 15 minuten lang zonder opnieuw inloggen naar andere"),
-        ("en", "After that you can go to other services for 15 minutes without"),
+        ("nl", "Na het inloggen kunt u 15 minuten lang zonder opnieuw inloggen"),
+        ("en", "After you log in, you can go to other services for 15 minutes"),
     ],
 )
 def test_a_login_as_at_digid_lasts_as_long_as_there(pages, language, told):

@@ -292,6 +292,10 @@ class EntityDescriptor:
         """What it is for, in ``language`` or else another, or ""."""
         return _in(language, self.descriptions)
 
+    def description_language(self, language: str) -> str:
+        """The language of the description that a page in ``language`` has, or ""."""
+        return _found_in(language, self.descriptions)
+
     def information_url(self, language: str) -> str:
         """Its page for visitors, in ``language`` or else another, or ""."""
         return _in(language, self.information_urls)
@@ -371,5 +375,9 @@ def _over(bindings: Sequence[str], endpoints: Sequence[Endpoint]) -> Endpoint | 
 
 def _in(language: str, texts: Mapping[str, str]) -> str:
     """The text in a language, else in English, else the first one, else ""."""
-    first = next(iter(texts.values()), "")
-    return texts.get(language) or texts.get("en") or first
+    return texts.get(_found_in(language, texts), "")
+
+
+def _found_in(language: str, texts: Mapping[str, str]) -> str:
+    """The language of the text that :func:`_in` finds, or ""."""
+    return next((one for one in (language, "en", *texts) if texts.get(one)), "")

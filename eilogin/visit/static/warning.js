@@ -333,7 +333,7 @@ class Dialog {
       // The button that had the focus may be gone. The heading is read for its having
       // the focus, the text for its standing here.
       title.focus();
-      status.textContent = text;
+      status.textContent = `${text} ${more}`.trim();
     }
   }
 
@@ -345,13 +345,13 @@ class Dialog {
     // The focus comes to the heading: what she is typing must not press a button.
     const title = element("h2", { id: "title", tabindex: "-1", autofocus: "" });
     const body = element("p", { id: "text" });
-    const rest = element("p", {});
+    const rest = element("p", { id: "rest" });
     const problem = element("p", { class: "problem", role: "alert" });
     const status = element("p", { class: "unseen", role: "status" });
     const row = element("div", { class: "actions" });
     dialog.setAttribute("role", "alertdialog");
     dialog.setAttribute("aria-labelledby", "title");
-    dialog.setAttribute("aria-describedby", "text");
+    dialog.setAttribute("aria-describedby", "text rest");
     dialog.append(title, body, rest, problem, status, row);
     // Escape: later. It does not close the last message.
     dialog.addEventListener("close", () => {

@@ -499,7 +499,7 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
     Metadata Query Protocol asks for it, called by the entityID as it stands in an
     address (https%3A%2F%2F…) and by its hash ({sha1}…); these are signed too, so the
     key is needed, but not with --no-mdq. The web server has to serve an address as it
-    comes: contrib/manual/operator.rst has the lines for nginx and Apache.
+    comes: contrib/manual/federation/publish.rst has the lines for nginx and Apache.
     """
     known = Folder(folder)
     with nullcontext() if no_mdq else operator_key(known) as key:

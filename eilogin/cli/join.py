@@ -198,7 +198,7 @@ def join_command(  # noqa: PLR0913 - one for each option
 
     Then it says what is left to do, as 'eilogin check' does: send your metadata to the
     operator, get the federation's, and serve. The whole way is in the manual:
-    contrib/manual/joining.rst.
+    contrib/manual/join/index.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         wish = _Wish(wrap, app, folder, section or "", kind, said, headers)

@@ -24,9 +24,10 @@ HOUSE = Path(__file__).parents[2]
 
 
 (FIRST,) = blocks(HOUSE / "README.rst", language="ini")
-(DIGID,) = blocks("digid.rst", language="ini")
-(MICROSOFT,) = blocks("microsoft.rst", language="ini")
-KEYCLOAK, REHEARSAL = blocks("joining.rst", language="ini")
+(DIGID,) = blocks("digid/index.rst", language="ini")
+(MICROSOFT,) = blocks("join/microsoft.rst", language="ini")
+(KEYCLOAK,) = blocks("join/other-hub.rst", language="ini")
+(REHEARSAL,) = blocks("digid/rehearsal.rst", language="ini")
 _, MELLON = blocks("hub/participants.rst", language="ini")
 (BEHIND,) = blocks("hub/behind.rst", language="ini")
 

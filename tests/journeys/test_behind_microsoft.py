@@ -58,7 +58,7 @@ class Web:
 def as_the_manual_has_it(folder):
     """The options of the filter on the page on AD FS and Entra ID."""
     parser = ConfigParser(interpolation=None, delimiters="=")
-    parser.read_string(block("microsoft.rst", "Your site", "ini"))
+    parser.read_string(block("join/microsoft.rst", "Your site", "ini"))
     said = dict(parser["filter:eilogin"])
     del said["use"]
     return {name: text.replace("%(here)s", str(folder)) for name, text in said.items()}
@@ -189,7 +189,7 @@ def test_is_in_order_by_the_whole_file_of_the_manual(tmp_path, hub_key, metadata
     (tmp_path / "hub.xml").write_bytes(metadata(hub_key))
     (tmp_path / "trust").mkdir()
     ini = with_changes(
-        block("microsoft.rst", "Your site", "ini"),
+        block("join/microsoft.rst", "Your site", "ini"),
         {"mysite.wsgi:application": "wsgiref.simple_server:demo_app"},
     )
     result = check(tmp_path, ini)

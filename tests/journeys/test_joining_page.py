@@ -23,7 +23,7 @@ from unmeasured import unmeasured
 from eilogin.testing import Browser
 
 CHECKOUT = Path(__file__).parents[2]
-PAGE = CHECKOUT / "contrib" / "manual" / "joining.rst"
+PAGE = CHECKOUT / "contrib" / "manual" / "join" / "index.rst"
 
 INI = """\
 [server:main]
@@ -40,10 +40,9 @@ PATIENCE = 60
 
 
 def steps():
-    """The commands of each step of the first section, in the order of the page."""
+    """The commands of each step of the page, in its order."""
     tree = publish_doctree(PAGE.read_text(), settings_overrides={"halt_level": 2})
-    section = next(tree.findall(nodes.section))
-    (listed,) = section.findall(nodes.enumerated_list)
+    (listed,) = tree.findall(nodes.enumerated_list)
     return [
         [
             line

@@ -1,8 +1,10 @@
 """The pages on production, as a sysadmin copies from them."""
 
 import http.client
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from contextlib import closing
@@ -18,12 +20,16 @@ from nginx_servers import nginx
 from peer_servers import ANY_CERTIFICATE, Server
 from pydantic import TypeAdapter
 from real_parts import free_ports, unavailable
+from redis_servers import RedisServer, require_redis
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from eilogin import settings
+from eilogin.stores import open_store
+from eilogin.stores.redis.urls import RedisURL
 
 SERVERS, PROXIES = "production/servers.rst", "production/proxies.rst"
+STORES = "production/stores.rst"
 HOST = "uwv.example.nl"
 
 
@@ -206,3 +212,47 @@ def test_nginx_redirects_http_to_https(tmp_path):
             answer = connection.getresponse()
     assert answer.status == 301
     assert answer.headers["Location"] == "https://uwv.example.nl/mijn?a=b"
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis with the lines of the page in its configuration; yields its server."""
+    require_redis()
+    server = RedisServer(tmp_path / "redis")
+    server.folder.mkdir()
+    text = block(STORES, "Redis", "text")
+    lines = f"{text}\nport {server.port}\nbind 127.0.0.1\ndir {server.folder}\n"
+    (server.folder / "redis.conf").write_text(lines)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.real
+def test_redis_is_set_up_as_eilogin_wants_it(redis, caplog):
+    url = blocks(STORES, "Redis")[1]
+    ours = {"rediss:": "redis:", "redis.example.nl:6379": f"127.0.0.1:{redis.port}"}
+    with closing(open_store(with_changes(url, ours))) as store:
+        store.prepare()
+        assert store.read("any") is None
+    assert caplog.messages == []
+
+
+def test_addresses_of_redis_are_understood():
+    text = block(STORES, "Sentinel, Cluster and TLS")
+    kinds = [RedisURL.parse(line).kind for line in text.splitlines()]
+    assert kinds == ["server", "sentinel", "cluster"]
+
+
+def test_commands_of_the_store_work_as_they_are_written(tmp_path):
+    store, text = block(STORES, "SQLite", "ini"), block(STORES, "Back up and restore")
+    url = with_changes(store.splitlines()[-1], {"/var/lib/eilogin": str(tmp_path)})
+    (tmp_path / "app.ini").write_text(
+        f"[filter:eilogin]\nuse = egg:eilogin#session\n{url}\n"
+    )
+    with closing(open_store(url.partition(" = ")[2])) as made:
+        made.prepare()
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        command = [sys.executable, "-m", "eilogin", *words[1:]]
+        subprocess.run(command, cwd=tmp_path, check=True, input=b"y\n")

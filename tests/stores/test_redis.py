@@ -26,7 +26,7 @@ from eilogin.stores.redis import scripts
 from eilogin.stores.redis.scripts import Script
 from eilogin.stores.redis.urls import RedisURL
 
-MANUAL = Path(__file__).parents[2] / "contrib/manual/stores.rst"
+MANUAL = Path(__file__).parents[2] / "contrib/manual/production/stores.rst"
 RACER = Path(__file__).with_name("racer.py")
 FORKER = Path(__file__).with_name("forker.py")
 HOUR = 3600.0
@@ -69,8 +69,8 @@ def rights(*, db: bool = False, cluster: bool = False) -> list[str]:
     """What the manual says that a user needs, for the prefix "mine"."""
     text = " ".join(MANUAL.read_text(encoding="utf-8").split())
     said = re.search(
-        "user needs ``([^`]+)`` on ``([^`]+)`` and ``([^`]+)``, ``([^`]+)`` with"
-        " another database than 0, ``([^`]+)`` in a Cluster,",
+        "- always: ``([^`]+)`` on the keys ``([^`]+)`` and ``([^`]+)``;"
+        " - with another database than 0: ``([^`]+)``; - in a Cluster: ``([^`]+)``;",
         text,
     )
     always, braced, plain, in_a_database, in_a_cluster = said.groups()

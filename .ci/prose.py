@@ -39,7 +39,9 @@ _HEADLESS = re.compile(r"(?:Who|Whom|Whose|What|Whoever|Whomever|Of)\b(?!-)")
 _HEADLESS_IN_CODE = re.compile(r"(?:[Ww]ho|[Ww]hom|[Ww]hose|[Ww]hat|Of)\b(?!-)")
 _HEADLESS_WITHIN = re.compile(r"; (?:who|whom|what|of what|of whom)\b")
 _NEGATIVE = re.compile(r"\b(?:nobody|nothing|none|nowhere)\b", re.IGNORECASE)
-_END = re.compile(r"(?<=[.!?])[)\u201d\u2019\"']*\s+(?=[\u201c\u2018\"'(<`A-Z0-9])")
+_END = re.compile(
+    r"(?<=[.!?])[)\u201d\u2019\"']*\s+(?=[\u201c\u2018\"'(<`A-Z0-9-]|eilogin)"
+)
 
 _NO_TEXT = re.compile(
     r"\s*(?:<|SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|ALTER|local )"

@@ -29,43 +29,43 @@ from eilogin.saml.metadata import showing
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Each command says more about itself: eilogin serve --help.",
+    epilog="Help for one command: eilogin serve --help.",
 )
 @click.version_option(__version__, prog_name="eilogin")
 def main() -> None:
-    """Log in once, known everywhere, logged out everywhere.
+    """Put single sign-on and single logout in front of any WSGI application.
 
-    eilogin puts filters in front of any WSGI application, by the lines of an ini file.
-    A whole federation to try, from a clone of the project:
+    eilogin is a set of filters in an ini file. Run a whole federation on this
+    machine, from a clone of the project:
 
     \b
         eilogin demo
 
-    Your own application:
+    Protect your own application:
 
     \b
-        eilogin join              makes what a site needs, and puts eilogin around it
-        eilogin options login     what a filter understands
-        eilogin metadata app.ini  what the operator of the federation wants
-        eilogin keys --help       which key signs when, and the next one
-        eilogin check app.ini     every fault of the file, and nothing started
-        eilogin serve app.ini     the same, and then serve it
-        eilogin trust --help      what the federation is now, and what waits for you
-        eilogin store --help      look into its store, back it up, end its sessions
-        eilogin sessions --help   end the sessions of somebody, everywhere
+        eilogin join              make key, metadata and ini file of a site
+        eilogin options login     print the options of a filter
+        eilogin metadata app.ini  print the metadata for the operator
+        eilogin check app.ini     find every fault, without starting anything
+        eilogin serve app.ini     check, then serve
+        eilogin keys --help       replace a key
+        eilogin trust --help      look at the metadata, approve pending changes
+        eilogin store --help      look into the store, back it up
+        eilogin sessions --help   end the sessions of a person
 
-    A hub:
-
-    \b
-        eilogin join-hub --help   makes what a hub needs, and its ini file
-        eilogin citizen --help    somebody who can sign in there
-        eilogin logouts hub.ini   which logouts did not reach everybody yet
-        eilogin work hub.ini      tell them again, as a service of its own
-
-    The operator of a federation:
+    Run a hub:
 
     \b
-        eilogin federation --help who is a member, and the signature on that
+        eilogin join-hub --help   make key, metadata and ini file of a hub
+        eilogin citizen --help    add a citizen who can sign in there
+        eilogin logouts hub.ini   list the logouts that are still pending
+        eilogin work hub.ini      retry pending logouts, as a service
+
+    Operate a federation:
+
+    \b
+        eilogin federation --help decide who is a member, sign the metadata
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     told = showing(bar("Reading the members of the federation"))
     click.get_current_context().with_resource(told)

@@ -17,16 +17,16 @@ from eilogin.saml.text import printable
 
 @click.command("check", short_help="Find every fault of an ini file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--strict", is_flag=True, help="Exit with 1 if there is a note, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is a note.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
-    """Find every fault of a paste ini FILE, without building anything.
+    """Find every fault of a paste ini FILE, without starting anything.
 
-    Looks at options and their values, the order of pipelines, keys and certificates,
-    the federation's metadata, the store, and servers. A fault stops 'eilogin serve'. A
-    note does not: it is about something that is hardly meant so, or leaves the site
-    open. The exit code is 1 if there is a fault, and 0 otherwise. If the site is not
-    yet a member of its federation, the command lists the steps that are left, in order.
+    The command checks options and their values, the order of pipelines, keys and
+    certificates, the federation's metadata, the store and the servers. A fault stops
+    'eilogin serve'. A note does not: it names something that is probably not
+    intended, or that leaves the site open. If the site is not yet a member of its
+    federation, the command lists the steps that are left, in order.
 
     \b
         eilogin check site.ini            for a person
@@ -35,6 +35,9 @@ def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
 
     --json prints a list with an object for each finding. Its keys are file, section,
     option, kind (fault, note or step), code and text.
+
+    The exit code is 1 if there is a fault, with --strict also if there is a note;
+    else 0.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     checked = check(IniFile.read(file))
     faults = [*checked.faults, *checked.silent]

@@ -30,9 +30,9 @@ from eilogin.hub.citizens import (
 _COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
 
 
-@click.group("citizen", short_help="Add somebody who can sign in at the hub.")
+@click.group("citizen", short_help="Add a citizen who can sign in at the hub.")
 def citizen_command() -> None:
-    """Keep the citizens who can sign in at the hub itself ('citizens' of a hub).
+    """Keep the citizens who can sign in at the hub itself (option 'citizens').
 
     \b
         eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
@@ -46,17 +46,22 @@ def citizen_command() -> None:
     metavar="NAME",
     type=one_line,
     required=True,
-    help="Name to log in with; upper and lower case are the same.",
+    help="Name to log in with. Case does not matter.",
 )
 @click.option(
-    "--name", metavar="TEXT", type=one_line, required=True, help="The citizen's name."
+    "--name",
+    metavar="TEXT",
+    type=one_line,
+    required=True,
+    help="The citizen's full name.",
 )
 @click.option("--email", metavar="ADDRESS", type=one_line, help="An e-mail address.")
 @click.option(
     "--codes/--no-codes",
     "has_codes",
     default=True,
-    help="Give the citizen one-time codes in an app: needed for more than basis.",
+    help="Give the citizen one-time codes in an app. Every level above"
+    " basis needs them.",
 )
 @click.option(
     "--issuer",
@@ -70,7 +75,7 @@ def citizen_command() -> None:
     "--print",
     "is_printed",
     is_flag=True,
-    help="Print the entry, with its secrets, and leave FILE as it is.",
+    help="Print the entry, with its secrets, and do not change FILE.",
 )
 def add_command(  # noqa: PLR0913 - what can be said of a citizen
     file: Path,
@@ -82,19 +87,20 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
     issuer: str,
     is_printed: bool,
 ) -> None:
-    """Add a citizen to FILE, the 'citizens' of a hub; FILE is made if it is missing.
+    """Add a citizen to FILE, the 'citizens' of a hub.
 
-    The command asks for the password twice, and for the BSN, which may stay empty. It
-    stores a hash of the password, and shows the secret of the one-time codes as a QR
-    code for an app, once. Restart the hub: it reads FILE at its start.
+    If FILE is missing, the command makes it. It asks for the password twice, and for
+    the BSN, which may stay empty. It stores a hash of the password. It shows the
+    secret of the one-time codes once, as a QR code for an app. Then restart the hub:
+    it reads FILE at start.
 
     \b
         eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
         eilogin citizen add citizens.json --username bram --name Bram --no-codes
         eilogin citizen add citizens.json … --print    for a file that you edit
 
-    A script gives the password on the first line of standard input, and the BSN, if
-    there is one, on the second. Other users of the machine do not see it there.
+    A script writes the password on the first line of standard input, and the BSN, if
+    any, on the second. Other users of the machine cannot see them there.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         known = list(Citizens.load(file)) if file.exists() else []

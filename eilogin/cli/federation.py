@@ -77,12 +77,11 @@ class _Commands(click.Group):
             return super().invoke(context)
 
 
-@click.group("federation", cls=_Commands, short_help="Run a federation: its operator.")
+@click.group("federation", cls=_Commands, short_help="Operate a federation.")
 def federation_command() -> None:
-    """Run a federation: who is a member, what holds for it, and the signature on that.
+    """Operate a federation: choose its members and their rules, and sign the metadata.
 
-    All of it is in a folder DIR of plain files, which is best kept in git. From nothing
-    to a federation:
+    A folder DIR holds all of it in plain files; keep it in git. To make a federation:
 
     \b
         eilogin federation init DIR --name 'My federation'
@@ -91,19 +90,19 @@ def federation_command() -> None:
         eilogin federation sign DIR
         eilogin federation publish DIR /srv/www/federation
 
-    Members then have in their ini files the address of metadata.xml there ("federation
-    = https://…/metadata.xml") and DIR/operator.crt ("federation_certificate"). Sign and
-    publish again after each change, and well before the signature is over, by a timer:
-    "sign" needs nobody who says yes.
+    Members then write the address of metadata.xml into their ini files ("federation =
+    https://…/metadata.xml"), and DIR/operator.crt as "federation_certificate". Sign
+    and publish again after each change, and from a timer well before the signature
+    expires: "sign" asks no question.
 
     \b
-        eilogin federation diff DIR             what is not signed yet
-        eilogin federation verify DIR           whether all is well, and what ends
-        eilogin federation rollover DIR         the change of the key that signs
+        eilogin federation diff DIR             show what is not signed yet
+        eilogin federation verify DIR           check everything, and what expires
+        eilogin federation rollover DIR         replace the key that signs
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
-_YES = click.option("--yes", is_flag=True, help="Do not ask.")
+_YES = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @federation_command.command("init", short_help="Make the folder of a new federation.")
@@ -112,22 +111,26 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--publisher",
     type=one_line,
-    help="Who answers for it: a name, or better a URI.",
+    help="Publisher of the metadata: a name, or better a URI.",
 )
-@click.option("--days", default=14, help="How long a signature lasts: 14.")
+@click.option(
+    "--days", default=14, help="Number of days that a signature is valid. [default: 14]"
+)
 @click.option(
     "--key",
     type=one_line,
-    help="The key that signs: a PEM file, env:NAME, or pkcs11:… for one on a token;"
-    " without it one is made.",
+    help="Key that signs: a PEM file, env:NAME, or pkcs11:… for a "
+    "token. Without it the command makes one.",
 )
 @click.option(
     "--certificate",
     type=one_line,
-    help="PEM file with its certificate; needed with --key.",
+    help="PEM file with its certificate. Required with --key.",
 )
 @click.option("--pin", help="PIN of the token: env:NAME, file:PATH or credential:NAME.")
-@click.option("--loopback", is_flag=True, help="Members may be on this machine.")
+@click.option(
+    "--loopback", is_flag=True, help="Allow members on this machine (loopback)."
+)
 def init_command(  # noqa: PLR0913, PLR0917 - one for each option
     folder: Path,
     name: str,
@@ -141,12 +144,15 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Make the folder DIR of a new federation, and the key of its operator.
 
-    Whoever has that key says who is a member. Keep a copy of it where nobody else
-    comes: another key means that every member has to take another certificate. It is
-    not for git, and DIR/.gitignore says so. A key that is there already, or is on a
-    token (PKCS#11), is named by --key, with its --certificate; both can be changed
-    later in DIR/federation.ini, where a path is seen from DIR.
-    """
+    \b
+        eilogin federation init DIR --name 'My federation'
+
+    The key decides who is a member. Keep a copy in a safe place: with a new key,
+    every member must install a new certificate. The key does not belong in git;
+    DIR/.gitignore excludes it. To use an existing key, or one on a token (PKCS#11),
+    give --key and --certificate. You can change both later in DIR/federation.ini; its
+    paths are relative to DIR.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     if (key is None) != (certificate is None):
         raise click.UsageError("--key, --certificate: expected both, or none")
     with _whole_or_not_at_all(folder):
@@ -191,25 +197,25 @@ def _whole_or_not_at_all(folder: Path) -> Iterator[None]:
         raise
 
 
-@federation_command.command("add", short_help="Take in a member, or what is new of it.")
+@federation_command.command("add", short_help="Add a member, or update one.")
 @DIR
 @click.argument("source", metavar="FILE|URL")
 @click.option(
     "--proof",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with a signed login request of the member: the XML, or an address with"
-    " SAMLRequest= and Signature=.",
+    help="File with a signed login request of the member: XML, or an "
+    "address with SAMLRequest= and Signature=.",
 )
 @click.option(
     "--challenge",
     default="",
-    help="What the member was asked to say in that request (ProviderName).",
+    help="Word that the request must contain (ProviderName).",
 )
 @click.option(
     "--without-proof",
     metavar="REASON",
     default="",
-    help="Take it though nothing proves that it is the member's; the reason is kept.",
+    help="Accept it without a proof of the key. The reason is recorded.",
 )
 @_YES
 def add_command(  # noqa: PLR0913 - one for each option
@@ -221,21 +227,26 @@ def add_command(  # noqa: PLR0913 - one for each option
     *,
     yes: bool,
 ) -> None:
-    """Take the member in whose metadata is at FILE or URL, or what is new of it.
+    """Add the member whose metadata is at FILE or URL, or update it.
 
-    Shows what it asks, and keeps it in DIR/members where you say yes; nothing is signed
-    yet. What an operator alone says of members is taken off: see "rules".
+    \b
+        eilogin federation add DIR site.xml
+        eilogin federation add DIR https://uwv.example.nl/eilogin/metadata
 
-    Who sends metadata proves that the key in it is its own: by signing it ("eilogin
-    metadata" does), or a login request (--proof). To have one that is made for you,
-    give the member a word of your own, and both of you use it:
+    The command shows what the member asks for. If you say yes, it writes the metadata
+    to DIR/members; it does not sign anything yet. It removes what only an operator
+    may say of a member: see "rules".
+
+    The metadata must prove that the member has its key. Its signature proves that
+    ("eilogin metadata" signs), or a signed login request (--proof). For a proof that
+    is made for you, agree on a word with the member:
 
     \b
         eilogin metadata site.ini --proof WORD > proof.xml     the member
         eilogin federation add DIR site.xml --proof proof.xml --challenge WORD
 
-    Where it is a member already the key is one of those that it has in DIR until now,
-    and what is new is shown as a difference.
+    If it is a member already, one of its keys in DIR must have signed. The command
+    then shows the difference.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     if challenge and not proof:
         raise click.UsageError("--challenge: it is of a request: --proof is needed")
@@ -309,18 +320,21 @@ def _who() -> str:
         return "somebody without a name"
 
 
-@federation_command.command("remove", short_help="Let a member go.")
+@federation_command.command("remove", short_help="Remove a member.")
 @DIR
 @click.argument("entity_id", metavar="ENTITYID")
 @_YES
 def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
-    """Let the member called ENTITYID go, with what is ruled of it.
+    """Remove the member ENTITYID, and its rules.
 
-    A part of the entityID is enough if no other member has it.
-    It is a member until the metadata is signed and published without it, and others
-    have fetched that. A hub of eilogin then tells it to end the sessions that it has,
-    and refuses it from its next request on.
-    """
+    \b
+        eilogin federation remove DIR https://uwv.example.nl/eilogin/metadata
+
+    A part of the entityID is enough if no other member has it. The removal counts
+    when you have signed and published the metadata, and others have fetched it. A hub
+    of eilogin then tells the former member to end its sessions, and rejects its
+    requests.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     member = chosen_member(known, entity_id)
     click.echo(f"{member.entity_id}: {_name(member)}")
@@ -337,13 +351,16 @@ def _name(member: Member) -> str:
     return printable(member.descriptor.name("nl"))
 
 
-@federation_command.command("list", short_help="Tell who is a member.")
+@federation_command.command("list", short_help="List the members.")
 @DIR
 def list_command(folder: Path) -> None:
-    """Tell who is a member: what it is, its name, its file in DIR, and what ends.
+    """List the members: role, name, file in DIR, and first certificate to expire.
 
-    That is the first of its certificates without a later one for the same use.
-    """
+    \b
+        eilogin federation list DIR
+
+    A certificate with a later one for the same use is not listed.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     for entity_id, member in known.members.items():
         one = member.descriptor
@@ -362,10 +379,13 @@ def list_command(folder: Path) -> None:
 @DIR
 @click.argument("entity_id", metavar="ENTITYID")
 def show_command(folder: Path, entity_id: str) -> None:
-    """Show the member called ENTITYID as "add" showed it, and what is ruled of it.
+    """Show the member ENTITYID as "add" showed it, and its rules.
+
+    \b
+        eilogin federation show DIR uwv
 
     A part of the entityID is enough if no other member has it.
-    """
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     member = chosen_member(known, entity_id)
     for line in asked_by(member, known.members.values()):
@@ -377,27 +397,28 @@ def show_command(folder: Path, entity_id: str) -> None:
         click.echo(printable(f"              {member.note}"))
 
 
-@federation_command.command("rules", short_help="Say what holds for a member.")
+@federation_command.command("rules", short_help="Show or set the rules of a member.")
 @DIR
 @click.argument("entity_id", metavar="[ENTITYID]", required=False)
 @click.option(
     "--sso-domain",
     metavar="NAME",
-    help="Whose session it shares: members of the same domain; 'none': nobody's.",
+    help="SSO domain: members of one domain share a session. 'none': "
+    "no shared session.",
 )
 @click.option(
     "--level",
     type=click.Choice(LEVELS),
-    help="No login below this level is for it.",
+    help="Lowest level of a login for it.",
 )
 @click.option(
     "--release",
     multiple=True,
     metavar="ATTRIBUTE",
-    help="It may learn this attribute, and none that is not named so; 'none': no"
-    " attribute. May be given more than once.",
+    help="Attribute that it may get; all others are withheld. 'none': "
+    "no attribute. May be repeated.",
 )
-@click.option("--clear", is_flag=True, help="Forget what was ruled of it until now.")
+@click.option("--clear", is_flag=True, help="Remove all rules of this member.")
 def rules_command(  # noqa: PLR0913 - one for each option
     folder: Path,
     entity_id: str | None,
@@ -407,13 +428,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     *,
     clear: bool,
 ) -> None:
-    """Show what holds for whom, or say what holds for the member called ENTITYID.
-
-    A part of the entityID is enough if no other member has it.
-    Members of one SSO domain share a session: who logs in at one is known at the
-    others. All are of the usual domain of which nothing is said. Rules are signed into
-    the metadata, and a hub of eilogin does as they say. They stand in DIR/rules.ini,
-    which may be edited as well.
+    """Show all rules, or set the rules of the member ENTITYID.
 
     \b
         eilogin federation rules DIR
@@ -421,6 +436,11 @@ def rules_command(  # noqa: PLR0913 - one for each option
         eilogin federation rules DIR https://b.example/ --sso-domain none --level midden
         eilogin federation rules DIR https://b.example/ --release name --release email
         eilogin federation rules DIR https://b.example/ --clear
+
+    A part of the entityID is enough if no other member has it. Members of one SSO
+    domain share a session: a login at one counts at the others. A member without a
+    rule is in the default domain. "sign" writes the rules into the metadata, and a
+    hub of eilogin follows them. You can also edit DIR/rules.ini.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     said = {
@@ -472,13 +492,21 @@ def _in_words(rule: Rule) -> str:
 
 @federation_command.command("sign", short_help="Sign all members as they are now.")
 @DIR
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    help="Number of days that the signature is valid.",
+)
 def sign_command(folder: Path, days: int | None) -> None:
-    """Sign all members and what holds for them, as they are in DIR now.
+    """Sign the metadata of all members with their rules, as they are in DIR now.
 
-    It comes into DIR/metadata.xml as a whole, or that stays as it is. What "verify"
-    finds fault with is not signed: metadata that is over, rules of who is no member.
-    """
+    \b
+        eilogin federation sign DIR
+
+    The command writes DIR/metadata.xml as a whole, or leaves it as it is. If "verify"
+    would report something wrong, such as expired metadata or rules without a member,
+    the command does not sign.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     seconds = days * _DAY if days else known.options.validity
     with operator_key(known) as key:
@@ -488,19 +516,24 @@ def sign_command(folder: Path, days: int | None) -> None:
     click.echo(f"{known.signed}: {count}, signed until {ends}")
 
 
-@federation_command.command("publish", short_help="Make the files that are served.")
+@federation_command.command("publish", short_help="Write the files for the web server.")
 @DIR
 @click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
-@click.option("--no-mdq", is_flag=True, help="No answers of single members.")
+@click.option(
+    "--no-mdq", is_flag=True, help="Do not write files for single members (MDQ)."
+)
 def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
-    """Put what was signed last into FOLDER, from which a web server serves it.
+    """Write the signed metadata to FOLDER, from which a web server serves it.
 
-    There metadata.xml has all members. In entities/ each has a file of its own, as the
-    Metadata Query Protocol asks for it, called by the entityID as it stands in an
-    address (https%3A%2F%2F…) and by its hash ({sha1}…); these are signed too, so the
-    key is needed, but not with --no-mdq. The web server has to serve an address as it
-    comes: contrib/manual/federation/publish.rst has the lines for nginx and Apache.
-    """
+    \b
+        eilogin federation publish DIR /srv/www/federation
+
+    metadata.xml has all members. The folder entities/ has signed files for each
+    member, for the Metadata Query Protocol (MDQ): one by the encoded entityID
+    (https%3A%2F%2F…), one by its hash ({sha1}…). So the command needs the key, unless
+    --no-mdq is given. The web server must not decode the address:
+    contrib/manual/federation/publish.rst has the lines for nginx and Apache.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder)
     with nullcontext() if no_mdq else operator_key(known) as key:
         count = publish(known, target, key, bar("signing"))
@@ -512,10 +545,14 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
         note_what_is_unsigned(known, last[1])
 
 
-@federation_command.command("diff", short_help="Tell what is not signed yet.")
+@federation_command.command("diff", short_help="Show what is not signed yet.")
 @DIR
 def diff_command(folder: Path) -> None:
-    """Tell what "sign" would change: members as they are, and as they were signed."""
+    """Show what "sign" would change: the members now, and as they were signed.
+
+    \b
+        eilogin federation diff DIR
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     last = last_signed(known)
     lines = list(difference(last[1] if last else {}, about_to_sign(known)))

@@ -86,57 +86,57 @@ def _there_or_none(text: str) -> Path | None:
     return None if text == _NONE else _there(text)
 
 
-@click.command("join", short_help="Make what a site needs to join a federation.")
+@click.command("join", short_help="Make the files of a site that joins a federation.")
 @click.option(
     "--wrap",
     metavar="INI",
     type=_there,
-    help="Your application's paste ini file, such as production.ini: eilogin is put"
-    " around what it serves. Or:",
+    help="Paste ini file of your application, such as production.ini. "
+    "eilogin is put in front of its app. Or:",
 )
 @click.option(
     "--app",
     metavar="NAME",
     type=one_line,
-    help="Your application, which has no ini file: MODULE:CALLABLE, such as"
-    " mysite.wsgi:application, or egg:PROJECT. The file site.ini is made for it.",
+    help="Application without an ini file: MODULE:CALLABLE, such as "
+    "mysite.wsgi:application, or egg:PROJECT. The command makes "
+    "site.ini.",
 )
 @click.option(
     "--public-url",
     metavar="URL",
     type=public_url_of,
-    help="Where visitors find your site, such as https://mijn.example.nl.",
+    help="Address of your site, such as https://mijn.example.nl.",
 )
 @click.option(
     "--name",
     metavar="TEXT",
     type=one_line,
-    help="What people call it.  [the host's name]",
+    help="Name of the site for people.  [the host name]",
 )
 @click.option(
     "--federation",
     metavar="URL|FILE",
     type=source_of,
-    help="Where the federation's metadata comes from: the operator tells you."
-    "  [federation.xml in the folder]",
+    help="Metadata of the federation; ask the operator for it.  "
+    "[federation.xml in the folder]",
 )
 @click.option(
     "--operator-certificate",
     metavar="FILE",
     type=Path,
-    help="The certificate of the federation's operator."
-    "  [federation.crt in the folder]",
+    help="Certificate of the federation's operator.  [federation.crt in the folder]",
 )
 @click.option(
     "--hub",
     metavar="ENTITYID",
     type=one_line,
-    help="Where your visitors log in, where the federation has several hubs.",
+    help="Hub where your visitors log in, if there are several.",
 )
 @click.option(
     "--profile",
     type=click.Choice(["saml", "digid"]),
-    help="What your hub speaks: digid is DigiD to the letter.  [saml]",
+    help="Interface of your hub; digid is exactly that of DigiD.  [saml]",
 )
 @click.option(
     "--header",
@@ -144,31 +144,31 @@ def _there_or_none(text: str) -> Path | None:
     metavar="LINE",
     multiple=True,
     callback=lambda _, __, lines: _headers("\n".join(lines)),
-    help="A request header by which your application learns who somebody is, and its"
-    " value, such as 'X-Wiki-Name attribute:name' or 'X-Wiki-* none'. Name all of"
-    " them, each with an option of its own.",
+    help="Request header that your application trusts, and its value, "
+    "such as 'X-Wiki-Name attribute:name' or 'X-Wiki-* none'. "
+    "Repeat the option for every such header.",
 )
 @click.option(
     "--folder",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where your key is kept, and all else.  [that of the ini file]",
+    help="Folder for the key and all other files.  [that of the ini file]",
 )
 @click.option(
     "--section",
     metavar="NAME",
-    help="The section to put eilogin around, such as app:mysite."
-    "  [the one called main]",
+    help="Section of the app behind eilogin, such as app:mysite.  [the"
+    " one called main]",
 )
 @click.option(
     "--kind",
     type=click.Choice(KINDS),
     default="rsa",
-    help="Kind of your key: RSA (3072 bits), which all accept, or a curve, if your"
-    " hub takes it. Nobody can encrypt for a curve.",
+    help="Kind of the key. Every hub accepts RSA (3072 bits); not "
+    "every hub accepts a curve. Peers cannot encrypt for a curve.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
-@click.option("--yes", is_flag=True, help="Do not ask before it is written.")
+@click.option("--dry-run", is_flag=True, help="Show the files, and do not write them.")
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
 def join_command(  # noqa: PLR0913 - one for each option
     wrap: Path | None,
     app: str | None,
@@ -181,24 +181,24 @@ def join_command(  # noqa: PLR0913 - one for each option
     yes: bool,
     **said: str | Path | None,
 ) -> None:
-    """Make what a site needs to become a member of a federation.
+    """Make the files of a site that joins a federation.
 
-    What that is: a key and its certificate, its metadata (what the federation's
-    operator wants to have), and lines in an ini file by which eilogin stands before
-    your application. On a terminal it asks what it is not told; it shows what it
-    changes in your file, and keeps a copy of that. Nothing that is there is lost, and a
-    second run makes only what is missing.
+    The command makes a key with its certificate, the metadata for the operator, and
+    the lines of an ini file that put eilogin in front of your application. On a
+    terminal it asks for each value that you did not give. It shows each change of
+    your file, and keeps a copy of that file. It overwrites no file; a second run
+    makes only what is missing.
 
     \b
         eilogin join                        it asks, and explains
-        eilogin join --wrap production.ini  around what that file serves
-        eilogin join --app mysite:app       with an ini file that it makes
-        eilogin join … --dry-run            see what would be done
+        eilogin join --wrap production.ini  in front of the app of that file
+        eilogin join --app mysite:app       with a new ini file
+        eilogin join … --dry-run            show what it would do
         eilogin join … --kind p-256         with a key of an elliptic curve
 
-    Then it says what is left to do, as 'eilogin check' does: send your metadata to the
-    operator, get the federation's, and serve. The whole way is in the manual:
-    contrib/manual/join/index.rst.
+    Then it prints the steps that are left, as 'eilogin check' does: send your
+    metadata to the operator, get the metadata of the federation, and serve. The
+    manual has all steps: contrib/manual/join/index.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         wish = _Wish(wrap, app, folder, section or "", kind, said, headers)

@@ -86,50 +86,56 @@ class HubDraft(Draft):
             yield f"back_channel_url = {value_of(self.back_channel_url)}"
 
 
-@click.command("join-hub", short_help="Make what a hub needs to join a federation.")
+@click.command(
+    "join-hub", short_help="Make the files of a hub that joins a federation."
+)
 @click.option(
     "--public-url",
     metavar="URL",
     type=public_url_of,
     required=True,
-    help="Where visitors find the hub, such as https://inloggen.example.nl.",
+    help="Address of the hub, such as https://inloggen.example.nl.",
 )
 @click.option(
     "--back-channel-url",
     metavar="URL",
     type=public_url_of,
-    help="Where servers find it, if that is another host or port.",
+    help="Address for servers, if it has another host or port.",
 )
 @click.option(
-    "--name", metavar="TEXT", type=one_line, help="What people call it.  [the host]"
+    "--name",
+    metavar="TEXT",
+    type=one_line,
+    help="Name of the hub for people.  [the host name]",
 )
 @click.option(
     "--federation",
     metavar="URL|FILE",
     type=source_of,
-    help="Where the federation's metadata comes from.  [federation.xml in the folder]",
+    help="Metadata of the federation.  [federation.xml in the folder]",
 )
 @click.option(
     "--operator-certificate",
     metavar="FILE",
     type=Path,
-    help="The certificate of the federation's operator.  [federation.crt there]",
+    help="Certificate of the federation's operator.  [federation.crt in the folder]",
 )
 @click.option(
     "--folder",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="Where hub.ini is made, and all else.  [the current folder]",
+    help="Folder for hub.ini and all other files.  [the current folder]",
 )
 @click.option(
     "--kind",
     type=click.Choice(KINDS),
     default="rsa",
-    help="Kind of its key: RSA (3072 bits), which all accept, or a curve.",
+    help="Kind of the key. Every participant accepts RSA (3072 bits); "
+    "not every one accepts a curve.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
-@click.option("--yes", is_flag=True, help="Do not ask before it is written.")
+@click.option("--dry-run", is_flag=True, help="Show the files, and do not write them.")
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
 def join_hub_command(  # noqa: PLR0913 - one for each option
     *,
     public_url: str,
@@ -142,17 +148,17 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Make what a hub needs to become a member of a federation.
+    """Make the files of a hub that joins a federation.
 
-    That is hub.ini, a key and its certificate, the secret for its NameIDs, an empty
-    list of citizens, and its metadata for the operator. Nothing that is there is
-    written over; a second run makes what is missing.
+    The command makes hub.ini, a key with its certificate, the secret for its NameIDs,
+    an empty list of citizens, and the metadata for the operator. It overwrites no
+    file; a second run makes only what is missing.
 
     \b
         eilogin join-hub --public-url https://inloggen.example.nl
         eilogin join-hub --public-url http://inloggen.localhost:8090 --folder hub
-        eilogin join-hub --public-url … --dry-run   see the file first
-        eilogin citizen add citizens.json           then somebody who can sign in
+        eilogin join-hub --public-url … --dry-run   show the file first
+        eilogin citizen add citizens.json           then add a citizen
         eilogin serve hub.ini
 
     The manual has more about it: contrib/manual/hub/index.rst.

@@ -69,21 +69,22 @@ _COMMON_NAME = 64
 _MOST_ASKED = 20
 
 
-@click.group("keys", short_help="Make a site's next key, and see which has its turn.")
+@click.group("keys", short_help="Make and replace the keys of a site.")
 def keys_command() -> None:
-    """Make the keys of a site, and see which of them has its turn.
+    """Make and replace the keys of a site.
 
     \b
-        eilogin keys new app.ini       the next key, which does not sign yet
-        eilogin keys ready app.ini     can everybody know it?
-        eilogin keys list app.ini      all keys, and what each is for now
-        eilogin keys calendar app.ini  what comes when
+        eilogin keys new app.ini       make the next key; it does not sign yet
+        eilogin keys ready app.ini     check whether all peers know it
+        eilogin keys list app.ini      list all keys and their use now
+        eilogin keys calendar app.ini  list the dates of keys and certificates
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
 _SECTION = click.option(
     "--section",
-    help="Its section, such as filter:eilogin; needed where FILE has several sites.",
+    help="Section of the site, such as filter:eilogin. Required if "
+    "FILE has several sites.",
 )
 
 
@@ -116,22 +117,29 @@ def _instant(
 @keys_command.command("new", short_help="Make the next key of a site.")
 @_of_a_site
 @click.option(
-    "--from", "begins", callback=_instant, help="From when on it signs (UTC)."
+    "--from",
+    "begins",
+    callback=_instant,
+    help="Start: the key signs from then on (UTC).",
 )
 @click.option(
-    "--until", "ends", callback=_instant, help="Until when it is there (UTC)."
+    "--until",
+    "ends",
+    callback=_instant,
+    help="End: the key is published until then (UTC).",
 )
-@click.option("--name", help="What its files are called; the day on which it begins.")
+@click.option("--name", help="Name of its files. [default: the day on which it starts]")
 @click.option(
     "--kind",
     type=click.Choice(KINDS),
     default="rsa",
-    help="RSA (3072 bits), which all know, or an elliptic curve.",
+    help="Kind of the key. Every peer accepts RSA (3072 bits); not "
+    "every peer accepts a curve.",
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    help="For a site with one key: the folder to make, with that key and the next.",
+    help="For a site with a single key: new folder for that key and the next.",
 )
 def new_command(  # noqa: PLR0913 - what can be said of a key
     ini: IniFile,
@@ -143,13 +151,17 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     kind: str,
     folder: Path | None,
 ) -> None:
-    """Make the next key of a site of FILE, and the certificate for it.
+    """Make the next key of a site of FILE, and its certificate.
 
-    A site that runs has it in its metadata within seconds, and signs with it from the
-    day that --from says: 30 days from now, or a day before the last key ends. Where
-    --folder makes the first folder of a site, that is started again for it. Nothing
-    that is there is written over.
-    """
+    \b
+        eilogin keys new app.ini
+        eilogin keys new app.ini --folder keys    if the site has a single key
+
+    A running site publishes the new key in its metadata within seconds. It signs with
+    that key from --from on: 30 days from now, or a day before the last key expires.
+    If --folder makes the first folder of a site, restart the site. The command
+    overwrites no file.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     options = options_of_part(OwnOptions, ini, part)
     own = own_of_part(ini, part)
     place = _place(part, options, folder)
@@ -334,10 +346,14 @@ def _to_write(ini: IniFile, part: Part, place: Path, options: OwnOptions) -> str
 # --- list -----------------------------------------------------------------------
 
 
-@keys_command.command("list", short_help="All keys of a site, and what each does.")
+@keys_command.command("list", short_help="List the keys of a site.")
 @_of_a_site
 def list_command(ini: IniFile, part: Part) -> None:
-    """List the keys of a site of FILE: what each does now, from when until when."""
+    """List the keys of a site of FILE: the use of each now, its start and its end.
+
+    \b
+        eilogin keys list app.ini
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     own = own_of_part(ini, part)
     click.echo(own.entity_id)
     for key in own.keys:
@@ -381,18 +397,22 @@ def _day(instant: float) -> str:
 # --- calendar -------------------------------------------------------------------
 
 
-@keys_command.command("calendar", short_help="What comes when: keys, certificates.")
+@keys_command.command("calendar", short_help="List the dates of keys and certificates.")
 @click.argument("file", metavar="FILE|DIR", type=click.Path(path_type=Path))
 @_SECTION
-@click.option("--ical", is_flag=True, help="As iCalendar, with reminders.")
+@click.option("--ical", is_flag=True, help="Print iCalendar, with reminders.")
 def calendar_command(file: Path, section: str | None, *, ical: bool) -> None:
-    """Show what comes when for a site of FILE: turns of keys, ends of certificates.
+    """List the dates of a site of FILE: starts of keys, ends of certificates.
 
-    Those of our hubs are in it too, where the federation's metadata can be read. For
-    the folder DIR of a federation they are those of its operator and of its members.
-    With --ical it is a calendar to import, which reminds 60, 30 and 7 days before an
+    \b
+        eilogin keys calendar app.ini
+        eilogin keys calendar app.ini --ical > keys.ics
+
+    If the metadata can be read, the list has the dates of your hubs too. For the
+    folder DIR of a federation, it has those of the operator and of all members.
+    --ical prints a calendar to import, with reminders 60, 30 and 7 days before an
     end.
-    """
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         if file.is_dir():
             _tell_calendar(*_of_federation(Folder(file)), ical=ical)
@@ -470,26 +490,30 @@ def _of_ending(ending: Ending) -> Event:
 # --- ready ----------------------------------------------------------------------
 
 
-@keys_command.command("ready", short_help="Does everybody know our keys?")
+@keys_command.command("ready", short_help="Check whether peers know our keys.")
 @_of_a_site
 @click.option(
-    "--metadata-only", is_flag=True, help="Look at the metadata, and ask no hub."
+    "--metadata-only", is_flag=True, help="Check only the metadata; ask no hub."
 )
-@click.option(
-    "--hub", "hubs", multiple=True, help="Ask this one of our hubs (its entityID)."
-)
+@click.option("--hub", "hubs", multiple=True, help="Ask only this hub (its entityID).")
 def ready_command(
     ini: IniFile, part: Part, *, metadata_only: bool, hubs: tuple[str, ...]
 ) -> None:
-    """Look whether others know the keys of a site of FILE, the next ones too.
+    """Check whether peers know the keys of a site of FILE, the next key too.
 
-    The federation's metadata is fetched now, and has to name each key for us. Whether
-    our hubs have read it since, each of them is asked, by a question that the key
-    signs, in the name of nobody: nobody is logged in by it, and nobody is asked
-    anything. One more is signed by a key that nobody has, to see whether the hub looks
-    at that; it may log a refusal. The exit code is 0 where all know all of them; it is
-    1 where one is not known, or where that cannot be seen.
-    """
+    \b
+        eilogin keys ready app.ini
+        eilogin keys ready app.ini --metadata-only    without questions to hubs
+
+    The command fetches the federation's metadata, which must contain each of our
+    keys. Then it asks each of our hubs whether it has read that metadata: by a
+    passive AuthnRequest that the key signs. That request signs nobody in, and no
+    person sees it. One more request has a signature by an unknown key, to see whether
+    the hub verifies signatures; the hub may log a refusal.
+
+    The exit code is 0 if all peers know all keys. It is 1 if one key is not known, or
+    if the command cannot find out.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     trust = _fetched(options_of_part(TrustOptions, ini, part))
     is_hub = trust.own.role == HUB
     asked = () if is_hub or metadata_only else hubs or trust.hub_ids

@@ -24,31 +24,34 @@ from eilogin.saml.xml import serialize
 @click.option(
     "--profile",
     type=click.Choice(["saml", "digid"]),
-    help="As this profile has it, whatever the section says.",
+    help="Use this profile instead of the one in the section.",
 )
 @click.option(
     "--proof",
     metavar="WORD",
-    help="Print a signed login request with this word in it: it proves to the operator"
-    " that the key of the metadata is yours.",
+    help="Print a signed login request with this word. It proves to "
+    "the operator that you have the key.",
 )
 @click.option(
     "--section",
-    help="Its section, such as filter:eilogin; needed where FILE has several sites.",
+    help="Section of the site, such as filter:eilogin. Required if "
+    "FILE has several sites.",
 )
 def metadata_command(
     file: Path, section: str | None, profile: str | None, proof: str | None
 ) -> None:
-    """Print the metadata (EntityDescriptor) of a site of FILE, for the operator.
+    """Print the signed metadata (EntityDescriptor) of a site of FILE, for the operator.
 
-    It comes from the options of the section that uses egg:eilogin or egg:eilogin#trust;
-    the federation's own metadata need not be there yet. With --profile digid it is what
-    DigiD asks for, signed, and nothing else.
+    \b
+        eilogin metadata app.ini > site.xml
+        eilogin metadata app.ini --proof WORD > proof.xml
 
-    It is signed by its own key, which is the proof that the operator wants of a new
-    member. Where the operator asks for a proof of its own, it comes with a word: see
-    --proof.
-    """
+    The command reads the section that uses egg:eilogin or egg:eilogin#trust. The
+    metadata of the federation may still be missing. The key of the site signs: that
+    is the proof that the operator needs of a new member. If the operator asks for a
+    proof with a word of their own, use --proof. With --profile digid the metadata is
+    exactly what DigiD asks for.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         ini = IniFile.read(file)
         told = {} if profile is None else {"profile": profile}

@@ -18,13 +18,19 @@ _NARROWEST = 40
 
 @click.command("options", short_help="Print the options of a filter or app.")
 @click.argument("name", metavar="[FILTER]", required=False)
-@click.option("--rst", is_flag=True, help="As a table in reStructuredText.")
+@click.option(
+    "--rst", is_flag=True, help="Print a definition list in reStructuredText."
+)
 def options_command(name: str | None, *, rst: bool) -> None:
-    """Print what FILTER understands in an ini file; without it, all of them.
+    """Print the options of FILTER, or of all filters and apps.
 
-    FILTER is the NAME of `use = egg:eilogin#NAME`; that of `use = egg:eilogin` is main,
-    or participant.
-    """
+    \b
+        eilogin options            all
+        eilogin options login      those of egg:eilogin#login
+        eilogin options main       those of egg:eilogin; "participant" is the same
+
+    FILTER is the NAME of "use = egg:eilogin#NAME".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     declared = inventory.declared()
     if name == _FILTER_OF_ALL:
         name = "main"

@@ -44,25 +44,28 @@ _COMMAND = "eilogin federation rollover"
 @click.option(
     "--key",
     type=one_line,
-    help="With --start, the next key if it is there already: a PEM file, env:NAME, or"
-    " pkcs11:…",
+    help="With --start: an existing key. A PEM file, env:NAME, or pkcs11:…",
 )
 @click.option(
-    "--certificate", type=one_line, help="PEM file with its certificate; with --key."
+    "--certificate",
+    type=one_line,
+    help="PEM file with its certificate. Required with --key.",
 )
 @click.option(
     "--ready",
     multiple=True,
     metavar="ENTITYID",
-    help="Step 2: this member has said that it has the next certificate. A part of the"
-    " entityID is enough; may be given more than once.",
+    help="Step 2: note that this member has the next certificate. A "
+    "part of the entityID is enough. May be repeated.",
 )
-@click.option("--switch", "do_switch", is_flag=True, help="Step 3: sign with it.")
-@click.option("--finish", "do_finish", is_flag=True, help="Step 4: drop the old one.")
+@click.option(
+    "--switch", "do_switch", is_flag=True, help="Step 3: sign with the next key."
+)
+@click.option("--finish", "do_finish", is_flag=True, help="Step 4: drop the old key.")
 @click.option(
     "--anyway",
     is_flag=True,
-    help="With --switch or --finish, though it is too early for some members.",
+    help="With --switch or --finish: do it, even if some members are not ready.",
 )
 def rollover_command(  # noqa: PLR0913 - one for each option
     folder: Path,
@@ -75,11 +78,12 @@ def rollover_command(  # noqa: PLR0913 - one for each option
     do_finish: bool,
     anyway: bool,
 ) -> None:
-    """Replace the key of the operator of DIR by the next one, without a lost login.
+    """Replace the key of the operator of DIR, without a lost login.
 
-    Without an option it says which step is now, what to do next, and which members are
-    known to be ready. No member can be asked over SAML which certificates it pins: it
-    is ready because its administrator has told you, and you have said so (--ready).
+    Without an option the command shows the current step, the next action, and the
+    members that are ready. SAML cannot ask a member which certificates it pins. So a
+    member is ready when its administrator has told you, and you have noted that
+    (--ready).
 
     \b
         eilogin federation rollover DIR --start         1. make the next key
@@ -87,7 +91,7 @@ def rollover_command(  # noqa: PLR0913 - one for each option
         eilogin federation rollover DIR --switch        3. sign with the next key
         eilogin federation rollover DIR --finish        4. members drop the old one
 
-    The steps are kept in DIR/rollover.ini. To give up before step 3, remove that file.
+    DIR/rollover.ini records the steps. To give up before step 3, remove that file.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     if sum(map(bool, (start, ready, do_switch, do_finish))) > 1:
         raise click.UsageError(

@@ -52,10 +52,15 @@ _PROXIES_OF_WAITRESS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
 def serve_command(file: Path, variables: Sequence[str]) -> None:
     """Check a paste ini FILE, then serve each of its [server:NAME] sections.
 
-    NAME=VALUE stand in for what [DEFAULT] of the file does not say. Logging is that of
-    the file's own sections; without a [loggers] section it goes to stderr. Ctrl-C and
-    SIGTERM stop it.
-    """
+    \b
+        eilogin serve app.ini
+        eilogin serve app.ini http_port=8080
+
+    If the check finds a fault, nothing starts, and the exit code is 1. NAME=VALUE
+    sets a variable that [DEFAULT] of the file does not set. The sections of the file
+    configure logging; without a [loggers] section the log goes to stderr. Ctrl-C and
+    SIGTERM stop the servers.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     serve(file, variables_of(variables))
 
 

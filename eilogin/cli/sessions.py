@@ -30,34 +30,38 @@ NOT_ALL, NOBODY = 3, 4
 _LONGEST_NAME = 1024
 
 
-@click.group("sessions", short_help="End somebody's sessions, or a participant's.")
+@click.group("sessions", short_help="End the sessions of a person or a participant.")
 def sessions_command() -> None:
-    """End sessions at the site or hub of an ini FILE, and wherever they have led.
+    """End sessions at the site or hub of an ini FILE, and at all participants.
 
     \b
-        eilogin sessions end hub.ini --subject   asks for a name, or reads them
+        eilogin sessions end hub.ini --subject   asks for a name, or reads names
         eilogin sessions end hub.ini --participant https://uwv.example.nl/eilogin/metadata
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
-@sessions_command.command("end", short_help="End all sessions of somebody, or at one.")
+@sessions_command.command(
+    "end", short_help="End all sessions of a person or a participant."
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option(
     "--subject",
     "by_subject",
     is_flag=True,
-    help="Read who it is from standard input, a name a line.",
+    help="Read names from standard input, one on each line.",
 )
 @click.option(
     "--participant",
     metavar="ENTITYID",
-    help="At a hub: everybody's sessions at this participant, and nowhere else.",
+    help="At a hub: end the sessions of all people at this participant only.",
 )
-@click.option("--yes", is_flag=True, help="With --participant: do not ask.")
+@click.option(
+    "--yes", is_flag=True, help="With --participant: do not ask for confirmation."
+)
 @click.option(
     "--section",
-    help="Which of several members of a federation, such as filter:eilogin.",
+    help="Section of the site or hub, such as filter:eilogin, if FILE has several.",
 )
 def end_command(  # noqa: PLR0913 - one for each option
     file: Path,
@@ -68,21 +72,29 @@ def end_command(  # noqa: PLR0913 - one for each option
     by_subject: bool,
     yes: bool,
 ) -> None:
-    """End all sessions of somebody at the hub or site of an ini FILE, and everywhere.
+    """End all sessions of a person at the hub or site of an ini FILE, and everywhere.
 
-    At a hub a name is the one with which she signs in there, or the NameID by which a
-    participant knows her, while she is logged in. All participants are told; who is not
-    reached now is told again by the hub ("eilogin logouts"). At a site it is what its
-    application has as REMOTE_USER ("user = subject"); the hub is told, if it takes a
-    logout over SOAP. A file with both is a hub's, unless --section says otherwise.
+    \b
+        eilogin sessions end hub.ini --subject
+        eilogin sessions end hub.ini --participant https://uwv.example.nl/eilogin/metadata
 
-    With --participant all sessions at that one end, whoever's they are: those at the
-    hub and at all others go on. For one that leaves the federation, before it is taken
-    out of the metadata.
+    At a hub, the name is the username of the person, or the NameID by which a
+    participant knows them, while they are signed in. The hub sends a LogoutRequest to
+    all participants, and retries those that do not answer ("eilogin logouts").
 
-    The exit status is 3 where somebody was not told, 4 where nobody of some name is
-    logged in, and 1 where it did not work. NAME=VALUE as for "eilogin serve".
-    """
+    At a site, the name is the REMOTE_USER of the application ("user = subject"). The
+    site sends a LogoutRequest to the hub, if the hub accepts one over SOAP. If the
+    file has both, the hub's section counts, unless --section chooses another.
+
+    With --participant the hub ends all sessions at that participant, of all people.
+    Their sessions at the hub and at other participants go on. Use it before you
+    remove a participant from the metadata.
+
+    NAME=VALUE works as for "eilogin serve".
+
+    The exit code is 0 if all of it is done, and 1 if it failed. It is 3 if a
+    participant or the hub has not confirmed yet, and 4 if a person is not signed in.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     if by_subject == (participant is not None):
         raise click.UsageError(
             "whose? --subject reads it from standard input, a name a line; or"

@@ -81,22 +81,26 @@ _SECTION = click.option(
 def store_command() -> None:
     """Look into the stores of a paste ini file, back them up, end their sessions.
 
-    Each command takes the ini FILE and finds the stores in it; sections with the same
-    store are taken together. Servers may be at work meanwhile.
+    Each command reads the ini FILE and finds its stores. Several sections with the
+    same store count as one. Servers may run meanwhile.
 
     \b
-        eilogin store show app.ini               what is in them
-        eilogin store backup app.ini nightly.db  for SQLite
-        eilogin store restore app.ini nightly.db the same, put back
-        eilogin store end-all app.ini            everybody has to log in again
+        eilogin store show app.ini               count sessions and bytes
+        eilogin store backup app.ini nightly.db  back up a store of SQLite
+        eilogin store restore app.ini nightly.db restore that backup
+        eilogin store end-all app.ini            sign everybody out
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
-@store_command.command("show", short_help="What is in a store.")
+@store_command.command("show", short_help="Show what is in a store.")
 @_FILE
 @_SECTION
 def show_command(file: Path, section: str | None) -> None:
-    """Tell what is in the stores of an ini FILE: how many sessions, how many bytes."""
+    """Show how many sessions and bytes are in the stores of an ini FILE.
+
+    \b
+        eilogin store show app.ini
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     for kept in _stores(file, section):
         click.echo(kept.shown)
         for line in _opened(kept, _figures):
@@ -110,10 +114,13 @@ def show_command(file: Path, section: str | None) -> None:
 def backup_command(file: Path, to: Path, section: str | None) -> None:
     """Write a backup of the store of an ini FILE to the file TO.
 
-    It has what must not be forgotten: which messages were used, who was logged out
-    when. Sessions are not in it, for a restore ends every session; so it holds nothing
-    of a citizen either. TO may be an earlier backup, which it takes the place of.
-    """
+    \b
+        eilogin store backup app.ini nightly.db
+
+    The backup records which messages were used, and which sessions a logout has
+    ended. It has no sessions, because a restore ends every session; so it has no
+    personal data. If TO is an earlier backup, the command replaces it.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     kept = _one(file, section)
     if not _opened(kept, _is_made):
         raise click.ClickException(f"{kept.name}: {_NOT_MADE}")
@@ -121,21 +128,25 @@ def backup_command(file: Path, to: Path, section: str | None) -> None:
     click.echo(f"{to}: the backup of {kept.name}")
 
 
-@store_command.command("restore", short_help="Put back a store of SQLite.")
+@store_command.command("restore", short_help="Restore a backup of a store of SQLite.")
 @_FILE
 @click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
 @_SECTION
 def restore_command(file: Path, source: Path, section: str | None) -> None:
-    """Put the backup FROM into the store of an ini FILE, and end every session in it.
+    """Restore the backup FROM into the store of an ini FILE, and end its sessions.
 
-    A session that was ended after the backup was made must not live again; so all of
-    them end, and answers to a login that were made before this moment are refused. What
-    the store has is not lost: what was used in the one or the other is used. Servers
-    that are at work see all of it with their next request.
+    \b
+        eilogin store restore app.ini nightly.db
 
-    A store that cannot be read any more is refused. Stop the servers, move it away with
-    the files beside it (-wal, -shm), and restore: that makes a new one.
-    """
+    A session that ended after the backup must not live again. So the command ends all
+    sessions, and eilogin then rejects every Response from before this moment. The
+    records of used messages in the store and in the backup are merged. Running
+    servers see the change with their next request.
+
+    The command refuses a store that cannot be read. In that case stop the servers,
+    move the store away with the files beside it (-wal, -shm), and restore: that makes
+    a new store.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     kept = _one(file, section)
     _set_up_logging(file)
     ended = _opened(kept, lambda store: _restored(_sqlite(store, kept), source))
@@ -145,20 +156,23 @@ def restore_command(file: Path, source: Path, section: str | None) -> None:
 @store_command.command("end-all", short_help="End every session.")
 @_FILE
 @_SECTION
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
     """End every session in the stores of an ini FILE: everybody has to log in again.
 
-    Needed after a server's data (Redis: RDB or AOF) or a whole machine was brought back
-    from an earlier instant, with sessions in it that were ended since. Answers to a
-    login that were made before this moment are refused from now on, for messages that
-    were used since are forgotten too.
+    \b
+        eilogin store end-all app.ini
 
-    Whoever shares a store loses the sessions in it: all sections with the same store,
-    also those that --section does not name, and sites of other ini files. Who keeps
-    sessions elsewhere, as the hub may, is not told, and keeps them. Logouts of which a
-    hub has to tell participants still are forgotten.
-    """
+    Run it after you have restored the data of a server (Redis: RDB or AOF) or a whole
+    machine, because sessions that had ended would live again. eilogin then rejects
+    every Response from before this moment, because the records of used messages are
+    lost too.
+
+    All sites that share the store lose their sessions: all sections of the file
+    with that store, also those that --section does not name, and sites of other ini
+    files. Sites and hubs with another store keep their sessions, and get no message.
+    Pending logouts of a hub are deleted.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     found = _stores(file, section)
     for kept in found:
         if kept.url == "memory:":

@@ -91,24 +91,25 @@ _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 _ID = click.argument("state_id", metavar="ID")
 _ALL = "--all", "is_all"
 _SECTION = click.option(
-    "--section", help="Only this site of several, such as filter:eilogin."
+    "--section", help="Only the site of this section, such as filter:eilogin."
 )
 
 
-@click.group("trust", short_help="What the federation is now, and what waits for you.")
+@click.group("trust", short_help="Look at the metadata, decide on pending changes.")
 def trust_command() -> None:
-    """Show which state of the federation is active, and decide on what waits.
+    """Show the active metadata of the federation, and decide on pending changes.
 
-    A refresh is compared with what is active. What could hand logins to somebody else,
-    such as the only key of a member that is replaced, waits until somebody has looked.
-    That member stays as it was until then, and all others follow.
+    eilogin compares each refresh with the active metadata. A change that could give
+    logins to another party waits until you approve it: for example if the only key of
+    a member is replaced. Until then that member keeps its old record, and all others
+    follow.
 
     \b
-        eilogin trust show app.ini           since when, from where, what waits
-        eilogin trust diff app.ini           the changes that wait, in words
-        eilogin trust approve app.ini ID     make it active: all, or one member's
-        eilogin trust reject app.ini ID      leave it as it was, and do not ask again
-        eilogin trust refresh app.ini        ask the sources now
+        eilogin trust show app.ini           since when, which sources, what waits
+        eilogin trust diff app.ini           the pending changes, in words
+        eilogin trust approve app.ini ID     activate all, or the change of one member
+        eilogin trust reject app.ini ID      keep the old record
+        eilogin trust refresh app.ini        fetch the sources now
     """  # noqa: D301 - \b is click's sign for "do not wrap"
 
 
@@ -156,16 +157,20 @@ class Site:
         return found if "" in names else found.of(names)
 
 
-@trust_command.command("show", short_help="What is active, its sources, what waits.")
+@trust_command.command("show", short_help="Show the active metadata and its sources.")
 @_FILE
 @_VARIABLES
 @_SECTION
 def show_command(file: Path, variables: Sequence[str], section: str | None) -> None:
-    """Show for each site of an ini FILE which state of the federation is active.
+    """Show the active metadata of each site of an ini FILE.
 
-    Since when, with how many members; when each source was asked, and what went wrong;
-    and what waits for approval. NAME=VALUE as for "eilogin serve".
-    """
+    \b
+        eilogin trust show app.ini
+
+    The command prints since when it is active, how many members it has, when each
+    source was fetched, what failed, and which changes wait for approval. NAME=VALUE
+    works as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         for site in _sites(file, variables, section):
             click.echo(f"{site.part.title} ({site.entity_id})")
@@ -173,20 +178,24 @@ def show_command(file: Path, variables: Sequence[str], section: str | None) -> N
                 click.echo(f"  {printable(line)}")
 
 
-@trust_command.command("diff", short_help="What is otherwise in what waits, in words.")
+@trust_command.command("diff", short_help="Show the pending changes, in words.")
 @_FILE
 @_VARIABLES
 @_SECTION
-@click.option(*_ALL, is_flag=True, help="Every change, however many there are.")
+@click.option(*_ALL, is_flag=True, help="Show every change.")
 def diff_command(
     file: Path, variables: Sequence[str], section: str | None, *, is_all: bool
 ) -> None:
     """Show the changes that wait for approval, against the active metadata.
 
-    First the reasons, then all changes; "!" is before a change that always waits. The
-    command shows 50 changes of each kind, and the number of others. The last lines
-    show what to type. NAME=VALUE as for "eilogin serve".
-    """
+    \b
+        eilogin trust diff app.ini
+        eilogin trust diff app.ini --all
+
+    The reasons come first, and then all changes; "!" marks a change that always
+    waits. The command shows 50 changes of each kind, and the number of the others.
+    The last lines show what to type. NAME=VALUE works as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         found = [
             (site, waiting)
@@ -199,7 +208,7 @@ def diff_command(
         click.echo("nothing waits for approval")
 
 
-@trust_command.command("approve", short_help="Have what waits be active.")
+@trust_command.command("approve", short_help="Approve pending changes.")
 @_FILE
 @_ID
 @_VARIABLES
@@ -207,8 +216,8 @@ def diff_command(
 @click.option(
     *_ALL,
     is_flag=True,
-    help="You have looked at all changes, also where those are more than the diff shows"
-    ' without its "--all".',
+    help='Confirm that you have read all changes with "diff --all", if'
+    " there are more than 50.",
 )
 def approve_command(
     file: Path,
@@ -220,18 +229,21 @@ def approve_command(
 ) -> None:
     """Approve all changes that wait, or the change of one member, by ID.
 
-    The IDs are those that "eilogin trust diff FILE" shows. The change is active at
-    once, in all processes within a second. If something else waits by now, the command
-    refuses: you cannot approve unseen changes. With "four_eyes = true" two people
-    have to approve, each as a user of the system of their own.
-    """
+    \b
+        eilogin trust approve app.ini 5f0c1a2b
+
+    "eilogin trust diff FILE" shows the IDs. An approved change is active at once, in
+    all processes within a second. If other changes wait by now, the command refuses:
+    you cannot approve unseen changes. With "four_eyes = true" two people have to
+    approve, each as a system user of their own.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
         require = partial(_require_approvable, is_all=is_all)
         _decide(sites, state_id, _approve, require)
 
 
-@trust_command.command("reject", short_help="Have what waits be gone.")
+@trust_command.command("reject", short_help="Reject pending changes.")
 @_FILE
 @_ID
 @_VARIABLES
@@ -241,24 +253,30 @@ def reject_command(
 ) -> None:
     """Reject all changes that wait, or the change of one member, by ID.
 
+    \b
+        eilogin trust reject app.ini 5f0c1a2b
+
     The member keeps its old record, and eilogin does not ask again until the record
-    changes again. The IDs are those that "eilogin trust diff FILE" shows.
-    """
+    changes again. "eilogin trust diff FILE" shows the IDs.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         sites = _waiting_at(file, state_id, variables, section)
         _decide(sites, state_id, _reject)
 
 
-@trust_command.command("refresh", short_help="Ask the sources now.")
+@trust_command.command("refresh", short_help="Fetch the sources now.")
 @_FILE
 @_VARIABLES
 @_SECTION
 def refresh_command(file: Path, variables: Sequence[str], section: str | None) -> None:
-    """Ask all sources of each site of an ini FILE now, and tell what came of it.
+    """Fetch all sources of each site of an ini FILE now, and print the result.
 
-    What is new is active at once, or waits, as at every refresh. The exit status is 1
-    where a source could not be had. NAME=VALUE as for "eilogin serve".
-    """
+    \b
+        eilogin trust refresh app.ini
+
+    New metadata is active at once, or waits for approval, as at every refresh. The
+    exit code is 1 if a source failed. NAME=VALUE works as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     with telling_errors():
         came = [_refresh(site) for site in _sites(file, variables, section)]
     raise SystemExit(0 if all(came) else 1)

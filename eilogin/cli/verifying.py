@@ -42,23 +42,30 @@ _MOST = 20
 _NOTED = 3
 
 
-@click.command("verify", short_help="Tell whether all is well.")
+@click.command("verify", short_help="Check the folder and the signature.")
 @DIR
-@click.option("--strict", is_flag=True, help="Exit with 3 if there is a note.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if there is only a note.")
 @click.option(
     "--days",
     type=click.IntRange(0, 3650),
     default=_EARLY,
-    help="Note certificates that end within this many days: 60.",
+    help="Report certificates that expire within this many days. [default: 60]",
 )
 def verify_command(folder: Path, *, strict: bool, days: int) -> None:
-    """Tell whether all in DIR is well, what was signed last, and what ends.
+    """Check DIR: files, members, the last signature, and what expires soon.
 
-    The exit status is 1 if something is wrong: a file that cannot be read, a member
-    that cannot be signed, no signature, or one that is over. With --strict, for a
-    timer, it is 3 if nothing is wrong but there is a note: the signature, a certificate
-    or the metadata of a member ends or has ended, or not all is signed. Else it is 0.
-    """
+    \b
+        eilogin federation verify DIR
+        eilogin federation verify DIR --strict    from a timer
+
+    Something is wrong if a file cannot be read, a member cannot be signed, or the
+    signature is missing or has expired. A note says that a signature, a certificate
+    or the metadata of a member expires or has expired, or that a change is not signed
+    yet.
+
+    The exit code is 1 if something is wrong. With --strict it is 3 if there is only a
+    note. Else it is 0.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     last, faults = _last_signed(known)
     for fault in faults:

@@ -47,24 +47,30 @@ _SAID = {
 _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 
 
-@click.command("work", short_help="Do a file's background work, as a service.")
+@click.command("work", short_help="Do the background work, as a service.")
 @_FILE
 @_VARIABLES
-@click.option("--once", is_flag=True, help="Do what is to be done now, and stop.")
+@click.option("--once", is_flag=True, help="Do the work that is due now, and stop.")
 def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
-    """Do the background work of an ini FILE, until a signal comes.
+    """Do the background work of an ini FILE until a signal stops it.
 
-    Of its hubs: a participant that a logout did not reach is told again, until it knows
-    or the session is over; and a session at its limit ("max_session") is ended, of
-    which all participants are told. The processes of a hub do both themselves, unless
-    its option "work" is false: then nobody does but this. Of all its sites: the
-    federation is refreshed where there is a "federation_folder", as their processes do
-    too, once somebody has visited them. Of its participants: a logout that their hub
-    did not hear is delivered, unless "store" is "memory:".
+    \b
+        eilogin work hub.ini           as a service
+        eilogin work hub.ini --once    what is due now, then stop
 
-    It may run beside them, also several times: each logout is taken up by one of them,
-    and one refreshes. NAME=VALUE as for "eilogin serve".
-    """
+    The work is:
+
+    \b
+      hub          retry pending logouts at participants, and end sessions at
+                   "max_session"; processes of the hub do this too, unless its
+                   option "work" is false
+      participant  deliver a logout that the hub has not confirmed, unless
+                   "store" is "memory:"
+      any site     refresh the metadata, if there is a "federation_folder"
+
+    It may run beside the servers, also several times: one process takes each logout,
+    and one refreshes. NAME=VALUE works as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
     ini = IniFile.read(file, variables_of(variables))
     members = members_of(ini, variables_of(variables))
     hubs, watches = hub_members(members), _watches(ini)
@@ -157,25 +163,29 @@ def _work_once(hubs: Mapping[str, AtWork], watches: Sequence[Watch]) -> None:
                 click.echo(f"{watch.entity_id}: federation refreshed")
 
 
-@click.command("logouts", short_help="Which logouts did not reach everybody yet.")
+@click.command("logouts", short_help="List the logouts that are still pending.")
 @_FILE
 @_VARIABLES
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each.")
 def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> None:
-    """List the logouts of the hubs of an ini FILE of which participants do not know.
-
-    What each participant waits for ("state" in the JSON):
+    """List the logouts that participants of the hubs of an ini FILE have not confirmed.
 
     \b
-      now      it is being told, for the first time
-      again    it was not reached, and is told again (at "next")
-      browser  nobody tells it but she, in her browser or by her next logout
-      partly   it has logged her out, and maybe not all behind it; so it is
-               told once more by her next logout
+        eilogin logouts hub.ini
+        eilogin logouts hub.ini --json
 
-    Besides: since when, how often it was tried again, why it was missed (an error's
-    code), and until when it matters. Who logged out is not shown. The exit status is 0
-    also where there are some. NAME=VALUE as for "eilogin serve".
+    The state of each ("state" in the JSON):
+
+    \b
+      now      the hub is sending it for the first time
+      again    the hub did not get an answer, and retries (at "next")
+      browser  only the browser of the visitor can deliver it, at their next logout
+      partly   the participant has ended its session, but maybe not those of its
+               own applications; the next logout tells it again
+
+    Each line also shows since when it waits, how often the hub has retried, the error
+    code, and until when it matters. It does not show who logged out. The exit code is
+    0 even if logouts wait. NAME=VALUE works as for "eilogin serve".
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     ini = IniFile.read(file, variables_of(variables))
     hubs = hubs_of(ini, variables_of(variables))

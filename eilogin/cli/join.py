@@ -389,7 +389,7 @@ def _headers_asked_for() -> tuple[str, ...]:
         " would send them? A client can forge every one that you do not name. Name all"
         " of them, each with its value, with commas between them: X-Wiki-Name"
         " attribute:name, X-Wiki-* none. (What values there are:"
-        " contrib/manual/application.rst.)",
+        " contrib/manual/protect/identity.rst.)",
         "Headers, or 'none'",
         option="--header",
         kind=lambda text: () if text == _NONE else _headers(text.replace(",", "\n")),

@@ -193,7 +193,7 @@ class Browser:
         else:
             raise AssertionError(f"too many redirects: {self.trail}")
         self.url, self.page = url, response
-        if _POSTS_ITSELF in response.text:
+        if _posts_itself(response):
             # Its script presses no button, and there need be none.
             return self._submit(next(self._tree().iter("form")))
         refresh = response.headers.get("Refresh", "")
@@ -228,7 +228,7 @@ class Browser:
                 target = urljoin(url, response.headers["Location"])
             elif not self._may_show(response, url):
                 return None
-            elif _POSTS_ITSELF in response.text:
+            elif _posts_itself(response):
                 [form] = html.document_fromstring(response.text).iter("form")
                 target = urljoin(url, form.get("action"))
                 _require_allowed("form-action", _policy(response), target, url)
@@ -298,6 +298,11 @@ class Browser:
     def _site_of(self, url: str) -> str:
         is_own = _host(urljoin(self.url, url)) == _host(self.url)
         return "same-origin" if is_own else "cross-site"
+
+
+def _posts_itself(response: Response) -> bool:
+    is_page = response.content_type == "text/html"
+    return is_page and _POSTS_ITSELF in response.text
 
 
 def _policy(response: Response) -> str:

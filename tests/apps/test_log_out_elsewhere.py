@@ -9,7 +9,14 @@ from peer_servers import Clock
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 
-MANUAL = APPS.parent.parent / "contrib" / "manual" / "application.rst"
+MANUAL = APPS.parent.parent / "contrib" / "manual" / "protect"
+#: The page of each application.
+PAGES = {
+    "townhall": "django.rst",
+    "library": "flask.rst",
+    "parking": "pyramid.rst",
+    "tracker": "other.rst",
+}
 
 
 def test_the_ini_file_has_no_fault(application):
@@ -19,7 +26,8 @@ def test_the_ini_file_has_no_fault(application):
 def test_the_manual_says_what_is_in_the_ini_file(application):
     text = (APPS / application.ini_file.name).read_text()
     said = indent(text[text.index("protect =") :].rstrip(), "    ")
-    assert f"\n\n{said}\n\n" in MANUAL.read_text()
+    page = MANUAL / PAGES[application.kind.name]
+    assert f"\n\n{said}\n\n" in page.read_text()
 
 
 def test_the_applications_have_no_word_of_eilogin():

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from eilogin.federation.own_keys import OwnKey
 from eilogin.hub.citizens import Citizen, Citizens, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_entity, write_federation
-from eilogin.web.cookies import Cookie
 
 HOUSE = Path(__file__).parents[2]
 
@@ -179,76 +176,6 @@ def test_citizens_are_as_the_hub_reads_them(tmp_path):
     file = tmp_path / "citizens.json"
     file.write_text(json.dumps([{**citizen, "password": known.password}]))
     assert Citizens.load(file).verify("anna", "demo-anna").name == citizen["name"]
-
-
-def test_a_filter_of_ones_own_asks_for_more(eilogin_federation, witness):
-    (code,) = blocks("application.rst", "A filter of your own", "python")
-    names = {"__name__": "mysite.filters"}
-    exec(compile(code, "application.rst", "exec"), names)  # noqa: S102 - of our page
-    make = names["make_curfew"]
-    sites = {
-        host: make(witness, {}, begins=begins)
-        for host, begins in {"laat.test": "0", "vroeg.test": "24"}.items()
-    }
-    browser = eilogin_federation(sites).browser()
-    browser.visit("https://vroeg.test/")
-    browser.press("Inloggen", username="anna", password="demo-anna")
-    assert browser.url == "https://vroeg.test/"
-    browser.visit("https://laat.test/")
-    assert "Voor deze pagina hebt u ook een code nodig" in browser.text
-
-
-_IN_DJANGO = """
-import json, sys
-from types import SimpleNamespace
-import django
-from django.conf import settings
-from django.test import RequestFactory
-from webob import Response
-
-settings.configure(ALLOWED_HOSTS=["*"])
-django.setup()
-exec(sys.argv[1])
-answer = Response(b"go", 303, headerlist=json.loads(sys.argv[2]))
-for found in (answer, None):
-    request = RequestFactory().get("/")
-    service = SimpleNamespace(require={"midden": found}.__getitem__)
-    request.environ["eilogin.login"] = service
-    response = sign(request)
-    cookies = [("Set-Cookie", m.OutputString()) for m in response.cookies.values()]
-    told = [response.status_code, response.content.decode()]
-    print(json.dumps([*told, *response.items(), *cookies]))
-"""
-
-
-def test_a_view_of_django_asks_for_more():
-    """With every cookie that a browser needs on its way to the hub and back."""
-    (code,) = blocks("application.rst", "What it receives", language="python")
-    headers = [
-        ("Location", "https://hub.test/sso?SAMLRequest=a%2B/=&RelayState=_x"),
-        Cookie("eilogin-a").set("v1.A_-~|+/=:<>x", max_age=600),
-        Cookie("eilogin-b", same_site="None").expire(),
-        ("Cache-Control", "no-store"),
-    ]
-    ran = subprocess.run(
-        [sys.executable, "-c", _IN_DJANGO, code, json.dumps(headers)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    asked, passed = map(json.loads, ran.stdout.splitlines())
-    assert asked[:2] == [303, "go"]
-    told = {name: value for name, value in asked[2:] if name != "Set-Cookie"}
-    assert told.items() >= {headers[0], headers[3]}
-    sent = [value for name, value in headers if name == "Set-Cookie"]
-    cookies = [value for name, value in asked[2:] if name == "Set-Cookie"]
-    assert list(map(_parts_of, cookies)) == list(map(_parts_of, sent))
-    assert passed[:2] == [200, "You have signed."]
-
-
-def _parts_of(cookie):
-    pair, *attributes = cookie.split("; ")
-    return pair.replace('""', ""), {one.lower() for one in attributes}
 
 
 class TestNameLogoColourAndFooter:

@@ -1,5 +1,13 @@
 """The pages on protecting an application say what eilogin does."""
 
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import flask
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
@@ -13,7 +21,9 @@ from eilogin.federation.own_keys import OwnKey
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_federation
 from eilogin.visit.rules import Rules
+from eilogin.web.cookies import Cookie
 
+HOUSE = Path(__file__).parents[2]
 WHOLE, ONE_BY_ONE = (
     blocks("protect/index.rst", title, "ini")[0]
     for title in ("A whole ini file", "The filters one by one")
@@ -152,3 +162,416 @@ def test_a_line_with_methods_opens_no_other_method():
 def test_the_other_lines_can_be_read():
     assert rules_of(FRESH).rule_for("/mijn/bezwaar").max_age == 600
     assert rules_of(ATTRIBUTES).attributes == {"role", "urn:oid:2.5.4.10"}
+
+
+# --- code that runs in a federation ---------------------------------------------------
+
+
+def run(code, **names):
+    """Run a block of a page; return the names that it defines."""
+    exec(compile(code, "page", "exec"), names)  # noqa: S102 - of our page
+    return names
+
+
+def log_in(browser, **more):
+    browser.press("Inloggen", username="anna", password="demo-anna", **more)
+
+
+def type_code(browser):
+    """Log in with the code that the hub shows in a demonstration."""
+    log_in(browser, code=re.search(r"demo-anna Code: (\d{6})", browser.text)[1])
+
+
+@pytest.fixture
+def at(eilogin_federation):
+    """A browser, and a site with an application; every path is public but one."""
+
+    def make(app, protect="/ optional\n/uit off", **options):
+        said = {"mijn.test": {"protect": protect, **options}}
+        return eilogin_federation({"mijn.test": app}, options=said).browser()
+
+    return make
+
+
+def code_of(page, section):
+    return "\n".join(blocks(page, section, "python"))
+
+
+def test_a_view_asks_for_a_level(at):
+    sign = run(code_of("protect/code.rst", "A level"))["sign"]
+    browser = at(sign)
+    browser.visit("https://mijn.test/")
+    type_code(browser)
+    assert browser.text == "You have signed."
+
+
+def test_a_level_on_an_off_path_is_a_login_loop(at):
+    sign = run(code_of("protect/code.rst", "A level"))["sign"]
+    browser = at(sign)
+    browser.visit("https://mijn.test/uit")
+    type_code(browser)
+    assert browser.url == "https://mijn.test/uit"
+    assert "Het inloggen begint steeds opnieuw" in browser.text
+
+
+FORCED = code_of("protect/code.rst", "A fresh login")
+
+
+def test_a_view_asks_for_a_fresh_login_when_the_proof_is_old(at, clock):
+    browser = at(run(FORCED)["transfer"])
+    browser.visit("https://mijn.test/")
+    log_in(browser)
+    type_code(browser)
+    assert browser.text == "You have transferred."
+    clock.shift(300)
+    assert browser.visit("https://mijn.test/").text == "You have transferred."
+    clock.shift(301)
+    browser.visit("https://mijn.test/")
+    assert "inloggen.test" in browser.url
+
+
+def test_a_view_that_always_forces_is_a_login_loop(at):
+    changes = {"force=is_old": "force=True", '"midden"': '"basis"'}
+    browser = at(run(with_changes(FORCED, changes))["transfer"])
+    browser.visit("https://mijn.test/")
+    for _ in range(4):
+        log_in(browser)
+    assert browser.url == "https://mijn.test/"
+    assert "Het inloggen begint steeds opnieuw" in browser.text
+
+
+def test_a_value_of_environ_is_decoded():
+    text_of = run(code_of("protect/identity.rst", "Attributes"))["text_of"]
+    environ = {"NAME": "Chaïma".encode().decode("latin-1")}
+    assert (text_of(environ, "NAME"), text_of(environ, "MAIL")) == ("Chaïma", "")
+
+
+def test_a_view_of_flask_asks_for_a_level(at):
+    app = flask.Flask("library")
+    code = blocks("protect/flask.rst", "Ask for a level in a view", "python")[0]
+    run(code, app=app, request=flask.request)
+    browser = at(app)
+    browser.visit("https://mijn.test/sign")
+    type_code(browser)
+    assert browser.text == "You have signed."
+
+
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
+@pytest.mark.filterwarnings("ignore:Deprecated call to .pkg_res")
+def test_a_view_of_pyramid_asks_for_a_level_and_knows_the_visitor(at):
+    from pyramid.config import Configurator  # noqa: PLC0415 - warns of pkg_resources
+    from pyramid.response import Response  # noqa: PLC0415
+
+    policy = run(code_of("protect/pyramid.rst", "The visitor in Pyramid"))
+    view = run(
+        code_of("protect/pyramid.rst", "Ask for a level in a view"), Response=Response
+    )
+    with Configurator() as config:
+        config.set_security_policy(policy["RemoteUserPolicy"]())
+        config.add_route("sign", "/sign")
+        config.add_route("name", "/")
+        config.add_view(view["sign"], route_name="sign", permission="sign")
+        config.add_view(
+            lambda request: Response(f"user=[{request.authenticated_userid}]"),
+            route_name="name",
+        )
+        app = config.make_wsgi_app()
+    browser = at(app, "/ optional\n/sign basis", user="attribute:name",
+                 requested_attributes="name")  # fmt: skip
+    assert browser.visit("https://mijn.test/").text == "user=[None]"
+    browser.visit("https://mijn.test/sign")
+    log_in(browser)
+    type_code(browser)
+    assert browser.text == "You have signed."
+    assert "user=[Anna de Proef]" in browser.visit("https://mijn.test/").text
+
+
+# --- filters of one's own -------------------------------------------------------------
+
+
+def test_a_filter_of_your_own_asks_for_more(eilogin_federation, witness):
+    code = code_of("develop/index.rst", "A filter of your own")
+    make = run(code)["make_curfew"]
+    sites = {
+        host: make(witness, {}, begins=begins)
+        for host, begins in {"laat.test": "0", "vroeg.test": "24"}.items()
+    }
+    browser = eilogin_federation(sites).browser()
+    browser.visit("https://vroeg.test/")
+    log_in(browser)
+    assert browser.url == "https://vroeg.test/"
+    browser.visit("https://laat.test/")
+    assert "inloggen.test" in browser.url
+    type_code(browser)
+    assert browser.url == "https://laat.test/"
+
+
+def test_a_filter_of_your_own_drops_a_forged_header(at, witness):
+    department = run(code_of("develop/index.rst", "Rules for a filter"))["Department"]
+    known = {}
+    browser = at(department(witness, known))
+    browser.fetch("https://mijn.test/", X_Department="chief")
+    assert "HTTP_X_DEPARTMENT" not in witness.environ
+    browser.visit("https://mijn.test/eilogin/login")
+    log_in(browser)
+    known[witness.environ["eilogin.session"].subject] = "parks"
+    browser.fetch("https://mijn.test/", **{"X-Department": "chief"})
+    assert witness.environ["HTTP_X_DEPARTMENT"] == "parks"
+
+
+# --- whole projects, tested as the pages say ------------------------------------------
+
+SITE = """
+from webob import Request, Response
+
+FORM = '<form method="post"><input name="text"><button>Send</button></form>'
+
+
+def application(environ, start_response):
+    request = Request(environ)
+    text = f"Welcome {environ.get('REMOTE_USER')} {environ.get('MAIL')}"
+    if request.method == "POST":
+        photo = request.POST.get("photo")
+        text = f"{request.POST['text']} {getattr(photo, 'filename', '')}"
+    return Response(f"<p>{text}</p>{FORM}")(environ, start_response)
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Write the files of a project, and run its tests in a process of its own."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+
+    def test(files, **more):
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+        path = os.pathsep.join([str(tmp_path), *map(str, more.pop("path", ()))])
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-rA"],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": path, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return re.findall(r"^PASSED \S+::(\w+)", ran.stdout, re.MULTILINE)
+
+    return test
+
+
+#: eilogin is put around an application by code, as three pages say.
+AROUND = """
+from types import SimpleNamespace
+import pytest
+from mysite.wsgi import application as site
+from test_site import INI, log_in
+
+BLOCKS = {blocks!r}
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_around(eilogin_federation, tmp_path, name):
+    federation = eilogin_federation({{"mijn.test": site}},
+        options={{"mijn.test": {{"acs": "post"}}}})
+    (tmp_path / "site.ini").write_text(INI.format(folder=federation.folder))
+    names = {{"site": site, "app": SimpleNamespace(wsgi_app=site)}}
+    exec(BLOCKS[name].replace("FOLDER", str(tmp_path)), names)
+    made = names.get("application", names["app"].wsgi_app)
+    assert made is not site
+    federation.apps["mijn.test"] = made
+    browser = federation.browser()
+    browser.language = "en"
+    browser.visit("https://mijn.test/mijn")
+    log_in(browser)
+    assert "Welcome" in browser.text
+"""
+
+IN_DJANGO = "A whole site"
+ALONE = "A view alone, without a federation"
+
+
+def test_the_tests_of_the_page_pass(project):
+    ini = blocks("develop/index.rst", "Test a filter, or an ini file", "python")
+    code = "\n\n".join([*blocks("develop/testing.rst", language="python"), *ini])
+    around = {
+        "runserver": ("protect/django.rst", "Develop with runserver", "/srv/mysite"),
+        "flask": ("protect/flask.rst", "Develop with flask run", "/srv/library"),
+        "code": (
+            "develop/index.rst",
+            "Put eilogin around an application in code",
+            "/srv/mysite",
+        ),
+    }
+    dev = {
+        name: with_changes(code_of(page, section), {folder: "FOLDER"})
+        for name, (page, section, folder) in around.items()
+    }
+    passed = project(
+        {
+            "mysite/__init__.py": "",
+            "mysite/wsgi.py": SITE,
+            "test_site.py": code,
+            "test_dev.py": AROUND.format(blocks=dev),
+        }
+    )
+    assert len(passed) == code.count("def test_") + len(dev) >= 12
+
+
+#: What the Django site of the tests has besides what stands on the page.
+DJANGO_URLS = """
+from django.urls import path
+from mysite.views import sign, transfer
+from mysite.whose import is_visitor
+from django.http import HttpResponse
+from townhall.urls import urlpatterns as others
+
+def whose(request):
+    return HttpResponse(f"{request.user} {is_visitor(request)} {request.user.email}"
+        if request.user.is_authenticated else f"{request.user} {is_visitor(request)}")
+
+urlpatterns = [*others, path("sign/", sign), path("transfer/", transfer),
+               path("whose/", whose)]
+"""
+DJANGO_SETTINGS = """
+from pathlib import Path
+from townhall.settings import *
+
+{lines}
+
+AUTHENTICATION_BACKENDS[0] = "mysite.backends.VisitorBackend"
+ROOT_URLCONF = "mysite.urls"
+ALLOWED_HOSTS = [".test"]
+DATABASES["default"]["NAME"] = Path(__file__).parent / "db.sqlite3"
+"""
+DJANGO_WSGI = """
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+"""
+DJANGO_TESTS = """
+import datetime, re
+import time_machine
+from django.contrib.auth.models import User
+from eilogin.testing import Browser
+
+def log_in(browser):
+    code = re.search(r"demo-anna Code: (\\d{6})", browser.text)
+    more = {"code": code[1]} if code else {}
+    browser.press("Log in", username="anna", password="demo-anna", **more)
+
+def test_each_view_asks_for_what_it_needs(browser):
+    with time_machine.travel(datetime.datetime.now(datetime.UTC)) as clock:
+        browser.visit("https://mijn.test/sign/")
+        log_in(browser)
+        assert "You have signed." in browser.text
+        assert "You have transferred." in browser.visit("https://mijn.test/transfer/").text
+        clock.shift(601)
+        assert "You have signed." in browser.visit("https://mijn.test/sign/").text
+        browser.visit("https://mijn.test/transfer/")
+        assert "inloggen.test" in browser.url
+        log_in(browser)
+        assert "You have transferred." in browser.text
+
+def test_a_visitor_and_an_editor_are_told_apart(tables, browser):
+    User.objects.filter(username="editor").delete()
+    User.objects.create_superuser("editor", "editor@example.nl", "secret")
+    whose = "https://mijn.test/whose/"
+    assert browser.visit(whose).text == "AnonymousUser False"
+    browser.visit("https://mijn.test/admin/")
+    browser.press("Log in", username="editor", password="secret")
+    assert browser.visit(whose).text == "editor False editor@example.nl"
+    browser.visit("https://mijn.test/desk/")
+    log_in(browser)
+    assert re.match(r"burger-\\w+ True anna", browser.visit(whose).text), browser.text
+    assert "Site administration" in browser.visit("https://mijn.test/admin/").text
+
+def test_django_alone_is_tested_by_a_stub(tables, client):
+    from test_alone import signed_in
+    assert client.get("/desk/", **signed_in()).status_code == 200
+    assert client.get("/sign/", **signed_in()).content == b"You have signed."
+"""
+
+
+def test_a_django_site_does_what_the_page_says(project):
+    page = "protect/django.rst"
+    levels, views = blocks(page, "Ask for a level in a view", "python")
+    settings = blocks(page, "Lines for settings.py", "python")[0]
+    options = with_changes(
+        code_of("develop/testing-django.rst", IN_DJANGO),
+        {
+            '"user_prefix": "burger-",': '"user_prefix": "burger-",'
+            ' "requested_attributes": "name\\nmail",'
+            ' "attributes": "name EILOGIN_NAME\\nmail EILOGIN_MAIL",'
+        },
+    )
+    client = """
+from django.test import Client
+
+@pytest.fixture
+def client():
+    return Client(SERVER_NAME="mijn.test")
+"""
+    passed = project(
+        {
+            "mysite/__init__.py": "",
+            "mysite/wsgi.py": DJANGO_WSGI,
+            "mysite/settings.py": DJANGO_SETTINGS.format(lines=settings),
+            "mysite/urls.py": DJANGO_URLS,
+            "mysite/levels.py": levels,
+            "mysite/views.py": views,
+            "mysite/whose.py": code_of(page, "Tell a visitor from an editor"),
+            "mysite/backends.py": code_of(page, "Name and e-mail of a visitor"),
+            "test_alone.py": code_of("develop/testing-django.rst", ALONE),
+            "test_django.py": options + client + DJANGO_TESTS,
+        },
+        DJANGO_SETTINGS_MODULE="mysite.settings",
+        path=[HOUSE / "tests" / "apps" / "townhall"],
+    )
+    assert len(passed) == 4
+
+
+_IN_DJANGO = """
+import json, sys
+import django
+from django.conf import settings
+from webob import Response
+
+settings.configure(ALLOWED_HOSTS=["*"])
+django.setup()
+exec(sys.argv[1])
+answer = Response(b"go", 303, headerlist=json.loads(sys.argv[2]))
+response = as_django(answer)
+cookies = [("Set-Cookie", m.OutputString()) for m in response.cookies.values()]
+told = [response.status_code, response.content.decode()]
+print(json.dumps([*told, *response.items(), *cookies]))
+"""
+
+
+def test_an_answer_for_django_has_every_cookie():
+    """As a browser needs them on its way to the hub and back."""
+    code, _ = blocks("protect/django.rst", "Ask for a level in a view", "python")
+    headers = [
+        ("Location", "https://hub.test/sso?SAMLRequest=a%2B/=&RelayState=_x"),
+        Cookie("eilogin-a").set("v1.A_-~|+/=:<>x", max_age=600),
+        Cookie("eilogin-b", same_site="None").expire(),
+        ("Cache-Control", "no-store"),
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-c", _IN_DJANGO, code, json.dumps(headers)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    asked = json.loads(ran.stdout)
+    assert asked[:2] == [303, "go"]
+    told = {name: value for name, value in asked[2:] if name != "Set-Cookie"}
+    assert told.items() >= {headers[0], headers[3]}
+    sent = [value for name, value in headers if name == "Set-Cookie"]
+    cookies = [value for name, value in asked[2:] if name == "Set-Cookie"]
+    assert list(map(_parts_of, cookies)) == list(map(_parts_of, sent))
+
+
+def _parts_of(cookie):
+    pair, *attributes = cookie.split("; ")
+    return pair.replace('""', ""), {one.lower() for one in attributes}

@@ -107,6 +107,11 @@ def test_a_form_goes_nowhere_that_the_policy_forbids():
 HTML = ("Content-Type", "text/html; charset=utf-8")
 
 
+def test_a_download_is_no_page():
+    pdf = Response(b"\xff\xfe%PDF", content_type="application/pdf")
+    assert site({HERE: pdf}).visit(HERE).body == b"\xff\xfe%PDF"
+
+
 def test_a_circle_of_redirects_is_left():
     browser = site({HERE: Response(status=302, location=HERE)})
     with pytest.raises(AssertionError, match="too many redirects"):

@@ -10,7 +10,7 @@ import eilogin
 from eilogin import errors
 from eilogin.cli import inventory
 
-LIST = Path(eilogin.__file__).parent.parent / "contrib/errors.rst"
+LIST = Path(eilogin.__file__).parent.parent / "contrib/manual/reference/errors.rst"
 
 
 def all_of(kind):

@@ -32,7 +32,7 @@ from eilogin.saml.text import to_base64
 from eilogin.saml.xml import parse, q
 
 HOUSE = Path(__file__).parents[2]
-PAGE = HOUSE / "contrib" / "conformance.rst"
+PAGE = HOUSE / "contrib" / "manual" / "understand" / "conformance.rst"
 
 #: How many requirements the profile (version 1.1) has, by their groups.
 _GROUPS = {"G": 3, "MD": 12, "SSO": 7, "EXT": 1, "ALG": 8, "SP": 17, "IDP": 21}

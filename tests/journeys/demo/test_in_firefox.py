@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import firefox
 import pytest
-from chromium import DESK, SMALLEST, TOO_SMALL
+from chromium import DESK, SMALLEST, TELEPHONE, TOO_SMALL
 from keyboard import Keyboard
 
 pytestmark = pytest.mark.real
@@ -13,6 +13,30 @@ pytestmark = pytest.mark.real
 NO_STYLE = """<meta http-equiv="Content-Security-Policy" content="style-src 'none'">"""
 #: The warning before the end of a session, as long as it is open.
 WARNING = "document.querySelector('[data-eilogin-warning]')?.shadowRoot"
+#: Short words of the heading that stand on two lines: Firefox can hyphenate Dutch.
+BROKEN_WORDS = """() => {
+    const broken = [];
+    const texts = document.createTreeWalker(
+        document.querySelector("h1"), NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        for (const { 0: word, index } of texts.currentNode.data.matchAll(/\\S+/g)) {
+            const range = document.createRange();
+            range.setStart(texts.currentNode, index);
+            range.setEnd(texts.currentNode, index + word.length);
+            const lines = new Set([...range.getClientRects()].map(({ top }) => top));
+            if (word.length < 15 && lines.size > 1) broken.push(word);
+        }
+    }
+    return broken;
+}"""
+#: Whether the ring of the element with the focus covers the element before it.
+COVERS = """() => {
+    const one = document.activeElement;
+    const { outlineWidth, outlineOffset } = getComputedStyle(one);
+    const ring = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+    const before = one.previousElementSibling.getBoundingClientRect();
+    return one.getBoundingClientRect().top - ring < before.bottom;
+}"""
 
 
 class Visitor:
@@ -87,14 +111,15 @@ class Visitor:
         return self
 
     def fits(self):
-        """The page fits in a small telephone and a desk, in Dutch or English."""
-        for size in (SMALLEST, DESK):
+        """The page fits in telephones and a desk, and its heading is whole."""
+        for size in (SMALLEST, TELEPHONE, DESK):
             self.tab.set_viewport_size(size)
             # Unlike Chromium's on a telephone, the scroll bar takes room.
             assert self.tab.evaluate(
                 "document.scrollingElement.scrollWidth <= innerWidth"
             )
             assert self.tab.evaluate(TOO_SMALL) == []
+            assert self.tab.evaluate(BROKEN_WORDS) == [], size
         return self
 
     @property
@@ -201,6 +226,7 @@ def test_sees_the_password_until_it_is_sent(visitor):
             """[document.activeElement.getAttribute("aria-pressed"),
                 document.getElementById("password").type]"""
         ) == [pressed, kind]
+        assert not visitor.tab.evaluate(COVERS)
         visitor.fits().press(" ")
 
 

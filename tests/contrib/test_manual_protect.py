@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import flask
+import flask_login
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
@@ -193,6 +194,9 @@ def at(eilogin_federation):
     return make
 
 
+FROM_FLASK = ("request", "abort", "redirect", "url_for")
+
+
 def code_of(page, section):
     return "\n".join(blocks(page, section, "python"))
 
@@ -254,6 +258,27 @@ def test_a_view_of_flask_asks_for_a_level(at):
     browser.visit("https://mijn.test/sign")
     type_code(browser)
     assert browser.text == "You have signed."
+
+
+# Flask-Login asks for the time as Python 3.12 deprecates.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_flask_login_takes_the_visitor(at):
+    class Reader(flask_login.UserMixin):
+        def __init__(self, name):
+            self.id = name
+
+    app = flask.Flask("library")
+    app.secret_key = "of this very test"
+    flask_login.LoginManager(app).user_loader(Reader)
+    (code,) = blocks("protect/flask.rst", "Flask-Login", "python")
+    names = {"app": app, "Reader": Reader, "login_user": flask_login.login_user}
+    run(code, **names, **{name: getattr(flask, name) for name in FROM_FLASK})
+    app.add_url_rule("/", "books", lambda: f"user=[{flask_login.current_user.id}]")
+    browser = at(app, "/ optional\n/login basis", user_prefix="burger-")
+    browser.visit("https://mijn.test/login")
+    log_in(browser)
+    assert browser.url == "https://mijn.test/"
+    assert "user=[burger-" in browser.text
 
 
 @pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")

@@ -3,10 +3,9 @@
 import json
 import re
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
-from manual_blocks import MANUAL, blocks
+from manual_blocks import MANUAL, block, blocks
 
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
@@ -17,10 +16,7 @@ from eilogin.hub.citizens import Citizen, Citizens, demo_citizens, to_json
 from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.metadata import write_entity, write_federation
 
-HOUSE = Path(__file__).parents[2]
-
-
-(FIRST,) = blocks(HOUSE / "README.rst", language="ini")
+FIRST = block("protect/index.rst", "A whole ini file", "ini")
 (DIGID,) = blocks("digid/index.rst", language="ini")
 (MICROSOFT,) = blocks("join/microsoft.rst", language="ini")
 (KEYCLOAK,) = blocks("join/other-hub.rst", language="ini")

@@ -61,7 +61,7 @@ def reachable_from(start):
     found, left = {start}, [start]
     while left:
         for _, file, _ in links_of(left.pop()):
-            if file.suffix == ".rst" and file not in found:
+            if file.suffix == ".rst" and file.exists() and file not in found:
                 found.add(file)
                 left.append(file)
     return found

@@ -491,10 +491,14 @@ _APPLICATION = """<!doctype html>
 
 
 class Catalogue:
-    """The kinds of pages, in one tab of a browser, at ``/LANGUAGE/KIND``."""
+    """The kinds of pages, in one tab of a browser, at ``/LANGUAGE/KIND``.
+
+    ``accent`` is the colour that the warning has from its site.
+    """
 
     def __init__(self, page: "Page") -> None:
         self.page = page
+        self.accent: Accent | None = _SITES["eilogin.web"].accent
         self._devtools = page.context.new_cdp_session(page)
         self._is_over = False
         page.route(f"{ORIGIN}/**", self._answer)
@@ -539,24 +543,26 @@ class Catalogue:
             # Of what a page leads to; an empty answer leaves the page as it is.
             route.fulfill(status=204)
         elif kind.session is None:
-            _fulfill(route, page_of(kind, language))
+            fulfill(route, page_of(kind, language))
         elif file[0] == "session":
             known = {"logged_in": not self._is_over, "pseudonym": "1", **kind.session}
             route.fulfill(json=known)
         elif file[0] == "warning.js":
-            _fulfill(route, _warning_script(language))
+            fulfill(route, _warning_script(language, self.accent))
         else:
             page = _APPLICATION.format(language=language, name=name)
             route.fulfill(body=page, content_type="text/html; charset=utf-8")
 
 
-def _warning_script(language: str) -> Response:
-    trust = SimpleNamespace(own=_SITES["eilogin.web"])
+def _warning_script(language: str, accent: Accent | None) -> Response:
+    own = SimpleNamespace(**{**vars(_SITES["eilogin.web"]), "accent": accent})
+    trust = SimpleNamespace(own=own)
     environ = {**_environ(language), env.TRUST: trust}
     return EndWarning(_WARN).script(environ)
 
 
-def _fulfill(route: "Route", response: Response) -> None:
+def fulfill(route: "Route", response: Response) -> None:
+    """Answer a request of the browser."""
     route.fulfill(
         status=response.status_code,
         headers=dict(response.headers),

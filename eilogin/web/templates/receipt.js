@@ -5,14 +5,23 @@ var look = document.getElementById("look");
 var tell = document.getElementById("tell");
 var left = 120;
 function one(page, selector) { return page.querySelector(selector); }
+/* All that a receipt says, except when it was made. */
+function said(receipt) {
+return [].map.call(receipt.children, function (part) { return part.id === "at" ? "" : part.textContent; }).join();
+}
 function show(text) {
 var page = new DOMParser().parseFromString(text, "text/html");
 var here = document.getElementById("receipt");
 var news = page.getElementById("receipt");
 /* It was deleted in another window. */
 if (!news) { return; }
-if (one(here, ".list").textContent !== one(news, ".list").textContent) { here.innerHTML = news.innerHTML; }
+if (said(here) !== said(news)) { here.innerHTML = news.innerHTML; }
 one(here, "#at").textContent = one(news, "#at").textContent;
+/* Nobody waits for this browser any more. The next way on stands out then. */
+if (tell && !one(page, "#tell")) {
+tell.hidden = true;
+one(document, ".actions a:not([hidden])").classList.remove("quiet");
+}
 if (!news.hasAttribute("data-done")) { again(); return; }
 var title = one(page, "h1").textContent;
 document.title = page.title;
@@ -22,7 +31,6 @@ var sign = one(page, ".head .sign");
 if (sign) { one(document, ".head .sign").outerHTML = sign.outerHTML; }
 document.getElementById("news").textContent = title;
 look.hidden = true;
-if (tell) { tell.hidden = true; }
 }
 function again() {
 left -= 1;

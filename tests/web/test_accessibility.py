@@ -16,6 +16,7 @@ from chromium import DESK, SMALLEST, TOO_SMALL, launched
 from keyboard import Keyboard
 from kinds_of_pages import KINDS, LANGUAGES, PARTS, Catalogue
 
+from eilogin.federation.colours import LOWEST, Accent, contrast
 from tests.web.test_pages import TEMPLATES
 
 pytestmark = [pytest.mark.real, pytest.mark.any_python]
@@ -127,6 +128,106 @@ def test_a_field_without_a_label_is_found(catalogue):
     # Once at each width.
     assert len(found) == 2
     assert all(" label: " in fault for fault in found)
+
+
+#: What there is to see in a part of the warning's dialog: each text with the size and
+#: weight of its letters, its colour, and the colour of the nearest surface behind it.
+SEEN_IN_DIALOG = """part => {
+    const dialog = part.closest("dialog");
+    const surface = element => {
+        const colour = getComputedStyle(element).backgroundColor;
+        const isClear = colour === "rgba(0, 0, 0, 0)";
+        return isClear && element !== dialog ? surface(element.parentElement) : colour;
+    };
+    const seen = [];
+    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const text = walker.currentNode.textContent.trim();
+        const element = walker.currentNode.parentElement;
+        if (!text || !element.checkVisibility()) continue;
+        const { color, fontSize, fontWeight } = getComputedStyle(element);
+        const size = parseFloat(fontSize), weight = Number(fontWeight);
+        seen.push({ text, size, weight, colours: [color, surface(element)] });
+    }
+    return seen;
+}"""
+#: The outline of what has the focus, its border, and the surface beside both.
+OUTLINED = """element => {
+    const style = getComputedStyle(element);
+    return {
+        isVisible: element.matches(":focus-visible"),
+        width: parseFloat(style.outlineWidth),
+        outline: style.outlineColor,
+        border: style.borderTopColor,
+        surface: getComputedStyle(element.closest("dialog")).backgroundColor,
+    };
+}"""
+#: Letters from which on text is large (WCAG 2.2, 1.4.3), in pixels: any, and bold ones.
+LARGE, LARGE_IF_BOLD, BOLD = 24, 18.66, 700
+#: The lowest contrast of large text, and of what is no text (WCAG 2.2, 1.4.3, 1.4.11).
+LOWEST_OF_LARGE = 3
+WARNINGS = [kind for kind in KINDS if KINDS[kind].session]
+
+
+def opaque(colour):
+    """A colour such as ``rgb(10, 90, 96)`` as ``#0a5a60``; nothing shines through."""
+    parts = re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour)
+    assert parts, colour
+    return "#" + "".join(f"{int(part):02x}" for part in parts.groups())
+
+
+@pytest.mark.parametrize("accent", [None, Accent.of("#a90061")], ids=["ours", "own"])
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("kind", WARNINGS)
+def test_all_in_the_dialog_of_the_warning_can_be_read(
+    catalogue, monkeypatch, kind, theme, accent
+):
+    """axe cannot measure it: it does not see what is behind a dialog."""
+    monkeypatch.setattr(catalogue, "accent", accent)
+    page = catalogue.page
+    page.emulate_media(color_scheme=theme)
+    catalogue.show(kind, "nl")
+    dialog = page.get_by_role("alertdialog")
+    if kind == "warning":
+        # The answer to the button fails, and the dialog says so.
+        page.evaluate("window.fetch = async () => new Response('', { status: 500 })")
+        page.get_by_role("button").click()
+        dialog.get_by_role("alert").filter(has_text="niet").wait_for()
+    controls = dialog.locator("button, a")
+    page.mouse.move(0, 0)
+    seen = list(dialog.evaluate(SEEN_IN_DIALOG))
+    for control in controls.all():
+        control.hover()
+        seen += control.evaluate(SEEN_IN_DIALOG)
+    assert len(seen) >= 3 + controls.count()
+    for one in seen:
+        is_large = one["size"] >= LARGE or (
+            one["size"] >= LARGE_IF_BOLD and one["weight"] >= BOLD
+        )
+        lowest = LOWEST_OF_LARGE if is_large else LOWEST
+        assert contrast(*map(opaque, one["colours"])) >= lowest, one
+    for control in controls.all():
+        page.keyboard.press("Tab")
+        control.focus()
+        shown = control.evaluate(OUTLINED)
+        assert shown["isVisible"]
+        assert shown["width"] >= 2
+        surface = opaque(shown["surface"])
+        for edge in ("outline", "border"):
+            assert contrast(opaque(shown[edge]), surface) >= LOWEST_OF_LARGE, shown
+
+
+def test_a_colour_in_the_dialog_that_is_too_pale_is_found(catalogue):
+    catalogue.page.emulate_media(color_scheme="light")
+    catalogue.show("warning", "nl")
+    dialog = catalogue.page.get_by_role("alertdialog")
+    dialog.locator("p").first.evaluate("one => one.style.color = '#999999'")
+    [pale] = [
+        one
+        for one in dialog.evaluate(SEEN_IN_DIALOG)
+        if contrast(*map(opaque, one["colours"])) < LOWEST_OF_LARGE
+    ]
+    assert pale["text"].startswith("Wilt u doorgaan?")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not KINDS[kind].session])

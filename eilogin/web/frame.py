@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Sequence
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -26,6 +27,8 @@ _MARK = (
     "@media(prefers-color-scheme:dark){{circle{{stroke:{dark}}}}}</style>"
     "<circle cx='12' cy='16' r='9'/><circle cx='20' cy='16' r='9'/></svg>"
 )
+#: An accent in our stylesheet.
+_AN_ACCENT = re.compile(r"--accent: (#[0-9a-f]{6});")
 _ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 #: A telephone number at the beginning of a text, such as "14 0123 (9.00-17.00)".
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
@@ -89,10 +92,21 @@ def icon_of(logo: str, accent: Accent | None) -> str:
     """Return the icon for the tab: a small logo, or eilogin's mark in the accent."""
     if logo and len(logo) <= _LARGEST_ICON:
         return logo
-    light = accent.light.accent if accent else "#0a5a60"
-    dark = accent.dark.accent if accent else "#7ccfce"
+    light, dark = _accents() if accent is None else _accents_of(accent)
     mark = _MARK.format(light=light, dark=dark)
     return "data:image/svg+xml," + quote(mark, safe=" ='/:;()@")
+
+
+def _accents_of(accent: Accent) -> tuple[str, str]:
+    return accent.light.accent, accent.dark.accent
+
+
+@cache
+def _accents() -> tuple[str, str]:
+    """The accents of our stylesheet: of the light theme, and of the dark theme."""
+    source = resources.files(__package__).joinpath("templates/base.css")
+    light, dark = _AN_ACCENT.findall(source.read_text("utf-8"))
+    return light, dark
 
 
 def is_icon_asked(environ: "WSGIEnvironment") -> bool:

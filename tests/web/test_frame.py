@@ -12,6 +12,7 @@ from webob import Request
 from eilogin.federation.colours import Accent
 from eilogin.web import environ as env
 from eilogin.web.frame import call_url, icon_answer, icon_of, name_of
+from eilogin.web.looks import packaged
 from eilogin.web.pages import Pages
 
 HOSTILE = "<script>alert('x')</script>"
@@ -116,6 +117,14 @@ class TestIcon:
         text = page(names={"nl": "UWV"}).text
         [icon] = re.findall('<link rel="icon" href="([^"]+)">', text)
         assert icon.startswith("data:image/svg+xml,")
+
+    @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+    def test_has_the_accent_of_the_stylesheet_where_a_site_has_none(self, theme):
+        style = packaged("templates/base.css")
+        roots = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+        accent = re.search(r"--accent: (#\w+);", roots[theme])[1]
+        strokes = re.findall(r"stroke:(#\w+)", unquote(icon_of("", None)))
+        assert strokes[theme] == accent
 
     def test_is_answered_as_the_image_that_it_is(self):
         octets = b"\x89PNG\r\n\x1a\n" + bytes(30)

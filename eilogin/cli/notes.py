@@ -31,6 +31,8 @@ from eilogin.settings import UNIX, Options, did_you_mean
 from eilogin.stores.sqlite import mounts
 from eilogin.visit.digid import TEXTS
 from eilogin.visit.subjects import NAME_ID
+from eilogin.web.catalogues import LANGUAGES, untranslated
+from eilogin.web.looks import languages_of
 
 #: Options whose files are for the server's user alone: those that are a path, and
 #: those of which each line may be ``file:PATH``.
@@ -242,6 +244,7 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
         yield from _odd_values(part)
         yield from _odd_texts(part)
     yield from _old_statement(part, options)
+    yield from _untranslated(part, options)
     yield from _without_logout(part, options)
 
 
@@ -251,6 +254,23 @@ def _old_statement(part: Part, options: Options) -> Iterator[Note]:
     if day is not None and (clock.utc(clock.now()).date() - day).days > _YEAR:
         text = "is more than a year ago; draw up the accessibility statement anew"
         yield Note.at(part, "accessibility_date", text)
+
+
+def _untranslated(part: Part, options: Options) -> Iterator[Note]:
+    """Languages of a site whose catalogue lacks sentences of the pages."""
+    folder = options.templates if isinstance(options, OwnOptions) else None
+    if folder is None:
+        return
+    for language in languages_of(folder):
+        # Catalogues of our own languages replace some sentences, and need no more.
+        is_further = language not in LANGUAGES
+        count, total = untranslated(folder / f"{language}.po") if is_further else (0, 0)
+        if count:
+            text = (
+                f"'{language}.po' leaves {count} of {total} sentences untranslated;"
+                " pages in that language have them in English"
+            )
+            yield Note.at(part, "templates", text, "untranslated")
 
 
 def _without_units(part: Part) -> Iterator[Note]:

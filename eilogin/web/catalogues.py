@@ -155,6 +155,21 @@ def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[
             yield f"line {message.lineno}: {shown} {fault}"
 
 
+def untranslated(path: Path) -> tuple[int, int]:
+    """How many of our sentences a catalogue of a site lacks, and how many we have.
+
+    A page says these in English. A catalogue that cannot be read lacks none: its fault
+    has been told.
+    """
+    ours = sentences(FALLBACK)
+    try:
+        own = _read(path.read_text("utf-8"), path.stem)
+    except (OSError, PoFileError, ValueError, UnknownLocaleError):
+        return 0, len(ours)
+    said = {_id_of(message) for message in own if _is_said(message)}
+    return len(ours.keys() - said), len(ours)
+
+
 def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[str]:
     """The keys that a template of a site asks for, and that no catalogue has."""
     known = _values_of_ours()

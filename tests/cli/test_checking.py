@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from importlib import resources
 
 import pytest
 import time_machine
@@ -186,6 +187,33 @@ class TestWhatServeWouldRefuse:
         told = f"{site.file}: [filter:uwv-eilogin] templates: found 'canceled.html';"
         assert found.startswith(told)
         assert "did you mean 'cancelled.html'?" in found
+
+    def test_is_no_language_that_lacks_sentences_which_is_noted_with_their_number(
+        self, site, run
+    ):
+        pages = site.folder / "pages"
+        pages.mkdir()
+        english = resources.files("eilogin.web").joinpath(
+            "locale/en/LC_MESSAGES/eilogin.po"
+        )
+        whole = english.read_text("utf-8").replace("Language: en", "Language: de")
+        (pages / "de.po").write_text(whole)
+        (pages / "nl.po").write_text('msgid "button.log_in"\nmsgstr "Naar binnen"\n')
+        site.set("filter:uwv-eilogin", templates="%(here)s/pages")
+        assert "untranslated" not in run("check", site.file).stdout
+        total = whole.count("msgid") - 1
+        lacking = whole.replace('msgstr "Log in"', 'msgstr ""')
+        count = whole.count('msgstr "Log in"')
+        doubted = lacking.replace(
+            'msgid "button.cancel"', '#, fuzzy\nmsgid "button.cancel"'
+        )
+        (pages / "de.po").write_text(doubted)
+        assert (
+            "note: [filter:uwv-eilogin] templates: 'de.po' leaves"
+            f" {count + 1} of {total} sentences untranslated; pages in that language"
+            " have them in English\n"
+        ) in run("check", site.file).stdout
+        assert site.faults() == []
 
     def test_is_a_module_that_is_not_there(self, site):
         (site.folder / "mysite").mkdir()

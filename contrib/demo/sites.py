@@ -20,6 +20,8 @@ from webob import Request, Response
 HERE = Path(__file__).parent
 #: The two languages of a text, in the ini file and in pages.
 ALTERNATIVES = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
+#: An amount as Dutch writes it; or two alternatives, which have their own.
+AMOUNT = re.compile(rf"€ ([0-9.]+(?:,[0-9]{{2}})?)|{ALTERNATIVES.pattern}")
 LANGUAGES = ("nl", "en")
 #: The cookie in which eilogin keeps the language that a visitor has chosen.
 LANGUAGE_COOKIE = "eilogin-language"
@@ -95,9 +97,12 @@ class Site:
         return self.page(request, self.pages[path], self.content(path))
 
     def content(self, path: str) -> str:
-        """Return the text of a page: ``/mijn/gezin`` is in ``mijn-gezin.html``."""
+        """Return the text of a page: ``/mijn/gezin`` is in ``mijn-gezin.html``.
+
+        Amounts in it are alternatives: English writes them in another way.
+        """
         file = self.folder / f"{path.strip('/').replace('/', '-') or 'index'}.html"
-        return file.read_text("utf-8") if file.is_file() else ""
+        return AMOUNT.sub(in_both, file.read_text("utf-8")) if file.is_file() else ""
 
     def notepad(self, request: Request) -> Response:
         """The page with the visitor's note, which a form of it changes."""
@@ -176,6 +181,14 @@ def language_of(request: Request) -> str:
 def in_language(text: str, language: str) -> str:
     """A text of which one of each two alternatives is left."""
     return ALTERNATIVES.sub(rf"\{LANGUAGES.index(language) + 1}", text)
+
+
+def in_both(found: re.Match) -> str:
+    """``€ 1.684,50`` as two alternatives: also ``€1,684.50``."""
+    if found[1] is None:
+        return found[0]
+    english = found[1].translate(str.maketrans(".,", ",."))
+    return f"{{€ {found[1]}|€{english}}}"
 
 
 def here(url: str, request: Request) -> str:

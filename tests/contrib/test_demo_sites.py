@@ -145,3 +145,16 @@ def test_a_note_is_kept_in_the_session(site):
     assert (answer.status_int, session["saved"]) == (303, True)
     assert len(session["note"]) == 2000
     assert "&#123;a|b} &lt;1&gt;" in opened(app, "/notitie", **environ).text
+
+
+@pytest.mark.parametrize("title", SITES)
+def test_amounts_are_written_as_the_language_of_the_page_does(site, title):
+    app = site(title)
+    for path in app.pages:
+        dutch, english = (
+            re.findall(r"€ ?[0-9.,]*[0-9]", opened(app, path, one, **ANNA).text)
+            for one in ("nl", "en")
+        )
+        assert all(re.fullmatch(r"€ [0-9]{1,3}(\.[0-9]{3})*(,\d\d)?", a) for a in dutch)
+        as_english = str.maketrans({".": ",", ",": ".", " ": None})
+        assert [one.translate(as_english) for one in dutch] == english

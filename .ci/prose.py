@@ -96,6 +96,9 @@ def of_rst(source: str) -> Iterator[Text]:
     """Titles, paragraphs and cells of a page."""
     # What docutils reports is for another check.
     tree = publish_doctree(source, settings_overrides={"report_level": 5})
+    for contents in list(tree.findall(nodes.topic)):
+        # It repeats the titles.
+        contents.parent.remove(contents)
     for node in tree.findall(nodes.TextElement):
         if isinstance(node, (nodes.title, nodes.paragraph, nodes.term, nodes.caption)):
             line = next((n.line for n in (node, *_above(node)) if n.line), 1)

@@ -39,7 +39,7 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 1800, 7200)
 #: What is said that is none of our errors: status codes of a login that there is not
 #: (SAML core 3.2.2.2); why somebody does not get in by her password; and why a session
 #: ends though nobody asks a hub for a logout.
-_WORDS = (
+WORDS = (
     *("AuthnFailed", "InvalidAttrNameOrValue", "InvalidNameIDPolicy", "Idle"),
     *("NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP"),
     *("PartialLogout", "ProxyCountExceeded", "RequestDenied", "RequestUnsupported"),
@@ -50,11 +50,11 @@ _WORDS = (
 
 
 #: What is told of a federation that is refreshed.
-_FEDERATION = {
+FEDERATION = {
     "members": "Members of the federation.",
-    "age_seconds": "How long ago its sources were last found to be well.",
-    "failures": "Refreshes since then that did not go well, or not for all sources.",
-    "waits": "1 where a change of a member waits for approval, else 0.",
+    "age_seconds": "Seconds since the last refresh in which every source was well.",
+    "failures": "Refreshes since then in which a source failed.",
+    "waits": "1 if a change of a member waits for approval, else 0.",
 }
 
 
@@ -86,47 +86,47 @@ class Meters:
         self._folder = os.environ.get(_FOLDER, "")
         # Not the one that the application's own numbers are in.
         self._registry = registry = CollectorRegistry()
-        self._reasons = frozenset((*_WORDS, *_codes(EiloginError)))
+        self._reasons = frozenset((*WORDS, *_codes(EiloginError)))
         self._is_told = False
         self._sign_ins = Counter(
             "eilogin_sign_ins",
-            "Citizens who have signed in at the hub.",
+            "Sign-ins at the hub.",
             ("level",),
             registry=registry,
         )
         self._logins = Counter(
             "eilogin_logins",
-            "Logins: of a hub, those that a participant was told.",
+            "Logins; at a hub, assertions for a participant.",
             ("peer", "level"),
             registry=registry,
         )
         self._refusals = Counter(
             "eilogin_refusals",
-            "What was refused or failed, by the code of its audit event.",
+            "Rejections and failures, by audit event and error code.",
             ("event", "reason"),
             registry=registry,
         )
         self._received = Counter(
             "eilogin_logouts_received",
-            "Logouts that a peer has asked for.",
+            "LogoutRequests of a peer.",
             ("peer",),
             registry=registry,
         )
         self._ended = Counter(
             "eilogin_sessions_ended",
-            "Sessions that end though no peer has asked for a logout, by cause.",
+            "Sessions that ended without a LogoutRequest of a peer.",
             ("reason",),
             registry=registry,
         )
         self._deliveries = Counter(
             "eilogin_logout_deliveries",
-            "Participants told of a logout: ok, or why one did not confirm it.",
+            "LogoutRequests to a peer: ok, or the error code.",
             ("peer", "outcome"),
             registry=registry,
         )
         self._logout_seconds = Histogram(
             "eilogin_logout_seconds",
-            "From the click to the last participant's confirmation of a logout.",
+            "Seconds from the click to the last confirmation of a logout.",
             buckets=_BUCKETS,
             registry=registry,
         )
@@ -178,7 +178,7 @@ class Meters:
         logouts that are still to be delivered, if anybody here delivers some; there is
         no such number while the store does not answer. ``ends`` says when certificates
         end, by whose they are ("" for our own) and which; ``federation`` has the
-        numbers of :data:`_FEDERATION`, where it is refreshed.
+        numbers of :data:`FEDERATION`, where it is refreshed.
         """
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
@@ -241,7 +241,7 @@ class _Shown:
         yield from self._counted
         certificates = GaugeMetricFamily(
             "eilogin_certificate_ends_timestamp_seconds",
-            "When a certificate ends, of ours or of a peer's, since 1970.",
+            "When a certificate expires, in seconds since 1970.",
             labels=("peer", "certificate"),
         )
         for labels, instant in self._ends.items():
@@ -249,14 +249,14 @@ class _Shown:
         yield certificates
         for name, value in self._federation.items():
             yield GaugeMetricFamily(
-                f"eilogin_federation_{name}", _FEDERATION[name], value=value
+                f"eilogin_federation_{name}", FEDERATION[name], value=value
             )
         if self._undelivered is None:
             return
         with suppress(Unavailable):
             yield GaugeMetricFamily(
                 "eilogin_logouts_undelivered",
-                "Logouts that are still to be delivered.",
+                "Logouts in the retry queue.",
                 value=self._undelivered(),
             )
 

@@ -1,6 +1,8 @@
 """The pages on production, as a sysadmin copies from them."""
 
 import http.client
+import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +17,7 @@ import pytest
 import waitress
 from apache import MODULES, PROGRAM, hand_over, require_module
 from key_pairs import key_pair
-from manual_blocks import block, blocks, with_changes
+from manual_blocks import MANUAL, block, blocks, with_changes
 from nginx_servers import nginx
 from peer_servers import ANY_CERTIFICATE, Server
 from pydantic import TypeAdapter
@@ -24,12 +26,13 @@ from redis_servers import RedisServer, require_redis
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from eilogin import settings
+from eilogin import metrics, settings
+from eilogin.federation.own_keys import read_instant, read_keys
 from eilogin.stores import open_store
 from eilogin.stores.redis.urls import RedisURL
 
 SERVERS, PROXIES = "production/servers.rst", "production/proxies.rst"
-STORES = "production/stores.rst"
+STORES, KEYS = "production/stores.rst", "production/keys.rst"
 HOST = "uwv.example.nl"
 
 
@@ -256,3 +259,87 @@ def test_commands_of_the_store_work_as_they_are_written(tmp_path):
         words = shlex.split(line, comments=True)
         command = [sys.executable, "-m", "eilogin", *words[1:]]
         subprocess.run(command, cwd=tmp_path, check=True, input=b"y\n")
+
+
+class TestKeys:
+    @pytest.fixture
+    def typed(self, tmp_path):
+        """Type a command of the page in the folder of a site; return what it says."""
+        key, certificate = key_pair("uwv")
+        (tmp_path / "uwv.key").write_bytes(key)
+        (tmp_path / "uwv.crt").write_bytes(certificate)
+        made = block(KEYS, "Make the first key")
+        (tmp_path / "federation.xml").touch()
+        (tmp_path / "app.ini").write_text(
+            "[filter:eilogin]\nuse = egg:eilogin\nstore = memory:\n"
+            "public_url = https://uwv.example.nl\n"
+            "federation = %(here)s/federation.xml\nfederation_unsigned = true\n"
+            f"{made}\n"
+        )
+
+        def run(line):
+            words = shlex.split(line, comments=True)
+            ran = subprocess.run(
+                [sys.executable, "-m", "eilogin", *words[1:]],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert ran.returncode == 0, ran.stderr
+            return ran.stdout
+
+        return run
+
+    def test_the_command_prints_the_lines_of_the_page(self, typed):
+        command, lines, _ = blocks(KEYS, "Replace a key")[:3]
+        told = typed(command)
+        assert [line for line in lines.splitlines() if line not in told] == []
+
+    def test_commands_of_the_calendar_work(self, typed):
+        for line in block(KEYS, "Calendar").splitlines():
+            assert typed(line)
+
+    def test_a_folder_is_read_as_it_is_written(self, tmp_path):
+        text = block(KEYS, "Several keys: keys.ini", "ini")
+        (tmp_path / "keys.ini").write_text(text)
+        for name in ("2026", "2028"):
+            key, certificate = key_pair(name)
+            (tmp_path / f"{name}.key").write_bytes(key)
+            (tmp_path / f"{name}.crt").write_bytes(certificate)
+        first, second = read_keys(tmp_path)
+        assert (first.name, second.name) == ("2026", "2028")
+        assert second.begins == read_instant("2028-11-01") < first.ends
+
+
+_LOGS = """
+import sys
+from logging.config import fileConfig
+from eilogin import audit
+fileConfig(sys.argv[1], disable_existing_loggers=False)
+audit.event("login", peer="https://inloggen.example.nl/metadata")
+"""
+
+
+def test_logs_go_to_files_and_have_the_fields_of_the_page(tmp_path):
+    lines = block("production/logs.rst", "Write them to files", "ini")
+    file = tmp_path / "logging.ini"
+    file.write_text(with_changes(lines, {"/var/log/eilogin": str(tmp_path)}))
+    subprocess.run([sys.executable, "-c", _LOGS, file], check=True)
+    (line,) = (tmp_path / "audit.log").read_text().splitlines()
+    event = json.loads(line)
+    assert event["code"] == "login"
+    page = (MANUAL / "production/logs.rst").read_text()
+    assert [name for name in event if f"\n``{name}``" not in page] == []
+
+
+def test_alerts_are_on_numbers_that_there_are():
+    rules = block("production/metrics.rst", "Alert", "yaml")
+    named = set(re.findall(r"eilogin_[a-z_]+", rules))
+    federation = dict.fromkeys(("members", "age_seconds", "failures", "waits"), 0.0)
+    text, _ = metrics.Meters().exposition("", lambda: 0, {("", "a"): 1.0}, federation)
+    shown = set(re.findall(r"# TYPE (\S+)", text.decode()))
+    assert named - shown == set()
+    page = (MANUAL / "production/metrics.rst").read_text()
+    alerts = re.findall(r"alert: (\w+)", rules)
+    assert [one for one in alerts[1:] if f"\n``{one}``" not in page] == []

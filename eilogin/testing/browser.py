@@ -8,7 +8,7 @@ and holds every app to :mod:`wsgiref.validate`. It runs no scripts.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _MOST_REDIRECTS = 20
 _REDIRECTS = (301, 302, 303, 307, 308)
+#: Fields that are sent if they are chosen, and fields that are buttons.
+_CHOICES = ("radio", "checkbox")
+_BUTTONS = ("submit", "button", "reset", "image")
 #: What is on a page whose form sends itself.
 _POSTS_ITSELF = "document.forms[0].submit()"
 
@@ -36,6 +39,10 @@ class File:
     name: str
     content: bytes
     kind: str = "application/octet-stream"
+
+
+#: The fields of a form as it is sent, by name, in their order.
+Fields = Sequence[tuple[str, str | File]]
 
 
 class Browser:
@@ -78,8 +85,13 @@ class Browser:
                 return self.follow(link.get("href"))
         raise AssertionError(f"no link {text!r} on {self.url}: {self.text}")
 
-    def press(self, text: str = "", /, **fields: "str | File") -> Response:
-        """Fill in the form that has a button with this text, and press it."""
+    def press(
+        self, text: str = "", /, **fields: "str | File | Sequence[str]"
+    ) -> Response:
+        """Fill in the form that has a button with this text, and press it.
+
+        A list stands for several fields of one name; an empty one sends none.
+        """
         for form in self._tree().iter("form"):
             for button in _buttons_of(form):
                 if text in ("", _says(button)):
@@ -113,7 +125,7 @@ class Browser:
 
     def post(self, url: str, *, site: str = "none", **fields: "str | File") -> Response:
         """Send a form that no page showed; ``site`` is what Sec-Fetch-Site says."""
-        return self._go("POST", url, fields, site=site)
+        return self._go("POST", url, list(fields.items()), site=site)
 
     # --- what is seen ---------------------------------------------------------------
 
@@ -153,14 +165,15 @@ class Browser:
         self,
         form: html.HtmlElement,
         button: html.HtmlElement | None = None,
-        fields: Mapping[str, str | File] | None = None,
+        fields: "Mapping[str, str | File | Sequence[str]] | None" = None,
     ) -> Response:
-        values = _fields_of(form)
-        for area in form.iter("textarea"):
-            values[area.get("name")] = area.text or ""
+        typed = fields or {}
+        values = [pair for pair in _fields_of(form) if pair[0] not in typed]
         if button is not None and button.get("name"):
-            values[button.get("name")] = button.get("value", "")
-        values.update(fields or {})
+            values.append((button.get("name"), button.get("value", "")))
+        for name, value in typed.items():
+            given = [value] if isinstance(value, str | File) else value
+            values += [(name, one) for one in given]
         action = urljoin(self.url, form.get("action") or self.url)
         self._check_policy(action)
         method = (form.get("method") or "get").upper()
@@ -170,7 +183,7 @@ class Browser:
         self,
         method: str,
         url: str,
-        fields: Mapping[str, str | File] | None,
+        fields: Fields | None,
         *,
         site: str,
     ) -> Response:
@@ -214,7 +227,8 @@ class Browser:
 
     def _framed(self, url: str) -> Response | None:
         """What a frame of the page shows that begins at an address."""
-        method, fields, site = "GET", None, self._site_of(url)
+        method, site = "GET", self._site_of(url)
+        fields: Fields | None = None
         for _ in range(_MOST_REDIRECTS):
             _require_allowed("frame-src", _policy(self.page), url, self.url)
             request = self._request(method, url, fields, site)
@@ -261,7 +275,7 @@ class Browser:
         self,
         method: str,
         url: str,
-        fields: Mapping[str, str | File] | None,
+        fields: Fields | None,
         site: str,
     ) -> Request:
         # What is behind # stays in the browser.
@@ -322,12 +336,30 @@ def _require_allowed(directive: str, policy: str, target: str, own: str) -> None
         raise AssertionError(f"{directive} {match[1]} forbids {target}")
 
 
-def _fields_of(form: html.HtmlElement) -> dict[str, str | File]:
-    return {
-        field.get("name"): field.get("value", "")
-        for field in form.iter("input")
-        if field.get("name") and _is_sent(field)
-    }
+def _fields_of(form: html.HtmlElement) -> Fields:
+    fields = form.iter("input", "select", "textarea")
+    return [
+        (field.get("name"), value)
+        for field in fields
+        if field.get("name") and field.get("disabled") is None
+        for value in _values_of(field)
+    ]
+
+
+def _values_of(field: html.HtmlElement) -> Iterator[str]:
+    """What a field says as it is (HTML standard, 4.10.21.4)."""
+    if field.tag == "textarea":
+        yield field.text or ""
+    elif field.tag == "select":
+        options = [one for one in field.iter("option") if one.get("disabled") is None]
+        chosen = [one for one in options if one.get("selected") is not None]
+        if field.get("multiple") is None:
+            # The last that is chosen, else the first of all.
+            chosen = chosen[-1:] or options[:1]
+        yield from (one.get("value", _text(one)) for one in chosen)
+    elif _is_sent(field):
+        is_choice = field.get("type") in _CHOICES
+        yield field.get("value", "on" if is_choice else "")
 
 
 def _buttons_of(form: html.HtmlElement) -> list[html.HtmlElement]:
@@ -342,17 +374,16 @@ def _says(button: html.HtmlElement) -> str:
 def _is_sent(field: html.HtmlElement) -> bool:
     """Whether a field says anything as it is: of a choice that one that is made."""
     kind = field.get("type")
-    is_choice = kind in ("radio", "checkbox")
-    is_chosen = not is_choice or field.get("checked") is not None
-    return is_chosen and kind != "submit"
+    is_chosen = kind not in _CHOICES or field.get("checked") is not None
+    return is_chosen and kind not in _BUTTONS
 
 
-def _encoded(fields: Mapping[str, str | File]) -> tuple[str, bytes]:
+def _encoded(fields: Fields) -> tuple[str, bytes]:
     """Content type and body of a form (HTML standard, 4.10.21.7 and 4.10.21.8)."""
-    if not any(isinstance(value, File) for value in fields.values()):
+    if not any(isinstance(value, File) for _, value in fields):
         return "application/x-www-form-urlencoded", urlencode(fields).encode()
     boundary = f"----eilogin{secrets.token_hex(12)}"
-    parts = [_part(name, value) for name, value in fields.items()]
+    parts = [_part(name, value) for name, value in fields]
     body = b"".join(f"--{boundary}\r\n".encode() + part for part in parts)
     closing = f"--{boundary}--\r\n".encode()
     return f"multipart/form-data; boundary={boundary}", body + closing

@@ -60,6 +60,33 @@ def test_a_form_brings_of_a_choice_the_one_that_is_made():
     assert asked == ["", "a=1", "a=2"]
 
 
+def test_a_form_brings_every_field_that_a_browser_sends():
+    form = (
+        '<form><select name="s"><option>1<option value="2" selected>two</select>'
+        '<select name="first"><option disabled>0<option>1<option>2</select>'
+        '<select name="m" multiple><option selected>a<option>b</select>'
+        '<input type="checkbox" name="c" value="x" checked>'
+        '<input type="checkbox" name="c" value="y" checked>'
+        '<input type="checkbox" name="d" checked><input type="reset" name="r">'
+        '<textarea name="t">text</textarea><button>Kies</button></form>'
+    )
+    asked = []
+
+    def app(environ, start_response):
+        asked.append(environ.get("QUERY_STRING", ""))
+        return Response(form)(environ, start_response)
+
+    browser = Browser(app)
+    browser.visit(HERE)
+    browser.press("Kies")
+    browser.press("Kies", c=["z"], m=["a", "b"], d=[], s="1")
+    assert asked == [
+        "",
+        "s=2&first=1&m=a&c=x&c=y&d=on&t=text",
+        "first=1&t=text&c=z&m=a&m=b&s=1",
+    ]
+
+
 @pytest.mark.parametrize(("text", "sent"), [("Kijk", "look=Kijk"), ("Doe", "do=Doe")])
 def test_a_button_that_is_a_field_is_pressed_by_what_it_says(text, sent):
     asked = []

@@ -8,7 +8,7 @@ import pytest
 from chromium import DESK, SMALLEST, TELEPHONE, TOO_SMALL
 from keyboard import Keyboard
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 NO_STYLE = """<meta http-equiv="Content-Security-Policy" content="style-src 'none'">"""
 #: The warning before the end of a session, as long as it is open.

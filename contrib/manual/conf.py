@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from docutils import nodes
 from sphinx.addnodes import download_reference
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
 HERE = Path(__file__).resolve().parent
@@ -50,6 +51,8 @@ suppress_warnings = ["misc.highlighting_failure"]
 
 html_theme = "furo"
 html_title = f"eilogin {release}"
+html_static_path = ["static"]
+html_css_files = ["manual.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
@@ -74,9 +77,24 @@ _TOCTREE = """
 """
 
 
+class _KeepNoLabels(SphinxTransform):
+    """Keep the anchors of a page its own: the manual does not link by label.
+
+    Sphinx wants each label only once in all pages, and warns of a second one.
+    """
+
+    # Before Sphinx collects the labels.
+    default_priority = 840
+
+    def apply(self) -> None:
+        """Forget the names of the anchors."""
+        self.document.nametypes.clear()
+
+
 def setup(app: Sphinx) -> None:
     """Read the pages from the root of the project, and resolve their links."""
     app.srcdir = HOUSE
+    app.add_transform(_KeepNoLabels)
     app.connect("source-read", _add_navigation)
     # Before Sphinx collects the files to copy.
     app.connect("doctree-read", _offer_files, priority=400)

@@ -1,4 +1,4 @@
-"""A whole federation in one process, for tests: ours and those of who wraps an app.
+"""A whole federation in one process, for tests of eilogin and of your application.
 
 What belongs here: a hub and participants with memory stores (:class:`Federation`),
 joined by a back channel that needs no sockets; a browser that treats cookies as real

@@ -1,9 +1,9 @@
-"""A browser for tests, strict where real ones are.
+"""A browser for tests, as strict as a real one.
 
-It keeps cookies by host and path, sends them as their SameSite attribute demands,
-refuses a ``__Host-`` cookie that is not made as it should be, says in Sec-Fetch-Site
-who sent it where, follows redirects, presses the button of a form that posts itself,
-and holds every app to :mod:`wsgiref.validate`. It runs no scripts.
+It keeps cookies by host and path, and sends them as their SameSite attribute demands.
+It refuses a malformed ``__Host-`` cookie, sets Sec-Fetch-Site, follows redirects, and
+presses the button of a form that posts itself. It holds every application to
+:mod:`wsgiref.validate`. It runs no scripts.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 ``eilogin_federation`` makes a federation around WSGI apps, by host name::
 
-    def test_a_citizen_sees_her_page(eilogin_federation):
+    def test_a_visitor_sees_their_page(eilogin_federation):
         browser = eilogin_federation({"mijn.test": app}).browser()
         browser.visit("https://mijn.test/")
         browser.press("Inloggen", username="anna", password="demo-anna")

@@ -27,7 +27,13 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from eilogin import metrics, settings
+from eilogin.cli.trust import trust_command
 from eilogin.federation.own_keys import read_instant, read_keys
+from eilogin.federation.source_lines import (
+    FederationAddress,
+    FederationFile,
+    FederationLines,
+)
 from eilogin.stores import open_store
 from eilogin.stores.redis.urls import RedisURL
 
@@ -343,3 +349,46 @@ def test_alerts_are_on_numbers_that_there_are():
     page = (MANUAL / "production/metrics.rst").read_text()
     alerts = re.findall(r"alert: (\w+)", rules)
     assert [one for one in alerts[1:] if f"\n``{one}``" not in page] == []
+
+
+class TestTrust:
+    def test_sources_are_read_as_they_are_written(self, tmp_path):
+        for name in ("operator", "other", "responder"):
+            (tmp_path / f"{name}.crt").write_bytes(key_pair(name)[1])
+        (tmp_path / "our partners").mkdir()
+        (tmp_path / "federation.xml").touch()
+        text = block("production/trust.rst", "Sources", "ini").partition(" =")[2]
+        lines = TypeAdapter(FederationLines).validate_python(
+            text.replace("%(here)s", str(tmp_path)), context={"here": str(tmp_path)}
+        )
+        assert [type(line) for line in lines] == [
+            FederationFile,
+            FederationAddress,
+            FederationAddress,
+            FederationFile,
+        ]
+        assert lines[1].timeout == 30.0
+        assert lines[3].path == tmp_path / "our partners"
+
+    def test_the_page_has_each_word_behind_a_source(self, tmp_path):
+        page = (MANUAL / "production/trust.rst").read_text()
+        words = set(re.findall(r"(?m)^``([a-z]+)=", page))
+        (tmp_path / "x.crt").write_bytes(key_pair("x")[1])
+        (tmp_path / "x.xml").touch()
+        known = (
+            "x.xml validity=14d longest=80MB unsigned=true role=hub entity=https://*"
+            " registrar=https://x.nl category=https://y.nl include=https://a.nl"
+            " exclude=https://b.nl\n"
+            "https://md.example.nl/ x.crt timeout=10s proxy=off ca=x.crt"
+        )
+        assert words == set(re.findall(r"([a-z]+)=", known))
+        here = {"here": str(tmp_path)}
+        assert TypeAdapter(FederationLines).validate_python(known, context=here)
+
+    def test_commands_are_there(self):
+        text = "".join(
+            (MANUAL / "production" / name).read_text()
+            for name in ("trust.rst", "pending-changes.rst")
+        )
+        verbs = set(re.findall(r"eilogin\s+trust\s+([a-z]+)", text))
+        assert verbs == set(trust_command.commands)

@@ -128,9 +128,14 @@ def test_get_started_has_the_lines_of_the_readme():
     assert len(steps) == len(OWN.splitlines()) + 1
 
 
-def test_the_demo_prints_the_address_of_its_guide(demo):
+def test_the_demo_prints_the_addresses_of_get_started(demo):
     assert "``Start here: http://localhost:8080/``" in README.read_text("utf-8")
-    assert f"Start here: http://localhost:{demo.port}/\n" in demo.output
+    line, printed = blocks("get-started.rst", "Start the demo")
+    assert f"    {line}\n" in README.read_text("utf-8")
+    # The length of a port changes the blanks between columns.
+    shown = [one.split() for one in printed.replace("8080", str(demo.port)).split("\n")]
+    told = [one.split() for one in demo.output.split("\n")]
+    assert [one for one in shown if one not in told] == [["…"]]
 
 
 def test_pictures_are_taken_from_the_running_demo(demo, tmp_path):

@@ -27,7 +27,7 @@ _, MELLON = blocks("hub/participants.rst", language="ini")
 
 #: What gives pages a name, a logo, a colour and a footer; and a fault of these.
 LOOKS, FAULT, *_ = blocks(
-    "pages.rst", "Give the pages your name, colour, logo and footer"
+    "protect/pages.rst", "Give the pages your name, colour, logo and footer"
 )
 
 

@@ -566,6 +566,16 @@ def test_a_form_after_logging_out_is_not_kept(anna):
     assert_not_kept(anna.browser)
 
 
+def test_keeps_a_form_after_a_logout_at_another_site(anna):
+    anna.log_in(FORM_PAGE)
+    form = anna.browser.page, anna.browser.url
+    anna.visit("https://stad.test/mijn")
+    anna.visit("https://stad.test/eilogin/logout")
+    anna.browser.page, anna.browser.url = form
+    fill_in(anna)
+    assert len(kept_cookies(anna.browser)) == 1
+
+
 def test_a_note_of_whose_it_was_cannot_be_made_up(anna, clock):
     anna.log_in(FORM_PAGE)
     clock.shift(121 * MINUTE)

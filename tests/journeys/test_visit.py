@@ -828,6 +828,11 @@ class TestWhileTheStoreIsDown:
         anna.visit("https://land.test/static/style.css")
         assert anna.browser.page.status_int == 200
 
+    def test_a_load_balancer_still_gets_the_metadata(self, federation):
+        browser = federation.browser()
+        browser.visit("https://land.test/eilogin/metadata")
+        assert browser.page.status_int == 200
+
     def test_a_stranger_sees_open_pages_and_is_not_sent_to_log_in(
         self, anna, citizen_of
     ):

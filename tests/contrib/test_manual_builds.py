@@ -68,7 +68,7 @@ def test_the_root_leads_to_the_map(html):
 #: A link that leads to no page, and what Sphinx says of it.
 DEAD = {
     "gone.rst": "no such page: gone.rst",
-    "keys.rst#gone": "no such anchor: keys.rst#gone",
+    "glossary.rst#gone": "no such anchor: glossary.rst#gone",
     "#gone": "no such anchor: #gone",
     "pictures/gone.png": "no such page: pictures/gone.png",
 }

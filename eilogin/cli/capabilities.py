@@ -131,8 +131,8 @@ def _of_logout(
         text = (
             f"the hub '{entity.entity_id}' takes no logout by"
             f" {' or '.join(map(short, wanted))} (SingleLogoutService:"
-            f" {bindings_of(role.single_logouts)}), so who logs out here stays logged"
-            " in there; write 'logout_binding = auto', or ask"
+            f" {bindings_of(role.single_logouts)}), so a visitor who logs out here"
+            " stays logged in there; write 'logout_binding = auto', or ask"
             f" {entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "logout_binding", text, BindingMissing.code)
@@ -144,14 +144,14 @@ def _of_encrypted_logout(
     if not role.encryption_certificates:
         text = (
             f"the hub '{entity.entity_id}' has no key to encrypt with in its metadata,"
-            " so it is told in the clear who logs out; ask"
+            " so a LogoutRequest names the visitor unencrypted; ask"
             f" {entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "encrypt_name_id", text, EncryptionKeyMissing.code)
     elif (missing := _not_common(role)) is not None:
         text = (
-            f"the hub '{entity.entity_id}' cannot be told of a logout, so who logs out"
-            f" here stays logged in there: {missing}"
+            f"the hub '{entity.entity_id}' cannot receive a LogoutRequest, so a visitor"
+            f" who logs out here stays logged in there: {missing}"
         )
         yield _lack(part, "encrypt_name_id", text, AlgorithmMissing.code)
 
@@ -202,7 +202,10 @@ def _reasons(
     lacking = _if_encrypted(encrypt, lacking, "required", "when-possible")
     yield place, "encrypt", AlgorithmMissing.code, lacking
     if options.encrypt_name_id:
-        lacking, option = _no_algorithm("cannot be told of a logout"), "encrypt_name_id"
+        lacking, option = (
+            _no_algorithm("cannot receive a LogoutRequest"),
+            "encrypt_name_id",
+        )
         yield _place(part, option), option, AlgorithmMissing.code, lacking
 
 
@@ -228,7 +231,7 @@ def _no_logout(nameless: Collection[str]) -> _Lacking:
             return ""
         return (
             "takes no logout (SingleLogoutService:"
-            f" {bindings_of(role.single_logouts)}), so who logs out stays logged in"
+            f" {bindings_of(role.single_logouts)}), so a visitor stays logged in"
             f" there: single logout is impossible; ask {entity.whom_to_ask} for one"
         )
 

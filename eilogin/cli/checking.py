@@ -413,7 +413,7 @@ def _fault_of_place(path: Path, here: Path | None) -> str:
         return _fault_seen_at(path, here)
     except OSError as error:
         # A folder above it that this user may not enter, or a name that none can have.
-        return f"cannot be looked at ({error.strerror})"
+        return f"cannot be checked ({error.strerror})"
 
 
 def _fault_seen_at(path: Path, here: Path | None) -> str:
@@ -517,7 +517,7 @@ def _check_membership(
         theirs = "; ".join(map(fingerprints, role.signing_certificates))
         expected = (
             f"the federation knows {own.entity_id} by another key than ours: by that of"
-            f" {theirs}, and ours is {ours}; take the key that it knows, or give its"
+            f" {theirs}, and ours is {ours}. Use the key that it knows, or send its"
             " operator our new metadata and get the federation's"
         )
         file.note(title, "certificate", "", expected)

@@ -76,8 +76,8 @@ class Draft:
         """The section ``[filter:…]``; ``outer`` is the filter that stays around it."""
         return [
             _rule("single sign-on and single logout"),
-            "# Made by 'eilogin join'. What is wrong with it: eilogin check FILE; all",
-            "# other options: eilogin options main",
+            "# Made by 'eilogin join'. To find its faults: eilogin check FILE.",
+            "# All other options: eilogin options main",
             "",
             f"[filter:{name}]",
             "use = egg:eilogin",
@@ -112,7 +112,7 @@ class Draft:
             "use = egg:waitress#main",
             "# Where it listens: on this machine, for the proxy that speaks TLS.",
             f"listen = 127.0.0.1:{self._port()}",
-            "# What strangers can take: bytes of a body, connections, idle seconds.",
+            "# Limits for clients: bytes of a body, connections, idle seconds.",
             f"max_request_body_size = {limits.BODY}",
             f"connection_limit = {limits.CONNECTIONS}",
             f"channel_timeout = {limits.IDLE}",

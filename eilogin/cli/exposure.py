@@ -68,9 +68,9 @@ def _behind_a_proxy(
         if is_local_server(server):
             text = (
                 f"[{server.title}] listens on this machine alone, and 'public_url' is"
-                " https, so a proxy stands before it; without this option all visitors"
-                " count as one network, and a limit that one of them reaches, such as"
-                " of wrong passwords at a hub, holds for everybody; expected the"
+                " https, so a proxy stands before it. Without this option all visitors"
+                " count as one network. If one of them reaches a limit, such as of"
+                " wrong passwords at a hub, it holds for everybody; expected the"
                 " address of the proxy, such as 127.0.0.1"
             )
             yield Note.at(part, "trusted_proxies", text, "no-proxies")

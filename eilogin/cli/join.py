@@ -433,8 +433,8 @@ def _other(
     host: Host, title: str, name: str, found: str, wanted: object
 ) -> ConfigurationError:
     return ConfigurationError(
-        f"{host.file.path}: [{title}] {name}: found '{found}', and '{wanted}' was"
-        " said; change it there by hand"
+        f"{host.file.path}: [{title}] {name}: found '{found}'; expected"
+        f" '{wanted}', as you gave it; change it there by hand"
     )
 
 
@@ -481,8 +481,8 @@ def _made_keys(
     if len(there) == 1:
         (missing,) = {key, certificate} - set(there)
         raise ConfigurationError(
-            f"{there[0]} is there, and {missing} is not: bring that back, or move the"
-            " first one away to have both made anew"
+            f"{there[0]} exists, but {missing} is missing: restore that file, or move"
+            " the first one away, and both are made again"
         )
     if there:
         yield f"{key}: your key, was there already"

@@ -66,7 +66,7 @@ class HubDraft(Draft):
             "use = egg:eilogin#hub",
             "# Who can sign in: eilogin citizen add FILE",
             f"citizens = {self.path(self.citizens)}",
-            "# With another secret every citizen is a stranger to every site: keep it.",
+            "# Keep it: with another secret no site recognises its citizens.",
             f"name_id_key = file:{self.path(self.name_id_key)}",
         ]
 

@@ -252,7 +252,7 @@ def _old_statement(part: Part, options: Options) -> Iterator[Note]:
     """An accessibility statement that has to be drawn up anew."""
     day = options.accessibility_date if isinstance(options, OwnOptions) else None
     if day is not None and (clock.utc(clock.now()).date() - day).days > _YEAR:
-        text = "is more than a year ago; draw up the accessibility statement anew"
+        text = "is more than a year ago; review the accessibility statement"
         yield Note.at(part, "accessibility_date", text)
 
 
@@ -319,11 +319,11 @@ def _without_logout(part: Part, options: Options) -> Iterator[Note]:
     """Whom no logout can reach, for nobody has a name by which to say whom it means."""
     impossible = f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
     if isinstance(options, LoginOptions) and options.subject != (NAME_ID,):
-        told = "where the hub gives no NameID, so that an attribute says who she is,"
+        told = "if the hub sends no NameID, and an attribute names the visitor,"
         yield Note.at(part, "subject", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
     if isinstance(options, HubOptions):
         for name in options.nameless:
-            told = f"{name!r} is told no NameID, so of its sessions"
+            told = f"{name!r} gets no NameID, so of its sessions"
             yield Note.at(part, "nameless", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
 
 
@@ -418,8 +418,8 @@ def _stores_apart(
         if len(ways) > 1:
             text = (
                 f"found 'memory:' in {len(ways)} pipelines, each with sessions of its"
-                " own: a login in one of them is not known in another; expected a store"
-                " that they share, such as sqlite:///%(here)s/sessions.db, or one"
+                " own. A login in one of them does not count in another; expected a"
+                " store that they share, such as sqlite:///%(here)s/sessions.db, or one"
                 " pipeline around all applications"
             )
             yield Note.at(parts[title], "store", text, "stores-apart")

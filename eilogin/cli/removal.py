@@ -67,7 +67,7 @@ def _tell(entity_id: str, counts: Counter[str]) -> bool:
         f" it has confirmed {reached:,}"
     )
     if waiting:
-        click.echo(f"  not reached yet, and told again: {waiting:,}")
+        click.echo(f"  not reached yet, will retry: {waiting:,}")
     if untold:
-        click.echo(f"  cannot be told (see the log): {untold:,}")
+        click.echo(f"  cannot be reached (see the log): {untold:,}")
     return not waiting and not untold

@@ -116,8 +116,8 @@ def rollover_command(  # noqa: PLR0913 - one for each option
 def _start(known: Folder, key: str | None, certificate: str | None) -> None:
     if read_rollover(known) is not None:
         raise ConfigurationError(
-            f"{known.path}: a rollover is under way already:"
-            f" '{typed(_COMMAND, known.path)}' says how far it is"
+            f"{known.path}: a rollover has begun already:"
+            f" '{typed(_COMMAND, known.path)}' shows its step"
         )
     if key is None or certificate is None:
         name = f"operator-{write_instant(clock.now())[:10]}"
@@ -137,7 +137,7 @@ def _under_way(known: Folder) -> Rollover:
     rollover = read_rollover(known)
     if rollover is None:
         raise ConfigurationError(
-            f"{known.path}: no rollover is under way:"
+            f"{known.path}: no rollover has begun:"
             f" '{typed(_COMMAND, known.path, '--start')}' begins one"
         )
     return rollover
@@ -208,7 +208,7 @@ def _told(known: Folder) -> Iterator[str]:
     rollover = read_rollover(known)
     if rollover is None:
         ends = ends_in_words(operator_certificate_ends(known))
-        yield f"no rollover is under way; {known.options.certificate} {ends}"
+        yield f"no rollover has begun; {known.options.certificate} {ends}"
         yield f"step 1 makes the next key: {typed(_COMMAND, known.path, '--start')}"
         return
     if rollover.has_switched(known):

@@ -196,11 +196,11 @@ def _tell(ended: Ended, line: str) -> None:
         f" {known} participant{'' if known == 1 else 's'} told"
     )
     for entity_id in ended.waiting:
-        click.echo(f"  not reached yet, and told again: {entity_id}")
+        click.echo(f"  not reached yet, will retry: {entity_id}")
     for entity_id in ended.untold:
-        click.echo(f"  cannot be told (see the log): {entity_id}")
+        click.echo(f"  cannot be reached (see the log): {entity_id}")
     if not ended.is_above_told:
-        click.echo("  the hub above does not say that it ended hers (see the log)")
+        click.echo("  the hub above has not confirmed the logout (see the log)")
 
 
 def _end_at_site(member: Member, site: SiteAtWork, name: str, line: str) -> int:

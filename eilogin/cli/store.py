@@ -331,7 +331,7 @@ def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
     """How many sessions there are among these rows, and what is said of logouts."""
     logouts, held = of_logouts
     waits = f", and {held:,} with the citizen's next logout" if held else ""
-    said = f"{logouts - held:,} still to be told (eilogin logouts){waits}"
+    said = f"{logouts - held:,} still to be delivered (eilogin logouts){waits}"
     return rows - logouts, said
 
 

@@ -366,7 +366,9 @@ def _source(source: Source) -> str:
     if source.failures:
         told += f"; {_failed(source.failures, source.tried, source.why)}"
     if source.passed:
-        told += f"; {_members(len(source.passed))} passed over: of another source"
+        told += (
+            f"; {_members(len(source.passed))} skipped: they come from another source"
+        )
     return told
 
 
@@ -387,7 +389,7 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     # Who can write the folder may be another than who looks.
     told = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
     yield from (f"  {printable(reason)}" for reason in told)
-    yield "\nAll that is otherwise:"
+    yield "\nAll changes:"
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
     if changes.untold and not is_all:
@@ -424,7 +426,7 @@ def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
 
 def _not_judged(site: Site, waiting: Waiting) -> Iterator[str]:
     if not waiting.is_judged_by(site.folder.active):
-        yield "is judged anew, by the options of now, before anybody can approve it:"
+        yield "needs a refresh with the current options before you can approve it:"
         yield f"  {site.typed('refresh')}"
 
 
@@ -547,10 +549,10 @@ def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
         yield
     except (EiloginError, OSError):
         first, *others = left
-        told = f"{first.title}: was not brought to its end"
+        told = f"{first.title}: did not finish"
         if others:
             told += f"; not begun at {', '.join(one.title for one in others)}"
-        click.echo(f"{told}; what became of it: {first.site.typed('show')}", err=True)
+        click.echo(f"{told}; to see the result: {first.site.typed('show')}", err=True)
         raise
 
 
@@ -611,7 +613,7 @@ def _approve(case: _Case) -> str:
 def _reject(case: _Case) -> str:
     _note(case, "trust.rejected")
     reject(case.site.folder, case.state_id, case.who)
-    return f"{case.state_id} is rejected; what is active stays so"
+    return f"{case.state_id} is rejected; the active metadata stays as it is"
 
 
 def _note(case: _Case, code: str) -> None:

@@ -105,7 +105,7 @@ def _notes(
 ) -> Iterator[str]:
     ends = metadata.valid_until or 0.0
     if ends - clock.now() < _SOON:
-        yield "what is signed ends soon: sign and publish again"
+        yield "the signature expires soon: sign and publish again"
     validity = known.options.validity / _DAY
     if validity > _LONG:
         yield (

@@ -39,10 +39,10 @@ _LOOK = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 #: What a line says of each state.
 _SAID = {
-    NOW: "being told now",
-    AGAIN: "told again at ",
-    BROWSER: "waits for her browser, or her next logout",
-    PARTLY: "has logged her out, but maybe not all behind it",
+    NOW: "being sent now",
+    AGAIN: "retry at ",
+    BROWSER: "waits for the visitor's browser, or their next logout",
+    PARTLY: "ended its session, maybe not those of its applications",
 }
 _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 
@@ -194,7 +194,7 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
     for line in found:
         click.echo(json.dumps(line) if as_json else _shown(line))
     if not found and not as_json:
-        click.echo("no logout waits to be told")
+        click.echo("no logout is pending")
 
 
 def _told(count: int) -> str:

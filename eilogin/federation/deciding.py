@@ -87,8 +87,8 @@ def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
     if not waiting.is_judged_by(folder.active):
         raise ConfigurationError(
             f"{folder}: {waiting.id} was judged by other options than"
-            " those of the last refresh, or compared with something else than what"
-            " is active now; expected a refresh first, which judges it anew"
+            " those of the last refresh, or against other metadata than what"
+            " is active now; refresh first, and look at it again"
         )
 
 

@@ -113,7 +113,7 @@ def _type() -> TypeAdapter[EntityDescriptor]:
 
 def _unusable(place: str, what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"federation_folder: {place}: {what} cannot be read; expected what was there of"
-        " members that are gone: bring it back, or remove this file, after which nobody"
-        " knows what those were who come back"
+        f"federation_folder: {place}: {what} cannot be read; expected the last records"
+        " of former members. Restore the file, or remove it: then a member that comes"
+        " back is not compared with its old record"
     )

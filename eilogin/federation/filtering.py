@@ -23,7 +23,7 @@ _NAMED = 3
 ENTITY_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 #: How the remark ends that tells how many are passed over.
-PASSED_OVER = "passed over, as its line of 'federation' wants it"
+PASSED_OVER = "skipped, as its line of 'federation' wants it"
 
 #: How a remark on a member begins: an entityID has no blanks.
 _ABOUT = re.compile(r"entity '(\S+)': ")

@@ -405,8 +405,8 @@ class SiteFolder:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigurationError(
                 f"federation_folder: {path} is not as this version writes it"
-                f" ({error!r}); expected what was there: bring it back, or remove the"
-                f" folder {self.path}, after which all metadata is taken as it comes"
+                f" ({error!r}). Restore it, or remove the folder {self.path}: then"
+                " the next start accepts all metadata without a comparison"
             ) from error
 
     def write(self, name: str, octets: bytes) -> None:
@@ -436,9 +436,9 @@ def _require_of(folder: Path, found: os.stat_result, users: Collection[int]) -> 
     if found.st_uid not in users:
         told = ", ".join(map(str, sorted(users)))
         raise ConfigurationError(
-            f"federation_folder: {folder} is of the user with the number"
-            f" {found.st_uid}, who so decides whom we trust; expected one of root or of"
-            f" who serves ({told}): 'chown' it, or run this as that user"
+            f"federation_folder: {folder} belongs to the user with the number"
+            f" {found.st_uid}, who could decide whom we trust; expected root or the"
+            f" user of the server ({told}): 'chown' it, or run this as that user"
         )
 
 

@@ -325,7 +325,7 @@ def _body(bodies: _Bodies, start: int, line: _Line) -> bytes:
 def _unusable(path: Path, found: str) -> MetadataUnusable:
     return MetadataUnusable(
         f"{path}: found {found}; expected an index of a federation, as this version of"
-        " eilogin writes it: it is made anew from the metadata"
+        " eilogin writes it: it is made again from the metadata"
     )
 
 

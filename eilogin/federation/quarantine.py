@@ -86,8 +86,8 @@ def held_of(folder: SiteFolder, state: State | None) -> dict[str, Held]:
     except (OSError, ValidationError) as error:
         raise ConfigurationError(
             f"federation_folder: {path}: cannot be read ({_why(error)}); expected the"
-            " members in quarantine, as they were: bring it back, or remove the folder"
-            f" {folder}, after which all metadata is taken as it comes"
+            " records of members in quarantine. Restore the file, or remove the folder"
+            f" {folder}: then the next start accepts all metadata without a comparison"
         ) from error
 
 

@@ -43,8 +43,8 @@ def _not_a_member(own: Own, federation: Federation) -> Finding:
     if own.is_digid:
         return Finding(
             None,
-            "what DigiD knows of us cannot be seen: Logius takes our metadata by a"
-            " form, and says when it holds",
+            "eilogin cannot see what DigiD knows of us: Logius accepts our metadata by"
+            " a form, and says when it is in use",
         )
     if not federation.is_aggregate:
         return Finding(

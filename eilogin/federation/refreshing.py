@@ -605,8 +605,8 @@ class _Refresh:
                 )
             except (KeyError, OSError, Refused, ConfigurationError):
                 lost.append(
-                    f"{one.name}: what was active of it cannot be read any more (its"
-                    " copy, and the index): nobody can tell what is otherwise now"
+                    f"{one.name}: its active metadata cannot be read any more (its"
+                    " copy, and the index), so the changes are unknown"
                 )
         if lost:
             return Federation(*copies), tuple(lost)

@@ -44,8 +44,8 @@ _MOST_REASONS = 20
 
 #: What each weak algorithm opens.
 _RISKS = {
-    CBC: "who can send us answers may decrypt others, a byte at a time",
-    RSA_1_5: "who can send us answers may find the keys of others",
+    CBC: "an attacker who can send us answers may decrypt others, byte by byte",
+    RSA_1_5: "an attacker who can send us answers may decrypt the keys of others",
     SHA1_REDIRECT: "the signature of an answer to a logout could be forged",
 }
 
@@ -65,13 +65,13 @@ def remarks_on(
     yield from _on_lifetime(options, federation)
     yield from _on_refreshing(options, federation)
     for name in sorted(options.accept_weak):
-        text = f"{name} is taken: {_RISKS[name]}"
+        text = f"{name} is accepted: {_RISKS[name]}"
         yield Remark("accept_weak", WEAK_ALGORITHM, text)
     is_named = own.name_id_formats or own.asks_for_any_name or own.is_digid
     if own.role != HUB and not is_named:
         text = (
-            "where the hub's answer names nobody, only attributes say who she is, and"
-            " single logout is impossible: neither side can tell whom to log out"
+            "without a NameID only attributes name the visitor, and single logout is"
+            " impossible: neither side can name the session to end"
         )
         yield Remark("name_id_format", LOGOUT_IMPOSSIBLE, text)
     yield from dates.remarks(options)
@@ -127,9 +127,7 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
     if tries.failures and not failing:
         since = write_instant(tries.worked or active.since)
         times = "once" if tries.failures == 1 else f"{tries.failures} times"
-        text = (
-            f"what was active stays so, refreshed at {since}; it failed {times} since"
-        )
+        text = f"the metadata of {since} stays active; a refresh failed {times} since"
         yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
     waiting = folder.waiting
     yield from _on_end(active, waiting)

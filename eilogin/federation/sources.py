@@ -202,7 +202,7 @@ class MetadataSource(ABC):
             if not came.content_type:
                 raise
             what = f"{len(came.octets)} bytes of {came.content_type[:80]!r}"
-            raise type(error)(f"{error}; what came were {what}") from error
+            raise type(error)(f"{error}; the server sent {what}") from error
         sha256 = sha256_of(came.octets)
         is_another = before is None or sha256 != before.sha256
         if self.signers is not None:
@@ -250,8 +250,8 @@ class MetadataSource(ABC):
             made, told = map(write_instant, (created, clock.now()))
             raise MetadataUnusable(
                 f"{self}: found metadata made at {made}, and it is {told} here;"
-                " expected no time to come: look at the clock here, or ask the operator"
-                " to sign it anew by the right one"
+                " expected no time in the future. Check the clock here, or ask the"
+                " operator to sign it again with the right time"
             )
 
     def _require_no_older(
@@ -273,7 +273,7 @@ class MetadataSource(ABC):
         cure = (
             f"if it is meant so, remove {before.copy}"
             if before.copy
-            else "if it is meant so, have it signed anew"
+            else "if it is meant so, have it signed again"
         )
         raise MetadataOlder(
             f"{self}: found metadata {found}; expected none older than the copy that we"

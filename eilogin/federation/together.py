@@ -139,6 +139,6 @@ def _refused(
         return None
     (there, _), (source, _), *_ = places
     raise MetadataUnusable(
-        f"{source}: {name!r} is in another file of 'federation' too, {there}; one of"
-        f" them should go, or be passed over by 'exclude={name}' behind the other file"
+        f"{source}: {name!r} is in another file of 'federation' too, {there}; remove"
+        f" one of them, or write 'exclude={name}' behind the other file"
     )

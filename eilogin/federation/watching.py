@@ -136,7 +136,7 @@ class Watch:
             try:
                 self._look()
             except (ConfigurationError, OSError) as error:
-                self._complain(f"what is active cannot be used: {error}")
+                self._complain(f"the active metadata cannot be used: {error}")
 
     def _look(self) -> None:
         stamp = self.folder.stamp
@@ -150,8 +150,8 @@ class Watch:
         if not self._is_ours(active):
             self._stamp = stamp
             self._complain(
-                "what is active was made by other options than ours: restart all of"
-                " our processes"
+                "the active metadata was made with other options than ours: restart"
+                " all of our processes"
             )
             return
         if active.state.index != self._index:

@@ -163,7 +163,7 @@ class TrustFilter:
         # PasteDeploy builds the application before its filters.
         if not self._is_in_zope and "ZPublisher" in sys.modules:
             _log.warning(
-                "%s: Zope is loaded, and path_style is plain: Zope finds a page by"
+                "%s: Zope is loaded, and path_style is plain. Zope finds a page by"
                 " other paths too, so a line of protect may not hold; expected"
                 " path_style = zope if the application runs in Zope",
                 self._entity_id,

@@ -111,9 +111,10 @@ class TestAParticipant:
         (note,) = notes("binding-missing")
         assert note == (
             f"note: [filter:uwv-eilogin] logout_binding: the hub '{HUB}' takes no"
-            " logout by SOAP or HTTP-POST (SingleLogoutService: HTTP-Redirect), so who"
-            " logs out here stays logged in there; write 'logout_binding = auto', or"
-            " ask Beheer beheer@peer.test for metadata with one (binding-missing)"
+            " logout by SOAP or HTTP-POST (SingleLogoutService: HTTP-Redirect), so a"
+            " visitor who logs out here stays logged in there; write 'logout_binding ="
+            " auto', or ask Beheer beheer@peer.test for metadata with one"
+            " (binding-missing)"
         )
 
     def test_is_told_once_of_a_hub_without_any_logout(self, site, hub_has, notes):
@@ -130,14 +131,14 @@ class TestAParticipant:
         site.set("filter:uwv-eilogin", encrypt_name_id="true")
         (note,) = notes("algorithm-missing")
         assert "[filter:uwv-eilogin] encrypt_name_id: the hub 'http://inl" in note
-        assert "cannot be told of a logout" in note
+        assert "cannot receive a LogoutRequest" in note
         assert "lists aes256-cbc to encrypt for it; expected one of aes256-gcm" in note
 
     def test_is_told_that_there_is_no_key_to_encrypt_with(self, site, hub_has, notes):
         hub_has(encryption_certificates=())
         site.set("filter:uwv-eilogin", encrypt_name_id="true")
         (note,) = notes("encryption-key-missing")
-        assert "so it is told in the clear who logs out; ask Beheer" in note
+        assert "so a LogoutRequest names the visitor unencrypted; ask Beheer" in note
 
     def test_that_nobody_can_encrypt_for_must_not_require_it(self, site, hub_has):
         hub_has()
@@ -277,7 +278,7 @@ class TestAHub:
             ({"encrypt": "required"}, f"encrypt: '{UWV}' gets no login: the peer"),
             (
                 {"encrypt_name_id": "true"},
-                f"encrypt_name_id: '{UWV}' cannot be told of a logout: the peer's",
+                f"encrypt_name_id: '{UWV}' cannot receive a LogoutRequest: the peer's",
             ),
         ],
     )

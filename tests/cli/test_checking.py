@@ -1261,7 +1261,7 @@ class TestTheMetadataOfAPeer:
         site.set("filter:uwv-eilogin", federation=f"{file} role=hub validity=off")
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
-        told = r"federation: \S+/federation\.xml: \d+ of \d+ members passed over"
+        told = r"federation: \S+/federation\.xml: \d+ of \d+ members skipped"
         assert re.search(told, result.stdout)
         assert "no member of this federation" not in result.stdout
 
@@ -1611,8 +1611,8 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", subject=subject)
         assert self.notes(site, run) == [
             (
-                "note: [filter:uwv-eilogin] subject: where the hub gives no NameID, so"
-                " that an attribute says who she is, single logout is impossible"
+                "note: [filter:uwv-eilogin] subject: if the hub sends no NameID, and"
+                " an attribute names the visitor, single logout is impossible"
                 " (logout-impossible)"
             )
         ]
@@ -1622,7 +1622,7 @@ class TestWhatIsHardlyMeant:
         site.set("app:hub", nameless=uwv)
         assert self.notes(site, run) == [
             (
-                f"note: [app:hub] nameless: {uwv!r} is told no NameID, so of its"
+                f"note: [app:hub] nameless: {uwv!r} gets no NameID, so of its"
                 " sessions single logout is impossible (logout-impossible)"
             )
         ]
@@ -1751,7 +1751,7 @@ class TestWhatIsHardlyMeant:
         today = clock.utc(clock.now()).date()
         for days, notes in ((400, 1), (300, 0)):
             site.set(section, accessibility_date=str(today - timedelta(days=days)))
-            told = "is more than a year ago; draw up the accessibility statement anew"
+            told = "is more than a year ago; review the accessibility statement"
             note = f"note: [{section}] accessibility_date: {told}"
             assert self.notes(site, run) == notes * [note]
 

@@ -1049,7 +1049,7 @@ class TestVerifyAndDiff:
     def test_what_is_over_is_told(self, three, run, clock):
         run("sign")
         clock.shift(12 * 86_400)
-        assert "what is signed ends soon" in run("verify")
+        assert "the signature expires soon" in run("verify")
         clock.shift(3 * 86_400)
         assert "over since 2026-12-08" in run("verify", code=1)
 
@@ -1259,7 +1259,7 @@ class TestRollover:
         assert published() == 3
         assert not (www / "operator-next.crt").exists()
         assert "everything in order" in run("verify")
-        assert run("rollover").startswith("no rollover is under way; ")
+        assert run("rollover").startswith("no rollover has begun; ")
 
     def test_says_what_there_is_to_begin_with(self, three, run):
         before = contents(three)
@@ -1274,7 +1274,7 @@ class TestRollover:
 
     def test_begins_once(self, begun, run):
         before = contents(begun)
-        assert "is under way already" in run("rollover", "--start", code=1)
+        assert "has begun already" in run("rollover", "--start", code=1)
         (begun / "rollover.ini").unlink()
         assert "is there already" in run("rollover", "--start", code=1)
         assert contents(begun) == {
@@ -1284,8 +1284,8 @@ class TestRollover:
     def test_can_be_given_up_before_it_signs(self, begun, run):
         (begun / "rollover.ini").unlink()
         run("sign")
-        assert "no rollover is under way" in run("rollover")
-        assert "no rollover is under way" in run("rollover", "--ready", SITE, code=1)
+        assert "no rollover has begun" in run("rollover")
+        assert "no rollover has begun" in run("rollover", "--ready", SITE, code=1)
 
     def test_to_a_key_that_is_there(self, three, run, tmp_path):
         run("sign")

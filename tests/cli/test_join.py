@@ -306,7 +306,7 @@ class TestOnceMore:
         before = (ini.parent / "mijn.example.nl.key").read_bytes()
         result = join(text=APP)
         assert result.exit_code == 1
-        assert "bring that back" in result.output
+        assert "restore that file" in result.output
         assert (ini.parent / "mijn.example.nl.key").read_bytes() == before
 
     @pytest.mark.parametrize(
@@ -342,7 +342,10 @@ class TestWithoutAnIniFile:
         assert "eilogin is there already" in again.output
         other = run("join", "--app", "mysite:app", *arguments[2:], *ARGUMENTS)
         assert other.exit_code == 1
-        assert "and 'mysite:app' was said; change it there by hand" in other.output
+        assert (
+            "expected 'mysite:app', as you gave it; change it there by hand"
+            in other.output
+        )
 
     def test_its_folder_may_have_a_blank_in_its_name(self, run, folder, with_key):
         place = folder / "Mijn site"

@@ -69,14 +69,14 @@ class TestAtTheHub:
         result = end("anna\n")
         assert result.exit_code == 3
         assert "line 1: 1 session ended; 0 participants told\n" in result.output
-        assert f"  not reached yet, and told again: {UWV}\n" in result.output
+        assert f"  not reached yet, will retry: {UWV}\n" in result.output
         assert operators["filter:hub-trust"].hub.undelivered.count() == 1
 
     def test_tells_who_cannot_be_told(self, site, anna, end):
         site.set("app:hub", logout_binding=f"{UWV} browser")
         result = end("anna\n")
         assert result.exit_code == 3
-        assert f"  cannot be told (see the log): {UWV}\n" in result.output
+        assert f"  cannot be reached (see the log): {UWV}\n" in result.output
 
     def test_takes_a_name_of_a_participant_too(self, anna, end):
         result = end(f"{THERE.name_id}\n")
@@ -99,7 +99,7 @@ class TestAtTheHub:
         result = end("anna\n")
         assert result.exit_code == 3
         assert "1 session ended; 1 participant told\n" in result.output
-        assert "the hub above does not say that it ended hers" in result.output
+        assert "the hub above has not confirmed the logout" in result.output
 
     def test_tells_that_the_store_does_not_answer(self, anna, end, monkeypatch):
         def down(hub, who, above):
@@ -160,7 +160,7 @@ class TestAtAParticipant:
         assert result.exit_code == 3
         assert result.stdout == (
             f"1 session ended at {UWV}; it has confirmed 0\n"
-            "  not reached yet, and told again: 1\n"
+            "  not reached yet, will retry: 1\n"
         )
         hub = operators["filter:hub-trust"].hub
         assert hub.undelivered.count() == 1
@@ -171,7 +171,7 @@ class TestAtAParticipant:
         site.set("app:hub", logout_binding=f"{UWV} browser")
         result = end_at(UWV, "--yes")
         assert result.exit_code == 3
-        assert "  cannot be told (see the log): 1\n" in result.stdout
+        assert "  cannot be reached (see the log): 1\n" in result.stdout
 
     def test_where_nobody_is_has_nothing_to_end(self, site, end_at):
         result = end_at()

@@ -131,8 +131,8 @@ class TestShow:
         output = run("store", "show", file).output
         assert "sessions  2 live\n" in output
         assert (
-            "logouts   2 still to be told (eilogin logouts), and 1 with the citizen's"
-            " next logout\n" in output
+            "logouts   2 still to be delivered (eilogin logouts), and 1 with the"
+            " citizen's next logout\n" in output
         )
 
     def test_makes_no_store(self, run, file, tmp_path) -> None:
@@ -176,7 +176,7 @@ class TestShow:
             r"kind      (Redis|Valkey) \d+\.\d+.* at 127\.0\.0\.1:", output
         )
         assert "sessions  2\n" in output
-        assert "logouts   0 still to be told (eilogin logouts)\n" in output
+        assert "logouts   0 still to be delivered (eilogin logouts)\n" in output
         assert "values    1 " in output
         assert "kept by a server" in output
 

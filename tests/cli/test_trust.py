@@ -144,7 +144,7 @@ class TestWhatIsActive:
         passing = replace(source, passed=("urn:a", "urn:b"))
         state = replace(active.state, sources=(passing,))
         folder.note(replace(active, state=state))
-        assert "; 2 members passed over: of another source\n" in eilogin("show")
+        assert "; 2 members skipped: they come from another source\n" in eilogin("show")
 
     def test_is_asked_of_who_keeps_something(self, site, run):
         result = run("trust", "show", site.file)
@@ -229,7 +229,9 @@ class TestWhatWaits:
         path.write_bytes(path.read_bytes()[:-1])
         for word in (("diff",), ("approve", waiting), ("reject", waiting)):
             told = eilogin(*word, status=1)
-            assert "it is made anew from the metadata by 'eilogin trust refresh" in told
+            assert (
+                "it is made again from the metadata by 'eilogin trust refresh" in told
+            )
         assert "waits for approval" in eilogin("refresh")
         assert "is active now" in eilogin("approve", waiting)
 
@@ -282,7 +284,10 @@ class TestWhatWaits:
         self, waiting, operator, eilogin, folder
     ):
         told = eilogin("reject", waiting)
-        assert told == f"{SECTION}: {waiting} is rejected; what is active stays so\n"
+        assert (
+            told
+            == f"{SECTION}: {waiting} is rejected; the active metadata stays as it is\n"
+        )
         operator(other_key, days=32)
         assert "was rejected" in eilogin("refresh")
         assert eilogin("diff") == "nothing waits for approval\n"
@@ -370,7 +375,7 @@ class TestSeveralSites:
         assert first.waiting is None
         assert second.waiting is not None
         assert told.count("is rejected") == 1
-        assert "was not brought to its end; what became of it: eilogin trust" in told
+        assert "did not finish; to see the result: eilogin trust" in told
         assert "log.jsonl: No space left on device" in told
         assert "nothing was done" not in told
 
@@ -378,7 +383,7 @@ class TestSeveralSites:
         self, waiting, eilogin, folders, full_disk
     ):
         told = eilogin("approve", waiting, status=1)
-        assert re.search(r"; not begun at filter:\S+; what became of it: ", told)
+        assert re.search(r"; not begun at filter:\S+; to see the result: ", told)
         assert self.active(folders) == [False, False]
 
 
@@ -439,9 +444,7 @@ class TestWhatCannotBeCompared:
         assert "waits for approval" in eilogin("refresh")
         told = eilogin("diff")
         file = re.escape(str(kept.var / "federation.xml"))
-        because = (
-            rf"It waits because of:\n  {file}: what was active of it cannot be read"
-        )
+        because = rf"It waits because of:\n  {file}: its active metadata cannot be read"
         assert re.search(because, told)
         assert "Members added (3):" in told
         [state_id] = re.findall(r"approve \S+ (\S+)", told)
@@ -463,7 +466,7 @@ class TestWhatWasJudgedByOtherOptions:
         for word in ("show", "diff"):
             told = eilogin(word)
             assert kept_on in told
-            assert "judged anew, by the options of now, before anybody" in told
+            assert "needs a refresh with the current options before" in told
             assert cure in told
         told = eilogin("approve", kept_on, status=1)
         assert "was judged by other options than those of the last refresh" in told
@@ -473,7 +476,7 @@ class TestWhatWasJudgedByOtherOptions:
 
     def test_is_approved_once_that_is_done(self, kept_on, eilogin):
         assert "waits for approval" in eilogin("refresh")
-        assert "judged anew" not in eilogin("diff")
+        assert "needs a refresh" not in eilogin("diff")
         assert "is active now" in eilogin("approve", kept_on)
 
     def test_is_rejected_without_that(self, kept_on, eilogin):

@@ -71,7 +71,7 @@ class TestLogouts:
         result = run("logouts", waiting.file)
         assert result.exit_code == 0
         assert result.output == (
-            f"{UWV}: told again at 2026-11-24T09:00:30+00:00;"
+            f"{UWV}: retry at 2026-11-24T09:00:30+00:00;"
             " since 2026-11-24T09:00:00+00:00, tried again once"
             " (peer-unavailable), until 2026-11-24T11:00:00+00:00\n"
         )
@@ -84,18 +84,21 @@ class TestLogouts:
         """And no more where whoever told them must have died."""
         told = run("logouts", waiting.file).output
         assert told == (
-            f"{UWV}: being told now; since 2026-11-24T09:00:00+00:00,"
+            f"{UWV}: being sent now; since 2026-11-24T09:00:00+00:00,"
             " until 2026-11-24T11:00:00+00:00\n"
         )
         clock.shift(LATER)
         told = run("logouts", waiting.file).output
-        assert told.startswith(f"{UWV}: told again at 2026-11-24T09:00:09+00:00; since")
+        assert told.startswith(f"{UWV}: retry at 2026-11-24T09:00:09+00:00; since")
 
     @pytest.mark.parametrize(
         ("is_partial", "told"),
         [
-            (False, "browser: waits for her browser, or her next logout"),
-            (True, "partly: has logged her out, but maybe not all behind it"),
+            (False, "browser: waits for the visitor's browser, or their next logout"),
+            (
+                True,
+                "partly: ended its session, maybe not those of its applications",
+            ),
         ],
     )
     def test_that_nobody_tells_by_himself_say_so(
@@ -146,7 +149,7 @@ class TestLogouts:
 
     def test_that_have_reached_all_are_not_there(self, site, run):
         result = run("logouts", site.file)
-        assert result.output == "no logout waits to be told\n"
+        assert result.output == "no logout is pending\n"
         assert run("logouts", site.file, "--json").output == ""
 
     def test_of_a_file_without_a_hub(self, tmp_path, run):
@@ -198,7 +201,7 @@ class TestAHubBehindAnother:
 
     def test_is_reached_through_them(self, below, run):
         result = run("logouts", below.file)
-        assert result.output == "no logout waits to be told\n"
+        assert result.output == "no logout is pending\n"
 
 
 class TestWork:
@@ -222,7 +225,7 @@ class TestWork:
         clock.shift(LATER)
         result = run("work", waiting.file, "--once")
         assert f"{HUB}: 1 participant told" in result.output
-        assert "no logout waits" in run("logouts", waiting.file).output
+        assert "no logout is pending" in run("logouts", waiting.file).output
 
     def test_once_says_that_the_store_is_away(self, waiting, run, monkeypatch):
         def fail(hub):

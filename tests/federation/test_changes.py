@@ -443,7 +443,7 @@ def test_of_many_the_first_are_told_and_what_waits_before_the_others():
     new[100] = replace(new[100], required_level="", sso_domain="zorg")
     changes = compare(of(*many(120)), of(*new))
     kind, *lines = changes.lines
-    assert kind == "What the operator rules (1):"
+    assert kind == "Rules of the operator (1):"
     assert lines[0].startswith("  ! https://site-100.test/: shares a session")
     assert lines[1] == "Other (120):"
     assert lines[-1] == "    and 70 more"

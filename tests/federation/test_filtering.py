@@ -100,7 +100,7 @@ def test_who_is_wanted_in_one_role_has_no_other(federation):
 def test_how_many_are_passed_over_is_told(federation):
     found = federation(role="participant")
     assert found.remarks == (
-        "all.xml: 2 of 4 members passed over, as its line of 'federation' wants it",
+        "all.xml: 2 of 4 members skipped, as its line of 'federation' wants it",
         f"entity '{UWV}': a key",
     )
     assert federation().remarks[0] == f"entity '{UWV}': a key"

@@ -161,7 +161,7 @@ class TestAFolder:
     def test_of_another_user_is_refused(self, folder, of_all, by):
         place = folder.path.parent if of_all else folder.path
         by(4711, place)
-        told = rf"{place} is of the user with the number \d+, who so decides"
+        told = rf"{place} belongs to the user with the number \d+, who could decide"
         with pytest.raises(ConfigurationError, match=told):
             folder.prepare()
 
@@ -179,7 +179,7 @@ class TestAFolder:
             "_both",
             lambda self: [(self.path.parent, found), (self.path, other)],
         )
-        with pytest.raises(ConfigurationError, match=r"number 4713, who so decides"):
+        with pytest.raises(ConfigurationError, match=r"number 4713, who could decide"):
             folder.require_safe()
 
     @pytest.fixture

@@ -924,7 +924,7 @@ class TestWhatCannotBeCompared:
     def test_waits(self, site, sources, broken):
         sources.publish(HUB, UWV, STAD)
         [reason] = refresh(site, broken).reasons
-        assert reason.startswith(f"{sources.url}: what was active of it cannot be read")
+        assert reason.startswith(f"{sources.url}: its active metadata cannot be read")
         with pytest.raises(
             ConfigurationError, match=r"waits for approval.*cannot be r"
         ):
@@ -947,7 +947,7 @@ class TestWhatCannotBeCompared:
         (sources.folder / "stad.xml").write_bytes(sources.made(STAD, moved=[STAD]))
         sources.publish(HUB, UWV, moved=[HUB])
         lost, *moved = refresh(site, folder).reasons
-        assert lost.startswith(f"{sources.folder}/stad.xml: what was active of it")
+        assert lost.startswith(f"{sources.folder}/stad.xml: its active metadata")
         assert all(one.startswith(f"{HUB}: hub: ") for one in moved)
         assert moved
 

@@ -99,6 +99,12 @@ class TestTheUnitOfSystemd:
         assert told == []
         assert ran.returncode == 0, ran.stderr
 
+    def test_takes_the_lines_for_numbers_of_several_processes(self, unit):
+        (text,) = blocks(SERVERS, "systemd", "ini")
+        (more,) = blocks("production/metrics.rst", "Several processes", "ini")
+        ran = unit(text.replace("[Service]\n", f"[Service]\n{more}\n"))
+        assert (ran.returncode, "eilogin.service" in ran.stderr) == (0, False)
+
     def test_a_line_that_systemd_does_not_know_is_found(self, unit):
         (text,) = blocks(SERVERS, "systemd", "ini")
         ran = unit(text.replace("NoNewPrivileges", "NoNewPrivilege"))

@@ -1,0 +1,125 @@
+"""The pages for a help desk quote the sentences as the catalogues have them."""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+from kinds_of_pages import KINDS, page_of
+from lxml import html
+
+from eilogin.visit import digid
+from eilogin.web.catalogues import sentences
+
+MANUAL = Path(__file__).parents[2] / "contrib/manual"
+PAGES = (MANUAL / "help-desk.rst", MANUAL / "help-desk-visits.rst")
+
+#: Kinds of pages with which nobody calls: a demo, a portal, a statement, the way on.
+_NOT_QUOTED = re.compile(
+    r"(guide|portal|accessibility|auto-post|logged-out-in-frame)\b"
+)
+#: Of a sentence, where a value is.
+_VALUE = re.compile(r"%\(\w+\)s|\{\w+\}")
+
+
+def as_quoted(sentence):
+    """Return a sentence as the pages quote it."""
+    shown = sentence.replace("%(reference)s", "K7F-4MP").replace("\u00ad", "")
+    return _VALUE.sub("…", shown).replace("%%", "%")
+
+
+def known():
+    """Return the key of each sentence, and what it says in Dutch and in English."""
+    dutch, english = sentences("nl"), sentences("en")
+    texts = {key: (as_quoted(dutch[key]), as_quoted(english[key])) for key in english}
+    of_digid = {one: digid.error_texts(one, "") for one in digid.TEXTS}
+    of_digid["cancelled"] = digid.cancel_texts("", "")
+    for name, said in of_digid.items():
+        texts[f"digid {name}"] = (said["nl"], said["en"])
+    return texts
+
+
+def quoted(text):
+    """Return each pair of sentences of a page: Dutch in bold, then English."""
+    tree = publish_doctree(text, settings_overrides={"report_level": 5})
+    pairs = []
+    for block in tree.findall(nodes.line_block):
+        lines = [" ".join(line.astext().split()) for line in block.findall(nodes.line)]
+        pairs += zip(lines[::2], lines[1::2], strict=True)
+    return pairs
+
+
+def faults(text, texts):
+    """Say which line of a page to change, for each quote that no page shows."""
+    lines = text.splitlines()
+
+    def place(part):
+        return next((i for i, line in enumerate(lines, 1) if part in line), "?")
+
+    for dutch, english in quoted(text):
+        if (dutch, english) in texts.values():
+            continue
+        both = {f"{nl} {en}": key for key, (nl, en) in texts.items()}
+        near = get_close_matches(f"{dutch} {english}", both, n=1, cutoff=0)[0]
+        # The key is the one of the language that did not change, if there is one.
+        same = [key for key, pair in texts.items() if {dutch, english} & {*pair}]
+        key = same[0] if same else both[near]
+        for said, now in zip((dutch, english), texts[key], strict=True):
+            if said != now:
+                yield f"line {place(said)}: {said!r} is now {now!r} ({key})"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_quotes_the_sentences_of_the_pages_exactly(page):
+    text = page.read_text("utf-8")
+    assert len(quoted(text)) > 40
+    found = list(faults(text, known()))
+    assert found == [], f"change {page.name}:\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("language", [0, 1], ids=["Dutch", "English"])
+def test_a_changed_sentence_fails_with_the_line_to_change(language):
+    text = PAGES[0].read_text("utf-8")
+    texts = known()
+    key = "no_access.title"
+    before = texts[key][language]
+    after = [*texts[key]]
+    after[language] = "Geen toegang"
+    line = text[: text.index(before)].count("\n") + 1
+    found = set(faults(text, {**texts, key: tuple(after)}))
+    assert found == {f"line {line}: {before!r} is now 'Geen toegang' ({key})"}
+
+
+def test_has_the_heading_of_every_kind_of_page():
+    everything = [
+        dutch for page in PAGES for dutch, _ in quoted(page.read_text("utf-8"))
+    ]
+    patterns = [re.escape(one).replace("…", ".+") for one in everything]
+    # The cancelled login of DigiD in the catalogue of kinds has words of its own.
+    patterns.append("U heeft het inloggen geannuleerd")
+    # A login at the hub itself has no service in its heading.
+    patterns.append(re.escape(sentences("nl")["button.log_in"]))
+    missing = {}
+    for name, kind in KINDS.items():
+        if kind.session is not None or _NOT_QUOTED.match(name):
+            continue
+        heading = html.fromstring(page_of(kind, "nl").body).find(".//h1")
+        said = " ".join(heading.text_content().split())
+        if not any(re.fullmatch(one, said) for one in patterns):
+            missing[name] = said
+    assert missing == {}
+
+
+@pytest.mark.parametrize(
+    "keys", [r"warning\.(?!button|minute|second)", r"sign_in\.problem\."]
+)
+def test_quotes_every_sentence_of_the_dialog_and_of_a_refused_password(keys):
+    everything = [
+        dutch for page in PAGES for dutch, _ in quoted(page.read_text("utf-8"))
+    ]
+    said = [
+        as_quoted(text) for key, text in sentences("nl").items() if re.match(keys, key)
+    ]
+    assert [one for one in said if one not in everything] == []

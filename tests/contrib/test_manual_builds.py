@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from manual_blocks import block
 
 pytestmark = pytest.mark.any_python
 
@@ -86,3 +87,18 @@ def test_refuses_dead_links_and_a_page_that_the_map_does_not_list(copy, tmp_path
 def test_man_pages_build(tmp_path):
     ran = build(HOUSE, tmp_path, "man")
     assert (ran.stderr, ran.returncode) == ("", 0)
+    assert (
+        ".SH EILOGIN CHECK" in (tmp_path / "man/eilogin.1").read_text("utf-8").upper()
+    )
+    assert "max_session" in (tmp_path / "man/eilogin.ini.5").read_text("utf-8")
+
+
+def test_the_manual_says_how_to_build_it():
+    """With the options of this test and of CI."""
+    install, html, man = block(
+        "develop/contributing.rst", "Build the manual"
+    ).splitlines()
+    assert install == ".venv/bin/pip install -e '.[docs]'"
+    gate = (HOUSE / ".ci" / "run").read_text("utf-8")
+    for line in (html, man):
+        assert line.replace("sphinx-build -W", "sphinx-build -q -W") in gate

@@ -34,7 +34,7 @@ LONGEST_NOTE = 2000
 
 #: The parts around every page, by name.
 TEXTS = {
-    "portal": "{MijnOverheid|MyGovernment}",
+    "portal": "MijnOverheid",
     "log in": "{Inloggen|Log in}",
     "log out": "{Uitloggen|Log out}",
     "note": "{Mijn notitie|My note}",

@@ -303,6 +303,11 @@ class SingleSignOn:
         until = min(login.ends, login.seen + sessions.idle)
         return KnownHere(where_in(environ, login), until)
 
+    def _username(self, login: Login) -> str:
+        """Return the username of the visitor; "" if they sign in elsewhere."""
+        sign_in = self._sign_in
+        return sign_in.username_of(login.subject) if isinstance(sign_in, SignIn) else ""
+
     def _choices(
         self, environ: "WSGIEnvironment", question: Question, login: Login
     ) -> Mapping[str, Any]:
@@ -324,6 +329,8 @@ class SingleSignOn:
             # Its redirects lead on to the participant.
             form_action=[question.acs_url],
             action=action,
+            cancel_url=f"{action}&cancel=1",
+            known_as=self._username(login),
             name=trust.federation.name_of(question.issuer, language),
             service_logo=trust.federation.logo_of(question.issuer, language),
             services=services_of(trust, known.participants, language),

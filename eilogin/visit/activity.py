@@ -7,7 +7,7 @@ and the instant of the last activity. It sends one at most every five minutes fo
 session, and only after new activity. The requests of visitors never wait for it.
 
 Activity is what the idle limit counts here: a page or form that the visitor looks at,
-and the button "Go on" of the warning. With ``profile = digid`` nothing is sent.
+and the button of the warning. With ``profile = digid`` nothing is sent.
 
 The thread runs only while there are such visitors: servers fork.
 """

@@ -220,7 +220,7 @@ class SecondChance:
             login_url=login_address(environ, target, level),
             name=name_of(_own(environ), language_of(environ)),
             idle_hours=idle_limit(environ) / 3600 or None,
-            kept_hours=LIFETIME / 3600,
+            kept_until=clock.now() + LIFETIME,
             **why_again(environ, level),
         )
 

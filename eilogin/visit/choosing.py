@@ -29,6 +29,7 @@ from eilogin import clock
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
 from eilogin.visit.asking import login_address
+from eilogin.visit.targets import public_page
 from eilogin.web import environ as env
 from eilogin.web import sparing_log
 from eilogin.web.cookies import Cookie
@@ -203,6 +204,7 @@ def page(
         service=name_of(trust.own, language),
         last=known,
         hubs=sorted(choices.values(), key=lambda choice: choice.name.casefold()),
+        back_url=public_page(environ),
     )
 
 

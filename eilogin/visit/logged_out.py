@@ -94,6 +94,7 @@ class LoggedOut:
             telephone=own.telephone,
             website_url=website,
             hub_url=_page_of_hub(environ) if wants_hub else "",
+            hub_name=_name_of_hub(environ),
             login_url=own.url("login"),
         )
 
@@ -102,6 +103,13 @@ def _page_of_hub(environ: "WSGIEnvironment") -> str:
     """Return the page for visitors in the metadata of the visitor's hub, or ""."""
     hub = choosing.known_hub(environ)
     return env.trust(environ).federation.link_of(hub, language_of(environ))
+
+
+def _name_of_hub(environ: "WSGIEnvironment") -> str:
+    """Return the name of the visitor's hub in the language of the page, or ""."""
+    hub = choosing.known_hub(environ)
+    federation = env.trust(environ).federation
+    return federation.name_of(hub, language_of(environ)) if hub else ""
 
 
 def _website(environ: "WSGIEnvironment", target: str) -> str | None:

@@ -50,6 +50,8 @@ class _WayBack(NamedTuple):
     back_url: str
     #: ``page``, ``website`` or ``hub``.
     back_to: str
+    #: The name of the hub, or "".
+    back_name: str = ""
 
 
 class NoLogin:
@@ -274,7 +276,9 @@ class NoLogin:
         found = self._first_open(environ, (_link_of(trust.own), root(site)))
         if found:
             return _WayBack(found, "website")
-        return _WayBack(trust.federation.link_of(hub, language_of(environ)), "hub")
+        federation, language = trust.federation, language_of(environ)
+        name = federation.name_of(hub, language) if hub else ""
+        return _WayBack(federation.link_of(hub, language), "hub", name)
 
     def public_page(self, environ: "WSGIEnvironment") -> str:
         """Return a page of this site that needs no login, or ""."""

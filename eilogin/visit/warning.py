@@ -152,7 +152,9 @@ class EndWarning:
         made = self._made
         if made is None or made.own is not own:
             colours = own.accent.css.replace(":root", ":host") if own.accent else ""
-            script = _script(self._seconds, own.templates, colours)
+            host = urlsplit(own.public_url).hostname or ""
+            names = tuple(own.names.items()) or (("en", host),)
+            script = _script(self._seconds, own.templates, colours, names)
             self._made = made = _made(own, script)
         return made
 
@@ -244,12 +246,18 @@ class _Script(NamedTuple):
 
 
 @cache
-def _script(seconds: float, templates: Path | None, accent: str) -> _Script:
+def _script(
+    seconds: float,
+    templates: Path | None,
+    accent: str,
+    names: tuple[tuple[str, str], ...],
+) -> _Script:
     """The file, in a scope of its own, called with its settings: made once.
 
-    ``accent`` is CSS with the site's own colours, or "".
+    ``accent`` is CSS with the site's own colours, or ""; ``names`` are those of the
+    site by language.
     """
-    told = Pages().texts("warning_texts.json", templates)
+    told = Pages().texts("warning_texts.json", templates, dict(names))
     texts = {language: json.loads(text) for language, text in told.items()}
     settings = {"warnSeconds": seconds, "texts": texts, "accent": accent}
     source = resources.files(__package__).joinpath(_FILE).read_text("utf-8")

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,11 @@ def links_of(own: "Own") -> Sequence[tuple[str, str]]:
 
 def name_of(own: "Own", language: str) -> str:
     """Return our name in a language; if it has none, in English, or else in Dutch."""
-    names = own.names
+    return name_among(own.names, language)
+
+
+def name_among(names: Mapping[str, str], language: str) -> str:
+    """Return the name in a language among those by language, or another; or ""."""
     return names.get(language) or names.get("en") or names.get("nl", "")
 
 

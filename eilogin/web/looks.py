@@ -185,7 +185,8 @@ def _duration(language: str) -> Any:
             unit = "minute" if minutes % 60 else "hour"
             return format_unit(count, unit, locale=locale)
         one, more = units[language]
-        return f"{count} {one if count == 1 else more}"
+        # They stay on one line.
+        return f"{count}\N{NO-BREAK SPACE}{one if count == 1 else more}"
 
     return duration
 

@@ -38,7 +38,7 @@ from eilogin.errors import (
     Unavailable,
 )
 from eilogin.web import environ as env
-from eilogin.web.frame import frame_of
+from eilogin.web.frame import frame_of, name_among
 from eilogin.web.languages import choices, chosen_here, language_of
 from eilogin.web.looks import Look, languages_of, look_of, packaged
 from eilogin.web.references import new_reference
@@ -147,14 +147,19 @@ class Pages:
         response.headerlist.extend(headers)
         return response
 
-    def texts(self, template: str, folder: Path | None) -> Mapping[str, str]:
+    def texts(
+        self, template: str, folder: Path | None, names: Mapping[str, str]
+    ) -> Mapping[str, str]:
         """What ``template`` says in each language: for what is no page of its own.
 
-        ``folder`` is that of the site (``templates``), if it has one.
+        ``folder`` is that of the site (``templates``), if it has one. ``names`` are
+        those of the site by language.
         """
         look = look_of(self._packages, folder)
         return {
-            language: look.render(language, template, {})
+            language: look.render(
+                language, template, {"site_name": name_among(names, language)}
+            )
             for language in languages_of(folder)
         }
 

@@ -521,7 +521,7 @@ def test_a_form_of_such_an_application_leads_to_a_page_and_not_to_the_hub(served
     assert browser.page.status_int == 403
     _, _, answer = served.heard[-1]
     assert is_guarded(answer)
-    browser.click("Inloggen in een nieuw tabblad")
+    browser.click("Open een nieuw tabblad om in te loggen")
     browser.press("Inloggen", username="bram", password="demo-bram")
     assert urlsplit(browser.url).hostname == STAD
     assert "user=[" in browser.text

@@ -152,7 +152,7 @@ class TestAnotherCitizen:
     ):
         anna.send_photo().browser.click("Opnieuw inloggen")
         bram = citizen("bram", anna.browser).type_password()
-        assert "Opnieuw versturen?" not in bram.browser.text
+        assert "Formulier opnieuw versturen?" not in bram.browser.text
         assert bram.browser.page.status_int == 403
         assert application.received == []
         assert pieces() == [], "and it is gone"
@@ -240,7 +240,7 @@ class TestWhoFillsTheStore:
         assert "is niet verwerkt" in bram.browser.text
         anna.browser.click("Opnieuw inloggen")
         anna.type_password()
-        assert "Opnieuw versturen?" in anna.browser.text
+        assert "Formulier opnieuw versturen?" in anna.browser.text
 
 
 class TestWhoWritesInTheStore:

@@ -38,8 +38,8 @@ def send(connection, body, **headers):
 @pytest.mark.parametrize(
     ("language", "title"),
     [
-        ("nl", "Wat u hebt verstuurd, is te groot"),
-        ("en-GB", "What you sent is too large"),
+        ("nl", "Uw formulier is te groot"),
+        ("en-GB", "Your form is too large"),
     ],
 )
 def test_is_a_page_that_says_the_limit_after_the_whole_body(served, language, title):

@@ -57,7 +57,7 @@ def test_another_host_is_misdirected_and_not_reflected(browser, host):
         "/", headers={"Host": host, "Accept-Language": "en"}, status=421
     )
     assert answer.status == "421 Misdirected Request"
-    assert "There is no website here by this name" in answer.text
+    assert "There is no website at this address" in answer.text
     assert "evil" not in answer.text
     assert "<b>" not in answer.text
 

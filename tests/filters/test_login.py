@@ -121,7 +121,7 @@ class TestAStranger:
         citizen.browser.post(STAD, text="bezwaar")
         assert citizen.browser.page.status_int == 403
         assert witness.seen == []
-        citizen.browser.click("Inloggen in een nieuw tabblad")
+        citizen.browser.click("Open een nieuw tabblad om in te loggen")
         assert citizen.was_asked()
 
     def test_with_a_script_gets_json(self, citizen, witness):
@@ -740,7 +740,7 @@ def test_an_address_that_takes_no_form_leads_to_the_home_page(call, language):
     address = "https://stad.test/eilogin/login"
     answer = call("POST", address, Accept_Language=language)
     assert answer.status_int == 405
-    home = {"nl": "Naar de startpagina", "en": "To the home page"}[language]
+    home = {"nl": "Naar de startpagina", "en": "Go to the home page"}[language]
     links = re.findall(
         r'<a class="button" href="([^"]*)">\s*([^<]*?)\s*</a>', answer.text
     )

@@ -49,9 +49,9 @@ PARTLY_TOLD = "Bij een of meer andere diensten is uitloggen niet gelukt."
 #: What a stranger reads who logs out.
 NOT_HERE = {
     "nl": "U bent hier niet ingelogd Bij andere diensten bent u misschien nog "
-    "ingelogd. Sluit nu alle vensters van uw browser, zeker op een gedeelde computer.",
+    "ingelogd. Sluit nu uw hele browser, zeker als anderen dit apparaat ook gebruiken.",
     "en": "You are not logged in here You may still be logged in to other services. "
-    "Close all windows of your browser now, especially on a shared computer.",
+    "Close your whole browser now, especially if others use this device too.",
 }
 
 

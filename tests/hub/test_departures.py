@@ -138,7 +138,7 @@ class TestAParticipantThatLeaves:
         federation.down.add("stad.test")
         anna.browser.visit("https://inloggen.test/")
         anna.browser.press("Overal uitloggen")
-        assert "stad.test Nog niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen nog niet gelukt" in anna.browser.text
         federation.down.clear()
         work(10)
         anna.browser.visit("https://inloggen.test/logout")

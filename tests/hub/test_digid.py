@@ -1031,7 +1031,10 @@ class TestWhoIsLoggedInAlready:
 
     def test_sees_until_when_and_is_led_on_after_that(self, shown, uwv, clock):
         """Without a script too; with one, the minutes are counted."""
-        assert "Dat kan tot 10.15 uur. Daarna logt u opnieuw in." in shown.browser.text
+        assert (
+            "Dat kan tot 10.15 uur. Daarna moet u opnieuw inloggen."
+            in shown.browser.text
+        )
         assert 'data-seconds="840"' in shown.browser.page.text
         assert "Nog minuten" in shown.browser.text, "and the time between them"
         seconds, _, url = shown.browser.page.headers["Refresh"].partition("; url=")

@@ -158,7 +158,7 @@ class TestAParticipantWithoutSoap:
         assert "nog niet overal uitgelogd" in anna.browser.text
         assert "stad.test" in anna.browser.text
         assert "Kijk opnieuw" not in anna.browser.text
-        assert "stad.test Niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen niet gelukt" in anna.browser.text
         assert "land.test Uitgelogd om" in anna.browser.text
         assert (
             f"{STAD_ENTITY!r} takes a LogoutRequest by none of SOAP, HTTP-Redirect,"
@@ -200,7 +200,7 @@ class TestAParticipantThatDoesNotAnswer:
         assert 'id="done"' in shown.text
         anna.browser.click("Ga verder")
         assert "nog niet overal uitgelogd" in anna.browser.text
-        assert "stad.test Nog niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen nog niet gelukt" in anna.browser.text
         assert "land.test Uitgelogd om" in anna.browser.text
         anna.browser.click("Ga verder")
         partly = (messages.SUCCESS, messages.PARTIAL_LOGOUT)

@@ -127,7 +127,7 @@ class TestALogoutThroughTheBrowser:
         assert "U wordt uitgelogd" in anna.browser.text
         anna.browser.click("Ga verder")
         assert "nog niet overal uitgelogd" in anna.browser.text
-        assert "stad.test Nog niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen nog niet gelukt" in anna.browser.text
         assert "land.test Uitgelogd om" in anna.browser.text
         assert anna.is_in == {"uwv.test", "stad.test"}
         anna.browser.click("Ga verder")
@@ -708,7 +708,7 @@ class TestTheButton:
         anna.browser.press("Overal uitloggen")
         anna.browser.click("Ga verder")
         assert "nog niet overal uitgelogd" in anna.browser.text
-        assert "stad.test Nog niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen nog niet gelukt" in anna.browser.text
         assert "land.test Uitgelogd om" in anna.browser.text
         assert "Ga verder" not in anna.browser.text
         assert anna.is_in == {"stad.test"}

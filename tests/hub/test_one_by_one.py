@@ -237,7 +237,7 @@ class TestAParticipantThatKeepsHer:
         assert anna.is_in == {"uwv.test", "land.test"}
         text = anna.browser.text
         assert "stad.test Uitgelogd om" in text
-        assert "land.test Niet bereikt" in text
+        assert "land.test Hier is uitloggen niet gelukt" in text
         assert "Verder uitloggen" not in text
         assert len(kept.came) == 1, "she would stay there again"
         anna.browser.click("Ga verder")
@@ -274,7 +274,7 @@ class TestAParticipantThatKeepsHer:
         assert len(land.came) == 1
         assert "stad.test" not in anna.is_in
         anna.browser.visit(f"{HUB}/logout")
-        assert "land.test Nog niet bereikt" in anna.browser.text
+        assert "land.test Hier is uitloggen nog niet gelukt" in anna.browser.text
         assert "Verder uitloggen" not in anna.browser.text
 
     @pytest.mark.usefixtures("told_in_browser")
@@ -298,7 +298,12 @@ class TestAParticipantThatKeepsHer:
 class TestAnAnswerThatIsNoGood:
     """It is not believed, and she goes on to the next."""
 
-    def is_told_on(self, anna, outcome, told="Niet bereikt"):
+    def is_told_on(
+        self,
+        anna,
+        outcome,
+        told="Hier is uitloggen niet gelukt",
+    ):
         text = anna.browser.text
         assert f"land.test {told}" in text
         assert "stad.test Uitgelogd om" in text
@@ -315,7 +320,7 @@ class TestAnAnswerThatIsNoGood:
     ):
         answers("land.test", says(messages.SUCCESS, messages.PARTIAL_LOGOUT))
         log_out()
-        told = "Uitgelogd, maar misschien niet bij alle diensten die hierbij horen"
+        told = "Uitgelogd, maar bij diensten die hierbij horen"
         self.is_told_on(anna, outcome, told)
 
     @pytest.fixture
@@ -375,7 +380,7 @@ class TestAnAnswerThatIsNoGood:
         anna.browser.click("Naar de startpagina")
         anna.browser.click("Bekijk waar u bent uitgelogd")
         assert len(land.came) == 1
-        assert "land.test Niet bereikt" in anna.browser.text
+        assert "land.test Hier is uitloggen niet gelukt" in anna.browser.text
         assert "stad.test Uitgelogd om" in anna.browser.text
 
     def test_does_not_keep_its_other_messages_back(
@@ -404,7 +409,7 @@ class TestAnAnswerThatIsNoGood:
         anna.browser.visit(f"{HUB}/logout")
         anna.browser.click("Verder uitloggen")
         assert len(land.came) == 1
-        assert "land.test Niet bereikt" in anna.browser.text
+        assert "land.test Hier is uitloggen niet gelukt" in anna.browser.text
 
 
 class TestAnAnswerThatIsNotExpected:
@@ -431,7 +436,7 @@ class TestAnAnswerThatIsNotExpected:
         log_out()
         answer = next(url for url in anna.browser.trail if "SAMLResponse=" in url)
         anna.browser.visit(answer)
-        assert "stad.test Niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen niet gelukt" in anna.browser.text
         assert len(stad.came) == 1
 
     def test_comes_from_another_browser(self, after, another):

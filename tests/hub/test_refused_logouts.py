@@ -174,8 +174,10 @@ LOST = {
     "unknown": UNKNOWN,
 }
 TRIES = 3
-RETRYING = "stad.test Nog niet bevestigd. Wij proberen het opnieuw."
-REFUSED = "stad.test Bereikt, maar niet bevestigd. Misschien bent u daar nog ingelogd."
+RETRYING = (
+    "stad.test Deze dienst heeft het nog niet bevestigd. Wij blijven het proberen."
+)
+REFUSED = "stad.test Deze dienst heeft het niet bevestigd."
 
 
 @pytest.fixture
@@ -283,7 +285,7 @@ class TestOverSoap:
         stad = speaks(LOST["shibboleth"])
         stad.changes = changes
         press(anna.browser)
-        assert "stad.test Nog niet bereikt" in receipt()
+        assert "stad.test Hier is uitloggen nog niet gelukt" in receipt()
         assert retries(stad) > TRIES
 
     def test_is_not_counted_by_what_another_key_signed(
@@ -292,7 +294,7 @@ class TestOverSoap:
         stad = speaks(LOST["shibboleth"])
         stad.party = party("stad.test", attacker_key)
         press(anna.browser)
-        assert "stad.test Nog niet bereikt" in receipt()
+        assert "stad.test Hier is uitloggen nog niet gelukt" in receipt()
         assert retries(stad) > TRIES
 
     def test_keeps_a_hub_above_from_hearing_that_all_know(
@@ -391,7 +393,7 @@ class TestOneThatAnswersSoapWithAPage:
         press(anna.browser)
         assert len(anna.browser.open_frames()) == 1
         assert self.run(federation, clock) == 1
-        assert "stad.test Niet bereikt" in receipt()
+        assert "stad.test Hier is uitloggen niet gelukt" in receipt()
 
     def test_is_asked_in_her_browser_with_the_next_logout(
         self, federation, anna, clock, speaks, logs_out_again, receipt

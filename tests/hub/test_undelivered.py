@@ -268,7 +268,7 @@ class TestTellingAgain:
         left("stad.test")
         leaves("stad.test")
         anna.browser.visit("https://inloggen.test/logout")
-        assert "stad.test Nog niet bereikt" in anna.browser.text
+        assert "stad.test Hier is uitloggen nog niet gelukt" in anna.browser.text
 
     def test_is_promised_of_nobody_of_whom_no_metadata_is_left(
         self, left, anna, leaves, monkeypatch
@@ -279,8 +279,8 @@ class TestTellingAgain:
         leaves("stad.test")
         anna.browser.visit("https://inloggen.test/logout")
         text = anna.browser.text
-        assert "stad.test Niet bereikt" in text
-        assert "land.test Nog niet bereikt" in text
+        assert "stad.test Hier is uitloggen niet gelukt" in text
+        assert "land.test Hier is uitloggen nog niet gelukt" in text
 
     @pytest.fixture
     def older(self, federation, left, leaves):
@@ -754,7 +754,7 @@ class TestWhoIsNotToldForSheIsInThereAgain:
 
 PARTLY = messages.SUCCESS, messages.PARTIAL_LOGOUT
 #: What she reads of who has said so.
-MAYBE = "stad.test Uitgelogd, maar misschien niet bij alle diensten die hierbij horen"
+MAYBE = "stad.test Uitgelogd, maar bij diensten die hierbij horen"
 
 
 class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
@@ -789,8 +789,8 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
         for text in (anna.browser.text, reads()):
             assert MAYBE in text
             assert "land.test Uitgelogd om 10.00 uur" in text
-            assert "Niet bereikt" not in text
-            assert "Sluit nu alle vensters" in text
+            assert "Hier is uitloggen niet gelukt" not in text
+            assert "Sluit nu uw hele browser" in text
             assert "Kijk opnieuw" not in text, "nothing will come of it by itself"
 
     def test_is_told_no_more_by_itself(self, logs_out, hub, clock, delivered, reads):
@@ -844,7 +844,7 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
         """Of which stad has not heard at all."""
         left("stad.test")
         proof = anna.browser.cookie("inloggen.test", "__Host-eilogin-logging-out")
-        assert "stad.test Nog niet bereikt" in reads()
+        assert "stad.test Hier is uitloggen nog niet gelukt" in reads()
         clock.shift(2)
         citizen.sign_in()
         with answers("stad.test", *PARTLY):

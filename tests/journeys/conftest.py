@@ -25,7 +25,7 @@ def show_visitor(environ, start_response):
 
 
 def go_on(browser, host="uwv.test", scheme="https"):
-    """Press "Go on" in the warning of an open page."""
+    """Press "Stay logged in" in the warning of an open page."""
     origin = f"{scheme}://{host}"
     request = Request.blank(f"{origin}/eilogin/session", method="POST")
     cookies = browser.cookies(host.partition(":")[0]).items()

@@ -26,7 +26,7 @@ def reports(federation):
 
 
 def work(federation, anna, clock, minutes):
-    """Press "Go on" every 13 minutes, without any navigation."""
+    """Press "Stay logged in" every 13 minutes, without any navigation."""
     for _ in range(0, minutes, 13):
         clock.shift(13 * MINUTE)
         go_on(anna.browser)

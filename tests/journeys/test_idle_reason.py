@@ -106,7 +106,7 @@ def test_the_page_promises_no_more_than_it_keeps(anna):
     )
     anna.type_password()
     anna.visit(f"{HUB}/")
-    assert "Als u 15 minuten niets doet, logt u opnieuw in." in anna.browser.text
+    assert "Als u 15 minuten niets doet, moet u opnieuw inloggen." in anna.browser.text
 
 
 def test_nothing_of_it_is_in_an_address_that_is_shown(clock, anna):

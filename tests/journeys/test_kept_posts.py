@@ -19,7 +19,7 @@ PAGE = """<form method="post" action="bezwaar?jaar=2026&amp;soort=a%20b">
 <textarea name="waarom"></textarea><button>Versturen</button></form>"""
 SCAN = File("scan.pdf", bytes(range(256)) * 40 + b"\r\n--\r\n", "application/pdf")
 WHY = "Het klopt niet: één regel,\r\nnog een regel & een teken ☂"
-KEPT = "Wat u hebt verstuurd, hebben wij 1 uur bewaard."
+KEPT = "Wij bewaren uw formulier tot "
 IDLE = "U bent uitgelogd, omdat u 15 minuten niets hebt gedaan."
 
 
@@ -145,7 +145,7 @@ def test_a_form_is_sent_again_byte_for_byte_after_one_click(
     assert IDLE in browser.text
     assert KEPT in browser.text
     log_in_again(anna_too_late)
-    assert browser.title.startswith("Opnieuw versturen?")
+    assert browser.title.startswith("Formulier opnieuw versturen?")
     assert "/mijn/bezwaar" in browser.text
     assert "10.16 uur" in browser.text
     assert application.received == [], "nothing is ever sent by itself"
@@ -460,7 +460,7 @@ def test_a_double_click_sends_it_once(anna_too_late, application):
     browser.page, browser.url = form
     browser.press("Verstuur opnieuw")
     assert browser.page.status_int == 409
-    assert browser.title.startswith("Dit is al verstuurd")
+    assert browser.title.startswith("U hebt dit formulier al verstuurd")
     assert len(application.received) == 1
     browser.click("Naar de website")
     assert browser.url == "https://uwv.test/"
@@ -477,7 +477,7 @@ def test_a_double_click_after_the_session_ended_again_sends_nothing(
     clock.shift(16 * MINUTE)
     browser.page, browser.url = form
     browser.press("Verstuur opnieuw")
-    assert browser.title.startswith("Dit is al verstuurd")
+    assert browser.title.startswith("U hebt dit formulier al verstuurd")
     assert len(application.received) == 1
 
 
@@ -520,7 +520,7 @@ def test_an_address_that_names_no_form_is_a_calm_page(anna, query):
     anna.log_in(FORM_PAGE)
     anna.visit(f"https://uwv.test/eilogin/again{query}")
     assert anna.browser.page.status_int == 410
-    assert anna.browser.title.startswith("Wat u hebt verstuurd, is niet verwerkt")
+    assert anna.browser.title.startswith("Uw formulier is niet verstuurd")
     anna.browser.click("Naar de website")
     assert anna.browser.url == "https://uwv.test/"
 
@@ -725,7 +725,7 @@ class TestWithASmallerLimit:
         browser = anna_too_late.browser
         form = browser.page, browser.url
         fill_in(anna_too_late, meer="x" * 1500)
-        browser.click("Inloggen in een nieuw tabblad")
+        browser.click("Open een nieuw tabblad om in te loggen")
         anna_too_late.type_password()
         browser.page, browser.url = form
         fill_in(anna_too_late, meer="x" * 1500)

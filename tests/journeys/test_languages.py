@@ -80,7 +80,7 @@ class TestAtASite:
         anna.browser.click("EN English")
         anna.browser.click("EN English")
         anna.browser.press("Log in", username="anna", password="demo-anna")
-        assert anna.browser.title.startswith("Send it again?")
+        assert anna.browser.title.startswith("Send your form again?")
 
     def test_nobody_is_logged_out_by_it_who_is_asked(self, anna):
         anna.log_in(f"{UWV}/mijn")

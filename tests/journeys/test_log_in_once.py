@@ -159,7 +159,7 @@ def test_a_form_that_needs_a_login_gets_a_page_with_a_link(anna):
     anna.browser.post("https://uwv.test/bezwaar", tekst="lang verhaal")
     assert anna.browser.page.status_int == 403
     assert anna.browser.url == "https://uwv.test/bezwaar"
-    anna.browser.click("Inloggen in een nieuw tabblad")
+    anna.browser.click("Open een nieuw tabblad om in te loggen")
     assert anna.is_asked_for_password
 
 

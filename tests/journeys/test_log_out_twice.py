@@ -127,7 +127,7 @@ def test_where_nothing_is_known_here_a_button_leads_to_the_hub(
     if not minutes:
         everywhere.browser.forget("uwv.test")
     everywhere.visit(LOG_OUT)
-    assert "Sluit nu alle vensters" in everywhere.browser.text
+    assert "Sluit nu uw hele browser" in everywhere.browser.text
     everywhere.browser.click("Naar de inlogdienst")
     assert everywhere.browser.url == "https://inloggen.test/"
     if not minutes:
@@ -175,7 +175,7 @@ class TestASecondLogout:
         clock.shift(30)
         out.visit(LOG_OUT)
         assert "In deze browser is om 10.00 uur overal uitgelogd." in out.browser.text
-        assert "Sluit nu alle vensters" not in out.browser.text
+        assert "Sluit nu uw hele browser" not in out.browser.text
 
     def test_says_what_the_first_could_not_reach(self, federation, everywhere, clock):
         federation.down.add("land.test")

@@ -176,7 +176,9 @@ class TestShowSession:
     def test_names_where_and_since_when(self, shown):
         assert shown.browser.title.startswith("U bent al ingelogd")
         text = shown.browser.text
-        assert "U bent al ingelogd sinds 10.00 uur. Wilt u naar stad.test?" in text
+        assert (
+            "U bent al ingelogd sinds 10.00 uur. Wilt u verder naar stad.test?" in text
+        )
         assert "uwv.test Sinds 10.00 uur" in text
         assert "Dat kan tot 10.15 uur" in text
 
@@ -202,7 +204,7 @@ class TestShowSession:
         assert "stad.test Sinds" in bram.browser.text
 
     def test_who_is_somebody_else_reads_why_she_is_asked_and_only_then(self, shown):
-        said = "U bent uitgelogd. Log nu zelf in."
+        said = "U bent uitgelogd. Log nu in met uw eigen gegevens."
         shown.browser.press("Dit ben ik niet: log overal uit")
         assert said in shown.browser.text
         asked = shown.browser.url
@@ -221,7 +223,9 @@ class TestShowSession:
         mallory, bram = log_in(UWV), log_in(UWV)
         mallory.visit(STAD)
         mallory.browser.press("Dit ben ik niet: log overal uit")
-        assert "U bent uitgelogd. Log nu zelf in." in mallory.browser.text
+        assert (
+            "U bent uitgelogd. Log nu in met uw eigen gegevens." in mallory.browser.text
+        )
         bram.browser.forget("inloggen.test")
         bram.browser.follow(mallory.browser.url)
         assert bram.browser.page.status_int == 400

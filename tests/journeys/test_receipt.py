@@ -20,7 +20,9 @@ HOUR = 3600
 def told(text):
     """What a receipt says of each service."""
     said = (
-        r"(uwv|stad|land)\.test (Uitgelogd om [\d.]+ uur|Nog niet bereikt|Niet bereikt)"
+        r"(uwv|stad|land)\.test "
+        r"(Uitgelogd om [\d.]+ uur|Hier is uitloggen nog niet gelukt"
+        r"|Hier is uitloggen niet gelukt)"
     )
     return dict(re.findall(said, text))
 
@@ -31,7 +33,7 @@ def test_says_of_each_service_whether_she_is_out(federation, everywhere):
     everywhere.browser.click("Ga verder")
     assert everywhere.browser.title.startswith("Let op: u bent nog niet overal")
     assert told(everywhere.browser.text) == {
-        "stad": "Nog niet bereikt",
+        "stad": "Hier is uitloggen nog niet gelukt",
         "land": "Uitgelogd om 10.00 uur",
         "uwv": "Uitgelogd om 10.00 uur",
     }
@@ -150,7 +152,7 @@ def test_of_who_was_here_before_nothing_is_told_but_where_she_may_be(
     if "Ga verder" in text:
         bram.browser.click("Ga verder")
         text = bram.browser.text
-    assert told(text) == {"stad": "Nog niet bereikt"}
+    assert told(text) == {"stad": "Hier is uitloggen nog niet gelukt"}
     assert "Verwijder dit overzicht" not in text
     bram.browser.forget("uwv.test")
     bram.visit(RECEIPT)
@@ -183,7 +185,7 @@ class TestWhoSignsInInThePlaceOfAnother:
     @pytest.mark.parametrize("made_way", [{"logout_binding": "* soap"}], indirect=True)
     def test_reads_that_it_is_told_again_until_it_is(self, made_way, clock):
         federation, browser = made_way
-        assert told(browser.text) == {"stad": "Nog niet bereikt"}
+        assert told(browser.text) == {"stad": "Hier is uitloggen nog niet gelukt"}
         clock.shift(60)
         assert federation.work() == 1
         browser.click("Kijk opnieuw")
@@ -216,7 +218,9 @@ class TestWhoLogsOutAgain:
         proof = everywhere.browser.cookie("inloggen.test", "__Host-eilogin-logging-out")
         self.log_out_again(everywhere, clock)
         everywhere.browser.click("Ga verder")
-        assert told(everywhere.browser.text)["stad"] == "Nog niet bereikt"
+        assert (
+            told(everywhere.browser.text)["stad"] == "Hier is uitloggen nog niet gelukt"
+        )
         federation.down.clear()
         clock.shift(60)
         federation.work()

@@ -145,7 +145,7 @@ def test_who_shows_a_certificate_tells_it(logs_out):
 def test_who_does_not_says_that_it_was_not_reached(logs_out, caplog, port, shown, said):
     browser = logs_out(**shown)
     assert "nog niet overal uitgelogd" in browser.text
-    assert "Mijn Nog niet bereikt" in browser.text
+    assert "Mijn Hier is uitloggen nog niet gelukt" in browser.text
     assert f"https://{MIJN}:{port}/eilogin/slo/soap" in caplog.text
     assert said in caplog.text
     assert browser.fetch(f"{SITE}/").text == "welcome"

@@ -97,7 +97,7 @@ class TestATabWhoseLoginIsForgotten:
         anna.browser.language = "en"
         anna.browser.reload()
         assert anna.browser.title.startswith("You are logged in to")
-        anna.browser.click("To the website")
+        anna.browser.click("Go to the website")
         assert anna.browser.url == urljoin(tabs[0].url, "/")
         assert anna.user
 
@@ -593,7 +593,7 @@ class TestALoginThatComesRound:
         anna.type_password()
         anna.browser.language = "en"
         anna.visit(UWV)
-        assert "Logging in starts over and over again" in anna.browser.title
+        assert "Logging in keeps starting again" in anna.browser.title
         assert "your browser does not keep our cookie" in anna.browser.text
 
     def test_can_be_tried_again_from_that_page(self, federation, anna, is_stopped):

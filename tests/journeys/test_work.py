@@ -42,7 +42,7 @@ def test_the_command_tells_who_was_away(hub, stad, citizen_at, at_work):
         with server.down():
             anna.visit(hub.url("uwv", "/eilogin/logout"))
             anna.browser.click("Ga verder")
-            assert "Stad Nog niet bereikt" in anna.browser.text
+            assert "Stad Hier is uitloggen nog niet gelukt" in anna.browser.text
         assert anna.is_let_in(stad.url("stad")), "nobody has told it"
         with at_work(hub) as command:
             deadline = time.monotonic() + PATIENCE

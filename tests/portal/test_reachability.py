@@ -1,4 +1,4 @@
-"""Not reachable at the moment: what the portal knows without a call."""
+"""Currently unavailable: what the portal knows without a call."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from eilogin.portal import make_portal
 from eilogin.portal import reachability as module
 from eilogin.portal.app import PortalOptions
 
-NOTE = "Op dit moment niet bereikbaar"
+NOTE = "Nu niet bereikbaar"
 DAY = 24 * 3600.0
 A, B = "https://a.example/metadata", "https://b.example/metadata"
 
@@ -149,7 +149,7 @@ def test_a_hub_that_nobody_found_a_moment_ago_is_told(seen):
     assert "De inlogdienst" not in visitor.get("/").text
     trust.back_channel.look(SSO)
     page = visitor.get("/")
-    assert "De inlogdienst is op dit moment niet bereikbaar." in page.text
+    assert "De inlogdienst is nu niet bereikbaar." in page.text
     assert "Bij de andere diensten kunt u nu niet inloggen." in page.text
 
 

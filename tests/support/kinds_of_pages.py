@@ -57,12 +57,39 @@ class Kind:
 
 def _friendly(value: Any) -> Any:
     """The values that all tests of templates have; names are markup in those."""
+    return _replaced(value, {HOSTILE: "UWV"})
+
+
+def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    """A value with other texts in the place of some, wherever they are in it."""
     if isinstance(value, Mapping):
-        return {name: _friendly(one) for name, one in value.items()}
+        return {name: _replaced(one, texts) for name, one in value.items()}
     if isinstance(value, tuple | list):
         make = getattr(type(value), "_make", type(value))
-        return make([_friendly(one) for one in value])
-    return "UWV" if value == HOSTILE else value
+        return make([_replaced(one, texts) for one in value])
+    if isinstance(value, Tile):
+        said = texts.get(value.description, value.description)
+        return replace(value, description=said)
+    return texts.get(value, value) if isinstance(value, str) else value
+
+
+#: What services say of themselves on an English page.
+_ENGLISH = {
+    "Verhuizen en parkeren": "Moving house and parking",
+    "Percelen en eigendom": "Parcels and property",
+    "AOW en kinderbijslag": "State pension and child benefit",
+    "Uitkeringen en werk": "Benefits and work",
+    "Een site om te proberen.": "A site to try.",
+    "Gemeente, UWV en andere diensten op één plek.": (
+        "Your municipality, UWV and other services in one place."
+    ),
+    "Wonen": "Housing",
+    "Werk": "Work",
+    **{
+        f"Diensten van gemeente {n}": f"Services of municipality {n}"
+        for n in range(201)
+    },
+}
 
 
 def _of(template: str, **common: Any) -> Callable[..., Kind]:
@@ -152,7 +179,12 @@ _sign_in = _of(
     choices=(),
     chosen="",
 )
-_known_already = _of("known_already.html", services=_SERVICES, service_logo=_UWV_LOGO)
+_known_already = _of(
+    "known_already.html",
+    services=_SERVICES,
+    service_logo=_UWV_LOGO,
+    known_as="anna",
+)
 _leave_services = _of("log_out_of_services.html", services=_SERVICES, choices=())
 _home = _of("home.html", services=_KNOWN_AT, choices=())
 _FRAMES = [ORIGIN]
@@ -171,8 +203,14 @@ _receipt = _of(
     look_url=None,
     script="",
 )
-_logged_out = _of("logged_out.html", others="", again_url="", hub_url="")
-_cancelled = _of("cancelled.html")
+_logged_out = _of(
+    "logged_out.html",
+    others="",
+    again_url="",
+    hub_url="",
+    hub_name="Voorbeeldland Login",
+)
+_cancelled = _of("cancelled.html", back_name="")
 _choose_hub = _of("choose_hub.html", last=_HUBS[0], hubs=_HUBS[1:])
 _login_needed = _of("login_needed.html")
 _error = _of("error.html")
@@ -185,9 +223,9 @@ _portal = _of(
     "portal.html",
     title="",
     heading="MijnOverheid",
-    description="Alle diensten van de overheid op één plek.",
+    description="Gemeente, UWV en andere diensten op één plek.",
     name="Anna de Proef",
-    hub_name="Inloggen Voorbeeldland",
+    hub_name="Voorbeeldland Login",
     hub_is_away=False,
     last=[],
     tiles=_TILES,
@@ -262,7 +300,7 @@ KINDS: Mapping[str, Kind] = {
         is_digid=True, is_rehearsal=True, choices=CHOICES, chosen="broken"
     ),
     "already-logged-in": _known_already(choices=()),
-    "already-logged-in-rehearsal": _known_already(),
+    "already-logged-in-rehearsal": _known_already(known_as=""),
     # The pages of the hub itself.
     "home": _home(),
     "home-idle": _home(idle=0.25, services=[], unsure=_KNOWN_AT),
@@ -313,10 +351,10 @@ KINDS: Mapping[str, Kind] = {
     "choose-hub-without-logo": _choose_hub(last=_HUBS[1], hubs=_HUBS[:1]),
     "agree-to-login": _of("agree_to_login.html")(hub="DigiD"),
     "login-needed": _login_needed(),
-    "login-needed-not-kept": _login_needed(idle_hours=None, kept_hours=None),
+    "login-needed-not-kept": _login_needed(idle_hours=None, kept_until=None),
     "login-needed-step-up": _login_needed(
         idle_hours=None,
-        kept_hours=None,
+        kept_until=None,
         was_sent=False,
         is_whole=True,
         is_known=True,
@@ -333,7 +371,7 @@ KINDS: Mapping[str, Kind] = {
     "logged-out": _logged_out(everywhere=True),
     "logged-out-before": _logged_out(others="before"),
     "logged-out-partly": _logged_out(others="partly", hub_url="https://h.example/"),
-    "logged-out-unconfirmed": _of("logged_out.html")(),
+    "logged-out-unconfirmed": _of("logged_out.html")(hub_name="Voorbeeldland Login"),
     "logged-out-not-told": _logged_out(others="not-told", again_url="/a"),
     "not-logged-in": _logged_out(others="no-login"),
     # Errors.
@@ -413,6 +451,7 @@ PARTS = (
     "login_beside.html",
     "marks.html",
     "rehearsal.html",
+    "ways.html",
     "where_in.html",
     "warning_texts.json",
 )
@@ -423,10 +462,10 @@ PARTS = (
 _PAGES = Pages("eilogin.hub", "eilogin.portal")
 
 
-def _site(dutch: str, english: str, accent: str, logo: str) -> SimpleNamespace:
+def _site(name: str, accent: str, logo: str) -> SimpleNamespace:
     """The options of a site that has set all of them."""
     said = {
-        "names": {"nl": dutch, "en": english},
+        "names": {"nl": name},
         "public_url": ORIGIN,
         "url": lambda name: f"{ORIGIN}/eilogin/{name}",
         "telephone": "14 0123",
@@ -442,11 +481,9 @@ def _site(dutch: str, english: str, accent: str, logo: str) -> SimpleNamespace:
 
 
 _SITES = {
-    "eilogin.hub": _site(
-        "Inloggen Voorbeeldland", "Exampleland Login", "#275937", _HUB_LOGO
-    ),
-    "eilogin.portal": _site("MijnOverheid", "MyGovernment", "#01689b", _LOGO_URI),
-    "eilogin.web": _site("UWV", "Employee Insurance Agency", "#0071c7", _UWV_LOGO),
+    "eilogin.hub": _site("Voorbeeldland Login", "#275937", _HUB_LOGO),
+    "eilogin.portal": _site("MijnOverheid", "#01689b", _LOGO_URI),
+    "eilogin.web": _site("UWV", "#0071c7", _UWV_LOGO),
 }
 #: Pages of no site: what a name that nobody has leads to, or the machine's own.
 _OF_NOBODY = ("body_too_large.html", "guide.html", "unknown_host.html")
@@ -463,10 +500,8 @@ def _site_of(template: str) -> SimpleNamespace | None:
 def page_of(kind: Kind, language: str) -> Response:
     """A page of ours, with its headers, as a browser in this language gets it."""
     values = dict(kind.values)
-    if kind.template == "portal.html" and language != "nl":
-        # Services that describe themselves in Dutch alone.
-        tiles = values["tiles"]
-        values["tiles"] = [replace(one, description_language="nl") for one in tiles]
+    if language == "en":
+        values = _replaced(values, _ENGLISH)
     environ = {**_environ(language), env.TRUST: _site_of(kind.template)}
     # What a page says may depend on the day.
     with time_machine.travel(WINTER, tick=False):

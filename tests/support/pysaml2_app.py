@@ -391,7 +391,11 @@ class IdentityProvider:
         assert request.method == "POST"
 
         def answer(unreached):
-            told = f"Niet bereikt: {escape(', '.join(unreached))}" if unreached else ""
+            told = (
+                f"Hier is uitloggen niet gelukt: {escape(', '.join(unreached))}"
+                if unreached
+                else ""
+            )
             return _page(f"<h1>Overal uitgelogd</h1><p>{told}</p>")
 
         return self._end(self._session(request), None, answer)

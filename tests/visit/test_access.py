@@ -110,7 +110,7 @@ def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, ev
     assert witness.seen == []
     assert "U hebt geen toegang tot deze pagina" in anna.text
     assert "role: beheerder of hoofd" in anna.text
-    assert "is niet genoeg voor deze pagina" in anna.text
+    assert "vertelt ons niet dat u deze pagina mag zien" in anna.text
     line = reason_in(caplog, anna.browser)
     assert "access refused (attribute-refused)" in line
     assert "the line of protect for '/beheer' expects 'role=beheerder|hoofd'" in line
@@ -164,7 +164,7 @@ def test_nobody_is_told_a_value_that_could_be_of_somebody(anna, caplog):
 def test_she_stays_logged_in_elsewhere(anna, witness):
     anna.visit(ADMIN)
     assert anna.status == 403
-    anna.browser.click("Naar de website")
+    anna.browser.click("Naar de website van stad.test")
     assert witness.environ["REMOTE_USER"] == "anna"
     anna.visit(OPEN)
     assert anna.status == 200
@@ -236,7 +236,7 @@ def test_who_cancels_is_not_led_back_to_a_page_that_keeps_her_out(anna):
     refusal = anna.hub.refusal(request, messages.AUTHN_FAILED)
     fields = bindings.post_fields("SAMLResponse", xml.serialize(refusal), handle)
     anna.browser.post(request.acs_url, site="cross-site", **fields)
-    anna.browser.click("Naar de website")
+    anna.browser.click("Naar de website van stad.test")
     assert anna.browser.url == f"{SITE}/"
 
 
@@ -251,7 +251,7 @@ def test_without_what_everybody_must_have_nobody_is_logged_in(
     anna.told = {"urn:oid:2.5.4.10": ["UWV"], "name": ["Anna"], **told}
     anna.visit(OPEN)
     assert anna.status == 403
-    assert "De inlogdienst gaf niet door wat deze website nodig heeft" in anna.text
+    assert "De inlogdienst gaf niet alle gegevens door" in anna.text
     assert "Wat ontbreekt: mail" in anna.text
     line = reason_in(caplog, anna.browser)
     assert "login refused (attribute-missing)" in line
@@ -276,7 +276,7 @@ def test_whom_the_application_cannot_know_reads_why_and_can_go_on(anna_at, witne
     assert anna.status == 403
     assert "Zonder deze gegevens kan deze website u niet toelaten." in anna.text
     assert "Wat ontbreekt: employee of mail" in anna.text
-    assert ">Naar de website</a>" in anna.browser.page.text
+    assert ">Naar de website van stad.test</a>" in anna.browser.page.text
     anna.browser.click("Uitloggen, en als iemand anders inloggen")
     assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
     assert witness.seen == []

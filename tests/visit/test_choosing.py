@@ -36,10 +36,10 @@ def chooser(federation, hub, attacker_key):
 
 
 def links(browser):
+    """The links in a page, but the one that cancels."""
     tree = html.document_fromstring(browser.page.text)
-    return [
-        " ".join(link.text_content().split()) for link in tree.find(".//main").iter("a")
-    ]
+    texts = [" ".join(a.text_content().split()) for a in tree.find(".//main").iter("a")]
+    return [text for text in texts if text != "Annuleren"]
 
 
 def with_query(url):
@@ -53,8 +53,11 @@ def test_a_stranger_chooses_and_gets_to_her_page(chooser, witness):
     chooser.browser.visit(STAD)
     assert chooser.browser.title.startswith("Hoe wilt u inloggen?")
     assert "U kunt bij stad.test op meer manieren inloggen" in chooser.browser.text
-    assert links(chooser.browser) == ["Ander loket", "inloggen.test"]
-    chooser.browser.click("Ander loket")
+    assert links(chooser.browser) == [
+        "Inloggen met Ander loket",
+        "Inloggen met inloggen.test",
+    ]
+    chooser.browser.click("Inloggen met Ander loket")
     assert chooser.hub_asked() == "ander.test"
     chooser.answer_of(chooser.other)
     assert chooser.browser.url == STAD
@@ -66,7 +69,10 @@ def test_a_hub_without_a_name_is_called_by_its_host(chooser):
     """And not by its entityID, which says nothing to her."""
     entity_changes(chooser.federation, "stad.test", SECOND, names={})
     chooser.browser.visit(STAD)
-    assert links(chooser.browser) == ["ander.test", "inloggen.test"]
+    assert links(chooser.browser) == [
+        "Inloggen met ander.test",
+        "Inloggen met inloggen.test",
+    ]
 
 
 def test_a_hub_has_its_logo_beside_its_name(chooser):
@@ -75,19 +81,19 @@ def test_a_hub_has_its_logo_beside_its_name(chooser):
     chooser.browser.visit(STAD)
     [image] = html.document_fromstring(chooser.browser.page.text).iter("img")
     assert image.get("src") == logo
-    assert image.getparent().text_content() == "Ander loket"
+    assert image.getparent().text_content() == "Inloggen met Ander loket"
 
 
 def test_the_page_speaks_her_language(chooser):
     chooser.browser.language = "en"
     chooser.browser.visit(STAD)
     assert chooser.browser.title.startswith("How do you want to log in?")
-    assert "Ander loket (en)" in links(chooser.browser)
+    assert "Log in with Ander loket (en)" in links(chooser.browser)
 
 
 def test_the_answer_of_the_other_hub_is_refused(chooser, caplog, witness):
     chooser.browser.visit(STAD)
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     chooser.answer_of(chooser.hub)
     assert chooser.browser.page.status_int == 400
     assert "(peer-unknown):" in caplog.text
@@ -97,7 +103,7 @@ def test_the_answer_of_the_other_hub_is_refused(chooser, caplog, witness):
 
 def test_her_page_and_her_level_survive_the_choice(chooser):
     chooser.browser.visit("https://stad.test/midden?a=b&c=%C3%A9")
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     assert chooser.question()[0].level_classes == (DIGID.class_of("midden"),)
     chooser.answer_of(chooser.other, level_class=DIGID.class_of("midden"))
     assert chooser.browser.url == "https://stad.test/midden?a=b&c=%C3%A9"
@@ -105,7 +111,7 @@ def test_her_page_and_her_level_survive_the_choice(chooser):
 
 def test_a_fresh_proof_survives_the_choice(chooser):
     chooser.browser.visit(f"{LOGIN}?next=/&fresh=yes")
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     assert chooser.question()[0].force_authn
 
 
@@ -121,7 +127,7 @@ def test_a_hub_whose_metadata_has_expired_is_not_shown(chooser, clock, caplog):
     entity_changes(chooser.federation, "stad.test", SECOND, valid_until=now() + 60)
     clock.shift(60 + SKEW + 1)
     chooser.browser.visit(STAD)
-    assert links(chooser.browser) == ["inloggen.test"]
+    assert links(chooser.browser) == ["Inloggen met inloggen.test"]
     chooser.browser.visit(f"{LOGIN}?{urlencode({'hub': SECOND})}")
     assert "the metadata of" in caplog.text
 
@@ -162,7 +168,7 @@ def test_a_look_at_the_headers_asks_nothing(chooser, call):
 def known(chooser):
     """A citizen who has logged in at the other hub, and out again."""
     chooser.browser.visit(STAD)
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     chooser.answer_of(chooser.other)
     browser = chooser.browser
     for name in list(browser.cookies("stad.test")):
@@ -179,9 +185,12 @@ def test_the_hub_of_her_last_login_is_asked_at_once(known):
 def test_the_next_day_it_stands_first(known, clock):
     clock.shift(12 * HOUR)
     known.browser.visit(STAD)
-    assert links(known.browser) == ["Verder met Ander loket", "inloggen.test"]
+    assert links(known.browser) == [
+        "Inloggen met Ander loket",
+        "Inloggen met inloggen.test",
+    ]
     assert "Of op een andere manier" in known.browser.text
-    known.browser.click("Verder met Ander loket")
+    known.browser.click("Inloggen met Ander loket")
     assert known.hub_asked() == "ander.test"
 
 
@@ -193,17 +202,20 @@ def test_after_a_year_it_is_forgotten(known, clock):
 
 def test_she_can_always_choose_anew(known):
     known.browser.visit(f"{LOGIN}?choose=yes")
-    assert links(known.browser) == ["Verder met Ander loket", "inloggen.test"]
-    known.browser.click("inloggen.test")
+    assert links(known.browser) == [
+        "Inloggen met Ander loket",
+        "Inloggen met inloggen.test",
+    ]
+    known.browser.click("Inloggen met inloggen.test")
     assert known.hub_asked() == "inloggen.test"
 
 
 def test_who_is_logged_in_can_log_in_elsewhere(chooser, witness):
     chooser.browser.visit(STAD)
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     chooser.answer_of(chooser.other)
     chooser.browser.visit(f"{LOGIN}?next=/mijn&choose=yes")
-    chooser.browser.click("inloggen.test")
+    chooser.browser.click("Inloggen met inloggen.test")
     chooser.answer_of(chooser.hub, name="bob")
     assert witness.environ["eilogin.session"].who.issuer == FIRST
 
@@ -223,7 +235,7 @@ class TestAnotherHubTakesThePlace:
             )
             entity_changes(federation, "stad.test", hub, identity_provider=role)
         chooser.browser.visit(STAD)
-        chooser.browser.click("inloggen.test")
+        chooser.browser.click("Inloggen met inloggen.test")
         chooser.answer_of(chooser.hub)
         return chooser
 
@@ -243,7 +255,7 @@ class TestAnotherHubTakesThePlace:
         known.browser.follow(self.SWITCH)
         assert known.browser.title.startswith("Hoe wilt u inloggen?")
         assert known.hub_asked() is None
-        known.browser.click("Ander loket")
+        known.browser.click("Inloggen met Ander loket")
         assert known.hub_asked() == "ander.test"
 
     def test_and_a_link_of_this_site_does_not(self, known):
@@ -292,7 +304,7 @@ class TestAHubThatIsGone:
     @pytest.fixture
     def left_over(self, chooser):
         chooser.browser.visit(STAD)
-        chooser.browser.click("Ander loket")
+        chooser.browser.click("Inloggen met Ander loket")
         chooser.answer_of(chooser.other)
         changes(chooser.federation, "stad.test", hub_ids=(FIRST,))
         return chooser
@@ -312,7 +324,7 @@ class TestAHubThatIsGone:
     def test_leaves_the_others_their_logout(self, chooser, clock):
         """The page with a button names where its form may lead."""
         chooser.browser.visit(STAD)
-        chooser.browser.click("inloggen.test")
+        chooser.browser.click("Inloggen met inloggen.test")
         chooser.answer_of(chooser.hub)
         entity_changes(
             chooser.federation, "stad.test", SECOND, valid_until=now() + HOUR
@@ -333,7 +345,7 @@ def test_two_hubs_can_name_nobody_alike(chooser, witness):
     for name, hub in (("inloggen.test", chooser.hub), ("Ander loket", chooser.other)):
         chooser.browser = chooser.federation.browser()
         chooser.browser.visit(STAD)
-        chooser.browser.click(name)
+        chooser.browser.click(f"Inloggen met {name}")
         chooser.answer_of(hub, name="anna")
         users.append(witness.environ["REMOTE_USER"])
         assert witness.environ["eilogin.session"].subject == users[-1]
@@ -342,7 +354,7 @@ def test_two_hubs_can_name_nobody_alike(chooser, witness):
 
 def test_a_choice_that_led_to_no_login_is_not_remembered(chooser):
     chooser.browser.visit(STAD)
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     chooser.cancels_at(chooser.other)
     assert "U hebt het inloggen geannuleerd" in chooser.browser.text
     assert chooser.browser.cookie("stad.test", "__Host-eilogin-hub") is None
@@ -350,7 +362,7 @@ def test_a_choice_that_led_to_no_login_is_not_remembered(chooser):
     assert chooser.hub_asked() == "ander.test"
     chooser.cancels_at(chooser.other)
     chooser.browser.click("Op een andere manier inloggen")
-    chooser.browser.click("inloggen.test")
+    chooser.browser.click("Inloggen met inloggen.test")
     assert chooser.hub_asked() == "inloggen.test"
 
 
@@ -358,7 +370,7 @@ def test_with_one_hub_there_is_nothing_to_choose(federation, hub):
     citizen = Citizen(federation, hub)
     citizen.browser.visit(f"{LOGIN}?next=/mijn&choose=yes")
     citizen.cancels_at(citizen.hub)
-    assert links(citizen.browser) == ["Inloggen", "Naar de inlogdienst"]
+    assert links(citizen.browser) == ["Inloggen", "Naar inloggen.test"]
     citizen.browser.click("Inloggen")
     assert citizen.was_asked()
     assert "hub=" not in citizen.browser.trail[0]
@@ -376,7 +388,7 @@ def test_what_a_browser_invents_is_no_choice(chooser, value):
 
 def test_a_step_up_goes_to_the_hub_that_knows_her(chooser):
     chooser.browser.visit(STAD)
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     chooser.answer_of(chooser.other)
     chooser.browser.set_cookie("stad.test", "__Host-eilogin-hub", "")
     chooser.browser.visit("https://stad.test/midden")
@@ -385,7 +397,7 @@ def test_a_step_up_goes_to_the_hub_that_knows_her(chooser):
 
 def test_a_keep_alive_goes_to_the_hub_that_knows_her(chooser, clock):
     chooser.browser.visit(STAD)
-    chooser.browser.click("Ander loket")
+    chooser.browser.click("Inloggen met Ander loket")
     chooser.answer_of(chooser.other)
     clock.shift(600)
     chooser.browser.visit(STAD)
@@ -435,7 +447,7 @@ def test_where_it_names_none_of_ours_our_own_page_asks(with_service, more):
     back = with_query(with_service.browser.url)["return"]
     with_service.browser.follow(back + more)
     assert with_service.browser.title.startswith("Hoe wilt u inloggen?")
-    with_service.browser.click("Ander loket")
+    with_service.browser.click("Inloggen met Ander loket")
     with_service.answer_of(with_service.other)
     assert with_service.browser.url == STAD
 
@@ -512,11 +524,14 @@ class TestWhoLacksAnAttribute:
 
     def test_may_choose_another_hub_which_asks_who_she_is(self, chooser):
         chooser.browser.visit(STAD)
-        chooser.browser.click("Ander loket")
+        chooser.browser.click("Inloggen met Ander loket")
         chooser.answer_of(chooser.other)
         assert "Wat ontbreekt: mail" in chooser.browser.text
         chooser.browser.click("Inloggen als iemand anders")
-        assert links(chooser.browser) == ["Ander loket", "inloggen.test"]
-        chooser.browser.click("inloggen.test")
+        assert links(chooser.browser) == [
+            "Inloggen met Ander loket",
+            "Inloggen met inloggen.test",
+        ]
+        chooser.browser.click("Inloggen met inloggen.test")
         assert chooser.hub_asked() == "inloggen.test"
         assert chooser.question()[0].force_authn

@@ -13,9 +13,9 @@ UWV = "https://uwv.test"
 PROTECT = "/ basis\n/bezwaar midden\n/kluis hoog\n/geld basis max_age=5m"
 MORE = {
     "nl": "Voor deze pagina hebt u ook een code nodig.",
-    "en": "For this page you also need a code.",
+    "en": "You also need a code for this page.",
 }
-AGAIN = "U bent al ingelogd. Voor deze pagina moet u opnieuw laten zien dat u het bent."
+AGAIN = "U bent al ingelogd. Voor deze pagina moet u opnieuw laten zien wie u bent."
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ def test_a_form_that_needs_a_higher_level_names_it_in_words(make, kept, language
     citizen.browser.language = language
     send_form(citizen, "/bezwaar")
     assert MORE[language] in citizen.browser.text
-    is_kept = re.search("hebben wij .* bewaard|We keep what", citizen.browser.text)
+    is_kept = re.search(
+        "Wij bewaren uw formulier|We keep your form", citizen.browser.text
+    )
     assert bool(is_kept) == (kept != "off")
 
 

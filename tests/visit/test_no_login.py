@@ -68,14 +68,14 @@ AGAIN = "over een paar minuten opnieuw"
 def test_who_cannot_be_let_in_is_sent_to_the_organisation(citizen, caplog, code):
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
     text = citizen.browser.text
-    assert "Neem contact op met de organisatie van de website" in text
-    assert "opnieuw proberen helpt niet" in text
+    assert "Dat ligt niet aan u. U kunt niet inloggen bij stad.test" in text
+    assert "Opnieuw proberen helpt niet" in text
     assert AGAIN not in text
     assert told(caplog, "login-failed")[:7] in text
     link = re.search(
         r'class="button" href="([^"]+)">([^<]+)', citizen.browser.page.text
     )
-    assert link.groups() == ("/", "Naar de website")
+    assert link.groups() == ("/", "Naar de website van stad.test")
 
 
 def test_who_cannot_reach_the_level_is_told_to_log_in_in_another_way(citizen):
@@ -158,9 +158,9 @@ def test_an_old_proof_is_told_with_both_times(citizen, caplog):
     citizen.bring(citizen.hub.answer(question[0], authn_instant=old), question)
     assert citizen.browser.page.status_int == 403
     text = citizen.browser.text
-    assert "U moet opnieuw laten zien dat u het bent" in text
+    assert "U moet opnieuw laten zien wie u bent" in text
     assert "extra controle" not in text
-    assert "Sluit alle vensters van uw browser" in text, "she is not logged in here"
+    assert "Sluit uw hele browser" in text, "she is not logged in here"
     line = told(caplog, "proof-too-old")
     assert "asked for at 2026-11-24T09:00:00+00:00 (ForceAuthn)" in line
     assert "one of 2026-11-24T08:58:00+00:00 (AuthnInstant)" in line

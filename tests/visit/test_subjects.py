@@ -308,9 +308,9 @@ def test_an_answer_that_does_not_say_it_has_its_own_page(
     assert visitor.browser.page.status_int == 403
     text = visitor.browser.text
     assert "Wij weten niet wie u bent" in text
-    assert "opnieuw proberen helpt niet. Vraag om hulp, en noem code" in text
+    assert "Opnieuw proberen helpt niet. Vraag om hulp, en noem kenmerk" in text
     assert "Probeer het opnieuw" not in text
-    assert ">Naar de website</a>" in visitor.browser.page.text
+    assert ">Naar de website van stad.test</a>" in visitor.browser.page.text
     line = next(m for m in caplog.messages if "(subject-missing):" in m)
     assert told in line
     assert "anna" not in line

@@ -32,6 +32,7 @@ def asked(url="https://uwv.test/mijn", templates=None, accent=None, **changes):
         public_url="https://uwv.test/app",
         templates=templates,
         accent=accent,
+        names={"nl": "Mijn UWV"},
         hub_inside=None,
         mount="/app",
         url=lambda address: f"https://uwv.test/app/eilogin{ADDRESSES[address]}",
@@ -275,9 +276,12 @@ def test_it_speaks_dutch_and_english_and_every_text_has_its_use(end_warning):
     settings = json.loads(re.search(r"warnBeforeTheEnd\((\{.*\})\);\n", text)[1])
     assert settings["warnSeconds"] == 120
     dutch, english = settings["texts"]["nl"], settings["texts"]["en"]
-    assert dutch["soon"] == "Over {time} wordt u uitgelogd"
-    assert dutch["stays"] == "Wilt u doorgaan? Wat u hebt ingevuld, blijft staan."
-    assert english["goOn"] == "Go on"
+    assert dutch["soon"] == "Over {time} wordt u uitgelogd bij {site}"
+    assert dutch["stays"] == (
+        "Wilt u ingelogd blijven? Doet u niets, dan wordt u uitgelogd. "
+        "Wat u hebt ingevuld, blijft staan."
+    )
+    assert english["goOn"] == "Stay logged in"
     assert dutch.keys() == english.keys()
     source = text.partition('warnBeforeTheEnd({"')[0]
     for name in dutch:

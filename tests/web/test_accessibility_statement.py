@@ -64,7 +64,7 @@ def test_speaks_english(site):
     browser = site(**STATEMENT)
     english = {"Accept-Language": "en"}
     page = browser.get("/eilogin/accessibility", headers=english)
-    assert "Municipality of Proef wants everybody" in page.text
+    assert "Municipality of Proef wants everyone" in page.text
     assert "drawn up on November 2, 2026." in page.text
     assert page.html.main.ul["lang"] == "nl", "a screen reader says it in Dutch"
     browser = site(**STATEMENT, accessibility_gaps_en="The contrast is too low.")

@@ -144,6 +144,7 @@ VALUES = {
         "service": HOSTILE,
         "last": {"name": HOSTILE, "address": "/l?a=b&c=d", "logo": HOSTILE},
         "hubs": [{"name": HOSTILE, "address": "/l?hub=x&c=d", "logo": HOSTILE}],
+        "back_url": "/b",
     },
     "agree_to_login.html": {
         "action": "/a",
@@ -177,6 +178,7 @@ VALUES = {
         "again_url": "/a",
         "website_url": "/",
         "hub_url": "https://inloggen.test/",
+        "hub_name": HOSTILE,
         "login_url": "/l",
     },
     "logged_out_in_frame.html": {"confirmed": True},
@@ -232,7 +234,7 @@ VALUES = {
         "login_url": "/l",
         "name": HOSTILE,
         "idle_hours": 0.25,
-        "kept_hours": 1.0,
+        "kept_until": WINTER + 3600,
     },
     "logged_in.html": {
         "name": HOSTILE,
@@ -314,6 +316,8 @@ VALUES = {
     "known_already.html": {
         "service_logo": HOSTILE,
         "action": "/s?a=1&b=2",
+        "cancel_url": "/s?a=1&cancel=1",
+        "known_as": HOSTILE,
         "name": HOSTILE,
         "services": [SERVICE],
         "since": WINTER - 1500,
@@ -399,7 +403,7 @@ def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
     parts = {"help_desk.html", "login_beside.html", "rehearsal.html", "where_in.html"}
     parts |= {"brand.html", "languages.html", "footer.html", "demo_citizens.html"}
-    parts.add("marks.html")
+    parts |= {"marks.html", "ways.html"}
     no_pages = {*parts, "base.html", "auto_post.html", "warning_texts.json"}
     assert names - no_pages == set(VALUES)
 
@@ -453,7 +457,7 @@ def test_pages_have_variants(pages, template, problem, level):
     ("language", "told"),
     [
         ("nl", "De gebruikersnaam, het wachtwoord of de code klopt niet."),
-        ("en", "The username, the password or the code is not right."),
+        ("en", "The username, password or code is not correct."),
     ],
 )
 def test_where_a_code_is_asked_nobody_learns_which_field_was_right(
@@ -543,19 +547,22 @@ def test_the_logo_of_the_service_stands_beside_its_name(pages, name):
 @pytest.mark.parametrize(
     ("hours", "dutch", "english"),
     [
-        (2, "na 2 uur, of als", "after 2 hours, or if"),
-        (2.0, "na 2 uur, of als", "after 2 hours, or if"),
-        (1, "na 1 uur, of als", "after 1 hour, or if"),
-        (1.5, "na 90 minuten, of als", "after 90 minutes, or if"),
-        (1 / 60, "na 1 minuut, of als", "after 1 minute, or if"),
-        (1 / 3600, "na 1 minuut, of als", "after 1 minute, or if"),
-        (24, "na 24 uur, of als", "after 24 hours, or if"),
+        (2, "na 2 uur, of als", "after 2 hours, or after"),
+        (2.0, "na 2 uur, of als", "after 2 hours, or after"),
+        (1, "na 1 uur, of als", "after 1 hour, or after"),
+        (1.5, "na 90 minuten, of als", "after 90 minutes, or after"),
+        (1 / 60, "na 1 minuut, of als", "after 1 minute, or after"),
+        (1 / 3600, "na 1 minuut, of als", "after 1 minute, or after"),
+        (24, "na 24 uur, of als", "after 24 hours, or after"),
     ],
 )
 def test_a_login_lasts_as_long_as_the_page_says(pages, hours, dutch, english):
     values = {**VALUES["sign_in.html"], "problem": None, "session_hours": hours}
-    assert dutch in pages.page(environ("nl"), "sign_in.html", **values).text
-    assert english in pages.page(environ("en"), "sign_in.html", **values).text
+    for language, told in (("nl", dutch), ("en", english)):
+        text = pages.page(environ(language), "sign_in.html", **values).text
+        # A number and its unit stay on one line.
+        assert told in text.replace("\N{NO-BREAK SPACE}", " ")
+        assert told not in text
 
 
 def test_a_demonstration_shows_how_to_log_in_and_nothing_else_does(pages):
@@ -575,7 +582,7 @@ def test_an_anonymous_visitor_sees_what_one_login_does_and_a_way_in(pages):
     text = pages.page(environ(), "portal.html", **values).text
     assert 'href="/l">Inloggen' in text
     assert "Overal uitloggen" not in text
-    assert "U blijft hoogstens 2 uur ingelogd." in text
+    assert "U blijft hoogstens 2\N{NO-BREAK SPACE}uur ingelogd." in text
 
 
 def test_who_cancelled_a_higher_level_is_still_logged_in(pages):
@@ -830,9 +837,9 @@ def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
     values = {**VALUES["logged_out.html"], "others": others}
     text = pages.page(environ(), "logged_out.html", **values).text
     assert told in text
-    assert "Sluit nu alle vensters" in text
+    assert "Sluit nu uw hele browser" in text
     has_code = others in ("unconfirmed", "retrying")
-    assert (f"Vragen? Bel {CALLED} en noem code" in text) == has_code
+    assert (f"Vragen? Bel {CALLED} en noem kenmerk" in text) == has_code
     assert ("U bent hier uitgelogd om" in text) == (
         others not in ("unknown", "no-login")
     )
@@ -986,7 +993,7 @@ def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
     }
     text = pages.page(environ(), "home.html", **values).text
     assert "U moet opnieuw inloggen" in text
-    assert "U hebt 15 minuten niets gedaan." in text
+    assert "U hebt 15\N{NO-BREAK SPACE}minuten niets gedaan." in text
     assert "Waar u misschien nog bent ingelogd" in text
     assert "Waar u bent ingelogd" not in text
     assert "Ingelogd met" not in text
@@ -996,7 +1003,7 @@ def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
     ("why", "told"),
     [
         ("", "Na het inloggen kunt u ook naar andere diensten."),
-        ("again", "Voor deze pagina moet u opnieuw laten zien dat u het bent."),
+        ("again", "Voor deze pagina moet u opnieuw laten zien wie u bent."),
         ("more", "Voor deze pagina hebt u ook een code nodig."),
     ],
 )
@@ -1014,7 +1021,7 @@ def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
         ({}, "Log in om verder te gaan"),
         ({"wanted": "midden"}, "Deze pagina vraagt een extra controle"),
         ({"wanted": "hoog"}, "Deze pagina vraagt een extra controle"),
-        ({"wanted": ""}, "U moet opnieuw laten zien dat u het bent"),
+        ({"wanted": ""}, "U moet opnieuw laten zien wie u bent"),
     ],
 )
 def test_nobody_who_is_logged_in_reads_that_they_have_to_log_in(pages, values, title):
@@ -1036,8 +1043,10 @@ def test_each_way_to_log_in_has_a_name_of_its_own_and_a_picture(pages):
             pages.page(environ(), "choose_hub.html", **values).text, "lxml"
         )
         links = [one.get_text().strip() for one in page.main.select("a[href]")]
-        known = [f"Verder met {last['name']}"] if last else []
-        assert links == [*known, *(one["name"] for one in others)]
+        ways = [
+            f"Inloggen met {one['name']}" for one in ([last] if last else []) + others
+        ]
+        assert links == [*ways, "Annuleren"]
         assert [one["alt"] for one in page.main.select("img")] == [""]
         [initial] = page.main.select("[data-initial]")
         assert (initial["data-initial"], initial["aria-hidden"]) == ("E", "true")
@@ -1046,10 +1055,10 @@ def test_each_way_to_log_in_has_a_name_of_its_own_and_a_picture(pages):
 def test_where_she_logged_in_the_last_time_is_what_is_said_of_it(pages):
     values = VALUES["choose_hub.html"]
     text = pages.page(environ(), "choose_hub.html", **values).text
-    assert "De vorige keer logde u in met " in text
+    assert "Vorige keer gebruikte u &lt;script&gt;" in text
     assert "volgende keer" not in text
     text = pages.page(environ(), "choose_hub.html", **{**values, "last": None}).text
-    assert "De vorige keer" not in text
+    assert "Vorige keer" not in text
     assert "Kies hoe u wilt inloggen. De volgende keer weten wij dat nog." in text
 
 
@@ -1084,15 +1093,15 @@ def test_who_lacks_an_attribute_has_ways_on(pages, ways, buttons):
          ["Uitloggen, en opnieuw inloggen", "Naar de website"]),
         ({"again": None, "logout_url": "/o"}, "Log eerst uit.",
          ["Uitloggen, en opnieuw inloggen"]),
-        ({"again": "/", "logout_url": ""}, "Sluit alle vensters",
+        ({"again": "/", "logout_url": ""}, "Sluit uw hele browser",
          ["Naar de website"]),
-        ({"again": None, "logout_url": ""}, "Sluit alle vensters", []),
+        ({"again": None, "logout_url": ""}, "Sluit uw hele browser", []),
     ],
 )  # fmt: skip
 def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
     values = {**VALUES["proof_too_old.html"], **ways}
     text = pages.page(environ(), "proof_too_old.html", **values).text
-    assert "U moet opnieuw laten zien dat u het bent" in text
+    assert "U moet opnieuw laten zien wie u bent" in text
     assert "extra controle" not in text
     assert told in text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
@@ -1102,7 +1111,7 @@ def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
     ("language", "told"),
     [
         ("nl", "U logt dan ook uit bij de andere diensten."),
-        ("en", "This logs you out of the other services too."),
+        ("en", "You will be logged out of the other services too."),
     ],
 )
 @pytest.mark.parametrize(
@@ -1128,7 +1137,7 @@ def test_who_can_do_nothing_about_a_login_that_goes_round_reads_so(
     values = {**VALUES["login_loops.html"], "cause": cause}
     text = pages.page(environ(), "login_loops.html", **values).text
     assert (
-        f"opnieuw proberen helpt niet. Bel {CALLED} en noem code" in text
+        f"Opnieuw proberen helpt niet. Bel {CALLED} en noem kenmerk" in text
     ) == helpless
     assert (f"Lukt het niet? Bel {CALLED}" in text) != helpless
     ways = ["Naar de website"] if helpless else ["Probeer het opnieuw"]
@@ -1151,10 +1160,16 @@ def test_a_form_that_was_sent_already_is_no_fault(pages, code):
 def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
     values = {**VALUES["error.html"], "code": "login-failed", "helps": "organisation"}
     text = pages.page(environ(), "error.html", **values).text
-    assert "Neem contact op met de organisatie van de website." in text
-    assert f"opnieuw proberen helpt niet. Bel {CALLED} en noem code" in text
+    assert "Dat ligt niet aan u. U kunt niet inloggen bij deze website" in text
+    assert f"Opnieuw proberen helpt niet. Bel {CALLED} en noem kenmerk" in text
     assert "over een paar minuten" not in text
-    assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ["Naar de website"]
+    found = re.findall(r'<a class="button( quiet)?" href="([^"]*)">([^<]+)</a>', text)
+    call, website = ("", "tel:140123", "Bel 14 0123"), ("/mijn", "Naar de website")
+    assert found == [call, (" quiet", *website)]
+    values["telephone"] = ""
+    text = pages.page(environ(), "error.html", **values).text
+    found = re.findall(r'<a class="button( quiet)?" href="([^"]*)">([^<]+)</a>', text)
+    assert found == [("", *website)]
 
 
 @pytest.mark.parametrize(
@@ -1229,14 +1244,14 @@ def test_a_sign_in_for_no_service_names_none(pages, language, told):
     [
         (
             "nl",
-            "U bent al ingelogd sinds 10.06 uur. Wilt u naar UWV?",
-            ("Nog <b", "</b> minuten<"),
+            "U bent al ingelogd sinds 10.06 uur. Wilt u verder naar UWV?",
+            ("Nog <b", "</b> min<"),
             "Waar u bent ingelogd",
         ),
         (
             "en",
-            "You have been logged in since 10:06. Do you want to go to UWV?",
-            ("Time left: <b", "</b> minutes<"),
+            "You have been logged in since 10:06. Do you want to continue to UWV?",
+            ("Time left: <b", "</b> min<"),
             "Where you are logged in",
         ),
     ],
@@ -1256,9 +1271,9 @@ def test_who_is_logged_in_already_is_asked_whether_she_goes_on(
 def test_what_a_logout_asks_is_said_in_english_too(pages):
     values = {**VALUES["log_out_of_services.html"], "name": "UWV"}
     text = pages.page(environ("en"), "log_out_of_services.html", **values).text
-    assert "You have logged out of UWV. You are still logged in to:" in text
-    assert "If you go on, you log out there too." in text
-    assert "then also go back to UWV without logging in again." in text
+    assert "You are logged out of UWV. You are still logged in to:" in text
+    assert "If you continue, you are logged out of these services too." in text
+    assert "you can go back to UWV without logging in again." in text
 
 
 @pytest.mark.parametrize("telephone", ["14 0123", ""])
@@ -1266,7 +1281,7 @@ def test_whom_nobody_knows_is_not_told_to_try_again(pages, telephone):
     values = {**VALUES["subject_missing.html"], "telephone": telephone}
     text = pages.page(environ(), "subject_missing.html", **values).text
     assert text.count("K7F-4MP") == 1
-    assert (f"Bel {CALLED} en noem code" in text) is bool(telephone)
+    assert (f"Bel {CALLED} en noem kenmerk" in text) is bool(telephone)
     assert "Probeer het opnieuw" not in text
     text = pages.page(
         environ(), "subject_missing.html", **{**values, "again": None}
@@ -1351,8 +1366,8 @@ def test_a_long_cause_is_cut(pages, caplog):
         (PeerUnavailable(""), "logout.sent", "Uitloggen is niet gelukt"),
         (LoginLost(""), "login", "Deze inlogpoging is niet meer geldig."),
         (LevelTooLow(""), "login", "U moet inloggen met een extra controle"),
-        (ProofTooOld(""), "login", "U moet opnieuw laten zien dat u het bent"),
-        (CrossSite(""), "logout", "Wij hebben dit niet uitgevoerd"),
+        (ProofTooOld(""), "login", "U moet opnieuw laten zien wie u bent"),
+        (CrossSite(""), "logout", "Wij hebben dit niet gedaan"),
         (StoreUnavailable(""), "login", "Wij kunnen deze pagina nu niet tonen"),
         (StoreUnavailable(""), "logout", "Uitloggen is niet gelukt"),
         (CookiesRefused(""), "login", "Uw browser bewaart onze cookie niet"),
@@ -1376,7 +1391,7 @@ def test_the_help_desk_is_named_where_it_is_known(pages, caplog):
     trust = SimpleNamespace(own=own)
     known = {**environ(), "eilogin.trust": trust}
     page, _, event = refusal(pages, caplog, LoginLost(""), environ=known, again="/m?x")
-    assert f"Bel {CALLED} en noem code <span" in page.text
+    assert f"Bel {CALLED} en noem kenmerk <span" in page.text
     assert event["reference"] in page.text
     assert 'href="/m?x">Probeer het opnieuw' in page.text
 

@@ -258,6 +258,9 @@ class SingleSignOnAsDigid(SingleSignOn):
         participants = env.sessions(environ).participants(login)
         return KnownHere(presence.services(participants), presence.lasts_until)
 
+    def _username(self, login: Login) -> str:
+        return ""
+
     def _choices(
         self, environ: "WSGIEnvironment", question: Question, login: Login
     ) -> Mapping[str, Any]:

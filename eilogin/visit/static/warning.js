@@ -392,7 +392,9 @@ class Dialog {
   }
 
   #soon() {
-    return this.#texts.soon.replace("{time}", this.#time(this.#over - Date.now()));
+    const { soon, site } = this.#texts;
+    const time = this.#time(this.#over - Date.now());
+    return soon.replace("{site}", () => site).replace("{time}", time);
   }
 
   #time(milliseconds) {

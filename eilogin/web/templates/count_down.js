@@ -4,7 +4,7 @@ var shown = line.querySelector("[role=timer]");
 var end = Date.now() + 1000 * shown.getAttribute("data-seconds");
 function show() {
 var left = Math.max(0, Math.round((end - Date.now()) / 1000));
-shown.textContent = Math.floor(left / 60) + ":" + ("0" + left % 60).slice(-2);
+shown.textContent = Math.ceil(left / 60);
 }
 show();
 line.hidden = false;

@@ -2,7 +2,6 @@
 /* The page is looked at anew, and not loaded: a screen reader would start over. What it
    hears is the end alone, and what is the same stays as it is. */
 var look = document.getElementById("look");
-var tell = document.getElementById("tell");
 var left = 120;
 function one(page, selector) { return page.querySelector(selector); }
 /* All that a receipt says, except when it was made. */
@@ -15,13 +14,12 @@ var here = document.getElementById("receipt");
 var news = page.getElementById("receipt");
 /* It was deleted in another window. */
 if (!news) { return; }
+var tell = one(here, "#tell");
 if (said(here) !== said(news)) { here.innerHTML = news.innerHTML; }
 one(here, "#at").textContent = one(news, "#at").textContent;
+one(here, "#at").hidden = one(news, "#at").hidden;
 /* Nobody waits for this browser any more. The next way on stands out then. */
-if (tell && !one(page, "#tell")) {
-tell.hidden = true;
-one(document, ".actions a:not([hidden])").classList.remove("quiet");
-}
+if (tell && !one(here, "#tell")) { one(document, ".actions a:not([hidden])").classList.remove("quiet"); }
 if (!news.hasAttribute("data-done")) { again(); return; }
 var title = one(page, "h1").textContent;
 document.title = page.title;

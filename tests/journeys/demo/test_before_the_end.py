@@ -102,13 +102,16 @@ def test_she_goes_on_with_the_keyboard_and_loses_nothing(writer):
     title = anna.page.title()
     anna.field.focus()
     told = anna.is_told()
-    assert "Wilt u doorgaan? Wat u hebt ingevuld, blijft staan." in told
+    assert (
+        "Wilt u ingelogd blijven? Doet u niets, dan wordt u uitgelogd. "
+        "Wat u hebt ingevuld, blijft staan."
+    ) in told
     # What she was typing presses no button.
     assert SOON.match(anna.focus())
     assert SOON.match(anna.page.title().split(" \N{EN DASH} ")[0])
     anna.citizen.photograph("warning")
     anna.page.keyboard.press("Tab")
-    assert anna.focus() == "Doorgaan"
+    assert anna.focus() == "Ingelogd blijven"
     anna.page.keyboard.press("Enter")
     anna.is_left_alone()
     assert anna.focus() == "note"
@@ -143,7 +146,7 @@ def test_what_she_does_in_one_tab_counts_for_all(writer):
     other = Writer(anna.citizen.tab().visit("uwv", "/notitie"))
     other.write().is_told()
     anna.is_told()
-    other.press("Doorgaan").is_left_alone()
+    other.press("Ingelogd blijven").is_left_alone()
     anna.is_left_alone()
     assert anna.has_lost_nothing()
 
@@ -260,12 +263,12 @@ def test_what_the_server_does_not_say_is_not_said_to_her(writer):
     anna = writer()
     anna.is_told()
     anna.page.route("**/eilogin/session", lambda route: route.fulfill(status=503))
-    anna.press("Doorgaan")
+    anna.press("Ingelogd blijven")
     alert = anna.page.locator("dialog").get_by_role("alert")
-    alert.get_by_text("Doorgaan is niet gelukt.").wait_for()
+    alert.get_by_text("Dit is niet gelukt.").wait_for()
     anna.citizen.photograph("warning-not-done")
     anna.page.unroute("**/eilogin/session")
-    anna.press("Doorgaan").is_left_alone()
+    anna.press("Ingelogd blijven").is_left_alone()
     assert anna.saves()
 
 
@@ -273,9 +276,9 @@ def test_the_last_time_she_can_only_save(demo, at_browser):
     anna = Writer(at_browser(demo).log_in("kadaster", "/mijn"))
     told = anna.is_told()
     assert "Langer doorgaan kan niet. Sla uw gegevens nu op." in told
-    assert "Doorgaan" not in told.replace("doorgaan", "")
+    assert "Ingelogd blijven" not in told.replace("doorgaan", "")
     anna.citizen.photograph("warning-final")
-    anna.press("Sluit dit bericht").is_left_alone()
+    anna.press("Terug, om op te slaan").is_left_alone()
     told = anna.is_told(OVER)
     assert "omdat u niet langer ingelogd kunt blijven" in told
     assert anna.is_hidden()

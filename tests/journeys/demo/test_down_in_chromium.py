@@ -26,7 +26,7 @@ def test_the_receipt_becomes_complete(own_demo, at_browser):
     assert "(down)" in own_demo.output
     anna.visit("gemeente").click("Uitloggen").sees("U wordt uitgelogd")
     anna.click("Ga verder").sees("Let op: u bent nog niet overal uitgelogd")
-    assert "Nog niet bereikt. Wij proberen het opnieuw." in anna.text
+    assert "Hier is uitloggen nog niet gelukt. Wij blijven het proberen." in anna.text
     assert anna.text.count("Uitgelogd om") == 2
     anna.page.evaluate(LISTEN)
     with anna.page.expect_response(lambda answer: answer.ok):

@@ -115,7 +115,7 @@ def test_log_out_while_a_site_is_down(logged_in, switches):
     logged_in.open_frames()
     logged_in.click("Ga verder")
     assert logged_in.heading == "Let op: u bent nog niet overal uitgelogd"
-    assert "UWV Nog niet bereikt" in logged_in.text
+    assert "UWV Hier is uitloggen nog niet gelukt" in logged_in.text
     switches.press("Zet UWV aan")
     assert "Staat uit" not in switches.text
 

@@ -229,7 +229,9 @@ class TestLoggingOut:
         anna.click("Opnieuw inloggen").sees(f"Inloggen bij {SERVICES[host]}")
 
     def test_at_the_hub_ends_every_session(self, anna):
-        anna.go_everywhere().visit("mijnoverheid").click("Waar ben ik ingelogd?")
+        anna.go_everywhere().visit("mijnoverheid").click(
+            "Bij welke diensten ben ik ingelogd?"
+        )
         anna.arrives("inloggen").sees("U bent ingelogd").photograph("hub")
         for name in SERVICES.values():
             assert name in anna.text
@@ -316,11 +318,11 @@ class TestLoggingOut:
         anna.log_in("uwv", "/notitie")
         anna.tab().visit("uwv").click("Uitloggen").sees("U bent overal uitgelogd")
         anna.page.get_by_label("Notitie", exact=True).fill("te laat")
-        anna.click("Bewaren").sees("Log in om verder te gaan")
+        anna.click("Bewaren").sees("Uw formulier is nog niet verstuurd")
         anna.photograph("login-needed")
         # What the page says that she does.
         with anna.page.expect_popup() as beside:
-            anna.click("Inloggen in een nieuw tabblad")
+            anna.click("Open een nieuw tabblad om in te loggen")
         tab = beside.value
         tab.locator("[name=username]").fill("anna")
         tab.locator("[name=password]").fill("demo-anna")
@@ -365,7 +367,9 @@ class TestLoggingOut:
             route.fulfill(**page)
         anna.sees("Let op: u bent nog niet overal uitgelogd")
         anna.photograph("partly-logged-out")
-        assert re.search(r"Gemeente Voorbeeldstad\s+Nog niet bereikt", anna.text)
+        assert re.search(
+            r"Gemeente Voorbeeldstad\s+Hier is uitloggen nog niet gelukt", anna.text
+        )
         assert re.search(r"Kadaster\s+Uitgelogd om", anna.text)
         anna.click("Ga verder")
         anna.page.get_by_text("U bent hier uitgelogd om").wait_for()
@@ -408,7 +412,7 @@ class TestHerBrowser:
         ("host", "heading"),
         [
             ("inloggen", "Deze pagina bestaat niet"),
-            ("nergens", "Er is hier geen website met deze naam"),
+            ("nergens", "Op dit adres is geen website"),
         ],
         ids=["page", "host"],
     )

@@ -30,12 +30,12 @@ def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
     anna.page.get_by_label("Notitie", exact=True).fill(NOTE)
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Bewaren").sees("U bent uitgelogd")
-    assert "Wat u hebt verstuurd, hebben wij 1 uur bewaard." in anna.text
+    assert "Wij bewaren uw formulier tot " in anna.text
     anna.photograph("kept-form")
     anna.click("Opnieuw inloggen")
     if "://inloggen." in anna.page.url:
         anna.type_password()
-    anna.sees("Opnieuw versturen?").photograph("send-again")
+    anna.sees("Formulier opnieuw versturen?").photograph("send-again")
     with anna.page.expect_request(lambda r: r.method == "POST") as sent:
         anna.click("Verstuur opnieuw")
     anna.arrives("uwv", "/notitie")
@@ -43,7 +43,7 @@ def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
     headers = sent.value.all_headers()
     assert headers["sec-fetch-site"] == "same-origin"
     anna.page.go_back()
-    anna.sees("Dit is al verstuurd").photograph("form-sent")
+    anna.sees("U hebt dit formulier al verstuurd").photograph("form-sent")
     anna.click("Naar de website").arrives("uwv")
 
 
@@ -55,5 +55,5 @@ def test_what_is_too_large_is_told_so(demo, at_browser):
         " field.value = 'x'.repeat(1025); }"
     )
     anna.page.evaluate(UNTIL_IT_IS_OVER)
-    anna.click("Bewaren").sees("Wat u hebt verstuurd, is te groot om te bewaren")
+    anna.click("Bewaren").sees("Uw formulier is te groot om te bewaren")
     anna.photograph("form-too-large")

@@ -78,11 +78,11 @@ def test_of_6_mb_is_sent_after_logging_in_again(anna, choose):
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Versturen")
     anna.sees("U bent uitgelogd")
-    assert "Wat u hebt verstuurd, hebben wij 1 uur bewaard." in anna.text
+    assert "Wij bewaren uw formulier tot " in anna.text
     anna.click("Opnieuw inloggen")
     if "://inloggen." in anna.page.url:
         anna.type_password()
-    anna.sees("Opnieuw versturen?").click("Verstuur opnieuw")
+    anna.sees("Formulier opnieuw versturen?").click("Verstuur opnieuw")
     anna.sees("Ontvangen").arrives("uwv", "/foto")
     assert f"foto.jpg {digest}" in anna.text
 
@@ -91,15 +91,15 @@ def test_of_9_mb_is_told_to_be_too_large_to_keep(anna, choose):
     choose(anna, 9 * MEGA)
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Versturen")
-    anna.sees("Wat u hebt verstuurd, is te groot om te bewaren")
+    anna.sees("Uw formulier is te groot om te bewaren")
     assert "hoogstens 8 MB" in anna.text
 
 
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("nl-NL", ("Wat u hebt verstuurd, is te groot", "hoogstens 16 MB")),
-        ("en-GB", ("What you sent is too large", "at most 16 MB")),
+        ("nl-NL", ("Uw formulier is te groot", "hoogstens 16 MB")),
+        ("en-GB", ("Your form is too large", "at most 16 MB")),
     ],
 )
 def test_of_17_mb_is_told_to_be_too_large(demo, at_browser, choose, language, told):

@@ -219,7 +219,7 @@ def test_a_logout_above_ends_all_below(everywhere, idp, zorg, werk, told):
     with idp.behaving(logout=told):
         everywhere.browser.press("Overal uitloggen")
     assert "Overal uitgelogd" in everywhere.browser.text, everywhere.where
-    assert "Niet bereikt" not in everywhere.browser.text
+    assert "Hier is uitloggen niet gelukt" not in everywhere.browser.text
     for url in (zorg, werk):
         assert everywhere.visit(url).is_asked_for_password, everywhere.where
 
@@ -236,7 +236,7 @@ def test_a_logout_above_in_the_browser_reaches_a_site_that_needs_it(
         everywhere.browser.open_frames()
         everywhere.browser.click("Ga verder")
     assert "Overal uitgelogd" in everywhere.browser.text, everywhere.where
-    assert "Niet bereikt" not in everywhere.browser.text
+    assert "Hier is uitloggen niet gelukt" not in everywhere.browser.text
     assert everywhere.visit(ver).is_asked_for_password, everywhere.where
 
 
@@ -252,7 +252,7 @@ def test_a_logout_above_that_does_not_reach_all_below_is_no_success(
         if told != "soap":
             # Its frame shows nothing.
             everywhere.browser.click("Ga verder")
-    said = f"Niet bereikt: {ours.url(HUB, '/eilogin/metadata')}"
+    said = f"Hier is uitloggen niet gelukt: {ours.url(HUB, '/eilogin/metadata')}"
     assert said in everywhere.browser.text, everywhere.where
     assert everywhere.visit(ours.url("zorg")).is_asked_for_password, everywhere.where
 
@@ -264,7 +264,7 @@ def test_a_logout_above_that_another_key_has_signed_ends_nothing(
     everywhere.visit(idp.url())
     with idp.behaving(impostor=True):
         everywhere.browser.press("Overal uitloggen")
-    assert "Niet bereikt" in everywhere.browser.text, everywhere.where
+    assert "Hier is uitloggen niet gelukt" in everywhere.browser.text, everywhere.where
     for url in (zorg, werk):
         assert everywhere.is_let_in(url), everywhere.where
 
@@ -339,7 +339,7 @@ def test_a_logout_above_leads_through_a_site_that_needs_the_browser(
         page.get_by_role("button", name="Overal uitloggen").click()
         shown = page.frame_locator("iframe[name=logout]") if is_framed else page
         shown.get_by_text("Overal uitgelogd").wait_for()
-    assert shown.get_by_text("Niet bereikt").count() == 0
+    assert shown.get_by_text("Hier is uitloggen niet gelukt").count() == 0
     for url in (zorg, ver):
         page.goto(url)
         assert page.locator("[name=password]").is_visible(), url

@@ -163,7 +163,7 @@ def test_in_a_frame_a_site_that_needs_its_cookie_is_named_as_not_reached(
     assert anna.is_let_in(ours.url("uwv"))
     anna.log_out()
     assert "careful.localhost" in anna.browser.text, anna.where
-    assert "Niet bereikt" in anna.browser.text
+    assert "Hier is uitloggen niet gelukt" in anna.browser.text
     assert anna.visit(mellon.url("careful")).user
 
 

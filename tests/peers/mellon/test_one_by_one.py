@@ -63,7 +63,9 @@ def test_a_site_with_an_error_keeps_her_and_the_rest_is_told_later(
     assert "nog niet overal uitgelogd" in everywhere.browser.text, everywhere.where
     everywhere.browser.click("Verder uitloggen")
     assert "careful.localhost" in everywhere.browser.text
-    assert everywhere.browser.text.count("Niet bereikt") == 1, everywhere.where
+    assert everywhere.browser.text.count("Hier is uitloggen niet gelukt") == 1, (
+        everywhere.where
+    )
     for site in ("mellon", "artifact"):
         assert everywhere.visit(mellon.url(site)).user is None, site
 

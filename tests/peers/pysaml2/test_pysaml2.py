@@ -116,7 +116,7 @@ def test_a_logout_at_the_hub_ends_ours(site, idp, anna, told):
     with idp.behaving(logout=told):
         anna.browser.press("Overal uitloggen")
     assert "Overal uitgelogd" in anna.browser.text, anna.where
-    assert "Niet bereikt" not in anna.browser.text
+    assert "Hier is uitloggen niet gelukt" not in anna.browser.text
     for url in (site.url, site.other):
         assert anna.visit(url).is_asked_for_password, anna.where
 
@@ -184,7 +184,7 @@ def test_a_logout_that_another_key_has_signed_ends_nothing(site, idp, anna):
     anna.visit(idp.url())
     with idp.behaving(impostor=True):
         anna.browser.press("Overal uitloggen")
-    assert "Niet bereikt" in anna.browser.text, anna.where
+    assert "Hier is uitloggen niet gelukt" in anna.browser.text, anna.where
     assert anna.is_let_in(site.url), anna.where
 
 

@@ -155,7 +155,7 @@ def test_who_is_logged_in_is_asked_again_where_the_site_forces_it(
 ):
     anna.log_in(ours.url("uwv"))
     anna.visit(shibboleth.url("shib", login(forceAuthn="true")))
-    assert "opnieuw laten zien dat u het bent" in anna.browser.text, anna.where
+    assert "opnieuw laten zien wie u bent" in anna.browser.text, anna.where
     anna.type_password()
     assert anna.is_at(shibboleth.url("shib", MIJN)), anna.where
 
@@ -329,7 +329,10 @@ def test_a_site_that_lost_its_sessions_is_named_as_reached(servers, ours, anna):
     with servers.theirs.down():
         pass
     anna.log_out()
-    assert "Nog niet bevestigd. Wij proberen het opnieuw." in anna.browser.text
+    assert (
+        "Deze dienst heeft het nog niet bevestigd. Wij blijven het proberen."
+        in anna.browser.text
+    )
     assert "Uitgelogd om" in anna.browser.text, anna.where
     assert not anna.is_logged_out_everywhere
 

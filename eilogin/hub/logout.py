@@ -641,6 +641,7 @@ class SingleLogout:
             others=_OTHERS.get(status, "partly"),
             again_url="",
             website_url=website,
+            website_name=_name_of(environ, entity_id) if website else "",
             start_url="" if website else own.url("home"),
             login_url=own.url("login"),
         )
@@ -693,6 +694,12 @@ class SingleLogout:
             script="receipt.js" if may_change and not receipt.is_of_another else "",
             at=clock.now(),
         )
+
+
+def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
+    """Return the name of a service in the language of the page."""
+    federation = env.trust(environ).federation
+    return federation.name_of(entity_id, language_of(environ))
 
 
 def _keep(

@@ -219,7 +219,7 @@ def test_a_tile_of_nobody_leads_to_a_calm_page(name):
     assert "Deze pagina bestaat niet" in page.text
     assert "Location" not in page.headers
     assert "Set-Cookie" not in page.headers
-    assert page.click("Naar de website").status_int == 200
+    assert page.click("Naar de website van Portaal").status_int == 200
 
 
 # --- cookies ------------------------------------------------------------------------

@@ -351,7 +351,7 @@ ELSEWHERE = {
 #: What is part of a page, and none by itself.
 PARTS = {
     *("base.html", "brand.html", "demo_citizens.html", "footer.html"),
-    *("help_desk.html", "languages.html", "marks.html", "rehearsal.html"),
+    *("help_desk.html", "languages.html", "marks.html", "rehearsal.html", "ways.html"),
     "where_in.html",
 }
 

@@ -388,7 +388,7 @@ def test_a_site_with_several_hubs(watched, clock, hub_of, attacker_key, no_leaks
     bsn = {"attributes": {"bsn": [BSN], "mail": ["anna@burger.test"]}}
     anna = Choosing(federation, hub_of(federation), attacker_key)
     anna.browser.visit("https://stad.test/eilogin/login?choose=yes&next=/mijn")
-    anna.browser.click("Ander loket")
+    anna.browser.click("Inloggen met Ander loket")
     late = anna.question()
     anna.browser.visit("https://stad.test/eilogin/login?choose=yes&next=/mijn")
     anna.browser.click("inloggen.test")

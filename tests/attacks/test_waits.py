@@ -464,7 +464,7 @@ def test_the_button_of_the_hub_while_all_wait(served, flood, log_in, is_at_hub, 
     assert busy.headers["Refresh"] == "3"
     assert "Deze pagina probeert het zo vanzelf opnieuw" in busy.text
     assert is_at_hub(hers)
-    home = link_of(busy.text, "Naar de startpagina")
+    home = link_of(busy.text, "Naar inloggen.test")
     assert "Overal uitloggen" in served("GET", home, cookies=cookies).text
     slow.let_go()
     assert statuses(tasks) == {200: 2}

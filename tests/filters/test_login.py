@@ -428,7 +428,7 @@ class TestCancelling:
     def test_leads_back_to_the_first_page_where_that_one_is_not(self, citizen):
         self.cancel(citizen, LAND)
         assert "U bent niet ingelogd" in citizen.browser.text
-        citizen.browser.click("Naar de website")
+        citizen.browser.click("Naar de website van land.test")
         assert citizen.browser.url == "https://land.test/"
 
     def test_leads_back_to_what_her_level_opens(self, citizen):
@@ -740,7 +740,7 @@ def test_an_address_that_takes_no_form_leads_to_the_home_page(call, language):
     address = "https://stad.test/eilogin/login"
     answer = call("POST", address, Accept_Language=language)
     assert answer.status_int == 405
-    home = {"nl": "Naar de startpagina", "en": "Go to the home page"}[language]
+    home = {"nl": "Naar stad.test", "en": "Go to stad.test"}[language]
     links = re.findall(
         r'<a class="button" href="([^"]*)">\s*([^<]*?)\s*</a>', answer.text
     )

@@ -309,7 +309,7 @@ class TestLoggingOut:
         answer = call(method, url, **headers)
         assert answer.status_int >= 400
         [link] = html.document_fromstring(answer.text).find(".//main").iter("a")
-        assert (link.get("href"), link.text_content()) == ("/", "Naar de startpagina")
+        assert (link.get("href"), link.text_content()) == ("/", "Naar stad.test")
 
     def test_while_the_store_is_down_can_be_tried_again(self, anna, call, monkeypatch):
         def down(*_):
@@ -376,7 +376,7 @@ class TestLoggingOut:
         assert "gave this citizen no NameID" in caplog.text
         assert not anna.is_logged_in
         anna.browser.stops_before = "/sso"
-        anna.browser.click("Naar de website")
+        anna.browser.click("Naar de website van stad.test")
         assert anna.browser.trail[0] == "https://stad.test/tot-ziens"
 
 
@@ -634,7 +634,7 @@ class TestALogoutToldOverSoap:
         assert anna.browser.trail == [f"{LOGOUT}?next=/tot-ziens", SLO]
         assert "Bij een of meer andere diensten" in anna.browser.text
         anna.browser.stops_before = "/sso"
-        anna.browser.click("Naar de website")
+        anna.browser.click("Naar de website van stad.test")
         assert anna.browser.trail[0] == "https://stad.test/tot-ziens"
 
     @pytest.fixture(
@@ -1066,7 +1066,7 @@ class TestTheHubsAnswer:
         anna.browser.visit(hub.by_redirect(SLO, "SAMLResponse", response))
         assert "Wij konden niet controleren" in anna.browser.text
         anna.browser.stops_before = "/sso"
-        anna.browser.click("Naar de website")
+        anna.browser.click("Naar de website van stad.test")
         assert anna.browser.trail[0] == "https://stad.test/tot-ziens"
 
     def test_by_an_attacker_is_refused_where_nobody_logs_out(

@@ -1036,7 +1036,7 @@ class TestWhoIsLoggedInAlready:
             in shown.browser.text
         )
         assert 'data-seconds="840"' in shown.browser.page.text
-        assert "Nog minuten" in shown.browser.text, "and the time between them"
+        assert "Nog min" in shown.browser.text, "and the time between them"
         seconds, _, url = shown.browser.page.headers["Refresh"].partition("; url=")
         assert url.startswith(f"{SSO}?request=")
         clock.shift(int(seconds))
@@ -1080,7 +1080,10 @@ class TestWhoIsLoggedInAlready:
         stad.ask(shown)
         assert "U bent al ingelogd" in shown.browser.title
         assert "Waar u bent ingelogd" not in shown.browser.text
-        assert "U bent al ingelogd sinds 10.00 uur. Wilt u naar" in shown.browser.text
+        assert (
+            "U bent al ingelogd sinds 10.00 uur. Wilt u verder naar"
+            in shown.browser.text
+        )
         shown.visit(f"{HUB}/")
         assert "U bent nog bij geen enkele dienst ingelogd." in shown.browser.text
 
@@ -1224,7 +1227,7 @@ class TestALogout:
         text = anna.browser.text
         assert "Wilt u overal uitloggen?" in text
         assert "Bij stad.test bent u uitgelogd. U bent nog ingelogd bij:" in text
-        assert "Als u verdergaat, logt u daar ook uit." in text
+        assert "Gaat u verder, dan logt u daar ook uit." in text
         assert "zonder opnieuw inloggen terug naar stad.test." in text
         for host in HOSTS:
             assert (f"{host} Sinds 10.00 uur" in text) == (host != "stad.test")
@@ -1384,7 +1387,7 @@ class TestALogout:
         logs_out(stad, anna.citizen)
         anna.browser.press("Ga verder")
         assert "U bent overal uitgelogd" in anna.browser.text
-        anna.browser.click("Naar de website")
+        anna.browser.click("Naar de website van stad.test")
         assert anna.browser.url == "https://stad.test/"
 
     def test_that_is_brought_again_has_the_outcome_that_it_had(

@@ -265,7 +265,7 @@ class TestAParticipantThatDoesNotAnswer:
         assert "U bent misschien nog ingelogd" in shown.text
         anna.browser.click("Ga verder")
         assert (
-            "stad.test Uitgelogd, maar misschien niet bij alle diensten die hierbij"
+            "stad.test Uitgelogd, maar bij diensten die hierbij"
             " horen" in anna.browser.text
         )
         assert "Kijk opnieuw" not in anna.browser.text

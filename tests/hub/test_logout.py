@@ -718,7 +718,7 @@ class TestTheButton:
         assert "U bent uitgelogd" in citizen.browser.text
         assert told() == []
         assert "Naar de website" not in citizen.browser.text, "a hub is none"
-        citizen.browser.click("Naar de startpagina")
+        citizen.browser.click("Naar inloggen.test")
         assert citizen.browser.url == f"{HUB}/"
 
     @pytest.mark.parametrize("when", ["afterwards", "meanwhile"])

@@ -231,7 +231,7 @@ class TestAParticipantThatKeepsHer:
         anna.browser.visit(f"{HUB}{path}")
         assert "nog niet overal uitgelogd" in anna.browser.title
         text = anna.browser.text
-        assert "Het uitloggen is halverwege gestopt." in text
+        assert "Het uitloggen is nog niet klaar." in text
         assert "uwv.test Uitgelogd om" in text
         anna.browser.click("Verder uitloggen")
         assert anna.is_in == {"uwv.test", "land.test"}
@@ -313,7 +313,7 @@ class TestAnAnswerThatIsNoGood:
     def test_says_that_it_did_not_work(self, anna, log_out, answers, outcome):
         answers("land.test", says(messages.RESPONDER))
         log_out()
-        self.is_told_on(anna, outcome, "Bereikt, maar niet bevestigd")
+        self.is_told_on(anna, outcome, "Deze dienst heeft het niet bevestigd")
 
     def test_says_that_somebody_behind_it_was_not_reached(
         self, anna, log_out, answers, outcome
@@ -377,7 +377,7 @@ class TestAnAnswerThatIsNoGood:
             anna.browser.url = "https://evil.test/"
             anna.browser.follow(garbage)
             assert (anna.browser.page.status_int == 400) is is_over
-        anna.browser.click("Naar de startpagina")
+        anna.browser.click("Naar inloggen.test")
         anna.browser.click("Bekijk waar u bent uitgelogd")
         assert len(land.came) == 1
         assert "land.test Hier is uitloggen niet gelukt" in anna.browser.text

@@ -382,7 +382,7 @@ class TestARequestThatIsNotTaken:
         )
         assert links == [
             ("https://stad.test/", "Terug naar stad.test"),
-            (f"{HUB}/", "Naar de startpagina"),
+            (f"{HUB}/", "Naar inloggen.test"),
         ]
 
     def test_has_the_way_to_the_hub_alone_where_nobody_known_sent_her(

@@ -725,7 +725,7 @@ class TestWhoIsNotToldForSheIsInThereAgain:
         assert self.is_in_by(federation, given_up)
         anna.browser.visit("https://inloggen.test/logout")
         assert "nog niet overal uitgelogd" in anna.browser.title
-        assert "stad.test Bereikt, maar niet bevestigd" in anna.browser.text
+        assert "stad.test Deze dienst heeft het niet bevestigd" in anna.browser.text
 
     def test_is_told_with_her_next_logout(
         self, federation, anna, given_up, another, clock

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,11 +27,13 @@ def cancel(citizen):
 
 
 def way_back(citizen):
-    """The last button of the page: where it leads, and what it says."""
+    """The last button of the page: where it leads, and what it says but its name."""
     buttons = re.findall(
         r'class="button quiet" href="([^"]*)">([^<]*)', citizen.browser.page.text
     )
-    return unescape(buttons[-1][0]), buttons[-1][1]
+    address, text = map(unescape, buttons[-1])
+    site = urlsplit(citizen.browser.url).hostname
+    return address, text.removesuffix(f" van {site}")
 
 
 @pytest.fixture
@@ -72,8 +75,8 @@ def test_leads_to_the_public_page_of_the_site_after_a_bookmark(anna):
 
 def test_leads_to_the_hub_where_the_whole_site_needs_a_login(anna):
     cancel(anna.visit(f"{UWV}/mijn"))
-    assert way_back(anna) == (HUB, "Naar de inlogdienst")
-    anna.browser.click("Naar de inlogdienst")
+    assert way_back(anna) == (HUB, "Naar inloggen.test")
+    anna.browser.click("Naar inloggen.test")
     assert anna.browser.page.status_int == 200
     assert not anna.is_asked_for_password
 
@@ -202,7 +205,7 @@ class TestTheLogoutPage:
 
     def test_leads_to_the_public_page_of_the_site(self, anna):
         anna.log_in(f"{LAND}/mijn").visit(f"{LAND}/eilogin/logout")
-        anna.browser.click("Naar de website")
+        anna.browser.click("Naar de website van land.test")
         assert anna.browser.url == f"{LAND}/"
         assert anna.browser.page.status_int == 200
 
@@ -211,7 +214,7 @@ class TestTheLogoutPage:
         assert "U bent overal uitgelogd" in anna.browser.text
         assert "Naar de website" not in anna.browser.text
         page = anna.browser.page
-        anna.browser.click("Naar de inlogdienst")
+        anna.browser.click("Naar inloggen.test")
         assert not anna.is_asked_for_password
         assert "U bent niet ingelogd" in anna.browser.text
         assert "Bekijk waar u bent uitgelogd" in anna.browser.text

@@ -552,7 +552,7 @@ class TestCancelling:
 
     def test_has_a_way_back(self, anna):
         anna.begins().cancels()
-        anna.browser.click("Naar de website")
+        anna.browser.click("Naar de website van UWV")
         assert anna.browser.url == f"{UWV}/"
         assert CANCELLED not in anna.browser.text
 

@@ -40,7 +40,7 @@ def test_says_so_in_english(clock, anna):
     clock.shift(16 * MINUTE)
     anna.browser.language = "en"
     anna.visit(UWV)
-    assert "because you did nothing for 15 minutes" in anna.browser.text
+    assert "because you were inactive for 15 minutes" in anna.browser.text
 
 
 def test_the_sign_in_page_says_the_limits_of_its_hub(

@@ -462,7 +462,7 @@ def test_a_double_click_sends_it_once(anna_too_late, application):
     assert browser.page.status_int == 409
     assert browser.title.startswith("U hebt dit formulier al verstuurd")
     assert len(application.received) == 1
-    browser.click("Naar de website")
+    browser.click("Naar de website van uwv.test")
     assert browser.url == "https://uwv.test/"
 
 
@@ -486,7 +486,7 @@ def test_after_an_hour_it_is_gone(anna_too_late, clock, application):
     clock.shift(60 * MINUTE)
     log_in_again(anna_too_late)
     assert anna_too_late.browser.page.status_int == 410
-    assert "Vul het formulier opnieuw in" in anna_too_late.browser.text
+    assert "Vul het opnieuw in" in anna_too_late.browser.text
     assert application.received == []
 
 
@@ -521,7 +521,7 @@ def test_an_address_that_names_no_form_is_a_calm_page(anna, query):
     anna.visit(f"https://uwv.test/eilogin/again{query}")
     assert anna.browser.page.status_int == 410
     assert anna.browser.title.startswith("Uw formulier is niet verstuurd")
-    anna.browser.click("Naar de website")
+    anna.browser.click("Naar de website van uwv.test")
     assert anna.browser.url == "https://uwv.test/"
 
 
@@ -547,7 +547,7 @@ def test_a_form_from_elsewhere_is_never_kept(anna_too_late, site):
 
 def assert_not_kept(browser):
     assert browser.page.status_int == 403
-    assert "is niet verwerkt" in browser.text
+    assert "Uw formulier is niet verstuurd" in browser.text
     assert "bewaard" not in browser.text
     assert not kept_cookies(browser)
 
@@ -674,7 +674,7 @@ def test_a_form_that_is_too_large_is_told_so_and_not_read(send):
         **SAME, wsgi__input=Unreadable(), CONTENT_LENGTH=str(8 * 1024**2 + 1)
     )
     assert response.status_int == 413
-    assert "hoogstens 8 MB" in response.text
+    assert "groter dan 8 MB" in response.text
     assert "Kom terug naar dit tabblad, en laad de pagina opnieuw." in response.text
     assert cookies == []
 
@@ -717,7 +717,7 @@ class TestWithASmallerLimit:
 
     def test_the_page_names_it(self, anna_too_late):
         fill_in(anna_too_late, meer="x" * 1500)
-        assert "hoogstens 1500 bytes" in anna_too_late.browser.text
+        assert "groter dan 1500 bytes" in anna_too_late.browser.text
 
     def test_she_can_log_in_in_another_tab_and_send_it_herself(
         self, anna_too_late, application

@@ -46,7 +46,7 @@ class TestOnTheSignInPage:
 
     def test_they_read_english_at_the_next_pages_of_that_host(self, english):
         english.browser.press("Log in", username="anna", password="wrong")
-        assert "The username or the password is not right." in english.browser.text
+        assert "The username or password is not correct." in english.browser.text
         english.browser.press("Log in", username="anna", password="demo-anna")
         english.visit(f"{HUB}/")
         assert "You are logged in" in english.browser.text
@@ -76,7 +76,7 @@ class TestAtASite:
         anna.log_in(f"{UWV}/mijn")
         clock.shift(16 * 60)
         anna.browser.post(f"{UWV}/mijn", site="same-origin", naam="Anna")
-        assert "hebben wij 1 uur bewaard" in anna.browser.text
+        assert "Wij bewaren uw formulier tot" in anna.browser.text
         anna.browser.click("EN English")
         anna.browser.click("EN English")
         anna.browser.press("Log in", username="anna", password="demo-anna")

@@ -91,7 +91,7 @@ def test_cancel_leads_to_a_page_that_says_so_and_asks_nothing_by_itself(anna):
     assert anna.browser.page.status_int == 200
     assert anna.browser.url.startswith("https://land.test/eilogin/acs")
     assert "U hebt het inloggen geannuleerd" in anna.browser.text
-    anna.browser.click("Naar de website")
+    anna.browser.click("Naar de website van land.test")
     assert anna.browser.url == "https://land.test/"
     assert anna.user is None
 

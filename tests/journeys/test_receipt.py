@@ -37,7 +37,7 @@ def test_says_of_each_service_whether_she_is_out(federation, everywhere):
         "land": "Uitgelogd om 10.00 uur",
         "uwv": "Uitgelogd om 10.00 uur",
     }
-    assert "Wij proberen het opnieuw" in everywhere.browser.text
+    assert "Wij blijven het proberen" in everywhere.browser.text
 
 
 def test_becomes_complete_when_who_was_away_is_told(federation, everywhere, clock):
@@ -89,7 +89,7 @@ class TestForAnHour:
     def test_nor_when_she_has_deleted_it(self, everywhere):
         everywhere.visit(LOG_OUT)
         everywhere.visit(RECEIPT)
-        assert "Naar de startpagina" in everywhere.browser.text
+        assert "Naar inloggen.test" in everywhere.browser.text
         everywhere.browser.press("Verwijder dit overzicht")
         assert everywhere.browser.url == HUB
         assert "Bekijk waar u bent uitgelogd" not in everywhere.browser.text

@@ -97,7 +97,7 @@ class TestATabWhoseLoginIsForgotten:
         anna.browser.language = "en"
         anna.browser.reload()
         assert anna.browser.title.startswith("You are logged in to")
-        anna.browser.click("Go to the website")
+        anna.browser.click(f"Go to the website of {urlsplit(tabs[0].url).hostname}")
         assert anna.browser.url == urljoin(tabs[0].url, "/")
         assert anna.user
 
@@ -450,7 +450,7 @@ class TestAFrameOfTheSiteItself:
         policy = anna.browser.page.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in policy, "it is in no frame"
         assert 'target="_blank"' in anna.browser.page.text
-        assert "niet verwerkt" in anna.browser.text
+        assert "Uw formulier is niet verstuurd" in anna.browser.text
 
 
 # --- round and round ------------------------------------------------------------------
@@ -594,7 +594,7 @@ class TestALoginThatComesRound:
         anna.browser.language = "en"
         anna.visit(UWV)
         assert "Logging in keeps starting again" in anna.browser.title
-        assert "your browser does not keep our cookie" in anna.browser.text
+        assert "Your browser probably does not keep our cookie" in anna.browser.text
 
     def test_can_be_tried_again_from_that_page(self, federation, anna, is_stopped):
         proxy = WithoutSession(federation, "uwv.test")

@@ -1025,8 +1025,9 @@ def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
     ],
 )
 def test_nobody_who_is_logged_in_reads_that_they_have_to_log_in(pages, values, title):
-    known = {"is_known": True, "idle_hours": None} if values else {"idle_hours": None}
-    values = {**VALUES["login_needed.html"], **known, **values}
+    known = {"is_known": True} if values else {}
+    sent = {"idle_hours": None, "kept_until": None, "was_sent": False, "is_whole": True}
+    values = {**VALUES["login_needed.html"], **sent, **known, **values}
     text = pages.page(environ(), "login_needed.html", **values).text
     assert f"autofocus>{title}</h1>" in text
     assert ("U bent al ingelogd." in text) is ("is_known" in known)

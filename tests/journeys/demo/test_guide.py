@@ -71,7 +71,7 @@ def test_a_form_with_a_photo_waits_for_the_code_and_arrives_whole(logged_in):
     logged_in.click("Een verhuizing doorgeven")
     assert logged_in.is_at("gemeente", "/verhuizen")
     logged_in.press("Versturen", Foto=File("huur.jpg", PHOTO, "image/jpeg"))
-    assert "hebben wij 1 uur bewaard" in logged_in.text
+    assert "Wij bewaren uw formulier tot" in logged_in.text
     logged_in.click("Opnieuw inloggen")
     logged_in.choose()
     logged_in.press("Verstuur opnieuw")

@@ -151,7 +151,7 @@ class TestLoggingIn:
 
     def test_cancelled_where_the_whole_site_needs_a_login_leads_to_the_hub(self, anna):
         anna.visit("uwv").sees("Inloggen bij UWV").click("Annuleren")
-        anna.sees("U hebt het inloggen geannuleerd").click("Naar de inlogdienst")
+        anna.sees("U hebt het inloggen geannuleerd").click("Naar Eenmalig inloggen")
         anna.arrives("inloggen").sees("U bent niet ingelogd")
 
     def test_some_pages_need_a_code_too(self, demo, at_browser):
@@ -379,10 +379,10 @@ class TestLoggingOut:
 class TestHerBrowser:
     def test_that_prefers_english_sees_english(self, demo, at_browser):
         anna = at_browser(demo, locale="en-GB")
-        anna.visit("mijnoverheid").sees("Log in to MyGovernment")
+        anna.visit("mijnoverheid").sees("Log in to MijnOverheid")
         anna.photograph("sign-in-english", "en")
         anna.type_password().arrives("mijnoverheid").photograph("portal-english", "en")
-        for name in ("Employee Insurance Agency", "Municipality of Voorbeeldstad"):
+        for name in ("UWV", "Gemeente Voorbeeldstad"):
             assert name in anna.text
         anna.click("Log out everywhere").sees("You are logged out everywhere")
 
@@ -463,7 +463,7 @@ class TestTheDemo:
             connection.request("POST", "/notitie", bytes(1024**2 + 1), headers)
             answer = connection.getresponse()
             assert answer.status == 403
-            assert "is niet verwerkt" in answer.read().decode()
+            assert "Uw formulier is niet verstuurd" in answer.read().decode()
 
 
 def is_dark(citizen):

@@ -264,9 +264,9 @@ def test_continues_when_the_session_is_about_to_end(visitor):
     visitor.log_in("belastingdienst").tab_to("Mijn aangifte")
     title = visitor.title
     visitor.tab.wait_for(lambda: visitor.tab.evaluate(f"!!{WARNING}"), "warning")
-    assert re.match(r"Over \d+ seconden? wordt u uitgelogd$", visitor.focus)
+    assert re.match(r"Over \d+ seconden? wordt u uitgelogd bij .+$", visitor.focus)
     visitor.fits().press("Tab")
-    assert visitor.has_focus_at("Doorgaan")
+    assert visitor.has_focus_at("Ingelogd blijven")
     visitor.press("Tab")
     assert visitor.has_focus_at("Uitloggen")
     visitor.press("Shift+Tab").press("Enter")

@@ -44,7 +44,7 @@ def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
     assert headers["sec-fetch-site"] == "same-origin"
     anna.page.go_back()
     anna.sees("U hebt dit formulier al verstuurd").photograph("form-sent")
-    anna.click("Naar de website").arrives("uwv")
+    anna.click("Naar de website van UWV").arrives("uwv")
 
 
 def test_what_is_too_large_is_told_so(demo, at_browser):

@@ -149,7 +149,7 @@ def test_and_says_it_without_javascript(shown_where):
 
 def test_in_english_in_the_dark_on_the_smallest_telephone_and_by_keyboard(shown_where):
     tester = shown_where(
-        "Log in to Social Insurance Bank",
+        "Log in to Sociale Verzekeringsbank",
         locale="en-GB",
         color_scheme="dark",
         viewport={"width": 320, "height": 640},

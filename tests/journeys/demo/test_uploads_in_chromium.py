@@ -92,7 +92,7 @@ def test_of_9_mb_is_told_to_be_too_large_to_keep(anna, choose):
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Versturen")
     anna.sees("Uw formulier is te groot om te bewaren")
-    assert "hoogstens 8 MB" in anna.text
+    assert "groter dan 8 MB" in anna.text
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,6 @@ def test_the_script_runs_and_asks_under_each(demo, at_browser):
 
 def test_the_strictest_shows_the_dialog(demo, at_browser):
     anna = Writer(at_browser(demo).log_in("uwv", "/trusted-types"), "")
-    assert "Wilt u doorgaan?" in anna.is_told(SOON)
+    assert "Wilt u ingelogd blijven?" in anna.is_told(SOON)
     anna.press("Ingelogd blijven").is_left_alone()
     assert anna.seconds_left() > 6

@@ -62,4 +62,4 @@ def test_of_many_tabs_at_once_the_first_one_is_forgotten_calmly(demo, at_browser
         tab.type_password().arrives("kadaster", "/mijn")
     tabs[0].type_password().sees("U bent ingelogd bij Kadaster")
     tabs[0].photograph("forgotten-tab-dark")
-    tabs[0].click("Naar de website").arrives("kadaster")
+    tabs[0].click("Naar de website van Kadaster").arrives("kadaster")

@@ -178,7 +178,7 @@ def test_a_site_that_lost_its_sessions_is_named_once_as_reached(
     with servers.theirs.down():
         pass
     anna.log_out()
-    assert "Bereikt, maar niet bevestigd" in anna.browser.text, anna.where
+    assert "Deze dienst heeft het niet bevestigd" in anna.browser.text, anna.where
     assert f"{site}.localhost Uitgelogd" not in anna.browser.text
     assert not anna.is_logged_out_everywhere
     anna.log_in(ours.url("uwv"))

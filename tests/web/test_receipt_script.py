@@ -45,10 +45,10 @@ def test_nobody_is_asked_to_go_on_logging_out_who_has_no_need_to(news):
     page.get_by_role("link", name="Verder uitloggen").wait_for(state="hidden")
     text = page.locator("main").inner_text()
     assert FIRST not in text
-    assert "Sluit nu alle vensters van uw browser" in text
+    assert "Sluit nu uw hele browser" in text
     assert page.evaluate(LINKS) == [
         ["Kijk opnieuw", False],
-        ["Naar de startpagina", True],
+        ["Naar Voorbeeldland Login", True],
     ]
 
 

@@ -29,7 +29,7 @@ def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
     anna.log_in("uwv", "/notitie")
     anna.page.get_by_label("Notitie", exact=True).fill(NOTE)
     anna.page.evaluate(UNTIL_IT_IS_OVER)
-    anna.click("Bewaren").sees("U bent uitgelogd")
+    anna.click("Bewaren").sees("Uw formulier is nog niet verstuurd")
     assert "Wij bewaren uw formulier tot " in anna.text
     anna.photograph("kept-form")
     anna.click("Opnieuw inloggen")
@@ -55,5 +55,5 @@ def test_what_is_too_large_is_told_so(demo, at_browser):
         " field.value = 'x'.repeat(1025); }"
     )
     anna.page.evaluate(UNTIL_IT_IS_OVER)
-    anna.click("Bewaren").sees("Uw formulier is te groot om te bewaren")
+    anna.click("Bewaren").sees("Uw formulier is niet verstuurd. Laat dit tabblad open.")
     anna.photograph("form-too-large")

@@ -77,7 +77,7 @@ def test_of_6_mb_is_sent_after_logging_in_again(anna, choose):
     digest = hashlib.sha256(choose(anna, 6 * MEGA)).hexdigest()
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Versturen")
-    anna.sees("U bent uitgelogd")
+    anna.sees("Uw formulier is nog niet verstuurd")
     assert "Wij bewaren uw formulier tot " in anna.text
     anna.click("Opnieuw inloggen")
     if "://inloggen." in anna.page.url:
@@ -91,7 +91,7 @@ def test_of_9_mb_is_told_to_be_too_large_to_keep(anna, choose):
     choose(anna, 9 * MEGA)
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Versturen")
-    anna.sees("Uw formulier is te groot om te bewaren")
+    anna.sees("Uw formulier is niet verstuurd. Laat dit tabblad open.")
     assert "groter dan 8 MB" in anna.text
 
 

@@ -32,7 +32,7 @@ def _of_operator(folder: Folder) -> Iterator[Ending]:
         cure = (
             f"sign and publish again: {typed('eilogin federation sign', folder.path)}"
         )
-        what = f"what is signed in {folder.signed.name}"
+        what = f"the signature in {folder.signed.name}"
         yield Ending("signed", "signature", what, last[0].valid_until, cure=cure)
     cure = typed("eilogin federation rollover", folder.path)
     what = f"the operator's certificate {folder.options.certificate.name}"

@@ -39,8 +39,8 @@ _INI = """\
 """
 _COMMENTS = {
     "name": "Its name.",
-    "publisher": "Who answers for it: a name, or better a URI.",
-    "validity": "How long what is signed is good: sign anew well before that.",
+    "publisher": "Its publisher: a name, or better a URI.",
+    "validity": "How long a signature is valid: sign again well before its end.",
     "key": "The key that signs: the path of a PEM file, env:NAME for a variable that\n"
     "# holds it, or pkcs11:token=NAME;object=NAME?module-path=FILE (RFC 7512).",
     "certificate": "Its certificate, which every member is given.",
@@ -72,20 +72,26 @@ def _not_here(value: object) -> object:
 class FederationOptions(Options):
     """What ``federation.ini`` says."""
 
-    name: str = option("name of the federation")
-    publisher: str = option("who answers for it", default="", shown="``name``")
-    validity: Annotated[float, BeforeValidator(_lasting)] = option(
-        "how long what is signed is good", default="14d"
+    name: str = option("Sets the name of the federation.")
+    publisher: str = option(
+        "Sets the publisher of the metadata.", default="", shown="``name``"
     )
-    key: str = option("the key that signs: a PEM file, ``env:NAME`` or ``pkcs11:…``")
-    certificate: ReadableFile = option("PEM file with the certificate of that key")
+    validity: Annotated[float, BeforeValidator(_lasting)] = option(
+        "Sets how long a signature is valid.", default="14d"
+    )
+    key: str = option(
+        "Names the key that signs: a PEM file, ``env:NAME`` or ``pkcs11:…``."
+    )
+    certificate: ReadableFile = option(
+        "Names the PEM file with the certificate of that key."
+    )
     pin: Annotated[Secret | None, BeforeValidator(_not_here)] = option(
-        "PIN of the token of the key: ``env:NAME``, ``file:PATH`` or"
-        " ``credential:NAME``",
+        "Names the place of the token's PIN: ``env:NAME``, ``file:PATH`` or"
+        " ``credential:NAME``.",
         default=None,
     )
-    signed: str = option("file of what is signed", default=SIGNED)
-    loopback: Flag = option("whether members may be on this machine", default="false")
+    signed: str = option("Names the file with the signed metadata.", default=SIGNED)
+    loopback: Flag = option("Allows members on this machine.", default="false")
 
 
 #: Goes through paths, and may show how far it is.

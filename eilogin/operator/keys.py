@@ -101,7 +101,7 @@ def _key_pem(folder: Path, place: str) -> bytes:
         # Not to be shown as what is not found.
         raise ConfigurationError(
             f"{OPTIONS}: key: found a key in its place; expected the path of a PEM"
-            " file, env:NAME for a variable that holds it, or pkcs11:…; this file is"
+            " file, env:NAME for a variable that holds it, or pkcs11:…. This file is"
             " for git: make another key if anybody has seen it"
         )
     if place.startswith(_VARIABLE):

@@ -59,8 +59,8 @@ def _expected(before: Member | None) -> str:
     whose = "of its metadata" if before is None else "that it has in the federation now"
     return (
         f"the signature of a key {whose}: on the metadata itself (as 'eilogin metadata'"
-        " prints it) or on a request (--proof); --without-proof REASON takes it as it"
-        " is, for who knows in another way that it is right"
+        " prints it) or on a request (--proof). If you know in another way that the"
+        " key is right, use --without-proof REASON"
     )
 
 

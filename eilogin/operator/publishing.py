@@ -55,14 +55,14 @@ def publish(
     ends = metadata.valid_until or 0.0
     if ends <= clock.now():
         raise MetadataExpired(
-            f"{folder.signed}: was good until {write_instant(ends)}: sign it anew"
+            f"{folder.signed}: expired at {write_instant(ends)}: sign it again"
         )
     octets = folder.signed.read_bytes()
     if fault := fault_of(parse(octets, METADATA)):
         # It was signed by a version that did not look.
         raise MetadataUnusable(
-            f"{folder.signed}: products that validate would refuse it: {fault}: sign it"
-            f" anew: '{typed('eilogin federation sign', folder.path)}'"
+            f"{folder.signed}: products that validate would reject it: {fault}: sign it"
+            f" again: '{typed('eilogin federation sign', folder.path)}'"
         )
     names: set[str] = set()
     if key is not None:

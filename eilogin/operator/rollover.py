@@ -95,7 +95,7 @@ def read_rollover(folder: Folder) -> Rollover | None:
     except (KeyError, ValueError) as error:
         raise ConfigurationError(
             f"{path}: [{_SECTION}]: expected old, key, certificate and begun; found no"
-            f" usable one ({error}): correct it, or remove the file to begin anew"
+            f" usable one ({error}): correct it, or remove the file to begin again"
         ) from error
 
 

@@ -67,20 +67,22 @@ class Rule(Options):
     """What is ruled of one member."""
 
     sso_domain: Annotated[str, AfterValidator(_domain)] = option(
-        f"whose session it shares: members of one domain; '{NO_SSO}': nobody's",
+        "Sets the SSO domain: members of one domain share a session."
+        f" '{NO_SSO}': no shared session.",
         default="",
-        shown="the usual domain",
+        shown="the default domain",
     )
     required_level: Literal["", "basis", "midden", "substantieel", "hoog"] = option(
-        f"no login below this level is for it: {', '.join(LEVELS)}",
+        f"Sets the lowest level of a login for it: {', '.join(LEVELS)}.",
         default="",
         shown="none",
     )
     released_attributes: Annotated[frozenset[str] | None, BeforeValidator(_names)] = (
         option(
-            f"the attributes that it may learn, one a line; '{NOTHING}': no attribute",
+            "Limits the attributes that it gets, one on each line."
+            f" '{NOTHING}': no attribute.",
             default=None,
-            shown="what the hub releases",
+            shown="as the hub releases",
         )
     )
 

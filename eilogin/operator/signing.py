@@ -131,9 +131,9 @@ def nobody(folder: Folder) -> str:
     if ends <= clock.now():
         return told
     return (
-        f"{told}; until that is signed and published, others go on with who was signed"
-        f" last, until {write_instant(ends)} at the latest: what is published now can"
-        " be taken down, which keeps it from who has not read it yet"
+        f"{told}; until you sign and publish that, others use the last signed metadata,"
+        f" until {write_instant(ends)} at the latest. You can take the published file"
+        " down: then no further member reads it"
     )
 
 

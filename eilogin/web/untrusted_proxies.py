@@ -50,8 +50,8 @@ class UntrustedProxies:
             return
         self._quiet_until = clock.now() + _HOUR
         _log.warning(
-            "%s: X-Forwarded-For from %s is not believed, so all visitors who come that"
-            " way count as one network: if it is a proxy of yours, write %s in"
+            "%s: X-Forwarded-For from %s is not trusted, so all visitors who come that"
+            " way count as one network. If it is a proxy of yours, write %s in"
             " trusted_proxies; if not, a client has sent that header",
             self._name,
             *_words(peer),

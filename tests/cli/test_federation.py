@@ -784,7 +784,7 @@ class TestPublishedToProducts:
         )
         (three / "metadata.xml").write_bytes(octets)
         told = run("publish", tmp_path / "www", code=1)
-        assert "products that validate would refuse it: line " in told
+        assert "products that validate would reject it: line " in told
         assert "federation sign" in told
         assert not (tmp_path / "www").exists()
 
@@ -1168,7 +1168,7 @@ class TestCalendar:
     def test_has_all_that_ends_in_its_order(self, three, run, calendar):
         run("sign")
         first, *others = calendar().splitlines()
-        assert first.startswith("2026-12-08T09:00:00Z  what is signed in metadata.xml")
+        assert first.startswith("2026-12-08T09:00:00Z  the signature in metadata.xml")
         assert all(one.startswith("2120-01-02  the ") for one in others)
         told = "\n".join(others)
         for name in (HUB, SITE, OTHER):
@@ -1183,7 +1183,7 @@ class TestCalendar:
         assert told.count("BEGIN:VEVENT") == 5
         assert told.count("TRIGGER:-P30D") == 4
         assert "UID:Proef-ends-signature@Proef\r\n" in told
-        assert "SUMMARY:Proef: what is signed in metadata.xml ends" in told
+        assert "SUMMARY:Proef: the signature in metadata.xml ends" in told
 
     def test_needs_no_signature(self, calendar):
         assert "what is signed" not in calendar()
@@ -1382,7 +1382,7 @@ class TestRemove:
         told = run("remove", OTHER, "--yes")
         assert told.startswith(f"{OTHER}: De other\ngone, and it was the last one: ")
         why = "no members, and SAML has no metadata of nobody; expected one at least"
-        last = f"others go on with who was signed last, until {ends} at the latest"
+        last = f"others use the last signed metadata, until {ends} at the latest"
         for said in (
             told,
             run("sign", code=1),
@@ -1499,7 +1499,7 @@ class TestPublish:
         assert "is not there" in run("publish", tmp_path / "www", code=1)
         run("sign")
         clock.shift(15 * 86_400)
-        assert "sign it anew" in run("publish", tmp_path / "www", code=1)
+        assert "sign it again" in run("publish", tmp_path / "www", code=1)
 
 
 class TestKilled:

@@ -726,7 +726,7 @@ class TestAnEntityThatCannotBeUsed:
         ],
     )
     def test_without_a_key_says_what_it_should_have(self, read_edited, edit, found):
-        told = f"2048 bits or more, or for an elliptic key, found {found}; ask"
+        told = f"2048 bits or more, or for an elliptic key, found {found}. Ask"
         with pytest.raises(PeerWithoutKeys, match=told):
             read_edited(edit)
 
@@ -885,7 +885,7 @@ class TestAnEntityThatCannotBeUsed:
         (entity,) = found.entities
         before = participant.service_provider.single_logouts
         assert entity.service_provider.single_logouts == before[1:]
-        assert "a SingleLogoutService is passed over" in found.remarks[0]
+        assert "a SingleLogoutService is skipped" in found.remarks[0]
 
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "www.uwv.example.nl", ""])
     def test_is_not_one_whose_link_is_none_but_the_link_is_gone(

@@ -434,7 +434,7 @@ class TestKeys:
         assert role.encryption_certificates == ()
         assert len(found.remarks) == 3
         assert all("https://sp.example.nl" in told for told in found.remarks)
-        assert "a key for encryption is passed over" in found.remarks[-1]
+        assert "a key for encryption is skipped" in found.remarks[-1]
 
     def test_for_encryption_that_we_cannot_use_are_no_reason_to_refuse(
         self, one, elliptic
@@ -456,7 +456,7 @@ class TestKeys:
     @pytest.mark.parametrize("keys", [[], [(ENCRYPTION, "one")], [(SIGNING, "short")]])
     def test_there_must_be_one(self, keys, request):
         said = [(use, request.getfixturevalue(name)) for use, name in keys]
-        with pytest.raises(PeerWithoutKeys, match=r"'https://sp\.example\.nl'.*ask"):
+        with pytest.raises(PeerWithoutKeys, match=r"'https://sp\.example\.nl'.*Ask"):
             read(participant(said))
 
     def test_of_a_chain_only_the_first_is_the_partys(self, one, two):
@@ -480,8 +480,8 @@ class TestAnAddress:
         assert len(found.entities[0].service_provider.assertion_consumers) == 1
         assert found.remarks == (
             (
-                "entity 'https://sp.example.nl': an AssertionConsumerService is passed"
-                " over: an address is not https (or http on loopback), or not"
+                "entity 'https://sp.example.nl': an AssertionConsumerService is"
+                " skipped: an address is not https (or http on loopback), or not"
                 " with a plain host: 'http://sp.example.nl/paos'"
             ),
         )

@@ -198,7 +198,7 @@ PARTS = {
     "key-in-no-base64": (
         "first",
         f"<KeyDescriptor><ds:KeyInfo><ds:X509Data>{BAD}</ds:KeyInfo></KeyDescriptor>",
-        "a key for encryption is passed over",
+        "a key for encryption is skipped",
     ),
 }
 

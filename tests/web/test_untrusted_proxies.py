@@ -42,7 +42,7 @@ def warned(clock, caplog):
 def test_says_what_to_write_into_trusted_proxies(warned, peer, called, option):
     told = warned(peer)
     assert "https://uwv.test/metadata: X-Forwarded-For from" in told
-    assert f" from {called} is not believed" in told
+    assert f" from {called} is not trusted" in told
     assert f"write {option} in trusted_proxies" in told
     if called != peer and peer:
         assert peer not in told

@@ -554,7 +554,7 @@ def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
         raise PeerWithoutKeys(
             "a role has no signing certificate that can be used: expected a"
             " KeyDescriptor with an X509Certificate for an RSA key of 2048 bits or"
-            f" more, or for an elliptic key, found {found}; ask who runs it for its"
+            f" more, or for an elliptic key, found {found}. Ask who runs it for"
             " metadata with one"
         )
     return role
@@ -571,7 +571,7 @@ def _usable(
         try:
             read(text)
         except MalformedMessage as error:
-            tell(f"a key for {use} is passed over: {error}")
+            tell(f"a key for {use} is skipped: {error}")
         else:
             usable.append(text)
     return tuple(usable)
@@ -600,7 +600,7 @@ def _read_addresses(
                 faults.append(f"its {name} by {short(binding)}: {error}")
             else:
                 article = "an" if name.startswith("A") else "a"
-                member.tell(f"{article} {name} is passed over: {error}")
+                member.tell(f"{article} {name} is skipped: {error}")
     if faults and not any(one.binding in _SPOKEN for one in found):
         raise MalformedMessage(
             f"{faults[0]}; ask who runs it for its metadata with another address"
@@ -658,7 +658,7 @@ def _read_links(about: Sequence[_ByTag], name: str, tell: _Tell) -> dict[str, st
     links = _read_texts(about, name)
     usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
-        tell("an InformationURL that is no web address is passed over")
+        tell("an InformationURL that is no web address is skipped")
     return usable
 
 

@@ -259,8 +259,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         ) from None
     if oldest > SCHEMA_VERSION:
         raise ConfigurationError(
-            f"the store {path} has tables of version {version}, for an eilogin that"
-            f" knows version {oldest} or later, and this one knows version"
+            f"the store {path} has tables of version {version}. They need an eilogin"
+            f" that knows version {oldest} or later, and this one knows version"
             f" {SCHEMA_VERSION}; expected the eilogin that wrote it, or a later one"
         )
     return version

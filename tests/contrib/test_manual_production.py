@@ -363,7 +363,8 @@ class TestTrust:
             (tmp_path / f"{name}.crt").write_bytes(key_pair(name)[1])
         (tmp_path / "our partners").mkdir()
         (tmp_path / "federation.xml").touch()
-        text = block("production/trust.rst", "Sources", "ini").partition(" =")[2]
+        text = blocks("production/trust.rst", "Sources", "ini")[0]
+        text = text.partition(" =")[2]
         lines = TypeAdapter(FederationLines).validate_python(
             text.replace("%(here)s", str(tmp_path)), context={"here": str(tmp_path)}
         )

@@ -10,11 +10,13 @@ from docutils.core import publish_doctree
 from kinds_of_pages import KINDS, page_of
 from lxml import html
 
+from eilogin.cli import main
 from eilogin.visit import digid
 from eilogin.web.catalogues import sentences
 
 MANUAL = Path(__file__).parents[2] / "contrib/manual"
 PAGES = (MANUAL / "help-desk.rst", MANUAL / "help-desk-visits.rst")
+TROUBLE = MANUAL / "troubleshoot/index.rst"
 
 #: Kinds of pages with which nobody calls: a demo, a portal, a statement, the way on.
 _NOT_QUOTED = re.compile(
@@ -123,3 +125,34 @@ def test_quotes_every_sentence_of_the_dialog_and_of_a_refused_password(keys):
         as_quoted(text) for key, text in sentences("nl").items() if re.match(keys, key)
     ]
     assert [one for one in said if one not in everything] == []
+
+
+def test_the_symptoms_have_the_words_of_the_pages():
+    tree = publish_doctree(TROUBLE.read_text("utf-8"))
+    named = [one.astext().replace("\n", " ") for one in tree.findall(nodes.emphasis)]
+    said = tuple(as_quoted(text) for text in sentences("nl").values())
+    assert len(named) > 6
+    assert [one for one in named if not any(s.startswith(one) for s in said)] == []
+
+
+def test_the_symptoms_name_commands_that_exist():
+    text = TROUBLE.read_text("utf-8")
+    found = re.findall(
+        r"(?:``|^    )eilogin ([a-z]+)(?: ([a-z]+)\b(?!\.))?", text, re.MULTILINE
+    )
+    assert len(found) > 8
+    for name, sub in found:
+        assert name in main.commands
+        assert not sub or sub in main.commands[name].commands, (name, sub)
+
+
+def test_the_symptoms_name_error_codes_that_the_list_has():
+    listed = (MANUAL / "reference/errors.rst").read_text("utf-8")
+    text = TROUBLE.read_text("utf-8")
+    # Causes of a login loop, and notes of eilogin check, are in other lists.
+    codes = {*re.findall(r"``([a-z]+(?:-[a-z]+)+)\b", text)} - {
+        "asked-again",
+        "not-kept",
+    }
+    assert len(codes) > 10
+    assert [one for one in codes if f"\n``{one}``" not in listed] == []

@@ -3,8 +3,8 @@
 
     python .ci/subjects.py
 
-It reads the last 100 commits, back to the one that added this script. If that one is
-unknown, as in a shallow clone, it reads only the last commit.
+It reads the last 100 commits, back to the one that last changed this script. If that
+one is unknown, as in a shallow clone, it reads only the last commit.
 """
 
 import re
@@ -41,9 +41,9 @@ def faults_of(subject: str) -> Iterator[str]:
 
 
 def subjects(root: Path) -> Sequence[str]:
-    """Subjects of the last commits, but none from before this script."""
-    first = _git(root, "log", "--diff-filter=A", "--format=%H", "--", ".ci/subjects.py")
-    since = [f"-{_MOST}", f"{first[-1]}..HEAD"] if first else ["-1"]
+    """Subjects of the last commits, but none from before this version of the script."""
+    changed = _git(root, "log", "-1", "--format=%H", "--", ".ci/subjects.py")
+    since = [f"-{_MOST}", f"{changed[0]}..HEAD"] if changed else ["-1"]
     return _git(root, "log", "--no-merges", "--format=%s", *since)
 
 

@@ -9,6 +9,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from kinds_of_pages import KINDS, page_of
 from lxml import html
+from webob import Request
 
 from eilogin.cli import main
 from eilogin.visit import digid
@@ -156,3 +157,13 @@ def test_the_symptoms_name_error_codes_that_the_list_has():
     }
     assert len(codes) > 10
     assert [one for one in codes if f"\n``{one}``" not in listed] == []
+
+
+def test_curl_shows_the_redirect_and_the_cookie_of_a_login(eilogin_federation):
+    assert "curl -s -o /dev/null -D - https://" in TROUBLE.read_text("utf-8")
+    protect = {"mijn.test": {"protect": "/ basis"}}
+    site = eilogin_federation({"mijn.test": lambda *_: []}, options=protect)
+    asked = Request.blank("https://mijn.test/mijn", headers={"Accept": "*/*"})
+    headers = asked.get_response(site).headers
+    assert headers["Location"].startswith("https://inloggen.test/")
+    assert "Set-Cookie" in headers

@@ -3,8 +3,8 @@
 
     python .ci/subjects.py
 
-It reads the last 100 commits, back to the one that last changed this script. If that
-one is unknown, as in a shallow clone, it reads only the last commit.
+It reads the last 100 commits, back to the one that added this script. If that one is
+unknown, as in a shallow clone, it reads only the last commit.
 """
 
 import re
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 LONGEST = 72
+_FEWEST = 3
 _MOST = 100
 #: Imperatives that end like another form of a verb.
 _IMPERATIVES = """bring embed exceed feed need ping proceed seed shed speed
@@ -31,7 +32,10 @@ def faults_of(subject: str) -> Iterator[str]:
     """What is wrong with the first line of a commit message."""
     if len(subject) > LONGEST:
         yield f"{len(subject)} characters, at most {LONGEST}"
-    verb = re.sub(r"^[\w.-]+: ", "", subject).split(" ")[0].lower()
+    words = re.sub(r"^[\w.-]+: ", "", subject).split()
+    if len(words) < _FEWEST:
+        yield f"{len(words)} words, at least {_FEWEST}"
+    verb = words[0].lower() if words else ""
     if verb not in _IMPERATIVES and re.search(r"(?:ing|ed)$", verb):
         yield f"'{verb}' is no imperative"
     if verb in {word + ending for word in _VERBS for ending in ("s", "es")}:
@@ -41,9 +45,9 @@ def faults_of(subject: str) -> Iterator[str]:
 
 
 def subjects(root: Path) -> Sequence[str]:
-    """Subjects of the last commits, but none from before this version of the script."""
-    changed = _git(root, "log", "-1", "--format=%H", "--", ".ci/subjects.py")
-    since = [f"-{_MOST}", f"{changed[0]}..HEAD"] if changed else ["-1"]
+    """Subjects of the last commits, but none from before this script."""
+    first = _git(root, "log", "--diff-filter=A", "--format=%H", "--", ".ci/subjects.py")
+    since = [f"-{_MOST}", f"{first[-1]}..HEAD"] if first else ["-1"]
     return _git(root, "log", "--no-merges", "--format=%s", *since)
 
 

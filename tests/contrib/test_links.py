@@ -83,3 +83,8 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
     )
     found = [uri for uri, *target in links_of(page) if not is_there(*target)]
     assert found == ["gone.rst", "page.rst#gone"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOUSE)))
+def test_a_page_has_no_marks_of_a_merge(page):
+    assert not re.search(r"^(?:<{7}|>{7}) ", page.read_text("utf-8"), re.MULTILINE)

@@ -142,6 +142,7 @@ def test_numbers_count_sentences_of_one_file_and_of_all(tmp_path):
         "Tests: moved the long ones",
         "Checking the English",
         "Check the English.",
+        "x",
         f"Check {'the English ' * 6}",
     ],
 )
@@ -150,7 +151,13 @@ def test_a_subject_that_is_long_or_no_imperative_fails(subject):
 
 
 @pytest.mark.parametrize(
-    "subject", ["Check the English", "Manual: feed the hub", "Embed a page", "x" * 72]
+    "subject",
+    [
+        "Check the English",
+        "Manual: feed the hub",
+        "Embed a page",
+        f"Check it {'x' * 63}",
+    ],
 )
 def test_an_imperative_subject_passes(subject):
     assert list(subjects.faults_of(subject)) == []
@@ -171,8 +178,8 @@ def test_only_commits_after_the_gate_on_subjects_are_read(tmp_path):
     (tmp_path / ".ci/subjects.py").touch()
     git("add", ".")
     commit("Add the gate")
-    commit("Added after")
-    assert subjects.subjects(tmp_path) == ["Added after"]
+    commit("Added a line after")
+    assert subjects.subjects(tmp_path) == ["Added a line after"]
     with contextlib.redirect_stdout(io.StringIO()) as said:
         assert subjects.main(tmp_path) == 1
-    assert said.getvalue() == "'added' is no imperative: Added after\n"
+    assert said.getvalue() == "'added' is no imperative: Added a line after\n"

@@ -173,7 +173,8 @@ class HubOptions(Options, name="hub"):
         "Shows which services are signed in already in this browser, before "
         "a login goes on to another service. The citizen goes on, or says "
         "that the session belongs to another person, which logs that person "
-        "out everywhere. Not with ``sign_in = above``.",
+        "out everywhere. The page shows the username of the session to anybody "
+        "who uses this browser. Not with ``sign_in = above``.",
         default=False,
     )
     work: Flag = option(

@@ -27,6 +27,8 @@ _MOST_CATEGORIES = 12
 #: Characters of a name, a description and a keyword, and keywords of one service.
 _LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_KEYWORD = 100, 240, 40
 _MOST_KEYWORDS = 20
+#: Characters of a language in metadata (BCP 47), such as "nl-NL".
+_LONGEST_TAG = 35
 #: Languages of one service that the search reads.
 _MOST_LANGUAGES = 10
 #: Characters of a search text.
@@ -227,7 +229,7 @@ def _service(
         entity_id=entity_id,
         name=name,
         description=description,
-        description_language="" if found_in == language else found_in,
+        description_language=_tag(found_in, language),
         address=address if web_host(address) else "",
         initial=_initial(name),
         categories=categories,
@@ -235,6 +237,15 @@ def _service(
         searched=fold(" ".join(_texts(federation, entity, name))),
         is_valid=is_valid,
     )
+
+
+def _tag(found_in: str, language: str) -> str:
+    """The language of a description for its ``lang``; "" if it is that of the page.
+
+    A member may write anything there, as long as its schema allows.
+    """
+    is_other = found_in != language and len(found_in) <= _LONGEST_TAG
+    return found_in if is_other else ""
 
 
 def _texts(

@@ -243,6 +243,9 @@ def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
     said, may = _string_of(message), known[key]
     if not _values(said) <= may:
         return f"has no other values than {', '.join(sorted(may)) or 'none'}"
+    written = _written(sentences(FALLBACK).get(key, said))
+    if odd := sorted(_written(said) - written):
+        return f"writes a value as {odd[0]}; expected {', '.join(sorted(written))}"
     try:
         _ = said % dict.fromkeys(may, "")
         is_written = not _ODD_PERCENT.search(said)
@@ -274,6 +277,11 @@ def _string_of(message: Message) -> str:
 
 def _values(sentence: str) -> set[str]:
     return {of or in_braces for of, in_braces in _VALUE.findall(sentence)}
+
+
+def _written(sentence: str) -> set[str]:
+    """The values of a sentence as they are written: ``%(name)s``, or ``{name}``."""
+    return {match[0] for match in _VALUE.finditer(sentence)}
 
 
 def _said(error: Exception) -> str:

@@ -32,6 +32,8 @@ _AN_ACCENT = re.compile(r"--accent: (#[0-9a-f]{6});")
 _ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 #: A telephone number at the beginning of a text, such as "14 0123 (9.00-17.00)".
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
+#: Opening hours behind a number, such as "0800-8051 9.00-17.00".
+_HOURS = re.compile(r"\s[0-9]{1,2}[.:][0-9]{2}\s*[-\u2013]\s*[0-9]{1,2}[.:][0-9]{2}\b")
 #: Digits of a telephone number (E.164); the short numbers of a country have few.
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 15
 
@@ -154,7 +156,7 @@ def _needs_light(logo: str) -> bool:
 
 def call_url(telephone: str) -> str:
     """Return the ``tel:`` URL of the number that a text begins with, or ""."""
-    match = _NUMBER.match(telephone.strip())
+    match = _NUMBER.match(_HOURS.split(telephone.strip())[0])
     number = re.sub(r"[ .-]", "", match[0]) if match else ""
     digits = len(number.removeprefix("+"))
     return f"tel:{number}" if _FEWEST_DIGITS <= digits <= _MOST_DIGITS else ""

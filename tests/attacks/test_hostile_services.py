@@ -56,6 +56,15 @@ def test_names_and_descriptions_are_short_texts():
     assert max(len(one.text) for one in page.html.select(".tile p")) <= 240
 
 
+def test_a_language_of_any_length_is_on_no_page():
+    """The schema allows ``aa-bbbbbbbb-…`` without end."""
+    long = "aa" + "-bbbbbbbb" * 200
+    trust = hub_and(member("l.example", {"nl": "Alfa"}, descriptions={long: "Over"}))
+    text = is_calm(at(trust).get("/")).text
+    assert "Over" in text
+    assert "bbbbbbbb" not in text
+
+
 def test_many_texts_of_one_member_do_not_fill_the_memory():
     names = {f"x-{number}": f"naam{number} " * 200 for number in range(2000)}
     trust = hub_and(member("m.example", {"nl": "Alfa", **names}, descriptions=names))

@@ -210,6 +210,16 @@ class TestAFolder:
                 sentence("button.back", "{x}").encode(),
                 "no other values than none",
             ),
+            (
+                "nl.po",
+                sentence("warning.minutes", "nog %(count)s minuten").encode(),
+                "writes a value as %(count)s; expected {count}",
+            ),
+            (
+                "nl.po",
+                sentence("choose_hub.button", "Naar {name}").encode(),
+                "writes a value as {name}; expected %(name)s",
+            ),
             ("nl.po", sentence("button.back", "100 %").encode(), "is written %%"),
         ],
     )

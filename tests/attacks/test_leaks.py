@@ -391,7 +391,7 @@ def test_a_site_with_several_hubs(watched, clock, hub_of, attacker_key, no_leaks
     anna.browser.click("Inloggen met Ander loket")
     late = anna.question()
     anna.browser.visit("https://stad.test/eilogin/login?choose=yes&next=/mijn")
-    anna.browser.click("inloggen.test")
+    anna.browser.click("Inloggen met inloggen.test")
     question = anna.question()
     anna.bring(anna.hub.answer(question[0], "anna-at-one", **bsn), question)
     assert anna.browser.url == STAD

@@ -59,7 +59,8 @@ def faults(text, texts):
     lines = text.splitlines()
 
     def place(part):
-        return next((i for i, line in enumerate(lines, 1) if part in line), "?")
+        quotes = ((i, line) for i, line in enumerate(lines, 1) if "| " in line)
+        return next((i for i, line in quotes if part in line), "?")
 
     for dutch, english in quoted(text):
         if (dutch, english) in texts.values():
@@ -90,9 +91,70 @@ def test_a_changed_sentence_fails_with_the_line_to_change(language):
     before = texts[key][language]
     after = [*texts[key]]
     after[language] = "Geen toegang"
-    line = text[: text.index(before)].count("\n") + 1
+    quote = re.search(rf"\| (?:\*\*)?{re.escape(before)}", text)
+    line = text[: quote.start()].count("\n") + 1
     found = set(faults(text, {**texts, key: tuple(after)}))
     assert found == {f"line {line}: {before!r} is now 'Geen toegang' ({key})"}
+
+
+def section_of(row):
+    """Return the section of a page that a row of a table is in."""
+    while not isinstance(row, nodes.section):
+        row = row.parent
+    return row
+
+
+def first_sentences(page):
+    """Return the first sentence of each row of a page, with a link to its section."""
+    tree = publish_doctree(page.read_text("utf-8"))
+    found = set()
+    for row in tree.findall(nodes.row):
+        blocks = row.findall(nodes.line_block)
+        lines = [line.astext() for one in blocks for line in one.findall(nodes.line)]
+        # A row either has a heading and what is below it, or sentences to choose from.
+        dutch = lines[::2] if lines and lines[0].endswith(".") else lines[:1]
+        for one in dutch:
+            sentence = re.split(r"(?<=[.?!]) ", one)[0].rstrip(".")
+            found.add((sentence, f"{page.name}#{section_of(row)['ids'][0]}"))
+    return found
+
+
+def index_of(page):
+    """Return the rows of the index of a page: each sentence, and its links."""
+    tree = publish_doctree(page.read_text("utf-8"))
+    rows = []
+    for row in tree.findall(nodes.row):
+        if section_of(row)[0].astext() == "Index of first sentences":
+            links = [one["refuri"] for one in row[1].findall(nodes.reference)]
+            rows.append((row[0].astext(), links))
+    return rows[1:]
+
+
+@pytest.mark.parametrize(
+    ("page", "covers"),
+    [(PAGES[0], PAGES), (PAGES[1], PAGES[1:])],
+    ids=[page.stem for page in PAGES],
+)
+def test_the_index_leads_from_each_first_sentence_to_its_sections(page, covers):
+    rows = index_of(page)
+    links = {
+        (sentence, page.name + link if link.startswith("#") else link)
+        for sentence, targets in rows
+        for link in targets
+    }
+    assert links == set().union(*map(first_sentences, covers))
+    order = [sentence.lstrip("… ").casefold() for sentence, _ in rows]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_names_the_buttons_as_the_pages_do(page):
+    dutch, english = sentences("nl"), sentences("en")
+    pairs = {(as_quoted(dutch[key]), as_quoted(english[key])) for key in english}
+    text = " ".join(page.read_text("utf-8").split())
+    named = re.findall(r"(?<!\| )\*\*([^*]+)\*\* \(([^)]+)\)", text)
+    assert named
+    assert [one for one in named if one not in pairs] == []
 
 
 def test_has_the_heading_of_every_kind_of_page():

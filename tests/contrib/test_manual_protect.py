@@ -244,6 +244,17 @@ def test_a_view_that_always_forces_is_a_login_loop(at):
     assert "Het inloggen begint steeds opnieuw" in browser.text
 
 
+def test_a_session_keeps_its_name_after_an_idle_pause(at, witness, clock):
+    """So app_logout_call still knows its cookies."""
+    browser, names = at(witness, "/ basis"), set()
+    for _ in range(2):
+        browser.visit("https://mijn.test/")
+        log_in(browser)
+        names.add(witness.environ["eilogin.session"].name)
+        clock.shift(16 * 60)
+    assert len(names) == 1
+
+
 def test_a_value_of_environ_is_decoded():
     text_of = run(code_of("protect/identity.rst", "Attributes"))["text_of"]
     environ = {"NAME": "Chaïma".encode().decode("latin-1")}
@@ -446,7 +457,8 @@ def test_the_tests_of_the_page_pass(project):
 #: What the Django site of the tests has besides what stands on the page.
 DJANGO_URLS = """
 from django.urls import path
-from mysite.views import sign, transfer
+from mysite.letters import letters
+from mysite.views import download, sign, transfer
 from mysite.whose import is_visitor
 from django.http import HttpResponse
 from townhall.urls import urlpatterns as others
@@ -456,7 +468,8 @@ def whose(request):
         if request.user.is_authenticated else f"{request.user} {is_visitor(request)}")
 
 urlpatterns = [*others, path("sign/", sign), path("transfer/", transfer),
-               path("whose/", whose)]
+               path("whose/", whose), path("letters/", letters),
+               path("download/<str:kind>/", download)]
 """
 DJANGO_SETTINGS = """
 from pathlib import Path
@@ -464,7 +477,7 @@ from townhall.settings import *
 
 {lines}
 
-AUTHENTICATION_BACKENDS[0] = "mysite.backends.VisitorBackend"
+{more}
 ROOT_URLCONF = "mysite.urls"
 ALLOWED_HOSTS = [".test"]
 DATABASES["default"]["NAME"] = Path(__file__).parent / "db.sqlite3"
@@ -511,23 +524,69 @@ def test_a_visitor_and_an_editor_are_told_apart(tables, browser):
     assert re.match(r"burger-\\w+ True anna", browser.visit(whose).text), browser.text
     assert "Site administration" in browser.visit("https://mijn.test/admin/").text
 
+def test_a_view_asks_for_a_level_inside(browser):
+    assert "plain" in browser.visit("https://mijn.test/download/plain/").text
+    browser.visit("https://mijn.test/download/secret/")
+    log_in(browser)
+    assert browser.url == "https://mijn.test/download/secret/"
+    assert "secret" in browser.text
+
+def test_login_required_leads_to_the_hub_and_back(browser):
+    browser.visit("https://mijn.test/letters/?year=2026")
+    assert "inloggen.test" in browser.url
+    log_in(browser)
+    assert browser.url == "https://mijn.test/letters/?year=2026"
+    assert browser.text == "Your letters."
+
+def begin_a_form_and_log_out_elsewhere(browser):
+    browser.visit("https://mijn.test/desk/")
+    log_in(browser)
+    browser.visit("https://mijn.test/desk/")
+    tab = browser.url, browser.page
+    browser.visit("https://inloggen.test/")
+    browser.press("Log out everywhere")
+    browser.url, browser.page = tab
+    browser.press("Keep", text="a late letter")
+    assert browser.page.status_int == 403
+    browser.click("Log in again")
+
+def test_a_kept_form_is_valid_after_a_new_login(browser):
+    begin_a_form_and_log_out_elsewhere(browser)
+    log_in(browser)
+    browser.press("Send again")
+    assert "a late letter" in browser.text
+
+def test_a_kept_form_is_refused_after_a_page_of_django(browser):
+    begin_a_form_and_log_out_elsewhere(browser)
+    log_in(browser)
+    tab = browser.url, browser.page
+    browser.visit("https://mijn.test/desk/")
+    browser.url, browser.page = tab
+    browser.press("Send again")
+    assert "CSRF verification failed" in browser.text
+
 def test_django_alone_is_tested_by_a_stub(tables, client):
     from test_alone import signed_in
     assert client.get("/desk/", **signed_in()).status_code == 200
-    assert client.get("/sign/", **signed_in()).content == b"You have signed."
+    assert client.get("/sign/", **signed_in()).status_code == 403
+    answer = client.get("/sign/", **signed_in(level="midden"))
+    assert answer.content == b"You have signed."
+    whose = client.get("/whose/", **signed_in("bram", mail=["bram@example.nl"]))
+    assert whose.content == b"burger-bram True bram@example.nl"
 """
 
 
 def test_a_django_site_does_what_the_page_says(project):
     page = "protect/django.rst"
-    levels, views = blocks(page, "Ask for a level in a view", "python")
+    levels, views, inside = blocks(page, "Ask for a level in a view", "python")
     settings = blocks(page, "Lines for settings.py", "python")[0]
+    login_url, letters = blocks(page, "Use login_required", "python")
+    backend, chosen = blocks(page, "Name and e-mail of a visitor", "python")
     options = with_changes(
         code_of("develop/testing-django.rst", IN_DJANGO),
         {
             '"user_prefix": "burger-",': '"user_prefix": "burger-",'
             ' "requested_attributes": "name\\nmail",'
-            ' "attributes": "name EILOGIN_NAME\\nmail EILOGIN_MAIL",'
         },
     )
     client = """
@@ -541,19 +600,22 @@ def client():
         {
             "mysite/__init__.py": "",
             "mysite/wsgi.py": DJANGO_WSGI,
-            "mysite/settings.py": DJANGO_SETTINGS.format(lines=settings),
+            "mysite/settings.py": DJANGO_SETTINGS.format(
+                lines=settings, more=f"{login_url}\n\n{chosen}"
+            ),
             "mysite/urls.py": DJANGO_URLS,
             "mysite/levels.py": levels,
-            "mysite/views.py": views,
+            "mysite/views.py": f"{views}\n\n{inside}",
+            "mysite/letters.py": letters,
             "mysite/whose.py": code_of(page, "Tell a visitor from an editor"),
-            "mysite/backends.py": code_of(page, "Name and e-mail of a visitor"),
+            "mysite/backends.py": backend,
             "test_alone.py": code_of("develop/testing-django.rst", ALONE),
             "test_django.py": options + client + DJANGO_TESTS,
         },
         DJANGO_SETTINGS_MODULE="mysite.settings",
         path=[HOUSE / "tests" / "apps" / "townhall"],
     )
-    assert len(passed) == 4
+    assert len(passed) == 8
 
 
 _IN_DJANGO = """
@@ -575,7 +637,7 @@ print(json.dumps([*told, *response.items(), *cookies]))
 
 def test_an_answer_for_django_has_every_cookie():
     """As a browser needs them on its way to the hub and back."""
-    code, _ = blocks("protect/django.rst", "Ask for a level in a view", "python")
+    code = blocks("protect/django.rst", "Ask for a level in a view", "python")[0]
     headers = [
         ("Location", "https://hub.test/sso?SAMLRequest=a%2B/=&RelayState=_x"),
         Cookie("eilogin-a").set("v1.A_-~|+/=:<>x", max_age=600),

@@ -56,7 +56,7 @@ def site(tmp_path, monkeypatch):
     (tmp_path / "mysite").mkdir()
     (tmp_path / "mysite/__init__.py").touch()
     (tmp_path / "mysite/wsgi.py").write_text("application = None\n")
-    hook = block("protect/logout.rst", "Call your own code", "python")
+    hook = blocks("protect/logout.rst", "Call your own code", "python")[-1]
     (tmp_path / "mysite/hooks.py").write_text(hook)
     (tmp_path / "pages").mkdir()
     logo = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path/></svg>'

@@ -1312,7 +1312,7 @@ class TestTheMetadataOfAPeer:
         told = site.fault()
         assert told.option == "federation"
         assert "has no signing certificate that can be used" in told.expected
-        assert "found none; ask" in told.expected
+        assert "found none. Ask" in told.expected
         assert told.expected.endswith("(peer-without-keys)")
 
     def test_without_a_binding_that_is_needed_is_a_fault(self, site, hub_file):

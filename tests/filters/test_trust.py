@@ -467,8 +467,8 @@ class TestTheLog:
         assert trust.weak == {"cbc", "sha1-redirect"}
         warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
         assert [text.split(": ")[1:3] for text in warned] == [
-            ["accept_weak", "cbc is taken"],
-            ["accept_weak", "sha1-redirect is taken"],
+            ["accept_weak", "cbc is accepted"],
+            ["accept_weak", "sha1-redirect is accepted"],
         ]
         assert all(text.endswith("(weak-algorithm)") for text in warned)
 

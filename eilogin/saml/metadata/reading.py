@@ -554,7 +554,7 @@ def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
         raise PeerWithoutKeys(
             "a role has no signing certificate that can be used: expected a"
             " KeyDescriptor with an X509Certificate for an RSA key of 2048 bits or"
-            f" more, or for an elliptic key, found {found}. Ask who runs it for"
+            f" more, or for an elliptic key, found {found}. Ask its people for"
             " metadata with one"
         )
     return role

@@ -151,7 +151,7 @@ class TestWhatBecameActive:
         (sources.folder / "other.xml").write_bytes(sources.made(HUB, UWV, STAD))
         with caplog.at_level(logging.ERROR, "eilogin"):
             trust_of(sources.site(federation=f"{sources.folder}/other.xml"))
-            site.waits_until(lambda: "by other options than ours" in caplog.text)
+            site.waits_until(lambda: "with other options than ours" in caplog.text)
         assert not site.knows(STAD)
 
     def test_by_other_options_is_left_so(self, site, sources, monkeypatch):

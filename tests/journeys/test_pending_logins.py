@@ -123,7 +123,7 @@ def test_a_login_begins_anew_once_and_no_more(clock, anna, federation):
     anna.visit("https://uwv.test/mijn")
     asked = [url for url in anna.browser.trail if "SAMLRequest=" in url]
     assert len(asked) == 2
-    assert "Neem contact op met de organisatie" in anna.browser.text
+    assert "Opnieuw proberen helpt niet" in anna.browser.text
 
 
 class TestAnotherBrowser:

@@ -266,7 +266,7 @@ def test_an_english_page_says_it_in_english(anna, store) -> None:
     anna.browser.language = "en"
     anna.visit(LOG_OUT)
     assert "Logging out is not finished yet" in anna.browser.text
-    assert "when you open this website again later" in anna.browser.text
+    assert "when you open this website again" in anna.browser.text
 
 
 def test_a_redis_that_was_down_is_told_when_it_is_back(

@@ -318,7 +318,9 @@ class TestLoggingOut:
         anna.log_in("uwv", "/notitie")
         anna.tab().visit("uwv").click("Uitloggen").sees("U bent overal uitgelogd")
         anna.page.get_by_label("Notitie", exact=True).fill("te laat")
-        anna.click("Bewaren").sees("Uw formulier is nog niet verstuurd")
+        anna.click("Bewaren").sees(
+            "Uw formulier is niet verstuurd. Laat dit tabblad open."
+        )
         anna.photograph("login-needed")
         # What the page says that she does.
         with anna.page.expect_popup() as beside:

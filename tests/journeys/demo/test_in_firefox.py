@@ -279,7 +279,7 @@ def test_chooses_another_language(visitor):
     visitor.visit("uwv").sees_sign_in("Inloggen bij UWV").press("Shift+Tab")
     assert visitor.has_focus_at("EN English")
     assert visitor.language == "nl"
-    visitor.press("Enter").sees_sign_in("Log in to Employee Insurance Agency").fits()
+    visitor.press("Enter").sees_sign_in("Log in to UWV").fits()
     visitor.press("Shift+Tab")
     assert visitor.has_focus_at("NL Nederlands")
     assert visitor.language == "en"

@@ -227,7 +227,7 @@ def test_a_colour_in_the_dialog_that_is_too_pale_is_found(catalogue):
         for one in dialog.evaluate(SEEN_IN_DIALOG)
         if contrast(*map(opaque, one["colours"])) < LOWEST_OF_LARGE
     ]
-    assert pale["text"].startswith("Wilt u doorgaan?")
+    assert pale["text"].startswith("Wilt u ingelogd blijven?")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not KINDS[kind].session])

@@ -94,7 +94,7 @@ def texts_of(file: Path) -> Iterator[Text]:
 
 def of_rst(source: str) -> Iterator[Text]:
     """Titles, paragraphs and cells of a page."""
-    # What docutils reports is for another check.
+    # Another step of the gate shows the faults that docutils finds.
     tree = publish_doctree(source, settings_overrides={"report_level": 5})
     for contents in list(tree.findall(nodes.topic)):
         # It repeats the titles.

@@ -29,7 +29,7 @@ _VERBS = """add allow accept answer ask avoid build change check clean close com
 
 
 def faults_of(subject: str) -> Iterator[str]:
-    """What is wrong with the first line of a commit message."""
+    """Yield the faults of the first line of a commit message."""
     if len(subject) > LONGEST:
         yield f"{len(subject)} characters, at most {LONGEST}"
     words = re.sub(r"^[\w.-]+: ", "", subject).split()

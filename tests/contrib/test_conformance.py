@@ -6,7 +6,6 @@ has not been renamed under the page, is not.
 
 import ast
 import base64
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -32,7 +31,7 @@ from eilogin.saml.text import to_base64
 from eilogin.saml.xml import parse, q
 
 HOUSE = Path(__file__).parents[2]
-PAGE = HOUSE / "contrib" / "manual" / "understand" / "conformance.rst"
+PAGE = HOUSE / "contrib" / "manual" / "reference" / "conformance.rst"
 
 #: How many requirements the profile (version 1.1) has, by their groups.
 _GROUPS = {"G": 3, "MD": 12, "SSO": 7, "EXT": 1, "ALG": 8, "SP": 17, "IDP": 21}
@@ -92,6 +91,13 @@ def read_entry(item):
             if literal.astext().startswith("tests/")
         ),
     )
+
+
+def results(text):
+    """The rows of the table of results: answer, number, requirements."""
+    (body,) = publish_doctree(text).findall(nodes.tbody)
+    for row in body.findall(nodes.row):
+        yield [entry.astext() for entry in row.findall(nodes.entry)]
 
 
 def exists(test):
@@ -180,11 +186,19 @@ def test_has_its_requirements_in_the_order_of_the_profile(page):
 
 
 def test_counts_its_answers_rightly(page):
-    said = {
-        answer: int(number)
-        for number, answer in re.findall(r"\*\*(\d+) (yes|partly|no)\*\*", page)
+    found = entries(page)
+    counted = Counter(entry.answer for entry in found)
+    said = {answer: int(number) for answer, number, _ in results(page)}
+    assert said == counted
+    assert f"The profile has {counted.total()} requirements." in page
+
+
+def test_lists_the_requirements_that_eilogin_does_not_meet_whole(page):
+    listed = {answer: names for answer, _, names in results(page) if answer != "yes"}
+    assert listed == {
+        answer: ", ".join(e.requirement for e in entries(page) if e.answer == answer)
+        for answer in ("partly", "no")
     }
-    assert said == Counter(entry.answer for entry in entries(page))
 
 
 # --- a page that is wrong -----------------------------------------------------------

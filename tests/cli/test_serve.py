@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import small_disks
+from real_parts import ended_at_last
 from redis_servers import wait_until
 
 from eilogin.cli import serve as room
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("logging_as_before")
 def answer(port, path="/", host="app.localhost", **headers):
     """The body that a server gives, once it listens."""
     for _ in range(100):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", path, headers={"Host": host, **headers})
             return connection.getresponse().read()
@@ -115,7 +116,7 @@ class TestAFileInOrder:
     def test_stops_at_ctrl_c_without_a_traceback(self, small):
         small.change("[server:main]", "[DEFAULT]\nx = y\n\n[server:main]")
         code = "from eilogin.cli import main; main()"
-        with subprocess.Popen(
+        with ended_at_last(
             [sys.executable, "-c", code, "serve", str(small.file), "debug=true"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -131,7 +132,7 @@ class TestAFileInOrder:
         log = tmp_path / "log"
         with (
             log.open("wb") as errors,
-            subprocess.Popen(
+            ended_at_last(
                 [sys.executable, "-c", code, "serve", str(small.file)],
                 stdout=subprocess.DEVNULL,
                 stderr=errors,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from real_parts import ended_at_last
 
 from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
 from eilogin.federation import Federation
@@ -309,14 +310,13 @@ except ChildProcessError:
 @pytest.fixture
 def running():
     """A process that has a second one, and the number of that."""
-    with subprocess.Popen(
+    with ended_at_last(
         [sys.executable, "-c", RUN],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         yield process, int(process.stdout.readline())
-        process.kill()
 
 
 def is_gone(number):

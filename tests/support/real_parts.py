@@ -5,8 +5,9 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -19,6 +20,21 @@ def unavailable(reason: str) -> NoReturn:
     if os.environ.get("EILOGIN_REQUIRE_REAL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def ended_at_last(
+    command: Sequence[str], **options: Any
+) -> Iterator[subprocess.Popen[Any]]:
+    """Run a process, and kill it if the test ends earlier.
+
+    ``subprocess.Popen`` by itself waits without a limit after a failed assertion.
+    """
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def free_ports(count: int) -> list[int]:

@@ -38,6 +38,7 @@ from eilogin.stores import open_store
 from eilogin.stores.redis.urls import RedisURL
 
 SERVERS, PROXIES = "production/servers.rst", "production/proxies.rst"
+SERVICE, SOURCES = "production/systemd.rst", "production/sources.rst"
 STORES, KEYS = "production/stores.rst", "production/keys.rst"
 HOST = "uwv.example.nl"
 
@@ -93,20 +94,20 @@ class TestTheUnitOfSystemd:
         return verify
 
     def test_has_no_line_that_systemd_does_not_know(self, unit):
-        (text,) = blocks(SERVERS, "systemd", "ini")
+        (text,) = blocks(SERVICE, "systemd", "ini")
         ran = unit(text)
         told = [line for line in ran.stderr.splitlines() if "eilogin.service" in line]
         assert told == []
         assert ran.returncode == 0, ran.stderr
 
     def test_takes_the_lines_for_numbers_of_several_processes(self, unit):
-        (text,) = blocks(SERVERS, "systemd", "ini")
+        (text,) = blocks(SERVICE, "systemd", "ini")
         (more,) = blocks("production/metrics.rst", "Several processes", "ini")
         ran = unit(text.replace("[Service]\n", f"[Service]\n{more}\n"))
         assert (ran.returncode, "eilogin.service" in ran.stderr) == (0, False)
 
     def test_a_line_that_systemd_does_not_know_is_found(self, unit):
-        (text,) = blocks(SERVERS, "systemd", "ini")
+        (text,) = blocks(SERVICE, "systemd", "ini")
         ran = unit(text.replace("NoNewPrivileges", "NoNewPrivilege"))
         assert "NoNewPrivilege" in ran.stderr
 
@@ -262,7 +263,7 @@ def test_addresses_of_redis_are_understood():
 def test_commands_of_the_store_work_as_they_are_written(tmp_path):
     store, text = block(STORES, "SQLite", "ini"), block(STORES, "Back up and restore")
     url = with_changes(store.splitlines()[-1], {"/var/lib/eilogin": str(tmp_path)})
-    (tmp_path / "app.ini").write_text(
+    (tmp_path / "site.ini").write_text(
         f"[filter:eilogin]\nuse = egg:eilogin#session\n{url}\n"
     )
     with closing(open_store(url.partition(" = ")[2])) as made:
@@ -282,7 +283,7 @@ class TestKeys:
         (tmp_path / "uwv.crt").write_bytes(certificate)
         made = block(KEYS, "Make the first key")
         (tmp_path / "federation.xml").touch()
-        (tmp_path / "app.ini").write_text(
+        (tmp_path / "site.ini").write_text(
             "[filter:eilogin]\nuse = egg:eilogin\nstore = memory:\n"
             "public_url = https://uwv.example.nl\n"
             "federation = %(here)s/federation.xml\nfederation_unsigned = true\n"
@@ -363,7 +364,7 @@ class TestTrust:
             (tmp_path / f"{name}.crt").write_bytes(key_pair(name)[1])
         (tmp_path / "our partners").mkdir()
         (tmp_path / "federation.xml").touch()
-        text = blocks("production/trust.rst", "Sources", "ini")[0]
+        text = blocks(SOURCES, "Sources", "ini")[0]
         text = text.partition(" =")[2]
         lines = TypeAdapter(FederationLines).validate_python(
             text.replace("%(here)s", str(tmp_path)), context={"here": str(tmp_path)}
@@ -378,7 +379,7 @@ class TestTrust:
         assert lines[3].path == tmp_path / "our partners"
 
     def test_the_page_has_each_word_behind_a_source(self, tmp_path):
-        page = (MANUAL / "production/trust.rst").read_text()
+        page = (MANUAL / SOURCES).read_text()
         words = set(re.findall(r"(?m)^``([a-z]+)=", page))
         (tmp_path / "x.crt").write_bytes(key_pair("x")[1])
         (tmp_path / "x.xml").touch()
@@ -395,7 +396,7 @@ class TestTrust:
     def test_commands_are_there(self):
         text = "".join(
             (MANUAL / "production" / name).read_text()
-            for name in ("trust.rst", "pending-changes.rst")
+            for name in ("trust.rst", "pending-changes.rst", "sources.rst")
         )
         verbs = set(re.findall(r"eilogin\s+trust\s+([a-z]+)", text))
         assert verbs == set(trust_command.commands)

@@ -26,7 +26,7 @@ PAGE = "production/servers.rst"
 SITES = {"uwv": {"acs": "post"}, "svb": {"acs": "artifact", "logout_binding": "soap"}}
 #: In the recipes.
 ADDRESS, FOLDER, ENVIRONMENT = "127.0.0.1:8080", "/etc/eilogin", "/srv/eilogin"
-SITE = f"{FOLDER}/uwv.ini"
+SITE = f"{FOLDER}/site.ini"
 
 #: Some processes are run so. WebOb imports cgi, which 3.11 and 3.12 deprecate.
 WARNINGS = "error,ignore:'cgi' is deprecated:DeprecationWarning"
@@ -69,7 +69,7 @@ def gunicorn(ours: Ours) -> list[str | Path]:
     text = with_changes(
         block(PAGE, "gunicorn"),
         {
-            "FILE": f"{ours.folder}/paste.ini",
+            "site.ini": f"{ours.folder}/paste.ini",
             ADDRESS: f"127.0.0.1:{ours.port} -b 127.0.0.1:{ours.back_port}",
         },
     )
@@ -106,11 +106,11 @@ def mod_wsgi(ours: Ours) -> list[str | Path]:
             {FOLDER: f"{ours.folder}", **changes},
         )
         for language, changes in {
-            "python": {f"{ours.folder}/uwv.ini": f"{ours.folder}/paste.ini"},
+            "python": {f"{ours.folder}/site.ini": f"{ours.folder}/paste.ini"},
             "apache": {ENVIRONMENT: sys.prefix},
         }.items()
     )
-    (ours.folder / "uwv.wsgi").write_text(code)
+    (ours.folder / "site.wsgi").write_text(code)
     text = _APACHE.substitute(
         folder=ours.folder,
         visitors=ours.port,

@@ -33,7 +33,7 @@ _IGNORED = b"*.key\n*.new\n"
 _ELSEWHERE = ("env:", "file:", "credential:")
 
 _INI = """\
-# A federation: "eilogin federation --help" says what can be done with it.
+# A federation. "eilogin federation --help" lists the commands for it.
 
 [federation]
 """
@@ -43,9 +43,9 @@ _COMMENTS = {
     "validity": "How long a signature is valid: sign again well before its end.",
     "key": "The key that signs: the path of a PEM file, env:NAME for a variable that\n"
     "# holds it, or pkcs11:token=NAME;object=NAME?module-path=FILE (RFC 7512).",
-    "certificate": "Its certificate, which every member is given.",
+    "certificate": "Its certificate, which every member gets.",
     "pin": "The PIN of the token: env:NAME, file:PATH, or credential:NAME.",
-    "signed": "Where what is signed is written.",
+    "signed": "The file with the signed metadata.",
     "loopback": "Members may be on this machine.",
 }
 
@@ -63,8 +63,8 @@ def _lasting(value: object) -> object:
 def _not_here(value: object) -> object:
     if isinstance(value, str) and not value.startswith(_ELSEWHERE):
         raise ValueError(
-            "env:NAME, file:PATH or credential:NAME: this file is for git, and for"
-            " others to see"
+            "env:NAME, file:PATH or credential:NAME, because other people can read"
+            " this file in git"
         )
     return value
 
@@ -117,7 +117,7 @@ class Folder:
         if values is None:
             cure = typed("eilogin federation init", self.path)
             raise ConfigurationError(
-                f"{file}: no [{SECTION}] there; '{cure}' makes one"
+                f"{file}: has no section [{SECTION}]; '{cure}' makes one"
             )
         options, faults = settings.attempt(
             FederationOptions, str(file), SECTION, values
@@ -154,15 +154,16 @@ class Folder:
             if path.is_symlink():
                 # Who changes what is behind it proves nothing, and git does not tell.
                 raise MetadataUnusable(
-                    f"{path}: is a link; expected a file: add what it leads to"
+                    f"{path}: is a symbolic link; expected a file. Add the file"
+                    " that it points to"
                 )
             octets = octets_of(path)
             member = read_member(str(path), octets, on_loopback=loopback)
             if member.entity_id in found:
                 other = found[member.entity_id][0]
                 raise MetadataUnusable(
-                    f"{path}: '{member.entity_id}' is in {other.name} too; one of them"
-                    " should go"
+                    f"{path}: '{member.entity_id}' is in {other.name} too; remove"
+                    " one of them"
                 )
             found[member.entity_id] = path, member
         return dict(sorted(found.items()))
@@ -176,8 +177,8 @@ class Folder:
         if len(octets) > LONGEST:
             # Nothing at all could be done in a folder with a file like that.
             raise MetadataUnusable(
-                f"{path}: found more than {LONGEST} bytes in '{member.entity_id}' as it"
-                " is laid out; expected the metadata of one member"
+                f"{path}: '{member.entity_id}' has more than {LONGEST} bytes after"
+                " formatting; expected the metadata of one member"
             )
         write(path, octets, mode=PUBLIC)
         return path
@@ -224,7 +225,9 @@ def make_folder(path: Path, **values: str) -> None:
     """
     file = path / OPTIONS
     if file.exists():
-        raise ConfigurationError(f"{file}: is there already, and stays as it is")
+        raise ConfigurationError(
+            f"{file}: exists already; this command does not overwrite it"
+        )
     (path / MEMBERS).mkdir(parents=True, exist_ok=True)
     values = {name: value for name, value in values.items() if value}
     _, faults = settings.attempt(FederationOptions, str(file), SECTION, values)

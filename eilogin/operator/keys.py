@@ -91,8 +91,8 @@ def _require_pair(
         verify_octets([public], octets, signature, method_of(key))
     except UntrustedSignature as error:
         raise ConfigurationError(
-            f"{place}: found another key than that of {certificate}; expected both of"
-            " one pair: see 'object' and 'id'"
+            f"{place}: found a key that does not belong to {certificate}; expected"
+            " the key of that certificate. Check 'object' and 'id'"
         ) from error
 
 
@@ -100,21 +100,20 @@ def _key_pem(folder: Path, place: str) -> bytes:
     if "-----" in place:
         # Not to be shown as what is not found.
         raise ConfigurationError(
-            f"{OPTIONS}: key: found a key in its place; expected the path of a PEM"
-            " file, env:NAME for a variable that holds it, or pkcs11:…. This file is"
-            " for git: make another key if anybody has seen it"
+            f"{OPTIONS}: key: found the key itself; expected the path of a PEM"
+            " file, env:NAME for a variable that holds it, or pkcs11:…. This file"
+            " is for git: if anybody has seen the key, make another one"
         )
     if place.startswith(_VARIABLE):
         name = place.removeprefix(_VARIABLE)
         if not os.environ.get(name):
             raise ConfigurationError(
-                f"expected the key that signs in the environment variable {name}"
+                f"the environment variable {name} is empty; expected the signing"
+                " key in it"
             )
         return os.environ[name].encode()
     path = folder / place
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(
-            f"the key that signs: {path}: {error.strerror}"
-        ) from None
+        raise ConfigurationError(f"the signing key: {path}: {error.strerror}") from None

@@ -50,8 +50,8 @@ def _keys(member: Member) -> set[bytes]:
 
 #: What can be shared, and what a member has of it.
 _SHARED: dict[str, Callable[[Member], set[str] | set[bytes]]] = {
-    "its entityID can be taken for that of": _called,
-    "it has the name of": _names,
+    "its entityID looks like that of": _called,
+    "it has the same name as": _names,
     "it has addresses at a host of": hosts_of,
     "it signs with a key of": _keys,
 }

@@ -27,7 +27,7 @@ from eilogin.saml.text import printable
 from eilogin.saml.xml import DS, MD, METADATA, in_full, parse, q, serialize
 
 #: The cure of metadata that is not valid.
-VALID = "; ask who runs it for metadata that is valid by the schemas of SAML"
+VALID = "; ask its administrator for metadata that is valid by the schemas of SAML"
 
 #: Bytes of the longest metadata of one member.
 LONGEST = 1024 * 1024
@@ -122,7 +122,7 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
     """
     if len(octets) > LONGEST:
         raise MetadataUnusable(
-            f"{name}: found more than {LONGEST} bytes; expected the metadata of one"
+            f"{name}: has more than {LONGEST} bytes; expected the metadata of one"
             " member"
         )
     try:
@@ -168,7 +168,7 @@ def _require_one(element: etree._Element) -> None:
     if found := next(inside, None):
         # Whoever looks for members wherever they stand would find one more.
         raise MalformedMessage(
-            f"found '{etree.QName(found).localname}' inside of it; expected the"
+            f"found '{etree.QName(found).localname}' inside it; expected the"
             " metadata of one member alone"
         )
 
@@ -186,8 +186,8 @@ def _require_links(element: etree._Element) -> None:
             is_logo = one.tag == q("mdui:Logo") and not fault_of_logo(link)
             if not is_logo and not _SAFE.match(link):
                 raise MalformedMessage(
-                    f"its {etree.QName(one).localname} leads to what is no web address:"
-                    f" {link[:_LONGEST_NAME]!a}; expected one of http or https"
+                    f"its {etree.QName(one).localname} is not a web address:"
+                    f" {link[:_LONGEST_NAME]!a}; expected http or https"
                 )
 
 
@@ -201,8 +201,9 @@ def _require_no_scripts(element: etree._Element) -> None:
             if ":" in text and _SCRIPT.match(_IGNORED.sub("", text)):
                 raise MalformedMessage(
                     f"line {one.sourceline}: {etree.QName(one).localname} has an"
-                    f" address that browsers run: {text[:_LONGEST_NAME]!a}; expected"
-                    " one of https, or none: ask who runs it"
+                    " address that a browser would execute:"
+                    f" {text[:_LONGEST_NAME]!a}; expected https, or none. Ask its"
+                    " administrator"
                 )
 
 
@@ -218,8 +219,8 @@ def _require_use(name: str, descriptor: EntityDescriptor) -> None:
         lacks = "a SingleSignOnService by HTTP-Redirect or HTTP-POST"
     if lacks:
         raise MetadataUnusable(
-            f"{name}: the metadata of '{descriptor.entity_id}' lacks {lacks}: ask who"
-            " runs it for its metadata with one"
+            f"{name}: the metadata of '{descriptor.entity_id}' lacks {lacks}; ask"
+            " its administrator for metadata with one"
         )
 
 

@@ -203,7 +203,7 @@ def fault_of(element: etree._Element) -> str:
         for name, said in _addresses_in(part):
             if not is_uri(said):
                 shown = ascii(said)[:_LONGEST_SHOWN]
-                return f"line {part.sourceline}: {name}: {shown} is no URI"
+                return f"line {part.sourceline}: {name}: {shown} is not a URI"
     return ""
 
 
@@ -244,11 +244,11 @@ def fault_of_logo(text: str) -> str:
     kind = found[1].lower()
     is_one = octets.startswith(_MAGIC[kind]) and len(octets) <= logos.MOST
     kilobytes = logos.MOST // 1024
-    return "" if is_one else f"it is no {kind.upper()} of at most {kilobytes} KiB"
+    return "" if is_one else f"it is not a {kind.upper()} of at most {kilobytes} KiB"
 
 
 def _drop(part: etree._Element, why: str, tell: _Tell) -> None:
-    tell(part, f"is left out: {why}")
+    tell(part, f"was removed: {why}")
     part.getparent().remove(part)
 
 
@@ -296,7 +296,7 @@ def _mend_attributes(element: etree._Element, tell: _Tell) -> None:
                 said = part.attrib.pop(name)
                 if name not in _SILENT:
                     local = etree.QName(name).localname
-                    tell(part, f"has no {local} any more, it was {said[:80]!a}")
+                    tell(part, f"lost its {local}, which was {said[:80]!a}")
 
 
 def _is_odd(part: etree._Element, name: str) -> bool:
@@ -331,13 +331,13 @@ def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
         if is_sound:
             part.text = None
         else:
-            _drop(part, "it is not what an endpoint is by its schema", tell)
+            _drop(part, "it does not have the form of an endpoint", tell)
     for part in _inside(element, q("shibmd:Scope")):
         # A reader with the schema would add this default, and change what was signed.
         part.set("regexp", part.get("regexp", "false"))
         is_flag = part.get("regexp").strip() in _FLAGS
         if len(part) or len(part.attrib) > 1 or not is_flag:
-            _drop(part, "it is more than a text with regexp true or false", tell)
+            _drop(part, "it has more than a text and regexp true or false", tell)
 
 
 # --- texts ----------------------------------------------------------------------------
@@ -350,12 +350,12 @@ def _mend_texts(element: etree._Element, tell: _Tell) -> None:
         if _is_blank(part):
             _drop(part, "it has no text", tell)
         elif part.tag in _LOCALIZED and not part.get(_LANGUAGE, "").strip():
-            tell(part, f"has no xml:lang: '{_UNDETERMINED}' is put there")
+            tell(part, f"had no xml:lang and now has '{_UNDETERMINED}'")
             part.set(_LANGUAGE, _UNDETERMINED)
     for part in _inside(element, q("md:ContactPerson")):
         said = part.get("contactType", "")
         if said not in _CONTACTS:
-            tell(part, f"is of contactType 'other', not {said[:40]!a}")
+            tell(part, f"has contactType 'other' now, not {said[:40]!a}")
             part.set("contactType", "other")
 
 
@@ -382,7 +382,7 @@ def _drop_bad_logos(element: etree._Element, tell: _Tell) -> None:
             if fault := fault_of_logo(logo.text):
                 _drop(logo, fault, tell)
             elif not is_uri(logo.text):
-                tell(logo, "is in base64 now: what was there is no URI")
+                tell(logo, "is in base64 now, because its address was not a URI")
                 logo.text = logos.shown(logo.text)
 
 
@@ -397,7 +397,7 @@ def _mend_services(element: etree._Element, tell: _Tell) -> None:
         if service.find(q("md:RequestedAttribute")) is None:
             _drop(service, "it asks for no attribute", tell)
         elif service.find(q("md:ServiceName")) is None:
-            tell(service, f"has no ServiceName: {name[:80]!a} is put there")
+            tell(service, f"had no ServiceName and now has {name[:80]!a}")
             made = etree.Element(q("md:ServiceName"), {_LANGUAGE: _UNDETERMINED})
             made.text = name
             service.insert(0, made)

@@ -44,7 +44,7 @@ def prove(
         if request:
             key = _by_request(request, member, certificates, challenge)
             seen = "" if challenge else ", which others may have seen too,"
-            told = f"a login request of it{seen} is signed by its key"
+            told = f"it has signed an AuthnRequest{seen} with its key"
             return f"{told} {fingerprints(key)}"
         key = _by_metadata(octets, certificates)
     except Refused as error:
@@ -52,15 +52,15 @@ def prove(
             f"no proof that '{member.entity_id}' sent this: {error}; expected"
             f" {_expected(before)}"
         ) from error
-    return f"its metadata is signed by its key {fingerprints(key)}"
+    return f"it has signed its metadata with its key {fingerprints(key)}"
 
 
 def _expected(before: Member | None) -> str:
     whose = "of its metadata" if before is None else "that it has in the federation now"
     return (
-        f"the signature of a key {whose}: on the metadata itself (as 'eilogin metadata'"
-        " prints it) or on a request (--proof). If you know in another way that the"
-        " key is right, use --without-proof REASON"
+        f"a signature by a key {whose}: on the metadata itself (as 'eilogin"
+        " metadata' prints it) or on a request (--proof). If you know in another"
+        " way that the key is right, use --without-proof REASON"
     )
 
 
@@ -113,7 +113,7 @@ def _first(certificates: Iterable[str], look: _Look) -> str:
         with suppress(UntrustedSignature):
             look([key])
             return text
-    raise UntrustedSignature("it is signed by no such key")
+    raise UntrustedSignature("none of those keys signed it")
 
 
 def _require(request: AuthnRequest, member: Member, challenge: str) -> None:
@@ -122,16 +122,16 @@ def _require(request: AuthnRequest, member: Member, challenge: str) -> None:
     age = clock.now() - request.issued
     if not -SKEW <= age <= _FRESH:
         made = write_instant(request.issued)
-        raise Refused(f"the request was made at {made}; expected one of today")
+        raise Refused(f"the request was made at {made}; expected a request of today")
     if challenge and request.provider_name != challenge:
         raise Refused(
-            f"the request does not say {challenge!r} as its ProviderName, so it may be"
-            " one that somebody else has seen"
+            f"the request does not have {challenge!r} as its ProviderName, so other"
+            " people may have seen it before"
         )
     participant = member.descriptor.service_provider
     consumers = participant.assertion_consumers if participant else ()
     known = {one.location for one in consumers}
     if request.acs_url and request.acs_url not in known:
         raise Refused(
-            "the request asks for the answer at an address that is not in the metadata"
+            "the AssertionConsumerService of the request is not in the metadata"
         )

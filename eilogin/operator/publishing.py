@@ -48,21 +48,22 @@ def publish(
     last = last_signed(folder)
     if last is None:
         raise ConfigurationError(
-            f"{folder.signed}: is not there:"
+            f"{folder.signed}: does not exist;"
             f" '{typed('eilogin federation sign', folder.path)}' makes it"
         )
     metadata, elements = last
     ends = metadata.valid_until or 0.0
     if ends <= clock.now():
         raise MetadataExpired(
-            f"{folder.signed}: expired at {write_instant(ends)}: sign it again"
+            f"{folder.signed}: expired at {write_instant(ends)}; sign it again"
         )
     octets = folder.signed.read_bytes()
     if fault := fault_of(parse(octets, METADATA)):
         # It was signed by a version that did not look.
         raise MetadataUnusable(
-            f"{folder.signed}: products that validate would reject it: {fault}: sign it"
-            f" again: '{typed('eilogin federation sign', folder.path)}'"
+            f"{folder.signed}: other products would reject it, because it is not"
+            f" valid: {fault}. Sign it again:"
+            f" '{typed('eilogin federation sign', folder.path)}'"
         )
     names: set[str] = set()
     if key is not None:

@@ -27,8 +27,8 @@ NEXT_CERTIFICATE = "operator-next.crt"
 #: No entityID can have a blank in it.
 _SECTION = "the next key"
 _HEAD = """\
-# The change of the operator's key: "eilogin federation rollover --help". A section for
-# each member that is known to have the next certificate; take it out if that was wrong.
+# The rollover of the operator's key: "eilogin federation rollover --help". Each member
+# that has the next certificate has a section here; remove the section if it has not.
 """
 
 
@@ -61,8 +61,8 @@ def begun(folder: Folder, key: str, certificate: str) -> Rollover:
     certificate_in(folder.path / certificate)
     if rollover.has_switched(folder):
         raise ConfigurationError(
-            f"{folder.path / certificate}: is the certificate that there is; expected"
-            " that of the next key"
+            f"{folder.path / certificate}: is the current certificate; expected the"
+            " certificate of the next key"
         )
     write_rollover(folder, rollover)
     return rollover
@@ -94,8 +94,8 @@ def read_rollover(folder: Folder) -> Rollover | None:
         )
     except (KeyError, ValueError) as error:
         raise ConfigurationError(
-            f"{path}: [{_SECTION}]: expected old, key, certificate and begun; found no"
-            f" usable one ({error}): correct it, or remove the file to begin again"
+            f"{path}: [{_SECTION}]: cannot use it ({error}); expected old, key,"
+            " certificate and begun. Correct it, or remove the file to begin again"
         ) from error
 
 

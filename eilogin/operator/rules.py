@@ -30,8 +30,8 @@ from eilogin.settings import Options, option
 NOTHING = "none"
 
 HEAD = """\
-# What holds for members: "eilogin federation rules --help" says what there is.
-# A section for each member that something is ruled of, called as its entityID.
+# Rules for members: "eilogin federation rules --help" lists them.
+# Each section is named after the entityID of its member.
 """
 
 
@@ -59,7 +59,7 @@ def _names(value: object) -> object:
     if names == (NOTHING,):
         return frozenset()
     if not names or NOTHING in names or any(map(_is_no_name, names)):
-        raise ValueError(f"names of attributes, one a line, or '{NOTHING}' alone")
+        raise ValueError(f"names of attributes, one on each line, or '{NOTHING}' alone")
     return frozenset(names)
 
 
@@ -135,8 +135,8 @@ def read_rules(path: Path) -> dict[str, Rule]:
     """
     if not path.exists():
         raise ConfigurationError(
-            f"{path}: is not there; expected what holds for members, or an empty file"
-            " where nothing is ruled"
+            f"{path}: does not exist; expected a file with the rules for members,"
+            " which may be empty"
         )
     rules: dict[str, Rule] = {}
     faults: list[Fault] = []

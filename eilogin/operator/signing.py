@@ -95,20 +95,20 @@ def faults_of(folder: Folder) -> list[str]:
         ends = member.descriptor.valid_until
         if ends is not None and ends <= clock.now():
             faults.append(
-                f"{folder.files[entity_id]}: the metadata of '{entity_id}' was valid"
-                f" until {write_instant(ends)}: add a newer one, or remove it"
+                f"{folder.files[entity_id]}: the metadata of '{entity_id}' expired"
+                f" at {write_instant(ends)}; add newer metadata, or remove it"
             )
         if member.fault:
             faults.append(
-                f"{folder.files[entity_id]}: products that validate would refuse the"
-                f" whole federation for '{entity_id}': {member.fault}{VALID}, or remove"
-                " it"
+                f"{folder.files[entity_id]}: other products would reject the whole"
+                f" federation, because '{entity_id}' is not valid:"
+                f" {member.fault}{VALID}, or remove it"
             )
     for entity_id in folder.rules.keys() - folder.members.keys():
         hint = did_you_mean(entity_id, folder.members)
         faults.append(
-            f"{folder.path / RULES}: [{entity_id}]: found rules for who is no"
-            f" member{hint}"
+            f"{folder.path / RULES}: [{entity_id}]: found rules for an entity that"
+            f" is not a member{hint}"
         )
     return faults
 
@@ -120,8 +120,8 @@ def nobody(folder: Folder) -> str:
     is not taken back by another signature, but ends.
     """
     told = (
-        f"{folder.path}: there are no members, and SAML has no metadata of nobody;"
-        f" expected one at least: '{typed('eilogin federation add', folder.path)} FILE'"
+        f"{folder.path}: has no members; SAML metadata needs at least one. Add one:"
+        f" '{typed('eilogin federation add', folder.path)} FILE'"
     )
     try:
         last = last_signed(folder)
@@ -131,9 +131,9 @@ def nobody(folder: Folder) -> str:
     if ends <= clock.now():
         return told
     return (
-        f"{told}; until you sign and publish that, others use the last signed metadata,"
-        f" until {write_instant(ends)} at the latest. You can take the published file"
-        " down: then no further member reads it"
+        f"{told}; until then, others use the last signed metadata, until"
+        f" {write_instant(ends)} at the latest. You can remove the published file,"
+        " so that no other member reads it"
     )
 
 
@@ -180,9 +180,9 @@ def _require_later(folder: Folder) -> None:
     made = last[0].created if last else None
     if made is not None and made > clock.now():
         raise ConfigurationError(
-            f"{folder.signed}: was made at {write_instant(made)}, and it is"
-            f" {write_instant(clock.now())} here: members take nothing older; set the"
-            " clock right"
+            f"{folder.signed}: was made at {write_instant(made)}, and the time here"
+            f" is {write_instant(clock.now())}; members reject older metadata. Set"
+            " the clock"
         )
 
 

@@ -60,7 +60,7 @@ def _asked_by_member(member: Member) -> Iterator[str]:
         yield f"contact       {contact}"
     if one.valid_until is not None:
         ends = write_instant(one.valid_until)
-        yield f"valid until   {ends}: newer metadata has to be added by then"
+        yield f"valid until   {ends}: add newer metadata before that time"
     # All of them, however many: the last may be the one that matters.
     for category in sorted(one.entity_categories):
         yield f"category      {_cut(category)}"
@@ -81,7 +81,7 @@ def _said_by(member: Member) -> Iterator[str]:
 
 def _asked_by_role(role: Role) -> Iterator[str]:
     if isinstance(role, IdentityProvider):
-        yield "AS A HUB      participants believe whom it says a citizen is"
+        yield "AS A HUB      participants accept its logins of citizens"
         yield from _addresses("login", role.single_sign_ons)
         yield from _addresses("artifact", role.artifact_resolutions)
         for scope in sorted(role.scopes or ()):
@@ -114,7 +114,7 @@ def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
             begins, ends = certificate_begins(text), certificate_ends(text)
             told = f"{write_instant(begins)[:10]} to {write_instant(ends)[:10]}"
             yield f"  {use:<12}{fingerprints(text)}"
-            yield f"              its certificate is of {told}"
+            yield f"              its certificate is valid from {told}"
         except MalformedMessage:
             yield f"  {use:<12}{text}"
 
@@ -129,15 +129,19 @@ def _lacking(member: Member) -> Iterator[str]:
     """What may be meant so, and should be known."""
     for role in member.roles:
         if not role.single_logout(SOAP, REDIRECT, POST):
-            yield "it has no address for a logout: a logout elsewhere does not reach it"
+            yield (
+                "it has no address for a logout, so a logout elsewhere does not reach"
+                " it"
+            )
     participant = member.descriptor.service_provider
     if participant and participant.encryption_keys:
         try:
             require_common(participant.encryption_methods)
         except AlgorithmMissing as error:
-            yield f"a hub that encrypts gives it no login: {error}"
-    if member.descriptor.whom_to_ask.startswith("who runs"):
-        yield "it names nobody to ask (ContactPerson)"
+            yield f"a hub that encrypts cannot log visitors in there: {error}"
+    contacts = member.descriptor.contacts
+    if not any(one.email or one.telephone for one in contacts):
+        yield "it has no contact (ContactPerson)"
     yield from _called_by_servers(member)
     hosts = hosts_of(member)
     if len(hosts) > 1:
@@ -155,8 +159,8 @@ def _called_by_servers(member: Member) -> Iterator[str]:
     }
     for host in sorted(filter(_is_inside, hosts)):
         yield (
-            f"servers of others call it at {host} (SOAP), which is inside a network: is"
-            " it theirs too, and meant to be called?"
+            f"other servers call it at {host} (SOAP), which is an internal address;"
+            " check that they belong there"
         )
 
 

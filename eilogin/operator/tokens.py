@@ -78,7 +78,7 @@ def _parts(uri: str) -> dict[str, str]:
 
 
 def _not_there(*_: object) -> NoReturn:
-    raise NotImplementedError("the key is on a token, and stays there")
+    raise NotImplementedError("the key is on a token and does not leave it")
 
 
 class _RSA(rsa.RSAPrivateKey):
@@ -152,5 +152,5 @@ class _Curve(ec.EllipticCurvePrivateKey):
 
 def _hash_name(algorithm: hashes.HashAlgorithm | Prehashed) -> str:
     if isinstance(algorithm, Prehashed):
-        raise NotImplementedError("a token hashes what it signs")
+        raise NotImplementedError("a token hashes the data that it signs")
     return algorithm.name

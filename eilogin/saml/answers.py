@@ -65,8 +65,8 @@ ENCRYPTABLE = ("assertion", "attributes", "name-id")
 #: How many audiences a log names.
 _MOST_SHOWN = 5
 _UNSIGNED = (
-    "neither the assertion nor what holds it is signed; expected the hub to sign the"
-    " assertion, its Response, or the ArtifactResponse around it"
+    "neither the assertion nor the message around it is signed; expected a"
+    " signature of the hub on the assertion, the Response or the ArtifactResponse"
 )
 
 
@@ -189,7 +189,7 @@ def _judged_when_opened(
         if is_covered:
             raise
         raise DecryptionFailed(
-            f"what is encrypted was opened, and is not taken: {error}"
+            f"eilogin decrypted the assertion and rejected its content: {error}"
         ) from None
 
 
@@ -212,9 +212,9 @@ def _holds(element: etree._Element, *names: str) -> bool:
 
 def _in_clear(what: str, expected: Expected) -> NotEncrypted:
     return NotEncrypted(
-        f"{what} in the answer is not encrypted; expected it to be"
-        f" (require_encryption): have {expected.issuer!r} encrypt for the key in our"
-        " metadata"
+        f"the hub did not encrypt {what}; require_encryption expects that it does."
+        f" Ask the administrator of {expected.issuer!r} to encrypt for the key in"
+        " our metadata"
     )
 
 
@@ -237,7 +237,10 @@ def _require_asked(in_response_to: str, expected: Expected) -> None:
     if not expected.unsolicited:
         require_answer(in_response_to, expected.request_id)
     elif in_response_to:
-        raise MessageUnexpected("InResponseTo names a request, and we expected none")
+        raise MessageUnexpected(
+            "the Response names a request (InResponseTo); expected a Response without"
+            " one"
+        )
 
 
 def _only_assertion(response: etree._Element) -> etree._Element:
@@ -251,7 +254,7 @@ def _only_assertion(response: etree._Element) -> etree._Element:
     root = response.getroottree().getroot()
     found = _assertions_beside_advice(root)
     if len(found) != 1 or found[0].getparent() is not response:
-        raise MalformedMessage("a Response does not hold exactly one assertion")
+        raise MalformedMessage("a Response does not contain exactly one assertion")
     return found[0]
 
 
@@ -298,14 +301,18 @@ def _read_signed(
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
     if not all(signature.element in path for signature in signatures):
-        raise MalformedMessage("something is signed that is not part of a login answer")
+        raise MalformedMessage(
+            "the message contains a signature that is not of the assertion, the"
+            " Response or the ArtifactResponse"
+        )
     content_of = {s.element: content(s, keys) for s in signatures}
     around = [content_of[element] for element in path[1:] if element in content_of]
     envelope = _response_of(around[0]) if around else None
     if envelope is None and expected.response_signed:
         raise UntrustedSignature(
-            "the Response is not signed itself; expected it to be, and not its"
-            " assertion alone (want_response_signed): ask the hub to sign its responses"
+            "the hub signed the assertion and not the Response;"
+            " want_response_signed expects a signature of the Response. Ask the"
+            " administrator of the hub to sign its Responses"
         )
     assertion = content_of.get(path[0])
     if assertion is None:
@@ -324,7 +331,7 @@ def _opened(
     if is_covered:
         assertion = decrypter.open(wrapper, is_covered=True)
         return _verified_alone(assertion, expected.keys, is_covered=True)
-    found, failed = None, DecryptionFailed(f"what is encrypted {NOT_OPENED}")
+    found, failed = None, DecryptionFailed(f"the encrypted part {NOT_OPENED}")
     try:
         found = decrypter.open(wrapper)
         return _verified_alone(found, expected.keys, is_covered=False)
@@ -358,7 +365,7 @@ def _verified_alone(
     if _assertions_beside_advice(root) != [root] or any(
         s.element is not root for s in signatures
     ):
-        raise MalformedMessage("what was encrypted is not exactly one assertion")
+        raise MalformedMessage("the decrypted part is not exactly one assertion")
     if signatures:
         return content(signatures[0], keys)
     if not is_covered:
@@ -377,11 +384,13 @@ def _response_of(cover: etree._Element) -> etree._Element:
 def _expect_response(carried: etree._Element | None) -> etree._Element:
     if carried is None:
         raise MessageExpired(
-            "the hub does not know the artifact any more: expected one that is used for"
-            " the first time, soon after it was made"
+            "the hub does not know the artifact; expected an artifact that was just"
+            " made and not used before"
         )
     if carried.tag != q("samlp:Response"):
-        raise MalformedMessage("an ArtifactResponse carries something else")
+        raise MalformedMessage(
+            "an ArtifactResponse contains another message than a Response"
+        )
     return carried
 
 
@@ -404,9 +413,9 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
     _require_asked(assertion.in_response_to, expected)
     if assertion.recipient != expected.acs_url:
         raise MessageMisdirected(
-            f"the Recipient should be {expected.acs_url!r}, found"
-            f" {shown(assertion.recipient)}: is 'public_url' what visitors type, and"
-            " the hub's copy of our metadata the newest?"
+            f"Recipient: found {shown(assertion.recipient)}; expected"
+            f" {expected.acs_url!r}. Check that 'public_url' is the address that"
+            " visitors type, and that the hub has our newest metadata"
         )
     is_for_us = bool(assertion.audiences) and all(
         expected.audience in audiences for audiences in assertion.audiences
@@ -415,7 +424,7 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
         said = [name for names in assertion.audiences for name in names]
         found = ", ".join(map(shown, said[:_MOST_SHOWN])) or "none"
         raise MessageMisdirected(
-            f"the Audience should be {expected.audience!r}, our entityID, found {found}"
+            f"Audience: found {found}; expected {expected.audience!r}, our entityID"
         )
 
 
@@ -426,8 +435,9 @@ def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
     """
     if expected.passed_on and assertion.is_for_us_alone:
         raise MessageMisdirected(
-            "a ProxyRestriction, and a hub here (hub_inside) passes logins on; expected"
-            f" none: ask who runs {expected.issuer!r} for answers without one"
+            "the assertion has a ProxyRestriction, and hub_inside passes logins on"
+            " to a hub here; expected an assertion without one. Ask the"
+            f" administrator of {expected.issuer!r} to leave it out"
         )
 
 
@@ -443,13 +453,13 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
     is_pairwise = name_id.format in (PERSISTENT, TRANSIENT)
     if is_pairwise and name_id.name_qualifier not in ("", expected.issuer):
         raise UnknownPeer(
-            f"the NameQualifier of the NameID should be {expected.issuer!r}, found"
-            f" {shown(name_id.name_qualifier)}"
+            f"NameQualifier of the NameID: found {shown(name_id.name_qualifier)};"
+            f" expected {expected.issuer!r}"
         )
     if name_id.sp_name_qualifier not in ("", expected.audience):
         raise MessageMisdirected(
-            f"the SPNameQualifier of the NameID should be {expected.audience!r}, found"
-            f" {shown(name_id.sp_name_qualifier)}"
+            "SPNameQualifier of the NameID: found"
+            f" {shown(name_id.sp_name_qualifier)}; expected {expected.audience!r}"
         )
 
 
@@ -470,8 +480,8 @@ def require_in_time(assertion: Assertion, now: float) -> None:
     if assertion.session_ends is not None and assertion.session_ends <= now:
         ends = write_instant(assertion.session_ends)
         raise MessageExpired(
-            f"the session at the hub is over: it ended at {ends}, and it is "
-            f"{write_instant(now)} here"
+            f"the session at the hub has ended: its SessionNotOnOrAfter is {ends},"
+            f" and the time here is {write_instant(now)}"
         )
 
 
@@ -483,7 +493,9 @@ def _require_within(place: str, start: float | None, end: float, now: float) -> 
     if now >= end + SKEW:
         raise MessageExpired(off(f"the NotOnOrAfter of the {place}", end, now))
     if end > now + LONGEST_WINDOW:
-        raise MalformedMessage("a NotOnOrAfter is further away than we remember")
+        raise MalformedMessage(
+            f"a NotOnOrAfter is more than {LONGEST_WINDOW:.0f} s in the future"
+        )
 
 
 # --- the answer to an artifact ------------------------------------------------------
@@ -533,8 +545,8 @@ def _said_by(
         return verified(element, keys)
     if must_be_signed:
         raise UntrustedSignature(
-            f"the ArtifactResponse is not signed; expected a signature of {issuer!r}:"
-            " have its operator sign it"
+            "the ArtifactResponse is not signed; expected a signature of"
+            f" {issuer!r}. Ask its administrator to sign it"
         )
     check_structure(element.getroottree().getroot())
     validate(element, "protocol")

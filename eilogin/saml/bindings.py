@@ -127,9 +127,11 @@ def read_redirect(query: str) -> Received:
     raw = _parameters(query, LONGEST_QUERY)
     kind = _kind(raw)
     if _decoded(raw.get("SAMLEncoding", quote(_DEFLATE))) != _DEFLATE:
-        raise MalformedMessage("a SAMLEncoding that is not known")
+        raise MalformedMessage("the SAMLEncoding is unknown; expected DEFLATE")
     if ("Signature" in raw) != ("SigAlg" in raw):
-        raise MalformedMessage("one of Signature and SigAlg without the other")
+        raise MalformedMessage(
+            "the address has only one of Signature and SigAlg; expected both, or none"
+        )
     signed = (f"{n}={raw[n]}" for n in (kind, "RelayState", "SigAlg") if n in raw)
     return Received(
         kind=kind,
@@ -152,16 +154,17 @@ def verify_redirect(
     UntrustedSignature, also where there is no signature.
     """
     if not received.signature:
-        raise UntrustedSignature("not signed")
+        raise UntrustedSignature("the address is not signed")
     # DigiD signs an answer so, to a logout: none to a login comes by Redirect. A
     # request ends sessions, and is none that a forged signature may be under.
     is_answer = received.kind == RESPONSE
     taken = _SHA1 if SHA1_REDIRECT in weak and is_answer else {}
     if received.algorithm in _SHA1 and not taken:
-        perhaps = f", or take this one by 'accept_weak = {SHA1_REDIRECT}'"
+        perhaps = f", or set 'accept_weak = {SHA1_REDIRECT}'"
         raise UntrustedSignature(
-            "the address is signed with rsa-sha1; expected rsa-sha256: ask the peer to"
-            f" sign with that{perhaps if is_answer else ''}"
+            "the address is signed with rsa-sha1; expected rsa-sha256. Ask the"
+            " administrator of the peer to sign with"
+            f" that{perhaps if is_answer else ''}"
         )
     verify_octets(
         keys, received.signed_octets, received.signature, received.algorithm, taken
@@ -174,12 +177,14 @@ def _inflated(packed: bytes) -> bytes:
     try:
         octets = inflate.decompress(packed, MESSAGE.octets + 1)
     except zlib.error:
-        raise MalformedMessage("the message is not deflated") from None
+        raise MalformedMessage("the message is not compressed with DEFLATE") from None
     if len(octets) > MESSAGE.octets:
-        raise MessageTooLarge(f"larger than {MESSAGE.octets} bytes when inflated")
+        raise MessageTooLarge(
+            f"the message is larger than {MESSAGE.octets} bytes when inflated"
+        )
     if not inflate.eof or inflate.unused_data:
         raise MalformedMessage(
-            "the deflated message is cut off, or goes on after its end"
+            "the compressed message is cut off, or has bytes after its end"
         )
     return octets
 
@@ -206,7 +211,7 @@ def read_post(body: bytes) -> Received:
     kind = _kind(raw)
     octets = _from_base64(_decoded(raw[kind]))
     if len(octets) > MESSAGE.octets:
-        raise MessageTooLarge(f"larger than {MESSAGE.octets} bytes")
+        raise MessageTooLarge(f"the message is larger than {MESSAGE.octets} bytes")
     return Received(
         kind=kind,
         octets=octets,
@@ -221,7 +226,10 @@ def require_form_alone(query: str) -> None:
     Which of the two a message is taken from, two readers may see differently.
     """
     if _parameters(query, LONGEST_QUERY):
-        raise MalformedMessage("parameters of SAML in the address of a form")
+        raise MalformedMessage(
+            "the address of a form has parameters of SAML; expected them in the form"
+            " only"
+        )
 
 
 # --- Artifact (SAML bindings 3.6) ---------------------------------------------------
@@ -266,9 +274,9 @@ def read_artifact(text: str) -> Artifact:
     """
     octets = _from_base64(text)
     if to_base64(octets) != text:
-        raise MalformedMessage("an artifact with line breaks")
+        raise MalformedMessage("the artifact contains line breaks")
     if len(octets) != _ARTIFACT_OCTETS or octets[:2] != _ARTIFACT_TYPE:
-        raise MalformedMessage("not an artifact of type 0x0004")
+        raise MalformedMessage("the artifact is not of type 0x0004")
     return Artifact(
         source_id=octets[4:24],
         index=int.from_bytes(octets[2:4], "big"),
@@ -289,7 +297,9 @@ def read_artifact_query(query: str) -> tuple[str, str]:
     """
     raw = _parameters(query, LONGEST_QUERY)
     if _ARTIFACT not in raw or REQUEST in raw or RESPONSE in raw:
-        raise MalformedMessage("not one artifact and nothing else")
+        raise MalformedMessage(
+            "expected one SAMLart, and no SAMLRequest or SAMLResponse beside it"
+        )
     return _decoded(raw[_ARTIFACT]), _relay_state(raw, LONGEST_RELAY_STATE)
 
 
@@ -327,13 +337,15 @@ def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
         [q("soap:Body")],
         [q("soap:Header"), q("soap:Body")],
     ):
-        raise MalformedMessage("not a SOAP 1.1 envelope")
+        raise MalformedMessage("the message is not a SOAP 1.1 envelope")
     for header in envelope.iterfind(f"{q('soap:Header')}/*"):
         if header.get(q("soap:mustUnderstand"), "0") != "0":
-            raise MalformedMessage("a SOAP header that must be understood, and is not")
+            raise MalformedMessage(
+                "a SOAP header has mustUnderstand, and eilogin does not know it"
+            )
     contents = list(envelope[-1])
     if len(contents) != 1:
-        raise MalformedMessage("a SOAP body that does not hold one element")
+        raise MalformedMessage("the SOAP body does not contain exactly one element")
     if contents[0].tag == q("soap:Fault"):
         raise MalformedMessage(
             f"the peer answered with a SOAP fault: {_code(contents[0])}"
@@ -369,9 +381,12 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
         if name is None:
             continue
         if written != name:
-            raise MalformedMessage(f"{name} in another spelling")
+            raise MalformedMessage(
+                f"{name} is written in another case or with escapes; expected exactly"
+                " that name"
+            )
         if name in raw:
-            raise MalformedMessage(f"{name} more than once")
+            raise MalformedMessage(f"{name} occurs more than once")
         raw[name] = value
     return raw
 
@@ -379,14 +394,18 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
 def _parts(text: str, longest: int) -> list[str]:
     """What stands between the ampersands, where that is not too much."""
     if len(text) > longest:
-        raise MessageTooLarge(f"more than {longest} bytes of parameters")
+        raise MessageTooLarge(f"the parameters are longer than {longest} bytes")
     if not text.isascii():
-        raise MalformedMessage("parameters that are not percent-encoded")
+        raise MalformedMessage(
+            "the parameters contain characters that are not percent-encoded"
+        )
     if text.count("%") > MOST_ESCAPES:
-        raise MessageTooLarge(f"more than {MOST_ESCAPES} percent-escapes")
+        raise MessageTooLarge(
+            f"the parameters contain more than {MOST_ESCAPES} percent-escapes"
+        )
     parts = text.split("&", MOST_PARAMETERS)
     if len(parts) > MOST_PARAMETERS:
-        raise MessageTooLarge(f"more than {MOST_PARAMETERS} parameters")
+        raise MessageTooLarge(f"there are more than {MOST_PARAMETERS} parameters")
     return parts
 
 
@@ -398,26 +417,29 @@ def _folded(written: str) -> str:
 def _kind(raw: dict[str, str]) -> str:
     kinds = [name for name in (REQUEST, RESPONSE, _ARTIFACT) if name in raw]
     if kinds not in ([REQUEST], [RESPONSE]):
-        raise MalformedMessage("not one SAMLRequest or SAMLResponse and nothing else")
+        raise MalformedMessage(
+            "expected either one SAMLRequest or one SAMLResponse, and no SAMLart beside"
+            " it"
+        )
     return kinds[0]
 
 
 def _decoded(value: str) -> str:
     """The text of a raw value, which must be strictly percent-encoded UTF-8."""
     if _BROKEN_ESCAPE.search(value):
-        raise MalformedMessage("a broken percent-escape")
+        raise MalformedMessage("a percent-escape is broken")
     try:
         return unquote_plus(value, errors="strict")
     except UnicodeDecodeError:
-        raise MalformedMessage("a parameter that is not UTF-8") from None
+        raise MalformedMessage("a parameter is not UTF-8") from None
 
 
 def _relay_state(raw: dict[str, str], longest: int) -> str:
     text = _decoded(raw.get("RelayState", ""))
     if len(text.encode()) > longest:
-        raise MalformedMessage(f"a RelayState of more than {longest} bytes")
+        raise MalformedMessage(f"the RelayState has more than {longest} bytes")
     if CONTROL.search(text):
-        raise MalformedMessage("a control character in RelayState")
+        raise MalformedMessage("the RelayState contains a control character")
     return text
 
 
@@ -439,7 +461,7 @@ def _from_base64(text: str) -> bytes:
     try:
         octets = base64.b64decode(written, validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedMessage("not base64") from None
+        raise MalformedMessage("a value is not base64") from None
     if to_base64(octets) != written:
-        raise MalformedMessage("not base64 as every encoder writes it")
+        raise MalformedMessage("the base64 of a value is not in its usual form")
     return octets

@@ -86,7 +86,7 @@ def check_artifact_response(
         if not response.status.is_success:
             codes = response.status.codes
             names = " ".join(short(code)[:_LONGEST_NAME] for code in codes)
-            raise LoginFailed(f"the hub refuses the artifact ({names})", codes)
+            raise LoginFailed(f"the hub rejected the artifact ({names})", codes)
 
 
 def check_activity_report(
@@ -108,7 +108,9 @@ def check_activity_report(
         require_destination(report.destination, destination, required=True)
         require_recent(report.issued, now)
         if report.active_at > now + SKEW:
-            raise MessageExpired(off("the reported activity", report.active_at, now))
+            raise MessageExpired(
+                off("the time of the reported activity", report.active_at, now)
+            )
 
 
 def check_artifact_resolve(
@@ -208,22 +210,23 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
 def require_issuer(found: str, expected: str) -> None:
     """Refuse an Issuer that is another than ``expected``: UnknownPeer."""
     if found != expected:
-        raise UnknownPeer(
-            f"the Issuer is another party: expected {expected!r}, found {shown(found)}"
-        )
+        raise UnknownPeer(f"Issuer: found {shown(found)}; expected {expected!r}")
 
 
 def require_answer(found: str, request_id: str) -> None:
     """Refuse an InResponseTo that is not ``request_id``: MessageUnexpected."""
     if not found:
-        raise MessageUnexpected("there is no InResponseTo: nobody here asked for this")
+        raise MessageUnexpected(
+            "the message has no InResponseTo, and this site did not ask for it"
+        )
     # The ID of a request is known to one browser: compared so that time tells nothing.
     if not hmac.compare_digest(found.encode(), request_id.encode()):
         # In a log it does no harm: it names a question that is over, and the peer's
         # signature is what an answer takes.
         raise MessageUnexpected(
-            f"InResponseTo does not name our request: expected {request_id!r}, found "
-            f"{shown(found)}; the answer is to another question, perhaps of another tab"
+            f"InResponseTo: found {shown(found)}; expected {request_id!r}, the ID of"
+            " our request. The message answers another request, perhaps of another"
+            " tab"
         )
 
 
@@ -234,9 +237,9 @@ def require_destination(found: str, address: str, *, required: bool) -> None:
     """
     if found != address and (found or required):
         raise MessageMisdirected(
-            f"the Destination should be {address!r}, found {shown(found)}: is"
-            " 'public_url' what visitors type, and the sender's copy of our metadata"
-            " the newest?"
+            f"Destination: found {shown(found)}; expected {address!r}. Check that"
+            " 'public_url' is the address that visitors type, and that the sender"
+            " has our newest metadata"
         )
 
 
@@ -250,13 +253,14 @@ def require_recent(issued: float, now: float) -> None:
     if not issued - SKEW <= now < issued + LIFETIME + SKEW:
         raise MessageExpired(
             off("the IssueInstant", issued, now)
-            + f", and a message lasts {LIFETIME:.0f} s"
+            + f", and a message is valid for {LIFETIME:.0f} s"
         )
 
 
 def off(name: str, instant: float, now: float) -> str:
     """What a log says of an instant that does not fit: with both clocks, in UTC."""
     return (
-        f"{name} is {write_instant(instant)}, and it is {write_instant(now)} here: "
-        f"clocks may differ by {SKEW:.0f} s"
+        f"{name} is {write_instant(instant)}, and the time here is"
+        f" {write_instant(now)}; expected a difference of at most {SKEW:.0f} s"
+        " between the clocks"
     )

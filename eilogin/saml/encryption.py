@@ -70,7 +70,7 @@ ELEMENT = XENC + "Element"
 
 #: What every failure says that could tell what a ciphertext holds.
 NOT_OPENED = (
-    "cannot be opened with any of our decryption keys, or is not as it was made"
+    "cannot be decrypted with any of our keys, or was changed after it was encrypted"
 )
 
 #: The bytes of a key, by the algorithm that uses it.
@@ -200,8 +200,8 @@ def _first_of_ours(
         took = ", ".join(dict.fromkeys(_named(m.algorithm) for m in methods))
         ours = ", ".join(_named(m.algorithm) for m in ENCRYPTION_METHODS)
         raise AlgorithmMissing(
-            f"the peer's metadata lists {took} to encrypt for it; expected one of "
-            f"{ours}: ask who runs it for metadata with one"
+            f"the metadata of the peer lists the encryption algorithms {took};"
+            f" expected one of {ours}. Ask its administrator for metadata with one"
         )
     return found
 
@@ -262,7 +262,7 @@ class Decrypter:
                 opened.append(_decrypted(sealed, unlocked))
         root = _first_parsed(sealed, opened, wrapper)
         if root is None:
-            raise DecryptionFailed(f"what is encrypted {NOT_OPENED}")
+            raise DecryptionFailed(f"the encrypted part {NOT_OPENED}")
         return root
 
     def _unlocked(self, locked: "_Locked", key: RSAPrivateKey, size: int) -> bytes:
@@ -270,8 +270,9 @@ class Decrypter:
         self._operations += 1
         if self._operations > _MOST_OPERATIONS:
             raise DecryptionFailed(
-                f"one message takes more than {_MOST_OPERATIONS} tries of a decryption "
-                "key: ask the sender to encrypt it as a whole, or with one key of ours"
+                f"the message needs more than {_MOST_OPERATIONS} tries with"
+                " decryption keys; ask the sender to encrypt it as a whole, or for"
+                " one of our keys only"
             )
         return _unlocked(locked, key, size)
 
@@ -286,22 +287,23 @@ class Decrypter:
         """Refuse by what everybody can see: nothing is computed yet."""
         if not self.keys:
             raise DecryptionFailed(
-                "something is encrypted, and we have no key for it: "
-                "take an RSA key, or ask the sender not to encrypt"
+                "the message has an encrypted part, and this site has no key to"
+                " decrypt it; use an RSA key, or ask the sender not to encrypt"
             )
         transports = [key.algorithm for key in sealed.keys]
         is_taken = self._is_taken(sealed.algorithm)
         if not is_taken or not any(map(self._is_taken, transports)):
             tried = dict.fromkeys([sealed.algorithm, *transports])
             raise DecryptionFailed(
-                f"encrypted with {', '.join(map(_named, tried))}; expected AES-GCM, "
-                "with a key by RSA-OAEP: ask the sender, or see the option accept_weak"
+                f"the message is encrypted with {', '.join(map(_named, tried))};"
+                " expected AES-GCM, and RSA-OAEP for the key. Ask the sender to use"
+                " these, or see the option accept_weak"
             )
         if sealed.algorithm not in _GCM and not is_covered:
             raise DecryptionFailed(
-                f"encrypted with {_named(sealed.algorithm)}, and only inside of that "
-                "signed; expected a signature around it too: ask the sender to sign "
-                "its Response, or to encrypt with AES-GCM"
+                f"the message is encrypted with {_named(sealed.algorithm)} and"
+                " signed only inside; expected a signature around it too. Ask the"
+                " sender to sign its Response, or to encrypt with AES-GCM"
             )
 
 
@@ -341,19 +343,21 @@ def _read(wrapper: etree._Element) -> _Sealed:
     """What a wrapper holds; its shape is checked here, and nothing is computed."""
     data, *beside = list(wrapper) or [None]
     if data is None or data.tag != q("xenc:EncryptedData"):
-        raise DecryptionFailed("something is encrypted that has no EncryptedData")
+        raise DecryptionFailed("an encrypted part has no EncryptedData")
     if data.get("Type", ELEMENT) != ELEMENT:
-        raise DecryptionFailed("something is encrypted that is no element")
+        raise DecryptionFailed("an encrypted part is not an XML element")
     info = data.find(q("ds:KeyInfo"))
     inside = [] if info is None else list(info)
     for reference in (each for each in inside if each.tag == q("ds:RetrievalMethod")):
         # It may say which key beside is meant. All of those are tried; nothing is ever
         # fetched.
         if not reference.get("URI", "").startswith("#") or len(reference):
-            raise DecryptionFailed("an encrypted key is to be fetched from elsewhere")
+            raise DecryptionFailed(
+                "an encrypted key is at another address; expected it in the message"
+            )
     keys = [e for e in (*inside, *beside) if e.tag == q("xenc:EncryptedKey")]
     if len(keys) > _MOST_KEYS:
-        raise DecryptionFailed(f"there are more than {_MOST_KEYS} encrypted keys")
+        raise DecryptionFailed(f"the message has more than {_MOST_KEYS} encrypted keys")
     algorithm = _method(data).get("Algorithm", "")
     return _Sealed(algorithm, _cipher(data), [_read_key(each) for each in keys])
 
@@ -373,8 +377,9 @@ def _oaep(method: etree._Element, algorithm: str) -> OAEP:
     mask = _parameter(method, "xenc11:MGF", _MGF1_SHA1) if has_mask else _MGF1_SHA1
     if digest not in _DIGESTS or mask not in _MASKS:
         raise DecryptionFailed(
-            f"a key is encrypted by RSA-OAEP with {digest[:_LONGEST_NAME]!r} and "
-            f"{mask[:_LONGEST_NAME]!r}; expected SHA-1 or SHA-256"
+            "a key is encrypted by RSA-OAEP with the digest"
+            f" {digest[:_LONGEST_NAME]!r} and the mask {mask[:_LONGEST_NAME]!r};"
+            " expected SHA-1 or SHA-256"
         )
     label = method.find(q("xenc:OAEPparams"))
     return OAEP(
@@ -395,7 +400,7 @@ def _cipher(element: etree._Element) -> bytes:
     cipher = _only(element, "xenc:CipherData")
     value = _only(cipher, "xenc:CipherValue")
     if len(cipher) != 1:
-        raise DecryptionFailed("a CipherData holds more than its CipherValue")
+        raise DecryptionFailed("a CipherData contains more than its CipherValue")
     return _octets(value)
 
 
@@ -403,17 +408,17 @@ def _only(element: etree._Element, name: str) -> etree._Element:
     """The one child of that name."""
     found = element.findall(q(name))
     if len(found) != 1:
-        raise DecryptionFailed(f"something is encrypted that has not one {name}")
+        raise DecryptionFailed(f"an encrypted part does not have exactly one {name}")
     return found[0]
 
 
 def _octets(element: etree._Element) -> bytes:
     if len(element):
-        raise DecryptionFailed("something is encrypted whose base64 holds elements")
+        raise DecryptionFailed("the base64 of an encrypted part contains XML elements")
     try:
         return base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
-        raise DecryptionFailed("something is encrypted that is not base64") from None
+        raise DecryptionFailed("an encrypted part is not base64") from None
 
 
 # --- computing: from here on all failures are one -----------------------------------

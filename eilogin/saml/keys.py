@@ -79,15 +79,15 @@ class SigningKey:
         """
         if _CERTIFICATE_MARK in key_pem and _KEY_MARK in certificate_pem:
             raise ConfigurationError(
-                "the key is a certificate, and the certificate a key: they have changed"
-                " places"
+                "the key file holds a certificate, and the certificate file holds a"
+                " key; swap the two options"
             )
         private = _load_private(key_pem)
         certificate = load_certificate(certificate_pem)
         if certificate_key(certificate) != private.public_key():
             raise ConfigurationError(
-                "the key and the certificate do not belong together: "
-                "the certificate is for another key"
+                "the key and the certificate do not belong together: the"
+                " certificate is for another key"
             )
         return cls(private, certificate)
 
@@ -143,7 +143,9 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
     """The same for a key to encrypt with, which is RSA: or MalformedMessage."""
     key = public_key(certificate_text)
     if not isinstance(key, RSAPublicKey):
-        raise MalformedMessage("a certificate is not for an RSA key, which encrypts")
+        raise MalformedMessage(
+            "a certificate is not for an RSA key; expected RSA for encryption"
+        )
     return key
 
 
@@ -188,16 +190,19 @@ def _read_certificate(certificate_text: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(_der(certificate_text))
     except UNREADABLE as error:
-        raise MalformedMessage("a certificate cannot be read") from error
+        raise MalformedMessage("eilogin cannot read a certificate") from error
 
 
 def _der(certificate_text: str) -> bytes:
     if len(certificate_text) > _LONGEST_CERTIFICATE:
-        raise MalformedMessage("a certificate is too long")
+        raise MalformedMessage(
+            f"a certificate is too long; expected at most {_LONGEST_CERTIFICATE}"
+            " characters"
+        )
     try:
         return base64.b64decode("".join(certificate_text.split()), validate=True)
     except ValueError as error:
-        raise MalformedMessage("a certificate cannot be read") from error
+        raise MalformedMessage("eilogin cannot read a certificate") from error
 
 
 def new_key_pair(
@@ -248,7 +253,7 @@ def _load_private(key_pem: bytes) -> PrivateKey:
         private = serialization.load_pem_private_key(key_pem, password=None)
     except TypeError as error:
         raise ConfigurationError(
-            "the key is locked with a password; eilogin reads keys without one"
+            "the key is locked with a password; expected a key without one"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         said = "a certificate, and " if _CERTIFICATE_MARK in key_pem else ""
@@ -256,7 +261,7 @@ def _load_private(key_pem: bytes) -> PrivateKey:
             f"{said}not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
         ) from error
     if not isinstance(private, PrivateKey):
-        raise ConfigurationError(f"the key is of another kind than {_TAKEN}")
+        raise ConfigurationError(f"the key is of another kind; expected {_TAKEN}")
     return private
 
 
@@ -265,15 +270,15 @@ def _strong(certificate: x509.Certificate) -> PublicKey:
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError("holds a key that cannot be read") from error
+        raise ValueError("has a key that eilogin cannot read") from error
     if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, CURVES):
         return key
     if not isinstance(key, RSAPublicKey):
         raise ValueError(f"is not for {_TAKEN}")  # noqa: TRY004 (it is what was sent)
     if key.key_size < SMALLEST_KEY:
         raise ValueError(
-            f"is for an RSA key of {key.key_size} bits; "
-            f"at least {SMALLEST_KEY} are needed"
+            f"is for an RSA key of {key.key_size} bits; expected at least"
+            f" {SMALLEST_KEY} bits"
         )
     numbers = key.public_numbers()
     if (
@@ -282,8 +287,8 @@ def _strong(certificate: x509.Certificate) -> PublicKey:
         or numbers.e.bit_length() > _LONGEST_EXPONENT
     ):
         raise ValueError(
-            f"is for an RSA key of {key.key_size} bits that nobody can use: expected at"
-            f" most {LARGEST_KEY} bits, an odd modulus, and an exponent of at most"
-            f" {_LONGEST_EXPONENT} bits"
+            f"is for an RSA key of {key.key_size} bits that is not usable; expected"
+            f" at most {LARGEST_KEY} bits, an odd modulus, and an exponent of at"
+            f" most {_LONGEST_EXPONENT} bits"
         )
     return key

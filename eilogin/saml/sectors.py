@@ -42,7 +42,7 @@ class SectorName:
             raise ValueError("is not a sector code, a colon and nine digits")
         name = cls(match[1], match[2])
         if name.sector not in NUMBERS:
-            raise ValueError("has a sector code that nobody knows")
+            raise ValueError("has an unknown sector code")
         if not passes_eleven_test(name.number):
             raise ValueError("has a number that fails the eleven test")
         return name

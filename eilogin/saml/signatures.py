@@ -308,7 +308,7 @@ def _signable(node: etree._Element) -> etree._Element:
     """The element around a signature, which must be one that SAML signs."""
     parent = node.getparent()
     if parent is None or parent.tag not in _SIGNABLE:
-        raise MalformedMessage("a signature where SAML has none")
+        raise MalformedMessage("a signature is at a place where SAML has none")
     return parent
 
 
@@ -326,7 +326,7 @@ def _read(node: etree._Element) -> Signature:
     if reference.get("URI") != f"#{parent.get('ID', '')}" or not parent.get("ID"):
         raise MalformedMessage("a signature does not refer to the element around it")
     if reference.get("Type") is not None:
-        raise MalformedMessage("a signature refers to something else than an element")
+        raise MalformedMessage("a signature refers to something other than an element")
     transforms, digest_method, digest = _children(
         reference, "ds:Transforms", "ds:DigestMethod", "ds:DigestValue"
     )
@@ -357,7 +357,7 @@ def _children(
         expected.append(q(optional))
     if [child.tag for child in children] != expected:
         local = etree.QName(element).localname
-        raise MalformedMessage(f"a signature whose {local} holds what it should not")
+        raise MalformedMessage(f"the {local} of a signature has unexpected content")
     return children
 
 
@@ -366,7 +366,9 @@ def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
     uri: str = element.get("Algorithm", "")
     if uri not in allowed:
         local = etree.QName(element).localname
-        raise MalformedMessage(f"a signature with a {local} that is not taken")
+        raise MalformedMessage(
+            f"a signature has a {local} that eilogin does not accept"
+        )
     return uri
 
 
@@ -383,8 +385,8 @@ def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
 
 def _too_weak(name: str, uri: str, expected: Iterable[str]) -> UntrustedSignature:
     return UntrustedSignature(
-        f"signed with the {name} {uri[:_LONGEST_NAME]!r}, which is not taken; expected "
-        f"one of {', '.join(expected)}"
+        f"the signature uses the {name} {uri[:_LONGEST_NAME]!r}; expected one of"
+        f" {', '.join(expected)}"
     )
 
 
@@ -395,16 +397,18 @@ def _exclusive_prefixes(element: etree._Element) -> tuple[str, ...]:
     if not children:
         return ()
     if [child.tag for child in children] != [_INCLUSIVE_NAMESPACES]:
-        raise MalformedMessage("a signature whose c14n holds what it should not")
+        raise MalformedMessage(
+            "the canonicalization of a signature has unexpected content"
+        )
     prefixes = tuple(children[0].get("PrefixList", "").split())
     if len(prefixes) > _MOST_PREFIXES:
-        raise MalformedMessage("a signature with too long a PrefixList")
+        raise MalformedMessage("the PrefixList of a signature is too long")
     return prefixes
 
 
 def _check_key_info(key_info: etree._Element) -> None:
     if any(node.tag not in _KEY_INFO for node in key_info.iterdescendants()):
-        raise MalformedMessage("a signature whose KeyInfo holds what it should not")
+        raise MalformedMessage("the KeyInfo of a signature has unexpected content")
 
 
 def _octets(element: etree._Element) -> bytes:
@@ -417,7 +421,7 @@ def _decoded(text: bytes) -> bytes:
     try:
         return binascii.a2b_base64(b"".join(text.split()), strict_mode=True)
     except binascii.Error:
-        raise MalformedMessage("a signature whose base64 cannot be read") from None
+        raise MalformedMessage("the base64 of a signature is not valid") from None
 
 
 # --- verifying ----------------------------------------------------------------------
@@ -472,7 +476,7 @@ def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
         raise UntrustedSignature(f"{error}{_key_said(signature)}") from None
     digest = _DIGESTS[signature.digest_algorithm](covered).digest()
     if not hmac.compare_digest(digest, signature.digest):
-        raise UntrustedSignature("changed after it was signed")
+        raise UntrustedSignature("the content was changed after it was signed")
     return covered
 
 
@@ -487,8 +491,12 @@ def _key_said(signature: Signature) -> str:
         try:
             names.append(fingerprints(node.text or ""))
         except MalformedMessage:
-            names.append("a certificate that cannot be read")
-    return f"; it names the key {', '.join(names[:_MOST_SAID])}" if names else ""
+            names.append("a certificate that eilogin cannot read")
+    return (
+        f"; the signature names the key {', '.join(names[:_MOST_SAID])}"
+        if names
+        else ""
+    )
 
 
 def _covered(signature: Signature) -> bytes:
@@ -514,7 +522,7 @@ def _covered(signature: Signature) -> bytes:
         element.remove(after)
         node.tail = tail
     if octets.count(_CUT) != 2:  # noqa: PLR2004 (before the signature and after it)
-        raise MalformedMessage("a processing instruction in a message")
+        raise MalformedMessage("the message contains a processing instruction")
     # No copies in between: they may be tens of megabytes.
     whole, after = memoryview(octets), octets.rfind(_CUT) + len(_CUT)
     return b"".join((whole[: octets.find(_CUT)], whole[after:]))
@@ -547,7 +555,7 @@ def verify_octets(
                 return
         except InvalidSignature:
             continue
-    raise UntrustedSignature("not signed by a key of the party that should have")
+    raise UntrustedSignature("the signature matches no key of the expected signer")
 
 
 def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
@@ -656,8 +664,9 @@ def _first_of(listed: Sequence[str], ours: Iterable[str], what: str) -> str:
     if found is None:
         took = ", ".join(uri[:_LONGEST_NAME] for uri in listed[:_MOST_NAMED])
         raise AlgorithmMissing(
-            f"the peer's metadata lists {took} as algorithms of a {what}; expected one "
-            f"of {', '.join(known)}: ask who runs it for metadata with one"
+            f"the metadata of the peer lists the {what} algorithms {took}; expected"
+            f" one of {', '.join(known)}. Ask its administrator for metadata with"
+            " one"
         )
     return found
 

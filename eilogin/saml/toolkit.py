@@ -38,9 +38,9 @@ try:
     from onelogin.saml2.settings import OneLogin_Saml2_Settings
 except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be imported then
     raise ImportError(
-        f"python3-saml cannot be used: {error}. lxml and xmlsec must be built on the"
-        f" same libxml2; found lxml {version('lxml')}, xmlsec {version('xmlsec')},"
-        " expected lxml 6 and xmlsec 1.3.16 or later: pip install 'lxml>=6,<7'"
+        f"python3-saml does not work: {error}. Found lxml {version('lxml')} and"
+        f" xmlsec {version('xmlsec')}; expected lxml 6 and xmlsec 1.3.16 or later,"
+        " built on the same libxml2. Run: pip install 'lxml>=6,<7'"
         " 'xmlsec>=1.3.16,<1.4'"
     ) from None
 
@@ -76,7 +76,7 @@ class SecondOpinion:
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
             raise OpinionsDiffer(
-                f"python3-saml refuses what we accept: {_reason(error)}"
+                f"python3-saml rejects a message that eilogin accepts: {_reason(error)}"
             ) from None
 
     def _judge(self, octets: bytes, request_id: str) -> None:

@@ -201,7 +201,7 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
     nothing of the document but such an ID.
     """
     if len(octets) > limits.octets:
-        raise MessageTooLarge(f"larger than {limits.octets} bytes")
+        raise MessageTooLarge(f"the XML is larger than {limits.octets} bytes")
     root = parse_unmeasured(octets)
     _check_shape(root, limits, octets)
     if limits.unique_ids:
@@ -229,7 +229,7 @@ def parse_canonical(octets: bytes) -> etree._Element:
         line, column = error.position
         place = f"line {line}, column {column}"
         said = str(error.msg).removesuffix(f", {place}")
-        raise _malformed(f"not well-formed XML ({place})", said) from None
+        raise _malformed(f"the XML is not well-formed ({place})", said) from None
 
 
 def in_full(error: MalformedMessage) -> str:
@@ -296,8 +296,8 @@ def sparingly(work: Callable[[], _T], octets: int) -> _T:
                 outcome = passing.submit(work)
             except RuntimeError as error:
                 raise Busy(
-                    f"a message needs a thread of its own to be read: {error}; may the"
-                    " server have more (its limit of tasks or memory)?"
+                    f"eilogin cannot start a thread to read a message: {error}."
+                    " Check the server's limits of tasks and memory"
                 ) from None
             return outcome.result()
     known = _names_known()
@@ -329,8 +329,8 @@ def _require_unique_ids(root: etree._Element) -> None:
         }
     if repeated:
         raise MalformedMessage(
-            f"the ID {min(repeated)[:_LONGEST_ID]!r} occurs more than once; expected"
-            " every ID in a message to be unique"
+            f"the ID {min(repeated)[:_LONGEST_ID]!r} occurs more than once;"
+            " expected unique IDs in a message"
         )
 
 
@@ -431,13 +431,14 @@ def _check_octets(octets: bytes) -> None:
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:
-        raise MalformedMessage("not UTF-8") from None
+        raise MalformedMessage("the XML is not UTF-8") from None
     if b"\0" in octets:
-        raise MalformedMessage("not UTF-8: a NUL byte")
+        raise MalformedMessage("the XML is not UTF-8: it contains a NUL byte")
     declaration = _DECLARATION.match(octets)
     if octets.find(b"<?", declaration.end() if declaration else 0) >= 0:
         raise MalformedMessage(
-            "a processing instruction, or not XML 1.0 in UTF-8 by its declaration"
+            "the XML contains a processing instruction, or its declaration is not"
+            " XML 1.0 in UTF-8"
         )
     if b"<!DOCTYPE" in octets:
         raise MalformedMessage("a DOCTYPE")
@@ -455,16 +456,18 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
         len(octets) > 4 * limits.elements and octets.count(b"<") > limits.elements
     )
     if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
-        raise MessageTooLarge(f"more than {limits.elements} elements")
+        raise MessageTooLarge(f"the XML has more than {limits.elements} elements")
     most = limits.names
     if most is not None and len(octets) > 4 * most and _COUNT_NAMES(root) > most:
-        raise MessageTooLarge(f"more than {most} elements and attributes")
+        raise MessageTooLarge(f"the XML has more than {most} elements and attributes")
     if octets.count(b"</") >= limits.depth and deeper(root):
-        raise MessageTooLarge(f"deeper than {limits.depth} elements")
+        raise MessageTooLarge(f"the XML is more than {limits.depth} elements deep")
     if _may_be_wider(octets, limits.attributes) and wider(root):
-        raise MessageTooLarge(f"more than {limits.attributes} attributes on an element")
+        raise MessageTooLarge(
+            f"an element has more than {limits.attributes} attributes"
+        )
     if _may_be_longer(octets, limits.text) and longer(root):
-        raise MessageTooLarge(f"a text of more than {limits.text} characters")
+        raise MessageTooLarge(f"a text has more than {limits.text} characters")
 
 
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
@@ -518,14 +521,20 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
         return
     uris = [uri for _, (_, uri) in etree.iterwalk(root, events=("start-ns",))]
     if any("&" in uri for uri in uris):
-        raise MalformedMessage("a namespace with an ampersand")
+        raise MalformedMessage("a namespace contains an ampersand")
     longest = max(map(len, uris), default=0)
     if longest > _LONGEST_NAMESPACE:
-        raise MessageTooLarge("a namespace that is too long")
+        raise MessageTooLarge(
+            f"a namespace is too long; expected at most {_LONGEST_NAMESPACE} characters"
+        )
     if len(uris) > limits.namespaces:
-        raise MessageTooLarge(f"more than {limits.namespaces} namespace declarations")
+        raise MessageTooLarge(
+            f"the XML has more than {limits.namespaces} namespace declarations"
+        )
     if most is not None and _COUNT_NAMES(root) * longest > most:
-        raise MessageTooLarge("many elements and attributes, and too long a namespace")
+        raise MessageTooLarge(
+            "the XML has many elements and attributes, and a long namespace"
+        )
 
 
 @cache
@@ -613,8 +622,8 @@ class _Schema:
                 return
             fault = self._schema.error_log[0]
         raise _malformed(
-            f"not valid by its schema: {fault.type_name.lower()} at line {fault.line}, "
-            f"{fault.path[:200]}",
+            f"the XML is not valid by its schema: {fault.type_name.lower()} at line"
+            f" {fault.line}, {fault.path[:200]}",
             fault.message,
         )
 
@@ -632,8 +641,8 @@ class _Schema:
                 fault = next(iter(parser.feed_error_log), None)
                 if fault is not None:
                     raise MalformedMessage(
-                        f"not valid by its schema: {fault.type_name.lower()} in the "
-                        f"first {end} bytes"
+                        "the XML is not valid by its schema:"
+                        f" {fault.type_name.lower()} in the first {end} bytes"
                     )
         finally:
             # Else lxml keeps what it has of the document for good.

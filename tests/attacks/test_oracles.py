@@ -215,7 +215,7 @@ def test_the_log_knows_what_the_page_does_not_say(arena, under_way, sender, capl
     octets = sender.response(FAILURES["wrong audience"](sender))
     answer = arena.brings(under_way, octets)
     [line] = [one for one in caplog.messages if one.startswith(answer.reference)]
-    assert "was opened, and is not taken: the Audience should be" in line
+    assert "decrypted the assertion and rejected its content: Audience" in line
 
 
 def test_the_good_twin_is_taken_after_all_of_them(arena, sender, stranger):

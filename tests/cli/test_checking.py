@@ -1311,7 +1311,7 @@ class TestTheMetadataOfAPeer:
         hub_file(signing_certificates=())
         told = site.fault()
         assert told.option == "federation"
-        assert "has no signing certificate that can be used" in told.expected
+        assert "has no usable signing certificate" in told.expected
         assert "found none. Ask" in told.expected
         assert told.expected.endswith("(peer-without-keys)")
 

@@ -148,7 +148,9 @@ class TestInit:
     def test_never_writes_over_a_federation(self, three, run):
         before = contents(three)
         told = run("init", "--name", "Nieuw", code=1)
-        assert "federation.ini: is there already, and stays as it is" in told
+        assert (
+            "federation.ini: exists already; this command does not overwrite it"
+        ) in told
         assert contents(three) == before
 
     def test_never_writes_over_a_key(self, run, tmp_path):
@@ -254,8 +256,8 @@ class TestAdd:
             "name          De site (nl)",
             "contact       support: help@site.test",
             "  answers     https://site.test/eilogin/acs  (HTTP-Artifact)",
-            "its certificate is of 2020-01-01 to 21",
-            "proof         its metadata is signed by its key SHA-1",
+            "its certificate is valid from 2020-01-01 to 21",
+            "proof         it has signed its metadata with its key SHA-1",
             "Take it in?",
         ):
             assert line in told
@@ -288,7 +290,7 @@ class TestAdd:
             "add", write(replace(descriptor, service_provider=role), "site"), "--yes"
         )
         assert "a logout elsewhere does not reach it" in told
-        assert "it names nobody to ask" in told
+        assert "it has no contact" in told
 
     def test_no_words_of_a_member_lie_about_the_screen(self, new, run, entity, write):
         names = {"nl": "De\u2028site\x9b2J\u202egoed"}
@@ -340,9 +342,9 @@ class TestAdd:
         [
             (
                 {"entity_id": "https://SITE.test/eilogin/metadata/"},
-                "its entityID can be taken for that of",
+                "its entityID looks like that of",
             ),
-            ({"names": {"en": "DE  \uff33ite"}}, "it has the name of"),
+            ({"names": {"en": "DE  \uff33ite"}}, "it has the same name as"),
         ],
     )
     def test_whom_it_could_be_taken_for_is_noted(
@@ -371,14 +373,14 @@ class TestProof:
     def test_metadata_of_another_is_refused(self, new, run, entity, write):
         told = run("add", write(entity("site"), "attacker"), "--yes", code=1)
         assert (
-            f"no proof that '{SITE}' sent this: not signed by a key of the party"
-            in told
+            f"no proof that '{SITE}' sent this: the signature matches no key of the"
+            " expected signer" in told
         )
         assert not list((new / "members").iterdir())
 
     def test_unsigned_metadata_is_refused(self, new, run, entity, write):
         told = run("add", write(entity("site")), "--yes", code=1)
-        assert "expected the signature of a key of its metadata" in told
+        assert "expected a signature by a key of its metadata" in told
 
     def test_changed_after_it_was_signed_is_refused(self, new, run, entity, write):
         path = write(entity("site"), "site", lambda o: o.replace(b"/acs", b"/evil"))
@@ -427,7 +429,7 @@ class TestProof:
         proof = asks(by_address=by_address)
         word = ("--challenge", "kameel")
         told = run("add", write(entity("site")), "--proof", proof, *word, "--yes")
-        assert "a login request of it is signed by its key SHA-1" in told
+        assert "it has signed an AuthnRequest with its key SHA-1" in told
         assert SITE in run("list")
 
     @pytest.mark.parametrize(
@@ -451,17 +453,23 @@ class TestProof:
     @pytest.mark.parametrize(
         ("changes", "says"),
         [
-            pytest.param({"key": "attacker"}, "not signed by a key", id="another key"),
+            pytest.param(
+                {"key": "attacker"},
+                "matches no key of the expected signer",
+                id="another key",
+            ),
             pytest.param({"issuer": OTHER}, "Issuer", id="another member"),
             pytest.param(
-                {"issued": 1_795_000_000.0}, "expected one of today", id="long ago"
+                {"issued": 1_795_000_000.0},
+                ("expected a request of today"),
+                id="long ago",
             ),
             pytest.param(
                 {"provider_name": "paard"}, "'kameel' as its ProviderName", id="word"
             ),
             pytest.param(
                 {"acs_url": "https://site.test/else"},
-                "at an address that is not in the metadata",
+                "AssertionConsumerService of the request is not in",
                 id="other address",
             ),
         ],
@@ -511,7 +519,7 @@ class TestReplace:
     def test_a_new_key_alone_takes_nobodys_place(self, three, run, entity, write):
         before = contents(three)
         told = run("add", write(self.new_key(entity), "new"), "--yes", code=1)
-        assert "of a key that it has in the federation now" in told
+        assert "by a key that it has in the federation now" in told
         assert contents(three) == before
 
     def test_the_old_key_brings_in_the_new_one(self, three, run, entity, write):
@@ -559,7 +567,7 @@ class TestOnlyTheOperatorSays:
             entity("site"), None, lambda o: o.replace(b"<md:Extensions>", hidden, 1)
         )
         told = run("add", path, "--without-proof", "test", "--yes", code=1)
-        assert "a namespace with an ampersand" in told
+        assert "a namespace contains an ampersand" in told
 
     def test_how_long_a_copy_is_good_and_who_registered_it(
         self, three, run, entity, write
@@ -633,19 +641,27 @@ class TestRefused:
         ("was", "becomes", "says"),
         [
             (b"https://site.test/eilogin/acs", b"http://site.test/acs", "not https"),
-            (b"https://site.test/eilogin/acs", b"javascript:alert(1)", "no web addr"),
+            (
+                b"https://site.test/eilogin/acs",
+                b"javascript:alert(1)",
+                ("not a web addr"),
+            ),
             (b"https://site.test/eilogin/acs", b"https://127.0.0.1/a", "loopback ="),
-            (b"https://site.test/</mdui:I", b"javascript:x</mdui:I", "no web address"),
+            (
+                b"https://site.test/</mdui:I",
+                b"javascript:x</mdui:I",
+                ("not a web address"),
+            ),
             (
                 b':bindings:SOAP" Location="https:',
                 b':bindings:PAOS" Location="javascript:',
-                "its SingleLogoutService leads to what is no web address",
+                "its SingleLogoutService is not a web address",
             ),
-            (b'use="signing"', b'use="encryption"', "no signing certificate"),
+            (b'use="signing"', b'use="encryption"', "no usable signing certificate"),
             (b"2.0:protocol", b"1.1:protocol", "lacks a role of SAML 2.0"),
             (b"bindings:HTTP-", b"bindings:X-", "lacks an AssertionConsumerService"),
             (b"<md:SPSSODescriptor", b"<md:Nonsense/><md:SPSSODescriptor", "schema"),
-            (b' entityID="https://site.test', b' entityID="a b', "no URI"),
+            (b' entityID="https://site.test', b' entityID="a b', "not a URI"),
             (b"<md:EntityDescriptor", b"<!DOCTYPE x><md:EntityDescriptor", "DOCTYPE"),
             (b"</md:EntityDescriptor>", b"", "not well-formed"),
         ],
@@ -674,9 +690,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("inside", "says"),
         [
-            (b"<x>" * 58 + b"</x>" * 58, "deeper than 59 elements"),
+            (b"<x>" * 58 + b"</x>" * 58, "more than 59 elements deep"),
             (b"<x %b/>" % b" ".join(b"a%d=''" % n for n in range(97)), "attributes"),
-            (b"<x/>" * 100_000, "as it is laid out"),
+            (b"<x/>" * 100_000, "after formatting"),
             (b"<md:EntityDescriptor entityID='x'/>", "found 'EntityDescriptor' inside"),
         ],
         ids=lambda one: one[:9] if isinstance(one, bytes) else "",
@@ -709,12 +725,12 @@ class TestRefused:
         one = three / "members/site.test-eilogin-metadata.xml"
         (three / "members/copy.xml").write_bytes(one.read_bytes())
         told = run("sign", code=1)
-        assert f"'{SITE}' is in copy.xml too; one of them should go" in told
+        assert f"'{SITE}' is in copy.xml too; remove one of them" in told
 
     def test_a_member_behind_a_link(self, three, run, entity, write):
         path = write(entity("four"), "four")
         (three / "members/four.xml").symlink_to(path)
-        assert "four.xml: is a link; expected a file" in run("sign", code=1)
+        assert "four.xml: is a symbolic link; expected a file" in run("sign", code=1)
 
 
 class TestPublishedToProducts:
@@ -735,7 +751,7 @@ class TestPublishedToProducts:
         path = sloppy(with_slip("ServiceName without text"))
         told = run("add", path, "--without-proof", "test", "--yes")
         assert (
-            "mended        line 45: ServiceName is left out: it has no text\n" in told
+            "mended        line 45: ServiceName was removed: it has no text\n" in told
         )
         run("sign")
         assert (
@@ -748,7 +764,7 @@ class TestPublishedToProducts:
         octets = rich(**{'MinKeySize="2048"': 'MinKeySize="long"'})
         told = run("add", sloppy(octets), "--without-proof", "x", "--yes", code=1)
         assert "sloppy.xml: line 19: Element 'SigningMethod', attribute" in told
-        assert "ask who runs it for metadata that is valid by the schemas" in told
+        assert "ask its administrator for metadata that is valid by the schemas" in told
         assert run("list").startswith("0 members")
 
     def test_nor_is_it_signed_where_somebody_has_edited_it(self, three, run, sloppy):
@@ -758,7 +774,7 @@ class TestPublishedToProducts:
         (three / "members/rich.xml").write_bytes(octets)
         for command in ("sign", "verify"):
             told = run(command, code=1)
-            assert "members/rich.xml: products that validate would refuse" in told
+            assert "members/rich.xml: other products would reject" in told
             assert "line 19: Element 'SigningMethod'" in told
         assert (three / "metadata.xml").read_bytes() == before
         run("remove", "https://rich.test/md", "--yes")
@@ -770,7 +786,7 @@ class TestPublishedToProducts:
         run("sign")
         told = run("verify")
         assert "note: signed otherwise than it is in" in told
-        assert "rich.xml: line 55: ContactPerson is of contactType 'other'" in told
+        assert "rich.xml: line 55: ContactPerson has contactType 'other'" in told
 
     def test_what_was_signed_before_somebody_looked_is_not_published(
         self, three, run, tmp_path
@@ -784,7 +800,7 @@ class TestPublishedToProducts:
         )
         (three / "metadata.xml").write_bytes(octets)
         told = run("publish", tmp_path / "www", code=1)
-        assert "products that validate would reject it: line " in told
+        assert "other products would reject it, because it is not valid: line " in told
         assert "federation sign" in told
         assert not (tmp_path / "www").exists()
 
@@ -806,7 +822,7 @@ class TestPublishedToProducts:
         octets = rich(**{"https://rich.test/slo": f"https://{host}/slo"})
         told = run("add", sloppy(octets), "--without-proof", "test", "--yes")
         said = (
-            f"servers of others call it at {host.strip('[]')} (SOAP), which is inside"
+            f"other servers call it at {host.strip('[]')} (SOAP), which is an internal"
         )
         assert (said in told) is is_inside
 
@@ -869,7 +885,7 @@ class TestRules:
         ("words", "says"),
         [
             ((SITE, "--sso-domain", "Ge meenten"), "a name of a-z"),
-            ((SITE, "--release", ""), "names of attributes, one a line"),
+            ((SITE, "--release", ""), "names of attributes, one on each line"),
             ((SITE, "--release", "none", "--release", "a"), "or 'none' alone"),
             (("--level", "hoog"), "of whom?"),
             ((SITE + "x", "--level", "hoog"), f"did you mean '{SITE}'?"),
@@ -885,11 +901,17 @@ class TestRules:
         [
             ("required_level = hoogst", "required_level: found 'hoogst'"),
             ("sso_domian = x", "did you mean 'sso_domain'?"),
-            ("released_attributes =", "names of attributes, one a line, or 'none'"),
-            ("released_attributes = name mail", "names of attributes, one a line"),
+            (
+                "released_attributes =",
+                ("names of attributes, one on each line, or 'none'"),
+            ),
+            (
+                "released_attributes = name mail",
+                ("names of attributes, one on each line"),
+            ),
             (
                 f"released_attributes =\n  a\n  [{OTHER}]\n  required_level=hoog",
-                "names of attributes, one a line",
+                "names of attributes, one on each line",
             ),
         ],
     )
@@ -912,7 +934,7 @@ class TestRules:
         run("sign")
         before = (three / "metadata.xml").read_bytes()
         (three / "rules.ini").unlink()
-        assert "rules.ini: is not there; expected" in run(command, code=1)
+        assert "rules.ini: does not exist; expected" in run(command, code=1)
         assert (three / "metadata.xml").read_bytes() == before
         (three / "rules.ini").touch()
         run(command)
@@ -943,7 +965,7 @@ class TestSign:
         file = three / "federation.ini"
         key = str(three.parent / "operator.key")
         file.write_text(file.read_text().replace(key, "env:SIGNS"))
-        assert "in the environment variable SIGNS" in run("sign", code=1)
+        assert "the environment variable SIGNS is empty" in run("sign", code=1)
         monkeypatch.setenv("SIGNS", key_pair("operator")[0].decode())
         run("sign")
         assert signed(three)
@@ -956,7 +978,7 @@ class TestSign:
         named = str(tmp_path / "operator.key")
         file.write_text(file.read_text().replace(named, inside))
         told = run("sign", code=1)
-        assert "federation.ini: key: found a key in its place" in told
+        assert "federation.ini: key: found the key itself" in told
         assert lines[1][:20] not in told
 
     def test_a_pin_is_neither_taken_nor_shown(self, three, run):
@@ -984,18 +1006,18 @@ class TestSign:
         run("add", write(entity("site", valid_until=ends), "site"), "--yes")
         clock.shift(2 * 86_400)
         told = run("sign", code=1)
-        assert f"the metadata of '{SITE}' was valid until 2026-11-25T09:00:00Z" in told
+        assert f"the metadata of '{SITE}' expired at 2026-11-25T09:00:00Z" in told
         assert (three / "metadata.xml").read_bytes() == before["metadata.xml"]
 
     def test_refuses_rules_of_who_is_no_member(self, three, run):
         run("rules", SITE, "--level", "hoog")
         (three / "members/site.test-eilogin-metadata.xml").unlink()
-        assert "found rules for who is no member" in run("sign", code=1)
+        assert "found rules for an entity that is not a member" in run("sign", code=1)
 
     def test_refuses_when_the_clock_went_back(self, three, run, clock):
         run("sign")
         clock.shift(-3600)
-        assert "members take nothing older" in run("sign", code=1)
+        assert "members reject older metadata" in run("sign", code=1)
 
     def test_a_new_key_of_the_operator_may_sign(self, three, run, tmp_path):
         run("sign")
@@ -1007,7 +1029,7 @@ class TestSign:
 
     def test_nobody_is_no_federation(self, new, run):
         told = run("sign", code=1)
-        assert "fed: there are no members, and SAML has no metadata of nobody" in told
+        assert "fed: has no members; SAML metadata needs at least one" in told
         assert f"'eilogin federation add {new} FILE'" in told
         assert "until" not in told
 
@@ -1121,7 +1143,7 @@ class TestVerifyAndDiff:
         run("rules", SITE, "--level", "hoog")
         (three / "members/site.test-eilogin-metadata.xml").unlink()
         told = run("verify", code=1)
-        assert "found rules for who is no member" in told
+        assert "found rules for an entity that is not a member" in told
         assert "changed after it was signed" in told
 
     @pytest.mark.parametrize("command", ["verify", "sign", "diff", "list", "rules"])
@@ -1305,7 +1327,7 @@ class TestRollover:
         [
             ("next.key", "gone.crt", "gone.crt: No such file"),
             ("next.key", "next.key", "not a certificate in PEM form"),
-            ("operator.key", "operator.crt", "is the certificate that there is"),
+            ("operator.key", "operator.crt", "is the current certificate"),
         ],
     )
     def test_to_none_is_refused_at_once(
@@ -1381,7 +1403,7 @@ class TestRemove:
             assert "makes it count" in run("remove", one, "--yes")
         told = run("remove", OTHER, "--yes")
         assert told.startswith(f"{OTHER}: De other\ngone, and it was the last one: ")
-        why = "no members, and SAML has no metadata of nobody; expected one at least"
+        why = "has no members; SAML metadata needs at least one"
         last = f"others use the last signed metadata, until {ends} at the latest"
         for said in (
             told,
@@ -1496,7 +1518,7 @@ class TestPublish:
         assert str(tmp_path / "www") in told
 
     def test_nothing_that_is_over(self, three, run, tmp_path, clock):
-        assert "is not there" in run("publish", tmp_path / "www", code=1)
+        assert "does not exist" in run("publish", tmp_path / "www", code=1)
         run("sign")
         clock.shift(15 * 86_400)
         assert "sign it again" in run("publish", tmp_path / "www", code=1)
@@ -1658,7 +1680,9 @@ class TestTold:
         role = replace(descriptor.service_provider, encryption_methods=(cbc,))
         path = write(replace(descriptor, service_provider=role), "site")
         told = run("add", path, "--yes")
-        assert "note          a hub that encrypts gives it no login: " in told
+        assert (
+            "note          a hub that encrypts cannot log visitors in there: "
+        ) in told
 
     def test_what_it_says_of_itself(self, new, run, entity, write):
         said = TestOnlyTheOperatorSays.RULED % b"urn:x:assurance"

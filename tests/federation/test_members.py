@@ -329,7 +329,9 @@ def test_metadata_in_the_encoding_of_powershell_is_told_with_its_cure(
     path = tmp_path / "hub.xml"
     text = write_entity(make_own().descriptor()).decode()
     path.write_text(text, "utf-16")
-    with pytest.raises(MetadataUnusable, match=r"hub\.xml: not UTF-8; .*-OutFile"):
+    with pytest.raises(
+        MetadataUnusable, match=(r"hub\.xml: the XML is not UTF-8; .*-OutFile")
+    ):
         read(None, path)
 
 
@@ -448,7 +450,7 @@ class TestAPartyWithoutKeys:
         federation = read(None, file)
         assert federation.hubs == [HUB]
         assert federation.left_out.keys() == {UWV}
-        why = r"left out \(peer-without-keys\): entity .*no signing certificate"
+        why = r"left out \(peer-without-keys\): entity .*no usable signing certificate"
         with pytest.raises(UnknownPeer, match=why):
             federation.entity(UWV)
         # Whom to ask is told with the reason.

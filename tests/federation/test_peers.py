@@ -133,14 +133,19 @@ class TestAHubThatLacksABinding:
 
     def test_for_artifacts_is_refused_where_we_want_them(self, make_own, make_hub):
         federation = federation_of(make_hub(artifact_resolutions=()))
-        told = r"\(ArtifactResolutionService: none\).*'acs = post', or ask who runs"
+        told = (
+            r"\(ArtifactResolutionService: none\).*'acs = post', or ask the"
+            r" administrator of"
+        )
         with pytest.raises(BindingMissing, match=told):
             peers.our_hubs(make_own(acs="artifact"), (), federation)
         assert peers.our_hubs(make_own(acs="post"), (), federation) == (HUB,)
 
     def test_for_artifacts_has_no_way_around_it_at_digid(self, make_own, make_hub):
         federation = federation_of(make_hub(artifact_resolutions=()))
-        with pytest.raises(BindingMissing, match="'acs' is 'artifact'; ask who runs"):
+        with pytest.raises(
+            BindingMissing, match="'acs' is 'artifact'; ask the administrator of"
+        ):
             peers.our_hubs(make_own(profile="digid"), (), federation)
 
 
@@ -148,8 +153,9 @@ class TestAHubThatTakesOtherAlgorithms:
     def test_than_we_have_is_refused(self, make_own, make_hub):
         hub = replace(make_hub(), signing_methods=("urn:x-test:a", "urn:x-test:b"))
         told = (
-            rf"the hub '{HUB}': .*lists urn:x-test:a, urn:x-test:b as algorithms of a"
-            r" signature; expected one of http\S*#rsa-sha256, .*: ask who runs it"
+            rf"the hub '{HUB}': .*lists the signature algorithms urn:x-test:a,"
+            r" urn:x-test:b; expected one of http\S*#rsa-sha256, .*Ask its"
+            r" administrator"
         )
         with pytest.raises(AlgorithmMissing, match=told) as refused:
             peers.our_hubs(make_own(), (), federation_of(hub))
@@ -185,7 +191,7 @@ class TestRemarks:
         assert remark.code == "certificate-expired"
         ended = key.certificate.not_valid_after_utc
         assert f"'{HUB}' expired at {ended:%Y-%m-%dT%H:%M:%S}Z" in remark.text
-        assert "ask who runs" in remark.text
+        assert "ask the administrator of" in remark.text
 
     @pytest.mark.parametrize(("days", "says"), [(59, "in 58 days"), (6, "in 5 days")])
     def test_tell_of_one_that_ends_soon(self, make_own, make_hub, key, days, says):
@@ -222,7 +228,7 @@ class TestRemarks:
         assert remark.code == "certificate-begins"
         told = f"'{HUB}' is not valid before {begins:%Y-%m-%dT%H:%M:%S}Z: its key is"
         assert told in remark.text
-        assert "ask who runs" in remark.text
+        assert "ask the administrator of" in remark.text
 
     def test_tell_who_plays_digid_whom_it_refuses_for_that(
         self, make_own, make_hub, key
@@ -231,7 +237,9 @@ class TestRemarks:
         after = key.certificate.not_valid_after_utc.timestamp() + 1
         with time_machine.travel(after, tick=False):
             (remark,) = self.of(own, make_hub(), make_own().descriptor())
-        assert "as DigiD does, we refuse its messages with 404; ask who" in remark.text
+        assert (
+            "as DigiD does, we refuse its messages with 404; ask the administrator"
+        ) in remark.text
 
     def test_tell_what_was_passed_over_and_not_without_end(self, make_own, make_hub):
         left_out = {"x": PeerWithoutKeys("no key")}

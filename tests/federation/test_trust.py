@@ -36,7 +36,9 @@ def test_knows_the_hub_and_where_it_takes_questions(make_trust):
 
 
 def test_a_hub_that_is_none_is_refused(make_trust):
-    with pytest.raises(UnknownPeer, match="not an identity provider: ask who runs"):
+    with pytest.raises(
+        UnknownPeer, match="not an identity provider: ask the administrator of"
+    ):
         make_trust(UWV).hub(UWV)
 
 
@@ -65,7 +67,9 @@ def test_says_who_was_perhaps_meant_by_a_name_that_nobody_has(make_trust):
 
 def test_only_participants_have_keys_at_the_hub(make_trust):
     assert make_trust().participant_keys(UWV)
-    with pytest.raises(UnknownPeer, match="not a service provider: ask who runs"):
+    with pytest.raises(
+        UnknownPeer, match="not a service provider: ask the administrator of"
+    ):
         make_trust().participant_keys(HUB)
 
 
@@ -85,7 +89,10 @@ def test_signs_for_a_peer_in_its_role_as_that_wants_it(make_trust, key):
 
 @pytest.mark.parametrize(
     ("entity_id", "whom"),
-    [(HUB, f"ask who runs '{HUB}'"), ("urn:gone", "'urn:gone' is in no metadata of")],
+    [
+        (HUB, f"ask the administrator of '{HUB}'"),
+        ("urn:gone", "'urn:gone' is in no metadata of"),
+    ],
 )
 def test_says_whom_to_ask_of_anybody(make_trust, entity_id, whom):
     assert make_trust().whom_to_ask(entity_id).startswith(whom)
@@ -99,13 +106,17 @@ class TestWhatALogSaysOfARefusal:
 
     def test_is_whom_to_ask(self, make_trust):
         told = self.told(make_trust(), MessageMisdirected())
-        assert told == f"it came in the name of '{HUB}'; ask who runs '{HUB}'"
+        assert (
+            told == f"it came in the name of '{HUB}'; ask the administrator of '{HUB}'"
+        )
 
     def test_is_which_keys_the_metadata_has(self, make_trust, key):
         told = self.told(make_trust(), UntrustedSignature())
         named = fingerprints(key.certificate_text)
         assert f"its metadata has 1 certificate ({named})" in told
-        assert told.endswith(f"get its newest metadata, or ask who runs '{HUB}'")
+        assert told.endswith(
+            f"get its newest metadata, or ask the administrator of '{HUB}'"
+        )
 
     def test_is_which_keys_a_participants_metadata_has(self, make_trust, make_own):
         from_hub = replace(make_trust(), own=make_own("hub"))
@@ -138,7 +149,7 @@ class TestWhatALogSaysOfARefusal:
 
     def test_is_who_does_not_answer(self, make_trust):
         told = self.told(make_trust(), PeerUnavailable())
-        assert told == f"it is of '{HUB}'; ask who runs '{HUB}'"
+        assert told == f"it is of '{HUB}'; ask the administrator of '{HUB}'"
 
     def test_is_which_key_of_ours_to_encrypt_for(self, make_own, make_trust, key_of):
         ours = key_of("to encrypt for")
@@ -149,4 +160,4 @@ class TestWhatALogSaysOfARefusal:
 
     def test_is_that_a_clock_may_be_off(self, make_trust):
         told = self.told(make_trust(), MessageExpired())
-        assert f"set the clock here (NTP), or ask who runs '{HUB}'" in told
+        assert f"set the clock here (NTP), or ask the administrator of '{HUB}'" in told

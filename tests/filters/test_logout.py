@@ -347,7 +347,7 @@ class TestLoggingOut:
         assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
         assert (
             f"{HUB!r} takes a LogoutRequest by none of HTTP-Redirect, HTTP-POST, SOAP;"
-            " its metadata has: none; ask who runs"
+            " its metadata has: none; ask the administrator of"
         ) in caplog.text
 
     @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def tells(caplog, events, service):
         line = next(m for m in caplog.messages if m.startswith(event["reference"]))
         assert f"({code}):" in line
         assert text in line
-        assert f"ask who runs '{service.entity_id}'" in line
+        assert f"ask the administrator of '{service.entity_id}'" in line
 
     return check
 

@@ -168,7 +168,10 @@ class TestTheAlgorithms:
         believed(encryption_methods=(EncryptionMethod(f"{XENC}aes256-cbc"),))
         answer(name_id_format=messages.ENCRYPTED)
         assert service.answer()[0].status.codes == DENIED
-        tells("algorithm-missing", "lists aes256-cbc to encrypt for it; expected one")
+        tells(
+            "algorithm-missing",
+            ("lists the encryption algorithms aes256-cbc; expected one"),
+        )
         # Nothing is encrypted for who does not want it.
         answer()
         assert service.answer()[1].name_id is not None

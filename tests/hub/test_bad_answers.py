@@ -171,7 +171,7 @@ NO_ANSWERS = {
     "two messages": (
         saying(ENVELOPE % b"<a/><b/>"),
         "message-malformed",
-        "does not hold one element",
+        "does not contain exactly one element",
     ),
     "something signed by nobody": (
         saying(ENVELOPE % b"<a/>"),
@@ -182,7 +182,7 @@ NO_ANSWERS = {
     "depth": (
         saying(ENVELOPE % (b"<a>" * 10_000 + b"</a>" * 10_000)),
         "message-malformed",
-        "XML (line 1, column 8",
+        "XML is not well-formed (line 1, column 8",
     ),
     "something packed": (
         saying(gzip.compress(ENVELOPE % b"<a/>"), b"Content-Encoding: gzip"),
@@ -298,7 +298,11 @@ def speaks(stad):
         ({"issued": START + 600}, "message-expired", "T09:10:00Z"),
         ({"status": FAILED}, "message-unexpected", "did not log the citizen out"),
         ({"status": NOT_KNOWN}, "principal-unknown", "did not log the citizen out"),
-        ({"issuer": LAND}, "signature-untrusted", "by a key of the party"),
+        (
+            {"issuer": LAND},
+            "signature-untrusted",
+            ("matches no key of the expected signer"),
+        ),
         ({"issuer": "https://nobody.test/"}, "peer-unknown", "not a member"),
     ],
     ids=[
@@ -326,7 +330,7 @@ def test_what_another_key_has_signed_is(party, speaks, undelivered, attacker_key
     speaks(lambda request: stranger.by_soap(stranger.logout_response(request)))
     reason, line = undelivered()
     assert reason == "signature-untrusted"
-    assert "not signed by a key of the party that should have" in line
+    assert "matches no key of the expected signer" in line
 
 
 def by_nobody(stad, request):
@@ -357,7 +361,7 @@ def a_request(stad, request):
         (by_nobody, "signature-untrusted", ": not signed"),
         (changed_afterwards, "signature-untrusted", "changed after it was signed"),
         (around_another_one, "message-malformed", "not valid by its schema"),
-        (a_request, "message-malformed", "LogoutResponse was expected"),
+        (a_request, "message-malformed", "expected a samlp:LogoutResponse"),
     ],
 )
 def test_what_nobody_has_signed_so_is(  # noqa: PLR0913, PLR0917

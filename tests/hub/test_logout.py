@@ -157,7 +157,8 @@ class TestALogoutThroughTheBrowser:
         assert anna.browser.url.startswith(SLO)
         assert (
             "'https://uwv.test/eilogin/metadata' takes a LogoutResponse by none of"
-            " HTTP-Redirect, HTTP-POST; its metadata has: SOAP; ask who runs"
+            " HTTP-Redirect, HTTP-POST; its metadata has: SOAP; ask the administrator"
+            " of"
             " 'https://uwv.test/eilogin/metadata'"
         ) in caplog.text
 

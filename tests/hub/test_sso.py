@@ -212,7 +212,7 @@ class TestWhereTheAnswerGoes:
             in told
         )
         assert "which has https://stad.test/eilogin/acs (HTTP-POST, index 0)" in told
-        assert "ask who runs 'https://stad.test/eilogin/metadata'" in told
+        assert "ask the administrator of 'https://stad.test/eilogin/metadata'" in told
 
     def test_tells_the_log_no_more_than_five_of_those(
         self, signed_in, ask, hub_believes, caplog
@@ -275,7 +275,7 @@ class TestWhereTheAnswerGoes:
         told = (
             "'https://stad.test/eilogin/metadata' cannot be answered: expected an"
             " AssertionConsumerService by HTTP-Artifact or HTTP-POST in its metadata,"
-            " found PAOS: ask who runs"
+            " found PAOS: ask the administrator of"
         )
         assert told in caplog.text
 
@@ -306,7 +306,7 @@ class TestWhereTheAnswerGoes:
         too_late = (messages.TOO_LATE,) if off < 0 else ()
         assert response.status.codes == (*denied, *too_late)
         assert assertion is None
-        tells("message-expired", "and it is 2026-11-24T09:00:00Z here")
+        tells("message-expired", "and the time here is 2026-11-24T09:00:00Z")
 
     def test_asks_nobody_to_sign_in_for_one_of_another_time(
         self, citizen, ask, refusal

@@ -195,7 +195,7 @@ class TestTheAnswer:
         ("name", "words"),
         [
             (name_of(ANNA, "s00000001"), "is a sofi number (s00000001)"),
-            (name_of(ANNA, "s00000002"), "has a sector code that nobody knows"),
+            (name_of(ANNA, "s00000002"), "has an unknown sector code"),
             (name_of(ANNA, "S00000000"), "is not a sector code, a colon and nine"),
             (name_of("123456789"), "fails the eleven test"),
             (messages.NameID("anna"), "is not a sector code, a colon and nine"),

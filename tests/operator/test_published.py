@@ -71,8 +71,8 @@ def test_with_ad_fs_and_entra_id_in_it(run, tmp_path):
         path.write_bytes(octets)
         told = run("add", path, "--yes")
         assert told.count("mended        line ") >= 2
-        assert "RoleDescriptor is left out: no SAML schema knows its type" in told
-        assert "proof         its metadata is signed by its key" in told
+        assert "RoleDescriptor was removed: no SAML schema knows its type" in told
+        assert "proof         it has signed its metadata with its key" in told
     run("sign")
     metadata = (tmp_path / "fed/metadata.xml").read_bytes()
     assert metadata.count(b"<md:IDPSSODescriptor") == 2

@@ -283,18 +283,22 @@ class TestTheOtherMessages:
         with pytest.raises(MessageExpired) as caught:
             check(message, NOW + age)
         assert str(caught.value) == (
-            f"the IssueInstant is 2026-01-01T12:00:00Z, and it is 2026-01-01T{here}Z"
-            " here: clocks may differ by 60 s, and a message lasts 120 s"
+            "the IssueInstant is 2026-01-01T12:00:00Z, and the time here is"
+            f" 2026-01-01T{here}Z; expected a difference of at most 60 s between the"
+            " clocks, and a message is valid for 120 s"
         )
 
     def test_a_logout_request_that_is_over_is_told_by_both_clocks(self):
-        said = r"NotOnOrAfter of the LogoutRequest is .*11:58:20Z.*12:00:00Z here"
+        said = (
+            r"NotOnOrAfter of the LogoutRequest is .*11:58:20Z.*time here is"
+            r" .*12:00:00Z"
+        )
         with pytest.raises(MessageExpired, match=said):
             _logout_request(replace(LOGOUT_REQUEST, not_on_or_after=NOW - 100))
 
     @pytest.mark.parametrize("request_id", ["", "_q"])
     def test_an_answer_to_nothing_is_never_ours(self, request_id):
-        with pytest.raises(MessageUnexpected, match="nobody here asked"):
+        with pytest.raises(MessageUnexpected, match="this site did not ask"):
             require_answer("", request_id)
 
     @pytest.mark.parametrize(("check", "message", "changes", "error"), FAULTS)
@@ -331,12 +335,12 @@ class TestTheOtherMessages:
     @pytest.mark.parametrize(
         ("issued", "error", "told"),
         [
-            (NOW, LoginFailed, "refuses the artifact (Requester RequestDenied)"),
+            (NOW, LoginFailed, "rejected the artifact (Requester RequestDenied)"),
             # Our clock is off, so it did not take our question (DIGID.md 1.2).
             (
                 NOW + 600,
                 MessageExpired,
-                "is 2026-01-01T12:10:00Z, and it is 2026-01-01T12:00:00Z here",
+                "is 2026-01-01T12:10:00Z, and the time here is 2026-01-01T12:00:00Z",
             ),
         ],
     )
@@ -358,7 +362,7 @@ class TestTheOtherMessages:
     def test_a_refusal_of_another_question_is_none(self):
         status = Status((REQUESTER, REQUEST_DENIED))
         answer = replace(ARTIFACT_RESPONSE, status=status, in_response_to="_x2")
-        with pytest.raises(MessageUnexpected, match="does not name our request"):
+        with pytest.raises(MessageUnexpected, match="the ID of our request"):
             _artifact_response(answer)
 
 
@@ -374,7 +378,7 @@ class TestWhatIsTold:
         with pytest.raises(MessageMisdirected) as caught:
             _logout_request(replace(LOGOUT_REQUEST, destination=elsewhere))
         told = str(caught.value)
-        assert f"the Destination should be '{SLO}', found '{elsewhere[:200]}'" in told
+        assert f"Destination: found '{elsewhere[:200]}'; expected '{SLO}'" in told
         assert elsewhere[:201] not in told
         assert "public_url" in told
 
@@ -385,4 +389,4 @@ class TestWhatIsTold:
     def test_is_who_was_expected_and_who_came(self):
         with pytest.raises(UnknownPeer) as caught:
             _artifact_response(replace(ARTIFACT_RESPONSE, issuer=PARTICIPANT))
-        assert f"expected '{HUB}', found '{PARTICIPANT}'" in str(caught.value)
+        assert f"found '{PARTICIPANT}'; expected '{HUB}'" in str(caught.value)

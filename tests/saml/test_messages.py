@@ -656,7 +656,7 @@ class TestNameIDs:
         """LemonLDAP::NG sends one where it has no value for a format (INTEROP.md)."""
         element = write_assertion(replace(ASSERTION, name_id=NameID("x", format_)))
         next(element.iter(q("saml:NameID"))).text = text
-        with pytest.raises(MalformedMessage, match=r"NameID is empty.*ask the sender"):
+        with pytest.raises(MalformedMessage, match=r"NameID is empty.*Ask the sender"):
             read_assertion(element)
 
     @pytest.mark.parametrize(
@@ -720,7 +720,7 @@ class TestEncryptedLogoutRequests:
         assert read_logout_request(element, both) == LOGOUT_REQUEST
         with pytest.raises(DecryptionFailed):
             read_logout_request(element, Decrypter([other_key.private]))
-        with pytest.raises(DecryptionFailed, match="take an RSA key"):
+        with pytest.raises(DecryptionFailed, match="use an RSA key"):
             read_logout_request(element)
 
     def test_name_nobody_in_clear_beside_it(self, hub_key):
@@ -732,7 +732,7 @@ class TestEncryptedLogoutRequests:
             hub_key.public,
         )
         name_id.addnext(hidden)
-        with pytest.raises(MalformedMessage, match="beside it"):
+        with pytest.raises(MalformedMessage, match="both a NameID and an EncryptedID"):
             read_logout_request(element, Decrypter([hub_key.private]))
 
 
@@ -789,7 +789,7 @@ def test_rejects_an_empty_address_in_an_authn_request():
 def test_a_logout_request_names_somebody():
     element = write_logout_request(LOGOUT_REQUEST)
     element.remove(element.find(q("saml:NameID")))
-    with pytest.raises(MalformedMessage, match="names nobody"):
+    with pytest.raises(MalformedMessage, match="has no NameID"):
         read_logout_request(element)
 
 
@@ -909,7 +909,7 @@ class TestAssertions:
             _double(CONFIRMATION)(element)
         assert read_assertions(element) == [ASSERTION] * 5
         _double(CONFIRMATION)(element)
-        with pytest.raises(MalformedMessage, match="there are 6"):
+        with pytest.raises(MalformedMessage, match="has 6 SubjectConfirmations"):
             read_assertions(element)
 
     @pytest.mark.parametrize(

@@ -235,7 +235,9 @@ def test_a_member_has_white_space_around_a_name_that_is_taken(written, read_in_p
         root[-1].set("entityID", f" {name_of(0)}")
 
     found = read_in_pieces(written(name))
-    assert "another one is called so" in str(found.left_out[f" {name_of(0)}"])
+    assert "another entity has the same entityID" in str(
+        found.left_out[f" {name_of(0)}"]
+    )
 
 
 def test_another_has_the_id_that_is_signed(written, read_in_pieces):

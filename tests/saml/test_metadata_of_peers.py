@@ -434,7 +434,7 @@ class TestKeys:
         assert role.encryption_certificates == ()
         assert len(found.remarks) == 3
         assert all("https://sp.example.nl" in told for told in found.remarks)
-        assert "a key for encryption is skipped" in found.remarks[-1]
+        assert "eilogin skips a key for encryption" in found.remarks[-1]
 
     def test_for_encryption_that_we_cannot_use_are_no_reason_to_refuse(
         self, one, elliptic
@@ -449,9 +449,10 @@ class TestKeys:
         assert role.signing_certificates == (elliptic, one)
         # Nobody encrypts with the first.
         assert role.encryption_certificates == (one,)
-        assert [told.partition(": a key for ")[2][:10] for told in found.remarks] == [
-            "encryption"
-        ]
+        assert [
+            told.partition(": eilogin skips a key for ")[2][:10]
+            for told in found.remarks
+        ] == ["encryption"]
 
     @pytest.mark.parametrize("keys", [[], [(ENCRYPTION, "one")], [(SIGNING, "short")]])
     def test_there_must_be_one(self, keys, request):
@@ -480,9 +481,9 @@ class TestAnAddress:
         assert len(found.entities[0].service_provider.assertion_consumers) == 1
         assert found.remarks == (
             (
-                "entity 'https://sp.example.nl': an AssertionConsumerService is"
-                " skipped: an address is not https (or http on loopback), or not"
-                " with a plain host: 'http://sp.example.nl/paos'"
+                "entity 'https://sp.example.nl': eilogin skips an"
+                " AssertionConsumerService: the address is not https (or http on"
+                " loopback), or has no plain host name: 'http://sp.example.nl/paos'"
             ),
         )
 
@@ -500,7 +501,9 @@ class TestAnAddress:
         assert entity.service_provider.consumer() == consumer
         assert consumer.location.startswith("https:")
         (told,) = found.remarks
-        assert told.startswith("entity 'https://sp.example.nl': an address is skipped")
+        assert told.startswith(
+            "entity 'https://sp.example.nl': eilogin skips an address"
+        )
         assert "AssertionConsumerService by HTTP-Artifact" in told
         assert told.endswith(repr(address))
 
@@ -510,7 +513,9 @@ class TestAnAddress:
         text = text.replace('Location="https:', 'Location="http:').replace(
             POST, binding
         )
-        with pytest.raises(PeerUnusable, match=r"Consumer.*not https.*; ask who runs"):
+        with pytest.raises(
+            PeerUnusable, match=r"Consumer.*not https.*; ask its administrator"
+        ):
             read(text)
 
 
@@ -624,8 +629,10 @@ def test_whom_to_ask(one):
         end = "</EntityDescriptor>"
         return only(text.replace(end, contacts + end)).whom_to_ask
 
-    assert ask("") == "who runs 'https://sp.example.nl'"
-    assert ask('<ContactPerson contactType="technical"/>').startswith("who runs")
+    assert ask("") == "the administrator of 'https://sp.example.nl'"
+    assert ask('<ContactPerson contactType="technical"/>').startswith(
+        "the administrator of"
+    )
     support = """
   <ContactPerson contactType="support"><Company>Example</Company>
     <TelephoneNumber>088 123 45 67</TelephoneNumber></ContactPerson>"""

@@ -47,7 +47,7 @@ def test_another_spelling_is_none(text):
 
 
 def test_another_sector_is_none():
-    with pytest.raises(ValueError, match="sector code that nobody knows"):
+    with pytest.raises(ValueError, match="unknown sector code"):
         SectorName.read("s00000002:123456782")
 
 

@@ -358,4 +358,4 @@ def test_versions_that_do_not_go_together_are_told_with_the_cure(monkeypatch):
     with pytest.raises(ImportError, match="version mismatch") as caught:
         runpy.run_path(toolkit.__file__)
     assert "pip install 'lxml>=6,<7' 'xmlsec>=1.3.16,<1.4'" in str(caught.value)
-    assert f"found lxml {etree.__version__}" in str(caught.value)
+    assert f"Found lxml {etree.__version__}" in str(caught.value)

@@ -258,7 +258,7 @@ def test_an_answer_that_is_not_signed_itself_can_be_refused(citizen, witness, ca
     question = visitor.begin(STAD)
     visitor.bring(visitor.hub.answer(question[0]), question)
     assert visitor.browser.page.status_int == 400
-    assert "the Response is not signed itself" in caplog.text
+    assert "the hub signed the assertion and not the Response" in caplog.text
     assert "(signature-untrusted)" in caplog.text
     assert witness.seen == []
     visitor.bring(visitor.hub.signed(visitor.hub.answer(question[0])), question)

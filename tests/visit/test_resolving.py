@@ -504,7 +504,7 @@ def test_an_answer_for_which_the_machine_has_no_thread_uses_one_up(
         statuses.append(anna.browser.page.status_int)
     assert statuses == [503] * 3 + [400] * 2
     assert anna.times_asked == 3
-    assert "(busy): a message needs a thread of its own" in caplog.text
+    assert "(busy): eilogin cannot start a thread to read a message" in caplog.text
 
 
 @pytest.mark.parametrize(

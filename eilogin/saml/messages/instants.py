@@ -45,7 +45,7 @@ def read_instant(text: str) -> float:
             return datetime.fromisoformat(text).timestamp()
         except ValueError:
             pass  # such as 30 February
-    raise MalformedMessage("an instant is not of the form 2026-01-31T12:00:00Z")
+    raise MalformedMessage("a time is not of the form 2026-01-31T12:00:00Z")
 
 
 _DURATION = re.compile(

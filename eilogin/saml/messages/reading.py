@@ -52,8 +52,8 @@ _MOST_ENCRYPTED = 20
 _NO_KEYS = Decrypter(())
 # LemonLDAP::NG can send such a NameID (INTEROP.md): everybody would be the same nobody.
 _NOBODY = (
-    ", so it names nobody: a value was expected; ask the sender which format it has a "
-    "value for"
+    "; expected a value that names the visitor. Ask the sender for which NameID"
+    " format it has a value"
 )
 
 _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
@@ -220,7 +220,7 @@ def read_logout_request(
     parts = _open(element, "samlp:LogoutRequest")
     name_id = _read_name_id(parts, decrypter)
     if name_id is None:
-        raise MalformedMessage("a LogoutRequest names nobody")
+        raise MalformedMessage("a LogoutRequest has no NameID")
     extensions = _one(parts, "samlp:Extensions")
     return LogoutRequest(
         id=_read_id(element),
@@ -261,7 +261,7 @@ def read_activity_report(element: etree._Element) -> ActivityReport:
     subject = _parts(_needed(parts, "saml:Subject"))
     name_id = _read_name_id(subject, None)
     if name_id is None:
-        raise MalformedMessage("a report of activity names nobody")
+        raise MalformedMessage("an activity report has no NameID")
     return ActivityReport(
         id=_read_id(element),
         issued=_read_issued(element),
@@ -297,7 +297,7 @@ def read_artifact_response(
     parts = _open(element, "samlp:ArtifactResponse")
     carried = list(_needed(parts, "samlp:Status").itersiblings("*"))
     if len(carried) > 1:
-        raise MalformedMessage("an ArtifactResponse carries more than one message")
+        raise MalformedMessage("an ArtifactResponse contains more than one message")
     value = ArtifactResponse(
         id=_read_id(element),
         issued=_read_issued(element),
@@ -314,7 +314,7 @@ def read_artifact_response(
 def _open(element: etree._Element, name: str) -> _Parts:
     """The children of a message or assertion, which must be a ``name`` of SAML 2.0."""
     if element.tag != q(name):
-        raise MalformedMessage(f"a {name} was expected")
+        raise MalformedMessage(f"expected a {name}, found another element")
     if element.get("Version") != "2.0":
         raise MalformedMessage(f"the Version of a {name} is not 2.0")
     return _parts(element)
@@ -323,7 +323,9 @@ def _open(element: etree._Element, name: str) -> _Parts:
 def _refuse_unknown(tags: Collection[str], known: frozenset[str]) -> None:
     if not known.issuperset(tags):
         unknown = next(tag for tag in tags if tag not in known)
-        raise MalformedMessage(f"{etree.QName(unknown).localname} is not supported")
+        raise MalformedMessage(
+            f"eilogin does not support {etree.QName(unknown).localname}"
+        )
 
 
 def _read_id(element: etree._Element) -> str:
@@ -331,7 +333,8 @@ def _read_id(element: etree._Element) -> str:
     if not _NCNAME.fullmatch(text):
         local = etree.QName(element).localname
         raise MalformedMessage(
-            f"the ID of {local} is not an XML name, which begins with a letter or '_'"
+            f"the ID of {local} is not an XML name; expected one that begins with a"
+            " letter or '_'"
         )
     return text
 
@@ -354,17 +357,22 @@ def _read_issuer(
     """
     issuer = _needed(parts, "saml:Issuer")
     if issuer.keys() and issuer.items() != [("Format", ENTITY)]:
-        raise MalformedMessage("an Issuer is not an entityID by its attributes")
+        raise MalformedMessage(
+            "an Issuer has other attributes than Format; expected none, or the Format"
+            " of an entityID"
+        )
     return (read or _text)(issuer)
 
 
 def _read_name_id(parts: _Parts, decrypter: Decrypter | None) -> NameID | None:
     """Who is named, in clear or encrypted (SAML core 2.2.4); None where nobody is."""
     if _one(parts, "saml:BaseID") is not None:
-        raise MalformedMessage("saml:BaseID is not supported: send a NameID")
+        raise MalformedMessage("saml:BaseID is not supported; expected a NameID")
     clear, encrypted = _one(parts, "saml:NameID"), _one(parts, "saml:EncryptedID")
     if clear is not None and encrypted is not None:
-        raise MalformedMessage("there is a NameID and an EncryptedID beside it")
+        raise MalformedMessage(
+            "the message has both a NameID and an EncryptedID; expected one of them"
+        )
     if encrypted is not None:
         clear = _opened(encrypted, "saml:NameID", decrypter)
     return None if clear is None else _name_id(clear)
@@ -399,7 +407,7 @@ def _opened(
     """
     found = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
     if found.tag != q(name):
-        raise MalformedMessage(f"something is encrypted that is no {name}")
+        raise MalformedMessage(f"the encrypted part does not contain a {name}")
     return found
 
 
@@ -440,7 +448,9 @@ def _read_requested_context(
     declarations = _texts(named, "saml:AuthnContextDeclRef")
     # One or the other (SAML core 3.3.2.2.1).
     if bool(classes) == bool(declarations) or comparison not in _COMPARISONS:
-        raise MalformedMessage("a RequestedAuthnContext names no class to compare with")
+        raise MalformedMessage(
+            "a RequestedAuthnContext names no class, or compares in an unknown way"
+        )
     return comparison, classes, declarations
 
 
@@ -467,8 +477,8 @@ def _read_confirmations(subject: _Parts) -> list[_Confirmation]:
     found = subject.get(q("saml:SubjectConfirmation"), ())
     if not 0 < len(found) <= _MOST_CONFIRMATIONS:
         raise MalformedMessage(
-            f"there are {len(found)} SubjectConfirmations; expected one, or at most "
-            f"{_MOST_CONFIRMATIONS}"
+            f"the Subject has {len(found)} SubjectConfirmations; expected 1 to"
+            f" {_MOST_CONFIRMATIONS}"
         )
     read, faults = [], []
     for each in found:
@@ -483,10 +493,13 @@ def _read_confirmations(subject: _Parts) -> list[_Confirmation]:
 
 def _read_confirmation(element: etree._Element) -> _Confirmation:
     if element.get("Method") != BEARER:
-        raise MalformedMessage("the SubjectConfirmation is not a bearer's")
+        raise MalformedMessage("the Method of a SubjectConfirmation is not bearer")
     data = _needed(_parts(element), "saml:SubjectConfirmationData")
     if data.get("NotBefore") is not None:
-        raise MalformedMessage("a bearer's SubjectConfirmationData has a NotBefore")
+        raise MalformedMessage(
+            "a SubjectConfirmationData has a NotBefore; expected none with the Method"
+            " bearer"
+        )
     return _Confirmation(
         recipient=_optional(data, "Recipient"),
         in_response_to=_optional(data, "InResponseTo"),
@@ -516,7 +529,7 @@ def _read_attributes(
             if text is not None:
                 values.append(_bounded(text, _LONGEST_VALUE))
         if len(values) > _MOST_VALUES:
-            raise MalformedMessage(f"there are more than {_MOST_VALUES} values")
+            raise MalformedMessage(f"an attribute has more than {_MOST_VALUES} values")
     return found
 
 
@@ -609,7 +622,7 @@ def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
     if len(text) > longest or not text.isprintable():
         _bounded(text, longest)
         if CONTROL.search(text):
-            raise MalformedMessage("a text holds control characters")
+            raise MalformedMessage("a text contains control characters")
     return text
 
 
@@ -619,7 +632,7 @@ def _text(
     """The whole text of an element that holds nothing else; not empty."""
     text = _whole_text(element)
     if text is None:
-        raise MalformedMessage(f"{_name_of(element)} holds more than text")
+        raise MalformedMessage(f"{_name_of(element)} contains more than text")
     if not text.strip():
         raise MalformedMessage(f"{_name_of(element)} is empty{if_empty}")
     return _capped(text, longest)
@@ -629,7 +642,7 @@ def _uri(element: etree._Element) -> str:
     """The URI in an element; white space around it is no part of the value."""
     text = _whole_text(element)
     if text is None:
-        raise MalformedMessage(f"{_name_of(element)} holds more than text")
+        raise MalformedMessage(f"{_name_of(element)} contains more than text")
     found = collapsed(text)
     if not found:
         raise MalformedMessage(f"{_name_of(element)} is empty")
@@ -694,7 +707,7 @@ def _required_instant(element: etree._Element, name: str) -> float:
 def _flag(element: etree._Element, name: str) -> bool:
     text = element.get(name, "false")
     if text not in _BOOLEANS:
-        raise MalformedMessage(f"{name} is neither true nor false")
+        raise MalformedMessage(f"{name} is not 'true' or 'false'")
     return _BOOLEANS[text]
 
 

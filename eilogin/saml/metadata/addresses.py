@@ -42,15 +42,15 @@ def require_address(text: str, *, on_loopback: bool) -> None:
     is_sound, is_here = _place(_origin(text))
     if not is_sound:
         raise MalformedMessage(
-            "an address is not https (or http on loopback), or not with a plain host:"
+            "the address is not https (or http on loopback), or has no plain host name:"
             f" {shown(text)}"
         )
     if is_here and not on_loopback:
         # What listens here may do as it is told, for nobody else can reach it.
         raise MalformedMessage(
-            "an address is on this machine (loopback), where neither our 'public_url'"
-            " nor our 'back_channel_url' is (an operator has 'loopback = true' in"
-            f" federation.ini for it): {shown(text)}"
+            "the address is on this machine (loopback), but neither 'public_url' nor"
+            " 'back_channel_url' is (an operator can allow it with 'loopback = true' in"
+            f" federation.ini): {shown(text)}"
         )
 
 

@@ -224,8 +224,8 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
 def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
     """Return the error of several members of one entityID."""
     told = (
-        f"entity '{entity_id}' occurs {len(elements)} times, so none of them is used;"
-        " ask the operator which of them is meant"
+        f"entity '{entity_id}' occurs {len(elements)} times, so eilogin skips all"
+        " of them; ask the operator which one is right"
     )
     error = _of_member(PeerUnusable(told), elements[-1])
     error.alternatives = tuple(
@@ -244,13 +244,13 @@ def _entity_id(said: str, taken: Collection[str]) -> str:
     entity_id = said.strip(" \t\r\n")
     if not _URI.fullmatch(entity_id):
         raise PeerUnusable(
-            f"entity {shown(said)}: its entityID is empty, too long or no URI; ask who"
-            " runs it for its metadata with one"
+            f"entity {shown(said)}: its entityID is empty, too long or not a URI;"
+            " ask its administrator for metadata with a valid one"
         )
     if entity_id != said and entity_id in taken:
         raise PeerUnusable(
-            f"entity {shown(said)}: but for the white space another one is called so;"
-            " ask the operator which of them is meant"
+            f"entity {shown(said)}: another entity has the same entityID without"
+            " the white space; ask the operator which one is right"
         )
     return entity_id
 
@@ -261,8 +261,8 @@ def _read_entity(
     fault = member.verdict.fault
     if fault is not None:
         raise PeerUnusable(
-            f"entity '{member.entity_id}': {told_of(fault)}; ask who runs it for"
-            " metadata that is valid"
+            f"entity '{member.entity_id}': {told_of(fault)}; ask its administrator"
+            " for valid metadata"
         ) from fault
     for text in member.verdict.remarks:
         member.tell(text)
@@ -322,7 +322,7 @@ def _participant_of(
     except (MalformedMessage, PeerWithoutKeys) as error:
         if not is_hub:
             raise
-        member.tell(f"its SPSSODescriptor is skipped: {error}")
+        member.tell(f"eilogin skips its SPSSODescriptor: {error}")
         return None, None
 
 
@@ -363,10 +363,11 @@ def _role_of(entity: _Part, name: str, member: _Member) -> _Part | None:
     roles = [role for role in entity.all(name) if speaks_saml2(role)]
     if len(roles) > 1:
         raise MalformedMessage(
-            f"more than one {name} for SAML 2.0; ask who runs it for metadata with one"
+            f"it has more than one {name} for SAML 2.0; ask its administrator for"
+            " metadata with one"
         )
     if fault := member.verdict.roles.get(q(name)):
-        raise MalformedMessage(f"{fault}; ask who runs it for metadata that is valid")
+        raise MalformedMessage(f"{fault}; ask its administrator for valid metadata")
     return _Part.of(roles[0]) if roles else None
 
 
@@ -550,12 +551,12 @@ def _with_usable_keys(role: _RoleT, tell: _Tell) -> _RoleT:
             role, signing_certificates=signing, encryption_certificates=encryption
         )
     if not role.keys:
-        found = "; ".join(fault.partition(": ")[2] for fault in faults) or "none"
+        found = "; ".join(fault.partition(": ")[2] for fault in faults) or "found none"
         raise PeerWithoutKeys(
-            "a role has no signing certificate that can be used: expected a"
+            f"a role has no usable signing certificate: {found}. Expected a"
             " KeyDescriptor with an X509Certificate for an RSA key of 2048 bits or"
-            f" more, or for an elliptic key, found {found}. Ask its people for"
-            " metadata with one"
+            " more, or for an elliptic key. Ask its administrator for metadata with"
+            " one"
         )
     return role
 
@@ -571,7 +572,7 @@ def _usable(
         try:
             read(text)
         except MalformedMessage as error:
-            tell(f"a key for {use} is skipped: {error}")
+            tell(f"eilogin skips a key for {use}: {error}")
         else:
             usable.append(text)
     return tuple(usable)
@@ -600,13 +601,13 @@ def _read_addresses(
                 faults.append(f"its {name} by {short(binding)}: {error}")
             else:
                 article = "an" if name.startswith("A") else "a"
-                member.tell(f"{article} {name} is skipped: {error}")
+                member.tell(f"eilogin skips {article} {name}: {error}")
     if faults and not any(one.binding in _SPOKEN for one in found):
         raise MalformedMessage(
-            f"{faults[0]}; ask who runs it for its metadata with another address"
+            f"{faults[0]}; ask its administrator for metadata with another address"
         )
     for fault in faults:
-        member.tell(f"an address is skipped, others are used: {fault}")
+        member.tell(f"eilogin skips an address and uses others: {fault}")
     return tuple(found)
 
 
@@ -658,7 +659,7 @@ def _read_links(about: Sequence[_ByTag], name: str, tell: _Tell) -> dict[str, st
     links = _read_texts(about, name)
     usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
-        tell("an InformationURL that is no web address is skipped")
+        tell("eilogin skips an InformationURL that is not a web address")
     return usable
 
 
@@ -671,8 +672,8 @@ def _read_logos(about: Sequence[_ByTag], tell: _Tell) -> tuple[Logo, ...]:
             if usable != found:
                 kilobytes = logos.MOST // 1024
                 tell(
-                    "a Logo is skipped: it is no web address, and no data: address of a"
-                    f" PNG or SVG image of at most {kilobytes} KiB"
+                    "eilogin skips a Logo; expected a web address, or a data:"
+                    f" address of a PNG or SVG image of at most {kilobytes} KiB"
                 )
             # Those of the web are never shown.
             return tuple(sorted(usable, key=_is_of_web)[:_MOST_LOGOS])

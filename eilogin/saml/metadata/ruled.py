@@ -43,8 +43,8 @@ def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
     for name in attributes:
         if name.startswith(OURS) and name not in _KNOWN:
             raise MalformedMessage(
-                f"its entity attribute {shown(name)}: expected one of"
-                f" {', '.join(_KNOWN)}; a later version may know it"
+                f"eilogin does not know the entity attribute {shown(name)};"
+                f" expected one of {', '.join(_KNOWN)}. A later version may know it"
             )
     released = attributes.get(RELEASED_ATTRIBUTES)
     return Ruled(
@@ -68,7 +68,7 @@ def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
         return values[0]
     found = ", ".join(map(shown, values[:3])) or "none"
     raise MalformedMessage(
-        f"its entity attribute {name}: expected {_EXPECTED[name]}, found {found}; ask"
+        f"the entity attribute {name}: found {found}; expected {_EXPECTED[name]}. Ask"
         " the operator of the federation"
     )
 
@@ -76,8 +76,8 @@ def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
 def _name(value: str) -> str:
     if not value:
         raise MalformedMessage(
-            f"its entity attribute {RELEASED_ATTRIBUTES}: expected names of"
-            " attributes, found an empty one; ask the operator of the federation"
+            f"the entity attribute {RELEASED_ATTRIBUTES}: found an empty name;"
+            " expected names of attributes. Ask the operator of the federation"
         )
     return value
 

@@ -105,7 +105,7 @@ def parsed(octets: bytes) -> etree._Element:
     """
     document = parse(octets, METADATA)
     if document.tag not in (q("md:EntitiesDescriptor"), q("md:EntityDescriptor")):
-        raise MalformedMessage("the root is not SAML metadata")
+        raise MalformedMessage("the root element is not SAML metadata")
     return document
 
 
@@ -187,7 +187,10 @@ def _require_sound_around(document: etree._Element) -> None:
 def _verdict_on(element: etree._Element) -> Verdict:
     """Judge one member, and find the parts that it can be used without."""
     if _is_large_and_faulty(element):
-        told = f"not valid by its schema, and of more than {_MOST_ELEMENTS} elements"
+        told = (
+            f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
+            " elements"
+        )
         return Verdict(MalformedMessage(told))
     fault = _fault_of(element)
     if fault is None:
@@ -222,15 +225,18 @@ def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
         if _put_in_order(parent, order):
             name = etree.QName(parent).localname
             yield (
-                f"the parts of its {name} are in another order than that of the"
-                " schema: eilogin reads them all the same, others may refuse them"
+                f"the parts of its {name} are in another order than in the schema."
+                " eilogin reads them, but other products may reject them"
             )
 
 
 def _told_of_part(part: etree._Element, fault: MalformedMessage | None) -> str:
     name = etree.QName(part).localname
     why = "" if fault is None else f": {told_of(fault)}"
-    return f"eilogin reads its {name} as far as it can{why}; others may refuse it"
+    return (
+        f"eilogin reads only the valid part of its {name}{why}; other products may"
+        " reject it"
+    )
 
 
 def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
@@ -316,7 +322,7 @@ def instant_of(element: etree._Element, name: str) -> float | None:
     except MalformedMessage as error:
         where = etree.QName(element).localname
         raise MalformedMessage(
-            f"{name} of its {where}: {error}, found {shown(text)}"
+            f"{name} of its {where} is {shown(text)}: {error}"
         ) from error
 
 

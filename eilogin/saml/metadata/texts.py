@@ -16,15 +16,15 @@ _LONGEST_TEXT = 2048
 _CURES = (
     (
         re.compile(r"Organization(?:Name|DisplayName|URL)'.*lang' is required"),
-        'say its language (mod_auth_mellon: MellonOrganizationName "nl" "Stad")',
+        'add its language (mod_auth_mellon: MellonOrganizationName "nl" "Stad")',
     ),
     (
         re.compile(r"'[0-9.-][^']*' is not a valid value of the atomic type 'xs:ID'"),
-        "an ID begins with a letter or an underscore",
+        "expected an ID that begins with a letter or an underscore",
     ),
     (
-        re.compile(r"is not a valid value of the atomic type 'xs:dateTime'|an instant"),
-        "expected an instant in UTC, such as 2026-12-31T12:00:00Z",
+        re.compile(r"is not a valid value of the atomic type 'xs:dateTime'|a time is"),
+        "expected a time in UTC, such as 2026-12-31T12:00:00Z",
     ),
     (
         re.compile("not UTF-8"),
@@ -32,7 +32,7 @@ _CURES = (
     ),
     (
         re.compile(r"Missing child element.*RequestedAttribute"),
-        "an AttributeConsumingService asks for at least one attribute",
+        "expected at least one RequestedAttribute in an AttributeConsumingService",
     ),
 )
 

@@ -274,7 +274,7 @@ class EntityDescriptor:
         known = [c for c in self.contacts if c.email or c.telephone]
         found = min(known, key=_turn_of, default=None)
         if found is None:
-            return f"who runs '{self.entity_id}'"
+            return f"the administrator of '{self.entity_id}'"
         return " ".join(filter(None, (found.company, found.email or found.telephone)))
 
     def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -118,8 +118,9 @@ def backup_command(file: Path, to: Path, section: str | None) -> None:
         eilogin store backup app.ini nightly.db
 
     The backup records which messages were used, and which sessions a logout has
-    ended. It has no sessions, because a restore ends every session; so it has no
-    personal data. If TO is an earlier backup, the command replaces it.
+    ended. It has no sessions, because a restore ends every session. It can have
+    records of visitors that last an hour, such as kept forms and logout receipts. So
+    protect it like the store. If TO is an earlier backup, the command replaces it.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     kept = _one(file, section)
     if not _opened(kept, _is_made):

@@ -21,6 +21,8 @@ from eilogin.saml.levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.saml.signatures import EXCLUSIVE_C14N, signed
 from eilogin.saml.xml import DS, q
+from eilogin.visit import logout_hint
+from eilogin.web import environ as env
 
 UWV = "https://uwv.test"
 PROTECT = "=/ optional\n/nieuws optional\n/static off\n/bezwaar midden\n/geld hoog"
@@ -281,6 +283,17 @@ class TestWhoSheIs:
         assert {event["code"] for event in events()} >= {"login", "step-up"}
         # By Redirect alone it is in an address, deflated: DigiD takes no POST here.
         assert not [text for text in said if ANNA in text]
+
+    def test_is_not_in_the_sealed_cookie_that_names_her_session(self, anna, site):
+        anna.logs_in()
+        cookies = anna.browser.cookies("uwv.test")
+        header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        login = logout_hint.read({**site.environ, "HTTP_COOKIE": header})
+        assert site.environ["eilogin.session"].subject == login.who.name_id
+        assert ANNA not in login.to_json()
+        token = cookies["__Host-eilogin"]
+        stored = site.environ[env.SESSIONS].find(token)
+        assert ANNA in stored.to_json(), "the record of the session has it"
 
 
 class TestTheLevel:

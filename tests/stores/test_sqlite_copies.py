@@ -453,6 +453,17 @@ class TestBackup:
         check_the_rest_is_there(other)
         other.close()
 
+    def test_has_short_lived_values_that_belong_to_no_session(
+        self, store, backup
+    ) -> None:
+        assert store.add("receipt", "of a logout", clock.now() + HOUR)
+        store.backup(backup)
+        assert b"of a logout" in backup.read_bytes()
+        assert store.get("hers") == "text"
+        with closing(sqlite3.connect(backup)) as found:
+            [(keys,)] = found.execute("SELECT group_concat(key) FROM texts")
+        assert sorted(keys.split(",")) == ["receipt", "used"]
+
     def test_is_one_file(self, store, backup) -> None:
         store.backup(backup)
         files = {file.name for file in backup.parent.iterdir()}

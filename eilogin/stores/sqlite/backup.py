@@ -1,8 +1,9 @@
 """What of a store is worth keeping, in a file of its own, and how it comes back.
 
-A backup has the marks and the used identifiers, and nobody's session. It says of
-itself that it is one (``sealed``): wherever it comes to stand, answers are refused that
-were made before it was opened there (:mod:`.copies`).
+A backup has the marks, and the values that belong to no session, such as used
+identifiers and logout receipts. It has nobody's session. It says of itself that it is
+one (``sealed``): wherever it comes to stand, answers are refused that were made before
+it was opened there (:mod:`.copies`).
 """
 
 import os

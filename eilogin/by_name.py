@@ -91,6 +91,28 @@ def _near(name: str, folders: Iterable[str] | None) -> str:
     return did_you_mean(name, [module.name for module in pkgutil.iter_modules(folders)])
 
 
+def folder_of(name: str, folders: Iterable[str]) -> str | None:
+    """Return the first folder that has the module of ``name``, or None.
+
+    A package is searched down to the module, so a folder that only shares the name of
+    the package does not count. No code of the module runs.
+    """
+    importlib.invalidate_caches()
+    return next((one for one in folders if _is_below(one, name)), None)
+
+
+def _is_below(folder: str, name: str) -> bool:
+    here: Sequence[str] = [folder]
+    path = ""
+    for step in name.partition(":")[0].split("."):
+        path = f"{path}.{step}" if path else step
+        spec = PathFinder.find_spec(path, here)
+        if spec is None:
+            return False
+        here = [*(spec.submodule_search_locations or ())]
+    return True
+
+
 def fault_of_name(name: str, folders: Sequence[str]) -> str:
     """Why ``name`` cannot be loaded, as far as that is seen without importing it.
 

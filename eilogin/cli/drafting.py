@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from eilogin.by_name import folder_of
 from eilogin.cli import limits
 from eilogin.settings import is_loopback
 from eilogin.shell import typed
 
 #: Where a site listens whose address does not say it.
 _PORT = 8080
+
+#: The section of the application in a new file, as the manual calls it.
+_APP = "myapp"
 
 #: An application with a scheme is one of PasteDeploy's; else it is a callable's name.
 _OF_PASTE = re.compile(r"(egg|call|config):")
@@ -95,9 +99,11 @@ class Draft:
         return [
             *self.server_lines(),
             "",
-            "[app:main]",
+            "[pipeline:main]",
+            f"pipeline = eilogin {_APP}",
+            "",
+            f"[app:{_APP}]",
             *self._app(app),
-            "filter-with = eilogin",
             "",
             *self.filter_lines("eilogin"),
         ]
@@ -127,10 +133,16 @@ class Draft:
         if _OF_PASTE.match(app):
             yield f"use = {value_of(app)}"
             return
-        yield "# Your application, MODULE:NAME, and where its module lies."
+        yield "# Your application, MODULE:NAME, and the folder of its module."
         yield "use = egg:eilogin#wsgi"
         yield f"app = {value_of(app)}"
-        yield "path = %(here)s"
+        yield f"path = {self._path_of(app)}"
+
+    def _path_of(self, app: str) -> str:
+        """The folder of the application's module, for the option ``path``."""
+        here = self.ini.absolute().parent
+        found = folder_of(app, [str(here), str(Path.cwd())])
+        return "%(here)s" if found is None else self.path(Path(found))
 
     def _around(self, outer: str) -> Iterator[str]:
         if outer:
@@ -224,6 +236,8 @@ class Draft:
         """As an ini file says it, so that a folder may be moved with all in it."""
         here = self.ini.absolute().parent
         full = Path(os.path.normpath(path.absolute()))
+        if full == here:
+            return "%(here)s"
         if full.is_relative_to(here):
             return f"%(here)s/{value_of(str(full.relative_to(here)))}"
         return value_of(str(full))

@@ -125,7 +125,7 @@ def _there_or_none(text: str) -> Path | None:
     "--operator-certificate",
     metavar="FILE",
     type=Path,
-    help="Certificate of the federation's operator.  [federation.crt in the folder]",
+    help="Certificate of the federation's operator.  [operator.crt in the folder]",
 )
 @click.option(
     "--hub",
@@ -351,7 +351,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
         "Certificate",
         option="--operator-certificate",
         kind=Path,
-        usual=str(folder / "federation.crt"),
+        usual=str(folder / "operator.crt"),
     )
     hub = said["hub"]
     if hub is None and str(federation).startswith("mdq:"):
@@ -399,11 +399,12 @@ def _headers_asked_for() -> tuple[str, ...]:
 
 def _require_same(host: Host, wish: _Wish) -> None:
     """Whether the sections that are there say what is said now: they stay."""
-    own = host.section.values
-    if wish.app and host.section.kind == "app":
-        found = own.get("app", own.get("use", ""))
+    applications = host.applications
+    if wish.app and len(applications) == 1:
+        (own,) = applications
+        found = own.options.get("app", own.use)
         if found != wish.app:
-            raise _other(host, host.section.title, "app", found, wish.app)
+            raise _other(host, own.title, "app", found, wish.app)
     said = wish.said
     words = {one: said[one] for one in ("public_url", "name", "hub", "profile")}
     places = {

@@ -118,7 +118,7 @@ class HubDraft(Draft):
     "--operator-certificate",
     metavar="FILE",
     type=Path,
-    help="Certificate of the federation's operator.  [federation.crt in the folder]",
+    help="Certificate of the federation's operator.  [operator.crt in the folder]",
 )
 @click.option(
     "--folder",
@@ -175,7 +175,7 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
         public_url=public_url,
         name=name or urlsplit(public_url).hostname or "",
         federation=source if is_address(source) else str(Path(source)),
-        operator_certificate=operator_certificate or folder / "federation.crt",
+        operator_certificate=operator_certificate or folder / "operator.crt",
         is_local=True,
         back_channel_url=back_channel_url or "",
     )

@@ -61,10 +61,16 @@ class Host:
         return list(found.values())
 
     @property
+    def applications(self) -> list[Part]:
+        """The applications that it serves, without the filters around them."""
+        stacks = Pipelines(self.file).around(self.section)
+        found = {part.title: part for stack in stacks for part in stack.parts[-1:]}
+        return list(found.values())
+
+    @property
     def is_zope(self) -> bool:
         """Whether Zope is what it serves, or one of several applications."""
-        stacks = Pipelines(self.file).around(self.section)
-        return any(part.is_zope for stack in stacks for part in stack.parts[-1:])
+        return any(part.is_zope for part in self.applications)
 
     @property
     def servers(self) -> list[Part]:

@@ -14,7 +14,7 @@ filters do, which stand in this order: ``session``, ``trust``, ``login``, ``logo
     key = %(here)s/uwv.key
     certificate = %(here)s/uwv.crt
     federation = %(here)s/federation.xml
-    federation_certificate = %(here)s/federation.crt
+    federation_certificate = %(here)s/operator.crt
 
 This is the one filter that knows the others.
 """

@@ -16,7 +16,7 @@ another participant, or by a hub that is none of ours any more, is taken out of 
     key = %(here)s/uwv.key
     certificate = %(here)s/uwv.crt
     federation = %(here)s/federation.xml
-    federation_certificate = %(here)s/federation.crt
+    federation_certificate = %(here)s/operator.crt
     hub = https://inloggen.example.nl/metadata
 
 Its options are in :mod:`eilogin.federation.own_options` and

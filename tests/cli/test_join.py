@@ -127,7 +127,7 @@ def taken_in(folder, pairs):
             key=SigningKey.load(*pairs["operator"]),
         )
         (folder / "federation.xml").write_bytes(octets)
-        (folder / "federation.crt").write_bytes(pairs["operator"][1])
+        (folder / "operator.crt").write_bytes(pairs["operator"][1])
 
     return take
 
@@ -314,7 +314,7 @@ class TestOnceMore:
         [
             ("--public-url", "https://mijn.example.nl", "https://other.example.nl"),
             ("--federation", "federation.xml", "https://federation.example.nl/"),
-            ("--operator-certificate", "./federation.crt", "operator.crt"),
+            ("--operator-certificate", "./operator.crt", "other.crt"),
         ],
     )
     def test_something_else_than_is_there_is_refused(  # noqa: PLR0913, PLR0917
@@ -371,7 +371,37 @@ class TestWithoutAnIniFile:
 
     def test_an_egg_is_used(self, run, folder, with_key):
         run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
-        assert "[app:main]\nuse = egg:mysite\n" in (folder / "site.ini").read_text()
+        assert "[app:myapp]\nuse = egg:mysite\n" in (folder / "site.ini").read_text()
+        again = run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
+        assert "eilogin is there already" in again.output
+        other = run("join", "--app", "egg:other", "--folder", folder, *ARGUMENTS)
+        assert "[app:myapp] app: found 'egg:mysite'" in other.output
+
+    @pytest.mark.parametrize(
+        ("place", "written"),
+        [
+            ("here", "{here}"),
+            ("conf", "%(here)s"),
+            ("conf/src", "%(here)s/src"),
+            ("elsewhere", "%(here)s"),
+        ],
+    )
+    def test_names_the_folder_of_the_module(  # noqa: PLR0913, PLR0917 - what differs
+        self, run, folder, with_key, monkeypatch, place, written
+    ):
+        here, conf = folder / "here", folder / "conf"
+        code = folder / place / "eilogintestsite"
+        code.mkdir(parents=True)
+        (code / "wsgi.py").write_text("application = None\n")
+        # A folder of the same name is not the package.
+        (folder / "eilogintestsite").mkdir()
+        conf.mkdir(exist_ok=True)
+        here.mkdir(exist_ok=True)
+        start = conf / "src" if place == "conf/src" else here
+        monkeypatch.chdir(start)
+        app = "eilogintestsite.wsgi:application"
+        result = run("join", "--app", app, "--folder", conf, *ARGUMENTS, "--dry-run")
+        assert f"\n+path = {written.format(here=here)}\n" in result.output
 
     def test_zope_gets_its_own_paths(self, run, folder):
         arguments = ("--app", "egg:Zope", "--folder", folder, *ARGUMENTS)

@@ -53,9 +53,11 @@ _HINTS = {
     TWICE: "the session cookie comes with two values: does the application, or a "
     "proxy, set a cookie of this name",
     UNKNOWN: "the session cookie comes, and leads to no session: do all servers use "
-    "one store, do their clocks agree, does her address change under bind_address",
-    ASKED_AGAIN: "she is logged in, and is sent to log in again: does the application "
-    "overlook REMOTE_USER, or ask for a fresh proof every time",
+    "one store, do their clocks agree, does the visitor's network change under "
+    "bind_address, does the application ask for a level on an 'off' path",
+    ASKED_AGAIN: "the visitor is logged in, and the application sends them to log in "
+    "again: does it overlook REMOTE_USER, pass force=True at every request, or send "
+    "them from an 'off' path to the login address",
 }
 
 

@@ -4,6 +4,7 @@ The server's clock cannot be moved here, so the session is a short one.
 """
 
 import pytest
+from manual_blocks import block
 
 pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
@@ -57,3 +58,27 @@ def test_what_is_too_large_is_told_so(demo, at_browser):
     anna.page.evaluate(UNTIL_IT_IS_OVER)
     anna.click("Bewaren").sees("Uw formulier is niet verstuurd. Laat dit tabblad open.")
     anna.photograph("form-too-large")
+
+
+def test_the_script_of_the_manual_shows_the_link_to_log_in(demo, at_browser):
+    """The script and the link are those of the page, as they stand there."""
+    link = block("protect/forms.rst", "Background calls", "html")
+    script = block("protect/forms.rst", "Background calls", "javascript")
+    anna = at_browser(demo)
+    anna.log_in("uwv", "/notitie?van=post")
+    anna.page.evaluate(
+        "html => document.querySelector('main').insertAdjacentHTML('beforeend', html)",
+        link,
+    )
+    shown = anna.page.locator("#log-in")
+    anna.page.evaluate(f"async () => {{{script}}}")
+    assert not shown.is_visible()
+    anna.page.evaluate(UNTIL_IT_IS_OVER)
+    anna.page.evaluate(f"async () => {{{script}}}")
+    assert shown.is_visible()
+    with anna.page.expect_request(lambda r: "://inloggen." in r.url):
+        anna.click("Log in again")
+    # The hub still knows the visitor, so it asks for nothing.
+    shown.wait_for(state="detached")
+    anna.page.wait_for_url(demo.url("uwv", "/notitie?van=post"))
+    assert "Anna de Proef" in anna.page.locator("p.who").inner_text()
